@@ -1,0 +1,195 @@
+//! The numbers on the wire, which are configuration.
+
+use core::fmt;
+
+use crate::flag::Flag;
+
+/// The numbers under which the extension and its flag are on the wire.
+///
+/// Neither is settled: the flag's draft says TBD, and the one public deployment sends extension
+/// 0xfe01 with flag 80. Both ends of a connection must use the same numbers. The default is 62,
+/// IANA's `tls_flags`, and flag 80.
+///
+/// ```
+/// use rustls_ext_wire::{CodePoints, Flag};
+///
+/// let experiment = CodePoints::new(0xfe01, Flag::REQUEST_CLIENT_AUTH)?;
+/// assert_eq!(experiment.tls_flags(), 65025);
+/// # Ok::<(), rustls_ext_wire::CodePointError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CodePoints {
+    tls_flags: u16,
+    request_client_auth: Flag,
+}
+
+impl CodePoints {
+    /// The extension as 62, `request_client_auth` as flag 80.
+    pub const DEFAULT: Self =
+        Self { tls_flags: 62, request_client_auth: Flag::REQUEST_CLIENT_AUTH };
+
+    /// `tls_flags` as the number of the extension, `request_client_auth` as that of the flag.
+    ///
+    /// # Errors
+    /// [`CodePointError`] when another extension uses the first, assigned by IANA, by GREASE
+    /// (RFC 8701) or by habit, or another flag the second. A peer would take the one for the
+    /// other.
+    pub fn new(tls_flags: u16, request_client_auth: Flag) -> Result<Self, CodePointError> {
+        if let Some(by) = extension_with(tls_flags) {
+            return Err(CodePointError::ExtensionTaken { number: tls_flags, by });
+        }
+        if request_client_auth == Flag::RESUMPTION_ACROSS_NAMES {
+            let (flag, by) = (request_client_auth, "resumption_across_names");
+            return Err(CodePointError::FlagTaken { flag, by });
+        }
+        Ok(Self { tls_flags, request_client_auth })
+    }
+
+    /// The number of the `tls_flags` extension.
+    #[must_use]
+    pub const fn tls_flags(&self) -> u16 {
+        self.tls_flags
+    }
+
+    /// The number of the flag `request_client_auth`.
+    #[must_use]
+    pub const fn request_client_auth(&self) -> Flag {
+        self.request_client_auth
+    }
+}
+
+impl Default for CodePoints {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// A number that something else has on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CodePointError {
+    /// Another TLS extension has this number.
+    ExtensionTaken {
+        /// The number that was refused.
+        number: u16,
+        /// The extension that has it.
+        by: &'static str,
+    },
+    /// Another TLS flag has this number.
+    FlagTaken {
+        /// The flag that was refused.
+        flag: Flag,
+        /// The name of the flag that has the number.
+        by: &'static str,
+    },
+}
+
+impl fmt::Display for CodePointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ExtensionTaken { number, by } => {
+                write!(f, "TLS extension {number} (0x{number:04x}) is {by}")
+            }
+            Self::FlagTaken { flag, by } => write!(f, "TLS flag {flag} is {by}"),
+        }
+    }
+}
+
+impl core::error::Error for CodePointError {}
+
+/// The extension that is not ours and has this number.
+fn extension_with(number: u16) -> Option<&'static str> {
+    let [high, low] = number.to_be_bytes();
+    if high == low && low & 0x0f == 0x0a {
+        return Some("GREASE");
+    }
+    let from_zero = ASSIGNED.get(usize::from(number));
+    let elsewhere = || ELSEWHERE.iter().find(|(taken, _)| *taken == number).map(|(_, by)| by);
+    from_zero.or_else(elsewhere).copied()
+}
+
+/// IANA's registry "TLS ExtensionType Values" from 0 to 61, where `tls_flags` follows.
+static ASSIGNED: [&str; 62] = [
+    "server_name",
+    "max_fragment_length",
+    "client_certificate_url",
+    "trusted_ca_keys",
+    "truncated_hmac",
+    "status_request",
+    "user_mapping",
+    "client_authz",
+    "server_authz",
+    "cert_type",
+    "supported_groups",
+    "ec_point_formats",
+    "srp",
+    "signature_algorithms",
+    "use_srtp",
+    "heartbeat",
+    "application_layer_protocol_negotiation",
+    "status_request_v2",
+    "signed_certificate_timestamp",
+    "client_certificate_type",
+    "server_certificate_type",
+    "padding",
+    "encrypt_then_mac",
+    "extended_master_secret",
+    "token_binding",
+    "cached_info",
+    "tls_lts",
+    "compress_certificate",
+    "record_size_limit",
+    "pwd_protect",
+    "pwd_clear",
+    "password_salt",
+    "ticket_pinning",
+    "tls_cert_with_extern_psk",
+    "delegated_credential",
+    "session_ticket",
+    "TLMSP",
+    "TLMSP_proxying",
+    "TLMSP_delegate",
+    "supported_ekt_ciphers",
+    "reserved (once key_share)",
+    "pre_shared_key",
+    "early_data",
+    "supported_versions",
+    "cookie",
+    "psk_key_exchange_modes",
+    "reserved (once ticket_early_data_info)",
+    "certificate_authorities",
+    "oid_filters",
+    "post_handshake_auth",
+    "signature_algorithms_cert",
+    "key_share",
+    "transparency_info",
+    "connection_id (deprecated)",
+    "connection_id",
+    "external_id_hash",
+    "external_session_id",
+    "quic_transport_parameters",
+    "ticket_request",
+    "dnssec_chain",
+    "sequence_number_encryption_algorithms",
+    "rrc",
+];
+
+/// Numbers above, whether IANA assigned them or deployed software took them.
+static ELSEWHERE: [(u16, &str); 16] = [
+    (4832, "server_padding"),
+    (0x3374, "next_protocol_negotiation"),
+    (0x4469, "application_settings (old)"),
+    (0x44cd, "application_settings"),
+    (0x754f, "channel_id (old)"),
+    (0x7550, "channel_id"),
+    (0x8a3b, "pake"),
+    (0xca34, "trust_anchors"),
+    (0xfd00, "ech_outer_extensions"),
+    (0xfe0d, "encrypted_client_hello"),
+    (0xff01, "renegotiation_info"),
+    (0xff02, "delegated_credential (draft)"),
+    (0xffa5, "quic_transport_parameters (draft)"),
+    (0xffca, "client_authentication_request"),
+    (0xffce, "encrypted_server_name (draft)"),
+    (0xffff, "reserved"),
+];

@@ -1,0 +1,248 @@
+//! A set of flags, and the body that carries it.
+
+use core::fmt;
+use core::iter::FusedIterator;
+
+use crate::error::FlagsError;
+use crate::flag::Flag;
+
+/// A set of TLS flags, held as the body of the extension that carries it.
+///
+/// So encoding is a borrow and decoding is one check and one copy. 256 octets, inline.
+///
+/// ```
+/// use rustls_ext_wire::{Flag, FlagSet};
+///
+/// let flags: FlagSet = [Flag::new(3)?, Flag::new(5)?, Flag::new(23)?].into_iter().collect();
+/// assert_eq!(flags.body(), Some(&[3, 0x28, 0x00, 0x80][..]));
+/// assert_eq!(FlagSet::decode(&[3, 0x28, 0x00, 0x80])?, flags);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+// Octet 0 is the number of octets of flags, which follow; the last of them is not zero, and every
+// octet after them is: so that equal sets have equal octets, and the derived `Eq` and `Hash` hold.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct FlagSet {
+    octets: [u8; 256],
+}
+
+impl FlagSet {
+    /// The set without a flag.
+    pub const EMPTY: Self = Self { octets: [0; 256] };
+
+    /// The set of this one flag.
+    #[must_use]
+    pub const fn single(flag: Flag) -> Self {
+        let (offset, bit) = flag.position();
+        let mut octets = [0; 256];
+        octets[0] = offset;
+        octets[offset as usize] = bit;
+        Self { octets }
+    }
+
+    /// Reads the body of a `tls_flags` extension that a peer sent.
+    ///
+    /// What it accepts is exactly what [`body`](Self::body) writes, so the set is never empty.
+    /// Whether the flags may stand in their message is for [`check`](crate::check) to say.
+    ///
+    /// # Errors
+    /// The list must have a set bit and end in an octet that is not zero (FLAGS-2), and the body
+    /// must be one length octet and exactly as many octets as it says (FLAGS-3). Every error ends
+    /// the handshake with `illegal_parameter`.
+    ///
+    /// ```
+    /// use rustls_ext_wire::{Alert, FlagSet, FlagsError};
+    ///
+    /// let error = FlagSet::decode(&[2, 0x01, 0x00]).unwrap_err();
+    /// assert_eq!(error, FlagsError::TrailingZero);
+    /// assert_eq!(error.rule(), "FLAGS-2");
+    /// assert_eq!(error.alert(), Alert::ILLEGAL_PARAMETER);
+    /// ```
+    pub fn decode(body: &[u8]) -> Result<Self, FlagsError> {
+        let mut octets = [0; 256];
+        match (body, octets.get_mut(..body.len())) {
+            ([declared, flags @ .., last], Some(room))
+                if usize::from(*declared) == flags.len() + 1 && *last != 0 =>
+            {
+                room.copy_from_slice(body);
+                Ok(Self { octets })
+            }
+            _ => Err(fault(body)),
+        }
+    }
+
+    /// The `extension_data` of the extension that carries the set, in the shortest form that has
+    /// room for the highest flag (FLAGS-1): 2 to 256 octets.
+    ///
+    /// `None` for the empty set, for which the extension is left out (FLAGS-8).
+    #[must_use]
+    pub fn body(&self) -> Option<&[u8]> {
+        let body = &self.octets[..usize::from(self.octets[0]) + 1];
+        (body.len() > 1).then_some(body)
+    }
+
+    /// Adds a flag; `true` when it was not there.
+    pub const fn insert(&mut self, flag: Flag) -> bool {
+        let (offset, bit) = flag.position();
+        let new = self.octets[offset as usize] & bit == 0;
+        self.octets[offset as usize] |= bit;
+        if self.octets[0] < offset {
+            self.octets[0] = offset;
+        }
+        new
+    }
+
+    /// Takes a flag out; `true` when it was there.
+    pub const fn remove(&mut self, flag: Flag) -> bool {
+        let (offset, bit) = flag.position();
+        let was = self.octets[offset as usize] & bit != 0;
+        self.octets[offset as usize] &= !bit;
+        // FLAGS-1: the list ends with the octet of the highest flag that is left.
+        while self.octets[0] > 0 && self.octets[self.octets[0] as usize] == 0 {
+            self.octets[0] -= 1;
+        }
+        was
+    }
+
+    /// Whether the flag is set.
+    #[must_use]
+    pub const fn contains(&self, flag: Flag) -> bool {
+        let (offset, bit) = flag.position();
+        self.octets[offset as usize] & bit != 0
+    }
+
+    /// Whether no flag is set.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.octets[0] == 0
+    }
+
+    /// How many flags are set, 0 to 2040.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let ones = |octet: &u8| octet.count_ones() as usize;
+        self.flags().iter().map(ones).sum()
+    }
+
+    /// The flags, lowest first.
+    #[must_use]
+    pub const fn iter(&self) -> Iter<'_> {
+        Iter { set: self, offset: 0, pending: 0 }
+    }
+
+    /// Whether every flag of this set is also in `other`.
+    #[must_use]
+    pub fn is_subset(&self, other: &Self) -> bool {
+        let mut pairs = self.flags().iter().zip(other.octets.iter().skip(1));
+        pairs.all(|(mine, theirs)| mine & !theirs == 0)
+    }
+
+    /// The flags that are in this set, in `other`, or in both.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        for (mine, theirs) in both.octets.iter_mut().zip(&other.octets) {
+            *mine |= theirs;
+        }
+        // The lengths were mixed like the flags; the longer list is the length of both.
+        both.octets[0] = self.octets[0].max(other.octets[0]);
+        both
+    }
+
+    /// The octets of flags, without the length.
+    fn flags(&self) -> &[u8] {
+        self.body().and_then(<[u8]>::split_first).map_or(&[], |(_, flags)| flags)
+    }
+}
+
+/// Why `body` is not what [`FlagSet::body`] writes; off the path that good bodies take.
+#[cold]
+fn fault(body: &[u8]) -> FlagsError {
+    let Some((&declared, flags)) = body.split_first() else {
+        return FlagsError::NoLength;
+    };
+    let present = flags.len();
+    if present < usize::from(declared) {
+        FlagsError::Truncated { declared, present }
+    } else if present > usize::from(declared) {
+        FlagsError::TrailingOctets { declared, present }
+    } else if present == 0 {
+        FlagsError::EmptyList
+    } else if flags.iter().all(|octet| *octet == 0) {
+        FlagsError::NoFlagSet
+    } else {
+        FlagsError::TrailingZero
+    }
+}
+
+impl Default for FlagSet {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl From<Flag> for FlagSet {
+    fn from(flag: Flag) -> Self {
+        Self::single(flag)
+    }
+}
+
+impl Extend<Flag> for FlagSet {
+    fn extend<I: IntoIterator<Item = Flag>>(&mut self, flags: I) {
+        for flag in flags {
+            self.insert(flag);
+        }
+    }
+}
+
+impl FromIterator<Flag> for FlagSet {
+    fn from_iter<I: IntoIterator<Item = Flag>>(flags: I) -> Self {
+        let mut set = Self::EMPTY;
+        set.extend(flags);
+        set
+    }
+}
+
+impl<'a> IntoIterator for &'a FlagSet {
+    type Item = Flag;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for FlagSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(Flag::get)).finish()
+    }
+}
+
+/// The flags of a [`FlagSet`], lowest first.
+#[derive(Clone, Debug)]
+pub struct Iter<'a> {
+    set: &'a FlagSet,
+    /// The octet in hand; 0, the length, before the first.
+    offset: u8,
+    /// The bits of that octet that have not been returned.
+    pending: u8,
+}
+
+impl Iterator for Iter<'_> {
+    type Item = Flag;
+
+    fn next(&mut self) -> Option<Flag> {
+        while self.pending == 0 {
+            if self.offset >= self.set.octets[0] {
+                return None;
+            }
+            self.offset += 1;
+            self.pending = self.set.octets[usize::from(self.offset)];
+        }
+        #[allow(clippy::cast_possible_truncation)] // an octet has 8 bits
+        let bit = self.pending.trailing_zeros() as u8;
+        self.pending &= self.pending - 1;
+        Some(Flag::at(self.offset, bit))
+    }
+}
+
+impl FusedIterator for Iter<'_> {}

@@ -1,0 +1,67 @@
+//! What the wire says about a client that would like to authenticate, as data and as code.
+//!
+//! The TLS 1.3 extension `tls_flags` carries a set of one-bit flags. One of them,
+//! `request_client_auth`, lets a client say in its ClientHello "if you ask me for a certificate, I
+//! will handle it well", and a server say in its CertificateRequest "I am asking because you
+//! offered". This crate has
+//!
+//! - the body of the extension: [`FlagSet::body`] and [`FlagSet::decode`];
+//! - which flag may stand in which message, as data: [`TABLE`], and the one function that applies
+//!   it to what a peer sent: [`check`];
+//! - the numbers, which are configuration: [`CodePoints`];
+//! - errors that say which rule was broken and which [`Alert`] to send.
+//!
+//! It has no dependency, no allocation and no `unsafe`, and does not panic on what a peer sends.
+//!
+//! # A server's side of it
+//! ```
+//! use rustls_ext_wire::{CodePoints, FlagSet, Message, check};
+//!
+//! let code_points = CodePoints::default();
+//! let nothing = FlagSet::EMPTY;
+//!
+//! // The body of extension `code_points.tls_flags()` in a ClientHello.
+//! let body = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+//! let hello = FlagSet::decode(&body)?;
+//! check(Message::ClientHello, &hello, &nothing, &code_points)?;
+//! assert!(hello.contains(code_points.request_client_auth()));
+//!
+//! // The same flag in CertificateRequest acknowledges the offer.
+//! let request = FlagSet::single(code_points.request_client_auth());
+//! check(Message::CertificateRequest, &request, &hello, &code_points)?;
+//! assert_eq!(request.body(), Some(&body[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Rules
+//! | cited as | source |
+//! |---|---|
+//! | `FLAGS-n` | draft-ietf-tls-tlsflags-16 |
+//! | `RCA-n` | draft-jhoyla-req-mtls-flag, editor's copy of June 2025 |
+//!
+//! What only a handshake can know is the caller's: that the version is TLS 1.3 (FLAGS-9), that
+//! the extension stood once in its message (FLAGS-10), that a second ClientHello repeats the flags
+//! of the first (FLAGS-12, a comparison of two [`FlagSet`]s).
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub)]
+#![warn(clippy::cast_possible_truncation, clippy::expect_used, clippy::unwrap_used)]
+
+mod alert;
+mod code_points;
+mod error;
+mod flag;
+mod flag_set;
+mod table;
+
+pub use alert::Alert;
+pub use code_points::{CodePointError, CodePoints};
+pub use error::{FlagOutOfRange, FlagsError, Violation};
+pub use flag::Flag;
+pub use flag_set::{FlagSet, Iter};
+pub use table::{Cell, Message, Permission, Row, TABLE, check};
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,0 +1,260 @@
+//! Which flag may stand in which message: the table, and the check that applies it.
+
+use core::fmt;
+
+use crate::code_points::CodePoints;
+use crate::error::Violation;
+use crate::flag::Flag;
+use crate::flag_set::FlagSet;
+use Permission::{IfAnswered, May, Never};
+
+/// A message in which the `tls_flags` extension may stand (FLAGS-4).
+///
+/// TLS has one Certificate message and one ServerHello; the table needs to know whose
+/// Certificate it is, and whether the ServerHello is a HelloRetryRequest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Message {
+    /// ClientHello, the first and the second.
+    ClientHello,
+    /// ServerHello, when it is not a HelloRetryRequest.
+    ServerHello,
+    /// HelloRetryRequest.
+    HelloRetryRequest,
+    /// EncryptedExtensions.
+    EncryptedExtensions,
+    /// CertificateRequest.
+    CertificateRequest,
+    /// The server's Certificate: the extensions of its entries.
+    ServerCertificate,
+    /// The client's Certificate: the extensions of its entries.
+    ClientCertificate,
+    /// NewSessionTicket.
+    NewSessionTicket,
+}
+
+impl Message {
+    /// Every message, in the order of [`TABLE`].
+    pub const ALL: [Self; 8] = [
+        Self::ClientHello,
+        Self::ServerHello,
+        Self::HelloRetryRequest,
+        Self::EncryptedExtensions,
+        Self::CertificateRequest,
+        Self::ServerCertificate,
+        Self::ClientCertificate,
+        Self::NewSessionTicket,
+    ];
+
+    /// The message's row of [`TABLE`].
+    #[must_use]
+    pub fn row(self) -> &'static Row {
+        &TABLE[self as usize]
+    }
+
+    /// The name, in the spelling of RFC 8446.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ClientHello => "ClientHello",
+            Self::ServerHello => "ServerHello",
+            Self::HelloRetryRequest => "HelloRetryRequest",
+            Self::EncryptedExtensions => "EncryptedExtensions",
+            Self::CertificateRequest => "CertificateRequest",
+            Self::ServerCertificate => "Certificate of the server",
+            Self::ClientCertificate => "Certificate of the client",
+            Self::NewSessionTicket => "NewSessionTicket",
+        }
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Under which condition a flag may stand in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// It may, unsolicited.
+    May,
+    /// Only when it was in the message that this one answers ([`Row::answers`]).
+    IfAnswered,
+    /// It may not.
+    Never,
+}
+
+/// A permission, and the rule that gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cell {
+    /// Whether a flag may stand there.
+    pub permission: Permission,
+    /// The rule that says so, such as `"FLAGS-5"`.
+    pub rule: &'static str,
+}
+
+/// What may stand in one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive] // a column more for each flag that we come to know
+pub struct Row {
+    /// The message.
+    pub message: Message,
+    /// The message whose flags it may answer; none for a message that answers nothing.
+    pub answers: Option<Message>,
+    /// What holds for every flag, known or not.
+    pub any_flag: Cell,
+    /// What holds for `request_client_auth`, besides what holds for every flag.
+    pub request_client_auth: Cell,
+    /// What holds for `resumption_across_names`, besides what holds for every flag.
+    pub resumption_across_names: Cell,
+}
+
+impl Row {
+    /// The flags that have cells of their own, with the numbers that they have here.
+    const fn known_flags(&self, code_points: &CodePoints) -> [(Flag, Cell); 2] {
+        [
+            (code_points.request_client_auth(), self.request_client_auth),
+            (Flag::RESUMPTION_ACROSS_NAMES, self.resumption_across_names),
+        ]
+    }
+}
+
+/// Which flag may stand in which message: a row per message, in the order of [`Message::ALL`].
+///
+/// | message | answers | any flag | `request_client_auth` | `resumption_across_names` |
+/// |---|---|---|---|---|
+/// | ClientHello | | may | may | never |
+/// | ServerHello | ClientHello | if answered | never | never |
+/// | HelloRetryRequest | ClientHello | if answered | never | never |
+/// | EncryptedExtensions | ClientHello | if answered | never | never |
+/// | CertificateRequest | ClientHello | may | if answered | never |
+/// | server's Certificate | ClientHello | if answered | never | never |
+/// | client's Certificate | CertificateRequest | if answered | never | never |
+/// | NewSessionTicket | | may | never | may |
+///
+/// The first column of permissions is FLAGS-5 (and FLAGS-6: what may come unsolicited may be
+/// unknown), the second RCA-4 and RCA-5. The third is FLAGS-4 as the flag's own registration
+/// narrows it: NewSessionTicket and nothing else.
+pub static TABLE: [Row; 8] = [
+    Row {
+        message: Message::ClientHello,
+        answers: None,
+        any_flag: cell(May, "FLAGS-5"),
+        request_client_auth: cell(May, "RCA-5"),
+        resumption_across_names: cell(Never, "FLAGS-4"),
+    },
+    Row {
+        message: Message::ServerHello,
+        answers: Some(Message::ClientHello),
+        any_flag: cell(IfAnswered, "FLAGS-5"),
+        request_client_auth: cell(Never, "RCA-5"),
+        resumption_across_names: cell(Never, "FLAGS-4"),
+    },
+    Row {
+        message: Message::HelloRetryRequest,
+        answers: Some(Message::ClientHello),
+        any_flag: cell(IfAnswered, "FLAGS-5"),
+        request_client_auth: cell(Never, "RCA-5"),
+        resumption_across_names: cell(Never, "FLAGS-4"),
+    },
+    Row {
+        message: Message::EncryptedExtensions,
+        answers: Some(Message::ClientHello),
+        any_flag: cell(IfAnswered, "FLAGS-5"),
+        request_client_auth: cell(Never, "RCA-5"),
+        resumption_across_names: cell(Never, "FLAGS-4"),
+    },
+    Row {
+        message: Message::CertificateRequest,
+        answers: Some(Message::ClientHello),
+        any_flag: cell(May, "FLAGS-5"),
+        request_client_auth: cell(IfAnswered, "RCA-4"),
+        resumption_across_names: cell(Never, "FLAGS-4"),
+    },
+    Row {
+        message: Message::ServerCertificate,
+        answers: Some(Message::ClientHello),
+        any_flag: cell(IfAnswered, "FLAGS-5"),
+        request_client_auth: cell(Never, "RCA-5"),
+        resumption_across_names: cell(Never, "FLAGS-4"),
+    },
+    Row {
+        message: Message::ClientCertificate,
+        answers: Some(Message::CertificateRequest),
+        any_flag: cell(IfAnswered, "FLAGS-5"),
+        request_client_auth: cell(Never, "RCA-5"),
+        resumption_across_names: cell(Never, "FLAGS-4"),
+    },
+    Row {
+        message: Message::NewSessionTicket,
+        answers: None,
+        any_flag: cell(May, "FLAGS-5"),
+        request_client_auth: cell(Never, "RCA-5"),
+        resumption_across_names: cell(May, "FLAGS-4"),
+    },
+];
+
+const fn cell(permission: Permission, rule: &'static str) -> Cell {
+    Cell { permission, rule }
+}
+
+/// Whether the flags that a peer sent in `message` may stand there, by [`TABLE`].
+///
+/// `answered` has the flags of the message that this one answers: of the CertificateRequest for
+/// the client's Certificate, of the ClientHello for everything else that a server sends before it
+/// has finished, CertificateRequest included; [`FlagSet::EMPTY`] for ClientHello and
+/// NewSessionTicket, which answer nothing. `request_client_auth` has the number that
+/// `code_points` gives it.
+///
+/// # Errors
+/// [`Violation`] names one flag that may not: first `request_client_auth` and
+/// `resumption_across_names`, then the lowest. Every violation ends the handshake with
+/// `illegal_parameter`.
+///
+/// ```
+/// use rustls_ext_wire::{CodePoints, Flag, FlagSet, Message, check};
+///
+/// // A server that acknowledges an offer that was never made.
+/// let received = FlagSet::single(Flag::REQUEST_CLIENT_AUTH);
+/// let (hello, code_points) = (FlagSet::EMPTY, CodePoints::default());
+/// let violation =
+///     check(Message::CertificateRequest, &received, &hello, &code_points).unwrap_err();
+/// assert_eq!(violation.rule(), "RCA-4");
+/// ```
+pub fn check(
+    message: Message,
+    received: &FlagSet,
+    answered: &FlagSet,
+    code_points: &CodePoints,
+) -> Result<(), Violation> {
+    let row = message.row();
+    for (flag, Cell { permission, rule }) in row.known_flags(code_points) {
+        let allowed = match permission {
+            May => true,
+            IfAnswered => answered.contains(flag),
+            Never => false,
+        };
+        if !allowed && received.contains(flag) {
+            return Err(Violation { rule, flag, message });
+        }
+    }
+
+    let Cell { permission, rule } = row.any_flag;
+    let mut flags = received.iter();
+    let refused = match permission {
+        May => None,
+        IfAnswered => flags.find(|flag| !answered.contains(*flag)),
+        Never => flags.next(),
+    };
+    refused.map_or(Ok(()), |flag| Err(Violation { rule, flag, message }))
+}
+
+// `Message::row` finds a row by the message's place in the enum.
+const _: () = {
+    let mut place = 0;
+    while place < TABLE.len() {
+        assert!(TABLE[place].message as usize == place);
+        assert!(Message::ALL[place] as usize == place);
+        place += 1;
+    }
+};

@@ -1,0 +1,92 @@
+//! Which numbers the extension and its flag may have.
+
+use rustls_ext_wire::{CodePointError, CodePoints, Flag};
+
+/// Every number that must be refused, from the registries, apart from 0 to 61.
+const TAKEN: [u16; 32] = [
+    // GREASE, RFC 8701
+    0x0a0a, 0x1a1a, 0x2a2a, 0x3a3a, 0x4a4a, 0x5a5a, 0x6a6a, 0x7a7a, 0x8a8a, 0x9a9a, 0xaaaa, 0xbaba,
+    0xcaca, 0xdada, 0xeaea, 0xfafa, //
+    // server_padding, NPN, ALPS, Channel ID, PAKE, trust anchors: without IANA, but in use
+    4832, 13172, 17513, 17613, 30031, 30032, 0x8a3b, 0xca34, //
+    // Encrypted Client Hello, renegotiation_info
+    64768, 65037, 65281, //
+    // private use: delegated credentials, QUIC's parameters and ESNI in drafts, CARE, the end
+    0xff02, 0xffa5, 0xffce, 0xffca, 0xffff,
+];
+
+#[test]
+fn the_default_is_62_and_80() {
+    let code_points = CodePoints::default();
+    assert_eq!(code_points, CodePoints::DEFAULT);
+    assert_eq!((code_points.tls_flags(), code_points.request_client_auth().get()), (62, 80));
+    assert_eq!(CodePoints::new(62, Flag::REQUEST_CLIENT_AUTH), Ok(code_points));
+}
+
+#[test]
+fn the_experiment_has_its_number() {
+    let code_points = CodePoints::new(0xfe01, Flag::REQUEST_CLIENT_AUTH).unwrap();
+    assert_eq!(code_points.tls_flags(), 65025);
+    assert_eq!(code_points.request_client_auth(), Flag::REQUEST_CLIENT_AUTH);
+}
+
+#[test]
+fn every_extension_number_that_another_uses_is_refused_and_no_other() {
+    for number in 0..=u16::MAX {
+        match CodePoints::new(number, Flag::REQUEST_CLIENT_AUTH) {
+            Ok(code_points) => {
+                assert!(number >= 62 && !TAKEN.contains(&number), "{number}");
+                assert_eq!(code_points.tls_flags(), number);
+            }
+            Err(CodePointError::ExtensionTaken { number: refused, by }) => {
+                assert!(number <= 61 || TAKEN.contains(&number), "{number}");
+                assert_eq!(refused, number);
+                assert!(!by.is_empty());
+            }
+            Err(other) => panic!("{number}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn refusals_name_who_has_the_number() {
+    let names = [
+        (0, "server_name"),
+        (10, "supported_groups"),
+        (16, "application_layer_protocol_negotiation"),
+        (27, "compress_certificate"),
+        (35, "session_ticket"),
+        (41, "pre_shared_key"),
+        (43, "supported_versions"),
+        (47, "certificate_authorities"),
+        (51, "key_share"),
+        (57, "quic_transport_parameters"),
+        (61, "rrc"),
+        (0x1a1a, "GREASE"),
+        (0xfe0d, "encrypted_client_hello"),
+        (0xff01, "renegotiation_info"),
+    ];
+    for (number, by) in names {
+        let refused = CodePoints::new(number, Flag::REQUEST_CLIENT_AUTH);
+        assert_eq!(refused, Err(CodePointError::ExtensionTaken { number, by }));
+    }
+    let refused = CodePoints::new(0xfe0d, Flag::REQUEST_CLIENT_AUTH).unwrap_err();
+    assert_eq!(refused.to_string(), "TLS extension 65037 (0xfe0d) is encrypted_client_hello");
+}
+
+#[test]
+fn the_one_flag_that_is_taken_is_refused() {
+    for number in 0..=Flag::MAX.get() {
+        let flag = Flag::new(number).unwrap();
+        match CodePoints::new(62, flag) {
+            Ok(code_points) => assert_eq!(code_points.request_client_auth(), flag),
+            Err(error) => {
+                let by = "resumption_across_names";
+                assert_eq!(error, CodePointError::FlagTaken { flag, by });
+                assert_eq!(flag, Flag::RESUMPTION_ACROSS_NAMES);
+            }
+        }
+    }
+    let refused = CodePoints::new(62, Flag::RESUMPTION_ACROSS_NAMES).unwrap_err();
+    assert_eq!(refused.to_string(), "TLS flag 8 is resumption_across_names");
+}

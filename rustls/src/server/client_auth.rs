@@ -1,0 +1,353 @@
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Debug;
+
+use pki_types::UnixTime;
+use rustls_ext_wire::{CodePoints, FlagSet};
+
+use super::server_conn::{ServerConnectionData, UnbufferedServerConnection};
+use super::{ClientHello, ServerConfig};
+use crate::error::Error;
+use crate::msgs::base::PayloadU8;
+use crate::msgs::codec::Codec;
+use crate::msgs::enums::ExtensionType;
+use crate::msgs::handshake::ClientHelloPayload;
+use crate::msgs::persist::{ServerSessionValue, SessionClientAuth};
+use crate::msgs::tls_flags::TlsFlags;
+use crate::sync::Arc;
+use crate::verify::{ClientCertVerifier, NoClientAuth};
+
+/// Decides, for each connection, whether its client is asked for a certificate.
+pub trait ClientAuthPolicy: Debug + Send + Sync {
+    /// Decide for the client that sent `client_hello`.
+    ///
+    /// This is called once for a connection, when the TLS version is chosen.  If the client is
+    /// then told to send a second hello, it must not differ in anything that is shown here, or
+    /// the handshake fails with `illegal_parameter`.
+    ///
+    /// An error ends the handshake with `internal_error`.
+    fn decide(&self, client_hello: &ClientHello<'_>) -> Result<ClientAuthDecision, Error>;
+}
+
+/// The answer of a [`ClientAuthPolicy`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ClientAuthDecision {
+    /// Do not ask for a certificate.
+    None,
+    /// Ask for a certificate, and go on without if the client has none.
+    Request(ClientAuthDemand),
+    /// Ask for a certificate, and end the handshake if the client has none.
+    Require(ClientAuthDemand),
+}
+
+impl ClientAuthDecision {
+    /// What is demanded of the certificate, if one is asked for.
+    pub fn demand(&self) -> Option<&ClientAuthDemand> {
+        match self {
+            Self::None => None,
+            Self::Request(demand) | Self::Require(demand) => Some(demand),
+        }
+    }
+}
+
+/// What is demanded of a client's certificate, and the name under which it then counts.
+#[derive(Clone, Debug)]
+pub struct ClientAuthDemand {
+    verifier: Arc<dyn ClientCertVerifier>,
+    scope: String,
+    answers_offer: bool,
+}
+
+impl ClientAuthDemand {
+    /// Demand a certificate that `verifier` accepts.
+    ///
+    /// `scope`, of 1 to 255 octets, names what such a certificate is good for.  It is stored with
+    /// sessions, and no session resumes outside its scope: give one name to one set of trust
+    /// anchors, also across processes that share tickets.  Other lengths are an error.
+    ///
+    /// Whether to ask is the decision's business: the `offer_client_auth()` and
+    /// `client_auth_mandatory()` of `verifier` are not consulted.
+    pub fn new(
+        verifier: Arc<dyn ClientCertVerifier>,
+        scope: impl Into<String>,
+    ) -> Result<Self, Error> {
+        let scope = scope.into();
+        match scope.len() {
+            1..=255 => Ok(Self {
+                verifier,
+                scope,
+                answers_offer: false,
+            }),
+            _ => Err(Error::General("a scope has 1 to 255 octets".into())),
+        }
+    }
+
+    /// Say that the client's offer is the reason for asking.
+    ///
+    /// The CertificateRequest then acknowledges the offer, if there was one (RCA-2, RCA-4).
+    pub fn in_answer_to_offer(mut self) -> Self {
+        self.answers_offer = true;
+        self
+    }
+
+    /// The name under which a certificate that meets this demand counts.
+    pub fn scope(&self) -> &str {
+        &self.scope
+    }
+
+    /// Whether `chain` meets this demand at `now`.
+    fn accepts(&self, session: &ServerSessionValue, now: UnixTime) -> bool {
+        session
+            .client_cert_chain
+            .as_deref()
+            .and_then(|chain| chain.split_first())
+            .is_some_and(|(end_entity, intermediates)| {
+                self.verifier
+                    .verify_client_cert(end_entity, intermediates, now)
+                    .is_ok()
+            })
+    }
+}
+
+/// How far the authentication of a client has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientAuthStatus {
+    /// The client was not asked for a certificate.
+    #[default]
+    NotAsked,
+    /// The client was asked, and its answer is not complete, or not accepted.
+    Asked,
+    /// The client was asked, on this connection or the one that it resumes, and sent none.
+    Declined,
+    /// The client proved to hold a certificate that the decision's demand accepts.
+    Authenticated {
+        /// Whether that was on an earlier connection, which this one resumes.
+        resumed: bool,
+        /// When the client proved it, by this server's clock.
+        at: UnixTime,
+    },
+}
+
+/// The authentication of one connection's client under a [`ClientAuthPolicy`].
+#[derive(Debug)]
+pub struct ClientAuth {
+    decision: ClientAuthDecision,
+    status: ClientAuthStatus,
+    flags: Option<FlagSet>,
+    code_points: CodePoints,
+}
+
+impl ClientAuth {
+    pub(super) fn new(
+        decision: ClientAuthDecision,
+        flags: Option<FlagSet>,
+        code_points: CodePoints,
+    ) -> Box<Self> {
+        Box::new(Self {
+            decision,
+            status: ClientAuthStatus::NotAsked,
+            flags,
+            code_points,
+        })
+    }
+
+    /// What the policy decided.
+    pub fn decision(&self) -> &ClientAuthDecision {
+        &self.decision
+    }
+
+    /// What came of it.
+    pub fn status(&self) -> ClientAuthStatus {
+        self.status
+    }
+
+    /// The flags of the ClientHello, if TLS1.3 is used and it had any.
+    pub fn flags(&self) -> Option<&FlagSet> {
+        self.flags.as_ref()
+    }
+
+    /// Whether the client offered to authenticate.
+    pub fn offered(&self) -> bool {
+        self.flags
+            .as_ref()
+            .is_some_and(|flags| flags.contains(self.code_points.request_client_auth()))
+    }
+
+    /// Whether this connection's CertificateRequest, if there is one, acknowledges the offer.
+    pub fn acknowledged(&self) -> bool {
+        self.offered()
+            && self.status != ClientAuthStatus::NotAsked
+            && !matches!(
+                self.status,
+                ClientAuthStatus::Authenticated { resumed: true, .. }
+            )
+            && self
+                .decision
+                .demand()
+                .is_some_and(|demand| demand.answers_offer)
+    }
+
+    /// Whether `session` may stand in for what a full handshake would do now (RES-2 to RES-5).
+    fn permits(&self, session: &ServerSessionValue, now: Result<UnixTime, Error>) -> bool {
+        let scope = session
+            .client_auth
+            .as_ref()
+            .map(|record| record.scope.0.as_slice());
+        match (&self.decision, &session.client_cert_chain) {
+            (ClientAuthDecision::None, chain) => chain.is_none(),
+            (ClientAuthDecision::Request(demand), None) => {
+                scope == Some(demand.scope.as_bytes()) && !self.offered()
+            }
+            (ClientAuthDecision::Require(_), None) => false,
+            (
+                ClientAuthDecision::Request(demand) | ClientAuthDecision::Require(demand),
+                Some(_),
+            ) => {
+                scope == Some(demand.scope.as_bytes())
+                    && now.is_ok_and(|now| demand.accepts(session, now))
+            }
+        }
+    }
+}
+
+/// Where there is no [`ClientAuth`], the verifier of the config decides, as upstream.
+impl ServerConnectionData {
+    pub(super) fn client_cert_verifier<'a>(
+        &'a self,
+        config: &'a ServerConfig,
+    ) -> &'a dyn ClientCertVerifier {
+        match &self.client_auth {
+            None => &*config.verifier,
+            Some(auth) => match auth.decision.demand() {
+                None => &NoClientAuth,
+                Some(demand) => &*demand.verifier,
+            },
+        }
+    }
+
+    pub(super) fn asks_client(&self, config: &ServerConfig) -> bool {
+        match &self.client_auth {
+            None => config.verifier.offer_client_auth(),
+            Some(auth) => auth.decision.demand().is_some(),
+        }
+    }
+
+    pub(super) fn requires_client_cert(&self, config: &ServerConfig) -> bool {
+        match &self.client_auth {
+            None => config.verifier.client_auth_mandatory(),
+            Some(auth) => matches!(auth.decision, ClientAuthDecision::Require(_)),
+        }
+    }
+
+    pub(super) fn client_auth_is(&mut self, status: ClientAuthStatus) {
+        if let Some(auth) = &mut self.client_auth {
+            auth.status = status;
+        }
+    }
+
+    pub(super) fn client_proved_possession(&mut self, config: &ServerConfig) -> Result<(), Error> {
+        self.client_auth_is(ClientAuthStatus::Authenticated {
+            resumed: false,
+            at: config.current_time()?,
+        });
+        Ok(())
+    }
+
+    /// The extension to put in a CertificateRequest.
+    pub(super) fn acknowledgement(&self) -> Option<TlsFlags> {
+        let auth = self.client_auth.as_ref()?;
+        let flags = FlagSet::single(auth.code_points.request_client_auth());
+        auth.acknowledged()
+            .then(|| TlsFlags::new(&flags, auth.code_points))?
+    }
+
+    pub(super) fn permits_resumption(
+        &self,
+        session: &ServerSessionValue,
+        config: &ServerConfig,
+    ) -> bool {
+        match &self.client_auth {
+            None => session.client_auth.is_none(),
+            Some(auth) => auth.permits(session, config.current_time()),
+        }
+    }
+
+    pub(super) fn resumed(&mut self, session: &ServerSessionValue) {
+        self.client_auth_is(match (&session.client_auth, &session.client_cert_chain) {
+            (None, _) => ClientAuthStatus::NotAsked,
+            (Some(_), None) => ClientAuthStatus::Declined,
+            (Some(record), Some(_)) => ClientAuthStatus::Authenticated {
+                resumed: true,
+                at: UnixTime::since_unix_epoch(core::time::Duration::from_secs(
+                    record.authenticated_at,
+                )),
+            },
+        });
+    }
+
+    /// What a session of this connection records (RES-1).
+    pub(super) fn session_record(&self) -> Option<SessionClientAuth> {
+        let auth = self.client_auth.as_ref()?;
+        let demand = auth.decision.demand()?;
+        Some(SessionClientAuth {
+            scope: PayloadU8::new(demand.scope.as_bytes().to_vec()),
+            authenticated_at: match auth.status {
+                ClientAuthStatus::Authenticated { at, .. } => at.as_secs(),
+                _ => 0,
+            },
+        })
+    }
+}
+
+/// Everything in a ClientHello that a [`ClientAuthPolicy`] is shown, encoded.
+///
+/// RFC 8446 section 4.1.2 has it that none of this changes in a second ClientHello.
+pub(super) fn decided_on(hello: &ClientHelloPayload) -> Vec<u8> {
+    let mut shown = hello.cipher_suites.get_encoding();
+    for typ in [
+        ExtensionType::ServerName,
+        ExtensionType::ALProtocolNegotiation,
+        ExtensionType::SupportedVersions,
+        ExtensionType::TlsFlags,
+        ExtensionType::CertificateAuthorities,
+        ExtensionType::SignatureAlgorithms,
+        ExtensionType::EllipticCurves,
+        ExtensionType::ClientCertificateType,
+        ExtensionType::ServerCertificateType,
+    ] {
+        hello.encode_one(typ, &mut shown);
+    }
+    shown
+}
+
+#[cfg(feature = "std")]
+impl crate::conn::ConnectionCommon<ServerConnectionData> {
+    /// The authentication of this connection's client under [`ServerConfig::client_auth_policy`].
+    ///
+    /// `None` until the ClientHello is processed, and without a policy.
+    pub fn client_auth(&self) -> Option<&ClientAuth> {
+        self.core.data.client_auth.as_deref()
+    }
+}
+
+impl UnbufferedServerConnection {
+    /// The authentication of this connection's client under [`ServerConfig::client_auth_policy`].
+    ///
+    /// `None` until the ClientHello is processed, and without a policy.
+    pub fn client_auth(&self) -> Option<&ClientAuth> {
+        self.core.data.client_auth.as_deref()
+    }
+}
+
+#[cfg(feature = "std")]
+impl crate::quic::ConnectionCommon<ServerConnectionData> {
+    /// The authentication of this connection's client under [`ServerConfig::client_auth_policy`].
+    ///
+    /// `None` until the ClientHello is processed, and without a policy.
+    pub fn client_auth(&self) -> Option<&ClientAuth> {
+        self.data().client_auth.as_deref()
+    }
+}

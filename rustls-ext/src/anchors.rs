@@ -1,0 +1,95 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+
+use crate::PolicyError;
+
+/// What a client's certificate must verify against to count in a scope.
+///
+/// Chains are verified by [`WebPkiClientVerifier`] (RFC 5280 path validation, extended key usage
+/// `id-kp-clientAuth`), or by a verifier of one's own.
+#[derive(Clone, Debug)]
+pub struct Anchors(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Store { roots: Arc<RootCertStore>, crls: Vec<CertificateRevocationListDer<'static>> },
+    Certificates(Vec<CertificateDer<'static>>),
+    Verifier(Arc<dyn ClientCertVerifier>),
+}
+
+impl Anchors {
+    /// These trust anchors, without revocation checking.
+    pub fn store(roots: impl Into<Arc<RootCertStore>>) -> Self {
+        Self(Kind::Store { roots: roots.into(), crls: Vec::new() })
+    }
+
+    /// These trust anchors, and these revocation lists.
+    ///
+    /// With any list, every certificate of a chain must be covered by one and not be revoked.
+    pub fn store_with_crls(
+        roots: impl Into<Arc<RootCertStore>>,
+        crls: Vec<CertificateRevocationListDer<'static>>,
+    ) -> Self {
+        Self(Kind::Store { roots: roots.into(), crls })
+    }
+
+    /// The certificates of a PEM file, each a trust anchor.
+    ///
+    /// # Errors
+    /// [`PolicyError::UnreadableAnchors`] if the file cannot be read, is not PEM, or has no
+    /// certificate in it.
+    pub fn pem_file(path: impl AsRef<Path>) -> Result<Self, PolicyError> {
+        let path = path.as_ref();
+        let unreadable = |reason| PolicyError::UnreadableAnchors { path: path.into(), reason };
+        let certificates = CertificateDer::pem_file_iter(path)
+            .and_then(|found| found.collect::<Result<Vec<_>, _>>())
+            .map_err(|err| unreadable(err.to_string()))?;
+        match certificates.is_empty() {
+            true => Err(unreadable("no certificate in it".into())),
+            false => Ok(Self(Kind::Certificates(certificates))),
+        }
+    }
+
+    /// Whatever this verifier accepts.
+    ///
+    /// Its `offer_client_auth()` and `client_auth_mandatory()` are not consulted: whether to ask
+    /// is what a [`Policy`](crate::Policy) decides.
+    pub fn verifier(verifier: Arc<dyn ClientCertVerifier>) -> Self {
+        Self(Kind::Verifier(verifier))
+    }
+
+    /// The verifier, for the scope of this name.
+    pub(crate) fn build(
+        self,
+        scope: &str,
+        provider: &dyn Fn() -> Result<Arc<CryptoProvider>, PolicyError>,
+    ) -> Result<Arc<dyn ClientCertVerifier>, PolicyError> {
+        let (roots, crls) = match self.0 {
+            Kind::Verifier(verifier) => return Ok(verifier),
+            Kind::Store { roots, crls } => (roots, crls),
+            Kind::Certificates(certificates) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in certificates {
+                    roots
+                        .add(certificate)
+                        .map_err(|reason| PolicyError::BadAnchor { scope: scope.into(), reason })?;
+                }
+                (Arc::new(roots), Vec::new())
+            }
+        };
+        if roots.is_empty() {
+            return Err(PolicyError::NoAnchors { scope: scope.into() });
+        }
+        WebPkiClientVerifier::builder_with_provider(roots, provider()?)
+            .with_crls(crls)
+            .build()
+            .map_err(|reason| PolicyError::Verifier { scope: scope.into(), reason })
+    }
+}

@@ -1,0 +1,60 @@
+//! Demand TLS client certificates per connection, from exactly those clients that offer one.
+//!
+//! rustls decides once per [`ServerConfig`] whether it asks for client certificates. With the
+//! patched rustls that this crate needs, a client can say "I would like to authenticate" in its
+//! ClientHello (the `request_client_auth` flag of the `tls_flags` extension), and a server decides
+//! for each connection whether it demands a certificate, so that everyone who did not offer one is
+//! left alone.
+//!
+//! * A **client** makes an offer with [`ClientAuthOffer`] and reads what came of it from its
+//!   connection's `client_auth_status()`.
+//! * A **server** writes its rules down as a [`Policy`], and reads what came of them with
+//!   [`PeerIdentity::of`], for one scope at a time.
+//! * With the feature `tokio`, [`tokio::Acceptor`] decides with an async policy, which also sees
+//!   the peer's address.
+//!
+//! # The patch
+//! The features of rustls that all of this stands on are in a patched build of it, which the root
+//! manifest of a workspace selects:
+//!
+//! ```toml
+//! [patch.crates-io]
+//! rustls = { git = "https://example.org/rustls-ext" } # wherever you take rustls-ext from
+//! ```
+//!
+//! # The words
+//! | word | meaning |
+//! |---|---|
+//! | offer | what a client says in its hello; a wish, never a credential |
+//! | policy | decides for a ClientHello |
+//! | decision | ask for nothing, request a certificate, or require one |
+//! | demand | which certificates will do, and the name of their scope |
+//! | scope | the name under which a certificate counts; a session resumes only inside its scope |
+//!
+//! [`ServerConfig`]: rustls::ServerConfig
+#![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub use rustls;
+pub use rustls::client::ClientAuthOffer;
+pub use rustls::ext_wire as wire;
+
+mod anchors;
+mod error;
+mod identity;
+mod policy;
+mod rule;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+
+pub use anchors::Anchors;
+pub use error::PolicyError;
+pub use identity::PeerIdentity;
+pub use policy::{Policy, PolicyBuilder};
+pub use rule::{Rule, Verdict};
+
+/// The code in the README, which is thereby compiled.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

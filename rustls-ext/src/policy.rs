@@ -1,0 +1,208 @@
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello};
+
+use crate::rule::{Conditions, Pattern};
+use crate::{Anchors, PolicyError, Rule, Verdict};
+
+/// Rules that say which client is asked for which certificate.
+///
+/// The first rule whose conditions all hold decides; what no rule covers, clients that ask for no
+/// server name or an unknown one among them, is decided by the explicit last word. Looking a name
+/// up does not depend on how many rules are on other names.
+///
+/// ```
+/// # use rustls_ext::rustls::{RootCertStore, ServerConfig};
+/// use rustls_ext::{Anchors, Policy, Rule, Verdict};
+///
+/// # fn policy(staff_roots: RootCertStore, agent_roots: RootCertStore, config: &mut ServerConfig)
+/// # -> Result<(), rustls_ext::PolicyError> {
+/// let policy = Policy::builder()
+///     .scope("staff", Anchors::store(staff_roots))
+///     .scope("agents", Anchors::store(agent_roots))
+///     .rule(Rule::when().server_name("admin.example.com").require("staff"))
+///     .rule(Rule::when().offered(true).require("agents"))
+///     .otherwise(Verdict::None)?;
+/// config.client_auth_policy = Some(policy.for_config()?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Policy {
+    rules: Vec<(Conditions, ClientAuthDecision)>,
+    last: ClientAuthDecision,
+    /// The rules on each server name, and those on any, by number.
+    exact: HashMap<String, Vec<usize>>,
+    below: HashMap<String, Vec<usize>>,
+    any_name: Vec<usize>,
+    needs_peer: bool,
+}
+
+impl Policy {
+    /// Start with no rules.
+    pub fn builder() -> PolicyBuilder {
+        PolicyBuilder::default()
+    }
+
+    /// Decide for a client, whose address is `peer`.
+    ///
+    /// Without an address, no rule on addresses holds.
+    pub fn decide(&self, hello: &ClientHello<'_>, peer: Option<IpAddr>) -> ClientAuthDecision {
+        let (exact, below) = match hello.server_name() {
+            None => (None, None),
+            Some(name) => (
+                self.exact.get(name),
+                name.split_once('.').and_then(|(_, parent)| self.below.get(parent)),
+            ),
+        };
+        let holds = |rule: &usize| {
+            self.rules.get(*rule).is_some_and(|(conditions, _)| conditions.hold(hello, peer))
+        };
+        // The first that holds of each list; the first of those is the first of all.
+        [exact, below, Some(&self.any_name)]
+            .into_iter()
+            .filter_map(|rules| rules?.iter().copied().find(holds))
+            .min()
+            .and_then(|rule| self.rules.get(rule))
+            .map_or(&self.last, |(_, decision)| decision)
+            .clone()
+    }
+
+    /// Whether there are rules on the peer's address.
+    pub fn needs_peer_address(&self) -> bool {
+        self.needs_peer
+    }
+
+    /// This policy, for [`ServerConfig::client_auth_policy`].
+    ///
+    /// # Errors
+    /// [`PolicyError::NeedsPeerAddress`] if there are rules on the peer's address: rustls does not
+    /// know it, and a rule that never holds would be a hole.
+    ///
+    /// [`ServerConfig::client_auth_policy`]: rustls::ServerConfig::client_auth_policy
+    pub fn for_config(self) -> Result<Arc<dyn ClientAuthPolicy>, PolicyError> {
+        match self.needs_peer {
+            true => Err(PolicyError::NeedsPeerAddress),
+            false => Ok(Arc::new(InConfig(self))),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct InConfig(Policy);
+
+impl ClientAuthPolicy for InConfig {
+    fn decide(&self, hello: &ClientHello<'_>) -> Result<ClientAuthDecision, rustls::Error> {
+        Ok(self.0.decide(hello, None))
+    }
+}
+
+/// A [`Policy`] in the making.
+#[derive(Debug, Default)]
+pub struct PolicyBuilder {
+    provider: Option<Arc<CryptoProvider>>,
+    scopes: Vec<(String, Anchors)>,
+    rules: Vec<Rule>,
+}
+
+impl PolicyBuilder {
+    /// Verify with this provider's algorithms, rather than with the process-default provider's.
+    pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+
+    /// Define a scope: certificates that verify against `anchors` count in it.
+    ///
+    /// The name is stored with sessions, which resume in their own scope only. Never give the name
+    /// of one set of anchors to another that shares its session storage or ticket keys.
+    pub fn scope(mut self, name: impl Into<String>, anchors: Anchors) -> Self {
+        self.scopes.push((name.into(), anchors));
+        self
+    }
+
+    /// Add a rule, after those that are there.
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Build the policy, with the last word for connections that meet no rule's conditions.
+    ///
+    /// # Errors
+    /// Whatever in a policy could let somebody through by mistake: see [`PolicyError`].
+    pub fn otherwise(self, last: Verdict) -> Result<Policy, PolicyError> {
+        let provider = || {
+            self.provider
+                .clone()
+                .or_else(|| CryptoProvider::get_default().cloned())
+                .or_else(only_provider)
+                .ok_or(PolicyError::NoCryptoProvider)
+        };
+        let mut demands = HashMap::new();
+        for (name, anchors) in self.scopes {
+            let demand = ClientAuthDemand::new(anchors.build(&name, &provider)?, name.as_str())
+                .map_err(|_| PolicyError::BadScopeName { scope: name.clone() })?;
+            if demands.insert(name.clone(), demand).is_some() {
+                return Err(PolicyError::DuplicateScope { scope: name });
+            }
+        }
+        let decision = |verdict: Verdict, answers_offer: bool| {
+            let Some(scope) = verdict.scope() else {
+                return Ok(ClientAuthDecision::None);
+            };
+            let demand = demands
+                .get(scope)
+                .cloned()
+                .ok_or_else(|| PolicyError::UnknownScope { scope: scope.into() })?;
+            let demand = match answers_offer {
+                true => demand.in_answer_to_offer(),
+                false => demand,
+            };
+            Ok(match verdict {
+                Verdict::Require(_) => ClientAuthDecision::Require(demand),
+                _ => ClientAuthDecision::Request(demand),
+            })
+        };
+
+        let count = self.rules.len();
+        let mut policy = Policy {
+            rules: Vec::with_capacity(count),
+            last: decision(last, false)?,
+            exact: HashMap::new(),
+            below: HashMap::new(),
+            any_name: Vec::new(),
+            needs_peer: false,
+        };
+        for (number, Rule { conditions, verdict }) in self.rules.into_iter().enumerate() {
+            if conditions.is_unconditional() && number + 1 < count {
+                return Err(PolicyError::Unreachable { rule: number + 1 });
+            }
+            match conditions.server_name.as_deref().map(Pattern::parse).transpose()? {
+                None => policy.any_name.push(number),
+                Some(Pattern::Exact(name)) => policy.exact.entry(name).or_default().push(number),
+                Some(Pattern::Below(name)) => policy.below.entry(name).or_default().push(number),
+            }
+            policy.needs_peer |= conditions.needs_peer();
+            let decision = decision(verdict, conditions.answers_offer())?;
+            policy.rules.push((conditions, decision));
+        }
+        Ok(policy)
+    }
+}
+
+/// The provider that rustls itself would take if only one is built in.
+fn only_provider() -> Option<Arc<CryptoProvider>> {
+    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+    return Some(Arc::new(rustls::crypto::ring::default_provider()));
+    #[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
+    return Some(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    #[cfg(any(
+        all(feature = "ring", feature = "aws-lc-rs"),
+        not(any(feature = "ring", feature = "aws-lc-rs"))
+    ))]
+    None
+}

@@ -1,0 +1,162 @@
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use rustls::pki_types::DnsName;
+use rustls::server::ClientHello;
+
+use crate::PolicyError;
+
+/// What to do with a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Do not ask for a certificate.
+    None,
+    /// Ask for a certificate that counts in this scope, and go on without one.
+    Request(String),
+    /// Ask for a certificate that counts in this scope, and end the handshake without one.
+    Require(String),
+}
+
+impl Verdict {
+    pub(crate) fn scope(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Request(scope) | Self::Require(scope) => Some(scope),
+        }
+    }
+}
+
+/// Conditions on a connection, and what to do where all of them hold.
+///
+/// ```
+/// use rustls_ext::Rule;
+///
+/// let staff = Rule::when().server_name("admin.example.com").require("staff");
+/// let agents = Rule::when().offered(true).alpn("h2").request("agents");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Rule {
+    pub(crate) conditions: Conditions,
+    pub(crate) verdict: Verdict,
+}
+
+impl Rule {
+    /// Start with no condition: the rule holds for every connection.
+    pub fn when() -> Conditions {
+        Conditions::default()
+    }
+}
+
+/// The conditions of a [`Rule`] in the making.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    pub(crate) server_name: Option<String>,
+    alpn: Option<Vec<u8>>,
+    offered: Option<bool>,
+    peer: Option<IpNet>,
+}
+
+impl Conditions {
+    /// The client asks for this server name (RFC 6066 section 3).
+    ///
+    /// `*.` and a DNS name matches names with exactly one label more. Case does not matter. A
+    /// client that asks for no name meets no such condition.
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// The client's list of application protocols (RFC 7301) has this one.
+    ///
+    /// The server may still choose another one of the list.
+    pub fn alpn(mut self, protocol: impl AsRef<[u8]>) -> Self {
+        self.alpn = Some(protocol.as_ref().to_vec());
+        self
+    }
+
+    /// The client does, or does not, offer to authenticate.
+    ///
+    /// With `true`, the offer counts as the reason for asking, and is acknowledged (RCA-2). Without
+    /// this condition a rule asks for another reason, and the offer is not acknowledged (RCA-3).
+    pub fn offered(mut self, offered: bool) -> Self {
+        self.offered = Some(offered);
+        self
+    }
+
+    /// The peer's address is in this network.
+    ///
+    /// An address of one family is in no network of the other; IPv4-mapped IPv6 addresses count as
+    /// the IPv4 addresses that they are.
+    pub fn peer(mut self, network: impl Into<IpNet>) -> Self {
+        self.peer = Some(network.into());
+        self
+    }
+
+    /// Do not ask for a certificate then.
+    pub fn ask_nothing(self) -> Rule {
+        Rule { conditions: self, verdict: Verdict::None }
+    }
+
+    /// Ask for a certificate in this scope then, and go on without one.
+    pub fn request(self, scope: impl Into<String>) -> Rule {
+        Rule { conditions: self, verdict: Verdict::Request(scope.into()) }
+    }
+
+    /// Insist on a certificate in this scope then.
+    pub fn require(self, scope: impl Into<String>) -> Rule {
+        Rule { conditions: self, verdict: Verdict::Require(scope.into()) }
+    }
+
+    pub(crate) fn needs_peer(&self) -> bool {
+        self.peer.is_some()
+    }
+
+    pub(crate) fn answers_offer(&self) -> bool {
+        self.offered == Some(true)
+    }
+
+    pub(crate) fn is_unconditional(&self) -> bool {
+        let Self { server_name, alpn, offered, peer } = self;
+        server_name.is_none() && alpn.is_none() && offered.is_none() && peer.is_none()
+    }
+
+    /// Whether all but the condition on the server name hold; the policy looks names up.
+    pub(crate) fn hold(&self, hello: &ClientHello<'_>, peer: Option<IpAddr>) -> bool {
+        let alpn = |wanted: &Vec<u8>| {
+            hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == wanted))
+        };
+        self.alpn.as_ref().is_none_or(alpn)
+            && self.offered.is_none_or(|offered| hello.offers_client_auth() == offered)
+            && self.peer.is_none_or(|network| {
+                peer.is_some_and(|peer| network.contains(&peer.to_canonical()))
+            })
+    }
+}
+
+/// A server name to match, in the form in which a ClientHello's name is compared with it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Pattern {
+    Exact(String),
+    /// Names of one label more than this one.
+    Below(String),
+}
+
+impl Pattern {
+    pub(crate) fn parse(name: &str) -> Result<Self, PolicyError> {
+        let bad = || PolicyError::BadServerName { name: name.into() };
+        let (below, rest) = match name.strip_prefix("*.") {
+            Some(rest) => (true, rest),
+            None => (false, name),
+        };
+        // A trailing dot never comes in a ClientHello (RFC 6066), so nothing would match.
+        if rest.ends_with('.') || rest.parse::<IpAddr>().is_ok() {
+            return Err(bad());
+        }
+        let name = DnsName::try_from(rest).map_err(|_| bad())?.to_lowercase_owned();
+        let name = name.as_ref().to_owned();
+        Ok(match below {
+            true => Self::Below(name),
+            false => Self::Exact(name),
+        })
+    }
+}

@@ -1,0 +1,274 @@
+//! What the tests of this crate have in common: a small PKI, configs, and connections in memory.
+#![allow(dead_code)] // no test uses all of it
+
+use std::sync::{Arc, Mutex};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{
+    ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello, WebPkiClientVerifier,
+};
+use rustls::{
+    AlertDescription, ClientConfig, ClientConnection, Error, RootCertStore, ServerConfig,
+    ServerConnection, SupportedProtocolVersion,
+};
+use rustls_ext::ClientAuthOffer;
+
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// An authority that signs what the tests need.
+pub struct Authority {
+    pub der: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate and its key.
+pub struct Identity {
+    pub chain: Vec<CertificateDer<'static>>,
+    pub key: Vec<u8>,
+}
+
+impl Identity {
+    pub fn key(&self) -> PrivateKeyDer<'static> {
+        PrivatePkcs8KeyDer::from(self.key.clone()).into()
+    }
+}
+
+impl Authority {
+    pub fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::generate().unwrap();
+        let der = params.self_signed(&key).unwrap().der().clone();
+        Self { der, issuer: Issuer::new(params, key) }
+    }
+
+    pub fn issue(&self, name: &str) -> Identity {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Identity { chain: vec![certificate.der().clone()], key: key.serialize_der() }
+    }
+
+    pub fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der.clone()).unwrap();
+        roots
+    }
+
+    pub fn verifier(&self) -> Arc<dyn ClientCertVerifier> {
+        WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()), provider())
+            .build()
+            .unwrap()
+    }
+}
+
+/// Everybody who takes part.
+pub struct Pki {
+    pub servers: Authority,
+    pub agents: Authority,
+    pub staff: Authority,
+    pub server: Identity,
+    pub agent: Identity,
+    pub boss: Identity,
+}
+
+impl Pki {
+    pub fn new() -> Self {
+        let (servers, agents, staff) =
+            (Authority::new("servers"), Authority::new("agents"), Authority::new("staff"));
+        Self {
+            server: servers.issue("localhost"),
+            agent: agents.issue("agent"),
+            boss: staff.issue("boss"),
+            servers,
+            agents,
+            staff,
+        }
+    }
+
+    pub fn demand(&self, scope: &str) -> ClientAuthDemand {
+        let authority = match scope {
+            "staff" => &self.staff,
+            _ => &self.agents,
+        };
+        ClientAuthDemand::new(authority.verifier(), scope).unwrap()
+    }
+
+    pub fn server_config(&self, versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
+        ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(self.server.chain.clone(), self.server.key())
+            .unwrap()
+    }
+
+    /// A server that decides what `policy` says at the time.
+    pub fn server_with(
+        &self,
+        policy: &Arc<Switch>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ServerConfig {
+        let mut config = self.server_config(versions);
+        config.client_auth_policy = Some(policy.clone());
+        config
+    }
+
+    pub fn client_config(
+        &self,
+        identity: Option<&Identity>,
+        offer: ClientAuthOffer,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ClientConfig {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(self.servers.roots());
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                builder.with_client_auth_cert(identity.chain.clone(), identity.key()).unwrap()
+            }
+        };
+        config.client_auth_offer = offer;
+        config
+    }
+}
+
+/// A policy that decides what it was last told to.
+#[derive(Debug)]
+pub struct Switch(Mutex<(When, ClientAuthDecision)>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Offered,
+    Always,
+}
+
+impl Switch {
+    pub fn new(when: When, decision: ClientAuthDecision) -> Arc<Self> {
+        Arc::new(Self(Mutex::new((when, decision))))
+    }
+
+    pub fn set(&self, when: When, decision: ClientAuthDecision) {
+        *self.0.lock().unwrap() = (when, decision);
+    }
+}
+
+impl ClientAuthPolicy for Switch {
+    fn decide(&self, hello: &ClientHello<'_>) -> Result<ClientAuthDecision, Error> {
+        let (when, decision) = self.0.lock().unwrap().clone();
+        Ok(match when {
+            When::Offered if !hello.offers_client_auth() => ClientAuthDecision::None,
+            _ => decision,
+        })
+    }
+}
+
+pub fn name() -> ServerName<'static> {
+    "localhost".try_into().unwrap()
+}
+
+pub fn connect(
+    client: &Arc<ClientConfig>,
+    server: &Arc<ServerConfig>,
+) -> (ClientConnection, ServerConnection) {
+    (
+        ClientConnection::new(client.clone(), name()).unwrap(),
+        ServerConnection::new(server.clone()).unwrap(),
+    )
+}
+
+/// Who failed first, with what, and what the other end then saw.
+#[derive(Debug, PartialEq)]
+pub struct Failure {
+    pub at: End,
+    pub error: Error,
+    pub other: Option<Error>,
+}
+
+impl Failure {
+    /// The alert that the failing end sent, as the other end saw it.
+    pub fn alert(&self) -> Option<AlertDescription> {
+        match self.other {
+            Some(Error::AlertReceived(alert)) => Some(alert),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Client,
+    Server,
+}
+
+macro_rules! transfer {
+    ($from:expr, $to:expr) => {{
+        let mut octets = Vec::new();
+        while $from.wants_write() {
+            $from.write_tls(&mut octets).unwrap();
+        }
+        let mut unread = &octets[..];
+        while !unread.is_empty() {
+            $to.read_tls(&mut unread).unwrap();
+        }
+        octets
+    }};
+}
+#[allow(unused_imports)]
+pub(crate) use transfer;
+
+/// Carries octets until neither end has any to send.
+pub fn pump(client: &mut ClientConnection, server: &mut ServerConnection) -> Result<(), Failure> {
+    while client.wants_write() || server.wants_write() {
+        transfer!(client, server);
+        if let Err(error) = server.process_new_packets() {
+            transfer!(server, client);
+            let other = client.process_new_packets().err();
+            return Err(Failure { at: End::Server, error, other });
+        }
+        transfer!(server, client);
+        if let Err(error) = client.process_new_packets() {
+            transfer!(client, server);
+            let other = server.process_new_packets().err();
+            return Err(Failure { at: End::Client, error, other });
+        }
+    }
+    Ok(())
+}
+
+/// A handshake that succeeds.
+pub fn handshake(
+    client: &Arc<ClientConfig>,
+    server: &Arc<ServerConfig>,
+) -> (ClientConnection, ServerConnection) {
+    let (mut c, mut s) = connect(client, server);
+    pump(&mut c, &mut s).unwrap();
+    assert!(!c.is_handshaking() && !s.is_handshaking());
+    (c, s)
+}
+
+/// A handshake that fails.
+pub fn refused(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Failure {
+    let (mut c, mut s) = connect(client, server);
+    pump(&mut c, &mut s).unwrap_err()
+}
+
+/// The first flight of a client.
+pub fn hello(client: &Arc<ClientConfig>) -> Vec<u8> {
+    let mut client = ClientConnection::new(client.clone(), name()).unwrap();
+    let mut octets = Vec::new();
+    while client.wants_write() {
+        client.write_tls(&mut octets).unwrap();
+    }
+    octets
+}

@@ -1,0 +1,299 @@
+//! The offer and the demand between two honest ends, over the patched rustls.
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use common::{End, Pki, Switch, When, handshake, hello, provider, pump, refused};
+use rustls::client::{ClientAuthStatus as Client, ResolvesClientCert};
+use rustls::crypto::ring::kx_group::SECP384R1;
+use rustls::server::{ClientAuthDecision, ClientAuthStatus as Server};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription, Error, HandshakeKind, SignatureScheme};
+use rustls_ext::wire::{CodePoints, Flag, FlagSet};
+use rustls_ext::{ClientAuthOffer, PeerIdentity};
+
+fn required(pki: &Pki) -> ClientAuthDecision {
+    ClientAuthDecision::Require(pki.demand("agents").in_answer_to_offer())
+}
+
+fn requested(pki: &Pki) -> ClientAuthDecision {
+    ClientAuthDecision::Request(pki.demand("agents").in_answer_to_offer())
+}
+
+/// Octets of the extension that offers, as they stand in a ClientHello.
+const OFFER: [u8; 16] = [0, 62, 0, 12, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+
+fn has(hello: &[u8], extension: &[u8]) -> bool {
+    hello.windows(extension.len()).any(|window| window == extension)
+}
+
+#[test]
+fn rca_2_an_accepted_offer_is_acknowledged_and_authenticates() {
+    let pki = Pki::new();
+    let server = Arc::new(pki.server_with(&Switch::new(When::Offered, required(&pki)), &[&TLS13]));
+    let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::flag(), &[&TLS13]);
+    let (c, s) = handshake(&Arc::new(client), &server);
+
+    assert_eq!(c.client_auth_status(), Client::Acknowledged);
+    let auth = s.client_auth().unwrap();
+    assert!(auth.offered() && auth.acknowledged());
+    assert!(matches!(auth.status(), Server::Authenticated { resumed: false, .. }));
+    assert_eq!(auth.flags(), Some(&FlagSet::single(Flag::REQUEST_CLIENT_AUTH)));
+    assert_eq!(PeerIdentity::of(&s, "agents").unwrap().chain, pki.agent.chain);
+    assert!(PeerIdentity::of(&s, "staff").is_none(), "another scope is another matter");
+}
+
+#[test]
+fn rca_9_an_offer_may_be_ignored() {
+    let pki = Pki::new();
+    let policy = Switch::new(When::Always, ClientAuthDecision::None);
+    let server = Arc::new(pki.server_with(&policy, &[&TLS13]));
+    let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::flag(), &[&TLS13]);
+    let (c, s) = handshake(&Arc::new(client), &server);
+
+    assert_eq!(c.client_auth_status(), Client::Offered);
+    let auth = s.client_auth().unwrap();
+    assert!(auth.offered() && !auth.acknowledged());
+    assert_eq!(auth.status(), Server::NotAsked);
+    assert!(s.peer_certificates().is_none());
+}
+
+#[test]
+fn who_does_not_offer_is_not_asked() {
+    let pki = Pki::new();
+    let server = Arc::new(pki.server_with(&Switch::new(When::Offered, required(&pki)), &[&TLS13]));
+    let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::default(), &[&TLS13]);
+    let (c, s) = handshake(&Arc::new(client), &server);
+
+    assert_eq!(c.client_auth_status(), Client::NotOffered);
+    let auth = s.client_auth().unwrap();
+    assert!(!auth.offered() && auth.flags().is_none());
+    assert_eq!(auth.status(), Server::NotAsked);
+}
+
+#[test]
+fn rca_3_a_server_with_another_reason_asks_without_acknowledgement() {
+    let pki = Pki::new();
+    for offer in [ClientAuthOffer::flag(), ClientAuthOffer::default()] {
+        let decision = ClientAuthDecision::Require(pki.demand("agents"));
+        let server = Arc::new(pki.server_with(&Switch::new(When::Always, decision), &[&TLS13]));
+        let client = pki.client_config(Some(&pki.agent), offer, &[&TLS13]);
+        let (c, s) = handshake(&Arc::new(client), &server);
+
+        assert_eq!(c.client_auth_status(), Client::AskedWithoutAcknowledgement);
+        assert!(!s.client_auth().unwrap().acknowledged());
+        assert!(PeerIdentity::of(&s, "agents").is_some());
+    }
+}
+
+#[test]
+fn rca_4_nobody_is_acknowledged_who_did_not_offer() {
+    let pki = Pki::new();
+    // A policy that claims to answer an offer which there was not.
+    let server = Arc::new(pki.server_with(&Switch::new(When::Always, required(&pki)), &[&TLS13]));
+    let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::default(), &[&TLS13]);
+    let (c, s) = handshake(&Arc::new(client), &server);
+
+    assert_eq!(c.client_auth_status(), Client::AskedWithoutAcknowledgement);
+    assert!(!s.client_auth().unwrap().acknowledged());
+}
+
+#[test]
+fn rca_6_an_acknowledged_client_without_certificate_sends_an_empty_one() {
+    let pki = Pki::new();
+    let policy = Switch::new(When::Offered, requested(&pki));
+    let server = Arc::new(pki.server_with(&policy, &[&TLS13]));
+    let client = Arc::new(pki.client_config(None, ClientAuthOffer::flag(), &[&TLS13]));
+
+    let (c, s) = handshake(&client, &server);
+    assert_eq!(c.client_auth_status(), Client::Acknowledged);
+    assert_eq!(s.client_auth().unwrap().status(), Server::Declined);
+
+    // and it is the server that ends the handshake where it insists
+    policy.set(When::Offered, required(&pki));
+    let failure = refused(&client, &server);
+    assert_eq!((failure.at, &failure.error), (End::Server, &Error::NoCertificatesPresented));
+    assert_eq!(failure.alert(), Some(AlertDescription::CertificateRequired));
+}
+
+#[test]
+fn rca_7_the_resolver_is_told_of_the_acknowledgement() {
+    #[derive(Debug)]
+    struct Resolver(Mutex<Vec<bool>>);
+    impl ResolvesClientCert for Resolver {
+        fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+            panic!("connections call the other one");
+        }
+        fn resolve_with_acknowledgement(
+            &self,
+            _: &[&[u8]],
+            _: &[SignatureScheme],
+            acknowledged: bool,
+        ) -> Option<Arc<CertifiedKey>> {
+            self.0.lock().unwrap().push(acknowledged);
+            None
+        }
+        fn has_certs(&self) -> bool {
+            true
+        }
+    }
+
+    let pki = Pki::new();
+    let resolver = Arc::new(Resolver(Mutex::default()));
+    let policy = Switch::new(When::Always, requested(&pki));
+    let server = Arc::new(pki.server_with(&policy, &[&TLS13, &TLS12]));
+    let connect = |offer, versions: &[&'static rustls::SupportedProtocolVersion]| {
+        let mut client = pki.client_config(None, offer, versions);
+        client.client_auth_cert_resolver = resolver.clone();
+        handshake(&Arc::new(client), &server)
+    };
+    connect(ClientAuthOffer::flag(), &[&TLS13]);
+    connect(ClientAuthOffer::default(), &[&TLS13]);
+    policy.set(When::Always, ClientAuthDecision::Request(pki.demand("agents")));
+    connect(ClientAuthOffer::flag(), &[&TLS13]);
+    connect(ClientAuthOffer::flag(), &[&TLS12]);
+    assert_eq!(*resolver.0.lock().unwrap(), [true, false, false, false]);
+}
+
+#[test]
+fn rca_8_a_chain_for_one_set_of_anchors_does_not_pass_for_another() {
+    let pki = Pki::new();
+    let decision = ClientAuthDecision::Require(pki.demand("staff"));
+    let server = Arc::new(pki.server_with(&Switch::new(When::Always, decision), &[&TLS13, &TLS12]));
+    for version in [&TLS13, &TLS12] {
+        let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::flag(), &[version]);
+        let failure = refused(&Arc::new(client), &server);
+        assert_eq!(failure.at, End::Server);
+        assert_eq!(failure.alert(), Some(AlertDescription::UnknownCA), "{failure:?}");
+    }
+}
+
+#[test]
+fn flags_8_a_client_with_nothing_to_say_sends_no_extension() {
+    let pki = Pki::new();
+    let silent = pki.client_config(None, ClientAuthOffer::default(), &[&TLS13, &TLS12]);
+    assert!(!has(&hello(&Arc::new(silent)), &OFFER[..2]));
+    let offering = pki.client_config(None, ClientAuthOffer::flag(), &[&TLS13, &TLS12]);
+    assert!(has(&hello(&Arc::new(offering)), &OFFER));
+}
+
+#[test]
+fn flags_9_the_flag_is_for_tls13_only() {
+    let pki = Pki::new();
+    // A client that can only do TLS 1.2 does not send it.
+    let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::flag(), &[&TLS12]);
+    assert!(!has(&hello(&Arc::new(client)), &OFFER[..4]));
+
+    // A server that chooses TLS 1.2 does not see it.
+    let policy = Switch::new(When::Offered, required(&pki));
+    let server = Arc::new(pki.server_with(&policy, &[&TLS12]));
+    let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::flag(), &[&TLS13, &TLS12]);
+    let (c, s) = handshake(&Arc::new(client), &server);
+    assert_eq!(c.client_auth_status(), Client::Offered);
+    let auth = s.client_auth().unwrap();
+    assert!(!auth.offered() && auth.flags().is_none());
+    assert_eq!(auth.status(), Server::NotAsked);
+}
+
+#[test]
+fn flags_12_the_second_hello_offers_as_the_first() {
+    let pki = Pki::new();
+    let mut suites = (*provider()).clone();
+    suites.kx_groups = vec![SECP384R1];
+    let mut server = rustls::ServerConfig::builder_with_provider(Arc::new(suites))
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(pki.server.chain.clone(), pki.server.key())
+        .unwrap();
+    server.client_auth_policy = Some(Switch::new(When::Offered, required(&pki)));
+    let server = Arc::new(server);
+
+    for (offer, status) in [
+        (ClientAuthOffer::flag(), Client::Acknowledged),
+        (ClientAuthOffer::default(), Client::NotOffered),
+    ] {
+        let offers = offer != ClientAuthOffer::default();
+        let client = Arc::new(pki.client_config(Some(&pki.agent), offer, &[&TLS13]));
+        let (mut c, mut s) = common::connect(&client, &server);
+        let first = common::transfer!(c, s);
+        s.process_new_packets().unwrap();
+        common::transfer!(s, c);
+        c.process_new_packets().unwrap();
+        let second = common::transfer!(c, s);
+        s.process_new_packets().unwrap();
+        assert_eq!((has(&first, &OFFER), has(&second, &OFFER)), (offers, offers));
+        pump(&mut c, &mut s).unwrap();
+
+        assert_eq!(s.handshake_kind(), Some(HandshakeKind::FullWithHelloRetryRequest));
+        assert_eq!(c.client_auth_status(), status);
+        assert_eq!(PeerIdentity::of(&s, "agents").is_some(), offers);
+    }
+}
+
+#[test]
+fn code_points_are_configuration() {
+    let pki = Pki::new();
+    let experiment = CodePoints::new(0xfe01, Flag::new(81).unwrap()).unwrap();
+    let experiment_80 = CodePoints::new(0xfe01, Flag::REQUEST_CLIENT_AUTH).unwrap();
+    let standard = CodePoints::default();
+    for (of_client, of_server) in [
+        (experiment, experiment),
+        (experiment_80, experiment_80),
+        (standard, experiment),
+        (experiment, standard),
+        (experiment, experiment_80),
+    ] {
+        let policy = Switch::new(When::Offered, required(&pki));
+        let mut server = pki.server_with(&policy, &[&TLS13]);
+        server.client_auth_code_points = of_server;
+        let offer = ClientAuthOffer::flag().with_code_points(of_client);
+        let client = Arc::new(pki.client_config(Some(&pki.agent), offer, &[&TLS13]));
+        let (mut head, mut body) = (vec![0xfe, 1, 0, 12, 11], vec![0; 10]);
+        body.push(if of_client == experiment { 2 } else { 1 });
+        head.extend(body);
+        assert_eq!(has(&hello(&client), &head), of_client != standard);
+
+        let (c, s) = handshake(&client, &Arc::new(server));
+        let understood = of_client == of_server;
+        assert_eq!(s.client_auth().unwrap().offered(), understood);
+        assert_eq!(PeerIdentity::of(&s, "agents").is_some(), understood);
+        let status = if understood { Client::Acknowledged } else { Client::Offered };
+        assert_eq!(c.client_auth_status(), status);
+    }
+}
+
+#[test]
+fn a_policy_that_fails_lets_nobody_in() {
+    #[derive(Debug)]
+    struct Broken;
+    impl rustls::server::ClientAuthPolicy for Broken {
+        fn decide(&self, _: &rustls::server::ClientHello<'_>) -> Result<ClientAuthDecision, Error> {
+            Err(Error::General("directory is down".into()))
+        }
+    }
+    let pki = Pki::new();
+    let mut server = pki.server_config(&[&TLS13, &TLS12]);
+    server.client_auth_policy = Some(Arc::new(Broken));
+    let server = Arc::new(server);
+    for version in [&TLS13, &TLS12] {
+        let client = pki.client_config(None, ClientAuthOffer::default(), &[version]);
+        let failure = refused(&Arc::new(client), &server);
+        assert_eq!(failure.error, Error::General("directory is down".into()));
+        assert_eq!(failure.alert(), Some(AlertDescription::InternalError));
+    }
+}
+
+#[test]
+fn a_scope_has_a_name_of_1_to_255_octets() {
+    use rustls::server::ClientAuthDemand;
+    let pki = Pki::new();
+    assert!(ClientAuthDemand::new(pki.agents.verifier(), "").is_err());
+    assert!(ClientAuthDemand::new(pki.agents.verifier(), "a".repeat(256)).is_err());
+    assert_eq!(
+        ClientAuthDemand::new(pki.agents.verifier(), "a".repeat(255)).unwrap().scope().len(),
+        255
+    );
+}

@@ -1,0 +1,311 @@
+//! Resumption never bypasses a demand (RES rules), under TLS 1.2 and 1.3, stored and in tickets.
+
+mod common;
+
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{Pki, Switch, When, connect, handshake, pump};
+use rustls::client::ResolvesClientCert;
+use rustls::pki_types::UnixTime;
+use rustls::server::{ClientAuthDecision, ClientAuthStatus, ServerSessionMemoryCache};
+use rustls::sign::CertifiedKey;
+use rustls::time_provider::TimeProvider;
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection, SignatureScheme,
+    SupportedProtocolVersion,
+};
+use rustls_ext::{ClientAuthOffer, PeerIdentity};
+
+/// How a server keeps sessions.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    version: &'static SupportedProtocolVersion,
+    tickets: bool,
+}
+
+const SHAPES: [Shape; 4] = [
+    Shape { version: &TLS13, tickets: false },
+    Shape { version: &TLS13, tickets: true },
+    Shape { version: &TLS12, tickets: false },
+    Shape { version: &TLS12, tickets: true },
+];
+
+struct Site {
+    pki: Pki,
+    policy: Arc<Switch>,
+    server: Arc<ServerConfig>,
+    shape: Shape,
+}
+
+impl Site {
+    fn new(shape: Shape) -> Self {
+        Self::at(shape, None)
+    }
+
+    fn at(shape: Shape, clock: Option<Arc<Clock>>) -> Self {
+        let pki = Pki::new();
+        let policy = Switch::new(When::Always, ClientAuthDecision::None);
+        let mut server = pki.server_with(&policy, &[shape.version]);
+        server.max_early_data_size = 1000;
+        if shape.tickets {
+            server.ticketer = rustls::crypto::ring::Ticketer::new().unwrap();
+        }
+        if let Some(clock) = clock {
+            server.time_provider = clock;
+        }
+        Self { pki, policy, server: Arc::new(server), shape }
+    }
+
+    fn client(&self, offer: ClientAuthOffer) -> ClientConfig {
+        let mut client =
+            self.pki.client_config(Some(&self.pki.agent), offer, &[self.shape.version]);
+        client.enable_early_data = true;
+        client
+    }
+
+    fn decide(&self, decision: ClientAuthDecision) {
+        self.policy.set(When::Always, decision);
+    }
+
+    fn request(&self) -> ClientAuthDecision {
+        ClientAuthDecision::Request(self.pki.demand("agents"))
+    }
+
+    fn require(&self) -> ClientAuthDecision {
+        ClientAuthDecision::Require(self.pki.demand("agents"))
+    }
+
+    /// Whether early data can be accepted at all: rustls does so for stored sessions only.
+    fn can_early(&self) -> bool {
+        self.shape.version.version == TLS13.version && !self.shape.tickets
+    }
+
+    /// A connection that tries early data; whether it was resumed and authenticated.
+    fn visit(&self, client: &Arc<ClientConfig>) -> Visit {
+        let (mut c, mut s) = connect(client, &self.server);
+        if let Some(mut early) = c.early_data() {
+            early.write_all(b"early").unwrap();
+        }
+        pump(&mut c, &mut s).unwrap();
+        let mut early = Vec::new();
+        if let Some(mut data) = s.early_data() {
+            let _ = data.read_to_end(&mut early);
+        }
+        Visit {
+            resumed: s.handshake_kind() == Some(HandshakeKind::Resumed),
+            early: early == b"early",
+            client: c,
+            server: s,
+        }
+    }
+}
+
+struct Visit {
+    resumed: bool,
+    early: bool,
+    client: ClientConnection,
+    server: ServerConnection,
+}
+
+impl Visit {
+    fn authenticated(&self) -> bool {
+        let identity = PeerIdentity::of(&self.server, "agents");
+        assert_eq!(identity.is_some(), self.server.peer_certificates().is_some());
+        identity.is_some()
+    }
+
+    fn is(&self, resumed: bool, authenticated: bool) {
+        assert_eq!((self.resumed, self.authenticated()), (resumed, authenticated));
+        // RES-6
+        assert!(!self.early || self.resumed);
+        assert_eq!(self.client.is_early_data_accepted(), self.early);
+    }
+}
+
+#[test]
+fn res_2_a_session_resumes_only_where_the_demand_accepts_it() {
+    for site in SHAPES.map(Site::new) {
+        let client = Arc::new(site.client(ClientAuthOffer::default()));
+        site.visit(&client).is(false, false);
+        // as long as nothing is demanded, with early data (or the next lines would prove nothing)
+        let visit = site.visit(&client);
+        visit.is(true, false);
+        assert_eq!(visit.early, site.can_early());
+
+        site.decide(site.require());
+        site.visit(&client).is(false, true);
+        let visit = site.visit(&client);
+        visit.is(true, true);
+        assert_eq!(visit.early, site.can_early());
+        site.decide(site.request());
+        site.visit(&client).is(true, true);
+
+        // the same certificate in another scope
+        let other = site.pki.demand("others");
+        site.decide(ClientAuthDecision::Request(other));
+        let visit = site.visit(&client);
+        assert!(!visit.resumed && !visit.early);
+        assert!(PeerIdentity::of(&visit.server, "agents").is_none());
+        assert!(PeerIdentity::of(&visit.server, "others").is_some());
+
+        // nobody is authenticated where nobody is to be asked
+        site.decide(ClientAuthDecision::None);
+        site.visit(&client).is(false, false);
+    }
+}
+
+#[test]
+fn res_3_a_client_that_offers_does_not_resume_without_a_certificate() {
+    for site in SHAPES.map(Site::new) {
+        if site.shape.version.version != TLS13.version {
+            continue; // the flag exists in TLS 1.3 only
+        }
+        let mut client = site.client(ClientAuthOffer::default());
+        let resolver = Arc::new(Ready::new(&site));
+        client.client_auth_cert_resolver = resolver.clone();
+        site.decide(site.request());
+        site.visit(&Arc::new(client.clone())).is(false, false);
+
+        // The same client, and the session that it holds, now with an offer.
+        client.client_auth_offer = ClientAuthOffer::flag();
+        resolver.ready();
+        let visit = site.visit(&Arc::new(client));
+        visit.is(false, true);
+        assert!(!visit.early);
+    }
+}
+
+#[test]
+fn res_4_a_client_that_declined_and_does_not_offer_resumes_unasked() {
+    for site in SHAPES.map(Site::new) {
+        let mut client = site.client(ClientAuthOffer::default());
+        let resolver = Arc::new(Ready::new(&site));
+        client.client_auth_cert_resolver = resolver.clone();
+        let client = Arc::new(client);
+        site.decide(site.request());
+        site.visit(&client).is(false, false);
+        let visit = site.visit(&client);
+        visit.is(true, false);
+        assert_eq!(visit.server.client_auth().unwrap().status(), ClientAuthStatus::Declined);
+
+        // that is no way around a requirement
+        resolver.ready();
+        site.decide(site.require());
+        let visit = site.visit(&client);
+        visit.is(false, true);
+        assert!(!visit.early);
+    }
+}
+
+#[test]
+fn res_5_the_stored_chain_is_verified_again() {
+    for shape in SHAPES {
+        let clock = Arc::new(Clock(AtomicU64::new(UnixTime::now().as_secs())));
+        let site = Site::at(shape, Some(clock.clone()));
+        let client = Arc::new(site.client(ClientAuthOffer::default()));
+        site.decide(site.require());
+        let first = site.visit(&client);
+        first.is(false, true);
+        let when = PeerIdentity::of(&first.server, "agents").unwrap().authenticated_at;
+
+        clock.0.fetch_add(60, Ordering::SeqCst);
+        let second = site.visit(&client);
+        second.is(true, true);
+        let identity = PeerIdentity::of(&second.server, "agents").unwrap();
+        assert!(identity.resumed);
+        assert_eq!(identity.authenticated_at, when, "resuming is not authenticating");
+
+        // The scope's anchors change under the same name: its sessions are no good any more.
+        let impostor = rustls::server::ClientAuthDemand::new(site.pki.staff.verifier(), "agents");
+        site.decide(ClientAuthDecision::Require(impostor.unwrap()));
+        let failure = common::refused(&client, &site.server);
+        assert_eq!(failure.alert(), Some(rustls::AlertDescription::UnknownCA));
+
+        // Time passes, and the certificate expires.
+        site.decide(site.require());
+        clock.0.store(rcgen_not_after() + 1, Ordering::SeqCst);
+        let failure = common::refused(&client, &site.server);
+        assert_eq!(failure.alert(), Some(rustls::AlertDescription::CertificateExpired));
+    }
+}
+
+#[test]
+fn res_7_a_session_of_a_server_without_a_policy_does_not_resume_where_one_demands() {
+    for shape in SHAPES {
+        let pki = Pki::new();
+        let storage = ServerSessionMemoryCache::new(32);
+        let ticketer = rustls::crypto::ring::Ticketer::new().unwrap();
+        let share = |mut config: ServerConfig| {
+            config.session_storage = storage.clone();
+            if shape.tickets {
+                config.ticketer = ticketer.clone();
+            }
+            Arc::new(config)
+        };
+        let plain = rustls::ServerConfig::builder_with_provider(common::provider())
+            .with_protocol_versions(&[shape.version])
+            .unwrap()
+            .with_client_cert_verifier(pki.agents.verifier())
+            .with_single_cert(pki.server.chain.clone(), pki.server.key())
+            .unwrap();
+        let policy = Switch::new(When::Always, ClientAuthDecision::Require(pki.demand("agents")));
+        let plain = share(plain);
+        let demanding = share(pki.server_with(&policy, &[shape.version]));
+        let client =
+            pki.client_config(Some(&pki.agent), ClientAuthOffer::default(), &[shape.version]);
+        let client = Arc::new(client);
+
+        let kind = |server| handshake(&client, server).1.handshake_kind();
+        assert_eq!(kind(&plain), Some(HandshakeKind::Full));
+        assert_eq!(kind(&plain), Some(HandshakeKind::Resumed));
+        assert_eq!(kind(&demanding), Some(HandshakeKind::Full));
+        assert_eq!(kind(&demanding), Some(HandshakeKind::Resumed));
+        // and the other way round: a scope means nothing to a server without a policy
+        assert_eq!(kind(&plain), Some(HandshakeKind::Full));
+    }
+}
+
+/// A client certificate that is not at hand until told.
+#[derive(Debug)]
+struct Ready(Mutex<bool>, Arc<CertifiedKey>);
+
+impl Ready {
+    fn new(site: &Site) -> Self {
+        let agent = &site.pki.agent;
+        let key =
+            CertifiedKey::from_der(agent.chain.clone(), agent.key(), &common::provider()).unwrap();
+        Self(Mutex::new(false), Arc::new(key))
+    }
+
+    fn ready(&self) {
+        *self.0.lock().unwrap() = true;
+    }
+}
+
+impl ResolvesClientCert for Ready {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.lock().unwrap().then(|| self.1.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+struct Clock(AtomicU64);
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.load(Ordering::SeqCst))))
+    }
+}
+
+/// Seconds since the Unix epoch at which rcgen's certificates end unless told otherwise.
+fn rcgen_not_after() -> u64 {
+    rcgen::CertificateParams::default().not_after.unix_timestamp().unsigned_abs()
+}

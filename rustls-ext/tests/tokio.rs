@@ -1,0 +1,187 @@
+//! The acceptor for tokio: async decisions, timeouts, garbage, and alerts that arrive.
+#![cfg(feature = "tokio")]
+
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{Identity, Pki, name};
+use rustls::server::ClientAuthDecision;
+use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription, ClientConfig, Error, HandshakeKind};
+use rustls_ext::tokio::{AcceptError, Acceptor, AsyncPolicy, policy_fn};
+use rustls_ext::{Anchors, ClientAuthOffer, PeerIdentity, Policy, Rule, Verdict};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio_rustls::TlsConnector;
+
+const PEER: &str = "192.0.2.7:4711";
+
+fn peer() -> SocketAddr {
+    PEER.parse().unwrap()
+}
+
+fn pipe() -> (DuplexStream, DuplexStream) {
+    duplex(64 * 1024)
+}
+
+fn client(pki: &Pki, identity: Option<&Identity>, offer: ClientAuthOffer) -> Arc<ClientConfig> {
+    Arc::new(pki.client_config(identity, offer, &[&TLS13, &TLS12]))
+}
+
+fn acceptor<P: AsyncPolicy>(pki: &Pki, policy: P) -> Acceptor<P> {
+    Acceptor::new(Arc::new(pki.server_config(&[&TLS13, &TLS12])), policy)
+}
+
+#[tokio::test]
+async fn a_policy_sees_the_hello_and_the_peer() {
+    let pki = Pki::new();
+    let demand = pki.demand("agents").in_answer_to_offer();
+    let policy = policy_fn(|hello, at| {
+        assert_eq!(at, peer());
+        assert_eq!(hello.server_name.as_deref(), Some("localhost"));
+        assert!(hello.offered && hello.alpn.is_empty());
+        let demand = demand.clone();
+        async move {
+            // as one would to ask a directory
+            tokio::task::yield_now().await;
+            Ok(ClientAuthDecision::Require(demand))
+        }
+    });
+    let (near, far) = pipe();
+    let connector = TlsConnector::from(client(&pki, Some(&pki.agent), ClientAuthOffer::flag()));
+    let acceptor = acceptor(&pki, policy);
+    let (c, s) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
+    c.unwrap();
+    let s = s.unwrap();
+    let identity = PeerIdentity::of(s.get_ref().1, "agents").unwrap();
+    assert_eq!(identity.chain, pki.agent.chain);
+}
+
+#[tokio::test]
+async fn rules_on_addresses_decide() {
+    let pki = Pki::new();
+    let network: ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
+    for (at, asked) in [(PEER, false), ("198.51.100.1:1", true), ("[::ffff:192.0.2.7]:1", false)] {
+        let policy = Policy::builder()
+            .provider(common::provider())
+            .scope("agents", Anchors::store(pki.agents.roots()))
+            .rule(Rule::when().peer(network).ask_nothing())
+            .otherwise(Verdict::Require("agents".into()))
+            .unwrap();
+        let (near, far) = pipe();
+        let connector =
+            TlsConnector::from(client(&pki, Some(&pki.agent), ClientAuthOffer::default()));
+        let acceptor = acceptor(&pki, policy);
+        let (_, s) = tokio::join!(
+            connector.connect(name(), near),
+            acceptor.accept(far, at.parse().unwrap())
+        );
+        assert_eq!(PeerIdentity::of(s.unwrap().get_ref().1, "agents").is_some(), asked, "{at}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_resume_under_decisions_made_outside() {
+    let pki = Pki::new();
+    let demand = pki.demand("agents");
+    let acceptor = acceptor(
+        &pki,
+        policy_fn(move |_, _| {
+            let demand = demand.clone();
+            async move { Ok(ClientAuthDecision::Require(demand)) }
+        }),
+    );
+    let connector = TlsConnector::from(client(&pki, Some(&pki.agent), ClientAuthOffer::flag()));
+    for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+        let (near, far) = pipe();
+        let (c, s) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
+        let (mut c, mut s) = (c.unwrap(), s.unwrap());
+        assert_eq!(s.get_ref().1.handshake_kind(), Some(kind));
+        assert!(PeerIdentity::of(s.get_ref().1, "agents").is_some());
+        // so that the client has read its tickets
+        s.write_all(b"x").await.unwrap();
+        s.flush().await.unwrap();
+        c.read_exact(&mut [0]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_decide_lets_nobody_in() {
+    let pki = Pki::new();
+    let acceptor = acceptor(&pki, policy_fn(|_, _| async { Err("directory is down".into()) }));
+    let (near, far) = pipe();
+    let connector = TlsConnector::from(client(&pki, None, ClientAuthOffer::default()));
+    let (c, s) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
+    let error = c.unwrap_err().downcast::<Error>().unwrap();
+    assert_eq!(error, Error::AlertReceived(AlertDescription::InternalError));
+    let AcceptError::Policy(reason) = s.unwrap_err() else { panic!("another error") };
+    assert_eq!(reason.to_string(), "directory is down");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_nothing_is_let_go() {
+    let pki = Pki::new();
+    let acceptor = acceptor(&pki, policy_fn(|_, _| async { Ok(ClientAuthDecision::None) }))
+        .with_handshake_timeout(Duration::from_secs(3));
+    let (near, far) = pipe();
+    let error = acceptor.accept(far, peer()).await.unwrap_err();
+    assert!(matches!(error, AcceptError::Timeout(time) if time == Duration::from_secs(3)));
+    drop(near);
+
+    // and so is one that stops in the middle of its hello
+    let (mut near, far) = pipe();
+    near.write_all(&[22, 3, 1, 2, 0, 1, 0]).await.unwrap();
+    assert!(matches!(acceptor.accept(far, peer()).await, Err(AcceptError::Timeout(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_takes_too_long_lets_nobody_in() {
+    let pki = Pki::new();
+    let acceptor = acceptor(&pki, policy_fn(|_, _| std::future::pending()));
+    let (near, far) = pipe();
+    let connector = TlsConnector::from(client(&pki, None, ClientAuthOffer::default()));
+    let (c, s) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
+    assert!(c.is_err());
+    assert!(matches!(s.unwrap_err(), AcceptError::Timeout(_)));
+}
+
+#[tokio::test]
+async fn garbage_is_answered_with_an_alert() {
+    let pki = Pki::new();
+    let acceptor = acceptor(&pki, policy_fn(|_, _| async { Ok(ClientAuthDecision::None) }));
+    let (mut near, far) = pipe();
+    let client = async {
+        near.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        near.read_to_end(&mut answer).await.unwrap();
+        near.shutdown().await.unwrap();
+        drop(near);
+        answer
+    };
+    let (answer, s) = tokio::join!(client, acceptor.accept(far, peer()));
+    assert!(matches!(s.unwrap_err(), AcceptError::Tls(Error::InvalidMessage(_))));
+    assert_eq!(answer, [21, 3, 3, 0, 2, 2, 50]);
+}
+
+#[tokio::test]
+async fn a_refusal_reaches_a_client_that_is_done_with_its_handshake() {
+    let pki = Pki::new();
+    let policy = Policy::builder()
+        .provider(common::provider())
+        .scope("staff", Anchors::store(pki.staff.roots()))
+        .otherwise(Verdict::Require("staff".into()))
+        .unwrap();
+    let acceptor = acceptor(&pki, policy);
+    let (near, far) = pipe();
+    let config = client(&pki, Some(&pki.agent), ClientAuthOffer::flag());
+    let client = async {
+        let mut stream = TlsConnector::from(config).connect(name(), near).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await.unwrap_err().downcast::<Error>().unwrap()
+    };
+    let (seen, s) = tokio::join!(client, acceptor.accept(far, peer()));
+    assert_eq!(seen, Error::AlertReceived(AlertDescription::UnknownCA));
+    assert!(s.unwrap_err().to_string().starts_with("refused: invalid peer certificate"));
+}

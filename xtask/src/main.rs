@@ -1,0 +1,65 @@
+//! The chores of the repository: `cargo xtask --help`.
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::{Result, rustls, unit};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The chores of rustls-ext")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// The patched rustls.
+    #[command(subcommand)]
+    Rustls(Rustls),
+}
+
+#[derive(Subcommand)]
+enum Rustls {
+    /// Make a git work tree of the patched source, with a commit for each patch.
+    Edit {
+        /// Throw away a work tree that has changes in it which were never saved.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Turn the commits of that work tree back into the patch series.
+    Save,
+    /// Prove that the series makes the very source that is built, and that it is small.
+    Check,
+    /// Run rustls' own unit tests on the patched source.
+    Test {
+        /// The folder with the files that these tests read.
+        #[arg(long, env = "RUSTLS_TESTDATA")]
+        data: Option<PathBuf>,
+        /// Arguments for the test program.
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Print the digest to pin for the pristine source: for a change of version.
+    Pin,
+}
+
+fn main() -> ExitCode {
+    let repository = xtask::repository();
+    let done: Result<()> = match Cli::parse().chore {
+        Chore::Rustls(Rustls::Edit { force }) => rustls::edit(&repository, force),
+        Chore::Rustls(Rustls::Save) => rustls::save(&repository),
+        Chore::Rustls(Rustls::Check) => rustls::check(&repository),
+        Chore::Rustls(Rustls::Test { data, args }) => unit::test(&repository, data, &args),
+        Chore::Rustls(Rustls::Pin) => rustls::pin(&repository),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("error: {err}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! rustls' own unit tests, on the patched source.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use toml_edit::{DocumentMut, Item, Table, value};
+
+use crate::Result;
+use crate::generate::{self, Layout};
+
+/// What these tests are built with, as in upstream's own quick run.
+const FEATURES: &str = "ring,std,tls12,logging";
+
+/// Lays the patched source out as in upstream's repository, and runs its unit tests.
+///
+/// The crate as published has the tests, but not the files that they include: `data` is the folder
+/// with those, laid out as in upstream's repository.
+///
+/// # Errors
+/// If a test fails, or nothing can be built.
+pub fn test(repository: &Path, data: Option<PathBuf>, args: &[String]) -> Result<()> {
+    let data = data.unwrap_or_else(|| repository.join("../shared/rustls-testdata"));
+    if !data.join("test-ca").is_dir() {
+        println!(
+            "skipped: rustls' unit tests read files that its crate does not carry, and they are not \
+             in {}. Take `rustls/src/testdata`, `test-ca` and `fuzz` from rustls' repository at \
+             v/{}, and name their folder with --data.",
+            data.display(),
+            generate::VERSION
+        );
+        return Ok(());
+    }
+    let layout = Layout::patched(&repository.join("rustls"));
+    generate::generate(&layout)?;
+
+    let root = repository.join("target/rustls-unit");
+    let _ = fs::remove_dir_all(&root);
+    copy(&data, &root)?;
+    let package = root.join("rustls");
+    copy(&layout.generated, &package)?;
+    let pristine = generate::pristine_root(&layout.pristine)?;
+    let manifest = manifest(
+        &fs::read_to_string(pristine.join("Cargo.toml"))?,
+        &repository.join("rustls-ext-wire"),
+    )?;
+    fs::write(package.join("Cargo.toml"), manifest)?;
+    fs::copy(pristine.join("Cargo.lock"), package.join("Cargo.lock"))?;
+
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(&package)
+        .args(["test", "--lib", "--no-default-features", "--features", FEATURES])
+        .env("CARGO_TARGET_DIR", repository.join("target/rustls-unit-build"))
+        .arg("--")
+        .args(args)
+        .status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err("rustls' own unit tests fail on the patched source".into()),
+    }
+}
+
+/// Upstream's manifest, with our codec, and without what its unit tests can do without.
+fn manifest(upstream: &str, wire: &Path) -> Result<String> {
+    let mut manifest: DocumentMut = upstream.parse()?;
+    for unused in ["bench", "example", "workspace"] {
+        manifest.remove(unused);
+    }
+    if let Some(package) = manifest.get_mut("package").and_then(Item::as_table_mut) {
+        package.remove("build");
+        package.insert("rust-version", value("1.85"));
+    }
+    if let Some(tests) = manifest.get_mut("dev-dependencies").and_then(Item::as_table_mut) {
+        tests.remove("rcgen"); // for an example
+        tests.remove("bencher"); // for a benchmark
+    }
+    let mut codec = Table::new();
+    codec.insert("path", value(wire.display().to_string()));
+    manifest["dependencies"]["rustls-ext-wire"] = Item::Table(codec);
+    manifest.insert("workspace", Item::Table(Table::new()));
+    Ok(manifest.to_string())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for (name, text) in generate::read_tree(from)? {
+        let path = to.join(name);
+        fs::create_dir_all(path.parent().unwrap_or(to))?;
+        fs::write(path, text)?;
+    }
+    Ok(())
+}

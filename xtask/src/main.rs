@@ -10,6 +10,9 @@ use xtask::{Result, rustls, unit};
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of rustls-ext")]
 struct Cli {
+    /// The repository to work on, instead of the one that this was built in.
+    #[arg(long, global = true, hide = true)]
+    repository: Option<PathBuf>,
     #[command(subcommand)]
     chore: Chore,
 }
@@ -47,8 +50,9 @@ enum Rustls {
 }
 
 fn main() -> ExitCode {
-    let repository = xtask::repository();
-    let done: Result<()> = match Cli::parse().chore {
+    let cli = Cli::parse();
+    let repository = cli.repository.unwrap_or_else(xtask::repository);
+    let done: Result<()> = match cli.chore {
         Chore::Rustls(Rustls::Edit { force }) => rustls::edit(&repository, force),
         Chore::Rustls(Rustls::Save) => rustls::save(&repository),
         Chore::Rustls(Rustls::Check) => rustls::check(&repository),

@@ -228,19 +228,22 @@ macro_rules! transfer {
 pub(crate) use transfer;
 
 /// Carries octets until neither end has any to send.
-pub fn pump(client: &mut ClientConnection, server: &mut ServerConnection) -> Result<(), Failure> {
+pub fn pump(
+    client: &mut ClientConnection,
+    server: &mut ServerConnection,
+) -> Result<(), Box<Failure>> {
     while client.wants_write() || server.wants_write() {
         transfer!(client, server);
         if let Err(error) = server.process_new_packets() {
             transfer!(server, client);
             let other = client.process_new_packets().err();
-            return Err(Failure { at: End::Server, error, other });
+            return Err(Box::new(Failure { at: End::Server, error, other }));
         }
         transfer!(server, client);
         if let Err(error) = client.process_new_packets() {
             transfer!(client, server);
             let other = server.process_new_packets().err();
-            return Err(Failure { at: End::Client, error, other });
+            return Err(Box::new(Failure { at: End::Client, error, other }));
         }
     }
     Ok(())
@@ -260,7 +263,7 @@ pub fn handshake(
 /// A handshake that fails.
 pub fn refused(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Failure {
     let (mut c, mut s) = connect(client, server);
-    pump(&mut c, &mut s).unwrap_err()
+    *pump(&mut c, &mut s).unwrap_err()
 }
 
 /// The first flight of a client.

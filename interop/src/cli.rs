@@ -1,0 +1,287 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use http::Uri;
+use rustls_ext::wire::{CodePoints, Flag};
+use tracing::level_filters::LevelFilter;
+
+use crate::Failure;
+
+/// Client certificates by offer: see them at work.
+#[derive(Debug, Parser)]
+#[command(name = "interop", version, subcommand_required = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Send real clients to a server with a policy, and check what comes of each.
+    ///
+    /// Makes a PKI, starts an HTTP/2 server on loopback, and prints a line for each client. Exits
+    /// with 1 unless every line is as it should be.
+    Demo(DemoArgs),
+    /// Serve HTTP/1.1 and HTTP/2, and ask clients for certificates as a policy says.
+    ///
+    /// `GET /debug` answers what the server knows of the connection, as JSON. Prints `listening on
+    /// ADDR:PORT` on standard output, and logs on standard error. Ctrl-C ends it in good order. The
+    /// environment variable SSLKEYLOGFILE names a file for the sessions' secrets.
+    Serve(ServeArgs),
+    /// Send requests, each on a connection of its own, and tell what came of each connection.
+    ///
+    /// Bodies go to standard output; what came of a connection goes to standard error, a line of
+    /// JSON for each. Exits with 1 if a connection is refused or fails. The environment variable
+    /// SSLKEYLOGFILE names a file for the sessions' secrets.
+    Connect(ConnectArgs),
+}
+
+impl Command {
+    /// What of the log is shown.
+    pub fn log_level(&self) -> LevelFilter {
+        match self {
+            Self::Serve(_) => LevelFilter::INFO,
+            // These tell what happened themselves.
+            Self::Demo(_) | Self::Connect(_) => LevelFilter::OFF,
+        }
+    }
+}
+
+/// Options of `interop demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// Print an array of objects instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `interop serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: SocketAddr,
+    /// The server's certificate chain, in PEM, its own certificate first
+    #[arg(long, value_name = "FILE")]
+    pub cert: PathBuf,
+    /// The key of that certificate, in PEM, not encrypted
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// The authorities whose client certificates count, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: PathBuf,
+    /// Whom to ask for a certificate
+    #[arg(long, value_enum)]
+    pub policy: PolicyName,
+    #[command(flatten)]
+    /// The numbers on the wire.
+    pub code_points: CodePointArgs,
+    /// How long a client may take for its handshake, and then again for its first request
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub handshake_timeout: Duration,
+}
+
+/// Whom `interop serve` asks for a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PolicyName {
+    /// Ask those who offer one, and go on without
+    Offered,
+    /// Insist on one from those who offer one
+    RequireOffered,
+    /// Insist on one from everybody
+    Always,
+    /// Ask nobody
+    Never,
+}
+
+/// Options of `interop connect`.
+#[derive(Clone, Debug, Args)]
+pub struct ConnectArgs {
+    /// What to get, an https URL
+    #[arg(value_parser = https)]
+    pub url: Uri,
+    /// The authorities whose server certificates count, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub ca: PathBuf,
+    /// The client's certificate chain, in PEM, its own certificate first
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// The key of that certificate, in PEM, not encrypted
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// How to offer to authenticate
+    #[arg(long, value_enum, default_value = "none")]
+    pub offer: OfferName,
+    #[command(flatten)]
+    /// The numbers on the wire.
+    pub code_points: CodePointArgs,
+    /// Speak HTTP/1.1 only
+    #[arg(long)]
+    pub http1: bool,
+    /// How many requests to send, one after the other
+    #[arg(short = 'n', long = "count", value_name = "COUNT", default_value = "1",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub count: u32,
+    /// Connect to ADDR for HOST and PORT; may be given more than once
+    #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = resolve)]
+    pub resolve: Vec<Resolve>,
+    /// Speak TLS 1.2 only, in which there are no offers
+    #[arg(long)]
+    pub tls12: bool,
+}
+
+/// How `interop connect` offers to authenticate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OfferName {
+    /// Say nothing
+    None,
+    /// By the TLS flag request_client_auth
+    Flag,
+}
+
+/// The numbers on the wire, which both ends must agree on.
+#[derive(Clone, Debug, Args)]
+pub struct CodePointArgs {
+    /// The number of the TLS extension tls_flags, decimal or 0x…; 0xfe01 in the public experiment
+    #[arg(long, value_name = "N", default_value = "62", value_parser = number)]
+    code_point: u16,
+    /// The number of the flag request_client_auth, decimal or 0x…
+    #[arg(long, value_name = "N", default_value = "80", value_parser = number)]
+    flag: u16,
+}
+
+impl CodePointArgs {
+    /// The numbers, if they can be used.
+    ///
+    /// # Errors
+    /// If something else on the wire has one of them, or the flag is beyond the highest.
+    pub fn get(&self) -> Result<CodePoints, Failure> {
+        let flag = Flag::new(self.flag).map_err(|err| Failure::option("--flag", self.flag, err))?;
+        // The extension with a flag that is certainly free, so that each is blamed for its own.
+        CodePoints::new(self.code_point, Flag::REQUEST_CLIENT_AUTH)
+            .map_err(|err| Failure::option("--code-point", self.code_point, err))?;
+        CodePoints::new(self.code_point, flag)
+            .map_err(|err| Failure::option("--flag", self.flag, err))
+    }
+}
+
+/// Where to connect to for a host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolve {
+    /// The host in the URL.
+    pub host: String,
+    /// The port in the URL.
+    pub port: u16,
+    /// Where that is.
+    pub addr: IpAddr,
+}
+
+/// What a command line says.
+#[derive(Debug)]
+pub enum Parsed {
+    /// To do this.
+    Command(Command),
+    /// To print this.
+    Help(String),
+}
+
+/// Parse a command line.
+///
+/// # Errors
+/// One line that says what is wrong with it.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure> {
+    match Cli::try_parse_from(args) {
+        Ok(cli) => Ok(Parsed::Command(cli.command)),
+        Err(err) if !err.use_stderr() => Ok(Parsed::Help(err.to_string())),
+        Err(err) => {
+            // The first paragraph says what is wrong, in lines; the others how to find help.
+            let text = err.to_string();
+            let first = text.split("\n\n").next().unwrap_or_default();
+            let words = first.split_whitespace().collect::<Vec<_>>().join(" ");
+            // Without a command, clap shows its help as the error.
+            let line = words
+                .strip_prefix("error: ")
+                .unwrap_or("no command given; `interop --help` tells which there are");
+            Err(Failure::Usage(line.into()))
+        }
+    }
+}
+
+fn number(text: &str) -> Result<u16, String> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        // `from_str_radix` would take a sign after the prefix.
+        Some(hex) if hex.starts_with(['+', '-']) => return Err("not a number".into()),
+        Some(hex) => u16::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "not a number from 0 to 65535".into())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse().map(Duration::try_from_secs_f64) {
+        Ok(Ok(time)) if !time.is_zero() && time <= Duration::from_secs(3600) => Ok(time),
+        _ => Err("not a number of seconds above 0 and up to 3600".into()),
+    }
+}
+
+fn https(text: &str) -> Result<Uri, String> {
+    let uri: Uri = text.parse().map_err(|err| format!("not a URL: {err}"))?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
+        _ => Err("not an https URL".into()),
+    }
+}
+
+fn resolve(text: &str) -> Result<Resolve, String> {
+    let wrong = || "not of the form HOST:PORT:ADDR".to_owned();
+    let (host, rest) = text.split_once(':').ok_or_else(wrong)?;
+    let (port, addr) = rest.split_once(':').ok_or_else(wrong)?;
+    let addr = addr.strip_prefix('[').and_then(|addr| addr.strip_suffix(']')).unwrap_or(addr);
+    Ok(Resolve {
+        host: host.into(),
+        port: port.parse().map_err(|_| wrong())?,
+        addr: addr.parse().map_err(|_| wrong())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_decimal_or_hex() {
+        assert_eq!(number("62"), Ok(62));
+        assert_eq!(number("0xfe01"), Ok(0xfe01));
+        assert_eq!(number("0XFE01"), Ok(0xfe01));
+        for bad in ["", "0x", "-1", "65536", "0x10000", "fe01", "0x+1", "1.5"] {
+            assert!(number(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn resolve_takes_both_families() {
+        let expected = |addr: &str| Resolve {
+            host: "a.example".into(),
+            port: 443,
+            addr: addr.parse().expect("an address"),
+        };
+        assert_eq!(resolve("a.example:443:127.0.0.1"), Ok(expected("127.0.0.1")));
+        assert_eq!(resolve("a.example:443:::1"), Ok(expected("::1")));
+        assert_eq!(resolve("a.example:443:[::1]"), Ok(expected("::1")));
+        for bad in ["", "a", "a:1", "a:x:127.0.0.1", "a:1:b"] {
+            assert!(resolve(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn clap_s_own_rules_hold() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,225 @@
+//! One HTTPS request on one connection, and what came of the offer to authenticate.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls_ext::rustls::client::ClientAuthStatus;
+use rustls_ext::rustls::pki_types::ServerName;
+use rustls_ext::rustls::{ClientConfig, ClientConnection, Error, HandshakeKind, ProtocolVersion};
+use serde::Serialize;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::shared_io::SharedIo;
+use crate::{alerts, tls};
+
+mod error;
+
+pub use error::ClientError;
+
+/// How long the way to a finished handshake, and then an answer, may each take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to look for the server's last words on a connection that failed.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// The largest body, in octets.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+/// What to ask, and where.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where to connect to.
+    pub addr: SocketAddr,
+    /// The name to ask for and to verify.
+    pub name: ServerName<'static>,
+    /// The request's URI, with its scheme and authority.
+    pub uri: Uri,
+}
+
+/// What a client knows of its connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Facts {
+    /// `HTTP/2.0` or `HTTP/1.1`.
+    pub protocol: &'static str,
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub tls_version: String,
+    /// Whether the session is an earlier one.
+    pub resumed: bool,
+    /// Whether an offer to authenticate was put before the server.
+    pub offered: bool,
+    /// Whether the server asked for a certificate.
+    pub asked: bool,
+    /// Whether the server said that it asked because of the offer.
+    pub acknowledged: bool,
+    /// The status code of the answer, if there was one.
+    pub http_status: Option<u16>,
+}
+
+impl Facts {
+    fn of(connection: &ClientConnection, offers: bool) -> Self {
+        let status = connection.client_auth_status();
+        let is_h2 = connection.alpn_protocol() == Some(tls::H2);
+        Self {
+            protocol: if is_h2 { "HTTP/2.0" } else { "HTTP/1.1" },
+            tls_version: tls::version_name(connection.protocol_version()),
+            resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            offered: match status {
+                ClientAuthStatus::NotOffered => false,
+                ClientAuthStatus::Offered | ClientAuthStatus::Acknowledged => true,
+                // Here the status does not tell; there are no offers but in TLS 1.3 (FLAGS-9).
+                _ => offers && connection.protocol_version() == Some(ProtocolVersion::TLSv1_3),
+            },
+            asked: matches!(
+                status,
+                ClientAuthStatus::Acknowledged | ClientAuthStatus::AskedWithoutAcknowledgement
+            ),
+            acknowledged: status == ClientAuthStatus::Acknowledged,
+            http_status: None,
+        }
+    }
+}
+
+/// What came of one connection.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What is known of the connection, once the client's handshake is complete. With TLS 1.3 the
+    /// server may still refuse after that.
+    pub facts: Option<Facts>,
+    /// The body of the answer.
+    pub body: Result<Bytes, ClientError>,
+}
+
+/// Connect, send one GET request, and read the answer.
+///
+/// `offers` is whether `config` makes an offer.
+pub async fn get(config: &Arc<ClientConfig>, offers: bool, target: &Target) -> Attempt {
+    let stream = match timeout(PATIENCE, connect(config, target)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(err)) => return Attempt { facts: None, body: Err(err) },
+        Err(_) => return Attempt { facts: None, body: Err(ClientError::Timeout(PATIENCE)) },
+    };
+    let mut facts = Facts::of(stream.get_ref().1, offers);
+    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(tls::H2);
+    let stream = SharedIo::new(stream);
+
+    let answer = timeout(PATIENCE, ask(stream.clone(), is_h2, &target.uri))
+        .await
+        .unwrap_or(Err(ClientError::Timeout(PATIENCE)));
+    let body = match answer {
+        Ok((status, body)) => {
+            facts.http_status = Some(status.as_u16());
+            Ok(body)
+        }
+        Err(err) => Err(match last_words(&stream, &err).await {
+            Some(tls) => tls.into(),
+            None => err,
+        }),
+    };
+    Attempt { facts: Some(facts), body }
+}
+
+async fn connect(
+    config: &Arc<ClientConfig>,
+    target: &Target,
+) -> Result<TlsStream<TcpStream>, ClientError> {
+    let tcp = TcpStream::connect(target.addr)
+        .await
+        .map_err(|err| ClientError::Connect(target.addr, err))?;
+    // A request waits for nothing but its answer.
+    let _ = tcp.set_nodelay(true);
+    let connector = TlsConnector::from(config.clone());
+    Ok(connector.connect(target.name.clone(), tcp).await?)
+}
+
+async fn ask(
+    stream: SharedIo<TlsStream<TcpStream>>,
+    is_h2: bool,
+    uri: &Uri,
+) -> Result<(StatusCode, Bytes), ClientError> {
+    let io = TokioIo::new(stream);
+    let empty = Empty::<Bytes>::new();
+    let (response, driver) = match is_h2 {
+        true => {
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await?;
+            let driver = Driver(tokio::spawn(async move { connection.await.err() }));
+            let request = Request::get(uri).body(empty)?;
+            (sender.send_request(request).await, driver)
+        }
+        false => {
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
+            let driver = Driver(tokio::spawn(async move { connection.await.err() }));
+            let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+            let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+            let request = Request::get(path)
+                .header(header::HOST, authority)
+                .header(header::CONNECTION, "close")
+                .body(empty)?;
+            (sender.send_request(request).await, driver)
+        }
+    };
+    let answer = read(response?).await;
+    driver.finish().await;
+    answer
+}
+
+async fn read(response: hyper::Response<Incoming>) -> Result<(StatusCode, Bytes), ClientError> {
+    let status = response.status();
+    match Limited::new(response.into_body(), LARGEST_BODY).collect().await {
+        Ok(body) => Ok((status, body.to_bytes())),
+        Err(err) => Err(match err.downcast::<hyper::Error>() {
+            Ok(err) => ClientError::Http(*err),
+            Err(_) => ClientError::BodyTooLarge,
+        }),
+    }
+}
+
+/// Drives a connection, and does not outlive it.
+struct Driver(tokio::task::JoinHandle<Option<hyper::Error>>);
+
+impl Driver {
+    /// Say goodbye, if the server lets us.
+    async fn finish(mut self) {
+        let _ = timeout(LAST_WORDS, &mut self.0).await;
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Why the connection ended, as TLS has it.
+///
+/// With TLS 1.3 a server refuses a certificate after the client's handshake is complete. Then
+/// writing the request can fail before the alert is read, so it is looked for where it can be.
+async fn last_words(
+    stream: &SharedIo<TlsStream<TcpStream>>,
+    err: &(dyn std::error::Error + 'static),
+) -> Option<Error> {
+    // rustls repeats the error that ended a connection.
+    let known = stream.lock().get_mut().1.process_new_packets().err();
+    if let Some(tls) = known.or_else(|| alerts::in_chain(err)) {
+        return Some(tls);
+    }
+    let mut rest = stream.clone();
+    let listen = async {
+        let mut ignored = [0; 4096];
+        loop {
+            match rest.read(&mut ignored).await {
+                Ok(0) => return None,
+                Ok(_) => {}
+                Err(err) => return alerts::tls_error(&err),
+            }
+        }
+    };
+    timeout(LAST_WORDS, listen).await.ok().flatten()
+}

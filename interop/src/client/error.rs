@@ -1,0 +1,120 @@
+//! Why a request has no answer.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rustls_ext::rustls::{AlertDescription, Error};
+
+use super::LARGEST_BODY;
+use crate::alerts;
+
+/// Why there is no answer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No TCP connection to this address.
+    Connect(SocketAddr, io::Error),
+    /// The server sent this alert.
+    ServerRefused(AlertDescription),
+    /// We refused to go on for this reason.
+    WeRefused(Error),
+    /// Reading or writing failed.
+    Io(io::Error),
+    /// HTTP failed.
+    Http(hyper::Error),
+    /// The request cannot be made.
+    Request(http::Error),
+    /// The answer's body is too large to be kept.
+    BodyTooLarge,
+    /// There was no answer in this time.
+    Timeout(Duration),
+}
+
+impl ClientError {
+    /// The alert that ended the connection and who sent it, as `unknown_ca from server`.
+    pub fn refusal(&self) -> Option<String> {
+        match self {
+            Self::ServerRefused(alert) => Some(format!("{} from server", alerts::name(*alert))),
+            Self::WeRefused(err) => {
+                alerts::sent_for(err).map(|alert| format!("{} from client", alerts::name(alert)))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for ClientError {
+    fn from(err: Error) -> Self {
+        match err {
+            Error::AlertReceived(alert) => Self::ServerRefused(alert),
+            err => Self::WeRefused(err),
+        }
+    }
+}
+
+impl From<io::Error> for ClientError {
+    fn from(err: io::Error) -> Self {
+        alerts::tls_error(&err).map_or(Self::Io(err), Self::from)
+    }
+}
+
+impl From<hyper::Error> for ClientError {
+    fn from(err: hyper::Error) -> Self {
+        Self::Http(err)
+    }
+}
+
+impl From<http::Error> for ClientError {
+    fn from(err: http::Error) -> Self {
+        Self::Request(err)
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(addr, err) => write!(f, "cannot connect to {addr}: {err}"),
+            Self::ServerRefused(alert) => {
+                write!(f, "the server refused the connection: alert {}", alerts::name(*alert))
+            }
+            Self::WeRefused(err) => match alerts::sent_for(err) {
+                Some(alert) => write!(
+                    f,
+                    "we refused the connection: sent alert {} ({err})",
+                    alerts::name(alert)
+                ),
+                None => write!(f, "we refused the connection: {err}"),
+            },
+            Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
+                f.write_str("the server closed the connection without a word")
+            }
+            Self::Io(err) => write!(f, "the connection failed: {err}"),
+            Self::Http(err) => {
+                write!(f, "no answer: {err}")?;
+                let mut source = std::error::Error::source(err);
+                while let Some(err) = source {
+                    write!(f, ": {err}")?;
+                    source = err.source();
+                }
+                Ok(())
+            }
+            Self::Request(err) => write!(f, "the request cannot be made: {err}"),
+            Self::BodyTooLarge => write!(f, "the answer has more than {LARGEST_BODY} octets"),
+            Self::Timeout(time) => write!(f, "no answer within {} seconds", time.as_secs()),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Connect(_, err) | Self::Io(err) => Some(err),
+            Self::WeRefused(err) => Some(err),
+            Self::Http(err) => Some(err),
+            Self::Request(err) => Some(err),
+            Self::ServerRefused(_) | Self::BodyTooLarge | Self::Timeout(_) => None,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a server knows of a connection, to be shown.
+
+use std::net::SocketAddr;
+
+use rustls_ext::PeerIdentity;
+use rustls_ext::rustls::server::{ClientAuthDecision, ClientAuthStatus};
+use rustls_ext::rustls::{HandshakeKind, ServerConnection};
+use serde::Serialize;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::tls;
+
+/// What a server knows of a connection: the answer to `GET /debug`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DebugInfo {
+    /// `HTTP/2.0` or `HTTP/1.1`.
+    pub protocol: String,
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub tls_version: String,
+    /// Whether the session is an earlier one.
+    pub resumed: bool,
+    /// The numbers of the TLS flags in the ClientHello.
+    pub flags_received: Vec<u16>,
+    /// What the policy decided: `none`, `request` or `require`.
+    pub decision: &'static str,
+    /// What came of it: `not_asked`, `asked`, `declined` or `authenticated`.
+    pub status: &'static str,
+    /// The subject of the client's certificate, if it was verified.
+    pub verified_subject: Option<String>,
+    /// Whether the client was told that it was asked because of its offer.
+    pub acknowledged: bool,
+    /// The scope in which the client's certificate counts, if it was verified.
+    pub scope: Option<String>,
+    /// The client's address.
+    pub peer: SocketAddr,
+}
+
+impl DebugInfo {
+    /// What is known of `connection`, whose handshake is complete. The protocol comes with a
+    /// request.
+    pub fn of(connection: &ServerConnection, peer: SocketAddr) -> Self {
+        let auth = connection.client_auth();
+        let verified = Verified::of(connection);
+        let (verified_subject, scope) = match verified {
+            Some(Verified { subject, scope }) => (Some(subject), Some(scope)),
+            None => (None, None),
+        };
+        Self {
+            protocol: String::new(),
+            tls_version: tls::version_name(connection.protocol_version()),
+            resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            flags_received: auth
+                .and_then(|auth| auth.flags())
+                .map(|flags| flags.iter().map(u16::from).collect())
+                .unwrap_or_default(),
+            decision: auth.map_or("none", |auth| decision_name(auth.decision())),
+            status: auth.map_or("not_asked", |auth| status_name(auth.status())),
+            verified_subject,
+            acknowledged: auth.is_some_and(|auth| auth.acknowledged()),
+            scope,
+            peer,
+        }
+    }
+}
+
+/// Who a client proved to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The subject of its certificate.
+    pub subject: String,
+    /// The scope in which it counts.
+    pub scope: String,
+}
+
+impl Verified {
+    /// The client of `connection`, if it is authenticated in the scope that it was asked about.
+    pub fn of(connection: &ServerConnection) -> Option<Self> {
+        let scope = connection.client_auth()?.decision().demand()?.scope();
+        let identity = PeerIdentity::of(connection, scope)?;
+        let leaf = identity.chain.first()?;
+        Some(Self { subject: subject(leaf), scope: scope.to_owned() })
+    }
+}
+
+/// The subject of a certificate, as text.
+fn subject(der: &[u8]) -> String {
+    match X509Certificate::from_der(der) {
+        Ok((_, certificate)) => certificate.subject().to_string(),
+        // The verifier is another parser, and may take what this one does not.
+        Err(_) => "(a subject that cannot be shown)".into(),
+    }
+}
+
+fn decision_name(decision: &ClientAuthDecision) -> &'static str {
+    match decision {
+        ClientAuthDecision::None => "none",
+        ClientAuthDecision::Request(_) => "request",
+        ClientAuthDecision::Require(_) => "require",
+        _ => "unknown",
+    }
+}
+
+fn status_name(status: ClientAuthStatus) -> &'static str {
+    match status {
+        ClientAuthStatus::NotAsked => "not_asked",
+        ClientAuthStatus::Asked => "asked",
+        ClientAuthStatus::Declined => "declined",
+        ClientAuthStatus::Authenticated { .. } => "authenticated",
+        _ => "unknown",
+    }
+}

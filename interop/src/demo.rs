@@ -1,0 +1,154 @@
+//! `interop demo`: real clients, one after the other, at a server with a policy.
+//!
+//! The server's policy, first match wins:
+//!
+//! | who | is asked |
+//! |---|---|
+//! | whoever asks for `admin.localhost` | must show a certificate of the scope "staff" |
+//! | whoever asks for `agents.localhost` and offers | must show one of the scope "agents" |
+//! | whoever else offers | is asked for one of the scope "agents", and may go on without |
+//! | everybody else | is left alone |
+//!
+//! What must come of each client is next to it in [`cases`].
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::cli::DemoArgs;
+use crate::{Failure, emit, pki};
+
+pub mod cases;
+pub mod clients;
+pub mod row;
+pub mod server;
+
+use cases::Case;
+use clients::Seen;
+use row::Row;
+use server::Report;
+
+/// The public host name.
+pub const PUBLIC: &str = "localhost";
+/// The host name that needs a certificate of the staff.
+pub const ADMIN: &str = "admin.localhost";
+/// The host name that takes an offer at its word.
+pub const AGENTS: &str = "agents.localhost";
+
+/// How long the server's report of a connection may take when its client is done.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// All who take part.
+#[derive(Debug)]
+pub struct Cast {
+    /// Issued the server's certificate.
+    pub servers: pki::Authority,
+    /// The server, of all host names.
+    pub server: pki::Identity,
+    /// The anchors of the scope "agents".
+    pub agents: pki::Authority,
+    /// One of them.
+    pub agent: pki::Identity,
+    /// The anchors of the scope "staff".
+    pub staff: pki::Authority,
+    /// One of them.
+    pub admin: pki::Identity,
+    /// Of an authority that the server does not know.
+    pub stranger: pki::Identity,
+}
+
+impl Cast {
+    fn new() -> Result<Self, Failure> {
+        let servers = pki::Authority::new("Server CA")?;
+        let agents = pki::Authority::new("Agent CA")?;
+        let staff = pki::Authority::new("Staff CA")?;
+        let foreign = pki::Authority::new("Foreign CA")?;
+        Ok(Self {
+            server: servers.server(&[PUBLIC, ADMIN, AGENTS])?,
+            servers,
+            agent: agents.client("agent-7")?,
+            agents,
+            admin: staff.client("alice")?,
+            staff,
+            stranger: foreign.client("stranger")?,
+        })
+    }
+}
+
+/// Do what `interop demo` says.
+///
+/// # Errors
+/// If anything in the table is not as it should be.
+pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
+    let cast = Cast::new()?;
+    let mut server = server::start(&cast).await?;
+    let mut rows = Vec::new();
+    let mut wrong = Vec::new();
+    for case in cases::all() {
+        let Some(seen) = clients::send(&case, &cast, server.addr).await? else {
+            continue;
+        };
+        let report = timeout(PATIENCE, server.reports.recv()).await.ok().flatten();
+        if server.reports.try_recv().is_ok() {
+            wrong.push(format!("{:?}: more than one connection", case.client));
+        }
+        let Some(report) = report else {
+            wrong.push(format!("{:?}: no connection reached the server", case.client));
+            continue;
+        };
+        let row = combine(&case, &report, &seen, &mut wrong);
+        wrong.extend(case.expected.differences(&row));
+        rows.push(row);
+    }
+    emit(match args.json {
+        true => serde_json::to_string_pretty(&rows).unwrap_or_default() + "\n",
+        false => row::table(&rows),
+    });
+    for line in &wrong {
+        eprintln!("wrong: {line}");
+    }
+    match wrong.len() {
+        0 => Ok(()),
+        count => Err(Failure::Failed(format!("{count} things are not as they should be"))),
+    }
+}
+
+/// The row of a connection, as the server has it. Where the client disagrees, the row is wrong.
+fn combine(case: &Case, report: &Report, seen: &Seen, wrong: &mut Vec<String>) -> Row {
+    let mut disagree = |column: &str, client: String, server: String| {
+        if client != server {
+            let row = case.client;
+            wrong.push(format!(
+                "{row:?}, {column}: the client says {client}, the server says {server}"
+            ));
+        }
+    };
+    let facts = seen.facts.as_ref();
+    // The server's side of a connection that was refused is gone, and with it this one fact.
+    let acknowledged =
+        report.acknowledged.or(facts.map(|facts| facts.acknowledged)).unwrap_or_default();
+    if let Some(facts) = facts {
+        disagree("offered", row::word(facts.offered), row::word(report.offered));
+        disagree("asked", row::word(facts.asked), row::word(report.asked));
+        disagree("acknowledged", row::word(facts.acknowledged), row::word(acknowledged));
+    }
+    if let Some(refused) = &seen.refused {
+        disagree("refused", row::or_dash(refused), row::or_dash(&report.refused));
+    }
+    let (authenticated, scope) = match &report.verified {
+        Some(verified) => (Some(verified.subject.clone()), Some(verified.scope.clone())),
+        None => (None, None),
+    };
+    Row {
+        client: case.client.into(),
+        offered: report.offered,
+        asked: report.asked,
+        acknowledged,
+        authenticated,
+        scope,
+        http_status: seen.http_status,
+        refused: report.refused.clone(),
+        handshake_bytes: report.count.octets,
+        flights: report.count.flights,
+    }
+}

@@ -1,0 +1,184 @@
+//! Which clients the demo sends, and what must come of each.
+
+use std::ops::RangeInclusive;
+
+use super::row::Expected;
+use super::{ADMIN, AGENTS, PUBLIC};
+
+/// A client, and what must come of it.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// What kind of client it is, as in the table.
+    pub client: &'static str,
+    /// The server name that it asks for.
+    pub host: &'static str,
+    /// The host name in its request's URL, where that is another one.
+    pub authority: Option<&'static str>,
+    /// How it is made.
+    pub kind: Kind,
+    /// What must come of it.
+    pub expected: Expected,
+}
+
+/// How a client is made.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// rustls and hyper; knows what its connection knows.
+    Own {
+        /// Whether it offers to authenticate.
+        offers: bool,
+        /// The certificate that it has.
+        certificate: Option<Certificate>,
+    },
+    /// reqwest, which gets a TLS config and tells nothing of its connections; offers.
+    Reqwest {
+        /// The certificate that it has.
+        certificate: Certificate,
+    },
+    /// The curl that is installed, which knows nothing of offers.
+    Curl,
+}
+
+/// A certificate that a client may have.
+#[derive(Clone, Copy, Debug)]
+pub enum Certificate {
+    /// `CN=agent-7`, which counts in the scope "agents".
+    Agent,
+    /// `CN=alice`, which counts in the scope "staff".
+    Admin,
+    /// `CN=stranger`, which counts nowhere.
+    Stranger,
+}
+
+/// What must come of a client that is left alone.
+const LEFT_ALONE: Expected = Expected {
+    offered: false,
+    asked: false,
+    acknowledged: false,
+    authenticated: None,
+    scope: None,
+    http_status: Some(200),
+    refused: None,
+    handshake_bytes: NO_CERTIFICATE,
+    flights: 3,
+};
+
+/// What must come of a client whose offer is taken up with success.
+const AGENT: Expected = Expected {
+    offered: true,
+    asked: true,
+    acknowledged: true,
+    authenticated: Some("CN=agent-7"),
+    scope: Some("agents"),
+    handshake_bytes: CERTIFICATE,
+    ..LEFT_ALONE
+};
+
+/// What must come of a client that is refused, an offer that was taken up before that.
+const REFUSED: Expected = Expected {
+    authenticated: None,
+    scope: None,
+    http_status: None,
+    // The server's alert is a flight of its own.
+    flights: 4,
+    ..AGENT
+};
+
+/// What must come of a client that offers and is asked for another reason, with success.
+const STAFF: Expected = Expected {
+    acknowledged: false,
+    authenticated: Some("CN=alice"),
+    scope: Some("staff"),
+    ..AGENT
+};
+
+/// Without a certificate of the client's. Signatures and names differ in length, by far less than
+/// a request would add.
+const NO_CERTIFICATE: RangeInclusive<u64> = 1000..=1200;
+/// With one.
+const CERTIFICATE: RangeInclusive<u64> = 1500..=1650;
+/// With a ClientHello of a size that is not ours to know; with post-quantum key shares, or not.
+const CURL: RangeInclusive<u64> = 800..=6000;
+
+/// All clients, in the order in which they are sent.
+pub fn all() -> Vec<Case> {
+    use Certificate::{Admin, Agent, Stranger};
+    let own = |offers, certificate| Kind::Own { offers, certificate };
+    let case =
+        |client, host, kind, expected| Case { client, host, authority: None, kind, expected };
+    vec![
+        // Nobody who did not offer notices anything.
+        case("no offer", PUBLIC, own(false, None), LEFT_ALONE),
+        case("no offer, has a certificate", PUBLIC, own(false, Some(Agent)), LEFT_ALONE),
+        case("offer, agent's certificate", PUBLIC, own(true, Some(Agent)), AGENT),
+        // Asked, declined, served.
+        case(
+            "offer, no certificate",
+            PUBLIC,
+            own(true, None),
+            Expected { authenticated: None, scope: None, handshake_bytes: NO_CERTIFICATE, ..AGENT },
+        ),
+        // A certificate that does not verify is worse than none: there is no going on without.
+        case(
+            "offer, certificate of a foreign CA",
+            PUBLIC,
+            own(true, Some(Stranger)),
+            Expected { refused: Some("unknown_ca from server"), ..REFUSED },
+        ),
+        case("agents' host, offer, agent's certificate", AGENTS, own(true, Some(Agent)), AGENT),
+        case(
+            "agents' host, offer, no certificate",
+            AGENTS,
+            own(true, None),
+            Expected {
+                refused: Some("certificate_required from server"),
+                handshake_bytes: NO_CERTIFICATE,
+                ..REFUSED
+            },
+        ),
+        // Asked because of the host name, and not because of the offer (RCA-3).
+        case(
+            "admin host, staff's certificate",
+            ADMIN,
+            own(false, Some(Admin)),
+            Expected { offered: false, ..STAFF },
+        ),
+        case("admin host, offer, staff's certificate", ADMIN, own(true, Some(Admin)), STAFF),
+        case(
+            "admin host, no certificate",
+            ADMIN,
+            own(false, None),
+            Expected {
+                offered: false,
+                acknowledged: false,
+                refused: Some("certificate_required from server"),
+                handshake_bytes: NO_CERTIFICATE,
+                ..REFUSED
+            },
+        ),
+        // Good in another scope, so not good here (RCA-8).
+        case(
+            "admin host, offer, agent's certificate",
+            ADMIN,
+            own(true, Some(Agent)),
+            Expected { acknowledged: false, refused: Some("unknown_ca from server"), ..REFUSED },
+        ),
+        // A connection is no way around its own server name.
+        Case {
+            authority: Some(ADMIN),
+            ..case(
+                "agent asks for admin host",
+                PUBLIC,
+                own(true, Some(Agent)),
+                Expected { http_status: Some(421), ..AGENT },
+            )
+        },
+        case(
+            "reqwest, offer, agent's certificate",
+            PUBLIC,
+            Kind::Reqwest { certificate: Agent },
+            AGENT,
+        ),
+        case("curl", PUBLIC, Kind::Curl, Expected { handshake_bytes: CURL, ..LEFT_ALONE }),
+    ]
+}

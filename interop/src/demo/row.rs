@@ -1,0 +1,208 @@
+//! The rows of the demo's table, and what they must say.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use serde::Serialize;
+
+/// What came of one client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// What kind of client it is.
+    pub client: String,
+    /// Whether it offered to authenticate.
+    pub offered: bool,
+    /// Whether it was asked for a certificate.
+    pub asked: bool,
+    /// Whether it was told that it was asked because of its offer.
+    pub acknowledged: bool,
+    /// The subject of its certificate, if that was verified.
+    pub authenticated: Option<String>,
+    /// The scope in which the certificate counts.
+    pub scope: Option<String>,
+    /// The status code of the answer to its request.
+    pub http_status: Option<u16>,
+    /// The alert that ended the handshake and who sent it, as `unknown_ca from server`.
+    pub refused: Option<String>,
+    /// The octets of TLS records in both directions until the server's handshake ended.
+    pub handshake_bytes: u64,
+    /// The changes of direction until then, and 1.
+    pub flights: u32,
+}
+
+/// What a [`Row`] must say.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// See [`Row::offered`].
+    pub offered: bool,
+    /// See [`Row::asked`].
+    pub asked: bool,
+    /// See [`Row::acknowledged`].
+    pub acknowledged: bool,
+    /// See [`Row::authenticated`].
+    pub authenticated: Option<&'static str>,
+    /// See [`Row::scope`].
+    pub scope: Option<&'static str>,
+    /// See [`Row::http_status`].
+    pub http_status: Option<u16>,
+    /// See [`Row::refused`].
+    pub refused: Option<&'static str>,
+    /// See [`Row::handshake_bytes`]; ECDSA signatures differ by some octets.
+    pub handshake_bytes: RangeInclusive<u64>,
+    /// See [`Row::flights`].
+    pub flights: u32,
+}
+
+impl Expected {
+    /// What in `row` is not as it should be, a line for each.
+    pub fn differences(&self, row: &Row) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut check = |column: &str, expected: String, got: String, holds: bool| {
+            if !holds {
+                let client = &row.client;
+                lines.push(format!("{client:?}, {column}: expected {expected}, got {got}"));
+            }
+        };
+        let texts = [
+            ("offered", word(self.offered), word(row.offered)),
+            ("asked", word(self.asked), word(row.asked)),
+            ("acknowledged", word(self.acknowledged), word(row.acknowledged)),
+            ("authenticated", or_dash(&self.authenticated), or_dash(&row.authenticated)),
+            ("scope", or_dash(&self.scope), or_dash(&row.scope)),
+            ("http_status", or_dash(&self.http_status), or_dash(&row.http_status)),
+            ("refused", or_dash(&self.refused), or_dash(&row.refused)),
+            ("flights", self.flights.to_string(), row.flights.to_string()),
+        ];
+        for (column, expected, got) in texts {
+            let holds = expected == got;
+            check(column, expected, got, holds);
+        }
+        let (low, high) = (self.handshake_bytes.start(), self.handshake_bytes.end());
+        check(
+            "handshake_bytes",
+            format!("{low} to {high}"),
+            row.handshake_bytes.to_string(),
+            self.handshake_bytes.contains(&row.handshake_bytes),
+        );
+        lines
+    }
+}
+
+/// `yes` or `no`.
+pub(crate) fn word(fact: bool) -> String {
+    if fact { "yes".into() } else { "no".into() }
+}
+
+/// The value, or `-` for none.
+pub(crate) fn or_dash(value: &Option<impl Display>) -> String {
+    value.as_ref().map_or_else(|| "-".into(), ToString::to_string)
+}
+
+/// The rows as a table for people.
+pub fn table(rows: &[Row]) -> String {
+    let head = [
+        "client",
+        "offered",
+        "asked",
+        "acknowledged",
+        "authenticated as",
+        "scope",
+        "HTTP status",
+        "refused",
+        "handshake bytes",
+        "flights",
+    ]
+    .map(str::to_owned);
+    let mut lines = vec![head];
+    lines.extend(rows.iter().map(|row| {
+        [
+            row.client.clone(),
+            word(row.offered),
+            word(row.asked),
+            word(row.acknowledged),
+            or_dash(&row.authenticated),
+            or_dash(&row.scope),
+            or_dash(&row.http_status),
+            or_dash(&row.refused),
+            row.handshake_bytes.to_string(),
+            row.flights.to_string(),
+        ]
+    }));
+    let mut widths = [0; 10];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for line in &lines {
+        let cells: Vec<_> =
+            widths.iter().zip(line).map(|(width, cell)| format!("{cell:width$}")).collect();
+        text += cells.join("  ").trim_end();
+        text += "\n";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        Row {
+            client: "one".into(),
+            offered: true,
+            asked: true,
+            acknowledged: true,
+            authenticated: Some("CN=a".into()),
+            scope: Some("agents".into()),
+            http_status: Some(200),
+            refused: None,
+            handshake_bytes: 100,
+            flights: 3,
+        }
+    }
+
+    fn expected() -> Expected {
+        Expected {
+            offered: true,
+            asked: true,
+            acknowledged: true,
+            authenticated: Some("CN=a"),
+            scope: Some("agents"),
+            http_status: Some(200),
+            refused: None,
+            handshake_bytes: 90..=110,
+            flights: 3,
+        }
+    }
+
+    #[test]
+    fn a_row_as_it_should_be_has_no_differences() {
+        assert_eq!(expected().differences(&row()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_column_is_compared() {
+        type Change = fn(&mut Row);
+        let changes: [(Change, &str); 9] = [
+            (|row| row.offered = false, "\"one\", offered: expected yes, got no"),
+            (|row| row.asked = false, "\"one\", asked: expected yes, got no"),
+            (|row| row.acknowledged = false, "\"one\", acknowledged: expected yes, got no"),
+            (|row| row.authenticated = None, "\"one\", authenticated: expected CN=a, got -"),
+            (|row| row.scope = None, "\"one\", scope: expected agents, got -"),
+            (|row| row.http_status = Some(404), "\"one\", http_status: expected 200, got 404"),
+            (|row| row.refused = Some("x".into()), "\"one\", refused: expected -, got x"),
+            (|row| row.flights = 5, "\"one\", flights: expected 3, got 5"),
+            (
+                |row| row.handshake_bytes = 111,
+                "\"one\", handshake_bytes: expected 90 to 110, got 111",
+            ),
+        ];
+        for (change, line) in changes {
+            let mut row = row();
+            change(&mut row);
+            assert_eq!(expected().differences(&row), [line]);
+        }
+    }
+}

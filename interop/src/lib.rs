@@ -1,0 +1,82 @@
+//! What client authentication by offer looks like from outside: a demo, a server and a client.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `interop demo` | makes a PKI, starts a server, sends it real clients, and checks what came of each |
+//! | `interop serve` | serves HTTP/1.1 and HTTP/2 under one of four policies, and tells what it saw |
+//! | `interop connect` | sends requests, with or without an offer, and tells what it saw |
+//!
+//! [`raw`] is a TLS 1.3 peer that can break every rule, for tests of other implementations.
+//!
+//! Everything is in this library, so that tests can use the parts; the binary calls [`run`].
+#![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub)]
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+pub mod alerts;
+pub mod cli;
+pub mod client;
+pub mod connect;
+pub mod count_io;
+pub mod debug_info;
+pub mod demo;
+pub mod failure;
+pub mod files;
+pub mod pki;
+pub mod raw;
+pub mod serve;
+pub mod shared_io;
+pub mod tls;
+
+pub use failure::Failure;
+
+/// Run the command that the process was started with, to its exit code.
+///
+/// 0 means that all went well, 1 that a connection failed or a demo's row is wrong, 2 that the
+/// command line or a file that it names is unusable.
+pub fn run() -> ExitCode {
+    let command = match cli::parse(std::env::args_os()) {
+        Ok(cli::Parsed::Command(command)) => command,
+        Ok(cli::Parsed::Help(text)) => {
+            emit(&text);
+            return ExitCode::SUCCESS;
+        }
+        Err(failure) => return report(&failure),
+    };
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_max_level(command.log_level())
+        .init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(err) => return report(&Failure::Failed(format!("cannot start: {err}"))),
+    };
+    let outcome = runtime.block_on(async {
+        match command {
+            cli::Command::Demo(args) => demo::run(&args).await,
+            cli::Command::Serve(args) => serve::run(&args).await,
+            cli::Command::Connect(args) => connect::run(&args).await,
+        }
+    });
+    // What still hangs (a name lookup, a silent peer) must not keep the process.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+/// Writes to standard output. That nobody reads it any more is no error.
+pub(crate) fn emit(text: impl AsRef<[u8]>) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_ref()).and_then(|()| out.flush());
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    eprintln!("error: {failure}");
+    ExitCode::from(failure.exit_code())
+}

@@ -1,0 +1,203 @@
+//! The server half of the handshake.
+
+use super::common::Common;
+use super::crypto::{self, Share};
+use super::server_choice::Choice;
+use super::{
+    ClientHello, Error, Extension, Handshake, HandshakeType, Message, ServerConfig, ServerHello,
+    Slot, codec, compress, ext, group, message, version,
+};
+
+pub(super) struct Server {
+    pub(super) config: ServerConfig,
+    pub(super) state: State,
+    pub(super) retried: bool,
+    pub(super) resumed: bool,
+    pub(super) early: bool,
+    pub(super) issued: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    ClientHello,
+    EndOfEarlyData,
+    Certificate,
+    CertificateVerify,
+    Finished,
+    Connected,
+}
+
+impl Server {
+    pub(super) fn new(config: ServerConfig) -> Self {
+        let state = State::ClientHello;
+        Self { config, state, retried: false, resumed: false, early: false, issued: 0 }
+    }
+
+    pub(super) fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
+    pub(super) fn early_data_accepted(&self) -> bool {
+        self.early
+    }
+
+    /// Whether application data that comes now is 0-RTT data.
+    pub(super) fn reads_early_data(&self) -> bool {
+        self.state == State::EndOfEarlyData
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.state == State::Connected
+    }
+
+    pub(super) fn handle(&mut self, common: &mut Common, message: &Message) -> Result<(), Error> {
+        use Handshake as H;
+        match (self.state, codec::decode(&message.bytes)?) {
+            (State::ClientHello, H::ClientHello(hello)) => self.on_hello(common, message, &hello),
+            (State::EndOfEarlyData, H::Other(HandshakeType::END_OF_EARLY_DATA, _)) => {
+                common.absorb(message);
+                self.state = State::Finished;
+                let read = common.keys()?.cipher(&common.keys()?.client_handshake)?;
+                common.records.set_read(read)
+            }
+            (State::Certificate, H::Certificate(certificate)) => {
+                common.absorb(message);
+                self.on_certificate(certificate.entries.is_empty())
+            }
+            (State::Certificate, H::CompressedCertificate(c)) => {
+                let certificate = codec::read_certificate(&compress::decompress(&c)?)?;
+                common.absorb(message);
+                self.on_certificate(certificate.entries.is_empty())
+            }
+            (State::CertificateVerify, H::CertificateVerify(_)) => {
+                common.absorb(message);
+                self.state = State::Finished;
+                Ok(())
+            }
+            (State::Finished, H::Finished(data)) => {
+                common.check_finished(&common.keys()?.client_handshake, &data)?;
+                common.absorb(message);
+                self.on_finished(common)
+            }
+            // Only logged: whatever else comes is for the test to judge.
+            (State::Connected, _) => Ok(()),
+            (state, _) => Err(Error::UnexpectedMessage { got: message.typ, wanted: state.wants() }),
+        }
+    }
+
+    fn on_certificate(&mut self, empty: bool) -> Result<(), Error> {
+        self.state = if empty { State::Finished } else { State::CertificateVerify };
+        Ok(())
+    }
+
+    fn on_hello(
+        &mut self,
+        common: &mut Common,
+        message: &Message,
+        hello: &ClientHello,
+    ) -> Result<(), Error> {
+        common.client_random = hello.random;
+        let choice = Choice::of(&self.config, common, message, hello)?;
+        if !self.retried && (self.config.hello_retry || choice.share.is_none()) {
+            self.retried = true;
+            common.absorb(message);
+            common.records.skip_early_data =
+                ext::find(&hello.extensions, ext::EARLY_DATA).is_some();
+            return self.send_retry(common, &choice);
+        }
+        common.absorb(message);
+
+        let wants_early = ext::find(&hello.extensions, ext::EARLY_DATA).is_some();
+        self.early = wants_early
+            && self.config.accept_early_data
+            && !self.retried
+            && matches!(choice.psk, Some((0, _)));
+        common.records.skip_early_data = wants_early && !self.early;
+        let early = match &choice.psk {
+            Some((_, ticket)) if self.early => Some(common.early_cipher(ticket)?),
+            _ => None,
+        };
+        self.resumed = choice.psk.is_some();
+        self.send_hello(common, choice)?;
+        let keys = common.keys()?;
+        let read = match early {
+            Some(cipher) => cipher,
+            None => keys.cipher(&keys.client_handshake)?,
+        };
+        let write = keys.cipher(&keys.server_handshake)?;
+        common.records.set_read(read)?;
+        common.send_change_cipher_spec();
+        common.records.set_write(Some(write));
+        self.send_flight(common, hello)
+    }
+
+    /// RFC 8446 section 4.1.4.
+    fn send_retry(&mut self, common: &mut Common, choice: &Choice) -> Result<(), Error> {
+        let mut extensions = vec![selected_version()];
+        if choice.share.is_none() {
+            extensions.push(Extension::new(ext::KEY_SHARE, group::X25519.to_be_bytes()));
+        }
+        if !self.config.cookie.is_empty() {
+            extensions.push(ext::cookie(&self.config.cookie)?);
+        }
+        let retry = ServerHello {
+            legacy_version: version::TLS12,
+            random: message::HELLO_RETRY_RANDOM,
+            session_id: choice.session_id.clone(),
+            cipher_suite: choice.suite.code(),
+            compression_method: 0,
+            extensions,
+        };
+        common.restart_transcript(choice.suite)?;
+        common.send(Slot::HelloRetryRequest, Handshake::ServerHello(retry))?;
+        common.send_change_cipher_spec();
+        Ok(())
+    }
+
+    fn send_hello(&mut self, common: &mut Common, choice: Choice) -> Result<(), Error> {
+        let peer = choice.share.ok_or(Error::NoCommonParameters("group"))?;
+        let share = Share::generate()?;
+        let mut extensions =
+            vec![selected_version(), ext::key_share(group::X25519, &share.public)?];
+        if let Some((index, _)) = &choice.psk {
+            extensions.push(Extension::new(ext::PRE_SHARED_KEY, index.to_be_bytes()));
+        }
+        let hello = ServerHello {
+            legacy_version: version::TLS12,
+            random: crypto::random()?,
+            session_id: choice.session_id,
+            cipher_suite: choice.suite.code(),
+            compression_method: 0,
+            extensions,
+        };
+        let shared = share.agree(&peer)?;
+        common.send(Slot::ServerHello, Handshake::ServerHello(hello))?;
+        let psk = choice.psk.as_ref().map(|(_, ticket)| ticket.psk.as_slice());
+        common.enter_handshake(choice.suite, psk, &shared)
+    }
+
+    fn on_finished(&mut self, common: &mut Common) -> Result<(), Error> {
+        let read = common.keys()?.cipher(&common.keys()?.client_application)?;
+        common.records.set_read(read)?;
+        common.completed()?;
+        self.state = State::Connected;
+        (0..self.config.tickets).try_for_each(|_| self.issue_ticket(common))
+    }
+}
+
+impl State {
+    fn wants(self) -> &'static str {
+        match self {
+            Self::ClientHello => "ClientHello",
+            Self::EndOfEarlyData => "EndOfEarlyData",
+            Self::Certificate => "Certificate",
+            Self::CertificateVerify => "CertificateVerify",
+            Self::Finished => "Finished",
+            Self::Connected => "nothing in particular",
+        }
+    }
+}
+
+fn selected_version() -> Extension {
+    Extension::new(ext::SUPPORTED_VERSIONS, version::TLS13.to_be_bytes())
+}

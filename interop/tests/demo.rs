@@ -1,0 +1,59 @@
+//! `interop demo`, as its users run it.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::Files;
+use serde_json::Value;
+
+const KEYS: [&str; 10] = [
+    "client",
+    "offered",
+    "asked",
+    "acknowledged",
+    "authenticated",
+    "scope",
+    "http_status",
+    "refused",
+    "handshake_bytes",
+    "flights",
+];
+
+#[test]
+fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
+    let output = Files::new().interop(&["demo", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(rows.len() >= 13, "{} rows", rows.len());
+    for row in &rows {
+        let keys: BTreeSet<_> = row.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, BTreeSet::from(KEYS), "{row}");
+        assert!(row["handshake_bytes"].as_u64().unwrap() > 800, "{row}");
+    }
+    let row = |client: &str| rows.iter().find(|row| row["client"] == client).unwrap();
+    let agent = row("offer, agent's certificate");
+    assert_eq!(agent["authenticated"], "CN=agent-7");
+    assert_eq!(agent["scope"], "agents");
+    assert_eq!(agent["http_status"], 200);
+    assert_eq!(agent["refused"], Value::Null);
+    assert_eq!(agent["flights"], 3);
+    let stranger = row("offer, certificate of a foreign CA");
+    assert_eq!(stranger["authenticated"], Value::Null);
+    assert_eq!(stranger["http_status"], Value::Null);
+    assert_eq!(stranger["refused"], "unknown_ca from server");
+    assert_eq!(stranger["flights"], 4);
+}
+
+#[test]
+fn without_json_the_demo_prints_a_table() {
+    let output = Files::new().interop(&["demo"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let head = text.lines().next().unwrap();
+    for column in ["client", "authenticated as", "HTTP status", "handshake bytes", "flights"] {
+        assert!(head.contains(column), "{head}");
+    }
+    let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap();
+    assert!(line("admin host, no certificate ").contains("certificate_required from server"));
+}

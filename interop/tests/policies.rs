@@ -1,0 +1,217 @@
+//! `interop connect` against `interop serve`: what each end knows, under each policy.
+
+mod common;
+
+use common::Files;
+use serde_json::{Value, json};
+
+/// What the server says of a connection over HTTP/2 and TLS 1.3 that is not resumed.
+fn server(flags: &[u16], decision: &str, status: &str, acknowledged: bool) -> Value {
+    let authenticated = status == "authenticated";
+    json!({
+        "protocol": "HTTP/2.0",
+        "tls_version": "TLSv1.3",
+        "resumed": false,
+        "flags_received": flags,
+        "decision": decision,
+        "status": status,
+        "verified_subject": authenticated.then_some("CN=client-1"),
+        "acknowledged": acknowledged,
+        "scope": authenticated.then_some("clients"),
+    })
+}
+
+/// What the client says of such a connection.
+fn client(offered: bool, asked: bool, acknowledged: bool, http_status: Option<u16>) -> Value {
+    json!({
+        "protocol": "HTTP/2.0",
+        "tls_version": "TLSv1.3",
+        "resumed": false,
+        "offered": offered,
+        "asked": asked,
+        "acknowledged": acknowledged,
+        "http_status": http_status,
+    })
+}
+
+const OFFER: &[&str] = &["--offer", "flag"];
+
+#[test]
+fn offered_asks_those_who_offer_and_goes_on_without() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "offered"]);
+    let reply = files.connect(&it, Some("client"), &[]);
+    assert_eq!(reply.only_server(), server(&[], "none", "not_asked", false));
+    assert_eq!(*reply.only_client(), client(false, false, false, Some(200)));
+    let reply = files.connect(&it, Some("client"), OFFER);
+    assert_eq!(reply.only_server(), server(&[80], "request", "authenticated", true));
+    assert_eq!(*reply.only_client(), client(true, true, true, Some(200)));
+    let reply = files.connect(&it, None, OFFER);
+    assert_eq!(reply.only_server(), server(&[80], "request", "declined", true));
+    assert_eq!(*reply.only_client(), client(true, true, true, Some(200)));
+}
+
+#[test]
+fn require_offered_insists_with_those_who_offer() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "require-offered"]);
+    let reply = files.connect(&it, Some("client"), &[]);
+    assert_eq!(reply.only_server(), server(&[], "none", "not_asked", false));
+    assert_eq!(*reply.only_client(), client(false, false, false, Some(200)));
+    let reply = files.connect(&it, Some("client"), OFFER);
+    assert_eq!(reply.only_server(), server(&[80], "require", "authenticated", true));
+    assert_eq!(*reply.only_client(), client(true, true, true, Some(200)));
+    let reply = files.connect(&it, None, OFFER);
+    assert_eq!(reply.code, Some(1));
+    assert_eq!(
+        reply.errors,
+        ["error: the server refused the connection: alert certificate_required"]
+    );
+    assert_eq!(*reply.only_client(), client(true, true, true, None));
+}
+
+#[test]
+fn rca_3_always_insists_with_everybody_and_acknowledges_nobody() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "always"]);
+    let reply = files.connect(&it, Some("client"), &[]);
+    assert_eq!(reply.only_server(), server(&[], "require", "authenticated", false));
+    assert_eq!(*reply.only_client(), client(false, true, false, Some(200)));
+    let reply = files.connect(&it, Some("client"), OFFER);
+    assert_eq!(reply.only_server(), server(&[80], "require", "authenticated", false));
+    assert_eq!(*reply.only_client(), client(true, true, false, Some(200)));
+}
+
+#[test]
+fn rca_9_never_asks_nobody() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "never"]);
+    let reply = files.connect(&it, Some("client"), &[]);
+    assert_eq!(reply.only_server(), server(&[], "none", "not_asked", false));
+    assert_eq!(*reply.only_client(), client(false, false, false, Some(200)));
+    let reply = files.connect(&it, Some("client"), OFFER);
+    assert_eq!(reply.only_server(), server(&[80], "none", "not_asked", false));
+    assert_eq!(*reply.only_client(), client(true, false, false, Some(200)));
+}
+
+#[test]
+fn a_refusal_names_its_alert_at_both_ends() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "always"]);
+    for http in [&[][..], &["--http1"]] {
+        let reply = files.connect(&it, None, http);
+        assert_eq!(reply.code, Some(1));
+        assert_eq!(
+            reply.errors,
+            ["error: the server refused the connection: alert certificate_required"]
+        );
+        // With TLS 1.3 the client's own handshake was complete.
+        assert_eq!(reply.only_client()["asked"], true);
+        assert_eq!(reply.only_client()["http_status"], Value::Null);
+        it.wait_for_log(&["peer=127.0.0.1:", "alert=certificate_required", "from=\"server\""]);
+
+        let reply = files.connect(&it, Some("stranger"), &[OFFER, http].concat());
+        assert_eq!(reply.code, Some(1));
+        assert_eq!(reply.errors, ["error: the server refused the connection: alert unknown_ca"]);
+        it.wait_for_log(&["peer=127.0.0.1:", "alert=unknown_ca", "from=\"server\""]);
+    }
+    let reply = files.connect(&it, Some("stranger"), &["--tls12"]);
+    assert_eq!(reply.code, Some(1));
+    assert_eq!(reply.errors, ["error: the server refused the connection: alert unknown_ca"]);
+    it.wait_for_log(&["alert=unknown_ca", "from=\"server\""]);
+
+    let url = format!("https://localhost:{}/", it.port);
+    let resolve = format!("localhost:{}:127.0.0.1", it.port);
+    let output = files
+        .interop(&["connect", &url, "--ca", "client-ca.pem", "--resolve", &resolve])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: we refused the connection: sent alert unknown_ca \
+         (invalid peer certificate: UnknownIssuer)\n"
+    );
+    it.wait_for_log(&["alert=unknown_ca", "from=\"client\""]);
+}
+
+#[test]
+fn a_session_resumes_and_is_still_authenticated() {
+    let files = Files::new();
+    for policy in ["offered", "require-offered", "always"] {
+        let it = files.serve(&["--policy", policy]);
+        let reply = files.connect(&it, Some("client"), &[OFFER, &["-n", "2"]].concat());
+        assert_eq!((reply.code, reply.server.len(), reply.client.len()), (Some(0), 2, 2));
+        for (ends, resumed) in reply.server.iter().zip(&reply.client).zip([false, true]) {
+            let (server, client) = ends;
+            assert_eq!(server["resumed"], resumed, "{policy}");
+            assert_eq!(client["resumed"], resumed, "{policy}");
+            assert_eq!(server["status"], "authenticated", "{policy}");
+            assert_eq!(server["verified_subject"], "CN=client-1", "{policy}");
+            assert_eq!(server["scope"], "clients", "{policy}");
+            // A resumed handshake has no CertificateRequest.
+            assert_eq!(client["asked"], !resumed, "{policy}");
+        }
+    }
+}
+
+#[test]
+fn res_3_a_session_without_a_certificate_does_not_spare_an_offer() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "offered"]);
+    let reply = files.connect(&it, None, &[OFFER, &["-n", "2"]].concat());
+    assert_eq!((reply.code, reply.server.len()), (Some(0), 2));
+    for server in &reply.server {
+        assert_eq!(server["resumed"], false);
+        assert_eq!(server["status"], "declined");
+    }
+}
+
+#[test]
+fn other_code_points_work_where_both_ends_use_them() {
+    let files = Files::new();
+    for (numbers, flag) in [
+        (&["--code-point", "0xfe01"][..], 80),
+        (&["--flag", "81"], 81),
+        (&["--code-point", "65025", "--flag", "0x51"], 81),
+    ] {
+        let it = files.serve(&[&["--policy", "offered"], numbers].concat());
+        let reply = files.connect(&it, Some("client"), &[OFFER, numbers].concat());
+        assert_eq!(reply.only_server(), server(&[flag], "request", "authenticated", true));
+        assert_eq!(*reply.only_client(), client(true, true, true, Some(200)));
+    }
+}
+
+#[test]
+fn where_the_ends_differ_in_code_points_nothing_is_offered() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "offered", "--code-point", "0xfe01"]);
+    let reply = files.connect(&it, Some("client"), OFFER);
+    assert_eq!(reply.only_server(), server(&[], "none", "not_asked", false));
+    assert_eq!(*reply.only_client(), client(true, false, false, Some(200)));
+
+    let it = files.serve(&["--policy", "offered", "--flag", "81"]);
+    let reply = files.connect(&it, Some("client"), OFFER);
+    assert_eq!(reply.only_server(), server(&[80], "none", "not_asked", false));
+    assert_eq!(*reply.only_client(), client(true, false, false, Some(200)));
+}
+
+#[test]
+fn flags_9_there_is_no_offer_in_tls_1_2() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "offered"]);
+    let reply = files.connect(&it, Some("client"), &[OFFER, &["--tls12"]].concat());
+    let mut expected = server(&[], "none", "not_asked", false);
+    expected["tls_version"] = "TLSv1.2".into();
+    assert_eq!(reply.only_server(), expected);
+    assert_eq!(reply.only_client()["offered"], false);
+
+    let it = files.serve(&["--policy", "always"]);
+    let reply = files.connect(&it, Some("client"), &[OFFER, &["--tls12", "--http1"]].concat());
+    let mut expected = server(&[], "require", "authenticated", false);
+    expected["tls_version"] = "TLSv1.2".into();
+    expected["protocol"] = "HTTP/1.1".into();
+    assert_eq!(reply.only_server(), expected);
+    assert_eq!(reply.only_client()["offered"], false);
+    assert_eq!(reply.only_client()["asked"], true);
+}

@@ -1,0 +1,346 @@
+//! Flags where they may not stand, in every message of TLS 1.3: the patched rustls ends each case
+//! with `illegal_parameter`, and the raw peer receives it.
+
+use std::sync::Arc;
+
+use interop::raw::{Alert, Answer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot};
+use rustls::client::{ClientAuthOffer, ClientAuthStatus};
+use rustls::crypto::ring;
+use rustls::ext_wire::{CodePoints, Flag};
+use rustls::server::{
+    ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello, WebPkiClientVerifier,
+};
+use rustls::{Connection, Error, HandshakeKind, InvalidMessage, PeerMisbehaved};
+
+use crate::harness::Pair;
+use crate::pki::Pki;
+
+const FLAGS: u16 = 62;
+const ILLEGAL_PARAMETER: u8 = 47;
+const UNSUPPORTED_EXTENSION: u8 = 110;
+
+/// request_client_auth alone.
+const OFFER: [u8; 12] = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+/// A flag that nobody knows, alone.
+const OTHER: [u8; 2] = [1, 2];
+/// Both.
+const BOTH: [u8; 12] = [11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+/// resumption_across_names alone.
+const ACROSS_NAMES: [u8; 3] = [2, 0, 1];
+
+fn malformed() -> [Vec<u8>; 7] {
+    [
+        vec![],
+        vec![0],
+        vec![2, 1],
+        vec![1, 1, 1],
+        vec![1, 0],
+        vec![2, 1, 0],
+        vec![3, 0, 0, 0],
+    ]
+}
+
+fn offers() -> [ClientAuthOffer; 2] {
+    [ClientAuthOffer::flag(), ClientAuthOffer::default()]
+}
+
+/// A raw server that does `edit` in one message, against a client of ours.
+fn server(pki: &Pki, offer: ClientAuthOffer, slot: Slot, edit: Edit, compressed: bool) -> Pair {
+    let mut client = pki.rustls_client(true);
+    client.client_auth_offer = offer;
+    let mut config = ServerConfig::new(pki.server.clone());
+    config.ask_certificate = slot == Slot::CertificateRequest;
+    config.hello_retry = slot == Slot::HelloRetryRequest;
+    config.compress_certificate = compressed;
+    config.tickets = usize::from(slot == Slot::NewSessionTicket).try_into().unwrap();
+    config.plan = Plan::one(slot, edit);
+    let mut pair = Pair::server(config, client);
+    pair.run();
+    pair
+}
+
+#[track_caller]
+fn assert_alert(pair: &Pair, description: u8) {
+    let alerts: Vec<Alert> = pair.alerts();
+    let seen: Vec<_> = alerts.iter().map(|alert| (alert.level, alert.description)).collect();
+    assert_eq!(seen, [(2, description)], "{:?}", pair.theirs);
+    assert!(pair.theirs.is_err());
+}
+
+fn status(pair: &Pair) -> ClientAuthStatus {
+    match &pair.tls {
+        Connection::Client(client) => client.client_auth_status(),
+        Connection::Server(_) => panic!("not a client"),
+    }
+}
+
+#[test]
+fn rca_5_and_flags_5_no_flag_is_due_in_a_message_that_only_answers() {
+    let pki = Pki::new();
+    let slots =
+        [Slot::ServerHello, Slot::HelloRetryRequest, Slot::EncryptedExtensions, Slot::Certificate];
+    for slot in slots {
+        for compressed in [false, true] {
+            if compressed && slot != Slot::Certificate {
+                continue;
+            }
+            for offer in offers() {
+                for body in [&OFFER[..], &OTHER, &BOTH, &ACROSS_NAMES] {
+                    let edit = Edit::add(FLAGS, body);
+                    let pair = server(&pki, offer.clone(), slot, edit, compressed);
+                    assert_alert(&pair, ILLEGAL_PARAMETER);
+                    assert_eq!(pair.theirs, Err(InvalidMessage::UnexpectedTlsFlags.into()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn flags_2_and_flags_3_malformed_flags_are_illegal_parameter_in_every_message_of_a_server() {
+    let pki = Pki::new();
+    for slot in [
+        Slot::ServerHello,
+        Slot::HelloRetryRequest,
+        Slot::EncryptedExtensions,
+        Slot::CertificateRequest,
+        Slot::Certificate,
+        Slot::NewSessionTicket,
+    ] {
+        for body in malformed() {
+            for offer in offers() {
+                let edit = Edit::add(FLAGS, body.clone());
+                let pair = server(&pki, offer, slot, edit, false);
+                assert_alert(&pair, ILLEGAL_PARAMETER);
+            }
+        }
+    }
+    for body in malformed() {
+        let edit = Edit::add(FLAGS, body);
+        let pair = server(&pki, ClientAuthOffer::flag(), Slot::Certificate, edit, true);
+        assert_alert(&pair, ILLEGAL_PARAMETER);
+    }
+}
+
+#[test]
+fn rca_4_an_acknowledgement_that_nobody_asked_for_is_illegal_parameter() {
+    let pki = Pki::new();
+    for body in [OFFER, BOTH] {
+        let edit = Edit::add(FLAGS, body);
+        let none = ClientAuthOffer::default();
+        let pair = server(&pki, none, Slot::CertificateRequest, edit, false);
+        assert_alert(&pair, ILLEGAL_PARAMETER);
+        let Err(Error::PeerMisbehaved(PeerMisbehaved::IllegalTlsFlag(violation))) = pair.theirs
+        else {
+            panic!("another error");
+        };
+        assert_eq!((violation.rule(), violation.flag().get()), ("RCA-4", 80));
+    }
+}
+
+#[test]
+fn rca_2_an_acknowledgement_of_an_offer_is_taken() {
+    let pki = Pki::new();
+    for (body, expected) in [
+        (Some(&OFFER[..]), ClientAuthStatus::Acknowledged),
+        (Some(&BOTH), ClientAuthStatus::Acknowledged),
+        (None, ClientAuthStatus::AskedWithoutAcknowledgement),
+    ] {
+        let edit = body.map_or(Edit::remove(FLAGS), |body| Edit::add(FLAGS, body));
+        let flag = ClientAuthOffer::flag();
+        let pair = server(&pki, flag, Slot::CertificateRequest, edit, false);
+        pair.assert_complete();
+        assert_eq!(status(&pair), expected);
+    }
+}
+
+#[test]
+fn flags_6_unknown_flags_that_come_unsolicited_are_ignored() {
+    let pki = Pki::new();
+    for slot in [Slot::CertificateRequest, Slot::NewSessionTicket] {
+        for offer in offers() {
+            let pair = server(&pki, offer, slot, Edit::add(FLAGS, OTHER), false);
+            pair.assert_complete();
+            assert_ne!(status(&pair), ClientAuthStatus::Acknowledged);
+        }
+    }
+}
+
+#[test]
+fn rca_5_the_flag_in_a_ticket_is_illegal_parameter() {
+    let pki = Pki::new();
+    for offer in offers() {
+        let ticket = Slot::NewSessionTicket;
+        let pair = server(&pki, offer.clone(), ticket, Edit::add(FLAGS, OFFER), false);
+        assert_alert(&pair, ILLEGAL_PARAMETER);
+        // what belongs there is no fault, even if it means nothing to us
+        let pair = server(&pki, offer, ticket, Edit::add(FLAGS, ACROSS_NAMES), false);
+        pair.assert_complete();
+    }
+}
+
+#[test]
+fn flags_10_a_second_extension_in_a_message_of_a_server_is_the_ordinary_error() {
+    let pki = Pki::new();
+    for slot in [Slot::CertificateRequest, Slot::NewSessionTicket] {
+        let edits = [Edit::add(FLAGS, OTHER), Edit::duplicate(FLAGS)];
+        let mut client = pki.rustls_client(true);
+        client.client_auth_offer = ClientAuthOffer::flag();
+        let mut config = ServerConfig::new(pki.server.clone());
+        config.ask_certificate = slot == Slot::CertificateRequest;
+        config.tickets = 1;
+        config.plan.edits_mut(slot).extend(edits);
+        let mut pair = Pair::server(config, client);
+        pair.run();
+        assert_alert(&pair, ILLEGAL_PARAMETER);
+        assert_eq!(pair.theirs, Err(InvalidMessage::DuplicateExtension(FLAGS).into()));
+    }
+}
+
+#[test]
+fn with_other_code_points_62_is_any_unknown_extension() {
+    let pki = Pki::new();
+    let experiment = CodePoints::new(0xfe01, Flag::REQUEST_CLIENT_AUTH).unwrap();
+    let offer = ClientAuthOffer::flag().with_code_points(experiment);
+    for (typ, slot, alert) in [
+        (0xfe01, Slot::EncryptedExtensions, ILLEGAL_PARAMETER),
+        (FLAGS, Slot::EncryptedExtensions, UNSUPPORTED_EXTENSION),
+        (0xfe01, Slot::HelloRetryRequest, ILLEGAL_PARAMETER),
+        (FLAGS, Slot::HelloRetryRequest, UNSUPPORTED_EXTENSION),
+    ] {
+        let pair = server(&pki, offer.clone(), slot, Edit::add(typ, OFFER), false);
+        assert_alert(&pair, alert);
+    }
+    let edit = Edit::add(0xfe01, OFFER);
+    let pair = server(&pki, offer.clone(), Slot::CertificateRequest, edit, false);
+    pair.assert_complete();
+    assert_eq!(status(&pair), ClientAuthStatus::Acknowledged);
+    let edit = Edit::add(FLAGS, [0]);
+    let pair = server(&pki, offer, Slot::CertificateRequest, edit, false);
+    pair.assert_complete();
+    assert_eq!(status(&pair), ClientAuthStatus::AskedWithoutAcknowledgement);
+}
+
+/// Asks everybody, because of the offer if there is one.
+#[derive(Debug)]
+struct AskAll(ClientAuthDemand);
+
+impl ClientAuthPolicy for AskAll {
+    fn decide(&self, _: &ClientHello<'_>) -> Result<ClientAuthDecision, Error> {
+        Ok(ClientAuthDecision::Request(self.0.clone()))
+    }
+}
+
+fn demanding(pki: &Pki) -> rustls::ServerConfig {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(pki.roots.clone(), provider);
+    let demand = ClientAuthDemand::new(verifier.build().unwrap(), "clients").unwrap();
+    let mut config = pki.rustls_server(false);
+    config.client_auth_policy = Some(Arc::new(AskAll(demand.in_answer_to_offer())));
+    config
+}
+
+/// A raw client with these edits, against a server of ours.
+fn client(pki: &Pki, plan: Plan, compressed: bool, retry: bool) -> Pair {
+    let mut config = ClientConfig {
+        answer: Answer::With(pki.client.clone()),
+        compress_certificate: compressed,
+        plan,
+        ..ClientConfig::default()
+    };
+    if retry {
+        config.shares = Shares::Only(vec![]);
+    }
+    let mut pair = Pair::client(config, demanding(pki));
+    pair.run();
+    pair
+}
+
+#[test]
+fn rca_2_the_acknowledgement_is_on_the_wire_for_who_offered_only() {
+    let pki = Pki::new();
+    for (offers, acknowledgement) in [(true, Some(OFFER.to_vec())), (false, None)] {
+        let mut plan = Plan::default();
+        if offers {
+            plan.client_hello.push(Edit::add(FLAGS, BOTH));
+        }
+        let pair = client(&pki, plan, false, false);
+        pair.assert_complete();
+        let request = pair.raw.received(HandshakeType::CERTIFICATE_REQUEST).unwrap();
+        assert_eq!(request.find_extension(FLAGS), acknowledgement);
+        // and nothing of it is anywhere else (FLAGS-7)
+        for typ in [
+            HandshakeType::SERVER_HELLO,
+            HandshakeType::ENCRYPTED_EXTENSIONS,
+            HandshakeType::CERTIFICATE,
+            HandshakeType::NEW_SESSION_TICKET,
+        ] {
+            assert_eq!(pair.raw.received(typ).unwrap().find_extension(FLAGS), None, "{typ:?}");
+        }
+    }
+}
+
+#[test]
+fn rca_5_flags_in_a_clients_certificate_are_illegal_parameter() {
+    let pki = Pki::new();
+    for compressed in [false, true] {
+        for offers in [false, true] {
+            for body in malformed().iter().map(Vec::as_slice).chain([&OFFER[..], &OTHER, &BOTH]) {
+                let mut plan = Plan::one(Slot::Certificate, Edit::add(FLAGS, body));
+                if offers {
+                    plan.client_hello.push(Edit::add(FLAGS, OFFER));
+                }
+                let pair = client(&pki, plan, compressed, false);
+                assert_alert(&pair, ILLEGAL_PARAMETER);
+                assert_eq!(pair.theirs, Err(InvalidMessage::UnexpectedTlsFlags.into()));
+            }
+        }
+    }
+}
+
+#[test]
+fn flags_12_a_second_hello_with_other_flags_is_illegal_parameter() {
+    let pki = Pki::new();
+    let cases: [(Option<&[u8]>, Edit); 4] = [
+        (None, Edit::add(FLAGS, OFFER)),
+        (Some(&OFFER), Edit::remove(FLAGS)),
+        (Some(&OFFER), Edit::replace(FLAGS, OTHER)),
+        (Some(&OFFER), Edit::replace(FLAGS, BOTH)),
+    ];
+    for (first, second) in cases {
+        let mut plan = Plan::one(Slot::SecondClientHello, second);
+        if let Some(first) = first {
+            plan.client_hello.push(Edit::add(FLAGS, first));
+        }
+        let pair = client(&pki, plan, false, true);
+        assert_alert(&pair, ILLEGAL_PARAMETER);
+        assert_eq!(pair.theirs, Err(PeerMisbehaved::ClientHelloDifferedOnRetry.into()));
+    }
+
+    let plan = Plan::one(Slot::ClientHello, Edit::add(FLAGS, OFFER));
+    let pair = client(&pki, plan, false, true);
+    pair.assert_complete();
+    assert_eq!(pair.tls.handshake_kind(), Some(HandshakeKind::FullWithHelloRetryRequest));
+}
+
+#[test]
+fn a_decision_stands_since_a_second_hello_may_not_change_what_it_was_made_on() {
+    let pki = Pki::new();
+    // server_name, supported_groups, signature_algorithms, ALPN, certificate_authorities
+    let name = |name: &[u8]| {
+        let length = u8::try_from(name.len()).unwrap();
+        [&[0, length + 3, 0, 0, length][..], name].concat()
+    };
+    let cases = [
+        Edit::replace(0, name(b"other.example")),
+        Edit::remove(0),
+        Edit::replace(10, [0, 4, 0, 29, 0, 24]),
+        Edit::replace(13, [0, 4, 4, 3, 5, 3]),
+        Edit::add(16, [0, 3, 2, b'h', b'2']),
+        Edit::add(47, [0, 6, 0, 4, 0x30, 2, 0x31, 0]),
+    ];
+    for edit in cases {
+        let pair = client(&pki, Plan::one(Slot::SecondClientHello, edit), false, true);
+        assert_alert(&pair, ILLEGAL_PARAMETER);
+    }
+}

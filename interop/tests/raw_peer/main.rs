@@ -1,0 +1,11 @@
+//! The raw peer against rustls, in memory, both ways. It shows that the peer speaks RFC 8446 when
+//! left alone, and that what it breaks on purpose arrives broken.
+
+mod client;
+mod flags;
+mod edits;
+mod harness;
+mod pki;
+mod resumption;
+mod robustness;
+mod server;

@@ -1,0 +1,96 @@
+//! Certificates, and rustls configurations that use them.
+
+use std::sync::Arc;
+
+use interop::raw::Identity;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::RootCertStore;
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+
+/// One authority, one server, one client.
+pub struct Pki {
+    pub roots: Arc<RootCertStore>,
+    pub server: Identity,
+    pub client: Identity,
+}
+
+impl Pki {
+    pub fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let mut roots = RootCertStore::empty();
+        roots.add(params.self_signed(&key).unwrap().der().clone()).unwrap();
+        let issuer = Issuer::new(params, key);
+        let issue = |name: &str| {
+            let key = KeyPair::generate().unwrap();
+            let params = CertificateParams::new([name.to_string()]).unwrap();
+            let certificate = params.signed_by(&key, &issuer).unwrap();
+            Identity { chain: vec![certificate.der().to_vec()], key: key.serialize_der() }
+        };
+        let (server, client) = (issue("localhost"), issue("client.example"));
+        Self { roots: Arc::new(roots), server, client }
+    }
+
+    pub fn rustls_server(&self, demand: bool) -> rustls::ServerConfig {
+        self.rustls_server_with(demand, rustls::ALL_VERSIONS)
+    }
+
+    pub fn rustls_server_with(
+        &self,
+        demand: bool,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> rustls::ServerConfig {
+        let provider = Arc::new(ring::default_provider());
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .unwrap();
+        let roots = Arc::clone(&self.roots);
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+        let (chain, key) = for_rustls(&self.server);
+        match demand {
+            true => builder.with_client_cert_verifier(verifier.build().unwrap()),
+            false => builder.with_no_client_auth(),
+        }
+        .with_single_cert(chain, key)
+        .unwrap()
+    }
+
+    pub fn rustls_client(&self, certificate: bool) -> rustls::ClientConfig {
+        self.rustls_client_with(ring::default_provider(), certificate)
+    }
+
+    pub fn rustls_client_with(
+        &self,
+        provider: CryptoProvider,
+        certificate: bool,
+    ) -> rustls::ClientConfig {
+        let builder = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(Arc::clone(&self.roots));
+        let (chain, key) = for_rustls(&self.client);
+        match certificate {
+            true => builder.with_client_auth_cert(chain, key).unwrap(),
+            false => builder.with_no_client_auth(),
+        }
+    }
+
+    pub fn rustls_client_versions(
+        &self,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> rustls::ClientConfig {
+        rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(Arc::clone(&self.roots))
+            .with_no_client_auth()
+    }
+}
+
+fn for_rustls(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    let chain = identity.chain.iter().cloned().map(CertificateDer::from).collect();
+    (chain, PrivateKeyDer::try_from(identity.key.clone()).unwrap())
+}

@@ -171,6 +171,22 @@ fn rca_8_a_chain_for_one_set_of_anchors_does_not_pass_for_another() {
 }
 
 #[test]
+fn flags_1_the_field_is_the_shortest_that_holds_the_flag() {
+    let pki = Pki::new();
+    for (flag, octets, last) in [(0, 1, 1), (7, 1, 128), (9, 2, 2), (80, 11, 1), (2039, 255, 128)] {
+        let code_points = CodePoints::new(62, Flag::new(flag).unwrap()).unwrap();
+        let offer = ClientAuthOffer::flag().with_code_points(code_points);
+        let client = Arc::new(pki.client_config(None, offer, &[&TLS13]));
+        let mut extension = vec![0, 62];
+        extension.extend((octets + 1u16).to_be_bytes());
+        extension.push(octets.try_into().unwrap());
+        extension.resize(5 + usize::from(octets), 0);
+        *extension.last_mut().unwrap() = last;
+        assert!(has(&hello(&client), &extension), "flag {flag}");
+    }
+}
+
+#[test]
 fn flags_8_a_client_with_nothing_to_say_sends_no_extension() {
     let pki = Pki::new();
     let silent = pki.client_config(None, ClientAuthOffer::default(), &[&TLS13, &TLS12]);
@@ -296,4 +312,87 @@ fn a_scope_has_a_name_of_1_to_255_octets() {
         ClientAuthDemand::new(pki.agents.verifier(), "a".repeat(255)).unwrap().scope().len(),
         255
     );
+}
+
+/// What both ends say after rca_2's handshake, wherever it is carried out.
+fn assert_acknowledged(client: Client, server: Option<&rustls::server::ClientAuth>) {
+    assert_eq!(client, Client::Acknowledged);
+    let server = server.unwrap();
+    assert!(server.offered() && server.acknowledged());
+    assert!(matches!(server.status(), Server::Authenticated { resumed: false, .. }));
+}
+
+#[test]
+fn the_status_is_known_over_quic() {
+    use rustls::quic::{ClientConnection, KeyChange, ServerConnection, Version};
+    let pki = Pki::new();
+    let server = Arc::new(pki.server_with(&Switch::new(When::Offered, required(&pki)), &[&TLS13]));
+    let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::flag(), &[&TLS13]);
+    let mut client =
+        ClientConnection::new(Arc::new(client), Version::V1, common::name(), vec![]).unwrap();
+    let mut server = ServerConnection::new(server, Version::V1, vec![]).unwrap();
+    assert!(server.client_auth().is_none());
+    assert_eq!(client.client_auth_status(), Client::Offered);
+
+    // Octets of one encryption level at a time, as QUIC carries them.
+    for _ in 0..8 {
+        let mut octets = Vec::new();
+        let change: Option<KeyChange> = client.write_hs(&mut octets);
+        server.read_hs(&octets).unwrap();
+        let (idle, mut octets) = (octets.is_empty() && change.is_none(), Vec::new());
+        let change = server.write_hs(&mut octets);
+        client.read_hs(&octets).unwrap();
+        if idle && octets.is_empty() && change.is_none() {
+            break;
+        }
+    }
+    assert!(!client.is_handshaking() && !server.is_handshaking());
+    assert_acknowledged(client.client_auth_status(), server.client_auth());
+}
+
+#[test]
+fn the_status_is_known_without_buffers() {
+    use rustls::client::UnbufferedClientConnection;
+    use rustls::server::UnbufferedServerConnection;
+    use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
+
+    /// Lets one end do what it can with `incoming`; what it sends.
+    macro_rules! turn {
+        ($end:expr, $incoming:expr) => {{
+            let mut sent = Vec::new();
+            loop {
+                let UnbufferedStatus { discard, state, .. } =
+                    $end.process_tls_records(&mut $incoming);
+                let blocked = match state.unwrap() {
+                    ConnectionState::EncodeTlsData(mut data) => {
+                        let mut record = vec![0; 16 * 1024];
+                        let length = data.encode(&mut record).unwrap();
+                        sent.extend_from_slice(&record[..length]);
+                        false
+                    }
+                    ConnectionState::TransmitTlsData(data) => {
+                        data.done();
+                        false
+                    }
+                    _ => true,
+                };
+                $incoming.drain(..discard);
+                if blocked {
+                    break sent;
+                }
+            }
+        }};
+    }
+
+    let pki = Pki::new();
+    let server = Arc::new(pki.server_with(&Switch::new(When::Offered, required(&pki)), &[&TLS13]));
+    let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::flag(), &[&TLS13]);
+    let mut client = UnbufferedClientConnection::new(Arc::new(client), common::name()).unwrap();
+    let mut server = UnbufferedServerConnection::new(server).unwrap();
+    let (mut to_client, mut to_server) = (Vec::new(), Vec::new());
+    while client.is_handshaking() || server.is_handshaking() {
+        to_server.extend(turn!(client, to_client));
+        to_client.extend(turn!(server, to_server));
+    }
+    assert_acknowledged(client.client_auth_status(), server.client_auth());
 }

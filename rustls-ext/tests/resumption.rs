@@ -234,6 +234,21 @@ fn res_5_the_stored_chain_is_verified_again() {
 }
 
 #[test]
+fn flags_11_an_offer_stands_beside_early_data_as_in_any_handshake() {
+    let site = Site::new(SHAPES[0]);
+    site.decide(ClientAuthDecision::Require(site.pki.demand("agents").in_answer_to_offer()));
+    let client = Arc::new(site.client(ClientAuthOffer::flag()));
+    site.visit(&client).is(false, true);
+    let visit = site.visit(&client);
+    visit.is(true, true);
+    assert!(visit.early);
+    let auth = visit.server.client_auth().unwrap();
+    // A resumed connection has no CertificateRequest, so nothing could acknowledge.
+    assert!(auth.offered() && !auth.acknowledged());
+    assert_eq!(visit.client.client_auth_status(), rustls::client::ClientAuthStatus::Offered);
+}
+
+#[test]
 fn res_7_a_session_of_a_server_without_a_policy_does_not_resume_where_one_demands() {
     for shape in SHAPES {
         let pki = Pki::new();

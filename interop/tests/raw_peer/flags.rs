@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use interop::raw::{Alert, Answer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot};
+use interop::raw::{
+    Alert, Answer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot,
+};
 use rustls::client::{ClientAuthOffer, ClientAuthStatus};
 use rustls::crypto::ring;
 use rustls::ext_wire::{CodePoints, Flag};
@@ -29,15 +31,7 @@ const BOTH: [u8; 12] = [11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const ACROSS_NAMES: [u8; 3] = [2, 0, 1];
 
 fn malformed() -> [Vec<u8>; 7] {
-    [
-        vec![],
-        vec![0],
-        vec![2, 1],
-        vec![1, 1, 1],
-        vec![1, 0],
-        vec![2, 1, 0],
-        vec![3, 0, 0, 0],
-    ]
+    [vec![], vec![0], vec![2, 1], vec![1, 1, 1], vec![1, 0], vec![2, 1, 0], vec![3, 0, 0, 0]]
 }
 
 fn offers() -> [ClientAuthOffer; 2] {
@@ -52,7 +46,7 @@ fn server(pki: &Pki, offer: ClientAuthOffer, slot: Slot, edit: Edit, compressed:
     config.ask_certificate = slot == Slot::CertificateRequest;
     config.hello_retry = slot == Slot::HelloRetryRequest;
     config.compress_certificate = compressed;
-    config.tickets = usize::from(slot == Slot::NewSessionTicket).try_into().unwrap();
+    config.tickets = usize::from(slot == Slot::NewSessionTicket);
     config.plan = Plan::one(slot, edit);
     let mut pair = Pair::server(config, client);
     pair.run();

@@ -2,8 +2,8 @@
 //! left alone, and that what it breaks on purpose arrives broken.
 
 mod client;
-mod flags;
 mod edits;
+mod flags;
 mod harness;
 mod pki;
 mod resumption;

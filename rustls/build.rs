@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use generate::{Layout, Outcome};
 
 fn main() -> ExitCode {
-    for path in ["build.rs", "generate.rs", "pristine", "patches", "src", "gen"] {
+    for path in ["build.rs", "generate.rs", "generate", "pristine", "patches", "src", "gen"] {
         println!("cargo::rerun-if-changed={path}");
     }
     println!("cargo::rerun-if-env-changed={}", generate::PRISTINE_VARIABLE);

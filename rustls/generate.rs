@@ -2,23 +2,24 @@
 //
 // Included by the build scripts of `rustls` and `rustls-pristine`, and by `xtask`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
-use std::{env, fmt, fs, io};
+use std::{fmt, fs, io};
 
 use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
-use sha2::{Digest, Sha256};
+use diffy::{Hunk, Line};
+
+#[path = "generate/files.rs"]
+mod files;
+#[path = "generate/pristine.rs"]
+mod pristine;
+
+#[allow(unused_imports)] // not every includer uses all of them
+pub use files::{STAMP, Tree, digest, read_tree};
+#[allow(unused_imports)]
+pub use pristine::{PRISTINE_VARIABLE, pristine_files, pristine_root, pristine_tree};
 
 /// The one version that the patches fit.
 pub const VERSION: &str = "0.23.46";
-
-/// Names an unpacked copy of the pristine crate, for builds that cannot ask cargo.
-pub const PRISTINE_VARIABLE: &str = "RUSTLS_EXT_PRISTINE";
-
-/// Files by their path below a crate's folder, with `/` between its parts.
-pub type Tree = BTreeMap<String, Vec<u8>>;
 
 /// What went wrong, and what to do about it.
 #[derive(Debug)]
@@ -37,7 +38,15 @@ fn problem<T>(text: impl Into<String>) -> Result<T, Problem> {
 }
 
 fn io_problem(doing: &str, path: &Path, err: io::Error) -> Problem {
-    Problem(format!("cannot {doing} {}: {err}", path.display()))
+    let advice = match err.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            ". The patched source is made in the folder of its crate: make that writable, or build \
+             from a copy of the repository"
+        }
+        io::ErrorKind::NotFound => ". If it belongs to the repository, check that out again",
+        _ => "",
+    };
+    Problem(format!("cannot {doing} {}: {err}{advice}", path.display()))
 }
 
 /// Where a generated crate's parts are.
@@ -67,8 +76,14 @@ impl Layout {
     pub fn inputs(&self) -> Result<Tree, Problem> {
         let mut inputs = Tree::new();
         let pin = self.pristine.join("tree.sha256");
-        inputs.insert("tree.sha256".into(), read(&pin)?);
-        inputs.insert("generate.rs".into(), include_bytes!("generate.rs").to_vec());
+        inputs.insert("tree.sha256".into(), files::read(&pin)?);
+        for (name, text) in [
+            ("generate.rs", &include_bytes!("generate.rs")[..]),
+            ("generate/files.rs", include_bytes!("generate/files.rs")),
+            ("generate/pristine.rs", include_bytes!("generate/pristine.rs")),
+        ] {
+            inputs.insert(name.into(), text.to_vec());
+        }
         if let Some(patches) = &self.patches {
             let series = series(patches)?;
             inputs.extend(series.into_iter().map(|(name, text)| (format!("patches/{name}"), text)));
@@ -116,23 +131,22 @@ pub enum Outcome {
 /// Brings the generated source up to date.
 pub fn generate(layout: &Layout) -> Result<Outcome, Problem> {
     let inputs = digest(&layout.inputs()?);
-    let stamp = fs::read_to_string(layout.generated.join("stamp")).unwrap_or_default();
-    let stamp: Vec<&str> = stamp.lines().collect();
+    let stamp = || fs::read_to_string(layout.generated.join(STAMP)).unwrap_or_default();
+    let stamped = stamp();
     let mut outcome = Outcome::Written;
-    if let [of_inputs, of_outcome] = stamp[..] {
+    if let [of_inputs, of_outcome] = stamped.lines().collect::<Vec<_>>()[..] {
         let mut there = read_tree(&layout.generated).unwrap_or_default();
-        there.remove("stamp");
-        let unchanged = digest(&there) == of_outcome;
-        if of_inputs == inputs && unchanged {
-            return Ok(Outcome::Current);
-        }
-        if !unchanged && of_inputs == inputs {
-            outcome = Outcome::Overwritten;
+        there.remove(STAMP);
+        match (digest(&there) == of_outcome, of_inputs == inputs) {
+            (true, true) => return Ok(Outcome::Current),
+            // Unless another build is at work there.
+            (false, _) if stamp() == stamped => outcome = Outcome::Overwritten,
+            _ => {}
         }
     }
     let tree = layout.tree()?;
     let stamp = format!("{inputs}\n{}\n", digest(&tree));
-    write(&tree, &stamp, &layout.generated)?;
+    files::write(tree, &stamp, &layout.generated)?;
     Ok(outcome)
 }
 
@@ -172,7 +186,8 @@ pub fn apply(tree: &mut Tree, name: &str, text: &[u8]) -> Result<(), Problem> {
         let old = std::str::from_utf8(old).map_err(|_| bad(format!("{path} is not text")))?;
         let patch =
             file.patch().as_text().ok_or_else(|| bad(format!("it is binary for {path}")))?;
-        let new = diffy::apply(old, patch).map_err(|err| bad(format!("in {path}, {err}")))?;
+        let new =
+            apply_hunks(old, patch.hunks()).map_err(|why| bad(format!("in {path}, {why}")))?;
         tree.insert(path, new.into_bytes());
         files += 1;
     }
@@ -182,167 +197,31 @@ pub fn apply(tree: &mut Tree, name: &str, text: &[u8]) -> Result<(), Problem> {
     }
 }
 
-/// The source of the pristine crate, whose digest is the pinned one.
-pub fn pristine_tree(pristine: &Path) -> Result<Tree, Problem> {
-    let root = pristine_root(pristine)?;
-    let tree = pristine_files(&root)?;
-    let pin = String::from_utf8_lossy(&read(&pristine.join("tree.sha256"))?).trim().to_owned();
-    let found = digest(&tree);
-    if found != pin {
-        return problem(format!(
-            "the source in {} is not that of rustls {VERSION} as published: its digest is {found}, \
-             and {pin} is pinned in {}. Delete that folder, so that cargo unpacks the crate again; \
-             if the digest stays wrong, do not build from it.",
-            root.display(),
-            pristine.join("tree.sha256").display(),
-        ));
-    }
-    Ok(tree)
-}
-
-/// The part of the pristine crate that is built: its source, and the README that it includes.
-pub fn pristine_files(root: &Path) -> Result<Tree, Problem> {
-    let mut tree: Tree = read_tree(&root.join("src"))?
-        .into_iter()
-        .map(|(name, text)| (format!("src/{name}"), text))
-        .collect();
-    tree.insert("README.md".into(), read(&root.join("README.md"))?);
-    Ok(tree)
-}
-
-/// The folder of the pristine crate.
-pub fn pristine_root(pristine: &Path) -> Result<PathBuf, Problem> {
-    if let Some(root) = env::var_os(PRISTINE_VARIABLE) {
-        return Ok(root.into());
-    }
-    // What cargo has already is taken without a look at the network.
-    match ask_cargo(pristine, true) {
-        Ok(root) => Ok(root),
-        Err(_) => ask_cargo(pristine, false).map_err(|said| {
-            let manifest = pristine.join("Cargo.toml");
-            let manifest = manifest.display();
-            let what_to_do = match said.contains("checksum") {
-                true => format!(
-                    "The checksum in {} is not the published one: restore it with `git checkout \
-                     rustls/pristine`. If it is the registry that differs, do not build from it.",
-                    pristine.join("Cargo.lock").display()
-                ),
-                false => format!(
-                    "Its source is needed once. Where there is a network, run `cargo fetch --locked \
-                     --manifest-path {manifest}`, and build again; or set {PRISTINE_VARIABLE} to a \
-                     folder with the unpacked crate."
-                ),
-            };
-            Problem(format!(
-                "cargo has no rustls {VERSION} for the patches. {what_to_do}\ncargo said:\n{said}"
-            ))
-        }),
-    }
-}
-
-fn ask_cargo(pristine: &Path, offline: bool) -> Result<PathBuf, String> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .args(["metadata", "--format-version=1", "--locked"])
-        .args(offline.then_some("--offline"))
-        .arg("--manifest-path")
-        .arg(pristine.join("Cargo.toml"))
-        // Only where configuration of the user counts, not where this package happens to be built.
-        .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .stdin(Stdio::null());
-    if let Some(host) = env::var_os("HOST") {
-        cargo.arg("--filter-platform").arg(host);
-    }
-    let said = cargo.output().map_err(|err| format!("cannot run cargo: {err}"))?;
-    if !said.status.success() {
-        return Err(String::from_utf8_lossy(&said.stderr).trim().to_owned());
-    }
-    let metadata: serde_json::Value =
-        serde_json::from_slice(&said.stdout).map_err(|err| format!("not JSON: {err}"))?;
-    metadata["packages"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|package| package["name"] == "rustls" && package["version"] == VERSION)
-        .find_map(|package| Path::new(package["manifest_path"].as_str()?).parent())
-        .map(Path::to_owned)
-        .ok_or_else(|| "there is no such package in its metadata".into())
-}
-
-/// A digest over names and contents.
-pub fn digest(tree: &Tree) -> String {
-    let mut hash = Sha256::new();
-    for (name, text) in tree {
-        for part in [name.as_bytes(), text] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-    }
-    hash.finalize().iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    fs::read(path).map_err(|err| io_problem("read", path, err))
-}
-
-/// All files below a folder.
-pub fn read_tree(root: &Path) -> Result<Tree, Problem> {
-    fn walk(folder: &Path, prefix: &str, tree: &mut Tree) -> Result<(), Problem> {
-        let entries = fs::read_dir(folder).map_err(|err| io_problem("read", folder, err))?;
-        for entry in entries {
-            let entry = entry.map_err(|err| io_problem("read", folder, err))?;
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            match entry.path() {
-                path if path.is_dir() => walk(&path, &format!("{name}/"), tree)?,
-                path => drop(tree.insert(name, read(&path)?)),
+/// Applies hunks where they say, so that there is one outcome or none. Like `patch`, diffy would go
+/// on to look for other places that fit, and a single line of context fits in many.
+fn apply_hunks(old: &str, hunks: &[Hunk<'_, str>]) -> Result<String, String> {
+    let mut rest = old.split_inclusive('\n');
+    let mut new = String::with_capacity(old.len());
+    let mut taken = 0;
+    for hunk in hunks {
+        let range = hunk.old_range();
+        // A hunk that takes no line names the one before it.
+        let before = range.start().saturating_sub(usize::from(!range.is_empty()));
+        let between = before.checked_sub(taken).ok_or("hunks are not in order")?;
+        new.extend(rest.by_ref().take(between));
+        taken = before;
+        for line in hunk.lines() {
+            if let Line::Context(text) | Line::Delete(text) = line {
+                taken += 1;
+                if rest.next() != Some(*text) {
+                    return Err(format!("line {taken} is not {:?}", text.trim()));
+                }
+            }
+            if let Line::Context(text) | Line::Insert(text) = line {
+                new.push_str(text);
             }
         }
-        Ok(())
     }
-    let mut tree = Tree::new();
-    walk(root, "", &mut tree)?;
-    Ok(tree)
-}
-
-/// Puts a tree in place of what is at `target`, so that nobody finds half of it.
-fn write(tree: &Tree, stamp: &str, target: &Path) -> Result<(), Problem> {
-    let aside = |what: &str| target.with_extension(format!("{what}.{}", std::process::id()));
-    let (new, old) = (aside("new"), aside("old"));
-    let stamp = ("stamp".to_owned(), stamp.as_bytes().to_vec());
-    for (name, text) in tree.iter().chain([(&stamp.0, &stamp.1)]) {
-        let path = new.join(name);
-        let folder = path.parent().unwrap_or(&new);
-        fs::create_dir_all(folder).map_err(|err| io_problem("make", folder, err))?;
-        fs::write(&path, text).map_err(|err| io_problem("write", &path, err))?;
-    }
-    age(&new).map_err(|err| io_problem("date", &new, err))?;
-    let _ = fs::rename(target, &old);
-    let renamed = fs::rename(&new, target);
-    let _ = fs::remove_dir_all(&old);
-    let _ = fs::remove_dir_all(&new);
-    match renamed {
-        Ok(()) => Ok(()),
-        // Another build was faster, with the same outcome.
-        Err(_) if fs::read(target.join("stamp")).is_ok_and(|there| there == stamp.1) => Ok(()),
-        Err(err) => Err(io_problem("rename the new source to", target, err)),
-    }
-}
-
-/// Makes everything old, so that cargo, which saw this build script start just now, does not run it
-/// again for what it has just written.
-fn age(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        for entry in fs::read_dir(path)? {
-            age(&entry?.path())?;
-        }
-    }
-    let times = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    match path.is_dir() {
-        // Not every system can open a folder; the price is a second run of the script.
-        true => {
-            let _ = fs::File::open(path).and_then(|folder| folder.set_modified(times));
-            Ok(())
-        }
-        false => fs::File::options().write(true).open(path)?.set_modified(times),
-    }
+    new.extend(rest);
+    Ok(new)
 }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,6 +11,7 @@ use std::process::Command;
 pub mod generate;
 pub mod rustls;
 pub mod unit;
+mod work_tree;
 
 /// Errors are for the person at the terminal.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -26,29 +27,20 @@ pub fn repository() -> PathBuf {
 /// What git said, if it failed.
 pub fn git(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String> {
     let mut git = Command::new("git");
-    git.arg("-C").arg(folder).args([
-        // Not what its user has configured, but what a series is made with.
-        "-c",
-        "core.autocrlf=false",
-        "-c",
-        "commit.gpgsign=false",
-        "-c",
-        "core.hooksPath=/dev/null",
-        "-c",
-        "diff.noprefix=false",
-        "-c",
-        "diff.mnemonicPrefix=false",
-        "-c",
-        "diff.algorithm=histogram",
-    ]);
+    git.arg("-C").arg(folder);
+    // Neither what its user has configured, nor the repository whose hook this may run in.
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    let of_git = |name: &OsString| name.to_string_lossy().starts_with("GIT_");
+    for variable in inherited.filter(|name| of_git(name) && name != "GIT_EXEC_PATH") {
+        git.env_remove(variable);
+    }
+    git.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+    git.args(["-c", "core.autocrlf=false", "-c", "diff.algorithm=histogram"]);
     // One identity and one date, so that saving what is unchanged changes nothing.
     for role in ["AUTHOR", "COMMITTER"] {
         git.env(format!("GIT_{role}_NAME"), "rustls-ext");
         git.env(format!("GIT_{role}_EMAIL"), "rustls-ext@localhost");
         git.env(format!("GIT_{role}_DATE"), "2026-01-01T00:00:00Z");
-    }
-    for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
-        git.env_remove(variable);
     }
     let said = git.args(args).output().map_err(|err| format!("cannot run git: {err}"))?;
     match said.status.success() {

@@ -1,36 +1,22 @@
 //! The patch series: its work tree, and the proof that it makes what is built.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::Result;
 use crate::generate::{self, Layout, Outcome, Tree};
-use crate::{Result, git};
+use crate::work_tree::{WorkTree, difference, parts, put};
 
 /// How many lines the patches may add to upstream's files.
 const MOST_ADDED: usize = 700;
 
-/// The tag of the commit on which the patches stand.
-const BASE: &str = "base";
-/// The tag of what was last saved, or loaded.
-const SAVED: &str = "saved";
-
-fn work_tree(repository: &Path) -> PathBuf {
-    repository.join("target/rustls-edit")
+fn work_tree(repository: &Path) -> WorkTree {
+    WorkTree(repository.join("target/rustls-edit"))
 }
 
 fn layout(repository: &Path) -> Layout {
     Layout::patched(&repository.join("rustls"))
-}
-
-fn put(tree: &Tree, root: &Path) -> Result<()> {
-    for (name, text) in tree {
-        let path = root.join(name);
-        fs::create_dir_all(path.parent().unwrap_or(root))?;
-        fs::write(path, text)?;
-    }
-    Ok(())
 }
 
 /// Makes the work tree: the pristine source, our own files on it, and a commit for each patch.
@@ -39,64 +25,28 @@ fn put(tree: &Tree, root: &Path) -> Result<()> {
 /// If there is unsaved work, unless `force`; if the series does not apply; if git fails.
 pub fn edit(repository: &Path, force: bool) -> Result<()> {
     let tree = work_tree(repository);
-    if tree.join(".git").exists() && !force {
-        if let Some(what) = unsaved(&tree)? {
+    let folder = tree.0.display();
+    if tree.exists() && !force {
+        let what = match (tree.is_dirty()?, tree.is_unsaved()?) {
+            (true, _) => Some("changes that are not committed"),
+            (false, true) => Some("commits that are not saved"),
+            (false, false) => None,
+        };
+        if let Some(what) = what {
             return Err(format!(
-                "{} has {what}: save it with `cargo xtask rustls save`, or throw it away with --force",
-                tree.display()
+                "{folder} has {what}: save it with `cargo xtask rustls save`, or throw it away with \
+                 --force"
             )
             .into());
         }
     }
-    if tree.exists() {
-        fs::remove_dir_all(&tree)?;
-    }
-    fs::create_dir_all(&tree)?;
-    let layout = layout(repository);
-    put(&generate::pristine_tree(&layout.pristine)?, &tree)?;
-    git(&tree, ["init", "--quiet", "--initial-branch=patched"])?;
-    // Hunks without the line of upstream's source that git would quote for orientation.
-    git(&tree, ["config", "diff.plain.xfuncname", "^-- never --$"])?;
-    fs::create_dir_all(tree.join(".git/info"))?;
-    fs::write(tree.join(".git/info/attributes"), "*.rs diff=plain\n")?;
-    git(&tree, ["add", "--all", "--force"])?;
-    git(&tree, ["commit", "--quiet", "--message", "rustls as published"])?;
-    git(&tree, ["tag", "pristine"])?;
-    let own = layout.own.ok_or("no folder for our own files")?;
-    put(&prefixed(generate::read_tree(&own)?), &tree)?;
-    git(&tree, ["add", "--all", "--force"])?;
-    git(&tree, ["commit", "--quiet", "--message", "Files that are wholly ours (rustls/src)"])?;
-    git(&tree, ["tag", BASE])?;
-    let patches = layout.patches.ok_or("no folder for the patches")?;
-    for (name, _) in generate::series(&patches)? {
-        let patch = patches.canonicalize()?.join(name);
-        let am = ["am", "--quiet", "--keep-non-patch", "-C1"].map(OsString::from);
-        if let Err(err) = git(&tree, am.into_iter().chain([patch.clone().into_os_string()])) {
-            fs::remove_dir_all(&tree)?;
-            return Err(format!("{} does not apply: {err}", patch.display()).into());
-        }
-    }
-    git(&tree, ["tag", SAVED])?;
+    tree.make(&layout(repository))?;
     println!(
-        "The patched source is in {}, with a commit for each patch.\n\
+        "The patched source is in {folder}, with a commit for each patch.\n\
          Change it, commit (or rebase) with messages that say why, and run `cargo xtask rustls save`.\n\
-         Files that upstream does not have are saved whole, in rustls/src.",
-        tree.display()
+         Files that upstream does not have are saved whole, in rustls/src."
     );
     Ok(())
-}
-
-fn prefixed(own: Tree) -> Tree {
-    own.into_iter().map(|(name, text)| (format!("src/{name}"), text)).collect()
-}
-
-/// What of a work tree was never saved.
-fn unsaved(tree: &Path) -> Result<Option<&'static str>> {
-    if !git(tree, ["status", "--porcelain"])?.is_empty() {
-        return Ok(Some("changes that are not committed"));
-    }
-    let at = |name: &str| git(tree, ["rev-parse", "--verify", "--quiet", name]);
-    Ok((at("HEAD")? != at(SAVED).unwrap_or_default()).then_some("commits that are not saved"))
 }
 
 /// Turns the work tree's commits into the series, and its new files into our own.
@@ -106,111 +56,63 @@ fn unsaved(tree: &Path) -> Result<Option<&'static str>> {
 /// the series would not make the very source that is in the work tree.
 pub fn save(repository: &Path) -> Result<()> {
     let tree = work_tree(repository);
-    if !tree.join(".git").exists() {
+    if !tree.exists() {
         return Err("there is no work tree: make one with `cargo xtask rustls edit`".into());
     }
-    if !git(&tree, ["status", "--porcelain"])?.is_empty() {
-        return Err(format!("{} has changes that are not committed", tree.display()).into());
+    if tree.is_dirty()? {
+        return Err(format!("{} has changes that are not committed", tree.0.display()).into());
     }
-    let names = |what: &str| -> Result<BTreeSet<String>> {
-        Ok(git(&tree, ["ls-tree", "-r", "--name-only", what])?.lines().map(str::to_owned).collect())
-    };
-    let (upstream, now) = (names("pristine")?, names("HEAD")?);
-    if let Some(gone) = upstream.difference(&now).next() {
-        return Err(format!("{gone} is gone: patches only change upstream's files").into());
-    }
-    let own: Vec<&String> = now.difference(&upstream).collect();
-    if let Some(misplaced) = own.iter().find(|name| !name.starts_with("src/")) {
-        return Err(format!("{misplaced} is outside src/, where nothing would build it").into());
-    }
-
     let layout = layout(repository);
-    let (patches, ours) =
-        (layout.patches.ok_or("no patches")?, layout.own.ok_or("no folder for our own files")?);
-    let format = |folder: &Path| -> Result<Tree> {
-        let mut args: Vec<String> = [
-            "format-patch",
-            "--quiet",
-            "--no-signature",
-            "--zero-commit",
-            "--no-numbered",
-            "--no-renames",
-            "--no-stat",
-            "--unified=1",
-            "--abbrev=12",
-            "--output-directory",
-        ]
-        .map(Into::into)
-        .into();
-        args.push(folder.display().to_string());
-        args.extend([format!("{BASE}..HEAD"), "--".into(), ".".into()]);
-        args.extend(own.iter().map(|name| format!(":(exclude,literal){name}")));
-        git(&tree, args)?;
-        Ok(generate::read_tree(folder)?)
-    };
-    let aside = repository.join("target/rustls-series");
-    let _ = fs::remove_dir_all(&aside);
-    let series = format(&aside)?;
-    let own: Tree = own
-        .iter()
-        .map(|name| Ok((name.trim_start_matches("src/").to_owned(), fs::read(tree.join(name))?)))
-        .collect::<Result<_>>()?;
-
-    // The proof comes before anything is overwritten.
-    let mut made = generate::pristine_tree(&layout.pristine)?;
-    for (name, text) in &series {
-        generate::apply(&mut made, name, text)?;
+    let (patches, own) = parts(&layout)?;
+    // The proof that they make what is there comes before anything is overwritten.
+    let (new_series, new_own) = tree.series(&layout)?;
+    let mut changed = replace(patches, &new_series, "patches")?;
+    changed.extend(replace(own, &new_own, "src")?);
+    tree.mark_saved()?;
+    println!("{} files of rustls/patches and rustls/src changed", changed.len());
+    for line in changed {
+        println!("{line}");
     }
-    made.extend(prefixed(own.clone()));
-    let mut edited = generate::read_tree(&tree)?;
-    edited.retain(|name, _| !name.starts_with(".git/"));
-    if let Some(name) = difference(&made, &edited) {
-        return Err(format!("the series would not make {name} as it is in the work tree").into());
-    }
-
-    let changed = replace(&patches, &series)? + replace(&ours, &own)?;
-    git(&tree, ["tag", "--force", SAVED])?;
-    println!("{changed} files of rustls/patches and rustls/src changed");
     Ok(())
 }
 
-/// Makes a folder hold these files and no others; how many that changed.
-fn replace(folder: &Path, files: &Tree) -> Result<usize> {
+/// Makes a folder hold these files and no others, and says what that changed.
+fn replace(folder: &Path, files: &Tree, called: &str) -> Result<Vec<String>> {
     let there = generate::read_tree(folder).unwrap_or_default();
-    let mut changed = 0;
+    let mut changed = Vec::new();
     for name in there.keys().filter(|name| !files.contains_key(*name)) {
         fs::remove_file(folder.join(name))?;
-        changed += 1;
+        changed.push(format!("  removed {called}/{name}"));
     }
-    let new: Tree = files
-        .iter()
-        .filter(|(name, text)| there.get(*name) != Some(text))
-        .map(|(name, text)| (name.clone(), text.clone()))
-        .collect();
-    put(&new, folder)?;
-    Ok(changed + new.len())
+    for (name, text) in files {
+        let what = match there.get(name) {
+            Some(old) if old == text => continue,
+            Some(_) => "changed",
+            None => "added  ",
+        };
+        put(&Tree::from([(name.clone(), text.clone())]), folder)?;
+        changed.push(format!("  {what} {called}/{name}"));
+    }
+    Ok(changed)
 }
 
-/// The first file in which two trees differ.
-fn difference<'a>(one: &'a Tree, other: &'a Tree) -> Option<&'a String> {
-    one.keys().chain(other.keys()).find(|name| one.get(*name) != other.get(*name))
-}
-
-/// Proves that the series makes the very source that is built, and counts what it adds.
+/// Proves that the series makes the very source that is built, that it is as `save` would write it,
+/// and that it is small.
 ///
 /// # Errors
-/// If it does not, or if it adds too much.
+/// If one of these does not hold.
 pub fn check(repository: &Path) -> Result<()> {
     let layout = layout(repository);
     if generate::generate(&layout)? == Outcome::Overwritten {
         return Err("rustls/gen was changed by hand; it has been made anew".into());
     }
     let mut built = generate::read_tree(&layout.generated)?;
-    built.remove("stamp");
+    built.remove(generate::STAMP);
     let made = layout.tree()?;
     if let Some(name) = difference(&made, &built) {
         return Err(format!("the series does not make rustls/gen/{name} as it is").into());
     }
+    check_form(&layout)?;
     let reasons = fs::read_to_string(repository.join("rustls/README.md"))?;
     let added = added(&layout)?;
     for (name, lines) in &added {
@@ -230,10 +132,27 @@ pub fn check(repository: &Path) -> Result<()> {
     }
 }
 
+/// Proves that editing and saving would change nothing: git applies the series, too, to the same
+/// outcome, and nobody has edited a patch by hand.
+fn check_form(layout: &Layout) -> Result<()> {
+    let aside = tempfile::tempdir()?;
+    let tree = WorkTree(aside.path().join("rustls"));
+    tree.make(layout)?;
+    let (series, _) = tree.series(layout)?;
+    match difference(&series, &generate::read_tree(parts(layout)?.0)?) {
+        Some(name) => Err(format!(
+            "rustls/patches/{name} is not as `cargo xtask rustls save` writes it: run `edit` and \
+             `save`"
+        )
+        .into()),
+        None => Ok(()),
+    }
+}
+
 /// How many lines the series adds to each of upstream's files.
 fn added(layout: &Layout) -> Result<BTreeMap<String, usize>> {
     let mut added = BTreeMap::new();
-    for (_, text) in generate::series(layout.patches.as_ref().ok_or("no patches")?)? {
+    for (_, text) in generate::series(parts(layout)?.0)? {
         let mut file = None;
         for line in String::from_utf8(text)?.lines() {
             if let Some(name) = line.strip_prefix("+++ b/") {

@@ -1,215 +1,12 @@
-//! The patched source is made from what is pinned, or not at all; and the series survives editing.
+//! The series survives editing, and stays in the form that git gives it.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::{fs, thread};
+use std::fs;
+use std::process::Command;
 
-use tempfile::TempDir;
-use xtask::generate::{self, Layout, Outcome};
+use common::{Repository, first_patch, stderr, succeeds};
+use xtask::generate;
 
-/// A repository with nothing but the patched rustls in it, to be spoiled.
-struct Repository(TempDir);
-
-impl Repository {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let rustls = xtask::repository().join("rustls");
-        for (name, text) in generate::read_tree(&rustls).unwrap() {
-            if !name.starts_with("gen/") {
-                let path = folder.path().join("rustls").join(name);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, text).unwrap();
-            }
-        }
-        Self(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn layout(&self) -> Layout {
-        Layout::patched(&self.path("rustls"))
-    }
-
-    fn generate(&self) -> Result<Outcome, String> {
-        generate::generate(&self.layout()).map_err(|problem| problem.0)
-    }
-
-    fn replace(&self, name: &str, from: &str, to: &str) {
-        let text = fs::read_to_string(self.path(name)).unwrap();
-        assert!(text.contains(from), "{name} has no {from:?}");
-        fs::write(self.path(name), text.replacen(from, to, 1)).unwrap();
-    }
-
-    fn xtask(&self, args: &[&str]) -> Command {
-        let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        xtask.arg("--repository").arg(self.0.path()).arg("rustls").args(args);
-        xtask.stdin(Stdio::null());
-        xtask
-    }
-}
-
-fn first_patch(repository: &Repository) -> String {
-    let patches = generate::series(&repository.path("rustls/patches")).unwrap();
-    format!("rustls/patches/{}", patches[0].0)
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-fn succeeds(mut command: Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[test]
-fn a_current_source_is_left_alone() {
-    let repository = Repository::new();
-    assert_eq!(repository.generate(), Ok(Outcome::Written));
-    let stamp = repository.path("rustls/gen/stamp");
-    let made = fs::metadata(&stamp).unwrap().modified().unwrap();
-    // not even cargo is asked, or this would fail
-    fs::remove_file(repository.path("rustls/pristine/Cargo.toml")).unwrap();
-    assert_eq!(repository.generate(), Ok(Outcome::Current));
-    assert_eq!(fs::metadata(&stamp).unwrap().modified().unwrap(), made);
-    assert!(made < fs::metadata(repository.path("rustls/build.rs")).unwrap().modified().unwrap());
-}
-
-#[test]
-fn what_is_gone_comes_back() {
-    let repository = Repository::new();
-    repository.generate().unwrap();
-    let whole = generate::read_tree(&repository.path("rustls/gen")).unwrap();
-    fs::remove_file(repository.path("rustls/gen/src/lib.rs")).unwrap();
-    assert_eq!(repository.generate(), Ok(Outcome::Overwritten));
-    assert!(generate::read_tree(&repository.path("rustls/gen")).unwrap() == whole);
-    fs::remove_dir_all(repository.path("rustls/gen")).unwrap();
-    assert_eq!(repository.generate(), Ok(Outcome::Written));
-    assert!(generate::read_tree(&repository.path("rustls/gen")).unwrap() == whole);
-}
-
-#[test]
-fn what_is_changed_by_hand_is_made_anew() {
-    let repository = Repository::new();
-    repository.generate().unwrap();
-    let before = fs::read(repository.path("rustls/gen/src/lib.rs")).unwrap();
-    repository.replace("rustls/gen/src/lib.rs", "pub mod client", "mod client");
-    assert_eq!(repository.generate(), Ok(Outcome::Overwritten));
-    assert_eq!(fs::read(repository.path("rustls/gen/src/lib.rs")).unwrap(), before);
-}
-
-#[test]
-fn a_tampered_patch_is_an_error_that_says_what_to_do() {
-    let repository = Repository::new();
-    let patch = first_patch(&repository);
-    let name = patch.rsplit('/').next().unwrap();
-    // a line of context that upstream does not have
-    repository.replace(&patch, "\n use ", "\n use no::such::line; use ");
-    let problem = repository.generate().unwrap_err();
-    assert!(problem.starts_with(&format!("{name} cannot be applied: in src/")), "{problem}");
-    assert!(problem.contains("git checkout rustls/patches"), "{problem}");
-    assert!(problem.contains("cargo xtask rustls edit"), "{problem}");
-    assert!(!repository.path("rustls/gen").exists(), "nothing half-made is left");
-
-    fs::write(repository.path(&patch), "no patch at all\n").unwrap();
-    let problem = repository.generate().unwrap_err();
-    assert!(problem.starts_with(&format!("{name} c")), "{problem}");
-}
-
-#[test]
-fn a_series_that_is_gone_is_an_error() {
-    let repository = Repository::new();
-    fs::remove_dir_all(repository.path("rustls/patches")).unwrap();
-    let problem = repository.generate().unwrap_err();
-    assert!(problem.contains("patches"), "{problem}");
-    fs::create_dir(repository.path("rustls/patches")).unwrap();
-    let problem = repository.generate().unwrap_err();
-    assert!(problem.contains("check the repository out again"), "{problem}");
-}
-
-#[test]
-fn another_pristine_source_is_an_error_that_says_what_to_do() {
-    let repository = Repository::new();
-    let pin = fs::read_to_string(repository.path("rustls/pristine/tree.sha256")).unwrap();
-    let zeros = "0".repeat(64);
-    fs::write(repository.path("rustls/pristine/tree.sha256"), &zeros).unwrap();
-    let problem = repository.generate().unwrap_err();
-    assert!(problem.contains("is not that of rustls 0.23.46 as published"), "{problem}");
-    assert!(problem.contains(pin.trim()) && problem.contains(&zeros), "{problem}");
-    assert!(problem.contains("do not build from it"), "{problem}");
-}
-
-#[test]
-fn another_checksum_is_an_error_that_says_what_to_do() {
-    let repository = Repository::new();
-    let lock = fs::read_to_string(repository.path("rustls/pristine/Cargo.lock")).unwrap();
-    let (_, after) = lock.split_once("name = \"rustls\"\n").unwrap();
-    let (_, after) = after.split_once("checksum = \"").unwrap();
-    let (checksum, _) = after.split_once('"').unwrap();
-    repository.replace("rustls/pristine/Cargo.lock", checksum, &"0".repeat(64));
-    let problem = repository.generate().unwrap_err();
-    assert!(problem.contains("is not the published one"), "{problem}");
-    assert!(problem.contains("git checkout rustls/pristine"), "{problem}");
-}
-
-#[test]
-fn neither_network_nor_crate_is_an_error_that_says_what_to_do() {
-    let repository = Repository::new();
-    let home = tempfile::tempdir().unwrap();
-    let mut pin = repository.xtask(&["pin"]);
-    pin.env("CARGO_HOME", home.path()).env("CARGO_NET_OFFLINE", "true");
-    let output = pin.output().unwrap();
-    assert!(!output.status.success());
-    let problem = stderr(&output);
-    assert!(problem.starts_with("error: cargo has no rustls 0.23.46"), "{problem}");
-    assert!(problem.contains("cargo fetch --locked --manifest-path"), "{problem}");
-    assert!(problem.contains("RUSTLS_EXT_PRISTINE"), "{problem}");
-}
-
-#[test]
-fn an_unpacked_crate_stands_in_for_cargo_if_it_is_the_right_one() {
-    let repository = Repository::new();
-    let root = generate::pristine_root(&repository.layout().pristine).unwrap();
-    let home = tempfile::tempdir().unwrap();
-    let check = |root: &Path| {
-        let mut check = repository.xtask(&["check"]);
-        check.env("RUSTLS_EXT_PRISTINE", root);
-        check.env("CARGO_HOME", home.path()).env("CARGO_NET_OFFLINE", "true");
-        check
-    };
-    succeeds(check(&root));
-
-    let copy = tempfile::tempdir().unwrap();
-    for (name, text) in generate::pristine_files(&root).unwrap() {
-        let path = copy.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    fs::write(copy.path().join("src/rand.rs"), "// another source\n").unwrap();
-    fs::remove_dir_all(repository.path("rustls/gen")).unwrap();
-    let output = check(copy.path()).output().unwrap();
-    assert!(stderr(&output).contains("is not that of rustls 0.23.46 as published"));
-}
-
-#[test]
-fn builds_at_the_same_time_do_not_get_in_each_others_way() {
-    let repository = Repository::new();
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| succeeds(repository.xtask(&["check"])));
-        }
-    });
-    assert_eq!(repository.generate(), Ok(Outcome::Current));
-    let left: Vec<_> = fs::read_dir(repository.path("rustls"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with("gen."))
-        .collect();
-    assert_eq!(left, [""; 0]);
-}
+mod common;
 
 #[test]
 fn editing_and_saving_nothing_changes_nothing() {
@@ -219,6 +16,100 @@ fn editing_and_saving_nothing_changes_nothing() {
     let said = succeeds(repository.xtask(&["save"]));
     assert!(said.starts_with("0 files"), "{said}");
     assert!(generate::read_tree(&repository.path("rustls")).unwrap() == before);
+}
+
+#[test]
+fn who_saves_and_with_which_configuration_makes_no_difference() {
+    let repository = Repository::new();
+    let before = generate::read_tree(&repository.path("rustls")).unwrap();
+    let config = repository.path("gitconfig");
+    fs::write(
+        &config,
+        "[user]\n name = Somebody\n email = somebody@localhost\n\
+         [core]\n autocrlf = true\n abbrev = 40\n\
+         [diff]\n noprefix = true\n algorithm = patience\n external = false\n\
+         [format]\n signature = hello\n noprefix = true\n numbered = true\n suffix = .txt\n\
+         attach = true\n[commit]\n gpgSign = true\n[am]\n threeWay = true\n",
+    )
+    .unwrap();
+    let hostile = |args: &[&str]| {
+        let mut xtask = repository.xtask(args);
+        xtask.env("GIT_CONFIG_GLOBAL", &config).env("GIT_DIR", "/no/such/repository");
+        xtask.env("GIT_AUTHOR_NAME", "Somebody").env("TZ", "Asia/Tokyo");
+        xtask
+    };
+    succeeds(hostile(&["edit"]));
+    assert!(succeeds(hostile(&["save"])).starts_with("0 files"));
+    assert!(generate::read_tree(&repository.path("rustls")).unwrap() == before);
+
+    // the same commits, made by somebody at some time
+    let tree = repository.path("target/rustls-edit");
+    let mut reword = Command::new("git");
+    reword.arg("-C").arg(&tree).args(["commit", "--quiet", "--amend", "--no-edit"]);
+    reword.args(["--reset-author", "--no-gpg-sign", "--no-verify"]);
+    reword.envs([("GIT_AUTHOR_NAME", "Somebody"), ("GIT_AUTHOR_EMAIL", "somebody@localhost")]);
+    reword.envs([("GIT_COMMITTER_NAME", "Somebody"), ("GIT_COMMITTER_EMAIL", "s@localhost")]);
+    succeeds(reword);
+    assert!(succeeds(repository.xtask(&["save"])).starts_with("0 files"));
+    assert!(generate::read_tree(&repository.path("rustls")).unwrap() == before);
+    succeeds(repository.xtask(&["edit"]));
+}
+
+#[test]
+fn a_patch_that_save_would_write_otherwise_is_noticed() {
+    let repository = Repository::new();
+    succeeds(repository.xtask(&["check"]));
+    let patch = first_patch(&repository);
+    repository.replace(&patch, "From: rustls-ext <rustls-ext@localhost>", "From: S <s@localhost>");
+    let output = repository.xtask(&["check"]).output().unwrap();
+    assert!(stderr(&output).contains(&format!("{patch} is not as `cargo xtask rustls save`")));
+}
+
+#[test]
+fn what_cannot_be_a_patch_is_not_saved() {
+    let repository = Repository::new();
+    let before = generate::read_tree(&repository.path("rustls")).unwrap();
+    succeeds(repository.xtask(&["edit"]));
+    let tree = repository.path("target/rustls-edit");
+    let git = |args: &[&str]| xtask::git(&tree, args).unwrap();
+    let refused = |why: &str| {
+        let output = repository.xtask(&["save"]).output().unwrap();
+        assert!(!output.status.success());
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+        assert!(generate::read_tree(&repository.path("rustls")).unwrap() == before);
+        git(&["checkout", "--quiet", "patched"]);
+        git(&["reset", "--quiet", "--hard", "saved"]);
+    };
+    git(&["rm", "--quiet", "src/rand.rs"]);
+    git(&["commit", "--quiet", "--message", "Remove"]);
+    refused("src/rand.rs is gone");
+    fs::write(tree.join("outside.rs"), "").unwrap();
+    git(&["add", "outside.rs"]);
+    git(&["commit", "--quiet", "--message", "Add"]);
+    refused("outside.rs is outside src/");
+    git(&["checkout", "--quiet", "--detach"]);
+    refused("no branch is checked out");
+    git(&["checkout", "--quiet", "-b", "side", "HEAD~1"]);
+    fs::write(tree.join("src/idea.rs"), "// all ours\n").unwrap();
+    git(&["add", "src/idea.rs"]);
+    git(&["commit", "--quiet", "--message", "Have an idea"]);
+    git(&["checkout", "--quiet", "patched"]);
+    git(&["merge", "--quiet", "--no-edit", "side"]);
+    refused("a merge cannot become a patch");
+}
+
+#[test]
+fn a_file_of_ours_can_go_again() {
+    let repository = Repository::new();
+    fs::write(repository.path("rustls/src/idea.rs"), "// all ours\n").unwrap();
+    succeeds(repository.xtask(&["edit"]));
+    let tree = repository.path("target/rustls-edit");
+    xtask::git(&tree, ["rm", "--quiet", "src/idea.rs"]).unwrap();
+    xtask::git(&tree, ["commit", "--quiet", "--message", "Think again"]).unwrap();
+    let said = succeeds(repository.xtask(&["save"]));
+    assert_eq!(said, "1 files of rustls/patches and rustls/src changed\n  removed src/idea.rs\n");
+    assert!(!repository.path("rustls/src/idea.rs").exists());
+    succeeds(repository.xtask(&["check"]));
 }
 
 #[test]

@@ -1,0 +1,208 @@
+//! A git work tree of the patched source, and how patches are made from its commits.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::generate::{self, Layout, Tree};
+use crate::{Result, git};
+
+/// The tag of the commit with upstream's files only.
+const PRISTINE: &str = "pristine";
+/// The tag of the commit on which the patches stand.
+const BASE: &str = "base";
+/// The tag of what was last saved, or loaded.
+const SAVED: &str = "saved";
+
+/// A git work tree: the pristine source, our own files on it, and a commit for each patch.
+pub struct WorkTree(pub PathBuf);
+
+impl WorkTree {
+    /// Makes it from the series, in place of what is in its folder.
+    ///
+    /// # Errors
+    /// If the series does not apply, or git fails.
+    pub fn make(&self, layout: &Layout) -> Result<()> {
+        let made = self.fill(layout);
+        if made.is_err() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+        made
+    }
+
+    fn fill(&self, layout: &Layout) -> Result<()> {
+        let (patches, own) = parts(layout)?;
+        if self.0.exists() {
+            fs::remove_dir_all(&self.0)?;
+        }
+        fs::create_dir_all(&self.0)?;
+        put(&generate::pristine_tree(&layout.pristine)?, &self.0)?;
+        self.git(["init", "--quiet", "--template=", "--initial-branch=patched"])?;
+        // Hunks without the line of upstream's source that git would quote for orientation.
+        self.git(["config", "diff.plain.xfuncname", "^-- never --$"])?;
+        fs::create_dir_all(self.0.join(".git/info"))?;
+        fs::write(self.0.join(".git/info/attributes"), "* -text\n*.rs diff=plain\n")?;
+        self.commit("rustls as published", PRISTINE)?;
+        put(&prefixed(generate::read_tree(own)?), &self.0)?;
+        self.commit("Files that are wholly ours (rustls/src)", BASE)?;
+        for (name, _) in generate::series(patches)? {
+            let patch = patches.canonicalize()?.join(&name);
+            self.git(["am", "--quiet", "--keep-non-patch", "-C1", &patch.display().to_string()])
+                .map_err(|err| format!("{name} does not apply: {err}"))?;
+        }
+        self.git(["tag", SAVED])?;
+        Ok(())
+    }
+
+    fn commit(&self, message: &str, tag: &str) -> Result<()> {
+        self.git(["add", "--all", "--force"])?;
+        self.git(["commit", "--quiet", "--allow-empty", "--message", message])?;
+        self.git(["tag", tag])?;
+        Ok(())
+    }
+
+    /// Whether there is one.
+    pub fn exists(&self) -> bool {
+        self.0.join(".git").exists()
+    }
+
+    /// Whether it has changes that no commit has.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn is_dirty(&self) -> Result<bool> {
+        Ok(!self.git(["status", "--porcelain"])?.is_empty())
+    }
+
+    /// Whether it has commits that the series has not.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn is_unsaved(&self) -> Result<bool> {
+        let at = |name: &str| self.git(["rev-parse", "--verify", "--quiet", name]);
+        // Without the tag, nothing was ever saved.
+        Ok(at("HEAD")? != at(SAVED).unwrap_or_default())
+    }
+
+    /// The commits as a series of patches, and the files that upstream does not have.
+    ///
+    /// Every commit is given one identity and one date, and so is its patch: who saves, and when,
+    /// makes no difference.
+    ///
+    /// # Errors
+    /// If a commit cannot be a patch, or if the series would not make the very source that is there.
+    pub fn series(&self, layout: &Layout) -> Result<(Tree, Tree)> {
+        let names = |what: &str| -> Result<BTreeSet<String>> {
+            let names = self.git(["ls-tree", "-r", "-z", "--name-only", what])?;
+            Ok(names.split_terminator('\0').map(str::to_owned).collect())
+        };
+        let (upstream, now) = (names(PRISTINE)?, names("HEAD")?);
+        if let Some(gone) = upstream.difference(&now).next() {
+            return Err(format!("{gone} is gone: patches only change upstream's files").into());
+        }
+        if let Some(misplaced) = now.difference(&upstream).find(|name| !name.starts_with("src/")) {
+            return Err(format!("{misplaced} is outside src/, where nothing would build it").into());
+        }
+        self.make_neutral()?;
+
+        let aside = tempfile::tempdir()?;
+        let mut args: Vec<String> = [
+            "format-patch",
+            "--quiet",
+            "--no-signature",
+            "--zero-commit",
+            "--no-numbered",
+            "--no-renames",
+            "--no-stat",
+            "--unified=1",
+            "--abbrev=12",
+            "--output-directory",
+        ]
+        .map(Into::into)
+        .into();
+        args.extend([aside.path().display().to_string(), format!("{BASE}..HEAD"), "--".into()]);
+        args.extend(upstream.iter().map(|name| format!(":(literal){name}")));
+        self.git(args)?;
+        let series = generate::read_tree(aside.path())?;
+        let own: Tree = now
+            .difference(&upstream)
+            .map(|name| {
+                Ok((name.trim_start_matches("src/").to_owned(), fs::read(self.0.join(name))?))
+            })
+            .collect::<Result<_>>()?;
+
+        let mut made = generate::pristine_tree(&layout.pristine)?;
+        for (name, text) in &series {
+            generate::apply(&mut made, name, text)?;
+        }
+        made.extend(prefixed(own.clone()));
+        let mut there = generate::read_tree(&self.0)?;
+        there.retain(|name, _| !name.starts_with(".git/"));
+        match difference(&made, &there) {
+            Some(name) => Err(format!("the series would not make {name} as it is here").into()),
+            None => Ok((series, own)),
+        }
+    }
+
+    /// Gives each commit the identity and the date that [`git`] sets.
+    fn make_neutral(&self) -> Result<()> {
+        if self.git(["symbolic-ref", "--quiet", "HEAD"]).is_err() {
+            return Err(
+                "no branch is checked out: finish the rebase, or check out `patched`".into()
+            );
+        }
+        if !self.git(["rev-list", "--merges", &format!("{BASE}..HEAD")])?.is_empty() {
+            return Err("a merge cannot become a patch: rebase instead".into());
+        }
+        let commits = self.git(["rev-list", "--reverse", &format!("{BASE}..HEAD")])?;
+        let mut head = self.git(["rev-parse", BASE])?.trim().to_owned();
+        for commit in commits.lines() {
+            let message = self.git(["log", "-1", "--format=%B", commit])?;
+            let files = format!("{commit}^{{tree}}");
+            let made = self.git(["commit-tree", &files, "-p", &head, "-m", message.trim_end()])?;
+            head = made.trim().to_owned();
+        }
+        self.git(["reset", "--quiet", "--soft", &head])?;
+        Ok(())
+    }
+
+    /// Notes that the series has all the commits.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn mark_saved(&self) -> Result<()> {
+        self.git(["tag", "--force", SAVED])?;
+        Ok(())
+    }
+
+    fn git(&self, args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> Result<String> {
+        git(&self.0, args)
+    }
+}
+
+/// The folders of the patches and of our own files.
+pub fn parts(layout: &Layout) -> Result<(&Path, &Path)> {
+    match (&layout.patches, &layout.own) {
+        (Some(patches), Some(own)) => Ok((patches, own)),
+        _ => Err("the pristine crate has no patches".into()),
+    }
+}
+
+/// Writes files below a folder.
+pub fn put(tree: &Tree, root: &Path) -> Result<()> {
+    for (name, text) in tree {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().unwrap_or(root))?;
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+/// The first file in which two trees differ.
+pub fn difference<'a>(one: &'a Tree, other: &'a Tree) -> Option<&'a String> {
+    one.keys().chain(other.keys()).find(|name| one.get(*name) != other.get(*name))
+}
+
+fn prefixed(own: Tree) -> Tree {
+    own.into_iter().map(|(name, text)| (format!("src/{name}"), text)).collect()
+}

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use generate::Layout;
 
 fn main() -> ExitCode {
-    for path in ["build.rs", "../rustls/generate.rs", "../rustls/generate", "../rustls/pristine", "gen"] {
+    for path in
+        ["build.rs", "../rustls/generate.rs", "../rustls/generate", "../rustls/pristine", "gen"]
+    {
         println!("cargo::rerun-if-changed={path}");
     }
     println!("cargo::rerun-if-env-changed={}", generate::PRISTINE_VARIABLE);

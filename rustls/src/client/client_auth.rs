@@ -15,6 +15,8 @@ use crate::msgs::tls_flags::TlsFlags;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientAuthOffer {
     flag: bool,
+    prefer_resumption: bool,
+    tls12_certificate: Option<bool>,
     pub(crate) code_points: CodePoints,
 }
 
@@ -31,6 +33,35 @@ impl ClientAuthOffer {
     pub fn with_code_points(mut self, code_points: CodePoints) -> Self {
         self.code_points = code_points;
         self
+    }
+
+    /// Resume also sessions in which this client did not authenticate.
+    ///
+    /// Whoever offers to authenticate does not resume these, since resuming one keeps a server
+    /// from asking (RES-8); unless speed matters more.
+    pub fn prefer_resumption(mut self) -> Self {
+        self.prefer_resumption = true;
+        self
+    }
+
+    /// Whether a certificate may be sent under TLS1.2, where everybody on the way can read it.
+    ///
+    /// The default is no for those who make an offer, and yes for those who make none, since that
+    /// is what upstream rustls does.  If not, requests under TLS1.2 get an empty answer (CARE-5).
+    pub fn with_certificate_under_tls12(mut self, allowed: bool) -> Self {
+        self.tls12_certificate = Some(allowed);
+        self
+    }
+
+    #[cfg(feature = "tls12")]
+    pub(super) fn allows_certificate_under_tls12(&self) -> bool {
+        self.tls12_certificate
+            .unwrap_or(!self.flag)
+    }
+
+    /// Whether a session in which this client is `authenticated`, or not, may be resumed.
+    pub(super) fn may_resume(&self, authenticated: bool) -> bool {
+        authenticated || self.prefer_resumption || !self.flag
     }
 
     /// The flags to put in a ClientHello that offers TLS1.3.

@@ -58,6 +58,7 @@ pub struct ClientAuthDemand {
     verifier: Arc<dyn ClientCertVerifier>,
     scope: String,
     answers_offer: bool,
+    tolerant: bool,
 }
 
 impl ClientAuthDemand {
@@ -79,6 +80,7 @@ impl ClientAuthDemand {
                 verifier,
                 scope,
                 answers_offer: false,
+                tolerant: false,
             }),
             _ => Err(Error::General("a scope has 1 to 255 octets".into())),
         }
@@ -89,6 +91,16 @@ impl ClientAuthDemand {
     /// The CertificateRequest then acknowledges the offer, if there was one (RCA-2, RCA-4).
     pub fn in_answer_to_offer(mut self) -> Self {
         self.answers_offer = true;
+        self
+    }
+
+    /// Go on without if the client's certificate does not meet this demand, where it is only
+    /// requested.
+    ///
+    /// The client is then not authenticated, whatever it sent: nothing of its chain is kept, and
+    /// [`ClientAuth::refusal()`] has the reason.
+    pub fn or_go_on_without(mut self) -> Self {
+        self.tolerant = true;
         self
     }
 
@@ -122,6 +134,9 @@ pub enum ClientAuthStatus {
     Asked,
     /// The client was asked, on this connection or the one that it resumes, and sent none.
     Declined,
+    /// The client sent a certificate that does not meet the demand, and went on without:
+    /// [`ClientAuth::refusal()`] has the reason.
+    Refused,
     /// The client proved to hold a certificate that the decision's demand accepts.
     Authenticated {
         /// Whether that was on an earlier connection, which this one resumes.
@@ -138,6 +153,7 @@ pub struct ClientAuth {
     status: ClientAuthStatus,
     flags: Option<FlagSet>,
     code_points: CodePoints,
+    refusal: Option<Error>,
 }
 
 impl ClientAuth {
@@ -151,6 +167,7 @@ impl ClientAuth {
             status: ClientAuthStatus::NotAsked,
             flags,
             code_points,
+            refusal: None,
         })
     }
 
@@ -162,6 +179,11 @@ impl ClientAuth {
     /// What came of it.
     pub fn status(&self) -> ClientAuthStatus {
         self.status
+    }
+
+    /// Why the client's certificate was refused, if it then went on without.
+    pub fn refusal(&self) -> Option<&Error> {
+        self.refusal.as_ref()
     }
 
     /// The flags of the ClientHello, if TLS1.3 is used and it had any.
@@ -256,6 +278,26 @@ impl ServerConnectionData {
         Ok(())
     }
 
+    /// Takes the refusal of the client's certificate, or gives it back if it is the end.
+    pub(super) fn tolerate(&mut self, refusal: Error) -> Result<(), Error> {
+        match &mut self.client_auth {
+            Some(auth) if matches!(&auth.decision, ClientAuthDecision::Request(demand) if demand.tolerant) =>
+            {
+                auth.status = ClientAuthStatus::Refused;
+                auth.refusal.get_or_insert(refusal);
+                Ok(())
+            }
+            _ => Err(refusal),
+        }
+    }
+
+    /// Whether the client's certificate was refused, so that nothing else about it matters.
+    pub(super) fn client_is_refused(&self) -> bool {
+        self.client_auth
+            .as_ref()
+            .is_some_and(|auth| auth.status == ClientAuthStatus::Refused)
+    }
+
     /// The extension to put in a CertificateRequest.
     pub(super) fn acknowledgement(&self) -> Option<TlsFlags> {
         let auth = self.client_auth.as_ref()?;
@@ -292,6 +334,9 @@ impl ServerConnectionData {
     pub(super) fn session_record(&self) -> Option<SessionClientAuth> {
         let auth = self.client_auth.as_ref()?;
         let demand = auth.decision.demand()?;
+        if auth.status == ClientAuthStatus::Refused {
+            return None; // so that the next connection asks again
+        }
         Some(SessionClientAuth {
             scope: PayloadU8::new(demand.scope.as_bytes().to_vec()),
             authenticated_at: match auth.status {
@@ -305,23 +350,59 @@ impl ServerConnectionData {
 /// Everything in a ClientHello that a [`ClientAuthPolicy`] is shown, encoded.
 ///
 /// RFC 8446 section 4.1.2 has it that none of this changes in a second ClientHello.
-pub(super) fn decided_on(hello: &ClientHelloPayload) -> Vec<u8> {
-    let mut shown = hello.cipher_suites.get_encoding();
-    for typ in [
-        ExtensionType::ServerName,
-        ExtensionType::ALProtocolNegotiation,
-        ExtensionType::SupportedVersions,
-        ExtensionType::TlsFlags,
-        ExtensionType::CertificateAuthorities,
-        ExtensionType::SignatureAlgorithms,
-        ExtensionType::EllipticCurves,
-        ExtensionType::ClientCertificateType,
-        ExtensionType::ServerCertificateType,
-    ] {
-        hello.encode_one(typ, &mut shown);
-    }
-    shown
+pub(super) fn decided_on(hello: &ClientHelloPayload) -> [Vec<u8>; DECIDED_ON.len()] {
+    DECIDED_ON.map(|(_, typ)| {
+        let mut shown = Vec::new();
+        match typ {
+            Some(typ) => hello.encode_one(typ, &mut shown),
+            None => hello.cipher_suites.encode(&mut shown),
+        }
+        shown
+    })
 }
+
+/// The first of these in which two hellos differ.
+pub(super) fn difference(
+    one: &[Vec<u8>; DECIDED_ON.len()],
+    other: &[Vec<u8>; DECIDED_ON.len()],
+) -> Option<&'static str> {
+    let mut differ = one
+        .iter()
+        .zip(other)
+        .map(|(one, other)| one != other);
+    let at = differ.position(|differs| differs)?;
+    DECIDED_ON
+        .get(at)
+        .map(|(name, _)| *name)
+}
+
+pub(super) const DECIDED_ON: [(&str, Option<ExtensionType>); 10] = [
+    ("cipher_suites", None),
+    ("server_name", Some(ExtensionType::ServerName)),
+    (
+        "application_layer_protocol_negotiation",
+        Some(ExtensionType::ALProtocolNegotiation),
+    ),
+    ("supported_versions", Some(ExtensionType::SupportedVersions)),
+    ("tls_flags", Some(ExtensionType::TlsFlags)),
+    (
+        "certificate_authorities",
+        Some(ExtensionType::CertificateAuthorities),
+    ),
+    (
+        "signature_algorithms",
+        Some(ExtensionType::SignatureAlgorithms),
+    ),
+    ("supported_groups", Some(ExtensionType::EllipticCurves)),
+    (
+        "client_certificate_type",
+        Some(ExtensionType::ClientCertificateType),
+    ),
+    (
+        "server_certificate_type",
+        Some(ExtensionType::ServerCertificateType),
+    ),
+];
 
 #[cfg(feature = "std")]
 impl crate::conn::ConnectionCommon<ServerConnectionData> {

@@ -134,6 +134,10 @@ pub struct ConnectArgs {
     /// Speak TLS 1.2 only, in which there are no offers
     #[arg(long)]
     pub tls12: bool,
+
+    /// Send the certificate under TLS 1.2, too, where everybody on the way can read it
+    #[arg(long)]
+    pub certificate_in_clear: bool,
 }
 
 /// How `interop connect` offers to authenticate.

@@ -48,7 +48,9 @@ fn config(args: &ConnectArgs) -> Result<ClientConfig, Failure> {
         OfferName::None => ClientAuthOffer::default(),
         OfferName::Flag => ClientAuthOffer::flag(),
     };
-    let offer = offer.with_code_points(args.code_points.get()?);
+    let offer = offer
+        .with_code_points(args.code_points.get()?)
+        .with_certificate_under_tls12(args.certificate_in_clear);
     let versions = match args.tls12 {
         true => &[&TLS12][..],
         false => DEFAULT_VERSIONS,

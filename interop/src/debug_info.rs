@@ -23,7 +23,7 @@ pub struct DebugInfo {
     pub flags_received: Vec<u16>,
     /// What the policy decided: `none`, `request` or `require`.
     pub decision: &'static str,
-    /// What came of it: `not_asked`, `asked`, `declined` or `authenticated`.
+    /// What came of it: `not_asked`, `asked`, `declined`, `refused` or `authenticated`.
     pub status: &'static str,
     /// The subject of the client's certificate, if it was verified.
     pub verified_subject: Option<String>,
@@ -105,6 +105,7 @@ fn status_name(status: ClientAuthStatus) -> &'static str {
         ClientAuthStatus::NotAsked => "not_asked",
         ClientAuthStatus::Asked => "asked",
         ClientAuthStatus::Declined => "declined",
+        ClientAuthStatus::Refused => "refused",
         ClientAuthStatus::Authenticated { .. } => "authenticated",
         _ => "unknown",
     }

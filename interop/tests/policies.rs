@@ -115,7 +115,7 @@ fn a_refusal_names_its_alert_at_both_ends() {
         assert_eq!(reply.errors, ["error: the server refused the connection: alert unknown_ca"]);
         it.wait_for_log(&["peer=127.0.0.1:", "alert=unknown_ca", "from=\"server\""]);
     }
-    let reply = files.connect(&it, Some("stranger"), &["--tls12"]);
+    let reply = files.connect(&it, Some("stranger"), &["--tls12", "--certificate-in-clear"]);
     assert_eq!(reply.code, Some(1));
     assert_eq!(reply.errors, ["error: the server refused the connection: alert unknown_ca"]);
     it.wait_for_log(&["alert=unknown_ca", "from=\"server\""]);
@@ -208,6 +208,15 @@ fn flags_9_there_is_no_offer_in_tls_1_2() {
 
     let it = files.serve(&["--policy", "always"]);
     let reply = files.connect(&it, Some("client"), &[OFFER, &["--tls12", "--http1"]].concat());
+    assert_eq!(reply.code, Some(1));
+    assert_eq!(
+        reply.errors,
+        ["error: the server refused the connection: alert certificate_required"],
+        "no certificate goes in the clear unless allowed (CARE-5)"
+    );
+
+    let allowed = ["--tls12", "--http1", "--certificate-in-clear"];
+    let reply = files.connect(&it, Some("client"), &[OFFER, &allowed].concat());
     let mut expected = server(&[], "require", "authenticated", false);
     expected["tls_version"] = "TLSv1.2".into();
     expected["protocol"] = "HTTP/1.1".into();

@@ -164,6 +164,9 @@ impl PolicyBuilder {
             };
             Ok(match verdict {
                 Verdict::Require(_) => ClientAuthDecision::Require(demand),
+                Verdict::RequestLenient(_) => {
+                    ClientAuthDecision::Request(demand.or_go_on_without())
+                }
                 _ => ClientAuthDecision::Request(demand),
             })
         };

@@ -13,6 +13,9 @@ pub enum Verdict {
     None,
     /// Ask for a certificate that counts in this scope, and go on without one.
     Request(String),
+    /// The same, and go on also with a certificate that does not count: the client is then not
+    /// authenticated, and `ClientAuth::refusal` has the reason.
+    RequestLenient(String),
     /// Ask for a certificate that counts in this scope, and end the handshake without one.
     Require(String),
 }
@@ -21,7 +24,9 @@ impl Verdict {
     pub(crate) fn scope(&self) -> Option<&str> {
         match self {
             Self::None => None,
-            Self::Request(scope) | Self::Require(scope) => Some(scope),
+            Self::Request(scope) | Self::RequestLenient(scope) | Self::Require(scope) => {
+                Some(scope)
+            }
         }
     }
 }
@@ -100,6 +105,12 @@ impl Conditions {
     /// Ask for a certificate in this scope then, and go on without one.
     pub fn request(self, scope: impl Into<String>) -> Rule {
         Rule { conditions: self, verdict: Verdict::Request(scope.into()) }
+    }
+
+    /// Ask for a certificate in this scope then, and go on without one, or with one that does not
+    /// count in it.
+    pub fn request_lenient(self, scope: impl Into<String>) -> Rule {
+        Rule { conditions: self, verdict: Verdict::RequestLenient(scope.into()) }
     }
 
     /// Insist on a certificate in this scope then.

@@ -153,7 +153,7 @@ fn rca_7_the_resolver_is_told_of_the_acknowledgement() {
     connect(ClientAuthOffer::default(), &[&TLS13]);
     policy.set(When::Always, ClientAuthDecision::Request(pki.demand("agents")));
     connect(ClientAuthOffer::flag(), &[&TLS13]);
-    connect(ClientAuthOffer::flag(), &[&TLS12]);
+    connect(ClientAuthOffer::flag().with_certificate_under_tls12(true), &[&TLS12]);
     assert_eq!(*resolver.0.lock().unwrap(), [true, false, false, false]);
 }
 
@@ -162,8 +162,9 @@ fn rca_8_a_chain_for_one_set_of_anchors_does_not_pass_for_another() {
     let pki = Pki::new();
     let decision = ClientAuthDecision::Require(pki.demand("staff"));
     let server = Arc::new(pki.server_with(&Switch::new(When::Always, decision), &[&TLS13, &TLS12]));
+    let offer = ClientAuthOffer::flag().with_certificate_under_tls12(true);
     for version in [&TLS13, &TLS12] {
-        let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::flag(), &[version]);
+        let client = pki.client_config(Some(&pki.agent), offer.clone(), &[version]);
         let failure = refused(&Arc::new(client), &server);
         assert_eq!(failure.at, End::Server);
         assert_eq!(failure.alert(), Some(AlertDescription::UnknownCA), "{failure:?}");
@@ -211,6 +212,26 @@ fn flags_9_the_flag_is_for_tls13_only() {
     let auth = s.client_auth().unwrap();
     assert!(!auth.offered() && auth.flags().is_none());
     assert_eq!(auth.status(), Server::NotAsked);
+}
+
+#[test]
+fn care_5_a_certificate_goes_over_tls12_only_if_allowed() {
+    let pki = Pki::new();
+    let decision = ClientAuthDecision::Request(pki.demand("agents"));
+    let server = Arc::new(pki.server_with(&Switch::new(When::Always, decision), &[&TLS12]));
+    for (offer, sent) in [
+        (ClientAuthOffer::flag(), false),
+        (ClientAuthOffer::flag().with_certificate_under_tls12(true), true),
+        // who makes no offer does as upstream does, unless told
+        (ClientAuthOffer::default(), true),
+        (ClientAuthOffer::default().with_certificate_under_tls12(false), false),
+    ] {
+        let client = pki.client_config(Some(&pki.agent), offer, &[&TLS12, &TLS13]);
+        let (c, s) = handshake(&Arc::new(client), &server);
+        assert_eq!(c.client_auth_status(), Client::AskedWithoutAcknowledgement);
+        assert_eq!(PeerIdentity::of(&s, "agents").is_some(), sent);
+        assert_eq!(s.client_auth().unwrap().status() == Server::Declined, !sent);
+    }
 }
 
 #[test]

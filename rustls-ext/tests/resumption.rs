@@ -171,7 +171,7 @@ fn res_3_a_client_that_offers_does_not_resume_without_a_certificate() {
         site.visit(&Arc::new(client.clone())).is(false, false);
 
         // The same client, and the session that it holds, now with an offer.
-        client.client_auth_offer = ClientAuthOffer::flag();
+        client.client_auth_offer = ClientAuthOffer::flag().prefer_resumption();
         resolver.ready();
         let visit = site.visit(&Arc::new(client));
         visit.is(false, true);
@@ -246,6 +246,28 @@ fn flags_11_an_offer_stands_beside_early_data_as_in_any_handshake() {
     // A resumed connection has no CertificateRequest, so nothing could acknowledge.
     assert!(auth.offered() && !auth.acknowledged());
     assert_eq!(visit.client.client_auth_status(), rustls::client::ClientAuthStatus::Offered);
+}
+
+#[test]
+fn res_8_who_offers_does_not_resume_a_session_without_authentication() {
+    for site in SHAPES.map(Site::new) {
+        let client = site.client(ClientAuthOffer::default());
+        site.visit(&Arc::new(client.clone())).is(false, false);
+        let offering = |offer| {
+            let mut client = client.clone(); // with the sessions of the one above
+            client.client_auth_offer = offer;
+            Arc::new(client)
+        };
+        site.visit(&offering(ClientAuthOffer::flag().prefer_resumption())).is(true, false);
+        site.visit(&offering(ClientAuthOffer::flag())).is(false, false);
+
+        // A session with authentication is another matter.
+        let allowed = ClientAuthOffer::flag().with_certificate_under_tls12(true);
+        site.decide(site.require());
+        site.visit(&offering(allowed.clone())).is(false, true);
+        site.visit(&offering(allowed.clone())).is(true, true);
+        site.visit(&offering(allowed)).is(true, true);
+    }
 }
 
 #[test]

@@ -308,7 +308,10 @@ fn flags_12_a_second_hello_with_other_flags_is_illegal_parameter() {
         }
         let pair = client(&pki, plan, false, true);
         assert_alert(&pair, ILLEGAL_PARAMETER);
-        assert_eq!(pair.theirs, Err(PeerMisbehaved::ClientHelloDifferedOnRetry.into()));
+        assert_eq!(
+            pair.theirs,
+            Err(PeerMisbehaved::ClientHelloDifferedOnRetry("tls_flags").into())
+        );
     }
 
     let plan = Plan::one(Slot::ClientHello, Edit::add(FLAGS, OFFER));
@@ -325,16 +328,20 @@ fn a_decision_stands_since_a_second_hello_may_not_change_what_it_was_made_on() {
         let length = u8::try_from(name.len()).unwrap();
         [&[0, length + 3, 0, 0, length][..], name].concat()
     };
+    let differed = |field| PeerMisbehaved::ClientHelloDifferedOnRetry(field);
     let cases = [
-        Edit::replace(0, name(b"other.example")),
-        Edit::remove(0),
-        Edit::replace(10, [0, 4, 0, 29, 0, 24]),
-        Edit::replace(13, [0, 4, 4, 3, 5, 3]),
-        Edit::add(16, [0, 3, 2, b'h', b'2']),
-        Edit::add(47, [0, 6, 0, 4, 0x30, 2, 0x31, 0]),
+        (Edit::replace(0, name(b"other.example")), PeerMisbehaved::ServerNameDifferedOnRetry),
+        (Edit::remove(0), PeerMisbehaved::ServerNameDifferedOnRetry),
+        (Edit::replace(10, [0, 4, 0, 29, 0, 24]), differed("supported_groups")),
+        (Edit::replace(13, [0, 4, 4, 3, 5, 3]), differed("signature_algorithms")),
+        (Edit::add(16, [0, 3, 2, b'h', b'2']), differed("application_layer_protocol_negotiation")),
+        (Edit::add(47, [0, 6, 0, 4, 0x30, 2, 0x31, 0]), differed("certificate_authorities")),
+        (Edit::add(19, [1, 0]), differed("client_certificate_type")),
+        (Edit::add(20, [1, 0]), differed("server_certificate_type")),
     ];
-    for edit in cases {
+    for (edit, error) in cases {
         let pair = client(&pki, Plan::one(Slot::SecondClientHello, edit), false, true);
         assert_alert(&pair, ILLEGAL_PARAMETER);
+        assert_eq!(pair.theirs, Err(error.into()));
     }
 }

@@ -3,13 +3,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose,
+};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
     ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello, WebPkiClientVerifier,
 };
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     AlertDescription, ClientConfig, ClientConnection, Error, RootCertStore, ServerConfig,
     ServerConnection, SupportedProtocolVersion,
@@ -36,6 +40,12 @@ impl Identity {
     pub fn key(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key.clone()).into()
     }
+
+    /// What a client sends, though the key may not be the certificate's.
+    pub fn unchecked(&self) -> SingleCertAndKey {
+        let key = provider().key_provider.load_private_key(self.key()).unwrap();
+        SingleCertAndKey::from(CertifiedKey::new(self.chain.clone(), key))
+    }
 }
 
 impl Authority {
@@ -52,9 +62,17 @@ impl Authority {
     pub fn issue(&self, name: &str) -> Identity {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
+        self.sign(params)
+    }
+
+    pub fn sign(&self, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity { chain: vec![certificate.der().clone()], key: key.serialize_der() }
+    }
+
+    pub fn sign_crl(&self, params: CertificateRevocationListParams) -> Vec<u8> {
+        params.signed_by(&self.issuer).unwrap().der().to_vec()
     }
 
     pub fn roots(&self) -> RootCertStore {

@@ -1,0 +1,173 @@
+//! A request may go on although the client's certificate does not count: the client is then not
+//! authenticated, the reason is kept, and nothing of its chain is.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{End, Identity, Pki, Switch, When, handshake, provider, refused};
+use rcgen::{
+    CertificateParams, CertificateRevocationListParams, ExtendedKeyUsagePurpose, KeyIdMethod,
+    KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
+};
+use rustls::pki_types::CertificateRevocationListDer;
+use rustls::server::{
+    ClientAuthDecision, ClientAuthDemand, ClientAuthStatus, WebPkiClientVerifier,
+};
+use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription, CertificateError, Error, HandshakeKind};
+use rustls_ext::{ClientAuthOffer, PeerIdentity};
+
+/// A certificate of the agents' authority, with something wrong about it.
+fn flawed(pki: &Pki, flaw: impl FnOnce(&mut CertificateParams)) -> Identity {
+    let mut params = CertificateParams::new(vec!["agent".to_owned()]).unwrap();
+    params.serial_number = Some(SerialNumber::from(4711u64));
+    flaw(&mut params);
+    pki.agents.sign(params)
+}
+
+/// The demand of the scope "agents", with a list that revokes certificate 4711.
+fn revoking(pki: &Pki) -> ClientAuthDemand {
+    let list = CertificateRevocationListParams {
+        this_update: date_time_ymd(2024, 1, 1),
+        next_update: date_time_ymd(4000, 1, 1),
+        crl_number: SerialNumber::from(1u64),
+        issuing_distribution_point: None,
+        revoked_certs: vec![RevokedCertParams {
+            serial_number: SerialNumber::from(4711u64),
+            revocation_time: date_time_ymd(2024, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        }],
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let list = CertificateRevocationListDer::from(pki.agents.sign_crl(list));
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(pki.agents.roots()), provider())
+            .with_crls([list])
+            .build()
+            .unwrap();
+    ClientAuthDemand::new(verifier, "agents").unwrap()
+}
+
+/// What is wrong with each, the demand that says so, and the alert that it would bring.
+fn flaws(pki: &Pki) -> Vec<(&'static str, Identity, ClientAuthDemand, AlertDescription)> {
+    let agents = || pki.demand("agents");
+    vec![
+        ("UnknownIssuer", pki.staff.issue("boss"), agents(), AlertDescription::UnknownCA),
+        (
+            "ExpiredContext",
+            flawed(pki, |params| params.not_after = date_time_ymd(2001, 1, 1)),
+            agents(),
+            AlertDescription::CertificateExpired,
+        ),
+        (
+            "NotValidYetContext",
+            flawed(pki, |params| params.not_before = date_time_ymd(3900, 1, 1)),
+            agents(),
+            AlertDescription::CertificateExpired,
+        ),
+        (
+            "InvalidPurposeContext",
+            flawed(pki, |params| {
+                params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            }),
+            agents(),
+            AlertDescription::UnsupportedCertificate,
+        ),
+        ("Revoked", flawed(pki, |_| {}), revoking(pki), AlertDescription::CertificateRevoked),
+    ]
+}
+
+#[test]
+fn a_request_can_go_on_without_a_certificate_that_does_not_count() {
+    let pki = Pki::new();
+    for version in [&TLS13, &TLS12] {
+        for (reason, identity, demand, _) in flaws(&pki) {
+            let decision = ClientAuthDecision::Request(demand.or_go_on_without());
+            let policy = Switch::new(When::Always, decision);
+            let server = Arc::new(pki.server_with(&policy, &[version]));
+            let client = pki.client_config(Some(&identity), ClientAuthOffer::default(), &[version]);
+            let client = Arc::new(client);
+            // The second time, too: such a session is not one to be resumed.
+            for _ in 0..2 {
+                let (_, s) = handshake(&client, &server);
+                assert_eq!(s.handshake_kind(), Some(HandshakeKind::Full));
+                let auth = s.client_auth().unwrap();
+                assert_eq!(auth.status(), ClientAuthStatus::Refused, "{reason}");
+                let Some(Error::InvalidCertificate(error)) = auth.refusal() else {
+                    panic!("{reason}: {:?}", auth.refusal());
+                };
+                assert!(format!("{error:?}").starts_with(reason), "{reason}: {error:?}");
+                assert!(s.peer_certificates().is_none() && s.peer_identity_is_none());
+            }
+        }
+    }
+}
+
+trait NoIdentity {
+    fn peer_identity_is_none(&self) -> bool;
+}
+
+impl NoIdentity for rustls::ServerConnection {
+    fn peer_identity_is_none(&self) -> bool {
+        PeerIdentity::of(self, "agents").is_none()
+    }
+}
+
+#[test]
+fn without_leave_to_go_on_the_same_certificates_end_the_handshake() {
+    let pki = Pki::new();
+    for version in [&TLS13, &TLS12] {
+        for (reason, identity, demand, alert) in flaws(&pki) {
+            for decision in [
+                ClientAuthDecision::Request(demand.clone()),
+                // where one is required, there is no leave
+                ClientAuthDecision::Require(demand.or_go_on_without()),
+            ] {
+                let policy = Switch::new(When::Always, decision);
+                let server = Arc::new(pki.server_with(&policy, &[version]));
+                let client =
+                    pki.client_config(Some(&identity), ClientAuthOffer::default(), &[version]);
+                let failure = refused(&Arc::new(client), &server);
+                assert_eq!(failure.at, End::Server);
+                assert_eq!(failure.alert(), Some(alert), "{reason}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_certificate_that_counts_is_taken_all_the_same() {
+    let pki = Pki::new();
+    for version in [&TLS13, &TLS12] {
+        let decision = ClientAuthDecision::Request(pki.demand("agents").or_go_on_without());
+        let server = Arc::new(pki.server_with(&Switch::new(When::Always, decision), &[version]));
+        let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::default(), &[version]);
+        let (_, s) = handshake(&Arc::new(client), &server);
+        assert_eq!(PeerIdentity::of(&s, "agents").unwrap().chain, pki.agent.chain);
+        assert_eq!(s.client_auth().unwrap().refusal(), None);
+    }
+}
+
+#[test]
+fn a_proof_with_another_key_is_refused_like_a_certificate() {
+    let pki = Pki::new();
+    // A stolen certificate, and a key of the thief's.
+    let thief = Identity {
+        chain: pki.agent.chain.clone(),
+        key: KeyPair::generate().unwrap().serialize_der(),
+    };
+    for version in [&TLS13, &TLS12] {
+        let decision = ClientAuthDecision::Request(pki.demand("agents").or_go_on_without());
+        let server = Arc::new(pki.server_with(&Switch::new(When::Always, decision), &[version]));
+        let mut client = pki.client_config(None, ClientAuthOffer::default(), &[version]);
+        client.client_auth_cert_resolver = Arc::new(thief.unchecked());
+        let (_, s) = handshake(&Arc::new(client), &server);
+        let auth = s.client_auth().unwrap();
+        assert_eq!(auth.status(), ClientAuthStatus::Refused);
+        let refusal = Error::InvalidCertificate(CertificateError::BadSignature);
+        assert_eq!(auth.refusal(), Some(&refusal));
+        assert!(s.peer_certificates().is_none() && s.peer_identity_is_none());
+    }
+}

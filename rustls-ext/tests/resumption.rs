@@ -3,19 +3,17 @@
 mod common;
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Pki, Switch, When, connect, handshake, pump};
-use rustls::client::ResolvesClientCert;
+use common::{Pki, Ready, Switch, When, connect, handshake, pump};
 use rustls::pki_types::UnixTime;
 use rustls::server::{ClientAuthDecision, ClientAuthStatus, ServerSessionMemoryCache};
-use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection, SignatureScheme,
+    ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection,
     SupportedProtocolVersion,
 };
 use rustls_ext::{ClientAuthOffer, PeerIdentity};
@@ -165,7 +163,7 @@ fn res_3_a_client_that_offers_does_not_resume_without_a_certificate() {
             continue; // the flag exists in TLS 1.3 only
         }
         let mut client = site.client(ClientAuthOffer::default());
-        let resolver = Arc::new(Ready::new(&site));
+        let resolver = Ready::new(&site.pki.agent);
         client.client_auth_cert_resolver = resolver.clone();
         site.decide(site.request());
         site.visit(&Arc::new(client.clone())).is(false, false);
@@ -183,7 +181,7 @@ fn res_3_a_client_that_offers_does_not_resume_without_a_certificate() {
 fn res_4_a_client_that_declined_and_does_not_offer_resumes_unasked() {
     for site in SHAPES.map(Site::new) {
         let mut client = site.client(ClientAuthOffer::default());
-        let resolver = Arc::new(Ready::new(&site));
+        let resolver = Ready::new(&site.pki.agent);
         client.client_auth_cert_resolver = resolver.clone();
         let client = Arc::new(client);
         site.decide(site.request());
@@ -303,33 +301,6 @@ fn res_7_a_session_of_a_server_without_a_policy_does_not_resume_where_one_demand
         assert_eq!(kind(&demanding), Some(HandshakeKind::Resumed));
         // and the other way round: a scope means nothing to a server without a policy
         assert_eq!(kind(&plain), Some(HandshakeKind::Full));
-    }
-}
-
-/// A client certificate that is not at hand until told.
-#[derive(Debug)]
-struct Ready(Mutex<bool>, Arc<CertifiedKey>);
-
-impl Ready {
-    fn new(site: &Site) -> Self {
-        let agent = &site.pki.agent;
-        let key =
-            CertifiedKey::from_der(agent.chain.clone(), agent.key(), &common::provider()).unwrap();
-        Self(Mutex::new(false), Arc::new(key))
-    }
-
-    fn ready(&self) {
-        *self.0.lock().unwrap() = true;
-    }
-}
-
-impl ResolvesClientCert for Ready {
-    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.lock().unwrap().then(|| self.1.clone())
-    }
-
-    fn has_certs(&self) -> bool {
-        true
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interop::raw::{ClientConfig, HandshakeType, Shares};
+use interop::raw::{Alert, ClientConfig, Edit, HandshakeType, Plan, Shares, Slot};
 use rustls::Connection;
 
 use crate::harness::{Pair, first_ticket};
@@ -60,4 +60,19 @@ fn client_goes_on_when_early_data_is_rejected() {
         assert!(!pair.raw.early_data_accepted());
         pair.exchange_data();
     }
+}
+
+#[test]
+fn cve_2026_34873_mbed_tls_a_second_hello_does_not_fall_back_to_tls12_with_a_ticket() {
+    let server = Arc::new(Pki::new().rustls_server(false));
+    let ticket = Some(first_ticket(&server));
+    // A ticket of TLS 1.3, a retry, and then a hello that knows TLS 1.2 only.
+    let plan = Plan::one(Slot::SecondClientHello, Edit::replace(43, [2, 3, 3]));
+    let shares = Shares::Only(Vec::new());
+    let config = ClientConfig { ticket, shares, plan, ..ClientConfig::default() };
+    let mut pair = Pair::client(config, server);
+    pair.run();
+    assert!(pair.raw.received(HandshakeType::HELLO_RETRY_REQUEST).is_some());
+    assert!(pair.raw.received(HandshakeType::SERVER_HELLO).is_none());
+    assert_eq!(pair.alerts(), [Alert { level: 2, description: 70, encrypted: false }]);
 }

@@ -1,12 +1,14 @@
 //! What the tests of this crate have in common: a small PKI, configs, and connections in memory.
 #![allow(dead_code)] // no test uses all of it
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
     KeyPair, KeyUsagePurpose,
 };
+use rustls::client::ResolvesClientCert;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::server::danger::ClientCertVerifier;
@@ -16,7 +18,7 @@ use rustls::server::{
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     AlertDescription, ClientConfig, ClientConnection, Error, RootCertStore, ServerConfig,
-    ServerConnection, SupportedProtocolVersion,
+    ServerConnection, SignatureScheme, SupportedProtocolVersion,
 };
 use rustls_ext::ClientAuthOffer;
 
@@ -85,6 +87,31 @@ impl Authority {
         WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()), provider())
             .build()
             .unwrap()
+    }
+}
+
+/// A client certificate that is not at hand until told.
+#[derive(Debug)]
+pub struct Ready(AtomicBool, Arc<CertifiedKey>);
+
+impl Ready {
+    pub fn new(identity: &Identity) -> Arc<Self> {
+        let key = CertifiedKey::from_der(identity.chain.clone(), identity.key(), &provider());
+        Arc::new(Self(AtomicBool::new(false), Arc::new(key.unwrap())))
+    }
+
+    pub fn ready(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl ResolvesClientCert for Ready {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.load(Ordering::SeqCst).then(|| self.1.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 

@@ -1,0 +1,261 @@
+//! What must come of a connection: the rules of resumption, said once more and simply.
+
+use rustls::AlertDescription as Alert;
+use rustls::client::ClientAuthStatus;
+
+use crate::cast::{BRIEF, Cert, Trust};
+use crate::steps::{Ask, Connect, HOSTS, Keeps, Offer, Rule, Scope, Step, Version};
+
+/// Hours for which clients keep sessions.
+const STORED_TLS13: u64 = 24;
+const TICKET: u64 = 12;
+
+/// What holds at the moment.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Hours since the start.
+    pub now: u64,
+    pub rules: [Rule; HOSTS.len()],
+    /// The anchors of each scope.
+    pub trust: [Trust; Scope::ALL.len()],
+    pub revoked: bool,
+    /// How many times the server lost its storage and keys.
+    pub lives: usize,
+}
+
+impl State {
+    pub fn new() -> Self {
+        let nothing = Rule { ask: Ask::Nothing, scope: Scope::Agents, offered: false };
+        Self {
+            now: 0,
+            rules: [nothing; HOSTS.len()],
+            trust: [Trust::Agents, Trust::Staff],
+            revoked: false,
+            lives: 0,
+        }
+    }
+
+    /// What changes with `step`.
+    pub fn apply(&mut self, step: &Step) {
+        match *step {
+            Step::Rule(host, rule) => self.rules[host] = rule,
+            Step::Trust(scope, trust) => self.trust[scope as usize] = trust,
+            Step::Revoke(revoked) => self.revoked = revoked,
+            Step::Pass(hours) => self.now += hours,
+            Step::Forget => self.lives += 1,
+            Step::Restart | Step::Connect(_) => {}
+        }
+    }
+
+    /// Whether `cert` verifies in `scope` now; if not, the alert that says why.
+    pub fn verify(&self, cert: Cert, scope: Scope) -> Result<(), Alert> {
+        let trust = self.trust[scope as usize];
+        let trusted = match cert {
+            Cert::Boss => trust != Trust::Agents,
+            Cert::Stranger => false,
+            _ => trust != Trust::Staff,
+        };
+        match cert {
+            Cert::Brief if self.now > BRIEF => Err(Alert::CertificateExpired),
+            Cert::Misfit => Err(Alert::UnsupportedCertificate),
+            _ if !trusted => Err(Alert::UnknownCA),
+            Cert::Traitor if self.revoked => Err(Alert::CertificateRevoked),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the policy decides for `connect`.
+    pub fn ask(&self, connect: &Connect) -> (Ask, Scope) {
+        let rule = self.rules[connect.host];
+        match rule.offered && !offered(connect) {
+            true => (Ask::Nothing, rule.scope),
+            false => (rule.ask, rule.scope),
+        }
+    }
+}
+
+/// Whether the server sees an offer (FLAGS-9).
+pub fn offered(connect: &Connect) -> bool {
+    connect.offer != Offer::None && connect.version == Version::Tls13
+}
+
+/// What both ends see of a connection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    pub resumed: bool,
+    /// Whether early data reached the server.
+    pub early: bool,
+    pub client: ClientAuthStatus,
+    pub server: Server,
+    /// How many sessions the client then keeps of it.
+    pub kept: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Server {
+    NotAsked,
+    Declined,
+    /// The certificate does not count, and the handshake went on.
+    Refused,
+    Authenticated {
+        scope: Scope,
+        cert: Cert,
+        at: u64,
+    },
+    /// The handshake ended with this alert of the server's.
+    Ended(Alert),
+}
+
+/// What a session stands for.
+#[derive(Clone, Debug)]
+struct Session {
+    made: u64,
+    life: usize,
+    /// Whether the client proved to hold a certificate, as far as the client knows.
+    proved: bool,
+    /// Under which scope the client was asked, and what it proved when (RES-1).
+    record: Option<(Scope, Option<(Cert, u64)>)>,
+}
+
+/// All that happened.
+pub struct Model {
+    keeps: Keeps,
+    pub state: State,
+    /// The session of each connection, if it has one.
+    sessions: Vec<Option<Session>>,
+}
+
+impl Model {
+    pub fn new(keeps: Keeps) -> Self {
+        Self { keeps, state: State::new(), sessions: Vec::new() }
+    }
+
+    /// The number of the next connection.
+    pub fn next(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// What must come of `connect`, if the client has the session of connection `picked` at hand.
+    pub fn connect(&mut self, connect: &Connect, picked: Option<usize>) -> Outcome {
+        let (ask, scope) = self.state.ask(connect);
+        let session = picked
+            .and_then(|number| self.sessions[number].clone())
+            .filter(|session| self.client_presents(connect, session))
+            .filter(|session| self.server_resumes(connect, session, ask, scope));
+        let resumed = session.is_some();
+        let (server, proved) = match &session {
+            Some(session) => (resumption(session), session.proved),
+            None => self.full_handshake(connect, ask, scope),
+        };
+        let early = connect.early
+            && resumed
+            && connect.version == Version::Tls13
+            && self.keeps == Keeps::Stored
+            && !connect.retry;
+        let served = !matches!(server, Server::Ended(_));
+        self.sessions.push(served.then(|| self.session_of(connect, session, server, proved)));
+        Outcome {
+            resumed,
+            early,
+            client: self.client_status(connect, ask, resumed),
+            server,
+            kept: match connect.version {
+                _ if !served => 0,
+                Version::Tls13 => 2,
+                Version::Tls12 => 1,
+            },
+        }
+    }
+
+    fn client_presents(&self, connect: &Connect, session: &Session) -> bool {
+        let lifetime = match (connect.version, self.keeps) {
+            (_, Keeps::Tickets) => TICKET,
+            (Version::Tls13, Keeps::Stored) => STORED_TLS13,
+            (Version::Tls12, Keeps::Stored) => u64::MAX,
+        };
+        let fresh = self.state.now - session.made <= lifetime;
+        // RES-8
+        fresh && (connect.offer != Offer::Flag || session.proved)
+    }
+
+    /// RES-2 to RES-5.
+    fn server_resumes(&self, connect: &Connect, session: &Session, ask: Ask, scope: Scope) -> bool {
+        let known = session.life == self.state.lives;
+        let authenticated = session.record.and_then(|(_, proof)| proof);
+        known
+            && match (ask, authenticated) {
+                (Ask::Nothing, proof) => proof.is_none(),
+                (Ask::Require, None) => false,
+                (_, None) => {
+                    session.record.is_some_and(|(asked, _)| asked == scope) && !offered(connect)
+                }
+                (_, Some((cert, _))) => {
+                    session.record.is_some_and(|(asked, _)| asked == scope)
+                        && self.state.verify(cert, scope).is_ok()
+                }
+            }
+    }
+
+    /// What the server makes of a client, and whether that proved anything.
+    fn full_handshake(&self, connect: &Connect, ask: Ask, scope: Scope) -> (Server, bool) {
+        if ask == Ask::Nothing {
+            return (Server::NotAsked, false);
+        }
+        let sent = connect
+            .certificate
+            .filter(|_| connect.version == Version::Tls13 || connect.clear /* CARE-5 */);
+        match sent {
+            None if ask == Ask::Require => (Server::Ended(Alert::CertificateRequired), false),
+            None => (Server::Declined, false),
+            Some(cert) => match self.state.verify(cert, scope) {
+                Ok(()) => (Server::Authenticated { scope, cert, at: self.state.now }, true),
+                Err(_) if ask == Ask::Lenient => (Server::Refused, true),
+                Err(alert) => (Server::Ended(alert), true),
+            },
+        }
+    }
+
+    fn session_of(
+        &self,
+        connect: &Connect,
+        resumed: Option<Session>,
+        server: Server,
+        proved: bool,
+    ) -> Session {
+        let (ask, scope) = self.state.ask(connect);
+        let kept = match &resumed {
+            // TLS 1.2 goes on with the stored session as it is.
+            Some(session) if connect.version == Version::Tls12 && self.keeps == Keeps::Stored => {
+                session.record
+            }
+            _ => match server {
+                _ if ask == Ask::Nothing => None,
+                Server::Declined => Some((scope, None)),
+                Server::Authenticated { cert, at, .. } => Some((scope, Some((cert, at)))),
+                Server::NotAsked | Server::Refused | Server::Ended(_) => None,
+            },
+        };
+        Session { made: self.state.now, life: self.state.lives, proved, record: kept }
+    }
+
+    fn client_status(&self, connect: &Connect, ask: Ask, resumed: bool) -> ClientAuthStatus {
+        match (offered(connect), ask != Ask::Nothing && !resumed) {
+            // RCA-2, RCA-3
+            (true, true) if self.state.rules[connect.host].offered => {
+                ClientAuthStatus::Acknowledged
+            }
+            (_, true) => ClientAuthStatus::AskedWithoutAcknowledgement,
+            (true, false) => ClientAuthStatus::Offered,
+            (false, false) => ClientAuthStatus::NotOffered,
+        }
+    }
+}
+
+/// What a resumed connection says of its client.
+fn resumption(session: &Session) -> Server {
+    match session.record {
+        None => Server::NotAsked,
+        Some((_, None)) => Server::Declined,
+        Some((scope, Some((cert, at)))) => Server::Authenticated { scope, cert, at },
+    }
+}

@@ -1,0 +1,166 @@
+//! What can happen to a site.
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use crate::cast::{Cert, Trust};
+
+/// A site, and what happens to it.
+#[derive(Clone, Debug)]
+pub struct Site {
+    pub keeps: Keeps,
+    pub steps: Vec<Step>,
+}
+
+/// Where the server keeps sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    Stored,
+    Tickets,
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Connect(Connect),
+    /// The operator has another rule for a host.
+    Rule(Host, Rule),
+    /// The operator trusts other authorities in a scope, under the same name.
+    Trust(Scope, Trust),
+    /// The operator has a list that revokes the traitor's certificate, or one that does not.
+    Revoke(bool),
+    /// Time passes, in hours.
+    Pass(u64),
+    /// The server comes back as another process, with the storage and keys of the one before.
+    Restart,
+    /// The server loses its storage and keys.
+    Forget,
+}
+
+/// Host names; a session is for one of them.
+pub const HOSTS: [&str; 2] = ["one.example", "two.example"];
+pub type Host = usize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Agents,
+    Staff,
+}
+
+impl Scope {
+    pub const ALL: [Self; 2] = [Self::Agents, Self::Staff];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Agents => "agents",
+            Self::Staff => "staff",
+        }
+    }
+}
+
+/// What the operator wants of the clients of a host.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    pub ask: Ask,
+    pub scope: Scope,
+    /// Only of those who offer; others are left alone.
+    pub offered: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    Nothing,
+    Request,
+    Lenient,
+    Require,
+}
+
+/// A connection of the client.
+#[derive(Clone, Debug)]
+pub struct Connect {
+    pub host: Host,
+    pub version: Version,
+    pub offer: Offer,
+    /// Whether the certificate may go over TLS 1.2.
+    pub clear: bool,
+    pub certificate: Option<Cert>,
+    /// Which session to present, of those that the client holds for the host and version.
+    pub resume: Option<Index>,
+    /// Whether the server cannot use the client's first key share.
+    pub retry: bool,
+    /// Whether the client sends early data if its session allows.
+    pub early: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    Tls12,
+    Tls13,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    None,
+    Flag,
+    /// With `prefer_resumption`.
+    FlagOrResume,
+}
+
+fn connect() -> impl Strategy<Value = Step> {
+    let where_to = (0..HOSTS.len(), select(&[Version::Tls12, Version::Tls13]));
+    let says = (
+        select(&[Offer::None, Offer::Flag, Offer::FlagOrResume]),
+        any::<bool>(),
+        proptest::option::weighted(0.8, cert()),
+    );
+    let how = (
+        proptest::option::weighted(0.8, any::<Index>()),
+        proptest::bool::weighted(0.2),
+        any::<bool>(),
+    );
+    (where_to, says, how).prop_map(|(where_to, says, how)| {
+        let (host, version) = where_to;
+        let (offer, clear, certificate) = says;
+        let (resume, retry, early) = how;
+        Step::Connect(Connect { host, version, offer, clear, certificate, resume, retry, early })
+    })
+}
+
+fn cert() -> impl Strategy<Value = Cert> {
+    // Mostly those that count somewhere.
+    prop_oneof![
+        3 => select(&[Cert::Agent, Cert::Brief, Cert::Traitor, Cert::Boss]),
+        1 => select(&Cert::ALL),
+    ]
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    const ASKS: [Ask; 4] = [Ask::Nothing, Ask::Request, Ask::Lenient, Ask::Require];
+    (select(&ASKS), select(&Scope::ALL), any::<bool>()).prop_map(|(ask, scope, offered)| Rule {
+        ask,
+        scope,
+        offered,
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => connect(),
+        3 => (0..HOSTS.len(), rule()).prop_map(|(host, rule)| Step::Rule(host, rule)),
+        1 => (select(&Scope::ALL), select(&Trust::ALL))
+            .prop_map(|(scope, trust)| Step::Trust(scope, trust)),
+        1 => any::<bool>().prop_map(Step::Revoke),
+        1 => select(&[1, 13, 25]).prop_map(Step::Pass),
+        1 => Just(Step::Restart),
+        1 => proptest::bool::weighted(0.3)
+            .prop_map(|all| if all { Step::Forget } else { Step::Restart }),
+    ]
+}
+
+pub fn site() -> impl Strategy<Value = Site> {
+    // Every site starts with a rule for each host, or it would take luck to have anybody asked.
+    let rules = [0, 1].map(|host| rule().prop_map(move |rule| Step::Rule(host, rule)));
+    let steps = proptest::collection::vec(step(), 4..24);
+    (select(&[Keeps::Stored, Keeps::Tickets]), rules, steps).prop_map(|(keeps, rules, steps)| {
+        Site { keeps, steps: rules.into_iter().chain(steps).collect() }
+    })
+}

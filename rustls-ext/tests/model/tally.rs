@@ -1,0 +1,74 @@
+//! What came of the connections, counted: sequences in which nothing happens prove nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Mutex;
+
+use rustls::AlertDescription as Alert;
+
+use crate::model::{Outcome, Server};
+use crate::steps::Version;
+
+/// Where the session came from that a connection began with.
+const SESSIONS: [&str; 3] = ["no session", "session refused", "session resumed"];
+
+/// How often each kind of connection was seen.
+#[derive(Debug, Default)]
+pub struct Tally(Mutex<BTreeMap<String, u64>>);
+
+impl Tally {
+    pub fn count(&self, version: Version, presented: bool, outcome: &Outcome) {
+        let session = SESSIONS[usize::from(presented) + usize::from(outcome.resumed)];
+        let server = match outcome.server {
+            Server::Ended(alert) => format!("{alert:?}"),
+            Server::NotAsked => "not asked".into(),
+            Server::Declined => "declined".into(),
+            Server::Refused => "refused".into(),
+            Server::Authenticated { .. } => "authenticated".into(),
+        };
+        let mut counts = self.0.lock().unwrap();
+        let mut count = |what: String| *counts.entry(what).or_default() += 1;
+        count(format!("{version:?}, {session}, {server}"));
+        if outcome.early {
+            count(format!("{version:?}, early data, {server}"));
+        }
+    }
+
+    /// The kinds that must be seen, but were not.
+    pub fn unseen(&self) -> Vec<String> {
+        let full = ["not asked", "declined", "refused", "authenticated"].map(str::to_owned);
+        let alerts = [
+            Alert::CertificateRequired,
+            Alert::UnknownCA,
+            Alert::CertificateExpired,
+            Alert::CertificateRevoked,
+            Alert::UnsupportedCertificate,
+        ];
+        let endings: Vec<_> =
+            full.into_iter().chain(alerts.map(|alert| format!("{alert:?}"))).collect();
+        let mut wanted = Vec::new();
+        for version in [Version::Tls12, Version::Tls13] {
+            for session in &SESSIONS[..2] {
+                wanted.extend(endings.iter().map(|end| format!("{version:?}, {session}, {end}")));
+            }
+            for end in ["not asked", "declined", "authenticated"] {
+                wanted.push(format!("{version:?}, {}, {end}", SESSIONS[2]));
+            }
+        }
+        for end in ["not asked", "declined", "authenticated"] {
+            wanted.push(format!("{:?}, early data, {end}", Version::Tls13));
+        }
+        let counts = self.0.lock().unwrap();
+        wanted.retain(|kind| !counts.contains_key(kind));
+        wanted
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (kind, count) in self.0.lock().unwrap().iter() {
+            writeln!(f, "{count:>8}  {kind}")?;
+        }
+        Ok(())
+    }
+}

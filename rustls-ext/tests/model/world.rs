@@ -1,0 +1,290 @@
+//! The real clients and the real server, and the comparison with the model.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustls::client::{ClientAuthStatus, Resumption};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::kx_group::{SECP256R1, X25519};
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::server::{
+    ClientAuthStatus as Status, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions,
+};
+use rustls::time_provider::TimeProvider;
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, ClientConnection, Error, HandshakeKind, ServerConfig, ServerConnection,
+};
+use rustls_ext::{Anchors, ClientAuthOffer, PeerIdentity, Policy, Rule, Verdict};
+
+use crate::cast::{Cast, START};
+use crate::common::{provider, pump};
+use crate::model::{Model, Outcome, Server, State, offered};
+use crate::steps::{Ask, Connect, HOSTS, Keeps, Offer, Scope, Step, Version};
+use crate::store::{Store, Wallet};
+use crate::tally::Tally;
+
+/// Play `steps` in the world and in the model; the first difference, if there is any.
+pub fn play(cast: &Cast, tally: &Tally, keeps: Keeps, steps: &[Step]) -> Result<(), String> {
+    let mut model = Model::new(keeps);
+    let mut world = World::new(cast, keeps);
+    for (number, step) in steps.iter().enumerate() {
+        model.state.apply(step);
+        match step {
+            Step::Connect(connect) => world
+                .connect(connect, &mut model, tally)
+                .map_err(|difference| format!("step {number}: {difference}"))?,
+            Step::Pass(_) => world.clock.set(model.state.now),
+            Step::Forget => {
+                world.memory = Memory::new(keeps);
+                world.start(&model.state);
+            }
+            Step::Rule(..) | Step::Trust(..) | Step::Revoke(_) | Step::Restart => {
+                world.start(&model.state);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+struct Clock(AtomicU64);
+
+impl Clock {
+    fn set(&self, hours: u64) {
+        self.0.store(START + hours * 3600, Ordering::Relaxed);
+    }
+}
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = self.0.load(Ordering::Relaxed);
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
+}
+
+/// What outlives a server's process.
+struct Memory {
+    storage: Arc<dyn StoresServerSessions>,
+    ticketer: Option<Arc<dyn ProducesTickets>>,
+}
+
+impl Memory {
+    fn new(keeps: Keeps) -> Self {
+        let tickets = keeps == Keeps::Tickets;
+        Self {
+            storage: ServerSessionMemoryCache::new(256),
+            ticketer: tickets.then(|| rustls::crypto::ring::Ticketer::new().unwrap()),
+        }
+    }
+}
+
+struct World<'a> {
+    cast: &'a Cast,
+    clock: Arc<Clock>,
+    memory: Memory,
+    /// The server, and one that cannot use the first key share of clients.
+    servers: [Arc<ServerConfig>; 2],
+    /// What the client holds.
+    store: Arc<Store>,
+    wallet: Arc<Wallet>,
+}
+
+impl<'a> World<'a> {
+    fn new(cast: &'a Cast, keeps: Keeps) -> Self {
+        let clock = Arc::new(Clock(AtomicU64::new(START)));
+        let memory = Memory::new(keeps);
+        let servers = servers(cast, &clock, &memory, &State::new());
+        Self { cast, clock, memory, servers, store: Arc::default(), wallet: Arc::default() }
+    }
+
+    /// The server's configuration is made anew, from nothing but its files and what it remembers.
+    fn start(&mut self, state: &State) {
+        self.servers = servers(self.cast, &self.clock, &self.memory, state);
+    }
+
+    fn connect(&self, connect: &Connect, model: &mut Model, tally: &Tally) -> Result<(), String> {
+        self.wallet.put(connect.certificate.map(|cert| self.cast.key(cert).clone()));
+        let name = ServerName::try_from(HOSTS[connect.host]).unwrap();
+        let picked = self.store.begin(model.next(), &name, connect.version, |held| {
+            connect.resume.filter(|_| held > 0).map(|index| index.index(held))
+        });
+        let server = self.servers[usize::from(connect.retry)].clone();
+        let mut c = ClientConnection::new(self.client(connect), name).unwrap();
+        let mut s = ServerConnection::new(server).unwrap();
+        if let Some(mut early) = c.early_data().filter(|_| connect.early) {
+            early.write_all(b"early").unwrap();
+        }
+        c.writer().write_all(b"ping").unwrap();
+        let ended = match pump(&mut c, &mut s) {
+            Ok(()) => None,
+            Err(failure) => match failure.other {
+                Some(Error::AlertReceived(alert)) => Some(alert),
+                _ => return Err(format!("an error without an alert: {failure:?}")),
+            },
+        };
+        let mut early = Vec::new();
+        if let Some(mut data) = s.early_data() {
+            data.read_to_end(&mut early).map_err(|err| err.to_string())?;
+        }
+        let mut ping = [0; 8];
+        let ping = match s.reader().read(&mut ping) {
+            Ok(length) => ping[..length] == *b"ping",
+            Err(_) => false,
+        };
+
+        let seen = Outcome {
+            resumed: ended.is_none() && s.handshake_kind() == Some(HandshakeKind::Resumed),
+            early: early == b"early",
+            client: c.client_auth_status(),
+            server: match ended {
+                Some(alert) => Server::Ended(alert),
+                None => self.status(&s)?,
+            },
+            kept: self.store.kept(),
+        };
+        self.hold(&model.state, connect, &seen, ping || !early.is_empty())?;
+        if ping != ended.is_none() {
+            return Err(format!("application data: {ping}, though {ended:?}"));
+        }
+        let expected = model.connect(connect, picked);
+        tally.count(connect.version, picked.is_some(), &seen);
+        match seen == expected {
+            true => Ok(()),
+            false => Err(format!("{connect:?}\nexpected {expected:?}\nbut was  {seen:?}")),
+        }
+    }
+
+    /// The invariants, by the state of the world alone.
+    fn hold(
+        &self,
+        state: &State,
+        connect: &Connect,
+        seen: &Outcome,
+        data: bool,
+    ) -> Result<(), String> {
+        let authenticated = match seen.server {
+            Server::Authenticated { scope, cert, .. } => {
+                if let Err(alert) = state.verify(cert, scope) {
+                    return Err(format!("{cert:?} is authenticated in {scope:?}, but {alert:?}"));
+                }
+                Some(scope)
+            }
+            _ => None,
+        };
+        let rule = state.rules[connect.host];
+        if rule.offered && !offered(connect) && asked(seen.client) {
+            return Err("asked without an offer".into());
+        }
+        let (ask, scope) = state.ask(connect);
+        match ask == Ask::Require && authenticated != Some(scope) && data {
+            true => Err("application data in spite of the requirement".into()),
+            false => Ok(()),
+        }
+    }
+
+    fn status(&self, s: &ServerConnection) -> Result<Server, String> {
+        let auth = s.client_auth().ok_or("no decision")?;
+        let identities = Scope::ALL.map(|scope| {
+            let identity = PeerIdentity::of(s, scope.name())?;
+            Some((scope, identity))
+        });
+        let found: Vec<_> = identities.into_iter().flatten().collect();
+        match (auth.status(), found.as_slice()) {
+            (Status::NotAsked, []) => Ok(Server::NotAsked),
+            (Status::Declined, []) => Ok(Server::Declined),
+            (Status::Refused, []) if auth.refusal().is_some() => Ok(Server::Refused),
+            (Status::Authenticated { resumed, at }, [(scope, identity)])
+                if (identity.resumed, identity.authenticated_at) == (resumed, at)
+                    && resumed == (s.handshake_kind() == Some(HandshakeKind::Resumed)) =>
+            {
+                let cert = self.cast.whose(identity.chain).ok_or("nobody's certificate")?;
+                Ok(Server::Authenticated { scope: *scope, cert, at: (at.as_secs() - START) / 3600 })
+            }
+            other => Err(format!("a contradiction: {other:?}")),
+        }
+    }
+
+    fn client(&self, connect: &Connect) -> Arc<ClientConfig> {
+        let version = match connect.version {
+            Version::Tls12 => &TLS12,
+            Version::Tls13 => &TLS13,
+        };
+        let mut config = ClientConfig::builder_with_provider(with_groups(true))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_webpki_verifier(self.cast.server_verifier.clone())
+            .with_client_cert_resolver(self.wallet.clone());
+        config.resumption = Resumption::store(self.store.clone());
+        config.time_provider = self.clock.clone();
+        config.enable_early_data = true;
+        config.client_auth_offer = match connect.offer {
+            Offer::None => ClientAuthOffer::default(),
+            Offer::Flag => ClientAuthOffer::flag(),
+            Offer::FlagOrResume => ClientAuthOffer::flag().prefer_resumption(),
+        }
+        .with_certificate_under_tls12(connect.clear);
+        Arc::new(config)
+    }
+}
+
+fn asked(status: ClientAuthStatus) -> bool {
+    matches!(status, ClientAuthStatus::Acknowledged | ClientAuthStatus::AskedWithoutAcknowledgement)
+}
+
+/// With the group of the clients' first key share, or without.
+fn with_groups(first: bool) -> Arc<CryptoProvider> {
+    let kx_groups = match first {
+        true => vec![X25519, SECP256R1],
+        false => vec![SECP256R1],
+    };
+    Arc::new(CryptoProvider { kx_groups, ..(*provider()).clone() })
+}
+
+fn servers(
+    cast: &Cast,
+    clock: &Arc<Clock>,
+    memory: &Memory,
+    state: &State,
+) -> [Arc<ServerConfig>; 2] {
+    [true, false].map(|first| {
+        let mut config = ServerConfig::builder_with_provider(with_groups(first))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(cast.server.chain.clone(), cast.server.key())
+            .unwrap();
+        config.time_provider = clock.clone();
+        config.max_early_data_size = 1000;
+        config.session_storage = memory.storage.clone();
+        if let Some(ticketer) = &memory.ticketer {
+            config.ticketer = ticketer.clone();
+        }
+        config.client_auth_policy = Some(policy(cast, state).for_config().unwrap());
+        Arc::new(config)
+    })
+}
+
+fn policy(cast: &Cast, state: &State) -> Policy {
+    let mut builder = Policy::builder();
+    for scope in Scope::ALL {
+        let verifier = cast.verifier(state.trust[scope as usize], state.revoked);
+        builder = builder.scope(scope.name(), Anchors::verifier(verifier));
+    }
+    for (host, rule) in HOSTS.into_iter().zip(state.rules) {
+        let mut when = Rule::when().server_name(host);
+        if rule.offered {
+            when = when.offered(true);
+        }
+        let scope = rule.scope.name();
+        builder = builder.rule(match rule.ask {
+            Ask::Nothing => when.ask_nothing(),
+            Ask::Request => when.request(scope),
+            Ask::Lenient => when.request_lenient(scope),
+            Ask::Require => when.require(scope),
+        });
+    }
+    builder.otherwise(Verdict::None).unwrap()
+}

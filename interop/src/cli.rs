@@ -74,11 +74,22 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
     /// The authorities whose client certificates count, in PEM
-    #[arg(long, value_name = "FILE")]
-    pub client_ca: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "policy", required_unless_present = "policy_file")]
+    pub client_ca: Option<PathBuf>,
+    /// Revocation lists for these certificates, in PEM or DER; may be given more than once. With
+    /// any, each authority needs one
+    #[arg(long, value_name = "FILE", requires = "client_ca")]
+    pub client_crl: Vec<PathBuf>,
     /// Whom to ask for a certificate
-    #[arg(long, value_enum)]
-    pub policy: PolicyName,
+    #[arg(long, value_enum, requires = "client_ca")]
+    pub policy: Option<PolicyName>,
+    /// Rules on whom to ask for which certificate, in TOML: see the documentation of
+    /// rustls_ext::policy_file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["client_ca", "policy"])]
+    pub policy_file: Option<PathBuf>,
+    /// Look this often whether a file has changed, and go by the new one. SIGHUP does so at once
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub watch: Option<Duration>,
     #[command(flatten)]
     /// The numbers on the wire.
     pub code_points: CodePointArgs,

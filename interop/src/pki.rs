@@ -1,10 +1,12 @@
 //! A PKI for the demo and for tests.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber, date_time_ymd,
 };
 use rustls_ext::rustls::RootCertStore;
 use rustls_ext::rustls::crypto::ring;
@@ -12,6 +14,9 @@ use rustls_ext::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls_ext::rustls::sign::CertifiedKey;
 
 use crate::Failure;
+
+/// What the next certificate is numbered, whoever issues it.
+static SERIAL_NUMBERS: AtomicU64 = AtomicU64::new(1);
 
 /// An authority that issues certificates, its own one among them.
 #[derive(Debug)]
@@ -48,6 +53,29 @@ impl Authority {
         self.issue(named(common_name, vec![])?, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
+    /// A list that revokes these certificates of the authority's, in PEM.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn crl(&self, revoked_certs: &[&Identity]) -> Result<String, Failure> {
+        let (past, future) = (date_time_ymd(2024, 1, 1), date_time_ymd(4000, 1, 1));
+        let revoked = |identity: &&Identity| RevokedCertParams {
+            serial_number: identity.serial_number.clone(),
+            revocation_time: past,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: past,
+            next_update: future,
+            crl_number: SerialNumber::from(1u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).and_then(|list| list.pem()).map_err(failed)
+    }
+
     /// The authority's certificate, in PEM.
     pub fn pem(&self) -> String {
         self.0.pem()
@@ -70,9 +98,11 @@ impl Authority {
     ) -> Result<Identity, Failure> {
         params.extended_key_usages = vec![purpose];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let serial_number = SerialNumber::from(SERIAL_NUMBERS.fetch_add(1, Ordering::Relaxed));
+        params.serial_number = Some(serial_number.clone());
         let key = KeyPair::generate().map_err(failed)?;
         let certificate = params.signed_by(&key, &self.0).map_err(failed)?;
-        Ok(Identity { pem: certificate.pem(), der: certificate.der().clone(), key })
+        Ok(Identity { pem: certificate.pem(), der: certificate.der().clone(), key, serial_number })
     }
 }
 
@@ -82,6 +112,7 @@ pub struct Identity {
     pem: String,
     der: CertificateDer<'static>,
     key: KeyPair,
+    serial_number: SerialNumber,
 }
 
 impl Identity {

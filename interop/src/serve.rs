@@ -14,20 +14,18 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use rustls_ext::rustls::ServerConfig;
-use rustls_ext::tokio::{AcceptError, Acceptor};
-use rustls_ext::{Anchors, Policy, Rule, Verdict};
+use rustls_ext::Live;
+use rustls_ext::tokio::{AcceptError, Acceptor, watch};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
-use crate::cli::{PolicyName, ServeArgs};
+use crate::cli::ServeArgs;
 use crate::debug_info::DebugInfo;
-use crate::{Failure, alerts, emit, files, tls};
+use crate::{Failure, alerts, emit, tls};
 
-/// The one scope of the server.
-pub const SCOPE: &str = "clients";
+mod setup;
 
 /// How many connections there may be at a time; others wait to be accepted.
 const MOST_CONNECTIONS: usize = 1024;
@@ -41,50 +39,32 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// # Errors
 /// If a file or an option is unusable. Nothing that a client does is an error.
 pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
-    let identity = files::identity(&args.cert, &args.key)?;
-    let mut config = tls::server_config(identity, &[tls::H2, tls::HTTP1])
-        .map_err(|err| Failure::Failed(err.to_string()))?;
-    config.client_auth_code_points = args.code_points.get()?;
-    let policy = policy(args)?;
-
+    let live = setup::load(args)?;
     let cannot =
         |err| Failure::option("--listen", args.listen, format_args!("cannot listen there: {err}"));
     let listener = TcpListener::bind(args.listen).await.map_err(cannot)?;
     let stop = stop_signal()?;
+    tokio::spawn(setup::reload_on_signal(live.clone())?);
+    if let Some(every) = args.watch {
+        tokio::spawn(watch(live.clone(), every, setup::report));
+    }
     let addr = listener.local_addr().map_err(cannot)?;
     emit(format!("listening on {addr}\n"));
-    info!(%addr, policy = ?args.policy, "serving");
-    let server = Server::new(config, policy, args.handshake_timeout);
+    info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
+    let server = Server::new(live, args.handshake_timeout);
     server.run(listener, stop).await;
     Ok(())
 }
 
-fn policy(args: &ServeArgs) -> Result<Policy, Failure> {
-    let roots = files::roots("--client-ca", &args.client_ca)?;
-    let scope = || SCOPE.to_owned();
-    let builder = Policy::builder().provider(tls::provider()).scope(SCOPE, Anchors::store(roots));
-    match args.policy {
-        PolicyName::Offered => {
-            builder.rule(Rule::when().offered(true).request(SCOPE)).otherwise(Verdict::None)
-        }
-        PolicyName::RequireOffered => {
-            builder.rule(Rule::when().offered(true).require(SCOPE)).otherwise(Verdict::None)
-        }
-        PolicyName::Always => builder.otherwise(Verdict::Require(scope())),
-        PolicyName::Never => builder.otherwise(Verdict::None),
-    }
-    .map_err(|err| Failure::option("--client-ca", args.client_ca.display(), err))
-}
-
 /// A server, with all that its connections share.
 struct Server {
-    acceptor: Acceptor<Policy>,
+    acceptor: Acceptor,
     patience: Duration,
 }
 
 impl Server {
-    fn new(config: ServerConfig, policy: Policy, patience: Duration) -> Arc<Self> {
-        let acceptor = Acceptor::new(Arc::new(config), policy).with_handshake_timeout(patience);
+    fn new(live: Live, patience: Duration) -> Arc<Self> {
+        let acceptor = Acceptor::live(live).with_handshake_timeout(patience);
         Arc::new(Self { acceptor, patience })
     }
 

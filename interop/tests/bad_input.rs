@@ -106,11 +106,11 @@ fn a_key_of_another_certificate_is_named() {
     let files = Files::new();
     assert_eq!(
         failure(&files, &serve("--key", "client.key")),
-        "error: --key client.key: not the key of the certificate in --cert server.pem"
+        "error: --key client.key: not the key of the certificate in server.pem"
     );
     assert_eq!(
         failure(&files, &connect(&["--cert", "client.pem", "--key", "server.key"])),
-        "error: --key server.key: not the key of the certificate in --cert client.pem"
+        "error: --key server.key: not the key of the certificate in client.pem"
     );
 }
 
@@ -132,6 +132,42 @@ fn an_unknown_policy_is_named() {
         failure(&Files::new(), &serve("--policy", "maybe")),
         "error: invalid value 'maybe' for '--policy <POLICY>' \
          [possible values: offered, require-offered, always, never]"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_policy_file_is_named() {
+    let files = Files::new();
+    let serve = |more: &[&'static str]| {
+        let usual = ["serve", "--listen", "127.0.0.1:0", "--cert", "server.pem", "--key"];
+        failure(&files, &[&usual[..], &["server.key"], more].concat())
+    };
+    let by_file = ["--policy-file", "policy.toml"];
+    assert!(serve(&by_file).starts_with("error: --policy-file policy.toml: cannot read it: "));
+    for (text, said) in [
+        ("otherwise = 1", "--policy-file policy.toml: line 1: invalid type: integer `1`"),
+        ("[otherwise]\nrequire = 'a'", "--policy-file policy.toml: a rule names scope \"a\""),
+        ("scopes.a.anchors = ['none.pem']\notherwise.require = 'a'", "none.pem: cannot read it: "),
+        (
+            "scopes.a.anchors = ['client.key']\notherwise.require = 'a'",
+            "client.key: no certificate in it",
+        ),
+    ] {
+        files.write("policy.toml", text);
+        let error = serve(&by_file);
+        assert!(error.starts_with(&format!("error: {said}")), "{error}");
+    }
+
+    // one way or the other
+    assert!(serve(&[]).contains("--client-ca <FILE>"));
+    assert!(serve(&["--client-ca", "client-ca.pem"]).contains("--policy <POLICY>"));
+    let both =
+        serve(&["--client-ca", "client-ca.pem", "--policy", "never", by_file[0], by_file[1]]);
+    assert!(both.contains("cannot be used with"), "{both}");
+    let list = ["--client-ca", "client-ca.pem", "--policy", "never", "--client-crl", "client.pem"];
+    assert_eq!(
+        serve(&list),
+        "error: --client-crl client.pem: no certificate revocation list in it"
     );
 }
 

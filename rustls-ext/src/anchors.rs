@@ -3,12 +3,12 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls::pki_types::CertificateRevocationListDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
-use crate::PolicyError;
+use crate::files::Files;
+use crate::{FileError, PolicyError};
 
 /// What a client's certificate must verify against to count in a scope.
 ///
@@ -20,14 +20,13 @@ pub struct Anchors(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     Store { roots: Arc<RootCertStore>, crls: Vec<CertificateRevocationListDer<'static>> },
-    Certificates(Vec<CertificateDer<'static>>),
     Verifier(Arc<dyn ClientCertVerifier>),
 }
 
 impl Anchors {
     /// These trust anchors, without revocation checking.
     pub fn store(roots: impl Into<Arc<RootCertStore>>) -> Self {
-        Self(Kind::Store { roots: roots.into(), crls: Vec::new() })
+        Self::store_with_crls(roots, Vec::new())
     }
 
     /// These trust anchors, and these revocation lists.
@@ -42,19 +41,13 @@ impl Anchors {
 
     /// The certificates of a PEM file, each a trust anchor.
     ///
+    /// [`Files`] also has revocation lists, and knows when a file has changed.
+    ///
     /// # Errors
-    /// [`PolicyError::UnreadableAnchors`] if the file cannot be read, is not PEM, or has no
-    /// certificate in it.
-    pub fn pem_file(path: impl AsRef<Path>) -> Result<Self, PolicyError> {
-        let path = path.as_ref();
-        let unreadable = |reason| PolicyError::UnreadableAnchors { path: path.into(), reason };
-        let certificates = CertificateDer::pem_file_iter(path)
-            .and_then(|found| found.collect::<Result<Vec<_>, _>>())
-            .map_err(|err| unreadable(err.to_string()))?;
-        match certificates.is_empty() {
-            true => Err(unreadable("no certificate in it".into())),
-            false => Ok(Self(Kind::Certificates(certificates))),
-        }
+    /// If the file cannot be read, is not PEM, has no certificate in it, or one that cannot be a
+    /// trust anchor.
+    pub fn pem_file(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        Files::new().anchors(path)
     }
 
     /// Whatever this verifier accepts.
@@ -74,15 +67,6 @@ impl Anchors {
         let (roots, crls) = match self.0 {
             Kind::Verifier(verifier) => return Ok(verifier),
             Kind::Store { roots, crls } => (roots, crls),
-            Kind::Certificates(certificates) => {
-                let mut roots = RootCertStore::empty();
-                for certificate in certificates {
-                    roots
-                        .add(certificate)
-                        .map_err(|reason| PolicyError::BadAnchor { scope: scope.into(), reason })?;
-                }
-                (Arc::new(roots), Vec::new())
-            }
         };
         if roots.is_empty() {
             return Err(PolicyError::NoAnchors { scope: scope.into() });

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::path::PathBuf;
 
 use rustls::server::VerifierBuilderError;
 
@@ -7,24 +6,10 @@ use rustls::server::VerifierBuilderError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// A scope's file of trust anchors cannot be read.
-    UnreadableAnchors {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
     /// A scope has no trust anchor, so that no certificate could ever count in it.
     NoAnchors {
         /// The scope.
         scope: String,
-    },
-    /// One of a scope's trust anchors is not a certificate that can be one.
-    BadAnchor {
-        /// The scope.
-        scope: String,
-        /// Why not.
-        reason: rustls::Error,
     },
     /// A verifier cannot be built from a scope's trust anchors and revocation lists.
     Verifier {
@@ -68,13 +53,7 @@ pub enum PolicyError {
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnreadableAnchors { path, reason } => {
-                write!(f, "cannot read trust anchors from {}: {reason}", path.display())
-            }
             Self::NoAnchors { scope } => write!(f, "scope {scope:?} has no trust anchors"),
-            Self::BadAnchor { scope, reason } => {
-                write!(f, "scope {scope:?} has an unusable trust anchor: {reason}")
-            }
             Self::Verifier { scope, reason } => {
                 write!(f, "no verifier for scope {scope:?}: {reason}")
             }
@@ -105,7 +84,6 @@ impl fmt::Display for PolicyError {
 impl std::error::Error for PolicyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::BadAnchor { reason, .. } => Some(reason),
             Self::Verifier { reason, .. } => Some(reason),
             _ => None,
         }

@@ -10,6 +10,8 @@
 //!   connection's `client_auth_status()`.
 //! * A **server** writes its rules down as a [`Policy`], and reads what came of them with
 //!   [`PeerIdentity::of`], for one scope at a time.
+//! * What a server goes by can be loaded again while it serves: [`Live`]; with the feature
+//!   `policy-file`, all of it comes from files.
 //! * With the feature `tokio`, [`tokio::Acceptor`] decides with an async policy, which also sees
 //!   the peer's address.
 //!
@@ -42,19 +44,25 @@ pub use rustls::ext_wire as wire;
 
 mod anchors;
 mod error;
+mod files;
 mod identity;
+mod live;
 mod policy;
+#[cfg(feature = "policy-file")]
+pub mod policy_file;
 mod rule;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
 pub use anchors::Anchors;
 pub use error::PolicyError;
+pub use files::{FileError, FileProblem, Files};
 pub use identity::PeerIdentity;
+pub use live::{Live, LoadError, Setup};
 pub use policy::{Policy, PolicyBuilder};
 pub use rule::{Rule, Verdict};
 
 /// The code in the README, which is thereby compiled.
-#[cfg(all(doctest, feature = "tokio"))]
+#[cfg(all(doctest, feature = "tokio", feature = "policy-file"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

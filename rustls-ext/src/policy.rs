@@ -84,15 +84,21 @@ impl Policy {
     ///
     /// [`ServerConfig::client_auth_policy`]: rustls::ServerConfig::client_auth_policy
     pub fn for_config(self) -> Result<Arc<dyn ClientAuthPolicy>, PolicyError> {
-        match self.needs_peer {
+        Self::shared_for_config(Arc::new(self))
+    }
+
+    pub(crate) fn shared_for_config(
+        policy: Arc<Self>,
+    ) -> Result<Arc<dyn ClientAuthPolicy>, PolicyError> {
+        match policy.needs_peer {
             true => Err(PolicyError::NeedsPeerAddress),
-            false => Ok(Arc::new(InConfig(self))),
+            false => Ok(Arc::new(InConfig(policy))),
         }
     }
 }
 
 #[derive(Debug)]
-struct InConfig(Policy);
+struct InConfig(Arc<Policy>);
 
 impl ClientAuthPolicy for InConfig {
     fn decide(&self, hello: &ClientHello<'_>) -> Result<ClientAuthDecision, rustls::Error> {

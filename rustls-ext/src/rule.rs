@@ -97,25 +97,30 @@ impl Conditions {
         self
     }
 
+    /// Do this then.
+    pub fn then(self, verdict: Verdict) -> Rule {
+        Rule { conditions: self, verdict }
+    }
+
     /// Do not ask for a certificate then.
     pub fn ask_nothing(self) -> Rule {
-        Rule { conditions: self, verdict: Verdict::None }
+        self.then(Verdict::None)
     }
 
     /// Ask for a certificate in this scope then, and go on without one.
     pub fn request(self, scope: impl Into<String>) -> Rule {
-        Rule { conditions: self, verdict: Verdict::Request(scope.into()) }
+        self.then(Verdict::Request(scope.into()))
     }
 
     /// Ask for a certificate in this scope then, and go on without one, or with one that does not
     /// count in it.
     pub fn request_lenient(self, scope: impl Into<String>) -> Rule {
-        Rule { conditions: self, verdict: Verdict::RequestLenient(scope.into()) }
+        self.then(Verdict::RequestLenient(scope.into()))
     }
 
     /// Insist on a certificate in this scope then.
     pub fn require(self, scope: impl Into<String>) -> Rule {
-        Rule { conditions: self, verdict: Verdict::Require(scope.into()) }
+        self.then(Verdict::Require(scope.into()))
     }
 
     pub(crate) fn needs_peer(&self) -> bool {

@@ -14,11 +14,12 @@ use std::time::Duration;
 use rustls::server::{ClientAuthDecision, ClientAuthPolicy, ClientHello};
 use rustls::{AlertDescription, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::Policy;
+use crate::{Live, LoadError, Policy, Setup};
 
 /// Why a policy could not decide. The connection is then closed: nobody is let in by accident.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -122,11 +123,16 @@ where
 }
 
 /// Accepts TLS connections, each under the decision of an [`AsyncPolicy`].
-#[derive(Clone, Debug)]
-pub struct Acceptor<P> {
-    config: Arc<ServerConfig>,
-    policy: P,
+#[derive(Debug)]
+pub struct Acceptor<P = Policy> {
+    live: Live<P>,
     handshake_timeout: Duration,
+}
+
+impl<P> Clone for Acceptor<P> {
+    fn clone(&self) -> Self {
+        Self { live: self.live.clone(), handshake_timeout: self.handshake_timeout }
+    }
 }
 
 impl<P: AsyncPolicy> Acceptor<P> {
@@ -137,7 +143,12 @@ impl<P: AsyncPolicy> Acceptor<P> {
     ///
     /// A policy in `config` itself is not asked.
     pub fn new(config: Arc<ServerConfig>, policy: P) -> Self {
-        Self { config, policy, handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT }
+        Self::live(Setup::new(config, policy).into())
+    }
+
+    /// Accept each connection under what is current at the time.
+    pub fn live(live: Live<P>) -> Self {
+        Self { live, handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT }
     }
 
     /// Give a handshake this long, the policy's decision included.
@@ -160,8 +171,10 @@ impl<P: AsyncPolicy> Acceptor<P> {
         let deadline = Instant::now() + self.handshake_timeout;
         let late = |_| AcceptError::Timeout(self.handshake_timeout);
 
+        let setup = self.live.current();
+
         let acceptor = rustls::server::Acceptor::default()
-            .with_client_auth_code_points(self.config.client_auth_code_points);
+            .with_client_auth_code_points(setup.config().client_auth_code_points);
         let mut lazy = LazyConfigAcceptor::new(acceptor, io);
         let start = match timeout_at(deadline, &mut lazy).await.map_err(late)? {
             Ok(start) => start,
@@ -174,13 +187,14 @@ impl<P: AsyncPolicy> Acceptor<P> {
         };
 
         let hello = start.client_hello();
-        let decided = timeout_at(deadline, self.policy.decide(&hello, peer)).await.map_err(late)?;
+        let decided =
+            timeout_at(deadline, setup.policy().decide(&hello, peer)).await.map_err(late)?;
         // What the policy could not decide goes through rustls, so that its client gets an alert.
         let (decision, failure) = match decided {
             Ok(decision) => (Some(decision), None),
             Err(err) => (None, Some(err)),
         };
-        let mut config = ServerConfig::clone(&self.config);
+        let mut config = ServerConfig::clone(setup.config());
         config.client_auth_policy = Some(Arc::new(Decided(decision)));
 
         let accept = start.into_stream(Arc::new(config)).into_fallible();
@@ -203,6 +217,38 @@ struct Decided(Option<ClientAuthDecision>);
 impl ClientAuthPolicy for Decided {
     fn decide(&self, _: &ClientHello<'_>) -> Result<ClientAuthDecision, rustls::Error> {
         self.0.clone().ok_or_else(|| rustls::Error::General("the policy could not decide".into()))
+    }
+}
+
+/// Loads `live` again whenever its files have changed, and says what came of that to `report`.
+///
+/// Looks every `every`, and loads when two looks in a row see the same change, so that files which
+/// are just being written are left alone. Contents are compared, so it does not matter how files
+/// are replaced, nor on which file system they are. What cannot be loaded is reported once, and
+/// tried again when a file changes.
+///
+/// Never ends by itself. Files are read on tokio's threads for blocking work.
+pub async fn watch<P: Send + Sync + 'static>(
+    live: Live<P>,
+    every: Duration,
+    mut report: impl FnMut(Result<Arc<Setup<P>>, LoadError>),
+) {
+    let mut before = None;
+    loop {
+        sleep(every).await;
+        let looking = live.clone();
+        // It fails only if the runtime ends, or a load panics, which is not the end of the watch.
+        let Ok(now) = spawn_blocking(move || looking.changes()).await else { continue };
+        if now.is_none() || now != before {
+            before = now;
+            continue;
+        }
+        before = None;
+        let loading = live.clone();
+        report(match spawn_blocking(move || loading.reload()).await {
+            Ok(loaded) => loaded,
+            Err(panicked) => Err(panicked.into()),
+        });
     }
 }
 

@@ -182,33 +182,6 @@ fn what_could_let_somebody_through_is_an_error() {
     );
 }
 
-#[test]
-fn unreadable_anchors_are_an_error() {
-    let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = dir.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let missing = Anchors::pem_file(dir.path().join("missing.pem")).unwrap_err().to_string();
-    assert!(missing.contains("missing.pem: ") && missing.contains("No such file"), "{missing}");
-    let empty = Anchors::pem_file(write("empty.pem", "")).unwrap_err().to_string();
-    assert!(empty.ends_with("empty.pem: no certificate in it"), "{empty}");
-    let text = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
-    assert!(matches!(
-        Anchors::pem_file(write("broken.pem", text)).unwrap_err(),
-        PolicyError::UnreadableAnchors { .. }
-    ));
-    let text = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    let anchors = Anchors::pem_file(write("no-certificate.pem", text)).unwrap();
-    let error = Policy::builder()
-        .provider(provider())
-        .scope("bad", anchors)
-        .otherwise(Verdict::None)
-        .unwrap_err();
-    assert!(matches!(error, PolicyError::BadAnchor { .. }), "{error}");
-}
-
 /// A rule in data, to be tried one after the other.
 #[derive(Clone, Debug)]
 struct Line {

@@ -6,11 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{End, Identity, Pki, Switch, When, handshake, provider, refused};
-use rcgen::{
-    CertificateParams, CertificateRevocationListParams, ExtendedKeyUsagePurpose, KeyIdMethod,
-    KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
-};
-use rustls::pki_types::CertificateRevocationListDer;
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, SerialNumber, date_time_ymd};
 use rustls::server::{
     ClientAuthDecision, ClientAuthDemand, ClientAuthStatus, WebPkiClientVerifier,
 };
@@ -28,20 +24,7 @@ fn flawed(pki: &Pki, flaw: impl FnOnce(&mut CertificateParams)) -> Identity {
 
 /// The demand of the scope "agents", with a list that revokes certificate 4711.
 fn revoking(pki: &Pki) -> ClientAuthDemand {
-    let list = CertificateRevocationListParams {
-        this_update: date_time_ymd(2024, 1, 1),
-        next_update: date_time_ymd(4000, 1, 1),
-        crl_number: SerialNumber::from(1u64),
-        issuing_distribution_point: None,
-        revoked_certs: vec![RevokedCertParams {
-            serial_number: SerialNumber::from(4711u64),
-            revocation_time: date_time_ymd(2024, 1, 1),
-            reason_code: None,
-            invalidity_date: None,
-        }],
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    let list = CertificateRevocationListDer::from(pki.agents.sign_crl(list));
+    let list = pki.agents.revoke(&[4711]);
     let verifier =
         WebPkiClientVerifier::builder_with_provider(Arc::new(pki.agents.roots()), provider())
             .with_crls([list])

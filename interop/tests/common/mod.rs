@@ -16,20 +16,23 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// A PKI in a folder that goes away with it.
 pub struct Files {
     dir: tempfile::TempDir,
+    pub clients: Authority,
+    pub client: Identity,
 }
 
 impl Files {
     /// Who is in it: `server`, `client` and `stranger`, with a certificate and a key each, and
     /// the authorities `server-ca`, `client-ca`; the stranger's is in neither.
     pub fn new() -> Self {
-        let this = Self { dir: tempfile::tempdir().unwrap() };
         let servers = Authority::new("Server CA").unwrap();
         let clients = Authority::new("Client CA").unwrap();
         let foreign = Authority::new("Foreign CA").unwrap();
+        let client = clients.client("client-1").unwrap();
+        let this = Self { dir: tempfile::tempdir().unwrap(), clients, client };
         this.write("server-ca.pem", servers.pem());
-        this.write("client-ca.pem", clients.pem());
+        this.write("client-ca.pem", this.clients.pem());
         this.write_identity("server", &servers.server(&["localhost"]).unwrap());
-        this.write_identity("client", &clients.client("client-1").unwrap());
+        this.write_identity("client", &this.client);
         this.write_identity("stranger", &foreign.client("stranger").unwrap());
         this
     }
@@ -61,9 +64,13 @@ impl Files {
 
     /// The same, with a command that `prepare` has had its hands on.
     pub fn serve_with(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
+        self.serve_by(&[&["--client-ca", "client-ca.pem"], args].concat(), prepare)
+    }
+
+    /// The same, without authorities for clients' certificates.
+    pub fn serve_by(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
         let usual = ["serve", "--listen", "127.0.0.1:0", "--cert", "server.pem", "--key"];
-        let usual = [&usual[..], &["server.key", "--client-ca", "client-ca.pem"], args].concat();
-        let mut command = self.interop(&usual);
+        let mut command = self.interop(&[&usual[..], &["server.key"], args].concat());
         prepare(&mut command);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, log) = channel();

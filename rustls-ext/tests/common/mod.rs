@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName,
+};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
     ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello, WebPkiClientVerifier,
@@ -24,6 +26,11 @@ use rustls_ext::ClientAuthOffer;
 
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
+}
+
+/// PEM (RFC 7468).
+pub fn pem(label: &str, der: &[u8]) -> String {
+    pem::encode(&pem::Pem::new(label, der))
 }
 
 /// An authority that signs what the tests need.
@@ -73,8 +80,24 @@ impl Authority {
         Identity { chain: vec![certificate.der().clone()], key: key.serialize_der() }
     }
 
-    pub fn sign_crl(&self, params: CertificateRevocationListParams) -> Vec<u8> {
-        params.signed_by(&self.issuer).unwrap().der().to_vec()
+    /// A list that revokes the certificates with these serial numbers.
+    pub fn revoke(&self, serial_numbers: &[u64]) -> CertificateRevocationListDer<'static> {
+        let (past, future) = (date_time_ymd(2024, 1, 1), date_time_ymd(4000, 1, 1));
+        let revoked = |number: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*number),
+            revocation_time: past,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: past,
+            next_update: future,
+            crl_number: SerialNumber::from(1u64),
+            issuing_distribution_point: None,
+            revoked_certs: serial_numbers.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).unwrap().into()
     }
 
     pub fn roots(&self) -> RootCertStore {

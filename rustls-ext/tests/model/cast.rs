@@ -3,12 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rcgen::{
-    CertificateParams, CertificateRevocationListParams, ExtendedKeyUsagePurpose, KeyIdMethod,
-    RevokedCertParams, SerialNumber, date_time_ymd,
-};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SerialNumber, date_time_ymd};
 use rustls::client::WebPkiServerVerifier;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
@@ -102,7 +99,8 @@ impl Cast {
                         roots
                     }
                 };
-                let lists = [revoking(&agents, revoked), revoking(&staff, false)];
+                let traitor: &[u64] = if revoked { &[TRAITOR] } else { &[] };
+                let lists = [agents.revoke(traitor), staff.revoke(&[])];
                 let verifier =
                     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
                         .with_crls(lists)
@@ -136,21 +134,4 @@ impl Cast {
     pub fn verifier(&self, trust: Trust, revoked: bool) -> Arc<dyn ClientCertVerifier> {
         self.verifiers[&(trust, revoked)].clone()
     }
-}
-
-fn revoking(authority: &Authority, traitor: bool) -> CertificateRevocationListDer<'static> {
-    let list = CertificateRevocationListParams {
-        this_update: date_time_ymd(2029, 1, 1),
-        next_update: date_time_ymd(4000, 1, 1),
-        crl_number: SerialNumber::from(1u64),
-        issuing_distribution_point: None,
-        revoked_certs: Vec::from_iter(traitor.then(|| RevokedCertParams {
-            serial_number: SerialNumber::from(TRAITOR),
-            revocation_time: date_time_ymd(2029, 1, 1),
-            reason_code: None,
-            invalidity_date: None,
-        })),
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    authority.sign_crl(list).into()
 }

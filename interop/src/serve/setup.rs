@@ -1,0 +1,99 @@
+//! What `interop serve` goes by, from its files, and again when these change.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use rustls_ext::rustls::ServerConfig;
+use rustls_ext::rustls::sign::SingleCertAndKey;
+use rustls_ext::{Anchors, FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict};
+use tracing::{error, info};
+
+use crate::cli::{PolicyName, ServeArgs};
+use crate::{Failure, files, tls};
+
+/// The one scope of a server without a policy file.
+const SCOPE: &str = "clients";
+
+/// All that the server goes by, from its files.
+pub(super) fn load(args: &ServeArgs) -> Result<Live, Failure> {
+    let code_points = args.code_points.get()?;
+    let from = args.clone();
+    // What is not in files, sessions among it, is made once.
+    let mut template = None;
+    Live::load(move |files| {
+        let key = files.certified_key(&from.cert, &from.key, &tls::provider())?;
+        let mut config = match &template {
+            Some(config) => ServerConfig::clone(config),
+            None => tls::server_config(key.clone(), &[tls::H2, tls::HTTP1])?,
+        };
+        config.client_auth_code_points = code_points;
+        config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
+        template.get_or_insert(config.clone());
+        let policy = match &from.policy_file {
+            Some(path) => files.policy(path, tls::provider())?,
+            None => policy(&from, files)?,
+        };
+        Ok(Setup::new(config, policy))
+    })
+    .map_err(|err| match err.downcast::<FileError>() {
+        Ok(err) => {
+            let mut options = vec![("--cert", &*args.cert), ("--key", &*args.key)];
+            options.extend(args.client_ca.as_deref().map(|path| ("--client-ca", path)));
+            options.extend(args.client_crl.iter().map(|path| ("--client-crl", &**path)));
+            options.extend(args.policy_file.as_deref().map(|path| ("--policy-file", path)));
+            files::failure(&options, &err)
+        }
+        Err(err) => Failure::Usage(err.to_string()),
+    })
+}
+
+/// The policy of `--policy`, with the anchors of `--client-ca`.
+fn policy(args: &ServeArgs, files: &mut Files) -> Result<Policy, LoadError> {
+    let mut crls = Vec::new();
+    for path in &args.client_crl {
+        crls.extend(files.crls(path)?);
+    }
+    let mut builder = Policy::builder().provider(tls::provider());
+    if let Some(path) = &args.client_ca {
+        builder = builder.scope(SCOPE, Anchors::store_with_crls(files.roots(path)?, crls));
+    }
+    let offered = Rule::when().offered(true);
+    Ok(match args.policy {
+        Some(PolicyName::Offered) => builder.rule(offered.request(SCOPE)).otherwise(Verdict::None),
+        Some(PolicyName::RequireOffered) => {
+            builder.rule(offered.require(SCOPE)).otherwise(Verdict::None)
+        }
+        Some(PolicyName::Always) => builder.otherwise(Verdict::Require(SCOPE.to_owned())),
+        Some(PolicyName::Never) | None => builder.otherwise(Verdict::None),
+    }?)
+}
+
+/// Says what came of loading again.
+pub(super) fn report(loaded: Result<Arc<Setup>, LoadError>) {
+    match loaded {
+        Ok(_) => info!("files loaded again: new connections go by them"),
+        Err(err) => error!(%err, "files NOT loaded again: all goes on by the old ones"),
+    }
+}
+
+/// Loads the files again with every SIGHUP.
+#[cfg(unix)]
+pub(super) fn reload_on_signal(live: Live) -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hang_up = signal(SignalKind::hangup())
+        .map_err(|err| Failure::Failed(format!("cannot listen for signals: {err}")))?;
+    Ok(async move {
+        while hang_up.recv().await.is_some() {
+            let live = live.clone();
+            if let Ok(loaded) = tokio::task::spawn_blocking(move || live.reload()).await {
+                report(loaded);
+            }
+        }
+    })
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+pub(super) fn reload_on_signal(_: Live) -> Result<impl Future<Output = ()>, Failure> {
+    Ok(std::future::ready(()))
+}

@@ -1,0 +1,177 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use rustls::ServerConfig;
+
+use crate::{Files, Policy, PolicyError};
+
+/// Why something could not be loaded.
+pub type LoadError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a connection is accepted under: a config and a policy that belong together.
+#[derive(Debug)]
+pub struct Setup<P = Policy> {
+    config: Arc<ServerConfig>,
+    policy: Arc<P>,
+}
+
+impl<P> Setup<P> {
+    /// Accept with `config`, and decide with `policy`.
+    ///
+    /// A policy in `config` itself is not asked.
+    pub fn new(config: impl Into<Arc<ServerConfig>>, policy: impl Into<Arc<P>>) -> Self {
+        Self { config: config.into(), policy: policy.into() }
+    }
+
+    /// The config, without the policy.
+    pub fn config(&self) -> &Arc<ServerConfig> {
+        &self.config
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Arc<P> {
+        &self.policy
+    }
+}
+
+impl Setup<Policy> {
+    /// A config that decides by the policy, for servers that accept by themselves.
+    ///
+    /// # Errors
+    /// [`PolicyError::NeedsPeerAddress`] as [`Policy::for_config`].
+    pub fn config_with_policy(&self) -> Result<Arc<ServerConfig>, PolicyError> {
+        let mut config = ServerConfig::clone(&self.config);
+        config.client_auth_policy = Some(Policy::shared_for_config(self.policy.clone())?);
+        Ok(Arc::new(config))
+    }
+}
+
+/// A [`Setup`] that can be loaded again while it is in use.
+///
+/// Whoever accepts a connection takes what is [`current()`](Self::current) at that time, as a
+/// whole. Connections that are there already go on as they began. What cannot be loaded changes
+/// nothing.
+///
+/// Sessions outlive the change if the new config has the session storage and the ticketer of the
+/// old one, as a clone of it has; they are judged by the new policy, and their certificates are
+/// verified again, against the new anchors and revocation lists (RES-5).
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use rustls_ext::rustls::{ServerConfig, sign::SingleCertAndKey};
+/// # use rustls_ext::{Live, LoadError, Policy, Rule, Setup, Verdict};
+/// # fn live(template: ServerConfig) -> Result<Live, LoadError> {
+/// let live = Live::load(move |files| {
+///     let mut config = template.clone();
+///     let key = files.certified_key("server.pem", "server.key", config.crypto_provider())?;
+///     config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
+///     let policy = Policy::builder()
+///         .scope("agents", files.anchors("agents-ca.pem")?)
+///         .rule(Rule::when().offered(true).request("agents"))
+///         .otherwise(Verdict::None)?;
+///     Ok(Setup::new(config, policy))
+/// })?;
+/// // later, when a file has changed:
+/// live.reload()?;
+/// # Ok(live)
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Live<P = Policy>(Arc<Inner<P>>);
+
+struct Inner<P> {
+    current: RwLock<Arc<Setup<P>>>,
+    /// Not held while connections are accepted.
+    loading: Mutex<Loading<P>>,
+}
+
+type Load<P> = dyn FnMut(&mut Files) -> Result<Setup<P>, LoadError> + Send;
+
+struct Loading<P> {
+    /// `None` for what stays as it is.
+    load: Option<Box<Load<P>>>,
+    /// What the last attempt read, whatever came of it.
+    files: Files,
+}
+
+impl<P> Live<P> {
+    /// Load with `load`, now and whenever it is to be done again.
+    ///
+    /// What it reads through the [`Files`] that it is given is what [`changes()`](Self::changes)
+    /// looks at.
+    ///
+    /// # Errors
+    /// Those of `load`: nothing begins with half a setup.
+    pub fn load(
+        mut load: impl FnMut(&mut Files) -> Result<Setup<P>, LoadError> + Send + 'static,
+    ) -> Result<Self, LoadError> {
+        let mut files = Files::new();
+        let current = RwLock::new(Arc::new(load(&mut files)?));
+        let loading = Mutex::new(Loading { load: Some(Box::new(load)), files });
+        Ok(Self(Arc::new(Inner { current, loading })))
+    }
+
+    /// What new connections are accepted under.
+    pub fn current(&self) -> Arc<Setup<P>> {
+        // Nothing can panic while this is held.
+        self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Put this in place of what is current, as a whole.
+    ///
+    /// A later [`reload()`](Self::reload) loads as ever.
+    pub fn replace(&self, setup: Setup<P>) -> Arc<Setup<P>> {
+        let setup = Arc::new(setup);
+        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = setup.clone();
+        setup
+    }
+
+    /// Load again, and put the outcome in place of what is current.
+    ///
+    /// # Errors
+    /// Those of the load: what is current stays so, all of it.
+    pub fn reload(&self) -> Result<Arc<Setup<P>>, LoadError> {
+        let mut loading = self.loading();
+        let Loading { load: Some(load), files } = &mut *loading else {
+            return Ok(self.current());
+        };
+        let mut read = Files::new();
+        let loaded = load(&mut read);
+        // A file that is mended must be looked at again, though what was read of it was no good;
+        // one that is not was complained about once.
+        *files = read;
+        loaded.map(|setup| self.replace(setup))
+    }
+
+    /// The files of the last attempt to load as they are now, if that is not as they were then.
+    pub fn changes(&self) -> Option<Files> {
+        let before = self.loading().files.clone();
+        let now = before.look_again();
+        (now != before).then_some(now)
+    }
+
+    fn loading(&self) -> MutexGuard<'_, Loading<P>> {
+        // If a load panics, what is current stays so, and the next one starts afresh.
+        self.0.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P> From<Setup<P>> for Live<P> {
+    /// What stays as it is; loading it again changes nothing.
+    fn from(setup: Setup<P>) -> Self {
+        let loading = Mutex::new(Loading { load: None, files: Files::new() });
+        Self(Arc::new(Inner { current: RwLock::new(Arc::new(setup)), loading }))
+    }
+}
+
+impl<P> Clone for Live<P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<P: std::fmt::Debug> std::fmt::Debug for Inner<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("current", &self.current).finish_non_exhaustive()
+    }
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, rustls, unit};
+use xtask::{Result, mutants, rustls, unit};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of rustls-ext")]
@@ -22,6 +22,17 @@ enum Chore {
     /// The patched rustls.
     #[command(subcommand)]
     Rustls(Rustls),
+    /// Break the patched rustls in one place after the other, and see which tests notice.
+    ///
+    /// Takes about half a minute for each mutant.
+    Mutants {
+        /// Only those whose name has this in it.
+        #[arg(long, value_name = "TEXT", conflicts_with = "check")]
+        only: Option<String>,
+        /// Only prove that each of them can still be made.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -57,6 +68,8 @@ fn main() -> ExitCode {
         Chore::Rustls(Rustls::Save) => rustls::save(&repository),
         Chore::Rustls(Rustls::Check) => rustls::check(&repository),
         Chore::Rustls(Rustls::Test { data, args }) => unit::test(&repository, data, &args),
+        Chore::Mutants { check: true, .. } => mutants::check(&repository),
+        Chore::Mutants { only, .. } => mutants::run(&repository, only.as_deref()),
         Chore::Rustls(Rustls::Pin) => rustls::pin(&repository),
     };
     match done {

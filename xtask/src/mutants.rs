@@ -1,0 +1,168 @@
+//! Mutants: the patched rustls with one of its checks taken out. Tests must tell each from the
+//! real one, or they prove less than they seem to.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use crate::generate::{self, Layout, Tree};
+use crate::work_tree::put;
+use crate::{Result, git};
+
+mod list;
+
+pub use list::{MUTANTS, Mutant};
+
+/// The tests that must tell mutants from the real one.
+const TESTS: [&[&str]; 2] =
+    [&["-p", "rustls-ext", "--tests"], &["-p", "interop", "--test", "raw_peer"]];
+/// How many random sequences are enough to tell.
+const SEQUENCES: &str = "2000";
+
+/// Proves that every mutant can still be made.
+///
+/// # Errors
+/// If the text that one takes out is not in its file, or there more than once.
+pub fn check(repository: &Path) -> Result<()> {
+    let tree = Layout::patched(&repository.join("rustls")).tree()?;
+    for mutant in MUTANTS {
+        mutant.of(&tree)?;
+    }
+    println!("{} mutants, each of which can be made", MUTANTS.len());
+    Ok(())
+}
+
+/// Makes each mutant whose name has `only` in it, and runs the tests on it.
+///
+/// # Errors
+/// If a mutant survives, or cannot be made or built.
+pub fn run(repository: &Path, only: Option<&str>) -> Result<()> {
+    let chosen: Vec<_> = MUTANTS
+        .iter()
+        .filter(|mutant| only.is_none_or(|only| mutant.name.contains(only)))
+        .collect();
+    if chosen.is_empty() {
+        return Err("there is no such mutant".into());
+    }
+    let copy = Copy::make(repository)?;
+    let real = copy.layout().tree()?;
+    let failing = copy.test(&real)?;
+    if !failing.is_empty() {
+        return Err(format!("tests fail without any mutation: {}", list_of(&failing)).into());
+    }
+    let mut survivors = 0;
+    for mutant in &chosen {
+        let started = Instant::now();
+        let caught =
+            copy.test(&mutant.of(&real)?).map_err(|err| format!("{}: {err}", mutant.name))?;
+        let seconds = started.elapsed().as_secs();
+        match caught.is_empty() {
+            true => {
+                survivors += 1;
+                println!("SURVIVED  {} ({seconds} s)", mutant.name);
+            }
+            false => println!("caught    {} ({seconds} s)\n{}", mutant.name, lines_of(&caught)),
+        }
+    }
+    println!("{} mutants, {survivors} survived", chosen.len());
+    match survivors {
+        0 => Ok(()),
+        _ => Err("no test told these mutants from the real one".into()),
+    }
+}
+
+impl Mutant {
+    /// The patched source, mutated.
+    fn of(&self, real: &Tree) -> Result<Tree> {
+        let mut tree = real.clone();
+        let file = tree.get_mut(self.file).ok_or_else(|| format!("there is no {}", self.file))?;
+        let text = String::from_utf8(file.clone())?;
+        match text.matches(self.from).count() {
+            1 => {}
+            count => {
+                return Err(format!(
+                    "{}: {} has the text to replace {count} times, not once",
+                    self.name, self.file
+                )
+                .into());
+            }
+        }
+        *file = text.replace(self.from, self.to).into_bytes();
+        Ok(tree)
+    }
+}
+
+/// A copy of the repository, in which no harm is done.
+struct Copy {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Copy {
+    fn make(repository: &Path) -> Result<Self> {
+        let place = repository.join("target/mutants");
+        let root = place.join("copy");
+        let _ = fs::remove_dir_all(&root);
+        let files =
+            git(repository, ["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
+        for name in files.split('\0').filter(|name| !name.is_empty()) {
+            // What is deleted, and not yet committed, is listed all the same.
+            if let Ok(text) = fs::read(repository.join(name)) {
+                put(&Tree::from([(name.to_owned(), text)]), &root)?;
+            }
+        }
+        Ok(Self { root, target: place.join("build") })
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::patched(&self.root.join("rustls"))
+    }
+
+    /// Has the build script take `source` for what it makes.
+    fn build_from(&self, source: &Tree) -> Result<()> {
+        let layout = self.layout();
+        let there = generate::read_tree(&layout.generated).unwrap_or_default();
+        let mut changed = source.clone();
+        changed.retain(|name, text| there.get(name) != Some(text));
+        let (inputs, outcome) = (generate::digest(&layout.inputs()?), generate::digest(source));
+        changed.insert(generate::STAMP.into(), format!("{inputs}\n{outcome}\n").into_bytes());
+        put(&changed, &layout.generated)
+    }
+
+    /// The tests that fail with `source` as the patched rustls.
+    fn test(&self, source: &Tree) -> Result<BTreeSet<String>> {
+        self.build_from(source)?;
+        let mut failing = BTreeSet::new();
+        for tests in TESTS {
+            let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+                .current_dir(&self.root)
+                .args(["test", "--no-fail-fast", "--color", "never"])
+                .args(tests)
+                .env("CARGO_TARGET_DIR", &self.target)
+                .env("MODEL_SEQUENCES", SEQUENCES)
+                .env_remove("MODEL_SEED")
+                .output()?;
+            let said = String::from_utf8_lossy(&output.stdout);
+            failing.extend(
+                said.lines()
+                    .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
+                    .map(str::to_owned),
+            );
+            if !output.status.success() && failing.is_empty() {
+                let why = String::from_utf8_lossy(&output.stderr);
+                return Err(format!("the tests cannot be run:\n{why}").into());
+            }
+        }
+        Ok(failing)
+    }
+}
+
+fn list_of(names: &BTreeSet<String>) -> String {
+    Vec::from_iter(names.iter().map(String::as_str)).join(", ")
+}
+
+fn lines_of(names: &BTreeSet<String>) -> String {
+    Vec::from_iter(names.iter().map(|name| format!("            {name}"))).join("\n")
+}

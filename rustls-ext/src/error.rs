@@ -46,7 +46,8 @@ pub enum PolicyError {
         rule: usize,
     },
     /// The policy has rules on the peer's address, which a `ServerConfig` does not know. Use it
-    /// with `rustls_ext::tokio::Acceptor`, or decide with [`Policy::decide`](crate::Policy::decide).
+    /// with `rustls_ext::tokio::Acceptor`, over QUIC with `QuicServerConfig::for_peer`, or decide
+    /// with [`Policy::decide`](crate::Policy::decide).
     NeedsPeerAddress,
 }
 
@@ -75,7 +76,8 @@ impl fmt::Display for PolicyError {
                 write!(f, "rule {rule} is never reached: the one before it has no conditions")
             }
             Self::NeedsPeerAddress => f.write_str(
-                "the policy has rules on the peer's address, which is not known in a ServerConfig",
+                "the policy has rules on the peer's address, which is not known in a ServerConfig: use \
+                 it with tokio::Acceptor, or over QUIC with QuicServerConfig::for_peer",
             ),
         }
     }

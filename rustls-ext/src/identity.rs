@@ -1,5 +1,5 @@
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::{ClientAuthStatus, ServerConnectionData};
+use rustls::server::{ClientAuth, ClientAuthStatus, ServerConnectionData};
 use rustls::{CommonState, ConnectionCommon};
 
 /// A client that proved to hold a certificate which counts in the scope that was asked about.
@@ -19,20 +19,30 @@ pub struct PeerIdentity<'a> {
 impl<'a> PeerIdentity<'a> {
     /// The client of `connection`, if it is authenticated in `scope`.
     ///
-    /// `None` during the handshake, and on connections of a config without a policy.
+    /// `None` during the handshake, and on connections of a config without a policy. Over QUIC,
+    /// `quic::HandshakeData::peer_identity` is the same.
     pub fn of(connection: &'a ConnectionCommon<ServerConnectionData>, scope: &str) -> Option<Self> {
-        let auth = connection.client_auth()?;
         let common: &CommonState = connection;
+        match common.is_handshaking() {
+            true => None,
+            false => Self::under(connection.client_auth()?, common.peer_certificates()?, scope),
+        }
+    }
+
+    /// The client that `auth` is about and that sent `chain`, if it is authenticated in `scope`.
+    ///
+    /// The handshake must be complete.
+    pub(crate) fn under(
+        auth: &ClientAuth,
+        chain: &'a [CertificateDer<'a>],
+        scope: &str,
+    ) -> Option<Self> {
         match auth.status() {
             ClientAuthStatus::Authenticated { resumed, at }
-                if !common.is_handshaking()
+                if !chain.is_empty()
                     && auth.decision().demand().is_some_and(|demand| demand.scope() == scope) =>
             {
-                Some(Self {
-                    chain: common.peer_certificates().filter(|chain| !chain.is_empty())?,
-                    resumed,
-                    authenticated_at: at,
-                })
+                Some(Self { chain, resumed, authenticated_at: at })
             }
             _ => None,
         }

@@ -14,6 +14,7 @@
 //!   `policy-file`, all of it comes from files.
 //! * With the feature `tokio`, [`tokio::Acceptor`] decides with an async policy, which also sees
 //!   the peer's address.
+//! * With the feature `quic`, and `ring` or `aws-lc-rs`, [`quic`] has the same for quinn.
 //!
 //! # The patch
 //! The features of rustls that all of this stands on are in a patched build of it, which the root
@@ -50,6 +51,8 @@ mod live;
 mod policy;
 #[cfg(feature = "policy-file")]
 pub mod policy_file;
+#[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
+pub mod quic;
 mod rule;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -63,6 +66,12 @@ pub use policy::{Policy, PolicyBuilder};
 pub use rule::{Rule, Verdict};
 
 /// The code in the README, which is thereby compiled.
-#[cfg(all(doctest, feature = "tokio", feature = "policy-file"))]
+#[cfg(all(
+    doctest,
+    feature = "policy-file",
+    feature = "quic",
+    feature = "ring",
+    feature = "tokio"
+))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

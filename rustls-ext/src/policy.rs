@@ -92,17 +92,24 @@ impl Policy {
     ) -> Result<Arc<dyn ClientAuthPolicy>, PolicyError> {
         match policy.needs_peer {
             true => Err(PolicyError::NeedsPeerAddress),
-            false => Ok(Arc::new(InConfig(policy))),
+            false => Ok(Arc::new(InConfig { policy, peer: None })),
         }
     }
 }
 
+/// A policy, in the config of all connections, or of those from one address.
 #[derive(Debug)]
-struct InConfig(Arc<Policy>);
+pub(crate) struct InConfig {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) peer: Option<IpAddr>,
+}
 
 impl ClientAuthPolicy for InConfig {
     fn decide(&self, hello: &ClientHello<'_>) -> Result<ClientAuthDecision, rustls::Error> {
-        Ok(self.0.decide(hello, None))
+        match self.policy.needs_peer && self.peer.is_none() {
+            true => Err(rustls::Error::General(PolicyError::NeedsPeerAddress.to_string())),
+            false => Ok(self.policy.decide(hello, self.peer)),
+        }
     }
 }
 

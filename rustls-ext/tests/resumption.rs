@@ -4,13 +4,9 @@ mod common;
 
 use std::io::{Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use common::{Pki, Ready, Switch, When, connect, handshake, pump};
-use rustls::pki_types::UnixTime;
+use common::{Clock, Pki, Ready, Switch, When, connect, handshake, pump};
 use rustls::server::{ClientAuthDecision, ClientAuthStatus, ServerSessionMemoryCache};
-use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection,
@@ -202,7 +198,7 @@ fn res_4_a_client_that_declined_and_does_not_offer_resumes_unasked() {
 #[test]
 fn res_5_the_stored_chain_is_verified_again() {
     for shape in SHAPES {
-        let clock = Arc::new(Clock(AtomicU64::new(UnixTime::now().as_secs())));
+        let clock = Clock::now();
         let site = Site::at(shape, Some(clock.clone()));
         let client = Arc::new(site.client(ClientAuthOffer::default()));
         site.decide(site.require());
@@ -210,7 +206,7 @@ fn res_5_the_stored_chain_is_verified_again() {
         first.is(false, true);
         let when = PeerIdentity::of(&first.server, "agents").unwrap().authenticated_at;
 
-        clock.0.fetch_add(60, Ordering::SeqCst);
+        clock.advance(60);
         let second = site.visit(&client);
         second.is(true, true);
         let identity = PeerIdentity::of(&second.server, "agents").unwrap();
@@ -225,7 +221,7 @@ fn res_5_the_stored_chain_is_verified_again() {
 
         // Time passes, and the certificate expires.
         site.decide(site.require());
-        clock.0.store(rcgen_not_after() + 1, Ordering::SeqCst);
+        clock.set(rcgen_not_after() + 1);
         let failure = common::refused(&client, &site.server);
         assert_eq!(failure.alert(), Some(rustls::AlertDescription::CertificateExpired));
     }
@@ -301,15 +297,6 @@ fn res_7_a_session_of_a_server_without_a_policy_does_not_resume_where_one_demand
         assert_eq!(kind(&demanding), Some(HandshakeKind::Resumed));
         // and the other way round: a scope means nothing to a server without a policy
         assert_eq!(kind(&plain), Some(HandshakeKind::Full));
-    }
-}
-
-#[derive(Debug)]
-struct Clock(AtomicU64);
-
-impl TimeProvider for Clock {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.load(Ordering::SeqCst))))
     }
 }
 

@@ -147,7 +147,7 @@ pub enum ClientAuthStatus {
 }
 
 /// The authentication of one connection's client under a [`ClientAuthPolicy`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ClientAuth {
     decision: ClientAuthDecision,
     status: ClientAuthStatus,

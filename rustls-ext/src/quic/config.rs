@@ -1,0 +1,252 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use quinn_proto::crypto::{self, Keys, UnsupportedVersion};
+use quinn_proto::transport_parameters::TransportParameters;
+use quinn_proto::{ConnectError, ConnectionId, Side};
+use rustls::client::Resumption;
+use rustls::pki_types::ServerName;
+use rustls::quic::{ClientConnection, Connection, ServerConnection, Suite, Version};
+use rustls::{ClientConfig, ServerConfig};
+
+use super::initial::{Initial, rustls_version};
+use super::session::Session;
+use crate::Policy;
+use crate::policy::InConfig;
+
+/// A [`ClientConfig`] for quinn, for `quinn::ClientConfig::new`.
+///
+/// 0-RTT is possible only with `enable_early_data`.
+#[derive(Clone, Debug)]
+pub struct QuicClientConfig {
+    tls: Arc<ClientConfig>,
+    initial: Arc<Initial>,
+}
+
+impl QuicClientConfig {
+    /// Use this suite, which must be TLS13_AES_128_GCM_SHA256, for packets in which no secret is
+    /// agreed on yet (RFC 9001 section 5.2), though the config may not have it for others.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn with_initial(tls: Arc<ClientConfig>, initial: Suite) -> Result<Self, ConfigError> {
+        let initial = Initial::new(tls.crypto_provider(), initial)?;
+        // So that no connection can fail for a reason that is known now. No session is used up.
+        let mut trial = ClientConfig::clone(&tls);
+        trial.resumption = Resumption::disabled();
+        let nobody = ServerName::IpAddress(std::net::Ipv4Addr::LOCALHOST.into());
+        ClientConnection::new(Arc::new(trial), Version::V1, nobody, Vec::new())?;
+        Ok(Self { tls, initial })
+    }
+}
+
+impl TryFrom<Arc<ClientConfig>> for QuicClientConfig {
+    type Error = ConfigError;
+
+    fn try_from(tls: Arc<ClientConfig>) -> Result<Self, Self::Error> {
+        let initial = Initial::suite(tls.crypto_provider())?;
+        Self::with_initial(tls, initial)
+    }
+}
+
+impl TryFrom<ClientConfig> for QuicClientConfig {
+    type Error = ConfigError;
+
+    fn try_from(tls: ClientConfig) -> Result<Self, Self::Error> {
+        Arc::new(tls).try_into()
+    }
+}
+
+impl crypto::ClientConfig for QuicClientConfig {
+    fn start_session(
+        self: Arc<Self>,
+        version: u32,
+        server_name: &str,
+        params: &TransportParameters,
+    ) -> Result<Box<dyn crypto::Session>, ConnectError> {
+        let name = ServerName::try_from(server_name)
+            .map_err(|_| ConnectError::InvalidServerName(server_name.into()))?
+            .to_owned();
+        let tls =
+            ClientConnection::new(self.tls.clone(), rustls_version(version)?, name, octets(params))
+                // The system has no randomness, say.
+                .map_err(|_| ConnectError::EndpointStopping)?;
+        Ok(Box::new(Session::new(Ok(Connection::Client(tls)), self.initial.clone(), version)))
+    }
+}
+
+/// A [`ServerConfig`] for quinn, for `quinn::ServerConfig::with_crypto`.
+///
+/// Its `max_early_data_size` must be 0 (which is the default) or `u32::MAX`; 0-RTT is possible only
+/// with the latter.
+#[derive(Clone, Debug)]
+pub struct QuicServerConfig {
+    tls: Arc<ServerConfig>,
+    initial: Arc<Initial>,
+    policy: Option<Arc<Policy>>,
+}
+
+impl QuicServerConfig {
+    /// Use this suite, which must be TLS13_AES_128_GCM_SHA256, for packets in which no secret is
+    /// agreed on yet (RFC 9001 section 5.2), though the config may not have it for others.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn with_initial(tls: Arc<ServerConfig>, initial: Suite) -> Result<Self, ConfigError> {
+        let initial = Initial::new(tls.crypto_provider(), initial)?;
+        // So that no connection can fail for a reason that is known now.
+        ServerConnection::new(tls.clone(), Version::V1, Vec::new())?;
+        Ok(Self { tls, initial, policy: None })
+    }
+
+    /// Decide by `policy`, which may have rules on the peer's address; a policy in `tls` is not
+    /// asked.
+    ///
+    /// If it has such rules, accept each connection with a config of its own, which [`for_peer`]
+    /// makes; connections that are accepted without end in `internal_error`.
+    ///
+    /// ```no_run
+    /// # use rustls_ext::{Policy, quic::QuicServerConfig, rustls::ServerConfig};
+    /// # async fn serve(tls: ServerConfig, policy: Policy) -> Result<(), Box<dyn std::error::Error>> {
+    /// let crypto = QuicServerConfig::with_policy(tls, policy)?;
+    /// let config = quinn::ServerConfig::with_crypto(std::sync::Arc::new(crypto.clone()));
+    /// let endpoint = quinn::Endpoint::server(config.clone(), "[::]:443".parse()?)?;
+    /// while let Some(incoming) = endpoint.accept().await {
+    ///     let config = crypto.for_peer(&config, incoming.remote_address());
+    ///     let connection = incoming.accept_with(config)?.await?;
+    /// #   let _ = connection;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Config and policy of a [`Setup`](crate::Setup) will do. What is loaded again holds for new
+    /// connections as soon as quinn's `Endpoint::set_server_config` has it.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    ///
+    /// [`for_peer`]: Self::for_peer
+    pub fn with_policy(
+        tls: impl Into<Arc<ServerConfig>>,
+        policy: impl Into<Arc<Policy>>,
+    ) -> Result<Self, ConfigError> {
+        let (mut tls, policy) = (Arc::unwrap_or_clone(tls.into()), policy.into());
+        tls.client_auth_policy = Some(Arc::new(InConfig { policy: policy.clone(), peer: None }));
+        Ok(Self { policy: Some(policy), ..Self::try_from(tls)? })
+    }
+
+    /// `config`, for a connection of the client at `peer` alone, under the policy of
+    /// [`with_policy`](Self::with_policy).
+    ///
+    /// Where the policy has rules on the peer's address, the client cannot migrate to another one
+    /// (RFC 9000 section 9) later on. Whether the client really is there is known when the
+    /// handshake is complete, or from the start where quinn's `Incoming::remote_address_validated`
+    /// says so; to have it so, answer with `Incoming::retry`.
+    pub fn for_peer(
+        &self,
+        config: &quinn_proto::ServerConfig,
+        peer: SocketAddr,
+    ) -> Arc<quinn_proto::ServerConfig> {
+        let mut config = config.clone();
+        let mut crypto = self.clone();
+        if let Some(policy) = &self.policy {
+            let mut tls = ServerConfig::clone(&self.tls);
+            let policy = policy.clone();
+            if policy.needs_peer_address() {
+                config.migration(false);
+            }
+            tls.client_auth_policy = Some(Arc::new(InConfig { policy, peer: Some(peer.ip()) }));
+            crypto.tls = Arc::new(tls);
+        }
+        config.crypto = Arc::new(crypto);
+        Arc::new(config)
+    }
+}
+
+impl TryFrom<Arc<ServerConfig>> for QuicServerConfig {
+    type Error = ConfigError;
+
+    fn try_from(tls: Arc<ServerConfig>) -> Result<Self, Self::Error> {
+        let initial = Initial::suite(tls.crypto_provider())?;
+        Self::with_initial(tls, initial)
+    }
+}
+
+impl TryFrom<ServerConfig> for QuicServerConfig {
+    type Error = ConfigError;
+
+    fn try_from(tls: ServerConfig) -> Result<Self, Self::Error> {
+        Arc::new(tls).try_into()
+    }
+}
+
+impl crypto::ServerConfig for QuicServerConfig {
+    fn initial_keys(
+        &self,
+        version: u32,
+        dst_cid: &ConnectionId,
+    ) -> Result<Keys, UnsupportedVersion> {
+        rustls_version(version)?;
+        Ok(self.initial.keys(version, dst_cid, Side::Server))
+    }
+
+    fn retry_tag(&self, version: u32, orig_dst_cid: &ConnectionId, packet: &[u8]) -> [u8; 16] {
+        self.initial.retry_tag(version, orig_dst_cid, packet)
+    }
+
+    fn start_session(
+        self: Arc<Self>,
+        version: u32,
+        params: &TransportParameters,
+    ) -> Box<dyn crypto::Session> {
+        let tls = rustls_version(version)
+            .map_err(|_| rustls::Error::General("unsupported QUIC version".into()))
+            .and_then(|version| ServerConnection::new(self.tls.clone(), version, octets(params)));
+        Box::new(Session::new(tls.map(Connection::Server), self.initial.clone(), version))
+    }
+}
+
+fn octets(params: &TransportParameters) -> Vec<u8> {
+    let mut octets = Vec::new();
+    params.write(&mut octets);
+    octets
+}
+
+/// Why a TLS config cannot be used for QUIC.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// There is no TLS13_AES_128_GCM_SHA256 for QUIC in the config's cryptography provider, or
+    /// another suite was given in its place. Each connection begins with it (RFC 9001 section 5.2).
+    NoInitialCipherSuite,
+    /// rustls cannot use it, because it is not for TLS 1.3, or because of its limits, say.
+    Tls(rustls::Error),
+}
+
+impl From<rustls::Error> for ConfigError {
+    fn from(err: rustls::Error) -> Self {
+        Self::Tls(err)
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoInitialCipherSuite => f.write_str(
+                "QUIC needs TLS13_AES_128_GCM_SHA256, and the provider does not have it for QUIC",
+            ),
+            Self::Tls(err) => write!(f, "the TLS config cannot be used for QUIC: {err}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NoInitialCipherSuite => None,
+            Self::Tls(err) => Some(err),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+use std::fmt;
+use std::sync::Arc;
+
+use quinn_proto::crypto::rustls as glue;
+use quinn_proto::crypto::{Keys, ServerConfig as _, UnsupportedVersion};
+use quinn_proto::{ConnectionId, Side};
+use rustls::CipherSuite::TLS13_AES_128_GCM_SHA256;
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::quic::{Suite, Version};
+use rustls::server::ResolvesServerCertUsingSni;
+use rustls::version::TLS13;
+
+use super::ConfigError;
+use super::session::for_quinn;
+
+/// What QUIC takes from TLS before there is a handshake.
+pub(super) struct Initial {
+    suite: Suite,
+    /// Makes the tags of retries, and has no part in any handshake.
+    glue: glue::QuicServerConfig,
+}
+
+impl Initial {
+    pub(super) fn suite(provider: &CryptoProvider) -> Result<Suite, ConfigError> {
+        provider
+            .cipher_suites
+            .iter()
+            .filter_map(|suite| suite.tls13())
+            .find(|suite| suite.common.suite == TLS13_AES_128_GCM_SHA256)
+            .and_then(|suite| suite.quic_suite())
+            .ok_or(ConfigError::NoInitialCipherSuite)
+    }
+
+    pub(super) fn new(
+        provider: &Arc<CryptoProvider>,
+        suite: Suite,
+    ) -> Result<Arc<Self>, ConfigError> {
+        let nobody = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&TLS13])?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
+        let glue = glue::QuicServerConfig::with_initial(Arc::new(nobody), suite)
+            .map_err(|_| ConfigError::NoInitialCipherSuite)?;
+        Ok(Arc::new(Self { suite, glue }))
+    }
+
+    /// RFC 9001 section 5.2; of a version for which rustls has a name.
+    pub(super) fn keys(&self, version: u32, dst_cid: &ConnectionId, side: Side) -> Keys {
+        let version = rustls_version(version).unwrap_or_default();
+        for_quinn(self.suite.keys(dst_cid, side.into(), version))
+    }
+
+    /// RFC 9001 section 5.8; of a version for which rustls has a name.
+    pub(super) fn retry_tag(
+        &self,
+        version: u32,
+        orig_dst_cid: &ConnectionId,
+        packet: &[u8],
+    ) -> [u8; 16] {
+        self.glue.retry_tag(version, orig_dst_cid, packet)
+    }
+}
+
+impl fmt::Debug for Initial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Initial").finish_non_exhaustive()
+    }
+}
+
+/// What rustls calls a version of QUIC: the first, and the drafts that quinn knows.
+pub(super) fn rustls_version(version: u32) -> Result<Version, UnsupportedVersion> {
+    match version {
+        1 | 0xff00_0021..=0xff00_0022 => Ok(Version::V1),
+        0xff00_001d..=0xff00_0020 => Ok(Version::V1Draft),
+        _ => Err(UnsupportedVersion),
+    }
+}

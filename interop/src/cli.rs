@@ -25,8 +25,9 @@ struct Cli {
 pub enum Command {
     /// Send real clients to a server with a policy, and check what comes of each.
     ///
-    /// Makes a PKI, starts an HTTP/2 server on loopback, and prints a line for each client. Exits
-    /// with 1 unless every line is as it should be.
+    /// Makes a PKI, starts a server of HTTP/2 and HTTP/3 on loopback, and prints a line for each
+    /// client; octets and flights are counted over TCP only. Exits with 1 unless every line is as
+    /// it should be.
     Demo(DemoArgs),
     /// Serve HTTP/1.1 and HTTP/2, and ask clients for certificates as a policy says.
     ///

@@ -8,6 +8,7 @@ use http::{Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls_ext::quic::HandshakeData;
 use rustls_ext::rustls::client::ClientAuthStatus;
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::{ClientConfig, ClientConnection, Error, HandshakeKind, ProtocolVersion};
@@ -46,7 +47,7 @@ pub struct Target {
 /// What a client knows of its connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Facts {
-    /// `HTTP/2.0` or `HTTP/1.1`.
+    /// `HTTP/3.0`, `HTTP/2.0` or `HTTP/1.1`.
     pub protocol: &'static str,
     /// `TLSv1.3` or `TLSv1.2`.
     pub tls_version: String,
@@ -64,17 +65,36 @@ pub struct Facts {
 
 impl Facts {
     fn of(connection: &ClientConnection, offers: bool) -> Self {
-        let status = connection.client_auth_status();
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
+        let is_tls13 = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        let protocol = if is_h2 { "HTTP/2.0" } else { "HTTP/1.1" };
         Self {
-            protocol: if is_h2 { "HTTP/2.0" } else { "HTTP/1.1" },
             tls_version: tls::version_name(connection.protocol_version()),
             resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            // There are no offers but in TLS 1.3 (FLAGS-9).
+            ..Self::with(connection.client_auth_status(), offers && is_tls13, protocol)
+        }
+    }
+
+    /// What a client of QUIC knows; `None` if it does not know it yet.
+    pub fn over_quic(handshake: &HandshakeData, offers: bool) -> Option<Self> {
+        Some(Self {
+            tls_version: tls::version_name(Some(ProtocolVersion::TLSv1_3)),
+            resumed: handshake.kind == Some(HandshakeKind::Resumed),
+            ..Self::with(handshake.client_auth_status()?, offers, "HTTP/3.0")
+        })
+    }
+
+    fn with(status: ClientAuthStatus, offers: bool, protocol: &'static str) -> Self {
+        Self {
+            protocol,
+            tls_version: String::new(),
+            resumed: false,
             offered: match status {
                 ClientAuthStatus::NotOffered => false,
                 ClientAuthStatus::Offered | ClientAuthStatus::Acknowledged => true,
-                // Here the status does not tell; there are no offers but in TLS 1.3 (FLAGS-9).
-                _ => offers && connection.protocol_version() == Some(ProtocolVersion::TLSv1_3),
+                // Here the status does not tell.
+                _ => offers,
             },
             asked: matches!(
                 status,

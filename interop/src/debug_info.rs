@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use rustls_ext::PeerIdentity;
-use rustls_ext::rustls::server::{ClientAuthDecision, ClientAuthStatus};
+use rustls_ext::quic::HandshakeData;
+use rustls_ext::rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthStatus};
 use rustls_ext::rustls::{HandshakeKind, ServerConnection};
 use serde::Serialize;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -75,9 +76,20 @@ pub struct Verified {
 impl Verified {
     /// The client of `connection`, if it is authenticated in the scope that it was asked about.
     pub fn of(connection: &ServerConnection) -> Option<Self> {
-        let scope = connection.client_auth()?.decision().demand()?.scope();
-        let identity = PeerIdentity::of(connection, scope)?;
-        let leaf = identity.chain.first()?;
+        Self::asked(connection.client_auth()?, |scope| PeerIdentity::of(connection, scope))
+    }
+
+    /// The same for a connection of QUIC.
+    pub fn over_quic(handshake: &HandshakeData) -> Option<Self> {
+        Self::asked(handshake.client_auth()?, |scope| handshake.peer_identity(scope))
+    }
+
+    fn asked<'a>(
+        auth: &ClientAuth,
+        identity: impl FnOnce(&str) -> Option<PeerIdentity<'a>>,
+    ) -> Option<Self> {
+        let scope = auth.decision().demand()?.scope();
+        let leaf = identity(scope)?.chain.first()?;
         Some(Self { subject: subject(leaf), scope: scope.to_owned() })
     }
 }

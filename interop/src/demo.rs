@@ -20,6 +20,7 @@ use crate::{Failure, emit, pki};
 
 pub mod cases;
 pub mod clients;
+pub mod http3;
 pub mod row;
 pub mod server;
 
@@ -85,7 +86,7 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let mut rows = Vec::new();
     let mut wrong = Vec::new();
     for case in cases::all() {
-        let Some(seen) = clients::send(&case, &cast, server.addr).await? else {
+        let Some(seen) = clients::send(&case, &cast, &server).await? else {
             continue;
         };
         let report = timeout(PATIENCE, server.reports.recv()).await.ok().flatten();
@@ -148,7 +149,7 @@ fn combine(case: &Case, report: &Report, seen: &Seen, wrong: &mut Vec<String>) -
         scope,
         http_status: seen.http_status,
         refused: report.refused.clone(),
-        handshake_bytes: report.count.octets,
-        flights: report.count.flights,
+        handshake_bytes: report.count.map(|count| count.octets),
+        flights: report.count.map(|count| count.flights),
     }
 }

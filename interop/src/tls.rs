@@ -12,6 +12,8 @@ use rustls_ext::rustls::{
     ServerConfig, SupportedProtocolVersion,
 };
 
+/// ALPN's name of HTTP/3.
+pub const H3: &[u8] = b"h3";
 /// ALPN's name of HTTP/2.
 pub const H2: &[u8] = b"h2";
 /// ALPN's name of HTTP/1.1.

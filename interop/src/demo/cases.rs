@@ -30,6 +30,13 @@ pub enum Kind {
         /// The certificate that it has.
         certificate: Option<Certificate>,
     },
+    /// rustls, quinn and h3; knows what its connection knows.
+    Http3 {
+        /// Whether it offers to authenticate.
+        offers: bool,
+        /// The certificate that it has.
+        certificate: Option<Certificate>,
+    },
     /// reqwest, which gets a TLS config and tells nothing of its connections; offers.
     Reqwest {
         /// The certificate that it has.
@@ -60,7 +67,7 @@ const LEFT_ALONE: Expected = Expected {
     http_status: Some(200),
     refused: None,
     handshake_bytes: NO_CERTIFICATE,
-    flights: 3,
+    flights: Some(3),
 };
 
 /// What must come of a client whose offer is taken up with success.
@@ -80,7 +87,7 @@ const REFUSED: Expected = Expected {
     scope: None,
     http_status: None,
     // The server's alert is a flight of its own.
-    flights: 4,
+    flights: Some(4),
     ..AGENT
 };
 
@@ -94,11 +101,11 @@ const STAFF: Expected = Expected {
 
 /// Without a certificate of the client's. Signatures and names differ in length, by far less than
 /// a request would add.
-const NO_CERTIFICATE: RangeInclusive<u64> = 1000..=1200;
+const NO_CERTIFICATE: Option<RangeInclusive<u64>> = Some(1000..=1200);
 /// With one.
-const CERTIFICATE: RangeInclusive<u64> = 1500..=1650;
+const CERTIFICATE: Option<RangeInclusive<u64>> = Some(1500..=1650);
 /// With a ClientHello of a size that is not ours to know; with post-quantum key shares, or not.
-const CURL: RangeInclusive<u64> = 800..=6000;
+const CURL: Option<RangeInclusive<u64>> = Some(800..=6000);
 
 /// All clients, in the order in which they are sent.
 pub fn all() -> Vec<Case> {
@@ -106,6 +113,11 @@ pub fn all() -> Vec<Case> {
     let own = |offers, certificate| Kind::Own { offers, certificate };
     let case =
         |client, host, kind, expected| Case { client, host, authority: None, kind, expected };
+    // The policy is the same, and so is what must come of it.
+    let http3 = |client, host, offers, certificate, expected| {
+        let expected = Expected { handshake_bytes: None, flights: None, ..expected };
+        case(client, host, Kind::Http3 { offers, certificate }, expected)
+    };
     vec![
         // Nobody who did not offer notices anything.
         case("no offer", PUBLIC, own(false, None), LEFT_ALONE),
@@ -180,5 +192,21 @@ pub fn all() -> Vec<Case> {
             AGENT,
         ),
         case("curl", PUBLIC, Kind::Curl, Expected { handshake_bytes: CURL, ..LEFT_ALONE }),
+        http3("HTTP/3, no offer", PUBLIC, false, None, LEFT_ALONE),
+        http3("HTTP/3, offer, agent's certificate", PUBLIC, true, Some(Agent), AGENT),
+        http3(
+            "HTTP/3, offer, certificate of a foreign CA",
+            PUBLIC,
+            true,
+            Some(Stranger),
+            Expected { refused: Some("unknown_ca from server"), ..REFUSED },
+        ),
+        http3(
+            "HTTP/3, agents' host, offer, no certificate",
+            AGENTS,
+            true,
+            None,
+            Expected { refused: Some("certificate_required from server"), ..REFUSED },
+        ),
     ]
 }

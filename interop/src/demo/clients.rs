@@ -1,4 +1,4 @@
-//! The demo's clients: our own, reqwest, and curl.
+//! The demo's clients: our own, reqwest, and curl. Those of HTTP/3 are in [`super::http3`].
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -12,8 +12,9 @@ use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
 use tokio::process::Command;
 
-use super::Cast;
 use super::cases::{Case, Certificate, Kind};
+use super::server::Server;
+use super::{Cast, http3};
 use crate::client::{self, Facts, Target};
 use crate::{Failure, tls};
 
@@ -31,20 +32,28 @@ pub struct Seen {
     pub http_status: Option<u16>,
 }
 
-/// Send the client of `case` to the server at `addr`. `None` if there is no such client here.
+/// Send the client of `case` to `server`. `None` if there is no such client here.
 ///
 /// # Errors
 /// If the client cannot be made. What comes of its connection is never an error.
-pub async fn send(case: &Case, cast: &Cast, addr: SocketAddr) -> Result<Option<Seen>, Failure> {
+pub async fn send(case: &Case, cast: &Cast, server: &Server) -> Result<Option<Seen>, Failure> {
     let authority = case.authority.unwrap_or(case.host);
+    let addr = match case.kind {
+        Kind::Http3 { .. } => server.quic,
+        _ => server.addr,
+    };
     let url = format!("https://{authority}:{}/", addr.port());
     match case.kind {
         Kind::Own { offers, certificate } => {
-            let config = config(cast, offers, certificate)?;
+            let config = config(cast, offers, certificate, tls::H2)?;
             own(config, offers, case.host, &url, addr).await.map(Some)
         }
+        Kind::Http3 { offers, certificate } => {
+            let config = config(cast, offers, certificate, tls::H3)?;
+            http3::get(config, offers, case.host, &url, addr).await.map(Some)
+        }
         Kind::Reqwest { certificate } => {
-            let config = config(cast, true, Some(certificate))?;
+            let config = config(cast, true, Some(certificate), tls::H2)?;
             reqwest(config, case.host, &url, addr).await.map(Some)
         }
         Kind::Curl => curl(cast, case.host, &url, addr).await,
@@ -55,6 +64,7 @@ fn config(
     cast: &Cast,
     offers: bool,
     certificate: Option<Certificate>,
+    protocol: &[u8],
 ) -> Result<ClientConfig, Failure> {
     let identity = certificate.map(|certificate| match certificate {
         Certificate::Agent => &cast.agent,
@@ -66,7 +76,7 @@ fn config(
         true => ClientAuthOffer::flag(),
         false => ClientAuthOffer::default(),
     };
-    tls::client_config(cast.servers.roots()?, key, offer, DEFAULT_VERSIONS, &[tls::H2])
+    tls::client_config(cast.servers.roots()?, key, offer, DEFAULT_VERSIONS, &[protocol])
         .map_err(failed)
 }
 
@@ -146,6 +156,6 @@ async fn curl(
     Ok(Some(Seen { http_status, ..Seen::default() }))
 }
 
-fn failed(err: impl std::fmt::Display) -> Failure {
+pub(super) fn failed(err: impl std::fmt::Display) -> Failure {
     Failure::Failed(format!("cannot make a client: {err}"))
 }

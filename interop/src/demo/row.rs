@@ -24,10 +24,12 @@ pub struct Row {
     pub http_status: Option<u16>,
     /// The alert that ended the handshake and who sent it, as `unknown_ca from server`.
     pub refused: Option<String>,
-    /// The octets of TLS records in both directions until the server's handshake ended.
-    pub handshake_bytes: u64,
-    /// The changes of direction until then, and 1.
-    pub flights: u32,
+    /// The octets of TLS records in both directions until the server's handshake ended. `None`
+    /// over QUIC, which has no records, and pads what it sends.
+    pub handshake_bytes: Option<u64>,
+    /// The changes of direction until then, and 1. `None` over QUIC, where both ends may send at
+    /// any time.
+    pub flights: Option<u32>,
 }
 
 /// What a [`Row`] must say.
@@ -48,9 +50,9 @@ pub struct Expected {
     /// See [`Row::refused`].
     pub refused: Option<&'static str>,
     /// See [`Row::handshake_bytes`]; ECDSA signatures differ by some octets.
-    pub handshake_bytes: RangeInclusive<u64>,
+    pub handshake_bytes: Option<RangeInclusive<u64>>,
     /// See [`Row::flights`].
-    pub flights: u32,
+    pub flights: Option<u32>,
 }
 
 impl Expected {
@@ -71,18 +73,21 @@ impl Expected {
             ("scope", or_dash(&self.scope), or_dash(&row.scope)),
             ("http_status", or_dash(&self.http_status), or_dash(&row.http_status)),
             ("refused", or_dash(&self.refused), or_dash(&row.refused)),
-            ("flights", self.flights.to_string(), row.flights.to_string()),
+            ("flights", or_dash(&self.flights), or_dash(&row.flights)),
         ];
         for (column, expected, got) in texts {
             let holds = expected == got;
             check(column, expected, got, holds);
         }
-        let (low, high) = (self.handshake_bytes.start(), self.handshake_bytes.end());
+        let range = self.handshake_bytes.as_ref();
         check(
             "handshake_bytes",
-            format!("{low} to {high}"),
-            row.handshake_bytes.to_string(),
-            self.handshake_bytes.contains(&row.handshake_bytes),
+            or_dash(&range.map(|range| format!("{} to {}", range.start(), range.end()))),
+            or_dash(&row.handshake_bytes),
+            match (range, row.handshake_bytes) {
+                (Some(range), Some(octets)) => range.contains(&octets),
+                (range, octets) => range.is_none() && octets.is_none(),
+            },
         );
         lines
     }
@@ -124,8 +129,8 @@ pub fn table(rows: &[Row]) -> String {
             or_dash(&row.scope),
             or_dash(&row.http_status),
             or_dash(&row.refused),
-            row.handshake_bytes.to_string(),
-            row.flights.to_string(),
+            or_dash(&row.handshake_bytes),
+            or_dash(&row.flights),
         ]
     }));
     let mut widths = [0; 10];
@@ -158,8 +163,8 @@ mod tests {
             scope: Some("agents".into()),
             http_status: Some(200),
             refused: None,
-            handshake_bytes: 100,
-            flights: 3,
+            handshake_bytes: Some(100),
+            flights: Some(3),
         }
     }
 
@@ -172,8 +177,8 @@ mod tests {
             scope: Some("agents"),
             http_status: Some(200),
             refused: None,
-            handshake_bytes: 90..=110,
-            flights: 3,
+            handshake_bytes: Some(90..=110),
+            flights: Some(3),
         }
     }
 
@@ -185,7 +190,7 @@ mod tests {
     #[test]
     fn each_column_is_compared() {
         type Change = fn(&mut Row);
-        let changes: [(Change, &str); 9] = [
+        let changes: [(Change, &str); 11] = [
             (|row| row.offered = false, "\"one\", offered: expected yes, got no"),
             (|row| row.asked = false, "\"one\", asked: expected yes, got no"),
             (|row| row.acknowledged = false, "\"one\", acknowledged: expected yes, got no"),
@@ -193,10 +198,15 @@ mod tests {
             (|row| row.scope = None, "\"one\", scope: expected agents, got -"),
             (|row| row.http_status = Some(404), "\"one\", http_status: expected 200, got 404"),
             (|row| row.refused = Some("x".into()), "\"one\", refused: expected -, got x"),
-            (|row| row.flights = 5, "\"one\", flights: expected 3, got 5"),
+            (|row| row.flights = Some(5), "\"one\", flights: expected 3, got 5"),
+            (|row| row.flights = None, "\"one\", flights: expected 3, got -"),
             (
-                |row| row.handshake_bytes = 111,
+                |row| row.handshake_bytes = Some(111),
                 "\"one\", handshake_bytes: expected 90 to 110, got 111",
+            ),
+            (
+                |row| row.handshake_bytes = None,
+                "\"one\", handshake_bytes: expected 90 to 110, got -",
             ),
         ];
         for (change, line) in changes {
@@ -204,5 +214,19 @@ mod tests {
             change(&mut row);
             assert_eq!(expected().differences(&row), [line]);
         }
+    }
+
+    #[test]
+    fn a_number_where_none_is_due_is_a_difference() {
+        let expected = Expected { handshake_bytes: None, flights: None, ..expected() };
+        assert_eq!(
+            expected.differences(&row()),
+            [
+                "\"one\", flights: expected -, got 3",
+                "\"one\", handshake_bytes: expected -, got 100"
+            ]
+        );
+        let none = Row { handshake_bytes: None, flights: None, ..row() };
+        assert_eq!(expected.differences(&none), Vec::<String>::new());
     }
 }

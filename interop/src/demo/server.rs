@@ -1,23 +1,25 @@
-//! The demo's server: HTTP/2 under the demo's policy, with a report of every handshake.
+//! The demo's server: HTTP/2 and HTTP/3 under the demo's policy, with a report of every handshake.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls_ext::rustls::ServerConfig;
-use rustls_ext::rustls::server::{ClientAuthDecision, ClientAuthStatus, ClientHello};
+use rustls_ext::rustls::server::{
+    ClientAuth, ClientAuthDecision, ClientAuthPolicy, ClientAuthStatus, ClientHello,
+};
+use rustls_ext::rustls::{Error, ServerConfig};
 use rustls_ext::tokio::{AcceptError, Acceptor, AsyncPolicy, BoxError};
 use rustls_ext::{Anchors, Policy, Rule, Verdict};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{ADMIN, AGENTS, Cast};
+use super::{ADMIN, AGENTS, Cast, http3};
 use crate::count_io::{Count, CountIo};
 use crate::debug_info::Verified;
 use crate::{Failure, alerts, tls};
@@ -25,8 +27,10 @@ use crate::{Failure, alerts, tls};
 /// A server that runs as long as the runtime.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens.
+    /// Where it listens with TCP.
     pub addr: SocketAddr,
+    /// Where it listens with QUIC.
+    pub quic: SocketAddr,
     /// What it has to say about each handshake, when that has ended.
     pub reports: UnboundedReceiver<Report>,
 }
@@ -44,14 +48,42 @@ pub struct Report {
     pub verified: Option<Verified>,
     /// What ended the handshake, and who sent it.
     pub refused: Option<String>,
-    /// What the handshake took.
-    pub count: Count,
+    /// What the handshake took, over TCP.
+    pub count: Option<Count>,
 }
 
-/// Start the server on a free port of the loopback interface.
+impl Report {
+    pub(super) fn accepted(
+        auth: Option<&ClientAuth>,
+        verified: Option<Verified>,
+        count: Option<Count>,
+    ) -> Self {
+        Self {
+            offered: auth.is_some_and(|auth| auth.offered()),
+            asked: auth.is_some_and(|auth| auth.status() != ClientAuthStatus::NotAsked),
+            acknowledged: auth.map(|auth| auth.acknowledged()),
+            verified,
+            refused: None,
+            count,
+        }
+    }
+
+    pub(super) fn refused(noted: Noted, by: String, count: Option<Count>) -> Self {
+        Self {
+            offered: noted.offered,
+            asked: noted.asked,
+            acknowledged: None,
+            verified: None,
+            refused: Some(by),
+            count,
+        }
+    }
+}
+
+/// Start the server on free ports of the loopback interface.
 ///
 /// # Errors
-/// If there is none, or the cast is unusable.
+/// If there are none, or the cast is unusable.
 pub async fn start(cast: &Cast) -> Result<Server, Failure> {
     let failed = |err: &dyn std::fmt::Display| Failure::Failed(format!("no server: {err}"));
     let mut config =
@@ -62,8 +94,10 @@ pub async fn start(cast: &Cast) -> Result<Server, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|err| failed(&err))?;
     let addr = listener.local_addr().map_err(|err| failed(&err))?;
     let (sender, reports) = unbounded_channel();
-    tokio::spawn(accept(listener, Arc::new(config), Arc::new(policy), sender));
-    Ok(Server { addr, reports })
+    let policy = Arc::new(policy);
+    let quic = http3::start(&config, &policy, &sender).map_err(|err| failed(&err))?;
+    tokio::spawn(accept(listener, Arc::new(config), policy, sender));
+    Ok(Server { addr, quic, reports })
 }
 
 fn policy(cast: &Cast) -> Result<Policy, Box<dyn std::error::Error>> {
@@ -104,29 +138,18 @@ async fn serve(
     let noted = noted.get().copied().unwrap_or_default();
     match accepted {
         Err(err) => {
-            let _ = reports.send(Report {
-                offered: noted.offered,
-                asked: noted.asked,
-                acknowledged: None,
-                verified: None,
-                refused: Some(refusal(&err)),
-                count,
-            });
+            let _ = reports.send(Report::refused(noted, refusal(&err), Some(count)));
         }
         Ok(stream) => {
             let connection = stream.get_ref().1;
-            let auth = connection.client_auth();
             let verified = Verified::of(connection);
-            let _ = reports.send(Report {
-                offered: auth.is_some_and(|auth| auth.offered()),
-                asked: auth.is_some_and(|auth| auth.status() != ClientAuthStatus::NotAsked),
-                acknowledged: auth.map(|auth| auth.acknowledged()),
-                verified: verified.clone(),
-                refused: None,
-                count,
-            });
+            let report = Report::accepted(connection.client_auth(), verified.clone(), Some(count));
+            let _ = reports.send(report);
             let service = service_fn(|request| {
-                std::future::ready(Ok::<_, Infallible>(answer(&request, verified.as_ref())))
+                let (status, text) = answer(&request, verified.as_ref());
+                let mut response = Response::new(Full::<Bytes>::from(text));
+                *response.status_mut() = status;
+                std::future::ready(Ok::<_, Infallible>(response))
             });
             // What fails now fails at the client, too, and is seen there.
             let _ = http2::Builder::new(TokioExecutor::new())
@@ -139,9 +162,9 @@ async fn serve(
 /// A connection serves any host name of its certificate, so each request is looked at: one for a
 /// host name whose scope its connection was not asked for goes to another connection (RFC 9110
 /// section 15.5.20).
-fn answer(request: &Request<Incoming>, client: Option<&Verified>) -> Response<Full<Bytes>> {
+pub(super) fn answer<B>(request: &Request<B>, client: Option<&Verified>) -> (StatusCode, String) {
     let is_staff = client.is_some_and(|client| client.scope == "staff");
-    let (status, text) = match request.uri().host() == Some(ADMIN) && !is_staff {
+    match request.uri().host() == Some(ADMIN) && !is_staff {
         true => (StatusCode::MISDIRECTED_REQUEST, "not on this connection\n".to_owned()),
         false => (
             StatusCode::OK,
@@ -150,22 +173,36 @@ fn answer(request: &Request<Incoming>, client: Option<&Verified>) -> Response<Fu
                 None => "hello\n".to_owned(),
             },
         ),
-    };
-    let mut response = Response::new(Full::from(text));
-    *response.status_mut() = status;
-    response
+    }
 }
 
 /// The demo's policy, and a note of what it saw and said, which outlives a handshake that fails.
-struct Noting {
-    policy: Arc<Policy>,
-    noted: Arc<OnceLock<Noted>>,
+#[derive(Debug)]
+pub(super) struct Noting {
+    pub(super) policy: Arc<Policy>,
+    pub(super) noted: Arc<OnceLock<Noted>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Noted {
-    offered: bool,
-    asked: bool,
+pub(super) struct Noted {
+    pub(super) offered: bool,
+    pub(super) asked: bool,
+}
+
+impl Noting {
+    fn note(&self, hello: &ClientHello<'_>, peer: Option<IpAddr>) -> ClientAuthDecision {
+        let decision = Policy::decide(&self.policy, hello, peer);
+        let _ = self
+            .noted
+            .set(Noted { offered: hello.offers_client_auth(), asked: decision.demand().is_some() });
+        decision
+    }
+}
+
+impl ClientAuthPolicy for Noting {
+    fn decide(&self, hello: &ClientHello<'_>) -> Result<ClientAuthDecision, Error> {
+        Ok(self.note(hello, None))
+    }
 }
 
 impl AsyncPolicy for Noting {
@@ -174,11 +211,7 @@ impl AsyncPolicy for Noting {
         hello: &ClientHello<'_>,
         peer: SocketAddr,
     ) -> Result<ClientAuthDecision, BoxError> {
-        let decision = Policy::decide(&self.policy, hello, Some(peer.ip()));
-        let _ = self
-            .noted
-            .set(Noted { offered: hello.offers_client_auth(), asked: decision.demand().is_some() });
-        Ok(decision)
+        Ok(self.note(hello, Some(peer.ip())))
     }
 }
 

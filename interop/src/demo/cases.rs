@@ -103,7 +103,7 @@ const STAFF: Expected = Expected {
 /// a request would add.
 const NO_CERTIFICATE: Option<RangeInclusive<u64>> = Some(1000..=1200);
 /// With one.
-const CERTIFICATE: Option<RangeInclusive<u64>> = Some(1500..=1650);
+const CERTIFICATE: Option<RangeInclusive<u64>> = Some(1450..=1600);
 /// With a ClientHello of a size that is not ours to know; with post-quantum key shares, or not.
 const CURL: Option<RangeInclusive<u64>> = Some(800..=6000);
 

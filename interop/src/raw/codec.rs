@@ -84,16 +84,9 @@ pub(super) fn split(bytes: Vec<u8>) -> Vec<Vec<u8>> {
 
 pub(super) fn decode_body(typ: HandshakeType, body: &[u8]) -> Result<Handshake, Error> {
     match typ {
-        HandshakeType::CLIENT_HELLO => read(body, "ClientHello", |r| {
-            Ok(Handshake::ClientHello(ClientHello {
-                legacy_version: r.u16()?,
-                random: r.array()?,
-                session_id: r.vec8()?.to_vec(),
-                cipher_suites: r.list16()?.each(Reader::u16)?,
-                compression_methods: r.vec8()?.to_vec(),
-                extensions: read_optional_block(r)?,
-            }))
-        }),
+        HandshakeType::CLIENT_HELLO => {
+            read(body, "ClientHello", |r| read_client_hello(r).map(Handshake::ClientHello))
+        }
         HandshakeType::SERVER_HELLO => read(body, "ServerHello", |r| {
             Ok(Handshake::ServerHello(ServerHello {
                 legacy_version: r.u16()?,
@@ -139,6 +132,17 @@ pub(super) fn decode_body(typ: HandshakeType, body: &[u8]) -> Result<Handshake, 
         HandshakeType::FINISHED => Ok(Handshake::Finished(body.to_vec())),
         other => Ok(Handshake::Other(other, body.to_vec())),
     }
+}
+
+pub(super) fn read_client_hello(r: &mut Reader<'_>) -> Result<ClientHello, Error> {
+    Ok(ClientHello {
+        legacy_version: r.u16()?,
+        random: r.array()?,
+        session_id: r.vec8()?.to_vec(),
+        cipher_suites: r.list16()?.each(Reader::u16)?,
+        compression_methods: r.vec8()?.to_vec(),
+        extensions: read_optional_block(r)?,
+    })
 }
 
 pub(super) fn read_certificate(body: &[u8]) -> Result<Certificate, Error> {

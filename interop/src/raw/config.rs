@@ -1,6 +1,6 @@
 //! What a test says about a connection before it starts.
 
-use super::{Plan, RecordOptions, Suite, Ticket};
+use super::{EchKey, Plan, RecordOptions, Suite, Ticket};
 
 /// Groups by number (RFC 8446 section 4.2.7).
 pub mod group {
@@ -142,6 +142,10 @@ pub struct ServerConfig {
     pub known_tickets: Vec<Ticket>,
     /// Accept 0-RTT data on resumption; otherwise it is skipped.
     pub accept_early_data: bool,
+    /// Open Encrypted ClientHellos with these keys. Where none fits, the outer hello counts.
+    pub ech_keys: Vec<EchKey>,
+    /// The ECHConfigList for clients whose outer hello counts, left out when empty.
+    pub ech_retry_configs: Vec<u8>,
     /// Send the alert for an error of the peer's.
     pub alert_on_error: bool,
     /// Fragmentation and the like.
@@ -168,6 +172,8 @@ impl ServerConfig {
             max_early_data: 0,
             known_tickets: Vec::new(),
             accept_early_data: false,
+            ech_keys: Vec::new(),
+            ech_retry_configs: Vec::new(),
             alert_on_error: true,
             records: RecordOptions::default(),
             plan: Plan::default(),

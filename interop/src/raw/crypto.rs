@@ -85,6 +85,16 @@ impl KeySchedule {
     }
 }
 
+/// A confirmation that Encrypted ClientHello is accepted (RFC 9849 section 7.2).
+pub(super) fn ech_confirmation(
+    suite: Suite,
+    inner_random: &[u8; 32],
+    label: &str,
+    transcript: &[u8],
+) -> Result<Vec<u8>, Error> {
+    expand(&KeySchedule::early(suite, Some(inner_random)).current, label, transcript, 8)
+}
+
 /// HKDF-Expand-Label from a secret that has left the key schedule.
 pub(super) fn expand_label(
     suite: Suite,

@@ -40,6 +40,8 @@ pub enum Error {
     BadFinished,
     /// The PSK binder does not match.
     BadBinder,
+    /// The Encrypted ClientHello behind a HelloRetryRequest does not open (RFC 9849 section 7.1.1).
+    BadEchPayload,
     /// The compressed certificate does not decompress to what it says (RFC 8879 section 4).
     BadCompression,
     /// A cryptographic operation failed, most likely for an unusable key of our own.
@@ -63,7 +65,7 @@ impl Error {
             Self::Illegal(_) => 47,
             Self::NoCommonVersion => 70,
             Self::NoCommonParameters(_) => 40,
-            Self::BadFinished | Self::BadBinder => 51,
+            Self::BadFinished | Self::BadBinder | Self::BadEchPayload => 51,
             Self::BadCompression => 42,
         }
     }
@@ -85,6 +87,7 @@ impl fmt::Display for Error {
             Self::NoCommonParameters(what) => write!(f, "no common {what}"),
             Self::BadFinished => f.write_str("the peer's Finished does not verify"),
             Self::BadBinder => f.write_str("the PSK binder does not verify"),
+            Self::BadEchPayload => f.write_str("the second Encrypted ClientHello does not open"),
             Self::BadCompression => f.write_str("the compressed certificate is invalid"),
             Self::Crypto(what) => write!(f, "cryptographic operation failed: {what}"),
             Self::Misuse(what) => write!(f, "not possible now: {what}"),

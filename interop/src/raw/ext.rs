@@ -35,6 +35,10 @@ pub const CERTIFICATE_AUTHORITIES: u16 = 47;
 pub const KEY_SHARE: u16 = 51;
 /// tls_flags (draft-ietf-tls-tlsflags).
 pub const TLS_FLAGS: u16 = 62;
+/// ech_outer_extensions (RFC 9849 section 5.1), in encoded inner hellos only.
+pub const ECH_OUTER_EXTENSIONS: u16 = 0xfd00;
+/// encrypted_client_hello (RFC 9849 section 5); an ECHConfig has it as its version.
+pub const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 
 /// One extension, exactly as on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,6 +20,14 @@ impl Peer {
         })
     }
 
+    /// The ClientHellos that were encrypted in others and count in their place, in order.
+    pub fn inner_hellos(&self) -> impl Iterator<Item = &Message> {
+        self.common.events.iter().filter_map(|event| match event {
+            Event::InnerHello(message) => Some(message),
+            _ => None,
+        })
+    }
+
     /// The first message of this type that was received.
     pub fn received(&self, typ: HandshakeType) -> Option<&Message> {
         self.messages().find(|m| m.direction == Direction::Received && m.typ == typ)

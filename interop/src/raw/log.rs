@@ -18,6 +18,8 @@ pub enum Direction {
 pub enum Event {
     /// A handshake message.
     Handshake(Message),
+    /// The ClientHello that was encrypted in the one before, as it stands in the transcript.
+    InnerHello(Message),
     /// An alert.
     Alert(Direction, Alert),
     /// A change_cipher_spec record (RFC 8446 appendix D.4).

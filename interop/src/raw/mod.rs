@@ -35,8 +35,8 @@
 //! ```
 //!
 //! Limits: x25519, AES-GCM, P-256 signatures; one PSK per ClientHello; no verification of
-//! certificates or CertificateVerify; of TLS 1.2 only what comes in the clear is logged; no ECH,
-//! no post-handshake authentication of its own.
+//! certificates or CertificateVerify; of TLS 1.2 only what comes in the clear is logged; Encrypted
+//! ClientHello as a server only; no post-handshake authentication of its own.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -59,6 +59,8 @@ mod common;
 mod compress;
 mod config;
 mod crypto;
+mod ech;
+mod ech_inner;
 mod edit;
 mod error;
 pub mod ext;
@@ -77,6 +79,7 @@ pub use codec::{decode, encode};
 pub use compress::ZLIB;
 pub use config::{Answer, ClientConfig, Identity, ServerConfig, Shares, group, version};
 pub use crypto::Suite;
+pub use ech::EchKey;
 pub use edit::{Edit, Plan, Slot, fix_length};
 pub use error::Error;
 pub use ext::Extension;

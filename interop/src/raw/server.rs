@@ -2,10 +2,11 @@
 
 use super::common::Common;
 use super::crypto::{self, Share};
+use super::ech::Ech;
 use super::server_choice::Choice;
 use super::{
-    ClientHello, Error, Extension, Handshake, HandshakeType, Message, ServerConfig, ServerHello,
-    Slot, codec, compress, ext, group, message, version,
+    ClientHello, Direction, Error, Event, Extension, Handshake, HandshakeType, Message,
+    ServerConfig, ServerHello, Slot, codec, compress, ext, group, message, version,
 };
 
 pub(super) struct Server {
@@ -14,6 +15,7 @@ pub(super) struct Server {
     pub(super) retried: bool,
     pub(super) resumed: bool,
     pub(super) early: bool,
+    pub(super) ech: Ech,
     pub(super) issued: u64,
 }
 
@@ -29,8 +31,15 @@ pub(super) enum State {
 
 impl Server {
     pub(super) fn new(config: ServerConfig) -> Self {
-        let state = State::ClientHello;
-        Self { config, state, retried: false, resumed: false, early: false, issued: 0 }
+        Self {
+            config,
+            state: State::ClientHello,
+            retried: false,
+            resumed: false,
+            early: false,
+            ech: Ech::NotOffered,
+            issued: 0,
+        }
     }
 
     pub(super) fn is_resumed(&self) -> bool {
@@ -53,7 +62,12 @@ impl Server {
     pub(super) fn handle(&mut self, common: &mut Common, message: &Message) -> Result<(), Error> {
         use Handshake as H;
         match (self.state, codec::decode(&message.bytes)?) {
-            (State::ClientHello, H::ClientHello(hello)) => self.on_hello(common, message, &hello),
+            (State::ClientHello, H::ClientHello(hello)) => {
+                match self.ech.open(&self.config.ech_keys, &hello, self.retried)? {
+                    None => self.on_hello(common, message, &hello),
+                    Some(inner) => self.on_inner_hello(common, message, &inner),
+                }
+            }
             (State::EndOfEarlyData, H::Other(HandshakeType::END_OF_EARLY_DATA, _)) => {
                 common.absorb(message);
                 self.state = State::Finished;
@@ -88,6 +102,19 @@ impl Server {
     fn on_certificate(&mut self, empty: bool) -> Result<(), Error> {
         self.state = if empty { State::Finished } else { State::CertificateVerify };
         Ok(())
+    }
+
+    /// The outer hello leaves no trace but in the log.
+    fn on_inner_hello(
+        &mut self,
+        common: &mut Common,
+        outer: &Message,
+        inner: &ClientHello,
+    ) -> Result<(), Error> {
+        let bytes = codec::encode(&Handshake::ClientHello(inner.clone()))?;
+        let message = Message::new(Direction::Received, outer.encrypted, bytes);
+        common.events.push(Event::InnerHello(message.clone()));
+        self.on_hello(common, &message, inner)
     }
 
     fn on_hello(
@@ -140,6 +167,9 @@ impl Server {
         if !self.config.cookie.is_empty() {
             extensions.push(ext::cookie(&self.config.cookie)?);
         }
+        if let Ech::Accepted(_) = self.ech {
+            extensions.push(Extension::new(ext::ENCRYPTED_CLIENT_HELLO, [0; 8]));
+        }
         let retry = ServerHello {
             legacy_version: version::TLS12,
             random: message::HELLO_RETRY_RANDOM,
@@ -149,7 +179,10 @@ impl Server {
             extensions,
         };
         common.restart_transcript(choice.suite)?;
-        common.send(Slot::HelloRetryRequest, Handshake::ServerHello(retry))?;
+        let (_, mut bytes) =
+            common.build(Slot::HelloRetryRequest, Handshake::ServerHello(retry))?;
+        self.ech.confirm_retry(common, choice.suite, &mut bytes)?;
+        common.emit(bytes)?;
         common.send_change_cipher_spec();
         Ok(())
     }
@@ -162,16 +195,22 @@ impl Server {
         if let Some((index, _)) = &choice.psk {
             extensions.push(Extension::new(ext::PRE_SHARED_KEY, index.to_be_bytes()));
         }
+        let mut random: [u8; 32] = crypto::random()?;
+        if let (Ech::Accepted(_), Some(place)) = (&self.ech, random.last_chunk_mut::<8>()) {
+            *place = [0; 8];
+        }
         let hello = ServerHello {
             legacy_version: version::TLS12,
-            random: crypto::random()?,
+            random,
             session_id: choice.session_id,
             cipher_suite: choice.suite.code(),
             compression_method: 0,
             extensions,
         };
         let shared = share.agree(&peer)?;
-        common.send(Slot::ServerHello, Handshake::ServerHello(hello))?;
+        let (_, mut bytes) = common.build(Slot::ServerHello, Handshake::ServerHello(hello))?;
+        self.ech.confirm_hello(common, choice.suite, &mut bytes)?;
+        common.emit(bytes)?;
         let psk = choice.psk.as_ref().map(|(_, ticket)| ticket.psk.as_slice());
         common.enter_handshake(choice.suite, psk, &shared)
     }

@@ -1,6 +1,7 @@
 //! What a server sends behind its ServerHello, and its tickets.
 
 use super::common::{self, Common};
+use super::ech::Ech;
 use super::server::{Server, State};
 use super::{
     CertificateRequest, ClientHello, Error, Extension, Handshake, NewSessionTicket, Slot, Ticket,
@@ -20,6 +21,10 @@ impl Server {
             if let Some(protocol) = self.config.alpn.iter().find(|p| theirs.contains(p)) {
                 extensions.push(ext::alpn(&[protocol])?);
             }
+        }
+        if let (Ech::Rejected, [_, ..]) = (&self.ech, self.config.ech_retry_configs.as_slice()) {
+            let configs = self.config.ech_retry_configs.clone();
+            extensions.push(Extension::new(ext::ENCRYPTED_CLIENT_HELLO, configs));
         }
         if self.early {
             extensions.push(Extension::new(ext::EARLY_DATA, []));

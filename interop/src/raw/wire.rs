@@ -67,6 +67,11 @@ impl<'a> Reader<'a> {
         Ok(Reader::new(self.vec16()?, self.what))
     }
 
+    /// Everything up to the end.
+    pub(super) fn rest(self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Refuses trailing octets.
     pub(super) fn done(self) -> Result<(), Error> {
         match self.rest {

@@ -2,6 +2,8 @@
 //! left alone, and that what it breaks on purpose arrives broken.
 
 mod client;
+mod ech;
+mod ech_site;
 mod edits;
 mod flags;
 mod harness;

@@ -14,6 +14,7 @@ pub struct Pki {
     pub roots: Arc<RootCertStore>,
     pub server: Identity,
     pub client: Identity,
+    issuer: Issuer<'static, KeyPair>,
 }
 
 impl Pki {
@@ -24,14 +25,13 @@ impl Pki {
         let mut roots = RootCertStore::empty();
         roots.add(params.self_signed(&key).unwrap().der().clone()).unwrap();
         let issuer = Issuer::new(params, key);
-        let issue = |name: &str| {
-            let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new([name.to_string()]).unwrap();
-            let certificate = params.signed_by(&key, &issuer).unwrap();
-            Identity { chain: vec![certificate.der().to_vec()], key: key.serialize_der() }
-        };
-        let (server, client) = (issue("localhost"), issue("client.example"));
-        Self { roots: Arc::new(roots), server, client }
+        let (server, client) = (issue(&issuer, "localhost"), issue(&issuer, "client.example"));
+        Self { roots: Arc::new(roots), server, client, issuer }
+    }
+
+    /// One more identity under the same authority.
+    pub fn issue(&self, name: &str) -> Identity {
+        issue(&self.issuer, name)
     }
 
     pub fn rustls_server(&self, demand: bool) -> rustls::ServerConfig {
@@ -90,7 +90,14 @@ impl Pki {
     }
 }
 
-fn for_rustls(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+fn issue(issuer: &Issuer<'static, KeyPair>, name: &str) -> Identity {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new([name.to_string()]).unwrap();
+    let certificate = params.signed_by(&key, issuer).unwrap();
+    Identity { chain: vec![certificate.der().to_vec()], key: key.serialize_der() }
+}
+
+pub fn for_rustls(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let chain = identity.chain.iter().cloned().map(CertificateDer::from).collect();
     (chain, PrivateKeyDer::try_from(identity.key.clone()).unwrap())
 }

@@ -1,34 +1,18 @@
 //! Flags where they may not stand, in every message of TLS 1.3: the patched rustls ends each case
 //! with `illegal_parameter`, and the raw peer receives it.
 
-use std::sync::Arc;
-
-use interop::raw::{
-    Alert, Answer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot,
-};
+use interop::raw::{Answer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot};
 use rustls::client::{ClientAuthOffer, ClientAuthStatus};
-use rustls::crypto::ring;
 use rustls::ext_wire::{CodePoints, Flag};
-use rustls::server::{
-    ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello, WebPkiClientVerifier,
-};
 use rustls::{Connection, Error, HandshakeKind, InvalidMessage, PeerMisbehaved};
 
+use crate::demand::{
+    ACROSS_NAMES, BOTH, FLAGS, ILLEGAL_PARAMETER, OFFER, OTHER, assert_alert, deciding, requesting,
+};
 use crate::harness::Pair;
 use crate::pki::Pki;
 
-const FLAGS: u16 = 62;
-const ILLEGAL_PARAMETER: u8 = 47;
 const UNSUPPORTED_EXTENSION: u8 = 110;
-
-/// request_client_auth alone.
-const OFFER: [u8; 12] = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-/// A flag that nobody knows, alone.
-const OTHER: [u8; 2] = [1, 2];
-/// Both.
-const BOTH: [u8; 12] = [11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-/// resumption_across_names alone.
-const ACROSS_NAMES: [u8; 3] = [2, 0, 1];
 
 fn malformed() -> [Vec<u8>; 7] {
     [vec![], vec![0], vec![2, 1], vec![1, 1, 1], vec![1, 0], vec![2, 1, 0], vec![3, 0, 0, 0]]
@@ -51,14 +35,6 @@ fn server(pki: &Pki, offer: ClientAuthOffer, slot: Slot, edit: Edit, compressed:
     let mut pair = Pair::server(config, client);
     pair.run();
     pair
-}
-
-#[track_caller]
-fn assert_alert(pair: &Pair, description: u8) {
-    let alerts: Vec<Alert> = pair.alerts();
-    let seen: Vec<_> = alerts.iter().map(|alert| (alert.level, alert.description)).collect();
-    assert_eq!(seen, [(2, description)], "{:?}", pair.theirs);
-    assert!(pair.theirs.is_err());
 }
 
 fn status(pair: &Pair) -> ClientAuthStatus {
@@ -215,25 +191,6 @@ fn with_other_code_points_62_is_any_unknown_extension() {
     assert_eq!(status(&pair), ClientAuthStatus::AskedWithoutAcknowledgement);
 }
 
-/// Asks everybody, because of the offer if there is one.
-#[derive(Debug)]
-struct AskAll(ClientAuthDemand);
-
-impl ClientAuthPolicy for AskAll {
-    fn decide(&self, _: &ClientHello<'_>) -> Result<ClientAuthDecision, Error> {
-        Ok(ClientAuthDecision::Request(self.0.clone()))
-    }
-}
-
-fn demanding(pki: &Pki) -> rustls::ServerConfig {
-    let provider = Arc::new(ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(pki.roots.clone(), provider);
-    let demand = ClientAuthDemand::new(verifier.build().unwrap(), "clients").unwrap();
-    let mut config = pki.rustls_server(false);
-    config.client_auth_policy = Some(Arc::new(AskAll(demand.in_answer_to_offer())));
-    config
-}
-
 /// A raw client with these edits, against a server of ours.
 fn client(pki: &Pki, plan: Plan, compressed: bool, retry: bool) -> Pair {
     let mut config = ClientConfig {
@@ -245,7 +202,7 @@ fn client(pki: &Pki, plan: Plan, compressed: bool, retry: bool) -> Pair {
     if retry {
         config.shares = Shares::Only(vec![]);
     }
-    let mut pair = Pair::client(config, demanding(pki));
+    let mut pair = Pair::client(config, deciding(pki, requesting(pki)));
     pair.run();
     pair
 }
@@ -318,30 +275,4 @@ fn flags_12_a_second_hello_with_other_flags_is_illegal_parameter() {
     let pair = client(&pki, plan, false, true);
     pair.assert_complete();
     assert_eq!(pair.tls.handshake_kind(), Some(HandshakeKind::FullWithHelloRetryRequest));
-}
-
-#[test]
-fn a_decision_stands_since_a_second_hello_may_not_change_what_it_was_made_on() {
-    let pki = Pki::new();
-    // server_name, supported_groups, signature_algorithms, ALPN, certificate_authorities
-    let name = |name: &[u8]| {
-        let length = u8::try_from(name.len()).unwrap();
-        [&[0, length + 3, 0, 0, length][..], name].concat()
-    };
-    let differed = |field| PeerMisbehaved::ClientHelloDifferedOnRetry(field);
-    let cases = [
-        (Edit::replace(0, name(b"other.example")), PeerMisbehaved::ServerNameDifferedOnRetry),
-        (Edit::remove(0), PeerMisbehaved::ServerNameDifferedOnRetry),
-        (Edit::replace(10, [0, 4, 0, 29, 0, 24]), differed("supported_groups")),
-        (Edit::replace(13, [0, 4, 4, 3, 5, 3]), differed("signature_algorithms")),
-        (Edit::add(16, [0, 3, 2, b'h', b'2']), differed("application_layer_protocol_negotiation")),
-        (Edit::add(47, [0, 6, 0, 4, 0x30, 2, 0x31, 0]), differed("certificate_authorities")),
-        (Edit::add(19, [1, 0]), differed("client_certificate_type")),
-        (Edit::add(20, [1, 0]), differed("server_certificate_type")),
-    ];
-    for (edit, error) in cases {
-        let pair = client(&pki, Plan::one(Slot::SecondClientHello, edit), false, true);
-        assert_alert(&pair, ILLEGAL_PARAMETER);
-        assert_eq!(pair.theirs, Err(error.into()));
-    }
 }

@@ -1,7 +1,9 @@
 //! The raw peer against rustls, in memory, both ways. It shows that the peer speaks RFC 8446 when
 //! left alone, and that what it breaks on purpose arrives broken.
 
+mod changes;
 mod client;
+mod demand;
 mod ech;
 mod ech_site;
 mod edits;
@@ -9,5 +11,6 @@ mod flags;
 mod harness;
 mod pki;
 mod resumption;
+mod retry;
 mod robustness;
 mod server;

@@ -19,12 +19,54 @@ use crate::sync::Arc;
 use crate::verify::{ClientCertVerifier, NoClientAuth};
 
 /// Decides, for each connection, whether its client is asked for a certificate.
+///
+/// A decision stands.  Where the client is told to send a second hello, a policy is not asked
+/// again, and a hello that differs in what the decision was made on ends the handshake:
+///
+/// | what differs | the alert is | the error is |
+/// |---|---|---|
+/// | [`server_name()`] | `illegal_parameter` | [`ServerNameDifferedOnRetry`] |
+/// | the letter case of it, or an address there | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`alpn()`] | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`cipher_suites()`] | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`tls_flags()`] (FLAGS-12) | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`certificate_authorities()`] | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`named_groups()`] | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`client_cert_types()`] | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`server_cert_types()`] | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`signature_schemes()`] | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | these, in that there are none | `handshake_failure` | [`SchemesRequired`] |
+/// | TLS1.2, by being offered besides | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`version()`], to TLS1.2 | `protocol_version` | [`Tls12NotOfferedOrEnabled`] |
+/// | it, in that no list has it | `protocol_version` | [`VersionsRequired`] |
+///
+/// Items that are added, removed, repeated or in another order are a difference like any other, and
+/// the error names the field.  It is refused, not decided upon anew, since RFC 8446 section 4.1.2
+/// lets no honest client change any of this, and since who decided may be outside of the handshake.
+///
+/// What no policy is shown may change as far as upstream lets it: key shares, cookies and
+/// pre-shared keys, but also the random or unknown extensions.  Without a policy, all of it is as
+/// upstream has it, which refuses another name, another version, and a hello without schemes.
+///
+/// [`server_name()`]: ClientHello::server_name
+/// [`alpn()`]: ClientHello::alpn
+/// [`cipher_suites()`]: ClientHello::cipher_suites
+/// [`tls_flags()`]: ClientHello::tls_flags
+/// [`certificate_authorities()`]: ClientHello::certificate_authorities
+/// [`named_groups()`]: ClientHello::named_groups
+/// [`client_cert_types()`]: ClientHello::client_cert_types
+/// [`server_cert_types()`]: ClientHello::server_cert_types
+/// [`signature_schemes()`]: ClientHello::signature_schemes
+/// [`version()`]: ClientHello::version
+/// [`ServerNameDifferedOnRetry`]: crate::PeerMisbehaved::ServerNameDifferedOnRetry
+/// [`DifferedOnRetry`]: crate::PeerMisbehaved::ClientHelloDifferedOnRetry
+/// [`SchemesRequired`]: crate::PeerIncompatible::SignatureAlgorithmsExtensionRequired
+/// [`Tls12NotOfferedOrEnabled`]: crate::PeerIncompatible::Tls12NotOfferedOrEnabled
+/// [`VersionsRequired`]: crate::PeerIncompatible::SupportedVersionsExtensionRequired
 pub trait ClientAuthPolicy: Debug + Send + Sync {
     /// Decide for the client that sent `client_hello`.
     ///
-    /// This is called once for a connection, when the TLS version is chosen.  If the client is
-    /// then told to send a second hello, it must not differ in anything that is shown here, or
-    /// the handshake fails with `illegal_parameter`.
+    /// This is called once for a connection, when the TLS version is chosen.
     ///
     /// An error ends the handshake with `internal_error`.
     fn decide(&self, client_hello: &ClientHello<'_>) -> Result<ClientAuthDecision, Error>;
@@ -430,5 +472,56 @@ impl crate::quic::ConnectionCommon<ServerConnectionData> {
     /// `None` until the ClientHello is processed, and without a policy.
     pub fn client_auth(&self) -> Option<&ClientAuth> {
         self.data().client_auth.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_policy_is_shown_is_compared() {
+        // Does not compile once more is shown.
+        fn covered(shown: ClientHello<'_>) -> [&'static str; DECIDED_ON.len()] {
+            let ClientHello {
+                cipher_suites: _,
+                server_name: _,
+                alpn: _,
+                version: _,
+                tls_flags: _,
+                certificate_authorities: _,
+                signature_schemes: _,
+                named_groups: _,
+                client_cert_types: _,
+                server_cert_types: _,
+                code_points: _, // of the config
+            } = shown;
+            [
+                "cipher_suites",
+                "server_name",
+                "application_layer_protocol_negotiation",
+                "supported_versions",
+                "tls_flags",
+                "certificate_authorities",
+                "signature_algorithms",
+                "supported_groups",
+                "client_certificate_type",
+                "server_certificate_type",
+            ]
+        }
+        let shown = ClientHello {
+            server_name: &None,
+            signature_schemes: &[],
+            alpn: None,
+            server_cert_types: None,
+            client_cert_types: None,
+            cipher_suites: &[],
+            certificate_authorities: None,
+            named_groups: None,
+            tls_flags: None,
+            code_points: CodePoints::DEFAULT,
+            version: None,
+        };
+        assert_eq!(covered(shown), DECIDED_ON.map(|(name, _)| name));
     }
 }

@@ -1,17 +1,19 @@
 //! Servers of ours that decide by a policy, and the flags that this is about.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use interop::raw::Alert;
-use rustls::Error;
+use interop::raw::{Alert, Answer, ClientConfig, Edit, Plan, Shares, Slot, Ticket};
 use rustls::crypto::ring;
 use rustls::server::{
-    ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello, WebPkiClientVerifier,
+    ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientAuthStatus, ClientHello,
+    WebPkiClientVerifier,
 };
+use rustls::{Connection, Error};
 
 use crate::harness::Pair;
 use crate::pki::Pki;
 
+pub const EARLY: &[u8] = b"let me in";
 pub const FLAGS: u16 = 62;
 pub const ILLEGAL_PARAMETER: u8 = 47;
 
@@ -47,19 +49,110 @@ pub fn requesting(pki: &Pki) -> ClientAuthDecision {
     ClientAuthDecision::Request(demand(pki, "clients"))
 }
 
-/// Decides the same for everybody.
-#[derive(Debug)]
-struct Always(ClientAuthDecision);
+pub fn requiring(pki: &Pki, scope: &str) -> ClientAuthDecision {
+    ClientAuthDecision::Require(demand(pki, scope))
+}
 
-impl ClientAuthPolicy for Always {
+/// Decides what it was last told, the same for everybody.
+#[derive(Debug)]
+pub struct Told(Mutex<ClientAuthDecision>);
+
+impl Told {
+    pub fn new(decision: ClientAuthDecision) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(decision)))
+    }
+
+    pub fn tell(&self, decision: ClientAuthDecision) {
+        *self.0.lock().unwrap() = decision;
+    }
+}
+
+impl ClientAuthPolicy for Told {
     fn decide(&self, _: &ClientHello<'_>) -> Result<ClientAuthDecision, Error> {
-        Ok(self.0.clone())
+        Ok(self.0.lock().unwrap().clone())
     }
 }
 
 /// A server that decides the same for everybody.
 pub fn deciding(pki: &Pki, decision: ClientAuthDecision) -> rustls::ServerConfig {
     let mut config = pki.rustls_server(false);
-    config.client_auth_policy = Some(Arc::new(Always(decision)));
+    config.client_auth_policy = Some(Told::new(decision));
     config
+}
+
+/// How far a server of ours came with authenticating its client.
+pub fn server_status(pair: &Pair) -> ClientAuthStatus {
+    match &pair.tls {
+        Connection::Server(server) => server.client_auth().unwrap().status(),
+        Connection::Client(_) => panic!("not a server"),
+    }
+}
+
+/// A server with a policy that is told what to decide, and takes early data.
+pub struct Site {
+    pub pki: Pki,
+    policy: Arc<Told>,
+    pub server: Arc<rustls::ServerConfig>,
+}
+
+/// What a raw client does there.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit {
+    pub offers: bool,
+    /// Leaves it without a key share, so that it sends a second hello.
+    pub retry: bool,
+    /// Has no certificate to show.
+    pub declines: bool,
+}
+
+pub const PLAIN: Visit = Visit { offers: false, retry: false, declines: false };
+pub const OFFERS: Visit = Visit { offers: true, ..PLAIN };
+pub const DECLINES: Visit = Visit { declines: true, ..PLAIN };
+pub const RETRIES: Visit = Visit { retry: true, ..PLAIN };
+
+impl Site {
+    pub fn new(stateless: bool) -> Self {
+        let pki = Pki::new();
+        let policy = Told::new(ClientAuthDecision::None);
+        let mut server = pki.rustls_server(false);
+        server.client_auth_policy = Some(Arc::clone(&policy) as _);
+        server.max_early_data_size = 1000;
+        if stateless {
+            server.ticketer = rustls::crypto::ring::Ticketer::new().unwrap();
+        }
+        Self { pki, policy, server: Arc::new(server) }
+    }
+
+    pub fn config(&self, visit: Visit) -> ClientConfig {
+        let mut config = ClientConfig::default();
+        if !visit.declines {
+            config.answer = Answer::With(self.pki.client.clone());
+        }
+        if visit.retry {
+            config.shares = Shares::Only(Vec::new());
+        }
+        if visit.offers {
+            config.plan = Plan::one(Slot::ClientHello, Edit::add(FLAGS, OFFER));
+        }
+        config
+    }
+
+    /// A session that is made under this decision.
+    pub fn ticket(&self, decision: ClientAuthDecision, visit: Visit) -> Ticket {
+        self.policy.tell(decision);
+        let mut pair = Pair::client(self.config(visit), Arc::clone(&self.server));
+        pair.run();
+        pair.assert_complete();
+        pair.raw.tickets()[0].clone()
+    }
+
+    /// A connection with early data, under another decision.
+    pub fn early(&self, ticket: Ticket, decision: ClientAuthDecision, visit: Visit) -> Pair {
+        self.policy.tell(decision);
+        let early_data = Some(EARLY.to_vec());
+        let config = ClientConfig { ticket: Some(ticket), early_data, ..self.config(visit) };
+        let mut pair = Pair::client(config, Arc::clone(&self.server));
+        pair.run();
+        pair
+    }
 }

@@ -4,6 +4,7 @@
 mod changes;
 mod client;
 mod demand;
+mod early_data;
 mod ech;
 mod ech_site;
 mod edits;

@@ -137,9 +137,13 @@ impl Site {
         config
     }
 
+    pub fn tell(&self, decision: ClientAuthDecision) {
+        self.policy.tell(decision);
+    }
+
     /// A session that is made under this decision.
     pub fn ticket(&self, decision: ClientAuthDecision, visit: Visit) -> Ticket {
-        self.policy.tell(decision);
+        self.tell(decision);
         let mut pair = Pair::client(self.config(visit), Arc::clone(&self.server));
         pair.run();
         pair.assert_complete();
@@ -148,7 +152,7 @@ impl Site {
 
     /// A connection with early data, under another decision.
     pub fn early(&self, ticket: Ticket, decision: ClientAuthDecision, visit: Visit) -> Pair {
-        self.policy.tell(decision);
+        self.tell(decision);
         let early_data = Some(EARLY.to_vec());
         let config = ClientConfig { ticket: Some(ticket), early_data, ..self.config(visit) };
         let mut pair = Pair::client(config, Arc::clone(&self.server));

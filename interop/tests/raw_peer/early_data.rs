@@ -244,7 +244,7 @@ fn res_6_who_has_the_ticket_but_not_its_secret_gets_decrypt_error() {
 }
 
 #[test]
-fn flags_11_and_flags_12_early_data_does_not_excuse_other_flags_in_a_second_hello() {
+fn flags_11_early_data_does_not_excuse_other_flags_in_a_second_hello() {
     let site = Site::new(false);
     let require = requiring(&site.pki, "clients");
     let differed = PeerMisbehaved::ClientHelloDifferedOnRetry("tls_flags");

@@ -114,7 +114,7 @@ fn flags_13_rejected_with_retry_configs_nothing_is_told_to_the_public_name() {
 }
 
 #[test]
-fn flags_13_and_rca_4_the_public_name_cannot_acknowledge_what_it_was_not_told() {
+fn flags_13_and_rca_4_the_public_name_cannot_acknowledge_anything() {
     let pki = Pki::new();
     let [old, new] = [1, 2].map(|id| EchKey::generate(id, PUBLIC).unwrap());
     for points in code_points() {

@@ -67,7 +67,7 @@ fn rca_5_and_flags_5_no_flag_is_due_in_a_message_that_only_answers() {
 }
 
 #[test]
-fn flags_2_and_flags_3_malformed_flags_are_illegal_parameter_in_every_message_of_a_server() {
+fn flags_2_and_flags_3_malformed_flags_of_a_server_are_illegal_parameter() {
     let pki = Pki::new();
     for slot in [
         Slot::ServerHello,
@@ -150,7 +150,7 @@ fn rca_5_the_flag_in_a_ticket_is_illegal_parameter() {
 }
 
 #[test]
-fn flags_10_a_second_extension_in_a_message_of_a_server_is_the_ordinary_error() {
+fn flags_10_a_second_extension_of_a_server_is_the_ordinary_error() {
     let pki = Pki::new();
     for slot in [Slot::CertificateRequest, Slot::NewSessionTicket] {
         let edits = [Edit::add(FLAGS, OTHER), Edit::duplicate(FLAGS)];
@@ -208,7 +208,7 @@ fn client(pki: &Pki, plan: Plan, compressed: bool, retry: bool) -> Pair {
 }
 
 #[test]
-fn rca_2_the_acknowledgement_is_on_the_wire_for_who_offered_only() {
+fn rca_2_and_flags_7_who_offered_is_acknowledged_in_the_request_only() {
     let pki = Pki::new();
     for (offers, acknowledgement) in [(true, Some(OFFER.to_vec())), (false, None)] {
         let mut plan = Plan::default();

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use interop::raw::{Alert, ClientConfig, Error, Peer, ServerConfig, Ticket};
-use rustls::Connection;
+use interop::raw::{
+    Alert, ClientConfig, Edit, Error, Handshake, Peer, ServerConfig, Ticket, encode,
+};
+use rustls::{Connection, HandshakeType};
 
 /// An extension that nobody knows.
 pub const UNKNOWN: u16 = 0x5a5b;
@@ -31,7 +33,15 @@ impl Pair {
     }
 
     pub fn server(config: ServerConfig, client: impl Into<Arc<rustls::ClientConfig>>) -> Self {
-        let name = "localhost".try_into().unwrap();
+        Self::server_at("localhost", config, client)
+    }
+
+    pub fn server_at(
+        name: &'static str,
+        config: ServerConfig,
+        client: impl Into<Arc<rustls::ClientConfig>>,
+    ) -> Self {
+        let name = name.try_into().unwrap();
         let client = rustls::ClientConnection::new(client.into(), name).unwrap();
         Self::new(Peer::server(config), client.into())
     }
@@ -100,6 +110,18 @@ pub fn raw_pair(client: ClientConfig, server: ServerConfig) -> (Peer, Peer) {
             return (client, server);
         }
     }
+}
+
+/// A message with another behind it.
+pub fn and(message: Handshake) -> Edit {
+    let more = encode(&message).unwrap();
+    Edit::raw(move |bytes| bytes.extend_from_slice(&more))
+}
+
+/// What rustls says of a message that has no place where it came.
+pub fn unexpected(expected: &[HandshakeType], got_type: HandshakeType) -> rustls::Error {
+    let expect_types = expected.to_vec();
+    rustls::Error::InappropriateHandshakeMessage { expect_types, got_type }
 }
 
 /// What rustls logs, as lines.

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use interop::raw::Identity;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+
+/// The names of the one server; most tests use the first.
+pub const SERVER: &[&str] = &["localhost", "other.example", "fresh.example"];
 
 /// One authority, one server, one client.
 pub struct Pki {
@@ -19,19 +22,25 @@ pub struct Pki {
 
 impl Pki {
     pub fn new() -> Self {
+        Self::named("authority")
+    }
+
+    /// With an authority of this name. They are others each time, whatever their names.
+    pub fn named(authority: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, authority);
         let mut roots = RootCertStore::empty();
         roots.add(params.self_signed(&key).unwrap().der().clone()).unwrap();
         let issuer = Issuer::new(params, key);
-        let (server, client) = (issue(&issuer, "localhost"), issue(&issuer, "client.example"));
+        let (server, client) = (issue(&issuer, SERVER), issue(&issuer, &["client.example"]));
         Self { roots: Arc::new(roots), server, client, issuer }
     }
 
     /// One more identity under the same authority.
     pub fn issue(&self, name: &str) -> Identity {
-        issue(&self.issuer, name)
+        issue(&self.issuer, &[name])
     }
 
     pub fn rustls_server(&self, demand: bool) -> rustls::ServerConfig {
@@ -90,9 +99,10 @@ impl Pki {
     }
 }
 
-fn issue(issuer: &Issuer<'static, KeyPair>, name: &str) -> Identity {
+fn issue(issuer: &Issuer<'static, KeyPair>, names: &[&str]) -> Identity {
     let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new([name.to_string()]).unwrap();
+    let names: Vec<_> = names.iter().map(|name| name.to_string()).collect();
+    let params = CertificateParams::new(names).unwrap();
     let certificate = params.signed_by(&key, issuer).unwrap();
     Identity { chain: vec![certificate.der().to_vec()], key: key.serialize_der() }
 }

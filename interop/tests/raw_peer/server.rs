@@ -7,10 +7,13 @@ use interop::raw::{
     Suite, ext,
 };
 use rustls::Connection;
+use rustls::client::{ClientAuthOffer, ClientAuthStatus, ResolvesClientCert};
 use rustls::crypto::{CryptoProvider, ring};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
+use crate::demand::{ACROSS_NAMES, FLAGS, OFFER};
 use crate::harness::{BODY, Pair, UNKNOWN, encrypted_alert};
-use crate::pki::Pki;
+use crate::pki::{Pki, for_rustls};
 
 #[test]
 fn server_completes_a_plain_handshake_and_exchanges_data() {
@@ -186,4 +189,82 @@ fn server_refuses_a_client_without_tls13() {
     assert_eq!(pair.ours, Err(Error::NoCommonVersion));
     let alert = rustls::AlertDescription::ProtocolVersion;
     assert_eq!(pair.theirs, Err(rustls::Error::AlertReceived(alert)));
+}
+
+/// A client's certificate, for servers that leave the choice of authorities open.
+#[derive(Debug)]
+struct Choosy(SingleCertAndKey);
+
+impl ResolvesClientCert for Choosy {
+    fn resolve(
+        &self,
+        authorities: &[&[u8]],
+        schemes: &[rustls::SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        match authorities {
+            [] => ResolvesClientCert::resolve(&self.0, authorities, schemes),
+            _ => None,
+        }
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn rca_6_a_flagged_request_is_answered_whatever_it_rules_out() {
+    let pki = Pki::new();
+    let (chain, key) = for_rustls(&pki.client);
+    let key = CertifiedKey::from_der(chain, key, &ring::default_provider()).unwrap();
+    let resolver = Arc::new(Choosy(SingleCertAndKey::from(key)));
+    let another = vec![0x30, 2, 0x31, 0];
+    // ecdsa_secp256r1_sha256, which its key can do, and ed25519, which it cannot
+    for (authorities, scheme, certificate) in [
+        (vec![], [4, 3], true),
+        (vec![another.clone()], [4, 3], false),
+        (vec![], [8, 7], false),
+        (vec![another], [8, 7], false),
+    ] {
+        let mut client = pki.rustls_client(false);
+        client.client_auth_cert_resolver = Arc::clone(&resolver) as _;
+        client.client_auth_offer = ClientAuthOffer::flag();
+        let mut config = ServerConfig::new(pki.server.clone());
+        config.ask_certificate = true;
+        config.authorities = authorities;
+        let schemes = Edit::replace(ext::SIGNATURE_ALGORITHMS, [&[0, 2], &scheme[..]].concat());
+        config.plan.certificate_request.extend([schemes, Edit::add(FLAGS, OFFER)]);
+        let mut pair = Pair::server(config, client);
+        pair.run();
+        pair.assert_complete();
+        let Connection::Client(tls) = &pair.tls else { panic!("not a client") };
+        assert_eq!(tls.client_auth_status(), ClientAuthStatus::Acknowledged);
+        let answer = pair.raw.received(HandshakeType::CERTIFICATE).unwrap();
+        assert_eq!(answer.body() != [0, 0, 0, 0], certificate);
+        pair.exchange_data();
+    }
+}
+
+#[test]
+fn flags_7_flags_in_a_ticket_are_never_answered() {
+    let pki = Pki::new();
+    let mut client = pki.rustls_client(true);
+    client.client_auth_offer = ClientAuthOffer::flag();
+    let client = Arc::new(client);
+    let mut config = ServerConfig::new(pki.server.clone());
+    (config.ask_certificate, config.tickets) = (true, 1);
+    config.plan = Plan::one(Slot::NewSessionTicket, Edit::add(FLAGS, ACROSS_NAMES));
+    let mut pair = Pair::server(config.clone(), Arc::clone(&client));
+    pair.run();
+    pair.assert_complete();
+    let received = pair.raw.messages().filter(|m| m.direction == Direction::Received);
+    assert_eq!(received.last().unwrap().typ, HandshakeType::FINISHED);
+    // nor when that ticket comes back
+    config.known_tickets = pair.raw.tickets().to_vec();
+    let mut pair = Pair::server(config, client);
+    pair.run();
+    pair.assert_complete();
+    assert!(pair.raw.is_resumed());
+    let hello = pair.raw.received(HandshakeType::CLIENT_HELLO).unwrap();
+    assert_eq!(hello.find_extension(FLAGS).unwrap(), OFFER);
 }

@@ -130,6 +130,24 @@ pub const MUTANTS: &[Mutant] = &[
         to: "(\"tls_flags\", Some(ExtensionType::ServerName))",
     },
     Mutant {
+        name: "FLAGS-12: a second hello may have other cipher suites",
+        file: "src/server/client_auth.rs",
+        from: "None => hello.cipher_suites.encode(&mut shown),",
+        to: "None => {}",
+    },
+    Mutant {
+        name: "decision: a second hello is decided upon anew",
+        file: "src/server/hs.rs",
+        from: "(Some(policy), None) => Some(",
+        to: "(Some(policy), _) => Some(",
+    },
+    Mutant {
+        name: "off: another server name gets an alert that upstream does not send",
+        file: "src/server/hs.rs",
+        from: "None => err.into(),\n        });",
+        to: "None => cx\n                .common\n                .send_fatal_alert(AlertDescription::IllegalParameter, err),\n        });",
+    },
+    Mutant {
         name: "RES-2: the gate does not ask about client authentication",
         file: "src/server/hs.rs",
         from: "&& data.permits_resumption(resumedata, config)",

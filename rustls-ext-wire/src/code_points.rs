@@ -4,11 +4,12 @@ use core::fmt;
 
 use crate::flag::Flag;
 
-/// The numbers under which the extension and its flag are on the wire.
+/// The numbers under which the extensions and the flag are on the wire.
 ///
-/// Neither is settled: the flag's draft says TBD, and the one public deployment sends extension
-/// 0xfe01 with flag 80. Both ends of a connection must use the same numbers. The default is 62,
-/// IANA's `tls_flags`, and flag 80.
+/// None is settled: the flag's draft says TBD, the one public deployment sends extension 0xfe01
+/// with flag 80, and `client_authentication_request` (CARE) was never given a number. Both ends of
+/// a connection must use the same ones. The default is 62, IANA's `tls_flags`, and flag 80; and for
+/// CARE 0xffca, which is for private use.
 ///
 /// ```
 /// use rustls_ext_wire::{CodePoints, Flag};
@@ -21,34 +22,59 @@ use crate::flag::Flag;
 pub struct CodePoints {
     tls_flags: u16,
     request_client_auth: Flag,
+    care: Option<u16>,
 }
 
 impl CodePoints {
-    /// The extension as 62, `request_client_auth` as flag 80.
+    /// `tls_flags` as 62, `request_client_auth` as flag 80, CARE as 0xffca.
     pub const DEFAULT: Self =
-        Self { tls_flags: 62, request_client_auth: Flag::REQUEST_CLIENT_AUTH };
+        Self { tls_flags: 62, request_client_auth: Flag::REQUEST_CLIENT_AUTH, care: Some(0xffca) };
 
-    /// `tls_flags` as the number of the extension, `request_client_auth` as that of the flag.
+    /// `tls_flags` as the number of the extension, `request_client_auth` as that of the flag; CARE
+    /// as by default.
     ///
     /// # Errors
     /// [`CodePointError`] when another extension uses the first, assigned by IANA, by GREASE
     /// (RFC 8701) or by habit, or another flag the second. A peer would take the one for the
     /// other.
     pub fn new(tls_flags: u16, request_client_auth: Flag) -> Result<Self, CodePointError> {
-        if let Some(by) = extension_with(tls_flags) {
+        if let Some(by) = extension_with(tls_flags, Self::DEFAULT.care, CARE) {
             return Err(CodePointError::ExtensionTaken { number: tls_flags, by });
         }
         if request_client_auth == Flag::RESUMPTION_ACROSS_NAMES {
             let (flag, by) = (request_client_auth, "resumption_across_names");
             return Err(CodePointError::FlagTaken { flag, by });
         }
-        Ok(Self { tls_flags, request_client_auth })
+        Ok(Self { tls_flags, request_client_auth, ..Self::DEFAULT })
+    }
+
+    /// `care` as the number of the extension `client_authentication_request`.
+    ///
+    /// # Errors
+    /// [`CodePointError::ExtensionTaken`] when another extension uses it, `tls_flags` included.
+    pub fn with_care(self, care: u16) -> Result<Self, CodePointError> {
+        match extension_with(care, Some(self.tls_flags), "tls_flags") {
+            Some(by) => Err(CodePointError::ExtensionTaken { number: care, by }),
+            None => Ok(Self { care: Some(care), ..self }),
+        }
+    }
+
+    /// Without CARE: an extension with its number is one that nobody knows.
+    #[must_use]
+    pub const fn without_care(self) -> Self {
+        Self { care: None, ..self }
     }
 
     /// The number of the `tls_flags` extension.
     #[must_use]
     pub const fn tls_flags(&self) -> u16 {
         self.tls_flags
+    }
+
+    /// The number of the extension `client_authentication_request`, if that is known here.
+    #[must_use]
+    pub const fn care(&self) -> Option<u16> {
+        self.care
     }
 
     /// The number of the flag `request_client_auth`.
@@ -97,8 +123,14 @@ impl fmt::Display for CodePointError {
 
 impl core::error::Error for CodePointError {}
 
-/// The extension that is not ours and has this number.
-fn extension_with(number: u16) -> Option<&'static str> {
+/// The name of CARE's extension.
+const CARE: &str = "client_authentication_request";
+
+/// The extension that has this number: one that is not ours, or the other one of ours.
+fn extension_with(number: u16, other: Option<u16>, other_is: &'static str) -> Option<&'static str> {
+    if other == Some(number) {
+        return Some(other_is);
+    }
     let [high, low] = number.to_be_bytes();
     if high == low && low & 0x0f == 0x0a {
         return Some("GREASE");
@@ -175,7 +207,7 @@ static ASSIGNED: [&str; 62] = [
 ];
 
 /// Numbers above, whether IANA assigned them or deployed software took them.
-static ELSEWHERE: [(u16, &str); 16] = [
+static ELSEWHERE: [(u16, &str); 15] = [
     (4832, "server_padding"),
     (0x3374, "next_protocol_negotiation"),
     (0x4469, "application_settings (old)"),
@@ -189,7 +221,6 @@ static ELSEWHERE: [(u16, &str); 16] = [
     (0xff01, "renegotiation_info"),
     (0xff02, "delegated_credential (draft)"),
     (0xffa5, "quic_transport_parameters (draft)"),
-    (0xffca, "client_authentication_request"),
     (0xffce, "encrypted_server_name (draft)"),
     (0xffff, "reserved"),
 ];

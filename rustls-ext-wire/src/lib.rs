@@ -8,6 +8,10 @@
 //! - the body of the extension: [`FlagSet::body`] and [`FlagSet::decode`];
 //! - which flag may stand in which message, as data: [`TABLE`], and the one function that applies
 //!   it to what a peer sent: [`check`];
+//! - the same for the older way to say so, the extension `client_authentication_request` (CARE):
+//!   [`check_care`];
+//! - the negotiation of a whole connection, for TLS stacks to drive: [`ClientNegotiation`] and
+//!   [`ServerNegotiation`]; and whether a session may be resumed under a demand: [`resumption`];
 //! - the numbers, which are configuration: [`CodePoints`];
 //! - errors that say which rule was broken and which [`Alert`] to send.
 //!
@@ -38,27 +42,39 @@
 //! |---|---|
 //! | `FLAGS-n` | draft-ietf-tls-tlsflags-16 |
 //! | `RCA-n` | draft-jhoyla-req-mtls-flag, editor's copy of June 2025 |
+//! | `CARE-n` | draft-thomson-tls-care-00 (2014) |
+//! | `RES-n` | RFC 8446 section 4.6.1, RFC 5077, and what went wrong with deployed servers |
 //!
-//! What only a handshake can know is the caller's: that the version is TLS 1.3 (FLAGS-9), that
-//! the extension stood once in its message (FLAGS-10), that a second ClientHello repeats the flags
-//! of the first (FLAGS-12, a comparison of two [`FlagSet`]s).
+//! What only a TLS stack can know is the caller's: which version was chosen, and that an extension
+//! stood once in its message (FLAGS-10).
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 #![warn(clippy::cast_possible_truncation, clippy::expect_used, clippy::unwrap_used)]
 
 mod alert;
+mod care;
+mod client;
 mod code_points;
 mod error;
+mod fault;
 mod flag;
 mod flag_set;
+mod offer;
+pub mod resumption;
+mod server;
 mod table;
 
 pub use alert::Alert;
+pub use care::{CareError, check_care, echo_in};
+pub use client::{ClientNegotiation, ClientStatus, HelloOffer};
 pub use code_points::{CodePointError, CodePoints};
 pub use error::{FlagOutOfRange, FlagsError, Violation};
+pub use fault::Fault;
 pub use flag::Flag;
 pub use flag_set::{FlagSet, Iter};
+pub use offer::{Offer, Received, Version};
+pub use server::{Asks, ServerNegotiation};
 pub use table::{Cell, Message, Permission, Row, TABLE, check};
 
 /// The README's example, as a test.

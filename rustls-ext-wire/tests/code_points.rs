@@ -49,6 +49,29 @@ fn every_extension_number_that_another_uses_is_refused_and_no_other() {
 }
 
 #[test]
+fn care_has_a_number_of_its_own_or_none() {
+    let code_points = CodePoints::default();
+    assert_eq!(code_points.care(), Some(0xffca));
+    for number in 0..=u16::MAX {
+        // its own default is free for it, and `tls_flags` is not
+        let is_free = number > 62 && (number == 0xffca || !TAKEN.contains(&number));
+        match code_points.with_care(number) {
+            Ok(with) => assert!(is_free && with.care() == Some(number), "{number}"),
+            Err(CodePointError::ExtensionTaken { number: refused, .. }) => {
+                assert!(!is_free && refused == number, "{number}");
+            }
+            Err(other) => panic!("{number}: {other}"),
+        }
+    }
+    let refused = code_points.with_care(62).unwrap_err();
+    assert_eq!(refused, CodePointError::ExtensionTaken { number: 62, by: "tls_flags" });
+    let refused = CodePoints::new(0xffca, Flag::REQUEST_CLIENT_AUTH).unwrap_err();
+    let by = "client_authentication_request";
+    assert_eq!(refused, CodePointError::ExtensionTaken { number: 0xffca, by });
+    assert_eq!(code_points.without_care().care(), None);
+}
+
+#[test]
 fn refusals_name_who_has_the_number() {
     let names = [
         (0, "server_name"),

@@ -1,0 +1,74 @@
+//! CARE: where `client_authentication_request` may stand, and with which body.
+
+use rustls_ext_wire::{Alert, CareError, Message, Version, check_care, echo_in};
+
+const VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
+
+/// Every message, version, and whether it was offered.
+fn everywhere() -> impl Iterator<Item = (Message, Version, bool)> {
+    Message::ALL.into_iter().flat_map(|message| {
+        VERSIONS.into_iter().flat_map(move |version| {
+            [false, true].into_iter().map(move |offered| (message, version, offered))
+        })
+    })
+}
+
+#[test]
+fn care_1_a_body_that_is_not_empty_is_illegal_parameter() {
+    for (message, version, offered) in everywhere() {
+        if check_care(message, version, &[], offered).is_err() {
+            continue;
+        }
+        for length in [1, 2, 255] {
+            let error = check_care(message, version, &vec![0; length], offered).unwrap_err();
+            assert_eq!(error, CareError::NotEmpty { length });
+            assert_eq!((error.rule(), error.alert()), ("CARE-1", Alert::ILLEGAL_PARAMETER));
+        }
+    }
+}
+
+#[test]
+fn care_3_it_stands_in_hellos_and_is_echoed_in_one_message_of_each_version() {
+    assert_eq!(echo_in(Version::Tls12), Message::ServerHello);
+    assert_eq!(echo_in(Version::Tls13), Message::EncryptedExtensions);
+    for (message, version, offered) in everywhere() {
+        let allowed = message == Message::ClientHello || (offered && message == echo_in(version));
+        assert_eq!(check_care(message, version, &[], offered).is_ok(), allowed, "{message}");
+    }
+}
+
+#[test]
+fn care_3_an_answer_to_what_was_not_sent_is_unsupported_extension() {
+    for message in [
+        Message::ServerHello,
+        Message::HelloRetryRequest,
+        Message::EncryptedExtensions,
+        Message::ServerCertificate,
+    ] {
+        for version in VERSIONS {
+            // whatever its body is
+            for body in [&[][..], &[0]] {
+                let error = check_care(message, version, body, false).unwrap_err();
+                assert_eq!(error, CareError::Unsolicited, "{message}");
+                assert_eq!((error.rule(), error.alert()), ("CARE-3", Alert::UNSUPPORTED_EXTENSION));
+            }
+        }
+    }
+}
+
+#[test]
+fn care_3_elsewhere_it_is_illegal_parameter() {
+    for (message, version, offered) in everywhere() {
+        let answers_nothing = matches!(
+            message,
+            Message::CertificateRequest | Message::ClientCertificate | Message::NewSessionTicket
+        );
+        let is_echo = message == echo_in(version);
+        if message == Message::ClientHello || (!offered && !answers_nothing) || is_echo {
+            continue;
+        }
+        let error = check_care(message, version, &[], offered).unwrap_err();
+        assert_eq!(error, CareError::Misplaced { message });
+        assert_eq!((error.rule(), error.alert()), ("CARE-3", Alert::ILLEGAL_PARAMETER));
+    }
+}

@@ -1,0 +1,191 @@
+//! Two honest ends, each of them by itself, and what they make of one another.
+
+use rustls_ext_wire::{
+    Asks, ClientNegotiation, ClientStatus, CodePoints, Fault, Flag, FlagSet, Message, Offer,
+    Received, ServerNegotiation, Version,
+};
+
+const OFFERS: [Offer; 4] = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH];
+const VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
+const ASKS: [Asks; 3] = [Asks::No, Asks::BecauseOffered, Asks::ForAnotherReason];
+
+fn code_points() -> CodePoints {
+    let experiment = CodePoints::new(0xfe01, Flag::new(9).unwrap()).unwrap();
+    experiment.with_care(0xff55).unwrap()
+}
+
+/// What a hello has in it.
+struct Hello {
+    flags: FlagSet,
+    care: Option<u16>,
+}
+
+impl Hello {
+    fn of(client: &mut ClientNegotiation, highest: Version) -> Self {
+        let hello = client.hello(highest);
+        Self { flags: hello.flags(), care: hello.care() }
+    }
+
+    fn received(&self) -> Received<'_> {
+        Received { tls_flags: self.flags.body(), care: self.care.map(|_| &[][..]) }
+    }
+}
+
+fn nothing() -> Received<'static> {
+    Received::default()
+}
+
+#[test]
+fn two_honest_ends_agree_whatever_they_want() {
+    for code_points in [CodePoints::default(), code_points()] {
+        for offer in OFFERS {
+            for highest in VERSIONS {
+                for version in VERSIONS.into_iter().filter(|version| *version <= highest) {
+                    for asks in ASKS {
+                        agree(code_points, offer, highest, version, asks);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn agree(code_points: CodePoints, offer: Offer, highest: Version, version: Version, asks: Asks) {
+    let mut client = ClientNegotiation::new(offer, code_points);
+    let mut server = ServerNegotiation::new(code_points);
+    let hello = Hello::of(&mut client, highest);
+    // FLAGS-8, FLAGS-9, CARE-2
+    assert_eq!(!hello.flags.is_empty(), offer.has_flag() && highest == Version::Tls13);
+    assert_eq!(hello.care, code_points.care().filter(|_| offer.has_care()));
+
+    server.on_client_hello(version, hello.received()).unwrap();
+    let flag_counts = offer.has_flag() && version == Version::Tls13;
+    assert_eq!(server.offer(), Offer::new(flag_counts, offer.has_care()));
+    server.asks(asks);
+
+    let echo = |message| {
+        let care = server.echoes_care_in(message).then_some(&[][..]);
+        Received { tls_flags: None, care }
+    };
+    for message in [Message::ServerHello, Message::EncryptedExtensions] {
+        client.on(message, version, echo(message)).unwrap();
+    }
+    assert_eq!(client.echoed(), offer.has_care());
+    assert!(!server.echoes_care_in(Message::HelloRetryRequest));
+
+    let acknowledgement = server.acknowledgement();
+    assert_eq!(acknowledgement.is_empty(), asks != Asks::BecauseOffered || !flag_counts);
+    if asks != Asks::No {
+        // There are no extensions in a CertificateRequest of TLS 1.2.
+        let tls_flags = acknowledgement.body().filter(|_| version == Version::Tls13);
+        let request = Received { tls_flags, care: None };
+        client.on(Message::CertificateRequest, version, request).unwrap();
+    }
+    let made = !client.sent().is_none();
+    assert_eq!(
+        client.status(),
+        match asks {
+            Asks::No if made => ClientStatus::Offered,
+            Asks::No => ClientStatus::NotOffered,
+            Asks::BecauseOffered if flag_counts => ClientStatus::Acknowledged,
+            _ => ClientStatus::AskedWithoutAcknowledgement,
+        }
+    );
+    server.on_client_certificate(nothing()).unwrap();
+    client.on(Message::NewSessionTicket, version, nothing()).unwrap();
+}
+
+#[test]
+fn rca_4_care_is_no_reason_to_acknowledge_the_flag() {
+    let mut server = ServerNegotiation::new(CodePoints::default());
+    server.on_client_hello(Version::Tls13, Received { tls_flags: None, care: Some(&[]) }).unwrap();
+    server.asks(Asks::BecauseOffered);
+    assert!(server.acknowledgement().is_empty());
+}
+
+#[test]
+fn flags_12_a_second_hello_must_offer_what_the_first_did() {
+    let hellos = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH].map(|offer| {
+        Hello::of(&mut ClientNegotiation::new(offer, CodePoints::default()), Version::Tls13)
+    });
+    for (number, first) in hellos.iter().enumerate() {
+        for (other, second) in hellos.iter().enumerate() {
+            let mut server = ServerNegotiation::new(CodePoints::default());
+            server.on_client_hello(Version::Tls13, first.received()).unwrap();
+            let judged = server.on_client_hello(Version::Tls13, second.received());
+            let expected = if number == other { Ok(()) } else { Err(Fault::SecondHelloDiffers) };
+            assert_eq!(judged, expected);
+        }
+        let mut server = ServerNegotiation::new(CodePoints::default());
+        server.on_client_hello(Version::Tls13, first.received()).unwrap();
+        let other_version = server.on_client_hello(Version::Tls12, first.received());
+        assert_eq!(other_version, Err(Fault::SecondHelloDiffers));
+    }
+}
+
+#[test]
+fn flags_13_what_was_withdrawn_was_not_offered() {
+    let mut client = ClientNegotiation::new(Offer::BOTH, CodePoints::default());
+    client.hello(Version::Tls13);
+    assert_eq!((client.status(), client.sent()), (ClientStatus::Offered, Offer::BOTH));
+    client.withdraw();
+    assert_eq!((client.status(), client.sent()), (ClientStatus::NotOffered, Offer::NONE));
+    // so whatever answers it is not due
+    let flags = FlagSet::single(Flag::REQUEST_CLIENT_AUTH);
+    let request = Received { tls_flags: flags.body(), care: None };
+    let fault = client.on(Message::CertificateRequest, Version::Tls13, request).unwrap_err();
+    assert_eq!((fault.rule(), fault.alert().code()), ("RCA-4", 47));
+    let echo = Received { tls_flags: None, care: Some(&[]) };
+    let fault = client.on(Message::EncryptedExtensions, Version::Tls13, echo).unwrap_err();
+    assert_eq!((fault.rule(), fault.alert().code()), ("CARE-3", 110));
+}
+
+#[test]
+fn flags_9_malformed_flags_matter_in_tls13_only() {
+    let received = Received { tls_flags: Some(&[0]), care: None };
+    let mut server = ServerNegotiation::new(CodePoints::default());
+    server.on_client_hello(Version::Tls12, received).unwrap();
+    assert!(server.offer().is_none() && server.flags().is_empty());
+    let mut server = ServerNegotiation::new(CodePoints::default());
+    let fault = server.on_client_hello(Version::Tls13, received).unwrap_err();
+    assert_eq!((fault.rule(), fault.alert().code()), ("FLAGS-3", 47));
+}
+
+#[test]
+fn care_1_a_hello_with_a_body_is_refused_in_both_versions() {
+    for version in VERSIONS {
+        let mut server = ServerNegotiation::new(CodePoints::default());
+        let received = Received { tls_flags: None, care: Some(&[1]) };
+        let fault = server.on_client_hello(version, received).unwrap_err();
+        assert_eq!((fault.rule(), fault.alert().code()), ("CARE-1", 47));
+    }
+}
+
+#[test]
+fn without_a_number_care_is_neither_sent_nor_offered() {
+    let code_points = CodePoints::default().without_care();
+    let mut client = ClientNegotiation::new(Offer::CARE, code_points);
+    assert_eq!(client.hello(Version::Tls13).care(), None);
+    assert_eq!((client.status(), client.sent()), (ClientStatus::NotOffered, Offer::NONE));
+}
+
+#[test]
+fn a_client_judges_flags_in_every_message() {
+    let flag = FlagSet::single(Flag::REQUEST_CLIENT_AUTH);
+    let received = Received { tls_flags: flag.body(), care: None };
+    for message in Message::ALL {
+        if matches!(message, Message::ClientHello | Message::ClientCertificate) {
+            continue;
+        }
+        let mut client = ClientNegotiation::new(Offer::FLAG, CodePoints::default());
+        client.hello(Version::Tls13);
+        let judged = client.on(message, Version::Tls13, received);
+        match message {
+            Message::CertificateRequest => assert_eq!(judged, Ok(())),
+            _ => assert_eq!(judged.unwrap_err().rule(), "RCA-5", "{message}"),
+        }
+    }
+    let server = ServerNegotiation::new(CodePoints::default());
+    let fault = server.on_client_certificate(received).unwrap_err();
+    assert_eq!((fault.rule(), fault.alert().code()), ("RCA-5", 47));
+}

@@ -73,22 +73,22 @@ impl ClientNegotiation {
     /// (FLAGS-12).
     ///
     /// Under Encrypted Client Hello this goes into the inner hello, and nothing of it into the
-    /// outer one (FLAGS-13). When the server rejects ECH, see [`withdraw`](Self::withdraw).
+    /// outer one (FLAGS-13); see [`sent`](Self::sent).
     pub fn hello(&mut self, highest: Version) -> HelloOffer {
         // FLAGS-9: there is nobody to read the flag.
         let flag = self.wants.has_flag() && highest == Version::Tls13;
-        self.sent = Offer::new(flag, self.wants.has_care());
-        self.status = match self.sent.is_none() {
-            true => ClientStatus::NotOffered,
-            false => ClientStatus::Offered,
-        };
+        self.sent(Offer::new(flag, self.wants.has_care()));
         HelloOffer { offer: self.sent, code_points: self.code_points }
     }
 
-    /// The hello with the offer is not the one before the server: it rejected ECH (FLAGS-13).
-    pub fn withdraw(&mut self) {
-        self.sent = Offer::NONE;
-        self.status = ClientStatus::NotOffered;
+    /// The hello that is before the server is another one, with this offer: the outer one of
+    /// Encrypted Client Hello, which has none, or the inner one after all.
+    pub fn sent(&mut self, offer: Offer) {
+        self.sent = offer;
+        self.status = match offer.is_none() {
+            true => ClientStatus::NotOffered,
+            false => ClientStatus::Offered,
+        };
     }
 
     /// Judge, and take note of, what `received` of a message of the server's.
@@ -137,7 +137,7 @@ impl ClientNegotiation {
 
     /// What is before the server.
     #[must_use]
-    pub const fn sent(&self) -> Offer {
+    pub const fn offer(&self) -> Offer {
         self.sent
     }
 

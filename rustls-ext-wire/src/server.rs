@@ -89,6 +89,12 @@ impl ServerNegotiation {
         }
     }
 
+    /// The numbers on the wire.
+    #[must_use]
+    pub const fn code_points(&self) -> CodePoints {
+        self.code_points
+    }
+
     /// By which ways the client offers to authenticate.
     #[must_use]
     pub fn offer(&self) -> Offer {

@@ -81,7 +81,7 @@ fn agree(code_points: CodePoints, offer: Offer, highest: Version, version: Versi
         let request = Received { tls_flags, care: None };
         client.on(Message::CertificateRequest, version, request).unwrap();
     }
-    let made = !client.sent().is_none();
+    let made = !client.offer().is_none();
     assert_eq!(
         client.status(),
         match asks {
@@ -124,12 +124,12 @@ fn flags_12_a_second_hello_must_offer_what_the_first_did() {
 }
 
 #[test]
-fn flags_13_what_was_withdrawn_was_not_offered() {
+fn flags_13_an_offer_that_the_server_cannot_decrypt_is_none() {
     let mut client = ClientNegotiation::new(Offer::BOTH, CodePoints::default());
     client.hello(Version::Tls13);
-    assert_eq!((client.status(), client.sent()), (ClientStatus::Offered, Offer::BOTH));
-    client.withdraw();
-    assert_eq!((client.status(), client.sent()), (ClientStatus::NotOffered, Offer::NONE));
+    assert_eq!((client.status(), client.offer()), (ClientStatus::Offered, Offer::BOTH));
+    client.sent(Offer::NONE);
+    assert_eq!((client.status(), client.offer()), (ClientStatus::NotOffered, Offer::NONE));
     // so whatever answers it is not due
     let flags = FlagSet::single(Flag::REQUEST_CLIENT_AUTH);
     let request = Received { tls_flags: flags.body(), care: None };
@@ -166,7 +166,7 @@ fn without_a_number_care_is_neither_sent_nor_offered() {
     let code_points = CodePoints::default().without_care();
     let mut client = ClientNegotiation::new(Offer::CARE, code_points);
     assert_eq!(client.hello(Version::Tls13).care(), None);
-    assert_eq!((client.status(), client.sent()), (ClientStatus::NotOffered, Offer::NONE));
+    assert_eq!((client.status(), client.offer()), (ClientStatus::NotOffered, Offer::NONE));
 }
 
 #[test]

@@ -1,10 +1,13 @@
-use rustls_ext_wire::{CodePoints, FlagSet};
+pub use rustls_ext_wire::ClientStatus as ClientAuthStatus;
+use rustls_ext_wire::{
+    ClientNegotiation, CodePoints, Fault, HelloOffer, Message, Offer, Received, Version,
+};
 
-#[cfg(feature = "std")]
-use super::client_conn::ClientConnectionData;
-use super::client_conn::UnbufferedClientConnection;
+use super::client_conn::{ClientConnectionData, UnbufferedClientConnection};
+use crate::enums::ProtocolVersion;
+use crate::msgs::client_auth::{of_flags, wire_version};
 use crate::msgs::enums::ExtensionType;
-use crate::msgs::tls_flags::TlsFlags;
+use crate::msgs::handshake::NewSessionTicketPayloadTls13;
 
 /// What a client says about its readiness to authenticate itself with a certificate.
 ///
@@ -14,19 +17,37 @@ use crate::msgs::tls_flags::TlsFlags;
 /// asking a person or an off-board device (RCA-1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientAuthOffer {
-    flag: bool,
+    by: Offer,
     prefer_resumption: bool,
     tls12_certificate: Option<bool>,
-    pub(crate) code_points: CodePoints,
+    code_points: CodePoints,
 }
 
 impl ClientAuthOffer {
-    /// Offer by the `request_client_auth` TLS flag, which exists in TLS1.3 only.
-    pub fn flag() -> Self {
+    /// Offer by these ways.
+    pub fn by(offer: Offer) -> Self {
         Self {
-            flag: true,
+            by: offer,
             ..Self::default()
         }
+    }
+
+    /// Offer by the `request_client_auth` TLS flag, which exists in TLS1.3 only.
+    pub fn flag() -> Self {
+        Self::by(Offer::FLAG)
+    }
+
+    /// Offer by the `client_authentication_request` extension (CARE), in TLS1.2 and TLS1.3.
+    ///
+    /// No server can say that it asks because of that; but it can say that it understands, see
+    /// `client_auth_echoed()` of connections.
+    pub fn care() -> Self {
+        Self::by(Offer::CARE)
+    }
+
+    /// Offer by both.
+    pub fn flag_and_care() -> Self {
+        Self::by(Offer::BOTH)
     }
 
     /// Use these code points, in what is sent and in what is understood.
@@ -53,54 +74,71 @@ impl ClientAuthOffer {
         self
     }
 
+    /// By which ways the offer is made.
+    pub fn offer(&self) -> Offer {
+        self.by
+    }
+
     #[cfg(feature = "tls12")]
     pub(super) fn allows_certificate_under_tls12(&self) -> bool {
         self.tls12_certificate
-            .unwrap_or(!self.flag)
+            .unwrap_or(self.by.is_none())
     }
 
     /// Whether a session in which this client is `authenticated`, or not, may be resumed.
     pub(super) fn may_resume(&self, authenticated: bool) -> bool {
-        authenticated || self.prefer_resumption || !self.flag
+        authenticated || self.prefer_resumption || self.by.is_none()
     }
 
-    /// The flags to put in a ClientHello that offers TLS1.3.
-    pub(super) fn flags(&self) -> FlagSet {
-        match self.flag {
-            true => FlagSet::single(self.code_points.request_client_auth()),
-            false => FlagSet::EMPTY,
+    pub(super) fn negotiation(&self) -> ClientNegotiation {
+        ClientNegotiation::new(self.by, self.code_points())
+    }
+
+    /// What a connection looks for in messages.
+    ///
+    /// CARE was never given a code point.  So who does not use it takes what has that number for
+    /// what upstream takes it for: an extension that nobody knows.
+    pub(super) fn code_points(&self) -> CodePoints {
+        match self.by.has_care() {
+            true => self.code_points,
+            false => self.code_points.without_care(),
         }
     }
 
-    pub(super) fn extension(&self) -> Option<TlsFlags> {
-        TlsFlags::new(&self.flags(), self.code_points)
+    /// Judges a ticket, which answers nothing.
+    pub(super) fn receive_ticket(&self, nst: &NewSessionTicketPayloadTls13) -> Result<(), Fault> {
+        let received = of_flags(&nst.extensions.tls_flags);
+        self.negotiation()
+            .on(Message::NewSessionTicket, Version::Tls13, received)
     }
 }
 
-/// What became of a client's offer to authenticate itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ClientAuthStatus {
-    /// No offer was put before the server, and it did not ask for a certificate.
-    #[default]
-    NotOffered,
-    /// An offer was sent.  The server did not (yet) ask for a certificate; it never does when it
-    /// resumes a session.
-    Offered,
-    /// The server asked for a certificate, and said that it did so because of the offer (RCA-2).
-    Acknowledged,
-    /// The server asked for a certificate, and did not say that the offer was the reason: there
-    /// was none, the server has another reason (RCA-3), or it follows an older draft.
-    AskedWithoutAcknowledgement,
-}
+impl ClientConnectionData {
+    /// What the next hello is to say.
+    pub(super) fn offer_client_auth(&mut self, tls13: bool) -> HelloOffer {
+        self.client_auth.hello(match tls13 {
+            true => Version::Tls13,
+            false => Version::Tls12,
+        })
+    }
 
-impl ClientAuthStatus {
-    /// What holds once it is known which extensions are before the server.
-    pub(super) fn after_hello(sent: &[ExtensionType]) -> Self {
-        match sent.contains(&ExtensionType::TlsFlags) {
-            true => Self::Offered,
-            false => Self::NotOffered,
-        }
+    /// Notes which extensions are before the server.
+    pub(super) fn hello_is_sent(&mut self, sent: &[ExtensionType]) {
+        self.client_auth.sent(Offer::new(
+            sent.contains(&ExtensionType::TlsFlags),
+            sent.contains(&ExtensionType::ClientAuthenticationRequest),
+        ));
+    }
+
+    /// Judges what a message of the server's says of the offer, and takes note of it.
+    pub(super) fn receive_offer(
+        &mut self,
+        message: Message,
+        version: ProtocolVersion,
+        received: Received<'_>,
+    ) -> Result<(), Fault> {
+        self.client_auth
+            .on(message, wire_version(version), received)
     }
 }
 
@@ -110,7 +148,12 @@ impl crate::conn::ConnectionCommon<ClientConnectionData> {
     ///
     /// [`ClientConfig::client_auth_offer`]: crate::ClientConfig::client_auth_offer
     pub fn client_auth_status(&self) -> ClientAuthStatus {
-        self.core.data.client_auth_status
+        self.core.data.client_auth.status()
+    }
+
+    /// Whether the server said that it understands an offer by CARE, whether or not it asks.
+    pub fn client_auth_echoed(&self) -> bool {
+        self.core.data.client_auth.echoed()
     }
 }
 
@@ -119,7 +162,20 @@ impl UnbufferedClientConnection {
     ///
     /// [`ClientConfig::client_auth_offer`]: crate::ClientConfig::client_auth_offer
     pub fn client_auth_status(&self) -> ClientAuthStatus {
-        self.inner.core.data.client_auth_status
+        self.inner
+            .core
+            .data
+            .client_auth
+            .status()
+    }
+
+    /// Whether the server said that it understands an offer by CARE, whether or not it asks.
+    pub fn client_auth_echoed(&self) -> bool {
+        self.inner
+            .core
+            .data
+            .client_auth
+            .echoed()
     }
 }
 
@@ -129,6 +185,11 @@ impl crate::quic::ConnectionCommon<ClientConnectionData> {
     ///
     /// [`ClientConfig::client_auth_offer`]: crate::ClientConfig::client_auth_offer
     pub fn client_auth_status(&self) -> ClientAuthStatus {
-        self.data().client_auth_status
+        self.data().client_auth.status()
+    }
+
+    /// Whether the server said that it understands an offer by CARE, whether or not it asks.
+    pub fn client_auth_echoed(&self) -> bool {
+        self.data().client_auth.echoed()
     }
 }

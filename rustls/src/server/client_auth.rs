@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 use core::fmt::Debug;
 
 use pki_types::UnixTime;
-use rustls_ext_wire::{CodePoints, FlagSet};
+use rustls_ext_wire::resumption::{self, Resumption};
+use rustls_ext_wire::{Asks, CodePoints, FlagSet, Message, Offer, ServerNegotiation};
 
 use super::server_conn::{ServerConnectionData, UnbufferedServerConnection};
 use super::{ClientHello, ServerConfig};
@@ -14,7 +15,7 @@ use crate::msgs::codec::Codec;
 use crate::msgs::enums::ExtensionType;
 use crate::msgs::handshake::ClientHelloPayload;
 use crate::msgs::persist::{ServerSessionValue, SessionClientAuth};
-use crate::msgs::tls_flags::TlsFlags;
+use crate::msgs::client_auth::{Care, TlsFlags};
 use crate::sync::Arc;
 use crate::verify::{ClientCertVerifier, NoClientAuth};
 
@@ -30,6 +31,7 @@ use crate::verify::{ClientCertVerifier, NoClientAuth};
 /// | [`alpn()`] | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`cipher_suites()`] | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`tls_flags()`] (FLAGS-12) | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`client_auth_offer()`] by CARE | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`certificate_authorities()`] | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`named_groups()`] | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`client_cert_types()`] | `illegal_parameter` | [`DifferedOnRetry`] |
@@ -52,6 +54,7 @@ use crate::verify::{ClientCertVerifier, NoClientAuth};
 /// [`alpn()`]: ClientHello::alpn
 /// [`cipher_suites()`]: ClientHello::cipher_suites
 /// [`tls_flags()`]: ClientHello::tls_flags
+/// [`client_auth_offer()`]: ClientHello::client_auth_offer
 /// [`certificate_authorities()`]: ClientHello::certificate_authorities
 /// [`named_groups()`]: ClientHello::named_groups
 /// [`client_cert_types()`]: ClientHello::client_cert_types
@@ -193,22 +196,16 @@ pub enum ClientAuthStatus {
 pub struct ClientAuth {
     decision: ClientAuthDecision,
     status: ClientAuthStatus,
-    flags: Option<FlagSet>,
-    code_points: CodePoints,
+    negotiation: ServerNegotiation,
     refusal: Option<Error>,
 }
 
 impl ClientAuth {
-    pub(super) fn new(
-        decision: ClientAuthDecision,
-        flags: Option<FlagSet>,
-        code_points: CodePoints,
-    ) -> Box<Self> {
+    pub(super) fn new(decision: ClientAuthDecision, negotiation: ServerNegotiation) -> Box<Self> {
         Box::new(Self {
             decision,
             status: ClientAuthStatus::NotAsked,
-            flags,
-            code_points,
+            negotiation,
             refusal: None,
         })
     }
@@ -230,49 +227,65 @@ impl ClientAuth {
 
     /// The flags of the ClientHello, if TLS1.3 is used and it had any.
     pub fn flags(&self) -> Option<&FlagSet> {
-        self.flags.as_ref()
+        Some(self.negotiation.flags()).filter(|flags| !flags.is_empty())
     }
 
-    /// Whether the client offered to authenticate.
+    /// By which ways the client offered to authenticate.
+    pub fn offer(&self) -> Offer {
+        self.negotiation.offer()
+    }
+
+    /// Whether the client offered to authenticate, by any way.
     pub fn offered(&self) -> bool {
-        self.flags
-            .as_ref()
-            .is_some_and(|flags| flags.contains(self.code_points.request_client_auth()))
+        !self.offer().is_none()
     }
 
     /// Whether this connection's CertificateRequest, if there is one, acknowledges the offer.
     pub fn acknowledged(&self) -> bool {
-        self.offered()
-            && self.status != ClientAuthStatus::NotAsked
-            && !matches!(
-                self.status,
-                ClientAuthStatus::Authenticated { resumed: true, .. }
-            )
-            && self
-                .decision
-                .demand()
-                .is_some_and(|demand| demand.answers_offer)
+        !self
+            .negotiation
+            .acknowledgement()
+            .is_empty()
     }
 
     /// Whether `session` may stand in for what a full handshake would do now (RES-2 to RES-5).
     fn permits(&self, session: &ServerSessionValue, now: Result<UnixTime, Error>) -> bool {
-        let scope = session
-            .client_auth
-            .as_ref()
-            .map(|record| record.scope.0.as_slice());
-        match (&self.decision, &session.client_cert_chain) {
-            (ClientAuthDecision::None, chain) => chain.is_none(),
-            (ClientAuthDecision::Request(demand), None) => {
-                scope == Some(demand.scope.as_bytes()) && !self.offered()
+        let recorded = resumption::Session {
+            scope: session
+                .client_auth
+                .as_ref()
+                .map(|record| record.scope.0.as_slice()),
+            authenticated: session.client_cert_chain.is_some(),
+        };
+        let demand = self.decision.demand();
+        let wanted = match &self.decision {
+            ClientAuthDecision::None => resumption::Demand::None,
+            ClientAuthDecision::Request(demand) => {
+                resumption::Demand::Request(demand.scope.as_bytes())
             }
-            (ClientAuthDecision::Require(_), None) => false,
-            (
-                ClientAuthDecision::Request(demand) | ClientAuthDecision::Require(demand),
-                Some(_),
-            ) => {
-                scope == Some(demand.scope.as_bytes())
-                    && now.is_ok_and(|now| demand.accepts(session, now))
+            ClientAuthDecision::Require(demand) => {
+                resumption::Demand::Require(demand.scope.as_bytes())
             }
+        };
+        match resumption::judge(wanted, self.offered(), recorded) {
+            Resumption::Allowed => true,
+            Resumption::IfVerified => {
+                now.is_ok_and(|now| demand.is_some_and(|demand| demand.accepts(session, now)))
+            }
+            Resumption::Refused => false,
+        }
+    }
+}
+
+impl ServerConfig {
+    /// What a connection looks for in messages.
+    ///
+    /// CARE was never given a code point.  So a server without a policy takes what has that number
+    /// for what upstream takes it for: an extension that nobody knows.
+    pub(super) fn code_points_in_use(&self) -> CodePoints {
+        match self.client_auth_policy {
+            Some(_) => self.client_auth_code_points,
+            None => self.client_auth_code_points.without_care(),
         }
     }
 }
@@ -340,12 +353,34 @@ impl ServerConnectionData {
             .is_some_and(|auth| auth.status == ClientAuthStatus::Refused)
     }
 
+    /// Notes that the client is asked now.
+    pub(super) fn ask_client(&mut self) {
+        if let Some(auth) = &mut self.client_auth {
+            auth.status = ClientAuthStatus::Asked;
+            auth.negotiation
+                .asks(match auth.decision.demand() {
+                    Some(demand) if demand.answers_offer => Asks::BecauseOffered,
+                    _ => Asks::ForAnotherReason,
+                });
+        }
+    }
+
     /// The extension to put in a CertificateRequest.
     pub(super) fn acknowledgement(&self) -> Option<TlsFlags> {
-        let auth = self.client_auth.as_ref()?;
-        let flags = FlagSet::single(auth.code_points.request_client_auth());
-        auth.acknowledged()
-            .then(|| TlsFlags::new(&flags, auth.code_points))?
+        let negotiation = &self.client_auth.as_ref()?.negotiation;
+        TlsFlags::new(&negotiation.acknowledgement(), negotiation.code_points())
+    }
+
+    /// The extension to put in the message that answers the ClientHello in full, by which the
+    /// client knows that CARE is understood (CARE-3).
+    pub(super) fn care_echo(&self) -> Option<Care> {
+        let negotiation = &self.client_auth.as_ref()?.negotiation;
+        let echoes = [Message::ServerHello, Message::EncryptedExtensions]
+            .into_iter()
+            .any(|message| negotiation.echoes_care_in(message));
+        echoes
+            .then(|| negotiation.code_points().care())
+            .and_then(Care::new)
     }
 
     pub(super) fn permits_resumption(
@@ -418,7 +453,7 @@ pub(super) fn difference(
         .map(|(name, _)| *name)
 }
 
-pub(super) const DECIDED_ON: [(&str, Option<ExtensionType>); 10] = [
+pub(super) const DECIDED_ON: [(&str, Option<ExtensionType>); 11] = [
     ("cipher_suites", None),
     ("server_name", Some(ExtensionType::ServerName)),
     (
@@ -427,6 +462,10 @@ pub(super) const DECIDED_ON: [(&str, Option<ExtensionType>); 10] = [
     ),
     ("supported_versions", Some(ExtensionType::SupportedVersions)),
     ("tls_flags", Some(ExtensionType::TlsFlags)),
+    (
+        "client_authentication_request",
+        Some(ExtensionType::ClientAuthenticationRequest),
+    ),
     (
         "certificate_authorities",
         Some(ExtensionType::CertificateAuthorities),
@@ -488,13 +527,12 @@ mod tests {
                 server_name: _,
                 alpn: _,
                 version: _,
-                tls_flags: _,
+                offer: _,
                 certificate_authorities: _,
                 signature_schemes: _,
                 named_groups: _,
                 client_cert_types: _,
                 server_cert_types: _,
-                code_points: _, // of the config
             } = shown;
             [
                 "cipher_suites",
@@ -502,6 +540,7 @@ mod tests {
                 "application_layer_protocol_negotiation",
                 "supported_versions",
                 "tls_flags",
+                "client_authentication_request",
                 "certificate_authorities",
                 "signature_algorithms",
                 "supported_groups",
@@ -518,8 +557,7 @@ mod tests {
             cipher_suites: &[],
             certificate_authorities: None,
             named_groups: None,
-            tls_flags: None,
-            code_points: CodePoints::DEFAULT,
+            offer: None,
             version: None,
         };
         assert_eq!(covered(shown), DECIDED_ON.map(|(name, _)| name));

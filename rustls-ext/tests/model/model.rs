@@ -2,9 +2,10 @@
 
 use rustls::AlertDescription as Alert;
 use rustls::client::ClientAuthStatus;
+use rustls_ext::wire::Offer;
 
 use crate::cast::{BRIEF, Cert, Trust};
-use crate::steps::{Ask, Connect, HOSTS, Keeps, Offer, Rule, Scope, Step, Version};
+use crate::steps::{Ask, Connect, HOSTS, Keeps, Rule, Scope, Step, Version};
 
 /// Hours for which clients keep sessions.
 const STORED_TLS13: u64 = 24;
@@ -74,9 +75,15 @@ impl State {
     }
 }
 
-/// Whether the server sees an offer (FLAGS-9).
+/// The offer that the server sees: there are no flags in TLS 1.2 (FLAGS-9).
+pub fn offer(connect: &Connect) -> Offer {
+    let flag = connect.offer.has_flag() && connect.version == Version::Tls13;
+    Offer::new(flag, connect.offer.has_care())
+}
+
+/// Whether the server sees any.
 pub fn offered(connect: &Connect) -> bool {
-    connect.offer != Offer::None && connect.version == Version::Tls13
+    !offer(connect).is_none()
 }
 
 /// What both ends see of a connection.
@@ -86,6 +93,8 @@ pub struct Outcome {
     /// Whether early data reached the server.
     pub early: bool,
     pub client: ClientAuthStatus,
+    /// Whether the server said that it understands CARE (CARE-3).
+    pub echoed: bool,
     pub server: Server,
     /// How many sessions the client then keeps of it.
     pub kept: usize,
@@ -158,6 +167,7 @@ impl Model {
             resumed,
             early,
             client: self.client_status(connect, ask, resumed),
+            echoed: connect.offer.has_care() && !resumed,
             server,
             kept: match connect.version {
                 _ if !served => 0,
@@ -175,7 +185,7 @@ impl Model {
         };
         let fresh = self.state.now - session.made <= lifetime;
         // RES-8
-        fresh && (connect.offer != Offer::Flag || session.proved)
+        fresh && (connect.offer.is_none() || connect.prefer_resumption || session.proved)
     }
 
     /// RES-2 to RES-5.
@@ -239,9 +249,10 @@ impl Model {
     }
 
     fn client_status(&self, connect: &Connect, ask: Ask, resumed: bool) -> ClientAuthStatus {
+        let because_offered = self.state.rules[connect.host].offered;
         match (offered(connect), ask != Ask::Nothing && !resumed) {
-            // RCA-2, RCA-3
-            (true, true) if self.state.rules[connect.host].offered => {
+            // RCA-2, RCA-3; CARE has no such word
+            (true, true) if because_offered && offer(connect).has_flag() => {
                 ClientAuthStatus::Acknowledged
             }
             (_, true) => ClientAuthStatus::AskedWithoutAcknowledgement,

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use rustls_ext::wire::Offer;
 
 use crate::cast::{Cert, Trust};
 
@@ -80,6 +81,8 @@ pub struct Connect {
     pub host: Host,
     pub version: Version,
     pub offer: Offer,
+    /// Whether the client would rather resume than be asked (RES-8).
+    pub prefer_resumption: bool,
     /// Whether the certificate may go over TLS 1.2.
     pub clear: bool,
     pub certificate: Option<Cert>,
@@ -97,18 +100,11 @@ pub enum Version {
     Tls13,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Offer {
-    None,
-    Flag,
-    /// With `prefer_resumption`.
-    FlagOrResume,
-}
-
 fn connect() -> impl Strategy<Value = Step> {
     let where_to = (0..HOSTS.len(), select(&[Version::Tls12, Version::Tls13]));
     let says = (
-        select(&[Offer::None, Offer::Flag, Offer::FlagOrResume]),
+        select(&[Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH]),
+        proptest::bool::weighted(0.3),
         any::<bool>(),
         proptest::option::weighted(0.8, cert()),
     );
@@ -119,9 +115,19 @@ fn connect() -> impl Strategy<Value = Step> {
     );
     (where_to, says, how).prop_map(|(where_to, says, how)| {
         let (host, version) = where_to;
-        let (offer, clear, certificate) = says;
+        let (offer, prefer_resumption, clear, certificate) = says;
         let (resume, retry, early) = how;
-        Step::Connect(Connect { host, version, offer, clear, certificate, resume, retry, early })
+        Step::Connect(Connect {
+            host,
+            version,
+            offer,
+            prefer_resumption,
+            clear,
+            certificate,
+            resume,
+            retry,
+            early,
+        })
     })
 }
 

@@ -22,7 +22,7 @@ use rustls_ext::{Anchors, ClientAuthOffer, PeerIdentity, Policy, Rule, Verdict};
 use crate::cast::{Cast, START};
 use crate::common::{provider, pump};
 use crate::model::{Model, Outcome, Server, State, offered};
-use crate::steps::{Ask, Connect, HOSTS, Keeps, Offer, Scope, Step, Version};
+use crate::steps::{Ask, Connect, HOSTS, Keeps, Scope, Step, Version};
 use crate::store::{Store, Wallet};
 use crate::tally::Tally;
 
@@ -139,6 +139,7 @@ impl<'a> World<'a> {
             resumed: ended.is_none() && s.handshake_kind() == Some(HandshakeKind::Resumed),
             early: early == b"early",
             client: c.client_auth_status(),
+            echoed: c.client_auth_echoed(),
             server: match ended {
                 Some(alert) => Server::Ended(alert),
                 None => self.status(&s)?,
@@ -220,12 +221,11 @@ impl<'a> World<'a> {
         config.resumption = Resumption::store(self.store.clone());
         config.time_provider = self.clock.clone();
         config.enable_early_data = true;
-        config.client_auth_offer = match connect.offer {
-            Offer::None => ClientAuthOffer::default(),
-            Offer::Flag => ClientAuthOffer::flag(),
-            Offer::FlagOrResume => ClientAuthOffer::flag().prefer_resumption(),
-        }
-        .with_certificate_under_tls12(connect.clear);
+        let offer = ClientAuthOffer::by(connect.offer).with_certificate_under_tls12(connect.clear);
+        config.client_auth_offer = match connect.prefer_resumption {
+            true => offer.prefer_resumption(),
+            false => offer,
+        };
         Arc::new(config)
     }
 }

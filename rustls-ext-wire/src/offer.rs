@@ -19,6 +19,7 @@ pub enum Version {
 /// use rustls_ext_wire::Offer;
 ///
 /// assert!(Offer::BOTH.has_flag() && Offer::BOTH.has_care());
+/// assert!(Offer::BOTH.contains(Offer::CARE) && !Offer::FLAG.contains(Offer::CARE));
 /// assert!(Offer::default().is_none());
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +54,12 @@ impl Offer {
     #[must_use]
     pub const fn has_care(self) -> bool {
         self.care
+    }
+
+    /// Whether it is made by every way of `other`.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        (self.flag || !other.flag) && (self.care || !other.care)
     }
 
     /// Whether there is none.

@@ -13,7 +13,7 @@
 //! require = "staff"
 //!
 //! [[rules]]
-//! offered = true
+//! offered = true                     # or false, "flag", "care" or "both"
 //! alpn = "h2"
 //! peer = "10.0.0.0/8"
 //! request = "agents"                 # or request_lenient, require, or ask = "nothing"
@@ -33,6 +33,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
+use rustls::ext_wire::Offer;
 use serde::Deserialize;
 
 use crate::files::{FileProblem, Files};
@@ -110,7 +111,7 @@ impl ScopeFile {
 struct RuleFile {
     server_name: Option<String>,
     alpn: Option<String>,
-    offered: Option<bool>,
+    offered: Option<Offered>,
     peer: Option<IpNet>,
     // `flatten` and `deny_unknown_fields` do not go together.
     ask: Option<Nothing>,
@@ -126,6 +127,22 @@ struct VerdictFile {
     request: Option<String>,
     request_lenient: Option<String>,
     require: Option<String>,
+}
+
+/// Whether there is an offer, or by which way.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "expected true, false, \"flag\", \"care\" or \"both\"")]
+enum Offered {
+    Any(bool),
+    By(Way),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Way {
+    Flag,
+    Care,
+    Both,
 }
 
 /// `ask` has the one value `"nothing"`.
@@ -149,8 +166,12 @@ impl RuleFile {
         if let Some(protocol) = alpn {
             when = when.alpn(protocol);
         }
-        if let Some(offered) = offered {
-            when = when.offered(offered);
+        match offered {
+            Some(Offered::Any(offered)) => when = when.offered(offered),
+            Some(Offered::By(Way::Flag)) => when = when.offered_by(Offer::FLAG),
+            Some(Offered::By(Way::Care)) => when = when.offered_by(Offer::CARE),
+            Some(Offered::By(Way::Both)) => when = when.offered_by(Offer::BOTH),
+            None => {}
         }
         if let Some(network) = peer {
             when = when.peer(network);

@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use rustls::ext_wire::Offer;
 use rustls::pki_types::DnsName;
 use rustls::server::ClientHello;
 
@@ -58,6 +59,7 @@ pub struct Conditions {
     pub(crate) server_name: Option<String>,
     alpn: Option<Vec<u8>>,
     offered: Option<bool>,
+    offered_by: Offer,
     peer: Option<IpNet>,
 }
 
@@ -79,13 +81,21 @@ impl Conditions {
         self
     }
 
-    /// The client does, or does not, offer to authenticate.
+    /// The client does, or does not, offer to authenticate, by flag or CARE.
     ///
     /// With `true`, the offer counts as the reason for asking, and is acknowledged (RCA-2). Without
     /// this condition a rule asks for another reason, and the offer is not acknowledged (RCA-3).
     pub fn offered(mut self, offered: bool) -> Self {
         self.offered = Some(offered);
         self
+    }
+
+    /// The client offers to authenticate, and does so by this way, or by both if it is both.
+    ///
+    /// Otherwise as [`offered(true)`](Self::offered). CARE alone has no way to be acknowledged.
+    pub fn offered_by(mut self, offer: Offer) -> Self {
+        self.offered_by = offer;
+        self.offered(true)
     }
 
     /// The peer's address is in this network.
@@ -132,7 +142,8 @@ impl Conditions {
     }
 
     pub(crate) fn is_unconditional(&self) -> bool {
-        let Self { server_name, alpn, offered, peer } = self;
+        // With `offered_by` there is `offered`.
+        let Self { server_name, alpn, offered, offered_by: _, peer } = self;
         server_name.is_none() && alpn.is_none() && offered.is_none() && peer.is_none()
     }
 
@@ -143,6 +154,7 @@ impl Conditions {
         };
         self.alpn.as_ref().is_none_or(alpn)
             && self.offered.is_none_or(|offered| hello.offers_client_auth() == offered)
+            && hello.client_auth_offer().contains(self.offered_by)
             && self.peer.is_none_or(|network| {
                 peer.is_some_and(|peer| network.contains(&peer.to_canonical()))
             })

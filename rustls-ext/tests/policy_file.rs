@@ -9,6 +9,7 @@ use common::{Pki, pem, provider};
 use rustls::server::{Acceptor, ClientAuthDecision};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ClientConnection};
+use rustls_ext::wire::Offer;
 use rustls_ext::{ClientAuthOffer, FileError, Files, Policy};
 
 const FULL: &str = r#"
@@ -54,17 +55,30 @@ fn load(text: &str) -> Result<Policy, FileError> {
     loaded
 }
 
+/// An offer, or whether there is one, by flag.
+struct Ways(Offer);
+
+impl From<Offer> for Ways {
+    fn from(offer: Offer) -> Self {
+        Self(offer)
+    }
+}
+
+impl From<bool> for Ways {
+    fn from(offers: bool) -> Self {
+        Self(Offer::new(offers, false))
+    }
+}
+
 /// What a policy decides for a client, in short.
-fn decide(policy: &Policy, name: &str, alpn: &str, offer: bool, peer: &str) -> String {
+fn decide(policy: &Policy, name: &str, alpn: &str, offer: impl Into<Ways>, peer: &str) -> String {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .unwrap()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
     config.alpn_protocols = vec![alpn.into()];
-    if offer {
-        config.client_auth_offer = ClientAuthOffer::flag();
-    }
+    config.client_auth_offer = ClientAuthOffer::by(offer.into().0);
     let name = name.to_owned().try_into().unwrap();
     let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut octets = Vec::new();
@@ -89,6 +103,27 @@ fn every_key_means_what_it_says() {
     assert_eq!(decide(&policy, "www.example.com", "h2", false, "10.1.1.1"), "none");
     assert_eq!(decide(&policy, "www.example.com", "http/1.1", true, far), "request agents");
     assert_eq!(decide(&policy, "www.example.com", "h2", false, far), "require agents");
+}
+
+#[test]
+fn an_offer_can_be_told_by_its_ways() {
+    let (none, flag, care, both) = (Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH);
+    for (offered, holds) in [
+        ("true", [false, true, true, true]),
+        ("false", [true, false, false, false]),
+        ("'flag'", [false, true, false, true]),
+        ("'care'", [false, false, true, true]),
+        ("'both'", [false, false, false, true]),
+    ] {
+        let policy = load(&format!(
+            "scopes.a.anchors = ['agents.pem']\notherwise.ask = 'nothing'\n\
+             [[rules]]\noffered = {offered}\nrequest = 'a'\n"
+        ))
+        .unwrap();
+        let decided = [none, flag, care, both]
+            .map(|offer| decide(&policy, "localhost", "h2", offer, "192.0.2.1") == "request a");
+        assert_eq!(decided, holds, "{offered}");
+    }
 }
 
 #[test]
@@ -120,7 +155,7 @@ fn what_is_not_understood_is_an_error_with_its_place() {
             "line 4: unknown field `sever_name`",
         ),
         (nothing.to_owned() + "[[rules]]\npeer = \"10.0.0.0/33\"\n", "line 4: invalid IP address"),
-        (nothing.to_owned() + "[[rules]]\noffered = \"yes\"\n", "line 4: invalid type: string"),
+        (nothing.to_owned() + "[[rules]]\noffered = \"yes\"\n", "line 4: expected true, false,"),
         (
             nothing.to_owned() + "[[rules]]\noffered = true\n",
             "rule 0 says what to do by exactly one of ask, request, request_lenient and require",

@@ -18,6 +18,8 @@ pub use list::{MUTANTS, Mutant};
 /// The tests that must tell mutants from the real one.
 const TESTS: [&[&str]; 2] =
     [&["-p", "rustls-ext", "--tests"], &["-p", "interop", "--test", "raw_peer"]];
+/// Where the codec is.
+const CODEC: &str = "rustls-ext-wire/src/";
 /// How many random sequences are enough to tell.
 const SEQUENCES: &str = "2000";
 
@@ -26,7 +28,7 @@ const SEQUENCES: &str = "2000";
 /// # Errors
 /// If the text that one takes out is not in its file, or there more than once.
 pub fn check(repository: &Path) -> Result<()> {
-    let tree = Layout::patched(&repository.join("rustls")).tree()?;
+    let tree = source(repository)?;
     for mutant in MUTANTS {
         mutant.of(&tree)?;
     }
@@ -47,7 +49,7 @@ pub fn run(repository: &Path, only: Option<&str>) -> Result<()> {
         return Err("there is no such mutant".into());
     }
     let copy = Copy::make(repository)?;
-    let real = copy.layout().tree()?;
+    let real = source(&copy.root)?;
     let failing = copy.test(&real)?;
     if !failing.is_empty() {
         return Err(format!("tests fail without any mutation: {}", list_of(&failing)).into());
@@ -73,8 +75,16 @@ pub fn run(repository: &Path, only: Option<&str>) -> Result<()> {
     }
 }
 
+/// What mutants are made of: the patched source, and the codec that it goes by.
+fn source(repository: &Path) -> Result<Tree> {
+    let mut tree = Layout::patched(&repository.join("rustls")).tree()?;
+    let codec = generate::read_tree(&repository.join(CODEC))?;
+    tree.extend(codec.into_iter().map(|(name, text)| (format!("{CODEC}{name}"), text)));
+    Ok(tree)
+}
+
 impl Mutant {
-    /// The patched source, mutated.
+    /// The source, mutated.
     fn of(&self, real: &Tree) -> Result<Tree> {
         let mut tree = real.clone();
         let file = tree.get_mut(self.file).ok_or_else(|| format!("there is no {}", self.file))?;
@@ -120,13 +130,18 @@ impl Copy {
         Layout::patched(&self.root.join("rustls"))
     }
 
-    /// Has the build script take `source` for what it makes.
+    /// Has the codec be that of `source`, and the build script take the rest for what it makes.
     fn build_from(&self, source: &Tree) -> Result<()> {
+        let is_codec = |(name, _): &(String, Vec<u8>)| name.starts_with(CODEC);
+        let (mut codec, source): (Tree, Tree) = source.clone().into_iter().partition(is_codec);
+        codec.retain(|name, text| fs::read(self.root.join(name)).ok().as_ref() != Some(text));
+        put(&codec, &self.root)?;
+
         let layout = self.layout();
         let there = generate::read_tree(&layout.generated).unwrap_or_default();
         let mut changed = source.clone();
         changed.retain(|name, text| there.get(name) != Some(text));
-        let (inputs, outcome) = (generate::digest(&layout.inputs()?), generate::digest(source));
+        let (inputs, outcome) = (generate::digest(&layout.inputs()?), generate::digest(&source));
         changed.insert(generate::STAMP.into(), format!("{inputs}\n{outcome}\n").into_bytes());
         put(&changed, &layout.generated)
     }

@@ -1,13 +1,13 @@
 //! Clients that break a rule on purpose: what each gets for it.
 
 use interop::raw::{ClientConfig, Edit, Peer, Slot, version};
-use rustls::ext_wire::{CodePoints, Flag, FlagSet, FlagsError, Message, check};
+use rustls::ext_wire::{CareError, CodePoints, Flag, FlagSet, FlagsError, Message, check};
 use rustls::server::{ClientAuthDecision, ClientAuthStatus};
 use rustls::{Error, InvalidMessage, PeerMisbehaved};
 
 use crate::bad_flights;
 use crate::demand::{
-    ACROSS_NAMES, BOTH, EARLY, FLAGS, OFFER, OFFERS, OTHER, PLAIN, Site, Visit, requesting,
+    ACROSS_NAMES, BOTH, CARE, EARLY, FLAGS, OFFER, OFFERS, OTHER, PLAIN, Site, Visit, requesting,
     requiring,
 };
 
@@ -140,6 +140,17 @@ fn in_hellos(site: &Site) -> Vec<Case> {
             known: not_asked,
             ..case("FLAGS-11: others behind early data", early, differed("tls_flags"))
         },
+        case(
+            "CARE-1: a body",
+            hello(vec![Edit::add(CARE, [0])]),
+            (
+                47,
+                PeerMisbehaved::IllegalClientAuthenticationRequest(CareError::NotEmpty {
+                    length: 1,
+                })
+                .into(),
+            ),
+        ),
         Case {
             known: not_asked,
             decision: require.clone(),

@@ -8,7 +8,7 @@ use rustls::server::ClientAuthDecision;
 use rustls::{CertificateError, Error, InvalidMessage, PeerMisbehaved};
 
 use crate::bad_clients::{Case, Known, in_slots};
-use crate::demand::{DECLINES, FLAGS, OFFER, OFFERS, OTHER, PLAIN, Site, Visit, requiring};
+use crate::demand::{CARE, DECLINES, FLAGS, OFFER, OFFERS, OTHER, PLAIN, Site, Visit, requiring};
 use crate::harness::{and, unexpected};
 use crate::pki::Pki;
 
@@ -57,6 +57,12 @@ pub fn in_certificates(site: &Site) -> Vec<Case> {
         }
     });
     vec![
+        case(
+            "CARE-3: in a Certificate",
+            certificate(Edit::add(CARE, [])),
+            47,
+            InvalidMessage::UnexpectedCare.into(),
+        ),
         case("FLAGS-5: a flag", certificate(Edit::add(FLAGS, OTHER)), 47, flags()),
         case("RCA-5: the flag", certificate(Edit::add(FLAGS, OFFER)), 47, flags()),
         case("RCA-5: compressed", compressed(certificate(Edit::add(FLAGS, OFFER))), 47, flags()),

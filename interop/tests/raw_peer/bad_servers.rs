@@ -4,11 +4,11 @@ use interop::raw::{
     Edit, Extension, Handshake, Peer, ServerConfig, ServerHello, Slot, Ticket, encode, fix_length,
 };
 use rustls::client::ClientAuthStatus;
-use rustls::ext_wire::{CodePoints, Flag, FlagSet, FlagsError, Message, check};
+use rustls::ext_wire::{CareError, CodePoints, Flag, FlagSet, FlagsError, Message, check};
 use rustls::{CertificateError, Error, InvalidMessage, PeerMisbehaved};
 
 use crate::bad_requests;
-use crate::demand::{ACROSS_NAMES, BOTH, FLAGS, OFFER, OTHER};
+use crate::demand::{ACROSS_NAMES, BOTH, CARE, FLAGS, OFFER, OTHER};
 use crate::pki::Pki;
 
 /// A server that breaks a rule.
@@ -49,7 +49,7 @@ pub fn case(
     Case { name, at: "localhost", config, then: None, ends, status }
 }
 
-/// Every one of them, against a client that offers, or does not. `known` is a session of a raw
+/// Every one of them, against a client that offers by flag and CARE, or does not. `known` is a session of a raw
 /// server's that the client has.
 pub fn all(pki: &Pki, offers: bool, known: &Ticket) -> Vec<Case> {
     let before = match offers {
@@ -57,6 +57,7 @@ pub fn all(pki: &Pki, offers: bool, known: &Ticket) -> Vec<Case> {
         false => ClientAuthStatus::NotOffered,
     };
     let mut cases = with_flags(pki, offers, before);
+    cases.extend(with_care(pki, offers, before));
     cases.extend(bad_requests::all(pki, before, known));
     cases.extend(in_tls12(pki, before));
     cases
@@ -159,8 +160,48 @@ fn with_flags(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
     cases
 }
 
+fn with_care(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
+    use Slot as S;
+    let case = |name, slot, body: &[u8], ends: (u8, Error)| {
+        case(pki, name, slot, Edit::add(CARE, body), ends, before)
+    };
+    let illegal = |error| (47, PeerMisbehaved::IllegalClientAuthenticationRequest(error).into());
+    let out_of_place = || (47, InvalidMessage::UnexpectedCare.into());
+    match offers {
+        true => vec![
+            case(
+                "CARE-1: a body",
+                S::EncryptedExtensions,
+                &[0],
+                illegal(CareError::NotEmpty { length: 1 }),
+            ),
+            case(
+                "CARE-3: in ServerHello",
+                S::ServerHello,
+                &[],
+                illegal(CareError::Misplaced { message: Message::ServerHello }),
+            ),
+            case("CARE-3: in a request", S::CertificateRequest, &[], out_of_place()),
+        ],
+        false => vec![
+            case(
+                "CARE-3: no offer, in ServerHello",
+                S::ServerHello,
+                &[],
+                (110, PeerMisbehaved::UnsolicitedServerHelloExtension.into()),
+            ),
+            case(
+                "CARE-3: no offer",
+                S::EncryptedExtensions,
+                &[],
+                (110, PeerMisbehaved::UnsolicitedEncryptedExtension.into()),
+            ),
+        ],
+    }
+}
+
 /// ServerHello and more of TLS 1.2, in place of a ServerHello of TLS 1.3.
-fn tls12_hello(extensions: Vec<Extension>, more: Vec<u8>) -> Edit {
+pub fn tls12_hello(extensions: Vec<Extension>, more: Vec<u8>) -> Edit {
     Edit::raw(move |bytes| {
         let Ok(Handshake::ServerHello(hello)) = interop::raw::decode(bytes) else { return };
         let (session_id, extensions) = (Vec::new(), extensions.clone());

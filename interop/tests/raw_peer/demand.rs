@@ -15,6 +15,7 @@ use crate::pki::Pki;
 
 pub const EARLY: &[u8] = b"let me in";
 pub const FLAGS: u16 = 62;
+pub const CARE: u16 = 0xffca;
 pub const ILLEGAL_PARAMETER: u8 = 47;
 
 /// request_client_auth alone.

@@ -26,7 +26,7 @@ pub fn code_points() -> [CodePoints; 3] {
     [
         CodePoints::DEFAULT,
         CodePoints::new(0xfe01, Flag::REQUEST_CLIENT_AUTH).unwrap(),
-        CodePoints::new(0xfe01, other).unwrap(),
+        CodePoints::new(0xfe01, other).and_then(|points| points.with_care(0xff55)).unwrap(),
     ]
 }
 
@@ -36,7 +36,7 @@ fn body(points: CodePoints) -> Vec<u8> {
     flags.body().unwrap().to_vec()
 }
 
-/// A client with a certificate that offers. Its TLS is that of its HPKE.
+/// A client with a certificate that offers by flag and CARE. Its TLS is that of its HPKE.
 pub fn client(pki: &Pki, mode: impl Into<EchMode>, points: CodePoints) -> rustls::ClientConfig {
     client_with(pki, mode, points, aws_lc_rs::default_provider())
 }
@@ -54,7 +54,7 @@ pub fn client_with(
         .with_root_certificates(Arc::clone(&pki.roots))
         .with_client_auth_cert(chain, key)
         .unwrap();
-    config.client_auth_offer = ClientAuthOffer::flag().with_code_points(points);
+    config.client_auth_offer = ClientAuthOffer::flag_and_care().with_code_points(points);
     config
 }
 
@@ -110,8 +110,9 @@ pub fn count(octets: &[u8], needle: &[u8]) -> usize {
     octets.windows(needle.len()).filter(|window| *window == needle).count()
 }
 
-/// How often a hello offers. Reading it and searching it agree on that: where it does not, there
-/// is nothing like the extension under any number that it could have, and no octets of the flag.
+/// How often a hello offers, by flag and by CARE. Reading it and searching it agree on that: where
+/// it does not, there is nothing like the extensions under any number that they could have, and no
+/// octets of the flag.
 #[track_caller]
 pub fn offers(hello: &Message, points: CodePoints) -> usize {
     let flags = body(points);
@@ -125,6 +126,15 @@ pub fn offers(hello: &Message, points: CodePoints) -> usize {
         found += read;
     }
     assert_eq!(count(&hello.bytes, &flags), found);
+    let by_care: usize = [0xffca, 0xff55]
+        .into_iter()
+        .map(|typ| {
+            let read = hello.extensions().unwrap().into_iter().filter(|e| e.typ == typ).count();
+            assert_eq!(count(&hello.bytes, &[u16::to_be_bytes(typ), [0, 0]].concat()), read);
+            read
+        })
+        .sum();
+    assert_eq!(by_care, found);
     found
 }
 

@@ -46,12 +46,21 @@
 //! | RES-6 | client | res_6_early_data_is_refused_where_the_client_is_to_be_asked |
 //! | RES-7 | client | res_7_a_ticket_that_is_no_good_is_no_error_and_its_early_data_is_refused |
 //! | RES-8 | nobody | res_8_who_offers_does_not_resume_a_session_without_authentication |
+//! | CARE-1 | client | care_1_a_body_in_a_hello_is_illegal_parameter_under_both_versions |
+//! | CARE-1 | server | care_1_an_echo_with_a_body_is_illegal_parameter |
+//! | CARE-1 | server | care_1_an_echo_with_a_body_is_illegal_parameter_under_tls12_too |
+//! | CARE-2 | nobody | care_2_and_care_3_a_server_echoes_it_in_one_message_whether_or_not_it_asks |
+//! | CARE-3 | client | care_3_in_a_clients_certificate_it_is_illegal_parameter |
+//! | CARE-3 | server | care_3_an_echo_of_what_was_not_sent_is_unsupported_extension |
+//! | CARE-3 | server | care_3_in_any_other_message_of_a_server_it_is_illegal_parameter |
+//! | CARE-4 | nobody | care_4_a_resumed_session_is_as_it_was |
 //! | CARE-5 | nobody | care_5_a_certificate_goes_over_tls12_only_if_allowed |
 
 mod bad_clients;
 mod bad_flights;
 mod bad_requests;
 mod bad_servers;
+mod care;
 mod changes;
 mod client;
 mod demand;

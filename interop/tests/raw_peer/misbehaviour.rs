@@ -22,7 +22,7 @@ fn a_client_that_breaks_a_rule_gets_its_alert_and_does_no_harm() {
     let require = requiring(&site.pki, "clients");
     let honest = || {
         let mut config = site.pki.rustls_client(true);
-        config.client_auth_offer = ClientAuthOffer::flag();
+        config.client_auth_offer = ClientAuthOffer::flag_and_care();
         Arc::new(config)
     };
     let cases = bad_clients::all(&site);
@@ -84,7 +84,7 @@ fn a_server_that_breaks_a_rule_gets_its_alert_and_does_no_harm() {
             false => (ClientAuthStatus::AskedWithoutAcknowledgement, ClientAuthStatus::NotOffered),
         };
         if offers {
-            client.client_auth_offer = ClientAuthOffer::flag();
+            client.client_auth_offer = ClientAuthOffer::flag_and_care();
         }
         let client = Arc::new(client);
         let mut config = ServerConfig::new(pki.server.clone());

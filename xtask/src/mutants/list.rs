@@ -5,7 +5,7 @@
 pub struct Mutant {
     /// What it does wrong, and the rule that this breaks.
     pub name: &'static str,
-    /// A file of the patched source.
+    /// A file of the patched source, or of the codec that it goes by.
     pub file: &'static str,
     /// What is taken out; it is there once.
     pub from: &'static str,
@@ -17,45 +17,45 @@ pub struct Mutant {
 pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "RES-2: a session with a certificate resumes where nobody is asked",
-        file: "src/server/client_auth.rs",
-        from: "(ClientAuthDecision::None, chain) => chain.is_none(),",
-        to: "(ClientAuthDecision::None, _) => true,",
+        file: "rustls-ext-wire/src/resumption.rs",
+        from: "(Demand::None, true) | (Demand::Require(_), false) => Resumption::Refused,",
+        to: "(Demand::None, true) => Resumption::Allowed,\n        (Demand::Require(_), false) => Resumption::Refused,",
     },
     Mutant {
         name: "RES-2: a session without a certificate resumes in another scope",
-        file: "src/server/client_auth.rs",
-        from: "scope == Some(demand.scope.as_bytes()) && !self.offered()",
-        to: "!self.offered()",
+        file: "rustls-ext-wire/src/resumption.rs",
+        from: "match session.scope == Some(scope) && !offered {",
+        to: "match !offered {",
     },
     Mutant {
         name: "RES-3: a session without a certificate resumes for a client that offers one",
-        file: "src/server/client_auth.rs",
-        from: "scope == Some(demand.scope.as_bytes()) && !self.offered()",
-        to: "scope == Some(demand.scope.as_bytes())",
+        file: "rustls-ext-wire/src/resumption.rs",
+        from: "match session.scope == Some(scope) && !offered {",
+        to: "match session.scope == Some(scope) {",
     },
     Mutant {
         name: "RES-4: whoever declined has to shake hands in full again",
-        file: "src/server/client_auth.rs",
-        from: "scope == Some(demand.scope.as_bytes()) && !self.offered()",
-        to: "false",
+        file: "rustls-ext-wire/src/resumption.rs",
+        from: "match session.scope == Some(scope) && !offered {",
+        to: "match false {",
     },
     Mutant {
         name: "RES-2: a session without a certificate resumes where one is required",
-        file: "src/server/client_auth.rs",
-        from: "(ClientAuthDecision::Require(_), None) => false,",
-        to: "(ClientAuthDecision::Require(_), None) => true,",
+        file: "rustls-ext-wire/src/resumption.rs",
+        from: "(Demand::None, true) | (Demand::Require(_), false) => Resumption::Refused,",
+        to: "(Demand::None, true) => Resumption::Refused,\n        (Demand::Require(_), false) => Resumption::Allowed,",
     },
     Mutant {
         name: "RES-2: a session with a certificate resumes in another scope",
-        file: "src/server/client_auth.rs",
-        from: "scope == Some(demand.scope.as_bytes())\n                    && now",
-        to: "now",
+        file: "rustls-ext-wire/src/resumption.rs",
+        from: "            match session.scope == Some(scope) {\n                true => Resumption::IfVerified,",
+        to: "            match true {\n                true => Resumption::IfVerified,",
     },
     Mutant {
         name: "RES-5: the stored chain is not verified again",
         file: "src/server/client_auth.rs",
-        from: "&& now.is_ok_and(|now| demand.accepts(session, now))",
-        to: "&& now.is_ok()",
+        from: "now.is_ok_and(|now| demand.is_some_and(|demand| demand.accepts(session, now)))",
+        to: "now.is_ok_and(|_| demand.is_some())",
     },
     Mutant {
         name: "RES-7: a session of a server with a policy resumes where there is none",
@@ -107,15 +107,15 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "RCA-4: an offer is acknowledged that was not made",
-        file: "src/server/client_auth.rs",
-        from: "self.offered()\n            && self.status",
-        to: "true\n            && self.status",
+        file: "rustls-ext-wire/src/server.rs",
+        from: "Asks::BecauseOffered if self.offer().has_flag() => {",
+        to: "Asks::BecauseOffered => {",
     },
     Mutant {
         name: "RCA-3: an offer is acknowledged that is not the reason for asking",
         file: "src/server/client_auth.rs",
-        from: ".is_some_and(|demand| demand.answers_offer)",
-        to: ".is_some()",
+        from: "Some(demand) if demand.answers_offer => Asks::BecauseOffered,",
+        to: "Some(_) => Asks::BecauseOffered,",
     },
     Mutant {
         name: "FLAGS-12: a second hello may differ",
@@ -155,9 +155,9 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "FLAGS-2: the flags of a hello are not looked at",
-        file: "src/server/hs.rs",
-        from: "client_hello.tls_flags.as_ref(),\n                &FlagSet::EMPTY,",
-        to: "None,\n                &FlagSet::EMPTY,",
+        file: "rustls-ext-wire/src/server.rs",
+        from: "flags = FlagSet::decode(body)?;\n            check(Message::ClientHello",
+        to: "flags = FlagSet::decode(body).unwrap_or(FlagSet::EMPTY);\n            check(Message::ClientHello",
     },
     Mutant {
         name: "RES-1: sessions of TLS 1.2 record nothing",
@@ -186,13 +186,13 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "FLAGS-13: the offer leaks when ECH is rejected",
         file: "src/client/hs.rs",
-        from: "if cx.data.ech_status != EchStatus::Rejected {\n            exts.tls_flags",
-        to: "if true {\n            exts.tls_flags",
+        from: "    if cx.data.ech_status != EchStatus::Rejected {\n        let offer",
+        to: "    if true {\n        let offer",
     },
     Mutant {
         name: "RES-8: a client that offers resumes what keeps it from being asked",
         file: "src/client/client_auth.rs",
-        from: "authenticated || self.prefer_resumption || !self.flag",
+        from: "authenticated || self.prefer_resumption || self.by.is_none()",
         to: "authenticated || !authenticated",
     },
     Mutant {
@@ -210,19 +210,73 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "CARE-5: a certificate goes over TLS 1.2 unasked",
         file: "src/client/client_auth.rs",
-        from: ".unwrap_or(!self.flag)",
+        from: ".unwrap_or(self.by.is_none())",
         to: ".unwrap_or(true)",
     },
     Mutant {
         name: "RCA-4: a client takes any acknowledgement",
-        file: "src/client/tls13.rs",
-        from: "ClientAuthStatus::Offered => self.config.client_auth_offer.flags(),\n            _ => FlagSet::EMPTY,",
-        to: "_ => FlagSet::single(self.config.client_auth_offer.code_points.request_client_auth()),",
+        file: "rustls-ext-wire/src/client.rs",
+        from: "                    _ => &sent,\n",
+        to: "                    _ => &FlagSet::single(self.code_points.request_client_auth()),\n",
     },
     Mutant {
         name: "RCA-7: a client is acknowledged whether or not",
-        file: "src/client/tls13.rs",
-        from: "flags.is_some_and(|flags| !offered.is_empty() && offered.is_subset(&flags))",
-        to: "flags.is_some() || !offered.is_empty()",
+        file: "rustls-ext-wire/src/client.rs",
+        from: "match self.sent.has_flag() && sent.is_subset(&flags) {",
+        to: "match self.sent.has_flag() {",
+    },
+    Mutant {
+        name: "CARE-1: a body of the client's is not looked at",
+        file: "rustls-ext-wire/src/server.rs",
+        from: "check_care(Message::ClientHello, version, body, false)?;",
+        to: "let _ = check_care(Message::ClientHello, version, &body[..0], false);",
+    },
+    Mutant {
+        name: "CARE-1: a body of the server's is not looked at",
+        file: "rustls-ext-wire/src/client.rs",
+        from: "check_care(message, version, body, self.sent.has_care())?;",
+        to: "check_care(message, version, &body[..0], self.sent.has_care())?;",
+    },
+    Mutant {
+        name: "CARE-3: it is echoed in the wrong message",
+        file: "rustls-ext-wire/src/care.rs",
+        from: "Version::Tls12 => Message::ServerHello,",
+        to: "Version::Tls12 => Message::EncryptedExtensions,",
+    },
+    Mutant {
+        name: "CARE-3: it may stand in any message",
+        file: "src/msgs/macros.rs",
+        from: "ExtensionType::ClientAuthenticationRequest => return Err(InvalidMessage::UnexpectedCare),",
+        to: "ExtensionType::ClientAuthenticationRequest if false => return Err(InvalidMessage::UnexpectedCare),",
+    },
+    Mutant {
+        name: "CARE-4: it is echoed where a session is resumed",
+        file: "src/server/hs.rs",
+        from: "        if !for_resume {\n            self.extensions.care",
+        to: "        if true {\n            self.extensions.care",
+    },
+    Mutant {
+        name: "CARE: the outer hello offers, too (FLAGS-13)",
+        file: "src/client/ech.rs",
+        from: "outer_hello.care = None;",
+        to: "",
+    },
+    Mutant {
+        name: "FLAGS-12: a second hello may have another CARE",
+        file: "src/server/client_auth.rs",
+        from: "Some(ExtensionType::ClientAuthenticationRequest),\n    ),",
+        to: "Some(ExtensionType::ServerName),\n    ),",
+    },
+    Mutant {
+        name: "off: who does not use CARE takes its number for it",
+        file: "src/client/client_auth.rs",
+        from: "false => self.code_points.without_care(),",
+        to: "false => self.code_points,",
+    },
+    Mutant {
+        name: "off: a server without a policy takes CARE's number for it",
+        file: "src/server/client_auth.rs",
+        from: "None => self.client_auth_code_points.without_care(),",
+        to: "None => self.client_auth_code_points,",
     },
 ];

@@ -20,6 +20,8 @@ pub struct HandshakeData {
     pub kind: Option<HandshakeKind>,
     /// On clients.
     status: Option<ClientAuthStatus>,
+    /// On clients.
+    echoed: bool,
     /// On servers with a policy, when the handshake is complete.
     client: Option<(ClientAuth, Vec<CertificateDer<'static>>)>,
 }
@@ -44,6 +46,7 @@ impl HandshakeData {
             server_name: server.and_then(|server| server.server_name()).map(str::to_owned),
             kind: tls.handshake_kind(),
             status: client.map(|client| client.client_auth_status()),
+            echoed: client.is_some_and(|client| client.client_auth_echoed()),
             client: auth.cloned().map(|auth| (auth, chain())),
         }
     }
@@ -69,5 +72,11 @@ impl HandshakeData {
     /// got: see [`alert_received`](super::alert_received).
     pub fn client_auth_status(&self) -> Option<ClientAuthStatus> {
         self.status
+    }
+
+    /// On clients, whether the server said that it understands an offer by CARE, whether or not it
+    /// asks; `false` on servers.
+    pub fn client_auth_echoed(&self) -> bool {
+        self.echoed
     }
 }

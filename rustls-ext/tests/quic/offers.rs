@@ -6,6 +6,7 @@ use rustls::server::{ClientAuthDecision, ClientAuthStatus as Server};
 use rustls::{AlertDescription, CertificateError, Error, HandshakeKind};
 use rustls_ext::ClientAuthOffer;
 use rustls_ext::quic::HandshakeData;
+use rustls_ext::wire::Offer;
 
 use crate::common::{Identity, Pki, Switch, When};
 use crate::harness::{Site, refusal};
@@ -35,6 +36,29 @@ async fn rca_2_an_accepted_offer_is_acknowledged_and_authenticates() {
     assert_eq!(identity.chain, site.pki.agent.chain);
     assert!(!identity.resumed);
     assert!(server.peer_identity("staff").is_none(), "another scope is another matter");
+}
+
+#[tokio::test]
+async fn care_2_and_care_3_an_offer_by_care_is_understood_and_asked_for_without_a_word() {
+    let site = Site::new();
+    for (decision, asked) in [(ClientAuthDecision::None, false), (site.require(), true)] {
+        site.if_offered(decision);
+        let visit = site.visit(&site.agent(ClientAuthOffer::care())).await;
+        let client = visit.at_client();
+        assert!(client.client_auth_echoed());
+        let status = match asked {
+            true => Client::AskedWithoutAcknowledgement,
+            false => Client::Offered,
+        };
+        assert_eq!(client.client_auth_status(), Some(status));
+        let server = visit.at_server();
+        let auth = server.client_auth().unwrap();
+        assert_eq!(auth.offer(), Offer::CARE);
+        assert!(!auth.acknowledged() && !server.client_auth_echoed());
+        assert_eq!(visit.authenticated(), asked);
+    }
+    let visit = site.visit(&site.agent(ClientAuthOffer::flag())).await;
+    assert!(!visit.at_client().client_auth_echoed());
 }
 
 #[tokio::test]

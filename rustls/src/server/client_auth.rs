@@ -98,6 +98,11 @@ impl ClientAuthDecision {
 }
 
 /// What is demanded of a client's certificate, and the name under which it then counts.
+///
+/// Where a session is resumed, the chain that it records is verified again, so that an expired or
+/// revoked certificate, or one of an authority that is no longer trusted, means a full handshake
+/// (RES-5).  That costs a verification of the chain, a signature for each certificate below the trust
+/// anchor; a full handshake costs the same, and two signatures and a key exchange besides.
 #[derive(Clone, Debug)]
 pub struct ClientAuthDemand {
     verifier: Arc<dyn ClientCertVerifier>,

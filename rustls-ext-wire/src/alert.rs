@@ -16,6 +16,12 @@ use core::fmt;
 pub struct Alert(Description);
 
 impl Alert {
+    /// 10: a message or a record that may not come here.
+    pub const UNEXPECTED_MESSAGE: Self = Self(Description::UnexpectedMessage);
+
+    /// 22: a record of more than 2^14 octets.
+    pub const RECORD_OVERFLOW: Self = Self(Description::RecordOverflow);
+
     /// 47: the message parses, but what it says is not allowed. Every fault of a `tls_flags` body
     /// (FLAGS-2, FLAGS-3) and every misplaced flag (FLAGS-5, RCA-4, RCA-5) ends with it.
     pub const ILLEGAL_PARAMETER: Self = Self(Description::IllegalParameter);
@@ -36,6 +42,8 @@ impl Alert {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
+            Description::UnexpectedMessage => "unexpected_message",
+            Description::RecordOverflow => "record_overflow",
             Description::IllegalParameter => "illegal_parameter",
             Description::DecodeError => "decode_error",
             Description::UnsupportedExtension => "unsupported_extension",
@@ -59,6 +67,8 @@ impl fmt::Debug for Alert {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 enum Description {
+    UnexpectedMessage = 10,
+    RecordOverflow = 22,
     IllegalParameter = 47,
     DecodeError = 50,
     UnsupportedExtension = 110,

@@ -128,9 +128,11 @@ const CARE: &str = "client_authentication_request";
 
 /// The extension that has this number: one that is not ours, or the other one of ours.
 fn extension_with(number: u16, other: Option<u16>, other_is: &'static str) -> Option<&'static str> {
-    if other == Some(number) {
-        return Some(other_is);
-    }
+    if other == Some(number) { Some(other_is) } else { name_of(number) }
+}
+
+/// The name of an extension that is not ours.
+pub(crate) fn name_of(number: u16) -> Option<&'static str> {
     let [high, low] = number.to_be_bytes();
     if high == low && low & 0x0f == 0x0a {
         return Some("GREASE");

@@ -13,6 +13,8 @@
 //! - the negotiation of a whole connection, for TLS stacks to drive: [`ClientNegotiation`] and
 //!   [`ServerNegotiation`]; and whether a session may be resumed under a demand: [`resumption`];
 //! - the numbers, which are configuration: [`CodePoints`];
+//! - what a client says in its ClientHello, from octets as they come off a socket: [`Scan`], for
+//!   proxies, routers and TLS stacks that want to know before anything else;
 //! - errors that say which rule was broken and which [`Alert`] to send.
 //!
 //! It has no dependency, no allocation and no `unsafe`, and does not panic on what a peer sends.
@@ -37,6 +39,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Before the handshake
+//! ```
+//! use rustls_ext_wire::{Answer, Scan};
+//!
+//! # let octets = include_bytes!("../corpus/curl+flag.bin");
+//! # fn read_more(_: usize) {}
+//! # fn send(_: rustls_ext_wire::Alert) {}
+//! let mut scratch = [0; 4096]; // for hellos over several records
+//! match Scan::default().records(octets, &mut scratch) {
+//!     Answer::Hello { hello, .. } => {
+//!         let offers = hello.flags().is_ok_and(|flags| flags.is_some());
+//!         println!("for {:?}, {} flags", hello.server_name(), if offers { "with" } else { "no" });
+//!     }
+//!     Answer::Incomplete { needed } => read_more(needed.get()),
+//!     Answer::NotTls(what) => println!("{what}"),
+//!     Answer::Malformed(error) => send(error.alert()),
+//! }
+//! ```
+//!
 //! # Rules
 //! | cited as | source |
 //! |---|---|
@@ -44,6 +65,7 @@
 //! | `RCA-n` | draft-jhoyla-req-mtls-flag, editor's copy of June 2025 |
 //! | `CARE-n` | draft-thomson-tls-care-00 (2014) |
 //! | `RES-n` | RFC 8446 section 4.6.1, RFC 5077, and what went wrong with deployed servers |
+//! | `RFC 8446 4.2` | that section of that RFC |
 //!
 //! What only a TLS stack can know is the caller's: which version was chosen, and that an extension
 //! stood once in its message (FLAGS-10).
@@ -55,6 +77,7 @@
 mod alert;
 mod care;
 mod client;
+mod client_hello;
 mod code_points;
 mod error;
 mod fault;
@@ -62,18 +85,21 @@ mod flag;
 mod flag_set;
 mod offer;
 pub mod resumption;
+mod scan;
 mod server;
 mod table;
 
 pub use alert::Alert;
 pub use care::{CareError, check_care, echo_in};
 pub use client::{ClientNegotiation, ClientStatus, HelloOffer};
+pub use client_hello::{ClientHello, Ech};
 pub use code_points::{CodePointError, CodePoints};
 pub use error::{FlagOutOfRange, FlagsError, Violation};
 pub use fault::Fault;
 pub use flag::Flag;
 pub use flag_set::{FlagSet, Iter};
 pub use offer::{Offer, Received, Version};
+pub use scan::{Answer, Flaw, NotTls, Part, Scan, ScanError, Scanner};
 pub use server::{Asks, ServerNegotiation};
 pub use table::{Cell, Message, Permission, Row, TABLE, check};
 

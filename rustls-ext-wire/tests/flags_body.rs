@@ -233,12 +233,16 @@ fn flags_12_equal_sets_compare_equal_however_they_were_made() {
 
 #[test]
 fn alerts_have_the_numbers_and_names_of_rfc_8446() {
-    let alerts = [Alert::ILLEGAL_PARAMETER, Alert::DECODE_ERROR, Alert::UNSUPPORTED_EXTENSION];
-    assert_eq!(alerts.map(Alert::code), [47, 50, 110]);
-    assert_eq!(
-        alerts.map(Alert::name),
-        ["illegal_parameter", "decode_error", "unsupported_extension"]
-    );
+    let alerts = [
+        (Alert::UNEXPECTED_MESSAGE, 10, "unexpected_message"),
+        (Alert::RECORD_OVERFLOW, 22, "record_overflow"),
+        (Alert::ILLEGAL_PARAMETER, 47, "illegal_parameter"),
+        (Alert::DECODE_ERROR, 50, "decode_error"),
+        (Alert::UNSUPPORTED_EXTENSION, 110, "unsupported_extension"),
+    ];
+    for (alert, code, name) in alerts {
+        assert_eq!((alert.code(), alert.name()), (code, name));
+    }
 }
 
 proptest! {

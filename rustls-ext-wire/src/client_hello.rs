@@ -1,0 +1,217 @@
+//! A view of a ClientHello.
+
+use core::fmt;
+
+use crate::care::{CareError, check_care};
+use crate::error::FlagsError;
+use crate::flag_set::FlagSet;
+use crate::offer::{Received, Version};
+use crate::scan::bodies;
+use crate::scan::known::{self, Known, Places};
+use crate::table::Message;
+
+/// A ClientHello whose structure holds, borrowed from where its octets are (RFC 8446 section
+/// 4.1.2, RFC 5246 section 7.4.1.2). [`Scan`](crate::Scan) makes it.
+///
+/// It is a few words that point into the message: nothing is copied or allocated. What a client
+/// says is shown as it came, GREASE included; whether a server name is a good name, say, is for
+/// whoever uses it to judge.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ClientHello<'a> {
+    pub(crate) body: &'a [u8],
+    pub(crate) extensions: &'a [u8],
+    pub(crate) places: Places,
+}
+
+impl<'a> ClientHello<'a> {
+    /// `legacy_version`: 0x0303 with TLS 1.2 and 1.3, less with what is older.
+    #[must_use]
+    pub fn legacy_version(&self) -> u16 {
+        self.body.first_chunk().map_or(0, |version| u16::from_be_bytes(*version))
+    }
+
+    /// `random`, 32 octets.
+    #[must_use]
+    pub fn random(&self) -> &'a [u8] {
+        self.body.get(2..34).unwrap_or_default()
+    }
+
+    /// `legacy_session_id`, 0 to 32 octets.
+    #[must_use]
+    pub fn session_id(&self) -> &'a [u8] {
+        self.session_id_and_rest().unwrap_or_default().0
+    }
+
+    /// `cipher_suites`, in the client's order.
+    pub fn cipher_suites(&self) -> impl Iterator<Item = u16> + Clone + use<'a> {
+        let (_, rest) = self.session_id_and_rest().unwrap_or_default();
+        numbers(bodies::item16(rest).unwrap_or_default().0)
+    }
+
+    fn session_id_and_rest(&self) -> Option<(&'a [u8], &'a [u8])> {
+        let (length, rest) = self.body.get(34..)?.split_first()?;
+        rest.split_at_checked(usize::from(*length))
+    }
+
+    /// The host name that the client wants to talk to (RFC 6066 section 3), as it came: one octet
+    /// or more.
+    #[must_use]
+    #[inline]
+    pub fn server_name(&self) -> Option<&'a [u8]> {
+        self.known(Known::ServerName)?.get(5..) // behind three lengths and kinds
+    }
+
+    /// The application protocols that the client speaks (RFC 7301), in its order: names of one
+    /// octet or more. None when it does not say.
+    #[inline]
+    pub fn alpn(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
+        let mut list = self.known(Known::Alpn).and_then(|body| body.get(2..)).unwrap_or_default();
+        core::iter::from_fn(move || {
+            let (length, rest) = list.split_first()?;
+            let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+            list = rest;
+            Some(name)
+        })
+    }
+
+    /// The versions that the client offers, in its order: those of `supported_versions`, or without
+    /// that extension the one of `legacy_version`, which stands for itself and what is older, but
+    /// never for TLS 1.3 (RFC 8446 section 4.2.1).
+    #[inline]
+    pub fn versions(&self) -> impl Iterator<Item = u16> + Clone + use<'a> {
+        let listed = self.known(Known::SupportedVersions).and_then(|body| body.get(1..));
+        numbers(listed.or(self.body.get(..2)).unwrap_or_default())
+    }
+
+    /// Whether the client offers TLS 1.3.
+    #[must_use]
+    #[inline]
+    pub fn offers_tls13(&self) -> bool {
+        self.known(Known::SupportedVersions).is_some() && self.versions().any(|v| v == 0x0304)
+    }
+
+    /// The flags of the extension `tls_flags`; `None` without it.
+    ///
+    /// # Errors
+    /// [`FlagsError`]. Only a server that negotiates TLS 1.3 ends the connection for it; with
+    /// anything older, the extension is ignored, whatever is in it (FLAGS-9). That is why the scan
+    /// did not look.
+    pub fn flags(&self) -> Result<Option<FlagSet>, FlagsError> {
+        self.tls_flags().map(FlagSet::decode).transpose()
+    }
+
+    /// The body of the extension `tls_flags`, as it came; `None` without it.
+    #[must_use]
+    #[inline]
+    pub fn tls_flags(&self) -> Option<&'a [u8]> {
+        self.known(Known::TlsFlags)
+    }
+
+    /// What a [`ServerNegotiation`](crate::ServerNegotiation) is told of the hello.
+    #[must_use]
+    pub fn received(&self) -> Received<'a> {
+        Received { tls_flags: self.tls_flags(), care: self.known(Known::Care) }
+    }
+
+    /// Whether the extension `client_authentication_request` (CARE) is there.
+    ///
+    /// # Errors
+    /// [`CareError`] when its body is not empty (CARE-1).
+    pub fn care(&self) -> Result<bool, CareError> {
+        let Some(body) = self.known(Known::Care) else {
+            return Ok(false);
+        };
+        // The version makes no difference in a hello, and it is no answer to anything.
+        check_care(Message::ClientHello, Version::Tls13, body, false).map(|()| true)
+    }
+
+    /// The distinguished names of the authorities that the client trusts (RFC 8446 section 4.2.4),
+    /// in its order, each as its DER came. None when it does not say.
+    pub fn certificate_authorities(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
+        let body = self.known(Known::CertificateAuthorities);
+        let mut list = body.and_then(|body| body.get(2..)).unwrap_or_default();
+        core::iter::from_fn(move || {
+            let (name, rest) = bodies::item16(list).ok()?;
+            list = rest;
+            Some(name)
+        })
+    }
+
+    /// Which hello of Encrypted Client Hello it is; `None` when it is not of one.
+    #[must_use]
+    #[inline]
+    pub fn ech(&self) -> Option<Ech> {
+        match self.known(Known::EncryptedClientHello)? {
+            [1, ..] => Some(Ech::Inner),
+            _ => Some(Ech::Outer),
+        }
+    }
+
+    /// Whether the client has a key in common with the server, most often from an earlier session
+    /// (`pre_shared_key`, RFC 8446 section 4.2.11).
+    #[must_use]
+    #[inline]
+    pub fn has_pre_shared_key(&self) -> bool {
+        self.known(Known::PreSharedKey).is_some()
+    }
+
+    /// The body of the extension with this number, whichever it is; `None` without it.
+    #[must_use]
+    pub fn extension(&self, number: u16) -> Option<&'a [u8]> {
+        self.extensions().find_map(|(found, body)| (found == number).then_some(body))
+    }
+
+    /// The extensions, in the client's order, each as number and body.
+    pub fn extensions(&self) -> impl Iterator<Item = (u16, &'a [u8])> + Clone + use<'a> {
+        let mut list = self.extensions;
+        core::iter::from_fn(move || {
+            let (number, body, rest) = known::extension(list)?;
+            list = rest;
+            Some((number, body))
+        })
+    }
+
+    /// The message, without the four octets of its header.
+    #[must_use]
+    pub const fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    #[inline]
+    fn known(&self, known: Known) -> Option<&'a [u8]> {
+        self.places.find(known, self.extensions)
+    }
+}
+
+impl fmt::Debug for ClientHello<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct List<I>(I);
+        impl<I: Iterator<Item: fmt::Debug> + Clone> fmt::Debug for List<I> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_list().entries(self.0.clone()).finish()
+            }
+        }
+        f.debug_struct("ClientHello")
+            .field("server_name", &self.server_name().map(<[u8]>::escape_ascii))
+            .field("alpn", &List(self.alpn().map(<[u8]>::escape_ascii)))
+            .field("versions", &List(self.versions()))
+            .field("extensions", &List(self.extensions().map(|(number, _)| number)))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which hello of Encrypted Client Hello it is (RFC 9849 section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ech {
+    /// The outer one: another hello is in it that only the server can read, or seems to be
+    /// (GREASE). If it is, server name and the like are not what the client is after.
+    Outer,
+    /// The inner one, which a server that decrypted it passes on. No client sends it in the open.
+    Inner,
+}
+
+/// The 16-bit numbers of a list.
+#[inline]
+fn numbers<'a>(list: &'a [u8]) -> impl Iterator<Item = u16> + Clone + use<'a> {
+    list.chunks_exact(2).filter_map(|pair| Some(u16::from_be_bytes(*pair.first_chunk()?)))
+}

@@ -1,0 +1,227 @@
+//! Why octets are no ClientHello.
+
+use core::fmt;
+
+use crate::alert::Alert;
+use crate::code_points::name_of;
+
+/// What is wrong with the octets of a peer that speaks TLS, or seems to.
+///
+/// It is the first fault in the order of the octets; but the body of a message is looked into only
+/// once it is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// A record that does not belong to a handshake comes first. RFC 8446 section 5.
+    UnexpectedRecord {
+        /// Its content type.
+        content_type: u8,
+    },
+    /// A record of another type between two that share the hello. RFC 8446 section 5.1.
+    Interleaved {
+        /// Its content type.
+        content_type: u8,
+    },
+    /// A record after the first has a version that does not begin with 3. RFC 8446 section 5.1.
+    RecordVersion,
+    /// A record of length zero. RFC 8446 section 5.1.
+    EmptyRecord,
+    /// A record of more than 2^14 octets. RFC 8446 section 5.1.
+    RecordTooLong,
+    /// The record that ends the hello goes on after it; what follows a ClientHello may be under
+    /// other keys. RFC 8446 section 5.1.
+    NotAligned,
+    /// The message is not a ClientHello. RFC 8446 section 4.
+    UnexpectedMessage {
+        /// Its handshake type.
+        handshake_type: u8,
+    },
+    /// The message is longer than whoever scans it allows, or than there is room for where it has
+    /// to be put together.
+    MessageTooLong {
+        /// The most octets that are allowed, without the message's header.
+        limit: usize,
+    },
+    /// The message is too short for a ClientHello. RFC 8446 section 4.1.2.
+    MessageTooShort,
+    /// A part of the message is not of the form that it must have.
+    Malformed {
+        /// The part.
+        part: Part,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
+    /// An extension type for the second time, whichever it is. RFC 8446 section 4.2.
+    DuplicateExtension {
+        /// The extension type.
+        extension: u16,
+    },
+    /// An extension after `pre_shared_key`, which must be the last. RFC 8446 section 4.2.11.
+    AfterPreSharedKey {
+        /// The type of the extension that follows.
+        extension: u16,
+    },
+    /// Not as many binders as identities in `pre_shared_key`. RFC 8446 section 4.2.11.
+    BinderCount,
+}
+
+/// A part of a ClientHello (RFC 8446 section 4.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Part {
+    /// `legacy_session_id`.
+    SessionId,
+    /// `cipher_suites`.
+    CipherSuites,
+    /// `legacy_compression_methods`.
+    CompressionMethods,
+    /// `extensions`, the list as a whole.
+    Extensions,
+    /// The body of the extension with this type.
+    Extension(u16),
+}
+
+/// What is wrong with a part of a ClientHello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Flaw {
+    /// It ends before something that belongs to it.
+    Truncated,
+    /// Octets follow what belongs to it.
+    TrailingOctets,
+    /// A list that must have an item has none.
+    EmptyList,
+    /// An item that must have an octet has none.
+    EmptyItem,
+    /// It, or an item of it, is longer than the protocol allows.
+    TooLong,
+    /// An item is shorter than the protocol allows.
+    TooShort,
+    /// A list of 16-bit numbers has half a number.
+    OddLength,
+    /// A discriminator has a value that the protocol does not define.
+    UnknownKind,
+}
+
+impl ScanError {
+    /// The rule that is broken: a document and a section of it, such as `"RFC 8446 5.1"`.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::UnexpectedRecord { .. } => "RFC 8446 5",
+            Self::Interleaved { .. }
+            | Self::RecordVersion
+            | Self::EmptyRecord
+            | Self::RecordTooLong
+            | Self::NotAligned => "RFC 8446 5.1",
+            Self::UnexpectedMessage { .. } => "RFC 8446 4",
+            Self::MessageTooLong { .. } | Self::MessageTooShort => "RFC 8446 4.1.2",
+            Self::Malformed { part, .. } => part.rule(),
+            Self::DuplicateExtension { .. } => "RFC 8446 4.2",
+            Self::AfterPreSharedKey { .. } | Self::BinderCount => "RFC 8446 4.2.11",
+        }
+    }
+
+    /// The alert to send: `illegal_parameter` for what parses but must not be, `decode_error` for
+    /// what does not parse (RFC 8446 section 6.2), and what section 5 asks for about records.
+    #[must_use]
+    pub const fn alert(&self) -> Alert {
+        match self {
+            Self::UnexpectedRecord { .. }
+            | Self::Interleaved { .. }
+            | Self::NotAligned
+            | Self::UnexpectedMessage { .. } => Alert::UNEXPECTED_MESSAGE,
+            Self::RecordTooLong => Alert::RECORD_OVERFLOW,
+            Self::RecordVersion
+            | Self::EmptyRecord
+            | Self::MessageTooLong { .. }
+            | Self::MessageTooShort
+            | Self::Malformed { .. } => Alert::DECODE_ERROR,
+            Self::DuplicateExtension { .. }
+            | Self::AfterPreSharedKey { .. }
+            | Self::BinderCount => Alert::ILLEGAL_PARAMETER,
+        }
+    }
+}
+
+impl fmt::Display for ScanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("malformed ClientHello: ")?;
+        match self {
+            Self::UnexpectedRecord { content_type } => {
+                write!(f, "a record of type {content_type} comes first")?;
+            }
+            Self::Interleaved { content_type } => {
+                write!(f, "a record of type {content_type} amid the message")?;
+            }
+            Self::RecordVersion => f.write_str("a record of another protocol amid the message")?,
+            Self::EmptyRecord => f.write_str("a record without content")?,
+            Self::RecordTooLong => f.write_str("a record of more than 16384 octets")?,
+            Self::NotAligned => f.write_str("more in its record after the message")?,
+            Self::UnexpectedMessage { handshake_type } => {
+                write!(f, "a handshake message of type {handshake_type} in its place")?;
+            }
+            Self::MessageTooLong { limit } => {
+                write!(f, "longer than the {limit} octets that are allowed")?;
+            }
+            Self::MessageTooShort => f.write_str("too short to be one")?,
+            Self::Malformed { part, flaw } => write!(f, "{part}: {flaw}")?,
+            Self::DuplicateExtension { extension } => {
+                write!(f, "{} twice", Part::Extension(*extension))?;
+            }
+            Self::AfterPreSharedKey { extension } => {
+                write!(f, "{} after pre_shared_key", Part::Extension(*extension))?;
+            }
+            Self::BinderCount => f.write_str("pre_shared_key: not a binder for each identity")?,
+        }
+        write!(f, " ({})", self.rule())
+    }
+}
+
+impl core::error::Error for ScanError {}
+
+impl Part {
+    /// Where the form of the part is laid down.
+    const fn rule(self) -> &'static str {
+        match self {
+            Self::SessionId | Self::CipherSuites | Self::CompressionMethods => "RFC 8446 4.1.2",
+            Self::Extension(0) => "RFC 6066 3",
+            Self::Extension(16) => "RFC 7301 3.1",
+            Self::Extension(41) => "RFC 8446 4.2.11",
+            Self::Extension(43) => "RFC 8446 4.2.1",
+            Self::Extension(47) => "RFC 8446 4.2.4",
+            Self::Extension(0xfe0d) => "RFC 9849 5",
+            Self::Extensions | Self::Extension(_) => "RFC 8446 4.2",
+        }
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SessionId => f.write_str("legacy_session_id"),
+            Self::CipherSuites => f.write_str("cipher_suites"),
+            Self::CompressionMethods => f.write_str("legacy_compression_methods"),
+            Self::Extensions => f.write_str("extensions"),
+            Self::Extension(number) => match name_of(*number) {
+                Some(name) => write!(f, "extension {number} ({name})"),
+                None => write!(f, "extension {number}"),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Truncated => "it ends too early",
+            Self::TrailingOctets => "octets follow its end",
+            Self::EmptyList => "an empty list",
+            Self::EmptyItem => "an empty item",
+            Self::TooLong => "an item that is too long",
+            Self::TooShort => "an item that is too short",
+            Self::OddLength => "half a number at the end of a list",
+            Self::UnknownKind => "an item of unknown kind",
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! A scan that goes on from call to call.
+
+use super::stream::Stream;
+use super::{Answer, Refusal, Scan};
+
+/// A scan of a stream whose octets come little by little; [`Scan::scanner`] makes it.
+///
+/// It looks at each octet of a record's header once, copies each octet of a message once at most,
+/// and reads the message once, when it is whole. So what a client can make it do is linear in what
+/// the client sends, however it cuts that into records and however few octets come at a time.
+///
+/// The answer is the same as with all the octets at once. After a refusal, it is that refusal again
+/// whatever comes. After a hello, the scanner stands at the beginning of another one: a client has
+/// a second to send when it gets a HelloRetryRequest.
+///
+/// ```
+/// use rustls_ext_wire::{Answer, Scan};
+///
+/// # let hello = include_bytes!("../../corpus/go124.bin");
+/// # let mut socket = hello.chunks(600);
+/// let mut scanner = Scan::default().scanner([0; 4096]);
+/// let name = loop {
+///     let octets = socket.next().ok_or("the client went away")?;
+///     match scanner.feed(octets) {
+///         Answer::Hello { hello, .. } => break hello.server_name().map(<[u8]>::to_vec),
+///         Answer::Incomplete { .. } => {}
+///         Answer::NotTls(what) => return Err(what.to_string().into()),
+///         Answer::Malformed(error) => return Err(error.into()), // after `error.alert()` is sent
+///     }
+/// };
+/// assert_eq!(name.as_deref(), Some(&b"www.example.com"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Scanner<B> {
+    scan: Scan,
+    stream: Stream,
+    buffer: B,
+    refused: Option<Refusal>,
+}
+
+/// What of an incomplete hello the scanner keeps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// All of it.
+    Everything,
+    /// What whole records hold of it.
+    WholeRecords,
+}
+
+impl<B: AsMut<[u8]>> Scanner<B> {
+    pub(super) fn new(mut scan: Scan, mut buffer: B) -> Self {
+        scan.longest = scan.longest.min(buffer.as_mut().len());
+        Self { scan, stream: Stream::new(scan.longest), buffer, refused: None }
+    }
+
+    /// Takes the octets that came since the last call.
+    ///
+    /// The view borrows them when they are a whole hello in one record, and the scanner's buffer
+    /// otherwise.
+    pub fn feed<'a>(&'a mut self, octets: &'a [u8]) -> Answer<'a> {
+        self.take(octets, Keep::Everything)
+    }
+
+    /// Looks at all octets from the beginning of the hello, at those of earlier calls too.
+    ///
+    /// For those who keep them anyway, as one who will pass them on does. The view borrows them
+    /// when the hello lies in one record, and the scanner's buffer otherwise. Octets of earlier
+    /// calls are not looked at again, except for the last record's if it is not whole.
+    pub fn peek<'a>(&'a mut self, octets: &'a [u8]) -> Answer<'a> {
+        self.take(octets.get(self.stream.octets()..).unwrap_or_default(), Keep::WholeRecords)
+    }
+
+    fn take<'a>(&'a mut self, octets: &'a [u8], keep: Keep) -> Answer<'a> {
+        if let Some(refusal) = self.refused {
+            return refusal.into();
+        }
+        let one_record = match self.stream.octets() {
+            0 => self.scan.one_record(octets),
+            _ => None,
+        };
+        let answer = match one_record {
+            Some(body) => self.scan.read(body, 9 + body.len()),
+            None => run(&self.scan, &mut self.stream, self.buffer.as_mut(), octets, keep),
+        };
+        match answer {
+            Answer::Hello { .. } => self.stream = Stream::new(self.scan.longest),
+            Answer::Incomplete { .. } => {}
+            Answer::NotTls(what) => self.refused = Some(Refusal::NotTls(what)),
+            Answer::Malformed(error) => self.refused = Some(Refusal::Malformed(error)),
+        }
+        answer
+    }
+}
+
+/// Looks at a stream from its beginning; `buffer` is for a hello over several records.
+pub(super) fn run_once<'a>(scan: &Scan, buffer: &'a mut [u8], octets: &'a [u8]) -> Answer<'a> {
+    run(scan, &mut Stream::new(scan.longest), buffer, octets, Keep::WholeRecords)
+}
+
+/// Takes more of a stream, and puts a message together in `buffer` that does not come in one piece.
+fn run<'a>(
+    scan: &Scan,
+    stream: &mut Stream,
+    buffer: &'a mut [u8],
+    octets: &'a [u8],
+    keep: Keep,
+) -> Answer<'a> {
+    let mut ahead = *stream;
+    let mut rest = octets;
+    loop {
+        let piece = match ahead.next(&mut rest) {
+            Ok(Some(piece)) => piece,
+            Ok(None) => {
+                if keep == Keep::Everything {
+                    *stream = ahead;
+                }
+                return Answer::incomplete(ahead.needed());
+            }
+            Err(refusal) => return refusal.into(),
+        };
+        if piece.at == 0 && piece.ends_message {
+            return scan.read(piece.octets, ahead.octets());
+        }
+        if keep == Keep::WholeRecords && !piece.ends_record {
+            return Answer::incomplete(ahead.needed());
+        }
+        let end = piece.at + piece.octets.len();
+        let Some(room) = buffer.get_mut(piece.at..end) else {
+            return Answer::too_long(buffer.len());
+        };
+        room.copy_from_slice(piece.octets);
+        *stream = ahead;
+        if piece.ends_message {
+            return scan.read(buffer.get(..end).unwrap_or_default(), ahead.octets());
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The scan, from octets to an answer.
+
+mod build;
+mod corpus;
+mod extensions;
+mod generated;
+mod limits;
+mod message;
+mod mutations;
+mod ours;
+mod pieces;
+mod records;
+mod reference;

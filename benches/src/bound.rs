@@ -1,0 +1,217 @@
+//! What is lost by being safe: the scan with every bounds check left out, for comparison only.
+//!
+//! It checks what the scan checks of one hello in one record, in the same order, and finds the
+//! same; but it believes every length, so it may only be given what is known to be well formed.
+
+use crate::contenders::{Contender, Found, names};
+use crate::corpus::Hello;
+
+/// Where the extensions are that a view shows: each from its type to the end of the list.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    body: &'a [u8],
+    extensions: &'a [u8],
+    places: [u16; 8],
+}
+
+/// The answer, in the form of the scan's.
+pub enum Answer<'a> {
+    Hello { hello: View<'a>, octets: usize },
+    Malformed(u8),
+}
+
+pub struct Bound;
+
+/// By type: the place of a known extension, or 8.
+static KNOWN: [u8; 64] = {
+    let mut known = [8; 64];
+    known[0] = 0;
+    known[16] = 1;
+    known[43] = 2;
+    known[47] = 3;
+    known[41] = 4;
+    known[62] = 6;
+    known
+};
+
+/// # Safety
+/// Two octets at `at` can be read.
+#[inline(always)]
+unsafe fn number(at: *const u8) -> usize {
+    // SAFETY: the caller's promise; an array of octets has no alignment.
+    usize::from(u16::from_be_bytes(unsafe { *at.cast::<[u8; 2]>() }))
+}
+
+/// # Safety
+/// `octets` are one record with one well-formed ClientHello.
+#[inline(never)]
+pub unsafe fn scan(octets: &[u8]) -> Answer<'_> {
+    // SAFETY: all that is read lies in `octets`, by the caller's promise that its lengths are right.
+    unsafe {
+        let start = octets.as_ptr();
+        let length = number(start.add(7));
+        let hello = *start == 22 && *start.add(1) == 3 && *start.add(5) == 1 && *start.add(6) == 0;
+        if !hello || number(start.add(3)) != length + 4 || octets.len() < length + 9 {
+            return Answer::Malformed(1);
+        }
+        let (body, end) = (start.add(9), start.add(9 + length));
+        let session_id = usize::from(*body.add(34));
+        let mut at = body.add(35 + session_id);
+        let suites = number(at);
+        at = at.add(2 + suites);
+        let methods = usize::from(*at);
+        at = at.add(1 + methods);
+        let list = number(at);
+        at = at.add(2);
+        if *body != 3
+            || session_id > 32
+            || suites == 0
+            || suites % 2 != 0
+            || methods == 0
+            || at.add(list) != end
+        {
+            return Answer::Malformed(2);
+        }
+        let extensions = core::slice::from_raw_parts(at, list);
+
+        let mut places = [0_u16; 8];
+        let (mut low, mut high) = (0_u64, 0_u64);
+        while at < end {
+            let rest = end.offset_from(at) as u16;
+            let kind = number(at);
+            let length = number(at.add(2));
+            let this = at.add(4);
+            at = this.add(length);
+            let known = if kind < 64 {
+                let bit = 1 << kind;
+                if low & bit != 0 {
+                    return Answer::Malformed(3);
+                }
+                low |= bit;
+                *KNOWN.get_unchecked(kind)
+            } else {
+                let bit = 1 << ((kind as u32).wrapping_mul(3_020_608_771) >> 26);
+                if high & bit != 0 {
+                    return Answer::Malformed(3);
+                }
+                high |= bit;
+                match kind {
+                    0xfe0d => 5,
+                    0xffca => 7,
+                    _ => 8,
+                }
+            };
+            if known < 8 {
+                *places.get_unchecked_mut(usize::from(known)) = rest;
+                if !judge(known, this, length, at == end) {
+                    return Answer::Malformed(4);
+                }
+            }
+        }
+        if at != end {
+            return Answer::Malformed(5);
+        }
+        let body = core::slice::from_raw_parts(body, length);
+        Answer::Hello { hello: View { body, extensions, places }, octets: 9 + length }
+    }
+}
+
+/// # Safety
+/// `length` octets at `at` can be read, and are a well-formed body of the known extension.
+#[inline(always)]
+unsafe fn judge(known: u8, at: *const u8, length: usize, last: bool) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match known {
+            0 => {
+                number(at) + 2 == length
+                    && *at.add(2) == 0
+                    && number(at.add(3)) + 5 == length
+                    && length > 5
+            }
+            1 => {
+                let (mut name, end) = (at.add(2), at.add(length));
+                while name < end {
+                    let octets = usize::from(*name);
+                    if octets == 0 {
+                        return false;
+                    }
+                    name = name.add(1 + octets);
+                }
+                name == end && number(at) + 2 == length && length > 2
+            }
+            2 => usize::from(*at) + 1 == length && length % 2 == 1 && length > 1,
+            3 => true, // in no hello of the corpus
+            4 => last && pre_shared_key(at, length),
+            5 => {
+                let key = number(at.add(6));
+                *at == 1 && length == 1
+                    || *at == 0 && 8 + key + 2 + number(at.add(8 + key)) == length
+            }
+            _ => true,
+        }
+    }
+}
+
+/// # Safety
+/// `length` octets at `at` can be read, and are a well-formed body of `pre_shared_key`.
+#[inline(never)]
+unsafe fn pre_shared_key(at: *const u8, length: usize) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let end = at.add(length);
+        let (mut item, binders) = (at.add(2), at.add(2 + number(at)));
+        let mut surplus = 0;
+        while item < binders {
+            item = item.add(2 + number(item) + 4);
+            surplus += 1;
+        }
+        item = binders.add(2);
+        if binders.add(2 + number(binders)) != end {
+            return false;
+        }
+        while item < end {
+            if *item < 32 {
+                return false;
+            }
+            item = item.add(1 + usize::from(*item));
+            surplus -= 1;
+        }
+        item == end && surplus == 0
+    }
+}
+
+impl<'a> View<'a> {
+    fn find(&self, known: usize) -> Option<&'a [u8]> {
+        let place = usize::from(self.places[known]);
+        let at = self.extensions.len().checked_sub(place)?;
+        let (&[_, _, high, low], rest) = self.extensions.get(at..)?.split_first_chunk()?;
+        rest.get(..usize::from(u16::from_be_bytes([high, low])))
+    }
+}
+
+impl Contender for Bound {
+    fn name(&self) -> &'static str {
+        "unsafe bound"
+    }
+
+    fn read(&mut self, hello: &Hello) {
+        // SAFETY: a `Hello` is well formed.
+        std::hint::black_box(&unsafe { scan(hello.octets()) });
+    }
+
+    fn find<'a>(&mut self, hello: &'a Hello) -> Found<'a> {
+        // SAFETY: a `Hello` is well formed.
+        match unsafe { scan(hello.octets()) } {
+            Answer::Hello { hello, octets } => {
+                debug_assert_eq!(hello.body.len() + 9, octets);
+                Found {
+                    server_name: hello.find(0).and_then(|body| body.get(5..)),
+                    alpn: names(hello.find(1).and_then(|body| body.get(2..)).unwrap_or_default()),
+                    tls_flags: hello.find(6).is_some(),
+                }
+            }
+            Answer::Malformed(place) => panic!("malformed: {place}"),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Reads hellos in random order by everyone in turn, and prints nanoseconds per hello, with how
+//! many times what the scan takes that is.
+//!
+//! The turns are short and many, and of each contender the quickest counts, and the median: so
+//! that whatever else the machine does troubles all alike.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::time::Instant;
+
+use benches::contenders;
+use benches::corpus::{self, Hello};
+
+const TURNS: usize = 300;
+const HELLOS: usize = 4096;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let hellos = corpus::read()?;
+    let mut all = contenders::all();
+    contenders::agree(&hellos, &mut all);
+
+    let mut reads = vec![Vec::new(); all.len()];
+    let mut finds = vec![Vec::new(); all.len()];
+    for turn in 0..TURNS {
+        let order = corpus::random_order(hellos.len(), HELLOS, turn as u64 + 1);
+        for (place, contender) in all.iter_mut().enumerate() {
+            reads[place].push(time(&hellos, &order, |hello| contender.read(hello)));
+            finds[place].push(time(&hellos, &order, |hello| {
+                black_box(contender.find(hello));
+            }));
+        }
+    }
+    println!("ns per hello, {} hellos in random order", hellos.len());
+    println!("| | parse: least | median | times | parse and find: least | median | times |");
+    println!("|---|---|---|---|---|---|---|");
+    let names: Vec<_> = all.iter().map(|contender| contender.name()).collect();
+    let (reads, finds) = (summary(reads), summary(finds));
+    for ((name, read), find) in names.iter().zip(&reads).zip(&finds) {
+        let times = |it: &(f64, f64), base: &(f64, f64)| it.1 / base.1;
+        println!(
+            "| {name} | {:.1} | {:.1} | {:.2} | {:.1} | {:.1} | {:.2} |",
+            read.0,
+            read.1,
+            times(read, &reads[0]),
+            find.0,
+            find.1,
+            times(find, &finds[0])
+        );
+    }
+    Ok(())
+}
+
+/// Nanoseconds per hello.
+fn time(hellos: &[Hello], order: &[usize], mut read: impl FnMut(&Hello)) -> f64 {
+    let start = Instant::now();
+    for place in order {
+        read(black_box(&hellos[*place]));
+    }
+    start.elapsed().as_nanos() as f64 / order.len() as f64
+}
+
+/// Least and median.
+fn summary(times: Vec<Vec<f64>>) -> Vec<(f64, f64)> {
+    let one = |mut times: Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        (times[0], times[times.len() / 2])
+    };
+    times.into_iter().map(one).collect()
+}

@@ -1,0 +1,82 @@
+//! BoringSSL: `SSL_parse_client_hello`, and its look-up of extensions.
+
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use boring_sys::{
+    SSL, SSL_CLIENT_HELLO, SSL_CTX_free, SSL_CTX_new, SSL_early_callback_ctx_extension_get,
+    SSL_free, SSL_new, SSL_parse_client_hello, TLS_method,
+};
+
+use crate::contenders::{Contender, Found, names};
+use crate::corpus::Hello;
+
+pub(super) struct BoringSsl {
+    ssl: *mut SSL,
+}
+
+impl BoringSsl {
+    pub(super) fn new() -> Self {
+        // SAFETY: a connection holds its context by a count; what is null is not used.
+        unsafe {
+            let context = SSL_CTX_new(TLS_method());
+            assert!(!context.is_null());
+            let ssl = SSL_new(context);
+            assert!(!ssl.is_null());
+            SSL_CTX_free(context);
+            Self { ssl }
+        }
+    }
+
+    fn parse(&self, hello: &Hello) -> SSL_CLIENT_HELLO {
+        let mut parsed = MaybeUninit::uninit();
+        let body = hello.body();
+        // SAFETY: the connection lives, and `parsed` is written to if one is returned.
+        unsafe {
+            let done =
+                SSL_parse_client_hello(self.ssl, parsed.as_mut_ptr(), body.as_ptr(), body.len());
+            assert_eq!(done, 1);
+            parsed.assume_init()
+        }
+    }
+}
+
+/// The body of an extension of a hello that was parsed.
+fn extension<'a>(_octets: &'a Hello, parsed: &SSL_CLIENT_HELLO, number: u16) -> Option<&'a [u8]> {
+    let (mut body, mut length) = (ptr::null(), 0);
+    // SAFETY: `parsed` points into the octets of the hello, and so do `body` and `length` when one
+    // is returned.
+    unsafe {
+        let found =
+            SSL_early_callback_ctx_extension_get(parsed, number, &raw mut body, &raw mut length);
+        (found == 1).then(|| std::slice::from_raw_parts(body, length))
+    }
+}
+
+impl Contender for BoringSsl {
+    fn name(&self) -> &'static str {
+        "BoringSSL"
+    }
+
+    fn read(&mut self, hello: &Hello) {
+        black_box(&self.parse(hello));
+    }
+
+    fn find<'a>(&mut self, hello: &'a Hello) -> Found<'a> {
+        let parsed = self.parse(hello);
+        let alpn = extension(hello, &parsed, 16).and_then(|body| body.get(2..));
+        Found {
+            server_name: extension(hello, &parsed, 0).and_then(super::server_name),
+            alpn: names(alpn.unwrap_or_default()),
+            tls_flags: extension(hello, &parsed, 62).is_some(),
+        }
+    }
+}
+
+impl Drop for BoringSsl {
+    fn drop(&mut self) {
+        // SAFETY: nobody else has the connection.
+        unsafe { SSL_free(self.ssl) };
+    }
+}

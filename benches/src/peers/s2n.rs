@@ -1,0 +1,103 @@
+//! s2n-tls: `s2n_client_hello_parse_message`, which allocates, and its look-up of extensions.
+
+use std::hint::black_box;
+use std::ptr;
+use std::sync::Once;
+
+use s2n_tls_sys::{
+    s2n_client_hello, s2n_client_hello_free, s2n_client_hello_get_extension_by_id,
+    s2n_client_hello_has_extension, s2n_client_hello_parse_message, s2n_init,
+    s2n_tls_extension_type,
+};
+
+use crate::contenders::{Contender, Found, names};
+use crate::corpus::Hello;
+
+pub(super) struct S2n {
+    buffer: [u8; 256],
+}
+
+impl S2n {
+    pub(super) fn new() -> Self {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // SAFETY: no other thread is there that could read the environment.
+            unsafe { std::env::set_var("S2N_DONT_MLOCK", "1") };
+            // SAFETY: this is the first time.
+            assert_eq!(unsafe { s2n_init() }, 0);
+        });
+        Self { buffer: [0; 256] }
+    }
+}
+
+/// A hello that was parsed, and is freed.
+struct Parsed(*mut s2n_client_hello);
+
+impl Parsed {
+    fn new(hello: &Hello) -> Self {
+        let message = hello.message();
+        let length = u32::try_from(message.len()).expect("a hello is short");
+        // SAFETY: the message is copied.
+        let parsed = unsafe { s2n_client_hello_parse_message(message.as_ptr(), length) };
+        assert!(!parsed.is_null());
+        Self(parsed)
+    }
+
+    fn has(&self, number: u16) -> bool {
+        let mut exists = false;
+        // SAFETY: the hello is not freed yet.
+        let done = unsafe { s2n_client_hello_has_extension(self.0, number, &raw mut exists) };
+        done == 0 && exists
+    }
+
+    /// Copies the body of an extension.
+    fn extension<'a>(
+        &self,
+        kind: s2n_tls_extension_type::Type,
+        buffer: &'a mut [u8; 256],
+    ) -> Option<&'a [u8]> {
+        // SAFETY: the hello is not freed yet, and no more is written than the buffer has.
+        let length =
+            unsafe { s2n_client_hello_get_extension_by_id(self.0, kind, buffer.as_mut_ptr(), 256) };
+        buffer.get(..usize::try_from(length).ok().filter(|length| *length > 0)?)
+    }
+}
+
+impl Drop for Parsed {
+    fn drop(&mut self) {
+        // SAFETY: the hello was made by `s2n_client_hello_parse_message`, and is not used again.
+        unsafe { s2n_client_hello_free(&raw mut self.0) };
+        self.0 = ptr::null_mut();
+    }
+}
+
+/// Where in the hello a copy came from.
+fn within<'a>(hello: &'a Hello, copy: &[u8]) -> Option<&'a [u8]> {
+    let at = hello.octets().windows(copy.len()).position(|octets| octets == copy)?;
+    hello.octets().get(at..at + copy.len())
+}
+
+impl Contender for S2n {
+    fn name(&self) -> &'static str {
+        "s2n-tls"
+    }
+
+    fn read(&mut self, hello: &Hello) {
+        black_box(&Parsed::new(hello));
+    }
+
+    fn find<'a>(&mut self, hello: &'a Hello) -> Found<'a> {
+        let parsed = Parsed::new(hello);
+        let mut found = Found { tls_flags: parsed.has(62), ..Found::default() };
+        let kind = s2n_tls_extension_type::SERVER_NAME;
+        if let Some(body) = parsed.extension(kind, &mut self.buffer) {
+            found.server_name = super::server_name(body).and_then(|name| within(hello, name));
+        }
+        let kind = s2n_tls_extension_type::ALPN;
+        if let Some(body) = parsed.extension(kind, &mut self.buffer) {
+            let list = within(hello, body).and_then(|body| body.get(2..));
+            found.alpn = names(list.unwrap_or_default());
+        }
+        found
+    }
+}

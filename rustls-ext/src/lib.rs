@@ -43,6 +43,7 @@ pub use rustls;
 pub use rustls::client::ClientAuthOffer;
 pub use rustls::ext_wire as wire;
 
+mod alert;
 mod anchors;
 mod error;
 mod files;
@@ -57,6 +58,7 @@ mod rule;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
+pub use alert::alert_name;
 pub use anchors::Anchors;
 pub use error::PolicyError;
 pub use files::{FileError, FileProblem, Files};

@@ -1,0 +1,189 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::server::{ClientAuthDecision, ClientAuthPolicy, ClientHello};
+use rustls::{AlertDescription, ServerConfig};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::policy::{AsyncPolicy, BoxError};
+use crate::{Live, Policy, Setup};
+
+/// Accepts TLS connections, each under the decision of an [`AsyncPolicy`].
+#[derive(Debug)]
+pub struct Acceptor<P = Policy> {
+    live: Live<P>,
+    handshake_timeout: Duration,
+}
+
+impl<P> Clone for Acceptor<P> {
+    fn clone(&self) -> Self {
+        Self { live: self.live.clone(), handshake_timeout: self.handshake_timeout }
+    }
+}
+
+impl<P: AsyncPolicy> Acceptor<P> {
+    /// How long a handshake may take unless one says otherwise.
+    pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// Accept with `config`, and decide with `policy`.
+    ///
+    /// A policy in `config` itself is not asked.
+    pub fn new(config: Arc<ServerConfig>, policy: P) -> Self {
+        Self::live(Setup::new(config, policy).into())
+    }
+
+    /// Accept each connection under what is current at the time.
+    pub fn live(live: Live<P>) -> Self {
+        Self { live, handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT }
+    }
+
+    /// Give a handshake this long, the policy's decision included.
+    pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Accept the connection of the client at `peer`.
+    ///
+    /// When this fails, an alert that says why has been sent where one could be, and time been
+    /// given for it to arrive; `io` is closed.
+    ///
+    /// # Errors
+    /// See [`AcceptError`]. None of them says anything about other connections.
+    pub async fn accept<IO>(&self, io: IO, peer: SocketAddr) -> Result<TlsStream<IO>, AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let deadline = Instant::now() + self.handshake_timeout;
+        let late = |_| AcceptError::Timeout(self.handshake_timeout);
+
+        let setup = self.live.current();
+
+        let acceptor = rustls::server::Acceptor::default()
+            .with_client_auth_code_points(setup.config().client_auth_code_points);
+        let mut lazy = LazyConfigAcceptor::new(acceptor, io);
+        let start = match timeout_at(deadline, &mut lazy).await.map_err(late)? {
+            Ok(start) => start,
+            Err(err) => {
+                if let Some(io) = lazy.take_io() {
+                    linger(io).await;
+                }
+                return Err(err.into());
+            }
+        };
+
+        let hello = start.client_hello();
+        let decided =
+            timeout_at(deadline, setup.policy().decide(&hello, peer)).await.map_err(late)?;
+        // What the policy could not decide goes through rustls, so that its client gets an alert.
+        let (decision, failure) = match decided {
+            Ok(decision) => (Some(decision), None),
+            Err(err) => (None, Some(err)),
+        };
+        let mut config = ServerConfig::clone(setup.config());
+        config.client_auth_policy = Some(Arc::new(Decided(decision)));
+
+        let accept = start.into_stream(Arc::new(config)).into_fallible();
+        match timeout_at(deadline, accept).await.map_err(late)? {
+            Ok(stream) => Ok(stream),
+            Err((err, io)) => {
+                linger(io).await;
+                Err(failure.map_or_else(|| err.into(), AcceptError::Policy))
+            }
+        }
+    }
+}
+
+/// A decision that was made outside; `None` if that failed.
+///
+/// It cannot go stale: rustls refuses a second ClientHello that differs in what the policy saw.
+#[derive(Debug)]
+struct Decided(Option<ClientAuthDecision>);
+
+impl ClientAuthPolicy for Decided {
+    fn decide(&self, _: &ClientHello<'_>) -> Result<ClientAuthDecision, rustls::Error> {
+        self.0.clone().ok_or_else(|| rustls::Error::General("the policy could not decide".into()))
+    }
+}
+
+/// Lets the peer read the alert that was sent.
+///
+/// Closing a socket with unread octets in it resets the connection, and the reset overtakes the
+/// alert. So what the peer still sends is read, within limits, until it closes.
+async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
+    const LIMIT: u64 = 256 * 1024;
+    const TIME: Duration = Duration::from_secs(1);
+    let _ = timeout(TIME, async {
+        io.shutdown().await?;
+        tokio::io::copy(&mut io.take(LIMIT), &mut tokio::io::sink()).await
+    })
+    .await;
+}
+
+/// Why a connection was not accepted.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The client said nothing, or too little, in this time.
+    Timeout(Duration),
+    /// The policy could not decide.
+    Policy(BoxError),
+    /// The handshake failed.
+    Tls(rustls::Error),
+    /// The connection failed.
+    Io(io::Error),
+}
+
+impl AcceptError {
+    /// The alert that the client sent, if that is what ended the handshake.
+    pub fn alert_received(&self) -> Option<AlertDescription> {
+        match self {
+            Self::Tls(rustls::Error::AlertReceived(alert)) => Some(*alert),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for AcceptError {
+    fn from(err: io::Error) -> Self {
+        match err.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(tls) => Self::Tls(tls.clone()),
+            None => Self::Io(err),
+        }
+    }
+}
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout(time) => write!(f, "no complete handshake within {time:?}"),
+            Self::Policy(err) => write!(f, "the policy could not decide: {err}"),
+            Self::Tls(rustls::Error::AlertReceived(alert)) => {
+                write!(f, "the client ended the handshake with alert {alert:?}")
+            }
+            Self::Tls(err) => write!(f, "refused: {err}"),
+            Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
+                f.write_str("the client hung up during the handshake")
+            }
+            Self::Io(err) => write!(f, "connection failed: {err}"),
+        }
+    }
+}
+
+impl StdError for AcceptError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Timeout(_) => None,
+            Self::Policy(err) => Some(&**err),
+            Self::Tls(err) => Some(err),
+            Self::Io(err) => Some(err),
+        }
+    }
+}

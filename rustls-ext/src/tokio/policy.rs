@@ -1,0 +1,109 @@
+use std::error::Error as StdError;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::server::{ClientAuthDecision, ClientHello};
+
+use crate::Policy;
+
+/// Why a policy could not decide. The connection is then closed: nobody is let in by accident.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Decides, for each connection, whether its client is asked for a certificate; may take its time.
+pub trait AsyncPolicy: Send + Sync {
+    /// Decide for the client at `peer` that sent `hello`.
+    ///
+    /// The TLS version is not chosen yet: `hello` shows an offer even where TLS 1.2 follows, in
+    /// which it would not count (FLAGS-9).
+    fn decide(
+        &self,
+        hello: &ClientHello<'_>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Result<ClientAuthDecision, BoxError>> + Send;
+}
+
+impl AsyncPolicy for Policy {
+    async fn decide(
+        &self,
+        hello: &ClientHello<'_>,
+        peer: SocketAddr,
+    ) -> Result<ClientAuthDecision, BoxError> {
+        Ok(self.decide(hello, Some(peer.ip())))
+    }
+}
+
+impl<P: AsyncPolicy> AsyncPolicy for Arc<P> {
+    fn decide(
+        &self,
+        hello: &ClientHello<'_>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Result<ClientAuthDecision, BoxError>> + Send {
+        P::decide(self, hello, peer)
+    }
+}
+
+/// What a [`ClientHello`] says, on its own feet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HelloInfo {
+    /// The server name (RFC 6066), in lower case.
+    pub server_name: Option<String>,
+    /// The application protocols (RFC 7301), most wanted first.
+    pub alpn: Vec<Vec<u8>>,
+    /// Whether the client offers to authenticate.
+    pub offered: bool,
+    /// The distinguished names in `certificate_authorities` (RFC 8446 section 4.2.4), in DER.
+    pub certificate_authorities: Vec<Vec<u8>>,
+}
+
+impl From<&ClientHello<'_>> for HelloInfo {
+    fn from(hello: &ClientHello<'_>) -> Self {
+        Self {
+            server_name: hello.server_name().map(str::to_owned),
+            alpn: hello.alpn().map(|list| list.map(<[u8]>::to_vec).collect()).unwrap_or_default(),
+            offered: hello.offers_client_auth(),
+            certificate_authorities: hello
+                .certificate_authorities()
+                .unwrap_or_default()
+                .iter()
+                .map(|name| name.as_ref().to_vec())
+                .collect(),
+        }
+    }
+}
+
+/// A function as a policy.
+///
+/// ```
+/// use rustls_ext::rustls::server::ClientAuthDecision;
+/// use rustls_ext::tokio::policy_fn;
+///
+/// let nobody = policy_fn(|_hello, _peer| async { Ok(ClientAuthDecision::None) });
+/// # let _ = nobody;
+/// ```
+pub fn policy_fn<F, Fut>(decide: F) -> PolicyFn<F>
+where
+    F: Fn(HelloInfo, SocketAddr) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<ClientAuthDecision, BoxError>> + Send,
+{
+    PolicyFn(decide)
+}
+
+/// The policy that [`policy_fn`] makes.
+#[derive(Clone, Debug)]
+pub struct PolicyFn<F>(F);
+
+impl<F, Fut> AsyncPolicy for PolicyFn<F>
+where
+    F: Fn(HelloInfo, SocketAddr) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<ClientAuthDecision, BoxError>> + Send,
+{
+    fn decide(
+        &self,
+        hello: &ClientHello<'_>,
+        peer: SocketAddr,
+    ) -> impl Future<Output = Result<ClientAuthDecision, BoxError>> + Send {
+        (self.0)(hello.into(), peer)
+    }
+}

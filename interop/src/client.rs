@@ -11,16 +11,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls_ext::quic::HandshakeData;
 use rustls_ext::rustls::client::ClientAuthStatus;
 use rustls_ext::rustls::pki_types::ServerName;
-use rustls_ext::rustls::{ClientConfig, ClientConnection, Error, HandshakeKind, ProtocolVersion};
+use rustls_ext::rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion};
+use rustls_ext::tokio::{ClientStream, Connector};
 use serde::Serialize;
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
-use crate::shared_io::SharedIo;
-use crate::{alerts, tls};
+use crate::tls;
 
 mod error;
 
@@ -28,8 +25,8 @@ pub use error::ClientError;
 
 /// How long the way to a finished handshake, and then an answer, may each take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long to look for the server's last words on a connection that failed.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// The largest body, in octets.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
@@ -127,9 +124,10 @@ pub async fn get(config: &Arc<ClientConfig>, offers: bool, target: &Target) -> A
     };
     let mut facts = Facts::of(stream.get_ref().1, offers);
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(tls::H2);
-    let stream = SharedIo::new(stream);
+    // HTTP does not tell why a connection failed, the connection does.
+    let outcome = stream.outcome();
 
-    let answer = timeout(PATIENCE, ask(stream.clone(), is_h2, &target.uri))
+    let answer = timeout(PATIENCE, ask(stream, is_h2, &target.uri))
         .await
         .unwrap_or(Err(ClientError::Timeout(PATIENCE)));
     let body = match answer {
@@ -137,10 +135,7 @@ pub async fn get(config: &Arc<ClientConfig>, offers: bool, target: &Target) -> A
             facts.http_status = Some(status.as_u16());
             Ok(body)
         }
-        Err(err) => Err(match last_words(&stream, &err).await {
-            Some(tls) => tls.into(),
-            None => err,
-        }),
+        Err(err) => Err(outcome.get().and_then(ClientError::of_end).unwrap_or(err)),
     };
     Attempt { facts: Some(facts), body }
 }
@@ -148,18 +143,17 @@ pub async fn get(config: &Arc<ClientConfig>, offers: bool, target: &Target) -> A
 async fn connect(
     config: &Arc<ClientConfig>,
     target: &Target,
-) -> Result<TlsStream<TcpStream>, ClientError> {
+) -> Result<ClientStream<TcpStream>, ClientError> {
     let tcp = TcpStream::connect(target.addr)
         .await
         .map_err(|err| ClientError::Connect(target.addr, err))?;
     // A request waits for nothing but its answer.
     let _ = tcp.set_nodelay(true);
-    let connector = TlsConnector::from(config.clone());
-    Ok(connector.connect(target.name.clone(), tcp).await?)
+    Ok(Connector::new(config.clone()).connect(target.name.clone(), tcp).await?)
 }
 
 async fn ask(
-    stream: SharedIo<TlsStream<TcpStream>>,
+    stream: ClientStream<TcpStream>,
     is_h2: bool,
     uri: &Uri,
 ) -> Result<(StatusCode, Bytes), ClientError> {
@@ -207,7 +201,7 @@ struct Driver(tokio::task::JoinHandle<Option<hyper::Error>>);
 impl Driver {
     /// Say goodbye, if the server lets us.
     async fn finish(mut self) {
-        let _ = timeout(LAST_WORDS, &mut self.0).await;
+        let _ = timeout(GOODBYE, &mut self.0).await;
     }
 }
 
@@ -215,31 +209,4 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// Why the connection ended, as TLS has it.
-///
-/// With TLS 1.3 a server refuses a certificate after the client's handshake is complete. Then
-/// writing the request can fail before the alert is read, so it is looked for where it can be.
-async fn last_words(
-    stream: &SharedIo<TlsStream<TcpStream>>,
-    err: &(dyn std::error::Error + 'static),
-) -> Option<Error> {
-    // rustls repeats the error that ended a connection.
-    let known = stream.lock().get_mut().1.process_new_packets().err();
-    if let Some(tls) = known.or_else(|| alerts::in_chain(err)) {
-        return Some(tls);
-    }
-    let mut rest = stream.clone();
-    let listen = async {
-        let mut ignored = [0; 4096];
-        loop {
-            match rest.read(&mut ignored).await {
-                Ok(0) => return None,
-                Ok(_) => {}
-                Err(err) => return alerts::tls_error(&err),
-            }
-        }
-    };
-    timeout(LAST_WORDS, listen).await.ok().flatten()
 }

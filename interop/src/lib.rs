@@ -27,7 +27,6 @@ pub mod files;
 pub mod pki;
 pub mod raw;
 pub mod serve;
-pub mod shared_io;
 pub mod tls;
 
 pub use failure::Failure;

@@ -13,7 +13,7 @@ use rustls_ext::rustls::crypto::ring;
 use rustls_ext::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls_ext::rustls::sign::CertifiedKey;
 
-use crate::Failure;
+use crate::{Failure, raw};
 
 /// What the next certificate is numbered, whoever issues it.
 static SERIAL_NUMBERS: AtomicU64 = AtomicU64::new(1);
@@ -135,6 +135,11 @@ impl Identity {
         CertifiedKey::from_der(vec![self.der.clone()], key, &ring::default_provider())
             .map(Arc::new)
             .map_err(failed)
+    }
+
+    /// Both, as the raw peer wants them.
+    pub fn for_raw(&self) -> raw::Identity {
+        raw::Identity { chain: vec![self.der.to_vec()], key: self.key.serialize_der() }
     }
 }
 

@@ -84,7 +84,8 @@ fn a_refusal_after_the_client_s_handshake_is_reported_with_its_alert() {
         let (reply, _) =
             connect("flag", flags, Some(|peer| peer.send_alert(2, ACCESS_DENIED).unwrap()));
         assert_eq!(reply.code, Some(1));
-        let expected = "error: the server refused the connection: alert access_denied";
+        let expected = "error: the server denied the client access: access_denied, \
+                        after the client's handshake";
         assert_eq!(reply.errors, [expected]);
         let client = reply.only_client();
         assert_eq!(client["offered"], true);

@@ -13,7 +13,7 @@
 //! * What a server goes by can be loaded again while it serves: [`Live`]; with the feature
 //!   `policy-file`, all of it comes from files.
 //! * With the feature `tokio`, [`tokio::Acceptor`] decides with an async policy, which also sees
-//!   the peer's address.
+//!   the peer's address, and [`tokio::Connector`] tells a client of a refusal that comes late.
 //! * With the feature `quic`, and `ring` or `aws-lc-rs`, [`quic`] has the same for quinn.
 //!
 //! # The patch

@@ -1,12 +1,35 @@
-//! An acceptor for tokio that asks a policy before the handshake goes on.
+//! For tokio: an acceptor that asks a policy before the handshake goes on, and a connector that
+//! reports a refusal as one, also when it comes after the client's handshake.
 //!
-//! What comes out is the stream of an unmodified `tokio-rustls`, for hyper, axum or whatever else
-//! takes one.
+//! [`Acceptor::accept`] gives the stream of an unmodified `tokio-rustls`, for hyper, axum or
+//! whatever else takes one; [`Connector::connect`] a [`ClientStream`], which is one with ears.
+//!
+//! # Late refusals
+//! With TLS 1.3, a client's handshake is complete when it has sent its certificate, which is before
+//! the server has looked at it. What the server has to say of the certificate comes later, as an
+//! alert in place of the first answer; and a server that closes right after it resets the
+//! connection, so that a client which is still writing sees a broken pipe and never reads the
+//! alert. A [`ClientStream`] looks for the alert before it gives up:
+//!
+//! * What the server said is a [`Refusal`], in the [`std::io::Error`] of whatever failed, a read, a
+//!   write or [`Connector::connect`] itself; [`Refusal::in_chain`] finds it there, or in the error
+//!   of a library around it.
+//! * Where it said nothing, and a refusal is one possible reason, the error has a
+//!   [`LikelyRefusal`].
+//! * Some libraries drop the reason of an I/O error, h2 for one. [`ClientStream::outcome`] gives a
+//!   handle that can be kept when the stream is handed over, and asked afterwards.
 
 mod acceptor;
+mod connector;
 mod policy;
+mod refusal;
+mod stream;
+mod transport;
 mod watch;
 
 pub use acceptor::{AcceptError, Acceptor};
+pub use connector::Connector;
 pub use policy::{AsyncPolicy, BoxError, HelloInfo, PolicyFn, policy_fn};
+pub use refusal::{End, LikelyRefusal, Outcome, Refusal};
+pub use stream::ClientStream;
 pub use watch::watch;

@@ -5,7 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustls_ext::rustls::{AlertDescription, Error};
+use rustls_ext::rustls::Error;
+use rustls_ext::tokio::{End, LikelyRefusal, Refusal};
 
 use super::LARGEST_BODY;
 use crate::alerts;
@@ -16,8 +17,10 @@ use crate::alerts;
 pub enum ClientError {
     /// No TCP connection to this address.
     Connect(SocketAddr, io::Error),
-    /// The server sent this alert.
-    ServerRefused(AlertDescription),
+    /// The server sent an alert.
+    ServerRefused(Refusal),
+    /// The connection broke off where the server was to judge our certificate.
+    LikelyRefused(LikelyRefusal),
     /// We refused to go on for this reason.
     WeRefused(Error),
     /// Reading or writing failed.
@@ -36,7 +39,9 @@ impl ClientError {
     /// The alert that ended the connection and who sent it, as `unknown_ca from server`.
     pub fn refusal(&self) -> Option<String> {
         match self {
-            Self::ServerRefused(alert) => Some(format!("{} from server", alerts::name(*alert))),
+            Self::ServerRefused(refusal) => {
+                Some(format!("{} from server", alerts::name(refusal.alert)))
+            }
             Self::WeRefused(err) => {
                 alerts::sent_for(err).map(|alert| format!("{} from client", alerts::name(alert)))
             }
@@ -45,18 +50,30 @@ impl ClientError {
     }
 }
 
-impl From<Error> for ClientError {
-    fn from(err: Error) -> Self {
-        match err {
-            Error::AlertReceived(alert) => Self::ServerRefused(alert),
-            err => Self::WeRefused(err),
+impl ClientError {
+    /// What this end of the connection means, if it says more than the error that it brought.
+    pub(super) fn of_end(end: &End) -> Option<Self> {
+        match end {
+            End::Refused(refusal) => Some(Self::ServerRefused(refusal.clone())),
+            End::LikelyRefused(refusal) => Some(Self::LikelyRefused(*refusal)),
+            End::Tls(err) => Some(Self::WeRefused(err.clone())),
+            _ => None,
         }
     }
 }
 
 impl From<io::Error> for ClientError {
     fn from(err: io::Error) -> Self {
-        alerts::tls_error(&err).map_or(Self::Io(err), Self::from)
+        if let Some(refusal) = Refusal::in_chain(&err) {
+            return Self::ServerRefused(refusal.clone());
+        }
+        if let Some(refusal) = LikelyRefusal::in_chain(&err) {
+            return Self::LikelyRefused(*refusal);
+        }
+        match err.get_ref().and_then(|reason| reason.downcast_ref::<Error>()) {
+            Some(tls) => Self::WeRefused(tls.clone()),
+            None => Self::Io(err),
+        }
     }
 }
 
@@ -76,9 +93,8 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(addr, err) => write!(f, "cannot connect to {addr}: {err}"),
-            Self::ServerRefused(alert) => {
-                write!(f, "the server refused the connection: alert {}", alerts::name(*alert))
-            }
+            Self::ServerRefused(refusal) => refusal.fmt(f),
+            Self::LikelyRefused(refusal) => refusal.fmt(f),
             Self::WeRefused(err) => match alerts::sent_for(err) {
                 Some(alert) => write!(
                     f,
@@ -114,7 +130,9 @@ impl std::error::Error for ClientError {
             Self::WeRefused(err) => Some(err),
             Self::Http(err) => Some(err),
             Self::Request(err) => Some(err),
-            Self::ServerRefused(_) | Self::BodyTooLarge | Self::Timeout(_) => None,
+            Self::ServerRefused(refusal) => Some(refusal),
+            Self::LikelyRefused(refusal) => Some(refusal),
+            Self::BodyTooLarge | Self::Timeout(_) => None,
         }
     }
 }

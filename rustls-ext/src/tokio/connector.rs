@@ -1,0 +1,141 @@
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Error};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+
+use super::refusal::Refusal;
+use super::stream::ClientStream;
+use super::transport::Transport;
+
+/// Connects to TLS servers, and tells a refusal from other failures, also a late one.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use rustls_ext::rustls::ClientConfig;
+/// use rustls_ext::tokio::{Connector, Refusal};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// async fn time_of_day(config: Arc<ClientConfig>) -> std::io::Result<String> {
+///     let tcp = tokio::net::TcpStream::connect("time.example.com:443").await?;
+///     let name = "time.example.com".try_into().expect("a DNS name");
+///     let mut stream = Connector::new(config).connect(name, tcp).await?;
+///     let mut answer = String::new();
+///     stream.write_all(b"now?\n").await?;
+///     stream.read_to_string(&mut answer).await?;
+///     Ok(answer)
+/// }
+///
+/// # async fn example(config: Arc<ClientConfig>) {
+/// if let Err(err) = time_of_day(config).await {
+///     match Refusal::in_chain(&err) {
+///         Some(refusal) if refusal.is_about_certificate() => eprintln!("renew it: {refusal}"),
+///         _ => eprintln!("try again later: {err}"),
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Connector {
+    config: Arc<ClientConfig>,
+    alpn: Option<Vec<Vec<u8>>>,
+    patience: Duration,
+}
+
+impl Connector {
+    /// How long to wait for a server's last words unless one says otherwise.
+    pub const DEFAULT_LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
+
+    /// Connect with `config`.
+    pub fn new(config: Arc<ClientConfig>) -> Self {
+        Self { config, alpn: None, patience: Self::DEFAULT_LAST_WORDS_TIMEOUT }
+    }
+
+    /// Propose these application protocols (RFC 7301), rather than those of the config.
+    pub fn with_alpn(mut self, protocols: Vec<Vec<u8>>) -> Self {
+        self.alpn = Some(protocols);
+        self
+    }
+
+    /// When nothing more can be written, wait this long for an alert that says why.
+    ///
+    /// With TCP there is nothing to wait for then: the alert is there, or will never be. Other
+    /// transports may lose one direction before the other.
+    pub fn with_last_words_timeout(mut self, timeout: Duration) -> Self {
+        self.patience = timeout;
+        self
+    }
+
+    /// Connect to the server `name` over `io`.
+    ///
+    /// There is no limit on how long that may take: put it into a [`tokio::time::timeout`]. `io` is
+    /// closed if it fails; lend it, as `&mut io`, to keep it.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if the server sent an alert; a [`rustls::Error`] for any other fault in what
+    /// it sent, and for a `name` that cannot be used; otherwise what `io` has to say. Under TLS 1.2
+    /// a server judges the client's certificate within the handshake, so nothing is late there; nor
+    /// is a handshake that breaks off called a likely refusal.
+    pub async fn connect<IO>(
+        &self,
+        name: ServerName<'static>,
+        io: IO,
+    ) -> io::Result<ClientStream<IO>>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.connect_with(name, io, |_| ()).await
+    }
+
+    /// The same, with a connection that `prepare` has had its hands on before the handshake.
+    ///
+    /// That is the place to write 0-RTT data, with [`ClientConnection::early_data`]. It is sent
+    /// with the ClientHello; whether the server took it is in
+    /// [`ClientConnection::is_early_data_accepted`] of the stream, and if not, it is to be sent
+    /// again.
+    ///
+    /// # Errors
+    /// As for [`Connector::connect`].
+    pub async fn connect_with<IO>(
+        &self,
+        name: ServerName<'static>,
+        io: IO,
+        prepare: impl FnOnce(&mut ClientConnection),
+    ) -> io::Result<ClientStream<IO>>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let io = Transport::new(io, self.patience);
+        let connector = TlsConnector::from(self.config.clone());
+        let connect = match &self.alpn {
+            None => connector.connect_with(name, io, prepare),
+            Some(alpn) => connector.with_alpn(alpn.clone()).connect_with(name, io, prepare),
+        };
+        let mut stream = ClientStream::new(connect.await.map_err(refused)?);
+        // So that what went nowhere does not count as sent.
+        match stream.last_words_if_failed().await {
+            Some(err) => Err(err),
+            None => Ok(stream),
+        }
+    }
+}
+
+impl From<Arc<ClientConfig>> for Connector {
+    fn from(config: Arc<ClientConfig>) -> Self {
+        Self::new(config)
+    }
+}
+
+/// What ended a handshake, as a refusal if it is one.
+fn refused(err: io::Error) -> io::Error {
+    match err.get_ref().and_then(|reason| reason.downcast_ref::<Error>()) {
+        Some(Error::AlertReceived(alert)) => {
+            io::Error::new(err.kind(), Refusal::new(*alert, false))
+        }
+        _ => err,
+    }
+}

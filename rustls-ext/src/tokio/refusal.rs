@@ -1,0 +1,229 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use rustls::AlertDescription as Alert;
+
+use crate::alert_name;
+
+/// The server ended the connection with an alert.
+///
+/// In an [`io::Error`] of a [`Connector`](super::Connector) or a
+/// [`ClientStream`](super::ClientStream) it is of the kind [`InvalidData`](io::ErrorKind), and its
+/// source is the [`rustls::Error`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// What the server said (RFC 8446 section 6.2).
+    pub alert: Alert,
+    /// Whether the client's handshake was complete. With TLS 1.3 that is so wherever the server
+    /// has looked at the client's certificate before it refused.
+    pub after_handshake: bool,
+    reason: rustls::Error,
+}
+
+impl Refusal {
+    pub(super) fn new(alert: Alert, after_handshake: bool) -> Self {
+        Self { alert, after_handshake, reason: rustls::Error::AlertReceived(alert) }
+    }
+
+    /// Whether the alert is one of those that are about the certificate of whoever gets them, or
+    /// about the lack of one.
+    pub fn is_about_certificate(&self) -> bool {
+        matches!(
+            self.alert,
+            Alert::NoCertificate
+                | Alert::BadCertificate
+                | Alert::UnsupportedCertificate
+                | Alert::CertificateRevoked
+                | Alert::CertificateExpired
+                | Alert::CertificateUnknown
+                | Alert::UnknownCA
+                | Alert::CertificateRequired
+        )
+    }
+
+    /// The first refusal among `err` and its sources.
+    pub fn in_chain<'a>(err: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        first_in_chain(err)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.alert {
+            Alert::NoCertificate | Alert::CertificateRequired => {
+                "the server insists on a client certificate"
+            }
+            Alert::AccessDenied => "the server denied the client access",
+            _ if self.is_about_certificate() => "the server refused the client's certificate",
+            _ => "the server refused the connection",
+        })?;
+        write!(f, ": {}", alert_name(self.alert))?;
+        match self.after_handshake {
+            true => f.write_str(", after the client's handshake"),
+            false => Ok(()),
+        }
+    }
+}
+
+impl StdError for Refusal {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.reason)
+    }
+}
+
+/// The connection broke off when the server had asked for a certificate, the client had answered,
+/// and nothing had come back: no alert, no ticket, no application data.
+///
+/// That is what a refusal looks like whose alert was lost with the connection, or never sent. It is
+/// also what a server looks like that crashed at that moment, so this claims nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LikelyRefusal {
+    /// How it broke off.
+    pub kind: io::ErrorKind,
+}
+
+impl LikelyRefusal {
+    pub(super) fn new(kind: io::ErrorKind) -> Self {
+        Self { kind }
+    }
+
+    /// The first of these among `err` and its sources.
+    pub fn in_chain<'a>(err: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
+        first_in_chain(err)
+    }
+}
+
+impl fmt::Display for LikelyRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = self.kind;
+        write!(
+            f,
+            "the connection broke off before the server said anything about the client's answer \
+             to its certificate request, which was probably a refusal ({how})"
+        )
+    }
+}
+
+impl StdError for LikelyRefusal {}
+
+/// How a connection ended, as its client saw it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum End {
+    /// The server has closed its side in good order.
+    Closed,
+    /// The server sent an alert.
+    Refused(Refusal),
+    /// It broke off where a refusal is a likely reason.
+    LikelyRefused(LikelyRefusal),
+    /// The client gave up on what the server sent.
+    Tls(rustls::Error),
+    /// It failed in this way.
+    Io(io::ErrorKind),
+}
+
+impl End {
+    /// The error for every read and write from now on, if TLS is over.
+    pub(super) fn lasting_error(&self) -> Option<io::Error> {
+        let reason: Box<dyn StdError + Send + Sync> = match self {
+            Self::Refused(refusal) => Box::new(refusal.clone()),
+            Self::Tls(err) => Box::new(err.clone()),
+            Self::Closed | Self::LikelyRefused(_) | Self::Io(_) => return None,
+        };
+        Some(io::Error::new(io::ErrorKind::InvalidData, reason))
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the server closed the connection"),
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::LikelyRefused(refusal) => refusal.fmt(f),
+            Self::Tls(err) => write!(f, "the client refused the connection: {err}"),
+            Self::Io(kind) => write!(f, "the connection failed: {kind}"),
+        }
+    }
+}
+
+/// Tells how a [`ClientStream`](super::ClientStream) ended, to whoever has handed it over.
+///
+/// Clones tell the same. It is up to date when a read or a write of the stream returns an error,
+/// so whoever is told of a failure by HTTP can ask.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome(Arc<OnceLock<End>>);
+
+impl Outcome {
+    /// How the connection ended; `None` if it has not, or was dropped before it did.
+    pub fn get(&self) -> Option<&End> {
+        self.0.get()
+    }
+
+    /// The server's alert, if that is how the connection ended.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self.get() {
+            Some(End::Refused(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// The first to come is the reason of the others.
+    pub(super) fn set(&self, end: End) {
+        let _ = self.0.set(end);
+    }
+}
+
+fn first_in_chain<'a, T: StdError + 'static>(err: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(err);
+    while let Some(err) = next {
+        if let Some(found) = err.downcast_ref() {
+            return Some(found);
+        }
+        // An I/O error's source is its reason's source: the reason itself is only in `get_ref`.
+        next = match err.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(reason) => Some(reason),
+            None => err.source(),
+        };
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_found_inside_other_errors() {
+        let refusal = Refusal::new(Alert::UnknownCA, true);
+        let inner = io::Error::new(io::ErrorKind::InvalidData, refusal.clone());
+        assert_eq!(Refusal::in_chain(&inner), Some(&refusal));
+        assert!(first_in_chain::<rustls::Error>(&inner).is_some());
+        let outer = io::Error::other(inner);
+        assert_eq!(Refusal::in_chain(&outer), Some(&refusal));
+        assert_eq!(LikelyRefusal::in_chain(&outer), None);
+        assert_eq!(Refusal::in_chain(&io::Error::from(io::ErrorKind::BrokenPipe)), None);
+    }
+
+    #[test]
+    fn a_refusal_says_what_it_is_about() {
+        for (alert, text) in [
+            (
+                Alert::CertificateRequired,
+                "the server insists on a client certificate: certificate_required",
+            ),
+            (Alert::UnknownCA, "the server refused the client's certificate: unknown_ca"),
+            (Alert::AccessDenied, "the server denied the client access: access_denied"),
+            (Alert::HandshakeFailure, "the server refused the connection: handshake_failure"),
+        ] {
+            assert_eq!(Refusal::new(alert, false).to_string(), text);
+            assert_eq!(
+                Refusal::new(alert, true).to_string(),
+                format!("{text}, after the client's handshake")
+            );
+        }
+    }
+}

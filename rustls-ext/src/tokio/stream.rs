@@ -1,0 +1,277 @@
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind, IoSlice, Read};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker, ready};
+
+use rustls::client::ClientAuthStatus;
+use rustls::{ClientConnection, Error, ProtocolVersion};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::client::TlsStream;
+
+use super::refusal::{End, LikelyRefusal, Outcome, Refusal};
+use super::transport::{Transport, is_gone};
+
+/// A client's TLS stream that reports what its server said last, wherever it fails.
+///
+/// See the [module](super) for what its errors are. Application data that came before the end can
+/// still be read when writing has failed.
+#[derive(Debug)]
+pub struct ClientStream<IO> {
+    tls: TlsStream<Transport<IO>>,
+    outcome: Outcome,
+    /// Application data that was read while something else was looked for.
+    kept: VecDeque<u8>,
+    /// What reading ends with behind that data.
+    error: Option<io::Error>,
+    /// Whether there was any application data.
+    heard: bool,
+    /// Who reads, and who looks for last words. `tls` itself knows only who came last.
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+/// How much application data is kept, in octets. Behind more than that, nothing is looked for.
+const MOST_KEPT: usize = 256 * 1024;
+
+impl<IO> ClientStream<IO> {
+    /// What this runs over, and the TLS connection.
+    pub fn get_ref(&self) -> (&IO, &ClientConnection) {
+        let (io, connection) = self.tls.get_ref();
+        (io.get_ref(), connection)
+    }
+
+    /// What this runs over, and the TLS connection. What is read from either of them is not seen
+    /// here.
+    pub fn get_mut(&mut self) -> (&mut IO, &mut ClientConnection) {
+        let (io, connection) = self.tls.get_mut();
+        (io.get_mut(), connection)
+    }
+
+    /// A handle that tells how the connection ended, when it has.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome.clone()
+    }
+
+    /// What `err` says of the connection's end.
+    fn end(&self, err: &io::Error) -> End {
+        let connection = self.tls.get_ref().1;
+        match err.get_ref().and_then(|reason| reason.downcast_ref::<Error>()) {
+            Some(Error::AlertReceived(alert)) => {
+                End::Refused(Refusal::new(*alert, !connection.is_handshaking()))
+            }
+            Some(err) => End::Tls(err.clone()),
+            None => match err.kind() {
+                kind if self.awaits_judgement() && breaks_off(kind) => {
+                    End::LikelyRefused(LikelyRefusal::new(kind))
+                }
+                kind => End::Io(kind),
+            },
+        }
+    }
+
+    /// Whether the server may still be looking at the client's certificate, or at its lack of one.
+    fn awaits_judgement(&self) -> bool {
+        let connection = self.tls.get_ref().1;
+        let asked = matches!(
+            connection.client_auth_status(),
+            ClientAuthStatus::Acknowledged | ClientAuthStatus::AskedWithoutAcknowledgement
+        );
+        asked
+            && connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
+            && connection.tls13_tickets_received() == 0
+            && !self.heard
+    }
+
+    /// Notes that the connection has ended with `err`, and says so in our words.
+    fn ended(&mut self, err: io::Error) -> io::Error {
+        // TLS stops at an alert, in front of which there may be data in the same octets.
+        let mut chunk = [0; 4096];
+        while let Ok(read @ 1..) = self.tls.get_mut().1.reader().read(&mut chunk) {
+            self.keep(chunk.get(..read).unwrap_or_default());
+        }
+        let end = self.end(&err);
+        let err = match &end {
+            End::LikelyRefused(refusal) => io::Error::new(refusal.kind, *refusal),
+            end => end.lasting_error().unwrap_or(err),
+        };
+        self.outcome.set(end);
+        err
+    }
+
+    fn keep(&mut self, data: &[u8]) {
+        self.heard = true;
+        self.kept.extend(data);
+    }
+
+    /// Why nothing can be written any more.
+    fn failure(&mut self) -> io::Error {
+        self.tls.get_mut().0.failure().unwrap_or_else(|| ErrorKind::BrokenPipe.into())
+    }
+
+    fn lasting_error(&self) -> Option<io::Error> {
+        self.outcome.get().and_then(End::lasting_error)
+    }
+}
+
+/// Whether this is how a connection fails whose other end does not say goodbye.
+fn breaks_off(kind: ErrorKind) -> bool {
+    is_gone(kind) || kind == ErrorKind::UnexpectedEof
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
+    pub(super) fn new(tls: TlsStream<Transport<IO>>) -> Self {
+        Self {
+            tls,
+            outcome: Outcome::default(),
+            kept: VecDeque::new(),
+            error: None,
+            heard: false,
+            reader: None,
+            writer: None,
+        }
+    }
+
+    /// If nothing can be written any more, why.
+    pub(super) async fn last_words_if_failed(&mut self) -> Option<io::Error> {
+        match self.tls.get_ref().0.has_failed() {
+            true => Some(poll_fn(|cx| self.poll_last_words(cx)).await),
+            false => None,
+        }
+    }
+
+    /// Looks for the server's last words when nothing can be written any more.
+    fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        note(&mut self.writer, cx);
+        let mut chunk = [0; 4096];
+        loop {
+            if let Some(err) = self.lasting_error() {
+                return Poll::Ready(err);
+            }
+            if self.kept.len() >= MOST_KEPT {
+                return Poll::Ready(self.failure());
+            }
+            let mut chunk = ReadBuf::new(&mut chunk);
+            match ready!(self.poll_read_for_all(&mut chunk)) {
+                Ok(()) if !chunk.filled().is_empty() => self.keep(chunk.filled()),
+                Ok(()) => {
+                    self.outcome.set(End::Closed);
+                    return Poll::Ready(self.failure());
+                }
+                Err(err) => return Poll::Ready(self.ended(err)),
+            }
+        }
+    }
+
+    /// Reads, and lets everybody know when there is more to read.
+    fn poll_read_for_all(&mut self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let all = [&self.reader, &self.writer].into_iter().flatten().cloned().collect();
+        let waker = Waker::from(Arc::new(All(all)));
+        Pin::new(&mut self.tls).poll_read(&mut Context::from_waker(&waker), buf)
+    }
+
+    /// What a write or a flush has come to, now that `outcome` is what TLS says.
+    fn poll_wrote<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match self.tls.get_ref().0.has_failed() {
+            true => self.poll_last_words(cx).map(Err),
+            false => outcome.map_err(|err| self.ended(err)),
+        }
+    }
+}
+
+/// Remembers who is to be woken.
+fn note(waker: &mut Option<Waker>, cx: &Context<'_>) {
+    match waker {
+        Some(known) => known.clone_from(cx.waker()),
+        None => *waker = Some(cx.waker().clone()),
+    }
+}
+
+/// Many wakers as one.
+struct All(Vec<Waker>);
+
+impl Wake for All {
+    fn wake(self: Arc<Self>) {
+        self.0.iter().for_each(Waker::wake_by_ref);
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientStream<IO> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.kept.is_empty() && this.error.is_none() {
+            if let Some(err) = this.lasting_error() {
+                return Poll::Ready(Err(err));
+            }
+            note(&mut this.reader, cx);
+            let before = buf.filled().len();
+            let read = ready!(match this.tls.get_ref().0.has_failed() {
+                true => this.poll_read_for_all(buf),
+                false => Pin::new(&mut this.tls).poll_read(cx, buf),
+            });
+            match read {
+                Ok(()) => {
+                    this.heard |= buf.filled().len() > before;
+                    if buf.filled().len() == before && buf.remaining() > 0 {
+                        this.outcome.set(End::Closed);
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                Err(err) => this.error = Some(this.ended(err)),
+            }
+        }
+        if this.kept.is_empty() {
+            return Poll::Ready(this.error.take().map_or(Ok(()), Err));
+        }
+        let read = this.kept.read(buf.initialize_unfilled())?;
+        buf.advance(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<IO> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.tls).poll_write(cx, buf);
+        this.poll_wrote(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.tls).poll_write_vectored(cx, bufs);
+        this.poll_wrote(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tls.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.tls).poll_flush(cx);
+        this.poll_wrote(cx, outcome)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.tls).poll_shutdown(cx);
+        this.poll_wrote(cx, outcome)
+    }
+}

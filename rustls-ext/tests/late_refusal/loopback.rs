@@ -1,0 +1,136 @@
+//! Over TCP, whose reset overtakes the alert.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::AlertDescription;
+use rustls::server::ClientAuthDecision;
+use rustls_ext::tokio::{Acceptor, ClientStream, End, policy_fn};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use crate::common::name;
+use crate::server::{REASONS, Setting, end, late, write_on};
+
+/// How a server ends a connection when it has sent its alert, or not.
+#[derive(Clone, Copy, Debug)]
+enum Farewell {
+    /// By a reset.
+    Reset,
+    /// By closing with something unread, which makes it a reset.
+    Unread,
+    /// By a reset, without a word.
+    Mute,
+}
+
+/// How often a race is run; either may win each time.
+const RACES: usize = 200;
+
+/// Far more than anybody needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn server(setting: &Setting, listener: &TcpListener, farewell: Farewell) {
+    let (mut tcp, _) = listener.accept().await.unwrap();
+    let alert = setting.server().refuse(&mut tcp).await;
+    match farewell {
+        Farewell::Reset => {
+            tcp.write_all(&alert).await.unwrap();
+            tcp.set_zero_linger().unwrap();
+        }
+        Farewell::Unread => {
+            // The client's request is there, and nobody reads it.
+            tcp.readable().await.unwrap();
+            tcp.write_all(&alert).await.unwrap();
+        }
+        Farewell::Mute => tcp.set_zero_linger().unwrap(),
+    }
+}
+
+async fn client(setting: &Setting, listener: &TcpListener) -> ClientStream<TcpStream> {
+    let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    setting.connector.connect(name(), tcp).await.unwrap()
+}
+
+async fn listener() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
+}
+
+/// What must be seen: systems differ in whether a reset takes along what came before it.
+#[track_caller]
+fn assert_typed(end: &End, farewell: Farewell) {
+    match farewell {
+        Farewell::Mute => assert!(matches!(end, End::LikelyRefused(_)), "{end:?}"),
+        _ if cfg!(target_os = "linux") => assert!(matches!(end, End::Refused(_)), "{end:?}"),
+        _ => assert!(matches!(end, End::Refused(_) | End::LikelyRefused(_)), "{end:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_alert_that_a_reset_follows_is_found_by_who_writes_after_both() {
+    for (reason, alert, _) in REASONS {
+        let (setting, listener) = (Setting::new(reason), listener().await);
+        let (mut stream, ()) =
+            tokio::join!(client(&setting, &listener), server(&setting, &listener, Farewell::Reset));
+        let err = timeout(PATIENCE, write_on(&mut stream)).await.unwrap();
+        assert_typed(&end(&err), Farewell::Reset);
+        if let End::Refused(refusal) = end(&err) {
+            assert_eq!((refusal.alert, refusal.after_handshake), (alert, true));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_wins_the_race_the_outcome_is_a_refusal() {
+    let setting = Arc::new(Setting::unknown_ca());
+    for farewell in [Farewell::Reset, Farewell::Unread, Farewell::Mute] {
+        for round in 0..RACES {
+            let listener = listener().await;
+            let addr = listener.local_addr().unwrap();
+            let serving = setting.clone();
+            let server = tokio::spawn(async move { server(&serving, &listener, farewell).await });
+            let tcp = TcpStream::connect(addr).await.unwrap();
+            let end = match setting.connector.connect(name(), tcp).await {
+                // The server may even be faster than that.
+                Err(err) => end(&err),
+                Ok(mut stream) => {
+                    let outcome = stream.outcome();
+                    let err = match round % 2 {
+                        // a large request, as if nobody could refuse it
+                        0 => timeout(PATIENCE, write_on(&mut stream)).await.unwrap(),
+                        // a small one, and then the answer
+                        _ => match stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await {
+                            Err(err) => err,
+                            Ok(()) => {
+                                timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap_err()
+                            }
+                        },
+                    };
+                    assert_eq!(outcome.get(), Some(&end(&err)), "{farewell:?}, round {round}");
+                    end(&err)
+                }
+            };
+            assert_typed(&end, farewell);
+            server.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_large_request_to_our_own_acceptor_is_refused_with_the_alert() {
+    let (setting, listener) = (Setting::unknown_ca(), listener().await);
+    let demand = setting.demand.clone();
+    let policy = policy_fn(move |_, _| {
+        let decision = ClientAuthDecision::Require(demand.clone());
+        async { Ok(decision) }
+    });
+    let acceptor = Acceptor::new(Arc::new(setting.server.clone()), policy);
+    let (err, accepted) =
+        tokio::join!(async { write_on(&mut client(&setting, &listener).await).await }, async {
+            let (tcp, peer) = listener.accept().await.unwrap();
+            acceptor.accept(tcp, peer).await
+        });
+    assert_eq!(late(&err).alert, AlertDescription::UnknownCA);
+    assert!(accepted.unwrap_err().to_string().starts_with("refused: invalid peer certificate"));
+}

@@ -1,0 +1,138 @@
+//! Over pipes, where each octet and each end of a direction comes when the test says.
+
+use std::io::ErrorKind;
+
+use rustls_ext::tokio::{ClientStream, End, LikelyRefusal, Refusal};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, join};
+
+use crate::common::name;
+use crate::server::{Server, Setting, end, late, write_on};
+
+/// A connection whose client is done with its handshake, the server's end of it, and the alert that
+/// the server is about to send.
+pub async fn start(setting: &Setting) -> (ClientStream<DuplexStream>, DuplexStream, Vec<u8>) {
+    let (near, mut far) = duplex(64 * 1024);
+    let mut server = setting.server();
+    let (stream, alert) =
+        tokio::join!(setting.connector.connect(name(), near), server.refuse(&mut far));
+    (stream.unwrap(), far, alert)
+}
+
+/// A connection whose handshake is complete at both ends.
+async fn accepted(setting: &Setting) -> (ClientStream<DuplexStream>, DuplexStream, Server) {
+    let (near, mut far) = duplex(64 * 1024);
+    let mut server = setting.server();
+    let (stream, ()) =
+        tokio::join!(setting.connector.connect(name(), near), server.accept(&mut far));
+    (stream.unwrap(), far, server)
+}
+
+#[tokio::test]
+async fn an_alert_may_come_an_octet_at_a_time() {
+    let (mut stream, mut far, octets) = start(&Setting::unknown_ca()).await;
+    let outcome = stream.outcome();
+    let server = async {
+        for octet in octets {
+            assert_eq!(outcome.get(), None);
+            far.write_u8(octet).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    let (read, ()) = tokio::join!(stream.read_u8(), server);
+    late(&read.unwrap_err());
+}
+
+#[tokio::test]
+async fn an_alert_may_come_an_octet_at_a_time_when_writing_has_failed() {
+    let setting = Setting::unknown_ca();
+    let (reading, mut alerting) = duplex(64 * 1024);
+    let (writing, listening) = duplex(64 * 1024);
+    let mut server = setting.server();
+    let mut far = join(listening, &mut alerting);
+    let (stream, octets) = tokio::join!(
+        setting.connector.connect(name(), join(reading, writing)),
+        server.refuse(&mut far)
+    );
+    // Only the client's way to the server is shut now.
+    drop(far);
+    let mut stream = stream.unwrap();
+    let outcome = stream.outcome();
+    let server = async {
+        for octet in octets {
+            assert_eq!(outcome.get(), None);
+            alerting.write_u8(octet).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        alerting
+    };
+    let (err, _alerting) = tokio::join!(write_on(&mut stream), server);
+    late(&err);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_off_without_a_word_was_likely_refused() {
+    let (mut stream, far, _) = start(&Setting::unknown_ca()).await;
+    drop(far);
+    let err = write_on(&mut stream).await;
+    assert_eq!(err.kind(), ErrorKind::BrokenPipe);
+    let End::LikelyRefused(refusal) = end(&err) else { panic!("{err:?}") };
+    assert_eq!(refusal.kind, ErrorKind::BrokenPipe);
+    assert!(err.to_string().contains("probably"), "{err}");
+    assert_eq!(stream.outcome().get(), Some(&End::LikelyRefused(refusal)));
+    assert_eq!(stream.outcome().refusal(), None);
+    assert_eq!(end(&stream.read_u8().await.unwrap_err()), End::LikelyRefused(refusal));
+
+    let (mut stream, far, _) = start(&Setting::unknown_ca()).await;
+    drop(far);
+    let err = stream.read_u8().await.unwrap_err();
+    assert_eq!(err.kind(), ErrorKind::UnexpectedEof);
+    assert!(LikelyRefusal::in_chain(&err).is_some() && Refusal::in_chain(&err).is_none());
+}
+
+#[tokio::test]
+async fn half_an_alert_is_no_word() {
+    let (mut stream, mut far, octets) = start(&Setting::unknown_ca()).await;
+    far.write_all(&octets[..octets.len() / 2]).await.unwrap();
+    drop(far);
+    assert!(LikelyRefusal::in_chain(&write_on(&mut stream).await).is_some());
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_off_after_a_ticket_was_not_refused() {
+    for tickets in [1, 0] {
+        let mut setting = Setting::accepting();
+        setting.server.send_tls13_tickets = tickets;
+        let (mut stream, far, _) = accepted(&setting).await;
+        drop(far);
+        let end = end(&write_on(&mut stream).await);
+        match tickets {
+            1 => assert_eq!(end, End::Io(ErrorKind::BrokenPipe)),
+            // but without one there is no telling
+            _ => assert!(matches!(end, End::LikelyRefused(_))),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_whose_client_was_not_asked_was_not_refused() {
+    let mut setting = Setting::accepting();
+    setting.server.client_auth_policy = None;
+    setting.server.send_tls13_tickets = 0;
+    let (mut stream, far, _) = accepted(&setting).await;
+    drop(far);
+    assert_eq!(end(&write_on(&mut stream).await), End::Io(ErrorKind::BrokenPipe));
+    assert_eq!(end(&stream.read_u8().await.unwrap_err()), End::Io(ErrorKind::BrokenPipe));
+}
+
+#[tokio::test]
+async fn an_orderly_end_is_one() {
+    let (mut stream, mut far, mut server) = accepted(&Setting::accepting()).await;
+    far.write_all(&server.close()).await.unwrap();
+    drop(far);
+    assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), 0);
+    assert_eq!(stream.outcome().get(), Some(&End::Closed));
+    // Whoever writes all the same hears of the pipe.
+    assert_eq!(end(&write_on(&mut stream).await), End::Io(ErrorKind::BrokenPipe));
+    assert_eq!(stream.outcome().get(), Some(&End::Closed));
+    assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), 0);
+}

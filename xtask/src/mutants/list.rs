@@ -279,4 +279,10 @@ pub const MUTANTS: &[Mutant] = &[
         from: "None => self.client_auth_code_points.without_care(),",
         to: "None => self.client_auth_code_points,",
     },
+    Mutant {
+        name: "RES-6: refused early data is tried again, and counted, whenever more comes",
+        file: "src/conn.rs",
+        from: "buffer_progress.add_discard(iter.bytes_consumed());",
+        to: "",
+    },
 ];

@@ -285,4 +285,10 @@ pub const MUTANTS: &[Mutant] = &[
         from: "buffer_progress.add_discard(iter.bytes_consumed());",
         to: "",
     },
+    Mutant {
+        name: "a fault behind our close_notify is a panic, with debug assertions",
+        file: "src/common_state.rs",
+        from: "debug_assert!(!self.sent_fatal_alert || self.has_sent_close_notify);",
+        to: "debug_assert!(!self.sent_fatal_alert);",
+    },
 ];

@@ -1,0 +1,49 @@
+//! What a peer sends when the other end has said goodbye.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Pki, handshake, transfer};
+use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription, Error};
+use rustls_ext::ClientAuthOffer;
+
+/// A record of the right form that nobody can decrypt.
+const GARBAGE: [u8; 37] = {
+    let mut record = [0; 37];
+    (record[0], record[1], record[2], record[4]) = (23, 3, 3, 32);
+    record
+};
+
+#[test]
+fn a_fault_behind_a_goodbye_is_an_error_and_no_panic() {
+    let pki = Pki::new();
+    for version in [&TLS13, &TLS12] {
+        let client = Arc::new(pki.client_config(None, ClientAuthOffer::default(), &[version]));
+        let server = Arc::new(pki.server_config(&[version]));
+
+        let (mut c, mut s) = handshake(&client, &server);
+        s.send_close_notify();
+        s.read_tls(&mut &GARBAGE[..]).unwrap();
+        assert_eq!(s.process_new_packets(), Err(Error::DecryptError));
+        // The goodbye comes first, and nothing counts behind it.
+        transfer!(s, c);
+        assert!(c.process_new_packets().unwrap().peer_has_closed());
+
+        let (mut c, mut s) = handshake(&client, &server);
+        c.send_close_notify();
+        c.read_tls(&mut &GARBAGE[..]).unwrap();
+        assert_eq!(c.process_new_packets(), Err(Error::DecryptError));
+        transfer!(c, s);
+        assert!(s.process_new_packets().unwrap().peer_has_closed());
+    }
+    // and without a goodbye it is told
+    let client = Arc::new(pki.client_config(None, ClientAuthOffer::default(), &[&TLS13]));
+    let (mut c, mut s) = handshake(&client, &Arc::new(pki.server_config(&[&TLS13])));
+    s.read_tls(&mut &GARBAGE[..]).unwrap();
+    assert_eq!(s.process_new_packets(), Err(Error::DecryptError));
+    transfer!(s, c);
+    let alert = AlertDescription::BadRecordMac;
+    assert_eq!(c.process_new_packets(), Err(Error::AlertReceived(alert)));
+}

@@ -1,7 +1,9 @@
 //! Alerts by the names that RFC 8446 gives them, and the alert that goes with an error.
 
 pub use rustls_ext::alert_name as name;
-use rustls_ext::rustls::{AlertDescription, Error, PeerIncompatible, PeerMisbehaved};
+use rustls_ext::rustls::{
+    AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved,
+};
 
 /// The alert that rustls sends when a connection ends with `error`; `None` if it sends none, or
 /// if the error does not tell which.
@@ -11,6 +13,7 @@ pub fn sent_for(error: &Error) -> Option<AlertDescription> {
     use AlertDescription as Alert;
     Some(match error {
         Error::InvalidCertificate(reason) => reason.clone().into(),
+        Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) => return None,
         Error::InvalidMessage(reason) => (*reason).into(),
         Error::NoCertificatesPresented => Alert::CertificateRequired,
         Error::NoApplicationProtocol => Alert::NoApplicationProtocol,
@@ -19,6 +22,9 @@ pub fn sent_for(error: &Error) -> Option<AlertDescription> {
             Alert::UnexpectedMessage
         }
         Error::PeerMisbehaved(reason) => match reason {
+            PeerMisbehaved::MessageInterleavedWithHandshakeMessage
+            | PeerMisbehaved::RejectedEarlyDataInterleavedWithHandshakeMessage
+            | PeerMisbehaved::TooManyEmptyFragments => return None,
             PeerMisbehaved::IllegalMiddleboxChangeCipherSpec
             | PeerMisbehaved::KeyEpochWithPendingFragment
             | PeerMisbehaved::TooMuchEarlyDataReceived => Alert::UnexpectedMessage,
@@ -40,6 +46,7 @@ pub fn sent_for(error: &Error) -> Option<AlertDescription> {
         },
         Error::PeerIncompatible(reason) => match reason {
             PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
             | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled

@@ -12,6 +12,10 @@ use tracing::level_filters::LevelFilter;
 
 use crate::Failure;
 
+mod values;
+
+use values::{https, number, resolve, seconds};
+
 /// Client certificates by offer: see them at work.
 #[derive(Debug, Parser)]
 #[command(name = "interop", version, subcommand_required = true)]
@@ -41,6 +45,13 @@ pub enum Command {
     /// JSON for each. Exits with 1 if a connection is refused or fails. The environment variable
     /// SSLKEYLOGFILE names a file for the sessions' secrets.
     Connect(ConnectArgs),
+    /// Shake hands with a server many times, faults included, and judge every outcome.
+    ///
+    /// Starts a server on loopback and sends it clients of all kinds, some over connections that
+    /// are cut, reset, stalled or garbled on the way, some that break the rules. Prints a report,
+    /// and exits with 1 if any outcome at either end is wrong, if anything is left open, or with
+    /// too much memory. Needs Linux.
+    Soak(SoakArgs),
 }
 
 impl Command {
@@ -49,7 +60,7 @@ impl Command {
         match self {
             Self::Serve(_) => LevelFilter::INFO,
             // These tell what happened themselves.
-            Self::Demo(_) | Self::Connect(_) => LevelFilter::OFF,
+            Self::Demo(_) | Self::Connect(_) | Self::Soak(_) => LevelFilter::OFF,
         }
     }
 }
@@ -152,6 +163,29 @@ pub struct ConnectArgs {
     pub certificate_in_clear: bool,
 }
 
+/// Options of `interop soak`.
+#[derive(Clone, Debug, Args)]
+pub struct SoakArgs {
+    /// How many connections to make
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub connections: u32,
+    /// What decides which connections these are, and what happens to them; made up and printed if
+    /// there is none
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<u64>,
+    /// How many clients there are at a time
+    #[arg(long, value_name = "N", default_value = "64",
+          value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+    /// How much memory the process may have at most
+    #[arg(long, value_name = "MIB", default_value = "128",
+          value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub memory_ceiling: u64,
+    /// Print an object instead of a text
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// How `interop connect` offers to authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OfferName {
@@ -229,71 +263,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure
     }
 }
 
-fn number(text: &str) -> Result<u16, String> {
-    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        // `from_str_radix` would take a sign after the prefix.
-        Some(hex) if hex.starts_with(['+', '-']) => return Err("not a number".into()),
-        Some(hex) => u16::from_str_radix(hex, 16),
-        None => text.parse(),
-    };
-    parsed.map_err(|_| "not a number from 0 to 65535".into())
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse().map(Duration::try_from_secs_f64) {
-        Ok(Ok(time)) if !time.is_zero() && time <= Duration::from_secs(3600) => Ok(time),
-        _ => Err("not a number of seconds above 0 and up to 3600".into()),
-    }
-}
-
-fn https(text: &str) -> Result<Uri, String> {
-    let uri: Uri = text.parse().map_err(|err| format!("not a URL: {err}"))?;
-    match (uri.scheme_str(), uri.host()) {
-        (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
-        _ => Err("not an https URL".into()),
-    }
-}
-
-fn resolve(text: &str) -> Result<Resolve, String> {
-    let wrong = || "not of the form HOST:PORT:ADDR".to_owned();
-    let (host, rest) = text.split_once(':').ok_or_else(wrong)?;
-    let (port, addr) = rest.split_once(':').ok_or_else(wrong)?;
-    let addr = addr.strip_prefix('[').and_then(|addr| addr.strip_suffix(']')).unwrap_or(addr);
-    Ok(Resolve {
-        host: host.into(),
-        port: port.parse().map_err(|_| wrong())?,
-        addr: addr.parse().map_err(|_| wrong())?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_decimal_or_hex() {
-        assert_eq!(number("62"), Ok(62));
-        assert_eq!(number("0xfe01"), Ok(0xfe01));
-        assert_eq!(number("0XFE01"), Ok(0xfe01));
-        for bad in ["", "0x", "-1", "65536", "0x10000", "fe01", "0x+1", "1.5"] {
-            assert!(number(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn resolve_takes_both_families() {
-        let expected = |addr: &str| Resolve {
-            host: "a.example".into(),
-            port: 443,
-            addr: addr.parse().expect("an address"),
-        };
-        assert_eq!(resolve("a.example:443:127.0.0.1"), Ok(expected("127.0.0.1")));
-        assert_eq!(resolve("a.example:443:::1"), Ok(expected("::1")));
-        assert_eq!(resolve("a.example:443:[::1]"), Ok(expected("::1")));
-        for bad in ["", "a", "a:1", "a:x:127.0.0.1", "a:1:b"] {
-            assert!(resolve(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn clap_s_own_rules_hold() {

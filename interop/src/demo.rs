@@ -59,13 +59,17 @@ pub struct Cast {
 }
 
 impl Cast {
-    fn new() -> Result<Self, Failure> {
+    /// A new cast, with a server of these host names.
+    ///
+    /// # Errors
+    /// If the system has no randomness.
+    pub fn new(hosts: &[&str]) -> Result<Self, Failure> {
         let servers = pki::Authority::new("Server CA")?;
         let agents = pki::Authority::new("Agent CA")?;
         let staff = pki::Authority::new("Staff CA")?;
         let foreign = pki::Authority::new("Foreign CA")?;
         Ok(Self {
-            server: servers.server(&[PUBLIC, ADMIN, AGENTS])?,
+            server: servers.server(hosts)?,
             servers,
             agent: agents.client("agent-7")?,
             agents,
@@ -81,7 +85,7 @@ impl Cast {
 /// # Errors
 /// If anything in the table is not as it should be.
 pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
-    let cast = Cast::new()?;
+    let cast = Cast::new(&[PUBLIC, ADMIN, AGENTS])?;
     let mut server = server::start(&cast).await?;
     let mut rows = Vec::new();
     let mut wrong = Vec::new();

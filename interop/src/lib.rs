@@ -5,6 +5,7 @@
 //! | `interop demo` | makes a PKI, starts a server, sends it real clients, and checks what came of each |
 //! | `interop serve` | serves HTTP/1.1 and HTTP/2 under one of four policies, and tells what it saw |
 //! | `interop connect` | sends requests, with or without an offer, and tells what it saw |
+//! | `interop soak` | shakes hands many times, faults included, and judges every outcome |
 //!
 //! [`raw`] is a TLS 1.3 peer that can break every rule, for tests of other implementations.
 //!
@@ -27,13 +28,15 @@ pub mod files;
 pub mod pki;
 pub mod raw;
 pub mod serve;
+pub mod soak;
 pub mod tls;
 
 pub use failure::Failure;
 
 /// Run the command that the process was started with, to its exit code.
 ///
-/// 0 means that all went well, 1 that a connection failed or a demo's row is wrong, 2 that the
+/// 0 means that all went well, 1 that a connection failed or that an outcome of a
+/// demo or a soak is wrong, 2 that the
 /// command line or a file that it names is unusable.
 pub fn run() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
             cli::Command::Demo(args) => demo::run(&args).await,
             cli::Command::Serve(args) => serve::run(&args).await,
             cli::Command::Connect(args) => connect::run(&args).await,
+            cli::Command::Soak(args) => soak::run(&args).await,
         }
     });
     // What still hangs (a name lookup, a silent peer) must not keep the process.

@@ -53,6 +53,17 @@ impl Authority {
         self.issue(named(common_name, vec![])?, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
+    /// The same, of a certificate that has expired.
+    ///
+    /// # Errors
+    /// If the system has no randomness.
+    pub fn expired_client(&self, common_name: &str) -> Result<Identity, Failure> {
+        let mut params = named(common_name, vec![])?;
+        (params.not_before, params.not_after) =
+            (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
+        self.issue(params, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
     /// A list that revokes these certificates of the authority's, in PEM.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls_ext::ClientAuthOffer;
 use rustls_ext::rustls::client::ResolvesClientCert;
-use rustls_ext::rustls::crypto::{CryptoProvider, ring};
+use rustls_ext::rustls::crypto::{CryptoProvider, SupportedKxGroup, ring};
 use rustls_ext::rustls::server::ResolvesServerCert;
 use rustls_ext::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls_ext::rustls::{
@@ -22,6 +22,11 @@ pub const HTTP1: &[u8] = b"http/1.1";
 /// The cryptography that everything here uses.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
+}
+
+/// That cryptography with no other groups than these, the best first.
+pub fn provider_with(kx_groups: &[&'static dyn SupportedKxGroup]) -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider { kx_groups: kx_groups.to_vec(), ..ring::default_provider() })
 }
 
 /// A client's config.
@@ -59,8 +64,20 @@ pub fn client_config(
 /// # Errors
 /// If the provider cannot do the default versions.
 pub fn server_config(identity: Arc<CertifiedKey>, alpn: &[&[u8]]) -> Result<ServerConfig, Error> {
+    server_config_with(provider(), identity, alpn)
+}
+
+/// A server's config, without a policy, with this provider.
+///
+/// # Errors
+/// If the provider cannot do the default versions.
+pub fn server_config_with(
+    provider: Arc<CryptoProvider>,
+    identity: Arc<CertifiedKey>,
+    alpn: &[&[u8]],
+) -> Result<ServerConfig, Error> {
     let resolver: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(identity));
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(DEFAULT_VERSIONS)?
         .with_no_client_auth()
         .with_cert_resolver(resolver);

@@ -1,0 +1,74 @@
+//! The values of options.
+
+use std::time::Duration;
+
+use http::Uri;
+
+use super::Resolve;
+
+pub(super) fn number(text: &str) -> Result<u16, String> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        // `from_str_radix` would take a sign after the prefix.
+        Some(hex) if hex.starts_with(['+', '-']) => return Err("not a number".into()),
+        Some(hex) => u16::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "not a number from 0 to 65535".into())
+}
+
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse().map(Duration::try_from_secs_f64) {
+        Ok(Ok(time)) if !time.is_zero() && time <= Duration::from_secs(3600) => Ok(time),
+        _ => Err("not a number of seconds above 0 and up to 3600".into()),
+    }
+}
+
+pub(super) fn https(text: &str) -> Result<Uri, String> {
+    let uri: Uri = text.parse().map_err(|err| format!("not a URL: {err}"))?;
+    match (uri.scheme_str(), uri.host()) {
+        (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
+        _ => Err("not an https URL".into()),
+    }
+}
+
+pub(super) fn resolve(text: &str) -> Result<Resolve, String> {
+    let wrong = || "not of the form HOST:PORT:ADDR".to_owned();
+    let (host, rest) = text.split_once(':').ok_or_else(wrong)?;
+    let (port, addr) = rest.split_once(':').ok_or_else(wrong)?;
+    let addr = addr.strip_prefix('[').and_then(|addr| addr.strip_suffix(']')).unwrap_or(addr);
+    Ok(Resolve {
+        host: host.into(),
+        port: port.parse().map_err(|_| wrong())?,
+        addr: addr.parse().map_err(|_| wrong())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_decimal_or_hex() {
+        assert_eq!(number("62"), Ok(62));
+        assert_eq!(number("0xfe01"), Ok(0xfe01));
+        assert_eq!(number("0XFE01"), Ok(0xfe01));
+        for bad in ["", "0x", "-1", "65536", "0x10000", "fe01", "0x+1", "1.5"] {
+            assert!(number(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn resolve_takes_both_families() {
+        let expected = |addr: &str| Resolve {
+            host: "a.example".into(),
+            port: 443,
+            addr: addr.parse().expect("an address"),
+        };
+        assert_eq!(resolve("a.example:443:127.0.0.1"), Ok(expected("127.0.0.1")));
+        assert_eq!(resolve("a.example:443:::1"), Ok(expected("::1")));
+        assert_eq!(resolve("a.example:443:[::1]"), Ok(expected("::1")));
+        for bad in ["", "a", "a:1", "a:x:127.0.0.1", "a:1:b"] {
+            assert!(resolve(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! `interop soak`: many handshakes at one server, faults included, and a judge at both ends.
+//!
+//! The server is the acceptor that everybody uses, under a policy as the demo's, and a tolerant
+//! rule; it stores sessions on two of its ports and puts them in tickets on the others. The clients
+//! are rustls', over connections some of which break on the way, raw peers that break the rules,
+//! and some that talk no TLS at all. Each client knows what is right for it, at both ends ([`who`],
+//! [`raw_client`]), and what else is right if its connection breaks ([`judge`]).
+//!
+//! Who connects when, and what happens to each connection, follows from a seed ([`plan`]); what the
+//! network makes of it does not, and does not matter. Each connection has an address of 127.0.0.0/8
+//! of its own, which is how the server's report of it is found, and why there are ports enough.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls_ext::rustls::sign::CertifiedKey;
+use rustls_ext::{Policy, Verdict};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::cli::SoakArgs;
+use crate::demo::Cast as People;
+use crate::{Failure, emit, raw};
+
+pub mod client;
+pub mod ends;
+pub mod fault;
+pub mod judge;
+pub mod memory;
+pub mod plan;
+pub mod raw_client;
+pub mod report;
+pub mod server;
+pub mod who;
+mod world;
+
+use plan::Plan;
+use report::Report;
+use server::Server;
+use who::{Certificate, Host};
+use world::World;
+
+/// How long the last connections may take to end.
+const LEAVE: Duration = Duration::from_secs(30);
+/// How many wrong outcomes are printed.
+const MOST_PRINTED: usize = 20;
+
+/// All who take part.
+#[derive(Debug)]
+pub struct Cast {
+    /// Those of the demo.
+    pub people: People,
+    keys: [(Certificate, Arc<CertifiedKey>); 4],
+    /// An agent, for the raw peer.
+    pub raw_agent: raw::Identity,
+}
+
+impl Cast {
+    /// A new cast.
+    ///
+    /// # Errors
+    /// If the system has no randomness.
+    pub fn new() -> Result<Self, Failure> {
+        let people = People::new(&Host::ALL.map(Host::name))?;
+        let expired = people.agents.expired_client("agent-6")?;
+        let keys = [
+            (Certificate::Agent, people.agent.certified_key()?),
+            (Certificate::Admin, people.admin.certified_key()?),
+            (Certificate::Stranger, people.stranger.certified_key()?),
+            (Certificate::Expired, expired.certified_key()?),
+        ];
+        Ok(Self { raw_agent: people.agent.for_raw(), people, keys })
+    }
+
+    /// A certificate and its key.
+    pub fn key(&self, certificate: Certificate) -> Option<&Arc<CertifiedKey>> {
+        self.keys.iter().find(|(known, _)| *known == certificate).map(|(_, key)| key)
+    }
+}
+
+/// Do what `interop soak` says.
+///
+/// # Errors
+/// If anything is not as it should be.
+pub async fn run(args: &SoakArgs) -> Result<(), Failure> {
+    // Before all the work, so that it is not for nothing.
+    memory::peak()?;
+    let cast = Cast::new()?;
+    let policy = server::policy(&cast.people, server::rules(), Verdict::None)?;
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
+    if !args.json {
+        emit(format!("seed {seed}\n"));
+    }
+    let report = soak(args, seed, cast, policy).await?;
+    emit(match args.json {
+        true => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
+        false => report.to_string(),
+    });
+    for line in report.wrong.iter().take(MOST_PRINTED) {
+        eprintln!("wrong: seed {seed}, {line}");
+    }
+    match report.complaints() {
+        complaints if complaints.is_empty() => Ok(()),
+        complaints => Err(Failure::Failed(format!("seed {seed}: {}", complaints.join("; ")))),
+    }
+}
+
+/// Does all of it, and reports.
+async fn soak(args: &SoakArgs, seed: u64, cast: Cast, policy: Policy) -> Result<Report, Failure> {
+    let tasks = Handle::current().metrics().num_alive_tasks();
+    let server = Server::start(&cast.people, policy).await?;
+    let world = Arc::new(World { cast, server });
+    let places = Arc::new(Semaphore::new(args.concurrency.into()));
+    let mut report = Report::new(seed, args);
+    let mut jobs = JoinSet::new();
+    let started = Instant::now();
+    for job in Plan::new(seed, args.connections) {
+        // It is never closed.
+        let Ok(place) = places.clone().acquire_owned().await else { break };
+        let world = world.clone();
+        jobs.spawn(async move {
+            let outcomes = world.work(job).await;
+            drop(place);
+            outcomes
+        });
+        while let Some(done) = jobs.try_join_next() {
+            report.add(done)?;
+        }
+    }
+    while let Some(done) = jobs.join_next().await {
+        report.add(done)?;
+    }
+    report.took(started.elapsed());
+
+    let Some(mut world) = Arc::into_inner(world) else {
+        return Err(Failure::Failed("a client outlives its job".into()));
+    };
+    world.server.stop().await;
+    let left = || {
+        let alive = Handle::current().metrics().num_alive_tasks();
+        (world.server.open(), alive.saturating_sub(tasks))
+    };
+    let _ = timeout(LEAVE, async {
+        while left() != (0, 0) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    (report.open_connections, report.tasks) = left();
+    report.peak_memory_kib = memory::peak()?;
+    Ok(report)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustls_ext::Rule;
+
+    use super::*;
+    use ends::{AGENTS, STAFF};
+
+    /// A soak of a server under these rules.
+    async fn soaked(change: impl FnOnce(&mut Cast), rules: [Rule; 4], last: Verdict) -> Report {
+        let args = SoakArgs {
+            connections: 300,
+            seed: None,
+            concurrency: 16,
+            memory_ceiling: 1024,
+            json: false,
+        };
+        let mut cast = Cast::new().unwrap();
+        change(&mut cast);
+        let policy = server::policy(&cast.people, rules, last).unwrap();
+        soak(&args, 1, cast, policy).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_server_as_it_should_be_has_nothing_wrong() {
+        let report = soaked(|_| {}, server::rules(), Verdict::None).await;
+        assert_eq!(report.wrong, Vec::<String>::new());
+        assert_eq!(report.complaints(), Vec::<String>::new());
+        assert_eq!(report.connections, 300);
+    }
+
+    #[track_caller]
+    fn assert_found_out(report: &Report) {
+        let count = report.wrong.len();
+        assert_ne!(count, 0);
+        assert_eq!(report.complaints(), [format!("{count} wrong outcomes")]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_mistake_in_any_rule_is_found_out() {
+        let mistakes = [
+            Rule::when().server_name(Host::Admin.name()).request(STAFF),
+            Rule::when().server_name(Host::Agents.name()).require(AGENTS),
+            Rule::when().server_name(Host::Lenient.name()).request(AGENTS),
+            Rule::when().offered(true).require(AGENTS),
+        ];
+        for (at, mistake) in mistakes.into_iter().enumerate() {
+            let mut rules = server::rules();
+            rules[at] = mistake;
+            assert_found_out(&soaked(|_| {}, rules, Verdict::None).await);
+        }
+        let last = Verdict::Request(AGENTS.into());
+        assert_found_out(&soaked(|_| {}, server::rules(), last).await);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_mistake_in_the_anchors_is_found_out() {
+        let swap = |cast: &mut Cast| {
+            std::mem::swap(&mut cast.people.agents, &mut cast.people.staff);
+        };
+        assert_found_out(&soaked(swap, server::rules(), Verdict::None).await);
+    }
+}

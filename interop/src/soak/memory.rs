@@ -1,0 +1,43 @@
+//! How much memory the process has had at most.
+
+use crate::Failure;
+
+/// The peak of the process's resident memory, in KiB, as the kernel tells in `/proc/self/status`.
+///
+/// # Errors
+/// If the system has no such file, as all but Linux.
+pub fn peak() -> Result<u64, Failure> {
+    let text = std::fs::read_to_string("/proc/self/status").map_err(|err| {
+        Failure::Failed(format!(
+            "cannot measure memory, which takes Linux: /proc/self/status: {err}"
+        ))
+    })?;
+    parse(&text).ok_or_else(|| {
+        Failure::Failed("cannot measure memory: no VmHWM in /proc/self/status".into())
+    })
+}
+
+fn parse(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim_end().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_the_high_water_mark() {
+        let text = "Name:\tinterop\nVmPeak:\t  999 kB\nVmHWM:\t   12345 kB\nVmRSS:\t 1 kB\n";
+        assert_eq!(parse(text), Some(12345));
+        for bad in ["", "VmHWM:", "VmHWM:\tmany kB", "VmHWM:\t12345"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn there_is_a_peak_on_linux() {
+        assert!(peak().unwrap() > 1024);
+    }
+}

@@ -1,0 +1,168 @@
+//! Which connections there are: all of it follows from a seed.
+
+use fastrand::Rng;
+
+use super::fault::{Fault, Octets};
+use super::raw_client::{CASES, PLAIN, RawCase};
+use super::server::{LONGEST_MESSAGE, MOST_EARLY, Port};
+use super::who::Who;
+
+/// What one client does, one connection after the other.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The number of its first connection.
+    pub first: u32,
+    /// How many connections it makes.
+    pub count: u32,
+    /// Who does it.
+    pub kind: Kind,
+    /// The port.
+    pub port: Port,
+    /// How many octets of application data are sent back each time.
+    pub message: usize,
+    /// What happens to the last connection.
+    pub fault: Option<Fault>,
+}
+
+/// Who connects.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// A client of rustls, with so much 0-RTT data to send where it can.
+    Honest(Who, usize),
+    /// A client that is about a rule.
+    Raw(RawCase),
+    /// Octets that are no TLS.
+    Noise(Octets),
+}
+
+impl Job {
+    /// In two or three words, so that many can be counted together.
+    pub fn name(&self) -> &'static str {
+        match (&self.kind, self.count) {
+            (Kind::Honest(_, 0), 1) => "full",
+            (Kind::Honest(_, 0), _) => "resumption",
+            (Kind::Honest(..), _) => "0-RTT",
+            (Kind::Raw(_), _) => "raw peer",
+            (Kind::Noise(_), _) => "noise",
+        }
+    }
+}
+
+/// The jobs that make up so many connections, in their order.
+#[derive(Debug)]
+pub struct Plan {
+    seed: u64,
+    next: u32,
+    end: u32,
+}
+
+impl Plan {
+    /// The plan that follows from `seed`, for this many connections.
+    pub fn new(seed: u64, connections: u32) -> Self {
+        Self { seed, next: 0, end: connections }
+    }
+}
+
+impl Iterator for Plan {
+    type Item = Job;
+
+    fn next(&mut self) -> Option<Job> {
+        let first = self.next;
+        let left = self.end.checked_sub(first).filter(|left| *left > 0)?;
+        // A job does not depend on what its predecessors drew.
+        let mut rng = Rng::with_seed(self.seed ^ u64::from(first).wrapping_mul(GOLDEN));
+        let job = Job::draw(first, left, &mut rng);
+        self.next += job.count;
+        Some(job)
+    }
+}
+
+/// 2^64 divided by the golden ratio, which spreads numbers that are close to one another.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Job {
+    fn draw(first: u32, left: u32, rng: &mut Rng) -> Self {
+        let mut port = Port { stores: rng.bool(), impatient: false };
+        let (kind, count, faulty) = match rng.u8(..100) {
+            0..30 => (Kind::Honest(Who::random(rng), 0), 1, false),
+            30..60 => (Kind::Honest(Who::random(rng), 0), 1, true),
+            60..75 => (Kind::Honest(Who::random(rng), 0), rng.u32(2..=3), rng.u8(..3) == 0),
+            75..82 => {
+                let early = rng.usize(1..=MOST_EARLY);
+                port.stores = true;
+                (Kind::Honest(Who::random(rng), early), 2, rng.u8(..3) == 0)
+            }
+            82..94 => {
+                let case = rng.choice(CASES).unwrap_or(PLAIN);
+                port = Port { stores: false, impatient: case.stalls() };
+                (Kind::Raw(case), 1 + u32::from(case.resumes), false)
+            }
+            _ => {
+                let mut octets = vec![0; rng.usize(1..2000)];
+                rng.fill(&mut octets);
+                // Some begin as a record does, so that not all is decided by the first octet.
+                if rng.bool() {
+                    for (octet, usual) in octets.iter_mut().zip([22, 3, 1, 0]) {
+                        *octet = usual;
+                    }
+                }
+                (Kind::Noise(Octets(octets)), 1, false)
+            }
+        };
+        let fault = faulty.then(|| Fault::random(rng));
+        port.impatient |= fault.is_some();
+        let message = match rng.u8(..50) {
+            0 if !matches!(kind, Kind::Raw(_)) => rng.usize(..LONGEST_MESSAGE),
+            _ => rng.usize(..2000),
+        };
+        Self { first, count: count.min(left), kind, port, message, fault }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(jobs: impl Iterator<Item = Job>) -> Vec<String> {
+        jobs.map(|job| format!("{job:?}")).collect()
+    }
+
+    #[test]
+    fn a_plan_has_exactly_the_connections_that_are_wanted() {
+        for wanted in [1, 2, 3, 10, 1000] {
+            let jobs: Vec<_> = Plan::new(7, wanted).collect();
+            assert_eq!(jobs.iter().map(|job| job.count).sum::<u32>(), wanted);
+            let mut next = 0;
+            for job in jobs {
+                assert_eq!(job.first, next);
+                next += job.count;
+            }
+        }
+    }
+
+    #[test]
+    fn a_plan_follows_from_its_seed_alone() {
+        assert_eq!(text(Plan::new(7, 500)), text(Plan::new(7, 500)));
+        assert_ne!(text(Plan::new(7, 500)), text(Plan::new(8, 500)));
+        // and it does not matter where it is to end
+        let long = text(Plan::new(7, 500));
+        let short = text(Plan::new(7, 300));
+        assert_eq!(short[..short.len() - 1], long[..short.len() - 1]);
+    }
+
+    #[test]
+    fn a_plan_has_everything_in_it() {
+        let jobs: Vec<_> = Plan::new(7, 5000).collect();
+        for name in ["full", "resumption", "0-RTT", "raw peer", "noise"] {
+            assert!(jobs.iter().any(|job| job.name() == name), "{name}");
+        }
+        for name in ["cut", "reset", "stall", "bit flip", "garbage"] {
+            let is = |job: &Job| job.fault.as_ref().is_some_and(|fault| fault.kind.name() == name);
+            assert!(jobs.iter().any(is), "{name}");
+        }
+        for case in CASES {
+            let is = |job: &Job| matches!(job.kind, Kind::Raw(drawn) if drawn.rule == case.rule);
+            assert!(jobs.iter().any(is), "{}", case.rule);
+        }
+    }
+}

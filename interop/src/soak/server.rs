@@ -1,0 +1,283 @@
+//! The server: the acceptor that everybody uses, under a policy, on four ports of loopback.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls_ext::rustls::ServerConfig;
+use rustls_ext::rustls::crypto::ring::{self, kx_group};
+use rustls_ext::rustls::server::ServerSessionMemoryCache;
+use rustls_ext::tokio::Acceptor;
+use rustls_ext::{Anchors, Policy, Rule, Verdict};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::ends::{AGENTS, Accepted, Application, STAFF, ServerEnd};
+use super::who::Host;
+use crate::demo::Cast;
+use crate::{Failure, tls};
+
+/// How long a client may take where none is meant to take long.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+/// The same where some are.
+const IMPATIENCE: Duration = Duration::from_millis(500);
+
+/// The most 0-RTT data that a client may send, in octets. Where its session does not resume, rustls
+/// 0.23.46 passes over no more than that with the records' overhead, and refuses the client beyond.
+const EARLY_LIMIT: u32 = 1024;
+/// The most 0-RTT data that a client sends: such that it can be passed over, in one record.
+pub const MOST_EARLY: usize = 1000;
+/// The longest message, in octets.
+pub const LONGEST_MESSAGE: usize = 512 * 1024;
+/// How many sessions are stored: more than there are between two connections of a client.
+const SESSIONS: usize = 16 * 1024;
+
+/// One of the server's ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Whether sessions are stored, and not in tickets. There, the first hello of a client under
+    /// TLS 1.3 is answered with a HelloRetryRequest; and 0-RTT data is accepted.
+    pub stores: bool,
+    /// Whether the server soon loses its patience.
+    pub impatient: bool,
+}
+
+impl Port {
+    const ALL: [Self; 4] = [
+        Self { stores: false, impatient: false },
+        Self { stores: false, impatient: true },
+        Self { stores: true, impatient: false },
+        Self { stores: true, impatient: true },
+    ];
+}
+
+/// What the server has to say of one connection.
+#[derive(Debug)]
+pub struct Reports {
+    handshake: oneshot::Receiver<ServerEnd>,
+    application: oneshot::Receiver<Application>,
+}
+
+impl Reports {
+    /// How it ended, when it has. There is application data only behind an accepted handshake.
+    pub async fn end(self) -> (ServerEnd, Option<Application>) {
+        let lost = |_| ServerEnd::Odd("the server's task ended without a report".into());
+        (self.handshake.await.unwrap_or_else(lost), self.application.await.ok())
+    }
+}
+
+type Desk = Arc<Mutex<HashMap<IpAddr, (oneshot::Sender<ServerEnd>, oneshot::Sender<Application>)>>>;
+
+/// A server that runs until it is stopped.
+#[derive(Debug)]
+pub struct Server {
+    ports: Vec<(Port, SocketAddr)>,
+    listeners: Vec<JoinHandle<()>>,
+    desk: Desk,
+    open: Arc<AtomicUsize>,
+}
+
+impl Server {
+    /// Start a server under `policy` on free ports.
+    ///
+    /// # Errors
+    /// If there are none, or the cast is unusable.
+    pub async fn start(cast: &Cast, policy: Policy) -> Result<Self, Failure> {
+        let policy = Arc::new(policy);
+        let mut this = Self {
+            ports: Vec::new(),
+            listeners: Vec::new(),
+            desk: Desk::default(),
+            open: Arc::default(),
+        };
+        let (tickets, stores) = (Arc::new(tickets(cast)?), Arc::new(stores(cast)?));
+        for port in Port::ALL {
+            let config = if port.stores { &stores } else { &tickets };
+            let patience = if port.impatient { IMPATIENCE } else { PATIENCE };
+            let acceptor = Acceptor::new(config.clone(), policy.clone());
+            let service = Service {
+                acceptor: acceptor.with_handshake_timeout(patience),
+                patience,
+                desk: this.desk.clone(),
+                open: this.open.clone(),
+            };
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+            this.ports.push((port, listener.local_addr().map_err(failed)?));
+            this.listeners.push(tokio::spawn(listen(listener, Arc::new(service))));
+        }
+        Ok(this)
+    }
+
+    /// Where `port` is.
+    pub fn addr(&self, port: Port) -> SocketAddr {
+        let known = self.ports.iter().find(|(known, _)| *known == port);
+        // There is nobody on port 0, but there is somebody on each of the others.
+        known.map_or((Ipv4Addr::LOCALHOST, 0).into(), |(_, addr)| *addr)
+    }
+
+    /// Have the connection of the client at `ip` reported.
+    pub fn expect(&self, ip: Ipv4Addr) -> Reports {
+        let (handshake, application) = (oneshot::channel(), oneshot::channel());
+        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        desk.insert(ip.into(), (handshake.0, application.0));
+        Reports { handshake: handshake.1, application: application.1 }
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    /// Accept no more connections.
+    pub async fn stop(&mut self) {
+        for listener in self.listeners.drain(..) {
+            listener.abort();
+            let _ = listener.await;
+        }
+    }
+}
+
+/// The rules: by name and by offer; insisting, asking, and tolerant.
+pub fn rules() -> [Rule; 4] {
+    [
+        Rule::when().server_name(Host::Admin.name()).require(STAFF),
+        Rule::when().server_name(Host::Agents.name()).offered(true).require(AGENTS),
+        Rule::when().server_name(Host::Lenient.name()).request_lenient(AGENTS),
+        Rule::when().offered(true).request(AGENTS),
+    ]
+}
+
+/// A policy of these rules, and `last` where none holds.
+///
+/// # Errors
+/// If the cast is unusable.
+pub fn policy(cast: &Cast, rules: [Rule; 4], last: Verdict) -> Result<Policy, Failure> {
+    let builder = Policy::builder()
+        .provider(tls::provider())
+        .scope(STAFF, Anchors::store(cast.staff.roots()?))
+        .scope(AGENTS, Anchors::store(cast.agents.roots()?));
+    rules
+        .into_iter()
+        .fold(builder, |builder, rule| builder.rule(rule))
+        .otherwise(last)
+        .map_err(failed)
+}
+
+fn tickets(cast: &Cast) -> Result<ServerConfig, Failure> {
+    let mut config = tls::server_config(cast.server.certified_key()?, &[]).map_err(failed)?;
+    config.ticketer = ring::Ticketer::new().map_err(failed)?;
+    config.max_early_data_size = EARLY_LIMIT;
+    Ok(config)
+}
+
+fn stores(cast: &Cast) -> Result<ServerConfig, Failure> {
+    // Nobody guesses this group.
+    let provider = tls::provider_with(&[kx_group::SECP256R1]);
+    let mut config =
+        tls::server_config_with(provider, cast.server.certified_key()?, &[]).map_err(failed)?;
+    config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
+    config.send_tls13_tickets = 1;
+    config.max_early_data_size = EARLY_LIMIT;
+    Ok(config)
+}
+
+fn failed(err: impl std::fmt::Display) -> Failure {
+    Failure::Failed(format!("no server: {err}"))
+}
+
+struct Service {
+    acceptor: Acceptor<Arc<Policy>>,
+    patience: Duration,
+    desk: Desk,
+    open: Arc<AtomicUsize>,
+}
+
+async fn listen(listener: TcpListener, service: Arc<Service>) {
+    loop {
+        match listener.accept().await {
+            Ok((tcp, peer)) => {
+                let service = service.clone();
+                tokio::spawn(async move { service.serve(tcp, peer).await });
+            }
+            // Out of descriptors, most likely: let some connections end.
+            Err(_) => sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+/// Counts as open while it lives.
+struct Open<'a>(&'a AtomicUsize);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Service {
+    async fn serve(&self, tcp: TcpStream, peer: SocketAddr) {
+        self.open.fetch_add(1, Ordering::SeqCst);
+        let _open = Open(&self.open);
+        let expected = self.desk.lock().unwrap_or_else(PoisonError::into_inner).remove(&peer.ip());
+        let Some((handshake, application)) = expected else { return };
+        let _ = tcp.set_nodelay(true);
+        let mut stream = match self.acceptor.accept(tcp, peer).await {
+            Ok(stream) => stream,
+            Err(err) => {
+                let _ = handshake.send(err.into());
+                return;
+            }
+        };
+        let connection = stream.get_mut().1;
+        let mut early = Vec::new();
+        if let Some(mut data) = connection.early_data() {
+            let _ = data.read_to_end(&mut early);
+        }
+        let accepted = Accepted::of(connection, early.len());
+        let _ = handshake.send(accepted.map_or_else(ServerEnd::Odd, ServerEnd::Accepted));
+        let _ = application.send(match timeout(self.patience, serve(&mut stream)).await {
+            Ok(Ok(octets)) => Application::Echoed(octets),
+            Ok(Err(_)) => Application::Broken,
+            Err(_) => Application::Idle,
+        });
+    }
+}
+
+/// Sends a message back, closes, and waits for the client to do the same.
+async fn serve(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<usize> {
+    let octets = echo(stream).await?;
+    stream.shutdown().await?;
+    match stream.read(&mut [0; 16]).await? {
+        0 => Ok(octets),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+/// Sends a message back, its length in four octets first.
+async fn echo(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<usize> {
+    let length = stream.read_u32().await?;
+    let mut left = usize::try_from(length).unwrap_or(usize::MAX);
+    if left > LONGEST_MESSAGE {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    stream.write_u32(length).await?;
+    let mut chunk = [0; 16 * 1024];
+    let mut octets = 0;
+    while left > 0 {
+        let part = left.min(chunk.len());
+        let read = stream.read(chunk.get_mut(..part).unwrap_or_default()).await?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        stream.write_all(chunk.get(..read).unwrap_or_default()).await?;
+        left -= read;
+        octets += read;
+    }
+    Ok(octets)
+}

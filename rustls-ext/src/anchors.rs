@@ -58,6 +58,15 @@ impl Anchors {
         Self(Kind::Verifier(verifier))
     }
 
+    /// The distinguished names of the anchors, or those that a verifier gives as hints.
+    #[cfg(feature = "http")]
+    pub(crate) fn names(&self) -> Vec<rustls::DistinguishedName> {
+        match &self.0 {
+            Kind::Store { roots, .. } => roots.subjects(),
+            Kind::Verifier(verifier) => verifier.root_hint_subjects().to_vec(),
+        }
+    }
+
     /// The verifier, for the scope of this name.
     pub(crate) fn build(
         self,

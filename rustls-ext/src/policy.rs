@@ -39,6 +39,8 @@ pub struct Policy {
     below: HashMap<String, Vec<usize>>,
     any_name: Vec<usize>,
     needs_peer: bool,
+    #[cfg(feature = "http")]
+    challenges: HashMap<String, crate::http::Challenge>,
 }
 
 impl Policy {
@@ -69,6 +71,13 @@ impl Policy {
             .and_then(|rule| self.rules.get(rule))
             .map_or(&self.last, |(_, decision)| decision)
             .clone()
+    }
+
+    /// A challenge that accepts what the anchors of this scope have issued, in no realm; `None` if
+    /// there is no such scope.
+    #[cfg(feature = "http")]
+    pub fn challenge(&self, scope: &str) -> Option<crate::http::Challenge> {
+        self.challenges.get(scope).cloned()
     }
 
     /// Whether there are rules on the peer's address.
@@ -156,6 +165,10 @@ impl PolicyBuilder {
                 .ok_or(PolicyError::NoCryptoProvider)
         };
         let mut demands = HashMap::new();
+        #[cfg(feature = "http")]
+        let challenges = (self.scopes.iter())
+            .map(|(name, anchors)| (name.clone(), crate::http::Challenge::for_anchors(anchors)))
+            .collect();
         for (name, anchors) in self.scopes {
             let demand = ClientAuthDemand::new(anchors.build(&name, &provider)?, name.as_str())
                 .map_err(|_| PolicyError::BadScopeName { scope: name.clone() })?;
@@ -192,6 +205,8 @@ impl PolicyBuilder {
             below: HashMap::new(),
             any_name: Vec::new(),
             needs_peer: false,
+            #[cfg(feature = "http")]
+            challenges,
         };
         for (number, Rule { conditions, verdict }) in self.rules.into_iter().enumerate() {
             if conditions.is_unconditional() && number + 1 < count {

@@ -1,0 +1,237 @@
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderValue;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+
+use super::error::ChallengeProblem;
+use super::facts::ChainFacts;
+use super::hash::{Fingerprint, HashName};
+use super::limits;
+use super::parse::{Parameter, Raw};
+use crate::Anchors;
+
+/// The name of the scheme. Like every scheme's it is case-insensitive.
+pub const SCHEME: &str = "ClientCertificate";
+
+/// A demand to come back with a certificate: one challenge of the scheme `ClientCertificate`.
+///
+/// ```
+/// use rustls_ext::http::Challenge;
+///
+/// let challenge = Challenge::new().with_realm("reports")?;
+/// assert_eq!(challenge.to_value()?, "ClientCertificate realm=\"reports\"");
+/// # Ok::<(), rustls_ext::http::ChallengeProblem>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Challenge {
+    realm: Option<String>,
+    acceptable: Vec<Acceptable>,
+}
+
+/// One of the alternatives that make a certificate acceptable.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Acceptable {
+    /// One of the chain's certificates was issued under this distinguished name, in DER.
+    Issuer(Vec<u8>),
+    /// One of the chain's certificates has this fingerprint.
+    Fingerprint(Fingerprint),
+}
+
+impl Acceptable {
+    /// The parameter that says so.
+    fn parameter(&self) -> (&str, &[u8]) {
+        match self {
+            Self::Issuer(name) => ("dn", name),
+            Self::Fingerprint(fingerprint) => (fingerprint.hash().as_str(), fingerprint.octets()),
+        }
+    }
+}
+
+impl Challenge {
+    /// A challenge that accepts any certificate, in no realm.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A challenge that accepts what these trust anchors have issued, by their names.
+    pub fn for_roots(roots: &RootCertStore) -> Self {
+        roots.subjects().iter().fold(Self::new(), |challenge, name| challenge.accept_issuer(name))
+    }
+
+    /// A challenge that accepts what these anchors have issued, by their names.
+    ///
+    /// [`Anchors::verifier`]s have the names that they give as hints. One that gives none gets a
+    /// challenge that accepts any certificate.
+    pub fn for_anchors(anchors: &Anchors) -> Self {
+        let names = anchors.names();
+        names.iter().fold(Self::new(), |challenge, name| challenge.accept_issuer(name))
+    }
+
+    /// The same in this realm: a name for what needs the same certificate (RFC 9110 section 11.5).
+    ///
+    /// # Errors
+    /// [`ChallengeProblem::BadRealm`] if there are control characters in it, and
+    /// [`ChallengeProblem::ValueTooLong`].
+    pub fn with_realm(mut self, realm: impl Into<String>) -> Result<Self, ChallengeProblem> {
+        let realm = realm.into();
+        if realm.chars().any(char::is_control) {
+            return Err(ChallengeProblem::BadRealm);
+        }
+        if quote(&realm).len() > limits::VALUE_LENGTH {
+            return Err(ChallengeProblem::ValueTooLong);
+        }
+        self.realm = Some(realm);
+        Ok(self)
+    }
+
+    /// Accept also what was issued under this distinguished name, in DER.
+    pub fn accept_issuer(self, name: impl AsRef<[u8]>) -> Self {
+        self.accept(Acceptable::Issuer(name.as_ref().to_vec()))
+    }
+
+    /// Accept also chains on which there is a certificate with this fingerprint.
+    pub fn accept_fingerprint(self, fingerprint: Fingerprint) -> Self {
+        self.accept(Acceptable::Fingerprint(fingerprint))
+    }
+
+    fn accept(mut self, acceptable: Acceptable) -> Self {
+        if !self.acceptable.contains(&acceptable) {
+            self.acceptable.push(acceptable);
+        }
+        self
+    }
+
+    /// The realm, if there is one.
+    pub fn realm(&self) -> Option<&str> {
+        self.realm.as_deref()
+    }
+
+    /// All alternatives (CANT-4). If there are none, any certificate will do.
+    pub fn acceptable(&self) -> &[Acceptable] {
+        &self.acceptable
+    }
+
+    /// Whether this asks for such a chain, the client's own certificate first.
+    ///
+    /// It does if one of its certificates has one of the issuers or one of the fingerprints. What
+    /// the server makes of the chain is for the server to say.
+    pub fn accepts(&self, chain: &[CertificateDer<'_>]) -> bool {
+        self.accepts_facts(&ChainFacts::of(chain))
+    }
+
+    pub(crate) fn accepts_facts(&self, facts: &ChainFacts) -> bool {
+        if self.acceptable.is_empty() {
+            return !facts.is_empty();
+        }
+        let mut fingerprints = facts.fingerprints();
+        self.acceptable.iter().any(|acceptable| match acceptable {
+            Acceptable::Issuer(name) => facts.has_issuer(name),
+            Acceptable::Fingerprint(fingerprint) => fingerprints.have(fingerprint),
+        })
+    }
+
+    /// The value of a `WWW-Authenticate` or `Proxy-Authenticate` field.
+    ///
+    /// # Errors
+    /// If it is beyond what a client of this crate reads: [`limits::PARAMETERS`],
+    /// [`limits::VALUE_LENGTH`], [`limits::FIELD_LENGTH`]. Better accept any certificate then, or
+    /// name the issuers that matter.
+    pub fn to_value(&self) -> Result<HeaderValue, ChallengeProblem> {
+        if usize::from(self.realm.is_some()) + self.acceptable.len() > limits::PARAMETERS {
+            return Err(ChallengeProblem::TooManyParameters);
+        }
+        let text = self.to_string();
+        let long = |acceptable: &Acceptable| {
+            base64::encoded_len(acceptable.parameter().1.len(), false)
+                .is_none_or(|length| length > limits::VALUE_LENGTH)
+        };
+        if self.acceptable.iter().any(long) {
+            return Err(ChallengeProblem::ValueTooLong);
+        }
+        if text.len() > limits::FIELD_LENGTH {
+            return Err(ChallengeProblem::LineTooLong);
+        }
+        // There is nothing else in it that a field cannot have.
+        HeaderValue::from_maybe_shared(text.into_bytes()).map_err(|_| ChallengeProblem::BadRealm)
+    }
+
+    /// What a field says, if it says it well.
+    pub(super) fn read(raw: Raw<'_>) -> Result<Self, (usize, ChallengeProblem)> {
+        if let Some(fault) = raw.fault {
+            return Err(fault);
+        }
+        let mut challenge = Self::new();
+        for parameter in &raw.parameters {
+            challenge.add(parameter).map_err(|problem| (parameter.octet, problem))?;
+        }
+        Ok(challenge)
+    }
+
+    fn add(&mut self, parameter: &Parameter<'_>) -> Result<(), ChallengeProblem> {
+        // Parameter names are tokens, which are ASCII.
+        let name = String::from_utf8_lossy(parameter.name);
+        if name.eq_ignore_ascii_case("realm") {
+            if self.realm.is_some() {
+                return Err(ChallengeProblem::DuplicateRealm);
+            }
+            let realm = std::str::from_utf8(&parameter.value)
+                .ok()
+                .filter(|realm| !realm.chars().any(char::is_control))
+                .ok_or(ChallengeProblem::BadRealm)?;
+            self.realm = Some(realm.into());
+        } else if name.eq_ignore_ascii_case("dn") {
+            let octets = decode("dn", &parameter.value)?;
+            if octets.is_empty() {
+                return Err(ChallengeProblem::WrongLength { name: "dn".into(), octets: 0 });
+            }
+            self.acceptable.push(Acceptable::Issuer(octets));
+        } else if let Some(hash) = HashName::of_parameter(&name) {
+            let octets = decode(hash.as_str(), &parameter.value)?;
+            let fingerprint = Fingerprint::from_octets(hash, octets)?;
+            self.acceptable.push(Acceptable::Fingerprint(fingerprint));
+        }
+        // Others may come with later drafts, and must not get in the way (RFC 9110 section 16.4.2).
+        Ok(())
+    }
+}
+
+impl fmt::Display for Challenge {
+    /// As it is written in a field.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SCHEME)?;
+        let mut separator = " ";
+        if let Some(realm) = &self.realm {
+            write!(f, "{separator}realm={}", quote(realm))?;
+            separator = ", ";
+        }
+        for (name, octets) in self.acceptable.iter().map(Acceptable::parameter) {
+            write!(f, "{separator}{name}={}", URL_SAFE_NO_PAD.encode(octets))?;
+            separator = ", ";
+        }
+        Ok(())
+    }
+}
+
+/// A quoted string (RFC 9110 section 5.6.4), with which a realm is to be sent (section 11.5).
+fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Base64url as CANT-3 has it: `~` stands for `-`, too.
+fn decode(name: &str, value: &[u8]) -> Result<Vec<u8>, ChallengeProblem> {
+    let text: Vec<u8> = value.iter().map(|c| if *c == b'~' { b'-' } else { *c }).collect();
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| ChallengeProblem::NotBase64 { name: name.into() })
+}

@@ -1,0 +1,105 @@
+use std::fmt;
+
+use super::limits;
+
+/// Why a challenge, or a field, is left out, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChallengeError {
+    /// Where it was found.
+    pub place: Place,
+    /// What it is.
+    pub problem: ChallengeProblem,
+}
+
+/// A place in the lines of a field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line, among those of the same name; the first is 0.
+    pub line: usize,
+    /// The octet of its value; the first is 0.
+    pub octet: usize,
+}
+
+/// What is wrong with a challenge or a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChallengeProblem {
+    /// There are more field lines than [`limits::FIELD_LINES`].
+    TooManyLines,
+    /// A field line is longer than [`limits::FIELD_LENGTH`].
+    LineTooLong,
+    /// There are more challenges in a line than [`limits::CHALLENGES`].
+    TooManyChallenges,
+    /// There are more parameters than [`limits::PARAMETERS`].
+    TooManyParameters,
+    /// A value is longer than [`limits::VALUE_LENGTH`].
+    ValueTooLong,
+    /// This is not how challenges are written (RFC 9110 section 11.6.1).
+    Expected(&'static str),
+    /// A quoted string has no end.
+    UnterminatedQuote,
+    /// The scheme has parameters, and this is none.
+    Token68,
+    /// The realm, the only parameter that must not be repeated, is.
+    DuplicateRealm,
+    /// The realm is not UTF-8, or has control characters in it.
+    BadRealm,
+    /// A value is not base64url without padding (RFC 4648 section 5).
+    NotBase64 {
+        /// The parameter's name.
+        name: String,
+    },
+    /// A value has the wrong length for what it is.
+    WrongLength {
+        /// The parameter's name.
+        name: String,
+        /// Its length when decoded, in octets.
+        octets: usize,
+    },
+}
+
+impl fmt::Display for ChallengeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, problem } = self;
+        write!(f, "field line {}, octet {}: {problem}", place.line, place.octet)
+    }
+}
+
+impl fmt::Display for ChallengeProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyLines => write!(f, "more than {} field lines", limits::FIELD_LINES),
+            Self::LineTooLong => {
+                write!(f, "a field line of more than {} octets", limits::FIELD_LENGTH)
+            }
+            Self::TooManyChallenges => {
+                write!(f, "more than {} challenges in a field line", limits::CHALLENGES)
+            }
+            Self::TooManyParameters => write!(f, "more than {} parameters", limits::PARAMETERS),
+            Self::ValueTooLong => {
+                write!(f, "a value of more than {} octets", limits::VALUE_LENGTH)
+            }
+            Self::Expected(what) => write!(f, "expected {what}"),
+            Self::UnterminatedQuote => f.write_str("a quoted string without an end"),
+            Self::Token68 => f.write_str("a token68 where the scheme has parameters"),
+            Self::DuplicateRealm => f.write_str("a second realm"),
+            Self::BadRealm => {
+                f.write_str("a realm that is not UTF-8 or has control characters in it")
+            }
+            Self::NotBase64 { name } => {
+                write!(f, "the value of {name} is not base64url without padding")
+            }
+            Self::WrongLength { name, octets } => {
+                write!(f, "the value of {name} cannot have {octets} octets")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ChallengeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.problem)
+    }
+}
+
+impl std::error::Error for ChallengeProblem {}

@@ -1,0 +1,138 @@
+use std::fmt;
+
+use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+
+use super::ChallengeProblem;
+
+/// The name of a hash function (RFC 4572 section 5, and the registry that it begins).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HashName {
+    /// `sha-224`
+    Sha224,
+    /// `sha-256`, which every client knows (CANT-2).
+    Sha256,
+    /// `sha-384`
+    Sha384,
+    /// `sha-512`
+    Sha512,
+    /// Another one, in lower case. Fingerprints made with it are passed on, and never match.
+    Other(String),
+}
+
+impl HashName {
+    /// The hash function that a parameter of this name is about, if it is about one.
+    ///
+    /// Besides the registry's names, whatever begins with `sha` counts: for a name that comes into
+    /// the registry later, to ignore it would be to accept any certificate.
+    pub(super) fn of_parameter(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
+        Some(match name.as_str() {
+            "sha-224" => Self::Sha224,
+            "sha-256" => Self::Sha256,
+            "sha-384" => Self::Sha384,
+            "sha-512" => Self::Sha512,
+            "md2" | "md5" => Self::Other(name),
+            _ if name.starts_with("sha") => Self::Other(name),
+            _ => return None,
+        })
+    }
+
+    /// The name, as parameters have it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Sha224 => "sha-224",
+            Self::Sha256 => "sha-256",
+            Self::Sha384 => "sha-384",
+            Self::Sha512 => "sha-512",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The length of what it makes, in octets, where that is known.
+    fn length(&self) -> Option<usize> {
+        match self {
+            Self::Sha224 => Some(28),
+            Self::Sha256 => Some(32),
+            Self::Sha384 => Some(48),
+            Self::Sha512 => Some(64),
+            Self::Other(_) => None,
+        }
+    }
+
+    fn digest(&self, data: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Sha224 => Some(Sha224::digest(data).to_vec()),
+            Self::Sha256 => Some(Sha256::digest(data).to_vec()),
+            Self::Sha384 => Some(Sha384::digest(data).to_vec()),
+            Self::Sha512 => Some(Sha512::digest(data).to_vec()),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for HashName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The hash of a certificate in DER.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Fingerprint {
+    hash: HashName,
+    octets: Vec<u8>,
+}
+
+impl Fingerprint {
+    /// The SHA-256 fingerprint of this certificate.
+    pub fn sha256(certificate: &[u8]) -> Self {
+        Self { hash: HashName::Sha256, octets: Sha256::digest(certificate).to_vec() }
+    }
+
+    /// The fingerprint of this certificate, if `hash` is one that can be computed here.
+    pub fn of(certificate: &[u8], hash: &HashName) -> Option<Self> {
+        Some(Self { octets: hash.digest(certificate)?, hash: hash.clone() })
+    }
+
+    /// What a parameter says, decoded.
+    ///
+    /// The draft's only example is the base64 of a fingerprint in hexadecimal digits, so that is
+    /// understood, too.
+    pub(super) fn from_octets(hash: HashName, octets: Vec<u8>) -> Result<Self, ChallengeProblem> {
+        let wrong = |octets: &[u8]| ChallengeProblem::WrongLength {
+            name: hash.as_str().into(),
+            octets: octets.len(),
+        };
+        let octets = match hash.length() {
+            None if octets.is_empty() => return Err(wrong(&octets)),
+            Some(length) if octets.len() == 2 * length => {
+                from_hex(&octets).ok_or_else(|| wrong(&octets))?
+            }
+            Some(length) if octets.len() != length => return Err(wrong(&octets)),
+            _ => octets,
+        };
+        Ok(Self { hash, octets })
+    }
+
+    /// How it was made.
+    pub fn hash(&self) -> &HashName {
+        &self.hash
+    }
+
+    /// The octets of the hash.
+    pub fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+fn from_hex(digits: &[u8]) -> Option<Vec<u8>> {
+    let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    digits
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => Some(digit(high)? << 4 | digit(low)?),
+            _ => None,
+        })
+        .collect()
+}

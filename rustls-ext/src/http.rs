@@ -25,14 +25,22 @@
 //! read here.
 
 mod challenge;
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+pub mod client;
 mod error;
 mod facts;
 mod field;
 mod hash;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 pub mod limits;
 mod parse;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 
 pub use challenge::{Acceptable, Challenge, SCHEME};
 pub use error::{ChallengeError, ChallengeProblem, Place};
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+pub(crate) use facts::ChainFacts;
 pub use field::Challenges;
 pub use hash::{Fingerprint, HashName};

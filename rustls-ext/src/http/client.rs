@@ -1,0 +1,49 @@
+//! What clients have in common that answer challenges: identities, what came of them, limits.
+//!
+//! The clients themselves are in [`hyper`](super::hyper) and [`reqwest`](super::reqwest).
+//!
+//! # How a challenge is answered
+//! * A request is sent without authentication first, over connections that make no offer.
+//! * On a 401 response with a `ClientCertificate` challenge, over `https` only (CANT-1), the first
+//!   [`Identity`] is chosen that may be seen by the host, is accepted by the challenge, and has not
+//!   expired. If there is none, the response is the caller's, with the reason; nothing is sent
+//!   again. (An expired certificate is not tried: the server would refuse it, and know who it
+//!   refused.)
+//! * A new connection is opened, which makes an offer (CANT-5), and the request is sent on it once
+//!   more, and never a third time (CANT-7).
+//! * That connection is for its origin, for the protection space (the realm) and for the identity
+//!   alone (CANT-6): never for another host name, even one that the server's certificate has, too.
+//!   Later requests go there at once, if their path is one that was challenged or is below one;
+//!   others that are challenged in the same realm follow. Everything else stays on connections
+//!   without authentication. Over HTTP/2, requests that are challenged together share the
+//!   connection; over HTTP/1.1, where each carries one request at a time, there may be several.
+//! * A 421 response (RFC 9110 section 15.5.20) is answered once by sending the request on a new
+//!   connection of the same kind. The connections that there were are not used again.
+//! * A request whose body is not at hand any more is not sent again. Its response is the caller's,
+//!   and if the caller repeats it, it goes where it belongs at once.
+//! * Under TLS 1.2, where everybody can read them, no certificates are sent unless
+//!   [`Credentials::certificate_under_tls12`] says so (CANT-8).
+//! * A 407 response is the caller's. Its challenge is about the connection to a proxy, and those
+//!   are made by whatever connects below these clients.
+//!
+//! What came of it is a [`Report`] among the extensions of each response.
+
+mod confined;
+mod credentials;
+mod drive;
+mod identity;
+mod limits;
+mod memory;
+mod origin;
+mod paths;
+mod report;
+mod transport;
+
+pub(crate) use confined::Confined;
+pub use credentials::Credentials;
+pub(crate) use drive::Driver;
+pub use identity::{Identity, IdentityError};
+pub use limits::Limits;
+pub use origin::Origin;
+pub use report::{Considered, NotChosen, Report, Unanswered};
+pub(crate) use transport::{Facts, Failure, Target, Transport};

@@ -1,0 +1,140 @@
+use std::sync::Arc;
+
+use rustls::client::{ClientAuthOffer, ResolvesClientCert};
+use rustls::pki_types::UnixTime;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, SignatureScheme};
+
+use super::confined::Confined;
+use super::identity::{Identity, IdentityError, Validity};
+use super::report::{Considered, NotChosen};
+use crate::http::Challenge;
+
+/// What a client can authenticate with, and how it offers to.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    identities: Vec<Arc<Identity>>,
+    offer: ClientAuthOffer,
+    under_tls12: bool,
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Self { identities: Vec::new(), offer: ClientAuthOffer::flag(), under_tls12: false }
+    }
+}
+
+impl Credentials {
+    /// None yet; offers are made by flag, and no certificate goes over TLS 1.2.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Add an identity. Of several that a challenge accepts, the first is chosen.
+    ///
+    /// # Errors
+    /// [`IdentityError::Duplicate`] if there is one with its name.
+    pub fn with(mut self, identity: Identity) -> Result<Self, IdentityError> {
+        if self.identities.iter().any(|known| known.name() == identity.name()) {
+            return Err(IdentityError::Duplicate { name: identity.name().into() });
+        }
+        self.identities.push(Arc::new(identity));
+        Ok(self)
+    }
+
+    /// Offer like this on connections that answer a challenge (CANT-5). On others, none is made.
+    ///
+    /// Whether the offer itself permits certificates under TLS 1.2 does not matter here.
+    pub fn offer(mut self, offer: ClientAuthOffer) -> Self {
+        self.offer = offer;
+        self
+    }
+
+    /// Whether certificates may go over TLS 1.2, where everybody on the way can read them (CANT-8).
+    pub fn certificate_under_tls12(mut self, allowed: bool) -> Self {
+        self.under_tls12 = allowed;
+        self
+    }
+
+    #[cfg(feature = "hyper")]
+    pub(crate) fn allow_tls12(&self) -> bool {
+        self.under_tls12
+    }
+
+    /// The first identity that this host may see and the challenge accepts, or what is wrong with
+    /// each of them.
+    pub(super) fn choose(
+        &self,
+        host: &str,
+        challenge: &Challenge,
+        now: UnixTime,
+    ) -> Result<&Arc<Identity>, Vec<Considered>> {
+        let mut considered = Vec::with_capacity(self.identities.len());
+        for identity in &self.identities {
+            match fault(identity, host, challenge, now) {
+                None => return Ok(identity),
+                Some(why) => {
+                    considered.push(Considered { identity: identity.shared_name(), why });
+                }
+            }
+        }
+        Err(considered)
+    }
+
+    /// The config of connections without authentication, whatever `config` has.
+    pub(crate) fn plain(config: &ClientConfig) -> ClientConfig {
+        let mut config = config.clone();
+        config.client_auth_cert_resolver = Arc::new(Nobody);
+        config.client_auth_offer = ClientAuthOffer::default();
+        config
+    }
+
+    /// The config of connections that authenticate with this certificate.
+    pub(crate) fn authenticated(
+        &self,
+        config: &ClientConfig,
+        certificate: &Arc<Confined>,
+    ) -> ClientConfig {
+        let mut config = config.clone();
+        certificate.install(&mut config);
+        let offer = self.offer.clone();
+        config.client_auth_offer = offer.with_certificate_under_tls12(self.under_tls12);
+        config
+    }
+}
+
+/// Why this identity is not for this challenge.
+pub(super) fn fault(
+    identity: &Identity,
+    host: &str,
+    challenge: &Challenge,
+    now: UnixTime,
+) -> Option<NotChosen> {
+    // Who may not see an identity is not told by anything either that it is there.
+    if !identity.is_for(host) {
+        return Some(NotChosen::NotForHost);
+    }
+    if !challenge.accepts_facts(identity.facts()) {
+        return Some(NotChosen::NotAccepted);
+    }
+    // A server would refuse it, and know who was there.
+    match identity.validity_at(now) {
+        Validity::NotYet => Some(NotChosen::NotYetValid),
+        Validity::Expired => Some(NotChosen::Expired),
+        Validity::Valid => None,
+    }
+}
+
+/// Has no certificate.
+#[derive(Debug)]
+struct Nobody;
+
+impl ResolvesClientCert for Nobody {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}

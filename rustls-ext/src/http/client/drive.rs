@@ -1,0 +1,249 @@
+use std::sync::Arc;
+
+use http::StatusCode;
+use rustls::pki_types::UnixTime;
+use rustls::time_provider::TimeProvider;
+
+use super::credentials::{Credentials, fault};
+use super::identity::{Identity, Validity};
+use super::limits::Limits;
+use super::memory::{Entry, Memory, Route, Space};
+use super::origin::Origin;
+use super::report::{Considered, Report, Unanswered};
+use super::transport::{Facts, Failure, Target, Transport};
+use crate::http::{Challenge, Challenges};
+
+/// How often a request is sent: once, again because of a challenge, and because it was misdirected.
+const MOST_SENT: u32 = 3;
+
+/// Sends requests with a transport, and answers challenges.
+#[derive(Debug)]
+pub(crate) struct Driver<T: Transport> {
+    pub(crate) transport: T,
+    credentials: Credentials,
+    memory: Memory<T::Lane>,
+    clock: Arc<dyn TimeProvider>,
+}
+
+/// What to do about a response.
+enum Next<L> {
+    /// Give it to the caller, with this reason if it asks for something.
+    Done(Option<Unanswered>),
+    /// Send the request again, on this lane.
+    Again(Target, Route<L>),
+}
+
+impl<T: Transport> Driver<T> {
+    pub(crate) fn new(
+        transport: T,
+        credentials: Credentials,
+        limits: Limits,
+        clock: Arc<dyn TimeProvider>,
+    ) -> Self {
+        Self { transport, credentials, memory: Memory::new(limits), clock }
+    }
+
+    fn now(&self) -> UnixTime {
+        self.clock.current_time().unwrap_or_else(UnixTime::now)
+    }
+
+    /// Sends a request, and again at most once because of a challenge (CANT-7), and at most once
+    /// because it was misdirected.
+    pub(crate) async fn send(&self, request: T::Request) -> Result<T::Response, T::Error> {
+        let mut target = self.transport.target(&request)?;
+        let mut route = self.first_route(&target)?;
+        let mut request = request;
+        let mut report = Report::default();
+        // The challenge that is being answered.
+        let mut before: Option<T::Response> = None;
+        loop {
+            let copy = T::copy(&request);
+            let (mut response, facts) = match self.transport.send(&route.lane, request).await {
+                Ok(sent) => sent,
+                Err(error) => {
+                    let failure = T::failure(&error);
+                    if failure != Failure::Other {
+                        self.memory.refused(&target.origin, &route);
+                    }
+                    let (Failure::NotConfidential, Some(mut challenge)) = (failure, before) else {
+                        return Err(error);
+                    };
+                    report.challenged = false;
+                    report.unanswered = Some(Unanswered::NotConfidential);
+                    T::extensions(&mut challenge).insert(report);
+                    return Ok(challenge);
+                }
+            };
+            report.sent += 1;
+            let redirected = facts.redirected.clone();
+            note(&mut report, &route, facts);
+            let at = redirected.as_ref().unwrap_or(&target);
+            let next = self.next(at, redirected.is_some(), &route, &response, &report)?;
+            match again::<T>(next, copy, redirected.is_some(), &response, &report) {
+                Err(unanswered) => {
+                    report.unanswered = unanswered;
+                    T::extensions(&mut response).insert(report);
+                    return Ok(response);
+                }
+                Ok(again) => {
+                    match T::head(&response).0 {
+                        StatusCode::MISDIRECTED_REQUEST => report.misdirected = true,
+                        _ => report.challenged = true,
+                    }
+                    Again { target, route, request } = again;
+                    before = Some(response);
+                }
+            }
+        }
+    }
+
+    /// Where a request goes first.
+    fn first_route(&self, target: &Target) -> Result<Route<T::Lane>, T::Error> {
+        let Target { origin, path, other_host } = target;
+        if origin.is_https() && !other_host {
+            let will_do = |identity: &Identity| identity.validity_at(self.now()) == Validity::Valid;
+            if let Some(route) = self.memory.known(origin, path, will_do) {
+                return Ok(route);
+            }
+        }
+        self.memory.plain(origin, || self.transport.lane(origin, None))
+    }
+
+    fn next(
+        &self,
+        target: &Target,
+        redirected: bool,
+        route: &Route<T::Lane>,
+        response: &T::Response,
+        report: &Report,
+    ) -> Result<Next<T::Lane>, T::Error> {
+        let (status, headers) = T::head(response);
+        match status {
+            StatusCode::MISDIRECTED_REQUEST if report.misdirected => {
+                Ok(Next::Done(Some(Unanswered::StillMisdirected)))
+            }
+            // Where others were redirected from is not known, so neither is what to do without.
+            StatusCode::MISDIRECTED_REQUEST if redirected => {
+                Ok(Next::Done(Some(Unanswered::Redirected)))
+            }
+            StatusCode::MISDIRECTED_REQUEST => {
+                let origin = &target.origin;
+                let make = |identity: Option<&Identity>| self.transport.lane_anew(origin, identity);
+                let route = self.memory.renew(origin, route, make)?;
+                Ok(Next::Again(target.clone(), route))
+            }
+            // A 407 is about the hop to a proxy, whose connections are not ours.
+            StatusCode::UNAUTHORIZED => {
+                let read = Challenges::of_parts(status, headers);
+                self.answer(target, route, read, report)
+            }
+            _ => {
+                route.accepted();
+                Ok(Next::Done(None))
+            }
+        }
+    }
+
+    fn answer(
+        &self,
+        target: &Target,
+        route: &Route<T::Lane>,
+        read: Challenges,
+        report: &Report,
+    ) -> Result<Next<T::Lane>, T::Error> {
+        let Challenges { challenges, errors, .. } = read;
+        if challenges.is_empty() {
+            let unreadable = (!errors.is_empty()).then_some(Unanswered::Unreadable(errors));
+            return Ok(Next::Done(unreadable));
+        }
+        let Target { origin, path, other_host } = target;
+        if !origin.is_https() {
+            return Ok(Next::Done(Some(Unanswered::Insecure)));
+        }
+        if *other_host {
+            return Ok(Next::Done(Some(Unanswered::OtherHost)));
+        }
+        // This lane was an answer to one of the challenges, or is the one that would be.
+        let still = route.space.as_ref().is_some_and(|space| {
+            challenges.iter().any(|challenge| {
+                challenge.realm() == space.realm.as_deref()
+                    && fault(&space.identity, origin.host(), challenge, self.now()).is_none()
+            })
+        });
+        if still {
+            self.memory.still_challenged(origin, route);
+        }
+        if still || report.challenged {
+            return Ok(Next::Done(Some(Unanswered::StillChallenged)));
+        }
+        let mut considered = Vec::new();
+        for challenge in &challenges {
+            match self.choose(origin, challenge) {
+                Err(because) => considered = because,
+                Ok(identity) => {
+                    let realm = challenge.realm().map(str::to_owned);
+                    let space = Space { realm, identity };
+                    let make = |identity: &Identity| self.transport.lane(origin, Some(identity));
+                    let entry = self.memory.enter(origin, path, space, make)?;
+                    return Ok(match entry {
+                        Entry::Lane(route) => Next::Again(target.clone(), route),
+                        Entry::RefusedEarlier => Next::Done(Some(Unanswered::RefusedEarlier)),
+                    });
+                }
+            }
+        }
+        Ok(Next::Done(Some(Unanswered::NoIdentity { challenges, considered })))
+    }
+
+    /// The identity for this challenge: the one that its realm has already, if that will do.
+    fn choose(
+        &self,
+        origin: &Origin,
+        challenge: &Challenge,
+    ) -> Result<Arc<Identity>, Vec<Considered>> {
+        let (host, now) = (origin.host(), self.now());
+        self.memory
+            .identity(origin, challenge.realm())
+            .filter(|identity| fault(identity, host, challenge, now).is_none())
+            .map_or_else(|| self.credentials.choose(host, challenge, now).cloned(), Ok)
+    }
+}
+
+/// A request that is sent again.
+struct Again<T: Transport> {
+    target: Target,
+    route: Route<T::Lane>,
+    request: T::Request,
+}
+
+/// What to send where, if anything is to be sent again; if not, why not.
+fn again<T: Transport>(
+    next: Next<T::Lane>,
+    copy: Option<T::Request>,
+    redirected: bool,
+    response: &T::Response,
+    report: &Report,
+) -> Result<Again<T>, Option<Unanswered>> {
+    let (target, route) = match next {
+        Next::Done(unanswered) => return Err(unanswered),
+        // Who decides what is next does not let it come to this.
+        Next::Again(..) if report.sent >= MOST_SENT => {
+            return Err(Some(Unanswered::StillChallenged));
+        }
+        Next::Again(target, route) => (target, route),
+    };
+    let copy = copy.ok_or(Some(Unanswered::NotReplayable))?;
+    let request = match redirected {
+        true => T::follow(copy, response).ok_or(Some(Unanswered::Redirected))?,
+        false => copy,
+    };
+    Ok(Again { target, route, request })
+}
+
+/// Notes on which connection the last response came.
+fn note<L>(report: &mut Report, route: &Route<L>, facts: Facts) {
+    report.status = facts.status;
+    report.tls_version = facts.tls_version;
+    report.identity = route.space.as_ref().map(|space| space.identity.shared_name());
+    report.realm = route.space.as_ref().and_then(|space| space.realm.clone());
+}

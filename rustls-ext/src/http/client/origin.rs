@@ -1,0 +1,80 @@
+use std::fmt;
+use std::net::IpAddr;
+
+use http::Uri;
+use http::uri::Scheme;
+use rustls::pki_types::ServerName;
+
+/// Scheme, host and port (RFC 9110 section 4.3.1): what a connection is made for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    https: bool,
+    /// In lower case; an IPv6 address has no brackets.
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    /// The origin of this URI; `None` if it is neither `http` nor `https`, or has no host.
+    pub fn of(uri: &Uri) -> Option<Self> {
+        let https = match uri.scheme()? {
+            scheme if *scheme == Scheme::HTTPS => true,
+            scheme if *scheme == Scheme::HTTP => false,
+            _ => return None,
+        };
+        let host = uri.host().filter(|host| !host.is_empty())?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+        Some(Self { https, host: host.to_ascii_lowercase(), port })
+    }
+
+    /// Whether connections to it are secure.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// The host: a name in lower case, or an IP address without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Host and port as a `Host` field has them (RFC 9110 section 7.2).
+    pub(crate) fn authority(&self) -> String {
+        let host = match self.host.parse() {
+            Ok(IpAddr::V6(_)) => format!("[{}]", self.host),
+            _ => self.host.clone(),
+        };
+        match (self.https, self.port) {
+            (true, 443) | (false, 80) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+
+    /// What the certificate of its servers is for, if a certificate can be.
+    pub(crate) fn server_name(&self) -> Option<ServerName<'static>> {
+        ServerName::try_from(self.host.clone()).ok()
+    }
+
+    /// Whether this `Host` field is about the origin.
+    pub(crate) fn is_host(&self, field: &[u8]) -> bool {
+        let authority = std::str::from_utf8(field).ok().and_then(|text| text.parse().ok());
+        authority.is_some_and(|authority: http::uri::Authority| {
+            let scheme = if self.https { "https" } else { "http" };
+            let uri =
+                Uri::builder().scheme(scheme).authority(authority).path_and_query("/").build();
+            uri.ok().as_ref().and_then(Self::of).as_ref() == Some(self)
+        })
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority())
+    }
+}

@@ -1,0 +1,116 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::{Bytes, Incoming};
+use tokio::sync::Notify;
+
+/// The body of a response, as hyper has it.
+#[derive(Debug)]
+pub struct ResponseBody {
+    body: Incoming,
+    /// Over HTTP/1.1 the connection becomes free with the end of this.
+    end: Option<Reading>,
+}
+
+impl ResponseBody {
+    pub(super) fn new(body: Incoming, end: Option<Reading>) -> Self {
+        let mut body = Self { body, end };
+        body.note_end();
+        body
+    }
+
+    fn note_end(&mut self) {
+        if self.body.is_end_stream() {
+            self.end = None;
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            Some(Ok(_)) => self.note_end(),
+            Some(Err(_)) | None => self.end = None,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Connections that are about to become free: whoever needs one waits for these, rather than
+/// opening another.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    /// How many responses have been read, whose connections are not back.
+    count: AtomicUsize,
+    pub(super) changed: Notify,
+}
+
+impl Ending {
+    pub(super) fn any(&self) -> bool {
+        self.count.load(Ordering::Acquire) > 0
+    }
+
+    /// What the reader of a response holds until its end, and what its connection does.
+    pub(super) fn response(self: &Arc<Self>) -> (Reading, Busy) {
+        let response = Arc::new(One { ending: self.clone(), phase: AtomicU8::new(READING) });
+        (Reading(response.clone()), Busy(response))
+    }
+}
+
+const READING: u8 = 0;
+const READ: u8 = 1;
+const BACK: u8 = 2;
+
+#[derive(Debug)]
+struct One {
+    ending: Arc<Ending>,
+    phase: AtomicU8,
+}
+
+/// Is dropped when a response has been read to its end, or nobody wants the rest.
+#[derive(Debug)]
+pub(super) struct Reading(Arc<One>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let One { ending, phase } = &*self.0;
+        // Counted before it can be seen as read, and so before the count goes down again.
+        ending.count.fetch_add(1, Ordering::AcqRel);
+        if phase.compare_exchange(READING, READ, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            ending.count.fetch_sub(1, Ordering::AcqRel);
+            ending.changed.notify_waiters();
+        }
+    }
+}
+
+/// Is dropped when a connection is back among those that are free, or over.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<One>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let One { ending, phase } = &*self.0;
+        if phase.swap(BACK, Ordering::AcqRel) == READ {
+            ending.count.fetch_sub(1, Ordering::AcqRel);
+        }
+        ending.changed.notify_waiters();
+    }
+}

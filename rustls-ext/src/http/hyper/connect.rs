@@ -1,0 +1,153 @@
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::Uri;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::{ClientConfig, ProtocolVersion};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tower_service::Service;
+
+use super::error::ConnectError;
+use super::{BoxError, RequestBody};
+use crate::http::client::{Facts, Limits, Origin};
+use crate::tokio::{Connector, Outcome, Refusal};
+
+/// What TLS, or HTTP without it, runs over.
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Box<dyn Io>, BoxError>> + Send>>;
+
+/// A connector of hyper-util, whatever its type.
+#[derive(Clone)]
+pub(super) struct Connect(Arc<dyn Fn(Uri) -> Connecting + Send + Sync>);
+
+impl Connect {
+    pub(super) fn new<C>(connector: C) -> Self
+    where
+        C: Service<Uri, Future: Send, Error: Into<BoxError>> + Clone + Send + Sync + 'static,
+        C::Response: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
+    {
+        Self(Arc::new(move |uri| {
+            let mut connector = connector.clone();
+            Box::pin(async move {
+                poll_fn(|cx| connector.poll_ready(cx)).await.map_err(Into::into)?;
+                let io = connector.call(uri).await.map_err(Into::into)?;
+                Ok(Box::new(TokioIo::new(io)) as Box<dyn Io>)
+            })
+        }))
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect").finish_non_exhaustive()
+    }
+}
+
+/// How the connections of a lane are made.
+#[derive(Debug)]
+pub(super) struct Recipe {
+    pub(super) connect: Connect,
+    pub(super) origin: Origin,
+    /// `None` for connections without TLS.
+    pub(super) tls: Option<Arc<ClientConfig>>,
+    /// The name of the identity with which they authenticate.
+    pub(super) identity: Option<Arc<str>>,
+    /// Whether they show a certificate, which not everybody may see.
+    pub(super) confidential: bool,
+    pub(super) limits: Limits,
+}
+
+/// What sends requests on a connection.
+pub(super) enum Sender<B> {
+    Http1(http1::SendRequest<B>),
+    Http2(http2::SendRequest<B>),
+}
+
+/// A connection.
+pub(super) struct Connection<B> {
+    pub(super) sender: Sender<B>,
+    pub(super) about: Arc<About>,
+}
+
+/// What is known of a connection.
+#[derive(Debug, Default)]
+pub(super) struct About {
+    pub(super) facts: Facts,
+    /// How it ended, if it has, as TLS has it.
+    pub(super) outcome: Outcome,
+}
+
+impl Recipe {
+    pub(super) async fn connect<B: RequestBody>(&self) -> Result<Connection<B>, ConnectError> {
+        let patience = self.limits.connect_timeout;
+        timeout(patience, self.connect_at_leisure())
+            .await
+            .unwrap_or(Err(ConnectError::Timeout(patience)))
+    }
+
+    async fn connect_at_leisure<B: RequestBody>(&self) -> Result<Connection<B>, ConnectError> {
+        // It was made of a URI.
+        let uri = self.origin.to_string().parse::<Uri>();
+        let uri = uri.map_err(|err| ConnectError::Transport(err.into()))?;
+        let io = (self.connect.0)(uri).await.map_err(ConnectError::Transport)?;
+        let Some(tls) = &self.tls else {
+            return http(io, false, About::default()).await;
+        };
+        let bad_name = || ConnectError::BadName(self.origin.host().into());
+        let name = self.origin.server_name().ok_or_else(bad_name)?;
+        let stream = Connector::new(tls.clone()).connect(name, io).await.map_err(|err| {
+            match Refusal::in_chain(&err) {
+                Some(refusal) => ConnectError::Refused(refusal.clone()),
+                None => ConnectError::Tls(err),
+            }
+        })?;
+        let connection = stream.get_ref().1;
+        let tls_version = connection.protocol_version();
+        if self.confidential && tls_version != Some(ProtocolVersion::TLSv1_3) {
+            return Err(ConnectError::NotConfidential);
+        }
+        let status = connection.client_auth_status();
+        let facts = Facts { status, tls_version, ..Facts::default() };
+        let is_http2 = connection.alpn_protocol() == Some(b"h2");
+        let about = About { facts, outcome: stream.outcome() };
+        http(stream, is_http2, about).await
+    }
+}
+
+/// Speaks HTTP over `io`.
+async fn http<B: RequestBody>(
+    io: impl Io + 'static,
+    is_http2: bool,
+    about: About,
+) -> Result<Connection<B>, ConnectError> {
+    let refused = |about: &About, err| match about.outcome.refusal() {
+        Some(refusal) => ConnectError::Refused(refusal.clone()),
+        None => ConnectError::Http(err),
+    };
+    let io = TokioIo::new(io);
+    // The tasks end when nobody sends requests any more and no response is being read. What they
+    // end with, those who wait for a response are told.
+    let sender = match is_http2 {
+        true => {
+            let mut http = http2::Builder::new(TokioExecutor::new());
+            let shaken = http.timer(TokioTimer::new()).handshake(io).await;
+            let (sender, connection) = shaken.map_err(|err| refused(&about, err))?;
+            tokio::spawn(connection);
+            Sender::Http2(sender)
+        }
+        false => {
+            let (sender, connection) =
+                http1::handshake(io).await.map_err(|err| refused(&about, err))?;
+            tokio::spawn(connection);
+            Sender::Http1(sender)
+        }
+    };
+    Ok(Connection { sender, about: Arc::new(about) })
+}

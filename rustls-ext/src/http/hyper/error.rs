@@ -1,0 +1,139 @@
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+
+use super::BoxError;
+use crate::tokio::{LikelyRefusal, Refusal};
+
+/// Why there is no response.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The URI is neither `http` nor `https`, or has no host.
+    BadUri(Uri),
+    /// There is no connection. Several requests may have waited for the same one.
+    Connect(Arc<ConnectError>),
+    /// The server refused the connection when it had seen the client's certificate, or that there
+    /// was none.
+    Refused {
+        /// What it said.
+        refusal: Refusal,
+        /// The identity of that connection.
+        identity: Option<Arc<str>>,
+    },
+    /// The connection broke off where a refusal is a likely reason.
+    LikelyRefused {
+        /// How it broke off.
+        refusal: LikelyRefusal,
+        /// The identity of that connection.
+        identity: Option<Arc<str>>,
+    },
+    /// Sending the request, or waiting for the response, failed.
+    Http(hyper::Error),
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// It took longer than [`Limits::connect_timeout`](crate::http::client::Limits).
+    Timeout(Duration),
+    /// The connector failed.
+    Transport(BoxError),
+    /// The host is no name that a certificate could have.
+    BadName(String),
+    /// The server refused the handshake.
+    Refused(Refusal),
+    /// TLS failed.
+    Tls(io::Error),
+    /// HTTP/2 or HTTP/1.1 did not get going.
+    Http(hyper::Error),
+    /// The certificate would have gone over TLS 1.2, where everybody on the way can read it
+    /// (CANT-8); see [`Credentials`](crate::http::client::Credentials::certificate_under_tls12).
+    NotConfidential,
+    /// The server closed one connection after the other before there could be a request.
+    Closed,
+    /// The runtime is about to end.
+    Cancelled,
+}
+
+impl Error {
+    /// The server's refusal, whenever it came.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused { refusal, .. } => Some(refusal),
+            Self::Connect(err) => match &**err {
+                ConnectError::Refused(refusal) => Some(refusal),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl From<Arc<ConnectError>> for Error {
+    fn from(err: Arc<ConnectError>) -> Self {
+        Self::Connect(err)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadUri(uri) => write!(f, "{uri} is no http or https URI with a host"),
+            Self::Connect(err) => err.fmt(f),
+            Self::Refused { refusal, .. } => refusal.fmt(f),
+            Self::LikelyRefused { refusal, .. } => refusal.fmt(f),
+            Self::Http(err) => write!(f, "no response: {err}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::BadUri(_) => None,
+            Self::Connect(err) => Some(&**err),
+            Self::Refused { refusal, .. } => Some(refusal),
+            Self::LikelyRefused { refusal, .. } => Some(refusal),
+            Self::Http(err) => Some(err),
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout(time) => write!(f, "no connection within {time:?}"),
+            Self::Transport(err) => write!(f, "no connection: {err}"),
+            Self::BadName(host) => write!(f, "no certificate can be for {host:?}"),
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Tls(err) => write!(f, "no secure connection: {err}"),
+            Self::Http(err) => write!(f, "no HTTP connection: {err}"),
+            Self::NotConfidential => f.write_str(
+                "the server speaks TLS 1.2, where everybody on the way can read a certificate",
+            ),
+            Self::Closed => f.write_str("the server closes its connections at once"),
+            Self::Cancelled => f.write_str("the runtime is ending"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Transport(err) => Some(&**err),
+            Self::Refused(refusal) => Some(refusal),
+            Self::Tls(err) => Some(err),
+            Self::Http(err) => Some(err),
+            Self::Timeout(_)
+            | Self::BadName(_)
+            | Self::NotConfidential
+            | Self::Closed
+            | Self::Cancelled => None,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+use std::sync::Arc;
+
+use http::{HeaderValue, Request, Response, Uri, Version, header};
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use super::RequestBody;
+use super::body::ResponseBody;
+use super::connect::{About, Connection, Recipe, Sender};
+use super::error::{ConnectError, Error};
+use super::pool::{Come, Pool, Ticket};
+use crate::http::client::Facts;
+use crate::tokio::End;
+
+/// How often a request goes to another connection because one was closed before it was sent.
+const ATTEMPTS: usize = 3;
+
+/// The connections that have an origin, a protection space and an identity in common.
+///
+/// Over HTTP/2 there is one, and whoever comes while it is made waits for it. Over HTTP/1.1 there
+/// are as many as there are requests at the same time, up to a limit.
+pub(super) struct Lane<B> {
+    recipe: Arc<Recipe>,
+    pool: Arc<Pool<B>>,
+}
+
+impl<B: RequestBody> Lane<B> {
+    pub(super) fn new(recipe: Recipe) -> Self {
+        let pool = Pool::new(&recipe.limits, recipe.tls.is_none());
+        Self { recipe: Arc::new(recipe), pool }
+    }
+
+    pub(super) async fn send(
+        &self,
+        mut request: Request<B>,
+    ) -> Result<(Response<ResponseBody>, Facts), Error> {
+        let uri = self.without_user(request.uri());
+        let mut attempt = 1;
+        loop {
+            let (ticket, about) = self.ticket().await?;
+            let sent = match ticket {
+                Ticket::Http2(mut sender) => {
+                    request.uri_mut().clone_from(&uri);
+                    *request.version_mut() = Version::HTTP_2;
+                    let sent = sender.try_send_request(request).await;
+                    sent.map(|response| response.map(|body| ResponseBody::new(body, None)))
+                }
+                Ticket::Http1(mut sender, slot) => {
+                    self.make_http1(&mut request, &uri);
+                    let sent = sender.try_send_request(request).await;
+                    sent.map(|response| self.put_back_after(response, sender, &about, slot))
+                }
+            };
+            let mut err: TrySendError<Request<B>> = match sent {
+                Ok(response) => return Ok((response, about.facts.clone())),
+                Err(err) => err,
+            };
+            if let Some(refused) = self.refused(&about) {
+                return Err(refused);
+            }
+            match err.take_message() {
+                // It was closed before the request was on its way, even if it does not look so yet.
+                Some(unsent) if attempt < ATTEMPTS => {
+                    self.pool.forget(&about);
+                    request = unsent;
+                }
+                _ => return Err(Error::Http(err.into_error())),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// The same URI, without what is no part of an authority in HTTP (RFC 9110 section 4.2.4).
+    fn without_user(&self, uri: &Uri) -> Uri {
+        let mut parts = uri.clone().into_parts();
+        parts.authority = self.recipe.origin.authority().parse().ok();
+        Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+    }
+
+    /// Makes a request one of HTTP/1.1 (RFC 9112 section 3.2.1).
+    fn make_http1(&self, request: &mut Request<B>, uri: &Uri) {
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        *request.uri_mut() = Uri::try_from(path).unwrap_or_default();
+        *request.version_mut() = Version::HTTP_11;
+        if !request.headers().contains_key(header::HOST) {
+            if let Ok(host) = HeaderValue::try_from(self.recipe.origin.authority()) {
+                request.headers_mut().insert(header::HOST, host);
+            }
+        }
+    }
+
+    /// A connection for one request.
+    async fn ticket(&self) -> Result<(Ticket<B>, Arc<About>), Error> {
+        for _ in 0..ATTEMPTS {
+            let awaited = {
+                let mut state = self.pool.lock();
+                if let Some(shared) = state.shared() {
+                    return Ok(shared);
+                }
+                match state.is_http1 {
+                    true => None,
+                    false => Some(state.awaited.get_or_insert_with(|| self.begin()).clone()),
+                }
+            };
+            let Some(mut awaited) = awaited else {
+                return self.http1_ticket().await;
+            };
+            let come = awaited.wait_for(Option::is_some).await.map(|come| come.clone());
+            match come.ok().flatten() {
+                Some(Ok(about)) => match self.refused(&about) {
+                    None => {}
+                    Some(refused) => return Err(refused),
+                },
+                Some(Err(err)) => return Err(err.into()),
+                None => {
+                    self.pool.lock().awaited = None;
+                    return Err(Arc::new(ConnectError::Cancelled).into());
+                }
+            }
+        }
+        Err(Arc::new(ConnectError::Closed).into())
+    }
+
+    async fn http1_ticket(&self) -> Result<(Ticket<B>, Arc<About>), Error> {
+        let closed = |_| Arc::new(ConnectError::Cancelled);
+        let slot = self.pool.slots.clone().acquire_owned().await.map_err(closed)?;
+        if let Some((sender, about)) = self.pool.idle(self.recipe.limits.connect_timeout).await {
+            return Ok((Ticket::Http1(sender, slot), about));
+        }
+        let Connection { sender, about } = self.recipe.connect().await.map_err(Arc::new)?;
+        Ok(match sender {
+            Sender::Http1(sender) => (Ticket::Http1(sender, slot), about),
+            Sender::Http2(sender) => {
+                self.pool.share(sender.clone(), about.clone());
+                (Ticket::Http2(sender), about)
+            }
+        })
+    }
+
+    /// Puts a connection back when its response has been read to its end.
+    fn put_back_after(
+        &self,
+        response: Response<Incoming>,
+        mut sender: http1::SendRequest<B>,
+        about: &Arc<About>,
+        slot: OwnedSemaphorePermit,
+    ) -> Response<ResponseBody> {
+        let (reading, busy) = self.pool.ending.response();
+        let (pool, about) = (Arc::downgrade(&self.pool), about.clone());
+        tokio::spawn(async move {
+            if sender.ready().await.is_ok() {
+                if let Some(pool) = pool.upgrade() {
+                    pool.put(sender, about);
+                }
+            }
+            // Whoever waits for one of these finds it there.
+            drop(busy);
+            drop(slot);
+        });
+        response.map(|body| ResponseBody::new(body, Some(reading)))
+    }
+
+    /// Begins to make the connection that everybody waits for.
+    ///
+    /// In a task of its own, so that it does not matter who goes on waiting.
+    fn begin(&self) -> watch::Receiver<Come> {
+        let (tell, come) = watch::channel(None);
+        let (recipe, pool) = (self.recipe.clone(), Arc::downgrade(&self.pool));
+        tokio::spawn(async move {
+            let made = recipe.connect::<B>().await.map_err(Arc::new);
+            let Some(pool) = pool.upgrade() else { return };
+            let come = made.map(|Connection { sender, about }| {
+                match sender {
+                    Sender::Http2(sender) => pool.share(sender, about.clone()),
+                    Sender::Http1(sender) => pool.put(sender, about.clone()),
+                }
+                about
+            });
+            pool.lock().awaited = None;
+            let _ = tell.send(Some(come));
+        });
+        come
+    }
+
+    /// That the server refused this connection, if it did, or probably did.
+    fn refused(&self, about: &About) -> Option<Error> {
+        let identity = self.recipe.identity.clone();
+        match about.outcome.get()? {
+            End::Refused(refusal) => Some(Error::Refused { refusal: refusal.clone(), identity }),
+            End::LikelyRefused(refusal) => {
+                Some(Error::LikelyRefused { refusal: *refusal, identity })
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::client::conn::{http1, http2};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::body::Ending;
+use super::connect::About;
+use super::error::ConnectError;
+use crate::http::client::Limits;
+
+/// The connections of a lane.
+pub(super) struct Pool<B> {
+    state: Mutex<State<B>>,
+    /// One for each request over HTTP/1.1 whose response is not read to its end.
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) ending: Arc<Ending>,
+    idle_timeout: Duration,
+}
+
+pub(super) struct State<B> {
+    http2: Option<Shared<B>>,
+    /// Those that were used last come last.
+    idle: Vec<Idle<B>>,
+    /// Whether the server was seen to speak HTTP/1.1, so that there is no sharing.
+    pub(super) is_http1: bool,
+    /// What came of the connection that everybody waits for.
+    pub(super) awaited: Option<watch::Receiver<Come>>,
+    /// Whether there is a task that closes what is idle for too long.
+    reaped: bool,
+}
+
+/// What came of a connection, when it has.
+pub(super) type Come = Option<Result<Arc<About>, Arc<ConnectError>>>;
+
+/// A connection over HTTP/2.
+struct Shared<B> {
+    sender: http2::SendRequest<B>,
+    about: Arc<About>,
+    used: Instant,
+}
+
+/// A connection over HTTP/1.1 on which there is no request.
+struct Idle<B> {
+    sender: http1::SendRequest<B>,
+    about: Arc<About>,
+    since: Instant,
+}
+
+/// A connection for one request.
+pub(super) enum Ticket<B> {
+    Http1(http1::SendRequest<B>, OwnedSemaphorePermit),
+    Http2(http2::SendRequest<B>),
+}
+
+impl<B> State<B> {
+    /// The connection over HTTP/2, if there is one.
+    pub(super) fn shared(&mut self) -> Option<(Ticket<B>, Arc<About>)> {
+        let shared = self.http2.as_mut().filter(|shared| !shared.sender.is_closed());
+        let Some(shared) = shared else {
+            self.http2 = None;
+            return None;
+        };
+        shared.used = Instant::now();
+        Some((Ticket::Http2(shared.sender.clone()), shared.about.clone()))
+    }
+
+    fn take_idle(&mut self) -> Option<(http1::SendRequest<B>, Arc<About>)> {
+        loop {
+            let idle = self.idle.pop()?;
+            if idle.sender.is_ready() {
+                return Some((idle.sender, idle.about));
+            }
+        }
+    }
+
+    /// Closes what was not used for too long; when there is more to close.
+    fn close_idle(&mut self, patience: Duration) -> Option<Instant> {
+        let now = Instant::now();
+        // Who has that much patience, closes nothing.
+        let end = |used: Instant| used.checked_add(patience);
+        let over = |used: Instant| end(used).is_some_and(|end| end <= now);
+        self.idle.retain(|idle| !over(idle.since));
+        self.http2.take_if(|shared| over(shared.used));
+        let used = self.http2.iter().map(|shared| shared.used);
+        used.chain(self.idle.iter().map(|idle| idle.since)).filter_map(end).min()
+    }
+}
+
+impl<B: Send + 'static> Pool<B> {
+    pub(super) fn new(limits: &Limits, is_http1: bool) -> Arc<Self> {
+        let slots = limits.connections_per_space.clamp(1, Semaphore::MAX_PERMITS);
+        let state = State { http2: None, idle: Vec::new(), is_http1, awaited: None, reaped: false };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            slots: Arc::new(Semaphore::new(slots)),
+            ending: Arc::default(),
+            idle_timeout: limits.idle_timeout,
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<B>> {
+        // Nothing can panic while this is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on, everybody shares this one.
+    pub(super) fn share(self: &Arc<Self>, sender: http2::SendRequest<B>, about: Arc<About>) {
+        let mut state = self.lock();
+        state.is_http1 = false;
+        state.http2 = Some(Shared { sender, about, used: Instant::now() });
+        self.reap(&mut state);
+    }
+
+    /// This one is there for the next request.
+    pub(super) fn put(self: &Arc<Self>, sender: http1::SendRequest<B>, about: Arc<About>) {
+        let mut state = self.lock();
+        state.is_http1 = true;
+        state.idle.push(Idle { sender, about, since: Instant::now() });
+        self.reap(&mut state);
+    }
+
+    /// A connection over HTTP/1.1 on which there is no request, or soon is none.
+    ///
+    /// Waits for no longer than `patience`: a server can keep a connection busy whose response was
+    /// read, by not reading the request.
+    pub(super) async fn idle(
+        &self,
+        patience: Duration,
+    ) -> Option<(http1::SendRequest<B>, Arc<About>)> {
+        let look = async {
+            loop {
+                let changed = self.ending.changed.notified();
+                let idle = self.lock().take_idle();
+                if idle.is_some() || !self.ending.any() {
+                    return idle;
+                }
+                changed.await;
+            }
+        };
+        timeout(patience, look).await.ok().flatten()
+    }
+
+    /// A connection that failed is not used again.
+    pub(super) fn forget(&self, about: &Arc<About>) {
+        let is = |shared: &mut Shared<B>| Arc::ptr_eq(&shared.about, about);
+        self.lock().http2.take_if(is);
+    }
+
+    /// Sees to it that what is idle gets closed in time.
+    fn reap(self: &Arc<Self>, state: &mut State<B>) {
+        if state.reaped {
+            return;
+        }
+        state.reaped = true;
+        let pool = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(pool) = pool.upgrade() {
+                let next = {
+                    let mut state = pool.lock();
+                    let next = state.close_idle(pool.idle_timeout);
+                    state.reaped = next.is_some();
+                    next
+                };
+                // So that the wait keeps nothing alive.
+                drop(pool);
+                match next {
+                    None => return,
+                    Some(next) => sleep_until(next).await,
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,109 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use rustls::AlertDescription;
+
+use crate::alert_name;
+
+/// Why there is no response.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// reqwest cannot be configured like this.
+    Build(reqwest::Error),
+    /// The URL's host is no name that a certificate could have.
+    BadName(String),
+    /// The URL has no host, or is neither `http` nor `https`.
+    BadUrl(String),
+    /// The server refused the connection.
+    Refused {
+        /// How it said so.
+        alert: AlertDescription,
+        /// The identity of that connection.
+        identity: Option<Arc<str>>,
+        /// What reqwest has to say.
+        error: reqwest::Error,
+    },
+    /// The connection broke off after the server had asked for the certificate, without a response.
+    ///
+    /// That is what a refusal looks like whose alert was lost, and also a server that crashed.
+    LikelyRefused {
+        /// The identity of that connection.
+        identity: Option<Arc<str>>,
+        /// What reqwest has to say.
+        error: reqwest::Error,
+    },
+    /// Whatever else reqwest has to say.
+    Request(reqwest::Error),
+}
+
+impl Error {
+    /// What this error is on a connection with this identity, if `asked` is whether the server has
+    /// asked for a certificate since the request was sent.
+    pub(super) fn of(error: reqwest::Error, identity: Option<Arc<str>>, asked: bool) -> Self {
+        match alert_in(&error) {
+            Some(alert) => Self::Refused { alert, identity, error },
+            None if asked && !error.is_timeout() && !error.is_redirect() => {
+                Self::LikelyRefused { identity, error }
+            }
+            None => Self::Request(error),
+        }
+    }
+
+    /// The alert with which the server refused the connection, if it was seen.
+    pub fn alert(&self) -> Option<AlertDescription> {
+        match self {
+            Self::Refused { alert, .. } => Some(*alert),
+            _ => None,
+        }
+    }
+}
+
+/// The alert that ended the connection, if that is among the reasons of `err`.
+fn alert_in(err: &(dyn StdError + 'static)) -> Option<AlertDescription> {
+    let mut next = Some(err);
+    while let Some(err) = next {
+        if let Some(rustls::Error::AlertReceived(alert)) = err.downcast_ref() {
+            return Some(*alert);
+        }
+        // An I/O error's source is its reason's source: the reason itself is only in `get_ref`.
+        next = match err.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(reason) => Some(reason),
+            None => err.source(),
+        };
+    }
+    None
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Build(err) => write!(f, "reqwest cannot be configured like this: {err}"),
+            Self::BadName(host) => write!(f, "no certificate can be for {host:?}"),
+            Self::BadUrl(url) => write!(f, "{url} is no http or https URL with a host"),
+            Self::Refused { alert, .. } => {
+                write!(f, "the server refused the connection: {}", alert_name(*alert))
+            }
+            Self::LikelyRefused { error, .. } => write!(
+                f,
+                "the connection broke off after the server had asked for the certificate, which \
+                 was probably a refusal: {error}"
+            ),
+            Self::Request(err) => err.fmt(f),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::BadName(_) | Self::BadUrl(_) => None,
+            Self::Build(error)
+            | Self::Refused { error, .. }
+            | Self::LikelyRefused { error, .. }
+            | Self::Request(error) => Some(error),
+        }
+    }
+}

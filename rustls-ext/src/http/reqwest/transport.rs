@@ -1,0 +1,157 @@
+use std::fmt;
+use std::sync::Arc;
+
+use http::{Extensions, HeaderMap, StatusCode, header};
+use reqwest::redirect::Policy;
+use reqwest::{ClientBuilder, Request, Response};
+use rustls::ClientConfig;
+
+use super::error::Error;
+use super::lane::Lane;
+use super::redirect;
+use crate::http::client::{
+    Confined, Credentials, Facts, Failure, Identity, Limits, Origin, Target, Transport,
+};
+
+pub(super) type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
+
+/// Requests over clients of reqwest.
+pub(super) struct Reqwest {
+    tls: ClientConfig,
+    credentials: Credentials,
+    limits: Limits,
+    redirect: Arc<Policy>,
+    configure: Box<Configure>,
+    /// The client without authentication.
+    plain: reqwest::Client,
+}
+
+impl Reqwest {
+    pub(super) fn new(
+        tls: ClientConfig,
+        credentials: Credentials,
+        limits: Limits,
+        redirect: Policy,
+        configure: Box<Configure>,
+    ) -> Result<Self, Error> {
+        let redirect = Arc::new(redirect);
+        let plain = plain(&tls, &limits, &redirect, &configure)?;
+        Ok(Self { tls, credentials, limits, redirect, configure, plain })
+    }
+
+    pub(super) fn plain(&self) -> &reqwest::Client {
+        &self.plain
+    }
+
+    fn authenticated(&self, origin: &Origin, identity: &Identity) -> Result<Lane, Error> {
+        let name = origin.server_name().ok_or_else(|| Error::BadName(origin.host().into()))?;
+        let certificate = Confined::new(identity.key().clone(), name);
+        let tls = self.credentials.authenticated(&self.tls, &certificate);
+        let client = builder(&self.limits, &self.configure)
+            .tls_backend_preconfigured(tls)
+            .https_only(true)
+            .redirect(redirect::within(Some(origin.clone()), self.redirect.clone()))
+            .build()
+            .map_err(Error::Build)?;
+        Ok(Lane::new(client, Some((identity.shared_name(), certificate))))
+    }
+}
+
+/// A client without authentication.
+fn plain(
+    tls: &ClientConfig,
+    limits: &Limits,
+    redirect: &Arc<Policy>,
+    configure: &Configure,
+) -> Result<reqwest::Client, Error> {
+    builder(limits, configure)
+        .tls_backend_preconfigured(Credentials::plain(tls))
+        .redirect(redirect::within(None, redirect.clone()))
+        .build()
+        .map_err(Error::Build)
+}
+
+/// What all clients have in common.
+fn builder(limits: &Limits, configure: &Configure) -> ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .connect_timeout(limits.connect_timeout)
+        .pool_idle_timeout(limits.idle_timeout)
+        .pool_max_idle_per_host(limits.connections_per_space);
+    configure(builder)
+}
+
+impl Transport for Reqwest {
+    type Request = Request;
+    type Response = Response;
+    type Error = Error;
+    type Lane = Lane;
+
+    fn target(&self, request: &Request) -> Result<Target, Error> {
+        let origin = redirect::origin(request.url())
+            .ok_or_else(|| Error::BadUrl(request.url().to_string()))?;
+        let mut hosts = request.headers().get_all(header::HOST).into_iter();
+        let other_host = !hosts.all(|host| origin.is_host(host.as_bytes()));
+        Ok(Target { origin, path: request.url().path().into(), other_host })
+    }
+
+    fn copy(request: &Request) -> Option<Request> {
+        request.try_clone()
+    }
+
+    fn lane(&self, origin: &Origin, identity: Option<&Identity>) -> Result<Lane, Error> {
+        match identity {
+            None => Ok(Lane::new(self.plain.clone(), None)),
+            Some(identity) => self.authenticated(origin, identity),
+        }
+    }
+
+    fn lane_anew(&self, origin: &Origin, identity: Option<&Identity>) -> Result<Lane, Error> {
+        match identity {
+            // The common one has the connections that are not to be used again.
+            None => {
+                let anew = plain(&self.tls, &self.limits, &self.redirect, &self.configure)?;
+                Ok(Lane::new(anew, None))
+            }
+            Some(_) => self.lane(origin, identity),
+        }
+    }
+
+    async fn send(&self, lane: &Arc<Lane>, request: Request) -> Result<(Response, Facts), Error> {
+        let (response, redirected) = lane.send(request).await?;
+        let from = match redirected {
+            true => redirect::origin(response.url()).map(|origin| Target {
+                origin,
+                path: response.url().path().into(),
+                other_host: false,
+            }),
+            false => None,
+        };
+        let facts = Facts { status: lane.status(), tls_version: None, redirected: from };
+        Ok((response, facts))
+    }
+
+    fn failure(error: &Error) -> Failure {
+        match error {
+            Error::Refused { .. } | Error::LikelyRefused { .. } => Failure::Refused,
+            _ => Failure::Other,
+        }
+    }
+
+    fn head(response: &Response) -> (StatusCode, &HeaderMap) {
+        (response.status(), response.headers())
+    }
+
+    fn extensions(response: &mut Response) -> &mut Extensions {
+        response.extensions_mut()
+    }
+
+    fn follow(copy: Request, response: &Response) -> Option<Request> {
+        redirect::follow(copy, response)
+    }
+}
+
+impl fmt::Debug for Reqwest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reqwest").finish_non_exhaustive()
+    }
+}

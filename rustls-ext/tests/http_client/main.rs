@@ -1,0 +1,25 @@
+//! Clients that answer challenges, against servers that see what they do.
+#![cfg(feature = "hyper")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod site;
+mod world;
+
+mod bad_servers;
+mod challenged;
+mod connections;
+mod identities;
+mod kept_apart;
+mod limits;
+mod misdirected;
+mod over_tcp;
+mod refused;
+
+#[cfg(feature = "reqwest")]
+mod over_reqwest;
+#[cfg(feature = "reqwest")]
+mod reqwest_proxy;
+#[cfg(feature = "reqwest")]
+mod reqwest_redirects;

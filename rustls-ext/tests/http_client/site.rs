@@ -1,0 +1,218 @@
+//! A server that keeps a record of its connections and requests.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::{Method, Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use rustls::pki_types::CertificateDer;
+use rustls::server::ClientAuthDecision;
+use rustls_ext::http::Challenge;
+use rustls_ext::tokio::{Acceptor, BoxError, HelloInfo, PolicyFn, policy_fn};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+/// A connection, as the server has seen it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seen {
+    pub server_name: Option<String>,
+    pub offered: bool,
+    pub asked: bool,
+    /// The certificate that the client has proved to have.
+    pub certificate: Option<CertificateDer<'static>>,
+    /// Why it was not accepted.
+    pub error: Option<String>,
+    /// Whether it is over.
+    pub closed: bool,
+}
+
+/// A request, as the server has seen it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The number of its connection.
+    pub connection: usize,
+    pub certificate: Option<CertificateDer<'static>>,
+    pub version: Version,
+    pub method: Method,
+    /// With what the authority, or the `Host` field, says.
+    pub host: String,
+    pub path: String,
+    pub authorization: Option<HeaderValue>,
+    pub body: Bytes,
+}
+
+/// What a server answers.
+pub struct Answer {
+    response: Response<Full<Bytes>>,
+    last: bool,
+}
+
+pub fn say(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    let mut response = Response::new(Full::new(text.into()));
+    *response.status_mut() = status;
+    Answer { response, last: false }
+}
+
+/// 401 with this challenge.
+pub fn challenge(challenge: &Challenge) -> Answer {
+    say(StatusCode::UNAUTHORIZED, "who are you?")
+        .with(WWW_AUTHENTICATE, challenge.to_value().unwrap())
+}
+
+impl Answer {
+    pub fn with(mut self, name: HeaderName, value: impl AsRef<[u8]>) -> Self {
+        let value = HeaderValue::from_bytes(value.as_ref()).unwrap();
+        self.response.headers_mut().append(name, value);
+        self
+    }
+
+    /// And says goodbye: in this response over HTTP/1.1, with a GOAWAY frame over HTTP/2.
+    pub fn and_goodbye(mut self) -> Self {
+        self.last = true;
+        self
+    }
+}
+
+pub type Handle = dyn Fn(&Asked) -> Answer + Send + Sync;
+type Decide = dyn Fn(&HelloInfo) -> ClientAuthDecision + Send + Sync;
+type Decided = std::future::Ready<Result<ClientAuthDecision, BoxError>>;
+type Policy = PolicyFn<Box<dyn Fn(HelloInfo, SocketAddr) -> Decided + Send + Sync>>;
+
+pub struct Site {
+    acceptor: Option<Acceptor<Policy>>,
+    handle: Box<Handle>,
+    seen: Mutex<Vec<Seen>>,
+    asked: Mutex<Vec<Asked>>,
+}
+
+impl Site {
+    /// Over TLS if there is a config for it.
+    pub fn new(
+        tls: Option<rustls::ServerConfig>,
+        decide: impl Fn(&HelloInfo) -> ClientAuthDecision + Send + Sync + 'static,
+        handle: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let decide: Arc<Decide> = Arc::new(decide);
+        let policy = move |hello: HelloInfo, _: SocketAddr| std::future::ready(Ok(decide(&hello)));
+        let policy: Policy = policy_fn(Box::new(policy));
+        Arc::new(Self {
+            acceptor: tls.map(|tls| Acceptor::new(tls.into(), policy)),
+            handle: Box::new(handle),
+            seen: Mutex::default(),
+            asked: Mutex::default(),
+        })
+    }
+
+    /// The connections up to now.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// The requests up to now.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// The path of each request up to now, with the number of its connection.
+    pub fn paths(&self) -> Vec<(usize, String)> {
+        self.asked().into_iter().map(|asked| (asked.connection, asked.path)).collect()
+    }
+
+    fn note(&self, connection: usize, change: impl FnOnce(&mut Seen)) {
+        change(&mut self.seen.lock().unwrap()[connection]);
+    }
+
+    /// Serves whoever connects to this port of the loopback interface.
+    pub async fn listen(self: &Arc<Self>) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let site = self.clone();
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                tokio::spawn(site.clone().serve(tcp));
+            }
+        });
+        port
+    }
+
+    /// Serves one connection.
+    pub async fn serve(self: Arc<Self>, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+        let number = {
+            let mut seen = self.seen.lock().unwrap();
+            seen.push(Seen::default());
+            seen.len() - 1
+        };
+        match &self.acceptor {
+            None => self.clone().http(number, None, io).await,
+            Some(acceptor) => match acceptor.accept(io, ([127, 0, 0, 1], 1).into()).await {
+                Err(err) => self.note(number, |seen| seen.error = Some(err.to_string())),
+                Ok(tls) => {
+                    let connection = tls.get_ref().1;
+                    let auth = connection.client_auth().unwrap();
+                    let certificates = connection.peer_certificates().unwrap_or_default();
+                    let certificate = certificates.first().map(|der| der.clone().into_owned());
+                    self.note(number, |seen| {
+                        seen.server_name = connection.server_name().map(str::to_owned);
+                        seen.offered = auth.offered();
+                        seen.asked = auth.decision().demand().is_some();
+                        seen.certificate.clone_from(&certificate);
+                    });
+                    self.clone().http(number, certificate, tls).await;
+                }
+            },
+        }
+        self.note(number, |seen| seen.closed = true);
+    }
+
+    async fn http(
+        self: Arc<Self>,
+        connection: usize,
+        certificate: Option<CertificateDer<'static>>,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) {
+        let goodbye = Arc::new(Notify::new());
+        let last = goodbye.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (site, certificate) = (self.clone(), certificate.clone());
+            let last = last.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let authority = parts.uri.authority().map(|authority| authority.as_str());
+                let host = parts.headers.get(http::header::HOST).map(|host| host.to_str().unwrap());
+                let asked = Asked {
+                    connection,
+                    certificate,
+                    version: parts.version,
+                    method: parts.method,
+                    host: authority.or(host).unwrap().to_owned(),
+                    path: parts.uri.path().to_owned(),
+                    authorization: parts.headers.get(AUTHORIZATION).cloned(),
+                    body: body.collect().await.unwrap().to_bytes(),
+                };
+                let answer = (site.handle)(&asked);
+                site.asked.lock().unwrap().push(asked);
+                if answer.last {
+                    last.notify_one();
+                }
+                Ok::<_, Infallible>(answer.response)
+            }
+        });
+        let http = auto::Builder::new(TokioExecutor::new());
+        let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
+        tokio::select! {
+            _ = &mut connection => {}
+            () = goodbye.notified() => {
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.await;
+            }
+        }
+    }
+}

@@ -12,8 +12,8 @@
 //!   [`PeerIdentity::of`], for one scope at a time.
 //! * What a server goes by can be loaded again while it serves: [`Live`]; with the feature
 //!   `policy-file`, all of it comes from files.
-//! * With the feature `http`, [`http::Challenge`] tells HTTP clients to come back with a certificate;
-//!   with `hyper` or `reqwest`, [`http::client`] says how clients do.
+//! * With the feature `http`, [`http::Challenge`] tells HTTP clients to come back with a
+//!   certificate; with `hyper` or `reqwest`, [`http::client`] says how clients do.
 //! * With the feature `tokio`, [`tokio::Acceptor`] decides with an async policy, which also sees
 //!   the peer's address, and [`tokio::Connector`] tells a client of a refusal that comes late.
 //! * With the feature `quic`, and `ring` or `aws-lc-rs`, [`quic`] has the same for quinn.

@@ -14,7 +14,7 @@ use crate::Failure;
 
 mod values;
 
-use values::{https, number, resolve, seconds};
+use values::{backend, https, number, resolve, seconds};
 
 /// Client certificates by offer: see them at work.
 #[derive(Debug, Parser)]
@@ -52,15 +52,27 @@ pub enum Command {
     /// and exits with 1 if any outcome at either end is wrong, if anything is left open, or with
     /// too much memory. Needs Linux.
     Soak(SoakArgs),
+    /// Tell what is in the ClientHellos of files, a line of JSON for each.
+    ///
+    /// Each file has the first octets that a client sent, as they came off its socket; what follows
+    /// the ClientHello is left alone. Exits with 1 if any has no well-formed one, and with 2 if any
+    /// cannot be read; all others are shown first.
+    Peek(PeekArgs),
+    /// Route TCP connections by whether their ClientHello offers to authenticate.
+    ///
+    /// TLS goes through as it is. Prints `listening on ADDR:PORT` on standard output, and logs on
+    /// standard error. What is no ClientHello gets an alert, if that says anything to it, and is let
+    /// go. Ctrl-C ends it in good order.
+    Route(RouteArgs),
 }
 
 impl Command {
     /// What of the log is shown.
     pub fn log_level(&self) -> LevelFilter {
         match self {
-            Self::Serve(_) => LevelFilter::INFO,
+            Self::Serve(_) | Self::Route(_) => LevelFilter::INFO,
             // These tell what happened themselves.
-            Self::Demo(_) | Self::Connect(_) | Self::Soak(_) => LevelFilter::OFF,
+            Self::Demo(_) | Self::Connect(_) | Self::Soak(_) | Self::Peek(_) => LevelFilter::OFF,
         }
     }
 }
@@ -161,6 +173,59 @@ pub struct ConnectArgs {
     /// Send the certificate under TLS 1.2, too, where everybody on the way can read it
     #[arg(long)]
     pub certificate_in_clear: bool,
+}
+
+/// Options of `interop peek`.
+#[derive(Clone, Debug, Args)]
+pub struct PeekArgs {
+    /// The files; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// What is in them
+    #[arg(long, value_enum, default_value = "tls")]
+    pub wire: Wire,
+    #[command(flatten)]
+    /// The numbers on the wire.
+    pub code_points: CodePointArgs,
+}
+
+/// What is in the files of `interop peek`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Wire {
+    /// TLS records, as they come off a socket
+    Tls,
+    /// A handshake message, without records
+    Handshake,
+}
+
+/// Options of `interop route`.
+#[derive(Clone, Debug, Args)]
+pub struct RouteArgs {
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: SocketAddr,
+    /// Where to send those who offer to authenticate
+    #[arg(long, value_name = "HOST:PORT", value_parser = backend)]
+    pub offered: String,
+    /// Where to send everybody else
+    #[arg(long, value_name = "HOST:PORT", value_parser = backend)]
+    pub default: String,
+    /// How long a client may take for its ClientHello
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub hello_timeout: Duration,
+    /// How long a connection to a backend may take
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub connect_timeout: Duration,
+    /// Let go of a connection on which nothing was said for this long; it may take twice that
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub idle_timeout: Duration,
+    /// How many connections there may be at a time; others wait to be accepted
+    #[arg(long, value_name = "N", default_value = "4096",
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_connections: u16,
+    #[command(flatten)]
+    /// The numbers on the wire.
+    pub code_points: CodePointArgs,
 }
 
 /// Options of `interop soak`.

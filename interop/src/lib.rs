@@ -6,6 +6,8 @@
 //! | `interop serve` | serves HTTP/1.1 and HTTP/2 under one of four policies, and tells what it saw |
 //! | `interop connect` | sends requests, with or without an offer, and tells what it saw |
 //! | `interop soak` | shakes hands many times, faults included, and judges every outcome |
+//! | `interop peek` | tells what is in the ClientHellos of files |
+//! | `interop route` | routes TCP connections by whether their ClientHello offers |
 //!
 //! [`raw`] is a TLS 1.3 peer that can break every rule, for tests of other implementations.
 //!
@@ -25,8 +27,10 @@ pub mod debug_info;
 pub mod demo;
 pub mod failure;
 pub mod files;
+pub mod peek;
 pub mod pki;
 pub mod raw;
+pub mod route;
 pub mod serve;
 pub mod soak;
 pub mod tls;
@@ -35,9 +39,9 @@ pub use failure::Failure;
 
 /// Run the command that the process was started with, to its exit code.
 ///
-/// 0 means that all went well, 1 that a connection failed or that an outcome of a
-/// demo or a soak is wrong, 2 that the
-/// command line or a file that it names is unusable.
+/// 0 means that all went well, 1 that a connection failed, that an outcome of a demo or a soak is
+/// wrong, or that a file has no ClientHello, 2 that the command line or a file that it names is
+/// unusable.
 pub fn run() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
         Ok(cli::Parsed::Command(command)) => command,
@@ -62,6 +66,8 @@ pub fn run() -> ExitCode {
             cli::Command::Serve(args) => serve::run(&args).await,
             cli::Command::Connect(args) => connect::run(&args).await,
             cli::Command::Soak(args) => soak::run(&args).await,
+            cli::Command::Peek(args) => peek::run(&args),
+            cli::Command::Route(args) => route::run(&args).await,
         }
     });
     // What still hangs (a name lookup, a silent peer) must not keep the process.

@@ -186,7 +186,7 @@ fn answer(info: &DebugInfo, request: &Request<Incoming>) -> Response<Full<Bytes>
 
 /// Ends with the first Ctrl-C or SIGTERM.
 #[cfg(unix)]
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let cannot = |err| Failure::Failed(format!("cannot listen for signals: {err}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
@@ -201,7 +201,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
 
 /// Ends with the first Ctrl-C.
 #[cfg(not(unix))]
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     Ok(async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

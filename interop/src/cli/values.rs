@@ -43,6 +43,17 @@ pub(super) fn resolve(text: &str) -> Result<Resolve, String> {
     })
 }
 
+pub(super) fn backend(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port))
+            if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) =>
+        {
+            Ok(text.into())
+        }
+        _ => Err("not of the form HOST:PORT".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +80,16 @@ mod tests {
         assert_eq!(resolve("a.example:443:[::1]"), Ok(expected("::1")));
         for bad in ["", "a", "a:1", "a:x:127.0.0.1", "a:1:b"] {
             assert!(resolve(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn backends_are_hosts_with_ports() {
+        for good in ["localhost:1", "192.0.2.1:443", "[2001:db8::1]:65535"] {
+            assert_eq!(backend(good), Ok(good.to_owned()));
+        }
+        for bad in ["", "localhost", ":443", "localhost:", "localhost:0", "localhost:65536"] {
+            assert!(backend(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,0 +1,180 @@
+//! `interop route` between real clients and real servers.
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+
+use common::{Files, PATIENCE, Server};
+
+struct Router {
+    child: Child,
+    port: u16,
+}
+
+impl Router {
+    fn new(files: &Files, offered: u16, default: u16, args: &[&str]) -> Self {
+        let (offered, default) = (format!("127.0.0.1:{offered}"), format!("127.0.0.1:{default}"));
+        let usual =
+            ["route", "--listen", "127.0.0.1:0", "--offered", &offered, "--default", &default];
+        let mut child = files
+            .interop(&[&usual[..], args].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim_end().rsplit_once(':').unwrap().1.parse().unwrap();
+        Self { child, port }
+    }
+
+    fn tcp(&self) -> TcpStream {
+        let tcp = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        tcp
+    }
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Two servers: one that insists on a certificate, and one that asks nobody.
+fn site(files: &Files) -> (Server, Server) {
+    (files.serve(&["--policy", "always"]), files.serve(&["--policy", "never"]))
+}
+
+const HELLO: &[u8] = include_bytes!("../../rustls-ext-wire/corpus/curl+flag.bin");
+
+#[test]
+fn those_who_offer_go_to_the_server_that_asks_and_all_others_elsewhere() {
+    let files = Files::new();
+    let (asking, leaving_alone) = site(&files);
+    let router = Router::new(&files, asking.port, leaving_alone.port, &[]);
+    for args in [&[][..], &["--http1"]] {
+        let offering = [args, &["--offer", "flag"]].concat();
+        let reply = files.connect_to(router.port, Some("client"), &offering);
+        assert_eq!(reply.server[0]["status"], "authenticated", "{reply:?}");
+        let reply = files.connect_to(router.port, Some("client"), args);
+        assert_eq!(reply.server[0]["status"], "not_asked", "{reply:?}");
+    }
+    // The refusal of a server comes through as it is.
+    let reply = files.connect_to(router.port, None, &["--offer", "flag"]);
+    assert_eq!(reply.code, Some(1));
+    assert!(reply.errors[0].contains("certificate_required"), "{reply:?}");
+    drop((asking, leaving_alone));
+}
+
+/// A backend that says what it got, and then `answer`.
+fn backend(answer: Vec<u8>) -> (u16, std::thread::JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let thread = std::thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut got = Vec::new();
+        tcp.read_to_end(&mut got).unwrap();
+        tcp.write_all(&answer).unwrap();
+        got
+    });
+    (port, thread)
+}
+
+#[test]
+fn every_octet_gets_through_in_both_directions_and_so_does_the_end_of_one() {
+    let files = Files::new();
+    let answer: Vec<u8> = (0..2_000_000u32).map(|n| n as u8).collect();
+    let (offered, got) = backend(answer.clone());
+    let router = Router::new(&files, offered, 1, &[]);
+    let mut tcp = router.tcp();
+    // A hello that comes octet by octet, and what was sent right behind it.
+    for octet in HELLO {
+        tcp.write_all(&[*octet]).unwrap();
+    }
+    tcp.write_all(b"and more").unwrap();
+    tcp.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut read = Vec::new();
+    tcp.read_to_end(&mut read).unwrap();
+    assert!(read == answer);
+    assert_eq!(got.join().unwrap(), [HELLO, b"and more"].concat());
+}
+
+#[test]
+fn what_is_no_hello_is_let_go_with_the_alert_that_is_due() {
+    let files = Files::new();
+    let router = Router::new(&files, 1, 1, &["--hello-timeout", "1.5"]);
+    let answer = |octets: &[u8]| {
+        let mut tcp = router.tcp();
+        tcp.write_all(octets).unwrap();
+        let mut answer = Vec::new();
+        tcp.read_to_end(&mut answer).unwrap();
+        answer
+    };
+    let alert = |number: u8| vec![21, 3, 3, 0, 2, 2, number];
+    // An alert says nothing to who does not speak TLS.
+    assert_eq!(answer(b"GET / HTTP/1.1\r\n\r\n"), b"");
+    // application data; a message that is no ClientHello; extensions that end too late
+    assert_eq!(answer(&[23, 3, 3, 0, 1, 0]), alert(10));
+    assert_eq!(answer(&[22, 3, 1, 0, 4, 2, 0, 0, 0]), alert(10));
+    let mut longer = HELLO.to_vec();
+    let at = longer.len() - 1;
+    longer[at] ^= 1;
+    longer.truncate(at);
+    let length = u16::try_from(at - 5).unwrap().to_be_bytes();
+    longer[3..5].copy_from_slice(&length);
+    let length = u16::try_from(at - 9).unwrap().to_be_bytes();
+    longer[7..9].copy_from_slice(&length);
+    assert_eq!(answer(&longer), alert(50));
+    // one that never comes to an end
+    assert_eq!(answer(&HELLO[..100]), b"");
+}
+
+#[test]
+fn a_backend_that_is_not_there_is_an_internal_error() {
+    let files = Files::new();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let router = Router::new(&files, nobody, nobody, &[]);
+    let mut tcp = router.tcp();
+    tcp.write_all(HELLO).unwrap();
+    let mut answer = Vec::new();
+    tcp.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, [21, 3, 3, 0, 2, 2, 80]);
+}
+
+#[test]
+fn a_connection_on_which_nothing_is_said_is_let_go() {
+    let files = Files::new();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let router = Router::new(&files, port, port, &["--idle-timeout", "0.2"]);
+    let mut tcp = router.tcp();
+    tcp.write_all(HELLO).unwrap();
+    let (mut server, _) = silent.accept().unwrap();
+    let mut answer = Vec::new();
+    tcp.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"");
+    let mut got = Vec::new();
+    server.read_to_end(&mut got).unwrap();
+    assert_eq!(got, HELLO);
+}
+
+#[test]
+fn unusable_options_are_named() {
+    let files = Files::new();
+    for (args, part) in [
+        (vec!["--offered", "localhost", "--default", "localhost:1"], "not of the form HOST:PORT"),
+        (vec!["--offered", "localhost:1"], "--default <HOST:PORT>"),
+        (vec!["--offered", "a:1", "--default", "b:1", "--max-connections", "0"], "max-connections"),
+    ] {
+        let args = [&["route", "--listen", "127.0.0.1:0"], &args[..]].concat();
+        let output = files.interop(&args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(part) && text.lines().count() == 1, "{text}");
+    }
+}

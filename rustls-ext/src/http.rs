@@ -14,6 +14,9 @@
 //! * A client reads all [`Challenges`] of a response, and sees which of its certificates one of
 //!   them [accepts](Challenge::accepts).
 //!
+//! * Services learn who their callers are, and challenge those who must be somebody else, with the
+//!   layers of [`server`]; a reverse proxy tells the server behind it with those of [`client_cert`].
+//!
 //! What is read comes from a peer, and has [limits].
 //!
 //! # The parser
@@ -27,6 +30,7 @@
 mod challenge;
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 pub mod client;
+pub mod client_cert;
 mod error;
 mod facts;
 mod field;
@@ -37,6 +41,7 @@ pub mod limits;
 mod parse;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
+pub mod server;
 
 pub use challenge::{Acceptable, Challenge, SCHEME};
 pub use error::{ChallengeError, ChallengeProblem, Place};

@@ -14,6 +14,8 @@
 //!   `policy-file`, all of it comes from files.
 //! * With the feature `http`, [`http::Challenge`] tells HTTP clients to come back with a
 //!   certificate; with `hyper` or `reqwest`, [`http::client`] says how clients do.
+//! * With it, [`http::server`] tells services who their callers are, and turns others away; with
+//!   the feature `axum`, handlers have extractors for that ([`axum`]).
 //! * With the feature `tokio`, [`tokio::Acceptor`] decides with an async policy, which also sees
 //!   the peer's address, and [`tokio::Connector`] tells a client of a refusal that comes late.
 //! * With the feature `quic`, and `ring` or `aws-lc-rs`, [`quic`] has the same for quinn.
@@ -47,6 +49,8 @@ pub use rustls::ext_wire as wire;
 
 mod alert;
 mod anchors;
+#[cfg(feature = "axum")]
+pub mod axum;
 mod error;
 mod files;
 #[cfg(feature = "http")]
@@ -69,11 +73,12 @@ pub use files::{FileError, FileProblem, Files};
 pub use identity::PeerIdentity;
 pub use live::{Live, LoadError, Setup};
 pub use policy::{Policy, PolicyBuilder};
-pub use rule::{Rule, Verdict};
+pub use rule::{ClientFacts, Rule, Verdict};
 
 /// The code in the README, which is thereby compiled.
 #[cfg(all(
     doctest,
+    feature = "axum",
     feature = "hyper",
     feature = "policy-file",
     feature = "quic",

@@ -6,7 +6,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello};
 
 use crate::rule::{Conditions, Pattern};
-use crate::{Anchors, PolicyError, Rule, Verdict};
+use crate::{Anchors, ClientFacts, PolicyError, Rule, Verdict};
 
 /// Rules that say which client is asked for which certificate.
 ///
@@ -53,24 +53,60 @@ impl Policy {
     ///
     /// Without an address, no rule on addresses holds.
     pub fn decide(&self, hello: &ClientHello<'_>, peer: Option<IpAddr>) -> ClientAuthDecision {
-        let (exact, below) = match hello.server_name() {
-            None => (None, None),
-            Some(name) => (
-                self.exact.get(name),
-                name.split_once('.').and_then(|(_, parent)| self.below.get(parent)),
-            ),
-        };
+        let client = (hello, peer);
         let holds = |rule: &usize| {
-            self.rules.get(*rule).is_some_and(|(conditions, _)| conditions.hold(hello, peer))
+            self.rules.get(*rule).is_some_and(|(when, _)| when.hold(&client) == Some(true))
         };
         // The first that holds of each list; the first of those is the first of all.
-        [exact, below, Some(&self.any_name)]
+        self.rules_on(hello.server_name())
             .into_iter()
             .filter_map(|rules| rules?.iter().copied().find(holds))
             .min()
             .and_then(|rule| self.rules.get(rule))
             .map_or(&self.last, |(_, decision)| decision)
             .clone()
+    }
+
+    /// Whatever this policy may decide for a connection to `server_name` of a client of which no
+    /// more than this is known; at least one decision, and exactly one if it does not depend on
+    /// what is not known.
+    ///
+    /// `server_name` is in lower case and without a final dot, as it is in a hello; `None` is for a
+    /// client that sends none.
+    pub fn possible_decisions(
+        &self,
+        server_name: Option<&str>,
+        client: &ClientFacts,
+    ) -> Vec<ClientAuthDecision> {
+        let mut rules: Vec<usize> =
+            self.rules_on(server_name).into_iter().flatten().flatten().copied().collect();
+        rules.sort_unstable();
+        let mut possible = Vec::new();
+        for (conditions, decision) in rules.into_iter().filter_map(|rule| self.rules.get(rule)) {
+            match conditions.hold(client) {
+                Some(true) => {
+                    possible.push(decision.clone());
+                    return possible;
+                }
+                Some(false) => {}
+                None => possible.push(decision.clone()),
+            }
+        }
+        possible.push(self.last.clone());
+        possible
+    }
+
+    /// The numbers of the rules that there are on a connection to this server name, in three lists
+    /// of which each is in order.
+    fn rules_on(&self, server_name: Option<&str>) -> [Option<&Vec<usize>>; 3] {
+        let (exact, below) = match server_name {
+            None => (None, None),
+            Some(name) => (
+                self.exact.get(name),
+                name.split_once('.').and_then(|(_, parent)| self.below.get(parent)),
+            ),
+        };
+        [exact, below, Some(&self.any_name)]
     }
 
     /// A challenge that accepts what the anchors of this scope have issued, in no realm; `None` if

@@ -148,16 +148,71 @@ impl Conditions {
     }
 
     /// Whether all but the condition on the server name hold; the policy looks names up.
-    pub(crate) fn hold(&self, hello: &ClientHello<'_>, peer: Option<IpAddr>) -> bool {
-        let alpn = |wanted: &Vec<u8>| {
-            hello.alpn().is_some_and(|mut offered| offered.any(|protocol| protocol == wanted))
-        };
-        self.alpn.as_ref().is_none_or(alpn)
-            && self.offered.is_none_or(|offered| hello.offers_client_auth() == offered)
-            && hello.client_auth_offer().contains(self.offered_by)
-            && self.peer.is_none_or(|network| {
-                peer.is_some_and(|peer| network.contains(&peer.to_canonical()))
-            })
+    ///
+    /// `None` if that depends on what is not known.
+    pub(crate) fn hold(&self, client: &impl Facts) -> Option<bool> {
+        let alpn = self.alpn.as_ref().map_or(Some(true), |wanted| client.lists(wanted));
+        let peer = self.peer.map_or(Some(true), |network| client.is_in(network));
+        let offer = client.offer();
+        let offered = self.offered.is_none_or(|offered| offered != offer.is_none())
+            && offer.contains(self.offered_by);
+        match [alpn, peer, Some(offered)] {
+            all if all.contains(&Some(false)) => Some(false),
+            all if all.contains(&None) => None,
+            _ => Some(true),
+        }
+    }
+}
+
+/// What conditions are about; `None` is for what is not known.
+pub(crate) trait Facts {
+    /// Whether the client's list of application protocols has this one.
+    fn lists(&self, protocol: &[u8]) -> Option<bool>;
+    /// By which ways it offers to authenticate.
+    fn offer(&self) -> Offer;
+    /// Whether its address is in this network.
+    fn is_in(&self, network: IpNet) -> Option<bool>;
+}
+
+/// A client that has sent its hello. Without an address, it is in no network.
+impl Facts for (&ClientHello<'_>, Option<IpAddr>) {
+    fn lists(&self, protocol: &[u8]) -> Option<bool> {
+        Some(self.0.alpn().is_some_and(|mut list| list.any(|listed| listed == protocol)))
+    }
+
+    fn offer(&self) -> Offer {
+        self.0.client_auth_offer()
+    }
+
+    fn is_in(&self, network: IpNet) -> Option<bool> {
+        Some(self.1.is_some_and(|peer| network.contains(&peer.to_canonical())))
+    }
+}
+
+/// What is known of a client without its ClientHello: of one whose connection there is already,
+/// and that might open another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientFacts {
+    /// An application protocol (RFC 7301) in its list. Others may be there, too; `None` if not even
+    /// one is known.
+    pub protocol: Option<Vec<u8>>,
+    /// By which ways it offers to authenticate.
+    pub offer: Offer,
+    /// Its address, if that is known.
+    pub peer: Option<IpAddr>,
+}
+
+impl Facts for ClientFacts {
+    fn lists(&self, protocol: &[u8]) -> Option<bool> {
+        (self.protocol.as_deref() == Some(protocol)).then_some(true)
+    }
+
+    fn offer(&self) -> Offer {
+        self.offer
+    }
+
+    fn is_in(&self, network: IpNet) -> Option<bool> {
+        self.peer.map(|peer| network.contains(&peer.to_canonical()))
     }
 }
 

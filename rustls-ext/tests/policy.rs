@@ -10,7 +10,10 @@ use proptest::prelude::*;
 use rustls::client::{ClientConfig, ClientConnection};
 use rustls::server::{Accepted, Acceptor, ClientAuthDecision};
 use rustls::{RootCertStore, version::TLS13};
-use rustls_ext::{Anchors, ClientAuthOffer, Policy, PolicyBuilder, PolicyError, Rule, Verdict};
+use rustls_ext::wire::Offer;
+use rustls_ext::{
+    Anchors, ClientAuthOffer, ClientFacts, Policy, PolicyBuilder, PolicyError, Rule, Verdict,
+};
 
 /// A ClientHello as a server sees it.
 fn hello(name: Option<&str>, alpn: &[&str], offer: bool) -> Accepted {
@@ -41,7 +44,16 @@ fn builder() -> PolicyBuilder {
 /// A decision in short: its kind and its scope.
 fn decide(policy: &Policy, accepted: &Accepted, peer: Option<&str>) -> String {
     let peer = peer.map(|peer| peer.parse::<IpAddr>().unwrap());
-    match policy.decide(&accepted.client_hello(), peer) {
+    in_short(&policy.decide(&accepted.client_hello(), peer))
+}
+
+/// All that may be decided for a client of which this is known.
+fn possible(policy: &Policy, name: Option<&str>, client: &ClientFacts) -> Vec<String> {
+    policy.possible_decisions(name, client).iter().map(in_short).collect()
+}
+
+fn in_short(decision: &ClientAuthDecision) -> String {
+    match decision {
         ClientAuthDecision::Request(demand) => format!("request {}", demand.scope()),
         ClientAuthDecision::Require(demand) => format!("require {}", demand.scope()),
         _ => "none".into(),
@@ -117,6 +129,34 @@ fn peers_are_matched_by_network() {
     assert_eq!(decide(&policy, &hello, Some("2001:db8::1")), "request agents");
     assert_eq!(decide(&policy, &hello, Some("11.1.2.3")), "require staff");
     assert_eq!(decide(&policy, &hello, None), "require staff");
+}
+
+#[test]
+fn what_is_not_known_of_a_client_leaves_decisions_possible() {
+    let net = "10.0.0.0/8".parse::<ipnet::IpNet>().unwrap();
+    let policy = builder()
+        .rule(Rule::when().server_name("www.example.com").alpn("h2").require("staff"))
+        .rule(Rule::when().peer(net).request("agents"))
+        .rule(Rule::when().offered(true).require("agents"))
+        .otherwise(Verdict::None)
+        .unwrap();
+    let www = Some("www.example.com");
+    let nothing = ClientFacts::default();
+    assert_eq!(possible(&policy, www, &nothing), ["require staff", "request agents", "none"]);
+    assert_eq!(possible(&policy, None, &nothing), ["request agents", "none"]);
+
+    let protocol = |name: &str| Some(name.as_bytes().to_vec());
+    let h2 = ClientFacts { protocol: protocol("h2"), ..ClientFacts::default() };
+    assert_eq!(possible(&policy, www, &h2), ["require staff"]);
+    // There may be others in its list.
+    let http1 = ClientFacts { protocol: protocol("http/1.1"), ..ClientFacts::default() };
+    assert_eq!(possible(&policy, www, &http1).len(), 3);
+
+    let at = |peer: &str, offer| ClientFacts { peer: peer.parse().ok(), offer, ..http1.clone() };
+    assert_eq!(possible(&policy, None, &at("10.1.2.3", Offer::FLAG)), ["request agents"]);
+    assert_eq!(possible(&policy, None, &at("::ffff:10.1.2.3", Offer::NONE)), ["request agents"]);
+    assert_eq!(possible(&policy, None, &at("11.1.2.3", Offer::CARE)), ["require agents"]);
+    assert_eq!(possible(&policy, None, &at("11.1.2.3", Offer::NONE)), ["none"]);
 }
 
 #[test]
@@ -262,6 +302,17 @@ proptest! {
             .iter()
             .find(|line| line.holds(name, alpn, offered))
             .map_or("request staff", |line| ["none", "request agents", "require staff"][usize::from(line.verdict)]);
-        prop_assert_eq!(decided, expected);
+        prop_assert_eq!(&decided, expected);
+
+        // What is said of such a client before it comes has the decision in it, and nothing else if
+        // all that matters is known.
+        let offer = if offered { Offer::FLAG } else { Offer::NONE };
+        let protocol = alpn.map(|alpn| alpn.as_bytes().to_vec());
+        let client = ClientFacts { protocol, offer, peer: None };
+        let possible = possible(&policy, name, &client);
+        prop_assert!(possible.contains(&decided));
+        if lines.iter().all(|line| line.alpn.is_none() || line.alpn == alpn) {
+            prop_assert_eq!(possible, [decided]);
+        }
     }
 }

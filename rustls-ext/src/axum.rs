@@ -1,0 +1,83 @@
+//! Extractors for axum: who the caller is, and refusals if it is not who it must be.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use rustls_ext::http::server::{Caller, Denied, Identity, RequireScope, Scope};
+//!
+//! struct Staff;
+//! impl Scope for Staff {
+//!     const NAME: &'static str = "staff";
+//! }
+//!
+//! /// Others get 401 and the challenge, or 403.
+//! async fn admin(staff: Identity<Staff>) -> String {
+//!     format!("hello, {}", staff.certificate().common_name().unwrap_or("whoever you are"))
+//! }
+//!
+//! /// Everybody gets this, some with a name in it.
+//! async fn home(staff: Option<Identity<Staff>>) -> &'static str {
+//!     if staff.is_some() { "hello, staff" } else { "hello" }
+//! }
+//!
+//! /// The scope's name is known at run time only.
+//! async fn report(caller: Caller) -> Result<String, Denied> {
+//!     let agent = caller.require("agents")?;
+//!     Ok(format!("{:?}", agent.certificate().subject()))
+//! }
+//!
+//! let app: Router = Router::new()
+//!     .route("/admin", get(admin))
+//!     .route("/report", get(report))
+//!     .route("/agents", get(|| async { "agents only" }).layer(RequireScope::new("agents")))
+//!     .route("/", get(home));
+//! ```
+//!
+//! Requests must come through a [`CallerLayer`](crate::http::server::CallerLayer), one for each
+//! connection; without it, each of these answers 500.
+
+use axum_core::body::Body;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+
+use crate::http::server::{Caller, Denied, Identity, Scope};
+
+impl<T: Sync> FromRequestParts<T> for Caller {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Denied> {
+        Self::of(&parts.extensions).cloned()
+    }
+}
+
+/// The caller, who must be authenticated in this scope: see [`Caller::require`].
+impl<S: Scope, T: Sync> FromRequestParts<T> for Identity<S> {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Denied> {
+        Caller::of(&parts.extensions)?.require_typed()
+    }
+}
+
+/// The caller, if it is authenticated in this scope.
+impl<S: Scope, T: Sync> OptionalFromRequestParts<T> for Identity<S> {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Option<Self>, Denied> {
+        let caller = Caller::of(&parts.extensions)?;
+        Ok(caller.identity(S::NAME).cloned().and_then(Identity::typed))
+    }
+}
+
+impl IntoResponse for Denied {
+    /// With one line of text.
+    fn into_response(self) -> Response {
+        let text = format!("{self}\n");
+        let mut response = self.response(Body::from(text));
+        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    }
+}

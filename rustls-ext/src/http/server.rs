@@ -1,0 +1,57 @@
+//! Telling HTTP services who their callers are, and turning away those who are not authenticated in
+//! the scope that they need: layers for tower, so for hyper, axum, tonic and whatever else has
+//! requests of the crate `http`.
+//!
+//! * [`ConnectionInfo`] is what is known of a connection, made once, when its handshake is complete.
+//! * A [`CallerLayer`], one for each connection, puts a [`Caller`] into each request, and turns away
+//!   requests that do not belong on the connection.
+//! * [`RequireScope`] stands before what needs a scope, and challenges whoever lacks it.
+//! * An [`Identity`] is who a caller is, in one scope.
+//!
+//! ```
+//! # use std::{convert::Infallible, net::SocketAddr};
+//! # use http::{Request, Response};
+//! # use rustls_ext::{Live, rustls::ServerConnection};
+//! # use tower_layer::Layer;
+//! use rustls_ext::http::server::{Caller, CallerLayer, ConnectionInfo, RequireScope};
+//!
+//! # fn serve<S>(tls: &ServerConnection, peer: SocketAddr, live: Live, reports: S) {
+//! // for a connection
+//! let info = ConnectionInfo::of(tls, peer);
+//! let service = CallerLayer::new(info, live).layer(RequireScope::new("staff").layer(reports));
+//! # }
+//!
+//! // for a request
+//! async fn report<B>(request: Request<B>) -> Result<Response<String>, Infallible> {
+//!     let name = Caller::of(request.extensions())
+//!         .and_then(|caller| caller.require("staff"))
+//!         .map(|staff| staff.certificate().common_name().map_or("you", |name| name).to_owned());
+//!     Ok(match name {
+//!         Ok(name) => Response::new(format!("a report for {name}")),
+//!         Err(denied) => denied.response(String::new()),
+//!     })
+//! }
+//! ```
+//!
+//! With the feature `axum`, handlers of axum's have extractors for all of that.
+
+mod caller;
+mod certificate;
+mod connection;
+mod denied;
+mod gate;
+mod host;
+mod hosts;
+mod identity;
+mod name;
+mod require;
+
+pub use caller::{Caller, CallerLayer};
+pub use certificate::{AlternativeName, CertificateError, CertificateInfo};
+pub use connection::{Asked, ConnectionInfo, Outcome};
+pub use denied::Denied;
+pub use gate::{Answer, Gate};
+pub use host::HostProblem;
+pub use hosts::HostPolicy;
+pub use identity::{Identity, Named, Scope};
+pub use require::RequireScope;

@@ -1,0 +1,152 @@
+use std::sync::Arc;
+
+use http::Extensions;
+use http::request::Parts;
+use tower_layer::Layer;
+
+use super::gate::{Gate, Judge};
+use super::host::Host;
+use super::hosts::{serves, would_ask};
+use super::{ConnectionInfo, Denied, HostPolicy, Identity, Named, Scope};
+
+/// Who makes a request: on which connection, and to which host of the server's.
+///
+/// Each request that has come through a [`CallerLayer`] has one among its extensions.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    connection: ConnectionInfo,
+    host: Host,
+    hosts: Arc<dyn HostPolicy>,
+}
+
+impl Caller {
+    /// The caller of a request, from its extensions.
+    ///
+    /// # Errors
+    /// [`Denied::NoCaller`] if it has not come through a [`CallerLayer`].
+    pub fn of(extensions: &Extensions) -> Result<&Self, Denied> {
+        extensions.get().ok_or(Denied::NoCaller)
+    }
+
+    /// What is known of the connection.
+    pub fn connection(&self) -> &ConnectionInfo {
+        &self.connection
+    }
+
+    /// The host name that the request is for, in lower case and without a final dot; `None` if it
+    /// is for an address.
+    pub fn host(&self) -> Option<&str> {
+        self.host.name()
+    }
+
+    /// The client, if it is authenticated in `scope`.
+    pub fn identity(&self, scope: &str) -> Option<&Identity> {
+        self.connection.identity(scope)
+    }
+
+    /// The client, which must be authenticated in `scope`.
+    ///
+    /// # Errors
+    /// * [`Denied::OtherScope`] if it is authenticated in another one.
+    /// * [`Denied::Unauthenticated`] if it is not authenticated, but may be if it opens another
+    ///   connection to this host. The challenge has the scope's name for its realm.
+    /// * [`Denied::NeverAsked`] if not even that would help.
+    pub fn require(&self, scope: &str) -> Result<&Identity, Denied> {
+        self.require_with_realm(scope, scope)
+    }
+
+    /// The same for a scope with a type.
+    ///
+    /// # Errors
+    /// As [`require()`](Self::require).
+    pub fn require_typed<S: Scope>(&self) -> Result<Identity<S>, Denied> {
+        self.require(S::NAME)?.clone().typed().ok_or(Denied::OtherScope)
+    }
+
+    /// The same as [`require()`](Self::require), with another realm in the challenge: a name for
+    /// what needs the same certificate (RFC 9110 section 11.5).
+    ///
+    /// # Errors
+    /// As [`require()`](Self::require). A realm that cannot be in a challenge is left out.
+    pub fn require_with_realm(&self, scope: &str, realm: &str) -> Result<&Identity<Named>, Denied> {
+        if let Some(identity) = self.identity(scope) {
+            return Ok(identity);
+        }
+        if self.connection.is_authenticated() {
+            return Err(Denied::OtherScope);
+        }
+        let asks = would_ask(&*self.hosts, &self.connection, &self.host, scope);
+        let challenge = self.hosts.challenge(scope).filter(|_| asks).ok_or(Denied::NeverAsked)?;
+        let challenge = challenge.clone().with_realm(realm).unwrap_or(challenge);
+        Err(Denied::Unauthenticated { challenge: Box::new(challenge) })
+    }
+}
+
+/// Gives each request of a connection its [`Caller`], and turns away those that do not belong on
+/// the connection.
+///
+/// A request is answered
+///
+/// | if | with |
+/// |---|---|
+/// | it does not say for which host it is, twice, or not clearly | 400 |
+/// | connections to its host are asked for something that this one was not asked for | 421 |
+/// | else | whatever the service behind this answers |
+///
+/// One layer is for one connection. There is no way to relax what it does: a wildcard certificate
+/// lets HTTP/2 clients send requests for any of its names on one connection (RFC 9113 section
+/// 9.1.1), and these would get past what the handshake has demanded for their own.
+///
+/// What a host's connections are asked for is what the policy would decide for the same client
+/// asking for that host:
+/// * A port does not matter, nor case, nor a final dot. Addresses count as no server name, which is
+///   what a client asks for then.
+/// * A connection that was made for the request's own host name always serves it, also when the
+///   policy has changed since: a connection goes on as it began.
+/// * Where a certificate is required, one that was given in the same scope will do, for whichever
+///   name. Where one is requested, to have been asked will do.
+/// * Where it is not known which rule would hold, as a client's whole list of application protocols
+///   is not, all that may hold must be met.
+#[derive(Clone, Debug)]
+pub struct CallerLayer {
+    connection: ConnectionInfo,
+    hosts: Arc<dyn HostPolicy>,
+}
+
+impl CallerLayer {
+    /// For the requests of this connection to a server with this policy.
+    pub fn new(connection: ConnectionInfo, hosts: impl HostPolicy + 'static) -> Self {
+        Self { connection, hosts: Arc::new(hosts) }
+    }
+
+    /// The caller of a request, for servers that do not use tower.
+    ///
+    /// # Errors
+    /// [`Denied::Host`] and [`Denied::Misdirected`].
+    pub fn admit(&self, request: &Parts) -> Result<Caller, Denied> {
+        let host = Host::of(request).map_err(Denied::Host)?;
+        match serves(&*self.hosts, &self.connection, &host) {
+            true => {
+                let (connection, hosts) = (self.connection.clone(), self.hosts.clone());
+                Ok(Caller { connection, host, hosts })
+            }
+            false => Err(Denied::Misdirected),
+        }
+    }
+}
+
+impl<S> Layer<S> for CallerLayer {
+    type Service = Gate<Self, S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Gate::new(self.clone(), inner)
+    }
+}
+
+impl Judge for CallerLayer {
+    fn judge(&self, request: &mut Parts) -> Result<(), Denied> {
+        let caller = self.admit(request)?;
+        request.extensions.insert(caller);
+        Ok(())
+    }
+}

@@ -1,0 +1,215 @@
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use rustls::pki_types::CertificateDer;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use super::name::{common_name, rfc4514};
+use crate::http::Fingerprint;
+
+/// Who a certificate is for, read from it.
+///
+/// What cannot be read is an error, or shown as what it is: never an empty name, and never a name
+/// that another certificate could have, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateInfo {
+    fingerprint: Fingerprint,
+    read: Result<Names, CertificateError>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Names {
+    subject: String,
+    issuer: String,
+    common_name: Result<String, CertificateError>,
+    serial: String,
+    alternatives: Result<Vec<AlternativeName>, CertificateError>,
+}
+
+/// One of the subject's alternative names (RFC 5280 section 4.2.1.6), as the certificate has it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AlternativeName {
+    /// `dNSName`, which may begin with `*.`; in the certificate's case.
+    Dns(String),
+    /// `rfc822Name`: an address for electronic mail.
+    Email(String),
+    /// `uniformResourceIdentifier`, such as a SPIFFE ID.
+    Uri(String),
+    /// `iPAddress`
+    Address(IpAddr),
+    /// `directoryName`, in the form of RFC 4514.
+    Directory(String),
+    /// Another kind of name, or one that cannot be read, by the number of its kind.
+    Other(u32),
+}
+
+impl CertificateInfo {
+    /// Read a certificate.
+    pub fn of(certificate: &CertificateDer<'_>) -> Self {
+        let read = match X509Certificate::from_der(certificate) {
+            Ok(([], certificate)) => Ok(Names::of(&certificate)),
+            Ok(_) => Err(CertificateError::Malformed),
+            // The verifier is another parser, and may take what this one does not.
+            Err(_) => Err(CertificateError::Malformed),
+        };
+        Self { fingerprint: Fingerprint::sha256(certificate), read }
+    }
+
+    /// The SHA-256 fingerprint.
+    pub fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    /// The subject, in the form of RFC 4514: the most specific part first, with whatever has a
+    /// meaning in that form escaped. Empty if the certificate has an empty one.
+    ///
+    /// # Errors
+    /// [`CertificateError::Malformed`].
+    pub fn subject(&self) -> Result<&str, &CertificateError> {
+        Ok(&self.names()?.subject)
+    }
+
+    /// The issuer, in the same form.
+    ///
+    /// # Errors
+    /// [`CertificateError::Malformed`].
+    pub fn issuer(&self) -> Result<&str, &CertificateError> {
+        Ok(&self.names()?.issuer)
+    }
+
+    /// The one common name in the subject; never empty.
+    ///
+    /// # Errors
+    /// If there is none, more than one, or one that is empty or no text.
+    pub fn common_name(&self) -> Result<&str, &CertificateError> {
+        self.names()?.common_name.as_deref()
+    }
+
+    /// The serial number, in hexadecimal digits, two for each octet.
+    ///
+    /// # Errors
+    /// [`CertificateError::Malformed`].
+    pub fn serial(&self) -> Result<&str, &CertificateError> {
+        Ok(&self.names()?.serial)
+    }
+
+    /// The alternative names, in order; empty if the certificate has none.
+    ///
+    /// # Errors
+    /// If the certificate, or this extension, cannot be read.
+    pub fn alternative_names(&self) -> Result<&[AlternativeName], &CertificateError> {
+        self.names()?.alternatives.as_deref()
+    }
+
+    /// The SPIFFE ID (X.509-SVID section 2): the certificate's one URI, whose scheme is `spiffe`.
+    ///
+    /// # Errors
+    /// If it has none, or another URI as well.
+    pub fn spiffe_id(&self) -> Result<&str, &CertificateError> {
+        let mut uris = self.alternative_names()?.iter().filter_map(|name| match name {
+            AlternativeName::Uri(uri) => Some(uri.as_str()),
+            _ => None,
+        });
+        match (uris.next(), uris.next()) {
+            (Some(uri), None) if uri.starts_with("spiffe://") => Ok(uri),
+            (Some(_), Some(_)) => Err(&CertificateError::Ambiguous("URI")),
+            _ => Err(&CertificateError::Missing("SPIFFE ID")),
+        }
+    }
+
+    fn names(&self) -> Result<&Names, &CertificateError> {
+        self.read.as_ref()
+    }
+}
+
+impl Names {
+    fn of(certificate: &X509Certificate<'_>) -> Self {
+        let alternatives = match certificate.subject_alternative_name() {
+            Ok(None) => Ok(Vec::new()),
+            Ok(Some(extension)) => {
+                Ok(extension.value.general_names.iter().map(AlternativeName::of).collect())
+            }
+            Err(_) => Err(CertificateError::Unreadable("subjectAltName")),
+        };
+        Self {
+            subject: rfc4514(certificate.subject()),
+            issuer: rfc4514(certificate.issuer()),
+            common_name: common_name(certificate.subject()),
+            serial: certificate.raw_serial().iter().map(|octet| format!("{octet:02x}")).collect(),
+            alternatives,
+        }
+    }
+}
+
+impl AlternativeName {
+    fn of(name: &GeneralName<'_>) -> Self {
+        /// What has control characters in it, or nothing, is no name.
+        fn text(name: &str) -> Option<String> {
+            (!name.is_empty() && name.chars().all(|c| c.is_ascii_graphic())).then(|| name.into())
+        }
+        let (kind, read) = match name {
+            GeneralName::OtherName(..) => (0, None),
+            GeneralName::RFC822Name(name) => (1, text(name).map(Self::Email)),
+            GeneralName::DNSName(name) => (2, text(name).map(Self::Dns)),
+            GeneralName::X400Address(_) => (3, None),
+            GeneralName::DirectoryName(name) => (4, Some(Self::Directory(rfc4514(name)))),
+            GeneralName::EDIPartyName(_) => (5, None),
+            GeneralName::URI(name) => (6, text(name).map(Self::Uri)),
+            GeneralName::IPAddress(octets) => (7, address(octets).map(Self::Address)),
+            GeneralName::RegisteredID(_) => (8, None),
+            GeneralName::Invalid(tag, _) => (tag.0, None),
+        };
+        read.unwrap_or(Self::Other(kind))
+    }
+}
+
+fn address(octets: &[u8]) -> Option<IpAddr> {
+    let v4 = || <[u8; 4]>::try_from(octets).map(|octets| Ipv4Addr::from(octets).into()).ok();
+    let v6 = || <[u8; 16]>::try_from(octets).map(|octets| Ipv6Addr::from(octets).into()).ok();
+    v4().or_else(v6)
+}
+
+impl fmt::Display for AlternativeName {
+    /// The kind of name as OpenSSL writes it, and the name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(name) => write!(f, "DNS:{name}"),
+            Self::Email(name) => write!(f, "email:{name}"),
+            Self::Uri(name) => write!(f, "URI:{name}"),
+            Self::Address(address) => write!(f, "IP:{address}"),
+            Self::Directory(name) => write!(f, "dirName:{name}"),
+            Self::Other(kind) => write!(f, "(a name of kind {kind} that cannot be shown)"),
+        }
+    }
+}
+
+/// Why there is no such name in a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// The certificate cannot be read.
+    Malformed,
+    /// This extension is there twice, or cannot be read.
+    Unreadable(&'static str),
+    /// There is no such name, or it is empty.
+    Missing(&'static str),
+    /// There is more than one.
+    Ambiguous(&'static str),
+    /// It is not text.
+    NotText(&'static str),
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("the certificate cannot be read"),
+            Self::Unreadable(what) => write!(f, "the certificate's {what} cannot be read"),
+            Self::Missing(what) => write!(f, "the certificate has no {what}"),
+            Self::Ambiguous(what) => write!(f, "the certificate has more than one {what}"),
+            Self::NotText(what) => write!(f, "the certificate's {what} is not text"),
+        }
+    }
+}
+
+impl std::error::Error for CertificateError {}

@@ -1,0 +1,221 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthStatus};
+use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
+
+use super::Identity;
+use crate::wire::Offer;
+use crate::{ClientFacts, PeerIdentity};
+
+/// What a server knows of a connection whose handshake is complete.
+///
+/// Clones are cheap, so that each request can have one.
+#[derive(Clone, Debug)]
+pub struct ConnectionInfo(Arc<Facts>);
+
+#[derive(Debug)]
+struct Facts {
+    peer: SocketAddr,
+    server_name: Option<String>,
+    protocol: Option<Vec<u8>>,
+    tls_version: ProtocolVersion,
+    resumed: bool,
+    offer: Offer,
+    acknowledged: bool,
+    asked: Option<Asked>,
+    outcome: Outcome,
+    /// In the scope that was asked about.
+    identity: Option<Identity>,
+}
+
+/// What a connection's client was asked for, on this connection or the one that it resumes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Asked {
+    /// The scope in which its certificate would count.
+    pub scope: String,
+    /// Whether there was no going on without one.
+    pub required: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The client was not asked for a certificate.
+    NotAsked,
+    /// It was asked and sent none.
+    Declined,
+    /// It sent one that does not count, and went on without, for this reason.
+    Refused(rustls::Error),
+    /// It proved to hold one that counts in the scope that it was asked for.
+    Authenticated,
+}
+
+impl ConnectionInfo {
+    /// Of a connection of rustls, as `get_ref().1` of a stream of tokio-rustls, and its peer's
+    /// address.
+    ///
+    /// To be called when the handshake is complete; before that, nobody is authenticated.
+    pub fn of(connection: &ServerConnection, peer: SocketAddr) -> Self {
+        let auth = connection.client_auth().filter(|_| !connection.is_handshaking());
+        let identity = identity(auth, |scope| PeerIdentity::of(connection, scope));
+        Self::with(
+            auth,
+            identity,
+            Facts {
+                server_name: connection.server_name().map(str::to_owned),
+                protocol: connection.alpn_protocol().map(<[u8]>::to_vec),
+                resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+                ..Facts::new(peer, connection.protocol_version())
+            },
+        )
+    }
+
+    /// Of a connection of QUIC.
+    ///
+    /// To be called when the handshake is complete; before that, nobody is authenticated.
+    #[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
+    pub fn over_quic(handshake: &crate::quic::HandshakeData, peer: SocketAddr) -> Self {
+        let auth = handshake.client_auth();
+        let identity = identity(auth, |scope| handshake.peer_identity(scope));
+        Self::with(
+            auth,
+            identity,
+            Facts {
+                server_name: handshake.server_name.clone(),
+                protocol: handshake.protocol.clone(),
+                resumed: handshake.kind == Some(HandshakeKind::Resumed),
+                ..Facts::new(peer, Some(ProtocolVersion::TLSv1_3))
+            },
+        )
+    }
+
+    fn with(auth: Option<&ClientAuth>, identity: Option<Identity>, facts: Facts) -> Self {
+        let Some(auth) = auth else { return Self(Arc::new(facts)) };
+        let asked = auth.decision().demand().map(|demand| Asked {
+            scope: demand.scope().to_owned(),
+            required: matches!(auth.decision(), ClientAuthDecision::Require(_)),
+        });
+        let outcome = match (auth.status(), auth.refusal()) {
+            (_, Some(reason)) => Outcome::Refused(reason.clone()),
+            (ClientAuthStatus::Authenticated { .. }, _) => Outcome::Authenticated,
+            (ClientAuthStatus::NotAsked, _) => Outcome::NotAsked,
+            _ => Outcome::Declined,
+        };
+        Self(Arc::new(Facts {
+            offer: auth.offer(),
+            acknowledged: auth.acknowledged(),
+            asked,
+            outcome,
+            identity,
+            ..facts
+        }))
+    }
+
+    /// The client, if it is authenticated in `scope`.
+    pub fn identity(&self, scope: &str) -> Option<&Identity> {
+        self.0.identity.as_ref().filter(|identity| identity.scope() == scope)
+    }
+
+    /// In whichever scope, which is why this is nobody else's to ask.
+    pub(super) fn is_authenticated(&self) -> bool {
+        self.0.identity.is_some()
+    }
+
+    /// What the client was asked for, if it was.
+    pub fn asked(&self) -> Option<&Asked> {
+        self.0.asked.as_ref()
+    }
+
+    /// What came of it.
+    pub fn outcome(&self) -> &Outcome {
+        &self.0.outcome
+    }
+
+    /// By which ways the client offered to authenticate.
+    pub fn offer(&self) -> Offer {
+        self.0.offer
+    }
+
+    /// Whether the client was told that it was asked because of its offer.
+    pub fn acknowledged(&self) -> bool {
+        self.0.acknowledged
+    }
+
+    /// The client's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.0.peer
+    }
+
+    /// The server name that the client asked for (RFC 6066), in lower case.
+    pub fn server_name(&self) -> Option<&str> {
+        self.0.server_name.as_deref()
+    }
+
+    /// The application protocol that was agreed on (RFC 7301).
+    pub fn protocol(&self) -> Option<&[u8]> {
+        self.0.protocol.as_deref()
+    }
+
+    /// The version of TLS.
+    pub fn tls_version(&self) -> ProtocolVersion {
+        self.0.tls_version
+    }
+
+    /// Whether the connection resumes an earlier session.
+    pub fn resumed(&self) -> bool {
+        self.0.resumed
+    }
+
+    /// Whether what the policy decided for this connection is at least as much as `decision`.
+    pub(super) fn meets(&self, decision: &ClientAuthDecision) -> bool {
+        let asked_for = |scope| self.asked().is_some_and(|asked| asked.scope == scope);
+        match decision {
+            ClientAuthDecision::None => true,
+            ClientAuthDecision::Request(demand) => asked_for(demand.scope()),
+            ClientAuthDecision::Require(demand) => self.identity(demand.scope()).is_some(),
+            _ => false,
+        }
+    }
+
+    /// What the policy may have been shown of this client, or may be shown of it when it opens
+    /// another connection with one of `offers`.
+    pub(super) fn client(&self, offers: &[Offer]) -> Vec<ClientFacts> {
+        offers
+            .iter()
+            .map(|offer| ClientFacts {
+                protocol: self.0.protocol.clone(),
+                offer: *offer,
+                peer: Some(self.0.peer.ip()),
+            })
+            .collect()
+    }
+}
+
+impl Facts {
+    fn new(peer: SocketAddr, tls_version: Option<ProtocolVersion>) -> Self {
+        Self {
+            peer,
+            server_name: None,
+            protocol: None,
+            tls_version: tls_version.unwrap_or(ProtocolVersion::Unknown(0)),
+            resumed: false,
+            offer: Offer::NONE,
+            acknowledged: false,
+            asked: None,
+            outcome: Outcome::NotAsked,
+            identity: None,
+        }
+    }
+}
+
+/// The client in the only scope in which it can be authenticated.
+fn identity<'a>(
+    auth: Option<&ClientAuth>,
+    in_scope: impl FnOnce(&str) -> Option<PeerIdentity<'a>>,
+) -> Option<Identity> {
+    let scope = auth?.decision().demand()?.scope();
+    Identity::new(scope, &in_scope(scope)?)
+}

@@ -1,0 +1,82 @@
+use std::fmt;
+
+use http::header::{HeaderValue, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+
+use super::HostProblem;
+use crate::http::Challenge;
+
+/// Why a request is not answered as it would like to be; a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Denied {
+    /// It cannot be told which host the request is for: 400 (RFC 9112 section 3.2).
+    Host(HostProblem),
+    /// The request is for a host whose connections are asked for something that this one was not:
+    /// 421 (RFC 9110 section 15.5.20), so that the client opens another one.
+    Misdirected,
+    /// The client is not authenticated, and would be, if it came back with a certificate: 401.
+    Unauthenticated {
+        /// What it should come back with.
+        challenge: Box<Challenge>,
+    },
+    /// The client is authenticated in another scope: 403.
+    OtherScope,
+    /// The client is not authenticated, and no connection of its to this host is ever asked for a
+    /// certificate of this scope: 403.
+    NeverAsked,
+    /// Nothing is known of the connection, because requests do not go through a
+    /// [`CallerLayer`](super::CallerLayer): 500.
+    NoCaller,
+}
+
+impl Denied {
+    /// The status code of the response.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Host(_) => StatusCode::BAD_REQUEST,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
+            Self::OtherScope | Self::NeverAsked => StatusCode::FORBIDDEN,
+            Self::NoCaller => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The response, which has the challenge if there is one, and this as an extension, so that
+    /// whoever sees it may put another body in it.
+    pub fn response<B>(self, body: B) -> Response<B> {
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status();
+        if let Self::Unauthenticated { challenge } = &self {
+            response.headers_mut().insert(WWW_AUTHENTICATE, field(challenge));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// A scope may have more anchors than go into a field. Then they are not named, and any certificate
+/// will do to come back with.
+fn field(challenge: &Challenge) -> HeaderValue {
+    let short = || {
+        let realm = challenge.realm().unwrap_or_default();
+        Challenge::new().with_realm(realm).and_then(|short| short.to_value())
+    };
+    let bare = || HeaderValue::from_static(crate::http::SCHEME);
+    challenge.to_value().or_else(|_| short()).unwrap_or_else(|_| bare())
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(problem) => problem.fmt(f),
+            Self::Misdirected => f.write_str("this host needs another connection"),
+            Self::Unauthenticated { .. } => f.write_str("come back with a certificate"),
+            Self::OtherScope => f.write_str("your certificate does not count here"),
+            Self::NeverAsked => f.write_str("nobody is asked for the certificate that is needed"),
+            Self::NoCaller => f.write_str("nothing is known of the connection"),
+        }
+    }
+}
+
+impl std::error::Error for Denied {}

@@ -1,0 +1,113 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use rustls::pki_types::{CertificateDer, UnixTime};
+
+use super::CertificateInfo;
+use crate::PeerIdentity;
+
+/// A scope with a type of its own, so that handlers can say in their signatures in which scope
+/// their callers must be authenticated.
+///
+/// ```
+/// use rustls_ext::http::server::{Identity, Scope};
+///
+/// struct Staff;
+/// impl Scope for Staff {
+///     const NAME: &'static str = "staff";
+/// }
+///
+/// /// Nobody can call this with an agent's identity.
+/// fn dismiss(boss: &Identity<Staff>) {}
+/// ```
+pub trait Scope: Send + Sync + 'static {
+    /// The name that the policy has for it.
+    const NAME: &'static str;
+}
+
+/// The scope that was named at run time when the identity was asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Named {}
+
+/// A client that is authenticated in a scope: the one that the type says, or, if that is
+/// [`Named`], the one that was asked about.
+///
+/// There is no way to make one of a certificate that was refused, or that counts in another scope.
+/// Clones are cheap.
+pub struct Identity<S = Named> {
+    facts: Arc<Facts>,
+    scope: PhantomData<fn() -> S>,
+}
+
+#[derive(Debug)]
+struct Facts {
+    scope: String,
+    chain: Vec<CertificateDer<'static>>,
+    certificate: CertificateInfo,
+    resumed: bool,
+    authenticated_at: UnixTime,
+}
+
+impl Identity {
+    /// Of a peer that is authenticated in `scope`.
+    pub(super) fn new(scope: &str, peer: &PeerIdentity<'_>) -> Option<Self> {
+        let certificate = CertificateInfo::of(peer.chain.first()?);
+        let facts = Facts {
+            scope: scope.to_owned(),
+            chain: peer.chain.iter().map(|der| der.clone().into_owned()).collect(),
+            certificate,
+            resumed: peer.resumed,
+            authenticated_at: peer.authenticated_at,
+        };
+        Some(Self { facts: Arc::new(facts), scope: PhantomData })
+    }
+
+    /// The same under the scope's type, if it is this one.
+    pub fn typed<S: Scope>(self) -> Option<Identity<S>> {
+        (self.facts.scope == S::NAME).then_some(Identity { facts: self.facts, scope: PhantomData })
+    }
+}
+
+impl<S> Identity<S> {
+    /// The scope in which the client is authenticated.
+    pub fn scope(&self) -> &str {
+        &self.facts.scope
+    }
+
+    /// What the client's certificate says.
+    pub fn certificate(&self) -> &CertificateInfo {
+        &self.facts.certificate
+    }
+
+    /// The certificates as the client sent them, its own first; never empty.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.facts.chain
+    }
+
+    /// Whether the proof was given on an earlier connection, which this one resumes.
+    pub fn resumed(&self) -> bool {
+        self.facts.resumed
+    }
+
+    /// When the proof was given, by this server's clock.
+    pub fn authenticated_at(&self) -> UnixTime {
+        self.facts.authenticated_at
+    }
+}
+
+impl<S> Clone for Identity<S> {
+    fn clone(&self) -> Self {
+        Self { facts: self.facts.clone(), scope: PhantomData }
+    }
+}
+
+impl<S> fmt::Debug for Identity<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("scope", &self.facts.scope)
+            .field("certificate", &self.facts.certificate)
+            .field("resumed", &self.facts.resumed)
+            .finish_non_exhaustive()
+    }
+}

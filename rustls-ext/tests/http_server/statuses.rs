@@ -1,0 +1,159 @@
+//! Which status turns away whom: 401 with the challenge, 403, and what never gets so far.
+
+use http::StatusCode;
+use rustls_ext::ClientAuthOffer;
+use rustls_ext::http::{Challenge, Challenges};
+
+use crate::site::{Answer, Site, app, builder};
+
+/// The challenge of a 401, read as a client reads it.
+#[track_caller]
+fn challenge(answer: &Answer) -> Challenge {
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{answer:?}");
+    let mut response = http::Response::new(());
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers.clone();
+    let read = Challenges::of(&response);
+    assert_eq!((read.errors.len(), read.challenges.len()), (0, 1), "{answer:?}");
+    read.challenges[0].clone()
+}
+
+#[tokio::test]
+async fn cant_2_whoever_could_come_back_with_a_certificate_is_challenged() {
+    let site = Site::start().await;
+    for client in [site.client(), site.client().http1()] {
+        for path in ["/agents", "/named/agents"] {
+            let answer = client.get("www.example", path).await;
+            let challenge = challenge(&answer);
+            assert_eq!(challenge.realm(), Some("agents"));
+            // The very certificate that will do, and none that will not.
+            assert!(challenge.accepts(&site.pki.agent.chain));
+            assert!(!challenge.accepts(&site.pki.boss.chain));
+            assert!(answer.challenge().starts_with("ClientCertificate realm=\"agents\", dn="));
+        }
+        assert_eq!(site.reached(), [""; 0]);
+    }
+    // And so it does.
+    assert_eq!(site.agent().get("www.example", "/agents").await.status, StatusCode::OK);
+    assert_eq!(site.reached(), ["/agents"]);
+}
+
+#[tokio::test]
+async fn whoever_was_asked_and_declined_or_was_refused_is_challenged() {
+    let site = Site::start().await;
+    for (client, name) in [
+        // On a host whose connections are all asked.
+        (site.client(), "login.example"),
+        // The browser's way, without an offer and with another certificate.
+        (site.client().with(&site.pki.boss), "soft.example"),
+        // Though it had offered.
+        (site.client().offering(ClientAuthOffer::flag()), "www.example"),
+    ] {
+        assert_eq!(challenge(&client.get(name, "/agents").await).realm(), Some("agents"));
+    }
+    assert_eq!(site.reached(), [""; 0]);
+}
+
+#[tokio::test]
+async fn whoever_is_authenticated_in_another_scope_is_forbidden() {
+    let site = Site::start().await;
+    let agent = site.agent().get("www.example", "/staff").await;
+    assert_eq!((agent.status, agent.text.as_str()), (StatusCode::FORBIDDEN, OTHER));
+    let boss = site.client().with(&site.pki.boss);
+    for path in ["/agents", "/named/agents"] {
+        let answer = boss.get("admin.example", path).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert!(!answer.headers.contains_key("www-authenticate"));
+    }
+    assert_eq!(site.reached(), [""; 0]);
+    let answer = boss.get("admin.example", "/staff").await;
+    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "staff: boss"));
+    // What needs nobody in particular goes on to work.
+    assert_eq!(boss.get("admin.example", "/maybe").await.text, "nobody");
+}
+
+const OTHER: &str = "your certificate does not count here\n";
+const NEVER: &str = "nobody is asked for the certificate that is needed\n";
+
+#[tokio::test]
+async fn where_nobody_is_ever_asked_there_is_no_challenge() {
+    let site = Site::start().await;
+    // Staff is asked on another host only; the other scope does not exist.
+    for path in ["/staff", "/named/staff", "/realm", "/typo", "/named/%20"] {
+        let answer = site.client().get("www.example", path).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(!answer.headers.contains_key("www-authenticate"));
+        assert!(["", NEVER].contains(&answer.text.as_str()), "{answer:?}");
+    }
+    assert_eq!(site.reached(), [""; 0]);
+}
+
+#[tokio::test]
+async fn flags_9_under_tls_1_2_only_who_knows_care_is_challenged() {
+    let site = Site::start().await;
+    // The flag does not count there, so coming back would not help.
+    for offer in [ClientAuthOffer::default(), ClientAuthOffer::flag()] {
+        let answer = site.client().offering(offer).tls12().get("www.example", "/staff").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    }
+    let plain = site.client().tls12();
+    let answer = plain.get("www.example", "/agents").await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(!answer.headers.contains_key("www-authenticate"));
+    let care = site.client().offering(ClientAuthOffer::care()).tls12();
+    assert_eq!(challenge(&care.get("www.example", "/agents").await).realm(), Some("agents"));
+    // Where all are asked, no offer is needed.
+    assert_eq!(challenge(&plain.get("login.example", "/agents").await).realm(), Some("agents"));
+    assert_eq!(site.reached(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_realm_of_one_s_own_is_in_the_challenge() {
+    let site = Site::with(
+        |pki| {
+            let rule = rustls_ext::Rule::when().offered(true).request("staff");
+            builder(pki).rule(rule).otherwise(rustls_ext::Verdict::None).unwrap()
+        },
+        app,
+    )
+    .await;
+    let answer = site.client().get("www.example", "/realm").await;
+    assert_eq!(challenge(&answer).realm(), Some("the office"));
+}
+
+#[tokio::test]
+async fn a_scope_of_too_many_anchors_is_challenged_without_their_names() {
+    let many: Vec<_> =
+        (0..200).map(|n| crate::common::Authority::new(&format!("authority {n}"))).collect();
+    let site = Site::with(
+        |pki| {
+            let mut roots = pki.agents.roots();
+            roots.extend(many.iter().flat_map(|authority| authority.roots().roots));
+            rustls_ext::Policy::builder()
+                .provider(crate::common::provider())
+                .scope("agents", rustls_ext::Anchors::store(roots))
+                .rule(rustls_ext::Rule::when().offered(true).request("agents"))
+                .otherwise(rustls_ext::Verdict::None)
+                .unwrap()
+        },
+        app,
+    )
+    .await;
+    let answer = site.client().get("www.example", "/agents").await;
+    assert_eq!(answer.challenge(), "ClientCertificate realm=\"agents\"");
+    assert!(challenge(&answer).accepts(&site.pki.agent.chain));
+}
+
+#[tokio::test]
+async fn without_a_caller_layer_nobody_gets_in() {
+    use axum::body::Body;
+    use tower::ServiceExt;
+
+    let log = crate::site::Log::default();
+    for path in ["/staff", "/maybe", "/named/agents", "/agents"] {
+        let request = http::Request::get(path).body(Body::empty()).unwrap();
+        let response = app(log.clone()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+    }
+    assert_eq!(log.lock().unwrap().as_slice(), [""; 0]);
+}

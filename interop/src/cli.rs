@@ -14,7 +14,7 @@ use crate::Failure;
 
 mod values;
 
-use values::{backend, https, number, resolve, seconds};
+use values::{backend, demand, https, number, resolve, seconds, upstream};
 
 /// Client certificates by offer: see them at work.
 #[derive(Debug, Parser)]
@@ -39,6 +39,14 @@ pub enum Command {
     /// ADDR:PORT` on standard output, and logs on standard error. Ctrl-C ends it in good order. The
     /// environment variable SSLKEYLOGFILE names a file for the sessions' secrets.
     Serve(ServeArgs),
+    /// Put this in front of a server of HTTP that knows nothing of certificates.
+    ///
+    /// Serves HTTP/1.1 and HTTP/2 as `interop serve` does, asks clients for certificates as a policy
+    /// says, and hands their requests on to another server by HTTP/1.1, with the certificates of
+    /// those who are authenticated in `Client-Cert` (RFC 9440). Removes from requests what only a
+    /// proxy may say (Client-Cert, Forwarded, X-Forwarded-*), and says what it knows itself.
+    /// Upgrades, as to WebSocket, are not passed on.
+    Proxy(ProxyArgs),
     /// Send requests, each on a connection of its own, and tell what came of each connection.
     ///
     /// Bodies go to standard output; what came of a connection goes to standard error, a line of
@@ -70,7 +78,7 @@ impl Command {
     /// What of the log is shown.
     pub fn log_level(&self) -> LevelFilter {
         match self {
-            Self::Serve(_) | Self::Route(_) => LevelFilter::INFO,
+            Self::Serve(_) | Self::Proxy(_) | Self::Route(_) => LevelFilter::INFO,
             // These tell what happened themselves.
             Self::Demo(_) | Self::Connect(_) | Self::Soak(_) | Self::Peek(_) => LevelFilter::OFF,
         }
@@ -88,6 +96,14 @@ pub struct DemoArgs {
 /// Options of `interop serve`.
 #[derive(Clone, Debug, Args)]
 pub struct ServeArgs {
+    #[command(flatten)]
+    /// The server.
+    pub server: ServerArgs,
+}
+
+/// Options of whatever serves.
+#[derive(Clone, Debug, Args)]
+pub struct ServerArgs {
     /// Where to listen; port 0 takes any that is free
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: SocketAddr,
@@ -120,6 +136,46 @@ pub struct ServeArgs {
     /// How long a client may take for its handshake, and then again for its first request
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub handshake_timeout: Duration,
+    /// How long a connection may be there without a request, and a body without any progress
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub idle_timeout: Duration,
+    /// How long connections may take to end when the server is told to
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub drain_timeout: Duration,
+}
+
+/// Options of `interop proxy`.
+#[derive(Clone, Debug, Args)]
+pub struct ProxyArgs {
+    #[command(flatten)]
+    /// The server in front.
+    pub server: ServerArgs,
+    /// The server behind, an http URL without a path
+    #[arg(long, value_name = "URL", value_parser = upstream)]
+    pub upstream: Uri,
+    /// How long a connection to the server behind may take
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub connect_timeout: Duration,
+    /// Let only clients that are authenticated in SCOPE through to paths that begin with PREFIX; may
+    /// be given more than once, and the longest prefix counts
+    #[arg(long, value_name = "PREFIX=SCOPE", value_parser = demand)]
+    pub require: Vec<PathDemand>,
+    /// Pass on the certificates of clients that are authenticated in SCOPE, in the field Client-Cert
+    /// (RFC 9440); may be given more than once
+    #[arg(long, value_name = "SCOPE")]
+    pub client_cert: Vec<String>,
+    /// Pass on the rest of their chains, too, in Client-Cert-Chain
+    #[arg(long, requires = "client_cert")]
+    pub client_cert_chain: bool,
+}
+
+/// What is demanded of those who ask for certain paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathDemand {
+    /// How these paths begin.
+    pub prefix: String,
+    /// The scope in which a client must be authenticated.
+    pub scope: String,
 }
 
 /// Whom `interop serve` asks for a certificate.
@@ -301,7 +357,7 @@ pub struct Resolve {
 #[derive(Debug)]
 pub enum Parsed {
     /// To do this.
-    Command(Command),
+    Command(Box<Command>),
     /// To print this.
     Help(String),
 }
@@ -312,7 +368,7 @@ pub enum Parsed {
 /// One line that says what is wrong with it.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure> {
     match Cli::try_parse_from(args) {
-        Ok(cli) => Ok(Parsed::Command(cli.command)),
+        Ok(cli) => Ok(Parsed::Command(Box::new(cli.command))),
         Err(err) if !err.use_stderr() => Ok(Parsed::Help(err.to_string())),
         Err(err) => {
             // The first paragraph says what is wrong, in lines; the others how to find help.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `interop demo` | makes a PKI, starts a server, sends it real clients, and checks what came of each |
 //! | `interop serve` | serves HTTP/1.1 and HTTP/2 under one of four policies, and tells what it saw |
+//! | `interop proxy` | puts the same in front of a server that knows nothing of certificates |
 //! | `interop connect` | sends requests, with or without an offer, and tells what it saw |
 //! | `interop soak` | shakes hands many times, faults included, and judges every outcome |
 //! | `interop peek` | tells what is in the ClientHellos of files |
@@ -29,9 +30,11 @@ pub mod failure;
 pub mod files;
 pub mod peek;
 pub mod pki;
+pub mod proxy;
 pub mod raw;
 pub mod route;
 pub mod serve;
+pub mod server;
 pub mod soak;
 pub mod tls;
 
@@ -61,9 +64,10 @@ pub fn run() -> ExitCode {
         Err(err) => return report(&Failure::Failed(format!("cannot start: {err}"))),
     };
     let outcome = runtime.block_on(async {
-        match command {
+        match *command {
             cli::Command::Demo(args) => demo::run(&args).await,
             cli::Command::Serve(args) => serve::run(&args).await,
+            cli::Command::Proxy(args) => proxy::run(&args).await,
             cli::Command::Connect(args) => connect::run(&args).await,
             cli::Command::Soak(args) => soak::run(&args).await,
             cli::Command::Peek(args) => peek::run(&args),

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::cli::RouteArgs;
-use crate::serve::stop_signal;
+use crate::server::stop_signal;
 use crate::{Failure, emit};
 
 mod relay;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Uri;
 
-use super::Resolve;
+use super::{PathDemand, Resolve};
 
 pub(super) fn number(text: &str) -> Result<u16, String> {
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
@@ -28,6 +28,27 @@ pub(super) fn https(text: &str) -> Result<Uri, String> {
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
         _ => Err("not an https URL".into()),
+    }
+}
+
+pub(super) fn upstream(text: &str) -> Result<Uri, String> {
+    let uri: Uri = text.parse().map_err(|err| format!("not a URL: {err}"))?;
+    let no_user = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    match (uri.scheme_str(), uri.host(), uri.path_and_query().map(|path| path.as_str())) {
+        (Some("http"), Some(host), None | Some("/")) if !host.is_empty() && no_user => Ok(uri),
+        _ => Err("not an http URL of a host and, where it is not 80, a port".into()),
+    }
+}
+
+pub(super) fn demand(text: &str) -> Result<PathDemand, String> {
+    let (prefix, scope) = text.rsplit_once('=').ok_or("not of the form PREFIX=SCOPE")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '~');
+    match prefix.starts_with('/') && prefix.chars().all(plain) && !scope.is_empty() {
+        true => Ok(PathDemand { prefix: prefix.into(), scope: scope.into() }),
+        false => {
+            Err("not of the form PREFIX=SCOPE, with a PREFIX of / and letters, digits, - _ ~"
+                .into())
+        }
     }
 }
 
@@ -65,6 +86,35 @@ mod tests {
         assert_eq!(number("0XFE01"), Ok(0xfe01));
         for bad in ["", "0x", "-1", "65536", "0x10000", "fe01", "0x+1", "1.5"] {
             assert!(number(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_upstream_is_a_host_and_a_port() {
+        for good in ["http://127.0.0.1:8080", "http://[::1]:1/", "http://app"] {
+            assert!(upstream(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "app:80",
+            "https://app",
+            "http://app/x",
+            "http://app/?q",
+            "http://u@app",
+            "http://",
+        ] {
+            assert!(upstream(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_demand_is_on_a_plain_prefix() {
+        let expected = PathDemand { prefix: "/admin/x".into(), scope: "staff".into() };
+        assert_eq!(demand("/admin/x=staff"), Ok(expected));
+        for bad in
+            ["", "/admin", "/admin=", "admin=staff", "/a%20b=staff", "/a/../b=staff", "/a;b=c"]
+        {
+            assert!(demand(bad).is_err(), "{bad}");
         }
     }
 

@@ -69,7 +69,12 @@ impl Files {
 
     /// The same, without authorities for clients' certificates.
     pub fn serve_by(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
-        let usual = ["serve", "--listen", "127.0.0.1:0", "--cert", "server.pem", "--key"];
+        self.start("serve", args, prepare)
+    }
+
+    /// This command of the binary, which serves.
+    pub fn start(&self, name: &str, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
+        let usual = [name, "--listen", "127.0.0.1:0", "--cert", "server.pem", "--key"];
         let mut command = self.interop(&[&usual[..], &["server.key"], args].concat());
         prepare(&mut command);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -69,7 +70,8 @@ pub fn remove_where(headers: &mut HeaderMap, mut unwanted: impl FnMut(&str) -> b
 /// and removes whatever they themselves say in these fields, from trailers, too.
 ///
 /// Requests must come through a [`CallerLayer`](super::server::CallerLayer) first, or the server
-/// behind knows nobody.
+/// behind knows nobody; and what removes the fields that `Connection` names (RFC 9110 section 7.6.1)
+/// must stand before this, lest a client has these removed.
 #[derive(Clone, Debug)]
 pub struct ClientCertLayer {
     scopes: Arc<[String]>,
@@ -88,9 +90,14 @@ impl ClientCertLayer {
         self
     }
 
-    /// Remove what the client says, and say what is known of it.
-    fn set(&self, headers: &mut HeaderMap, caller: Option<&Caller>) {
+    /// Remove what the client says, and say what is known of it, for proxies that do not use tower.
+    ///
+    /// To be done after removing the fields that `Connection` names, lest a client names these.
+    /// Trailers need a [`strip`] of their own.
+    pub fn apply(&self, request: &mut Parts) {
+        let Parts { headers, extensions, .. } = request;
         strip(headers);
+        let caller = Caller::of(extensions).ok();
         let identity =
             |caller| self.scopes.iter().find_map(|scope| Caller::identity(caller, scope));
         let Some(identity) = caller.and_then(identity) else { return };
@@ -135,8 +142,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let caller = Caller::of(&parts.extensions).ok();
-        self.layer.set(&mut parts.headers, caller);
+        self.layer.apply(&mut parts);
         self.inner.call(Request::from_parts(parts, Stripped { body }))
     }
 }

@@ -1,4 +1,4 @@
-//! What `interop serve` goes by, from its files, and again when these change.
+//! What a server goes by, from its files, and again when these change.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,14 +8,17 @@ use rustls_ext::rustls::sign::SingleCertAndKey;
 use rustls_ext::{Anchors, FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict};
 use tracing::{error, info};
 
-use crate::cli::{PolicyName, ServeArgs};
+use crate::cli::{PolicyName, ServerArgs};
 use crate::{Failure, files, tls};
 
 /// The one scope of a server without a policy file.
 const SCOPE: &str = "clients";
 
-/// All that the server goes by, from its files.
-pub(super) fn load(args: &ServeArgs) -> Result<Live, Failure> {
+/// All that the server goes by, from its files, if `check` has nothing against the policy.
+pub(super) fn load(
+    args: &ServerArgs,
+    check: impl Fn(&Policy) -> Result<(), Failure> + Send + 'static,
+) -> Result<Live, Failure> {
     let code_points = args.code_points.get()?;
     let from = args.clone();
     // What is not in files, sessions among it, is made once.
@@ -33,6 +36,7 @@ pub(super) fn load(args: &ServeArgs) -> Result<Live, Failure> {
             Some(path) => files.policy(path, tls::provider())?,
             None => policy(&from, files)?,
         };
+        check(&policy)?;
         Ok(Setup::new(config, policy))
     })
     .map_err(|err| match err.downcast::<FileError>() {
@@ -48,7 +52,7 @@ pub(super) fn load(args: &ServeArgs) -> Result<Live, Failure> {
 }
 
 /// The policy of `--policy`, with the anchors of `--client-ca`.
-fn policy(args: &ServeArgs, files: &mut Files) -> Result<Policy, LoadError> {
+fn policy(args: &ServerArgs, files: &mut Files) -> Result<Policy, LoadError> {
     let mut crls = Vec::new();
     for path in &args.client_crl {
         crls.extend(files.crls(path)?);

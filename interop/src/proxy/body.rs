@@ -1,0 +1,99 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::fields::clean_trailers;
+
+/// A body on its way through, without the trailers that nobody but a proxy may send.
+#[derive(Debug)]
+pub(super) struct Relayed<B> {
+    body: B,
+    progress: Option<Arc<Progress>>,
+}
+
+/// How far a body has got.
+#[derive(Debug)]
+pub(super) struct Progress(watch::Sender<State>);
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    last: Instant,
+    waits: bool,
+}
+
+impl<B> Relayed<B> {
+    pub(super) fn new(body: B) -> Self {
+        Self { body, progress: None }
+    }
+
+    pub(super) fn with_progress(body: B) -> (Self, Arc<Progress>) {
+        let state = State { last: Instant::now(), waits: false };
+        let progress = Arc::new(Progress(watch::Sender::new(state)));
+        (Self { body, progress: Some(progress.clone()) }, progress)
+    }
+}
+
+impl Progress {
+    /// When a part of it came last.
+    pub(super) fn last(&self) -> Instant {
+        self.0.borrow().last
+    }
+
+    /// Whether somebody waits for the next.
+    pub(super) fn waits(&self) -> bool {
+        self.0.borrow().waits
+    }
+
+    /// Ends when nobody waits any more.
+    pub(super) async fn changes(&self) {
+        let _ = self.0.subscribe().wait_for(|state| !state.waits).await;
+    }
+
+    fn set(&self, waits: bool) {
+        self.0.send_modify(|state| {
+            state.waits = waits;
+            if !waits {
+                state.last = Instant::now();
+            }
+        });
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Relayed<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let mut frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(progress) = &self.progress {
+            progress.set(frame.is_pending());
+        }
+        if let Poll::Ready(Some(Ok(frame))) = &mut frame {
+            frame.trailers_mut().map(clean_trailers).unwrap_or_default();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> Drop for Relayed<B> {
+    fn drop(&mut self) {
+        if let Some(progress) = &self.progress {
+            progress.set(false);
+        }
+    }
+}

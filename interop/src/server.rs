@@ -1,0 +1,263 @@
+//! A server of HTTP/1.1 and HTTP/2 under a policy, for as long as it is wanted: what `interop serve`
+//! and `interop proxy` have in common.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use rustls_ext::http::server::{CallerLayer, ConnectionInfo};
+use rustls_ext::rustls::ServerConnection;
+use rustls_ext::tokio::{AcceptError, Acceptor, watch};
+use rustls_ext::{Live, Policy};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch as signal};
+use tokio::time::{sleep, timeout};
+use tower::{Layer, Service, ServiceExt};
+use tracing::{debug, info, warn};
+
+use crate::cli::ServerArgs;
+use crate::debug_info::DebugInfo;
+use crate::{Failure, alerts, emit, tls};
+
+mod activity;
+mod setup;
+mod timed;
+
+use activity::{Activity, End};
+pub use timed::Stalled;
+use timed::timed;
+
+/// How many connections there may be at a time; others wait to be accepted.
+const MOST_CONNECTIONS: usize = 1024;
+/// How many requests there may be at a time on a connection of HTTP/2.
+const MOST_STREAMS: u32 = 128;
+/// How large the head of a request may be, in octets.
+const LARGEST_HEAD: u32 = 64 * 1024;
+/// How often an idle HTTP/2 client must show that it is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// What answers the requests of connections.
+pub trait App: Send + Sync + 'static {
+    /// What answers those of one connection, which all have a
+    /// [`Caller`](rustls_ext::http::server::Caller).
+    type Service: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static;
+
+    /// Whether it can do with this policy.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn check(&self, _: &Policy) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// For a connection whose handshake is complete.
+    fn service(&self, connection: &ServerConnection, peer: SocketAddr) -> Self::Service;
+}
+
+/// Serve `app` as the options say, until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// If a file or an option is unusable. Nothing that a client does is an error.
+pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
+    let app = Arc::new(app);
+    let checking = app.clone();
+    let live = setup::load(args, move |policy| checking.check(policy))?;
+    let cannot =
+        |err| Failure::option("--listen", args.listen, format_args!("cannot listen there: {err}"));
+    let listener = TcpListener::bind(args.listen).await.map_err(cannot)?;
+    let stop = stop_signal()?;
+    tokio::spawn(setup::reload_on_signal(live.clone())?);
+    if let Some(every) = args.watch {
+        tokio::spawn(watch(live.clone(), every, setup::report));
+    }
+    let addr = listener.local_addr().map_err(cannot)?;
+    emit(format!("listening on {addr}\n"));
+    info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
+    Server::new(args, live, app).run(listener, stop).await;
+    Ok(())
+}
+
+/// A server, with all that its connections share.
+struct Server<A> {
+    app: Arc<A>,
+    live: Live,
+    acceptor: Acceptor,
+    patience: Duration,
+    idle: Duration,
+    drain: Duration,
+}
+
+impl<A: App> Server<A> {
+    fn new(args: &ServerArgs, live: Live, app: Arc<A>) -> Arc<Self> {
+        let patience = args.handshake_timeout;
+        let acceptor = Acceptor::live(live.clone()).with_handshake_timeout(patience);
+        let (idle, drain) = (args.idle_timeout, args.drain_timeout);
+        Arc::new(Self { app, live, acceptor, patience, idle, drain })
+    }
+
+    /// Serve whom `listener` accepts, each on a task of its own, until `stop`; then drain.
+    async fn run(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        // Each connection has a receiver, so that the channel is closed when all have ended.
+        let (stopping, stopped) = signal::channel(());
+        let mut stop = pin!(stop);
+        loop {
+            let next = async {
+                let place = places.clone().acquire_owned().await;
+                (place, listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                next = next => next,
+                () = &mut stop => break,
+            };
+            match accepted {
+                Ok((tcp, peer)) => {
+                    let (server, stopped) = (self.clone(), stopped.clone());
+                    tokio::spawn(async move {
+                        server.connection(tcp, peer, stopped).await;
+                        drop(place);
+                    });
+                }
+                Err(err) => {
+                    // Out of descriptors, most likely: let some connections end.
+                    warn!(%err, "cannot accept");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        drop((listener, stopped));
+        info!(connections = stopping.receiver_count(), "stopping");
+        stopping.send_replace(());
+        if timeout(self.drain, stopping.closed()).await.is_err() {
+            warn!(connections = stopping.receiver_count(), "some connections did not end in time");
+        }
+    }
+
+    async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
+        let _ = tcp.set_nodelay(true);
+        let stream = tokio::select! {
+            accepted = self.acceptor.accept(tcp, peer) => match accepted {
+                Ok(stream) => stream,
+                Err(err) => return log_refusal(peer, &err),
+            },
+            _ = stop.changed() => return,
+        };
+        let connection = stream.get_ref().1;
+        let is_h2 = connection.alpn_protocol() == Some(tls::H2);
+        log_connection(&DebugInfo::of(connection, peer));
+        let info = ConnectionInfo::of(connection, peer);
+        let service = self.app.service(connection, peer);
+        let service = CallerLayer::new(info, self.live.clone()).layer(service);
+
+        // The handshake has said which protocol it is, so it need not be guessed.
+        let mut http = match is_h2 {
+            true => auto::Builder::new(TokioExecutor::new()).http2_only(),
+            false => auto::Builder::new(TokioExecutor::new()).http1_only(),
+        };
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.patience)
+            .max_buf_size(LARGEST_HEAD as usize);
+        http.http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEP_ALIVE)
+            .max_header_list_size(LARGEST_HEAD)
+            .max_concurrent_streams(MOST_STREAMS);
+
+        let activity = Activity::new();
+        let (idle, happens) = (self.idle, activity.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (underway, happens) = (happens.begin(), happens.clone());
+            let request = request.map(|body| timed(body, idle, &happens, None));
+            let answer = service.clone().oneshot(request);
+            async move {
+                let timed = |body| timed(body, idle, &happens, Some(underway));
+                answer.await.map(|answer| answer.map(timed))
+            }
+        });
+        let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let mut stops = false;
+        loop {
+            tokio::select! {
+                ended = served.as_mut() => {
+                    if let Err(err) = ended {
+                        debug!(%peer, %err, "connection failed");
+                    }
+                    return;
+                }
+                _ = stop.changed(), if !stops => {
+                    stops = true;
+                    served.as_mut().graceful_shutdown();
+                }
+                end = activity.end(self.patience, self.idle), if !stops => match end {
+                    End::Silent => return warn!(%peer, "no request within {:?}", self.patience),
+                    End::Stalled => return warn!(%peer, "nothing has moved for {:?}", self.idle),
+                    End::Idle => {
+                        debug!(%peer, "no further request within {:?}", self.idle);
+                        stops = true;
+                        served.as_mut().graceful_shutdown();
+                    }
+                },
+            }
+        }
+    }
+}
+
+fn log_connection(info: &DebugInfo) {
+    info!(peer = %info.peer, tls_version = %info.tls_version, resumed = info.resumed,
+        decision = info.decision, status = info.status,
+        verified_subject = info.verified_subject, "connected");
+}
+
+fn log_refusal(peer: SocketAddr, err: &AcceptError) {
+    let (alert, from) = match err {
+        AcceptError::Tls(tls) => match err.alert_received() {
+            Some(alert) => (Some(alert), "client"),
+            None => (alerts::sent_for(tls), "server"),
+        },
+        _ => (None, ""),
+    };
+    match alert {
+        Some(alert) => {
+            warn!(%peer, alert = %alerts::name(alert), from, reason = %err, "handshake failed");
+        }
+        None => warn!(%peer, reason = %err, "handshake failed"),
+    }
+}
+
+/// Ends with the first Ctrl-C or SIGTERM.
+#[cfg(unix)]
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let cannot = |err| Failure::Failed(format!("cannot listen for signals: {err}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ends with the first Ctrl-C.
+#[cfg(not(unix))]
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

@@ -1,0 +1,87 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::BoxError;
+use axum::body::Body;
+use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::activity::{Activity, Underway};
+
+/// A body that fails if whoever waits for a part of it has waited too long.
+struct Timed<B> {
+    body: B,
+    limit: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Whether somebody waits.
+    waiting: bool,
+    activity: Activity,
+    _underway: Option<Underway>,
+}
+
+/// The same body, which fails if nothing comes of it for `limit` while it is waited for. The request
+/// that is `underway` is over when the body is gone.
+pub(super) fn timed<B>(
+    body: B,
+    limit: Duration,
+    activity: &Activity,
+    underway: Option<Underway>,
+) -> Body
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    let activity = activity.clone();
+    Body::new(Timed { body, limit, timer: None, waiting: false, activity, _underway: underway })
+}
+
+impl<B> HttpBody for Timed<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
+            this.waiting = false;
+            this.activity.moved();
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(this.limit)));
+        if !std::mem::replace(&mut this.waiting, true) {
+            timer.as_mut().reset(Instant::now() + this.limit);
+        }
+        match timer.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Some(Err(Stalled(this.limit).into()))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// No part of a body has come for this long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stalled(Duration);
+
+impl fmt::Display for Stalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nothing came for {:?}", self.0)
+    }
+}
+
+impl std::error::Error for Stalled {}

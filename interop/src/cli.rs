@@ -14,7 +14,7 @@ use crate::Failure;
 
 mod values;
 
-use values::{backend, demand, https, number, resolve, seconds, upstream};
+use values::{backend, demand, host, https, number, resolve, seconds, upstream};
 
 /// Client certificates by offer: see them at work.
 #[derive(Debug, Parser)]
@@ -99,6 +99,26 @@ pub struct ServeArgs {
     #[command(flatten)]
     /// The server.
     pub server: ServerArgs,
+    /// Serve a small site under HOST, where people and agents log in with certificates of the
+    /// policy's scopes "users" and "staff"
+    #[arg(long, value_name = "HOST", value_parser = host, requires = "policy_file")]
+    pub site: Option<String>,
+    #[command(flatten)]
+    /// More of the site.
+    pub site_args: SiteArgs,
+}
+
+/// Options of the site.
+#[derive(Clone, Debug, Args)]
+pub struct SiteArgs {
+    /// The host name of the site where the policy requests certificates of "users"; login.HOST
+    /// unless one says otherwise
+    #[arg(long, value_name = "HOST", value_parser = host, requires = "site")]
+    pub login_host: Option<String>,
+    /// The host name of the site where the policy requests certificates of "staff"; staff.HOST
+    /// unless one says otherwise
+    #[arg(long, value_name = "HOST", value_parser = host, requires = "site")]
+    pub staff_host: Option<String>,
 }
 
 /// Options of whatever serves.

@@ -35,6 +35,7 @@ pub mod raw;
 pub mod route;
 pub mod serve;
 pub mod server;
+pub mod site;
 pub mod soak;
 pub mod tls;
 

@@ -13,13 +13,17 @@ use crate::Failure;
 use crate::cli::ServeArgs;
 use crate::debug_info::DebugInfo;
 use crate::server::{self, App};
+use crate::site::Site;
 
 /// Do what `interop serve` says, until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 /// If a file or an option is unusable. Nothing that a client does is an error.
 pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
-    server::run(&args.server, Debug).await
+    match &args.site {
+        Some(host) => server::run(&args.server, Site::new(host, &args.site_args)).await,
+        None => server::run(&args.server, Debug).await,
+    }
 }
 
 /// Tells clients what is known of them.

@@ -8,13 +8,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
+use axum::response::IntoResponse;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use rustls_ext::http::server::{CallerLayer, ConnectionInfo};
+use rustls_ext::http::server::{CallerLayer, ConnectionInfo, Denied};
 use rustls_ext::rustls::ServerConnection;
 use rustls_ext::tokio::{AcceptError, Acceptor, watch};
 use rustls_ext::{Live, Policy};
@@ -183,8 +184,13 @@ impl<A: App> Server<A> {
             let request = request.map(|body| timed(body, idle, &happens, None));
             let answer = service.clone().oneshot(request);
             async move {
-                let timed = |body| timed(body, idle, &happens, Some(underway));
-                answer.await.map(|answer| answer.map(timed))
+                let mut answer = answer.await?;
+                // The layer has no words of its own.
+                let denied = answer.extensions().get::<Denied>().cloned();
+                if let Some(denied) = denied.filter(|_| answer.body().is_end_stream()) {
+                    answer = denied.into_response();
+                }
+                Ok::<_, Infallible>(answer.map(|body| timed(body, idle, &happens, Some(underway))))
             }
         });
         let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::Uri;
+use rustls_ext::rustls::pki_types::DnsName;
 
 use super::{PathDemand, Resolve};
 
@@ -28,6 +29,13 @@ pub(super) fn https(text: &str) -> Result<Uri, String> {
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
         _ => Err("not an https URL".into()),
+    }
+}
+
+pub(super) fn host(text: &str) -> Result<String, String> {
+    match DnsName::try_from(text) {
+        Ok(name) if !text.ends_with('.') => Ok(name.to_lowercase_owned().as_ref().to_owned()),
+        _ => Err("not a DNS name".into()),
     }
 }
 

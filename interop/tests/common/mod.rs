@@ -1,6 +1,8 @@
 //! What the tests have in common: files of a PKI, and the binary as a server and as a client.
 #![allow(dead_code)] // no test uses all of it
 
+pub mod site;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -74,8 +76,14 @@ impl Files {
 
     /// This command of the binary, which serves.
     pub fn start(&self, name: &str, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
-        let usual = [name, "--listen", "127.0.0.1:0", "--cert", "server.pem", "--key"];
-        let mut command = self.interop(&[&usual[..], &["server.key"], args].concat());
+        let usual = [name, "--cert", "server.pem", "--key", "server.key"];
+        self.start_by(&[&usual[..], args].concat(), prepare)
+    }
+
+    /// The same, on a free port, and otherwise with these arguments only.
+    pub fn start_by(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
+        let mut command = self.interop(args);
+        command.args(["--listen", "127.0.0.1:0"]);
         prepare(&mut command);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, log) = channel();

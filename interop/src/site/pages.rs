@@ -1,0 +1,244 @@
+//! The pages: plain, readable by everybody and everything, and without scripts.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::Version;
+use maud::{DOCTYPE, Markup, html};
+use rustls_ext::http::server::{Caller, CertificateInfo, Denied, Identity, Outcome};
+
+use super::{Names, Staff, Users, words};
+
+/// A page in the making, for one request.
+pub(super) struct Page {
+    caller: Caller,
+    names: Arc<Names>,
+    port: Option<u16>,
+    version: Version,
+}
+
+impl Page {
+    pub(super) fn new(
+        caller: Caller,
+        names: Arc<Names>,
+        port: Option<u16>,
+        version: Version,
+    ) -> Self {
+        Self { caller, names, port, version }
+    }
+
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// For everybody.
+    pub(super) fn home(&self) -> Markup {
+        let content = html! {
+            p.lead {
+                "Nobody asked you for a certificate to show you this page, whether you have one or not. "
+                "That happens where you choose to log in, and only there."
+            }
+            p.actions {
+                a.button href=(self.url(&self.names.login, "/account")) { "Log in with a certificate" }
+                a.button.quiet href=(self.url(&self.names.staff, "/admin")) { "Staff" }
+            }
+            h2 { "How it works" }
+            p {
+                "Logging in leads to another name of this site, " code { (self.names.login) } ". "
+                "When your browser connects to that name, it is asked for a certificate, "
+                "and lets you choose one."
+            }
+            p {
+                "An agent that has a certificate needs no other name. It says so when it connects, "
+                "or it comes back with its certificate when it is told to, "
+                "by the same door as everybody else."
+            }
+        };
+        self.page("Welcome", "Welcome", &content)
+    }
+
+    /// For those who have an account.
+    pub(super) fn account(&self, user: &Identity<Users>) -> Markup {
+        self.member(user, "Your account", "This is the page of those who have an account here.")
+    }
+
+    /// For those who run the site.
+    pub(super) fn admin(&self, staff: &Identity<Staff>) -> Markup {
+        self.member(staff, "Administration", "This is the page of those who run this site.")
+    }
+
+    fn member<S>(&self, identity: &Identity<S>, title: &str, lead: &str) -> Markup {
+        let certificate = identity.certificate();
+        let name = certificate.common_name().unwrap_or("whoever you are");
+        let host = self.caller.host().unwrap_or("this address");
+        let content = html! {
+            p.lead { "You are logged in as " strong { (name) } ". " (lead) }
+            p.note {
+                "You are logged in on " code { (host) } " only. "
+                "Who you are belongs to the connection to that name, so this page lives there, "
+                "and on the " a href=(self.url(&self.names.site, "/")) { "public pages" }
+                " you are nobody in particular. "
+                "To log out, close your browser."
+            }
+            h2 { "Your certificate" }
+            dl { (rows(certificate)) (row("Scope", identity.scope()))
+                (row("Proof given", &proof(identity))) }
+        };
+        self.page(title, title, &content)
+    }
+
+    /// For whoever is not, or not yet, who must be there.
+    pub(super) fn denied(&self, scope: &str, denied: &Denied) -> Markup {
+        let staff = scope == <Staff as super::Scope>::NAME;
+        let (host, path, who) = match staff {
+            true => (&self.names.staff, "/admin", "those who run this site"),
+            false => (&self.names.login, "/account", "those who have an account here"),
+        };
+        let there = self.caller.host() == Some(host);
+        let link = self.url(host, path);
+        let outcome = self.caller.connection().outcome();
+        let (heading, content) = match (denied, outcome) {
+            (Denied::OtherScope, _) => (
+                "Not with this certificate",
+                html! {
+                    p.lead { "This page is for " (who) ", and your certificate is not one of theirs." }
+                    p { a href=(self.url(&self.names.site, "/")) { "Back to the public pages" } }
+                },
+            ),
+            (_, Outcome::Refused(reason)) if there => (
+                "Your certificate was not accepted",
+                html! {
+                    p.lead role="alert" {
+                        "This page is for " (who) ". Your browser sent a certificate, but "
+                        (words::refusal(reason)) "."
+                    }
+                    p {
+                        "To choose another one, close your browser, open it again, and "
+                        a href=(link) { "try again" } ". Until then it remembers your choice."
+                    }
+                },
+            ),
+            (_, Outcome::Declined) if there => (
+                "You are not logged in",
+                html! {
+                    p.lead role="alert" {
+                        "This page is for " (who) ". Your browser was asked for a certificate, and "
+                        "sent none: you have none that would do here, or chose none."
+                    }
+                    p {
+                        "If you have one now, close your browser, open it again, and "
+                        a href=(link) { "try again" } ". Until then it remembers your choice."
+                    }
+                },
+            ),
+            _ => (
+                "Log in to see this page",
+                html! {
+                    p.lead { "This page is for " (who) "." }
+                    p.actions { a.button href=(link) { "Log in with a certificate" } }
+                },
+            ),
+        };
+        self.page(heading, heading, &content)
+    }
+
+    /// For what is not there.
+    pub(super) fn nothing(&self) -> Markup {
+        let content = html! {
+            p.lead { "There is no such page." }
+            p { a href=(self.url(&self.names.site, "/")) { "Back to the public pages" } }
+        };
+        self.page("Not found", "Not found", &content)
+    }
+
+    fn page(&self, title: &str, heading: &str, content: &Markup) -> Markup {
+        let links = [
+            (&self.names.site, "/", "Home"),
+            (&self.names.login, "/account", "Account"),
+            (&self.names.staff, "/admin", "Staff"),
+        ];
+        let facts = words::facts(self.caller.connection(), self.version);
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (title) " – " (self.names.site) }
+                    link rel="stylesheet" href="/style.css";
+                }
+                body {
+                    a.skip href="#content" { "Skip to the content" }
+                    header {
+                        p.site { (self.names.site) }
+                        nav aria-label="Site" {
+                            ul {
+                                @for (host, path, label) in links {
+                                    li { a href=(self.url(host, path))
+                                        aria-current=[(self.caller.host() == Some(host)).then_some("true")]
+                                        { (label) } }
+                                }
+                            }
+                        }
+                    }
+                    main id="content" tabindex="-1" {
+                        h1 { (heading) }
+                        (content)
+                        section.facts aria-labelledby="facts" {
+                            h2 id="facts" { "What happened on this connection" }
+                            dl { @for (what, how) in &facts { (row(what, how)) } }
+                        }
+                    }
+                    footer { p { "This page has no scripts and no cookies." } }
+                }
+            }
+        }
+    }
+
+    /// A page on a host of the site's, on the port of this request.
+    fn url(&self, host: &str, path: &str) -> String {
+        match self.port {
+            Some(port) => format!("https://{host}:{port}{path}"),
+            None => format!("https://{host}{path}"),
+        }
+    }
+}
+
+fn row(what: &str, how: &str) -> Markup {
+    html! { div { dt { (what) } dd { (how) } } }
+}
+
+/// What a certificate says, or why it does not.
+fn rows(certificate: &CertificateInfo) -> Markup {
+    let text = |read: Result<&str, _>| match read {
+        Ok(text) => text.to_owned(),
+        Err(err) => format!("({err})"),
+    };
+    let names = match certificate.alternative_names() {
+        Ok([]) => None,
+        Ok(names) => Some(names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        Err(err) => Some(format!("({err})")),
+    };
+    html! {
+        (row("Subject", &text(certificate.subject())))
+        (row("Issuer", &text(certificate.issuer())))
+        @if let Some(names) = names { (row("Other names", &names)) }
+        (row("Serial number", &text(certificate.serial())))
+        (row("SHA-256 fingerprint", &words::fingerprint(certificate.fingerprint())))
+    }
+}
+
+/// When the client proved to hold the key.
+fn proof<S>(identity: &Identity<S>) -> String {
+    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(identity.authenticated_at().as_secs());
+    let ago = SystemTime::now().duration_since(then).unwrap_or_default().as_secs();
+    let when = match ago {
+        0..60 => "less than a minute ago".to_owned(),
+        60..7200 => format!("{} minutes ago", ago / 60),
+        _ => format!("{} hours ago", ago / 3600),
+    };
+    match identity.resumed() {
+        true => format!("{when}, on an earlier connection"),
+        false => format!("{when}, on this connection"),
+    }
+}

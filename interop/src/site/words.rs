@@ -1,0 +1,115 @@
+//! What happened on a connection, in words for people.
+
+use http::Version;
+use rustls_ext::http::Fingerprint;
+use rustls_ext::http::server::{ConnectionInfo, Outcome};
+use rustls_ext::rustls::{CertificateError, Error};
+use rustls_ext::wire::Offer;
+
+use crate::tls;
+
+/// A line for each thing that is known of the connection: what, and how it is.
+pub(super) fn facts(connection: &ConnectionInfo, version: Version) -> Vec<(&'static str, String)> {
+    let asked = match connection.asked() {
+        None => "no".to_owned(),
+        Some(asked) => format!("for one of the scope “{}”", asked.scope),
+    };
+    vec![
+        (
+            "Host name that was asked for",
+            match connection.server_name() {
+                Some(name) => name.to_owned(),
+                None => "none".to_owned(),
+            },
+        ),
+        (
+            "Protocol",
+            format!("{}, {}", protocol(version), tls::version_name(Some(connection.tls_version()))),
+        ),
+        ("Session", if connection.resumed() { "an earlier one" } else { "a new one" }.to_owned()),
+        ("Did your client offer a certificate?", offer(connection.offer()).to_owned()),
+        ("Was it asked for one?", asked),
+        ("What came of it", outcome(connection.outcome())),
+        ("Your address", connection.peer().to_string()),
+    ]
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_3 => "HTTP/3",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
+    }
+}
+
+fn offer(offer: Offer) -> &'static str {
+    match (offer.has_flag(), offer.has_care()) {
+        (false, false) => "no",
+        (true, false) => "yes, by the TLS flag",
+        (false, true) => "yes, by the extension CARE",
+        (true, true) => "yes, by the TLS flag and by the extension CARE",
+    }
+}
+
+pub(super) fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::NotAsked => "nobody asked, nobody answered".to_owned(),
+        Outcome::Declined => "your client sent no certificate".to_owned(),
+        Outcome::Refused(reason) => {
+            format!("the certificate was not accepted: {}", refusal(reason))
+        }
+        Outcome::Authenticated => "the certificate was accepted".to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}
+
+/// Why a certificate was not accepted.
+pub(super) fn refusal(reason: &Error) -> String {
+    let Error::InvalidCertificate(reason) = reason else {
+        return "its owner did not prove to have its key".to_owned();
+    };
+    match reason {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet"
+        }
+        CertificateError::Revoked => "it has been revoked",
+        CertificateError::UnknownIssuer => "this site does not know who issued it",
+        CertificateError::UnknownRevocationStatus
+        | CertificateError::ExpiredRevocationList
+        | CertificateError::ExpiredRevocationListContext { .. } => {
+            "this site cannot tell whether it has been revoked"
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "it is not meant for logging in"
+        }
+        CertificateError::BadSignature => "its owner did not prove to have its key",
+        _ => "it cannot be verified",
+    }
+    .to_owned()
+}
+
+/// A fingerprint as people compare it: in octets.
+pub(super) fn fingerprint(fingerprint: &Fingerprint) -> String {
+    let octets: Vec<_> = fingerprint.octets().iter().map(|octet| format!("{octet:02X}")).collect();
+    octets.join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_in_words_why_a_certificate_was_not_accepted() {
+        for (reason, words) in [
+            (CertificateError::Expired, "it has expired"),
+            (CertificateError::Revoked, "it has been revoked"),
+            (CertificateError::UnknownIssuer, "this site does not know who issued it"),
+            (CertificateError::BadEncoding, "it cannot be verified"),
+        ] {
+            let outcome = outcome(&Outcome::Refused(Error::InvalidCertificate(reason)));
+            assert_eq!(outcome, format!("the certificate was not accepted: {words}"));
+        }
+    }
+}

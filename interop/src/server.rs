@@ -182,12 +182,14 @@ impl<A: App> Server<A> {
         let service = service_fn(move |request: Request<Incoming>| {
             let (underway, happens) = (happens.begin(), happens.clone());
             let request = request.map(|body| timed(body, idle, &happens, None));
+            let host = request.uri().host().map(str::to_owned);
             let answer = service.clone().oneshot(request);
             async move {
                 let mut answer = answer.await?;
                 // The layer has no words of its own.
                 let denied = answer.extensions().get::<Denied>().cloned();
                 if let Some(denied) = denied.filter(|_| answer.body().is_end_stream()) {
+                    info!(%peer, host, status = denied.status().as_u16(), "turned away");
                     answer = denied.into_response();
                 }
                 Ok::<_, Infallible>(answer.map(|body| timed(body, idle, &happens, Some(underway))))

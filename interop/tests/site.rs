@@ -62,8 +62,8 @@ async fn the_public_pages_ask_nobody_for_anything() {
         let client = browser(&site, identity);
         let (status, text) = page(&site, &client, SITE, "/").await;
         assert_eq!(status, 200);
-        assert_eq!(says(&text, "Was it asked for one?"), "no");
-        assert_eq!(says(&text, "Host name that was asked for"), SITE);
+        assert_eq!(says(&text, "Certificate asked for"), "no");
+        assert_eq!(says(&text, "Host name"), SITE);
         assert_eq!(says(&text, "Protocol"), "HTTP/2, TLSv1.3");
         // The way to where one is asked.
         assert!(text.contains(&format!("href=\"{}\"", site.url(LOGIN, "/account"))));
@@ -92,7 +92,7 @@ async fn cant_5_an_agent_gets_in_by_the_same_door_when_it_is_challenged() {
         let text = answer.text().await.unwrap();
         assert!(text.contains(&format!("You are logged in as <strong>{name}</strong>.")), "{text}");
         assert_eq!(says(&text, "Scope"), realm);
-        assert_eq!(says(&text, "Did your client offer a certificate?"), "yes, by the TLS flag");
+        assert_eq!(says(&text, "Certificate offered"), "yes, by the TLS flag");
     }
 }
 
@@ -110,7 +110,7 @@ async fn an_agent_that_offers_at_once_gets_in_at_once() {
         ));
         let client = configure(each, site.server.port).build().unwrap();
         let (status, text) = page(&site, &client, SITE, "/account").await;
-        assert_eq!((status, says(&text, "Did your client offer a certificate?")), (200, way));
+        assert_eq!((status, says(&text, "Certificate offered")), (200, way));
     }
 }
 
@@ -144,7 +144,7 @@ async fn a_person_logs_in_on_the_host_that_asks() {
     assert_eq!(says(&text, "Proof given"), "less than a minute ago, on this connection");
     assert_eq!(says(&text, "What came of it"), "the certificate was accepted");
     // And is nobody on the public pages, which are on another connection.
-    assert_eq!(says(&page(&site, &user, SITE, "/").await.1, "Was it asked for one?"), "no");
+    assert_eq!(says(&page(&site, &user, SITE, "/").await.1, "Certificate asked for"), "no");
 
     let admin = browser(&site, Some(&site.admin));
     let (status, text) = page(&site, &admin, STAFF, "/admin").await;

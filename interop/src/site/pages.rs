@@ -224,7 +224,10 @@ fn rows(certificate: &CertificateInfo) -> Markup {
         (row("Issuer", &text(certificate.issuer())))
         @if let Some(names) = names { (row("Other names", &names)) }
         (row("Serial number", &text(certificate.serial())))
-        (row("SHA-256 fingerprint", &words::fingerprint(certificate.fingerprint())))
+        div {
+            dt { "SHA-256 fingerprint" }
+            dd { code { (words::fingerprint(certificate.fingerprint())) } }
+        }
     }
 }
 

@@ -12,11 +12,11 @@ use crate::tls;
 pub(super) fn facts(connection: &ConnectionInfo, version: Version) -> Vec<(&'static str, String)> {
     let asked = match connection.asked() {
         None => "no".to_owned(),
-        Some(asked) => format!("for one of the scope “{}”", asked.scope),
+        Some(asked) => format!("yes, for “{}”", asked.scope),
     };
     vec![
         (
-            "Host name that was asked for",
+            "Host name",
             match connection.server_name() {
                 Some(name) => name.to_owned(),
                 None => "none".to_owned(),
@@ -27,8 +27,8 @@ pub(super) fn facts(connection: &ConnectionInfo, version: Version) -> Vec<(&'sta
             format!("{}, {}", protocol(version), tls::version_name(Some(connection.tls_version()))),
         ),
         ("Session", if connection.resumed() { "an earlier one" } else { "a new one" }.to_owned()),
-        ("Did your client offer a certificate?", offer(connection.offer()).to_owned()),
-        ("Was it asked for one?", asked),
+        ("Certificate offered", offer(connection.offer()).to_owned()),
+        ("Certificate asked for", asked),
         ("What came of it", outcome(connection.outcome())),
         ("Your address", connection.peer().to_string()),
     ]
@@ -54,7 +54,7 @@ fn offer(offer: Offer) -> &'static str {
 
 pub(super) fn outcome(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::NotAsked => "nobody asked, nobody answered".to_owned(),
+        Outcome::NotAsked => "nobody was asked".to_owned(),
         Outcome::Declined => "your client sent no certificate".to_owned(),
         Outcome::Refused(reason) => {
             format!("the certificate was not accepted: {}", refusal(reason))

@@ -150,6 +150,13 @@ impl Server {
     }
 }
 
+impl Server {
+    /// The lines of the log that are there and were not waited for.
+    pub fn log_so_far(&self) -> Vec<String> {
+        self.log.try_iter().collect()
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();

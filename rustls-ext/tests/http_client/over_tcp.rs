@@ -52,3 +52,15 @@ async fn a_refusal_after_the_handshake_is_an_error_with_its_alert() {
         assert_eq!(identity.as_deref(), Some("agent"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_http1_a_new_connection_is_not_taken_for_a_busy_one() {
+    let mut world = World::new();
+    let site = world.usual_site("");
+    let url = format!("https://localhost:{}/agents", site.listen().await);
+    // It is a matter of who comes first, so more often than once.
+    for connections in 1..=50 {
+        get(&client(&world, Http::One), &url).await;
+        assert_eq!(site.seen().len(), 2 * connections);
+    }
+}

@@ -143,9 +143,12 @@ async fn http<B: RequestBody>(
             Sender::Http2(sender)
         }
         false => {
-            let (sender, connection) =
+            let (mut sender, connection) =
                 http1::handshake(io).await.map_err(|err| refused(&about, err))?;
             tokio::spawn(connection);
+            // It is not ready before the task has run, and would be taken for one that is busy. If
+            // it never is, its first request is told.
+            let _ = sender.ready().await;
             Sender::Http1(sender)
         }
     };

@@ -1,8 +1,9 @@
 //! Which status turns away whom: 401 with the challenge, 403, and what never gets so far.
 
 use http::StatusCode;
-use rustls_ext::ClientAuthOffer;
 use rustls_ext::http::{Challenge, Challenges};
+use rustls_ext::wire::Offer;
+use rustls_ext::{ClientAuthOffer, Rule, Verdict};
 
 use crate::site::{Answer, Site, app, builder};
 
@@ -89,21 +90,28 @@ async fn where_nobody_is_ever_asked_there_is_no_challenge() {
 }
 
 #[tokio::test]
-async fn flags_9_under_tls_1_2_only_who_knows_care_is_challenged() {
+async fn flags_9_under_tls_1_2_there_is_a_challenge_where_an_offer_by_care_would_help() {
     let site = Site::start().await;
-    // The flag does not count there, so coming back would not help.
-    for offer in [ClientAuthOffer::default(), ClientAuthOffer::flag()] {
-        let answer = site.client().offering(offer).tls12().get("www.example", "/staff").await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    for offer in [ClientAuthOffer::default(), ClientAuthOffer::flag(), ClientAuthOffer::care()] {
+        let client = site.client().offering(offer).tls12();
+        assert_eq!(client.get("www.example", "/staff").await.status, StatusCode::FORBIDDEN);
+        // Where all are asked, no offer is needed.
+        for host in ["www.example", "login.example"] {
+            let challenge = challenge(&client.get(host, "/agents").await);
+            assert_eq!(challenge.realm(), Some("agents"));
+        }
     }
-    let plain = site.client().tls12();
-    let answer = plain.get("www.example", "/agents").await;
+
+    // Coming back with a flag would not help, since it does not count there.
+    let by_flag = |pki: &_| {
+        let rule = Rule::when().offered_by(Offer::FLAG).request("agents");
+        builder(pki).rule(rule).otherwise(Verdict::None).unwrap()
+    };
+    let site = Site::with(by_flag, app).await;
+    let answer = site.client().tls12().get("www.example", "/agents").await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert!(!answer.headers.contains_key("www-authenticate"));
-    let care = site.client().offering(ClientAuthOffer::care()).tls12();
-    assert_eq!(challenge(&care.get("www.example", "/agents").await).realm(), Some("agents"));
-    // Where all are asked, no offer is needed.
-    assert_eq!(challenge(&plain.get("login.example", "/agents").await).realm(), Some("agents"));
+    challenge(&site.client().get("www.example", "/agents").await);
     assert_eq!(site.reached(), [""; 0]);
 }
 
@@ -111,8 +119,8 @@ async fn flags_9_under_tls_1_2_only_who_knows_care_is_challenged() {
 async fn a_realm_of_one_s_own_is_in_the_challenge() {
     let site = Site::with(
         |pki| {
-            let rule = rustls_ext::Rule::when().offered(true).request("staff");
-            builder(pki).rule(rule).otherwise(rustls_ext::Verdict::None).unwrap()
+            let rule = Rule::when().offered(true).request("staff");
+            builder(pki).rule(rule).otherwise(Verdict::None).unwrap()
         },
         app,
     )
@@ -132,8 +140,8 @@ async fn a_scope_of_too_many_anchors_is_challenged_without_their_names() {
             rustls_ext::Policy::builder()
                 .provider(crate::common::provider())
                 .scope("agents", rustls_ext::Anchors::store(roots))
-                .rule(rustls_ext::Rule::when().offered(true).request("agents"))
-                .otherwise(rustls_ext::Verdict::None)
+                .rule(Rule::when().offered(true).request("agents"))
+                .otherwise(Verdict::None)
                 .unwrap()
         },
         app,

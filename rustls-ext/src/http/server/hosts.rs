@@ -109,9 +109,8 @@ pub(super) fn would_ask(
 ) -> bool {
     let offers = match connection.tls_version() {
         ProtocolVersion::TLSv1_3 => &[Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH][..],
-        // There is no flag, and whether the client knows CARE it has shown.
-        _ if connection.offer().has_care() => &[Offer::NONE, Offer::CARE],
-        _ => &[Offer::NONE],
+        // There is no flag (FLAGS-9).
+        _ => &[Offer::NONE, Offer::CARE],
     };
     connection
         .client(offers)

@@ -15,8 +15,7 @@ use super::{Caller, Denied, Scope};
 /// | is not authenticated, and no connection could | 403 |
 ///
 /// A connection can change it if the policy may ask such a client for a certificate of the scope,
-/// with or without an offer; under TLS 1.2 an offer by CARE counts only if this connection's client
-/// has shown that it knows CARE.
+/// with or without an offer; under TLS 1.2, in which there are no flags, with one by CARE only.
 ///
 /// Requests must come through a [`CallerLayer`](super::CallerLayer) first, and get 500 otherwise.
 /// What that refuses as misdirected never gets here, so 421 comes before 401 and 403: what is known

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use http::Uri;
-use rustls_ext::wire::{CodePoints, Flag};
+use rustls_ext::wire::{CodePoints, Flag, Offer};
 use tracing::level_filters::LevelFilter;
 
 use crate::Failure;
@@ -242,9 +242,15 @@ pub struct ConnectArgs {
     /// Connect to ADDR for HOST and PORT; may be given more than once
     #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = resolve)]
     pub resolve: Vec<Resolve>,
-    /// Speak TLS 1.2 only, in which there are no offers
+    /// Speak TLS 1.2 only, in which there are no offers by flag
     #[arg(long)]
     pub tls12: bool,
+
+    /// Make no offer until the server challenges for a certificate (401, ClientCertificate); then
+    /// come back with the certificate, by a new connection that offers, by flag unless --offer says
+    /// otherwise. Requests share connections
+    #[arg(long, requires = "cert")]
+    pub follow_challenge: bool,
 
     /// Send the certificate under TLS 1.2, too, where everybody on the way can read it
     #[arg(long)]
@@ -332,8 +338,24 @@ pub struct SoakArgs {
 pub enum OfferName {
     /// Say nothing
     None,
-    /// By the TLS flag request_client_auth
+    /// By the TLS flag request_client_auth, in TLS 1.3
     Flag,
+    /// By the extension client_authentication_request (CARE), in TLS 1.2 and 1.3
+    Care,
+    /// By both
+    Both,
+}
+
+impl OfferName {
+    /// The offer, if there is one.
+    pub fn offer(self) -> Offer {
+        match self {
+            Self::None => Offer::NONE,
+            Self::Flag => Offer::FLAG,
+            Self::Care => Offer::CARE,
+            Self::Both => Offer::BOTH,
+        }
+    }
 }
 
 /// The numbers on the wire, which both ends must agree on.
@@ -345,6 +367,10 @@ pub struct CodePointArgs {
     /// The number of the flag request_client_auth, decimal or 0x…
     #[arg(long, value_name = "N", default_value = "80", value_parser = number)]
     flag: u16,
+    /// The number of the TLS extension client_authentication_request (CARE), which was never given
+    /// one, decimal or 0x…
+    #[arg(long, value_name = "N", default_value = "0xffca", value_parser = number)]
+    care_code_point: u16,
 }
 
 impl CodePointArgs {
@@ -358,7 +384,9 @@ impl CodePointArgs {
         CodePoints::new(self.code_point, Flag::REQUEST_CLIENT_AUTH)
             .map_err(|err| Failure::option("--code-point", self.code_point, err))?;
         CodePoints::new(self.code_point, flag)
-            .map_err(|err| Failure::option("--flag", self.flag, err))
+            .map_err(|err| Failure::option("--flag", self.flag, err))?
+            .with_care(self.care_code_point)
+            .map_err(|err| Failure::option("--care-code-point", self.care_code_point, err))
     }
 }
 

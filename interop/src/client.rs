@@ -13,6 +13,7 @@ use rustls_ext::rustls::client::ClientAuthStatus;
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion};
 use rustls_ext::tokio::{ClientStream, Connector};
+use rustls_ext::wire::Offer;
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -56,29 +57,36 @@ pub struct Facts {
     pub asked: bool,
     /// Whether the server said that it asked because of the offer.
     pub acknowledged: bool,
+    /// Whether the server said that it understands an offer by CARE.
+    pub care_echoed: bool,
     /// The status code of the answer, if there was one.
     pub http_status: Option<u16>,
 }
 
 impl Facts {
-    fn of(connection: &ClientConnection, offers: bool) -> Self {
+    fn of(connection: &ClientConnection, offer: Offer) -> Self {
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
-        let is_tls13 = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
         let protocol = if is_h2 { "HTTP/2.0" } else { "HTTP/1.1" };
+        let offered = match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => !offer.is_none(),
+            // There are no flags before that (FLAGS-9).
+            _ => offer.has_care(),
+        };
         Self {
             tls_version: tls::version_name(connection.protocol_version()),
             resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
-            // There are no offers but in TLS 1.3 (FLAGS-9).
-            ..Self::with(connection.client_auth_status(), offers && is_tls13, protocol)
+            care_echoed: connection.client_auth_echoed(),
+            ..Self::with(connection.client_auth_status(), offered, protocol)
         }
     }
 
     /// What a client of QUIC knows; `None` if it does not know it yet.
-    pub fn over_quic(handshake: &HandshakeData, offers: bool) -> Option<Self> {
+    pub fn over_quic(handshake: &HandshakeData, offer: Offer) -> Option<Self> {
         Some(Self {
             tls_version: tls::version_name(Some(ProtocolVersion::TLSv1_3)),
             resumed: handshake.kind == Some(HandshakeKind::Resumed),
-            ..Self::with(handshake.client_auth_status()?, offers, "HTTP/3.0")
+            care_echoed: handshake.client_auth_echoed(),
+            ..Self::with(handshake.client_auth_status()?, !offer.is_none(), "HTTP/3.0")
         })
     }
 
@@ -98,6 +106,7 @@ impl Facts {
                 ClientAuthStatus::Acknowledged | ClientAuthStatus::AskedWithoutAcknowledgement
             ),
             acknowledged: status == ClientAuthStatus::Acknowledged,
+            care_echoed: false,
             http_status: None,
         }
     }
@@ -114,15 +123,13 @@ pub struct Attempt {
 }
 
 /// Connect, send one GET request, and read the answer.
-///
-/// `offers` is whether `config` makes an offer.
-pub async fn get(config: &Arc<ClientConfig>, offers: bool, target: &Target) -> Attempt {
+pub async fn get(config: &Arc<ClientConfig>, target: &Target) -> Attempt {
     let stream = match timeout(PATIENCE, connect(config, target)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(err)) => return Attempt { facts: None, body: Err(err) },
         Err(_) => return Attempt { facts: None, body: Err(ClientError::Timeout(PATIENCE)) },
     };
-    let mut facts = Facts::of(stream.get_ref().1, offers);
+    let mut facts = Facts::of(stream.get_ref().1, config.client_auth_offer.offer());
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(tls::H2);
     // HTTP does not tell why a connection failed, the connection does.
     let outcome = stream.outcome();

@@ -7,10 +7,13 @@ use rustls_ext::ClientAuthOffer;
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::version::TLS12;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
+use serde::Serialize;
 
-use crate::cli::{ConnectArgs, OfferName};
+use crate::cli::ConnectArgs;
 use crate::client::{self, Target};
 use crate::{Failure, emit, files, tls};
+
+mod challenged;
 
 /// Do what `interop connect` says.
 ///
@@ -20,22 +23,33 @@ pub async fn run(args: &ConnectArgs) -> Result<(), Failure> {
     // One config for all connections, so that sessions resume.
     let config = Arc::new(config(args)?);
     let target = target(args).await?;
-    let offers = args.offer != OfferName::None;
+    if args.follow_challenge {
+        return challenged::run(args, &config, &target).await;
+    }
     for _ in 0..args.count {
-        let attempt = client::get(&config, offers, &target).await;
+        let attempt = client::get(&config, &target).await;
         if let Some(facts) = &attempt.facts {
-            match serde_json::to_string(facts) {
-                Ok(line) => eprintln!("{line}"),
-                Err(err) => return Err(Failure::Failed(err.to_string())),
-            }
+            tell(facts)?;
         }
         let body = attempt.body.map_err(|err| Failure::Failed(err.to_string()))?;
-        emit(&body);
-        if !body.is_empty() && !body.ends_with(b"\n") {
-            emit("\n");
-        }
+        show(&body);
     }
     Ok(())
+}
+
+/// What came of a connection, or of a request, as a line on standard error.
+fn tell(facts: &impl Serialize) -> Result<(), Failure> {
+    let line = serde_json::to_string(facts).map_err(|err| Failure::Failed(err.to_string()))?;
+    eprintln!("{line}");
+    Ok(())
+}
+
+/// A body, on standard output.
+fn show(body: &[u8]) {
+    emit(body);
+    if !body.is_empty() && !body.ends_with(b"\n") {
+        emit("\n");
+    }
 }
 
 fn config(args: &ConnectArgs) -> Result<ClientConfig, Failure> {
@@ -44,11 +58,7 @@ fn config(args: &ConnectArgs) -> Result<ClientConfig, Failure> {
         (Some(cert), Some(key)) => Some(files::identity(cert, key)?),
         _ => None,
     };
-    let offer = match args.offer {
-        OfferName::None => ClientAuthOffer::default(),
-        OfferName::Flag => ClientAuthOffer::flag(),
-    };
-    let offer = offer
+    let offer = ClientAuthOffer::by(args.offer.offer())
         .with_code_points(args.code_points.get()?)
         .with_certificate_under_tls12(args.certificate_in_clear);
     let versions = match args.tls12 {

@@ -6,6 +6,7 @@ use rustls_ext::PeerIdentity;
 use rustls_ext::quic::HandshakeData;
 use rustls_ext::rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthStatus};
 use rustls_ext::rustls::{HandshakeKind, ServerConnection};
+use rustls_ext::wire::Offer;
 use serde::Serialize;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -20,6 +21,8 @@ pub struct DebugInfo {
     pub tls_version: String,
     /// Whether the session is an earlier one.
     pub resumed: bool,
+    /// By which ways the client offered to authenticate: `none`, `flag`, `care` or `both`.
+    pub offered_by: &'static str,
     /// The numbers of the TLS flags in the ClientHello.
     pub flags_received: Vec<u16>,
     /// What the policy decided: `none`, `request` or `require`.
@@ -50,6 +53,7 @@ impl DebugInfo {
             protocol: String::new(),
             tls_version: tls::version_name(connection.protocol_version()),
             resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            offered_by: auth.map_or("none", |auth| offer_name(auth.offer())),
             flags_received: auth
                 .and_then(|auth| auth.flags())
                 .map(|flags| flags.iter().map(u16::from).collect())
@@ -100,6 +104,15 @@ fn subject(der: &[u8]) -> String {
         Ok((_, certificate)) => certificate.subject().to_string(),
         // The verifier is another parser, and may take what this one does not.
         Err(_) => "(a subject that cannot be shown)".into(),
+    }
+}
+
+fn offer_name(offer: Offer) -> &'static str {
+    match (offer.has_flag(), offer.has_care()) {
+        (false, false) => "none",
+        (true, false) => "flag",
+        (false, true) => "care",
+        (true, true) => "both",
     }
 }
 

@@ -187,6 +187,7 @@ fn unusable_numbers_are_named() {
         ("--code-point", "0x0a0a", "--code-point 2570: TLS extension 2570 (0x0a0a) is GREASE"),
         ("--flag", "8", "--flag 8: TLS flag 8 is resumption_across_names"),
         ("--flag", "2040", "--flag 2040: 2040 is no TLS flag: the highest is 2039"),
+        ("--care-code-point", "62", "--care-code-point 62: TLS extension 62 (0x003e) is tls_flags"),
         (
             "--code-point",
             "65536",
@@ -216,6 +217,7 @@ fn other_unusable_arguments_are_named() {
         (vec!["connect", "https://localhost/"], "--ca <FILE>"),
         (connect(&["--cert", "client.pem"]), "--key <FILE>"),
         (connect(&["--offer", "perhaps"]), "'--offer <OFFER>'"),
+        (connect(&["--follow-challenge"]), "--cert <FILE>"),
         (connect(&["--resolve", "localhost"]), "not of the form HOST:PORT:ADDR"),
         (connect(&["-n", "0"]), "'--count <COUNT>'"),
         (serve("--listen", "nowhere"), "'--listen <ADDR:PORT>'"),

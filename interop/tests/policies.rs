@@ -12,6 +12,7 @@ fn server(flags: &[u16], decision: &str, status: &str, acknowledged: bool) -> Va
         "protocol": "HTTP/2.0",
         "tls_version": "TLSv1.3",
         "resumed": false,
+        "offered_by": if flags.contains(&80) || flags.contains(&81) { "flag" } else { "none" },
         "flags_received": flags,
         "decision": decision,
         "status": status,
@@ -30,6 +31,7 @@ fn client(offered: bool, asked: bool, acknowledged: bool, http_status: Option<u1
         "offered": offered,
         "asked": asked,
         "acknowledged": acknowledged,
+        "care_echoed": false,
         "http_status": http_status,
     })
 }
@@ -196,7 +198,9 @@ fn where_the_ends_differ_in_code_points_nothing_is_offered() {
 
     let it = files.serve(&["--policy", "offered", "--flag", "81"]);
     let reply = files.connect(&it, Some("client"), OFFER);
-    assert_eq!(reply.only_server(), server(&[80], "none", "not_asked", false));
+    let mut expected = server(&[80], "none", "not_asked", false);
+    expected["offered_by"] = "none".into();
+    assert_eq!(reply.only_server(), expected);
     assert_eq!(*reply.only_client(), client(true, false, false, Some(200)));
 }
 
@@ -227,4 +231,58 @@ fn flags_9_there_is_no_offer_in_tls_1_2() {
     assert_eq!(reply.only_server(), expected);
     assert_eq!(reply.only_client()["offered"], false);
     assert_eq!(reply.only_client()["asked"], true);
+}
+
+#[test]
+fn care_2_and_care_3_an_offer_by_care_is_echoed_and_asked_for_without_acknowledgement() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "offered"]);
+    for (way, flags, acknowledged) in [("care", &[][..], false), ("both", &[80], true)] {
+        let reply = files.connect(&it, Some("client"), &["--offer", way]);
+        let mut expected = server(flags, "request", "authenticated", acknowledged);
+        expected["offered_by"] = way.into();
+        assert_eq!(reply.only_server(), expected);
+        let mut expected = client(true, true, acknowledged, Some(200));
+        expected["care_echoed"] = true.into();
+        assert_eq!(*reply.only_client(), expected);
+    }
+}
+
+#[test]
+fn care_5_in_tls_1_2_a_certificate_goes_in_the_clear_only_if_allowed() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "offered"]);
+    for (args, status) in [(&[][..], "declined"), (&["--certificate-in-clear"], "authenticated")] {
+        for way in ["care", "both"] {
+            let args = [&["--offer", way, "--tls12"], args].concat();
+            let reply = files.connect(&it, Some("client"), &args);
+            let mut expected = server(&[], "request", status, false);
+            // There are no flags (FLAGS-9).
+            expected["offered_by"] = "care".into();
+            expected["tls_version"] = "TLSv1.2".into();
+            assert_eq!(reply.only_server(), expected);
+            let mut expected = client(true, true, false, Some(200));
+            expected["care_echoed"] = true.into();
+            expected["tls_version"] = "TLSv1.2".into();
+            assert_eq!(*reply.only_client(), expected);
+        }
+    }
+}
+
+#[test]
+fn care_works_by_other_numbers_where_both_ends_use_them() {
+    let files = Files::new();
+    let number = &["--care-code-point", "0xffcb"][..];
+    let it = files.serve(&[&["--policy", "offered"], number].concat());
+    for (args, offered_by, decision, status) in
+        [(number, "care", "request", "authenticated"), (&[], "none", "none", "not_asked")]
+    {
+        let reply = files.connect(&it, Some("client"), &[&["--offer", "care"], args].concat());
+        let mut expected = server(&[], decision, status, false);
+        expected["offered_by"] = offered_by.into();
+        assert_eq!(reply.only_server(), expected);
+        let mut expected = client(true, status != "not_asked", false, Some(200));
+        expected["care_echoed"] = (status != "not_asked").into();
+        assert_eq!(*reply.only_client(), expected);
+    }
 }

@@ -46,11 +46,11 @@ pub async fn send(case: &Case, cast: &Cast, server: &Server) -> Result<Option<Se
     match case.kind {
         Kind::Own { offers, certificate } => {
             let config = config(cast, offers, certificate, tls::H2)?;
-            own(config, offers, case.host, &url, addr).await.map(Some)
+            own(config, case.host, &url, addr).await.map(Some)
         }
         Kind::Http3 { offers, certificate } => {
             let config = config(cast, offers, certificate, tls::H3)?;
-            http3::get(config, offers, case.host, &url, addr).await.map(Some)
+            http3::get(config, case.host, &url, addr).await.map(Some)
         }
         Kind::Reqwest { certificate } => {
             let config = config(cast, true, Some(certificate), tls::H2)?;
@@ -82,7 +82,6 @@ fn config(
 
 async fn own(
     config: ClientConfig,
-    offers: bool,
     host: &'static str,
     url: &str,
     addr: SocketAddr,
@@ -92,7 +91,7 @@ async fn own(
         name: ServerName::try_from(host).map_err(failed)?,
         uri: url.parse::<Uri>().map_err(failed)?,
     };
-    let attempt = client::get(&Arc::new(config), offers, &target).await;
+    let attempt = client::get(&Arc::new(config), &target).await;
     let http_status = attempt.facts.as_ref().and_then(|facts| facts.http_status);
     let refused = match attempt.body {
         Ok(_) => None,

@@ -107,18 +107,16 @@ async fn answer_all(connection: Connection, client: Option<&Verified>) -> Result
 
 /// Connect, send one GET request, and read the answer.
 ///
-/// `offers` is whether `config` makes an offer.
-///
 /// # Errors
 /// If the client cannot be made. What comes of its connection is never an error.
 pub(super) async fn get(
     config: ClientConfig,
-    offers: bool,
     host: &str,
     url: &str,
     addr: SocketAddr,
 ) -> Result<Seen, Failure> {
     let uri = url.parse::<Uri>().map_err(failed)?;
+    let offer = config.client_auth_offer.offer();
     let crypto = QuicClientConfig::try_from(config).map_err(failed)?;
     let config = quinn::ClientConfig::new(Arc::new(crypto));
     let endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).map_err(failed)?;
@@ -144,7 +142,7 @@ pub(super) async fn get(
             .map(|err| refusal(&err, "client", "server")),
     };
     let facts = HandshakeData::of(connection.handshake_data())
-        .and_then(|handshake| Facts::over_quic(&handshake, offers));
+        .and_then(|handshake| Facts::over_quic(&handshake, offer));
     let http_status = status.map(|status| status.as_u16());
     Ok(Seen { facts, refused: Some(refused), http_status })
 }

@@ -30,8 +30,8 @@ pub enum Command {
     /// Send real clients to a server with a policy, and check what comes of each.
     ///
     /// Makes a PKI, starts a server of HTTP/2 and HTTP/3 on loopback, and prints a line for each
-    /// client; octets and flights are counted over TCP only. Exits with 1 unless every line is as
-    /// it should be.
+    /// connection; octets and flights are counted over TCP only. Then counts the round trips that an
+    /// agent takes to its first answer. Exits with 1 unless everything is as it should be.
     Demo(DemoArgs),
     /// Serve HTTP/1.1 and HTTP/2, and ask clients for certificates as a policy says.
     ///
@@ -88,7 +88,7 @@ impl Command {
 /// Options of `interop demo`.
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
-    /// Print an array of objects instead of a table
+    /// Print an object instead of tables
     #[arg(long)]
     pub json: bool,
 }

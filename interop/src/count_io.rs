@@ -64,6 +64,11 @@ impl Counter {
         state.count
     }
 
+    /// What was counted until now.
+    pub fn so_far(&self) -> Count {
+        self.lock().count
+    }
+
     fn is_stopped(&self) -> bool {
         self.lock().stopped
     }

@@ -5,14 +5,18 @@
 //! | who | is asked |
 //! |---|---|
 //! | whoever asks for `admin.localhost` | must show a certificate of the scope "staff" |
+//! | whoever asks for `login.localhost` | is asked for one of the scope "staff", and may go on without, or with one that does not count |
 //! | whoever asks for `agents.localhost` and offers | must show one of the scope "agents" |
 //! | whoever else offers | is asked for one of the scope "agents", and may go on without |
 //! | everybody else | is left alone |
+//!
+//! On all of these names, `/reports` is for those who are authenticated in the scope "agents".
 //!
 //! What must come of each client is next to it in [`cases`].
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::cli::DemoArgs;
@@ -21,10 +25,10 @@ use crate::{Failure, emit, pki};
 pub mod cases;
 pub mod clients;
 pub mod http3;
+pub mod round_trips;
 pub mod row;
 pub mod server;
 
-use cases::Case;
 use clients::Seen;
 use row::Row;
 use server::Report;
@@ -33,6 +37,8 @@ use server::Report;
 pub const PUBLIC: &str = "localhost";
 /// The host name that needs a certificate of the staff.
 pub const ADMIN: &str = "admin.localhost";
+/// The host name where people log in.
+pub const LOGIN: &str = "login.localhost";
 /// The host name that takes an offer at its word.
 pub const AGENTS: &str = "agents.localhost";
 
@@ -85,7 +91,7 @@ impl Cast {
 /// # Errors
 /// If anything in the table is not as it should be.
 pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
-    let cast = Cast::new(&[PUBLIC, ADMIN, AGENTS])?;
+    let cast = Cast::new(&[PUBLIC, ADMIN, LOGIN, AGENTS])?;
     let mut server = server::start(&cast).await?;
     let mut rows = Vec::new();
     let mut wrong = Vec::new();
@@ -93,21 +99,28 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
         let Some(seen) = clients::send(&case, &cast, &server).await? else {
             continue;
         };
-        let report = timeout(PATIENCE, server.reports.recv()).await.ok().flatten();
-        if server.reports.try_recv().is_ok() {
-            wrong.push(format!("{:?}: more than one connection", case.client));
+        for ((client, expected), seen) in case.connections.iter().zip(&seen) {
+            let report = timeout(PATIENCE, server.reports.recv()).await.ok().flatten();
+            let Some(report) = report else {
+                wrong.push(format!("{client:?}: no connection reached the server"));
+                continue;
+            };
+            let row = combine(client, &report, seen, &mut wrong);
+            wrong.extend(expected.differences(&row));
+            rows.push(row);
         }
-        let Some(report) = report else {
-            wrong.push(format!("{:?}: no connection reached the server", case.client));
-            continue;
-        };
-        let row = combine(&case, &report, &seen, &mut wrong);
-        wrong.extend(case.expected.differences(&row));
-        rows.push(row);
+        if server.reports.try_recv().is_ok() {
+            wrong.push(format!("{:?}: one connection too many", case.connections[0].0));
+        }
     }
+    let round_trips = round_trips::measure(&cast, &server).await?;
+    wrong.extend(round_trips::differences(&round_trips));
     emit(match args.json {
-        true => serde_json::to_string_pretty(&rows).unwrap_or_default() + "\n",
-        false => row::table(&rows),
+        true => {
+            let all = json!({ "connections": rows, "round_trips": round_trips });
+            serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
+        }
+        false => format!("{}\n{}", row::table(&rows), round_trips::table(&round_trips)),
     });
     for line in &wrong {
         eprintln!("wrong: {line}");
@@ -119,10 +132,9 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
 }
 
 /// The row of a connection, as the server has it. Where the client disagrees, the row is wrong.
-fn combine(case: &Case, report: &Report, seen: &Seen, wrong: &mut Vec<String>) -> Row {
+fn combine(row: &str, report: &Report, seen: &Seen, wrong: &mut Vec<String>) -> Row {
     let mut disagree = |column: &str, client: String, server: String| {
         if client != server {
-            let row = case.client;
             wrong.push(format!(
                 "{row:?}, {column}: the client says {client}, the server says {server}"
             ));
@@ -145,7 +157,7 @@ fn combine(case: &Case, report: &Report, seen: &Seen, wrong: &mut Vec<String>) -
         None => (None, None),
     };
     Row {
-        client: case.client.into(),
+        client: row.into(),
         offered: report.offered,
         asked: report.asked,
         acknowledged,

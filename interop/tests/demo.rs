@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::Files;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const KEYS: [&str; 10] = [
     "client",
@@ -24,10 +24,12 @@ const KEYS: [&str; 10] = [
 fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
     let output = Files::new().interop(&["demo", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let all: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(all.as_object().unwrap().keys().collect::<Vec<_>>(), ["connections", "round_trips"]);
+    let rows = all["connections"].as_array().unwrap();
     // One fewer where there is no curl.
-    assert!((17..=18).contains(&rows.len()), "{} rows", rows.len());
-    for row in &rows {
+    assert!((29..=30).contains(&rows.len()), "{} rows", rows.len());
+    for row in rows {
         let keys: BTreeSet<_> = row.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(keys, BTreeSet::from(KEYS), "{row}");
         let is_quic = row["client"].as_str().unwrap().starts_with("HTTP/3");
@@ -48,10 +50,34 @@ fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
     assert_eq!(stranger["refused"], "unknown_ca from server");
     assert_eq!(stranger["flights"], 4);
 
+    // By the older way the server does not say why it asks.
+    let mut care = row("CARE, agent's certificate").clone();
+    assert_eq!(care["acknowledged"], false);
+    for key in ["client", "acknowledged", "handshake_bytes"] {
+        care[key] = agent[key].clone();
+    }
+    assert_eq!(care, *agent);
+    let authenticated = |client: &str| (&row(client)["authenticated"], &row(client)["http_status"]);
+    let (nobody, alice) = (&Value::Null, &json!("CN=alice"));
+    assert_eq!(authenticated("TLS 1.2, CARE, agent's certificate kept"), (nobody, &json!(200)));
+    // The challenge, and the login host.
+    assert_eq!(authenticated("agent asks for reports"), (nobody, &json!(401)));
+    assert_eq!(
+        authenticated("agent comes back, as it is told"),
+        (&agent["authenticated"], &json!(200))
+    );
+    assert_eq!(authenticated("staff asks for reports"), (nobody, &json!(401)));
+    let login = |client: &str| authenticated(&format!("login host, no offer, {client}"));
+    assert_eq!(login("staff's certificate"), (alice, &json!(200)));
+    assert_eq!(login("no certificate"), (nobody, &json!(200)));
+    assert_eq!(login("agent's certificate"), (nobody, &json!(200)));
+    assert_eq!(authenticated("no offer, asks for login host"), (nobody, &json!(421)));
+
     // The same over QUIC, but for what is counted there.
     for client in [
         "no offer",
         "offer, agent's certificate",
+        "CARE, agent's certificate",
         "offer, certificate of a foreign CA",
         "agents' host, offer, no certificate",
     ] {
@@ -62,6 +88,22 @@ fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
         }
         assert_eq!(quic, tcp, "{client}");
     }
+
+    let round_trips = |client, connections, round_trips, with_tcp| {
+        json!({
+            "client": client,
+            "http_status": 200,
+            "connections": connections,
+            "round_trips": round_trips,
+            "with_tcp": with_tcp,
+        })
+    };
+    let expected = [
+        round_trips("offers at once", 1, 2, 3),
+        round_trips("is challenged first", 2, 4, 6),
+        round_trips("the same agent, later on", 0, 1, 1),
+    ];
+    assert_eq!(all["round_trips"], json!(expected));
 }
 
 #[test]
@@ -76,4 +118,5 @@ fn without_json_the_demo_prints_a_table() {
     let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap();
     assert!(line("admin host, no certificate ").contains("certificate_required from server"));
     assert!(line("HTTP/3, offer, agent's certificate ").ends_with("-                -"));
+    assert!(line("is challenged first ").ends_with("2                4            6"));
 }

@@ -2,22 +2,23 @@
 
 use std::ops::RangeInclusive;
 
+use rustls_ext::wire::Offer;
+
 use super::row::Expected;
-use super::{ADMIN, AGENTS, PUBLIC};
+use super::{ADMIN, AGENTS, LOGIN, PUBLIC};
 
 /// A client, and what must come of it.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// What kind of client it is, as in the table.
-    pub client: &'static str,
     /// The server name that it asks for.
     pub host: &'static str,
     /// The host name in its request's URL, where that is another one.
     pub authority: Option<&'static str>,
     /// How it is made.
     pub kind: Kind,
-    /// What must come of it.
-    pub expected: Expected,
+    /// Its connections, one after the other: what they are, as in the table, and what must come of
+    /// each.
+    pub connections: Vec<(&'static str, Expected)>,
 }
 
 /// How a client is made.
@@ -25,17 +26,29 @@ pub struct Case {
 pub enum Kind {
     /// rustls and hyper; knows what its connection knows.
     Own {
-        /// Whether it offers to authenticate.
-        offers: bool,
+        /// By which ways it offers to authenticate.
+        offer: Offer,
         /// The certificate that it has.
         certificate: Option<Certificate>,
     },
+    /// The same, of TLS 1.2 only.
+    Tls12 {
+        /// By which ways it offers to authenticate.
+        offer: Offer,
+        /// Whether its certificate may be sent where everybody can read it.
+        in_clear: bool,
+    },
     /// rustls, quinn and h3; knows what its connection knows.
     Http3 {
-        /// Whether it offers to authenticate.
-        offers: bool,
+        /// By which ways it offers to authenticate.
+        offer: Offer,
         /// The certificate that it has.
         certificate: Option<Certificate>,
+    },
+    /// Asks for what is for agents only, and answers the challenge.
+    Challenged {
+        /// The certificate that it has.
+        certificate: Certificate,
     },
     /// reqwest, which gets a TLS config and tells nothing of its connections; offers.
     Reqwest {
@@ -104,19 +117,27 @@ const STAFF: Expected = Expected {
 const NO_CERTIFICATE: Option<RangeInclusive<u64>> = Some(1000..=1200);
 /// With one.
 const CERTIFICATE: Option<RangeInclusive<u64>> = Some(1450..=1600);
+/// The same in TLS 1.2.
+const TLS12_NO_CERTIFICATE: Option<RangeInclusive<u64>> = Some(900..=1150);
+const TLS12_CERTIFICATE: Option<RangeInclusive<u64>> = Some(1300..=1600);
 /// With a ClientHello of a size that is not ours to know; with post-quantum key shares, or not.
 const CURL: Option<RangeInclusive<u64>> = Some(800..=6000);
 
 /// All clients, in the order in which they are sent.
 pub fn all() -> Vec<Case> {
     use Certificate::{Admin, Agent, Stranger};
-    let own = |offers, certificate| Kind::Own { offers, certificate };
-    let case =
-        |client, host, kind, expected| Case { client, host, authority: None, kind, expected };
+    let own = |offers, certificate| {
+        let offer = if offers { Offer::FLAG } else { Offer::NONE };
+        Kind::Own { offer, certificate }
+    };
+    let case = |client, host, kind, expected| {
+        let connections = vec![(client, expected)];
+        Case { host, authority: None, kind, connections }
+    };
     // The policy is the same, and so is what must come of it.
-    let http3 = |client, host, offers, certificate, expected| {
+    let http3 = |client, host, offer, certificate, expected| {
         let expected = Expected { handshake_bytes: None, flights: None, ..expected };
-        case(client, host, Kind::Http3 { offers, certificate }, expected)
+        case(client, host, Kind::Http3 { offer, certificate }, expected)
     };
     vec![
         // Nobody who did not offer notices anything.
@@ -175,6 +196,96 @@ pub fn all() -> Vec<Case> {
             own(true, Some(Agent)),
             Expected { acknowledged: false, refused: Some("unknown_ca from server"), ..REFUSED },
         ),
+        // By the older way there is no acknowledgement.
+        case(
+            "CARE, agent's certificate",
+            PUBLIC,
+            Kind::Own { offer: Offer::CARE, certificate: Some(Agent) },
+            Expected { acknowledged: false, ..AGENT },
+        ),
+        case(
+            "flag and CARE, agent's certificate",
+            PUBLIC,
+            Kind::Own { offer: Offer::BOTH, certificate: Some(Agent) },
+            AGENT,
+        ),
+        // It exists in TLS 1.2, too, where everybody could read the certificate (CARE-5).
+        case(
+            "TLS 1.2, CARE, agent's certificate kept",
+            PUBLIC,
+            Kind::Tls12 { offer: Offer::CARE, in_clear: false },
+            Expected {
+                acknowledged: false,
+                authenticated: None,
+                scope: None,
+                handshake_bytes: TLS12_NO_CERTIFICATE,
+                flights: Some(4),
+                ..AGENT
+            },
+        ),
+        case(
+            "TLS 1.2, CARE, agent's certificate in clear",
+            PUBLIC,
+            Kind::Tls12 { offer: Offer::CARE, in_clear: true },
+            Expected {
+                acknowledged: false,
+                handshake_bytes: TLS12_CERTIFICATE,
+                flights: Some(4),
+                ..AGENT
+            },
+        ),
+        // Told to come back with a certificate, and comes back (CANT-5).
+        Case {
+            host: PUBLIC,
+            authority: None,
+            kind: Kind::Challenged { certificate: Agent },
+            connections: vec![
+                ("agent asks for reports", Expected { http_status: Some(401), ..LEFT_ALONE }),
+                ("agent comes back, as it is told", AGENT),
+            ],
+        },
+        // It has none that would do, so it does not (CANT-7).
+        case(
+            "staff asks for reports",
+            PUBLIC,
+            Kind::Challenged { certificate: Admin },
+            Expected { http_status: Some(401), ..LEFT_ALONE },
+        ),
+        // A browser makes no offer; where its person logs in, it is asked all the same.
+        case(
+            "login host, no offer, staff's certificate",
+            LOGIN,
+            own(false, Some(Admin)),
+            Expected { offered: false, ..STAFF },
+        ),
+        case(
+            "login host, no offer, no certificate",
+            LOGIN,
+            own(false, None),
+            Expected {
+                offered: false,
+                authenticated: None,
+                scope: None,
+                handshake_bytes: NO_CERTIFICATE,
+                ..STAFF
+            },
+        ),
+        // A login that fails is a page that says why.
+        case(
+            "login host, no offer, agent's certificate",
+            LOGIN,
+            own(false, Some(Agent)),
+            Expected { offered: false, authenticated: None, scope: None, ..STAFF },
+        ),
+        Case {
+            authority: Some(LOGIN),
+            ..case(
+                "no offer, asks for login host",
+                PUBLIC,
+                own(false, Some(Admin)),
+                Expected { http_status: Some(421), ..LEFT_ALONE },
+            )
+        },
         // A connection is no way around its own server name.
         Case {
             authority: Some(ADMIN),
@@ -192,19 +303,26 @@ pub fn all() -> Vec<Case> {
             AGENT,
         ),
         case("curl", PUBLIC, Kind::Curl, Expected { handshake_bytes: CURL, ..LEFT_ALONE }),
-        http3("HTTP/3, no offer", PUBLIC, false, None, LEFT_ALONE),
-        http3("HTTP/3, offer, agent's certificate", PUBLIC, true, Some(Agent), AGENT),
+        http3("HTTP/3, no offer", PUBLIC, Offer::NONE, None, LEFT_ALONE),
+        http3("HTTP/3, offer, agent's certificate", PUBLIC, Offer::FLAG, Some(Agent), AGENT),
+        http3(
+            "HTTP/3, CARE, agent's certificate",
+            PUBLIC,
+            Offer::CARE,
+            Some(Agent),
+            Expected { acknowledged: false, ..AGENT },
+        ),
         http3(
             "HTTP/3, offer, certificate of a foreign CA",
             PUBLIC,
-            true,
+            Offer::FLAG,
             Some(Stranger),
             Expected { refused: Some("unknown_ca from server"), ..REFUSED },
         ),
         http3(
             "HTTP/3, agents' host, offer, no certificate",
             AGENTS,
-            true,
+            Offer::FLAG,
             None,
             Expected { refused: Some("certificate_required from server"), ..REFUSED },
         ),

@@ -6,14 +6,25 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
+use ::hyper::body::Bytes;
+use http::{Request, StatusCode, Uri};
+use http_body_util::Empty;
+use hyper_util::rt::TokioIo;
 use rustls_ext::ClientAuthOffer;
+use rustls_ext::http::client::{Credentials, Identity, Report};
+use rustls_ext::http::hyper;
 use rustls_ext::rustls::pki_types::ServerName;
+use rustls_ext::rustls::sign::CertifiedKey;
+use rustls_ext::rustls::version::TLS12;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::process::Command;
+use tokio::time::timeout;
+use tower::service_fn;
 
 use super::cases::{Case, Certificate, Kind};
-use super::server::Server;
+use super::server::{REPORTS, Server};
 use super::{Cast, http3};
 use crate::client::{self, Facts, Target};
 use crate::{Failure, tls};
@@ -32,52 +43,109 @@ pub struct Seen {
     pub http_status: Option<u16>,
 }
 
-/// Send the client of `case` to `server`. `None` if there is no such client here.
+/// Send the client of `case` to `server`: what it says of its connections. `None` if there is no
+/// such client here.
 ///
 /// # Errors
-/// If the client cannot be made. What comes of its connection is never an error.
-pub async fn send(case: &Case, cast: &Cast, server: &Server) -> Result<Option<Seen>, Failure> {
+/// If the client cannot be made. What comes of its connections is never an error.
+pub async fn send(case: &Case, cast: &Cast, server: &Server) -> Result<Option<Vec<Seen>>, Failure> {
     let authority = case.authority.unwrap_or(case.host);
     let addr = match case.kind {
         Kind::Http3 { .. } => server.quic,
         _ => server.addr,
     };
     let url = format!("https://{authority}:{}/", addr.port());
-    match case.kind {
-        Kind::Own { offers, certificate } => {
-            let config = config(cast, offers, certificate, tls::H2)?;
-            own(config, case.host, &url, addr).await.map(Some)
+    let flag = ClientAuthOffer::flag();
+    let seen = match case.kind {
+        Kind::Own { offer, certificate } => {
+            let config = config(cast, ClientAuthOffer::by(offer), certificate, tls::H2)?;
+            own(config, case.host, &url, addr).await?
         }
-        Kind::Http3 { offers, certificate } => {
-            let config = config(cast, offers, certificate, tls::H3)?;
-            http3::get(config, case.host, &url, addr).await.map(Some)
+        Kind::Tls12 { offer, in_clear } => {
+            let offer = ClientAuthOffer::by(offer).with_certificate_under_tls12(in_clear);
+            let (roots, key) = (cast.servers.roots()?, cast.agent.certified_key()?);
+            let config = tls::client_config(roots, Some(key), offer, &[&TLS12], &[tls::H2]);
+            own(config.map_err(failed)?, case.host, &url, addr).await?
+        }
+        Kind::Http3 { offer, certificate } => {
+            let config = config(cast, ClientAuthOffer::by(offer), certificate, tls::H3)?;
+            http3::get(config, case.host, &url, addr).await?
+        }
+        Kind::Challenged { certificate } => {
+            let reports = format!("https://{authority}:{}{REPORTS}", addr.port());
+            return challenged(cast, certificate, &reports, addr).await.map(Some);
         }
         Kind::Reqwest { certificate } => {
-            let config = config(cast, true, Some(certificate), tls::H2)?;
-            reqwest(config, case.host, &url, addr).await.map(Some)
+            let config = config(cast, flag, Some(certificate), tls::H2)?;
+            reqwest(config, case.host, &url, addr).await?
         }
-        Kind::Curl => curl(cast, case.host, &url, addr).await,
-    }
+        Kind::Curl => match curl(cast, case.host, &url, addr).await? {
+            Some(seen) => seen,
+            None => return Ok(None),
+        },
+    };
+    Ok(Some(vec![seen]))
 }
 
-fn config(
-    cast: &Cast,
-    offers: bool,
-    certificate: Option<Certificate>,
-    protocol: &[u8],
-) -> Result<ClientConfig, Failure> {
-    let identity = certificate.map(|certificate| match certificate {
+fn identity(cast: &Cast, certificate: Certificate) -> Result<Arc<CertifiedKey>, Failure> {
+    match certificate {
         Certificate::Agent => &cast.agent,
         Certificate::Admin => &cast.admin,
         Certificate::Stranger => &cast.stranger,
-    });
-    let key = identity.map(|identity| identity.certified_key()).transpose()?;
-    let offer = match offers {
-        true => ClientAuthOffer::flag(),
-        false => ClientAuthOffer::default(),
-    };
+    }
+    .certified_key()
+}
+
+pub(super) fn config(
+    cast: &Cast,
+    offer: ClientAuthOffer,
+    certificate: Option<Certificate>,
+    protocol: &[u8],
+) -> Result<ClientConfig, Failure> {
+    let key = certificate.map(|certificate| identity(cast, certificate)).transpose()?;
     tls::client_config(cast.servers.roots()?, key, offer, DEFAULT_VERSIONS, &[protocol])
         .map_err(failed)
+}
+
+/// A client that answers challenges with this certificate, over connections that `connect` makes.
+pub(super) fn answering<IO, F>(
+    cast: &Cast,
+    certificate: Certificate,
+    protocol: &[u8],
+    connect: impl Fn() -> F + Clone + Send + Sync + 'static,
+) -> Result<hyper::Client<Empty<Bytes>>, Failure>
+where
+    F: Future<Output = std::io::Result<IO>> + Send + 'static,
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let config = config(cast, ClientAuthOffer::default(), None, protocol)?;
+    let own = Identity::new("own", identity(cast, certificate)?).map_err(failed)?;
+    let credentials = Credentials::new().with(own.for_any_host()).map_err(failed)?;
+    let connector = service_fn(move |_: Uri| {
+        let connecting = connect();
+        async move { connecting.await.map(TokioIo::new) }
+    });
+    Ok(hyper::Client::builder(config, credentials).connector(connector).build())
+}
+
+async fn challenged(
+    cast: &Cast,
+    certificate: Certificate,
+    url: &str,
+    addr: SocketAddr,
+) -> Result<Vec<Seen>, Failure> {
+    let client = answering(cast, certificate, tls::H2, move || TcpStream::connect(addr))?;
+    let request = Request::get(url).body(Empty::new()).map_err(failed)?;
+    let answer = timeout(PATIENCE, client.request(request)).await;
+    let Ok(Ok(answer)) = answer else { return Ok(vec![Seen::default()]) };
+    let seen = |status: StatusCode| Seen {
+        facts: None,
+        refused: Some(None),
+        http_status: Some(status.as_u16()),
+    };
+    let challenged = Report::of(answer.extensions()).is_some_and(|report| report.challenged);
+    let first = challenged.then(|| seen(StatusCode::UNAUTHORIZED));
+    Ok(first.into_iter().chain([seen(answer.status())]).collect())
 }
 
 async fn own(

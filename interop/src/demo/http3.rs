@@ -9,6 +9,7 @@ use http::{Request, Response, StatusCode, Uri};
 use hyper::body::Bytes;
 use quinn::{Connection, ConnectionError, Endpoint, Incoming};
 use rustls_ext::Policy;
+use rustls_ext::http::server::{CallerLayer, ConnectionInfo};
 use rustls_ext::quic::{
     HandshakeData, QuicClientConfig, QuicServerConfig, alert_received, alert_sent,
 };
@@ -61,7 +62,7 @@ async fn serve(
     noting: Noting,
     reports: UnboundedSender<Report>,
 ) {
-    let noted = noting.noted.clone();
+    let (noted, rules) = (noting.noted.clone(), noting.policy.clone());
     config.client_auth_policy = Some(Arc::new(noting));
     match accept(incoming, config).await {
         Err(err) => {
@@ -72,9 +73,13 @@ async fn serve(
             let handshake = HandshakeData::of(connection.handshake_data());
             let verified = handshake.as_ref().and_then(Verified::over_quic);
             let auth = handshake.as_ref().and_then(HandshakeData::client_auth);
-            let _ = reports.send(Report::accepted(auth, verified.clone(), None));
+            let _ = reports.send(Report::accepted(auth, verified, None));
             // What fails now fails at the client, too, and is seen there.
-            let _ = answer_all(connection, verified.as_ref()).await;
+            let peer = connection.remote_address();
+            let info = handshake.as_ref().map(|known| ConnectionInfo::over_quic(known, peer));
+            if let Some(info) = info {
+                let _ = answer_all(connection, &CallerLayer::new(info, rules)).await;
+            }
         }
     }
 }
@@ -89,16 +94,14 @@ async fn accept(incoming: Incoming, config: ServerConfig) -> Result<Connection, 
     .map_err(|err| refusal(&err, "server", "client"))
 }
 
-async fn answer_all(connection: Connection, client: Option<&Verified>) -> Result<(), BoxError> {
+async fn answer_all(connection: Connection, layer: &CallerLayer) -> Result<(), BoxError> {
     let mut connection = h3::server::Connection::new(h3_quinn::Connection::new(connection)).await?;
     while let Some(resolver) = connection.accept().await? {
         let (request, mut stream) = resolver.resolve_request().await?;
         // Else the client might be told to stop before it has come to its end.
         while stream.recv_data().await?.is_some() {}
-        let (status, text) = answer(&request, client);
-        let mut response = Response::new(());
-        *response.status_mut() = status;
-        stream.send_response(response).await?;
+        let (head, text) = answer(layer, &request.into_parts().0).into_parts();
+        stream.send_response(Response::from_parts(head, ())).await?;
         stream.send_data(Bytes::from(text)).await?;
         stream.finish().await?;
     }

@@ -133,14 +133,19 @@ pub fn table(rows: &[Row]) -> String {
             or_dash(&row.flights),
         ]
     }));
-    let mut widths = [0; 10];
-    for line in &lines {
+    columns(&lines)
+}
+
+/// Lines of cells, one below the other.
+pub(super) fn columns<const N: usize>(lines: &[[String; N]]) -> String {
+    let mut widths = [0; N];
+    for line in lines {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = cell.chars().count().max(*width);
         }
     }
     let mut text = String::new();
-    for line in &lines {
+    for line in lines {
         let cells: Vec<_> =
             widths.iter().zip(line).map(|(width, cell)| format!("{cell:width$}")).collect();
         text += cells.join("  ").trim_end();

@@ -1,15 +1,17 @@
-//! The demo's server: HTTP/2 and HTTP/3 under the demo's policy, with a report of every handshake.
+//! The demo's server: HTTP/1.1, 2 and 3 under the demo's policy, with a report of every handshake.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
-use http::{Request, Response, StatusCode};
+use http::request::Parts;
+use http::{Request, Response};
 use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::server::conn::http2;
+use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use rustls_ext::http::server::{CallerLayer, ConnectionInfo, Denied};
 use rustls_ext::rustls::server::{
     ClientAuth, ClientAuthDecision, ClientAuthPolicy, ClientAuthStatus, ClientHello,
 };
@@ -19,7 +21,8 @@ use rustls_ext::{Anchors, Policy, Rule, Verdict};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{ADMIN, AGENTS, Cast, http3};
+use super::round_trips::{Wire, Wires};
+use super::{ADMIN, AGENTS, Cast, LOGIN, http3};
 use crate::count_io::{Count, CountIo};
 use crate::debug_info::Verified;
 use crate::{Failure, alerts, tls};
@@ -31,6 +34,8 @@ pub struct Server {
     pub addr: SocketAddr,
     /// Where it listens with QUIC.
     pub quic: SocketAddr,
+    /// The connections with TCP, counted from beginning to end.
+    pub wires: Wires,
     /// What it has to say about each handshake, when that has ended.
     pub reports: UnboundedReceiver<Report>,
 }
@@ -86,8 +91,8 @@ impl Report {
 /// If there are none, or the cast is unusable.
 pub async fn start(cast: &Cast) -> Result<Server, Failure> {
     let failed = |err: &dyn std::fmt::Display| Failure::Failed(format!("no server: {err}"));
-    let mut config =
-        tls::server_config(cast.server.certified_key()?, &[tls::H2]).map_err(|err| failed(&err))?;
+    let mut config = tls::server_config(cast.server.certified_key()?, &[tls::H2, tls::HTTP1])
+        .map_err(|err| failed(&err))?;
     // Tickets follow the handshake at once, and would be counted as part of it.
     config.send_tls13_tickets = 0;
     let policy = policy(cast).map_err(|err| failed(&err))?;
@@ -96,8 +101,9 @@ pub async fn start(cast: &Cast) -> Result<Server, Failure> {
     let (sender, reports) = unbounded_channel();
     let policy = Arc::new(policy);
     let quic = http3::start(&config, &policy, &sender).map_err(|err| failed(&err))?;
-    tokio::spawn(accept(listener, Arc::new(config), policy, sender));
-    Ok(Server { addr, quic, reports })
+    let wires = Wires::default();
+    tokio::spawn(accept(listener, Arc::new(config), policy, sender, wires.clone()));
+    Ok(Server { addr, quic, wires, reports })
 }
 
 fn policy(cast: &Cast) -> Result<Policy, Box<dyn std::error::Error>> {
@@ -106,6 +112,7 @@ fn policy(cast: &Cast) -> Result<Policy, Box<dyn std::error::Error>> {
         .scope("staff", Anchors::store(cast.staff.roots()?))
         .scope("agents", Anchors::store(cast.agents.roots()?))
         .rule(Rule::when().server_name(ADMIN).require("staff"))
+        .rule(Rule::when().server_name(LOGIN).request_lenient("staff"))
         .rule(Rule::when().server_name(AGENTS).offered(true).require("agents"))
         .rule(Rule::when().offered(true).request("agents"))
         .otherwise(Verdict::None)?)
@@ -116,23 +123,27 @@ async fn accept(
     config: Arc<ServerConfig>,
     policy: Arc<Policy>,
     reports: UnboundedSender<Report>,
+    wires: Wires,
 ) {
     while let Ok((tcp, peer)) = listener.accept().await {
-        tokio::spawn(serve(tcp, peer, config.clone(), policy.clone(), reports.clone()));
+        let _ = tcp.set_nodelay(true);
+        let (tcp, whole) = CountIo::new(tcp);
+        let wire = wires.add(whole);
+        tokio::spawn(serve(tcp, wire, peer, config.clone(), policy.clone(), reports.clone()));
     }
 }
 
 async fn serve(
-    tcp: TcpStream,
+    tcp: CountIo<TcpStream>,
+    wire: Wire,
     peer: SocketAddr,
     config: Arc<ServerConfig>,
     policy: Arc<Policy>,
     reports: UnboundedSender<Report>,
 ) {
-    let _ = tcp.set_nodelay(true);
     let (io, counter) = CountIo::new(tcp);
     let noted = Arc::new(OnceLock::new());
-    let noting = Noting { policy, noted: noted.clone() };
+    let (rules, noting) = (policy.clone(), Noting { policy, noted: noted.clone() });
     let accepted = Acceptor::new(config, noting).accept(io, peer).await;
     let count = counter.stop();
     let noted = noted.get().copied().unwrap_or_default();
@@ -145,34 +156,40 @@ async fn serve(
             let verified = Verified::of(connection);
             let report = Report::accepted(connection.client_auth(), verified.clone(), Some(count));
             let _ = reports.send(report);
-            let service = service_fn(|request| {
-                let (status, text) = answer(&request, verified.as_ref());
-                let mut response = Response::new(Full::<Bytes>::from(text));
-                *response.status_mut() = status;
-                std::future::ready(Ok::<_, Infallible>(response))
+            let layer = CallerLayer::new(ConnectionInfo::of(connection, peer), rules);
+            let is_h2 = connection.alpn_protocol() == Some(tls::H2);
+            let service = service_fn(move |request: Request<Incoming>| {
+                wire.answers();
+                let answer = answer(&layer, &request.into_parts().0);
+                std::future::ready(Ok::<_, Infallible>(answer.map(Full::<Bytes>::from)))
             });
+            let http = match is_h2 {
+                true => auto::Builder::new(TokioExecutor::new()).http2_only(),
+                false => auto::Builder::new(TokioExecutor::new()).http1_only(),
+            };
             // What fails now fails at the client, too, and is seen there.
-            let _ = http2::Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = http.serve_connection(TokioIo::new(stream), service).await;
         }
     }
 }
 
-/// A connection serves any host name of its certificate, so each request is looked at: one for a
-/// host name whose scope its connection was not asked for goes to another connection (RFC 9110
-/// section 15.5.20).
-pub(super) fn answer<B>(request: &Request<B>, client: Option<&Verified>) -> (StatusCode, String) {
-    let is_staff = client.is_some_and(|client| client.scope == "staff");
-    match request.uri().host() == Some(ADMIN) && !is_staff {
-        true => (StatusCode::MISDIRECTED_REQUEST, "not on this connection\n".to_owned()),
-        false => (
-            StatusCode::OK,
-            match client {
-                Some(client) => format!("hello {} of {}\n", client.subject, client.scope),
-                None => "hello\n".to_owned(),
-            },
-        ),
+/// What is only for those who are authenticated in the scope "agents".
+pub(super) const REPORTS: &str = "/reports";
+
+/// The answer to a request on a connection with this layer.
+pub(super) fn answer(layer: &CallerLayer, request: &Parts) -> Response<String> {
+    let answer = || {
+        let caller = layer.admit(request)?;
+        let agent = match request.uri.path() {
+            REPORTS => Some(caller.require("agents")?),
+            _ => caller.identity("agents"),
+        };
+        let name = agent.and_then(|agent| agent.certificate().common_name().ok());
+        Ok(format!("hello, {}\n", name.unwrap_or("whoever you are")))
+    };
+    match answer() {
+        Ok(text) => Response::new(text),
+        Err(denied) => Denied::response(denied, String::new()),
     }
 }
 

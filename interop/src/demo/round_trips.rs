@@ -1,0 +1,153 @@
+//! How many round trips it takes an agent to get its first answer, counted on the wire.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls_ext::ClientAuthOffer;
+use rustls_ext::rustls::pki_types::ServerName;
+use rustls_ext::tokio::Connector;
+use serde::Serialize;
+use tokio::net::TcpStream;
+
+use super::cases::Certificate;
+use super::clients::{answering, config, failed};
+use super::server::{REPORTS, Server};
+use super::{Cast, PUBLIC, row};
+use crate::count_io::Counter;
+use crate::{Failure, tls};
+
+/// What an answer took, from the client's first octet to the answer's last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoundTrips {
+    /// What kind of client it is.
+    pub client: &'static str,
+    /// The status code of the answer.
+    pub http_status: u16,
+    /// The connections that were made for it.
+    pub connections: u32,
+    /// How often the client sent something, and waited for what came back.
+    pub round_trips: u32,
+    /// The same with the handshakes of TCP, one for each connection (RFC 9293 section 3.5).
+    pub with_tcp: u32,
+}
+
+/// What must come of it: the connections, and the round trips on them. Those of TLS 1.3 take one for
+/// the handshake and one for the request, with which the client's certificate goes.
+const EXPECTED: [(&str, u32, u32); 3] =
+    [("offers at once", 1, 2), ("is challenged first", 2, 4), ("the same agent, later on", 0, 1)];
+
+/// The connections of a server. Clients count other flights: they send what is for compatibility
+/// with middleboxes (RFC 8446 appendix D.4) while they still read.
+#[derive(Clone, Debug, Default)]
+pub struct Wires(Arc<Mutex<Vec<Arc<AtomicU32>>>>);
+
+/// A connection of a server.
+#[derive(Clone, Debug)]
+pub(super) struct Wire {
+    counter: Counter,
+    /// The flights up to the last answer, that included.
+    answered: Arc<AtomicU32>,
+}
+
+impl Wires {
+    /// One more, with its count.
+    pub(super) fn add(&self, counter: Counter) -> Wire {
+        let answered = Arc::<AtomicU32>::default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(answered.clone());
+        Wire { counter, answered }
+    }
+
+    /// How many there are, and the round trips on all of them so far.
+    fn so_far(&self) -> (u32, u32) {
+        let wires = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Each begins with what the client sends.
+        let round_trips = wires.iter().map(|flights| flights.load(Ordering::SeqCst) / 2).sum();
+        (u32::try_from(wires.len()).unwrap_or(u32::MAX), round_trips)
+    }
+}
+
+impl Wire {
+    /// Note that a request is there, and its answer goes next. What comes behind the last one, as
+    /// goodbyes do, does not count.
+    pub(super) fn answers(&self) {
+        self.answered.store(self.counter.so_far().flights + 1, Ordering::SeqCst);
+    }
+}
+
+/// Get `/reports` in all ways, by HTTP/1.1, in which a request, and an answer, are a flight each.
+///
+/// # Errors
+/// If a client cannot be made, or gets no answer.
+pub async fn measure(cast: &Cast, server: &Server) -> Result<Vec<RoundTrips>, Failure> {
+    let mut measured = Vec::new();
+    let mut before = server.wires.so_far();
+    let mut note = |client, http_status| {
+        let now = server.wires.so_far();
+        let (connections, round_trips) = (now.0 - before.0, now.1 - before.1);
+        before = now;
+        let with_tcp = round_trips + connections;
+        measured.push(RoundTrips { client, http_status, connections, round_trips, with_tcp });
+    };
+    let addr = server.addr;
+    let [(offers, ..), (challenged, ..), (later, ..)] = EXPECTED;
+    note(offers, offer_at_once(cast, addr).await?);
+
+    let client = answering(cast, Certificate::Agent, tls::HTTP1, move || TcpStream::connect(addr))?;
+    let url = format!("https://{PUBLIC}:{}{REPORTS}", addr.port());
+    for name in [challenged, later] {
+        let request = Request::get(&url).body(Empty::new()).map_err(failed)?;
+        let answer = client.request(request).await.map_err(failed)?;
+        let status = answer.status().as_u16();
+        answer.into_body().collect().await.map_err(failed)?;
+        note(name, status);
+    }
+    Ok(measured)
+}
+
+/// The status code of the answer to a client that knows that it will be asked.
+async fn offer_at_once(cast: &Cast, addr: SocketAddr) -> Result<u16, Failure> {
+    let config = config(cast, ClientAuthOffer::flag(), Some(Certificate::Agent), tls::HTTP1)?;
+    let name = ServerName::try_from(PUBLIC).map_err(failed)?;
+    let tcp = TcpStream::connect(addr).await.map_err(failed)?;
+    let stream = Connector::new(Arc::new(config)).connect(name, tcp).await.map_err(failed)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    tokio::spawn(connection);
+    let request = Request::get(REPORTS).header(http::header::HOST, PUBLIC);
+    let request = request.body(Empty::<hyper::body::Bytes>::new()).map_err(failed)?;
+    let answer = sender.send_request(request).await.map_err(failed)?;
+    let status = answer.status().as_u16();
+    answer.into_body().collect().await.map_err(failed)?;
+    Ok(status)
+}
+
+/// What is not as it must be, a line for each.
+pub(super) fn differences(measured: &[RoundTrips]) -> Vec<String> {
+    let all = measured.iter().zip(EXPECTED);
+    all.filter(|(got, (_, connections, round_trips))| {
+        (got.http_status, got.connections, got.round_trips) != (200, *connections, *round_trips)
+    })
+    .map(|(got, (_, connections, round_trips))| {
+        format!("{got:?}: expected {round_trips} round trips on {connections} connections")
+    })
+    .collect()
+}
+
+/// The numbers as a table for people.
+pub(super) fn table(measured: &[RoundTrips]) -> String {
+    let head = ["an agent that", "HTTP status", "new connections", "round trips", "with TCP's"];
+    let lines = measured.iter().map(|line| {
+        [
+            line.client.to_owned(),
+            line.http_status.to_string(),
+            line.connections.to_string(),
+            line.round_trips.to_string(),
+            line.with_tcp.to_string(),
+        ]
+    });
+    row::columns(&[head.map(str::to_owned)].into_iter().chain(lines).collect::<Vec<_>>())
+}

@@ -3,8 +3,9 @@
 use axum::body::Body;
 use interop::tls::{H2, HTTP1};
 use rustls_ext::http::client_cert::client_cert;
+use rustls_ext::rustls::HandshakeKind;
 
-use crate::client::{Site, get, request};
+use crate::client::{Connection, Site, get, request};
 use crate::common::Files;
 
 /// What the server behind is told of the client's certificate.
@@ -39,6 +40,25 @@ async fn rfc_9440_certificates_are_passed_on_and_forged_ones_are_not() {
             let nobody = site.connect(protocol).await.send(request()).await;
             assert_eq!(told(&nobody.text), [""; 0], "{fields:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn rfc_9440_a_resumed_connection_passes_on_whom_it_resumes() {
+    let site = Site::start(&["--client-cert", "clients"]).await;
+    for protocol in [H2, HTTP1] {
+        let config = site.config(protocol, Some("client"));
+        let mut told_by = Vec::new();
+        for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let stream = site.tls_by(&config).await;
+            assert_eq!(stream.get_ref().1.handshake_kind(), Some(kind));
+            let mut connection = Connection::over(stream, protocol == H2).await;
+            let request = request("GET", "/echo", &FORGED[..4], Body::empty());
+            let answer = connection.send(request).await;
+            told_by.push(told(&answer.text).iter().map(ToString::to_string).collect::<Vec<_>>());
+        }
+        assert_eq!(told_by[0].len(), 1);
+        assert_eq!(told_by[0], told_by[1]);
     }
 }
 

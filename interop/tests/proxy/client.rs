@@ -11,7 +11,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use interop::{files, tls};
 use rustls_ext::ClientAuthOffer;
-use rustls_ext::rustls::DEFAULT_VERSIONS;
+use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -56,6 +56,10 @@ impl Site {
     }
 
     pub async fn tls(&self, protocol: &[u8], name: Option<&str>) -> TlsStream<TcpStream> {
+        self.tls_by(&self.config(protocol, name)).await
+    }
+
+    pub fn config(&self, protocol: &[u8], name: Option<&str>) -> Arc<ClientConfig> {
         let roots = files::roots("--ca", &self.files.path("server-ca.pem")).unwrap();
         let path = |kind: &str| self.files.path(&format!("{}.{kind}", name.unwrap_or_default()));
         let identity = name.map(|_| files::identity(&path("pem"), &path("key")).unwrap());
@@ -63,11 +67,13 @@ impl Site {
             Some(_) => ClientAuthOffer::flag(),
             None => ClientAuthOffer::default(),
         };
-        let config =
-            tls::client_config(roots, identity, offer, DEFAULT_VERSIONS, &[protocol]).unwrap();
+        tls::client_config(roots, identity, offer, DEFAULT_VERSIONS, &[protocol]).unwrap().into()
+    }
+
+    pub async fn tls_by(&self, config: &Arc<ClientConfig>) -> TlsStream<TcpStream> {
         let tcp = TcpStream::connect(("127.0.0.1", self.proxy.port)).await.unwrap();
         let name = "localhost".try_into().unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap()
+        TlsConnector::from(config.clone()).connect(name, tcp).await.unwrap()
     }
 }
 
@@ -86,7 +92,7 @@ pub struct Answer {
 }
 
 impl Connection {
-    async fn over(stream: TlsStream<TcpStream>, is_h2: bool) -> Self {
+    pub async fn over(stream: TlsStream<TcpStream>, is_h2: bool) -> Self {
         let io = TokioIo::new(stream);
         if is_h2 {
             let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();

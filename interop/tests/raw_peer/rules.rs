@@ -77,6 +77,21 @@ fn every_rule_that_shows_on_the_wire_has_a_test_that_there_is() {
     }
 }
 
+/// The rules of the challenge, which is HTTP's.
+#[test]
+fn every_rule_of_the_challenge_has_a_test() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rustls-ext/tests");
+    let mut rules = BTreeSet::new();
+    for folder in ["challenge", "http_client", "http_server"] {
+        for entry in fs::read_dir(tests.join(folder)).unwrap() {
+            let source = fs::read_to_string(entry.unwrap().path()).unwrap();
+            let names = source.split("fn cant_").skip(1).filter_map(|rest| rest.split_once('_'));
+            rules.extend(names.map(|(number, _)| number.parse::<u8>().unwrap()));
+        }
+    }
+    assert_eq!(rules, BTreeSet::from_iter(1..=8));
+}
+
 #[test]
 fn every_rule_that_a_peer_can_break_is_among_what_the_others_do_not_notice() {
     let broken_by = |who: &str| -> BTreeSet<&str> {

@@ -198,6 +198,19 @@ fn flags_9_a_server_that_negotiates_tls12_ignores_even_malformed_flags() {
 }
 
 #[test]
+fn flags_9_an_acceptor_shows_no_flag_of_a_hello_that_is_for_tls12_only() {
+    let (mut parts, _) = site(&[&TLS13]);
+    for (body, offers) in [([4, 3, 4, 3, 3].as_slice(), true), (&[2, 3, 3], false)] {
+        let versions = parts.extensions.iter_mut().find(|(typ, _)| *typ == 43).unwrap();
+        versions.1 = body.to_vec();
+        let mut acceptor = Acceptor::default();
+        acceptor.read_tls(&mut &parts.record()[..]).unwrap();
+        let accepted = acceptor.accept().map_err(|(err, _)| err).unwrap().unwrap();
+        assert_eq!(accepted.client_hello().offers_client_auth(), offers);
+    }
+}
+
+#[test]
 fn flags_10_a_second_extension_is_the_ordinary_duplicate_extension_error() {
     let (mut parts, config) = site(&[&TLS13]);
     let flags = parts.extensions.iter().find(|(typ, _)| *typ == 62).unwrap().clone();

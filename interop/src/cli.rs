@@ -11,8 +11,9 @@ use rustls_ext::wire::{CodePoints, Flag, Offer};
 use tracing::level_filters::LevelFilter;
 
 use crate::Failure;
+use crate::conform::args::ConformArgs;
 
-mod values;
+pub(crate) mod values;
 
 use values::{backend, demand, host, https, number, resolve, seconds, upstream};
 
@@ -72,6 +73,11 @@ pub enum Command {
     /// standard error. What is no ClientHello gets an alert, if that says anything to it, and is let
     /// go. Ctrl-C ends it in good order.
     Route(RouteArgs),
+    /// Test another TLS stack: which rules of the flags, of CARE and of resumption it keeps.
+    ///
+    /// Speaks to it through a peer that breaks rules on purpose, one in each case, and grades what
+    /// comes back: passed, tolerated, failed, or skipped. Exits with 1 if a case fails.
+    Conform(ConformArgs),
 }
 
 impl Command {
@@ -80,7 +86,9 @@ impl Command {
         match self {
             Self::Serve(_) | Self::Proxy(_) | Self::Route(_) => LevelFilter::INFO,
             // These tell what happened themselves.
-            Self::Demo(_) | Self::Connect(_) | Self::Soak(_) | Self::Peek(_) => LevelFilter::OFF,
+            Self::Demo(_) | Self::Connect(_) | Self::Soak(_) | Self::Peek(_) | Self::Conform(_) => {
+                LevelFilter::OFF
+            }
         }
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use rustls_ext::rustls::RootCertStore;
 use rustls_ext::rustls::crypto::ring;
+use rustls_ext::rustls::pki_types::PrivateKeyDer;
+use rustls_ext::rustls::pki_types::pem::PemObject;
 use rustls_ext::rustls::sign::CertifiedKey;
 use rustls_ext::{FileError, FileProblem, Files};
 
-use crate::Failure;
+use crate::{Failure, raw};
 
 /// The certificates of a PEM file, each a trust anchor.
 ///
@@ -27,6 +29,22 @@ pub fn identity(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Failure> {
     Files::new()
         .certified_key(cert, key, &ring::default_provider())
         .map_err(|err| failure(&[("--cert", cert), ("--key", key)], &err))
+}
+
+/// The same, as the raw peer wants it: the key must be one for ECDSA with P-256.
+///
+/// # Errors
+/// As [`identity`].
+pub fn raw_identity(cert: &Path, key: &Path) -> Result<raw::Identity, Failure> {
+    let certified = identity(cert, key)?;
+    let chain = certified.cert.iter().map(|der| der.to_vec()).collect();
+    let wrong = |why: String| Failure::option("--key", key.display(), why);
+    match PrivateKeyDer::from_pem_file(key).map_err(|err| wrong(err.to_string()))? {
+        PrivateKeyDer::Pkcs8(key) => {
+            Ok(raw::Identity { chain, key: key.secret_pkcs8_der().to_vec() })
+        }
+        _ => Err(wrong("not in PKCS #8: `openssl pkcs8 -topk8 -nocrypt` makes it so".into())),
+    }
 }
 
 /// What is wrong with a file that one of these options names, or that is named in such a file.

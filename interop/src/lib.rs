@@ -22,6 +22,7 @@ use std::process::ExitCode;
 pub mod alerts;
 pub mod cli;
 pub mod client;
+pub mod conform;
 pub mod connect;
 pub mod count_io;
 pub mod debug_info;
@@ -73,6 +74,7 @@ pub fn run() -> ExitCode {
             cli::Command::Soak(args) => soak::run(&args).await,
             cli::Command::Peek(args) => peek::run(&args),
             cli::Command::Route(args) => route::run(&args).await,
+            cli::Command::Conform(args) => conform::run(&args),
         }
     });
     // What still hangs (a name lookup, a silent peer) must not keep the process.

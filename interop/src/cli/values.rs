@@ -7,7 +7,7 @@ use rustls_ext::rustls::pki_types::DnsName;
 
 use super::{PathDemand, Resolve};
 
-pub(super) fn number(text: &str) -> Result<u16, String> {
+pub(crate) fn number(text: &str) -> Result<u16, String> {
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         // `from_str_radix` would take a sign after the prefix.
         Some(hex) if hex.starts_with(['+', '-']) => return Err("not a number".into()),
@@ -17,14 +17,14 @@ pub(super) fn number(text: &str) -> Result<u16, String> {
     parsed.map_err(|_| "not a number from 0 to 65535".into())
 }
 
-pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse().map(Duration::try_from_secs_f64) {
         Ok(Ok(time)) if !time.is_zero() && time <= Duration::from_secs(3600) => Ok(time),
         _ => Err("not a number of seconds above 0 and up to 3600".into()),
     }
 }
 
-pub(super) fn https(text: &str) -> Result<Uri, String> {
+pub(crate) fn https(text: &str) -> Result<Uri, String> {
     let uri: Uri = text.parse().map_err(|err| format!("not a URL: {err}"))?;
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(host)) if !host.is_empty() => Ok(uri),
@@ -32,14 +32,14 @@ pub(super) fn https(text: &str) -> Result<Uri, String> {
     }
 }
 
-pub(super) fn host(text: &str) -> Result<String, String> {
+pub(crate) fn host(text: &str) -> Result<String, String> {
     match DnsName::try_from(text) {
         Ok(name) if !text.ends_with('.') => Ok(name.to_lowercase_owned().as_ref().to_owned()),
         _ => Err("not a DNS name".into()),
     }
 }
 
-pub(super) fn upstream(text: &str) -> Result<Uri, String> {
+pub(crate) fn upstream(text: &str) -> Result<Uri, String> {
     let uri: Uri = text.parse().map_err(|err| format!("not a URL: {err}"))?;
     let no_user = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
     match (uri.scheme_str(), uri.host(), uri.path_and_query().map(|path| path.as_str())) {
@@ -48,7 +48,7 @@ pub(super) fn upstream(text: &str) -> Result<Uri, String> {
     }
 }
 
-pub(super) fn demand(text: &str) -> Result<PathDemand, String> {
+pub(crate) fn demand(text: &str) -> Result<PathDemand, String> {
     let (prefix, scope) = text.rsplit_once('=').ok_or("not of the form PREFIX=SCOPE")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '~');
     match prefix.starts_with('/') && prefix.chars().all(plain) && !scope.is_empty() {
@@ -60,7 +60,7 @@ pub(super) fn demand(text: &str) -> Result<PathDemand, String> {
     }
 }
 
-pub(super) fn resolve(text: &str) -> Result<Resolve, String> {
+pub(crate) fn resolve(text: &str) -> Result<Resolve, String> {
     let wrong = || "not of the form HOST:PORT:ADDR".to_owned();
     let (host, rest) = text.split_once(':').ok_or_else(wrong)?;
     let (port, addr) = rest.split_once(':').ok_or_else(wrong)?;
@@ -72,7 +72,7 @@ pub(super) fn resolve(text: &str) -> Result<Resolve, String> {
     })
 }
 
-pub(super) fn backend(text: &str) -> Result<String, String> {
+pub(crate) fn backend(text: &str) -> Result<String, String> {
     match text.rsplit_once(':') {
         Some((host, port))
             if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) =>

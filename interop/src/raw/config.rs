@@ -146,6 +146,9 @@ pub struct ServerConfig {
     pub ech_keys: Vec<EchKey>,
     /// The ECHConfigList for clients whose outer hello counts, left out when empty.
     pub ech_retry_configs: Vec<u8>,
+    /// Only log what comes, and answer nothing: for who plays the server by
+    /// [`Peer::send_handshake`](super::Peer::send_handshake), in TLS 1.2 for one.
+    pub watches: bool,
     /// Send the alert for an error of the peer's.
     pub alert_on_error: bool,
     /// Fragmentation and the like.
@@ -174,6 +177,7 @@ impl ServerConfig {
             accept_early_data: false,
             ech_keys: Vec::new(),
             ech_retry_configs: Vec::new(),
+            watches: false,
             alert_on_error: true,
             records: RecordOptions::default(),
             plan: Plan::default(),

@@ -37,6 +37,9 @@
 //! Limits: x25519, AES-GCM, P-256 signatures; one PSK per ClientHello; no verification of
 //! certificates or CertificateVerify; of TLS 1.2 only what comes in the clear is logged; Encrypted
 //! ClientHello as a server only; no post-handshake authentication of its own.
+//!
+//! [`Peer::judged_by`] has somebody look at what is received before the peer does, refuse it or
+//! change what comes next: so a peer can be made to keep rules of which it knows nothing.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -65,6 +68,7 @@ mod edit;
 mod error;
 pub mod ext;
 mod inspect;
+mod judge;
 mod log;
 mod message;
 mod peer;
@@ -83,6 +87,7 @@ pub use ech::EchKey;
 pub use edit::{Edit, Plan, Slot, fix_length};
 pub use error::Error;
 pub use ext::Extension;
+pub use judge::Control;
 pub use log::{Alert, Direction, Event, Message};
 pub use message::{
     Certificate, CertificateEntry, CertificateRequest, CertificateVerify, ClientHello,

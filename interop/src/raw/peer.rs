@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::common::Common;
+use super::judge::{self, Control, Judge};
 use super::log::{Alert, Message};
 use super::record::{self, Record};
 use super::server::Server;
@@ -18,6 +19,7 @@ pub struct Peer {
     pub(super) common: Common,
     pub(super) role: Role,
     alert_on_error: bool,
+    judge: Option<Judge>,
     pub(super) failed: Option<Error>,
 }
 
@@ -37,7 +39,8 @@ impl Peer {
         let alert_on_error = config.alert_on_error;
         let mut client = Client::new(config)?;
         client.start(&mut common)?;
-        Ok(Self { common, role: Role::Client(Box::new(client)), alert_on_error, failed: None })
+        let role = Role::Client(Box::new(client));
+        Ok(Self { common, role, alert_on_error, judge: None, failed: None })
     }
 
     /// A server, waiting for a ClientHello.
@@ -45,7 +48,17 @@ impl Peer {
         let common = Common::new(config.records.clone(), config.plan.clone());
         let alert_on_error = config.alert_on_error;
         let role = Role::Server(Box::new(Server::new(config)));
-        Self { common, role, alert_on_error, failed: None }
+        Self { common, role, alert_on_error, judge: None, failed: None }
+    }
+
+    /// Has every message that is received from now on looked at before this peer handles it. An
+    /// error is an alert to refuse it with.
+    pub fn judged_by(
+        mut self,
+        judge: impl FnMut(&Message, Control<'_>) -> Result<(), u8> + Send + 'static,
+    ) -> Self {
+        self.judge = Some(Box::new(judge));
+        self
     }
 
     /// Takes octets from the other end, in portions of any size.
@@ -193,6 +206,16 @@ impl Peer {
 
     fn on_message(&mut self, message: Message) -> Result<(), Error> {
         self.common.events.push(Event::Handshake(message.clone()));
+        if let Some(judge) = &mut self.judge {
+            self.common.plan = judge::ask(
+                judge,
+                &message,
+                match &mut self.role {
+                    Role::Client(client) => Control::Client(&mut client.config),
+                    Role::Server(server) => Control::Server(&mut server.config),
+                },
+            )?;
+        }
         if message.typ == HandshakeType::KEY_UPDATE && self.is_connected() {
             return self.on_key_update(&message);
         }

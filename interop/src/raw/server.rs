@@ -61,6 +61,9 @@ impl Server {
 
     pub(super) fn handle(&mut self, common: &mut Common, message: &Message) -> Result<(), Error> {
         use Handshake as H;
+        if self.config.watches {
+            return Ok(());
+        }
         match (self.state, codec::decode(&message.bytes)?) {
             (State::ClientHello, H::ClientHello(hello)) => {
                 match self.ech.open(&self.config.ech_keys, &hello, self.retried)? {

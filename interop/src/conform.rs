@@ -1,0 +1,144 @@
+//! `interop conform`: which rules another TLS stack keeps.
+//!
+//! A [`Case`](case::Case) is an experiment by the [raw peer](crate::raw), which sees every message
+//! and can break every rule; what the other end makes of it has a [`Grade`](grade::Grade). Nothing
+//! of the library takes part, so what it may have wrong cannot hide what others have wrong; where a
+//! message that came is judged by a table, it is the codec's.
+
+use std::net::ToSocketAddrs;
+use std::time::Instant;
+
+use rustls_ext::rustls::client::WebPkiServerVerifier;
+use rustls_ext::rustls::client::danger::ServerCertVerifier;
+use rustls_ext::rustls::crypto::ring;
+use rustls_ext::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+
+use self::allow::Allowed;
+use self::args::{CommonArgs, ConformArgs, RoleArgs, ServerArgs};
+use self::case::{About, Case};
+use self::report::Report;
+use self::run::Bench;
+use self::server::{Lab, Target};
+use crate::{Failure, emit, files};
+
+pub mod allow;
+pub mod args;
+pub mod bodies;
+pub mod case;
+pub mod grade;
+pub mod report;
+pub mod run;
+pub mod server;
+pub mod talk;
+
+/// Do what `interop conform` says.
+///
+/// # Errors
+/// If a file or an option is unusable, there is nobody to test, or a case fails.
+pub fn run(args: &ConformArgs) -> Result<(), Failure> {
+    match &args.role {
+        RoleArgs::Server(args) => {
+            run_with(&args.common, server::cases(), "server", || server_lab(args))
+        }
+        RoleArgs::Client(_) => Err(Failure::Failed("not yet".into())),
+    }
+}
+
+/// Runs cases with what `lab` gives, or says what there is to run.
+fn run_with<B: Bench>(
+    args: &CommonArgs,
+    cases: Vec<Case<B, B::Need>>,
+    role: &'static str,
+    lab: impl FnOnce() -> Result<(B, String, Vec<(&'static str, bool)>), Failure>,
+) -> Result<(), Failure> {
+    let allowed = match &args.allow {
+        Some(path) => {
+            let ids: Vec<_> = cases.iter().map(|case| case.about.id.as_str()).collect();
+            Allowed::read(path, &ids)?
+        }
+        None => Allowed::default(),
+    };
+    let cases = selected(cases, &args.case)?;
+    if args.list {
+        emit(report::list(cases.iter().map(|case| (&case.about, None))));
+        return Ok(());
+    }
+    let started = Instant::now();
+    let (mut bench, target, facts) = lab()?;
+    if args.dry_run {
+        let skipped = |case: &Case<B, B::Need>| run::skipped(&bench, case);
+        let all: Vec<(&About, _)> = cases.iter().map(|c| (&c.about, Some(skipped(c)))).collect();
+        emit(report::list(all));
+        return Ok(());
+    }
+    let findings = run::all(&mut bench, &cases, &allowed);
+    let report = Report { role, target, facts, findings, took: started.elapsed() };
+    emit(report.print(args.format)?);
+    match report.failures() {
+        0 => Ok(()),
+        1 => Err(Failure::Failed("1 case failed".into())),
+        count => Err(Failure::Failed(format!("{count} cases failed"))),
+    }
+}
+
+fn selected<L, N>(cases: Vec<Case<L, N>>, wanted: &[String]) -> Result<Vec<Case<L, N>>, Failure> {
+    for pattern in wanted {
+        if !cases.iter().any(|case| case.about.is_named(pattern)) {
+            return Err(Failure::option("--case", pattern, "there is none; --list says which are"));
+        }
+    }
+    let is_wanted = |case: &Case<L, N>| {
+        wanted.is_empty() || wanted.iter().any(|pattern| case.about.is_named(pattern))
+    };
+    Ok(cases.into_iter().filter(is_wanted).collect())
+}
+
+type Known = (Lab, String, Vec<(&'static str, bool)>);
+
+fn server_lab(args: &ServerArgs) -> Result<Known, Failure> {
+    let target = args.target.clone().unwrap_or_default();
+    let host = target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let addr = target
+        .to_socket_addrs()
+        .map_err(|err| Failure::option("HOST:PORT", &target, err))?
+        .next()
+        .ok_or_else(|| Failure::option("HOST:PORT", &target, "no address"))?;
+    let is_address = host.parse::<std::net::IpAddr>().is_ok();
+    let name = args.sni.clone().or((!is_address).then(|| host.clone()));
+    let identity = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => Some(files::raw_identity(cert, key)?),
+        _ => None,
+    };
+    let points = args.common.points()?;
+    let patience = args.common.timeout;
+    let roots = args.ca.as_ref().map(|ca| files::roots("--ca", ca)).transpose()?;
+    let target_of = Target { addr, name: name.clone(), identity, points, patience };
+    let lab = Lab::of(target_of, args.common.implements)?;
+    if let Some(roots) = roots {
+        let name = name.unwrap_or(host);
+        verify(&lab.facts.chain, roots, &name)
+            .map_err(|why| Failure::Failed(format!("{target} is not {name}: {why}")))?;
+    }
+    let facts = lab.facts.words();
+    Ok((lab, target, facts))
+}
+
+/// Whether the server is who it should be, before it is told anything more.
+fn verify(
+    chain: &[Vec<u8>],
+    roots: rustls_ext::rustls::RootCertStore,
+    name: &str,
+) -> Result<(), String> {
+    let provider = std::sync::Arc::new(ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider)
+        .build()
+        .map_err(|err| err.to_string())?;
+    let name = ServerName::try_from(name.to_owned()).map_err(|err| err.to_string())?;
+    let chain: Vec<_> = chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+    let (leaf, rest) = chain.split_first().ok_or("it has no certificate")?;
+    verifier
+        .verify_server_cert(leaf, rest, &name, &[], UnixTime::now())
+        .map(drop)
+        .map_err(|err| err.to_string())
+}

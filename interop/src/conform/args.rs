@@ -1,0 +1,143 @@
+//! The command line of `interop conform`.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use rustls_ext::wire::CodePoints;
+
+use super::server::Implements;
+use crate::Failure;
+use crate::cli::CodePointArgs;
+use crate::cli::values::{number, seconds};
+
+/// Options of `interop conform`.
+#[derive(Clone, Debug, Args)]
+pub struct ConformArgs {
+    #[command(subcommand)]
+    /// Which end is under test.
+    pub role: RoleArgs,
+}
+
+/// Which end is under test.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RoleArgs {
+    /// Test a server
+    Server(ServerArgs),
+    /// Test a client
+    ///
+    /// The command is run once for each case, or more often where a case needs more connections,
+    /// and should open a connection, authenticate if it is asked to, and get something by HTTP/1.1.
+    /// In it, {port} stands for the port to connect to, {ca} for a file with the authority of the
+    /// certificate that it finds there, for localhost, and {cert} and {key} for files with a
+    /// certificate to show.
+    Client(ClientArgs),
+}
+
+/// Options of `interop conform server`.
+#[derive(Clone, Debug, Args)]
+pub struct ServerArgs {
+    /// Where the server is
+    #[arg(value_name = "HOST:PORT", required_unless_present = "list")]
+    pub target: Option<String>,
+    /// The name to ask for; HOST if it is not given, and none if that is an address
+    #[arg(long, value_name = "NAME")]
+    pub sni: Option<String>,
+    /// The authorities that may have issued the server's certificate, in PEM
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["insecure", "list"])]
+    pub ca: Option<PathBuf>,
+    /// Take any certificate
+    #[arg(long, conflicts_with = "ca")]
+    pub insecure: bool,
+    /// A certificate chain that the server accepts, in PEM, its own certificate first
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// The key of that certificate, in PEM, not encrypted, for ECDSA with P-256
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    #[command(flatten)]
+    /// What both have.
+    pub common: CommonArgs,
+}
+
+/// Options of `interop conform client`.
+#[derive(Clone, Debug, Args)]
+pub struct ClientArgs {
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Run no command, but wait for connections, and say when
+    #[arg(long, conflicts_with = "command")]
+    pub manual: bool,
+    /// Put the files that {ca}, {cert} and {key} stand for into this folder, and leave them there
+    #[arg(long, value_name = "DIR")]
+    pub pki: Option<PathBuf>,
+    #[command(flatten)]
+    /// What both have.
+    pub common: CommonArgs,
+    /// The client under test, and its arguments
+    #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["manual", "list"])]
+    pub command: Vec<OsString>,
+}
+
+/// Options that both have.
+#[derive(Clone, Debug, Args)]
+pub struct CommonArgs {
+    /// Run only this case, or those that begin so if it ends in an asterisk; may be given more than
+    /// once
+    #[arg(long, value_name = "ID")]
+    pub case: Vec<String>,
+    /// Say which cases there are, and run none
+    #[arg(long)]
+    pub list: bool,
+    /// Look what the other end can do, say which cases would be run, and run none
+    #[arg(long, conflicts_with = "list")]
+    pub dry_run: bool,
+    /// How long a connection may take
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Cases that may fail, one a line, with the reason behind it
+    #[arg(long, value_name = "FILE")]
+    pub allow: Option<PathBuf>,
+    /// How to print what came of it
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Put a capture of each failed case into this folder, for Wireshark, with its keys
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// What to hold the other end to
+    #[arg(long, value_enum, default_value = "auto")]
+    pub implements: Implements,
+    #[command(flatten)]
+    /// The numbers on the wire.
+    pub code_points: CodePointArgs,
+    /// The number of the extension client_authentication_request, decimal or 0x…
+    #[arg(long, value_name = "N", default_value = "0xffca", value_parser = number)]
+    pub care: u16,
+}
+
+impl CommonArgs {
+    /// The numbers, if they can be used.
+    ///
+    /// # Errors
+    /// If something else on the wire has one of them, or the flag is beyond the highest.
+    pub fn points(&self) -> Result<CodePoints, Failure> {
+        let points = self.code_points.get()?;
+        points.with_care(self.care).map_err(|err| Failure::option("--care", self.care, err))
+    }
+}
+
+/// How to print what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// An object
+    Json,
+    /// For continuous integration
+    Junit,
+    /// For a page
+    Markdown,
+}

@@ -1,0 +1,65 @@
+//! Runs cases, one after the other.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::allow::Allowed;
+use super::case::{About, Case};
+use super::grade::Grade;
+use super::talk::Talk;
+
+/// What cases are run with.
+pub trait Bench {
+    /// What a case may need of the other end.
+    type Need: Copy;
+
+    /// Why a case that needs this cannot be run.
+    fn lacks(&self, need: Self::Need) -> Option<&'static str>;
+
+    /// The connections since the last call.
+    fn take_talks(&mut self) -> Vec<Rc<Talk>>;
+}
+
+/// What came of a case.
+#[derive(Debug)]
+pub struct Finding {
+    /// The case.
+    pub about: About,
+    /// Its grade.
+    pub grade: Grade,
+    /// Why it may fail.
+    pub allowed: Option<String>,
+    /// How long it took.
+    pub took: Duration,
+    /// Its connections.
+    pub talks: Vec<Rc<Talk>>,
+}
+
+impl Finding {
+    /// Whether it makes the whole fail.
+    pub fn counts_as_failure(&self) -> bool {
+        matches!(self.grade, Grade::Failed(_)) && self.allowed.is_none()
+    }
+}
+
+/// The grade of what is not run for want of something, if there is any.
+pub fn skipped<B: Bench>(bench: &B, case: &Case<B, B::Need>) -> Option<Grade> {
+    let why = case.needs.iter().find_map(|need| bench.lacks(*need))?;
+    Some(Grade::Skipped(why.into()))
+}
+
+/// Runs these cases.
+pub fn all<B: Bench>(bench: &mut B, cases: &[Case<B, B::Need>], allowed: &Allowed) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for case in cases {
+        let started = Instant::now();
+        let grade = match skipped(bench, case) {
+            Some(skipped) => skipped,
+            None => (case.run)(bench).unwrap_or_else(|early| early),
+        };
+        let (about, talks) = (case.about.clone(), bench.take_talks());
+        let allowed = allowed.reason(&about.id).map(str::to_owned);
+        findings.push(Finding { about, grade, allowed, took: started.elapsed(), talks });
+    }
+    findings
+}

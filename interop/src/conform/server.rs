@@ -1,0 +1,209 @@
+//! A server under test: what it can do, and the experiments with it.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustls_ext::wire::{CodePoints, Flag, FlagSet};
+
+use super::case::Outcome;
+use super::grade::{DECODE_ERROR, Grade, ILLEGAL_PARAMETER, accepted, refused};
+use super::run::Bench;
+use super::talk::{self, Talk, Verdict};
+use crate::raw::{
+    Answer, ClientConfig, Direction, Edit, HandshakeType, Identity, Shares, Slot, Ticket,
+};
+
+mod answer;
+mod care;
+mod certificate;
+mod facts;
+mod hello;
+mod request;
+mod resumption;
+mod retry;
+mod tls12;
+
+pub use facts::{Facts, Implements, Need};
+
+/// certificate_required.
+const CERTIFICATE_REQUIRED: u8 = 116;
+
+/// A case with a server.
+pub type Case = super::case::Case<Lab, Need>;
+
+/// Every case, in order.
+pub fn cases() -> Vec<Case> {
+    let mut cases = hello::cases();
+    cases.extend(retry::cases());
+    cases.extend(answer::cases());
+    cases.extend(request::cases());
+    cases.extend(certificate::cases());
+    cases.extend(care::cases());
+    cases.extend(resumption::cases());
+    cases.extend(tls12::cases());
+    cases
+}
+
+/// Where the server is, and what to tell it.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where.
+    pub addr: SocketAddr,
+    /// server_name.
+    pub name: Option<String>,
+    /// A certificate that the server accepts.
+    pub identity: Option<Identity>,
+    /// The numbers on the wire.
+    pub points: CodePoints,
+    /// How long a connection may take.
+    pub patience: Duration,
+}
+
+/// What a case works with.
+#[derive(Debug)]
+pub struct Lab {
+    /// Where.
+    pub target: Target,
+    /// What is known of the server.
+    pub facts: Facts,
+    /// The connections of the case.
+    pub talks: Vec<Rc<Talk>>,
+}
+
+impl Lab {
+    /// A client that keeps all rules, offers nothing, and has the certificate if there is one.
+    fn honest(&self) -> ClientConfig {
+        ClientConfig {
+            server_name: self.target.name.clone(),
+            alpn: vec![b"http/1.1".to_vec()],
+            answer: self.target.identity.clone().map_or(Answer::Empty, Answer::With),
+            ..ClientConfig::default()
+        }
+    }
+
+    /// The same, with this in its ClientHello.
+    fn hello(&self, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
+        let mut config = self.honest();
+        config.plan.client_hello.extend(edits);
+        config
+    }
+
+    /// The same, that also offers.
+    fn offering(&self) -> ClientConfig {
+        self.hello([self.offer()])
+    }
+
+    /// The same, by CARE.
+    fn caring(&self) -> ClientConfig {
+        self.hello(self.care([]))
+    }
+
+    /// tls_flags with this body.
+    fn flags(&self, body: impl Into<Vec<u8>>) -> Edit {
+        Edit::add(self.target.points.tls_flags(), body)
+    }
+
+    /// tls_flags with the offer in it.
+    fn offer(&self) -> Edit {
+        self.flags(self.body([]))
+    }
+
+    /// client_authentication_request with this body, if there is a number for it.
+    fn care(&self, body: impl Into<Vec<u8>>) -> Option<Edit> {
+        Some(Edit::add(self.target.points.care()?, body))
+    }
+
+    /// The body with the offer and these flags.
+    fn body(&self, others: impl IntoIterator<Item = u16>) -> Vec<u8> {
+        body([self.target.points.request_client_auth().get()].into_iter().chain(others))
+    }
+
+    /// The numbers on the wire.
+    fn points(&self) -> CodePoints {
+        self.target.points
+    }
+
+    /// Visits the server.
+    fn visit(&mut self, config: ClientConfig) -> Rc<Talk> {
+        let host = self.target.name.as_deref().unwrap_or("localhost");
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let target = &self.target;
+        let talk = talk::visit(target.addr, config, request.as_bytes(), target.patience);
+        let talk = Rc::new(talk);
+        self.talks.push(Rc::clone(&talk));
+        talk
+    }
+
+    /// Visits the server, which has to go on.
+    fn visit_well(&mut self, config: ClientConfig) -> Result<Rc<Talk>, Grade> {
+        let talk = self.visit(config);
+        match talk.verdict() {
+            Verdict::Accepted => Ok(talk),
+            // It asked, and there is nothing to show.
+            Verdict::Alert(CERTIFICATE_REQUIRED) if self.target.identity.is_none() => Ok(talk),
+            other => Err(accepted(&other)),
+        }
+    }
+
+    /// A session of the server's, made by this client.
+    fn session(&mut self, config: ClientConfig) -> Result<Ticket, Grade> {
+        let ticket = self.visit_well(config)?.peer.tickets().last().cloned();
+        ticket.ok_or_else(|| Grade::Skipped("the server gave no ticket this time".into()))
+    }
+
+    /// Visits the server, which has to refuse with illegal_parameter; decode_error is tolerated.
+    fn visit_ill(&mut self, config: ClientConfig) -> Outcome {
+        let verdict = self.visit(config).verdict();
+        Ok(refused(&verdict, ILLEGAL_PARAMETER, &[DECODE_ERROR]))
+    }
+}
+
+impl Bench for Lab {
+    type Need = Need;
+
+    fn lacks(&self, need: Need) -> Option<&'static str> {
+        self.facts.lacks(need)
+    }
+
+    fn take_talks(&mut self) -> Vec<Rc<Talk>> {
+        std::mem::take(&mut self.talks)
+    }
+}
+
+/// The body with these flags, however many; empty with none.
+fn body(flags: impl IntoIterator<Item = u16>) -> Vec<u8> {
+    let mut set = FlagSet::EMPTY;
+    for flag in flags {
+        if let Ok(flag) = Flag::new(flag) {
+            set.insert(flag);
+        }
+    }
+    set.body().unwrap_or_default().to_vec()
+}
+
+/// The bodies of this extension in all messages of this type that the server sent.
+fn received(talk: &Talk, typ: HandshakeType, number: u16) -> Vec<Vec<u8>> {
+    let messages = talk.peer.messages().filter(|m| m.typ == typ);
+    let theirs = messages.filter(|m| m.direction == Direction::Received);
+    let extensions = theirs.filter_map(|m| m.extensions().ok()).flatten();
+    extensions.filter(|e| e.typ == number).map(|e| e.body).collect()
+}
+
+/// Whether the server asked for a certificate.
+fn asks(talk: &Talk) -> bool {
+    talk.peer.received(HandshakeType::CERTIFICATE_REQUEST).is_some()
+}
+
+/// A client that leaves it to the server to ask for a key share.
+fn without_share(mut config: ClientConfig) -> ClientConfig {
+    config.shares = Shares::Only(Vec::new());
+    config
+}
+
+/// The same, with this in its second hello.
+fn second(config: ClientConfig, edit: Edit) -> ClientConfig {
+    let mut config = without_share(config);
+    config.plan.edits_mut(Slot::SecondClientHello).push(edit);
+    config
+}

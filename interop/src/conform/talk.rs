@@ -1,0 +1,259 @@
+//! One connection between the raw peer and the other end, over a socket.
+
+use std::fmt;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::grade::alert;
+use crate::raw::{ClientConfig, Direction, HandshakeType, Peer};
+
+/// How long an end that has all it needs may be silent before its silence is taken for consent.
+const QUIET: Duration = Duration::from_millis(1000);
+/// server_hello_done, the end of what a server of TLS 1.2 says in the clear.
+const SERVER_HELLO_DONE: HandshakeType = HandshakeType(14);
+const CLOSE_NOTIFY: u8 = 0;
+
+/// What the other end made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It went on.
+    Accepted,
+    /// It gave up, with this fatal alert.
+    Alert(u8),
+    /// It gave up without an alert.
+    Closed,
+    /// It did neither in time.
+    Hung,
+    /// The raw peer could not go on: why.
+    Stuck(String),
+    /// There was no connection: why.
+    NoConnection(String),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted => f.write_str("it went on"),
+            Self::Alert(description) => write!(f, "it gave up with {}", alert(*description)),
+            Self::Closed => f.write_str("it closed the connection without an alert"),
+            Self::Hung => f.write_str("it neither went on nor gave up in time"),
+            Self::Stuck(why) => write!(f, "what it sent cannot be gone on with ({why})"),
+            Self::NoConnection(why) => write!(f, "there was no connection ({why})"),
+        }
+    }
+}
+
+/// Octets on the wire.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    /// When.
+    pub at: SystemTime,
+    /// As the raw peer sees it.
+    pub direction: Direction,
+    /// Which.
+    pub octets: Vec<u8>,
+}
+
+/// What ended a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    Closed,
+    TimedOut,
+    NoConnection(String),
+}
+
+/// A connection that is over.
+#[derive(Debug)]
+pub struct Talk {
+    /// The raw peer, with all messages.
+    pub peer: Peer,
+    /// All octets, as they came and went.
+    pub wire: Vec<Chunk>,
+    /// The client's address and the server's.
+    pub ends: (SocketAddr, SocketAddr),
+    /// The other end's process says that something went wrong.
+    pub complains: bool,
+    end: End,
+}
+
+impl Talk {
+    /// What the other end made of it.
+    pub fn verdict(&self) -> Verdict {
+        if let Some(alert) = self.fatal_alert() {
+            return Verdict::Alert(alert);
+        }
+        if let End::NoConnection(why) = &self.end {
+            return Verdict::NoConnection(why.clone());
+        }
+        if let Some(error) = self.peer.error() {
+            return Verdict::Stuck(error.to_string());
+        }
+        let content = self.peer.is_complete() || self.has_watched_all();
+        match (&self.end, content) {
+            (_, true) if self.complains => Verdict::Closed,
+            (End::Closed, true) if !self.has_consent() => Verdict::Closed,
+            (_, true) => Verdict::Accepted,
+            (End::Closed, false) => Verdict::Closed,
+            (_, false) => Verdict::Hung,
+        }
+    }
+
+    fn fatal_alert(&self) -> Option<u8> {
+        // Warnings of TLS 1.3 are two: close_notify and user_canceled (RFC 8446 section 6.1).
+        self.peer.alerts().map(|alert| alert.description).find(|d| ![CLOSE_NOTIFY, 90].contains(d))
+    }
+
+    /// Anything that an end does only when it is content.
+    fn has_consent(&self) -> bool {
+        !self.peer.received_data().is_empty()
+            || self.peer.alerts().any(|alert| alert.description == CLOSE_NOTIFY)
+            || self.peer.received(HandshakeType::NEW_SESSION_TICKET).is_some()
+            || self.has_watched_all()
+    }
+
+    fn has_watched_all(&self) -> bool {
+        self.peer.received(SERVER_HELLO_DONE).is_some()
+    }
+}
+
+/// A connection in the making.
+pub struct Line {
+    talk: Talk,
+    stream: Option<TcpStream>,
+    deadline: Instant,
+}
+
+impl Line {
+    /// Over this connection, until `patience` is over.
+    pub fn new(
+        peer: Peer,
+        stream: TcpStream,
+        is_client: bool,
+        patience: Duration,
+    ) -> std::io::Result<Self> {
+        stream.set_nodelay(true)?;
+        let (own, other) = (stream.local_addr()?, stream.peer_addr()?);
+        let ends = if is_client { (own, other) } else { (other, own) };
+        let talk = Talk { peer, wire: Vec::new(), ends, complains: false, end: End::Open };
+        Ok(Self { talk, stream: Some(stream), deadline: Instant::now() + patience })
+    }
+
+    /// The raw peer.
+    pub fn peer(&mut self) -> &mut Peer {
+        &mut self.talk.peer
+    }
+
+    /// Whether there is nothing more to come.
+    pub fn is_over(&self) -> bool {
+        self.talk.end != End::Open || self.talk.fatal_alert().is_some()
+    }
+
+    /// Sends what the raw peer has to say, then reads once, for `wait` or the time that is left.
+    /// False says that nothing came.
+    pub fn step(&mut self, wait: Option<Duration>) -> bool {
+        self.flush();
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let wait = wait.map_or(left, |wait| wait.min(left));
+        let Some(stream) = &mut self.stream else { return false };
+        if left.is_zero() || wait.is_zero() {
+            self.talk.end = End::TimedOut;
+            return false;
+        }
+        let mut buffer = [0; 16384];
+        let read = stream.set_read_timeout(Some(wait)).and_then(|()| stream.read(&mut buffer));
+        match read {
+            Ok(0) => self.talk.end = End::Closed,
+            Ok(count) => {
+                let octets = buffer.get(..count).unwrap_or_default();
+                self.note(Direction::Received, octets.to_vec());
+                // Its error is kept by the peer, and the alert for it is in its output.
+                let _ = self.talk.peer.read(octets);
+                self.flush();
+                return true;
+            }
+            Err(err) if err.kind() == ErrorKind::Interrupted => return true,
+            Err(err) if matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                if Instant::now() >= self.deadline {
+                    self.talk.end = End::TimedOut;
+                }
+            }
+            Err(_) => self.talk.end = End::Closed,
+        }
+        false
+    }
+
+    /// Says goodbye, and reads what there still is.
+    pub fn close(&mut self) {
+        let _ = self.talk.peer.send_alert(1, CLOSE_NOTIFY);
+        self.flush();
+        if let Some(stream) = &self.stream {
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+        while !self.is_over() && self.talk.peer.error().is_none() {
+            self.step(None);
+        }
+    }
+
+    /// What there was.
+    pub fn end(self) -> Talk {
+        self.talk
+    }
+
+    fn flush(&mut self) {
+        let octets = self.talk.peer.take_output();
+        if octets.is_empty() {
+            return;
+        }
+        if let Some(stream) = &mut self.stream {
+            // Who cannot be written to may still have said why.
+            let _ = stream.write_all(&octets);
+        }
+        self.note(Direction::Sent, octets);
+    }
+
+    fn note(&mut self, direction: Direction, octets: Vec<u8>) {
+        self.talk.wire.push(Chunk { at: SystemTime::now(), direction, octets });
+    }
+}
+
+/// Visits a server, and asks it for something once the handshake is complete.
+pub fn visit(to: SocketAddr, config: ClientConfig, request: &[u8], patience: Duration) -> Talk {
+    let peer = match Peer::client(config) {
+        Ok(peer) => peer,
+        // The configurations are our own.
+        Err(err) => return none(Peer::server(empty()), to, err.to_string()),
+    };
+    let stream = match TcpStream::connect_timeout(&to, patience) {
+        Ok(stream) => stream,
+        Err(err) => return none(peer, to, err.to_string()),
+    };
+    let mut line = match Line::new(peer, stream, true, patience) {
+        Ok(line) => line,
+        Err(err) => return none(Peer::server(empty()), to, err.to_string()),
+    };
+    let mut asked = false;
+    while !line.is_over() && line.talk.peer.error().is_none() && !line.talk.has_watched_all() {
+        if line.talk.peer.is_complete() && !asked {
+            asked = line.talk.peer.send_data(request).is_ok();
+        }
+        let came = line.step(asked.then_some(QUIET));
+        if asked && (!came || !line.talk.peer.received_data().is_empty()) {
+            break;
+        }
+    }
+    line.flush();
+    if asked && !line.is_over() {
+        line.close();
+    }
+    line.end()
+}
+
+fn empty() -> crate::raw::ServerConfig {
+    crate::raw::ServerConfig::new(crate::raw::Identity::default())
+}
+
+fn none(peer: Peer, to: SocketAddr, why: String) -> Talk {
+    Talk { peer, wire: Vec::new(), ends: (to, to), complains: false, end: End::NoConnection(why) }
+}

@@ -5,7 +5,7 @@
 //! of the library takes part, so what it may have wrong cannot hide what others have wrong; where a
 //! message that came is judged by a table, it is the codec's.
 
-use std::net::ToSocketAddrs;
+use std::net::{TcpListener, ToSocketAddrs};
 use std::time::Instant;
 
 use rustls_ext::rustls::client::WebPkiServerVerifier;
@@ -14,17 +14,19 @@ use rustls_ext::rustls::crypto::ring;
 use rustls_ext::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
 use self::allow::Allowed;
-use self::args::{CommonArgs, ConformArgs, RoleArgs, ServerArgs};
+use self::args::{ClientArgs, CommonArgs, ConformArgs, RoleArgs, ServerArgs};
 use self::case::{About, Case};
 use self::report::Report;
 use self::run::Bench;
 use self::server::{Lab, Target};
+use crate::pki::Authority;
 use crate::{Failure, emit, files};
 
 pub mod allow;
 pub mod args;
 pub mod bodies;
 pub mod case;
+pub mod client;
 pub mod grade;
 pub mod report;
 pub mod run;
@@ -40,7 +42,9 @@ pub fn run(args: &ConformArgs) -> Result<(), Failure> {
         RoleArgs::Server(args) => {
             run_with(&args.common, server::cases(), "server", || server_lab(args))
         }
-        RoleArgs::Client(_) => Err(Failure::Failed("not yet".into())),
+        RoleArgs::Client(args) => {
+            run_with(&args.common, client::cases(), "client", || client_lab(args))
+        }
     }
 }
 
@@ -49,7 +53,7 @@ fn run_with<B: Bench>(
     args: &CommonArgs,
     cases: Vec<Case<B, B::Need>>,
     role: &'static str,
-    lab: impl FnOnce() -> Result<(B, String, Vec<(&'static str, bool)>), Failure>,
+    lab: impl FnOnce() -> Result<Known<B>, Failure>,
 ) -> Result<(), Failure> {
     let allowed = match &args.allow {
         Some(path) => {
@@ -93,9 +97,57 @@ fn selected<L, N>(cases: Vec<Case<L, N>>, wanted: &[String]) -> Result<Vec<Case<
     Ok(cases.into_iter().filter(is_wanted).collect())
 }
 
-type Known = (Lab, String, Vec<(&'static str, bool)>);
+/// What cases are run with, who is under test, and what they can do.
+type Known<L> = (L, String, Vec<(&'static str, bool)>);
 
-fn server_lab(args: &ServerArgs) -> Result<Known, Failure> {
+fn client_lab(args: &ClientArgs) -> Result<Known<client::Lab>, Failure> {
+    let cannot = |err| Failure::option("--listen", args.listen, err);
+    let listener = TcpListener::bind(args.listen).map_err(cannot)?;
+    listener.set_nonblocking(true).map_err(cannot)?;
+    let port = listener.local_addr().map_err(cannot)?.port();
+    let failed = |err: std::io::Error| Failure::Failed(format!("cannot write a PKI: {err}"));
+    let (files, pki) = match &args.pki {
+        Some(dir) => {
+            std::fs::create_dir_all(dir).map_err(failed)?;
+            (None, dir.clone())
+        }
+        None => {
+            let dir = tempfile::tempdir().map_err(failed)?;
+            let path = dir.path().to_owned();
+            (Some(dir), path)
+        }
+    };
+    let authority = Authority::new("interop conform")?;
+    let (server, shown) = (authority.server(&["localhost"])?, authority.client("client")?);
+    for (name, text) in [
+        ("ca.pem", authority.pem()),
+        ("client.pem", shown.cert_pem().to_owned()),
+        ("client.key", shown.key_pem()),
+    ] {
+        std::fs::write(pki.join(name), text).map_err(failed)?;
+    }
+    if args.manual {
+        emit(format!("listening on port {port}; the PKI is in {}\n", pki.display()));
+    }
+    let mut lab = client::Lab {
+        listener,
+        command: (!args.manual).then(|| args.command.clone()),
+        identity: server.for_raw(),
+        files,
+        pki,
+        points: args.common.points()?,
+        patience: args.common.timeout,
+        facts: client::Facts::default(),
+        talks: Vec::new(),
+    };
+    lab.look(args.common.implements)?;
+    let words: Vec<_> = args.command.iter().map(|word| word.to_string_lossy()).collect();
+    let target = if args.manual { "started by hand".into() } else { words.join(" ") };
+    let facts = lab.facts.words();
+    Ok((lab, target, facts))
+}
+
+fn server_lab(args: &ServerArgs) -> Result<Known<Lab>, Failure> {
     let target = args.target.clone().unwrap_or_default();
     let host = target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();

@@ -12,6 +12,8 @@ use crate::raw::{ClientConfig, Direction, HandshakeType, Peer};
 const QUIET: Duration = Duration::from_millis(1000);
 /// server_hello_done, the end of what a server of TLS 1.2 says in the clear.
 const SERVER_HELLO_DONE: HandshakeType = HandshakeType(14);
+/// client_key_exchange, with which a client of TLS 1.2 goes on.
+const CLIENT_KEY_EXCHANGE: HandshakeType = HandshakeType(16);
 const CLOSE_NOTIFY: u8 = 0;
 
 /// What the other end made of it.
@@ -87,11 +89,13 @@ impl Talk {
         if let End::NoConnection(why) = &self.end {
             return Verdict::NoConnection(why.clone());
         }
+        if self.has_watched_all() {
+            return Verdict::Accepted;
+        }
         if let Some(error) = self.peer.error() {
             return Verdict::Stuck(error.to_string());
         }
-        let content = self.peer.is_complete() || self.has_watched_all();
-        match (&self.end, content) {
+        match (&self.end, self.peer.is_complete()) {
             (_, true) if self.complains => Verdict::Closed,
             (End::Closed, true) if !self.has_consent() => Verdict::Closed,
             (_, true) => Verdict::Accepted,
@@ -110,11 +114,12 @@ impl Talk {
         !self.peer.received_data().is_empty()
             || self.peer.alerts().any(|alert| alert.description == CLOSE_NOTIFY)
             || self.peer.received(HandshakeType::NEW_SESSION_TICKET).is_some()
-            || self.has_watched_all()
     }
 
     fn has_watched_all(&self) -> bool {
-        self.peer.received(SERVER_HELLO_DONE).is_some()
+        [SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE]
+            .iter()
+            .any(|typ| self.peer.received(*typ).is_some())
     }
 }
 
@@ -248,6 +253,42 @@ pub fn visit(to: SocketAddr, config: ClientConfig, request: &[u8], patience: Dur
         line.close();
     }
     line.end()
+}
+
+/// Serves a client, which gets a short answer once it has said something. `play` speaks for a peer
+/// that only watches.
+///
+/// # Errors
+/// If the connection is gone before anything was said.
+pub fn host(
+    peer: Peer,
+    stream: TcpStream,
+    patience: Duration,
+    play: Option<&dyn Fn(&mut Peer)>,
+) -> std::io::Result<Talk> {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
+    let mut line = Line::new(peer, stream, false, patience)?;
+    let mut played = false;
+    while !line.is_over() && line.talk.peer.error().is_none() && !line.talk.has_watched_all() {
+        let said = line.talk.peer.received(HandshakeType::CLIENT_HELLO).is_some();
+        if let (Some(play), true, false) = (play, said, played) {
+            play(&mut line.talk.peer);
+            played = true;
+        }
+        let complete = line.talk.peer.is_complete();
+        if complete && !line.talk.peer.received_data().is_empty() {
+            let _ = line.talk.peer.send_data(ANSWER);
+            break;
+        }
+        if !line.step(complete.then_some(QUIET)) && complete {
+            break;
+        }
+    }
+    line.flush();
+    if line.talk.peer.is_complete() && !line.is_over() {
+        line.close();
+    }
+    Ok(line.end())
 }
 
 fn empty() -> crate::raw::ServerConfig {

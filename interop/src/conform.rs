@@ -27,6 +27,7 @@ pub mod args;
 pub mod bodies;
 pub mod case;
 pub mod client;
+pub mod faulty;
 pub mod grade;
 pub mod report;
 pub mod run;
@@ -45,6 +46,7 @@ pub fn run(args: &ConformArgs) -> Result<(), Failure> {
         RoleArgs::Client(args) => {
             run_with(&args.common, client::cases(), "client", || client_lab(args))
         }
+        RoleArgs::Faulty(args) => faulty::run(args),
     }
 }
 

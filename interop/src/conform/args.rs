@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use rustls_ext::wire::CodePoints;
 
+use super::faulty::FaultyArgs;
 use super::server::Implements;
 use crate::Failure;
 use crate::cli::CodePointArgs;
@@ -34,6 +35,10 @@ pub enum RoleArgs {
     /// certificate that it finds there, for localhost, and {cert} and {key} for files with a
     /// certificate to show.
     Client(ClientArgs),
+    /// Be a server or a client that keeps the rules but for one
+    ///
+    /// It shows that the cases can fail.
+    Faulty(FaultyArgs),
 }
 
 /// Options of `interop conform server`.

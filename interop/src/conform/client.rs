@@ -24,7 +24,7 @@ mod hello;
 mod request;
 mod resumption;
 mod ticket;
-mod tls12;
+pub(super) mod tls12;
 
 pub use facts::{Facts, Need};
 

@@ -146,6 +146,8 @@ pub struct ServerConfig {
     pub ech_keys: Vec<EchKey>,
     /// The ECHConfigList for clients whose outer hello counts, left out when empty.
     pub ech_retry_configs: Vec<u8>,
+    /// Verify the client's CertificateVerify, if its key is one for P-256.
+    pub check_proof: bool,
     /// Only log what comes, and answer nothing: for who plays the server by
     /// [`Peer::send_handshake`](super::Peer::send_handshake), in TLS 1.2 for one.
     pub watches: bool,
@@ -177,6 +179,7 @@ impl ServerConfig {
             accept_early_data: false,
             ech_keys: Vec::new(),
             ech_retry_configs: Vec::new(),
+            check_proof: false,
             watches: false,
             alert_on_error: true,
             records: RecordOptions::default(),

@@ -3,7 +3,10 @@
 use ring::aead::{self, LessSafeKey, UnboundKey};
 use ring::agreement::{self, EphemeralPrivateKey, UnparsedPublicKey};
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+use ring::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair,
+    UnparsedPublicKey as VerifyingKey,
+};
 use ring::{digest, hkdf, hmac};
 
 use super::Error;
@@ -239,13 +242,35 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Error> {
     Ok(bytes)
 }
 
+/// What a CertificateVerify signs (RFC 8446 section 4.4.3).
+fn to_be_signed(role: &str, transcript: &[u8]) -> Vec<u8> {
+    let context = format!("TLS 1.3, {role} CertificateVerify");
+    [&[0x20; 64][..], context.as_bytes(), &[0], transcript].concat()
+}
+
+/// Whether `signature` is a CertificateVerify by the P-256 key of the certificate `der`.
+pub(super) fn proves(der: &[u8], role: &str, transcript: &[u8], signature: &[u8]) -> bool {
+    // SubjectPublicKeyInfo up to the point: id-ecPublicKey, prime256v1, a bit string (RFC 5480).
+    const BEFORE: &[u8] =
+        b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\
+        \x3d\x03\x01\x07\x03\x42\x00";
+    const POINT: usize = 65;
+    let at = der.windows(BEFORE.len()).position(|window| window == BEFORE);
+    let point = at.and_then(|at| der.get(at + BEFORE.len()..)?.get(..POINT));
+    let content = to_be_signed(role, transcript);
+    let verifies = |point| {
+        let key = VerifyingKey::new(&ECDSA_P256_SHA256_ASN1, point);
+        key.verify(&content, signature).is_ok()
+    };
+    point.is_some_and(verifies)
+}
+
 /// Signs a CertificateVerify with ecdsa_secp256r1_sha256 (RFC 8446 section 4.4.3).
 pub(super) fn sign(pkcs8: &[u8], role: &str, transcript: &[u8]) -> Result<Vec<u8>, Error> {
     let random = SystemRandom::new();
     let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8, &random)
         .map_err(|_| Error::Crypto("PKCS#8 key (P-256 only)"))?;
-    let context = format!("TLS 1.3, {role} CertificateVerify");
-    let content = [&[0x20; 64][..], context.as_bytes(), &[0], transcript].concat();
+    let content = to_be_signed(role, transcript);
     let signature = key.sign(&random, &content).map_err(|_| Error::Crypto("signature"))?;
     Ok(signature.as_ref().to_vec())
 }

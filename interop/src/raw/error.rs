@@ -46,6 +46,8 @@ pub enum Error {
     BadCompression,
     /// A cryptographic operation failed, most likely for an unusable key of our own.
     Crypto(&'static str),
+    /// A CertificateVerify is not by the key of its certificate.
+    BadProof,
     /// A judge refused what was received, with this alert.
     Refused(u8),
     /// The caller asked for something that is impossible in this state.
@@ -67,7 +69,7 @@ impl Error {
             Self::Illegal(_) => 47,
             Self::NoCommonVersion => 70,
             Self::NoCommonParameters(_) => 40,
-            Self::BadFinished | Self::BadBinder | Self::BadEchPayload => 51,
+            Self::BadFinished | Self::BadBinder | Self::BadEchPayload | Self::BadProof => 51,
             Self::BadCompression => 42,
             Self::Refused(alert) => *alert,
         }
@@ -93,6 +95,7 @@ impl fmt::Display for Error {
             Self::BadEchPayload => f.write_str("the second Encrypted ClientHello does not open"),
             Self::BadCompression => f.write_str("the compressed certificate is invalid"),
             Self::Crypto(what) => write!(f, "cryptographic operation failed: {what}"),
+            Self::BadProof => f.write_str("CertificateVerify is not by the certificate's key"),
             Self::Refused(alert) => write!(f, "refused with alert {alert}"),
             Self::Misuse(what) => write!(f, "not possible now: {what}"),
         }

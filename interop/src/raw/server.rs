@@ -5,8 +5,8 @@ use super::crypto::{self, Share};
 use super::ech::Ech;
 use super::server_choice::Choice;
 use super::{
-    ClientHello, Direction, Error, Event, Extension, Handshake, HandshakeType, Message,
-    ServerConfig, ServerHello, Slot, codec, compress, ext, group, message, version,
+    Certificate, ClientHello, Direction, Error, Event, Extension, Handshake, HandshakeType,
+    Message, ServerConfig, ServerHello, Slot, codec, compress, ext, group, message, version,
 };
 
 pub(super) struct Server {
@@ -17,6 +17,8 @@ pub(super) struct Server {
     pub(super) early: bool,
     pub(super) ech: Ech,
     pub(super) issued: u64,
+    /// The client's own certificate.
+    leaf: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,7 @@ impl Server {
             early: false,
             ech: Ech::NotOffered,
             issued: 0,
+            leaf: Vec::new(),
         }
     }
 
@@ -79,14 +82,19 @@ impl Server {
             }
             (State::Certificate, H::Certificate(certificate)) => {
                 common.absorb(message);
-                self.on_certificate(certificate.entries.is_empty())
+                self.on_certificate(certificate)
             }
             (State::Certificate, H::CompressedCertificate(c)) => {
                 let certificate = codec::read_certificate(&compress::decompress(&c)?)?;
                 common.absorb(message);
-                self.on_certificate(certificate.entries.is_empty())
+                self.on_certificate(certificate)
             }
-            (State::CertificateVerify, H::CertificateVerify(_)) => {
+            (State::CertificateVerify, H::CertificateVerify(verify)) => {
+                let hash = common.keys()?.suite.hash(&common.transcript);
+                let proves = || crypto::proves(&self.leaf, "client", &hash, &verify.signature);
+                if self.config.check_proof && !proves() {
+                    return Err(Error::BadProof);
+                }
                 common.absorb(message);
                 self.state = State::Finished;
                 Ok(())
@@ -102,8 +110,10 @@ impl Server {
         }
     }
 
-    fn on_certificate(&mut self, empty: bool) -> Result<(), Error> {
-        self.state = if empty { State::Finished } else { State::CertificateVerify };
+    fn on_certificate(&mut self, certificate: Certificate) -> Result<(), Error> {
+        let leaf = certificate.entries.into_iter().next();
+        self.state = if leaf.is_none() { State::Finished } else { State::CertificateVerify };
+        self.leaf = leaf.map(|entry| entry.der).unwrap_or_default();
         Ok(())
     }
 

@@ -21,11 +21,11 @@ const RANDOM: [u8; 32] = [0x5a; 32];
 
 /// What is said in TLS 1.2.
 #[derive(Clone, Debug, Default)]
-struct Says {
+pub(in crate::conform) struct Says {
     /// In ServerHello.
-    hello: Vec<Extension>,
+    pub(in crate::conform) hello: Vec<Extension>,
     /// In CertificateRequest, behind all; `None` sends none.
-    request: Option<Vec<u8>>,
+    pub(in crate::conform) request: Option<Vec<u8>>,
 }
 
 fn about(name: &str, rule: &'static str, expects: &str) -> About {
@@ -134,7 +134,7 @@ fn speak(lab: &mut Lab, says: Says) -> Result<std::rc::Rc<Talk>, Grade> {
 }
 
 /// ServerHello to ServerHelloDone (RFC 5246 section 7.3).
-fn flight(peer: &mut Peer, identity: &Identity, says: &Says) -> Option<()> {
+pub(in crate::conform) fn flight(peer: &mut Peer, identity: &Identity, says: &Says) -> Option<()> {
     let Ok(Handshake::ClientHello(hello)) = peer.received(HandshakeType::CLIENT_HELLO)?.parse()
     else {
         return None;

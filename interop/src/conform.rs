@@ -6,6 +6,7 @@
 //! message that came is judged by a table, it is the codec's.
 
 use std::net::{TcpListener, ToSocketAddrs};
+use std::path::Path;
 use std::time::Instant;
 
 use rustls_ext::rustls::client::WebPkiServerVerifier;
@@ -16,6 +17,7 @@ use rustls_ext::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use self::allow::Allowed;
 use self::args::{ClientArgs, CommonArgs, ConformArgs, RoleArgs, ServerArgs};
 use self::case::{About, Case};
+use self::grade::Grade;
 use self::report::Report;
 use self::run::Bench;
 use self::server::{Lab, Target};
@@ -29,6 +31,7 @@ pub mod case;
 pub mod client;
 pub mod faulty;
 pub mod grade;
+pub mod pcapng;
 pub mod report;
 pub mod run;
 pub mod server;
@@ -79,12 +82,25 @@ fn run_with<B: Bench>(
     }
     let findings = run::all(&mut bench, &cases, &allowed);
     let report = Report { role, target, facts, findings, took: started.elapsed() };
+    if let Some(dir) = &args.keep {
+        keep(dir, &report).map_err(|err| Failure::option("--keep", dir.display(), err))?;
+    }
     emit(report.print(args.format)?);
     match report.failures() {
         0 => Ok(()),
         1 => Err(Failure::Failed("1 case failed".into())),
         count => Err(Failure::Failed(format!("{count} cases failed"))),
     }
+}
+
+/// Puts a capture of each failed case into a folder.
+fn keep(dir: &Path, report: &Report) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    for finding in report.findings.iter().filter(|f| matches!(f.grade, Grade::Failed(_))) {
+        let file = pcapng::file(finding.talks.iter().map(|t| &**t), report.role == "server");
+        std::fs::write(dir.join(format!("{}.pcapng", finding.about.id)), file)?;
+    }
+    Ok(())
 }
 
 fn selected<L, N>(cases: Vec<Case<L, N>>, wanted: &[String]) -> Result<Vec<Case<L, N>>, Failure> {

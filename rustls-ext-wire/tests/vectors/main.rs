@@ -1,0 +1,96 @@
+//! The test vectors in `vectors/`, for implementations in other languages: the files are as this
+//! code generates them, and as their schema says.
+//!
+//! With the environment variable `WRITE_VECTORS` set, it writes them instead.
+
+mod bodies;
+mod decisions;
+mod hellos;
+mod messages;
+mod schema;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustls_ext_wire::{Alert, FlagSet};
+use serde_json::{Value, json};
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(name)
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn numbers(flags: &FlagSet) -> Vec<u16> {
+    flags.iter().map(|flag| flag.get()).collect()
+}
+
+/// What ends the handshake.
+fn fault(rule: &str, alert: Alert) -> Value {
+    json!({ "rule": rule, "alert": alert.code(), "alert_name": alert.name() })
+}
+
+fn all() -> [(&'static str, &'static str, Vec<Value>); 4] {
+    [
+        ("bodies", "bodies of tls_flags", bodies::all()),
+        ("messages", "both extensions in each message", messages::all()),
+        ("hellos", "ClientHello messages", hellos::all()),
+        ("decisions", "what a server answers, and which sessions it resumes", decisions::all()),
+    ]
+}
+
+#[test]
+fn the_files_are_as_this_code_makes_them_and_as_their_schema_says() {
+    let schema: Value = read("schema.json");
+    for (name, about, cases) in all() {
+        let made = json!({ "kind": name, "about": about, "cases": &cases });
+        schema::assert_valid(&made, &schema, &schema, name);
+        let names: Vec<_> = made["cases"].as_array().unwrap().iter().map(|c| &c["name"]).collect();
+        let mut unlike = names.clone();
+        unlike.sort_by_key(|name| name.as_str());
+        unlike.dedup();
+        assert_eq!(unlike.len(), names.len(), "two cases of {name} have one name");
+        let file = format!("{name}.json");
+        if std::env::var_os("WRITE_VECTORS").is_some() {
+            // A case a line, so that a change shows as one.
+            let cases: Vec<_> = cases.iter().map(Value::to_string).collect();
+            let text = format!(
+                "{{\"kind\":\"{name}\",\"about\":\"{about}\",\"cases\":[\n{}\n]}}\n",
+                cases.join(",\n"),
+            );
+            fs::write(path(&file), text).unwrap();
+        }
+        assert_eq!(read(&file), made, "{file}: run this test with WRITE_VECTORS=1");
+    }
+}
+
+#[test]
+fn there_are_valid_and_invalid_ones_for_each_rule_of_the_codec() {
+    let text: String = all().iter().flat_map(|(.., cases)| cases).map(Value::to_string).collect();
+    for rule in [
+        "FLAGS-2",
+        "FLAGS-3",
+        "FLAGS-4",
+        "FLAGS-5",
+        "RFC 8446 4.2",
+        "FLAGS-12",
+        "RCA-4",
+        "RCA-5",
+        "CARE-1",
+        "CARE-3",
+    ] {
+        assert!(text.contains(&format!("\"rule\":\"{rule}\"")), "{rule}");
+    }
+    for (name, _, cases) in all() {
+        let invalid = cases.iter().filter(|case| case.get("fault").is_some()).count();
+        assert!(invalid < cases.len(), "{name}");
+        assert!(invalid > 0 || name == "decisions", "{name}");
+    }
+}
+
+fn read(name: &str) -> Value {
+    let text = fs::read_to_string(path(name)).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}

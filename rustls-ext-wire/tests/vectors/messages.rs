@@ -1,0 +1,117 @@
+//! Both extensions in each message, as the end that receives it judges them.
+
+use rustls_ext_wire::{
+    Asks, ClientNegotiation, CodePoints, Fault, Message, Offer, Received, ServerNegotiation,
+    Version,
+};
+use serde_json::{Value, json};
+
+use super::{fault, hex};
+
+const OFFER: &[u8] = &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+const OTHER: &[u8] = &[1, 2];
+const BOTH: &[u8] = &[11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+const ACROSS_NAMES: &[u8] = &[2, 0, 1];
+const MALFORMED: &[u8] = &[2, 2, 0];
+
+/// What is in a message: a name for it, the flags, and CARE.
+type Brings = (&'static str, Option<&'static [u8]>, Option<&'static [u8]>);
+
+const BRINGS: [Brings; 9] = [
+    ("nothing", None, None),
+    ("the flag of the offer", Some(OFFER), None),
+    ("an unknown flag", Some(OTHER), None),
+    ("the flag of the offer and an unknown one", Some(BOTH), None),
+    ("flag 8", Some(ACROSS_NAMES), None),
+    ("malformed flags", Some(MALFORMED), None),
+    ("CARE", None, Some(&[])),
+    ("CARE with a body", None, Some(&[0])),
+    ("the flag of the offer and CARE", Some(OFFER), Some(&[])),
+];
+
+pub fn all() -> Vec<Value> {
+    let mut cases = Vec::new();
+    for version in [Version::Tls13, Version::Tls12] {
+        for message in Message::ALL {
+            for offer in [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH] {
+                for brings in BRINGS {
+                    cases.extend(case(version, message, offer, brings));
+                }
+            }
+        }
+    }
+    cases.extend(second_hellos());
+    cases
+}
+
+fn case(version: Version, message: Message, offer: Offer, brings: Brings) -> Option<Value> {
+    let (name, tls_flags, care) = brings;
+    let received = Received { tls_flags, care };
+    let points = CodePoints::default();
+    // The other messages of TLS 1.2 have no extensions.
+    let has_extensions = matches!(message, Message::ClientHello | Message::ServerHello);
+    if version == Version::Tls12 && !has_extensions {
+        return None;
+    }
+    let judged = match message {
+        // Nothing comes before it.
+        Message::ClientHello if !offer.is_none() => return None,
+        Message::ClientHello => ServerNegotiation::new(points).on_client_hello(version, received),
+        Message::ClientCertificate => {
+            let mut server = ServerNegotiation::new(points);
+            server.on_client_hello(version, hello(offer)).unwrap();
+            server.asks(Asks::BecauseOffered);
+            server.on_client_certificate(received)
+        }
+        _ => {
+            let mut client = ClientNegotiation::new(offer, points);
+            client.hello(Version::Tls13);
+            client.on(message, version, received)
+        }
+    };
+    Some(value(name, version, message, offer, received, judged))
+}
+
+fn hello(offer: Offer) -> Received<'static> {
+    Received { tls_flags: offer.has_flag().then_some(OFFER), care: offer.has_care().then_some(&[]) }
+}
+
+fn value(
+    name: &str,
+    version: Version,
+    message: Message,
+    offer: Offer,
+    received: Received<'_>,
+    judged: Result<(), Fault>,
+) -> Value {
+    let tls = if version == Version::Tls13 { "1.3" } else { "1.2" };
+    let mut case = json!({
+        "name": format!("TLS {tls}, offer {offer}, {message}: {name}"),
+        "version": tls,
+        "message": message.name(),
+        "offer": offer.to_string(),
+        "tls_flags": received.tls_flags.map(hex),
+        "care": received.care.map(hex),
+    });
+    if let Err(err) = judged {
+        case["fault"] = fault(err.rule(), err.alert());
+    }
+    case
+}
+
+/// A second ClientHello, where `offer` is that of the first.
+fn second_hellos() -> Vec<Value> {
+    let mut cases = Vec::new();
+    for first in [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH] {
+        for second in [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH] {
+            let mut server = ServerNegotiation::new(CodePoints::default());
+            server.on_client_hello(Version::Tls13, hello(first)).unwrap();
+            let judged = server.on_client_hello(Version::Tls13, hello(second));
+            let name = format!("second hello with offer {second}");
+            let message = Message::ClientHello;
+            let received = hello(second);
+            cases.push(value(&name, Version::Tls13, message, first, received, judged));
+        }
+    }
+    cases
+}

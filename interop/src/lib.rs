@@ -9,6 +9,7 @@
 //! | `interop soak` | shakes hands many times, faults included, and judges every outcome |
 //! | `interop peek` | tells what is in the ClientHellos of files |
 //! | `interop route` | routes TCP connections by whether their ClientHello offers |
+//! | `interop conform` | tells which rules another TLS stack keeps |
 //!
 //! [`raw`] is a TLS 1.3 peer that can break every rule, for tests of other implementations.
 //!

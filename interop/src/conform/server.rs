@@ -29,6 +29,12 @@ pub use facts::{Facts, Implements, Need};
 /// certificate_required.
 const CERTIFICATE_REQUIRED: u8 = 116;
 
+/// A body of flags, by the numbers on the wire.
+type Body = fn(&Lab) -> Vec<u8>;
+
+/// A client of a case.
+type Client = fn(&Lab) -> ClientConfig;
+
 /// A case with a server.
 pub type Case = super::case::Case<Lab, Need>;
 

@@ -6,6 +6,9 @@ use crate::conform::case::{About, Group, Role};
 use crate::conform::grade::UNSUPPORTED_EXTENSION;
 use crate::raw::{ServerConfig, Slot};
 
+/// A body of flags, by the numbers on the wire.
+pub(super) type Body = fn(&Lab) -> Vec<u8>;
+
 /// The messages, by the slot and whether the certificate is compressed.
 pub(super) const IN: [(&str, Slot, bool); 7] = [
     ("server-hello", Slot::ServerHello, false),
@@ -50,7 +53,7 @@ pub(super) fn cases() -> Vec<Case> {
         if matches!(slot, Slot::CertificateRequest | Slot::NewSessionTicket) {
             continue;
         }
-        let bodies: [(&str, &str, &str, fn(&Lab) -> Vec<u8>); 2] = [
+        let bodies: [(&str, &str, &str, Body); 2] = [
             ("request-client-auth", "RCA-5", "the flag of the offer", |lab| {
                 body([lab.points.request_client_auth().get()])
             }),

@@ -1,6 +1,6 @@
 //! What a client can do, and which cases that leaves.
 
-use super::{Lab, body, in_hellos};
+use super::{Lab, in_hellos};
 use crate::Failure;
 use crate::conform::server::Implements;
 use crate::conform::talk::{Talk, Verdict};
@@ -124,12 +124,10 @@ impl Lab {
         }
         self.facts.succeeds = self.facts.ended_well;
         self.facts.twice = talks.len() > 1;
-        let offer = body([self.points.request_client_auth().get()]);
         let has = |number| in_hellos(talk, number).concat();
         self.facts.offers_flag = has(self.points.tls_flags()).iter().any(|flags| {
             rustls_ext::wire::FlagSet::decode(flags)
                 .is_ok_and(|flags| flags.contains(self.points.request_client_auth()))
-                || *flags == offer
         });
         self.facts.offers_care = self.points.care().is_some_and(|care| !has(care).is_empty());
         let hello = talk.peer.received(HandshakeType::CLIENT_HELLO);

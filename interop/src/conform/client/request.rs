@@ -1,5 +1,6 @@
 //! CertificateRequest with and without acknowledgement, and the Certificate that answers it.
 
+use super::answer::Body;
 use super::facts::shows_certificate;
 use super::{Case, Lab, Need, body};
 use crate::conform::case::{About, Group, Level, Role};
@@ -19,7 +20,7 @@ fn answered(talk: &Talk) -> bool {
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = positive();
-    let bodies: [(&str, &str, fn(&Lab) -> Vec<u8>); 2] = [
+    let bodies: [(&str, &str, Body); 2] = [
         ("unoffered", "an acknowledgement of what it did not offer", |lab| {
             body([lab.points.request_client_auth().get()])
         }),

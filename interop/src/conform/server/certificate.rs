@@ -1,7 +1,7 @@
 //! The client's Certificate: good ones, and extensions that have no place there.
 
 use super::facts::unknown;
-use super::{Case, Lab, Need, asks};
+use super::{Body, Case, Lab, Need, asks};
 use crate::conform::case::{About, Group, Role};
 use crate::conform::grade::{
     DECODE_ERROR, Grade, ILLEGAL_PARAMETER, UNEXPECTED_MESSAGE, UNSUPPORTED_EXTENSION, accepted,
@@ -94,7 +94,7 @@ pub(super) fn cases() -> Vec<Case> {
             false => kind.to_owned(),
         };
         let whose = if compressed { "a compressed Certificate" } else { "a Certificate" };
-        let bodies: [(&str, &str, &str, fn(&Lab) -> Vec<u8>); 4] = [
+        let bodies: [(&str, &str, &str, Body); 4] = [
             ("request-client-auth", "RCA-5", "the flag of the offer", |lab| lab.body([])),
             ("unknown-flags", "FLAGS-5", "flags that it did not send", |_| unknown()),
             ("trailing-zero", "FLAGS-2", "a zero octet behind the last flag", |_| vec![2, 2, 0]),

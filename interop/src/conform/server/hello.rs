@@ -1,7 +1,7 @@
 //! The extension in a client's hello: malformed, in every form that is right, and its place.
 
 use super::facts::unknown;
-use super::{Case, Lab, Need, asks, body, received};
+use super::{Body, Case, Lab, Need, asks, body, received};
 use crate::conform::bodies::MALFORMED;
 use crate::conform::case::{About, Group, Level, Role};
 use crate::conform::grade::{DECODE_ERROR, ILLEGAL_PARAMETER};
@@ -56,7 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn well_formed() -> Vec<Case> {
-    let forms: [(&str, &str, fn(&Lab) -> Vec<u8>); 6] = [
+    let forms: [(&str, &str, Body); 6] = [
         ("unknown-flags", "flags that nobody knows", |_| unknown()),
         ("lowest-flag", "flag 0 alone", |_| body([0])),
         ("highest-flag", "flag 2039, in 255 octets", |_| body([2039])),

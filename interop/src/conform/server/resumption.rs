@@ -1,12 +1,15 @@
 //! Sessions: a resumed handshake asks for nothing, so it must not bypass a demand.
 
-use super::{Case, Lab, Need, asks, received, without_share};
+use super::{Case, Client, Lab, Need, asks, received, without_share};
 use crate::conform::case::{About, Group, Level, Outcome, Role};
 use crate::conform::grade::Grade;
 use crate::conform::talk::Talk;
 use crate::raw::{Answer, ClientConfig, HandshakeType, Ticket};
 
 const EARLY: &[u8] = b"GET /early HTTP/1.1\r\n\r\n";
+
+/// Makes a ticket one that is no good.
+type Breaks = fn(&mut Ticket);
 
 fn about(name: &str, rule: &'static str, expects: &str) -> About {
     About::new(Role::Server, Group::Resumption, name, rule, expects)
@@ -33,7 +36,7 @@ fn full(talk: &Talk, early: bool) -> Grade {
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let offers: [(&str, &str, Need, fn(&Lab) -> ClientConfig); 4] = [
+    let offers: [(&str, &str, Need, Client); 4] = [
         ("flag", "the flag", Need::AsksForFlag, |lab| lab.offering()),
         ("flag-behind-retry", "the flag, behind a retry", Need::AsksForFlag, |lab| {
             without_share(lab.offering())
@@ -151,7 +154,7 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .level(Level::Should),
     );
-    let broken: [(&str, &str, fn(&mut Ticket)); 2] = [
+    let broken: [(&str, &str, Breaks); 2] = [
         ("garbled", "that is garbled", |ticket| {
             if let Some(octet) = ticket.identity.first_mut() {
                 *octet ^= 0xff;

@@ -1,7 +1,7 @@
 //! A client's second hello, behind a HelloRetryRequest.
 
 use super::facts::unknown;
-use super::{Case, Lab, Need, asks, received, second, without_share};
+use super::{Case, Client, Lab, Need, asks, received, second, without_share};
 use crate::conform::bodies::MALFORMED;
 use crate::conform::case::{About, Group, Level, Outcome, Role};
 use crate::conform::grade::{Grade, ILLEGAL_PARAMETER, refused};
@@ -44,7 +44,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
     ];
-    let changes: [(&str, &str, Change); 4] = [
+    let changes: [(&str, &str, Client); 4] = [
         ("gone", "an offer that is gone", |lab| {
             second(lab.offering(), Edit::remove(lab.points().tls_flags()))
         }),
@@ -75,8 +75,6 @@ pub(super) fn cases() -> Vec<Case> {
     }
     cases
 }
-
-type Change = fn(&Lab) -> ClientConfig;
 
 /// A second hello with other flags is refused, or at least nothing is made of the first one.
 fn changed(lab: &mut Lab, config: ClientConfig) -> Outcome {

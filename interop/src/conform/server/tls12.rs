@@ -2,7 +2,7 @@
 //! What a server says up to ServerHelloDone is in the clear, and shows all of it.
 
 use super::facts::unknown;
-use super::{Case, Lab, Need, asks, received};
+use super::{Body, Case, Lab, Need, asks, received};
 use crate::conform::bodies::MALFORMED;
 use crate::conform::case::{About, Group, Role};
 use crate::conform::grade::Grade;
@@ -20,7 +20,7 @@ fn old(lab: &Lab, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let ignored: [(&str, &str, fn(&Lab) -> Vec<u8>); 2] = [
+    let ignored: [(&str, &str, Body); 2] = [
         ("offer", "an offer", |lab| lab.body([])),
         ("unknown-flags", "unknown flags", |_| unknown()),
     ];

@@ -1,7 +1,7 @@
 //! `interop conform`: which rules another TLS stack keeps.
 //!
-//! A [`Case`](case::Case) is an experiment by the [raw peer](crate::raw), which sees every message
-//! and can break every rule; what the other end makes of it has a [`Grade`](grade::Grade). Nothing
+//! A [`Case`] is an experiment by the [raw peer](crate::raw), which sees every message
+//! and can break every rule; what the other end makes of it has a [`Grade`]. Nothing
 //! of the library takes part, so what it may have wrong cannot hide what others have wrong; where a
 //! message that came is judged by a table, it is the codec's.
 

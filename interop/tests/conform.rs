@@ -43,13 +43,19 @@ fn faulty_server(files: &Files, fault: Option<&str>) -> Running {
 /// `interop conform server` with the files that go with it.
 fn test_server(files: &Files, target: &str, args: &[&str]) -> Output {
     let usual = ["conform", "server", target, "--ca", "server-ca.pem", "--cert", "client.pem"];
-    files.interop(&[&usual[..], &["--key", "client.key"], args].concat()).output().unwrap()
+    files
+        .interop(&[&usual[..], &["--key", "client.key", "--timeout", "30"], args].concat())
+        .output()
+        .unwrap()
 }
 
 /// `interop conform client` with this binary as the client.
 fn test_client(files: &Files, args: &[&str], client: &[&str]) -> Output {
     let own = [&["--", env!("CARGO_BIN_EXE_interop")][..], client].concat();
-    files.interop(&[&["conform", "client"][..], args, &own].concat()).output().unwrap()
+    files
+        .interop(&[&["conform", "client", "--timeout", "30"][..], args, &own].concat())
+        .output()
+        .unwrap()
 }
 
 /// Our client, that connects twice.

@@ -5,9 +5,10 @@ use core::fmt;
 use crate::care::{CareError, check_care};
 use crate::error::FlagsError;
 use crate::flag_set::FlagSet;
+use crate::lists::{Authorities, Extensions, Numbers, Protocols};
 use crate::offer::{Received, Version};
 use crate::scan::bodies;
-use crate::scan::known::{self, Known, Places};
+use crate::scan::known::{Known, Places};
 use crate::table::Message;
 
 /// A ClientHello whose structure holds, borrowed from where its octets are (RFC 8446 section
@@ -43,9 +44,9 @@ impl<'a> ClientHello<'a> {
     }
 
     /// `cipher_suites`, in the client's order.
-    pub fn cipher_suites(&self) -> impl Iterator<Item = u16> + Clone + use<'a> {
+    pub fn cipher_suites(&self) -> Numbers<'a> {
         let (_, rest) = self.session_id_and_rest().unwrap_or_default();
-        numbers(bodies::item16(rest).unwrap_or_default().0)
+        Numbers(bodies::item16(rest).unwrap_or_default().0)
     }
 
     fn session_id_and_rest(&self) -> Option<(&'a [u8], &'a [u8])> {
@@ -64,23 +65,18 @@ impl<'a> ClientHello<'a> {
     /// The application protocols that the client speaks (RFC 7301), in its order: names of one
     /// octet or more. None when it does not say.
     #[inline]
-    pub fn alpn(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
-        let mut list = self.known(Known::Alpn).and_then(|body| body.get(2..)).unwrap_or_default();
-        core::iter::from_fn(move || {
-            let (length, rest) = list.split_first()?;
-            let (name, rest) = rest.split_at_checked(usize::from(*length))?;
-            list = rest;
-            Some(name)
-        })
+    pub fn alpn(&self) -> Protocols<'a> {
+        let body = self.known(Known::Alpn);
+        Protocols(body.and_then(|body| body.get(2..)).unwrap_or_default())
     }
 
     /// The versions that the client offers, in its order: those of `supported_versions`, or without
     /// that extension the one of `legacy_version`, which stands for itself and what is older, but
     /// never for TLS 1.3 (RFC 8446 section 4.2.1).
     #[inline]
-    pub fn versions(&self) -> impl Iterator<Item = u16> + Clone + use<'a> {
+    pub fn versions(&self) -> Numbers<'a> {
         let listed = self.known(Known::SupportedVersions).and_then(|body| body.get(1..));
-        numbers(listed.or(self.body.get(..2)).unwrap_or_default())
+        Numbers(listed.or(self.body.get(..2)).unwrap_or_default())
     }
 
     /// Whether the client offers TLS 1.3.
@@ -127,14 +123,9 @@ impl<'a> ClientHello<'a> {
 
     /// The distinguished names of the authorities that the client trusts (RFC 8446 section 4.2.4),
     /// in its order, each as its DER came. None when it does not say.
-    pub fn certificate_authorities(&self) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
+    pub fn certificate_authorities(&self) -> Authorities<'a> {
         let body = self.known(Known::CertificateAuthorities);
-        let mut list = body.and_then(|body| body.get(2..)).unwrap_or_default();
-        core::iter::from_fn(move || {
-            let (name, rest) = bodies::item16(list).ok()?;
-            list = rest;
-            Some(name)
-        })
+        Authorities(body.and_then(|body| body.get(2..)).unwrap_or_default())
     }
 
     /// Which hello of Encrypted Client Hello it is; `None` when it is not of one.
@@ -162,13 +153,8 @@ impl<'a> ClientHello<'a> {
     }
 
     /// The extensions, in the client's order, each as number and body.
-    pub fn extensions(&self) -> impl Iterator<Item = (u16, &'a [u8])> + Clone + use<'a> {
-        let mut list = self.extensions;
-        core::iter::from_fn(move || {
-            let (number, body, rest) = known::extension(list)?;
-            list = rest;
-            Some((number, body))
-        })
+    pub const fn extensions(&self) -> Extensions<'a> {
+        Extensions(self.extensions)
     }
 
     /// The message, without the four octets of its header.
@@ -208,10 +194,4 @@ pub enum Ech {
     Outer,
     /// The inner one, which a server that decrypted it passes on. No client sends it in the open.
     Inner,
-}
-
-/// The 16-bit numbers of a list.
-#[inline]
-fn numbers<'a>(list: &'a [u8]) -> impl Iterator<Item = u16> + Clone + use<'a> {
-    list.chunks_exact(2).filter_map(|pair| Some(u16::from_be_bytes(*pair.first_chunk()?)))
 }

@@ -1,5 +1,9 @@
 //! Whether a session may be resumed where a certificate is, or is not, demanded.
 
+mod record;
+
+pub use record::{Record, RecordError};
+
 /// What a server wants of a client, and in which scope.
 ///
 /// A scope is the name under which a certificate counts.

@@ -1,6 +1,6 @@
-//! RES: every demand against every session.
+//! RES: every demand against every session, and what sessions record.
 
-use rustls_ext_wire::resumption::{Demand, Resumption, Session, judge};
+use rustls_ext_wire::resumption::{Demand, Record, RecordError, Resumption, Session, judge};
 
 const HERE: &[u8] = b"agents";
 const ELSEWHERE: &[u8] = b"staff";
@@ -29,4 +29,71 @@ fn res_2_res_3_and_res_4_every_demand_against_every_session() {
         let judged = sessions.map(|session| judge(demand, offered, session));
         assert_eq!(judged, expected, "{demand:?}, offered: {offered}");
     }
+}
+
+#[test]
+fn res_1_a_record_has_the_octets_that_it_always_had() {
+    let mut buffer = [0; Record::LONGEST];
+    for (record, octets) in [
+        (Record::NotAsked, &b"rext\x01\x00"[..]),
+        (Record::Declined { scope: b"agents" }, b"rext\x01\x01\x06agents"),
+        (
+            Record::Authenticated { scope: b"a", at: 0x0102_0304_0506_0708 },
+            b"rext\x01\x02\x01a\x01\x02\x03\x04\x05\x06\x07\x08",
+        ),
+    ] {
+        assert_eq!(record.encode(&mut buffer), Ok(octets));
+        assert_eq!(Record::decode(octets), Some(record));
+        // Neither more nor less room than it takes.
+        let needed = octets.len();
+        assert_eq!(record.encode(&mut buffer[..needed]), Ok(octets));
+        let short = record.encode(&mut buffer[..needed - 1]);
+        assert_eq!(short, Err(RecordError::NoRoom { needed }));
+    }
+    let long = [b's'; 255];
+    let longest = Record::Authenticated { scope: &long, at: u64::MAX };
+    assert_eq!(longest.encode(&mut buffer).map(<[u8]>::len), Ok(Record::LONGEST));
+    for scope in [&[][..], &[b's'; 256]] {
+        let declined = Record::Declined { scope };
+        assert_eq!(declined.encode(&mut buffer), Err(RecordError::Scope));
+    }
+}
+
+#[test]
+fn res_7_a_record_that_is_not_known_is_no_record() {
+    let good = b"rext\x01\x02\x02ab\x00\x00\x00\x00\x00\x00\x00\x07";
+    for length in 0..good.len() {
+        assert_eq!(Record::decode(&good[..length]), None, "{length} octets");
+    }
+    assert_eq!(Record::decode(&[&good[..], &[0]].concat()), None);
+    // Whatever becomes of one octet, it is no record, or says another thing.
+    let record = Record::Authenticated { scope: b"ab", at: 7 };
+    for at in 0..good.len() {
+        for octet in (0..=u8::MAX).filter(|octet| *octet != good[at]) {
+            let mut changed = *good;
+            changed[at] = octet;
+            let decoded = Record::decode(&changed);
+            assert_ne!(decoded, Some(record));
+            assert_eq!(decoded.is_some(), at >= 7, "octet {at} as {octet}");
+        }
+    }
+    for unknown in [
+        &b"rext\x02\x00"[..],   // another version
+        b"rext\x01\x03\x01a",   // another kind
+        b"rext\x01\x00\x00",    // a client that was not asked in a scope
+        b"rext\x01\x01\x00",    // a scope without a name
+        b"rext\x01\x01\x02abc", // something behind it
+        b"rext\x01\x02\x00\0\0\0\0\0\0\0\0",
+    ] {
+        assert_eq!(Record::decode(unknown), None, "{unknown:?}");
+    }
+}
+
+#[test]
+fn a_record_is_judged_by_what_it_says() {
+    let session = |scope, authenticated| Session { scope, authenticated };
+    assert_eq!(Record::NotAsked.session(), session(None, false));
+    assert_eq!(Record::Declined { scope: HERE }.session(), session(Some(HERE), false));
+    let authenticated = Record::Authenticated { scope: HERE, at: 0 };
+    assert_eq!(authenticated.session(), session(Some(HERE), true));
 }

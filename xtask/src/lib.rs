@@ -9,6 +9,7 @@ use std::process::Command;
 #[allow(missing_docs)] // it is a build script's
 #[path = "../../rustls/generate.rs"]
 pub mod generate;
+pub mod header;
 pub mod mutants;
 pub mod rustls;
 pub mod unit;

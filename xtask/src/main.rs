@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, mutants, rustls, unit};
+use xtask::{Result, header, mutants, rustls, unit};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of rustls-ext")]
@@ -22,6 +22,12 @@ enum Chore {
     /// The patched rustls.
     #[command(subcommand)]
     Rustls(Rustls),
+    /// Make the header of the C ABI of its source.
+    Header {
+        /// Only prove that it is what the source says.
+        #[arg(long)]
+        check: bool,
+    },
     /// Break the patched rustls in one place after the other, and see which tests notice.
     ///
     /// Takes about half a minute for each mutant.
@@ -68,6 +74,8 @@ fn main() -> ExitCode {
         Chore::Rustls(Rustls::Save) => rustls::save(&repository),
         Chore::Rustls(Rustls::Check) => rustls::check(&repository),
         Chore::Rustls(Rustls::Test { data, args }) => unit::test(&repository, data, &args),
+        Chore::Header { check: true } => header::check(&repository),
+        Chore::Header { check: false } => header::write(&repository),
         Chore::Mutants { check: true, .. } => mutants::check(&repository),
         Chore::Mutants { only, .. } => mutants::run(&repository, only.as_deref()),
         Chore::Rustls(Rustls::Pin) => rustls::pin(&repository),

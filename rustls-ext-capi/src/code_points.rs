@@ -1,0 +1,89 @@
+//! The numbers on the wire.
+
+use rustls_ext_wire::{CodePoints, Flag};
+
+use crate::error::rext_error;
+use crate::fence::{borrow, borrow_if, fence, out};
+use crate::refusal::Refusal;
+use crate::status::{REXT_OK, rext_status};
+
+/// The numbers that the extensions and the flag have on the wire. Both ends of a connection must
+/// have the same.
+///
+/// None is settled, so they are configuration; rext_code_points_default() fills in the usual ones.
+/// Functions that take them take NULL for these.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rext_code_points {
+    /// The extension tls_flags; 62 by default (IANA), 0xfe01 in the public experiment.
+    pub tls_flags: u16,
+    /// The flag request_client_auth, 0 to 2039; 80 by default.
+    pub request_client_auth: u16,
+    /// The extension client_authentication_request (CARE); 0xffca by default, which is for private
+    /// use (RFC 8447). 0 for none: an extension with any number is then one that nobody knows.
+    pub care: u16,
+}
+
+impl rext_code_points {
+    fn parse(self) -> Result<CodePoints, Refusal> {
+        let points = CodePoints::new(self.tls_flags, Flag::new(self.request_client_auth)?)?;
+        match self.care {
+            0 => Ok(points.without_care()),
+            care => Ok(points.with_care(care)?),
+        }
+    }
+}
+
+/// The code points at `from`; the default ones at null.
+///
+/// # Safety
+/// As of [`borrow_if`].
+pub(crate) unsafe fn code_points(from: *const rext_code_points) -> Result<CodePoints, Refusal> {
+    // SAFETY: as of this function.
+    let points = unsafe { borrow_if(from) }?;
+    points.map_or(Ok(CodePoints::DEFAULT), |points| points.parse())
+}
+
+/// Fills in the usual numbers: 62, 80 and 0xffca.
+///
+/// numbers: where to; not NULL.
+///
+/// Returns: REXT_OK, or a mistake of the caller (REXT_ERR_NULL, REXT_ERR_ALIGNMENT).
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rext_code_points_default(numbers: *mut rext_code_points) -> rext_status {
+    fence!({
+        // SAFETY: C's part is in the documentation.
+        let numbers = unsafe { out(numbers) }?;
+        let points = CodePoints::DEFAULT;
+        numbers.set(rext_code_points {
+            tls_flags: points.tls_flags(),
+            request_client_auth: points.request_client_auth().get(),
+            care: points.care().unwrap_or(0),
+        });
+        Ok(REXT_OK)
+    })
+}
+
+/// Whether the numbers can be used. Every function that takes them finds out for itself; this is to
+/// know early.
+///
+/// numbers: not NULL.
+/// error: NULL, or where to say what is wrong.
+///
+/// Returns: REXT_OK; REXT_ERR_TAKEN if IANA, GREASE (RFC 8701) or habit gave one of the numbers to
+/// something else, or if two are the same; REXT_ERR_VALUE if the flag is above 2039; or another
+/// mistake of the caller.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rext_code_points_check(
+    numbers: *const rext_code_points,
+    error: *mut rext_error,
+) -> rext_status {
+    fence!(error, {
+        // SAFETY: C's part is in the documentation.
+        unsafe { borrow(numbers) }?.parse().map(|_| REXT_OK)
+    })
+}

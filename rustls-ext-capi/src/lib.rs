@@ -1,0 +1,44 @@
+//! The C ABI of `rustls-ext-wire`: scan, flags, negotiation and resumption for TLS stacks that are
+//! not written in Rust.
+//!
+//! [`include/rext.h`](https://docs.rs) is what its users read; it is made from this source, where
+//! the documentation of each function says what holds for C. This crate decides nothing: it takes
+//! pointers and numbers apart, and calls the codec.
+#![allow(non_camel_case_types)] // they are the names in C
+#![warn(missing_docs, unreachable_pub, unsafe_op_in_unsafe_fn)]
+#![allow(clippy::missing_safety_doc)] // it is what they say of their parameters, in C's words
+#![warn(clippy::undocumented_unsafe_blocks, clippy::multiple_unsafe_ops_per_block)]
+#![warn(clippy::cast_possible_truncation, clippy::expect_used, clippy::unwrap_used)]
+#![warn(clippy::indexing_slicing, clippy::panic)]
+
+mod bytes;
+mod client;
+mod code_points;
+mod error;
+mod fence;
+mod flags;
+mod hello;
+mod list;
+mod refusal;
+mod resumption;
+mod rules;
+mod scan;
+mod scanner;
+mod server;
+mod status;
+mod version;
+
+pub use bytes::*;
+pub use client::*;
+pub use code_points::*;
+pub use error::*;
+pub use flags::*;
+pub use hello::*;
+pub use list::*;
+pub use resumption::*;
+pub use rules::*;
+pub use scan::*;
+pub use scanner::*;
+pub use server::*;
+pub use status::*;
+pub use version::*;

@@ -944,6 +944,58 @@ rext_status rext_hello_offers_version(const struct rext_hello *hello,
                                       rext_version_number version);
 
 /**
+ * Which hello of Encrypted Client Hello it is.
+ *
+ * hello: not NULL.
+ *
+ * Returns: one of REXT_ECH_...; or a mistake of the caller, below 0.
+ *
+ * Threads: any.
+ */
+rext_ech rext_hello_ech(const struct rext_hello *hello);
+
+/**
+ * Whether the client has a key in common with the server, most often from an earlier session
+ * (pre_shared_key, RFC 8446 section 4.2.11).
+ *
+ * hello: not NULL.
+ *
+ * Returns: REXT_YES, REXT_NO, or a mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_hello_has_psk(const struct rext_hello *hello);
+
+/**
+ * The body of the extension with a number, whichever it is. It takes time linear in the number of
+ * extensions.
+ *
+ * hello: not NULL.
+ * number: the extension's.
+ * body: where to; not NULL. The octets are those of the hello; there may be none.
+ *
+ * Returns: REXT_YES; REXT_NO, and no octets, without that extension; or a mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_hello_extension(const struct rext_hello *hello,
+                                 uint16_t number,
+                                 struct rext_bytes *body);
+
+/**
+ * The fields of the message that are not extensions.
+ *
+ * hello: not NULL.
+ * fields: where to; not NULL. The octets are those of the hello.
+ *
+ * Returns: REXT_OK, or a mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_hello_fields_of(const struct rext_hello *hello,
+                                 struct rext_hello_fields *fields);
+
+/**
  * The flags of the extension tls_flags.
  *
  * Only a server that negotiates TLS 1.3 ends the connection when they are malformed; with anything
@@ -993,58 +1045,6 @@ rext_status rext_hello_has_flag(const struct rext_hello *hello,
  */
 rext_status rext_hello_has_care(const struct rext_hello *hello,
                                 struct rext_error *error);
-
-/**
- * Which hello of Encrypted Client Hello it is.
- *
- * hello: not NULL.
- *
- * Returns: one of REXT_ECH_...; or a mistake of the caller, below 0.
- *
- * Threads: any.
- */
-rext_ech rext_hello_ech(const struct rext_hello *hello);
-
-/**
- * Whether the client has a key in common with the server, most often from an earlier session
- * (pre_shared_key, RFC 8446 section 4.2.11).
- *
- * hello: not NULL.
- *
- * Returns: REXT_YES, REXT_NO, or a mistake of the caller.
- *
- * Threads: any.
- */
-rext_status rext_hello_has_psk(const struct rext_hello *hello);
-
-/**
- * The body of the extension with a number, whichever it is. It takes time linear in the number of
- * extensions.
- *
- * hello: not NULL.
- * number: the extension's.
- * body: where to; not NULL. The octets are those of the hello; there may be none.
- *
- * Returns: REXT_YES; REXT_NO, and no octets, without that extension; or a mistake of the caller.
- *
- * Threads: any.
- */
-rext_status rext_hello_extension(const struct rext_hello *hello,
-                                 uint16_t number,
-                                 struct rext_bytes *body);
-
-/**
- * The fields of the message that are not extensions.
- *
- * hello: not NULL.
- * fields: where to; not NULL. The octets are those of the hello.
- *
- * Returns: REXT_OK, or a mistake of the caller.
- *
- * Threads: any.
- */
-rext_status rext_hello_fields(const struct rext_hello *hello,
-                              struct rext_hello_fields *fields);
 
 /**
  * The application protocols that the client speaks (RFC 7301), in its order; none when it does not
@@ -1581,7 +1581,7 @@ rext_status rext_server_on_client_certificate(const struct rext_server *server,
 /**
  * The name of a status in this header, without "REXT_" and "ERR_", in lower case.
  *
- * 0 is "ok". A number that is not listed here is "unknown".
+ * status: any number. 0 is "ok", and one that is not listed here is "unknown".
  *
  * Returns: a NUL-terminated string, never NULL, that lives as long as the library is loaded.
  *

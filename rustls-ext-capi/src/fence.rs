@@ -170,3 +170,38 @@ pub(crate) unsafe fn release<T>(value: *mut T) {
         drop(unsafe { Box::from_raw(value) });
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::panic)] // it is what they are about
+mod tests {
+    use super::*;
+    use crate::status::{REXT_ERR_PANIC, REXT_OK};
+
+    #[test]
+    fn a_panic_goes_no_further() {
+        let mut error = core::mem::MaybeUninit::<rext_error>::uninit();
+        let status = fence!(error.as_mut_ptr(), panic!("a bug"));
+        assert_eq!(status, REXT_ERR_PANIC);
+        // SAFETY: it was written, since the status is an error.
+        let error = unsafe { error.assume_init() };
+        assert_eq!((error.status, error.alert), (REXT_ERR_PANIC, 0));
+        // SAFETY: there is a NUL in it.
+        let message = unsafe { core::ffi::CStr::from_ptr(error.message.as_ptr()) };
+        assert_eq!(message, c"a bug in this library");
+
+        assert_eq!(fence!(panic!("another")), REXT_ERR_PANIC);
+        assert_eq!(fence!(Ok(REXT_OK)), REXT_OK);
+    }
+
+    #[test]
+    fn a_panic_that_panics_when_it_is_dropped_goes_no_further() {
+        struct Grenade;
+        impl Drop for Grenade {
+            fn drop(&mut self) {
+                panic!("again");
+            }
+        }
+        let throw = || -> Result<rext_status, Refusal> { std::panic::panic_any(Grenade) };
+        assert_eq!(fence!(throw()), REXT_ERR_PANIC);
+    }
+}

@@ -1,7 +1,7 @@
 //! The C ABI of `rustls-ext-wire`: scan, flags, negotiation and resumption for TLS stacks that are
 //! not written in Rust.
 //!
-//! [`include/rext.h`](https://docs.rs) is what its users read; it is made from this source, where
+//! `include/rext.h` is what its users read; it is made from this source, where
 //! the documentation of each function says what holds for C. This crate decides nothing: it takes
 //! pointers and numbers apart, and calls the codec.
 #![allow(non_camel_case_types)] // they are the names in C
@@ -18,6 +18,7 @@ mod error;
 mod fence;
 mod flags;
 mod hello;
+mod hello_offer;
 mod list;
 mod refusal;
 mod resumption;
@@ -34,6 +35,7 @@ pub use code_points::*;
 pub use error::*;
 pub use flags::*;
 pub use hello::*;
+pub use hello_offer::*;
 pub use list::*;
 pub use resumption::*;
 pub use rules::*;

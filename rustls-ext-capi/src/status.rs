@@ -108,7 +108,7 @@ pub const REXT_ERR_OTHER: rext_status = -99;
 
 /// The name of a status in this header, without "REXT_" and "ERR_", in lower case.
 ///
-/// 0 is "ok". A number that is not listed here is "unknown".
+/// status: any number. 0 is "ok", and one that is not listed here is "unknown".
 ///
 /// Returns: a NUL-terminated string, never NULL, that lives as long as the library is loaded.
 ///

@@ -33,7 +33,8 @@ pub fn check(repository: &Path) -> Result<()> {
 fn text(repository: &Path) -> Result<String> {
     let crate_folder = repository.join("rustls-ext-capi");
     let config = cbindgen::Config::from_file(crate_folder.join("cbindgen.toml"))?;
-    let header = cbindgen::Builder::new().with_crate(crate_folder).with_config(config).generate()?;
+    let header =
+        cbindgen::Builder::new().with_crate(crate_folder).with_config(config).generate()?;
     let mut text = Vec::new();
     header.write(&mut text);
     Ok(String::from_utf8(text)?)

@@ -1,0 +1,165 @@
+//! A status for each error of the codec, and what the error says besides.
+
+use std::ptr::{null, null_mut};
+
+use rext::*;
+use rustls_ext_wire::{CareError, FlagsError, NotTls, ScanError};
+
+use crate::{Said, call, no_hello};
+
+fn scan(octets: &[u8]) -> Said {
+    let (mut hello, mut scratch) = (no_hello(), [0; 64]);
+    let (scratch, room) = (scratch.as_mut_ptr(), scratch.len());
+    let (data, length) = (octets.as_ptr(), octets.len());
+    // SAFETY: all of it is there.
+    let (_, said) = call(|error| unsafe {
+        rext_scan_records(null(), data, length, scratch, room, &mut hello, null_mut(), error)
+    });
+    said.unwrap()
+}
+
+/// A hello with these extensions, in a record.
+fn with(extensions: &[u8]) -> Vec<u8> {
+    let number = |length: usize| u16::try_from(length).unwrap().to_be_bytes();
+    let mut body = vec![3, 3];
+    body.extend([0; 32 + 1]);
+    body.extend([0, 2, 0x13, 1, 1, 0]);
+    body.extend(number(extensions.len()));
+    body.extend(extensions);
+    let mut record = vec![22, 3, 1];
+    record.extend(number(body.len() + 4));
+    record.extend([1, 0]);
+    record.extend(number(body.len()));
+    record.extend(body);
+    record
+}
+
+/// A binder of 32 octets for two identities of one.
+fn one_binder_too_few() -> Vec<u8> {
+    let mut psk = vec![0, 41, 0, 51, 0, 14];
+    psk.extend([0, 1, 7, 0, 0, 0, 0, 0, 1, 8, 0, 0, 0, 0, 0, 33, 32]);
+    psk.extend([0; 32]);
+    psk
+}
+
+#[test]
+fn each_error_of_a_scan_has_its_number_rule_alert_and_words() {
+    let good_psk = {
+        let mut psk = vec![0, 41, 0, 44, 0, 7, 0, 1, 7, 0, 0, 0, 0, 0, 33, 32];
+        psk.extend([0; 32]);
+        psk
+    };
+    let head = [22, 3, 1, 0, 60, 1, 0, 0, 56];
+    let amid = |record: &[u8]| [&[22, 3, 1, 0, 5, 1, 0, 0, 56, 3], record].concat();
+    type Expected = fn(&ScanError) -> bool;
+    let cases: [(Vec<u8>, rext_status, Expected); 13] = [
+        (vec![23], REXT_ERR_UNEXPECTED_RECORD, |e| matches!(e, ScanError::UnexpectedRecord { .. })),
+        (amid(&[21]), REXT_ERR_INTERLEAVED, |e| matches!(e, ScanError::Interleaved { .. })),
+        (amid(&[22, 4]), REXT_ERR_RECORD_VERSION, |e| matches!(e, ScanError::RecordVersion)),
+        (vec![22, 3, 1, 0, 0], REXT_ERR_EMPTY_RECORD, |e| matches!(e, ScanError::EmptyRecord)),
+        (vec![22, 3, 1, 0x40, 1], REXT_ERR_RECORD_TOO_LONG, |e| {
+            matches!(e, ScanError::RecordTooLong)
+        }),
+        (vec![22, 3, 1, 0, 61, 1, 0, 0, 56], REXT_ERR_NOT_ALIGNED, |e| {
+            matches!(e, ScanError::NotAligned)
+        }),
+        (vec![22, 3, 1, 0, 60, 2], REXT_ERR_UNEXPECTED_MESSAGE, |e| {
+            matches!(e, ScanError::UnexpectedMessage { .. })
+        }),
+        (vec![22, 3, 1, 0, 60, 1, 1], REXT_ERR_MESSAGE_TOO_LONG, |e| {
+            matches!(e, ScanError::MessageTooLong { .. })
+        }),
+        (vec![22, 3, 1, 0, 60, 1, 0, 0, 40], REXT_ERR_MESSAGE_TOO_SHORT, |e| {
+            matches!(e, ScanError::MessageTooShort)
+        }),
+        ([&head[..], &[3; 56]].concat(), REXT_ERR_MALFORMED, |e| {
+            matches!(e, ScanError::Malformed { .. })
+        }),
+        (with(&[0, 5, 0, 0, 0, 5, 0, 0]), REXT_ERR_DUPLICATE_EXTENSION, |e| {
+            matches!(e, ScanError::DuplicateExtension { .. })
+        }),
+        (with(&[&good_psk[..], &[0, 5, 0, 0]].concat()), REXT_ERR_AFTER_PRE_SHARED_KEY, |e| {
+            matches!(e, ScanError::AfterPreSharedKey { .. })
+        }),
+        (with(&one_binder_too_few()), REXT_ERR_BINDER_COUNT, |e| {
+            matches!(e, ScanError::BinderCount)
+        }),
+    ];
+    for (octets, status, expected) in cases {
+        let mut scratch = [0; 64];
+        let scan_of_the_codec = rustls_ext_wire::Scan::default();
+        let rustls_ext_wire::Answer::Malformed(error) =
+            scan_of_the_codec.records(&octets, &mut scratch)
+        else {
+            panic!("{octets:?}");
+        };
+        assert!(expected(&error), "{error:?}");
+        let said = Said {
+            status,
+            alert: error.alert().code(),
+            rule: error.rule().to_owned(),
+            message: error.to_string(),
+        };
+        assert_eq!(scan(&octets), said);
+    }
+}
+
+#[test]
+fn each_protocol_that_is_not_tls_has_its_number_and_no_alert() {
+    for (octets, what, status) in [
+        (&[22, 0xfe][..], NotTls::Dtls, REXT_ERR_DTLS),
+        (&[0x80], NotTls::Ssl2, REXT_ERR_SSL2),
+        (b"G", NotTls::Text, REXT_ERR_TEXT),
+        (&[0], NotTls::Other, REXT_ERR_NOT_TLS),
+    ] {
+        let message = what.to_string();
+        assert_eq!(scan(octets), Said { status, alert: 0, rule: String::new(), message });
+    }
+}
+
+#[test]
+fn each_error_of_flags_has_its_number() {
+    for (body, fault, status) in [
+        (&[][..], FlagsError::NoLength, REXT_ERR_FLAGS_NO_LENGTH),
+        (&[0], FlagsError::EmptyList, REXT_ERR_FLAGS_EMPTY_LIST),
+        (&[2, 1], FlagsError::Truncated { declared: 2, present: 1 }, REXT_ERR_FLAGS_TRUNCATED),
+        (
+            &[1, 1, 1],
+            FlagsError::TrailingOctets { declared: 1, present: 2 },
+            REXT_ERR_FLAGS_TRAILING_OCTETS,
+        ),
+        (&[1, 0], FlagsError::NoFlagSet, REXT_ERR_FLAGS_NONE_SET),
+        (&[2, 1, 0], FlagsError::TrailingZero, REXT_ERR_FLAGS_TRAILING_ZERO),
+    ] {
+        let mut flags = rext_flags { body: [0; 256] };
+        // SAFETY: all of it is there.
+        let (_, said) = call(|error| unsafe {
+            rext_flags_decode(body.as_ptr(), body.len(), &mut flags, error)
+        });
+        let said_of =
+            Said { status, alert: 47, rule: fault.rule().to_owned(), message: fault.to_string() };
+        assert_eq!(said, Some(said_of));
+    }
+}
+
+#[test]
+fn each_error_of_care_has_its_number() {
+    let body = [0; 3];
+    let care = |message, length, offered| {
+        // SAFETY: all of it is there.
+        call(|error| unsafe {
+            rext_check_care(message, REXT_TLS13, body.as_ptr(), length, offered, error)
+        })
+        .1
+        .unwrap()
+    };
+    let misplaced = CareError::Misplaced { message: rustls_ext_wire::Message::ServerHello };
+    for (said, fault, status) in [
+        (care(REXT_CLIENT_HELLO, 3, 0), CareError::NotEmpty { length: 3 }, REXT_ERR_CARE_NOT_EMPTY),
+        (care(REXT_SERVER_HELLO, 0, 0), CareError::Unsolicited, REXT_ERR_CARE_UNSOLICITED),
+        (care(REXT_SERVER_HELLO, 0, 1), misplaced, REXT_ERR_CARE_MISPLACED),
+    ] {
+        assert_eq!((said.status, said.alert), (status, fault.alert().code()));
+        assert_eq!((said.rule, said.message), (fault.rule().to_owned(), fault.to_string()));
+    }
+}

@@ -1,0 +1,47 @@
+/* Versions, numbers and sizes. */
+#include "check.h"
+
+/* Nobody can change these without breaking who was built against them. */
+_Static_assert(sizeof(rext_flags) == 256, "rext_flags");
+_Static_assert(sizeof(rext_hello) == 96, "rext_hello");
+_Static_assert(sizeof(rext_list) == 48, "rext_list");
+_Static_assert(sizeof(rext_error) == 256, "rext_error");
+_Static_assert(sizeof(rext_code_points) == 6, "rext_code_points");
+_Static_assert(sizeof(rext_bytes) == 2 * sizeof(void *), "rext_bytes");
+_Static_assert(sizeof(rext_session) == sizeof(rext_bytes) + 16, "rext_session");
+
+static void code_points(void) {
+    rext_code_points numbers = {0, 0, 0};
+    rext_error error;
+    CHECK_IS(rext_code_points_default(&numbers), REXT_OK);
+    CHECK(numbers.tls_flags == 62 && numbers.request_client_auth == 80 && numbers.care == 0xffca);
+    CHECK_IS(rext_code_points_check(&numbers, NULL), REXT_OK);
+
+    rext_code_points experiment = {0xfe01, 80, 0};
+    CHECK_IS(rext_code_points_check(&experiment, NULL), REXT_OK);
+
+    rext_code_points zeros = {0, 0, 0};
+    CHECK_IS(rext_code_points_check(&zeros, &error), REXT_ERR_TAKEN);
+    CHECK_IS(error.status, REXT_ERR_TAKEN);
+    CHECK(error.alert == 0 && error.rule[0] == '\0');
+    CHECK(strcmp(error.message, "TLS extension 0 (0x0000) is server_name") == 0);
+
+    rext_code_points twice = {62, 80, 62};
+    CHECK_IS(rext_code_points_check(&twice, NULL), REXT_ERR_TAKEN);
+    rext_code_points grease = {0x2a2a, 80, 0};
+    CHECK_IS(rext_code_points_check(&grease, NULL), REXT_ERR_TAKEN);
+    rext_code_points across_names = {62, 8, 0};
+    CHECK_IS(rext_code_points_check(&across_names, NULL), REXT_ERR_TAKEN);
+    rext_code_points beyond = {62, REXT_FLAG_MAX + 1, 0};
+    CHECK_IS(rext_code_points_check(&beyond, &error), REXT_ERR_VALUE);
+    CHECK(strcmp(error.message, "not a value of TLS flags, which go up to 2039") == 0);
+}
+
+void test_abi(void) {
+    CHECK_IS(rext_abi(), REXT_ABI);
+    CHECK(strlen(rext_version()) >= 5);
+    CHECK(strcmp(rext_status_name(REXT_OK), "ok") == 0);
+    CHECK(strcmp(rext_status_name(REXT_ERR_SECOND_HELLO_DIFFERS), "second_hello_differs") == 0);
+    CHECK(strcmp(rext_status_name(12345), "unknown") == 0);
+    code_points();
+}

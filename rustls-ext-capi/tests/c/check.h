@@ -1,0 +1,55 @@
+/* What the tests of the C ABI have in common. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rext.h"
+
+/* Ends the process with the place, unless it holds. */
+#define CHECK(holds)                                                         \
+    do {                                                                     \
+        if (!(holds)) {                                                      \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #holds);      \
+            exit(1);                                                         \
+        }                                                                    \
+    } while (0)
+
+/* Ends the process with both, unless they are the same number. */
+#define CHECK_IS(is, should)                                                 \
+    do {                                                                     \
+        long is_ = (long)(is), should_ = (long)(should);                     \
+        if (is_ != should_) {                                                \
+            fprintf(stderr, "%s:%d: %s is %ld (%s), not %s\n", __FILE__,     \
+                    __LINE__, #is, is_, rext_status_name((rext_status)is_),  \
+                    #should);                                                \
+            exit(1);                                                         \
+        }                                                                    \
+    } while (0)
+
+/* Whether octets are those of a string, without its NUL. */
+static inline int same(rext_bytes octets, const char *text) {
+    return octets.length == strlen(text) && memcmp(octets.data, text, octets.length) == 0;
+}
+
+/* An array and its length, as two arguments. */
+#define OCTETS(array) (const uint8_t *)(array), sizeof(array)
+
+/* A file of the corpus, to be freed. */
+uint8_t *corpus(const char *name, size_t *length);
+
+void test_abi(void);
+void test_flags(void);
+void test_rules(void);
+void test_scan(void);
+void test_scanner(void);
+void test_hello(void);
+void test_client(void);
+void test_server(void);
+void test_resumption(void);
+void test_misuse(void);
+void test_threads(void);
+
+#endif

@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub mod capi;
 #[allow(missing_docs)] // it is a build script's
 #[path = "../../rustls/generate.rs"]
 pub mod generate;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, header, mutants, rustls, unit};
+use xtask::{Result, capi, header, mutants, rustls, unit};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of rustls-ext")]
@@ -22,6 +22,9 @@ enum Chore {
     /// The patched rustls.
     #[command(subcommand)]
     Rustls(Rustls),
+    /// The C ABI.
+    #[command(subcommand)]
+    Capi(Capi),
     /// Make the header of the C ABI of its source.
     Header {
         /// Only prove that it is what the source says.
@@ -66,6 +69,12 @@ enum Rustls {
     Pin,
 }
 
+#[derive(Subcommand)]
+enum Capi {
+    /// Build it and install it: header, static and shared library, pkg-config file.
+    Install(capi::Install),
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let repository = cli.repository.unwrap_or_else(xtask::repository);
@@ -74,6 +83,7 @@ fn main() -> ExitCode {
         Chore::Rustls(Rustls::Save) => rustls::save(&repository),
         Chore::Rustls(Rustls::Check) => rustls::check(&repository),
         Chore::Rustls(Rustls::Test { data, args }) => unit::test(&repository, data, &args),
+        Chore::Capi(Capi::Install(to)) => capi::install(&repository, &to),
         Chore::Header { check: true } => header::check(&repository),
         Chore::Header { check: false } => header::write(&repository),
         Chore::Mutants { check: true, .. } => mutants::check(&repository),

@@ -1,0 +1,113 @@
+//! The C ABI, put where compilers, linkers and pkg-config look for a library.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::Args;
+use toml_edit::DocumentMut;
+
+use crate::Result;
+
+/// What a program needs that links the static library; `rustc --print native-static-libs`.
+const NATIVE: &str = "-lgcc_s -lpthread -ldl -lm";
+
+/// Where `cargo xtask capi install` puts things.
+#[derive(Debug, Args)]
+pub struct Install {
+    /// The folder that the library is for: it goes into `lib` and `include` there. Absolute.
+    #[arg(long, default_value = "/usr/local")]
+    pub prefix: PathBuf,
+    /// Put it below this folder, for packages; `rext.pc` names the prefix alone.
+    #[arg(long)]
+    pub destdir: Option<PathBuf>,
+    /// The profile to build with.
+    #[arg(long, default_value = "release")]
+    pub profile: String,
+}
+
+/// Build the library, and install it with its header and its pkg-config file.
+///
+/// # Errors
+/// If it cannot be built, or a file not be written.
+pub fn install(repository: &Path, to: &Install) -> Result<()> {
+    let (Some(prefix), true) = (to.prefix.to_str(), to.prefix.is_absolute()) else {
+        return Err(format!("{}: not an absolute path", to.prefix.display()).into());
+    };
+    let below = match &to.destdir {
+        None => to.prefix.clone(),
+        Some(folder) => folder.join(prefix.trim_start_matches('/')),
+    };
+    let crate_folder = repository.join("rustls-ext-capi");
+    let (version, description) = package(&crate_folder)?;
+    let built = build(repository, &to.profile)?;
+
+    let (lib, include) = (below.join("lib"), below.join("include"));
+    fs::create_dir_all(lib.join("pkgconfig"))?;
+    fs::create_dir_all(&include)?;
+    put(&crate_folder.join("include/rext.h"), &include.join("rext.h"))?;
+    put(&built.join("librext.a"), &lib.join("librext.a"))?;
+    let file = format!("librext.so.{version}");
+    put(&built.join("librext.so"), &lib.join(&file))?;
+    for name in [&soname(&version), "librext.so"] {
+        let _ = fs::remove_file(lib.join(name));
+        symlink(&file, lib.join(name))?;
+    }
+    fs::write(lib.join("pkgconfig/rext.pc"), pkg_config(prefix, &version, &description))?;
+    println!("installed librext {version} in {}", below.display());
+    Ok(())
+}
+
+/// A file anew, not into the one that a running program may have open.
+fn put(from: &Path, to: &Path) -> Result<()> {
+    let _ = fs::remove_file(to);
+    fs::copy(from, to).map_err(|err| format!("{} to {}: {err}", from.display(), to.display()))?;
+    Ok(())
+}
+
+/// As the build script of the crate has it: before 1.0, a minor version may break the ABI.
+fn soname(version: &str) -> String {
+    let components = if version.starts_with("0.") { 2 } else { 1 };
+    let version: Vec<_> = version.split('.').take(components).collect();
+    format!("librext.so.{}", version.join("."))
+}
+
+fn pkg_config(prefix: &str, version: &str, description: &str) -> String {
+    format!(
+        "prefix={prefix}\nlibdir=${{prefix}}/lib\nincludedir=${{prefix}}/include\n\n\
+         Name: rext\nDescription: {description}\nVersion: {version}\n\
+         Libs: -L${{libdir}} -lrext\nLibs.private: {NATIVE}\nCflags: -I${{includedir}}\n"
+    )
+}
+
+/// Version and description of the library.
+fn package(crate_folder: &Path) -> Result<(String, String)> {
+    let manifest: DocumentMut = fs::read_to_string(crate_folder.join("Cargo.toml"))?.parse()?;
+    let package = &manifest["package"];
+    let description = &package["metadata"]["capi"]["pkg_config"]["description"];
+    match (package["version"].as_str(), description.as_str()) {
+        (Some(version), Some(description)) => Ok((version.into(), description.into())),
+        _ => Err("rustls-ext-capi/Cargo.toml has no version, or no description for C".into()),
+    }
+}
+
+/// Builds the library; the folder in which it then is.
+fn build(repository: &Path, profile: &str) -> Result<PathBuf> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(repository).args(["build", "--quiet", "-p", "rustls-ext-capi", "--lib"]);
+    cargo.args(["--profile", profile, "--message-format", "json-render-diagnostics"]);
+    let said = cargo.stderr(Stdio::inherit()).output()?;
+    if !said.status.success() {
+        return Err("the library cannot be built".into());
+    }
+    for line in String::from_utf8(said.stdout)?.lines() {
+        let message: serde_json::Value = serde_json::from_str(line)?;
+        let files = message["filenames"].as_array().into_iter().flatten();
+        let library = files.filter_map(|file| file.as_str()).find(|f| f.ends_with("/librext.a"));
+        if let Some(folder) = library.and_then(|file| Path::new(file).parent()) {
+            return Ok(folder.to_owned());
+        }
+    }
+    Err("cargo does not say where librext.a is".into())
+}

@@ -1,0 +1,91 @@
+//! The C ABI as it is installed: what pkg-config says is enough to build and run a program.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{have, run};
+use xtask::capi::{Install, install};
+
+#[path = "../../rustls-ext-capi/tests/support/mod.rs"]
+mod support;
+
+fn pkg_config(prefix: &Path, options: &[&str]) -> Vec<String> {
+    let mut command = Command::new("pkg-config");
+    command.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")).args(options).arg("rext");
+    run(&mut command).split_whitespace().map(str::to_owned).collect()
+}
+
+const PROGRAM: &str = r#"
+#include <rext.h>
+#include <stdio.h>
+int main(void) {
+    rext_flags flags = {{0}};
+    rext_bytes body;
+    if (rext_flags_insert(&flags, 80) != REXT_OK || rext_flags_body(&flags, &body) != REXT_YES)
+        return 1;
+    printf("%s, ABI %u, %zu octets\n", rext_version(), (unsigned)rext_abi(), body.length);
+    return 0;
+}
+"#;
+
+fn compile(prefix: &Path, options: &[&str], more: &[&str]) -> PathBuf {
+    let (source, program) = (prefix.join("program.c"), prefix.join("program"));
+    std::fs::write(&source, PROGRAM).unwrap();
+    let mut cc = Command::new("cc");
+    cc.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o"]).arg(&program).arg(source);
+    run(cc.args(more).args(pkg_config(prefix, options)));
+    program
+}
+
+#[test]
+fn a_program_builds_and_runs_with_what_pkg_config_says() {
+    if !(have("cc") && have("pkg-config")) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let prefix = folder.path();
+    let profile = "dev".into();
+    let to = Install { prefix: prefix.to_owned(), destdir: None, profile };
+    install(&xtask::repository(), &to).unwrap();
+    let version = pkg_config(prefix, &["--modversion"]).concat();
+    let said = format!("{version}, ABI 0, 12 octets\n");
+
+    let program = compile(prefix, &["--cflags", "--libs"], &[]);
+    if have("readelf") {
+        let needed = run(Command::new("readelf").arg("--dynamic").arg(&program));
+        let (minor, _) = version.rsplit_once('.').unwrap();
+        assert!(needed.contains(&format!("Shared library: [librext.so.{minor}]")), "{needed}");
+        let symbols = run(Command::new("readelf").args(["--wide", "--dyn-syms"]).arg(&program));
+        assert!(symbols.contains(&format!("rext_abi@librext.so.{minor}")), "{symbols}");
+    }
+    assert_eq!(run(Command::new(program).env("LD_LIBRARY_PATH", prefix.join("lib"))), said);
+
+    // With nothing but the static library there, that is what is linked.
+    for file in std::fs::read_dir(prefix.join("lib")).unwrap() {
+        let path = file.unwrap().path();
+        if path.to_str().unwrap().contains("librext.so") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let program = compile(prefix, &["--static", "--cflags", "--libs"], &[]);
+    assert_eq!(run(&mut Command::new(program)), said);
+}
+
+#[test]
+fn a_package_is_put_together_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let destdir = Some(folder.path().to_owned());
+    let to = Install { prefix: "/opt/rext".into(), destdir, profile: "dev".into() };
+    install(&xtask::repository(), &to).unwrap();
+    let lib = folder.path().join("opt/rext/lib");
+    let text = std::fs::read_to_string(lib.join("pkgconfig/rext.pc")).unwrap();
+    assert!(text.starts_with("prefix=/opt/rext\n"), "{text}");
+    assert!(lib.join("librext.so").exists());
+    assert!(folder.path().join("opt/rext/include/rext.h").exists());
+
+    let to = Install { prefix: "opt".into(), destdir: None, profile: "dev".into() };
+    assert_eq!(
+        install(&xtask::repository(), &to).unwrap_err().to_string(),
+        "opt: not an absolute path"
+    );
+}

@@ -1,0 +1,325 @@
+/* A server of HTTP/1.1 that asks for client certificates by name and offer: see --help. */
+#include "common.h"
+
+#include <getopt.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+static const char HELP[] =
+    "usage: rext-openssl-server --cert FILE --key FILE [OPTION...]\n"
+    "Serves HTTP/1.1, and asks clients for certificates. Prints `listening on ADDR:PORT`, and\n"
+    "then a line of JSON for each connection that ended.\n"
+    "\n"
+    "  --listen ADDR:PORT  where; 127.0.0.1:0, which takes any free port, if it is left out\n"
+    "  --cert FILE         the server's certificate chain, in PEM, its own certificate first\n"
+    "  --key FILE          the key of that certificate, in PEM\n"
+    "  --ca [SCOPE=]FILE   authorities whose client certificates count, in PEM, in a scope; that\n"
+    "                      is `clients` if it is left out; may be given for several scopes\n"
+    "  --demand [NAME=]WHAT[:SCOPE]   what to demand where a client asks for this server name,\n"
+    "                      or for any other; the scope is the first if it is left out. WHAT is\n"
+    "                        none               no certificate; so it is where nothing is said\n"
+    "                        request            one if the client has one\n"
+    "                        require            one\n"
+    "                        if-offered         one if the client has one, of those who offer\n"
+    "                        require-if-offered one, of those who offer\n"
+    "  --ticket-key FILE   80 octets of key for tickets, to share them among servers\n"
+    "  --count N           end after so many connections\n" COMMON_HELP;
+
+enum { LISTEN = OWN, CERT, KEY, CA, DEMAND, TICKET_KEY, COUNT, HELP_ME };
+
+#define MOST 16
+
+static struct rule {
+    const char *name; /* NULL for all others */
+    rext_demand demand;
+    int if_offered;
+    const char *scope_name;
+    const rext_ossl_scope *scope;
+} rules[MOST];
+static size_t rule_count;
+static rext_ossl_scope *scopes[MOST];
+static size_t scope_count;
+
+static int policy(const rext_ossl_question *question, rext_ossl_decision *decision,
+                  void *argument) {
+    const rext_bytes *name = &question->server_name;
+    struct watch *watch = SSL_get_app_data(question->ssl);
+    const struct rule *found = NULL;
+    (void)argument;
+    if (name->length > 0 && name->length <= sizeof watch->name) {
+        memcpy(watch->name, name->data, name->length);
+        watch->name_length = name->length;
+    }
+    for (size_t i = 0; i < rule_count; i++) {
+        const struct rule *rule = &rules[i];
+        if (rule->name == NULL && found == NULL)
+            found = rule;
+        else if (rule->name != NULL && strlen(rule->name) == name->length &&
+                 strncasecmp(rule->name, (const char *)name->data, name->length) == 0)
+            found = rule;
+    }
+    if (found == NULL || (found->if_offered && question->offer == REXT_OFFER_NONE))
+        return 1;
+    decision->demand = found->demand;
+    decision->scope = found->scope;
+    decision->asks = found->if_offered ? REXT_ASKS_BECAUSE_OFFERED : REXT_ASKS_FOR_ANOTHER_REASON;
+    return 1;
+}
+
+static void add_scope(char *text) {
+    char *equals = strchr(text, '=');
+    const char *name = equals != NULL ? text : "clients";
+    const char *file = equals != NULL ? equals + 1 : text;
+    if (equals != NULL)
+        *equals = '\0';
+    if (scope_count == MOST)
+        fail("--ca", "too many");
+    for (size_t i = 0; i < scope_count; i++)
+        if (strcmp(rext_ossl_scope_name(scopes[i]), name) == 0)
+            fail("--ca: a scope twice", name);
+    if ((scopes[scope_count++] = rext_ossl_scope_new(name, file)) == NULL)
+        fail("--ca", "");
+}
+
+static void add_rule(char *text) {
+    static const struct {
+        const char *name;
+        rext_demand demand;
+        int if_offered;
+    } kinds[] = {
+        {"none", REXT_DEMAND_NONE, 0},          {"request", REXT_DEMAND_REQUEST, 0},
+        {"require", REXT_DEMAND_REQUIRE, 0},    {"if-offered", REXT_DEMAND_REQUEST, 1},
+        {"require-if-offered", REXT_DEMAND_REQUIRE, 1},
+    };
+    if (rule_count == MOST)
+        fail("--demand", "too many");
+    struct rule *rule = &rules[rule_count++];
+    char *equals = strchr(text, '='), *what = equals != NULL ? equals + 1 : text;
+    char *colon = strchr(what, ':');
+    if (equals != NULL) {
+        *equals = '\0';
+        rule->name = text;
+    }
+    if (colon != NULL) {
+        *colon = '\0';
+        rule->scope_name = colon + 1;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(what, kinds[i].name) == 0) {
+            rule->demand = kinds[i].demand;
+            rule->if_offered = kinds[i].if_offered;
+            return;
+        }
+    }
+    fail("--demand: there is no such demand", what);
+}
+
+static void find_scopes(void) {
+    for (size_t i = 0; i < rule_count; i++) {
+        struct rule *rule = &rules[i];
+        for (size_t j = 0; j < scope_count && rule->scope == NULL; j++)
+            if (rule->scope_name == NULL ||
+                strcmp(rule->scope_name, rext_ossl_scope_name(scopes[j])) == 0)
+                rule->scope = scopes[j];
+        if (rule->scope_name != NULL && rule->scope == NULL)
+            fail("--demand: no --ca has this scope", rule->scope_name);
+        if (rule->demand != REXT_DEMAND_NONE && rule->scope == NULL)
+            fail("--demand", "needs a --ca");
+    }
+}
+
+static void load_ticket_key(SSL_CTX *ctx, const char *path) {
+    unsigned char key[80];
+    FILE *file = fopen(path, "rb");
+    if (file == NULL || fread(key, 1, sizeof key, file) != sizeof key || fgetc(file) != EOF)
+        fail("--ticket-key: not a file of 80 octets", path);
+    fclose(file);
+    if (SSL_CTX_set_tlsext_ticket_keys(ctx, key, sizeof key) != 1)
+        fail("--ticket-key", path);
+}
+
+/* Reads a request and answers it; 0 if there is none. */
+static int answer(SSL *ssl, const char *who) {
+    char head[8192], response[1024];
+    size_t length = 0, got;
+    for (;;) {
+        if (length == sizeof head - 1 ||
+            !SSL_read_ex(ssl, head + length, sizeof head - 1 - length, &got))
+            return 0;
+        head[length += got] = '\0';
+        if (strstr(head, "\r\n\r\n") != NULL)
+            break;
+    }
+    int good = strncmp(head, "GET ", 4) == 0;
+    int octets = snprintf(response, sizeof response,
+                          "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
+                          "Connection: close\r\n\r\nhello %s\n",
+                          good ? "200 OK" : "405 Method Not Allowed", strlen(who) + 7, who);
+    return SSL_write_ex(ssl, response, (size_t)octets, &got);
+}
+
+static void report(SSL *ssl, const struct watch *watch, const char *subject, const char *error) {
+    static const char *const demands[] = {"none", "request", "require"};
+    rext_ossl_server_outcome outcome;
+    struct line line = {.length = 0};
+    rext_ossl_server_outcome_of(ssl, &outcome);
+    put_text(&line, "version", SSL_get_version(ssl));
+    if (watch->name_length > 0)
+        put_octets(&line, "server_name", watch->name, watch->name_length);
+    else
+        put_text(&line, "server_name", NULL);
+    put_text(&line, "offer", offer_name(outcome.offer));
+    put_text(&line, "demand", demands[outcome.demand]);
+    put_text(&line, "scope", outcome.scope != NULL ? rext_ossl_scope_name(outcome.scope) : NULL);
+    put_flag(&line, "acknowledged", outcome.acknowledged);
+    put_flag(&line, "authenticated", outcome.authenticated);
+    put_number(&line, "authenticated_at", (long long)outcome.authenticated_at);
+    put_text(&line, "subject", subject);
+    put_flag(&line, "resumed", outcome.resumed);
+    put_flag(&line, "retried", outcome.retried);
+    put_end(&line, watch, error, stdout);
+}
+
+struct connection {
+    SSL_CTX *ctx;
+    int socket;
+};
+
+static void *serve(void *argument) {
+    struct connection *connection = argument;
+    const struct timeval patience = {10, 0};
+    char error[256] = "", subject[256] = "";
+    struct watch watch;
+    rext_ossl_server_outcome outcome;
+    SSL *ssl = SSL_new(connection->ctx);
+    setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(connection->socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (ssl == NULL || !SSL_set_fd(ssl, connection->socket))
+        fail("cannot make a connection", "");
+    watch_over(ssl, &watch);
+    if (SSL_accept(ssl) == 1) {
+        rext_ossl_server_outcome_of(ssl, &outcome);
+        if (outcome.certificate != NULL) {
+            BIO *text = BIO_new(BIO_s_mem());
+            X509_NAME *name = X509_get_subject_name(outcome.certificate);
+            X509_NAME_print_ex(text, name, 0, XN_FLAG_RFC2253);
+            BIO_read(text, subject, sizeof subject - 1);
+            BIO_free(text);
+        }
+        if (answer(ssl, subject[0] != '\0' ? subject : "nobody"))
+            SSL_shutdown(ssl);
+        else
+            first_error(error, sizeof error);
+    } else {
+        first_error(error, sizeof error);
+        if (error[0] == '\0')
+            strcpy(error, "the connection ended within the handshake");
+    }
+    report(ssl, &watch, subject[0] != '\0' ? subject : NULL, error);
+    SSL_free(ssl);
+    close_gently(connection->socket);
+    free(connection);
+    return NULL;
+}
+
+static int listen_on(char *text) {
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found;
+    char *host, *port, here[64], chosen[16];
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    int on = 1;
+    host_and_port(text, &host, &port);
+    if (getaddrinfo(host, port, &hints, &found) != 0)
+        fail("--listen: there is no such address", host);
+    int socket_ = socket(found->ai_family, found->ai_socktype, 0);
+    if (socket_ < 0 || setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(socket_, found->ai_addr, found->ai_addrlen) != 0 || listen(socket_, 64) != 0)
+        fail("--listen: cannot listen there", host);
+    freeaddrinfo(found);
+    getsockname(socket_, (struct sockaddr *)&address, &length);
+    getnameinfo((struct sockaddr *)&address, length, here, sizeof here, chosen, sizeof chosen,
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    printf("listening on %s:%s\n", here, chosen);
+    fflush(stdout);
+    return socket_;
+}
+
+int main(int argc, char **argv) {
+    static const struct option options[] = {
+        COMMON_OPTIONS,
+        {"listen", required_argument, NULL, LISTEN},
+        {"cert", required_argument, NULL, CERT},
+        {"key", required_argument, NULL, KEY},
+        {"ca", required_argument, NULL, CA},
+        {"demand", required_argument, NULL, DEMAND},
+        {"ticket-key", required_argument, NULL, TICKET_KEY},
+        {"count", required_argument, NULL, COUNT},
+        {"help", no_argument, NULL, HELP_ME},
+        {NULL, 0, NULL, 0},
+    };
+    char any[] = "127.0.0.1:0", *at = any;
+    const char *certificate = NULL, *key = NULL;
+    unsigned long count = 0;
+    rext_code_points numbers;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    int option;
+    if (ctx == NULL || rext_code_points_default(&numbers) != REXT_OK)
+        fail("cannot begin", "");
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case LISTEN: at = optarg; break;
+        case CERT: certificate = optarg; break;
+        case KEY: key = optarg; break;
+        case CA: add_scope(optarg); break;
+        case DEMAND: add_rule(optarg); break;
+        case TICKET_KEY: load_ticket_key(ctx, optarg); break;
+        case COUNT: count = number("--count", optarg, 100000); break;
+        case HELP_ME: fputs(HELP, stdout); return 0;
+        default:
+            if (!common_option(option, optarg, ctx, &numbers))
+                return 2; /* getopt has said what is wrong */
+        }
+    }
+    if (certificate == NULL || key == NULL || optind < argc)
+        fail("--cert and --key are needed, and nothing but options", "see --help");
+    find_scopes();
+    load_identity(ctx, certificate, key);
+    if (!rext_ossl_server(ctx, &numbers, policy, NULL))
+        fail("cannot set up the server", "");
+    signal(SIGPIPE, SIG_IGN);
+    int listener = listen_on(at);
+    pthread_t *threads = count > 0 ? calloc(count, sizeof *threads) : NULL;
+    for (unsigned long i = 0; count == 0 || i < count; i++) {
+        struct connection *connection = malloc(sizeof *connection);
+        pthread_t thread;
+        if (connection == NULL || (count > 0 && threads == NULL))
+            fail("there is not enough memory", "");
+        connection->ctx = ctx;
+        connection->socket = accept(listener, NULL, NULL);
+        if (connection->socket < 0 || pthread_create(&thread, NULL, serve, connection) != 0)
+            fail("cannot take a connection", "");
+        if (threads != NULL)
+            threads[i] = thread;
+        else
+            pthread_detach(thread);
+    }
+    for (unsigned long i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+    free(threads);
+    close(listener);
+    SSL_CTX_free(ctx);
+    for (size_t i = 0; i < scope_count; i++)
+        rext_ossl_scope_free(scopes[i]);
+    return 0;
+}

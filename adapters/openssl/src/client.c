@@ -1,0 +1,245 @@
+/* Clients: what they offer, and what the server makes of it. */
+#include "adapter.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <openssl/err.h>
+
+typedef struct client_setup {
+    struct place place;
+    rext_ossl_client_config config;
+    rext_code_points numbers;
+} client_setup;
+
+typedef struct client_state {
+    struct place place;
+    rext_client *negotiation;
+    /* Whether what the request has of the flags is judged. */
+    int request_judged;
+} client_state;
+
+/* The scope of the notes in a client's sessions. It has none of its own. */
+static const char SCOPE[] = "client";
+
+static void free_setup(struct place *place) {
+    OPENSSL_free(place);
+}
+
+static void free_state(struct place *place) {
+    client_state *state = (client_state *)place;
+    rext_client_free(state->negotiation);
+    OPENSSL_free(state);
+}
+
+static client_state *state_for(SSL *ssl, const client_setup *setup) {
+    client_state *state = state_of(ssl, CLIENT);
+    rext_error error;
+    rext_flags flags;
+    uint16_t care;
+    if (state != NULL)
+        return state;
+    state = new_place(sizeof *state, CLIENT, free_state);
+    if (state == NULL)
+        return NULL;
+    /* As in a hello without TLS 1.3, until OpenSSL asks for the flags: it does if there is. */
+    if (rext_client_new(setup->config.offer, &setup->numbers, &state->negotiation, &error) !=
+            REXT_OK ||
+        rext_client_hello(state->negotiation, REXT_TLS12, &flags, &care) != REXT_OK) {
+        free_state(&state->place);
+        return NULL;
+    }
+    return state_keep(ssl, &state->place) ? state : NULL;
+}
+
+/* OpenSSL asks for what is to be in a message; for flags, in a hello that offers TLS 1.3 only. */
+static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
+                  size_t *length, X509 *certificate, size_t index, int *alert, void *argument) {
+    const client_setup *setup = argument;
+    (void)certificate, (void)index;
+    *out = NULL;
+    *length = 0;
+    if ((context & SSL_EXT_CLIENT_HELLO) == 0)
+        return 0;
+    client_state *state = state_for(ssl, setup);
+    *alert = SSL_AD_INTERNAL_ERROR;
+    if (state == NULL)
+        return -1;
+    if (type != setup->numbers.tls_flags)
+        return (rext_client_offer(state->negotiation) & REXT_OFFER_CARE) != 0;
+    rext_flags flags;
+    rext_bytes body;
+    uint16_t care;
+    if (rext_client_hello(state->negotiation, REXT_TLS13, &flags, &care) != REXT_OK)
+        return -1;
+    if (rext_flags_body(&flags, &body) != REXT_YES)
+        return 0;
+    *out = OPENSSL_memdup(body.data, body.length);
+    *length = body.length;
+    return *out != NULL ? 1 : -1;
+}
+
+static int message_of(unsigned context, rext_message *message) {
+    static const struct {
+        unsigned context;
+        rext_message message;
+    } table[] = {
+        {SSL_EXT_TLS1_2_SERVER_HELLO, REXT_SERVER_HELLO},
+        {SSL_EXT_TLS1_3_SERVER_HELLO, REXT_SERVER_HELLO},
+        {SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST, REXT_HELLO_RETRY_REQUEST},
+        {SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS, REXT_ENCRYPTED_EXTENSIONS},
+        {SSL_EXT_TLS1_3_CERTIFICATE_REQUEST, REXT_CERTIFICATE_REQUEST},
+        {SSL_EXT_TLS1_3_CERTIFICATE, REXT_SERVER_CERTIFICATE},
+        {SSL_EXT_TLS1_3_NEW_SESSION_TICKET, REXT_NEW_SESSION_TICKET},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if ((context & table[i].context) != 0) {
+            *message = table[i].message;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What is in a message of the server's. */
+static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned char *in,
+                    size_t length, X509 *certificate, size_t index, int *alert, void *argument) {
+    const client_setup *setup = argument;
+    client_state *state = state_for(ssl, setup);
+    rext_bytes body = {in, length};
+    rext_message message;
+    rext_error error;
+    (void)certificate, (void)index;
+    *alert = SSL_AD_INTERNAL_ERROR;
+    if (state == NULL || !message_of(context, &message))
+        return 0;
+    int flags = type == setup->numbers.tls_flags;
+    /* CARE has a number for private use: who does not offer by it does not know it in a request. */
+    if (!flags && (setup->config.offer & REXT_OFFER_CARE) == 0 &&
+        (message == REXT_CERTIFICATE_REQUEST || message == REXT_NEW_SESSION_TICKET))
+        return 1;
+    rext_version_number version =
+        (context & SSL_EXT_TLS1_2_SERVER_HELLO) != 0 ? REXT_TLS12 : REXT_TLS13;
+    if (rext_client_on(state->negotiation, message, version, flags ? &body : NULL,
+                       flags ? NULL : &body, &error) != REXT_OK) {
+        *alert = raise_error(&error);
+        return 0;
+    }
+    if (message == REXT_CERTIFICATE_REQUEST && flags)
+        state->request_judged = 1;
+    return 1;
+}
+
+/* The server asks for a certificate. */
+static int on_certificate(SSL *ssl, void *argument) {
+    const client_setup *setup = argument;
+    const rext_ossl_client_config *config = &setup->config;
+    client_state *state = state_for(ssl, setup);
+    rext_version_number version = SSL_version(ssl) == TLS1_3_VERSION ? REXT_TLS13 : REXT_TLS12;
+    if (state == NULL || (!state->request_judged &&
+                          rext_client_on(state->negotiation, REXT_CERTIFICATE_REQUEST, version,
+                                         NULL, NULL, NULL) != REXT_OK))
+        return raise_line("cannot take note of a CertificateRequest");
+    state->request_judged = 1;
+    if (version == REXT_TLS12 && config->offer != REXT_OFFER_NONE &&
+        !config->certificate_under_tls12) {
+        SSL_certs_clear(ssl); /* CARE-5: an empty Certificate */
+        return 1;
+    }
+    if (config->certificate == NULL)
+        return 1;
+    return config->certificate(ssl, rext_client_status_of(state->negotiation), config->argument);
+}
+
+int rext_ossl_client(SSL_CTX *ctx, const rext_ossl_client_config *config) {
+    rext_error error;
+    rext_client *probe;
+    client_setup *setup = new_place(sizeof *setup, CLIENT, free_setup);
+    if (setup == NULL)
+        return 0;
+    setup->config = *config;
+    rext_code_points_default(&setup->numbers);
+    if (config->numbers != NULL)
+        setup->numbers = *config->numbers;
+    setup->config.numbers = NULL;
+    /* What cannot be used is said here, and not when a connection is made. */
+    if (rext_client_new(config->offer, &setup->numbers, &probe, &error) != REXT_OK) {
+        raise_error(&error);
+        free_setup(&setup->place);
+        return 0;
+    }
+    rext_client_free(probe);
+    if (!setup_keep(ctx, &setup->place))
+        return 0;
+    /*
+     * No flag may stand in ServerHello or EncryptedExtensions; OpenSSL then refuses the extension
+     * with illegal_parameter. CARE is judged in each message, since the alert differs.
+     */
+    const unsigned others = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST |
+                            SSL_EXT_TLS1_3_CERTIFICATE_REQUEST | SSL_EXT_TLS1_3_CERTIFICATE |
+                            SSL_EXT_TLS1_3_NEW_SESSION_TICKET;
+    const unsigned care = others | SSL_EXT_TLS1_2_SERVER_HELLO | SSL_EXT_TLS1_3_SERVER_HELLO |
+                          SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS;
+    const unsigned flags = others | SSL_EXT_TLS1_3_ONLY;
+    if (!SSL_CTX_add_custom_ext(ctx, setup->numbers.tls_flags, flags, on_add, free_body, setup,
+                                on_parse, setup) ||
+        (setup->numbers.care != 0 &&
+         !SSL_CTX_add_custom_ext(ctx, setup->numbers.care, care, on_add, free_body, setup, on_parse,
+                                 setup)))
+        return raise_line("OpenSSL has one of the extensions itself, or it was added before");
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_cert_cb(ctx, on_certificate, setup);
+    return 1;
+}
+
+int rext_ossl_client_note(SSL *ssl, SSL_SESSION *session) {
+    uint8_t octets[REXT_SESSION_LONGEST];
+    rext_session record = {0};
+    size_t length;
+    int kind;
+    /* What goes on from a session has its note. */
+    if (SSL_session_reused(ssl))
+        return 1;
+    /* There is a kind of signature if the client made one: in CertificateVerify. */
+    if (SSL_get_signature_type_nid(ssl, &kind)) {
+        record.scope.data = (const uint8_t *)SCOPE;
+        record.scope.length = sizeof SCOPE - 1;
+        record.authenticated = 1;
+        record.authenticated_at = (uint64_t)time(NULL);
+    }
+    return rext_session_encode(&record, octets, sizeof octets, &length) == REXT_OK &&
+           SSL_SESSION_set1_ticket_appdata(session, octets, length);
+}
+
+/* Whether the client authenticated in a session, as its note says. */
+static int noted(SSL_SESSION *session) {
+    void *data = NULL;
+    size_t length = 0;
+    rext_session record;
+    return session != NULL && SSL_SESSION_get0_ticket_appdata(session, &data, &length) &&
+           rext_session_decode(data, length, &record) == REXT_OK && record.authenticated;
+}
+
+int rext_ossl_client_resume(SSL *ssl, SSL_SESSION *session) {
+    const client_setup *setup = setup_of(SSL_get_SSL_CTX(ssl), CLIENT);
+    if (setup == NULL || (setup->config.offer != REXT_OFFER_NONE &&
+                          !setup->config.resume_unauthenticated && !noted(session)))
+        return 0;
+    return SSL_set_session(ssl, session);
+}
+
+int rext_ossl_client_outcome_of(SSL *ssl, rext_ossl_client_outcome *outcome) {
+    client_state *state = state_of(ssl, CLIENT);
+    int kind;
+    memset(outcome, 0, sizeof *outcome);
+    if (state == NULL)
+        return setup_of(SSL_get_SSL_CTX(ssl), CLIENT) != NULL ||
+               raise_line("the connection's SSL_CTX is none of rext_ossl_client()");
+    outcome->offer = rext_client_offer(state->negotiation);
+    outcome->status = rext_client_status_of(state->negotiation);
+    outcome->echoed = rext_client_echoed(state->negotiation) == REXT_YES;
+    outcome->resumed = SSL_session_reused(ssl);
+    outcome->authenticated = outcome->resumed ? noted(SSL_get_session(ssl))
+                                              : SSL_get_signature_type_nid(ssl, &kind);
+    return 1;
+}

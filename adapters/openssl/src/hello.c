@@ -1,0 +1,120 @@
+/*
+ * The ClientHello that OpenSSL shows to a client hello callback.
+ *
+ * OpenSSL hands it over in parts, of which it leaves out extensions that it does not know. They are
+ * put together again, so that the library's scan reads them as it reads all hellos.
+ */
+#include "adapter.h"
+
+#include <string.h>
+
+/* Puts octets behind their length, in so many octets of it. */
+static uint8_t *put(uint8_t *to, int octets_of_length, const uint8_t *from, size_t length) {
+    while (octets_of_length-- > 0)
+        *to++ = (uint8_t)(length >> (8 * octets_of_length));
+    if (length > 0)
+        memcpy(to, from, length);
+    return to + length;
+}
+
+static uint8_t *put_number(uint8_t *to, unsigned number) {
+    *to++ = (uint8_t)(number >> 8);
+    *to++ = (uint8_t)number;
+    return to;
+}
+
+int hello_read(struct hello *hello, SSL *ssl, const rext_scan *scan, int *alert) {
+    const unsigned char *random, *session_id, *ciphers, *compression, *body;
+    size_t randoms, session_ids, cipher_octets, compressions, length, extensions = 0;
+    rext_error error;
+    memset(hello, 0, sizeof *hello);
+    *alert = SSL_AD_INTERNAL_ERROR;
+    if (SSL_client_hello_isv2(ssl)) {
+        *alert = SSL_AD_PROTOCOL_VERSION;
+        return raise_line("a ClientHello of SSL 2");
+    }
+    randoms = SSL_client_hello_get0_random(ssl, &random);
+    session_ids = SSL_client_hello_get0_session_id(ssl, &session_id);
+    cipher_octets = SSL_client_hello_get0_ciphers(ssl, &ciphers);
+    compressions = SSL_client_hello_get0_compression_methods(ssl, &compression);
+    if (!SSL_client_hello_get1_extensions_present(ssl, &hello->extensions, &hello->count))
+        return raise_line("OpenSSL does not show the ClientHello");
+    for (size_t i = 0; i < hello->count; i++) {
+        if (!SSL_client_hello_get0_ext(ssl, (unsigned)hello->extensions[i], &body, &length))
+            return raise_line("OpenSSL does not show an extension");
+        extensions += 4 + length;
+    }
+    hello->head = 2 + randoms + 1 + session_ids + 2 + cipher_octets + 1 + compressions;
+    hello->body = OPENSSL_malloc(hello->head + 2 + extensions);
+    if (hello->body == NULL)
+        return 0;
+
+    uint8_t *to = put_number(hello->body, SSL_client_hello_get0_legacy_version(ssl));
+    to = put(to, 0, random, randoms);
+    to = put(to, 1, session_id, session_ids);
+    to = put(to, 2, ciphers, cipher_octets);
+    to = put(to, 1, compression, compressions);
+    if (hello->count > 0)
+        to = put_number(to, (unsigned)extensions);
+    for (size_t i = 0; i < hello->count; i++) {
+        if (!SSL_client_hello_get0_ext(ssl, (unsigned)hello->extensions[i], &body, &length))
+            return raise_line("OpenSSL does not show an extension");
+        to = put_number(to, (unsigned)hello->extensions[i]);
+        to = put(to, 2, body, length);
+    }
+    size_t total = (size_t)(to - hello->body);
+    if (rext_scan_body(scan, hello->body, total, &hello->view, &error) != REXT_OK) {
+        *alert = raise_error(&error);
+        return 0;
+    }
+    return 1;
+}
+
+void hello_free(struct hello *hello) {
+    OPENSSL_free(hello->body);
+    OPENSSL_free(hello->extensions);
+    memset(hello, 0, sizeof *hello);
+}
+
+/* What RFC 8446 section 4.1.2 lets a second hello change. */
+static int may_change(int extension) {
+    switch (extension) {
+    case TLSEXT_TYPE_padding:
+    case TLSEXT_TYPE_psk:
+    case TLSEXT_TYPE_early_data:
+    case TLSEXT_TYPE_cookie:
+    case TLSEXT_TYPE_key_share:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* Whether all that one hello has, and that may not change, is the same in the other. */
+static int within(const struct hello *one, const struct hello *other) {
+    for (size_t i = 0; i < one->count; i++) {
+        uint16_t number = (uint16_t)one->extensions[i];
+        rext_bytes mine, its;
+        if (may_change(number))
+            continue;
+        if (rext_hello_extension(&one->view, number, &mine) != REXT_YES ||
+            rext_hello_extension(&other->view, number, &its) != REXT_YES ||
+            mine.length != its.length ||
+            (mine.length > 0 && memcmp(mine.data, its.data, mine.length) != 0))
+            return 0;
+    }
+    return 1;
+}
+
+int hello_same(const struct hello *first, const struct hello *second) {
+    return first->head == second->head && memcmp(first->body, second->body, first->head) == 0 &&
+           within(first, second) && within(second, first);
+}
+
+rext_version_number hello_version(SSL *ssl, const struct hello *hello) {
+    long most = SSL_get_max_proto_version(ssl); /* 0 is whatever OpenSSL has */
+    int here = (most == 0 || most >= TLS1_3_VERSION) &&
+               (SSL_get_options(ssl) & SSL_OP_NO_TLSv1_3) == 0;
+    return here && rext_hello_offers_version(&hello->view, REXT_TLS13) == REXT_YES ? REXT_TLS13
+                                                                                   : REXT_TLS12;
+}

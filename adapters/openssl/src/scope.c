@@ -1,0 +1,50 @@
+/* Scopes: names, and the authorities whose certificates count under them. */
+#include "adapter.h"
+
+#include <string.h>
+
+#include <openssl/err.h>
+
+rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities) {
+    size_t length = strlen(name);
+    if (length < 1 || length > 255) {
+        raise_line("the name of a scope has 1 to 255 octets");
+        return NULL;
+    }
+    rext_ossl_scope *scope = OPENSSL_zalloc(sizeof *scope);
+    if (scope == NULL)
+        return NULL;
+    scope->name = OPENSSL_strdup(name);
+    scope->store = X509_STORE_new();
+    if (scope->name == NULL || scope->store == NULL)
+        goto failed;
+    /* Both refuse a file without a certificate. */
+    scope->names = SSL_load_client_CA_file(authorities);
+    if (scope->names == NULL || sk_X509_NAME_num(scope->names) == 0 ||
+        X509_STORE_load_file(scope->store, authorities) != 1) {
+        ERR_clear_error();
+        ERR_raise_data(ERR_LIB_USER, 1, "%s: not a file with certificates in PEM", authorities);
+        goto failed;
+    }
+    return scope;
+failed:
+    rext_ossl_scope_free(scope);
+    return NULL;
+}
+
+X509_STORE *rext_ossl_scope_store(const rext_ossl_scope *scope) {
+    return scope->store;
+}
+
+const char *rext_ossl_scope_name(const rext_ossl_scope *scope) {
+    return scope->name;
+}
+
+void rext_ossl_scope_free(rext_ossl_scope *scope) {
+    if (scope == NULL)
+        return;
+    OPENSSL_free(scope->name);
+    X509_STORE_free(scope->store);
+    sk_X509_NAME_pop_free(scope->names, X509_NAME_free);
+    OPENSSL_free(scope);
+}

@@ -1,0 +1,272 @@
+/* Servers: what a client offers, what the policy makes of it, and what the client is told. */
+#include "adapter.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <openssl/err.h>
+
+typedef struct server_setup {
+    struct place place;
+    rext_code_points numbers;
+    rext_scan *scan;
+    rext_ossl_policy policy;
+    void *argument;
+} server_setup;
+
+static void free_setup(struct place *place) {
+    server_setup *setup = (server_setup *)place;
+    rext_scan_free(setup->scan);
+    OPENSSL_free(setup);
+}
+
+static void free_state(struct place *place) {
+    server_state *state = (server_state *)place;
+    rext_server_free(state->negotiation);
+    hello_free(&state->first);
+    OPENSSL_free(state);
+}
+
+static server_state *state_for(SSL *ssl, const server_setup *setup) {
+    server_state *state = state_of(ssl, SERVER);
+    rext_error error;
+    if (state != NULL)
+        return state;
+    state = new_place(sizeof *state, SERVER, free_state);
+    if (state == NULL)
+        return NULL;
+    if (rext_server_new(&setup->numbers, &state->negotiation, &error) != REXT_OK) {
+        raise_error(&error);
+        free_state(&state->place);
+        return NULL;
+    }
+    return state_keep(ssl, &state->place) ? state : NULL;
+}
+
+/* Has OpenSSL ask for a certificate, or not, and verify it in the scope. */
+static int apply(SSL *ssl, const rext_ossl_decision *decision) {
+    if (decision->demand == REXT_DEMAND_NONE) {
+        SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+        return 1;
+    }
+    STACK_OF(X509_NAME) *names = SSL_dup_CA_list(decision->scope->names);
+    if (names == NULL || !SSL_set1_verify_cert_store(ssl, decision->scope->store)) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        return 0;
+    }
+    SSL_set_client_CA_list(ssl, names);
+    int required = decision->demand == REXT_DEMAND_REQUIRE ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+    SSL_set_verify(ssl, SSL_VERIFY_PEER | required, NULL);
+    return 1;
+}
+
+/* Asks the policy. */
+static int decide(SSL *ssl, const server_setup *setup, server_state *state,
+                  const struct hello *hello) {
+    rext_ossl_question question = {0};
+    rext_ossl_decision *decision = &state->decision;
+    memset(decision, 0, sizeof *decision);
+    question.ssl = ssl;
+    rext_hello_server_name(&hello->view, &question.server_name);
+    question.offer = rext_server_offer(state->negotiation);
+    question.version = state->version;
+    question.hello = &hello->view;
+    if (!setup->policy(&question, decision, setup->argument))
+        return raise_line("the policy does not decide");
+    if (decision->demand == REXT_DEMAND_NONE) {
+        decision->scope = NULL;
+        decision->asks = REXT_ASKS_NOT;
+    } else if (decision->scope == NULL || (decision->demand != REXT_DEMAND_REQUEST &&
+                                           decision->demand != REXT_DEMAND_REQUIRE)) {
+        return raise_line("the policy decides on a demand that there is not, or without a scope");
+    } else if (decision->asks != REXT_ASKS_BECAUSE_OFFERED) {
+        decision->asks = REXT_ASKS_FOR_ANOTHER_REASON;
+    }
+    return rext_server_asks(state->negotiation, decision->asks) == REXT_OK;
+}
+
+/* A first or a second ClientHello, before anything is made of it. */
+static int judge(SSL *ssl, const server_setup *setup, struct hello *now, int *alert) {
+    rext_error error;
+    server_state *state = state_for(ssl, setup);
+    *alert = SSL_AD_INTERNAL_ERROR;
+    if (state == NULL || !hello_read(now, ssl, setup->scan, alert))
+        return 0;
+    rext_version_number version = hello_version(ssl, now);
+    if (rext_server_on_hello(state->negotiation, version, &now->view, &error) != REXT_OK) {
+        *alert = raise_error(&error);
+        return 0;
+    }
+    if (state->decided && !hello_same(&state->first, now)) {
+        *alert = SSL_AD_ILLEGAL_PARAMETER;
+        return raise_line("the second ClientHello differs from the first (RFC 8446 4.1.2)");
+    }
+    *alert = SSL_AD_INTERNAL_ERROR;
+    state->retried = state->decided;
+    if (!state->decided) {
+        state->version = version;
+        if (!decide(ssl, setup, state, now))
+            return 0;
+        state->decided = 1;
+        state->first = *now;
+        memset(now, 0, sizeof *now);
+    }
+    return sessions_confine(ssl, &state->decision) && apply(ssl, &state->decision);
+}
+
+static int on_hello(SSL *ssl, int *alert, void *argument) {
+    struct hello now = {0};
+    int good = judge(ssl, argument, &now, alert);
+    hello_free(&now);
+    return good ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+}
+
+/*
+ * Before OpenSSL chooses its own certificate. The decision is put in force again, since another
+ * SSL_CTX for the server name may have come with other settings.
+ */
+static int on_certificate(SSL *ssl, void *argument) {
+    server_state *state = state_of(ssl, SERVER);
+    (void)argument;
+    if (state == NULL || !state->decided)
+        return raise_line("nobody decided: the client hello callback was replaced");
+    if (SSL_version(ssl) != state->version)
+        return raise_line("the version is not the one that was decided on");
+    return apply(ssl, &state->decision);
+}
+
+static int is_flags(const server_setup *setup, unsigned type) {
+    return type == setup->numbers.tls_flags;
+}
+
+/* OpenSSL asks for what is to be in a message. */
+static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
+                  size_t *length, X509 *certificate, size_t index, int *alert, void *argument) {
+    server_state *state = state_of(ssl, SERVER);
+    rext_message message;
+    (void)certificate, (void)index, (void)alert;
+    *out = NULL;
+    *length = 0;
+    if (state == NULL || !state->decided)
+        return 0;
+    if (is_flags(argument, type)) {
+        rext_flags flags;
+        rext_bytes body;
+        if ((context & SSL_EXT_TLS1_3_CERTIFICATE_REQUEST) == 0 ||
+            rext_server_acknowledgement(state->negotiation, &flags) != REXT_OK ||
+            rext_flags_body(&flags, &body) != REXT_YES)
+            return 0;
+        *out = OPENSSL_memdup(body.data, body.length);
+        *length = body.length;
+        state->acknowledged = *out != NULL;
+        return *out != NULL ? 1 : -1;
+    }
+    if ((context & SSL_EXT_TLS1_2_SERVER_HELLO) != 0)
+        message = REXT_SERVER_HELLO;
+    else if ((context & SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS) != 0)
+        message = REXT_ENCRYPTED_EXTENSIONS;
+    else
+        return 0;
+    return rext_server_echoes_care(state->negotiation, message) == REXT_YES;
+}
+
+/* What is in a message of the client's. Of its hello, all is said before. */
+static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned char *in,
+                    size_t length, X509 *certificate, size_t index, int *alert, void *argument) {
+    server_state *state = state_of(ssl, SERVER);
+    rext_bytes body = {in, length};
+    rext_error error;
+    (void)certificate, (void)index;
+    if ((context & SSL_EXT_TLS1_3_CERTIFICATE) == 0)
+        return 1;
+    *alert = SSL_AD_INTERNAL_ERROR;
+    if (state == NULL)
+        return 0;
+    int flags = is_flags(argument, type);
+    if (rext_server_on_client_certificate(state->negotiation, flags ? &body : NULL,
+                                          flags ? NULL : &body, &error) == REXT_OK)
+        return 1;
+    *alert = raise_error(&error);
+    return 0;
+}
+
+int rext_ossl_server(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_policy policy,
+                     void *argument) {
+    rext_error error;
+    server_setup *setup = new_place(sizeof *setup, SERVER, free_setup);
+    if (setup == NULL)
+        return 0;
+    setup->policy = policy;
+    setup->argument = argument;
+    rext_code_points_default(&setup->numbers);
+    if (numbers != NULL)
+        setup->numbers = *numbers;
+    if (rext_scan_new(&setup->numbers, 0, &setup->scan, &error) != REXT_OK) {
+        raise_error(&error);
+        free_setup(&setup->place);
+        return 0;
+    }
+    if (!setup_keep(ctx, &setup->place))
+        return 0;
+    if (SSL_CTX_get_min_proto_version(ctx) < TLS1_2_VERSION &&
+        !SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION))
+        return 0;
+    /* Where the flags may not stand at all, OpenSSL itself refuses them: illegal_parameter. */
+    const unsigned flags = SSL_EXT_TLS1_3_ONLY | SSL_EXT_CLIENT_HELLO |
+                           SSL_EXT_TLS1_3_CERTIFICATE | SSL_EXT_TLS1_3_CERTIFICATE_REQUEST;
+    const unsigned care = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO |
+                          SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS | SSL_EXT_TLS1_3_CERTIFICATE;
+    if (!SSL_CTX_add_custom_ext(ctx, setup->numbers.tls_flags, flags, on_add, free_body, setup,
+                                on_parse, setup) ||
+        (setup->numbers.care != 0 &&
+         !SSL_CTX_add_custom_ext(ctx, setup->numbers.care, care, on_add, free_body, setup, on_parse,
+                                 setup)))
+        return raise_line("OpenSSL has one of the extensions itself, or it was added before");
+    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_client_hello_cb(ctx, on_hello, setup);
+    SSL_CTX_set_cert_cb(ctx, on_certificate, NULL);
+    sessions_setup(ctx);
+    return 1;
+}
+
+int server_authenticated(SSL *ssl, server_state *state) {
+    X509_STORE *store = NULL;
+    if (state->decision.demand == REXT_DEMAND_NONE || SSL_get0_peer_certificate(ssl) == NULL ||
+        SSL_get_verify_result(ssl) != X509_V_OK ||
+        !SSL_get0_verify_cert_store(ssl, &store) || store != state->decision.scope->store)
+        return 0;
+    if (state->authenticated_at == 0)
+        state->authenticated_at = (uint64_t)time(NULL);
+    return 1;
+}
+
+int rext_ossl_server_outcome_of(SSL *ssl, rext_ossl_server_outcome *outcome) {
+    server_state *state = state_of(ssl, SERVER);
+    memset(outcome, 0, sizeof *outcome);
+    if (state == NULL)
+        return setup_of(SSL_get_SSL_CTX(ssl), SERVER) != NULL ||
+               raise_line("the connection's SSL_CTX is none of rext_ossl_server()");
+    outcome->offer = rext_server_offer(state->negotiation);
+    if (!state->decided)
+        return 1;
+    outcome->demand = state->decision.demand;
+    outcome->scope = state->decision.scope;
+    outcome->retried = state->retried;
+    outcome->acknowledged = state->acknowledged;
+    if (!SSL_is_init_finished(ssl))
+        return 1;
+    outcome->resumed = SSL_session_reused(ssl);
+    if (!outcome->resumed) {
+        outcome->authenticated = server_authenticated(ssl, state);
+        outcome->authenticated_at = state->authenticated_at;
+    } else if (outcome->demand != REXT_DEMAND_NONE) {
+        rext_session record;
+        if (session_record(SSL_get_session(ssl), &record) && record.authenticated) {
+            outcome->authenticated = 1;
+            outcome->authenticated_at = record.authenticated_at;
+        }
+    }
+    if (outcome->authenticated)
+        outcome->certificate = SSL_get0_peer_certificate(ssl);
+    return 1;
+}

@@ -1,0 +1,74 @@
+//! Both programs under valgrind and under sanitizers.
+
+use std::path::Path;
+use std::process::Command;
+
+use adapter_openssl::{Error, Programs};
+
+use crate::programs::{Server, run_visit, with};
+use crate::raw::Client;
+use crate::site::{Site, have, librext};
+
+/// A server of eight connections: good and bad, full and resumed, both versions. `program` is a
+/// command for a program, perhaps under a checker, which ends with another exit code than 0 and 1
+/// if it finds anything.
+fn walk(site: &Site, program: impl Fn(&Path) -> Command) {
+    let mut command = program(&site.programs.server);
+    command.args(["--ca", "clients.pem", "--ca", "staff=staff.pem", "--count", "8"]);
+    command.args(["--demand", "if-offered", "--demand", "admin.example=require:staff"]);
+    let mut server = Server::run(site, command);
+    let agent = ["--session", "s", "--offer", "both", "--certificate-in-clear"];
+    let agent = with("agent", &agent);
+    let old = [&agent[..], &["--max-version", "1.2", "--session", "t"]].concat();
+    let admin = with("agent", &["--name", "admin.example", "--session", "s"]);
+    let nothing: Vec<&str> = vec![];
+    for (options, code) in [
+        (&nothing, 0),
+        (&agent, 0),
+        (&agent, 0), // resumed
+        (&old, 0),
+        (&old, 0),   // resumed
+        (&admin, 1), // a certificate and a session of another scope
+    ] {
+        let mut command = program(&site.programs.client);
+        let visit = run_visit(site, &server.address, options, &mut command);
+        assert_eq!(visit.code, Some(code), "{options:?}: {}", visit.outcome);
+        server.outcome();
+    }
+    use interop::raw::{ClientConfig, Edit, Shares, Slot};
+    let mut config = ClientConfig::default();
+    config.plan.client_hello.push(Edit::add(62, [0]));
+    assert_eq!(Client::new(&mut server, config).alerts(), [47]);
+    let mut config = ClientConfig { shares: Shares::Only(vec![]), ..ClientConfig::default() };
+    config.plan.edits_mut(Slot::SecondClientHello).push(Edit::add(0xffca, []));
+    assert_eq!(Client::new(&mut server, config).alerts(), [47]);
+    assert_eq!(server.end().code(), Some(0));
+}
+
+#[test]
+fn they_hold_under_valgrind() {
+    let Some(site) = Site::new() else { return };
+    let valgrind = Command::new("valgrind").arg("--version").output();
+    if have(valgrind.map_err(|_| Error::Missing("valgrind"))).is_none() {
+        return;
+    }
+    walk(&site, |program| {
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]);
+        valgrind.args(["--show-leak-kinds=definite,indirect,possible"]);
+        valgrind.args(["--errors-for-leak-kinds=definite,indirect,possible"]).arg(program);
+        valgrind
+    });
+}
+
+#[test]
+fn they_hold_under_sanitizers() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openssl-sanitized");
+    let sanitize = "-fsanitize=address,undefined -fno-sanitize-recover=all";
+    let Some(programs) = have(Programs::build_with(&librext(), &folder, sanitize)) else { return };
+    walk(&Site::with(programs), |program| {
+        let mut command = Command::new(program);
+        command.env("ASAN_OPTIONS", "exitcode=9:detect_leaks=1");
+        command
+    });
+}

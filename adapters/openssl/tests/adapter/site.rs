@@ -1,0 +1,89 @@
+//! Certificates in files, and the programs that use them.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use adapter_openssl::{Error, Programs};
+use interop::pki::{Authority, Identity};
+use interop::raw;
+use rustls_ext::rustls::pki_types::pem::PemObject;
+use rustls_ext::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+
+/// `librext.a`, as cargo made it for these tests.
+pub fn librext() -> PathBuf {
+    let library = std::env::current_exe().unwrap().parent().unwrap().join("librext.a");
+    assert!(library.exists(), "there is no {}", library.display());
+    library
+}
+
+/// Whether what a test needs is there. Without, it says so and does nothing; where
+/// `REXT_REQUIRE_TOOLS` is set, as in CI, it fails.
+pub fn have<T>(built: Result<T, Error>) -> Option<T> {
+    match built {
+        Ok(built) => Some(built),
+        Err(err @ Error::Missing(_)) if std::env::var_os("REXT_REQUIRE_TOOLS").is_none() => {
+            eprintln!("{err}: not tested");
+            None
+        }
+        Err(err) => panic!("{err}"),
+    }
+}
+
+static PROGRAMS: LazyLock<Option<Programs>> = LazyLock::new(|| {
+    have(Programs::build(&librext(), &Path::new(env!("CARGO_TARGET_TMPDIR")).join("openssl")))
+});
+
+/// A PKI of its own for each test.
+pub struct Site {
+    pub programs: Programs,
+    pub folder: tempfile::TempDir,
+    pub servers: Authority,
+    pub clients: Authority,
+    pub staff: Authority,
+    pub server: Identity,
+    pub client: Identity,
+}
+
+impl Site {
+    /// `None` if the programs cannot be built here.
+    pub fn new() -> Option<Self> {
+        PROGRAMS.clone().map(Self::with)
+    }
+
+    pub fn with(programs: Programs) -> Self {
+        let servers = Authority::new("server authority").unwrap();
+        let clients = Authority::new("client authority").unwrap();
+        let staff = Authority::new("staff authority").unwrap();
+        let server = servers.server(&["localhost", "admin.example"]).unwrap();
+        let client = clients.client("agent-1").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let site = Self { programs, folder, servers, clients, staff, server, client };
+        site.write("servers.pem", &site.servers.pem());
+        site.write("clients.pem", &site.clients.pem());
+        site.write("staff.pem", &site.staff.pem());
+        site.write_identity("server", &site.server);
+        site.write_identity("agent", &site.client);
+        site.write_identity("staff-1", &site.staff.client("staff-1").unwrap());
+        site
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub fn write_identity(&self, name: &str, identity: &Identity) {
+        self.write(&format!("{name}.crt"), identity.cert_pem());
+        self.write(&format!("{name}.key"), &identity.key_pem());
+    }
+}
+
+/// An identity as the raw peer has it.
+pub fn raw_identity(identity: &Identity) -> raw::Identity {
+    let certificate = CertificateDer::from_pem_slice(identity.cert_pem().as_bytes()).unwrap();
+    let key = PrivatePkcs8KeyDer::from_pem_slice(identity.key_pem().as_bytes()).unwrap();
+    raw::Identity { chain: vec![certificate.to_vec()], key: key.secret_pkcs8_der().to_vec() }
+}

@@ -135,6 +135,9 @@ static int on_make(SSL *ssl, void *argument) {
         record.authenticated = server_authenticated(ssl, state);
         record.authenticated_at = state->authenticated_at;
     }
+    /* OpenSSL has seen to that, unless its settings were changed behind the adapter's back. */
+    if (state->decision.demand == REXT_DEMAND_REQUIRE && !record.authenticated)
+        return raise_line("a certificate is required, and none counts");
     uint8_t *data = OPENSSL_malloc(HEADER + REXT_SESSION_LONGEST + CHAIN_MAX);
     if (data == NULL ||
         rext_session_encode(&record, data + HEADER, REXT_SESSION_LONGEST, &length) != REXT_OK) {

@@ -9,6 +9,8 @@ use crate::programs::{Server, run_visit, with};
 use crate::raw::Client;
 use crate::site::{Site, have, librext};
 
+const SANITIZE: &str = "-fsanitize=address,undefined -fno-sanitize-recover=all";
+
 /// A server of eight connections: good and bad, full and resumed, both versions. `program` is a
 /// command for a program, perhaps under a checker, which ends with another exit code than 0 and 1
 /// if it finds anything.
@@ -64,11 +66,39 @@ fn they_hold_under_valgrind() {
 #[test]
 fn they_hold_under_sanitizers() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openssl-sanitized");
-    let sanitize = "-fsanitize=address,undefined -fno-sanitize-recover=all";
-    let Some(programs) = have(Programs::build_with(&librext(), &folder, sanitize)) else { return };
+    let built = Programs::build_with(&librext(), &folder, SANITIZE);
+    let Some(programs) = have(built) else { return };
     walk(&Site::with(programs), |program| {
         let mut command = Command::new(program);
         command.env("ASAN_OPTIONS", "exitcode=9:detect_leaks=1");
         command
     });
+}
+
+#[test]
+fn what_an_application_gets_wrong_is_an_error() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openssl-misuse");
+    let built = Programs::build_with(&librext(), &folder, SANITIZE);
+    let Some(programs) = have(built) else { return };
+    let site = Site::with(programs);
+    let program = site.path("misuse");
+    let mut cc = Command::new("cc");
+    cc.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g"]);
+    cc.args(SANITIZE.split(' '));
+    for include in ["include", "../../rustls-ext-capi/include"] {
+        cc.arg("-I").arg(adapter_openssl::folder().join(include));
+    }
+    cc.arg(adapter_openssl::folder().join("tests/misuse.c"));
+    cc.arg(folder.join("librext_openssl.a")).arg(librext());
+    cc.args(["-lgcc_s", "-lssl", "-lcrypto", "-lpthread", "-ldl", "-lm", "-o"]).arg(&program);
+    let out = cc.output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+
+    site.write("empty.pem", "");
+    let mut misuse = Command::new(program);
+    misuse.args(["server.crt", "server.key", "clients.pem", "agent.crt", "agent.key"]);
+    let out = misuse.arg("empty.pem").current_dir(&site.folder).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{said}");
+    assert_eq!(out.stdout, b"all hold\n");
 }

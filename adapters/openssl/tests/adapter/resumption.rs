@@ -100,6 +100,17 @@ fn res_2_a_session_with_a_certificate_does_not_resume_where_none_is_asked_for() 
 }
 
 #[test]
+fn res_2_who_declined_a_request_gets_a_full_handshake_where_nobody_is_asked() {
+    let Some(site) = Site::new() else { return };
+    let mut server = Server::demanding(&site, &["request", "admin.example=none"]);
+    let admin = ["--name", "admin.example"];
+    for version in VERSIONS {
+        assert_ends(&come(&site, &mut server, version, "s", &[]), false, false, false);
+        assert_ends(&come(&site, &mut server, version, "s", &admin), true, false, false);
+    }
+}
+
+#[test]
 fn res_2_who_declined_a_request_does_not_resume_where_a_certificate_is_required() {
     let Some(site) = Site::new() else { return };
     let demands = ["request", "admin.example=require"];

@@ -1,0 +1,254 @@
+/* What an application can get wrong: each ends in an error, and never in a client taken for another.
+ * Arguments: the server's certificate and key, the clients' authorities, a client's certificate and
+ * key, a file without certificates. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "rext_openssl.h"
+
+#define CHECK(holds)                                                    \
+    do {                                                                \
+        if (!(holds)) {                                                 \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #holds); \
+            exit(1);                                                    \
+        }                                                               \
+    } while (0)
+
+static char **files;
+static int alert;
+static rext_client_status asked;
+
+/* The first error, which is the adapter's. */
+static void check_said(const char *words) {
+    const char *data = "";
+    unsigned long code = ERR_get_error_all(NULL, NULL, NULL, &data, NULL);
+    if (ERR_GET_LIB(code) != ERR_LIB_USER || strstr(data, words) == NULL) {
+        fprintf(stderr, "not \"%s\", but \"%s\"\n", words, data);
+        exit(1);
+    }
+    ERR_clear_error();
+}
+
+static void on_info(const SSL *ssl, int where, int value) {
+    (void)ssl;
+    if ((where & SSL_CB_WRITE_ALERT) == SSL_CB_WRITE_ALERT && (value & 0xff) != 0)
+        alert = value & 0xff;
+}
+
+static SSL_CTX *context(const SSL_METHOD *method, const char *certificate, const char *key) {
+    SSL_CTX *ctx = SSL_CTX_new(method);
+    CHECK(ctx != NULL);
+    CHECK(SSL_CTX_use_certificate_chain_file(ctx, certificate) == 1);
+    CHECK(SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1);
+    SSL_CTX_set_info_callback(ctx, on_info);
+    return ctx;
+}
+
+/* A handshake in memory; what came of it for the server, whose SSL is handed over. */
+static SSL *shake(SSL_CTX *servers, SSL_CTX *clients, int good, rext_ossl_server_outcome *outcome) {
+    SSL *server = SSL_new(servers), *client = SSL_new(clients);
+    BIO *one, *other;
+    CHECK(server != NULL && client != NULL && BIO_new_bio_pair(&one, 0, &other, 0));
+    SSL_set_bio(server, one, one);
+    SSL_set_bio(client, other, other);
+    SSL_set_accept_state(server);
+    SSL_set_connect_state(client);
+    alert = 0;
+    int there = 0, end = SSL_ERROR_WANT_READ;
+    for (int i = 0; i < 8 && end == SSL_ERROR_WANT_READ; i++) {
+        SSL_do_handshake(client);
+        there = SSL_do_handshake(server);
+        end = SSL_get_error(server, there);
+    }
+    CHECK(end == (good ? SSL_ERROR_NONE : SSL_ERROR_SSL));
+    if (outcome != NULL)
+        CHECK(rext_ossl_server_outcome_of(server, outcome));
+    SSL_free(client);
+    return server;
+}
+
+static rext_ossl_decision answer;
+static int decides = 1;
+
+static int policy(const rext_ossl_question *question, rext_ossl_decision *decision,
+                  void *argument) {
+    (void)question, (void)argument;
+    *decision = answer;
+    return decides;
+}
+
+static SSL_CTX *server_context(void) {
+    SSL_CTX *ctx = context(TLS_server_method(), files[0], files[1]);
+    CHECK(rext_ossl_server(ctx, NULL, policy, NULL));
+    return ctx;
+}
+
+static void check_refused(SSL_CTX *servers, SSL_CTX *clients, const char *words) {
+    rext_ossl_server_outcome outcome;
+    SSL *server = shake(servers, clients, 0, &outcome);
+    CHECK(alert == SSL_AD_INTERNAL_ERROR && !outcome.authenticated);
+    check_said(words);
+    SSL_free(server);
+}
+
+static void scopes_are_checked_when_they_are_made(void) {
+    CHECK(rext_ossl_scope_new("", files[2]) == NULL);
+    check_said("1 to 255 octets");
+    CHECK(rext_ossl_scope_new("clients", files[5]) == NULL);
+    check_said("not a file with certificates");
+    CHECK(rext_ossl_scope_new("clients", "nowhere.pem") == NULL);
+    check_said("nowhere.pem: not a file with certificates");
+    rext_ossl_scope_free(NULL);
+}
+
+static void contexts_are_for_one_role_and_once(SSL_CTX *clients) {
+    rext_ossl_client_config config = {0};
+    SSL_CTX *servers = server_context();
+    CHECK(!rext_ossl_server(servers, NULL, policy, NULL));
+    check_said("has an adapter already");
+    CHECK(!rext_ossl_client(servers, &config));
+    check_said("has an adapter already");
+    CHECK(!rext_ossl_server(clients, NULL, policy, NULL));
+    check_said("has an adapter already");
+    SSL *ssl = SSL_new(clients);
+    rext_ossl_server_outcome outcome;
+    CHECK(!rext_ossl_server_outcome_of(ssl, &outcome) && !outcome.authenticated);
+    check_said("none of rext_ossl_server()");
+    SSL_free(ssl);
+    SSL_CTX_free(servers);
+}
+
+static void numbers_are_checked(void) {
+    rext_code_points numbers;
+    rext_ossl_client_config config = {.offer = 4};
+    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+    CHECK(rext_code_points_default(&numbers) == REXT_OK);
+    numbers.tls_flags = 43; /* supported_versions */
+    CHECK(!rext_ossl_server(ctx, &numbers, policy, NULL));
+    check_said("supported_versions");
+    CHECK(!rext_ossl_client(ctx, &config));
+    check_said("offers");
+    SSL_CTX_free(ctx);
+}
+
+static void a_policy_that_does_not_decide_ends_the_handshake(SSL_CTX *clients) {
+    SSL_CTX *servers = server_context();
+    rext_ossl_decision good = answer;
+    decides = 0;
+    check_refused(servers, clients, "the policy does not decide");
+    decides = 1;
+    answer.scope = NULL;
+    check_refused(servers, clients, "without a scope");
+    answer = good;
+    answer.demand = 3;
+    check_refused(servers, clients, "a demand that there is not");
+    answer = good;
+    SSL_CTX_free(servers);
+}
+
+static int nothing(SSL *ssl, int *where, void *argument) {
+    (void)ssl, (void)where, (void)argument;
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+static void what_would_go_around_the_policy_ends_the_handshake(SSL_CTX *clients) {
+    SSL_CTX *servers = server_context();
+    SSL_CTX_set_session_cache_mode(servers, SSL_SESS_CACHE_SERVER);
+    check_refused(servers, clients, "the session cache is on");
+    SSL_CTX_free(servers);
+
+    servers = server_context();
+    SSL_CTX_set_client_hello_cb(servers, nothing, NULL);
+    check_refused(servers, clients, "the client hello callback was replaced");
+    SSL_CTX_free(servers);
+}
+
+static int switch_context(SSL *ssl, int *where, void *other) {
+    (void)where;
+    return SSL_set_SSL_CTX(ssl, other) != NULL ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static void another_context_for_the_server_name_needs_the_adapter_too(SSL_CTX *clients) {
+    rext_ossl_server_outcome outcome;
+    SSL_CTX *servers = server_context(), *with = server_context();
+    SSL_CTX *without = context(TLS_server_method(), files[0], files[1]);
+    SSL_CTX_set_tlsext_servername_callback(servers, switch_context);
+
+    SSL_CTX_set_tlsext_servername_arg(servers, with);
+    SSL *server = shake(servers, clients, 1, &outcome);
+    CHECK(outcome.authenticated && outcome.acknowledged && outcome.certificate != NULL);
+    CHECK(asked == REXT_CLIENT_ACKNOWLEDGED);
+    SSL_free(server);
+
+    /* It trusts the same authorities, but by itself, and not in the scope. */
+    CHECK(SSL_CTX_load_verify_file(without, files[2]));
+    SSL_CTX_set_tlsext_servername_arg(servers, without);
+    check_refused(servers, clients, "a certificate is required, and none counts");
+    answer.demand = REXT_DEMAND_REQUEST;
+    server = shake(servers, clients, 1, &outcome);
+    CHECK(SSL_get0_peer_certificate(server) != NULL);
+    CHECK(!outcome.authenticated && outcome.certificate == NULL);
+    answer.demand = REXT_DEMAND_REQUIRE;
+    SSL_free(server);
+    SSL_CTX_free(servers);
+    SSL_CTX_free(with);
+    SSL_CTX_free(without);
+}
+
+static int pass(int good, X509_STORE_CTX *store) {
+    (void)good, (void)store;
+    return 1;
+}
+
+static void a_certificate_that_a_callback_lets_pass_does_not_count(SSL_CTX *clients) {
+    rext_ossl_server_outcome outcome;
+    rext_ossl_decision good = answer;
+    rext_ossl_scope *others = rext_ossl_scope_new("others", files[0]);
+    SSL_CTX *servers = server_context();
+    SSL_CTX_set_verify(servers, SSL_VERIFY_PEER, pass);
+    answer.scope = others;
+    check_refused(servers, clients, "a certificate is required, and none counts");
+    answer.demand = REXT_DEMAND_REQUEST;
+    SSL *server = shake(servers, clients, 1, &outcome);
+    CHECK(SSL_get0_peer_certificate(server) != NULL);
+    CHECK(outcome.demand == REXT_DEMAND_REQUEST && !outcome.authenticated);
+    SSL_free(server);
+    SSL_CTX_free(servers);
+    answer = good;
+    rext_ossl_scope_free(others);
+}
+
+static int choose(SSL *ssl, rext_client_status status, void *argument) {
+    (void)ssl, (void)argument;
+    asked = status;
+    return 1;
+}
+
+int main(int argc, char **argv) {
+    rext_ossl_client_config config = {.offer = REXT_OFFER_FLAG, .certificate = choose};
+    CHECK(argc == 7);
+    files = argv + 1;
+    SSL_CTX *clients = context(TLS_client_method(), files[3], files[4]);
+    CHECK(rext_ossl_client(clients, &config));
+    rext_ossl_scope *scope = rext_ossl_scope_new("clients", files[2]);
+    CHECK(scope != NULL && strcmp(rext_ossl_scope_name(scope), "clients") == 0);
+    CHECK(rext_ossl_scope_store(scope) != NULL);
+    answer.demand = REXT_DEMAND_REQUIRE;
+    answer.scope = scope;
+    answer.asks = REXT_ASKS_BECAUSE_OFFERED;
+
+    scopes_are_checked_when_they_are_made();
+    contexts_are_for_one_role_and_once(clients);
+    numbers_are_checked();
+    a_policy_that_does_not_decide_ends_the_handshake(clients);
+    what_would_go_around_the_policy_ends_the_handshake(clients);
+    another_context_for_the_server_name_needs_the_adapter_too(clients);
+    a_certificate_that_a_callback_lets_pass_does_not_count(clients);
+    rext_ossl_scope_free(scope);
+    SSL_CTX_free(clients);
+    puts("all hold");
+    return 0;
+}

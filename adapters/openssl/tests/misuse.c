@@ -166,6 +166,17 @@ static void what_would_go_around_the_policy_ends_the_handshake(SSL_CTX *clients)
     SSL_CTX_free(servers);
 }
 
+/* A method for one version, which OpenSSL itself advises against. */
+static void a_version_that_cannot_be_foreseen_ends_the_handshake(SSL_CTX *clients) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    SSL_CTX *servers = context(TLSv1_2_server_method(), files[0], files[1]);
+#pragma GCC diagnostic pop
+    CHECK(rext_ossl_server(servers, NULL, policy, NULL));
+    check_refused(servers, clients, "the version is not the one that was decided on");
+    SSL_CTX_free(servers);
+}
+
 static int switch_context(SSL *ssl, int *where, void *other) {
     (void)where;
     return SSL_set_SSL_CTX(ssl, other) != NULL ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -245,6 +256,7 @@ int main(int argc, char **argv) {
     numbers_are_checked();
     a_policy_that_does_not_decide_ends_the_handshake(clients);
     what_would_go_around_the_policy_ends_the_handshake(clients);
+    a_version_that_cannot_be_foreseen_ends_the_handshake(clients);
     another_context_for_the_server_name_needs_the_adapter_too(clients);
     a_certificate_that_a_callback_lets_pass_does_not_count(clients);
     rext_ossl_scope_free(scope);

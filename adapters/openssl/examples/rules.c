@@ -1,0 +1,110 @@
+/* What the server demands of whom, as its command line says. */
+#include "rules.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define MOST 16
+
+static struct rule {
+    const char *name; /* NULL for all others */
+    rext_demand demand;
+    int if_offered;
+    const char *scope_name;
+    const rext_ossl_scope *scope;
+} rules[MOST];
+static size_t rule_count;
+static rext_ossl_scope *scopes[MOST];
+static size_t scope_count;
+
+int policy(const rext_ossl_question *question, rext_ossl_decision *decision, void *argument) {
+    const rext_bytes *name = &question->server_name;
+    struct watch *watch = SSL_get_app_data(question->ssl);
+    const struct rule *found = NULL;
+    (void)argument;
+    if (name->length > 0 && name->length <= sizeof watch->name) {
+        memcpy(watch->name, name->data, name->length);
+        watch->name_length = name->length;
+    }
+    for (size_t i = 0; i < rule_count; i++) {
+        const struct rule *rule = &rules[i];
+        if (rule->name == NULL && found == NULL)
+            found = rule;
+        else if (rule->name != NULL && strlen(rule->name) == name->length &&
+                 strncasecmp(rule->name, (const char *)name->data, name->length) == 0)
+            found = rule;
+    }
+    if (found == NULL || (found->if_offered && question->offer == REXT_OFFER_NONE))
+        return 1;
+    decision->demand = found->demand;
+    decision->scope = found->scope;
+    decision->asks = found->if_offered ? REXT_ASKS_BECAUSE_OFFERED : REXT_ASKS_FOR_ANOTHER_REASON;
+    return 1;
+}
+
+void add_scope(char *text) {
+    char *equals = strchr(text, '=');
+    const char *name = equals != NULL ? text : "clients";
+    const char *file = equals != NULL ? equals + 1 : text;
+    if (equals != NULL)
+        *equals = '\0';
+    if (scope_count == MOST)
+        fail("--ca", "too many");
+    for (size_t i = 0; i < scope_count; i++)
+        if (strcmp(rext_ossl_scope_name(scopes[i]), name) == 0)
+            fail("--ca: a scope twice", name);
+    if ((scopes[scope_count++] = rext_ossl_scope_new(name, file)) == NULL)
+        fail("--ca", "");
+}
+
+void add_rule(char *text) {
+    static const struct {
+        const char *name;
+        rext_demand demand;
+        int if_offered;
+    } kinds[] = {
+        {"none", REXT_DEMAND_NONE, 0},          {"request", REXT_DEMAND_REQUEST, 0},
+        {"require", REXT_DEMAND_REQUIRE, 0},    {"if-offered", REXT_DEMAND_REQUEST, 1},
+        {"require-if-offered", REXT_DEMAND_REQUIRE, 1},
+    };
+    if (rule_count == MOST)
+        fail("--demand", "too many");
+    struct rule *rule = &rules[rule_count++];
+    char *equals = strchr(text, '='), *what = equals != NULL ? equals + 1 : text;
+    char *colon = strchr(what, ':');
+    if (equals != NULL) {
+        *equals = '\0';
+        rule->name = text;
+    }
+    if (colon != NULL) {
+        *colon = '\0';
+        rule->scope_name = colon + 1;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(what, kinds[i].name) == 0) {
+            rule->demand = kinds[i].demand;
+            rule->if_offered = kinds[i].if_offered;
+            return;
+        }
+    }
+    fail("--demand: there is no such demand", what);
+}
+
+void find_scopes(void) {
+    for (size_t i = 0; i < rule_count; i++) {
+        struct rule *rule = &rules[i];
+        for (size_t j = 0; j < scope_count && rule->scope == NULL; j++)
+            if (rule->scope_name == NULL ||
+                strcmp(rule->scope_name, rext_ossl_scope_name(scopes[j])) == 0)
+                rule->scope = scopes[j];
+        if (rule->scope_name != NULL && rule->scope == NULL)
+            fail("--demand: no --ca has this scope", rule->scope_name);
+        if (rule->demand != REXT_DEMAND_NONE && rule->scope == NULL)
+            fail("--demand", "needs a --ca");
+    }
+}
+
+void free_scopes(void) {
+    while (scope_count > 0)
+        rext_ossl_scope_free(scopes[--scope_count]);
+}

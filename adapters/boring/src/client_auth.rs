@@ -1,0 +1,57 @@
+//! What came of a connection.
+
+use adapter_common::Refusal;
+use boring::ssl::SslRef;
+use boring::x509::X509;
+use rustls_ext_wire::Offer;
+
+use crate::decision::Decision;
+
+/// What is known of a client, from its ClientHello on.
+#[derive(Clone, Debug)]
+pub struct ClientAuth {
+    offer: Offer,
+    decision: Decision,
+    refusal: Option<Refusal>,
+}
+
+impl ClientAuth {
+    /// That of a connection of a context that [`install`](crate::install) was called for; `None`
+    /// before its ClientHello.
+    pub fn of(ssl: &SslRef) -> Option<&Self> {
+        ssl.ex_data(crate::index().ok()?)
+    }
+
+    pub(crate) fn new(offer: Offer, decision: Decision) -> Self {
+        Self { offer, decision, refusal: None }
+    }
+
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        Self { offer: Offer::NONE, decision: Decision::None, refusal: Some(refusal) }
+    }
+
+    /// How the client offers to authenticate.
+    pub fn offer(&self) -> Offer {
+        self.offer
+    }
+
+    /// What was decided.
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// Why the ClientHello was refused, if it was.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.refusal
+    }
+}
+
+/// The certificate with which the client of a connection authenticated in this scope; `None` if it
+/// did not, in another one, or not yet.
+pub fn identity(ssl: &SslRef, scope: &str) -> Option<X509> {
+    let asked = ClientAuth::of(ssl)?.decision().scope()?;
+    // Whoever was asked is not resumed, and verification ends the handshake where it fails; a chain
+    // that came another way is no identity.
+    let verified = ssl.verify_result().is_ok() && !ssl.session_reused() && ssl.is_init_finished();
+    (asked.name() == scope && verified).then(|| ssl.peer_certificate()).flatten()
+}

@@ -1,0 +1,19 @@
+//! The example server, from outside.
+
+use adapter_checks::Adapter;
+
+fn adapter() -> Adapter {
+    Adapter {
+        program: env!("CARGO_BIN_EXE_boring-server").into(),
+        // handshake_failure: a callback of BoringSSL's cannot choose.
+        bad_hello: Some(40),
+        // unknown_ca
+        unknown_ca: Some(48),
+        // certificate_required
+        no_certificate: Some(116),
+        names_authorities: true,
+        compares_second_hello: false,
+    }
+}
+
+adapter_checks::checks!(adapter);

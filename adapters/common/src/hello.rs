@@ -1,0 +1,73 @@
+//! What a client says before it is decided on.
+
+use std::fmt;
+
+use rustls_ext_wire::{
+    Answer, ClientHello, CodePoints, Fault, Offer, Scan, ScanError, ServerNegotiation, Version,
+};
+
+/// A ClientHello, and what it offers.
+#[derive(Clone, Copy, Debug)]
+pub struct Hello<'a> {
+    client_hello: ClientHello<'a>,
+    offer: Offer,
+}
+
+impl<'a> Hello<'a> {
+    /// Of the body of the message, without its header. `best` is the highest version that the server
+    /// speaks.
+    ///
+    /// # Errors
+    /// Why it is to be refused.
+    pub fn read(
+        octets: &'a [u8],
+        scan: &Scan,
+        code_points: CodePoints,
+        best: Version,
+    ) -> Result<Self, Refusal> {
+        let client_hello = match scan.body(octets) {
+            Answer::Hello { hello, .. } => hello,
+            Answer::Malformed(error) => return Err(Refusal::Hello(error)),
+            Answer::Incomplete { .. } | Answer::NotTls(_) => return Err(Refusal::Unknown),
+        };
+        // FLAGS-9: under TLS 1.2 nobody looks at flags.
+        let version = if client_hello.offers_tls13() { best } else { Version::Tls12 };
+        let mut negotiation = ServerNegotiation::new(code_points);
+        negotiation.on_client_hello(version, client_hello.received()).map_err(Refusal::Offer)?;
+        Ok(Self { client_hello, offer: negotiation.offer() })
+    }
+
+    /// How the client offers to authenticate. It is a wish, never a credential.
+    pub fn offer(&self) -> Offer {
+        self.offer
+    }
+
+    /// All else that it says.
+    pub fn client_hello(&self) -> &ClientHello<'a> {
+        &self.client_hello
+    }
+}
+
+/// Why a ClientHello is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Its structure does not hold.
+    Hello(ScanError),
+    /// What it offers breaks a rule.
+    Offer(Fault),
+    /// It is not one.
+    Unknown,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hello(error) => error.fmt(f),
+            Self::Offer(fault) => fault.fmt(f),
+            Self::Unknown => f.write_str("not a ClientHello"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,106 @@
+//! A server on s2n-tls that asks those who offer; see `adapter_common::example`.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use adapter_common::example::{Ask, Error, Served, ServerOptions, answer, exit, serve};
+use adapter_s2n::{ByOffer, ClientAuth, Decision, Scope, Version, identity};
+use s2n_tls::config::{Builder, Config};
+use s2n_tls::connection::Connection;
+use s2n_tls::enums::Version as S2nVersion;
+use s2n_tls::security::Policy;
+use s2n_tls_tokio::TlsAcceptor;
+use tokio::runtime;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use stream::Blocking;
+
+#[path = "../stream.rs"]
+mod stream;
+
+const SCOPE: &str = "clients";
+
+fn main() -> ExitCode {
+    exit(run())
+}
+
+fn run() -> Result<(), Error> {
+    let options = ServerOptions::parse(std::env::args().skip(1))?;
+    let config = config(&options)?;
+    serve(move |tcp: TcpStream| {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let tls = runtime.block_on(async {
+            tcp.set_nonblocking(true)?;
+            let tcp = tokio::net::TcpStream::from_std(tcp)?;
+            Ok::<_, Error>(TlsAcceptor::new(config.clone()).accept(tcp).await?)
+        })?;
+        let served = served(tls.as_ref())?;
+        let mut tls = Blocking::new(runtime, tls);
+        answer(&mut tls, &served)?;
+        tls.end()
+    })
+}
+
+fn base(options: &ServerOptions) -> Result<Builder, Error> {
+    let mut config = Config::builder();
+    config.load_pem(&std::fs::read(&options.cert)?, &std::fs::read(&options.key)?)?;
+    config.set_security_policy(&Policy::from_version(match (options.tls12, options.retry) {
+        (true, _) => "20190214",
+        // Of the groups P-384 alone, which nobody guesses.
+        (false, true) => "20250211",
+        (false, false) => "20240503",
+    })?)?;
+    // Whoever is refused need not wait here, as they must where there is something to be timed.
+    config.set_max_blinding_delay(1)?;
+    Ok(config)
+}
+
+fn config(options: &ServerOptions) -> Result<Config, Error> {
+    let scope = Scope::new(SCOPE, base(options)?, &std::fs::read(&options.client_ca)?)?;
+    let (scope, ask) = (Arc::new(scope), options.ask);
+    let best = if options.tls12 { Version::Tls12 } else { Version::Tls13 };
+    let by_offer = ByOffer::new(best, Default::default(), move |hello| match ask {
+        Ask::Offered if !hello.offer().is_none() => Decision::Request(scope.clone()),
+        Ask::RequireOffered if !hello.offer().is_none() => Decision::Require(scope.clone()),
+        _ => Decision::None,
+    });
+    let mut config = base(options)?;
+    config.set_client_hello_callback(by_offer)?;
+    config.enable_session_tickets(true)?;
+    // One key as long as the program runs; a server that runs for long takes new ones.
+    let mut key = [0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut key)?;
+    config.add_session_ticket_key(b"1", &key, SystemTime::now())?;
+    Ok(config.build()?)
+}
+
+fn served(connection: &Connection) -> Result<Served, Error> {
+    let auth = ClientAuth::of(connection);
+    let subject = match identity(connection, SCOPE) {
+        None => None,
+        Some(chain) => {
+            let leaf = chain.iter().next().ok_or("an empty chain")??;
+            let (_, certificate) = X509Certificate::from_der(leaf.der()?)?;
+            Some(certificate.subject().to_string())
+        }
+    };
+    Ok(Served {
+        tls_version: match connection.actual_protocol_version()? {
+            S2nVersion::TLS13 => "TLSv1.3".into(),
+            S2nVersion::TLS12 => "TLSv1.2".into(),
+            other => format!("{other:?}"),
+        },
+        resumed: connection.resumed(),
+        offer: auth.map(ClientAuth::offer).unwrap_or_default().to_string(),
+        decision: match auth.map(ClientAuth::decision) {
+            None | Some(Decision::None) => "none",
+            Some(Decision::Request(_)) => "request",
+            Some(Decision::Require(_)) => "require",
+        },
+        verified_subject: subject,
+        acknowledged: false,
+    })
+}

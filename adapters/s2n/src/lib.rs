@@ -1,0 +1,131 @@
+//! Client authentication by offer for servers on s2n-tls, through the `s2n-tls` crate.
+//!
+//! [`ByOffer`] is a callback for ClientHellos: for each, a closure of the server's sees what the
+//! client says, whether it offers to authenticate among it, and decides whether that connection is
+//! asked for a certificate, and which authorities' certificates count. Whoever is asked goes on with
+//! the config of a [`Scope`].
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use adapter_s2n::{ByOffer, Decision, Scope, Version};
+//! use s2n_tls::config::Config;
+//!
+//! let (cert, key) = (std::fs::read("server.pem")?, std::fs::read("server.key")?);
+//! let ca = std::fs::read("agents-ca.pem")?;
+//! let mut asked = Config::builder();
+//! asked.load_pem(&cert, &key)?;
+//! let agents = Arc::new(Scope::new("agents", asked, &ca)?);
+//! let mut server = Config::builder();
+//! server.load_pem(&cert, &key)?;
+//! let by_offer = ByOffer::new(Version::Tls13, Default::default(), move |hello| {
+//!     match hello.offer().is_none() {
+//!         true => Decision::None,
+//!         false => Decision::Request(agents.clone()),
+//!     }
+//! });
+//! server.set_client_hello_callback(by_offer)?;
+//! let acceptor = s2n_tls_tokio::TlsAcceptor::new(server.build()?);
+//! // … and of each connection: identity(tls.as_ref(), "agents")
+//! # drop(acceptor);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What s2n-tls has no way for
+//! - An extension of ours in CertificateRequest, EncryptedExtensions or ServerHello: offers are not
+//!   acknowledged (RCA-2), as in the drafts before -03, and CARE is not echoed (CARE-3).
+//! - Alerts: a bad offer (FLAGS-2, FLAGS-3, CARE-1), and a client that is refused, are told nothing but
+//!   `close_notify`. [`ClientAuth::refusal`] says what it was.
+//! - The authorities of the scope in CertificateRequest: the crate sends them for TLS 1.3 only with an
+//!   unstable feature, so clients are not told which certificates count.
+//! - A look at the ClientHello after a HelloRetryRequest: the first one counts, and what the second
+//!   says of an offer is not seen (FLAGS-12).
+//! - Telling which version it will choose while the hello is looked at: [`ByOffer::new`] is told.
+//!
+//! # Resumption
+//! A resumed session of s2n-tls has no certificate any more, and does not record in which scope its
+//! client was asked. So whoever is asked is asked in a full handshake: the config of a scope neither
+//! accepts tickets nor gives any. All others resume among themselves, if the server's own config says
+//! so; it must not ask anybody by itself.
+#![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub)]
+#![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
+
+mod client_auth;
+mod scope;
+
+use std::pin::Pin;
+
+use rustls_ext_wire::{CodePoints, Scan};
+use s2n_tls::callbacks::{ClientHelloCallback, ConnectionFuture};
+use s2n_tls::connection::Connection;
+use s2n_tls::enums::ClientAuthType;
+use s2n_tls::error::Error;
+
+pub use adapter_common::{Hello, Refusal};
+pub use client_auth::{ClientAuth, identity};
+pub use rustls_ext_wire::Version;
+pub use scope::{Decision, NoScope, Scope};
+
+/// Decides for each connection of a config whether its client is asked.
+///
+/// It takes the connection's application context for itself.
+pub struct ByOffer<F> {
+    scan: Scan,
+    code_points: CodePoints,
+    best: Version,
+    decide: F,
+}
+
+impl<F> ByOffer<F>
+where
+    F: Fn(&Hello<'_>) -> Decision + Send + Sync + 'static,
+{
+    /// By `decide`. `best` is the highest version of the server's security policy; in TLS 1.2 flags
+    /// are not looked at (FLAGS-9).
+    pub fn new(best: Version, code_points: CodePoints, decide: F) -> Self {
+        Self { scan: Scan::new(&code_points), code_points, best, decide }
+    }
+
+    fn on(&self, connection: &mut Connection) -> Result<ClientAuth, Error> {
+        // All of it but the random, which nobody looks at here.
+        let octets = connection.client_hello()?.raw_message()?;
+        let hello = match Hello::read(&octets, &self.scan, self.code_points, self.best) {
+            Ok(hello) => hello,
+            Err(refusal) => return Ok(ClientAuth::refused(refusal)),
+        };
+        let decision = (self.decide)(&hello);
+        if let Some((scope, mode)) = decision.demand() {
+            connection.set_config(scope.config())?;
+            connection.set_client_auth_type(mode)?;
+        }
+        Ok(ClientAuth::new(hello.offer(), decision))
+    }
+}
+
+impl<F> ClientHelloCallback for ByOffer<F>
+where
+    F: Fn(&Hello<'_>) -> Decision + Send + Sync + 'static,
+{
+    fn on_client_hello(
+        &self,
+        connection: &mut Connection,
+    ) -> Result<Option<Pin<Box<dyn ConnectionFuture>>>, Error> {
+        let auth = self.on(connection)?;
+        let refusal = auth.refusal();
+        connection.set_application_context(auth);
+        match refusal {
+            Some(refusal) => Err(Error::application(Box::new(refusal))),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Decision {
+    fn demand(&self) -> Option<(&Scope, ClientAuthType)> {
+        match self {
+            Self::None => None,
+            Self::Request(scope) => Some((scope, ClientAuthType::Optional)),
+            Self::Require(scope) => Some((scope, ClientAuthType::Required)),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+#include <rext_gnutls.h>
+
+#include <string.h>
+
+#include <gnutls/x509.h>
+
+static void blame(rext_gnutls_connection *connection, uint8_t alert, const char *message) {
+    connection->fault.status = REXT_ERR_VALUE;
+    connection->fault.alert = alert;
+    strncpy(connection->fault.message, message, sizeof connection->fault.message - 1);
+}
+
+/* Verifies what a client shows, in the handshake. */
+static int verify(gnutls_session_t session) {
+    rext_gnutls_connection *connection = gnutls_session_get_ptr(session);
+    gnutls_typed_vdata_st purpose = {GNUTLS_DT_KEY_PURPOSE_OID, (void *)GNUTLS_KP_TLS_WWW_CLIENT, 0};
+    unsigned length = 0, status = 0;
+    int error;
+    if (gnutls_certificate_get_peers(session, &length) == NULL || length == 0)
+        return 0; /* whether there must be one, GnuTLS knows */
+    error = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
+    if (error == 0 && status == 0)
+        return 0;
+    if (error != 0)
+        blame(connection, GNUTLS_A_BAD_CERTIFICATE, "the certificate cannot be verified");
+    else if ((status & GNUTLS_CERT_SIGNER_NOT_FOUND) != 0)
+        blame(connection, GNUTLS_A_UNKNOWN_CA, "the certificate is of an unknown authority");
+    else if ((status & GNUTLS_CERT_EXPIRED) != 0)
+        blame(connection, GNUTLS_A_CERTIFICATE_EXPIRED, "the certificate has expired");
+    else if ((status & GNUTLS_CERT_REVOKED) != 0)
+        blame(connection, GNUTLS_A_CERTIFICATE_REVOKED, "the certificate is revoked");
+    else
+        blame(connection, GNUTLS_A_BAD_CERTIFICATE, "the certificate does not verify");
+    return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+void rext_gnutls_scope(gnutls_certificate_credentials_t scope) {
+    gnutls_certificate_set_verify_function(scope, verify);
+}
+
+/* Has the connection do as it was decided. */
+static int demand(rext_gnutls_connection *connection, gnutls_session_t session) {
+    const rext_gnutls_decision *decision = &connection->decision;
+    if (decision->demand == REXT_DEMAND_NONE) {
+        gnutls_certificate_server_set_request(session, GNUTLS_CERT_IGNORE);
+        /* Tickets are for those only who are not asked (RES-2): without the key, none is accepted,
+         * and none is given. */
+        if (connection->config.ticket_key == NULL)
+            return 0;
+        return gnutls_session_ticket_enable_server(session, connection->config.ticket_key);
+    }
+    if (decision->scope == NULL)
+        return GNUTLS_E_INVALID_REQUEST;
+    gnutls_certificate_server_set_request(session, decision->demand == REXT_DEMAND_REQUIRE
+                                                       ? GNUTLS_CERT_REQUIRE
+                                                       : GNUTLS_CERT_REQUEST);
+    return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, decision->scope);
+}
+
+/* Before GnuTLS looks at a ClientHello itself, the second one included. */
+static int on_client_hello(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                           const gnutls_datum_t *message) {
+    rext_gnutls_connection *connection = gnutls_session_get_ptr(session);
+    rext_version_number version = connection->config.highest;
+    rext_hello hello;
+    int error;
+    (void)type;
+    if (when != GNUTLS_HOOK_PRE || !incoming)
+        return 0;
+    if (rext_scan_body(connection->scan, message->data, message->size, &hello,
+                       &connection->fault) != REXT_OK)
+        return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+    /* FLAGS-9: under TLS 1.2 nobody looks at flags. */
+    if (rext_hello_offers_version(&hello, REXT_TLS13) != REXT_YES)
+        version = REXT_TLS12;
+    /* FLAGS-12: a second hello has the offer of the first. */
+    if (rext_server_on_hello(connection->server, version, &hello, &connection->fault) != REXT_OK)
+        return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
+    if (connection->decided)
+        return 0;
+    connection->decided = 1;
+    error = connection->config.policy(session, &hello, rext_server_offer(connection->server),
+                                      &connection->decision, connection->config.argument);
+    return error < 0 ? error : demand(connection, session);
+}
+
+int rext_gnutls_begin(rext_gnutls_connection *connection, gnutls_session_t session,
+                      const rext_gnutls_config *config) {
+    memset(connection, 0, sizeof *connection);
+    connection->config = *config;
+    if (config->policy == NULL ||
+        (config->highest != REXT_TLS12 && config->highest != REXT_TLS13))
+        return GNUTLS_E_INVALID_REQUEST;
+    if (rext_scan_new(config->numbers, 0, &connection->scan, &connection->fault) != REXT_OK ||
+        rext_server_new(config->numbers, &connection->server, &connection->fault) != REXT_OK) {
+        rext_gnutls_end(connection);
+        return GNUTLS_E_INVALID_REQUEST;
+    }
+    connection->decision.demand = REXT_DEMAND_NONE;
+    gnutls_session_set_ptr(session, connection);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
+                                       on_client_hello);
+    return 0;
+}
+
+void rext_gnutls_end(rext_gnutls_connection *connection) {
+    rext_server_free(connection->server);
+    rext_scan_free(connection->scan);
+    connection->server = NULL;
+    connection->scan = NULL;
+}
+
+rext_offer rext_gnutls_offer(const rext_gnutls_connection *connection) {
+    return rext_server_offer(connection->server);
+}
+
+const gnutls_datum_t *rext_gnutls_identity(const rext_gnutls_connection *connection,
+                                           gnutls_session_t session,
+                                           gnutls_certificate_credentials_t scope,
+                                           unsigned *length) {
+    *length = 0;
+    if (connection->decision.demand == REXT_DEMAND_NONE || connection->decision.scope != scope)
+        return NULL;
+    /* Whoever was asked is not resumed, and a chain that does not verify ended the handshake; one
+     * that came another way is no identity. */
+    if (connection->fault.status != REXT_OK || gnutls_session_is_resumed(session))
+        return NULL;
+    return gnutls_certificate_get_peers(session, length);
+}
+
+int rext_gnutls_alert(const rext_gnutls_connection *connection, gnutls_session_t session, int error) {
+    if (connection->fault.status != REXT_OK && connection->fault.alert != 0)
+        return gnutls_alert_send(session, GNUTLS_AL_FATAL,
+                                 (gnutls_alert_description_t)connection->fault.alert);
+    return gnutls_alert_send_appropriate(session, error);
+}

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use http::Uri;
+use rustls_ext::rustls::crypto::SupportedKxGroup;
+use rustls_ext::rustls::crypto::ring::kx_group;
 use rustls_ext::wire::{CodePoints, Flag, Offer};
 use tracing::level_filters::LevelFilter;
 
 use crate::Failure;
 use crate::conform::args::ConformArgs;
+use crate::matrix::Case;
 
 pub(crate) mod values;
 
@@ -78,6 +81,14 @@ pub enum Command {
     /// Speaks to it through a peer that breaks rules on purpose, one in each case, and grades what
     /// comes back: passed, tolerated, failed, or skipped. Exits with 1 if a case fails.
     Conform(ConformArgs),
+    /// Have clients and servers of many TLS libraries talk to each other, and check what comes of it.
+    ///
+    /// Each client meets each server in each case: without an offer, with one that is taken up or
+    /// ignored, resuming, behind a HelloRetryRequest, and in TLS 1.2. What must come of a pair is
+    /// data, with a reason where one end cannot do more. A peer that is not installed or not built
+    /// is reported as missing. Exits with 1 if anything is not as it must be, or if a peer of
+    /// `--require` is missing.
+    Matrix(MatrixArgs),
 }
 
 impl Command {
@@ -86,9 +97,12 @@ impl Command {
         match self {
             Self::Serve(_) | Self::Proxy(_) | Self::Route(_) => LevelFilter::INFO,
             // These tell what happened themselves.
-            Self::Demo(_) | Self::Connect(_) | Self::Soak(_) | Self::Peek(_) | Self::Conform(_) => {
-                LevelFilter::OFF
-            }
+            Self::Demo(_)
+            | Self::Connect(_)
+            | Self::Soak(_)
+            | Self::Peek(_)
+            | Self::Conform(_)
+            | Self::Matrix(_) => LevelFilter::OFF,
         }
     }
 }
@@ -170,6 +184,12 @@ pub struct ServerArgs {
     /// How long connections may take to end when the server is told to
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub drain_timeout: Duration,
+    /// Agree to this group only; may be given more than once, the best first
+    #[arg(long, value_enum, value_name = "GROUP")]
+    pub group: Vec<GroupName>,
+    /// Speak TLS 1.2 only, in which there are no flags
+    #[arg(long)]
+    pub tls12: bool,
 }
 
 /// Options of `interop proxy`.
@@ -204,6 +224,28 @@ pub struct PathDemand {
     pub prefix: String,
     /// The scope in which a client must be authenticated.
     pub scope: String,
+}
+
+/// A group that `interop serve` agrees to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GroupName {
+    /// X25519
+    X25519,
+    /// P-256
+    Secp256r1,
+    /// P-384, for which hardly any client sends a key share of its own accord
+    Secp384r1,
+}
+
+impl GroupName {
+    /// The group.
+    pub fn get(self) -> &'static dyn SupportedKxGroup {
+        match self {
+            Self::X25519 => kx_group::X25519,
+            Self::Secp256r1 => kx_group::SECP256R1,
+            Self::Secp384r1 => kx_group::SECP384R1,
+        }
+    }
 }
 
 /// Whom `interop serve` asks for a certificate.
@@ -339,6 +381,35 @@ pub struct SoakArgs {
     /// Print an object instead of a text
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `interop matrix`.
+#[derive(Clone, Debug, Args)]
+pub struct MatrixArgs {
+    /// What to print
+    #[arg(long, value_enum, default_value = "markdown")]
+    pub format: Format,
+    /// These clients only
+    #[arg(long, value_name = "PEER,…", value_delimiter = ',')]
+    pub client: Vec<String>,
+    /// These servers only
+    #[arg(long, value_name = "PEER,…", value_delimiter = ',')]
+    pub server: Vec<String>,
+    /// These cases only
+    #[arg(long, value_name = "CASE,…", value_delimiter = ',', value_enum)]
+    pub case: Vec<Case>,
+    /// Fail if one of these peers is missing
+    #[arg(long, value_name = "PEER,…", value_delimiter = ',')]
+    pub require: Vec<String>,
+}
+
+/// How `interop matrix` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for people
+    Markdown,
+    /// An object for programs
+    Json,
 }
 
 /// How `interop connect` offers to authenticate.

@@ -10,6 +10,7 @@
 //! | `interop peek` | tells what is in the ClientHellos of files |
 //! | `interop route` | routes TCP connections by whether their ClientHello offers |
 //! | `interop conform` | tells which rules another TLS stack keeps |
+//! | `interop matrix` | has clients and servers of many TLS libraries talk to each other |
 //!
 //! [`raw`] is a TLS 1.3 peer that can break every rule, for tests of other implementations.
 //!
@@ -30,6 +31,7 @@ pub mod debug_info;
 pub mod demo;
 pub mod failure;
 pub mod files;
+pub mod matrix;
 pub mod peek;
 pub mod pki;
 pub mod proxy;
@@ -76,6 +78,7 @@ pub fn run() -> ExitCode {
             cli::Command::Peek(args) => peek::run(&args),
             cli::Command::Route(args) => route::run(&args).await,
             cli::Command::Conform(args) => conform::run(&args),
+            cli::Command::Matrix(args) => matrix::run(&args).await,
         }
     });
     // What still hangs (a name lookup, a silent peer) must not keep the process.

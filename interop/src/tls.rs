@@ -64,21 +64,22 @@ pub fn client_config(
 /// # Errors
 /// If the provider cannot do the default versions.
 pub fn server_config(identity: Arc<CertifiedKey>, alpn: &[&[u8]]) -> Result<ServerConfig, Error> {
-    server_config_with(provider(), identity, alpn)
+    server_config_with(provider(), DEFAULT_VERSIONS, identity, alpn)
 }
 
-/// A server's config, without a policy, with this provider.
+/// A server's config, without a policy, with this provider and these versions.
 ///
 /// # Errors
-/// If the provider cannot do the default versions.
+/// If the provider cannot do these versions.
 pub fn server_config_with(
     provider: Arc<CryptoProvider>,
+    versions: &[&'static SupportedProtocolVersion],
     identity: Arc<CertifiedKey>,
     alpn: &[&[u8]],
 ) -> Result<ServerConfig, Error> {
     let resolver: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(identity));
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(DEFAULT_VERSIONS)?
+        .with_protocol_versions(versions)?
         .with_no_client_auth()
         .with_cert_resolver(resolver);
     // As above.

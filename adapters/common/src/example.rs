@@ -2,7 +2,7 @@
 //!
 //! A server prints `listening on 127.0.0.1:PORT`, and then a line of JSON for each connection,
 //! [`Served`], which is also the body of its answer to whatever is asked. A client prints a line for
-//! each connection, [`Connected`]. `interop matrix` runs them, and those of other languages that do
+//! each connection, [`Connected`], and the answer. `interop matrix` runs them, and those of other languages that do
 //! the same.
 
 use std::io::{self, Read, Write};
@@ -10,7 +10,6 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
 
 mod options;
 
@@ -50,8 +49,6 @@ pub struct Connected {
     pub resumed: bool,
     /// Whether the server asked for a certificate; `None` where the library does not tell.
     pub asked: Option<bool>,
-    /// What the server says of the connection; `null` if that is no JSON.
-    pub server: Value,
 }
 
 /// Listens on a free port of loopback, and serves each connection on a thread, for ever.
@@ -109,34 +106,27 @@ pub fn connect(options: &ClientOptions) -> Result<TcpStream, Error> {
     Ok(tcp)
 }
 
-/// Sends a request; returns what the server says of the connection. All that it sends is read.
+/// Sends a request; returns the body of the answer. All that the server sends is read.
 ///
 /// # Errors
 /// If it refuses, or says no more.
-pub fn ask(stream: &mut (impl Read + Write)) -> Result<Value, Error> {
+pub fn ask(stream: &mut (impl Read + Write)) -> Result<String, Error> {
     stream.write_all(b"GET /debug HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     stream.flush()?;
     let mut answer = Vec::new();
     stream.take(LARGEST as u64).read_to_end(&mut answer)?;
-    body(&answer)
+    let answer = String::from_utf8_lossy(&answer);
+    let (_, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
+    Ok(body.to_owned())
 }
 
-/// The JSON in an answer of HTTP.
-///
-/// # Errors
-/// If it is no answer.
-pub fn body(answer: &[u8]) -> Result<Value, Error> {
-    let text = String::from_utf8_lossy(answer);
-    let (_, body) = text.split_once("\r\n\r\n").ok_or("no answer")?;
-    Ok(serde_json::from_str(body.trim()).unwrap_or_default())
-}
-
-/// Prints what came of a connection.
+/// Prints what came of a connection, and the answer.
 ///
 /// # Errors
 /// None that is known.
-pub fn report(connected: &Connected) -> Result<(), Error> {
+pub fn report(connected: &Connected, body: &str) -> Result<(), Error> {
     say(&serde_json::to_string(connected)?);
+    say(body);
     Ok(())
 }
 

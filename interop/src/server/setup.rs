@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use rustls_ext::rustls::ServerConfig;
-use rustls_ext::rustls::sign::SingleCertAndKey;
+use rustls_ext::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls_ext::rustls::version::TLS12;
+use rustls_ext::rustls::{DEFAULT_VERSIONS, ServerConfig};
 use rustls_ext::{Anchors, FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict};
 use tracing::{error, info};
 
@@ -27,7 +28,7 @@ pub(super) fn load(
         let key = files.certified_key(&from.cert, &from.key, &tls::provider())?;
         let mut config = match &template {
             Some(config) => ServerConfig::clone(config),
-            None => tls::server_config(key.clone(), &[tls::H2, tls::HTTP1])?,
+            None => template_of(&from, key.clone())?,
         };
         config.client_auth_code_points = code_points;
         config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
@@ -49,6 +50,17 @@ pub(super) fn load(
         }
         Err(err) => Failure::Usage(err.to_string()),
     })
+}
+
+/// The config, but for what is in files.
+fn template_of(args: &ServeArgs, key: Arc<CertifiedKey>) -> Result<ServerConfig, LoadError> {
+    let groups: Vec<_> = args.group.iter().map(|group| group.get()).collect();
+    let provider = match groups.is_empty() {
+        true => tls::provider(),
+        false => tls::provider_with(&groups),
+    };
+    let versions = if args.tls12 { &[&TLS12][..] } else { DEFAULT_VERSIONS };
+    Ok(tls::server_config_with(provider, versions, key, &[tls::H2, tls::HTTP1])?)
 }
 
 /// The policy of `--policy`, with the anchors of `--client-ca`.

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls_ext::rustls::ServerConfig;
 use rustls_ext::rustls::crypto::ring::{self, kx_group};
 use rustls_ext::rustls::server::ServerSessionMemoryCache;
+use rustls_ext::rustls::{DEFAULT_VERSIONS, ServerConfig};
 use rustls_ext::tokio::Acceptor;
 use rustls_ext::{Anchors, Policy, Rule, Verdict};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -180,7 +180,8 @@ fn stores(cast: &Cast) -> Result<ServerConfig, Failure> {
     // Nobody guesses this group.
     let provider = tls::provider_with(&[kx_group::SECP256R1]);
     let mut config =
-        tls::server_config_with(provider, cast.server.certified_key()?, &[]).map_err(failed)?;
+        tls::server_config_with(provider, DEFAULT_VERSIONS, cast.server.certified_key()?, &[])
+            .map_err(failed)?;
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
     config.send_tls13_tickets = 1;
     config.max_early_data_size = EARLY_LIMIT;

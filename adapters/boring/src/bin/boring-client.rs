@@ -25,13 +25,13 @@ fn run() -> Result<(), Error> {
     for _ in 0..options.count {
         let tcp = connect(&options)?;
         let mut tls = client.connect("localhost", tcp).map_err(|err| err.to_string())?;
-        let server = ask(&mut tls)?;
-        report(&Connected {
+        let body = ask(&mut tls)?;
+        let connected = Connected {
             tls_version: tls.ssl().version_str().into(),
             resumed: tls.ssl().session_reused(),
             asked: None,
-            server,
-        })?;
+        };
+        report(&connected, &body)?;
     }
     Ok(())
 }

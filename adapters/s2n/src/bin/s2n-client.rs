@@ -52,9 +52,9 @@ fn run() -> Result<(), Error> {
             Ok::<_, Error>(TlsConnector::new(builder).connect("localhost", tcp).await?)
         })?;
         let mut tls = Blocking::new(runtime, tls);
-        let server = ask(&mut tls)?;
+        let body = ask(&mut tls)?;
         let connection = tls.connection();
-        report(&Connected {
+        let connected = Connected {
             tls_version: match connection.actual_protocol_version()? {
                 Version::TLS13 => "TLSv1.3".into(),
                 Version::TLS12 => "TLSv1.2".into(),
@@ -63,8 +63,8 @@ fn run() -> Result<(), Error> {
             resumed: connection.resumed(),
             // The names of s2n-tls for handshakes; this one says so.
             asked: Some(connection.handshake_type()?.contains("CLIENT_AUTH")),
-            server,
-        })?;
+        };
+        report(&connected, &body)?;
         tls.end()?;
     }
     Ok(())
@@ -73,7 +73,7 @@ fn run() -> Result<(), Error> {
 fn config(options: &ClientOptions, sessions: Sessions) -> Result<Config, Error> {
     let mut config = Config::builder();
     config.with_system_certs(false)?.trust_pem(&std::fs::read(&options.ca)?)?;
-    let policy = if options.tls12 { "20190214" } else { "20240503" };
+    let policy = if options.tls12 { "20240501" } else { "20240503" };
     config.set_security_policy(&Policy::from_version(policy)?)?;
     if let Some((cert, key)) = &options.identity {
         config.load_pem(&std::fs::read(cert)?, &std::fs::read(key)?)?;

@@ -48,9 +48,9 @@ fn base(options: &ServerOptions) -> Result<Builder, Error> {
     let mut config = Config::builder();
     config.load_pem(&std::fs::read(&options.cert)?, &std::fs::read(&options.key)?)?;
     config.set_security_policy(&Policy::from_version(match (options.tls12, options.retry) {
-        (true, _) => "20190214",
-        // Of the groups P-384 alone, which nobody guesses.
-        (false, true) => "20250211",
+        (true, _) => "20240501",
+        // Of the groups P-256 and P-384 alone; most clients guess X25519.
+        (false, true) => "20190802",
         (false, false) => "20240503",
     })?)?;
     // Whoever is refused need not wait here, as they must where there is something to be timed.

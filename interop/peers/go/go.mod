@@ -1,0 +1,3 @@
+module rustls-ext/interop/peers/go
+
+go 1.25

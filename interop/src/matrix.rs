@@ -1,0 +1,185 @@
+//! `interop matrix`: every client meets every server, in every case.
+//!
+//! Peers are programs, one file each in [`peers`]; what they can do is data there, and [`expect`] says
+//! what must come of each pair because of that. What came of a connection is told by the server, by the
+//! client, and by the wire between them ([`tap`]); whatever any of them tells must be as expected.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::cli::{Format, MatrixArgs};
+use crate::{Failure, emit};
+
+mod case;
+pub mod expect;
+mod meet;
+mod peer;
+pub mod peers;
+pub mod report;
+mod site;
+pub mod tap;
+
+pub use case::{Case, Serving};
+pub use meet::Met;
+pub use peer::{Can, Client, Peer, Saw, Server, Step, Visit};
+pub use site::{CLIENT, Site};
+
+use meet::Running;
+use report::{Cell, Found, Outcome, Report};
+
+/// Do what `interop matrix` says.
+///
+/// # Errors
+/// If anything is not as it must be, or a peer that must be there is missing.
+pub async fn run(args: &MatrixArgs) -> Result<(), Failure> {
+    let (clients, servers) = (choose(args, true)?, choose(args, false)?);
+    let cases = match args.case.is_empty() {
+        true => Case::ALL.to_vec(),
+        false => args.case.clone(),
+    };
+    let site = Arc::new(Site::new()?);
+    let mut found = BTreeMap::new();
+    for peer in clients.iter().chain(&servers).chain(&named(&args.require)?) {
+        found.entry(peer.name()).or_insert_with(|| match peer.find(&site) {
+            Ok(version) => Found::Version(version),
+            Err(why) => Found::Missing(why),
+        });
+    }
+    let found = Arc::new(found);
+
+    // A server of a case at a time, and as many of these as there are processors.
+    let places = Arc::new(Semaphore::new(
+        std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+    ));
+    let mut rows = JoinSet::new();
+    for (case_at, case) in cases.iter().enumerate() {
+        for (server_at, server) in servers.iter().enumerate() {
+            let row = Row { server: *server, case: *case, clients: clients.clone() };
+            let (site, found, places) = (site.clone(), found.clone(), places.clone());
+            rows.spawn(async move {
+                let _place = places.acquire_owned().await;
+                ((case_at, server_at), row.run(&site, &found).await)
+            });
+        }
+    }
+    let mut rows = rows.join_all().await;
+    rows.sort_by_key(|(at, _)| *at);
+    let report = Report {
+        peers: found.iter().map(|(name, found)| (*name, found.clone())).collect(),
+        cells: rows.into_iter().flat_map(|(_, cells)| cells).collect(),
+    };
+
+    emit(match args.format {
+        Format::Markdown => report.markdown(),
+        Format::Json => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
+    });
+    let mut failures = 0;
+    for (cell, met) in report.wrong() {
+        failures += 1;
+        eprintln!("wrong: {} at {}, {}:", cell.client, cell.server, cell.case.title());
+        for line in &met.wrong {
+            eprintln!("  {line}");
+        }
+    }
+    for name in &args.require {
+        if let Some(Found::Missing(why)) = report.peers.get(name.as_str()) {
+            failures += 1;
+            eprintln!("missing: {name}: {why}");
+        }
+    }
+    match failures {
+        0 => Ok(()),
+        count => Err(Failure::Failed(format!("{count} things are not as they must be"))),
+    }
+}
+
+/// The peers of `--client` or `--server`, or all that can be one.
+fn choose(args: &MatrixArgs, clients: bool) -> Result<Vec<&'static dyn Peer>, Failure> {
+    let names = if clients { &args.client } else { &args.server };
+    let able = |peer: &&'static dyn Peer| match clients {
+        true => peer.client().is_some(),
+        false => peer.server().is_some(),
+    };
+    let mut chosen = match names.is_empty() {
+        true => peers::ALL.to_vec(),
+        false => named(names)?,
+    };
+    chosen.retain(able);
+    match chosen.is_empty() {
+        true => {
+            let role = if clients { "client" } else { "server" };
+            Err(Failure::Usage(format!("--{role} {}: none of them is a {role}", names.join(","))))
+        }
+        false => Ok(chosen),
+    }
+}
+
+fn named(names: &[String]) -> Result<Vec<&'static dyn Peer>, Failure> {
+    let find = |name: &String| {
+        peers::ALL.iter().copied().find(|peer| peer.name() == name.as_str()).ok_or_else(|| {
+            let all: Vec<_> = peers::ALL.iter().map(|peer| peer.name()).collect();
+            Failure::Usage(format!("there is no peer {name:?}: there are {}", all.join(", ")))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// A server in a case, and all clients.
+struct Row {
+    server: &'static dyn Peer,
+    case: Case,
+    clients: Vec<&'static dyn Peer>,
+}
+
+impl Row {
+    async fn run(&self, site: &Site, found: &BTreeMap<&'static str, Found>) -> Vec<Cell> {
+        let mut running = None;
+        let mut cells = Vec::new();
+        for client in &self.clients {
+            let outcome = self.cell(*client, site, found, &mut running).await;
+            let (client, server) = (client.name(), self.server.name());
+            cells.push(Cell { case: self.case, client, server, outcome });
+        }
+        cells
+    }
+
+    async fn cell<'a>(
+        &'a self,
+        client: &'static dyn Peer,
+        site: &Site,
+        found: &BTreeMap<&'static str, Found>,
+        running: &mut Option<Result<Running<'a>, String>>,
+    ) -> Outcome {
+        for peer in [client, self.server] {
+            if let Some(Found::Missing(_)) = found.get(peer.name()) {
+                return Outcome::Missing { peer: peer.name() };
+            }
+        }
+        let (Some(as_client), Some(as_server)) = (client.client(), self.server.server()) else {
+            return Outcome::NotPossible { reason: "no such role" };
+        };
+        let ends = ((client.name(), &as_client), (self.server.name(), &as_server));
+        let (expected, remarks) = match expect::expected(ends.0, ends.1, self.case) {
+            Ok(expected) => expected,
+            Err(reason) => return Outcome::NotPossible { reason },
+        };
+        if running.is_none() {
+            *running = Some(Running::start(self.server, site, &self.case.serving()).await);
+        }
+        let met = match running {
+            Some(Ok(running)) => running.meet(client, site, self.case, &expected).await,
+            Some(Err(why)) => {
+                let wrong = vec![format!("the server: {why}")];
+                Met { client: Saw::default(), server: Saw::default(), wrong }
+            }
+            None => return Outcome::NotPossible { reason: "no server" },
+        };
+        match met.wrong.is_empty() {
+            true => Outcome::AsExpected { expected, remarks, met },
+            false => Outcome::Wrong { expected, met },
+        }
+    }
+}

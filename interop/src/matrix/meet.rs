@@ -1,0 +1,176 @@
+//! A client meets a server.
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
+
+use super::case::{Case, Serving};
+use super::expect::Expected;
+use super::peer::{Peer, Saw, Step, Visit};
+use super::site::Site;
+use super::tap::Tap;
+
+/// How long a server may take to start, and a client for all that it does.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server may take to say what came of a connection when the client is done.
+const WORD: Duration = Duration::from_secs(5);
+
+/// A server while it runs, and the tap in front of it.
+pub(super) struct Running<'a> {
+    peer: &'a dyn Peer,
+    _child: Child,
+    lines: UnboundedReceiver<String>,
+    tap: Tap,
+}
+
+/// What both ends say, and what is wrong with it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Met {
+    /// What the client says of the last connection.
+    pub client: Saw,
+    /// What the server says of it.
+    pub server: Saw,
+    /// What is not as it must be, a line each.
+    pub wrong: Vec<String>,
+}
+
+impl<'a> Running<'a> {
+    /// Starts a server.
+    ///
+    /// # Errors
+    /// Why it does not listen.
+    pub(super) async fn start(
+        peer: &'a dyn Peer,
+        site: &Site,
+        serving: &Serving,
+    ) -> Result<Self, String> {
+        let mut command = peer.serve(site, serving);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.kill_on_drop(true);
+        let mut child = command.spawn().map_err(|err| format!("it does not start: {err}"))?;
+        let (sender, mut lines) = unbounded_channel();
+        if let Some(stdout) = child.stdout.take() {
+            tokio::spawn(forward(stdout, sender.clone()));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(forward(stderr, sender));
+        }
+        let mut said = Vec::new();
+        let port = timeout(PATIENCE, async {
+            while let Some(line) = lines.recv().await {
+                if let Some(port) = peer.listening(&line) {
+                    return Some(port);
+                }
+                said.push(line);
+            }
+            None
+        });
+        let port = port.await.ok().flatten();
+        let port = port.ok_or_else(|| format!("it does not listen: {}", said.join("; ")))?;
+        let tap = Tap::new(port).await.map_err(|err| format!("cannot listen: {err}"))?;
+        Ok(Self { peer, _child: child, lines, tap })
+    }
+
+    /// Has a client meet it.
+    pub(super) async fn meet(
+        &mut self,
+        client: &dyn Peer,
+        site: &Site,
+        case: Case,
+        expected: &Expected,
+    ) -> Met {
+        while self.lines.try_recv().is_ok() {}
+        self.tap.take();
+        let visit = Visit {
+            port: self.tap.port,
+            offer: expected.offer != "none",
+            connections: if case == Case::Resumption { 2 } else { 1 },
+        };
+        let mut outputs = Vec::new();
+        let mut wrong = Vec::new();
+        for number in 0..visit.connections {
+            let Some(step) = client.connect(site, &visit, number) else {
+                break;
+            };
+            match timeout(PATIENCE, run(step)).await {
+                Ok(Ok(output)) => outputs.push(output),
+                Ok(Err(err)) => wrong.push(format!("the client does not run: {err}")),
+                Err(_) => wrong.push("the client does not end".into()),
+            }
+        }
+        let saw = client.saw(&outputs);
+        let printed = outputs.last().map(|output| client.printed(output)).unwrap_or_default();
+        let server = match self.peer.answer(&printed) {
+            Some(server) => server,
+            None => self.word(visit.connections).await,
+        };
+        let seen = self.tap.take();
+        let enough = match client.makes_more_connections() {
+            true => seen.len() >= visit.connections as usize,
+            false => seen.len() == visit.connections as usize,
+        };
+        if !enough {
+            let (expected, got) = (visit.connections, seen.len());
+            wrong.push(format!("connections: expected {expected}, the wire says {got}"));
+        }
+        let wire = seen.last().copied().unwrap_or_default();
+        wrong.extend(expected.differences(wire, &saw, &server));
+        if !wrong.is_empty() {
+            let lines = printed.lines().filter(|line| !line.trim().is_empty());
+            let said: Vec<_> = lines.take(4).map(str::trim).collect();
+            wrong.push(format!("the client printed: {}", said.join(" | ")));
+        }
+        Met { client: saw, server, wrong }
+    }
+
+    /// What the server says of the last of so many connections.
+    async fn word(&mut self, connections: u32) -> Saw {
+        let last = timeout(WORD, async {
+            let mut last = Saw::default();
+            for _ in 0..connections {
+                last = loop {
+                    let Some(line) = self.lines.recv().await else {
+                        return last;
+                    };
+                    let json = serde_json::from_str(&line).ok();
+                    if let Some(saw) = json.as_ref().and_then(Saw::of_server) {
+                        break saw;
+                    }
+                };
+            }
+            last
+        });
+        last.await.unwrap_or_default()
+    }
+}
+
+async fn forward(from: impl AsyncRead + Unpin, to: UnboundedSender<String>) {
+    let mut lines = BufReader::new(from).lines();
+    // The pipe is emptied whether or not anybody listens, so that the server can go on.
+    while let Ok(Some(line)) = lines.next_line().await {
+        let _ = to.send(line);
+    }
+}
+
+async fn run(Step { mut command, stdin }: Step) -> std::io::Result<Output> {
+    let mut child = piped(&mut command).spawn()?;
+    let mut input = child.stdin.take().filter(|_| !stdin.is_empty());
+    if let Some(input) = &mut input {
+        // It may be gone already: then what it says tells why.
+        let _ = input.write_all(stdin.as_bytes()).await;
+    }
+    let output = child.wait_with_output().await;
+    // Not before: some end the connection with their input.
+    drop(input);
+    output
+}
+
+fn piped(command: &mut Command) -> &mut Command {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.kill_on_drop(true)
+}

@@ -1,0 +1,46 @@
+//! BoringSSL with its adapter: `boring-server` and `boring-client`.
+
+use tokio::process::Command;
+
+use super::{ASKED_ANEW, NO_EXTENSION, built};
+use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
+
+const SERVER: &str = "boring-server";
+const CLIENT: &str = "boring-client";
+
+pub(super) struct Boring;
+
+impl Peer for Boring {
+    fn name(&self) -> &'static str {
+        "boringssl"
+    }
+
+    fn client(&self) -> Option<Client> {
+        Some(Client {
+            offers: Err(NO_EXTENSION),
+            resumes: Err("resuming is `unsafe` in the crate boring, and nothing here is"),
+        })
+    }
+
+    fn server(&self) -> Option<Server> {
+        Some(Server {
+            asks_offering: Ok(()),
+            acknowledges: Err("BoringSSL has no way to put an extension into CertificateRequest"),
+            resumes_authenticated: Err(ASKED_ANEW),
+        })
+    }
+
+    fn find(&self, site: &Site) -> Result<String, String> {
+        built(site, SERVER, "adapter-boring")?;
+        built(site, CLIENT, "adapter-boring")?;
+        Ok("of the crate boring 5.4, with adapters/boring".into())
+    }
+
+    fn serve(&self, site: &Site, serving: &Serving) -> Command {
+        super::serve(site, site.program(SERVER).unwrap_or_default(), serving)
+    }
+
+    fn connect(&self, site: &Site, visit: &Visit, number: u32) -> Option<Step> {
+        super::connect(site, site.program(CLIENT).unwrap_or_default(), visit, number)
+    }
+}

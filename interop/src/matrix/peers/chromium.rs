@@ -1,0 +1,55 @@
+//! Chromium without a window.
+
+use std::process::Output;
+
+use super::NO_EXTENSION;
+use crate::matrix::{Client, Peer, Saw, Site, Step, Visit};
+
+pub(super) struct Chromium;
+
+impl Peer for Chromium {
+    fn name(&self) -> &'static str {
+        "chromium"
+    }
+
+    fn client(&self) -> Option<Client> {
+        Some(Client {
+            offers: Err(NO_EXTENSION),
+            resumes: Err(
+                "a browser without a window makes as many connections as it likes for one page",
+            ),
+        })
+    }
+
+    fn find(&self, site: &Site) -> Result<String, String> {
+        site.version("chromium", &["--version"], "chromium")
+    }
+
+    fn connect(&self, site: &Site, visit: &Visit, number: u32) -> Option<Step> {
+        let mut command = site.command("chromium");
+        // Its own folder, so that none of somebody's is touched, and no trust but in this server.
+        let folder = site.file(&format!("chromium-{}", visit.port));
+        command.arg(format!("--user-data-dir={}", folder.display()));
+        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]);
+        command.args(["--disable-background-networking", "--ignore-certificate-errors"]);
+        command.args(["--dump-dom", "--host-resolver-rules=MAP localhost 127.0.0.1"]);
+        command.arg(format!("https://localhost:{}/debug", visit.port));
+        Step::only(number, command)
+    }
+
+    /// One to look ahead, that is.
+    fn makes_more_connections(&self) -> bool {
+        true
+    }
+
+    /// The page; what is preformatted has lines of its own.
+    fn printed(&self, output: &Output) -> String {
+        let page = String::from_utf8_lossy(&output.stdout);
+        page.replace("<pre>", "<pre>\n").replace("</pre>", "\n</pre>")
+    }
+
+    /// It tells nothing else.
+    fn saw(&self, _: &[Output]) -> Saw {
+        Saw::default()
+    }
+}

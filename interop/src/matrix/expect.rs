@@ -48,102 +48,40 @@ const ECHO: &str = "`s_client -serverinfo` can offer by CARE, but takes the exte
 const GUESSED: &str =
     "this client sends a key share for one of the groups that this server can be told to agree to";
 
-/// What is known of some pairs; `*` is any peer.
+const LATE_TICKET: &str = "`gnutls-cli --resume` waits for a ticket before it sends anything, and BoringSSL sends it with its \
+     first answer";
+const HTTP10: &str = "`s_server` answers by HTTP/1.0, and this client keeps no session where it has no answer of HTTP/1.1";
+const EARLY: &str = "`interop serve` decides before a version is chosen, so the flag counts for its policy; in TLS 1.2 it \
+     should not (FLAGS-9)";
+
+/// What is known of some pairs.
 const KNOWN: &[Known] = &[
-    Known {
-        client: "openssl",
-        server: "rustls-ext",
-        case: Case::OfferAccepted,
-        what: What::Impossible,
-        why: ECHO,
-    },
-    Known {
-        client: "openssl",
-        server: "rustls-ext",
-        case: Case::OfferIgnored,
-        what: What::Impossible,
-        why: ECHO,
-    },
-    Known {
-        client: "openssl",
-        server: "rustls-ext",
-        case: Case::Resumption,
-        what: What::Impossible,
-        why: ECHO,
-    },
-    Known {
-        client: "openssl",
-        server: "rustls-ext",
-        case: Case::HelloRetryRequest,
-        what: What::Impossible,
-        why: ECHO,
-    },
-    Known {
-        client: "openssl",
-        server: "openssl-adapter",
-        case: Case::OfferAccepted,
-        what: What::Impossible,
-        why: ECHO,
-    },
-    Known {
-        client: "openssl",
-        server: "openssl-adapter",
-        case: Case::OfferIgnored,
-        what: What::Impossible,
-        why: ECHO,
-    },
-    Known {
-        client: "openssl",
-        server: "openssl-adapter",
-        case: Case::Resumption,
-        what: What::Impossible,
-        why: ECHO,
-    },
-    Known {
-        client: "openssl",
-        server: "openssl-adapter",
-        case: Case::HelloRetryRequest,
-        what: What::Impossible,
-        why: ECHO,
-    },
-    Known {
-        client: "s2n-tls",
-        server: "s2n-tls",
-        case: Case::HelloRetryRequest,
-        what: What::Impossible,
-        why: GUESSED,
-    },
-    Known {
-        client: "java",
-        server: "s2n-tls",
-        case: Case::HelloRetryRequest,
-        what: What::Impossible,
-        why: GUESSED,
-    },
-    Known {
-        client: "gnutls",
-        server: "s2n-tls",
-        case: Case::HelloRetryRequest,
-        what: What::Impossible,
-        why: GUESSED,
-    },
-    Known {
-        client: "gnutls",
-        server: "boringssl",
-        case: Case::Resumption,
-        what: What::Impossible,
-        why: "`gnutls-cli --resume` waits for a ticket before it sends anything, and BoringSSL sends \
-              it with its first answer",
-    },
-    Known {
-        client: "rustls-ext",
-        server: "rustls-ext",
-        case: Case::Tls12,
-        what: What::AskedInVain,
-        why: "`interop serve` decides before a version is chosen, so the flag counts for its policy; in TLS \
-              1.2 it should not (FLAGS-9)",
-    },
+    known("openssl", "rustls-ext", Case::OfferAccepted, What::Impossible, ECHO),
+    known("openssl", "rustls-ext", Case::OfferIgnored, What::Impossible, ECHO),
+    known("openssl", "rustls-ext", Case::Resumption, What::Impossible, ECHO),
+    known("openssl", "rustls-ext", Case::HelloRetryRequest, What::Impossible, ECHO),
+    known("openssl", "openssl-adapter", Case::OfferAccepted, What::Impossible, ECHO),
+    known("openssl", "openssl-adapter", Case::OfferIgnored, What::Impossible, ECHO),
+    known("openssl", "openssl-adapter", Case::Resumption, What::Impossible, ECHO),
+    known("openssl", "openssl-adapter", Case::HelloRetryRequest, What::Impossible, ECHO),
+    known("s2n-tls", "s2n-tls", Case::HelloRetryRequest, What::Impossible, GUESSED),
+    known("java", "s2n-tls", Case::HelloRetryRequest, What::Impossible, GUESSED),
+    known("gnutls", "s2n-tls", Case::HelloRetryRequest, What::Impossible, GUESSED),
+    known("gnutls", "boringssl", Case::Resumption, What::Impossible, LATE_TICKET),
+    known("openssl-adapter", "openssl", Case::Resumption, What::Impossible, HTTP10),
+    known("rustls-ext", "rustls-ext", Case::Tls12, What::AskedInVain, EARLY),
+    known("openssl-adapter", "rustls-ext", Case::Tls12, What::AskedInVain, EARLY),
 ];
+
+const fn known(
+    client: &'static str,
+    server: &'static str,
+    case: Case,
+    what: What,
+    why: &'static str,
+) -> Known {
+    Known { client, server, case, what, why }
+}
 
 /// What is to be done, and what must come of it, with remarks where it is less than in TLS with
 /// offers; or why this pair cannot be in this case.
@@ -153,11 +91,9 @@ pub fn expected(
     case: Case,
 ) -> Result<(Expected, Vec<&'static str>), &'static str> {
     let mut remarks = Vec::new();
-    let known = |known: &&Known| {
-        let is = |pattern: &str, name: &str| pattern == "*" || pattern == name;
-        is(known.client, client_name) && is(known.server, server_name) && known.case == case
-    };
-    let known = KNOWN.iter().find(known);
+    let known = KNOWN
+        .iter()
+        .find(|known| (known.client, known.server, known.case) == (client_name, server_name, case));
     if let Some(Known { what: What::Impossible, why, .. }) = known {
         return Err(why);
     }
@@ -255,5 +191,101 @@ impl Expected {
             (false, _) => "not asked",
         });
         words.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ABLE: Server =
+        Server { asks_offering: Ok(()), acknowledges: Ok(()), resumes_authenticated: Ok(()) };
+    const BY_FLAG: Client = Client { offers: Ok(Offer::FLAG), resumes: Ok(()) };
+
+    fn told() -> Expected {
+        expected(("c", &BY_FLAG), ("s", &ABLE), Case::OfferAccepted).unwrap().0
+    }
+
+    fn saw() -> Saw {
+        Saw {
+            tls_version: Some("TLSv1.3".into()),
+            resumed: Some(false),
+            asked: Some(true),
+            acknowledged: Some(true),
+            subject: Some(Some(CLIENT.into())),
+        }
+    }
+
+    const WIRE: Wire = Wire { offer: Some(Offer::FLAG), retried: Some(false) };
+
+    #[test]
+    fn what_is_as_expected_has_no_differences() {
+        assert_eq!(told().differences(WIRE, &saw(), &saw()), Vec::<String>::new());
+        // A client need not tell anything.
+        assert_eq!(told().differences(WIRE, &Saw::default(), &saw()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_fact_of_each_end_is_compared() {
+        type Change = fn(&mut Saw);
+        let changes: [(Change, &str); 5] = [
+            (|saw| saw.tls_version = Some("TLSv1.2".into()), "version: expected TLSv1.3"),
+            (|saw| saw.resumed = Some(true), "resumed: expected no"),
+            (|saw| saw.asked = Some(false), "asked: expected yes"),
+            (|saw| saw.acknowledged = Some(false), "acknowledged: expected yes"),
+            (|saw| saw.subject = Some(None), "client: expected CN=client-1"),
+        ];
+        for (change, line) in changes {
+            let mut other = saw();
+            change(&mut other);
+            for (client, server) in [(&other, &saw()), (&saw(), &other)] {
+                let lines = told().differences(WIRE, client, server);
+                assert!(matches!(&lines[..], [only] if only.starts_with(line)), "{lines:?}");
+            }
+        }
+        let no_offer = Wire { offer: Some(Offer::NONE), ..WIRE };
+        assert_eq!(
+            told().differences(no_offer, &saw(), &saw()),
+            ["offer: expected flag, the wire says none"]
+        );
+        assert_eq!(
+            told().differences(Wire::default(), &saw(), &Saw::default()),
+            [
+                "offer: expected flag, the wire says nothing",
+                "HelloRetryRequest: expected no, the wire says nothing",
+                "the server says nothing of the client"
+            ]
+        );
+    }
+
+    #[test]
+    fn where_an_end_cannot_there_is_a_reason() {
+        let mute = Client { offers: Err("mute"), resumes: Err("forgets") };
+        let deaf = Server::plain("deaf");
+        let by = |client, server, case| expected(("c", client), ("s", server), case);
+        assert_eq!(by(&mute, &ABLE, Case::OfferAccepted), Err("mute"));
+        assert_eq!(by(&mute, &ABLE, Case::OfferIgnored), Err("mute"));
+        assert_eq!(by(&mute, &ABLE, Case::Resumption), Err("forgets"));
+        assert_eq!(by(&BY_FLAG, &deaf, Case::OfferAccepted), Err("deaf"));
+
+        let silent = Server { acknowledges: Err("silent"), ..ABLE };
+        let (told, remarks) = by(&BY_FLAG, &silent, Case::OfferAccepted).unwrap();
+        assert_eq!((told.words().as_str(), &remarks[..]), ("known", &["silent"][..]));
+
+        let anew = Server { resumes_authenticated: Err("anew"), ..ABLE };
+        let (told, remarks) = by(&BY_FLAG, &anew, Case::Resumption).unwrap();
+        assert_eq!((told.words().as_str(), &remarks[..]), ("known, acknowledged", &["anew"][..]));
+        let (told, _) = by(&BY_FLAG, &ABLE, Case::Resumption).unwrap();
+        assert_eq!(told.words(), "resumed, known");
+    }
+
+    #[test]
+    fn flags_9_in_tls12_an_offer_by_care_counts_and_one_by_the_flag_does_not() {
+        let by = |offer| {
+            let client = Client { offers: Ok(offer), resumes: Ok(()) };
+            expected(("c", &client), ("s", &ABLE), Case::Tls12).unwrap().0.words()
+        };
+        assert_eq!(by(Offer::FLAG), "not asked");
+        assert_eq!(by(Offer::CARE), "known");
     }
 }

@@ -104,7 +104,11 @@ impl Site {
     /// The last line that it says.
     pub fn build(&self, command: &mut std::process::Command) -> Result<(), String> {
         let what = command.get_program().to_string_lossy().into_owned();
-        let output = command.output().map_err(|err| format!("cannot run {what}: {err}"))?;
+        // Make, run by cargo, must not look for a job server that is not for it.
+        let output = command
+            .env_remove("MAKEFLAGS")
+            .output()
+            .map_err(|err| format!("cannot run {what}: {err}"))?;
         if output.status.success() {
             return Ok(());
         }

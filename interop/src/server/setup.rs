@@ -53,7 +53,7 @@ pub(super) fn load(
 }
 
 /// The config, but for what is in files.
-fn template_of(args: &ServeArgs, key: Arc<CertifiedKey>) -> Result<ServerConfig, LoadError> {
+fn template_of(args: &ServerArgs, key: Arc<CertifiedKey>) -> Result<ServerConfig, LoadError> {
     let groups: Vec<_> = args.group.iter().map(|group| group.get()).collect();
     let provider = match groups.is_empty() {
         true => tls::provider(),

@@ -2,8 +2,10 @@
 
 use std::hint::black_box;
 
+use benches::contenders::{PARSE, PARSE_AND_FIND};
 use benches::{contenders, corpus};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rustls_ext::http::{Challenge, Challenges};
 use rustls_ext_wire::{Flag, FlagSet};
 
 fn hellos_one_by_one(c: &mut Criterion) {
@@ -25,7 +27,7 @@ fn hellos_in_random_order(c: &mut Criterion) {
     let mut all = contenders::all();
     contenders::agree(&hellos, &mut all);
     let order = corpus::random_order(hellos.len(), 4096, 1);
-    let mut group = c.benchmark_group("parse/random order");
+    let mut group = c.benchmark_group(PARSE);
     group.throughput(Throughput::Elements(order.len() as u64));
     for contender in &mut all {
         group.bench_function(contender.name(), |b| {
@@ -38,7 +40,7 @@ fn hellos_in_random_order(c: &mut Criterion) {
     }
     group.finish();
 
-    let mut group = c.benchmark_group("parse and find/random order");
+    let mut group = c.benchmark_group(PARSE_AND_FIND);
     group.throughput(Throughput::Elements(order.len() as u64));
     for contender in &mut all {
         group.bench_function(contender.name(), |b| {
@@ -69,5 +71,24 @@ fn flags(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, hellos_one_by_one, hellos_in_random_order, flags);
+/// Among challenges of other schemes, as a proxy may have joined them.
+fn challenges(c: &mut Criterion) {
+    let mut group = c.benchmark_group("challenge");
+    for names in [0, 1, 100] {
+        let name = |number: u32| format!("CN=authority {number}").into_bytes();
+        let challenge = (0..names).map(name).fold(Challenge::new(), Challenge::accept_issuer);
+        let value = challenge.to_value().expect("a value");
+        let line = [b"Basic realm=\"a, b\", ", value.as_bytes(), b", Negotiate"].concat();
+        let read = Challenges::in_lines([&line[..]]).challenges;
+        assert_eq!(read.as_slice(), std::slice::from_ref(&challenge));
+        group.bench_function(format!("parse one with {names} names"), |b| {
+            b.iter(|| Challenges::in_lines([black_box(&line[..])]));
+        });
+        group.bench_function(format!("write one with {names} names"), |b| {
+            b.iter(|| black_box(&challenge).to_value());
+        });
+    }
+}
+
+criterion_group!(benches, hellos_one_by_one, hellos_in_random_order, flags, challenges);
 criterion_main!(benches);

@@ -6,6 +6,11 @@ use rustls_ext_wire::{Answer, Scan};
 
 use crate::corpus::Hello;
 
+/// The groups of what is measured.
+pub const PARSE: &str = "parse a hello";
+pub const ONE_BY_ONE: &str = "scan of each hello";
+pub const PARSE_AND_FIND: &str = "parse a hello and find names, protocols, flags";
+
 /// What all contenders must find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found<'a> {
@@ -90,7 +95,10 @@ pub fn agree(hellos: &[Hello], all: &mut [Box<dyn Contender>]) {
         assert_eq!(first.server_name, Some(&b"www.example.com"[..]), "{name}");
         assert_eq!(first.tls_flags, name.ends_with("+flag"), "{name}");
         for (contender, found) in found {
-            assert_eq!(found, first, "{contender} on {name}");
+            // rustls goes by no flag in a hello for TLS 1.2 alone (FLAGS-9), and shows none.
+            let silent = contender == "rustls' Acceptor" && name.contains("tls12");
+            let expected = Found { tls_flags: first.tls_flags && !silent, ..first };
+            assert_eq!(found, expected, "{contender} on {name}");
         }
     }
 }

@@ -5,6 +5,17 @@
 pub mod bound;
 pub mod contenders;
 pub mod corpus;
+pub mod handshake;
 #[cfg(feature = "peers")]
 #[allow(unsafe_code)]
 pub mod peers;
+pub mod report;
+pub mod row;
+
+/// Whether only the most telling cases are to be measured: `BENCH_QUICK=1`.
+pub fn quick() -> bool {
+    std::env::var_os("BENCH_QUICK").is_some_and(|value| value == "1")
+}
+
+/// How many handshakes each count of instructions is over, so that what is random evens out.
+pub const HANDSHAKES: u32 = 100;

@@ -1,6 +1,8 @@
 //! Reads hellos in random order by everyone in turn, and prints nanoseconds per hello, with how
 //! many times what the scan takes that is.
 //!
+//! The name of a file as argument: there, the rows are written in JSON.
+//!
 //! The turns are short and many, and of each contender the quickest counts, and the median: so
 //! that whatever else the machine does troubles all alike.
 
@@ -8,8 +10,9 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
 
-use benches::contenders;
+use benches::contenders::{self, PARSE, PARSE_AND_FIND};
 use benches::corpus::{self, Hello};
+use benches::row::{self, Row};
 
 const TURNS: usize = 300;
 const HELLOS: usize = 4096;
@@ -47,7 +50,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             times(find, &finds[0])
         );
     }
-    Ok(())
+    let rows = |group: &str, all: &[(f64, f64)]| -> Vec<_> {
+        let row = |(name, (_, median)): (&&str, &(f64, f64))| Row {
+            median: Some(*median),
+            ..Row::new(group, *name)
+        };
+        names.iter().zip(all).map(row).collect()
+    };
+    let rows = [rows(PARSE, &reads), rows(PARSE_AND_FIND, &finds)].concat();
+    Ok(row::hand_over(&rows)?)
 }
 
 /// Nanoseconds per hello.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use clap::Args;
 use toml_edit::DocumentMut;
@@ -94,7 +94,7 @@ fn package(crate_folder: &Path) -> Result<(String, String)> {
 
 /// Builds the library; the folder in which it then is.
 fn build(repository: &Path, profile: &str) -> Result<PathBuf> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut cargo = crate::cargo();
     cargo.current_dir(repository).args(["build", "--quiet", "-p", "rustls-ext-capi", "--lib"]);
     cargo.args(["--profile", profile, "--message-format", "json-render-diagnostics"]);
     let said = cargo.stderr(Stdio::inherit()).output()?;

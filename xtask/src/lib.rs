@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub mod bench;
 pub mod capi;
 #[allow(missing_docs)] // it is a build script's
 #[path = "../../rustls/generate.rs"]
@@ -49,5 +50,19 @@ pub fn git(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> 
     match said.status.success() {
         true => Ok(String::from_utf8(said.stdout)?),
         false => Err(String::from_utf8_lossy(&said.stderr).trim().into()),
+    }
+}
+
+/// cargo, as it runs this, or as it is installed.
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs a command, which says for itself what goes wrong.
+fn run(command: &mut Command) -> Result<()> {
+    let said = command.status().map_err(|err| format!("cannot run {command:?}: {err}"))?;
+    match said.success() {
+        true => Ok(()),
+        false => Err(format!("this failed: {command:?}").into()),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, capi, header, mutants, rustls, unit};
+use xtask::{Result, bench, capi, header, mutants, rustls, unit};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of rustls-ext")]
@@ -19,6 +19,24 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure: handshakes, parsing, memory, a server under load. Needs valgrind.
+    ///
+    /// The report is in target/bench. Takes about an hour, most of it to build and to count; with
+    /// --quick, some minutes. Fails if more is counted than was promised.
+    #[command(args_conflicts_with_subcommands = true)]
+    Bench {
+        /// Only TLS 1.3 with ring and P-256, and no criterion.
+        #[arg(long)]
+        quick: bool,
+        /// Also other libraries. On Debian, they need cmake, clang, libclang-dev and libssl-dev.
+        #[arg(long)]
+        peers: bool,
+        /// Show the outcome in the README.
+        #[arg(long)]
+        readme: bool,
+        #[command(subcommand)]
+        instead: Option<Bench>,
+    },
     /// The patched rustls.
     #[command(subcommand)]
     Rustls(Rustls),
@@ -42,6 +60,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Print what moved from one report.json to another.
+    Compare { before: PathBuf, after: PathBuf },
 }
 
 #[derive(Subcommand)]
@@ -79,6 +103,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let repository = cli.repository.unwrap_or_else(xtask::repository);
     let done: Result<()> = match cli.chore {
+        Chore::Bench { instead: Some(Bench::Compare { before, after }), .. } => {
+            bench::compare(&repository, &before, &after)
+        }
+        Chore::Bench { quick, peers, readme, instead: None } => {
+            bench::run(&repository, bench::What { quick, peers, readme })
+        }
         Chore::Rustls(Rustls::Edit { force }) => rustls::edit(&repository, force),
         Chore::Rustls(Rustls::Save) => rustls::save(&repository),
         Chore::Rustls(Rustls::Check) => rustls::check(&repository),

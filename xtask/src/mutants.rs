@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Instant;
 
 use crate::generate::{self, Layout, Tree};
@@ -151,7 +150,7 @@ impl Copy {
         self.build_from(source)?;
         let mut failing = BTreeSet::new();
         for tests in TESTS {
-            let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            let output = crate::cargo()
                 .current_dir(&self.root)
                 .args(["test", "--no-fail-fast", "--color", "never"])
                 .args(tests)

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use toml_edit::{DocumentMut, Item, Table, value};
 
@@ -47,7 +46,7 @@ pub fn test(repository: &Path, data: Option<PathBuf>, args: &[String]) -> Result
     fs::write(package.join("Cargo.toml"), manifest)?;
     fs::copy(pristine.join("Cargo.lock"), package.join("Cargo.lock"))?;
 
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let status = crate::cargo()
         .current_dir(&package)
         .args(["test", "--lib", "--no-default-features", "--features", FEATURES])
         .env("CARGO_TARGET_DIR", repository.join("target/rustls-unit-build"))

@@ -1,0 +1,52 @@
+//! What a server keeps in memory of a connection that is idle: octets on the heap, all inclusive.
+//!
+//! The name of a file as argument: there, the rows are written in JSON.
+
+use std::error::Error;
+
+use benches::handshake::{Case, Crate, Pki, Scenario};
+use benches::row::{self, Row};
+use dhat::{Alloc, HeapStats, Profiler};
+
+#[global_allocator]
+static ALLOC: Alloc = Alloc;
+
+const CONNECTIONS: usize = 100;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let pki = Pki::new();
+    let _profiler = Profiler::builder().testing().build();
+    let mut rows = Vec::new();
+    println!("| octets on the heap per idle connection of a server | pristine | patched |");
+    println!("|---|---|---|");
+    for scenario in [Scenario::Unused, Scenario::Mutual, Scenario::Accepted(1)] {
+        let octets: Vec<_> = Case::all(true)
+            .into_iter()
+            .filter(|case| case.scenario == scenario)
+            .map(|case| {
+                let octets = measure(case, &pki);
+                rows.push(Row {
+                    octets: Some(octets),
+                    ..Row::new("memory of an idle connection", case.name())
+                });
+                (case.which, octets)
+            })
+            .collect();
+        let of = |which: Crate| {
+            let found = octets.iter().find(|(crate_, _)| *crate_ == which);
+            found.map_or("–".into(), |(_, octets)| octets.to_string())
+        };
+        println!("| {scenario} | {} | {} |", of(Crate::Pristine), of(Crate::Patched));
+    }
+    Ok(row::hand_over(&rows)?)
+}
+
+fn measure(case: Case, pki: &Pki) -> u64 {
+    let mut connect = case.idle(pki);
+    drop(connect()); // what is made once
+    let mut kept = Vec::with_capacity(CONNECTIONS);
+    let before = HeapStats::get().curr_bytes;
+    kept.extend((0..CONNECTIONS).map(|_| connect()));
+    let octets = HeapStats::get().curr_bytes - before;
+    (octets / CONNECTIONS) as u64
+}

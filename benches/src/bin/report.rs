@@ -1,0 +1,43 @@
+//! Puts what was measured together, or compares two reports: for `cargo xtask bench`.
+//!
+//! Arguments: the target folder of cargo; or `compare`, and two files. `BENCH_QUICK=1` if the counts
+//! are of a quick run.
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+use std::{env, io};
+
+use benches::report::Report;
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let args: Vec<_> = env::args().skip(1).collect();
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["compare", from, to] => {
+            print!("{}", read(from)?.moved(&read(to)?));
+            Ok(ExitCode::SUCCESS)
+        }
+        [target] => {
+            let report = Report::collect(Path::new(target), benches::quick())?;
+            report.write(&Path::new(target).join("bench"))?;
+            print!("{}", report.headline());
+            // Only what does not depend on how busy the machine is can fail.
+            let steady = |what: &str| what.contains("instructions") || what.contains("idle");
+            let missed = |claim: &&_| {
+                let claim: &benches::report::Claim = claim;
+                !claim.holds() && steady(&claim.what)
+            };
+            match report.claims.iter().find(missed) {
+                Some(claim) => Err(format!("missed: {}", claim.what).into()),
+                None => Ok(ExitCode::SUCCESS),
+            }
+        }
+        _ => Err("usage: report TARGET, or report compare BEFORE AFTER".into()),
+    }
+}
+
+fn read(path: &str) -> io::Result<Report> {
+    Report::read(Path::new(path))
+        .map_err(|err| io::Error::new(err.kind(), format!("{path}: {err}")))
+}

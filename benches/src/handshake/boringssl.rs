@@ -1,0 +1,13 @@
+//! BoringSSL. It can ask no client that is connected already.
+
+const OK: Result<(), boring::x509::X509VerifyError> = Ok(());
+
+ssl!(boring);
+
+fn groups(context: &mut SslContextBuilder) {
+    context.set_curves_list("X25519").expect("a group");
+}
+
+pub(super) fn mutual(pki: &Pki) -> Box<dyn Ends> {
+    Box::new(Mutual::new(pki))
+}

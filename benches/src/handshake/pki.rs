@@ -1,0 +1,62 @@
+//! Certificates for one run, of one authority.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize,
+};
+
+use super::{Key, SERVER_NAME};
+
+/// A certificate in DER, and its key as PKCS #8 in DER.
+#[derive(Clone)]
+pub struct Identity {
+    pub certificate: Vec<u8>,
+    pub key: Vec<u8>,
+}
+
+pub struct Pki {
+    /// In DER.
+    pub authority: Vec<u8>,
+    pub server: Identity,
+    clients: [Identity; 3],
+}
+
+impl Pki {
+    /// # Panics
+    /// If a certificate can't be made.
+    #[allow(clippy::new_without_default)] // it is random
+    pub fn new() -> Self {
+        let mut params = CertificateParams::new(vec![]).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        params.distinguished_name.push(DnType::CommonName, "authority");
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
+        let authority = params.self_signed(&key).expect("a certificate").der().to_vec();
+        let issuer = Issuer::new(params, key);
+        let issue = |name: &str, key: KeyPair| {
+            let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.extended_key_usages =
+                vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+            let certificate = params.signed_by(&key, &issuer).expect("a certificate");
+            Identity { certificate: certificate.der().to_vec(), key: key.serialize_der() }
+        };
+        let p256 = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
+        let ed25519 = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
+        let rsa = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
+        Self {
+            server: issue(SERVER_NAME, p256()),
+            clients: [issue("agent", p256()), issue("agent", ed25519), issue("agent", rsa)],
+            authority,
+        }
+    }
+
+    pub fn client(&self, key: Key) -> &Identity {
+        let [p256, ed25519, rsa] = &self.clients;
+        match key {
+            Key::P256 => p256,
+            Key::Ed25519 => ed25519,
+            Key::Rsa2048 => rsa,
+        }
+    }
+}

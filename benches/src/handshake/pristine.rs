@@ -1,0 +1,7 @@
+//! rustls as published.
+
+sides!(rustls_pristine);
+
+fn configs(case: Case, pki: &Pki) -> (ClientConfig, ServerConfig) {
+    plain_configs(case, pki)
+}

@@ -1,0 +1,44 @@
+//! The ways to a verified certificate of a client that a server did not ask from the start, or
+//! that it had to ask from the start because there was no other way.
+
+use super::{Case, Crate, Ends, Key, Pki, Provider, Scenario, Version};
+
+/// The group that they are in.
+pub const WAYS: &str = "to a verified certificate";
+
+/// A way that a user may take.
+pub struct Way {
+    pub name: String,
+    /// Ends that go it, again and again.
+    pub ends: Box<dyn Ends>,
+}
+
+/// All that this build has, ours first.
+pub fn ways(pki: &Pki) -> Vec<Way> {
+    let ours = [Provider::Ring, Provider::AwsLcRs].map(|provider| {
+        let case = Case {
+            which: Crate::Patched,
+            provider,
+            version: Version::Tls13,
+            key: Key::P256,
+            scenario: Scenario::Accepted(1),
+        };
+        Way { name: format!("offered and accepted, {provider}"), ends: case.ends(pki) }
+    });
+    ours.into_iter().chain(others(pki)).collect()
+}
+
+#[allow(unused_mut, unused_variables)] // without the features
+fn others(pki: &Pki) -> Vec<Way> {
+    let mut others = Vec::new();
+    let way = |name: &str, ends| Way { name: name.into(), ends };
+    #[cfg(feature = "peers")]
+    others.push(way("BoringSSL, always mutual", super::boringssl::mutual(pki)));
+    #[cfg(feature = "openssl")]
+    others.extend([
+        way("OpenSSL, always mutual", super::openssl::mutual(pki)),
+        way("OpenSSL, post-handshake authentication", super::openssl::post_handshake(pki)),
+        way("OpenSSL, renegotiation of TLS 1.2", super::openssl::renegotiation(pki)),
+    ]);
+    others
+}

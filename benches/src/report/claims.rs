@@ -1,0 +1,147 @@
+//! What the project promises of its cost, held against what was measured.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::instructions::side;
+use crate::contenders::{ONE_BY_ONE, PARSE};
+use crate::handshake::{Case, Crate, Key, Provider, Scenario, Version, WAYS};
+use crate::row::Row;
+
+/// A promise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claim {
+    pub what: String,
+    /// `measured` is to be no more than this.
+    pub limit: f64,
+    pub measured: f64,
+    pub unit: Unit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    Times,
+    Instructions,
+    Octets,
+}
+
+impl Claim {
+    pub fn holds(&self) -> bool {
+        self.measured <= self.limit
+    }
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let show = |number: f64| match self.unit {
+            Unit::Times if number > 0.9 => format!("{number:.4} ×"),
+            Unit::Times => format!("{number:.3} ×"),
+            Unit::Instructions => format!("{number:.0} instructions"),
+            Unit::Octets => format!("{number:.0} octets"),
+        };
+        let holds = if self.holds() { "✓" } else { "missed" };
+        let Self { what, limit, measured, .. } = self;
+        write!(f, "| {what} | {} | {} | {holds} |", show(*limit), show(*measured))
+    }
+}
+
+/// Of what was measured.
+struct Rows<'a>(&'a [Row]);
+
+impl Rows<'_> {
+    fn row(&self, group: &str, name: &str) -> Option<&Row> {
+        self.0.iter().find(|row| row.group == group && row.name == name)
+    }
+
+    /// The most that the first is over the second, of all groups with these ends.
+    fn worst(&self, name: Case, base: Case, ends: &str) -> Option<f64> {
+        let group = side(name, ends);
+        let (row, base) = (self.row(&group, &name.name())?, self.row(&group, &base.name())?);
+        Some(row.instructions? / base.instructions?)
+    }
+}
+
+/// What can be said from these rows.
+pub fn claims(rows: &[Row]) -> Vec<Claim> {
+    let rows = Rows(rows);
+    let case = |which, scenario| Case {
+        which,
+        provider: Provider::Ring,
+        version: Version::Tls13,
+        key: Key::P256,
+        scenario,
+    };
+    let unused = Scenario::Unused;
+    let (one, many) = (Scenario::Accepted(1), Scenario::Accepted(100_000));
+    let pristine = |scenario| case(Crate::Pristine, scenario);
+    let patched = |scenario| case(Crate::Patched, scenario);
+
+    let mut claims = Vec::new();
+    let mut claim = |what: String, limit: f64, measured: Option<f64>, unit: Unit| {
+        claims.extend(measured.map(|measured| Claim { what, limit, measured, unit }));
+    };
+    for ends in ["client", "server"] {
+        let times = rows.worst(patched(unused), pristine(unused), ends);
+        let what = format!("patched and unused over pristine, {ends}, instructions");
+        claim(what, 1.002, times, Unit::Times);
+        let times = rows.worst(patched(one), pristine(Scenario::Mutual), ends);
+        let what = format!("offered and accepted over pristine mutual, {ends}, instructions");
+        claim(what, 1.01, times, Unit::Times);
+    }
+    let times = rows.worst(patched(many), patched(one), "server");
+    claim("100,000 rules over one, server, instructions".into(), 1.05, times, Unit::Times);
+
+    let ours = rows.row(WAYS, "offered and accepted, ring");
+    let others = [
+        ("OpenSSL, renegotiation of TLS 1.2", 1.0 / 3.0, 1.0 / 3.0),
+        ("OpenSSL, post-handshake authentication", 0.5, 0.6),
+    ];
+    for (name, cpu, flights) in others {
+        let pair = ours.zip(rows.row(WAYS, name));
+        let time = pair.and_then(|(ours, other)| Some(ours.median? / other.median?));
+        claim(format!("offered and accepted over {name}, time"), cpu, time, Unit::Times);
+        let count = pair.and_then(|(ours, other)| Some(ours.instructions? / other.instructions?));
+        claim("the same, instructions".into(), cpu, count, Unit::Times);
+        let count = pair
+            .and_then(|(ours, other)| Some(f64::from(ours.flights?) / f64::from(other.flights?)));
+        claim("the same, flights".into(), flights, count, Unit::Times);
+    }
+
+    let scan = rows.row(PARSE, "scan").and_then(|row| row.median);
+    let over = |name| Some(scan? / rows.row(PARSE, name)?.median?);
+    claim("scan over BoringSSL's parse, time".into(), 0.25, over("BoringSSL"), Unit::Times);
+    claim("scan over tls-parser, time".into(), 0.1, over("tls-parser"), Unit::Times);
+    claim("scan over the unsafe bound, time".into(), 1.3, over("unsafe bound"), Unit::Times);
+    let counts = rows.0.iter().filter(|row| row.group == ONE_BY_ONE);
+    let most = counts.filter_map(|row| row.instructions).max_by(f64::total_cmp);
+    claim("scan of the largest hello".into(), 1100.0, most, Unit::Instructions);
+
+    let idle = |case: Case| rows.row("memory of an idle connection", &case.name())?.octets;
+    let more = idle(patched(unused)).zip(idle(pristine(unused)));
+    let more = more.map(|(patched, pristine)| patched as f64 - pristine as f64);
+    let what = "an idle connection of a server, patched and unused, more than pristine";
+    claim(what.into(), 64.0, more, Unit::Octets);
+    claims
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_missed_above_its_limit_only() {
+        let counted = |name: &str, count: f64| Row {
+            instructions: Some(count),
+            ..Row::new("TLS 1.3 ring P-256, server", name)
+        };
+        let rows =
+            |patched| [counted("pristine, unused", 1e6), counted("patched, unused", patched)];
+        let [claim] = &claims(&rows(1_002_000.0))[..] else { panic!("one claim") };
+        assert!(claim.holds() && claim.what.ends_with("server, instructions"), "{claim:?}");
+        let [claim] = &claims(&rows(1_002_001.0))[..] else { panic!("one claim") };
+        assert!(!claim.holds() && claim.to_string().ends_with("| missed |"), "{claim}");
+        assert_eq!(claims(&[]), []);
+    }
+}

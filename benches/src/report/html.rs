@@ -1,0 +1,91 @@
+//! The report as a page that needs nothing else.
+
+use std::fmt::Write;
+
+use super::svg::{self, escape};
+use super::{Report, figure};
+use crate::row::Row;
+
+pub(super) fn page(report: &Report) -> String {
+    let mut claims = String::new();
+    for claim in &report.claims {
+        // | what | limit | measured | holds |
+        let text = claim.to_string();
+        let class = if claim.holds() { "holds" } else { "missed" };
+        let _ = write!(claims, r#"<tr class="{class}">"#);
+        for cell in text.split('|').map(str::trim).filter(|cell| !cell.is_empty()) {
+            let _ = write!(claims, "<td>{}</td>", escape(cell));
+        }
+        claims += "</tr>\n";
+    }
+    let mut groups = String::new();
+    let mut rows = report.rows.iter().peekable();
+    while let Some(first) = rows.peek() {
+        let group = first.group.clone();
+        let _ = write!(groups, "<h2>{}</h2>\n<table>", escape(&group));
+        groups += "<tr><th>name<th>measured<th>flights<th>octets<th>times the others</tr>\n";
+        while let Some(row) = rows.next_if(|row| row.group == group) {
+            groups += &line(row);
+        }
+        groups += "</table>\n";
+    }
+    let (headline, rules, load) = (svg::headline(report), svg::rules(report), svg::load(report));
+    format!(
+        r#"<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>rustls-ext, measured</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100% }} svg {{ max-width: 100%; height: auto }}
+th, td {{ text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #8883; vertical-align: top }}
+.missed {{ color: #c62828 }} details {{ color: GrayText }}
+</style>
+<h1>rustls-ext, measured</h1>
+<p>{date}, {machine}</p>
+<h2>What was promised</h2>
+<table><tr><th>what<th>at most<th>measured<th></tr>
+{claims}</table>
+{headline}
+{rules}
+{load}
+{groups}</html>
+"#,
+        date = escape(&report.date),
+        machine = escape(&report.machine),
+    )
+}
+
+fn line(row: &Row) -> String {
+    let number = |number: Option<u64>| number.map_or("–".into(), |number| number.to_string());
+    let measured = match &row.load {
+        Some(load) => format!(
+            "{:.0} handshakes/s, ms: {:.1} (median), {:.1} (99 %), {:.1} (99.9 %)",
+            load.handshakes_per_second,
+            load.p50 as f64 / 1e3,
+            load.p99 as f64 / 1e3,
+            load.p999 as f64 / 1e3
+        ),
+        None => {
+            let time = row.median.filter(|_| row.instructions.is_some());
+            let time = time.map(|ns| format!(", {:.1} µs", ns / 1e3)).unwrap_or_default();
+            figure(row) + &time
+        }
+    };
+    let mut ratios = String::new();
+    for (name, ratio) in &row.ratio {
+        let _ = write!(ratios, "{ratio:.3} × {}<br>", escape(name));
+    }
+    let few = row.ratio.len() <= 6;
+    let ratios = match few {
+        true => ratios,
+        false => format!("<details><summary>{}</summary>{ratios}</details>", row.ratio.len()),
+    };
+    format!(
+        "<tr><td>{}<td>{}<td>{}<td>{}<td>{ratios}</tr>\n",
+        escape(&row.name),
+        escape(&measured),
+        number(row.flights.map(u64::from)),
+        number(row.octets),
+    )
+}

@@ -1,0 +1,55 @@
+//! Counts, from the files that gungraun leaves.
+
+use std::path::Path;
+use std::{fs, io};
+
+use serde_json::Value;
+
+use crate::corpus;
+use crate::handshake::{Case, Pki, WAYS, ways};
+use crate::row::Row;
+use crate::{HANDSHAKES, contenders};
+
+/// The group of what a side of a handshake costs.
+pub fn side(case: Case, side: &str) -> String {
+    format!("{}, {side}", case.group())
+}
+
+/// Of all benches; none if gungraun has not run.
+pub(super) fn rows(folder: &Path, quick: bool) -> io::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let mut add = |bench: String, group: String, name: String, each: u32| -> io::Result<()> {
+        let path = folder.join(bench).join("summary.json");
+        if path.is_file() {
+            let count = count(&serde_json::from_slice(&fs::read(path)?)?)?;
+            let instructions = Some(count / f64::from(each));
+            rows.push(Row { instructions, ..Row::new(group, name) });
+        }
+        Ok(())
+    };
+    for (number, case) in Case::all(quick).into_iter().enumerate() {
+        for name in ["client", "server"] {
+            let bench = format!("handshake/{name}.case_{number}");
+            add(bench, side(case, name), case.name(), HANDSHAKES)?;
+        }
+    }
+    for (number, way) in ways(&Pki::new()).into_iter().enumerate() {
+        add(format!("other_ways/both.case_{number}"), WAYS.into(), way.name, HANDSHAKES)?;
+    }
+    for (number, hello) in corpus::read()?.into_iter().enumerate() {
+        let name = format!("scan of {}", hello.name());
+        add(format!("parse/scan.case_{number}"), contenders::ONE_BY_ONE.into(), name, 1)?;
+    }
+    Ok(rows)
+}
+
+/// What callgrind counted.
+fn count(summary: &Value) -> io::Result<f64> {
+    let unknown = || io::Error::other("gungraun's summary is of another version");
+    let profiles = summary["profiles"].as_array().ok_or_else(unknown)?;
+    let counts = profiles.iter().find_map(|profile| {
+        profile["summaries"]["total"]["summary"]["Callgrind"]["Ir"]["metrics"]["Left"]["Int"]
+            .as_f64()
+    });
+    counts.ok_or_else(unknown)
+}

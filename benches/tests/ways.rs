@@ -1,0 +1,18 @@
+//! Every way leads to a verified certificate, in the flights that its standard says.
+
+use benches::handshake::{Pki, ways};
+
+#[test]
+fn each_way_takes_its_flights() {
+    for mut way in ways(&Pki::new()) {
+        // RFC 8446 section 2; 4.6.2 with a request before; RFC 5246 sections 7.3 and 7.4.1.1.
+        let flights = match &way.name {
+            name if name.contains("post-handshake") => 5,
+            name if name.contains("renegotiation") => 9,
+            _ => 3,
+        };
+        for _ in 0..3 {
+            assert_eq!(way.ends.shake().flights, flights, "{}", way.name);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! All that `benches` measures, in one command, and the report on it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use toml_edit::DocumentMut;
+
+use crate::{Result, run as done};
+
+/// What is to be measured.
+#[derive(Clone, Copy, Debug)]
+pub struct What {
+    /// The most telling cases only, and no criterion.
+    pub quick: bool,
+    /// Other libraries, too.
+    pub peers: bool,
+    /// Show the outcome in the README.
+    pub readme: bool,
+}
+
+/// Measures, and writes the report to `target/bench`.
+///
+/// # Errors
+/// If something fails, valgrind is missing, or a promise on what is counted is not kept.
+pub fn run(repository: &Path, what: What) -> Result<()> {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        return Err("valgrind is not installed (on Debian: apt-get install valgrind)".into());
+    }
+    let target = target(repository);
+    let (folder, parts) = (target.join("bench"), target.join("bench/parts"));
+    // What is left from another run is not of this one.
+    for old in [parts.clone(), target.join("criterion"), target.join("gungraun")] {
+        if old.exists() {
+            fs::remove_dir_all(old)?;
+        }
+    }
+    fs::create_dir_all(&parts)?;
+    let runner = runner(repository, &target)?;
+    let cargo = |args: &[&str]| {
+        let mut cargo = crate::cargo();
+        cargo.current_dir(repository).args(args).env("GUNGRAUN_RUNNER", &runner);
+        cargo
+            .env("GUNGRAUN_SAVE_SUMMARY", "json")
+            .env("BENCH_QUICK", u8::from(what.quick).to_string());
+        cargo
+    };
+    let features: &[&[&str]] = match what.peers {
+        true => &[&["--features", "openssl"], &["--features", "peers"]],
+        false => &[&[]],
+    };
+    let program = |name: &str, features: &[&str], args: &[&Path]| {
+        let mut cargo = cargo(&["run", "--quiet", "--release", "-p", "benches", "--bin", name]);
+        done(cargo.args(features).arg("--").args(args))
+    };
+    let (first, last) = (features[0], features[features.len() - 1]);
+
+    program("benches", last, &[&parts.join("parse.json")])?;
+    for (number, features) in features.iter().enumerate() {
+        program("ways", features, &[&parts.join(format!("ways-{number}.json"))])?;
+    }
+    program("memory", first, &[&parts.join("memory.json")])?;
+    done(&mut cargo(&["build", "--quiet", "--release", "-p", "interop"]))?;
+    let (server, seconds) = (target.join("release/interop"), if what.quick { "2" } else { "10" });
+    program("load", first, &[&server, Path::new(seconds), &parts.join("load.json")])?;
+    done(cargo(&["bench", "--quiet", "-p", "benches", "--bench", "instructions"]).args(first))?;
+    if !what.quick {
+        done(cargo(&["bench", "--quiet", "-p", "benches", "--bench", "parse"]).args(last))?;
+        done(cargo(&["bench", "--quiet", "-p", "benches", "--bench", "handshake"]).args(first))?;
+    }
+    let mut report = cargo(&["run", "--quiet", "--release", "-p", "benches", "--bin", "report"]);
+    let report = report.args(first).arg("--").arg(&target).output()?;
+    let table = String::from_utf8(report.stdout)?;
+    print!("{table}\nthe whole of it: {}\n", folder.join("report.html").display());
+    if what.readme {
+        fs::copy(folder.join("headline.svg"), repository.join("benches/headline.svg"))?;
+        let readme = repository.join("README.md");
+        fs::write(&readme, with_table(&fs::read_to_string(&readme)?, &table)?)?;
+    }
+    match report.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&report.stderr).trim().into()),
+    }
+}
+
+/// Prints what moved from one `report.json` to another.
+///
+/// # Errors
+/// If one of them cannot be read.
+pub fn compare(repository: &Path, from: &Path, to: &Path) -> Result<()> {
+    let (from, to) = (std::path::absolute(from)?, std::path::absolute(to)?);
+    let mut cargo = crate::cargo();
+    cargo.current_dir(repository).args(["run", "--quiet", "--release", "-p", "benches"]);
+    done(cargo.args(["--bin", "report", "--", "compare"]).args([from, to]))
+}
+
+fn target(repository: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or(repository.join("target"), |it| repository.join(it))
+}
+
+/// The program that gungraun runs benches by, of the version that the benches are linked with.
+fn runner(repository: &Path, target: &Path) -> Result<PathBuf> {
+    let lock: DocumentMut = fs::read_to_string(repository.join("Cargo.lock"))?.parse()?;
+    let packages = lock["package"].as_array_of_tables().into_iter().flatten();
+    let mut versions = packages
+        .filter(|package| package.get("name").and_then(|name| name.as_str()) == Some("gungraun"))
+        .filter_map(|package| package.get("version")?.as_str());
+    let version = versions.next().ok_or("Cargo.lock has no gungraun")?;
+    let root = target.join("tools").join(format!("gungraun-runner-{version}"));
+    let runner = root.join("bin/gungraun-runner");
+    if !runner.exists() {
+        let mut cargo = crate::cargo();
+        cargo.args(["install", "--quiet", "--locked", "gungraun-runner", "--version"]);
+        done(cargo.arg(format!("={version}")).arg("--root").arg(&root))?;
+    }
+    Ok(runner)
+}
+
+/// The README with this table where the last one was.
+fn with_table(readme: &str, table: &str) -> Result<String> {
+    let (start, end) = ("<!-- measured -->\n", "<!-- end of measured -->");
+    let around =
+        readme.split_once(start).and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
+    let (before, after) = around.ok_or("the README has no place for the table")?;
+    Ok(format!("{before}{start}{table}{end}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_replaces_the_last_one() {
+        let readme = "a\n<!-- measured -->\nold\n<!-- end of measured -->\nb\n";
+        let new = with_table(readme, "new\n").unwrap();
+        assert_eq!(new, "a\n<!-- measured -->\nnew\n<!-- end of measured -->\nb\n");
+        assert!(with_table("nothing", "new").is_err());
+    }
+}

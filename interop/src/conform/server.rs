@@ -11,7 +11,7 @@ use super::grade::{DECODE_ERROR, Grade, ILLEGAL_PARAMETER, accepted, refused};
 use super::run::Bench;
 use super::talk::{self, Talk, Verdict};
 use crate::raw::{
-    Answer, ClientConfig, Direction, Edit, HandshakeType, Identity, Shares, Slot, Ticket,
+    Answer, ClientConfig, Direction, Edit, HandshakeType, Identity, Shares, Slot, Ticket, group,
 };
 
 mod answer;
@@ -201,8 +201,9 @@ fn asks(talk: &Talk) -> bool {
     talk.peer.received(HandshakeType::CERTIFICATE_REQUEST).is_some()
 }
 
-/// A client that leaves it to the server to ask for a key share.
+/// A client that leaves it to the server to ask for a key share, of the one group that it can use.
 fn without_share(mut config: ClientConfig) -> ClientConfig {
+    config.groups = vec![group::X25519];
     config.shares = Shares::Only(Vec::new());
     config
 }

@@ -1,4 +1,12 @@
-//! Bodies of tls_flags that are malformed, whoever sends them.
+//! Bodies of tls_flags, whoever sends them.
+
+use rustls_ext::wire::{Flag, FlagSet};
+
+/// The body with these flags; empty with none.
+pub fn body(flags: impl IntoIterator<Item = u16>) -> Vec<u8> {
+    let flags = flags.into_iter().filter_map(|flag| Flag::new(flag).ok());
+    flags.collect::<FlagSet>().body().unwrap_or_default().to_vec()
+}
 
 /// A malformed body.
 #[derive(Clone, Copy, Debug)]

@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustls_ext::wire::{CodePoints, Flag, FlagSet};
+use rustls_ext::wire::CodePoints;
 
+use super::bodies::body;
 use super::case::Outcome;
 use super::grade::{DECODE_ERROR, Grade, ILLEGAL_PARAMETER, accepted, refused};
 use super::run::Bench;
@@ -253,15 +254,6 @@ impl Bench for Lab {
     fn take_talks(&mut self) -> Vec<Rc<Talk>> {
         std::mem::take(&mut self.talks)
     }
-}
-
-/// The body with these flags.
-fn body(flags: impl IntoIterator<Item = u16>) -> Vec<u8> {
-    let mut set = FlagSet::EMPTY;
-    for flag in flags.into_iter().filter_map(|flag| Flag::new(flag).ok()) {
-        set.insert(flag);
-    }
-    set.body().unwrap_or_default().to_vec()
 }
 
 /// The bodies of this extension in each hello that came.

@@ -84,6 +84,10 @@ pub fn refused(verdict: &Verdict, wanted: u8, tolerated: &[u8]) -> Grade {
             Grade::Tolerated(format!("{} in place of {}", alert(*got), alert(wanted)))
         }
         Verdict::Closed => Grade::Tolerated(format!("closed without {}", alert(wanted))),
+        Verdict::Ended => Grade::Tolerated(format!(
+            "ended the connection with close_notify, neither with an answer nor with {}",
+            alert(wanted)
+        )),
         other => Grade::Failed(format!("{other}, but {} is due", alert(wanted))),
     }
 }
@@ -91,7 +95,27 @@ pub fn refused(verdict: &Verdict, wanted: u8, tolerated: &[u8]) -> Grade {
 /// The other end had to go on.
 pub fn accepted(verdict: &Verdict) -> Grade {
     match verdict {
-        Verdict::Accepted => Grade::Passed,
+        verdict if verdict.is_acceptance() => Grade::Passed,
         other => Grade::Failed(format!("{other}, but it should go on")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_without_an_answer_is_neither_refused_as_due_nor_proof_of_going_on() {
+        let graded =
+            |verdict: Verdict| (refused(&verdict, ILLEGAL_PARAMETER, &[]), accepted(&verdict));
+        let (refusal, acceptance) = graded(Verdict::Ended);
+        assert!(matches!(refusal, Grade::Tolerated(_)), "{refusal:?}");
+        assert_eq!(acceptance, Grade::Passed);
+        let (refusal, acceptance) = graded(Verdict::Accepted);
+        assert!(matches!(refusal, Grade::Failed(_)), "{refusal:?}");
+        assert_eq!(acceptance, Grade::Passed);
+        let (refusal, acceptance) = graded(Verdict::Alert(ILLEGAL_PARAMETER));
+        assert_eq!(refusal, Grade::Passed);
+        assert!(matches!(acceptance, Grade::Failed(_)), "{acceptance:?}");
     }
 }

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rustls_ext::wire::{CodePoints, Flag, FlagSet};
+use rustls_ext::wire::CodePoints;
 
+use super::bodies::body;
 use super::case::Outcome;
 use super::grade::{DECODE_ERROR, Grade, ILLEGAL_PARAMETER, accepted, refused};
 use super::run::Bench;
@@ -145,7 +146,7 @@ impl Lab {
     fn visit_well(&mut self, config: ClientConfig) -> Result<Rc<Talk>, Grade> {
         let talk = self.visit(config);
         match talk.verdict() {
-            Verdict::Accepted => Ok(talk),
+            Verdict::Accepted | Verdict::Ended => Ok(talk),
             // It asked, and there is nothing to show.
             Verdict::Alert(CERTIFICATE_REQUIRED) if self.target.identity.is_none() => Ok(talk),
             other => Err(accepted(&other)),
@@ -175,17 +176,6 @@ impl Bench for Lab {
     fn take_talks(&mut self) -> Vec<Rc<Talk>> {
         std::mem::take(&mut self.talks)
     }
-}
-
-/// The body with these flags, however many; empty with none.
-fn body(flags: impl IntoIterator<Item = u16>) -> Vec<u8> {
-    let mut set = FlagSet::EMPTY;
-    for flag in flags {
-        if let Ok(flag) = Flag::new(flag) {
-            set.insert(flag);
-        }
-    }
-    set.body().unwrap_or_default().to_vec()
 }
 
 /// The bodies of this extension in all messages of this type that the server sent.

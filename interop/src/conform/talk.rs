@@ -21,6 +21,9 @@ const CLOSE_NOTIFY: u8 = 0;
 pub enum Verdict {
     /// It went on.
     Accepted,
+    /// A server that ended the connection in good order, but without an answer. It may have gone on,
+    /// or have given up without saying so.
+    Ended,
     /// It gave up, with this fatal alert.
     Alert(u8),
     /// It gave up without an alert.
@@ -37,12 +40,20 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accepted => f.write_str("it went on"),
+            Self::Ended => f.write_str("it ended the connection without an answer"),
             Self::Alert(description) => write!(f, "it gave up with {}", alert(*description)),
             Self::Closed => f.write_str("it closed the connection without an alert"),
             Self::Hung => f.write_str("it neither went on nor gave up in time"),
             Self::Stuck(why) => write!(f, "what it sent cannot be gone on with ({why})"),
             Self::NoConnection(why) => write!(f, "there was no connection ({why})"),
         }
+    }
+}
+
+impl Verdict {
+    /// Nothing says that it did not go on.
+    pub fn is_acceptance(&self) -> bool {
+        matches!(self, Self::Accepted | Self::Ended)
     }
 }
 
@@ -75,6 +86,8 @@ pub struct Talk {
     pub wire: Vec<Chunk>,
     /// The client's address and the server's.
     pub ends: (SocketAddr, SocketAddr),
+    /// The tester was the client.
+    pub is_client: bool,
     /// The other end's process says that something went wrong.
     pub complains: bool,
     end: End,
@@ -97,7 +110,9 @@ impl Talk {
         }
         match (&self.end, self.peer.is_complete()) {
             (_, true) if self.complains => Verdict::Closed,
-            (End::Closed, true) if !self.has_consent() => Verdict::Closed,
+            (_, true) if self.has_answer() => Verdict::Accepted,
+            (_, true) if self.says_goodbye() && self.is_client => Verdict::Ended,
+            (End::Closed, true) if !self.says_goodbye() => Verdict::Closed,
             (_, true) => Verdict::Accepted,
             (End::Closed, false) => Verdict::Closed,
             (_, false) => Verdict::Hung,
@@ -109,11 +124,14 @@ impl Talk {
         self.peer.alerts().map(|alert| alert.description).find(|d| ![CLOSE_NOTIFY, 90].contains(d))
     }
 
-    /// Anything that an end does only when it is content.
-    fn has_consent(&self) -> bool {
+    /// What an end sends only when it is content.
+    fn has_answer(&self) -> bool {
         !self.peer.received_data().is_empty()
-            || self.peer.alerts().any(|alert| alert.description == CLOSE_NOTIFY)
             || self.peer.received(HandshakeType::NEW_SESSION_TICKET).is_some()
+    }
+
+    fn says_goodbye(&self) -> bool {
+        self.peer.alerts().any(|alert| alert.description == CLOSE_NOTIFY)
     }
 
     fn has_watched_all(&self) -> bool {
@@ -141,7 +159,8 @@ impl Line {
         stream.set_nodelay(true)?;
         let (own, other) = (stream.local_addr()?, stream.peer_addr()?);
         let ends = if is_client { (own, other) } else { (other, own) };
-        let talk = Talk { peer, wire: Vec::new(), ends, complains: false, end: End::Open };
+        let talk =
+            Talk { peer, wire: Vec::new(), ends, is_client, complains: false, end: End::Open };
         Ok(Self { talk, stream: Some(stream), deadline: Instant::now() + patience })
     }
 
@@ -296,5 +315,6 @@ fn empty() -> crate::raw::ServerConfig {
 }
 
 fn none(peer: Peer, to: SocketAddr, why: String) -> Talk {
-    Talk { peer, wire: Vec::new(), ends: (to, to), complains: false, end: End::NoConnection(why) }
+    let end = End::NoConnection(why);
+    Talk { peer, wire: Vec::new(), ends: (to, to), is_client: true, complains: false, end }
 }

@@ -43,9 +43,9 @@ pub(super) fn cases() -> Vec<Case> {
             |lab| {
                 let config = ClientConfig { answer: Answer::Empty, ..lab.offering() };
                 Ok(match lab.visit(config).verdict() {
-                    Verdict::Accepted | Verdict::Alert(super::CERTIFICATE_REQUIRED) => {
-                        Grade::Passed
-                    }
+                    Verdict::Accepted
+                    | Verdict::Ended
+                    | Verdict::Alert(super::CERTIFICATE_REQUIRED) => Grade::Passed,
                     // What was right before RFC 8446 had a better one.
                     Verdict::Alert(40 | 42) => {
                         Grade::Tolerated("another alert than certificate_required".into())

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::{Lab, Target, asks, body, received};
 use crate::Failure;
-use crate::conform::talk::{Talk, Verdict};
+use crate::conform::talk::Talk;
 use crate::raw::{HandshakeType, ext, version};
 
 /// What the other end is held to.
@@ -173,7 +173,7 @@ impl Lab {
         lab.facts.asks_for_flag = asks(&offering);
         let has_identity = lab.target.identity.is_some();
         let verdict = offering.verdict();
-        lab.facts.identity = has_identity && asks(&offering) && verdict == Verdict::Accepted;
+        lab.facts.identity = has_identity && asks(&offering) && verdict.is_acceptance();
         let request = offering.peer.received(request);
         let algorithms = request.and_then(|m| m.find_extension(ext::COMPRESS_CERTIFICATE));
         lab.facts.reads_compressed = algorithms.is_some_and(|body| {
@@ -204,7 +204,7 @@ impl Lab {
 
         let mut old = lab.honest();
         old.versions = vec![version::TLS12];
-        lab.facts.tls12 = lab.visit(old).verdict() == Verdict::Accepted;
+        lab.facts.tls12 = lab.visit(old).verdict().is_acceptance();
 
         if let Some(ticket) = plain.peer.tickets().last() {
             let mut again = lab.honest();

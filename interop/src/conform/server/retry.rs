@@ -5,7 +5,7 @@ use super::{Case, Client, Lab, Need, asks, received, second, without_share};
 use crate::conform::bodies::MALFORMED;
 use crate::conform::case::{About, Group, Level, Outcome, Role};
 use crate::conform::grade::{Grade, ILLEGAL_PARAMETER, refused};
-use crate::conform::talk::{Talk, Verdict};
+use crate::conform::talk::Talk;
 use crate::raw::{ClientConfig, Edit, HandshakeType};
 
 fn about(name: &str, rule: &'static str, expects: &str) -> About {
@@ -80,7 +80,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn changed(lab: &mut Lab, config: ClientConfig) -> Outcome {
     let talk = lab.visit(config);
     retried(&talk)?;
-    if talk.verdict() != Verdict::Accepted {
+    if !talk.verdict().is_acceptance() {
         return Ok(refused(&talk.verdict(), ILLEGAL_PARAMETER, &[]));
     }
     let hellos = talk.peer.messages().filter(|m| m.typ == HandshakeType::CLIENT_HELLO);

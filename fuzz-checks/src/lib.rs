@@ -1,0 +1,66 @@
+//! What must hold of any octets, whoever sends them.
+//!
+//! Each module is what one fuzz target asserts (`fuzz/fuzz_targets/`, of the same names); its
+//! `check` panics where something is wrong. Being functions in a library, they also replay, in
+//! `cargo test`, the seeds of the targets and whatever a fuzzer has ever found.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod acceptor;
+pub mod challenge;
+pub mod flags;
+pub mod handshake;
+pub mod negotiation;
+pub mod scan;
+pub mod sessions;
+mod site;
+
+// The peer that can break every rule, without the rest of `interop` and all that it needs: fuzz
+// targets are built with sanitizers, from nothing, and often.
+#[allow(dead_code, missing_docs, unreachable_pub, unused_imports)]
+#[path = "../../interop/src/raw/mod.rs"]
+mod raw;
+
+/// What one fuzz target asserts.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The name of its program, and of its folders of seeds and regressions.
+    pub name: &'static str,
+    /// Panics unless all is well with these octets.
+    pub check: fn(&[u8]),
+    /// Whether recorded ClientHellos are seeds, too.
+    pub hellos: bool,
+}
+
+const fn target(name: &'static str, check: fn(&[u8])) -> Target {
+    Target { name, check, hellos: false }
+}
+
+const fn of_hellos(name: &'static str, check: fn(&[u8])) -> Target {
+    Target { name, check, hellos: true }
+}
+
+/// Every target of this build.
+pub const TARGETS: &[Target] = &[
+    of_hellos("acceptor", acceptor::check),
+    target("challenge", challenge::check),
+    target("flags", flags::check),
+    target("handshake_client", handshake::check_client),
+    target("handshake_server", handshake::check_server),
+    target("negotiation", negotiation::check),
+    of_hellos("scan", scan::check),
+    target("scan_pieces", scan::check_pieces),
+    target("sessions", sessions::check),
+];
+
+/// What comes of the seeds of a target.
+#[cfg(test)]
+fn seeds<T: Ord>(
+    name: &str,
+    run: fn(&mut arbitrary::Unstructured<'_>) -> arbitrary::Result<T>,
+) -> std::collections::BTreeSet<T> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(name);
+    let seeds = folder.read_dir().expect("seeds").map(|entry| entry.expect("a seed").path());
+    let octets = seeds.map(|path| std::fs::read(path).expect("a seed"));
+    octets.filter_map(|octets| run(&mut arbitrary::Unstructured::new(&octets)).ok()).collect()
+}

@@ -1,0 +1,77 @@
+//! The seeds of the fuzz targets, and whatever a fuzzer has found, in every run of the tests.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+
+use fuzz_checks::{TARGETS, Target};
+
+/// A folder of the repository.
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+}
+
+/// The files in a folder, by name; none if it is not there.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files = entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    files.sort();
+    files
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let name = |path: &PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
+    files(folder).iter().map(name).collect()
+}
+
+/// The inputs of a target: its seeds, and its regressions.
+fn inputs(target: &Target) -> Vec<PathBuf> {
+    let mut inputs = files(&folder("fuzz/seeds").join(target.name));
+    inputs.extend(files(&folder("fuzz/regressions").join(target.name)));
+    if target.hellos {
+        let corpus = files(&folder("rustls-ext-wire/corpus"));
+        inputs.extend(corpus.into_iter().filter(|file| file.extension() == Some("bin".as_ref())));
+    }
+    inputs
+}
+
+/// The inputs that do not pass a check.
+fn replay(check: fn(&[u8]), inputs: Vec<PathBuf>) -> Vec<PathBuf> {
+    let fails = |path: &PathBuf| {
+        let octets = fs::read(path).unwrap();
+        catch_unwind(|| check(&octets)).is_err()
+    };
+    inputs.into_iter().filter(fails).collect()
+}
+
+#[test]
+fn seeds_and_regressions_pass() {
+    for target in TARGETS {
+        let inputs = inputs(target);
+        assert!(!inputs.is_empty(), "no seeds for {}", target.name);
+        let failed = replay(target.check, inputs);
+        assert!(failed.is_empty(), "{}: {failed:?}", target.name);
+    }
+}
+
+#[test]
+fn an_input_that_does_not_pass_is_named() {
+    fn any_other(octets: &[u8]) {
+        assert_ne!(octets, [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "this is the one");
+    }
+    let flags = TARGETS.iter().find(|target| target.name == "flags").unwrap();
+    let seed = folder("fuzz/seeds/flags/flag_80");
+    assert_eq!(replay(any_other, inputs(flags)), [seed]);
+}
+
+#[test]
+fn folders_and_programs_are_named_after_targets() {
+    let targets = TARGETS.iter().map(|target| target.name.to_owned()).collect::<BTreeSet<_>>();
+    let programs = names(&folder("fuzz/fuzz_targets"));
+    assert!(targets.is_subset(&programs), "without a program: {:?}", &targets - &programs);
+    for folder in ["fuzz/seeds", "fuzz/regressions"].map(folder) {
+        let strangers = &names(&folder) - &programs;
+        assert!(strangers.is_empty(), "{}: {strangers:?} are no targets", folder.display());
+    }
+}

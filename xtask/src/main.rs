@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, bench, capi, header, mutants, rustls, unit};
+use xtask::{Result, bench, capi, fuzz, header, mutants, rustls, unit};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of rustls-ext")]
@@ -59,6 +59,18 @@ enum Chore {
         /// Only prove that each of them can still be made.
         #[arg(long)]
         check: bool,
+    },
+    /// Fuzz: run each target in turn, and say how far it came and what it found.
+    ///
+    /// Takes nightly and cargo-fuzz, and two minutes or so to build. What a round finds worth
+    /// having, the next one begins with.
+    Fuzz {
+        /// For so long each.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Only this one; can be given more than once.
+        #[arg(long, value_name = "NAME")]
+        target: Vec<String>,
     },
 }
 
@@ -118,6 +130,7 @@ fn main() -> ExitCode {
         Chore::Header { check: false } => header::write(&repository),
         Chore::Mutants { check: true, .. } => mutants::check(&repository),
         Chore::Mutants { only, .. } => mutants::run(&repository, only.as_deref()),
+        Chore::Fuzz { seconds, target } => fuzz::run(&repository, seconds, &target),
         Chore::Rustls(Rustls::Pin) => rustls::pin(&repository),
     };
     match done {

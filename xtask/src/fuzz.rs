@@ -1,0 +1,152 @@
+//! A round of fuzzing: every target in turn, and what came of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Result;
+
+mod said;
+
+pub use said::Said;
+
+/// A program in `fuzz/fuzz_targets`, and how to run it.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// The most octets that an input is worth having.
+    longest: usize,
+    /// Its dictionary.
+    words: Option<&'static str>,
+    /// Whether recorded ClientHellos are inputs, too.
+    hellos: bool,
+}
+
+const fn target(name: &'static str, longest: usize, words: Option<&'static str>) -> Target {
+    Target { name, longest, words, hellos: false }
+}
+
+const fn of_hellos(name: &'static str) -> Target {
+    Target { name, longest: 2300, words: Some("hello"), hellos: true }
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    target("flags", 264, Some("flags")),
+    of_hellos("scan"),
+    target("scan_pieces", 2300, Some("hello")),
+    of_hellos("acceptor"),
+    target("negotiation", 256, Some("flags")),
+    target("challenge", 1024, Some("challenge")),
+    target("sessions", 512, None),
+    target("handshake_client", 256, Some("handshake")),
+    target("handshake_server", 256, Some("handshake")),
+];
+
+/// Builds the targets, and runs those that are chosen, or all, for so many seconds each.
+///
+/// # Errors
+/// If a target finds something, or one cannot be built or run.
+pub fn run(repository: &Path, seconds: u32, chosen: &[String]) -> Result<()> {
+    let targets = choose(chosen)?;
+    let folder = repository.join("fuzz");
+    let mut findings = 0;
+    let mut table = vec![Said::HEADING.to_owned()];
+    for target in targets {
+        let program = build(&folder, target)?;
+        println!("{}: {seconds} s", target.name);
+        let said = round(&folder, &program, target, seconds)?;
+        findings += said.findings.len();
+        table.push(said.row(target.name));
+        for finding in &said.findings {
+            println!("{}: {}\n{}", target.name, finding.display(), said.reason);
+        }
+    }
+    println!("{}", table.join("\n"));
+    match findings {
+        0 => Ok(()),
+        _ => Err(format!(
+            "{findings} inputs do not pass: mend what is wrong, and move them to \
+             fuzz/regressions/TARGET, where `cargo test -p fuzz-checks` tries them"
+        )
+        .into()),
+    }
+}
+
+fn choose(chosen: &[String]) -> Result<Vec<&'static Target>> {
+    if chosen.is_empty() {
+        return Ok(TARGETS.iter().collect());
+    }
+    let find = |name: &String| {
+        let names = TARGETS.iter().map(|target| target.name).collect::<Vec<_>>().join(", ");
+        let found = TARGETS.iter().find(|target| target.name == name);
+        found.ok_or_else(|| format!("there is no target {name}: there are {names}").into())
+    };
+    chosen.iter().map(find).collect()
+}
+
+/// Builds a target, and returns its program.
+fn build(folder: &Path, target: &Target) -> Result<PathBuf> {
+    let triple = host()?;
+    let built = folder.join("target");
+    // All of it is safe Rust, but for what ring and the standard library have inside; without a
+    // sanitizer it runs several times as often.
+    let status = Command::new("cargo")
+        .current_dir(folder)
+        .args(["+nightly", "fuzz", "build", "--sanitizer", "none", "--target", &triple])
+        .arg("--target-dir")
+        .arg(&built)
+        .arg(target.name)
+        // What the cargo that runs this has set is not for another toolchain.
+        .env_remove("CARGO")
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .status()
+        .map_err(|err| format!("cannot run cargo: {err}"))?;
+    match status.success() {
+        true => Ok(built.join(triple).join("release").join(target.name)),
+        false => Err(format!(
+            "{} is not built: that takes `rustup toolchain install nightly` and \
+             `cargo install cargo-fuzz --locked`",
+            target.name
+        )
+        .into()),
+    }
+}
+
+/// The platform that this runs on.
+fn host() -> Result<String> {
+    let said = Command::new("rustc").arg("-vV").output()?;
+    let said = String::from_utf8(said.stdout)?;
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.ok_or("rustc does not say which platform this is")?.to_owned())
+}
+
+/// Runs a target. What is worth having for the next round it leaves in `fuzz/corpus`.
+fn round(folder: &Path, program: &Path, target: &Target, seconds: u32) -> Result<Said> {
+    let corpus = folder.join("corpus").join(target.name);
+    let artifacts = folder.join("artifacts").join(target.name);
+    fs::create_dir_all(&corpus)?;
+    fs::create_dir_all(&artifacts)?;
+    let mut fuzzer = Command::new(program);
+    fuzzer.arg(format!("-max_total_time={seconds}"));
+    fuzzer.arg(format!("-max_len={}", target.longest));
+    fuzzer.arg(format!("-artifact_prefix={}/", artifacts.display()));
+    fuzzer.args(["-print_final_stats=1", "-timeout=10", "-rss_limit_mb=1024"]);
+    if let Some(words) = target.words {
+        let words = folder.join("dictionaries").join(words).with_extension("dict");
+        fuzzer.arg(format!("-dict={}", words.display()));
+    }
+    fuzzer.arg(corpus);
+    let seeds = ["seeds", "regressions"].map(|kind| folder.join(kind).join(target.name));
+    fuzzer.args(seeds.iter().filter(|seeds| seeds.is_dir()));
+    if target.hellos {
+        fuzzer.arg(folder.join("../rustls-ext-wire/corpus"));
+    }
+    let done = fuzzer.output().map_err(|err| format!("{}: {err}", program.display()))?;
+    let said = Said::of(&String::from_utf8_lossy(&done.stderr));
+    match done.status.success() == said.findings.is_empty() {
+        true => Ok(said),
+        false => Err(format!("{}: {}", target.name, said.reason).into()),
+    }
+}

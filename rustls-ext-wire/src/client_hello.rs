@@ -171,6 +171,12 @@ impl<'a> ClientHello<'a> {
 
 impl fmt::Debug for ClientHello<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Name<'a>(&'a [u8]);
+        impl fmt::Debug for Name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "\"{}\"", self.0.escape_ascii())
+            }
+        }
         struct List<I>(I);
         impl<I: Iterator<Item: fmt::Debug> + Clone> fmt::Debug for List<I> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,8 +184,8 @@ impl fmt::Debug for ClientHello<'_> {
             }
         }
         f.debug_struct("ClientHello")
-            .field("server_name", &self.server_name().map(<[u8]>::escape_ascii))
-            .field("alpn", &List(self.alpn().map(<[u8]>::escape_ascii)))
+            .field("server_name", &self.server_name().map(Name))
+            .field("alpn", &List(self.alpn().map(Name)))
             .field("versions", &List(self.versions()))
             .field("extensions", &List(self.extensions().map(|(number, _)| number)))
             .finish_non_exhaustive()

@@ -170,6 +170,13 @@ fn rfc_8446_4_2_11_nothing_after_pre_shared_key() {
         assert_eq!(error, ScanError::AfterPreSharedKey { extension: next });
         assert_eq!((error.rule(), error.alert().code()), ("RFC 8446 4.2.11", 47));
     }
+    // An octet is not the beginning of any extension yet.
+    let mut body = Hello::with(&[(41, &psk)]).body();
+    let list = body.len() - (4 + psk.len());
+    body[list - 1] += 1;
+    body.push(0);
+    let truncated = ScanError::Malformed { part: Part::Extensions, flaw: Flaw::Truncated };
+    assert_eq!(error(&body), truncated);
 }
 
 #[test]

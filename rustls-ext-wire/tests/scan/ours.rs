@@ -47,6 +47,11 @@ fn care_has_the_number_that_the_code_points_give_it() {
     assert_eq!(care(&CodePoints::DEFAULT.with_care(0xffc0).unwrap()), Some(&[][..]));
     assert_eq!(care(&CodePoints::DEFAULT.with_care(0xffc1).unwrap()), None);
     assert_eq!(care(&CodePoints::DEFAULT.without_care()), None);
+
+    let low = Hello::with(&[(63, &[])]).body();
+    let points = CodePoints::DEFAULT.with_care(63).unwrap();
+    let low = view("care", Scan::new(&points).body(&low), low.len());
+    assert_eq!(low.received().care, Some(&[][..]));
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod client;
 mod server;
 mod spoil;
+mod tls12;
 
 pub use client::check as check_client;
 pub use server::check as check_server;
+pub use tls12::check as check_tls12;

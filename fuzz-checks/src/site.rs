@@ -4,13 +4,17 @@ use std::sync::{Arc, LazyLock};
 
 use arbitrary::Arbitrary;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls_ext::rustls::client::Resumption;
 use rustls_ext::rustls::crypto::ring;
 use rustls_ext::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls_ext::rustls::server::{
-    ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello, WebPkiClientVerifier,
+    ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello, NoServerSessionStorage,
+    WebPkiClientVerifier,
 };
 use rustls_ext::rustls::version::{TLS12, TLS13};
-use rustls_ext::rustls::{ClientConfig, Error, RootCertStore, ServerConfig};
+use rustls_ext::rustls::{
+    ClientConfig, Error, RootCertStore, ServerConfig, SupportedProtocolVersion,
+};
 
 use crate::raw::Identity;
 
@@ -97,9 +101,20 @@ impl ClientAuthPolicy for Always {
 
 /// A server that decides so.
 pub(crate) fn server(decides: Decides) -> ServerConfig {
+    server_of(decides, &[&TLS13, &TLS12])
+}
+
+/// The same, under TLS 1.2 only; it remembers nothing of earlier handshakes.
+pub(crate) fn server_tls12(decides: Decides) -> ServerConfig {
+    let mut config = server_of(decides, &[&TLS12]);
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config
+}
+
+fn server_of(decides: Decides, versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
     let (chain, key) = for_rustls(&PKI.server);
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(&[&TLS13, &TLS12])
+        .with_protocol_versions(versions)
         .expect("versions")
         .with_no_client_auth()
         .with_single_cert(chain, key)
@@ -114,13 +129,15 @@ pub(crate) fn server(decides: Decides) -> ServerConfig {
     config
 }
 
-/// A client with a certificate.
+/// A client with a certificate, which remembers nothing of earlier handshakes.
 pub(crate) fn client() -> ClientConfig {
     let (chain, key) = for_rustls(&PKI.client);
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .expect("versions")
         .with_root_certificates(PKI.roots.clone())
         .with_client_auth_cert(chain, key)
-        .expect("a certificate and its key")
+        .expect("a certificate and its key");
+    config.resumption = Resumption::disabled();
+    config
 }

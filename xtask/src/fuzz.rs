@@ -21,20 +21,43 @@ pub struct Target {
     words: Option<&'static str>,
     /// Whether recorded ClientHellos are inputs, too.
     hellos: bool,
+    /// How to build it.
+    build: Build,
+}
+
+/// How to build a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Build {
+    /// Without a sanitizer: all of it is safe Rust, but for what ring and the standard library have
+    /// inside, and runs several times as often.
+    Plain,
+    /// With BoringSSL and s2n-tls besides, which take minutes, and cmake, clang and libclang-dev.
+    WithPeers,
+    /// With AddressSanitizer.
+    Sanitized,
 }
 
 const fn target(name: &'static str, longest: usize, words: Option<&'static str>) -> Target {
-    Target { name, longest, words, hellos: false }
+    Target { name, longest, words, hellos: false, build: Build::Plain }
 }
 
 const fn of_hellos(name: &'static str) -> Target {
-    Target { name, longest: 2300, words: Some("hello"), hellos: true }
+    Target { hellos: true, ..target(name, 2300, Some("hello")) }
+}
+
+const fn sanitized(name: &'static str, longest: usize, words: Option<&'static str>) -> Target {
+    Target { build: Build::Sanitized, ..target(name, longest, words) }
+}
+
+const fn with_peers(name: &'static str) -> Target {
+    Target { build: Build::WithPeers, ..target(name, 2300, Some("hello")) }
 }
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
     target("flags", 264, Some("flags")),
     of_hellos("scan"),
+    with_peers("scan_peers"),
     target("scan_pieces", 2300, Some("hello")),
     of_hellos("acceptor"),
     target("negotiation", 256, Some("flags")),
@@ -42,14 +65,17 @@ pub const TARGETS: &[Target] = &[
     target("sessions", 512, None),
     target("handshake_client", 256, Some("handshake")),
     target("handshake_server", 256, Some("handshake")),
+    target("handshake_tls12", 128, None),
+    sanitized("capi", 4096, Some("hello")),
 ];
 
-/// Builds the targets, and runs those that are chosen, or all, for so many seconds each.
+/// Builds and runs the targets that are chosen, or all but those that need `peers` unless that is
+/// said, for so many seconds each.
 ///
 /// # Errors
 /// If a target finds something, or one cannot be built or run.
-pub fn run(repository: &Path, seconds: u32, chosen: &[String]) -> Result<()> {
-    let targets = choose(chosen)?;
+pub fn run(repository: &Path, seconds: u32, chosen: &[String], peers: bool) -> Result<()> {
+    let targets = choose(chosen, peers)?;
     let folder = repository.join("fuzz");
     let mut findings = 0;
     let mut table = vec![Said::HEADING.to_owned()];
@@ -74,9 +100,10 @@ pub fn run(repository: &Path, seconds: u32, chosen: &[String]) -> Result<()> {
     }
 }
 
-fn choose(chosen: &[String]) -> Result<Vec<&'static Target>> {
+fn choose(chosen: &[String], peers: bool) -> Result<Vec<&'static Target>> {
     if chosen.is_empty() {
-        return Ok(TARGETS.iter().collect());
+        let all = TARGETS.iter();
+        return Ok(all.filter(|target| peers || target.build != Build::WithPeers).collect());
     }
     let find = |name: &String| {
         let names = TARGETS.iter().map(|target| target.name).collect::<Vec<_>>().join(", ");
@@ -89,14 +116,21 @@ fn choose(chosen: &[String]) -> Result<Vec<&'static Target>> {
 /// Builds a target, and returns its program.
 fn build(folder: &Path, target: &Target) -> Result<PathBuf> {
     let triple = host()?;
-    let built = folder.join("target");
-    // All of it is safe Rust, but for what ring and the standard library have inside; without a
-    // sanitizer it runs several times as often.
-    let status = Command::new("cargo")
+    let (sanitizer, built) = match target.build {
+        Build::Plain | Build::WithPeers => ("none", folder.join("target")),
+        // Other flags, so nothing of it is of use to the others.
+        Build::Sanitized => ("address", folder.join("target/sanitized")),
+    };
+    let mut cargo = Command::new("cargo");
+    cargo
         .current_dir(folder)
-        .args(["+nightly", "fuzz", "build", "--sanitizer", "none", "--target", &triple])
+        .args(["+nightly", "fuzz", "build", "--sanitizer", sanitizer, "--target", &triple])
         .arg("--target-dir")
-        .arg(&built)
+        .arg(&built);
+    if target.build == Build::WithPeers {
+        cargo.args(["--features", "peers"]);
+    }
+    let status = cargo
         .arg(target.name)
         // What the cargo that runs this has set is not for another toolchain.
         .env_remove("CARGO")
@@ -148,5 +182,42 @@ fn round(folder: &Path, program: &Path, target: &Target, seconds: u32) -> Result
     match done.status.success() == said.findings.is_empty() {
         true => Ok(said),
         false => Err(format!("{}: {}", target.name, said.reason).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &str) -> Vec<String> {
+        let folder = crate::repository().join("fuzz").join(folder);
+        let stem = |entry: std::io::Result<fs::DirEntry>| {
+            entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned()
+        };
+        let mut names = fs::read_dir(folder).unwrap().map(stem).collect::<Vec<_>>();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn no_program_is_left_out_and_each_dictionary_is_used() {
+        let mut targets = TARGETS.iter().map(|target| target.name).collect::<Vec<_>>();
+        targets.sort();
+        assert_eq!(names("fuzz_targets"), targets);
+        let mut words = TARGETS.iter().filter_map(|target| target.words).collect::<Vec<_>>();
+        words.sort();
+        words.dedup();
+        assert_eq!(names("dictionaries"), words);
+    }
+
+    #[test]
+    fn what_takes_long_to_build_is_built_when_it_is_asked_for() {
+        let has_peers =
+            |targets: Vec<&Target>| targets.iter().any(|target| target.name == "scan_peers");
+        assert!(!has_peers(choose(&[], false).unwrap()));
+        assert!(has_peers(choose(&[], true).unwrap()));
+        assert!(has_peers(choose(&["scan_peers".into()], false).unwrap()));
+        let error = choose(&["scna".into()], false).unwrap_err().to_string();
+        assert!(error.starts_with("there is no target scna: there are flags, scan"), "{error}");
     }
 }

@@ -71,6 +71,10 @@ enum Chore {
         /// Only this one; can be given more than once.
         #[arg(long, value_name = "NAME")]
         target: Vec<String>,
+        /// Also the scan beside BoringSSL and s2n-tls, which takes cmake, clang and libclang-dev,
+        /// and minutes more to build.
+        #[arg(long)]
+        peers: bool,
     },
 }
 
@@ -130,7 +134,7 @@ fn main() -> ExitCode {
         Chore::Header { check: false } => header::write(&repository),
         Chore::Mutants { check: true, .. } => mutants::check(&repository),
         Chore::Mutants { only, .. } => mutants::run(&repository, only.as_deref()),
-        Chore::Fuzz { seconds, target } => fuzz::run(&repository, seconds, &target),
+        Chore::Fuzz { seconds, target, peers } => fuzz::run(&repository, seconds, &target, peers),
         Chore::Rustls(Rustls::Pin) => rustls::pin(&repository),
     };
     match done {

@@ -12,6 +12,8 @@ use boring_sys::{
 use crate::contenders::{Contender, Found, names};
 use crate::corpus::Hello;
 
+use super::judge::{Judge, Seen};
+
 pub(super) struct BoringSsl {
     ssl: *mut SSL,
 }
@@ -29,21 +31,20 @@ impl BoringSsl {
         }
     }
 
-    fn parse(&self, hello: &Hello) -> SSL_CLIENT_HELLO {
+    /// Reads the body of a ClientHello; `None` when it is malformed.
+    fn parse(&self, body: &[u8]) -> Option<SSL_CLIENT_HELLO> {
         let mut parsed = MaybeUninit::uninit();
-        let body = hello.body();
         // SAFETY: the connection lives, and `parsed` is written to if one is returned.
         unsafe {
             let done =
                 SSL_parse_client_hello(self.ssl, parsed.as_mut_ptr(), body.as_ptr(), body.len());
-            assert_eq!(done, 1);
-            parsed.assume_init()
+            (done == 1).then(|| parsed.assume_init())
         }
     }
 }
 
 /// The body of an extension of a hello that was parsed.
-fn extension<'a>(_octets: &'a Hello, parsed: &SSL_CLIENT_HELLO, number: u16) -> Option<&'a [u8]> {
+fn extension<'a>(_body: &'a [u8], parsed: &SSL_CLIENT_HELLO, number: u16) -> Option<&'a [u8]> {
     let (mut body, mut length) = (ptr::null(), 0);
     // SAFETY: `parsed` points into the octets of the hello, and so do `body` and `length` when one
     // is returned.
@@ -60,17 +61,36 @@ impl Contender for BoringSsl {
     }
 
     fn read(&mut self, hello: &Hello) {
-        black_box(&self.parse(hello));
+        black_box(&self.parse(hello.body()).expect("a hello"));
     }
 
     fn find<'a>(&mut self, hello: &'a Hello) -> Found<'a> {
-        let parsed = self.parse(hello);
-        let alpn = extension(hello, &parsed, 16).and_then(|body| body.get(2..));
+        let body = hello.body();
+        let parsed = self.parse(body).expect("a hello");
+        let alpn = extension(body, &parsed, 16).and_then(|body| body.get(2..));
         Found {
-            server_name: extension(hello, &parsed, 0).and_then(super::server_name),
+            server_name: extension(body, &parsed, 0).and_then(super::server_name),
             alpn: names(alpn.unwrap_or_default()),
-            tls_flags: extension(hello, &parsed, 62).is_some(),
+            tls_flags: extension(body, &parsed, 62).is_some(),
         }
+    }
+}
+
+impl Judge for BoringSsl {
+    fn name(&self) -> &'static str {
+        "BoringSSL"
+    }
+
+    fn judge(&mut self, message: &[u8]) -> Option<Seen> {
+        let body = message.get(4..)?;
+        let parsed = self.parse(body)?;
+        let extension = |number| extension(body, &parsed, number);
+        Some(Seen {
+            server_name: extension(0).and_then(super::server_name).map(<[u8]>::to_vec),
+            alpn: extension(16).map(super::alpn).unwrap_or_default(),
+            tls_flags: extension(62).is_some(),
+            read: None,
+        })
     }
 }
 

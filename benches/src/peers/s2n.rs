@@ -13,8 +13,13 @@ use s2n_tls_sys::{
 use crate::contenders::{Contender, Found, names};
 use crate::corpus::Hello;
 
+use super::judge::{Judge, Seen};
+
+/// The longest extension.
+const LONGEST: usize = 0xffff;
+
 pub(super) struct S2n {
-    buffer: [u8; 256],
+    buffer: Box<[u8; LONGEST]>,
 }
 
 impl S2n {
@@ -26,7 +31,7 @@ impl S2n {
             // SAFETY: this is the first time.
             assert_eq!(unsafe { s2n_init() }, 0);
         });
-        Self { buffer: [0; 256] }
+        Self { buffer: Box::new([0; LONGEST]) }
     }
 }
 
@@ -34,13 +39,12 @@ impl S2n {
 struct Parsed(*mut s2n_client_hello);
 
 impl Parsed {
-    fn new(hello: &Hello) -> Self {
-        let message = hello.message();
+    /// Reads a ClientHello; `None` when it is malformed.
+    fn new(message: &[u8]) -> Option<Self> {
         let length = u32::try_from(message.len()).expect("a hello is short");
         // SAFETY: the message is copied.
         let parsed = unsafe { s2n_client_hello_parse_message(message.as_ptr(), length) };
-        assert!(!parsed.is_null());
-        Self(parsed)
+        (!parsed.is_null()).then_some(Self(parsed))
     }
 
     fn has(&self, number: u16) -> bool {
@@ -54,11 +58,12 @@ impl Parsed {
     fn extension<'a>(
         &self,
         kind: s2n_tls_extension_type::Type,
-        buffer: &'a mut [u8; 256],
+        buffer: &'a mut [u8; LONGEST],
     ) -> Option<&'a [u8]> {
         // SAFETY: the hello is not freed yet, and no more is written than the buffer has.
-        let length =
-            unsafe { s2n_client_hello_get_extension_by_id(self.0, kind, buffer.as_mut_ptr(), 256) };
+        let length = unsafe {
+            s2n_client_hello_get_extension_by_id(self.0, kind, buffer.as_mut_ptr(), 0xffff)
+        };
         buffer.get(..usize::try_from(length).ok().filter(|length| *length > 0)?)
     }
 }
@@ -83,11 +88,11 @@ impl Contender for S2n {
     }
 
     fn read(&mut self, hello: &Hello) {
-        black_box(&Parsed::new(hello));
+        black_box(&Parsed::new(hello.message()).expect("a hello"));
     }
 
     fn find<'a>(&mut self, hello: &'a Hello) -> Found<'a> {
-        let parsed = Parsed::new(hello);
+        let parsed = Parsed::new(hello.message()).expect("a hello");
         let mut found = Found { tls_flags: parsed.has(62), ..Found::default() };
         let kind = s2n_tls_extension_type::SERVER_NAME;
         if let Some(body) = parsed.extension(kind, &mut self.buffer) {
@@ -99,5 +104,25 @@ impl Contender for S2n {
             found.alpn = names(list.unwrap_or_default());
         }
         found
+    }
+}
+
+impl Judge for S2n {
+    fn name(&self) -> &'static str {
+        "s2n-tls"
+    }
+
+    fn judge(&mut self, message: &[u8]) -> Option<Seen> {
+        let parsed = Parsed::new(message)?;
+        let mut seen = Seen { tls_flags: parsed.has(62), ..Seen::default() };
+        let kind = s2n_tls_extension_type::SERVER_NAME;
+        if let Some(body) = parsed.extension(kind, &mut self.buffer) {
+            seen.server_name = super::server_name(body).map(<[u8]>::to_vec);
+        }
+        let kind = s2n_tls_extension_type::ALPN;
+        if let Some(body) = parsed.extension(kind, &mut self.buffer) {
+            seen.alpn = super::alpn(body);
+        }
+        Some(seen)
     }
 }

@@ -4,11 +4,13 @@ use std::hint::black_box;
 
 use tls_parser::{
     TlsExtension, TlsMessage, TlsMessageHandshake, parse_tls_client_hello_extensions,
-    parse_tls_plaintext,
+    parse_tls_message_handshake, parse_tls_plaintext,
 };
 
 use crate::contenders::{Contender, Found};
 use crate::corpus::Hello;
+
+use super::judge::{Judge, Seen};
 
 pub(super) struct TlsParser;
 
@@ -46,5 +48,37 @@ impl Contender for TlsParser {
             }
         }
         found
+    }
+}
+
+impl Judge for TlsParser {
+    fn name(&self) -> &'static str {
+        "tls-parser"
+    }
+
+    fn judge(&mut self, message: &[u8]) -> Option<Seen> {
+        let (rest, parsed) = parse_tls_message_handshake(message).ok()?;
+        let TlsMessage::Handshake(TlsMessageHandshake::ClientHello(hello)) = parsed else {
+            return None;
+        };
+        if !rest.is_empty() {
+            return None;
+        }
+        let (_, extensions) =
+            parse_tls_client_hello_extensions(hello.ext.unwrap_or_default()).ok()?;
+        let mut seen = Seen { read: Some(extensions.len()), ..Seen::default() };
+        for extension in extensions {
+            match extension {
+                TlsExtension::SNI(names) => {
+                    seen.server_name = names.first().map(|(_, name)| name.to_vec());
+                }
+                TlsExtension::ALPN(names) => {
+                    seen.alpn = names.into_iter().map(<[u8]>::to_vec).collect();
+                }
+                TlsExtension::Unknown(kind, _) if kind.0 == 62 => seen.tls_flags = true,
+                _ => {}
+            }
+        }
+        Some(seen)
     }
 }

@@ -1,0 +1,30 @@
+//! Octets that may be no hello, for who wants to know whether others agree about that.
+
+/// What a library found in a ClientHello.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub server_name: Option<Vec<u8>>,
+    pub alpn: Vec<Vec<u8>>,
+    /// Whether the extension is there.
+    pub tls_flags: bool,
+    /// How many extensions it read, from the first on, if it may have stopped before the last.
+    pub read: Option<usize>,
+}
+
+/// A library, asked about anything.
+pub trait Judge {
+    fn name(&self) -> &'static str;
+
+    /// Reads a handshake message of type ClientHello, whose header fits; `None` when the library
+    /// refuses it.
+    fn judge(&mut self, message: &[u8]) -> Option<Seen>;
+}
+
+/// BoringSSL, s2n-tls and tls-parser.
+pub fn all() -> [Box<dyn Judge>; 3] {
+    [
+        Box::new(super::boringssl::BoringSsl::new()),
+        Box::new(super::s2n::S2n::new()),
+        Box::new(super::tls_parser::TlsParser),
+    ]
+}

@@ -1,0 +1,157 @@
+//! A client and a server of ours under TLS 1.2, and somebody between them who changes octets: what
+//! either end says of the other holds all the same.
+
+use std::sync::{Arc, LazyLock};
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use rustls_ext::PeerIdentity;
+use rustls_ext::rustls::client::{ClientAuthOffer, ClientAuthStatus};
+use rustls_ext::rustls::server::ClientAuthStatus as Status;
+use rustls_ext::rustls::{
+    ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection,
+};
+use rustls_ext_wire::Offer;
+
+use crate::site::{self, Decides, PKI, SCOPE};
+
+/// The most changes, and the most flights to change.
+const MOST: usize = 3;
+const FLIGHTS: usize = 4;
+const OFFERS: [Offer; 3] = [Offer::NONE, Offer::FLAG, Offer::CARE];
+
+static SERVERS: LazyLock<[Arc<ServerConfig>; 4]> =
+    LazyLock::new(|| Decides::ALL.map(|decides| Arc::new(site::server_tls12(decides))));
+/// For each offer, who keeps the certificate to itself, and who does not.
+static CLIENTS: LazyLock<[[Arc<ClientConfig>; 2]; 3]> = LazyLock::new(|| {
+    OFFERS.map(|offer| {
+        [false, true].map(|shows| {
+            let mut config = site::client();
+            config.client_auth_offer =
+                ClientAuthOffer::by(offer).with_certificate_under_tls12(shows);
+            Arc::new(config)
+        })
+    })
+});
+
+/// A change of one flight's octets.
+#[derive(Debug, Arbitrary)]
+enum Change {
+    Flip { at: u16, bits: u8 },
+    Insert { at: u16, octets: [u8; 4] },
+    Remove { at: u16, count: u8 },
+}
+
+impl Change {
+    fn apply(&self, flight: &mut Vec<u8>) {
+        let place = |at: u16| usize::from(at) % (flight.len() + 1);
+        match *self {
+            Self::Flip { at, bits } => {
+                let at = place(at);
+                if let Some(octet) = flight.get_mut(at) {
+                    *octet ^= bits;
+                }
+            }
+            Self::Insert { at, octets } => {
+                let at = place(at);
+                flight.splice(at..at, octets);
+            }
+            Self::Remove { at, count } => {
+                let at = place(at);
+                flight.drain(at..(at + usize::from(count)).min(flight.len()));
+            }
+        }
+    }
+}
+
+/// See the module.
+pub fn check(octets: &[u8]) {
+    // Too few octets are no handshake.
+    let _ = handshake(&mut Unstructured::new(octets));
+}
+
+/// Whether the handshake is complete, and whether the client is authenticated.
+fn handshake(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
+    let decides = Decides::arbitrary(u)?;
+    let place = u.choose_index(OFFERS.len())?;
+    let shows = bool::arbitrary(u)?;
+    let mut changes: [Vec<Change>; FLIGHTS] = Default::default();
+    for _ in 0..u.int_in_range(0..=MOST)? {
+        changes[u.choose_index(FLIGHTS)?].push(Change::arbitrary(u)?);
+    }
+    let name = "localhost".try_into().expect("a name");
+    let client = CLIENTS[place][usize::from(shows)].clone();
+    let mut client = Connection::from(ClientConnection::new(client, name).expect("a connection"));
+    let server = SERVERS[decides as usize].clone();
+    let mut server = Connection::from(ServerConnection::new(server).expect("a connection"));
+    let mut changed = false;
+    let (mut from, mut to) = (&mut client, &mut server);
+    for changes in changes {
+        let mut flight = Vec::new();
+        while from.wants_write() && from.write_tls(&mut flight).is_ok() {}
+        let sent = flight.clone();
+        changes.iter().for_each(|change| change.apply(&mut flight));
+        changed |= flight != sent;
+        let mut rest = flight.as_slice();
+        while !rest.is_empty() && to.read_tls(&mut rest).is_ok_and(|read| read > 0) {
+            if to.process_new_packets().is_err() {
+                break;
+            }
+        }
+        (from, to) = (to, from);
+    }
+
+    let (Connection::Client(client), Connection::Server(server)) = (&client, &server) else {
+        unreachable!("one is a client, and one a server")
+    };
+    let identity = PeerIdentity::of(server, SCOPE);
+    let named = !server.is_handshaking() && server.peer_certificates().is_some();
+    assert_eq!(named, identity.is_some(), "a chain that is nobody's");
+    if let Some(identity) = &identity {
+        assert!(shows, "a certificate that nobody sent");
+        assert_eq!(identity.chain[0].as_ref(), PKI.client.chain[0]);
+    }
+    let offer = OFFERS[place];
+    assert!(offer.has_care() || !client.client_auth_echoed(), "an echo of nothing");
+    // There is nothing to acknowledge with.
+    assert_ne!(client.client_auth_status(), ClientAuthStatus::Acknowledged);
+    if !changed {
+        assert_eq!(client.is_handshaking(), server.is_handshaking());
+        assert_eq!(server.is_handshaking(), decides == Decides::Require && !shows);
+        assert_eq!(client.client_auth_echoed(), offer.has_care());
+    }
+    if !server.is_handshaking() {
+        agreed(client, server, (decides, shows, offer));
+    }
+    Ok((!server.is_handshaking(), identity.is_some()))
+}
+
+/// Both ends had the same octets, or the client's Finished would not have verified.
+fn agreed(
+    client: &ClientConnection,
+    server: &ServerConnection,
+    (decides, shows, offer): (Decides, bool, Offer),
+) {
+    let auth = server.client_auth().expect("there is a policy");
+    // FLAGS-9
+    assert_eq!(auth.offer(), Offer::new(false, offer.has_care()));
+    let asked = decides != Decides::Nothing;
+    match auth.status() {
+        Status::NotAsked => assert!(!asked),
+        Status::Declined => assert!(asked && !shows),
+        Status::Authenticated { .. } => assert!(asked && shows),
+        status => panic!("complete, and {status:?}"),
+    }
+    let said = client.client_auth_status();
+    assert_eq!(said == ClientAuthStatus::AskedWithoutAcknowledgement, asked, "{said:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_come_to_every_outcome() {
+        let outcomes = crate::seeds("handshake_tls12", handshake);
+        assert_eq!(outcomes, [(false, false), (true, false), (true, true)].into());
+    }
+}

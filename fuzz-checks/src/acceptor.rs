@@ -5,7 +5,9 @@ use std::sync::{Arc, LazyLock};
 
 use rustls_ext::rustls::ServerConfig;
 use rustls_ext::rustls::server::Acceptor;
-use rustls_ext_wire::{Answer, Scan};
+use rustls_ext_wire::{
+    Answer, ClientHello, CodePoints, Flag, FlagSet, Message, Offer, Scan, check as permit,
+};
 
 use crate::site::{self, Decides};
 
@@ -30,16 +32,7 @@ pub fn check(octets: &[u8]) {
                 if let Answer::Hello { hello: seen, .. } =
                     Scan::default().records(octets, &mut room)
                 {
-                    let flag = seen.flags().is_ok_and(|flags| {
-                        flags.is_some_and(|flags| {
-                            flags.contains(rustls_ext_wire::Flag::REQUEST_CLIENT_AUTH)
-                        })
-                    });
-                    // A flag that may not stand there, or a body where none may be, and there is
-                    // no offer at all.
-                    let offer = hello.client_auth_offer();
-                    assert!(offer.is_none() || offer.has_flag() == flag);
-                    assert!(offer.is_none() || offer.has_care() == seen.care().unwrap_or(false));
+                    offers_are_seen(hello.client_auth_offer(), &seen);
                     assert_eq!(hello.server_name().is_some(), seen.server_name().is_some());
                 }
                 if let Err((_, mut alert)) = accepted.into_connection(SERVER.clone()) {
@@ -54,5 +47,21 @@ pub fn check(octets: &[u8]) {
                 return;
             }
         }
+    }
+}
+
+/// A flag that may not stand there, or a body where none may be, and there is no offer at all; with
+/// no TLS 1.3, flags do not count (FLAGS-9).
+fn offers_are_seen(offer: Offer, hello: &ClientHello<'_>) {
+    let (Ok(flags), Ok(care)) = (hello.flags(), hello.care()) else {
+        return assert!(offer.is_none() || !hello.offers_tls13());
+    };
+    let flags = flags.unwrap_or_default();
+    let points = CodePoints::DEFAULT;
+    if hello.offers_tls13()
+        && permit(Message::ClientHello, &flags, &FlagSet::EMPTY, &points).is_ok()
+    {
+        let flag = flags.contains(Flag::REQUEST_CLIENT_AUTH);
+        assert_eq!(offer, Offer::new(flag, care));
     }
 }

@@ -84,15 +84,17 @@ impl<const FLAGS: bool> Codec<'_> for Configured<FLAGS> {
 
 impl ExtensionType {
     /// What this type, as received, means to a connection with these `code_points`.
+    #[inline]
     pub(crate) fn received(self, code_points: CodePoints) -> Self {
         match u16::from(self) {
             typ if typ == code_points.tls_flags() => Self::TlsFlags,
             typ if Some(typ) == code_points.care() => Self::ClientAuthenticationRequest,
-            typ => Self::from(typ).or_unknown(),
+            _ => self.or_unknown(),
         }
     }
 
     /// The same, and under other code points: what has our usual one is not ours.
+    #[inline]
     pub(crate) fn or_unknown(self) -> Self {
         match self {
             Self::TlsFlags | Self::ClientAuthenticationRequest => Self::Unknown(self.into()),
@@ -110,6 +112,7 @@ impl ClientExtensions<'_> {
     }
 
     /// Encodes one extension under its code point.
+    #[inline]
     pub(crate) fn encode_any(&self, typ: ExtensionType, bytes: &mut Vec<u8>) {
         match (typ, &self.tls_flags, &self.care) {
             (ExtensionType::TlsFlags, Some(flags), _) => flags.encode_extension(bytes),
@@ -130,9 +133,10 @@ impl ServerExtensions<'_> {
     }
 
     /// Encodes one extension under its code point.
+    #[inline]
     pub(crate) fn encode_any(&self, typ: ExtensionType, bytes: &mut Vec<u8>) {
-        match (typ, &self.care) {
-            (ExtensionType::ClientAuthenticationRequest, Some(care)) => {
+        match (&self.care, typ) {
+            (Some(care), ExtensionType::ClientAuthenticationRequest) => {
                 care.encode_extension(bytes)
             }
             _ => self.encode_one(typ, bytes),
@@ -146,6 +150,7 @@ impl CertificateRequestExtensions {
     }
 
     /// Encodes one extension under its code point.
+    #[inline]
     pub(crate) fn encode_any(&self, typ: ExtensionType, bytes: &mut Vec<u8>) {
         match (typ, &self.tls_flags) {
             (ExtensionType::TlsFlags, Some(flags)) => flags.encode_extension(bytes),

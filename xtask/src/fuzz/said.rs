@@ -69,6 +69,7 @@ impl Said {
         let Self { executions, per_second, branches, features, findings, .. } = self;
         let found = match findings.len() {
             0 => "nothing".to_owned(),
+            1 => "1 input".to_owned(),
             count => format!("{count} inputs"),
         };
         format!("{name:<18} {executions:>12} {per_second:>11} {branches:>9} {features:>9}  {found}")
@@ -110,6 +111,6 @@ mod tests {
         );
         assert_eq!(said.findings, [PathBuf::from("artifacts/scan/crash-6b")]);
         assert!(said.reason.contains("assertion failed: it\n"), "{}", said.reason);
-        assert!(said.row("scan").ends_with("1 inputs"));
+        assert!(said.row("scan").ends_with(" 1 input"));
     }
 }

@@ -63,7 +63,7 @@ macro_rules! ssl {
     ($library:ident) => {
         use $library::pkey::PKey;
         use $library::ssl::{
-            ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslSessionCacheMode,
+            ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslSessionCacheMode,
             SslStream, SslVerifyMode, SslVersion,
         };
         use $library::x509::X509;
@@ -80,6 +80,9 @@ macro_rules! ssl {
                 context.set_max_proto_version(Some(version)).expect("a version");
                 context.set_session_cache_mode(SslSessionCacheMode::OFF);
                 context.set_session_id_context(b"benches").expect("short");
+                // Or OpenSSL looks for more of its own chain in what it trusts, each time anew, and
+                // sends the authority's certificate, too.
+                context.set_mode(SslMode::NO_AUTO_CHAIN);
                 let authority = X509::from_der(&pki.authority).expect("an authority");
                 context.cert_store_mut().add_cert(authority).expect("an authority");
                 let certificate = X509::from_der(&identity.certificate).expect("a certificate");

@@ -11,6 +11,7 @@ pub mod handshake;
 pub mod peers;
 pub mod report;
 pub mod row;
+pub mod small;
 
 /// Whether only the most telling cases are to be measured: `BENCH_QUICK=1`.
 pub fn quick() -> bool {

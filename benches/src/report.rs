@@ -11,7 +11,7 @@ use crate::row::{self, Row};
 pub mod claims;
 mod criterion;
 mod html;
-mod instructions;
+pub mod instructions;
 pub mod svg;
 
 pub use claims::Claim;
@@ -28,12 +28,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// From the target folder of cargo, where criterion and gungraun leave what they measured, and
-    /// `parts` in it, where our programs do.
+    /// From the target folder of cargo, where criterion leaves what it measured, and `bench/parts` in
+    /// it, where our programs do.
     ///
     /// # Errors
     /// If what is there cannot be read.
-    pub fn collect(target: &Path, quick: bool) -> io::Result<Self> {
+    pub fn collect(target: &Path) -> io::Result<Self> {
         let mut rows = Vec::new();
         let mut parts: Vec<_> = (fs::read_dir(target.join("bench/parts"))?)
             .map(|entry| entry.map(|entry| entry.path()))
@@ -42,7 +42,6 @@ impl Report {
         for part in parts {
             rows.extend(row::read(&part)?);
         }
-        rows.extend(instructions::rows(&target.join("gungraun/benches/instructions"), quick)?);
         rows.extend(criterion::rows(&target.join("criterion"))?);
         let mut rows = row::merge(rows);
         row::compare(&mut rows);

@@ -63,13 +63,22 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     done(&mut cargo(&["build", "--quiet", "--release", "-p", "interop"]))?;
     let (server, seconds) = (target.join("release/interop"), if what.quick { "2" } else { "10" });
     program("load", first, &[&server, Path::new(seconds), &parts.join("load.json")])?;
-    done(cargo(&["bench", "--quiet", "-p", "benches", "--bench", "instructions"]).args(first))?;
+    for (number, features) in features.iter().enumerate() {
+        let home = target.join("gungraun").join(number.to_string());
+        let mut count = cargo(&["bench", "--quiet", "-p", "benches", "--bench", "instructions"]);
+        count.args(*features).env("GUNGRAUN_HOME", &home);
+        if number > 0 {
+            count.args(["--", "*::others::*"]); // the rest is the same again
+        }
+        done(&mut count)?;
+        program("counts", features, &[&parts.join(format!("counts-{number}.json")), &home])?;
+    }
     if !what.quick {
         done(cargo(&["bench", "--quiet", "-p", "benches", "--bench", "parse"]).args(last))?;
         done(cargo(&["bench", "--quiet", "-p", "benches", "--bench", "handshake"]).args(first))?;
     }
     let mut report = cargo(&["run", "--quiet", "--release", "-p", "benches", "--bin", "report"]);
-    let report = report.args(first).arg("--").arg(&target).output()?;
+    let report = report.arg("--").arg(&target).output()?;
     let table = String::from_utf8(report.stdout)?;
     print!("{table}\nthe whole of it: {}\n", folder.join("report.html").display());
     if what.readme {

@@ -1,7 +1,6 @@
 //! Puts what was measured together, or compares two reports: for `cargo xtask bench`.
 //!
-//! Arguments: the target folder of cargo; or `compare`, and two files. `BENCH_QUICK=1` if the counts
-//! are of a quick run.
+//! Arguments: the target folder of cargo; or `compare`, and two files.
 
 use std::error::Error;
 use std::path::Path;
@@ -19,7 +18,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             Ok(ExitCode::SUCCESS)
         }
         [target] => {
-            let report = Report::collect(Path::new(target), benches::quick())?;
+            let report = Report::collect(Path::new(target))?;
             report.write(&Path::new(target).join("bench"))?;
             print!("{}", report.headline());
             // Only what does not depend on how busy the machine is can fail.

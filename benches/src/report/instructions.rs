@@ -8,15 +8,20 @@ use serde_json::Value;
 use crate::corpus;
 use crate::handshake::{Case, Pki, WAYS, ways};
 use crate::row::Row;
-use crate::{HANDSHAKES, contenders};
+use crate::{HANDSHAKES, contenders, quick, small};
 
 /// The group of what a side of a handshake costs.
 pub fn side(case: Case, side: &str) -> String {
     format!("{}, {side}", case.group())
 }
 
-/// Of all benches; none if gungraun has not run.
-pub(super) fn rows(folder: &Path, quick: bool) -> io::Result<Vec<Row>> {
+/// Of all benches that have run, in what gungraun left in its home, for a program with the features
+/// that they had.
+///
+/// # Errors
+/// If what is there cannot be read.
+pub fn rows(home: &Path) -> io::Result<Vec<Row>> {
+    let folder = home.join("benches/instructions");
     let mut rows = Vec::new();
     let mut add = |bench: String, group: String, name: String, each: u32| -> io::Result<()> {
         let path = folder.join(bench).join("summary.json");
@@ -27,16 +32,24 @@ pub(super) fn rows(folder: &Path, quick: bool) -> io::Result<Vec<Row>> {
         }
         Ok(())
     };
-    for (number, case) in Case::all(quick).into_iter().enumerate() {
+    for (number, case) in Case::all(quick()).into_iter().enumerate() {
         for name in ["client", "server"] {
             let bench = format!("handshake/{name}.case_{number}");
             add(bench, side(case, name), case.name(), HANDSHAKES)?;
         }
     }
     for (number, way) in ways(&Pki::new()).into_iter().enumerate() {
-        add(format!("other_ways/both.case_{number}"), WAYS.into(), way.name, HANDSHAKES)?;
+        add(format!("others/both.case_{number}"), WAYS.into(), way.name, HANDSHAKES)?;
     }
-    for (number, hello) in corpus::read()?.into_iter().enumerate() {
+    let hellos = corpus::read()?;
+    for (number, reader) in contenders::all().into_iter().enumerate() {
+        let (bench, each) = (format!("others/read.case_{number}"), hellos.len() as u32);
+        add(bench, contenders::PARSE.into(), reader.name().into(), each)?;
+    }
+    for (number, small) in small::all().into_iter().enumerate() {
+        add(format!("parse/run.case_{number}"), small.group.into(), small.name, 1)?;
+    }
+    for (number, hello) in hellos.into_iter().enumerate() {
         let name = format!("scan of {}", hello.name());
         add(format!("parse/scan.case_{number}"), contenders::ONE_BY_ONE.into(), name, 1)?;
     }

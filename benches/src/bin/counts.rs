@@ -1,0 +1,14 @@
+//! What gungraun counted, for the report: features and `BENCH_QUICK` are to be as they were for it.
+//!
+//! Arguments: the name of a file, where the rows are written in JSON, and gungraun's home.
+
+use std::error::Error;
+use std::path::Path;
+
+use benches::report::instructions;
+use benches::row;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let home = std::env::args_os().nth(2).ok_or("usage: counts FILE HOME")?;
+    Ok(row::hand_over(&instructions::rows(Path::new(&home))?)?)
+}

@@ -149,6 +149,31 @@ mod tests {
     }
 
     #[test]
+    fn each_group_is_one_table_in_the_page() {
+        let mut report = report(1.0);
+        for (group, name) in [("TLS 1.2", "b"), ("TLS 1.3", "c")] {
+            report.rows.push(Row { instructions: Some(1.0), ..Row::new(group, name) });
+        }
+        let page = html::page(&report);
+        assert_eq!(page.matches("<h2>TLS").count(), 2, "{page}");
+    }
+
+    #[test]
+    fn a_handshake_shows_what_it_is_over_its_pristine_counterpart() {
+        let counted = |name: &str, count: f64| Row {
+            instructions: Some(count),
+            ..Row::new("TLS 1.3 ring P-256, server", name)
+        };
+        let mut rows =
+            vec![counted("pristine, unused", 1000.0), counted("patched, unused", 1001.0)];
+        rows.extend((0..8).map(|number| counted(&format!("other {number}"), 1.0)));
+        row::compare(&mut rows);
+        let page = html::page(&Report { rows, ..report(1.0) });
+        assert!(page.contains("<summary>1.0010 × pristine, unused</summary>"), "{page}");
+        assert!(page.contains("<summary>9 others</summary>"), "{page}");
+    }
+
+    #[test]
     fn names_are_text_in_the_page() {
         let page = html::page(&report(1.0));
         assert!(page.contains("patched &lt;&amp;&gt;") && !page.contains("<&>"), "{page}");

@@ -21,7 +21,7 @@ struct Cli {
 enum Chore {
     /// Measure: handshakes, parsing, memory, a server under load. Needs valgrind.
     ///
-    /// The report is in target/bench. Takes about an hour, most of it to build and to count; with
+    /// The report is in target/bench. Takes about half an hour, most of it to build and to time; with
     /// --quick, some minutes. Fails if more is counted than was promised.
     #[command(args_conflicts_with_subcommands = true)]
     Bench {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::svg::{self, escape};
 use super::{Report, figure};
+use crate::handshake::Case;
 use crate::row::Row;
 
 pub(super) fn page(report: &Report) -> String {
@@ -19,12 +20,16 @@ pub(super) fn page(report: &Report) -> String {
         claims += "</tr>\n";
     }
     let mut groups = String::new();
-    let mut rows = report.rows.iter().peekable();
-    while let Some(first) = rows.peek() {
-        let group = first.group.clone();
-        let _ = write!(groups, "<h2>{}</h2>\n<table>", escape(&group));
+    let mut names: Vec<&str> = Vec::new();
+    for row in &report.rows {
+        if !names.contains(&row.group.as_str()) {
+            names.push(&row.group);
+        }
+    }
+    for group in names {
+        let _ = write!(groups, "<h2>{}</h2>\n<table>", escape(group));
         groups += "<tr><th>name<th>measured<th>flights<th>octets<th>times the others</tr>\n";
-        while let Some(row) = rows.next_if(|row| row.group == group) {
+        for row in report.rows.iter().filter(|row| row.group == group) {
             groups += &line(row);
         }
         groups += "</table>\n";
@@ -56,6 +61,16 @@ th, td {{ text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #888
     )
 }
 
+/// The one of many ratios that tells most: of a handshake, to the one that it is to be no worse than.
+fn telling(row: &Row) -> String {
+    let case = Case::all(false).into_iter().find(|case| case.name() == row.name);
+    let base = case.map(|case| case.baseline().name());
+    match base.and_then(|base| Some((row.ratio.get(&base)?, base))) {
+        Some((ratio, base)) => format!("{ratio:.4} × {}", escape(&base)),
+        None => format!("{} others", row.ratio.len()),
+    }
+}
+
 fn line(row: &Row) -> String {
     let number = |number: Option<u64>| number.map_or("–".into(), |number| number.to_string());
     let measured = match &row.load {
@@ -79,7 +94,7 @@ fn line(row: &Row) -> String {
     let few = row.ratio.len() <= 6;
     let ratios = match few {
         true => ratios,
-        false => format!("<details><summary>{}</summary>{ratios}</details>", row.ratio.len()),
+        false => format!("<details><summary>{}</summary>{ratios}</details>", telling(row)),
     };
     format!(
         "<tr><td>{}<td>{}<td>{}<td>{}<td>{ratios}</tr>\n",

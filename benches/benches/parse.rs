@@ -2,6 +2,7 @@
 //! challenges.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use benches::contenders::{PARSE, PARSE_AND_FIND};
 use benches::{contenders, corpus, small};
@@ -58,5 +59,16 @@ fn flags_and_challenges(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, hellos_one_by_one, hellos_in_random_order, flags_and_challenges);
+fn criterion() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(2))
+        .sample_size(50)
+}
+
+criterion_group! {
+    name = benches;
+    config = criterion();
+    targets = hellos_one_by_one, hellos_in_random_order, flags_and_challenges
+}
 criterion_main!(benches);

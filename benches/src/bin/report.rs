@@ -9,13 +9,23 @@ use std::{env, io};
 
 use benches::report::Report;
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("{err}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let args: Vec<_> = env::args().skip(1).collect();
     let args: Vec<_> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["compare", from, to] => {
             print!("{}", read(from)?.moved(&read(to)?));
-            Ok(ExitCode::SUCCESS)
+            Ok(())
         }
         [target] => {
             let report = Report::collect(Path::new(target))?;
@@ -29,7 +39,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             };
             match report.claims.iter().find(missed) {
                 Some(claim) => Err(format!("missed: {}", claim.what).into()),
-                None => Ok(ExitCode::SUCCESS),
+                None => Ok(()),
             }
         }
         _ => Err("usage: report TARGET, or report compare BEFORE AFTER".into()),

@@ -130,6 +130,7 @@ fn build(folder: &Path, target: &Target) -> Result<PathBuf> {
     if target.build == Build::WithPeers {
         cargo.args(["--features", "peers"]);
     }
+    crate::forget_package(&mut cargo);
     let status = cargo
         .arg(target.name)
         // What the cargo that runs this has set is not for another toolchain.

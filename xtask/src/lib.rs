@@ -56,7 +56,20 @@ pub fn git(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> 
 
 /// cargo, as it runs this, or as it is installed.
 fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    forget_package(&mut cargo);
+    cargo
+}
+
+/// Takes away what a cargo that runs this has said of its package. Build scripts such as ring's go by
+/// that, so ring, and all that depends on it, would be built again each time.
+fn forget_package(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
 }
 
 /// Runs a command, which says for itself what goes wrong.

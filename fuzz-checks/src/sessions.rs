@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use rustls_ext::PeerIdentity;
 use rustls_ext::rustls::server::{ClientAuthStatus, ProducesTickets};
-use rustls_ext::rustls::{ServerConfig, ServerConnection};
+use rustls_ext::rustls::{Connection, ServerConfig, ServerConnection};
 
 use crate::raw::{Answer, ClientConfig, Peer, Ticket};
 use crate::site::{self, Decides, PKI, SCOPE};
@@ -130,22 +130,11 @@ fn resumes(decides: Decides, place: usize) -> bool {
 
 fn run(config: ClientConfig, server: &Arc<ServerConfig>) -> (Peer, ServerConnection) {
     let mut peer = Peer::client(config).expect("a client");
-    let mut tls = ServerConnection::new(server.clone()).expect("a connection");
-    loop {
-        let from_peer = peer.take_output();
-        let mut rest = from_peer.as_slice();
-        while !rest.is_empty() && tls.read_tls(&mut rest).is_ok_and(|read| read > 0) {
-            if tls.process_new_packets().is_err() {
-                break;
-            }
-        }
-        let mut to_peer = Vec::new();
-        while tls.wants_write() && tls.write_tls(&mut to_peer).is_ok() {}
-        if from_peer.is_empty() && to_peer.is_empty() {
-            return (peer, tls);
-        }
-        let _ = peer.read(&to_peer);
-    }
+    let server = ServerConnection::new(server.clone()).expect("a connection");
+    let mut tls = Connection::from(server);
+    site::carry(&mut peer, &mut tls);
+    let Connection::Server(server) = tls else { unreachable!("it is a server") };
+    (peer, server)
 }
 
 #[cfg(test)]

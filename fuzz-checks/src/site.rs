@@ -13,10 +13,10 @@ use rustls_ext::rustls::server::{
 };
 use rustls_ext::rustls::version::{TLS12, TLS13};
 use rustls_ext::rustls::{
-    ClientConfig, Error, RootCertStore, ServerConfig, SupportedProtocolVersion,
+    ClientConfig, Connection, Error, RootCertStore, ServerConfig, SupportedProtocolVersion,
 };
 
-use crate::raw::Identity;
+use crate::raw::{Identity, Peer};
 
 /// The one scope.
 pub(crate) const SCOPE: &str = "clients";
@@ -65,6 +65,37 @@ fn issue(issuer: &Issuer<'static, KeyPair>, name: &str, key: &[u8]) -> Identity 
 fn for_rustls(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let chain = identity.chain.iter().cloned().map(CertificateDer::from).collect();
     (chain, PrivatePkcs8KeyDer::from(identity.key.clone()).into())
+}
+
+/// Lets an end read octets, up to what it does not take.
+pub(crate) fn feed(tls: &mut Connection, octets: &[u8]) {
+    let mut rest = octets;
+    while !rest.is_empty() && tls.read_tls(&mut rest).is_ok_and(|read| read > 0) {
+        if tls.process_new_packets().is_err() {
+            break;
+        }
+    }
+}
+
+/// What an end has to say.
+pub(crate) fn said(tls: &mut Connection) -> Vec<u8> {
+    let mut octets = Vec::new();
+    while tls.wants_write() && tls.write_tls(&mut octets).is_ok() {}
+    octets
+}
+
+/// Carries octets until both ends have nothing more to say.
+pub(crate) fn carry(peer: &mut Peer, tls: &mut Connection) {
+    // A handshake has a few flights, whatever is in them.
+    for _ in 0..16 {
+        let from_peer = peer.take_output();
+        feed(tls, &from_peer);
+        let to_peer = said(tls);
+        if from_peer.is_empty() && to_peer.is_empty() {
+            break;
+        }
+        let _ = peer.read(&to_peer);
+    }
 }
 
 /// A certificate of the one authority, in the one scope.

@@ -4,6 +4,7 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use rustls_ext::rustls::Connection;
 
 use crate::raw::{self, Edit, Handshake, HandshakeType, Peer, Plan, Slot};
+use crate::site;
 
 /// The extensions that this is about, besides any other.
 const EXTENSIONS: [u16; 4] = [62, 0xffca, 41, 43];
@@ -70,22 +71,7 @@ fn body(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
 /// Carries octets until both ends have nothing more to say, and then says some more.
 pub(super) fn run(u: &mut Unstructured<'_>, peer: &mut Peer, tls: &mut Connection) -> Result<()> {
     for _ in 0..=MOST {
-        // A handshake has a few flights, whatever is in them.
-        for _ in 0..16 {
-            let from_peer = peer.take_output();
-            let mut rest = from_peer.as_slice();
-            while !rest.is_empty() && tls.read_tls(&mut rest).is_ok_and(|read| read > 0) {
-                if tls.process_new_packets().is_err() {
-                    break;
-                }
-            }
-            let mut to_peer = Vec::new();
-            while tls.wants_write() && tls.write_tls(&mut to_peer).is_ok() {}
-            if from_peer.is_empty() && to_peer.is_empty() {
-                break;
-            }
-            let _ = peer.read(&to_peer);
-        }
+        site::carry(peer, tls);
         let said = match u.int_in_range(0..=3)? {
             0 => return Ok(()),
             1 => peer.send_data(&body(u)?),

@@ -86,17 +86,11 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
     let mut changed = false;
     let (mut from, mut to) = (&mut client, &mut server);
     for changes in changes {
-        let mut flight = Vec::new();
-        while from.wants_write() && from.write_tls(&mut flight).is_ok() {}
+        let mut flight = site::said(from);
         let sent = flight.clone();
         changes.iter().for_each(|change| change.apply(&mut flight));
         changed |= flight != sent;
-        let mut rest = flight.as_slice();
-        while !rest.is_empty() && to.read_tls(&mut rest).is_ok_and(|read| read > 0) {
-            if to.process_new_packets().is_err() {
-                break;
-            }
-        }
+        site::feed(to, &flight);
         (from, to) = (to, from);
     }
 

@@ -80,3 +80,16 @@ fn run(command: &mut Command) -> Result<()> {
         false => Err(format!("this failed: {command:?}").into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_cargo_that_is_run_does_not_hear_of_this_package() {
+        // cargo sets it for tests, too.
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let cargo = super::cargo();
+        let removed = |wanted: &str| cargo.get_envs().any(|it| it == (wanted.as_ref(), None));
+        assert!(removed("CARGO_MANIFEST_DIR") && removed("CARGO_PKG_NAME"), "{cargo:?}");
+        assert!(!removed("CARGO_HOME"), "{cargo:?}");
+    }
+}

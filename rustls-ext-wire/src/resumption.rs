@@ -71,3 +71,30 @@ pub fn judge(demand: Demand<'_>, offered: bool, session: Session<'_>) -> Resumpt
         }
     }
 }
+
+/// For how many seconds one proof of possession may last by default: 7 days, the longest lifetime
+/// of a ticket (RFC 8446 section 4.6.1).
+pub const DEFAULT_MAX_AGE_SECONDS: u64 = 7 * 24 * 60 * 60;
+
+/// Whether a client's proof of possession is recent enough for its session to be resumed.
+///
+/// All three are seconds; `authenticated_at` and `now` count from the Unix epoch. A resumed
+/// handshake proves nothing anew, so that a session which is renewed by each resumption would
+/// otherwise last for ever. A proof in the future is not recent: the clock was set back, and its
+/// age is not known.
+///
+/// ```
+/// use rustls_ext_wire::resumption::{DEFAULT_MAX_AGE_SECONDS, is_recent};
+///
+/// let monday = 1_767_225_600;
+/// assert!(is_recent(monday, monday + DEFAULT_MAX_AGE_SECONDS, DEFAULT_MAX_AGE_SECONDS));
+/// assert!(!is_recent(monday, monday + DEFAULT_MAX_AGE_SECONDS + 1, DEFAULT_MAX_AGE_SECONDS));
+/// assert!(!is_recent(monday, monday - 1, DEFAULT_MAX_AGE_SECONDS));
+/// ```
+#[must_use]
+pub const fn is_recent(authenticated_at: u64, now: u64, max_age: u64) -> bool {
+    match now.checked_sub(authenticated_at) {
+        Some(age) => age <= max_age,
+        None => false,
+    }
+}

@@ -2,14 +2,17 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use common::{Pki, Switch, When, hello};
-use rustls::server::{Acceptor, ClientAuthDecision};
+use rustls::server::{Acceptor, ClientAuthDecision, ClientAuthPolicy, ClientHello};
 use rustls::version::{TLS12, TLS13};
-use rustls::{Error, InvalidMessage, PeerMisbehaved, ServerConfig, ServerConnection, quic};
+use rustls::{
+    Error, InvalidMessage, PeerMisbehaved, ProtocolVersion, ServerConfig, ServerConnection,
+    SignatureScheme, quic,
+};
 use rustls_ext::ClientAuthOffer;
-use rustls_ext::wire::FlagsError;
+use rustls_ext::wire::{FlagsError, Offer};
 
 /// A ClientHello record, taken apart where tests change it.
 struct Parts {
@@ -226,6 +229,7 @@ fn flags_10_a_second_extension_is_the_ordinary_duplicate_extension_error() {
 #[test]
 fn an_acceptor_shows_the_offer_and_the_config_has_the_last_word_on_code_points() {
     use rustls_ext::wire::{CodePoints, Flag};
+
     let experiment = CodePoints::new(0xfe01, Flag::REQUEST_CLIENT_AUTH).unwrap();
     let pki = Pki::new();
     let offer = ClientAuthOffer::flag().with_code_points(experiment);
@@ -235,12 +239,108 @@ fn an_acceptor_shows_the_offer_and_the_config_has_the_last_word_on_code_points()
     config.client_auth_code_points = experiment;
     let config = Arc::new(config);
 
-    for code_points in [experiment, CodePoints::default()] {
-        let mut acceptor = Acceptor::default().with_client_auth_code_points(code_points);
+    for with_config in [true, false] {
+        let mut acceptor = Acceptor::default();
         acceptor.read_tls(&mut &record[..]).unwrap();
-        let accepted = acceptor.accept().map_err(|(err, _)| err).unwrap().unwrap();
-        assert_eq!(accepted.client_hello().offers_client_auth(), code_points == experiment);
+        let mut accepted = acceptor.accept().map_err(|(err, _)| err).unwrap().unwrap();
+        if with_config {
+            accepted.with_config(&config);
+        }
+        assert_eq!(accepted.client_hello().offers_client_auth(), with_config);
         let server = accepted.into_connection(config.clone()).map_err(|(err, _)| err).unwrap();
         assert!(server.client_auth().unwrap().offered());
+    }
+}
+
+/// The first `supported_versions`, whether there is one at all, and what each config makes of it.
+#[test]
+fn flags_9_an_acceptor_with_a_config_shows_what_its_handshake_decides_on() {
+    /// What a policy was shown.
+    #[derive(Debug, Default)]
+    struct Shown(Mutex<Vec<Facts>>);
+    type Facts = (Option<ProtocolVersion>, Offer, bool, Vec<SignatureScheme>);
+    fn facts(hello: &ClientHello<'_>) -> Facts {
+        (
+            hello.version(),
+            hello.client_auth_offer(),
+            hello.certificate_authorities().is_some(),
+            hello.signature_schemes().to_vec(),
+        )
+    }
+    impl ClientAuthPolicy for Shown {
+        fn decide(&self, hello: &ClientHello<'_>) -> Result<ClientAuthDecision, Error> {
+            self.0.lock().unwrap().push(facts(hello));
+            Ok(ClientAuthDecision::None)
+        }
+    }
+
+    const TLS13_AND_TLS12: &[u8] = &[4, 3, 4, 3, 3];
+    let bodies: [Option<&[u8]>; 5] =
+        [Some(TLS13_AND_TLS12), Some(&[2, 3, 4]), Some(&[2, 3, 3]), Some(&[2, 3, 2]), None];
+    let mut seen = Vec::new();
+    for versions in [&[&TLS13, &TLS12][..], &[&TLS13], &[&TLS12]] {
+        for body in bodies {
+            let pki = Pki::new();
+            let offer = ClientAuthOffer::flag_and_care();
+            let client = pki.client_config(None, offer, &[&TLS13, &TLS12]);
+            let mut parts = Parts::of(&hello(&Arc::new(client)));
+            // certificate_authorities: one name, an empty SEQUENCE
+            parts.extensions.insert(0, (47, vec![0, 4, 0, 2, 0x30, 0]));
+            parts.extensions.retain(|(typ, _)| *typ != 43);
+            if let Some(body) = body {
+                parts.extensions.insert(0, (43, body.to_vec()));
+            }
+            let record = parts.record();
+
+            let inside = Arc::new(Shown::default());
+            let mut config = pki.server_config(versions);
+            config.client_auth_policy = Some(inside.clone());
+            let config = Arc::new(config);
+            let error = direct(&config, &record).0;
+
+            let mut acceptor = Acceptor::default();
+            acceptor.read_tls(&mut &record[..]).unwrap();
+            let mut accepted = acceptor.accept().map_err(|(err, _)| err).unwrap().unwrap();
+            accepted.with_config(&config);
+            let outside = facts(&accepted.client_hello());
+            match inside.0.lock().unwrap().pop() {
+                Some(inside) => assert_eq!(outside, inside, "{versions:?} {body:?}"),
+                None => {
+                    assert!(matches!(error, Some(Error::PeerIncompatible(_))), "{error:?}");
+                    assert_eq!((outside.0, outside.1), (None, Offer::NONE));
+                }
+            }
+            seen.push((outside.0.map(u16::from), outside.1));
+        }
+    }
+    let (tls13, tls12) = ((Some(0x0304), Offer::BOTH), (Some(0x0303), Offer::CARE));
+    let none = (None, Offer::NONE);
+    assert_eq!(
+        seen,
+        [
+            [tls13, tls13, tls12, none, tls12],
+            [tls13, tls13, none, none, none],
+            [tls12, none, tls12, none, tls12]
+        ]
+        .concat()
+    );
+}
+
+/// What stands behind the ClientHello in one read is processed with it.
+#[test]
+fn what_comes_with_the_hello_does_not_wait_for_more() {
+    for versions in [&[&TLS13][..], &[&TLS12]] {
+        let (parts, config) = site(versions);
+        // A fatal alert: unrecognized_name.
+        let octets = [&parts.record()[..], &[21, 3, 3, 0, 2, 2, 112]].concat();
+        let expected = Some(Error::AlertReceived(rustls::AlertDescription::UnrecognisedName));
+        assert_eq!(direct(&config, &octets).0, expected);
+        assert_eq!(through_acceptor(&config, &octets).0, expected);
+
+        // Octets that are no record are answered at once.
+        let octets = [&parts.record()[..], &[99; 16]].concat();
+        let (error, sent) = through_acceptor(&config, &octets);
+        assert!(matches!(error, Some(Error::InvalidMessage(_))), "{error:?}");
+        assert!(!sent.is_empty());
     }
 }

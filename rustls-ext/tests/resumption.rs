@@ -4,6 +4,7 @@ mod common;
 
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::{Clock, Pki, Ready, Switch, When, connect, handshake, pump};
 use rustls::server::{ClientAuthDecision, ClientAuthStatus, ServerSessionMemoryCache};
@@ -224,6 +225,50 @@ fn res_5_the_stored_chain_is_verified_again() {
         clock.set(rcgen_not_after() + 1);
         let failure = common::refused(&client, &site.server);
         assert_eq!(failure.alert(), Some(rustls::AlertDescription::CertificateExpired));
+    }
+}
+
+/// The age counts from the proof of possession, through any chain of resumptions.
+#[test]
+fn res_5_a_proof_of_possession_lasts_for_the_maximum_age() {
+    const WEEK: u64 = 7 * 24 * 60 * 60;
+    for shape in SHAPES {
+        for (max_age, limit) in [(None, WEEK), (Some(Duration::from_secs(100)), 100)] {
+            let clock = Clock::now();
+            let site = Site::at(shape, Some(clock.clone()));
+            let demand = site.pki.demand("agents");
+            assert_eq!(demand.max_age(), Duration::from_secs(WEEK));
+            let demand = match max_age {
+                Some(max_age) => demand.with_max_age(max_age),
+                None => demand,
+            };
+            site.decide(ClientAuthDecision::Require(demand));
+            let client = Arc::new(site.client(ClientAuthOffer::default()));
+            site.visit(&client).is(false, true);
+            // Each resumption makes new sessions, a quarter of the limit apart.
+            for _ in 0..4 {
+                clock.advance(limit / 4);
+                site.visit(&client).is(true, true);
+            }
+            clock.advance(1);
+            site.visit(&client).is(false, true);
+            site.visit(&client).is(true, true);
+        }
+    }
+}
+
+#[test]
+fn res_5_a_proof_in_the_future_does_not_count() {
+    for shape in SHAPES {
+        let clock = Clock::now();
+        let site = Site::at(shape, Some(clock.clone()));
+        site.decide(site.require());
+        let client = Arc::new(site.client(ClientAuthOffer::default()));
+        let before = clock.seconds();
+        clock.advance(60);
+        site.visit(&client).is(false, true);
+        clock.set(before);
+        site.visit(&client).is(false, true);
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{Identity, Pki, name};
 use rustls::server::ClientAuthDecision;
 use rustls::version::{TLS12, TLS13};
-use rustls::{AlertDescription, ClientConfig, Error, HandshakeKind};
+use rustls::{AlertDescription, ClientConfig, Error, HandshakeKind, ProtocolVersion};
 use rustls_ext::tokio::{AcceptError, Acceptor, AsyncPolicy, policy_fn};
 use rustls_ext::{Anchors, ClientAuthOffer, PeerIdentity, Policy, Rule, Verdict};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -143,8 +143,42 @@ async fn a_policy_that_takes_too_long_lets_nobody_in() {
     let (near, far) = pipe();
     let connector = TlsConnector::from(client(&pki, None, ClientAuthOffer::default()));
     let (c, s) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
-    assert!(c.is_err());
-    assert!(matches!(s.unwrap_err(), AcceptError::Timeout(_)));
+    let error = c.unwrap_err().downcast::<Error>().unwrap();
+    assert_eq!(error, Error::AlertReceived(AlertDescription::InternalError));
+    let AcceptError::Policy(reason) = s.unwrap_err() else { panic!("another error") };
+    assert_eq!(reason.to_string(), "no decision within the handshake timeout of 10s");
+}
+
+#[tokio::test]
+async fn a_timeout_beyond_all_clocks_is_no_limit() {
+    let pki = Pki::new();
+    let acceptor = acceptor(&pki, policy_fn(|_, _| async { Ok(ClientAuthDecision::None) }))
+        .with_handshake_timeout(Duration::MAX);
+    let (near, far) = pipe();
+    let connector = TlsConnector::from(client(&pki, None, ClientAuthOffer::default()));
+    let (c, s) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
+    assert!(c.is_ok() && s.is_ok());
+}
+
+/// A server for TLS 1.2 heeds no flag of a client that speaks TLS 1.3 besides.
+#[tokio::test]
+async fn flags_9_a_policy_sees_no_flag_under_tls12() {
+    let pki = Pki::new();
+    for (versions, version) in
+        [(&[&TLS12][..], ProtocolVersion::TLSv1_2), (&[&TLS13, &TLS12], ProtocolVersion::TLSv1_3)]
+    {
+        let policy = policy_fn(|hello, _| async move {
+            assert_eq!(hello.version, Some(version));
+            assert_eq!(hello.offered, version == ProtocolVersion::TLSv1_3);
+            Ok(ClientAuthDecision::None)
+        });
+        let acceptor = Acceptor::new(Arc::new(pki.server_config(versions)), policy);
+        let (near, far) = pipe();
+        let connector = TlsConnector::from(client(&pki, None, ClientAuthOffer::flag()));
+        let (c, s) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
+        assert_eq!(c.unwrap().get_ref().1.protocol_version(), Some(version));
+        s.unwrap();
+    }
 }
 
 #[tokio::test]

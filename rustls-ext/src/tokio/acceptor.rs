@@ -1,5 +1,6 @@
 use std::error::Error as StdError;
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use rustls::server::{ClientAuthDecision, ClientAuthPolicy, ClientHello};
 use rustls::{AlertDescription, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -45,6 +47,8 @@ impl<P: AsyncPolicy> Acceptor<P> {
     }
 
     /// Give a handshake this long, the policy's decision included.
+    ///
+    /// `Duration::MAX` is no limit.
     pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
@@ -61,15 +65,13 @@ impl<P: AsyncPolicy> Acceptor<P> {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let deadline = Instant::now() + self.handshake_timeout;
+        let deadline = Deadline::after(self.handshake_timeout);
         let late = |_| AcceptError::Timeout(self.handshake_timeout);
 
         let setup = self.live.current();
 
-        let acceptor = rustls::server::Acceptor::default()
-            .with_client_auth_code_points(setup.config().client_auth_code_points);
-        let mut lazy = LazyConfigAcceptor::new(acceptor, io);
-        let start = match timeout_at(deadline, &mut lazy).await.map_err(late)? {
+        let mut lazy = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), io);
+        let mut start = match deadline.limit(&mut lazy).await.map_err(late)? {
             Ok(start) => start,
             Err(err) => {
                 if let Some(io) = lazy.take_io() {
@@ -79,9 +81,13 @@ impl<P: AsyncPolicy> Acceptor<P> {
             }
         };
 
+        // The version first: it decides whether flags count at all (FLAGS-9).
+        start.accepted.with_config(setup.config());
         let hello = start.client_hello();
-        let decided =
-            timeout_at(deadline, setup.policy().decide(&hello, peer)).await.map_err(late)?;
+        let decided = match deadline.limit(setup.policy().decide(&hello, peer)).await {
+            Ok(decided) => decided,
+            Err(_) => Err(PolicyTimeout(self.handshake_timeout).into()),
+        };
         // What the policy could not decide goes through rustls, so that its client gets an alert.
         let (decision, failure) = match decided {
             Ok(decision) => (Some(decision), None),
@@ -91,15 +97,52 @@ impl<P: AsyncPolicy> Acceptor<P> {
         config.client_auth_policy = Some(Arc::new(Decided(decision)));
 
         let accept = start.into_stream(Arc::new(config)).into_fallible();
-        match timeout_at(deadline, accept).await.map_err(late)? {
-            Ok(stream) => Ok(stream),
-            Err((err, io)) => {
+        // The time that is left may not be enough for the alert.
+        let deadline = match failure {
+            Some(_) => Deadline::after(LINGER),
+            None => deadline,
+        };
+        match (deadline.limit(accept).await.map_err(late), failure) {
+            (Ok(Ok(stream)), None) => Ok(stream),
+            (Ok(Err((err, io))), failure) => {
                 linger(io).await;
                 Err(failure.map_or_else(|| err.into(), AcceptError::Policy))
             }
+            // A connection is never accepted without a decision.
+            (Ok(Ok(_)) | Err(_), Some(failure)) => Err(AcceptError::Policy(failure)),
+            (Err(late), None) => Err(late),
         }
     }
 }
+
+/// A point in time up to which something may take; none if that is beyond all clocks.
+#[derive(Clone, Copy, Debug)]
+struct Deadline(Option<Instant>);
+
+impl Deadline {
+    fn after(time: Duration) -> Self {
+        Self(Instant::now().checked_add(time))
+    }
+
+    async fn limit<F: Future>(self, future: F) -> Result<F::Output, Elapsed> {
+        match self.0 {
+            Some(deadline) => timeout_at(deadline, future).await,
+            None => Ok(future.await),
+        }
+    }
+}
+
+/// The policy took longer than there was for the whole handshake.
+#[derive(Debug)]
+struct PolicyTimeout(Duration);
+
+impl fmt::Display for PolicyTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no decision within the handshake timeout of {:?}", self.0)
+    }
+}
+
+impl StdError for PolicyTimeout {}
 
 /// A decision that was made outside; `None` if that failed.
 ///
@@ -113,14 +156,16 @@ impl ClientAuthPolicy for Decided {
     }
 }
 
+/// How long an alert may take on its way out.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// Lets the peer read the alert that was sent.
 ///
 /// Closing a socket with unread octets in it resets the connection, and the reset overtakes the
 /// alert. So what the peer still sends is read, within limits, until it closes.
 async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
     const LIMIT: u64 = 256 * 1024;
-    const TIME: Duration = Duration::from_secs(1);
-    let _ = timeout(TIME, async {
+    let _ = timeout(LINGER, async {
         io.shutdown().await?;
         tokio::io::copy(&mut io.take(LIMIT), &mut tokio::io::sink()).await
     })
@@ -133,7 +178,8 @@ async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
 pub enum AcceptError {
     /// The client said nothing, or too little, in this time.
     Timeout(Duration),
-    /// The policy could not decide.
+    /// The policy could not decide, or took longer than the handshake timeout. The client was sent
+    /// `internal_error`.
     Policy(BoxError),
     /// The handshake failed.
     Tls(rustls::Error),

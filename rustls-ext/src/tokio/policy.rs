@@ -3,6 +3,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustls::ProtocolVersion;
 use rustls::server::{ClientAuthDecision, ClientHello};
 
 use crate::Policy;
@@ -14,8 +15,9 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 pub trait AsyncPolicy: Send + Sync {
     /// Decide for the client at `peer` that sent `hello`.
     ///
-    /// The TLS version is not chosen yet: `hello` shows an offer even where TLS 1.2 follows, in
-    /// which it would not count (FLAGS-9).
+    /// `hello` has the TLS version that the config of the [`Acceptor`](super::Acceptor) chooses, and
+    /// shows flags only if that is TLS 1.3 (FLAGS-9). It has no version where the handshake is
+    /// going to fail, since client and server have none in common.
     fn decide(
         &self,
         hello: &ClientHello<'_>,
@@ -53,6 +55,8 @@ pub struct HelloInfo {
     pub alpn: Vec<Vec<u8>>,
     /// Whether the client offers to authenticate.
     pub offered: bool,
+    /// The TLS version of the connection; `None` if client and server have none in common.
+    pub version: Option<ProtocolVersion>,
     /// The distinguished names in `certificate_authorities` (RFC 8446 section 4.2.4), in DER.
     pub certificate_authorities: Vec<Vec<u8>>,
 }
@@ -63,6 +67,7 @@ impl From<&ClientHello<'_>> for HelloInfo {
             server_name: hello.server_name().map(str::to_owned),
             alpn: hello.alpn().map(|list| list.map(<[u8]>::to_vec).collect()).unwrap_or_default(),
             offered: hello.offers_client_auth(),
+            version: hello.version(),
             certificate_authorities: hello
                 .certificate_authorities()
                 .unwrap_or_default()

@@ -150,6 +150,10 @@ impl Clock {
         Arc::new(Self(AtomicU64::new(UnixTime::now().as_secs())))
     }
 
+    pub fn seconds(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+
     pub fn advance(&self, seconds: u64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
@@ -161,7 +165,7 @@ impl Clock {
 
 impl TimeProvider for Clock {
     fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.0.load(Ordering::SeqCst))))
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(self.seconds())))
     }
 }
 

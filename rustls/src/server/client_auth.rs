@@ -2,20 +2,27 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Debug;
+use core::time::Duration;
 
 use pki_types::UnixTime;
 use rustls_ext_wire::resumption::{self, Resumption};
-use rustls_ext_wire::{Asks, CodePoints, FlagSet, Message, Offer, ServerNegotiation};
+use rustls_ext_wire::{
+    Asks, CodePoints, FlagSet, Message as WireMessage, Offer, ServerNegotiation, Version,
+};
 
-use super::server_conn::{ServerConnectionData, UnbufferedServerConnection};
+use super::server_conn::{Accepted, ServerConnectionData, UnbufferedServerConnection};
 use super::{ClientHello, ServerConfig};
-use crate::error::Error;
+use crate::common_state::Protocol;
+use crate::enums::{ContentType, ProtocolVersion};
+use crate::error::{Error, InvalidMessage};
 use crate::msgs::base::PayloadU8;
 use crate::msgs::codec::Codec;
 use crate::msgs::enums::ExtensionType;
+use crate::msgs::client_auth::{Care, TlsFlags, wire_version};
 use crate::msgs::handshake::ClientHelloPayload;
+use crate::msgs::message::{InboundPlainMessage, Message, MessagePayload};
 use crate::msgs::persist::{ServerSessionValue, SessionClientAuth};
-use crate::msgs::client_auth::{Care, TlsFlags};
+use crate::suites::compatible_sigscheme_for_suites;
 use crate::sync::Arc;
 use crate::verify::{ClientCertVerifier, NoClientAuth};
 
@@ -101,7 +108,8 @@ impl ClientAuthDecision {
 ///
 /// Where a session is resumed, the chain that it records is verified again, so that an expired or
 /// revoked certificate, or one of an authority that is no longer trusted, means a full handshake
-/// (RES-5).  That costs a verification of the chain, a signature for each certificate below the trust
+/// (RES-5).  So does a proof of possession that is older than
+/// [`max_age()`](ClientAuthDemand::max_age).  That costs a verification of the chain, a signature for each certificate below the trust
 /// anchor; a full handshake costs the same, and two signatures and a key exchange besides.
 #[derive(Clone, Debug)]
 pub struct ClientAuthDemand {
@@ -109,6 +117,7 @@ pub struct ClientAuthDemand {
     scope: String,
     answers_offer: bool,
     tolerant: bool,
+    max_age: Duration,
 }
 
 impl ClientAuthDemand {
@@ -131,6 +140,7 @@ impl ClientAuthDemand {
                 scope,
                 answers_offer: false,
                 tolerant: false,
+                max_age: Self::DEFAULT_MAX_AGE,
             }),
             _ => Err(Error::General("a scope has 1 to 255 octets".into())),
         }
@@ -154,22 +164,72 @@ impl ClientAuthDemand {
         self
     }
 
+    /// Limit how long one proof of possession may last.
+    ///
+    /// A resumed handshake proves nothing about the client's private key, and sessions can be
+    /// renewed by resuming them again and again.  After `max_age` since the client last sent a
+    /// CertificateVerify, its sessions no longer resume under this demand, and it authenticates
+    /// again in a full handshake (TLS1.2 and TLS1.3).  The same holds for a session whose proof is
+    /// in the future, as it is after this server's clock was set back.
+    ///
+    /// The unit is whole seconds.  The default is [`DEFAULT_MAX_AGE`](Self::DEFAULT_MAX_AGE).
+    /// `Duration::ZERO` allows a resumption only within the second of the proof.
+    pub fn with_max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = max_age;
+        self
+    }
+
+    /// The default of [`with_max_age()`](Self::with_max_age): 7 days, which is also the longest
+    /// lifetime of a ticket (RFC 8446 section 4.6.1).
+    pub const DEFAULT_MAX_AGE: Duration =
+        Duration::from_secs(resumption::DEFAULT_MAX_AGE_SECONDS);
+
+    /// The verifier that decides whether a certificate meets this demand.
+    pub fn verifier(&self) -> &Arc<dyn ClientCertVerifier> {
+        &self.verifier
+    }
+
+    /// The same demand with another verifier.
+    ///
+    /// This is for a verifier that wraps [`verifier()`](Self::verifier), to observe what it decides
+    /// or to refuse more.  Sessions still resume by the name of the scope, so that a verifier which
+    /// accepts other certificates needs a demand with a scope of its own.
+    pub fn with_verifier(mut self, verifier: Arc<dyn ClientCertVerifier>) -> Self {
+        self.verifier = verifier;
+        self
+    }
+
+    /// How long one proof of possession may last.
+    pub fn max_age(&self) -> Duration {
+        self.max_age
+    }
+
     /// The name under which a certificate that meets this demand counts.
     pub fn scope(&self) -> &str {
         &self.scope
     }
 
-    /// Whether `chain` meets this demand at `now`.
+    /// Whether the proof that `session` records is recent enough at `now`, and its chain still
+    /// meets this demand (RES-5).
     fn accepts(&self, session: &ServerSessionValue, now: UnixTime) -> bool {
-        session
-            .client_cert_chain
-            .as_deref()
-            .and_then(|chain| chain.split_first())
-            .is_some_and(|(end_entity, intermediates)| {
-                self.verifier
-                    .verify_client_cert(end_entity, intermediates, now)
-                    .is_ok()
-            })
+        let is_recent = session
+            .client_auth
+            .as_ref()
+            .is_some_and(|record| {
+                resumption::is_recent(record.authenticated_at, now.as_secs(), self.max_age.as_secs())
+            });
+        let still_verifies = || {
+            session
+                .client_cert_chain
+                .as_deref()
+                .and_then(|chain| chain.split_first())
+                .is_some_and(|(end_entity, intermediates)| {
+                    self.verifier
+                        .verify_client_cert(end_entity, intermediates, now)
+                        .is_ok()
+                })
+        };
+        is_recent && still_verifies()
     }
 }
 
@@ -293,6 +353,91 @@ impl ServerConfig {
             None => self.client_auth_code_points.without_care(),
         }
     }
+
+    /// The version that a handshake by this config chooses for a ClientHello, over TCP.
+    ///
+    /// `None` if the handshake ends with an alert for want of a common version.
+    fn version_for(&self, hello: &ClientHelloPayload) -> Option<ProtocolVersion> {
+        let enabled = |version| self.supports_version(version, Protocol::Tcp);
+        let (tls13, tls12) = match &hello.supported_versions {
+            Some(versions) => (versions.tls13, versions.tls12),
+            None => (
+                false,
+                u16::from(hello.client_version) >= u16::from(ProtocolVersion::TLSv1_2),
+            ),
+        };
+        if tls13 && enabled(ProtocolVersion::TLSv1_3) {
+            Some(ProtocolVersion::TLSv1_3)
+        } else if tls12 && enabled(ProtocolVersion::TLSv1_2) {
+            Some(ProtocolVersion::TLSv1_2)
+        } else {
+            None
+        }
+    }
+}
+
+impl Accepted {
+    /// Make [`client_hello()`](Self::client_hello) show what a handshake with `config` will show
+    /// its policy.
+    ///
+    /// These depend on the config: the protocol version, the code points of the offer, and with
+    /// the version whether flags count at all (FLAGS-9).  Call this before a decision is made
+    /// outside of the handshake, so that the decision is the same on both paths.  Without it, the
+    /// ClientHello has no version, and shows an offer as a server for TLS1.3 with the default code
+    /// points sees it.
+    ///
+    /// Where the handshake with `config` will fail for want of a common version, the ClientHello
+    /// has no version, and no offer.
+    pub fn with_config(&mut self, config: &ServerConfig) {
+        // A hello that is malformed under these code points is refused by `into_connection()`.
+        let _ = self.read_with(config.client_auth_code_points);
+        let hello = Self::client_hello_payload(&self.message);
+        self.version = config.version_for(hello);
+        let suites: Vec<_> = config
+            .provider
+            .cipher_suites
+            .iter()
+            .copied()
+            .filter(|suite| hello.cipher_suites.contains(&suite.suite()))
+            .collect();
+        self.sig_schemes
+            .retain(|scheme| compatible_sigscheme_for_suites(*scheme, &suites));
+        match self.version {
+            Some(version) => self.read_offer(wire_version(version)),
+            None => self.offer = ServerNegotiation::new(config.client_auth_code_points),
+        }
+    }
+
+    /// Reads the offer as under `highest`, the highest version of the server.
+    pub(super) fn read_offer(&mut self, highest: Version) {
+        let hello = Self::client_hello_payload(&self.message);
+        let version = match (&hello.supported_versions, highest) {
+            (Some(versions), Version::Tls13) if versions.tls13 => Version::Tls13,
+            _ => Version::Tls12,
+        };
+        let code_points = self.connection.core.common_state.code_points;
+        self.offer = ServerNegotiation::new(code_points);
+        // Malformed flags are refused when the handshake continues and TLS1.3 is chosen.
+        let _ = self.offer.on_client_hello(version, hello.client_auth());
+    }
+
+    /// Reads the hello again if it was read with other code points.
+    pub(super) fn read_with(&mut self, code_points: CodePoints) -> Result<(), InvalidMessage> {
+        let common = &mut self.connection.core.common_state;
+        if common.code_points == code_points {
+            return Ok(());
+        }
+        common.code_points = code_points;
+        if let MessagePayload::Handshake { encoded, .. } = &self.message.payload {
+            let plain = InboundPlainMessage {
+                typ: ContentType::Handshake,
+                version: self.message.version,
+                payload: encoded.bytes(),
+            };
+            self.message = Message::read(plain, code_points)?.into_owned();
+        }
+        Ok(())
+    }
 }
 
 /// Where there is no [`ClientAuth`], the verifier of the config decides, as upstream.
@@ -380,7 +525,7 @@ impl ServerConnectionData {
     /// client knows that CARE is understood (CARE-3).
     pub(super) fn care_echo(&self) -> Option<Care> {
         let negotiation = &self.client_auth.as_ref()?.negotiation;
-        let echoes = [Message::ServerHello, Message::EncryptedExtensions]
+        let echoes = [WireMessage::ServerHello, WireMessage::EncryptedExtensions]
             .into_iter()
             .any(|message| negotiation.echoes_care_in(message));
         echoes
@@ -394,7 +539,13 @@ impl ServerConnectionData {
         config: &ServerConfig,
     ) -> bool {
         match &self.client_auth {
-            None => session.client_auth.is_none(),
+            None => {
+                let mandatory =
+                    config.verifier.offer_client_auth() && config.verifier.client_auth_mandatory();
+                // A session without a chain proves no certificate, whoever stored it.
+                session.client_auth.is_none()
+                    && (session.client_cert_chain.is_some() || !mandatory)
+            }
             Some(auth) => auth.permits(session, config.current_time()),
         }
     }
@@ -405,7 +556,7 @@ impl ServerConnectionData {
             (Some(_), None) => ClientAuthStatus::Declined,
             (Some(record), Some(_)) => ClientAuthStatus::Authenticated {
                 resumed: true,
-                at: UnixTime::since_unix_epoch(core::time::Duration::from_secs(
+                at: UnixTime::since_unix_epoch(Duration::from_secs(
                     record.authenticated_at,
                 )),
             },

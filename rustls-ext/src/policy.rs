@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -71,8 +72,8 @@ impl Policy {
     /// more than this is known; at least one decision, and exactly one if it does not depend on
     /// what is not known.
     ///
-    /// `server_name` is in lower case and without a final dot, as it is in a hello; `None` is for a
-    /// client that sends none.
+    /// `server_name` is `None` for a client that sends none. Letter case and a final dot make no
+    /// difference.
     pub fn possible_decisions(
         &self,
         server_name: Option<&str>,
@@ -99,10 +100,10 @@ impl Policy {
     /// The numbers of the rules that there are on a connection to this server name, in three lists
     /// of which each is in order.
     fn rules_on(&self, server_name: Option<&str>) -> [Option<&Vec<usize>>; 3] {
-        let (exact, below) = match server_name {
+        let (exact, below) = match server_name.map(normalized) {
             None => (None, None),
             Some(name) => (
-                self.exact.get(name),
+                self.exact.get(&*name),
                 name.split_once('.').and_then(|(_, parent)| self.below.get(parent)),
             ),
         };
@@ -139,6 +140,18 @@ impl Policy {
             true => Err(PolicyError::NeedsPeerAddress),
             false => Ok(Arc::new(InConfig { policy, peer: None })),
         }
+    }
+}
+
+/// A server name in the one form in which rules are looked up: in lower case (RFC 4343), and without
+/// the final dot that a fully qualified name may have. No ClientHello has such a dot (RFC 6066
+/// section 3); a parser that lets one through must not be a way around a rule.
+fn normalized(name: &str) -> Cow<'_, str> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
     }
 }
 

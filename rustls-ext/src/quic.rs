@@ -22,7 +22,8 @@
 //! # }
 //! ```
 //!
-//! For a policy with rules on the peer's address, see [`QuicServerConfig::with_policy`].
+//! For a policy with rules on the peer's address, and for one that is loaded again while the server
+//! runs, see [`QuicServerConfig::live`].
 //!
 //! # What differs from quinn's own glue
 //! * `handshake_data()` of a connection is a [`HandshakeData`] of this module.

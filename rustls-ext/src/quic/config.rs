@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use quinn_proto::crypto::{self, Keys, UnsupportedVersion};
@@ -12,8 +12,8 @@ use rustls::{ClientConfig, ServerConfig};
 
 use super::initial::{Initial, rustls_version};
 use super::session::Session;
-use crate::Policy;
 use crate::policy::InConfig;
+use crate::{Live, Policy, Setup};
 
 /// A [`ClientConfig`] for quinn, for `quinn::ClientConfig::new`.
 ///
@@ -82,9 +82,32 @@ impl crypto::ClientConfig for QuicClientConfig {
 /// with the latter.
 #[derive(Clone, Debug)]
 pub struct QuicServerConfig {
-    tls: Arc<ServerConfig>,
+    source: Source,
     initial: Arc<Initial>,
-    policy: Option<Arc<Policy>>,
+}
+
+/// What a connection is accepted under.
+#[derive(Clone, Debug)]
+enum Source {
+    Fixed(Arc<ServerConfig>),
+    /// What is current when the connection begins.
+    Live(Live),
+}
+
+impl Source {
+    /// The config for the client at `peer`, if its address is known.
+    fn config(&self, peer: Option<IpAddr>) -> Arc<ServerConfig> {
+        match self {
+            Self::Fixed(tls) => tls.clone(),
+            Self::Live(live) => {
+                let setup = live.current();
+                let mut tls = ServerConfig::clone(setup.config());
+                let policy = setup.policy().clone();
+                tls.client_auth_policy = Some(Arc::new(InConfig { policy, peer }));
+                Arc::new(tls)
+            }
+        }
+    }
 }
 
 impl QuicServerConfig {
@@ -97,19 +120,38 @@ impl QuicServerConfig {
         let initial = Initial::new(tls.crypto_provider(), initial)?;
         // So that no connection can fail for a reason that is known now.
         ServerConnection::new(tls.clone(), Version::V1, Vec::new())?;
-        Ok(Self { tls, initial, policy: None })
+        Ok(Self { source: Source::Fixed(tls), initial })
     }
 
-    /// Decide by `policy`, which may have rules on the peer's address; a policy in `tls` is not
-    /// asked.
+    /// Accept with `tls`, and decide by `policy`, which may have rules on the peer's address. A
+    /// policy in `tls` itself is not used.
     ///
-    /// If it has such rules, accept each connection with a config of its own, which [`for_peer`]
-    /// makes; connections that are accepted without end in `internal_error`.
+    /// This is [`live()`](Self::live) with a [`Setup`] that never changes.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn with_policy(
+        tls: impl Into<Arc<ServerConfig>>,
+        policy: impl Into<Arc<Policy>>,
+    ) -> Result<Self, ConfigError> {
+        Self::live(Setup::new(tls, policy).into())
+    }
+
+    /// Accept each connection under the setup that is current when the connection begins.
+    ///
+    /// After [`Live::reload`] or [`Live::replace`], new connections use the new setup. No call of
+    /// quinn's `Endpoint::set_server_config` is needed. If the new config cannot be used for QUIC,
+    /// new connections end with the transport error `INTERNAL_ERROR` (RFC 9000 section 20.1) until
+    /// there is one that can.
+    ///
+    /// If the policy has rules on the peer's address, accept each connection with a config of its
+    /// own, which [`for_peer`] makes. Connections that are accepted without `for_peer` then end in
+    /// `internal_error`.
     ///
     /// ```no_run
-    /// # use rustls_ext::{Policy, quic::QuicServerConfig, rustls::ServerConfig};
-    /// # async fn serve(tls: ServerConfig, policy: Policy) -> Result<(), Box<dyn std::error::Error>> {
-    /// let crypto = QuicServerConfig::with_policy(tls, policy)?;
+    /// # use rustls_ext::{Live, quic::QuicServerConfig};
+    /// # async fn serve(live: Live) -> Result<(), Box<dyn std::error::Error>> {
+    /// let crypto = QuicServerConfig::live(live)?;
     /// let config = quinn::ServerConfig::with_crypto(std::sync::Arc::new(crypto.clone()));
     /// let endpoint = quinn::Endpoint::server(config.clone(), "[::]:443".parse()?)?;
     /// while let Some(incoming) = endpoint.accept().await {
@@ -121,46 +163,37 @@ impl QuicServerConfig {
     /// # }
     /// ```
     ///
-    /// Config and policy of a [`Setup`](crate::Setup) will do. What is loaded again holds for new
-    /// connections as soon as quinn's `Endpoint::set_server_config` has it.
-    ///
     /// # Errors
-    /// See [`ConfigError`].
+    /// See [`ConfigError`]; it is about the setup that is current now.
     ///
     /// [`for_peer`]: Self::for_peer
-    pub fn with_policy(
-        tls: impl Into<Arc<ServerConfig>>,
-        policy: impl Into<Arc<Policy>>,
-    ) -> Result<Self, ConfigError> {
-        let (mut tls, policy) = (Arc::unwrap_or_clone(tls.into()), policy.into());
-        tls.client_auth_policy = Some(Arc::new(InConfig { policy: policy.clone(), peer: None }));
-        Ok(Self { policy: Some(policy), ..Self::try_from(tls)? })
+    pub fn live(live: Live) -> Result<Self, ConfigError> {
+        let source = Source::Live(live);
+        Ok(Self { initial: Self::try_from(source.config(None))?.initial, source })
     }
 
-    /// `config`, for a connection of the client at `peer` alone, under the policy of
-    /// [`with_policy`](Self::with_policy).
+    /// `config`, for one connection of the client at `peer`, under the setup that is current now.
     ///
-    /// Where the policy has rules on the peer's address, the client cannot migrate to another one
-    /// (RFC 9000 section 9) later on. Whether the client really is there is known when the
-    /// handshake is complete, or from the start where quinn's `Incoming::remote_address_validated`
-    /// says so; to have it so, answer with `Incoming::retry`.
+    /// Where the policy has rules on the peer's address, the client cannot migrate (RFC 9000 section
+    /// 9): packets from another address *or another port* are dropped, since quinn compares both. A
+    /// client whose NAT gives it another port is not heard from then on, and the connection ends by
+    /// its idle timeout. Without such rules, clients can migrate, and keep their identity.
+    ///
+    /// The address is proved when the handshake is complete, or from the start where quinn's
+    /// `Incoming::remote_address_validated` says so; `Incoming::retry` makes it so.
     pub fn for_peer(
         &self,
         config: &quinn_proto::ServerConfig,
         peer: SocketAddr,
     ) -> Arc<quinn_proto::ServerConfig> {
         let mut config = config.clone();
-        let mut crypto = self.clone();
-        if let Some(policy) = &self.policy {
-            let mut tls = ServerConfig::clone(&self.tls);
-            let policy = policy.clone();
-            if policy.needs_peer_address() {
+        if let Source::Live(live) = &self.source {
+            if live.current().policy().needs_peer_address() {
                 config.migration(false);
             }
-            tls.client_auth_policy = Some(Arc::new(InConfig { policy, peer: Some(peer.ip()) }));
-            crypto.tls = Arc::new(tls);
         }
-        config.crypto = Arc::new(crypto);
+        let source = Source::Fixed(self.source.config(Some(peer.ip())));
+        config.crypto = Arc::new(Self { source, initial: self.initial.clone() });
         Arc::new(config)
     }
 }
@@ -203,7 +236,9 @@ impl crypto::ServerConfig for QuicServerConfig {
     ) -> Box<dyn crypto::Session> {
         let tls = rustls_version(version)
             .map_err(|_| rustls::Error::General("unsupported QUIC version".into()))
-            .and_then(|version| ServerConnection::new(self.tls.clone(), version, octets(params)));
+            .and_then(|version| {
+                ServerConnection::new(self.source.config(None), version, octets(params))
+            });
         Box::new(Session::new(tls.map(Connection::Server), self.initial.clone(), version))
     }
 }

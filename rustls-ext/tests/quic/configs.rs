@@ -162,20 +162,54 @@ async fn a_setup_that_is_loaded_again_judges_old_sessions_anew() {
     };
     let tls = Arc::new(pki.server_config(&[&TLS13]));
     let live = Live::from(Setup::new(tls.clone(), policy(pki.agents.roots())));
-    let current = || {
-        let setup = live.current();
-        let crypto = QuicServerConfig::with_policy(setup.config().clone(), setup.policy().clone());
-        quinn::ServerConfig::with_crypto(Arc::new(crypto.unwrap()))
-    };
+    let crypto = QuicServerConfig::live(live.clone()).unwrap();
+    let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     let unused = Switch::new(When::Always, ClientAuthDecision::None);
-    let site = Site::of(pki, unused, current());
+    let site = Site::of(pki, unused, config);
     let tls_of_agent = site.agent(ClientAuthOffer::flag());
     site.visit(&tls_of_agent).await.is(false, false, true);
     site.visit(&tls_of_agent).await.is(true, false, true);
 
-    live.replace(Setup::new(tls, policy(site.pki.staff.roots())));
-    site.server.set_server_config(Some(current()));
+    live.replace(Setup::new(tls.clone(), policy(site.pki.staff.roots())));
     assert_eq!(site.refused(&tls_of_agent).await, AlertDescription::UnknownCA);
+
+    // A config that QUIC cannot use refuses connections, until there is another one.
+    let tls12 = site.pki.server_config(&[&TLS12]);
+    live.replace(Setup::new(tls12, policy(site.pki.agents.roots())));
+    let client = site.connect(&tls_of_agent);
+    let server = async { site.incoming().await.accept()?.await };
+    let (client, server) = tokio::join!(client, server);
+    let Err(quinn::ConnectionError::TransportError(error)) = server else { panic!("{server:?}") };
+    assert_eq!(error.code, quinn_proto::TransportErrorCode::INTERNAL_ERROR);
+    let Err(quinn::ConnectionError::ConnectionClosed(close)) = client else { panic!("{client:?}") };
+    assert_eq!(close.error_code, quinn_proto::TransportErrorCode::INTERNAL_ERROR);
+    live.replace(Setup::new(tls, policy(site.pki.agents.roots())));
+    site.visit(&tls_of_agent).await.is(true, false, true);
+}
+
+/// The loop of the example in the documentation, with a policy on addresses.
+#[tokio::test]
+async fn a_setup_that_is_loaded_again_holds_for_configs_of_one_peer() {
+    let pki = Pki::new();
+    let policy = |network: &str| {
+        let network: ipnet::IpNet = network.parse().unwrap();
+        Policy::builder()
+            .provider(provider())
+            .scope("agents", Anchors::store(pki.agents.roots()))
+            .rule(Rule::when().peer(network).ask_nothing())
+            .otherwise(Verdict::Require("agents".into()))
+            .unwrap()
+    };
+    let tls = Arc::new(pki.server_config(&[&TLS13]));
+    let live = Live::from(Setup::new(tls.clone(), policy("127.0.0.0/8")));
+    let stricter = Setup::new(tls, policy("192.0.2.0/24"));
+    let crypto = QuicServerConfig::live(live.clone()).unwrap();
+    let config = quinn::ServerConfig::with_crypto(Arc::new(crypto.clone()));
+    let unused = Switch::new(When::Always, ClientAuthDecision::None);
+    let site = Site::of(pki, unused, config.clone());
+    assert!(!visit(&site, &crypto, &config).await.authenticated());
+    live.replace(stricter);
+    assert!(visit(&site, &crypto, &config).await.authenticated());
 }
 
 #[cfg(feature = "aws-lc-rs")]

@@ -52,6 +52,36 @@ pub const MUTANTS: &[Mutant] = &[
         to: "            match true {\n                true => Resumption::IfVerified,",
     },
     Mutant {
+        name: "RES-5: a proof of possession lasts for ever",
+        file: "src/server/client_auth.rs",
+        from: "is_recent && still_verifies()",
+        to: "(true || is_recent) && still_verifies()",
+    },
+    Mutant {
+        name: "RES-5: a proof in the future counts",
+        file: "rustls-ext-wire/src/resumption.rs",
+        from: "        None => false,\n",
+        to: "        None => true,\n",
+    },
+    Mutant {
+        name: "RES-2: without a policy, a session without a chain resumes under a mandatory verifier",
+        file: "src/server/client_auth.rs",
+        from: "&& (session.client_cert_chain.is_some() || !mandatory)",
+        to: "&& (true || mandatory)",
+    },
+    Mutant {
+        name: "FLAGS-9: an Acceptor with a config for TLS 1.2 shows flags",
+        file: "src/server/client_auth.rs",
+        from: "Some(version) => self.read_offer(wire_version(version)),",
+        to: "Some(_) => self.read_offer(Version::Tls13),",
+    },
+    Mutant {
+        name: "what came with the ClientHello waits for more input",
+        file: "src/server/server_conn.rs",
+        from: "        match self.connection.process_new_packets() {\n            Ok(_) => Ok(ServerConnection {",
+        to: "        match Ok::<_, Error>(()) {\n            Ok(_) => Ok(ServerConnection {",
+    },
+    Mutant {
         name: "RES-5: the stored chain is not verified again",
         file: "src/server/client_auth.rs",
         from: "now.is_ok_and(|now| demand.is_some_and(|demand| demand.accepts(session, now)))",
@@ -60,8 +90,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "RES-7: a session of a server with a policy resumes where there is none",
         file: "src/server/client_auth.rs",
-        from: "None => session.client_auth.is_none(),",
-        to: "None => true,",
+        from: "                session.client_auth.is_none()\n",
+        to: "                (true || session.client_auth.is_none())\n",
     },
     Mutant {
         name: "RES-1: the session of a refused client is one of a client that declined",

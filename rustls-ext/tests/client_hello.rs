@@ -11,8 +11,8 @@ use rustls::{
     Error, InvalidMessage, PeerMisbehaved, ProtocolVersion, ServerConfig, ServerConnection,
     SignatureScheme, quic,
 };
-use rustls_ext::ClientAuthOffer;
 use rustls_ext::wire::{FlagsError, Offer};
+use rustls_ext::{Anchors, ClientAuthOffer, Policy, Rule, Verdict};
 
 /// A ClientHello record, taken apart where tests change it.
 struct Parts {
@@ -343,4 +343,25 @@ fn what_comes_with_the_hello_does_not_wait_for_more() {
         assert!(matches!(error, Some(Error::InvalidMessage(_))), "{error:?}");
         assert!(!sent.is_empty());
     }
+}
+
+/// RFC 6066 section 3: no final dot. A rule on `localhost` must not be evaded by `localhost.`, which
+/// versions of rustls-pki-types before 1.16 show as another name.
+#[test]
+fn a_server_name_with_a_final_dot_is_the_name_without() {
+    let (mut parts, _) = site(&[&TLS13]);
+    let name = parts.extensions.iter_mut().find(|(typ, _)| *typ == 0).unwrap();
+    name.1 = [&[0, 13, 0, 0, 10][..], b"localhost."].concat();
+    let mut acceptor = Acceptor::default();
+    acceptor.read_tls(&mut &parts.record()[..]).unwrap();
+    let accepted = acceptor.accept().map_err(|(err, _)| err).unwrap().unwrap();
+    assert_eq!(accepted.client_hello().server_name(), Some("localhost"));
+    let policy = Policy::builder()
+        .provider(common::provider())
+        .scope("agents", Anchors::store(Pki::new().agents.roots()))
+        .rule(Rule::when().server_name("localhost").require("agents"))
+        .otherwise(Verdict::None)
+        .unwrap();
+    let decision = policy.decide(&accepted.client_hello(), None);
+    assert!(matches!(decision, ClientAuthDecision::Require(_)), "{decision:?}");
 }

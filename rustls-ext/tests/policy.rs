@@ -316,3 +316,25 @@ proptest! {
         }
     }
 }
+
+/// A name in another spelling is no way around the rules on it, whatever parser let it through.
+#[test]
+fn a_name_with_a_final_dot_or_in_capitals_meets_the_same_rules() {
+    let policy = builder()
+        .rule(Rule::when().server_name("admin.example.com").require("staff"))
+        .rule(Rule::when().server_name("*.example.org").require("agents"))
+        .otherwise(Verdict::None)
+        .unwrap();
+    for (name, expected) in [
+        ("admin.example.com", "require staff"),
+        ("admin.example.com.", "require staff"),
+        ("ADMIN.example.COM.", "require staff"),
+        ("a.example.org", "require agents"),
+        ("A.Example.Org.", "require agents"),
+        ("example.org.", "none"),
+        (".", "none"),
+        ("", "none"),
+    ] {
+        assert_eq!(possible(&policy, Some(name), &ClientFacts::default()), [expected], "{name}");
+    }
+}

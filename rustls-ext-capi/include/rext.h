@@ -50,6 +50,12 @@
 #define REXT_SESSION_LONGEST 270
 
 /**
+ * For how many seconds one proof of possession may last by default: 7 days, the longest lifetime of
+ * a ticket (RFC 8446 section 4.6.1).
+ */
+#define REXT_MAX_AGE_SECONDS 604800
+
+/**
  * The number of this ABI: what is added leaves it as it is; what would break a program that was
  * built against it does not happen without another soname.
  */
@@ -1147,6 +1153,24 @@ rext_resumption rext_resumption_judge(rext_demand demand,
                                       const struct rext_bytes *scope,
                                       int32_t offered,
                                       const struct rext_session *session);
+
+/**
+ * Whether a client's proof of possession is recent enough for its session to be resumed.
+ *
+ * A resumed handshake proves nothing anew, so that a session which each resumption renews would
+ * otherwise last for ever. A proof in the future is not recent: the clock was set back.
+ *
+ * authenticated_at: of the session's record, in seconds since the Unix epoch.
+ * now: the time, in the same unit.
+ * max_age: in seconds; REXT_MAX_AGE_SECONDS, unless a demand has another limit.
+ *
+ * Returns: 1 if it is, 0 if not: then do a full handshake.
+ *
+ * Threads: any.
+ */
+int32_t rext_resumption_is_recent(uint64_t authenticated_at,
+                                  uint64_t now,
+                                  uint64_t max_age);
 
 /**
  * The octets of a session record, for a place that keeps them with the session: the application

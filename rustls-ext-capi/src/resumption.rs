@@ -1,6 +1,8 @@
 //! Whether a session may be resumed, and what it records.
 
-use rustls_ext_wire::resumption::{Demand, Record, Resumption, judge};
+use rustls_ext_wire::resumption::{
+    DEFAULT_MAX_AGE_SECONDS, Demand, Record, Resumption, is_recent, judge,
+};
 
 use crate::bytes::rext_bytes;
 use crate::fence::{borrow, fence, octets, out, room};
@@ -115,6 +117,29 @@ pub unsafe extern "C" fn rext_resumption_judge(
             Resumption::Refused => REXT_RESUMPTION_REFUSED,
         })
     })
+}
+
+/// For how many seconds one proof of possession may last by default: 7 days, the longest lifetime of
+/// a ticket (RFC 8446 section 4.6.1).
+pub const REXT_MAX_AGE_SECONDS: u64 = 604_800;
+
+const _: () = assert!(REXT_MAX_AGE_SECONDS == DEFAULT_MAX_AGE_SECONDS);
+
+/// Whether a client's proof of possession is recent enough for its session to be resumed.
+///
+/// A resumed handshake proves nothing anew, so that a session which each resumption renews would
+/// otherwise last for ever. A proof in the future is not recent: the clock was set back.
+///
+/// authenticated_at: of the session's record, in seconds since the Unix epoch.
+/// now: the time, in the same unit.
+/// max_age: in seconds; REXT_MAX_AGE_SECONDS, unless a demand has another limit.
+///
+/// Returns: 1 if it is, 0 if not: then do a full handshake.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn rext_resumption_is_recent(authenticated_at: u64, now: u64, max_age: u64) -> i32 {
+    i32::from(is_recent(authenticated_at, now, max_age))
 }
 
 /// The octets of a session record, for a place that keeps them with the session: the application

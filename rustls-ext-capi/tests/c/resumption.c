@@ -31,6 +31,10 @@ static void judged(void) {
         CHECK_IS(rext_resumption_judge(table[i].demand, table[i].scope, table[i].offered, &agent),
                  table[i].agent);
     }
+    const uint64_t then = 1767225600;
+    CHECK_IS(rext_resumption_is_recent(then, then + REXT_MAX_AGE_SECONDS, REXT_MAX_AGE_SECONDS), 1);
+    CHECK_IS(rext_resumption_is_recent(then, then + REXT_MAX_AGE_SECONDS + 1, REXT_MAX_AGE_SECONDS), 0);
+    CHECK_IS(rext_resumption_is_recent(then, then - 1, REXT_MAX_AGE_SECONDS), 0);
     CHECK_IS(rext_resumption_judge(3, &AGENTS, 0, &agent), REXT_ERR_VALUE);
     CHECK_IS(rext_resumption_judge(REXT_DEMAND_REQUIRE, NULL, 0, &agent), REXT_ERR_NULL);
     CHECK_IS(rext_resumption_judge(REXT_DEMAND_REQUIRE, &NONE, 0, &agent), REXT_ERR_VALUE);

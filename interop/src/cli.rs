@@ -448,7 +448,13 @@ pub struct CodePointArgs {
     flag: u16,
     /// The number of the TLS extension client_authentication_request (CARE), which was never given
     /// one, decimal or 0x…
-    #[arg(long, value_name = "N", default_value = "0xffca", value_parser = number)]
+    #[arg(
+        long,
+        visible_alias = "care",
+        value_name = "N",
+        default_value = "0xffca",
+        value_parser = number
+    )]
     care_code_point: u16,
 }
 

@@ -86,11 +86,20 @@ fn run_with<B: Bench>(
         keep(dir, &report).map_err(|err| Failure::option("--keep", dir.display(), err))?;
     }
     emit(report.print(args.format)?);
-    match report.failures() {
-        0 => Ok(()),
-        1 => Err(Failure::Failed("1 case failed".into())),
-        count => Err(Failure::Failed(format!("{count} cases failed"))),
+    outcome(report.failures(), report.undecided())
+}
+
+/// The end of a run with so many cases that failed, and so many MUSTs that could not be decided.
+fn outcome(failures: usize, undecided: usize) -> Result<(), Failure> {
+    let cases = |count| if count == 1 { "1 case".into() } else { format!("{count} cases") };
+    let mut parts = Vec::new();
+    if failures > 0 {
+        parts.push(format!("{} failed", cases(failures)));
     }
+    if undecided > 0 {
+        parts.push(format!("{} of a MUST could not be decided", cases(undecided)));
+    }
+    if parts.is_empty() { Ok(()) } else { Err(Failure::Failed(parts.join(", "))) }
 }
 
 /// Puts a capture of each failed case into a folder.
@@ -153,7 +162,7 @@ fn client_lab(args: &ClientArgs) -> Result<Known<client::Lab>, Failure> {
         identity: server.for_raw(),
         files,
         pki,
-        points: args.common.points()?,
+        points: args.common.code_points.get()?,
         patience: args.common.timeout,
         facts: client::Facts::default(),
         talks: Vec::new(),
@@ -180,7 +189,7 @@ fn server_lab(args: &ServerArgs) -> Result<Known<Lab>, Failure> {
         (Some(cert), Some(key)) => Some(files::raw_identity(cert, key)?),
         _ => None,
     };
-    let points = args.common.points()?;
+    let points = args.common.code_points.get()?;
     let patience = args.common.timeout;
     let roots = args.ca.as_ref().map(|ca| files::roots("--ca", ca)).transpose()?;
     let target_of = Target { addr, name: name.clone(), identity, points, patience };

@@ -16,8 +16,11 @@ use serde_json::Value;
 
 #[path = "conform/faults.rs"]
 mod faults;
+#[path = "conform/liars.rs"]
+mod liars;
 
 use faults::{CLIENT, SERVER};
+use liars::Lie;
 
 /// A server that is killed when it is dropped.
 struct Running(Child, String);
@@ -30,9 +33,14 @@ impl Drop for Running {
 }
 
 fn faulty_server(files: &Files, fault: Option<&str>) -> Running {
+    faulty_server_with(files, fault, &[])
+}
+
+fn faulty_server_with(files: &Files, fault: Option<&str>, more: &[&str]) -> Running {
     let mut args = vec!["conform", "faulty", "server", "--cert", "server.pem", "--key"];
     args.push("server.key");
     args.extend(fault.iter().flat_map(|fault| ["--fault", fault]));
+    args.extend(more);
     let mut child = files.interop(&args).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -256,12 +264,13 @@ fn what_cannot_be_used_is_said_in_one_line() {
     for (args, code, words) in [
         (&["server", target][..], 2, "--ca"),
         (&["server", "nowhere", "--insecure"], 2, "HOST:PORT nowhere"),
-        (&["server", gone, "--insecure"], 1, "no handshake of TLS 1.3"),
+        (&["server", gone, "--insecure"], 1, "no handshake of TLS 1.3 or TLS 1.2"),
         (&["server", target, "--ca", "client-ca.pem"], 1, "is not localhost"),
         (&["server", target, "--insecure", "--case", "nothing"], 2, "--case nothing"),
         (&["server", target, "--insecure", "--allow", "no-reason"], 2, "line 1: no reason"),
         (&["server", target, "--insecure", "--allow", "no-case"], 2, "there is no case"),
-        (&["server", target, "--insecure", "--care", "43"], 2, "--care 43"),
+        (&["server", target, "--insecure", "--care", "43"], 2, "--care-code-point 43"),
+        (&["server", target, "--insecure", "--care-code-point", "43"], 2, "--care-code-point 43"),
         (&["client"], 2, "COMMAND"),
         (&["client", "--", "./no-such-thing"], 2, "cannot start ./no-such-thing"),
         (&["client", "--timeout", "0.2", "--", "true"], 1, "did not connect"),
@@ -289,4 +298,230 @@ fn cases_can_be_listed_and_tried_dry() {
     let dry = said(&["server", &it.1, "--insecure", "--dry-run"]);
     assert!(dry.contains("[skipped: there is no certificate that the server accepts"));
     assert!(!dry.contains("passed"));
+}
+
+/// The cases that could not be decided though they are MUSTs, without the role in their names.
+fn undecided(report: &Value) -> BTreeSet<String> {
+    let cases = report["cases"].as_array().unwrap().iter();
+    let wanted = cases.filter(|case| case["undecided"] == true);
+    wanted.map(|case| case["id"].as_str().unwrap().split_once('.').unwrap().1.to_owned()).collect()
+}
+
+fn set(ids: &[&str]) -> BTreeSet<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+/// A few cases of each kind: a server must refuse the ClientHello, or the Certificate; it must go on
+/// with the one, or with the other.
+const LIARS_CASES: [&str; 10] = [
+    "--case",
+    "server.hello.tw*",
+    "--case",
+    "server.hello.unknown-flags",
+    "--case",
+    "server.certificate.accepted",
+    "--case",
+    "server.certificate.declined",
+    "--case",
+    "server.certificate.stolen",
+];
+
+fn test_liar(files: &Files, lie: Lie, args: &[&str]) -> Output {
+    let port = liars::start(lie, &files.path("server.pem"), &files.path("server.key"));
+    test_server(files, &format!("localhost:{port}"), args)
+}
+
+#[test]
+fn a_server_that_refuses_nothing_and_answers_nothing_does_not_succeed() {
+    let files = Files::new();
+    for lie in [Lie::Closing, Lie::Silent] {
+        let json_of = [&LIARS_CASES[..], &["--format", "json"]].concat();
+        let output = test_liar(&files, lie, &json_of);
+        let report = json(&output);
+        let expected = set(&[
+            "hello.twice",
+            "hello.twice-differing",
+            "certificate.accepted",
+            "certificate.declined",
+            "certificate.stolen",
+        ]);
+        assert_eq!(undecided(&report), expected, "{lie:?}");
+        assert_eq!(graded(&report, "skipped"), expected, "{lie:?}");
+        assert_eq!(graded(&report, "tolerated"), set(&[]), "{lie:?}");
+        assert_eq!(graded(&report, "failed"), set(&[]), "{lie:?}");
+        // Its Finished says that it goes on with the ClientHello.
+        assert_eq!(graded(&report, "passed"), set(&["hello.unknown-flags"]), "{lie:?}");
+        assert_eq!(report["facts"]["answers an honest client"], false, "{lie:?}");
+        assert_eq!(output.status.code(), Some(1), "{lie:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said, "error: 5 cases of a MUST could not be decided\n", "{lie:?}");
+    }
+}
+
+#[test]
+fn no_case_counts_in_favour_of_a_server_that_ends_every_connection_in_silence() {
+    let files = Files::new();
+    let output = test_liar(&files, Lie::Closing, &["--format", "json"]);
+    let report = json(&output);
+    assert_eq!(graded(&report, "failed"), set(&[]));
+    let refused = |id: &String| {
+        let case = server::cases().into_iter().find(|case| case.about.id == format!("server.{id}"));
+        case.unwrap().about.expects.starts_with("refuses")
+    };
+    let good: BTreeSet<_> =
+        graded(&report, "passed").union(&graded(&report, "tolerated")).cloned().collect();
+    let good: BTreeSet<_> = good.into_iter().filter(refused).collect();
+    // What no handshake can go on without is refused with an alert even by this one.
+    assert_eq!(good, set(&["certificate.left-out", "certificate.unasked"]));
+    assert!(undecided(&report).contains("certificate.stolen"));
+    assert_eq!(output.status.code(), Some(1));
+
+    let only = ["--case", "server.certificate.stolen"];
+    let text = String::from_utf8(test_liar(&files, Lie::Closing, &only).stdout).unwrap();
+    assert!(
+        text.contains("skipped   server.certificate.stolen: the server answers no honest client"),
+        "{text}"
+    );
+    assert!(
+        text.contains("1 skipped; 1 of the skipped are MUSTs that cannot be decided"),
+        "{text}"
+    );
+    assert!(text.contains("The server no: answers an honest client\n"), "{text}");
+    let junit = [&only[..], &["--format", "junit"]].concat();
+    let xml = String::from_utf8(test_liar(&files, Lie::Closing, &junit).stdout).unwrap();
+    assert!(xml.contains("tests=\"1\" failures=\"1\" errors=\"0\" skipped=\"0\""), "{xml}");
+    assert!(xml.contains("<failure message=\"undecided: the server answers no honest"), "{xml}");
+
+    // Who knows better says so.
+    files.write("allow", "server.certificate.stolen proved elsewhere\n");
+    let output = test_liar(&files, Lie::Closing, &[&only[..], &["--allow", "allow"]].concat());
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_server_that_answers_whatever_comes_fails() {
+    let files = Files::new();
+    for lie in [Lie::Answering, Lie::Answering400, Lie::Endless] {
+        let args = [&LIARS_CASES[..], &["--format", "json"]].concat();
+        let output = test_liar(&files, lie, &args);
+        let report = json(&output);
+        let failed = set(&["hello.twice", "hello.twice-differing", "certificate.stolen"]);
+        assert_eq!(graded(&report, "failed"), failed, "{lie:?}");
+        let passed = set(&["hello.unknown-flags", "certificate.accepted", "certificate.declined"]);
+        assert_eq!(graded(&report, "passed"), passed, "{lie:?}");
+        assert_eq!(output.status.code(), Some(1), "{lie:?}");
+    }
+}
+
+#[test]
+fn a_status_of_4xx_that_only_clients_with_the_certificate_get_is_no_acceptance() {
+    let files = Files::new();
+    let args = [&LIARS_CASES[..], &["--format", "json"]].concat();
+    let report = json(&test_liar(&files, Lie::Answering400ToCertificates, &args));
+    assert_eq!(report["facts"]["accepts the certificate"], false);
+    let skipped = set(&["certificate.accepted", "certificate.stolen"]);
+    assert_eq!(graded(&report, "skipped"), skipped);
+    let cases = report["cases"].as_array().unwrap();
+    let accepted = cases.iter().find(|case| case["id"] == "server.certificate.accepted").unwrap();
+    let reason = accepted["reason"].as_str().unwrap();
+    assert!(reason.starts_with("the server answers 400 to a client with the certificate"));
+}
+
+#[test]
+fn of_an_answer_that_never_ends_only_the_beginning_is_kept() {
+    let files = Files::new();
+    let args = ["--case", "server.hello.twice", "--format", "json"];
+    let report = json(&test_liar(&files, Lie::Endless, &args));
+    let kept = report["cases"][0]["connections"][0]["received"].as_str().unwrap().len() / 2;
+    assert!((64 * 1024..512 * 1024).contains(&kept), "{kept}");
+}
+
+#[test]
+fn an_alert_that_honest_clients_get_too_is_no_refusal() {
+    let files = Files::new();
+    let output = test_liar(&files, Lie::AlertAtOnce, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("no handshake of TLS 1.3 or TLS 1.2 to begin with"), "{said}");
+    assert!(said.contains("illegal_parameter (47)"), "{said}");
+
+    let args = [&LIARS_CASES[..], &["--format", "json"]].concat();
+    let output = test_liar(&files, Lie::AlertBehindHandshake, &args);
+    let report = json(&output);
+    assert_eq!(graded(&report, "passed"), set(&[]));
+    assert_eq!(graded(&report, "tolerated"), set(&[]));
+    assert_eq!(graded(&report, "failed"), set(&["hello.unknown-flags", "certificate.declined"]));
+    assert_eq!(undecided(&report), set(&["hello.twice", "hello.twice-differing"]));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_client_whose_command_always_succeeds_proves_nothing_of_what_comes_behind_its_handshake() {
+    let files = Files::new();
+    let cases = ["--case", "client.ticket.*", "--case", "client.hello.goes-on-unasked"];
+    let args = [&cases[..], &["--format", "json"]].concat();
+    let run = |script: &str| {
+        let mut command =
+            files.interop(&[&["conform", "client", "--timeout", "30"][..], &args].concat());
+        command.args(["--", "sh", "-c", script, env!("CARGO_BIN_EXE_interop")]);
+        command.args(connect("flag")).output().unwrap()
+    };
+    let output = run(r#""$0" "$@" || exit 1"#);
+    assert_no_failure(&output);
+    assert_eq!(undecided(&json(&output)), set(&[]));
+    let output = run(r#""$0" "$@"; exit 0"#);
+    let report = json(&output);
+    assert_eq!(report["facts"]["and only when it is answered"], false);
+    let expected = set(&["ticket.across-names", "ticket.highest-flag", "ticket.unknown-flags"]);
+    assert_eq!(undecided(&report), expected);
+    // An alert is proof, and so is the next ClientHello.
+    let passed = set(&[
+        "hello.goes-on-unasked",
+        "ticket.request-client-auth",
+        "ticket.twice",
+        "ticket.unanswered",
+    ]);
+    assert_eq!(graded(&report, "passed"), passed);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn flags_9_a_server_of_tls12_alone_is_tested_also_with_hellos_that_offer_tls13() {
+    let files = Files::new();
+    let honest = faulty_server_with(&files, None, &["--tls12"]);
+    let report = assert_no_failure(&test_server(&files, &honest.1, &["--format", "json"]));
+    assert_eq!(report["facts"]["speaks TLS 1.3"], false);
+    assert_eq!(report["facts"]["speaks TLS 1.2"], true);
+    let ignored = ["offer", "unknown-flags", "zero-octet", "no-octets"];
+    let both: BTreeSet<String> = ["", "-beside-tls13"]
+        .iter()
+        .flat_map(|suffix| ignored.iter().map(move |name| format!("tls12.{name}{suffix}")))
+        .collect();
+    let care = set(&["tls12.care", "tls12.care-unoffered", "tls12.care-with-body"]);
+    assert_eq!(graded(&report, "passed"), both.union(&care).cloned().collect());
+
+    let faulty = faulty_server_with(&files, Some("reads-flags-in-tls12"), &["--tls12"]);
+    let output = test_server(&files, &faulty.1, &["--format", "json"]);
+    let expected: BTreeSet<_> =
+        both.into_iter().filter(|id| !id.contains("unknown-flags")).collect();
+    assert_eq!(graded(&json(&output), "failed"), expected);
+    assert_eq!(output.status.code(), Some(1));
+
+    // Without --insecure it is known by its certificate, as any other.
+    let args = ["conform", "server", &honest.1, "--ca", "client-ca.pem"];
+    let said = files.interop(&args).output().unwrap();
+    assert!(String::from_utf8(said.stderr).unwrap().contains("is not localhost"));
+}
+
+#[test]
+fn care_is_looked_for_under_the_number_of_either_option() {
+    let files = Files::new();
+    let other = faulty_server_with(&files, None, &["--care-code-point", "0xff5a"]);
+    let reads = |option: &[&str]| {
+        let args = [option, &["--case", "server.care.offer", "--format", "json"]].concat();
+        json(&test_server(&files, &other.1, &args))["facts"]["reads CARE"] == true
+    };
+    assert!(reads(&["--care-code-point", "0xff5a"]));
+    assert!(reads(&["--care", "0xff5a"]));
+    assert!(!reads(&[]));
 }

@@ -6,13 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use rustls_ext::wire::CodePoints;
 
 use super::faulty::FaultyArgs;
 use super::server::Implements;
-use crate::Failure;
 use crate::cli::CodePointArgs;
-use crate::cli::values::{number, seconds};
+use crate::cli::values::seconds;
 
 /// Options of `interop conform`.
 #[derive(Clone, Debug, Args)]
@@ -118,20 +116,6 @@ pub struct CommonArgs {
     #[command(flatten)]
     /// The numbers on the wire.
     pub code_points: CodePointArgs,
-    /// The number of the extension client_authentication_request, decimal or 0x…
-    #[arg(long, value_name = "N", default_value = "0xffca", value_parser = number)]
-    pub care: u16,
-}
-
-impl CommonArgs {
-    /// The numbers, if they can be used.
-    ///
-    /// # Errors
-    /// If something else on the wire has one of them, or the flag is beyond the highest.
-    pub fn points(&self) -> Result<CodePoints, Failure> {
-        let points = self.code_points.get()?;
-        points.with_care(self.care).map_err(|err| Failure::option("--care", self.care, err))
-    }
 }
 
 /// How to print what came of it.

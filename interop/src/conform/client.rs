@@ -29,6 +29,10 @@ pub(super) mod tls12;
 
 pub use facts::{Facts, Need};
 
+/// The most connections of one command that are served: a client that ever connects again shows
+/// nothing new.
+const MOST_CONNECTIONS: usize = 32;
+
 /// How often to look whether the command is still there, or somebody connects.
 const POLL: Duration = Duration::from_millis(2);
 
@@ -123,22 +127,49 @@ impl Lab {
 
     /// Has the client connect; it has to go on.
     fn host_well(&mut self, config: ServerConfig) -> Result<Rc<Talk>, Grade> {
+        let reads = self.reads(&config);
         let talk = self.host(config)?;
         match talk.verdict() {
-            Verdict::Accepted => Ok(talk),
+            Verdict::Accepted if reads => Ok(talk),
+            Verdict::Accepted => Err(undecided()),
             other => Err(accepted(&other)),
         }
     }
 
+    /// Whether the client shows that it went on with all that is bent in this configuration. Of
+    /// what comes behind its Finished, it shows that only by what its command makes of it.
+    fn reads(&self, config: &ServerConfig) -> bool {
+        self.facts.reads_on || config.plan.new_session_ticket.is_empty()
+    }
+
     /// Has the client connect; it has to refuse with illegal_parameter, or by one of `tolerated`.
     fn host_ill(&mut self, config: ServerConfig, tolerated: &[u8]) -> Outcome {
-        let verdict = self.host(config)?.verdict();
         let tolerated = [&[DECODE_ERROR], tolerated].concat();
-        Ok(refused(&verdict, ILLEGAL_PARAMETER, &tolerated))
+        self.host_refusing(config, ILLEGAL_PARAMETER, &tolerated)
+    }
+
+    /// Has the client connect; it has to refuse with `wanted`, or by one of `tolerated`.
+    fn host_refusing(&mut self, config: ServerConfig, wanted: u8, tolerated: &[u8]) -> Outcome {
+        let reads = self.reads(&config);
+        let verdict = self.host(config)?.verdict();
+        if verdict == Verdict::Accepted && !reads {
+            return Ok(undecided());
+        }
+        Ok(refused(&verdict, wanted, tolerated))
     }
 
     /// Has the client connect, as often as it does: each can resume what came before.
-    fn host_all(&mut self, mut config: ServerConfig, play: Option<Play<'_>>) -> Vec<Rc<Talk>> {
+    fn host_all(&mut self, config: ServerConfig, play: Option<Play<'_>>) -> Vec<Rc<Talk>> {
+        self.host_all_with(config, talk::ANSWER, play)
+    }
+
+    /// The same, with this answer to each request.
+    fn host_all_with(
+        &mut self,
+        mut config: ServerConfig,
+        answer: &[u8],
+        play: Option<Play<'_>>,
+    ) -> Vec<Rc<Talk>> {
         let mut child = match self.command.is_some() {
             true => match self.start() {
                 Ok(child) => Some(child),
@@ -153,19 +184,21 @@ impl Lab {
         let mut talks = Vec::new();
         while let Some(stream) = self.accept(child.as_mut(), deadline, talks.is_empty()) {
             let peer = Peer::server(config.clone());
-            if let Ok(talk) = talk::host(peer, stream, self.patience, play) {
+            if let Ok(talk) = talk::host(peer, stream, self.patience, answer, play) {
                 config.known_tickets.extend_from_slice(talk.peer.tickets());
                 talks.push(talk);
             }
-            if child.is_none() {
+            if child.is_none() || talks.len() >= MOST_CONNECTIONS {
                 break;
             }
         }
-        let well = child.as_mut().is_none_or(|child| end(child, deadline));
-        if let (Some(last), false) = (talks.last_mut(), well) {
-            last.complains = self.facts.succeeds;
+        let ended = child.as_mut().map_or(Ended::Well, |child| end(child, deadline));
+        // Only where it ends well otherwise does its end show anything.
+        if let (Some(last), true) = (talks.last_mut(), self.facts.succeeds) {
+            last.complains = ended == Ended::Complaining;
+            last.hangs = ended == Ended::Killed;
         }
-        self.facts.ended_well = well;
+        self.facts.ended_well = ended == Ended::Well;
         let talks: Vec<_> = talks.into_iter().map(Rc::new).collect();
         self.talks.extend(talks.iter().cloned());
         talks
@@ -228,17 +261,37 @@ impl Lab {
     }
 }
 
-/// Waits for its end, or makes one. Whether it says that all was well.
-fn end(child: &mut Child, deadline: Instant) -> bool {
+/// How the command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// It says that all was well.
+    Well,
+    /// It says that something went wrong.
+    Complaining,
+    /// It did not end in time.
+    Killed,
+}
+
+/// Waits for its end, or makes one.
+fn end(child: &mut Child, deadline: Instant) -> Ended {
     while Instant::now() < deadline {
         if let Ok(Some(status)) = child.try_wait() {
-            return status.success();
+            return if status.success() { Ended::Well } else { Ended::Complaining };
         }
         sleep(POLL);
     }
     let _ = child.kill();
     let _ = child.wait();
-    false
+    Ended::Killed
+}
+
+/// The grade of what comes behind the client's Finished, where nothing shows that it was read.
+fn undecided() -> Grade {
+    Grade::Undecided(
+        "the client does not show that it reads what comes behind its handshake: its command should \
+         exit with 0 if its request is answered, and only then"
+            .into(),
+    )
 }
 
 /// Speaks for a server, whose peer has just received a hello.
@@ -247,7 +300,7 @@ pub type Play<'a> = &'a dyn Fn(&mut Peer);
 impl Bench for Lab {
     type Need = Need;
 
-    fn lacks(&self, need: Need) -> Option<&'static str> {
+    fn lacks(&self, need: Need) -> Option<String> {
         self.facts.lacks(need)
     }
 

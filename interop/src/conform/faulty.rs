@@ -11,6 +11,7 @@ use clap::{Args, Subcommand};
 use rustls_ext::wire::CodePoints;
 
 use crate::Failure;
+use crate::cli::CodePointArgs;
 use crate::raw::{Handshake, Message, ext};
 
 mod client;
@@ -51,6 +52,12 @@ pub struct FaultyServerArgs {
     /// What to do wrong; nothing if it is not given
     #[arg(long, value_enum)]
     pub fault: Option<ServerFault>,
+    /// Speak TLS 1.2 alone, up to where it would be encrypted
+    #[arg(long)]
+    pub tls12: bool,
+    #[command(flatten)]
+    /// The numbers on the wire.
+    pub code_points: CodePointArgs,
 }
 
 /// Options of `interop conform faulty client`.
@@ -68,6 +75,9 @@ pub struct FaultyClientArgs {
     /// What to do wrong; nothing if it is not given
     #[arg(long, value_enum)]
     pub fault: Option<ClientFault>,
+    #[command(flatten)]
+    /// The numbers on the wire.
+    pub code_points: CodePointArgs,
 }
 
 /// Do what `interop conform faulty` says.

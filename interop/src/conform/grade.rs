@@ -27,6 +27,9 @@ pub enum Grade {
     Failed(String),
     /// Not run, or without a result: why.
     Skipped(String),
+    /// Run, and without a result, since the other end shows nothing by which going on could be told
+    /// from giving up: why. Where the rule is a MUST, the whole does not succeed.
+    Undecided(String),
 }
 
 impl Grade {
@@ -36,7 +39,7 @@ impl Grade {
             Self::Passed => "passed",
             Self::Tolerated(_) => "tolerated",
             Self::Failed(_) => "failed",
-            Self::Skipped(_) => "skipped",
+            Self::Skipped(_) | Self::Undecided(_) => "skipped",
         }
     }
 
@@ -44,7 +47,10 @@ impl Grade {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Passed => None,
-            Self::Tolerated(reason) | Self::Failed(reason) | Self::Skipped(reason) => Some(reason),
+            Self::Tolerated(reason)
+            | Self::Failed(reason)
+            | Self::Skipped(reason)
+            | Self::Undecided(reason) => Some(reason),
         }
     }
 
@@ -56,7 +62,8 @@ impl Grade {
     /// The first of `grades` that is the worst.
     pub fn worst(grades: impl IntoIterator<Item = Self>) -> Self {
         let rank = |grade: &Self| match grade {
-            Self::Failed(_) => 3,
+            Self::Failed(_) => 4,
+            Self::Undecided(_) => 3,
             Self::Tolerated(_) => 2,
             Self::Passed => 1,
             Self::Skipped(_) => 0,
@@ -95,7 +102,7 @@ pub fn refused(verdict: &Verdict, wanted: u8, tolerated: &[u8]) -> Grade {
 /// The other end had to go on.
 pub fn accepted(verdict: &Verdict) -> Grade {
     match verdict {
-        verdict if verdict.is_acceptance() => Grade::Passed,
+        Verdict::Accepted => Grade::Passed,
         other => Grade::Failed(format!("{other}, but it should go on")),
     }
 }
@@ -105,17 +112,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_without_an_answer_is_neither_refused_as_due_nor_proof_of_going_on() {
+    fn silence_is_neither_a_refusal_nor_proof_of_going_on() {
         let graded =
             |verdict: Verdict| (refused(&verdict, ILLEGAL_PARAMETER, &[]), accepted(&verdict));
-        let (refusal, acceptance) = graded(Verdict::Ended);
-        assert!(matches!(refusal, Grade::Tolerated(_)), "{refusal:?}");
-        assert_eq!(acceptance, Grade::Passed);
-        let (refusal, acceptance) = graded(Verdict::Accepted);
-        assert!(matches!(refusal, Grade::Failed(_)), "{refusal:?}");
-        assert_eq!(acceptance, Grade::Passed);
-        let (refusal, acceptance) = graded(Verdict::Alert(ILLEGAL_PARAMETER));
-        assert_eq!(refusal, Grade::Passed);
-        assert!(matches!(acceptance, Grade::Failed(_)), "{acceptance:?}");
+        for (verdict, refusal, acceptance) in [
+            (Verdict::Accepted, "failed", "passed"),
+            (Verdict::Alert(ILLEGAL_PARAMETER), "passed", "failed"),
+            (Verdict::Alert(DECODE_ERROR), "failed", "failed"),
+            // A connection that the other end gave up, where honest peers are answered.
+            (Verdict::Ended, "tolerated", "failed"),
+            (Verdict::Closed, "tolerated", "failed"),
+            (Verdict::Silent, "failed", "failed"),
+            (Verdict::Hung, "failed", "failed"),
+            (Verdict::Stuck("".into()), "failed", "failed"),
+            (Verdict::NoConnection("".into()), "failed", "failed"),
+        ] {
+            let (refused, accepted) = graded(verdict.clone());
+            assert_eq!((refused.name(), accepted.name()), (refusal, acceptance), "{verdict:?}");
+        }
     }
 }

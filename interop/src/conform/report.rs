@@ -48,6 +48,11 @@ impl Report {
         self.findings.iter().filter(|finding| finding.counts_as_failure()).count()
     }
 
+    /// How many MUSTs could not be decided.
+    pub fn undecided(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.counts_as_undecided()).count()
+    }
+
     /// How many have this grade, and which.
     fn graded(&self, name: &'static str) -> impl Iterator<Item = &Finding> + Clone {
         self.findings.iter().filter(move |finding| finding.grade.name() == name)
@@ -67,6 +72,10 @@ impl Report {
         let allowed = self.graded("failed").filter(|finding| finding.allowed.is_some()).count();
         if allowed > 0 {
             let _ = write!(text, "; {allowed} of the failed are allowed to");
+        }
+        let undecided = self.undecided();
+        if undecided > 0 {
+            let _ = write!(text, "; {undecided} of the skipped are MUSTs that cannot be decided");
         }
         text
     }

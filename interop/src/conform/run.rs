@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::allow::Allowed;
-use super::case::{About, Case};
+use super::case::{About, Case, Level};
 use super::grade::Grade;
 use super::talk::Talk;
 
@@ -14,7 +14,7 @@ pub trait Bench {
     type Need: Copy;
 
     /// Why a case that needs this cannot be run.
-    fn lacks(&self, need: Self::Need) -> Option<&'static str>;
+    fn lacks(&self, need: Self::Need) -> Option<String>;
 
     /// The connections since the last call.
     fn take_talks(&mut self) -> Vec<Rc<Talk>>;
@@ -40,12 +40,18 @@ impl Finding {
     pub fn counts_as_failure(&self) -> bool {
         matches!(self.grade, Grade::Failed(_)) && self.allowed.is_none()
     }
+
+    /// Whether a MUST could not be decided, so that the whole does not succeed.
+    pub fn counts_as_undecided(&self) -> bool {
+        matches!(self.grade, Grade::Undecided(_))
+            && self.about.level == Level::Must
+            && self.allowed.is_none()
+    }
 }
 
 /// The grade of what is not run for want of something, if there is any.
 pub fn skipped<B: Bench>(bench: &B, case: &Case<B, B::Need>) -> Option<Grade> {
-    let why = case.needs.iter().find_map(|need| bench.lacks(*need))?;
-    Some(Grade::Skipped(why.into()))
+    case.needs.iter().find_map(|need| bench.lacks(*need)).map(Grade::Skipped)
 }
 
 /// Runs these cases.

@@ -48,6 +48,9 @@ pub fn cases() -> Vec<Case> {
     cases.extend(certificate::cases());
     cases.extend(care::cases());
     cases.extend(resumption::cases());
+    for case in &mut cases {
+        case.needs.insert(0, Need::Tls13);
+    }
     cases.extend(tls12::cases());
     cases
 }
@@ -142,15 +145,46 @@ impl Lab {
         talk
     }
 
-    /// Visits the server, which has to go on.
+    /// Visits the server, which has to complete its part of the handshake, and then go on as it
+    /// does with an honest client. That says nothing about what it makes of what is sent behind its
+    /// Finished: see [`Lab::visit_to_the_end`].
     fn visit_well(&mut self, config: ClientConfig) -> Result<Rc<Talk>, Grade> {
         let talk = self.visit(config);
         match talk.verdict() {
-            Verdict::Accepted | Verdict::Ended => Ok(talk),
+            Verdict::Accepted => Ok(talk),
             // It asked, and there is nothing to show.
             Verdict::Alert(CERTIFICATE_REQUIRED) if self.target.identity.is_none() => Ok(talk),
+            verdict if self.facts.may_go_on(&talk, &verdict) => Ok(talk),
             other => Err(accepted(&other)),
         }
+    }
+
+    /// Visits the server, which has to go on, also after all that the client sends.
+    fn visit_to_the_end(&mut self, config: ClientConfig) -> Result<Rc<Talk>, Grade> {
+        let talk = self.visit_well(config)?;
+        if self.facts.may_go_on(&talk, &talk.verdict()) { Err(undecided()) } else { Ok(talk) }
+    }
+
+    /// The grade of a connection on which the server had to refuse the client: with `wanted`, or
+    /// with one of `tolerated`.
+    fn refused(&self, talk: &Talk, wanted: u8, tolerated: &[u8]) -> Grade {
+        let verdict = talk.verdict();
+        let alert_for_all = matches!(verdict, Verdict::Alert(got)
+            if self.facts.honest == verdict && (got == wanted || tolerated.contains(&got)));
+        if alert_for_all || self.facts.may_go_on(talk, &verdict) {
+            return undecided();
+        }
+        refused(&verdict, wanted, tolerated)
+    }
+
+    /// Whether the server answers this client, which shows the certificate, as one that it accepts.
+    ///
+    /// A server that looks at certificates behind the handshake answers those that it does not
+    /// accept with a status of 4xx, and others with something else.
+    fn accepts(&self, talk: &Talk) -> bool {
+        let is_error = talk.status().is_some_and(|status| (400..500).contains(&status));
+        let turned_down = is_error && talk.status() != self.facts.anonymous_status;
+        talk.verdict() == Verdict::Accepted && !turned_down
     }
 
     /// A session of the server's, made by this client.
@@ -161,15 +195,24 @@ impl Lab {
 
     /// Visits the server, which has to refuse with illegal_parameter; decode_error is tolerated.
     fn visit_ill(&mut self, config: ClientConfig) -> Outcome {
-        let verdict = self.visit(config).verdict();
-        Ok(refused(&verdict, ILLEGAL_PARAMETER, &[DECODE_ERROR]))
+        let talk = self.visit(config);
+        Ok(self.refused(&talk, ILLEGAL_PARAMETER, &[DECODE_ERROR]))
     }
+}
+
+/// The grade where nothing tells going on from giving up.
+fn undecided() -> Grade {
+    Grade::Undecided(
+        "the server answers no honest client either, so going on cannot be told from giving up: \
+         let it answer GET / by HTTP/1.1"
+            .into(),
+    )
 }
 
 impl Bench for Lab {
     type Need = Need;
 
-    fn lacks(&self, need: Need) -> Option<&'static str> {
+    fn lacks(&self, need: Need) -> Option<String> {
         self.facts.lacks(need)
     }
 

@@ -8,8 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 use super::grade::alert;
 use crate::raw::{ClientConfig, Direction, HandshakeType, Peer};
 
-/// How long an end that has all it needs may be silent before its silence is taken for consent.
+/// How long an end that has all it needs may be silent before the tester ends the connection.
 const QUIET: Duration = Duration::from_millis(1000);
+/// How much is read of a peer before its handshake is complete, in bytes: many times what any needs.
+const MOST_OF_HANDSHAKE: usize = 4 * 1024 * 1024;
+/// How much is read of it from then on, in bytes. That it answers shows in the first of them, and
+/// all that is read is kept until the end of the case.
+const MOST_OF_ANSWER: usize = 256 * 1024;
 /// server_hello_done, the end of what a server of TLS 1.2 says in the clear.
 const SERVER_HELLO_DONE: HandshakeType = HandshakeType(14);
 /// client_key_exchange, with which a client of TLS 1.2 goes on.
@@ -19,11 +24,14 @@ const CLOSE_NOTIFY: u8 = 0;
 /// What the other end made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It went on.
+    /// It went on: it sent something that it only sends in that case.
     Accepted,
-    /// A server that ended the connection in good order, but without an answer. It may have gone on,
-    /// or have given up without saying so.
+    /// A server that completed its part of the handshake and then ended the connection with
+    /// close_notify, without an answer. It may have gone on, or have given up.
     Ended,
+    /// A server that completed its part of the handshake and then sent nothing until the tester
+    /// ended the connection. It may have gone on, or have given up.
+    Silent,
     /// It gave up, with this fatal alert.
     Alert(u8),
     /// It gave up without an alert.
@@ -41,19 +49,13 @@ impl fmt::Display for Verdict {
         match self {
             Self::Accepted => f.write_str("it went on"),
             Self::Ended => f.write_str("it ended the connection without an answer"),
+            Self::Silent => f.write_str("it sent nothing behind its handshake"),
             Self::Alert(description) => write!(f, "it gave up with {}", alert(*description)),
             Self::Closed => f.write_str("it closed the connection without an alert"),
             Self::Hung => f.write_str("it neither went on nor gave up in time"),
             Self::Stuck(why) => write!(f, "what it sent cannot be gone on with ({why})"),
             Self::NoConnection(why) => write!(f, "there was no connection ({why})"),
         }
-    }
-}
-
-impl Verdict {
-    /// Nothing says that it did not go on.
-    pub fn is_acceptance(&self) -> bool {
-        matches!(self, Self::Accepted | Self::Ended)
     }
 }
 
@@ -74,6 +76,8 @@ enum End {
     Open,
     Closed,
     TimedOut,
+    /// It sends more than is read.
+    Endless,
     NoConnection(String),
 }
 
@@ -90,10 +94,19 @@ pub struct Talk {
     pub is_client: bool,
     /// The other end's process says that something went wrong.
     pub complains: bool,
+    /// The other end's process had to be killed, since it did not end in time.
+    pub hangs: bool,
+    /// The tester ended the connection, before the other end did.
+    parted: bool,
     end: End,
 }
 
 impl Talk {
+    fn new(peer: Peer, ends: (SocketAddr, SocketAddr), is_client: bool, end: End) -> Self {
+        let wire = Vec::new();
+        Self { peer, wire, ends, is_client, complains: false, hangs: false, parted: false, end }
+    }
+
     /// What the other end made of it.
     pub fn verdict(&self) -> Verdict {
         if let Some(alert) = self.fatal_alert() {
@@ -109,14 +122,32 @@ impl Talk {
             return Verdict::Stuck(error.to_string());
         }
         match (&self.end, self.peer.is_complete()) {
-            (_, true) if self.complains => Verdict::Closed,
-            (_, true) if self.has_answer() => Verdict::Accepted,
-            (_, true) if self.says_goodbye() && self.is_client => Verdict::Ended,
-            (End::Closed, true) if !self.says_goodbye() => Verdict::Closed,
-            (_, true) => Verdict::Accepted,
+            (End::Endless, false) => Verdict::Stuck("more than a handshake can need".into()),
             (End::Closed, false) => Verdict::Closed,
             (_, false) => Verdict::Hung,
+            (_, true) if self.hangs => Verdict::Hung,
+            (_, true) if self.complains => Verdict::Closed,
+            (_, true) if self.has_answer() => Verdict::Accepted,
+            (End::Closed, true) if !self.parted && !self.says_goodbye() => Verdict::Closed,
+            // A client's Finished says that it goes on with all that the server sent before.
+            (_, true) if !self.is_client => Verdict::Accepted,
+            // A server's Finished says nothing about what the client sends behind it.
+            (End::Closed, true) if !self.parted => Verdict::Ended,
+            (_, true) => Verdict::Silent,
         }
+    }
+
+    /// Whether the handshake came to its end, as far as the tester is concerned: that the other end
+    /// refused none of what it had received before its Finished.
+    pub fn is_complete(&self) -> bool {
+        self.peer.is_complete()
+    }
+
+    /// The status of the answer, if it is one of HTTP/1.
+    pub fn status(&self) -> Option<u16> {
+        let data = self.peer.received_data();
+        let rest = data.strip_prefix(b"HTTP/1.")?.get(2..5)?;
+        std::str::from_utf8(rest).ok()?.parse().ok()
     }
 
     fn fatal_alert(&self) -> Option<u8> {
@@ -134,7 +165,8 @@ impl Talk {
         self.peer.alerts().any(|alert| alert.description == CLOSE_NOTIFY)
     }
 
-    fn has_watched_all(&self) -> bool {
+    /// Whether all of a handshake of TLS 1.2 came that is in the clear.
+    pub(super) fn has_watched_all(&self) -> bool {
         [SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE]
             .iter()
             .any(|typ| self.peer.received(*typ).is_some())
@@ -146,6 +178,8 @@ pub struct Line {
     talk: Talk,
     stream: Option<TcpStream>,
     deadline: Instant,
+    /// How many bytes came before the handshake was complete, and since then.
+    received: (usize, usize),
 }
 
 impl Line {
@@ -159,9 +193,9 @@ impl Line {
         stream.set_nodelay(true)?;
         let (own, other) = (stream.local_addr()?, stream.peer_addr()?);
         let ends = if is_client { (own, other) } else { (other, own) };
-        let talk =
-            Talk { peer, wire: Vec::new(), ends, is_client, complains: false, end: End::Open };
-        Ok(Self { talk, stream: Some(stream), deadline: Instant::now() + patience })
+        let talk = Talk::new(peer, ends, is_client, End::Open);
+        let deadline = Instant::now() + patience;
+        Ok(Self { talk, stream: Some(stream), deadline, received: (0, 0) })
     }
 
     /// The raw peer.
@@ -191,6 +225,7 @@ impl Line {
             Ok(0) => self.talk.end = End::Closed,
             Ok(count) => {
                 let octets = buffer.get(..count).unwrap_or_default();
+                self.count(count);
                 self.note(Direction::Received, octets.to_vec());
                 // Its error is kept by the peer, and the alert for it is in its output.
                 let _ = self.talk.peer.read(octets);
@@ -208,8 +243,23 @@ impl Line {
         false
     }
 
-    /// Says goodbye, and reads what there still is.
+    /// Counts what came, and lets the connection be over where it is too much.
+    fn count(&mut self, count: usize) {
+        let (before, behind) = &mut self.received;
+        let (so_far, most) = if self.talk.peer.is_complete() {
+            (behind, MOST_OF_ANSWER)
+        } else {
+            (before, MOST_OF_HANDSHAKE)
+        };
+        *so_far = so_far.saturating_add(count);
+        if *so_far > most {
+            self.talk.end = End::Endless;
+        }
+    }
+
+    /// Says goodbye, and reads what there still is, as far as it is of interest.
     pub fn close(&mut self) {
+        self.talk.parted = !self.is_over();
         let _ = self.talk.peer.send_alert(1, CLOSE_NOTIFY);
         self.flush();
         if let Some(stream) = &self.stream {
@@ -274,8 +324,11 @@ pub fn visit(to: SocketAddr, config: ClientConfig, request: &[u8], patience: Dur
     line.end()
 }
 
-/// Serves a client, which gets a short answer once it has said something. `play` speaks for a peer
-/// that only watches.
+/// The answer to each request.
+pub const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
+
+/// Serves a client, which gets `answer` once it has said something. `play` speaks for a peer that
+/// only watches.
 ///
 /// # Errors
 /// If the connection is gone before anything was said.
@@ -283,9 +336,9 @@ pub fn host(
     peer: Peer,
     stream: TcpStream,
     patience: Duration,
+    answer: &[u8],
     play: Option<&dyn Fn(&mut Peer)>,
 ) -> std::io::Result<Talk> {
-    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
     let mut line = Line::new(peer, stream, false, patience)?;
     let mut played = false;
     while !line.is_over() && line.talk.peer.error().is_none() && !line.talk.has_watched_all() {
@@ -296,7 +349,9 @@ pub fn host(
         }
         let complete = line.talk.peer.is_complete();
         if complete && !line.talk.peer.received_data().is_empty() {
-            let _ = line.talk.peer.send_data(ANSWER);
+            if !answer.is_empty() {
+                let _ = line.talk.peer.send_data(answer);
+            }
             break;
         }
         if !line.step(complete.then_some(QUIET)) && complete {
@@ -315,6 +370,5 @@ fn empty() -> crate::raw::ServerConfig {
 }
 
 fn none(peer: Peer, to: SocketAddr, why: String) -> Talk {
-    let end = End::NoConnection(why);
-    Talk { peer, wire: Vec::new(), ends: (to, to), is_client: true, complains: false, end }
+    Talk::new(peer, (to, to), true, End::NoConnection(why))
 }

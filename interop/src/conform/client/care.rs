@@ -3,9 +3,7 @@
 use super::answer::{IN, bent};
 use super::{Case, Lab, Need, in_hellos};
 use crate::conform::case::{About, Group, Role};
-use crate::conform::grade::{
-    DECODE_ERROR, Grade, ILLEGAL_PARAMETER, UNSUPPORTED_EXTENSION, refused,
-};
+use crate::conform::grade::{DECODE_ERROR, Grade, ILLEGAL_PARAMETER, UNSUPPORTED_EXTENSION};
 use crate::raw::Slot;
 
 fn about(name: &str, rule: &'static str, expects: &str) -> About {
@@ -57,9 +55,9 @@ pub(super) fn cases() -> Vec<Case> {
             // An end that reads neither may be lax in RFC 8446 section 4.2, which is not ours.
             let needs = needs.chain([Need::Flags]);
             cases.push(Case::new(about, needs, move |lab: &mut Lab| {
-                let verdict = lab.host(bent(lab, slot, compressed, lab.care([])))?.verdict();
+                let config = bent(lab, slot, compressed, lab.care([]));
                 let tolerated = [ILLEGAL_PARAMETER, DECODE_ERROR];
-                Ok(refused(&verdict, UNSUPPORTED_EXTENSION, &tolerated))
+                lab.host_refusing(config, UNSUPPORTED_EXTENSION, &tolerated)
             }));
         } else {
             let expects = format!("ignores CARE in {slot:?}, as any unknown extension there");

@@ -58,13 +58,16 @@ pub struct Facts {
     pub tls12: bool,
     /// Its process says so when all is well.
     pub succeeds: bool,
+    /// Its process says so only when its request is answered: it reads what comes behind its
+    /// handshake.
+    pub reads_on: bool,
     /// What it said last.
     pub(super) ended_well: bool,
 }
 
 impl Facts {
     /// Why a case that needs this cannot be run.
-    pub fn lacks(&self, need: Need) -> Option<&'static str> {
+    pub fn lacks(&self, need: Need) -> Option<String> {
         let (met, why) = match need {
             Need::Flags => (self.flags, "the client does not show that it reads tls_flags"),
             Need::Care => (self.care, "the client does not show that it reads CARE"),
@@ -83,7 +86,7 @@ impl Facts {
             Need::Twice => (self.twice, "the command makes one connection, not two"),
             Need::Tls12 => (self.tls12, "the client does not speak TLS 1.2"),
         };
-        (!met).then_some(why)
+        (!met).then(|| why.to_owned())
     }
 
     /// The facts as words, for the report.
@@ -99,6 +102,7 @@ impl Facts {
             ("makes two connections", self.twice),
             ("speaks TLS 1.2", self.tls12),
             ("exits with success when all is well", self.succeeds),
+            ("and only when it is answered", self.reads_on),
         ]
     }
 }
@@ -138,6 +142,13 @@ impl Lab {
         self.facts.reads_compressed = names(ext::COMPRESS_CERTIFICATE, 1);
         self.facts.tls12 = names(ext::SUPPORTED_VERSIONS, version::TLS12);
 
+        if self.facts.succeeds && self.command.is_some() {
+            let mut mute = self.honest();
+            mute.ask_certificate = false;
+            self.host_all_with(mute, &[], None);
+            self.facts.reads_on = !self.facts.ended_well;
+        }
+
         let mut asking = self.honest();
         asking.accept_compression = true;
         let talk = self.host_all(asking, None).into_iter().next();
@@ -148,7 +159,9 @@ impl Lab {
 
         let malformed = self.with(Slot::NewSessionTicket, self.flags([1, 0]));
         let refuses = |talks: Vec<std::rc::Rc<Talk>>| {
-            talks.first().is_some_and(|talk| talk.verdict() != Verdict::Accepted)
+            let refused =
+                |talk: &Talk| matches!(talk.verdict(), Verdict::Alert(_) | Verdict::Closed);
+            talks.first().is_some_and(|talk| refused(talk))
         };
         let reads_flags = self.facts.offers_flag || refuses(self.host_all(malformed, None));
         let shown = (reads_flags, self.facts.offers_care);

@@ -18,7 +18,7 @@ fn twice(lab: &mut Lab, config: ServerConfig) -> Result<(Rc<Talk>, Rc<Talk>), Gr
     }
 }
 
-fn offers_session(talk: &Talk) -> bool {
+pub(super) fn offers_session(talk: &Talk) -> bool {
     let hello = talk.peer.received(HandshakeType::CLIENT_HELLO);
     hello.is_some_and(|hello| hello.find_extension(ext::PRE_SHARED_KEY).is_some())
 }
@@ -62,6 +62,9 @@ pub(super) fn cases() -> Vec<Case> {
             [Need::Twice],
             |lab| {
                 let (first, second) = twice(lab, lab.honest())?;
+                if !offers_session(&second) {
+                    return Err(Grade::Skipped("the client offered no session".into()));
+                }
                 let numbers = [Some(lab.points.tls_flags()), lab.points.care()];
                 let said = |talk: &Talk| -> Vec<_> {
                     numbers.into_iter().flatten().map(|n| in_hellos(talk, n)).collect()

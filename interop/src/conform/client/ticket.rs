@@ -1,5 +1,6 @@
 //! Flags in NewSessionTicket.
 
+use super::resumption::offers_session;
 use super::{Case, Lab, Need, body, in_hellos};
 use crate::conform::case::{About, Group, Role};
 use crate::conform::grade::{Grade, UNSUPPORTED_EXTENSION};
@@ -50,6 +51,9 @@ pub(super) fn cases() -> Vec<Case> {
             let [first, second, ..] = talks.as_slice() else {
                 return Err(Grade::Failed("does not connect again".into()));
             };
+            if !offers_session(second) {
+                return Err(Grade::Skipped("the client offered no session".into()));
+            }
             let number = lab.points.tls_flags();
             let (first, second) = (in_hellos(first, number), in_hellos(second, number));
             Ok(Grade::from(first == second, format!("{first:02x?}, then {second:02x?}")))

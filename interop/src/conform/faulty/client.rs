@@ -55,7 +55,8 @@ pub(super) fn run(args: &FaultyClientArgs) -> Result<(), Failure> {
     let mut ticket = None;
     for _ in 0..2 {
         let talk = connect(args, &identity, ticket.take())?;
-        if talk.verdict() != Verdict::Accepted || talk.peer.error().is_some() {
+        let unanswered = talk.is_complete() && talk.peer.received_data().is_empty();
+        if talk.verdict() != Verdict::Accepted || talk.peer.error().is_some() || unanswered {
             return Err(Failure::Failed(talk.verdict().to_string()));
         }
         let asked = talk.peer.received(HandshakeType::CERTIFICATE_REQUEST).is_some();
@@ -71,7 +72,7 @@ fn connect(
     ticket: Option<Ticket>,
 ) -> Result<Talk, Failure> {
     let failed = |err: &dyn std::fmt::Display| Failure::Failed(err.to_string());
-    let points = CodePoints::default();
+    let points = args.code_points.get()?;
     let mut mind = Mind {
         fault: args.fault,
         points,

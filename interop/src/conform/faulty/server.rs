@@ -79,6 +79,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 pub(super) fn run(args: &FaultyServerArgs) -> Result<(), Failure> {
     let identity = files::raw_identity(&args.cert, &args.key)?;
+    let points = args.code_points.get()?;
     let cannot = |err| Failure::option("--listen", args.listen, err);
     let listener = TcpListener::bind(args.listen).map_err(cannot)?;
     emit(format!("listening on {}\n", listener.local_addr().map_err(cannot)?));
@@ -97,8 +98,9 @@ pub(super) fn run(args: &FaultyServerArgs) -> Result<(), Failure> {
         let now = Arc::new(Mutex::new(Now::default()));
         let mut mind = Mind {
             fault: args.fault,
-            points: CodePoints::default(),
-            negotiation: ServerNegotiation::new(CodePoints::default()),
+            tls12: args.tls12,
+            points,
+            negotiation: ServerNegotiation::new(points),
             hellos: 0,
             sessions: sessions.clone(),
             now: now.clone(),
@@ -113,7 +115,9 @@ pub(super) fn run(args: &FaultyServerArgs) -> Result<(), Failure> {
                 let _ = flight(peer, &identity, says);
             }
         };
-        let Ok(talk) = talk::host(peer, stream, PATIENCE, Some(&play)) else { continue };
+        let Ok(talk) = talk::host(peer, stream, PATIENCE, talk::ANSWER, Some(&play)) else {
+            continue;
+        };
         let Now { asked, authenticated, .. } = lock(&now).clone();
         let known = |ticket: &Ticket| Known { ticket: ticket.clone(), asked, authenticated };
         sessions.extend(talk.peer.tickets().iter().map(known));
@@ -124,6 +128,8 @@ pub(super) fn run(args: &FaultyServerArgs) -> Result<(), Failure> {
 /// What decides on one connection.
 struct Mind {
     fault: Option<Fault>,
+    /// TLS 1.2 is all that it speaks.
+    tls12: bool,
     points: CodePoints,
     negotiation: ServerNegotiation,
     hellos: usize,
@@ -164,7 +170,11 @@ impl Mind {
         self.hellos += 1;
         let Ok(Handshake::ClientHello(hello)) = message.parse() else { return Err(50) };
         let parsed = Handshake::ClientHello(hello.clone());
-        let is_tls13 = lists(&parsed, ext::SUPPORTED_VERSIONS, version::TLS13);
+        let offers = |number| lists(&parsed, ext::SUPPORTED_VERSIONS, number);
+        let is_tls13 = !self.tls12 && offers(version::TLS13);
+        if !is_tls13 && !offers(version::TLS12) {
+            return Err(70);
+        }
         let psk = hello.extensions.iter().position(|e| e.typ == ext::PRE_SHARED_KEY);
         if psk.is_some_and(|at| at + 1 != hello.extensions.len()) {
             return Err(47);
@@ -194,7 +204,7 @@ impl Mind {
             judged.map_err(|fault| fault.alert().code())?;
         }
         if !is_tls13 {
-            return self.tls12(config);
+            return self.speak_tls12(config);
         }
         self.decide(&hello.extensions, config);
         let forgets = self.is(Fault::RefusesTickets) && psk.is_some();
@@ -213,7 +223,7 @@ impl Mind {
         found
     }
 
-    fn tls12(&self, config: &mut ServerConfig) -> Result<(), u8> {
+    fn speak_tls12(&self, config: &mut ServerConfig) -> Result<(), u8> {
         config.watches = true;
         let offer = self.negotiation.offer();
         let care = self.points.care().filter(|_| offer.has_care());

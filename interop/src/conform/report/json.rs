@@ -16,6 +16,7 @@ pub(super) fn print(report: &Report) -> Result<String, Failure> {
         "facts": facts,
         "seconds": report.took.as_secs_f64(),
         "failures": report.failures(),
+        "undecided": report.undecided(),
         "cases": report.findings.iter().map(finding).collect::<Vec<_>>(),
     });
     let text = serde_json::to_string_pretty(&object);
@@ -34,6 +35,7 @@ fn finding(finding: &Finding) -> Value {
         "grade": finding.grade.name(),
         "reason": finding.grade.reason(),
         "allowed": finding.allowed,
+        "undecided": finding.counts_as_undecided(),
         "seconds": finding.took.as_secs_f64(),
     });
     if finding.grade.name() == "failed" {

@@ -13,8 +13,10 @@ pub(super) fn print(report: &Report) -> String {
          skipped=\"{}\" time=\"{:.3}\">",
         report.role,
         report.findings.len(),
-        report.failures(),
-        report.graded("skipped").count() + report.graded("failed").count() - report.failures(),
+        report.failures() + report.undecided(),
+        report.graded("skipped").count() + report.graded("failed").count()
+            - report.failures()
+            - report.undecided(),
         report.took.as_secs_f64(),
     );
     for finding in &report.findings {
@@ -42,6 +44,10 @@ fn case(xml: &mut String, finding: &Finding) {
         ("failed", Some(why)) => {
             let why = escaped(why);
             let _ = write!(xml, "<skipped message=\"allowed to fail: {why}: {reason}\"/>");
+        }
+        ("skipped", _) if finding.counts_as_undecided() => {
+            let expects = escaped(&about.expects);
+            let _ = write!(xml, "<failure message=\"undecided: {reason}\">{expects}</failure>");
         }
         ("skipped", _) => {
             let _ = write!(xml, "<skipped message=\"{reason}\"/>");

@@ -2,9 +2,7 @@
 
 use super::{Case, Lab, Need, asks, received, second, without_share};
 use crate::conform::case::{About, Group, Level, Role};
-use crate::conform::grade::{
-    DECODE_ERROR, Grade, ILLEGAL_PARAMETER, UNSUPPORTED_EXTENSION, refused,
-};
+use crate::conform::grade::{DECODE_ERROR, Grade, ILLEGAL_PARAMETER, UNSUPPORTED_EXTENSION};
 use crate::conform::talk::Verdict;
 use crate::raw::{ClientConfig, Edit, HandshakeType};
 
@@ -108,9 +106,9 @@ pub(super) fn cases() -> Vec<Case> {
         [Need::Care],
         |lab| {
             let edits = [lab.care([]), lab.care([])];
-            let verdict = lab.visit(lab.hello(edits.into_iter().flatten())).verdict();
+            let talk = lab.visit(lab.hello(edits.into_iter().flatten()));
             let tolerated = [DECODE_ERROR, UNSUPPORTED_EXTENSION];
-            Ok(refused(&verdict, ILLEGAL_PARAMETER, &tolerated))
+            Ok(lab.refused(&talk, ILLEGAL_PARAMETER, &tolerated))
         },
     ));
     for (name, what, change) in [
@@ -119,9 +117,10 @@ pub(super) fn cases() -> Vec<Case> {
     ] {
         let expects = format!("refuses {what} with illegal_parameter");
         let case = Case::new(about(name, "FLAGS-12", &expects), [Need::Care], move |lab| {
-            Ok(match lab.visit(change(lab)).verdict() {
+            let talk = lab.visit(change(lab));
+            Ok(match talk.verdict() {
                 Verdict::Accepted => Grade::Tolerated("goes on nevertheless".into()),
-                other => refused(&other, ILLEGAL_PARAMETER, &[]),
+                _ => lab.refused(&talk, ILLEGAL_PARAMETER, &[]),
             })
         });
         cases.push(case.level(Level::Should));
@@ -132,8 +131,8 @@ pub(super) fn cases() -> Vec<Case> {
         |lab| {
             let mut config = lab.offering();
             config.plan.certificate.extend(lab.care([]));
-            let verdict = lab.visit(config).verdict();
-            Ok(refused(&verdict, ILLEGAL_PARAMETER, &[UNSUPPORTED_EXTENSION, DECODE_ERROR]))
+            let talk = lab.visit(config);
+            Ok(lab.refused(&talk, ILLEGAL_PARAMETER, &[UNSUPPORTED_EXTENSION, DECODE_ERROR]))
         },
     ));
     cases

@@ -2,10 +2,9 @@
 
 use super::facts::unknown;
 use super::{Body, Case, Lab, Need, asks};
-use crate::conform::case::{About, Group, Role};
+use crate::conform::case::{About, Group, Outcome, Role};
 use crate::conform::grade::{
     DECODE_ERROR, Grade, ILLEGAL_PARAMETER, UNEXPECTED_MESSAGE, UNSUPPORTED_EXTENSION, accepted,
-    refused,
 };
 use crate::conform::talk::Verdict;
 use crate::raw::{Answer, ClientConfig, Edit};
@@ -21,17 +20,24 @@ fn showing(lab: &Lab, compressed: bool) -> ClientConfig {
     config
 }
 
+fn accepted_certificate(lab: &mut Lab, compressed: bool) -> Outcome {
+    let talk = lab.visit_to_the_end(showing(lab, compressed))?;
+    let status = talk.status().unwrap_or_default();
+    let why = format!("answers {status}, and something else to a client without a certificate");
+    Ok(Grade::from(lab.accepts(&talk), why))
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case::new(
             about("accepted", "RCA-6", "accepts a certificate that it trusts"),
             [Need::Asks, Need::Identity],
-            |lab| lab.visit_well(showing(lab, false)).map(|_| Grade::Passed),
+            |lab| accepted_certificate(lab, false),
         ),
         Case::new(
             about("accepted-compressed", "RCA-6", "accepts it compressed, if it says so"),
             [Need::Asks, Need::Identity, Need::ReadsCompressed],
-            |lab| lab.visit_well(showing(lab, true)).map(|_| Grade::Passed),
+            |lab| accepted_certificate(lab, true),
         ),
         Case::new(
             about(
@@ -42,10 +48,12 @@ pub(super) fn cases() -> Vec<Case> {
             [Need::Asks],
             |lab| {
                 let config = ClientConfig { answer: Answer::Empty, ..lab.offering() };
-                Ok(match lab.visit(config).verdict() {
-                    Verdict::Accepted
-                    | Verdict::Ended
-                    | Verdict::Alert(super::CERTIFICATE_REQUIRED) => Grade::Passed,
+                let talk = lab.visit(config);
+                Ok(match talk.verdict() {
+                    Verdict::Accepted | Verdict::Alert(super::CERTIFICATE_REQUIRED) => {
+                        Grade::Passed
+                    }
+                    verdict if lab.facts.may_go_on(&talk, &verdict) => super::undecided(),
                     // What was right before RFC 8446 had a better one.
                     Verdict::Alert(40 | 42) => {
                         Grade::Tolerated("another alert than certificate_required".into())
@@ -59,7 +67,8 @@ pub(super) fn cases() -> Vec<Case> {
             [Need::Asks],
             |lab| {
                 let config = ClientConfig { answer: Answer::NoCertificate, ..lab.offering() };
-                Ok(refused(&lab.visit(config).verdict(), UNEXPECTED_MESSAGE, &[]))
+                let talk = lab.visit(config);
+                Ok(lab.refused(&talk, UNEXPECTED_MESSAGE, &[]))
             },
         ),
         Case::new(
@@ -70,7 +79,8 @@ pub(super) fn cases() -> Vec<Case> {
                     return Ok(Grade::Skipped("the server asks everybody".into()));
                 }
                 let config = ClientConfig { answer_unasked: true, ..lab.honest() };
-                Ok(refused(&lab.visit(config).verdict(), UNEXPECTED_MESSAGE, &[]))
+                let talk = lab.visit(config);
+                Ok(lab.refused(&talk, UNEXPECTED_MESSAGE, &[]))
             },
         ),
         Case::new(
@@ -84,7 +94,8 @@ pub(super) fn cases() -> Vec<Case> {
                     }
                 }));
                 // decrypt_error, or whatever an implementation has for a bad certificate.
-                Ok(refused(&lab.visit(config).verdict(), 51, &[42, DECODE_ERROR]))
+                let talk = lab.visit(config);
+                Ok(lab.refused(&talk, 51, &[42, DECODE_ERROR]))
             },
         ),
     ];
@@ -112,7 +123,7 @@ pub(super) fn cases() -> Vec<Case> {
                     return Ok(Grade::Skipped("the server did not ask this time".into()));
                 }
                 let tolerated = [DECODE_ERROR, UNSUPPORTED_EXTENSION];
-                Ok(refused(&talk.verdict(), ILLEGAL_PARAMETER, &tolerated))
+                Ok(lab.refused(&talk, ILLEGAL_PARAMETER, &tolerated))
             }));
         }
     }

@@ -5,7 +5,7 @@ use super::{Body, Case, Lab, Need, asks, body, received};
 use crate::conform::bodies::MALFORMED;
 use crate::conform::case::{About, Group, Level, Role};
 use crate::conform::grade::{DECODE_ERROR, ILLEGAL_PARAMETER};
-use crate::conform::grade::{Grade, UNSUPPORTED_EXTENSION, accepted, refused};
+use crate::conform::grade::{Grade, UNSUPPORTED_EXTENSION, accepted};
 use crate::conform::talk::Verdict;
 use crate::raw::{Edit, HandshakeType};
 
@@ -87,11 +87,14 @@ fn well_formed() -> Vec<Case> {
             "refuses flag 8, which belongs into NewSessionTicket, with illegal_parameter",
         ),
         [Need::Flags],
-        |lab| match lab.visit(lab.hello([lab.flags(body([8]))])).verdict() {
-            Verdict::Accepted => Ok(Grade::Tolerated(
-                "takes flag 8 (resumption_across_names) for one that it does not know".into(),
-            )),
-            other => Ok(refused(&other, ILLEGAL_PARAMETER, &[])),
+        |lab| {
+            let talk = lab.visit(lab.hello([lab.flags(body([8]))]));
+            Ok(match talk.verdict() {
+                Verdict::Accepted => Grade::Tolerated(
+                    "takes flag 8 (resumption_across_names) for one that it does not know".into(),
+                ),
+                _ => lab.refused(&talk, ILLEGAL_PARAMETER, &[]),
+            })
         },
     ));
     cases.push(Case::new(
@@ -152,9 +155,9 @@ fn placed() -> Vec<Case> {
         let about = about(name, "FLAGS-10", what);
         cases.push(Case::new(about, [Need::Flags], move |lab: &mut Lab| {
             let again = if differs { lab.flags(unknown()) } else { lab.offer() };
-            let verdict = lab.visit(lab.hello([lab.offer(), again])).verdict();
+            let talk = lab.visit(lab.hello([lab.offer(), again]));
             let tolerated = [DECODE_ERROR, UNSUPPORTED_EXTENSION];
-            Ok(refused(&verdict, ILLEGAL_PARAMETER, &tolerated))
+            Ok(lab.refused(&talk, ILLEGAL_PARAMETER, &tolerated))
         }));
     }
     cases.push(

@@ -179,7 +179,7 @@ pub(super) fn cases() -> Vec<Case> {
             let mut ticket = lab.session(lab.honest())?;
             ticket.identity = vec![7; 100];
             let config = ClientConfig { early_data: Some(EARLY.to_vec()), ..lab.honest() };
-            let talk = lab.visit_well(with(ticket, config))?;
+            let talk = lab.visit_to_the_end(with(ticket, config))?;
             Ok(Grade::from(!talk.peer.early_data_accepted(), "accepted it"))
         },
     ));
@@ -208,7 +208,7 @@ pub(super) fn cases() -> Vec<Case> {
             |lab| {
                 let ticket = lab.session(lab.honest())?;
                 let config = ClientConfig { early_data: Some(EARLY.to_vec()), ..lab.honest() };
-                lab.visit_well(with(ticket, config)).map(|_| Grade::Passed)
+                lab.visit_to_the_end(with(ticket, config)).map(|_| Grade::Passed)
             },
         )
         .level(Level::May),

@@ -4,8 +4,8 @@ use super::facts::unknown;
 use super::{Case, Client, Lab, Need, asks, received, second, without_share};
 use crate::conform::bodies::MALFORMED;
 use crate::conform::case::{About, Group, Level, Outcome, Role};
-use crate::conform::grade::{Grade, ILLEGAL_PARAMETER, refused};
-use crate::conform::talk::Talk;
+use crate::conform::grade::{Grade, ILLEGAL_PARAMETER};
+use crate::conform::talk::{Talk, Verdict};
 use crate::raw::{ClientConfig, Edit, HandshakeType};
 
 fn about(name: &str, rule: &'static str, expects: &str) -> About {
@@ -80,8 +80,8 @@ pub(super) fn cases() -> Vec<Case> {
 fn changed(lab: &mut Lab, config: ClientConfig) -> Outcome {
     let talk = lab.visit(config);
     retried(&talk)?;
-    if !talk.verdict().is_acceptance() {
-        return Ok(refused(&talk.verdict(), ILLEGAL_PARAMETER, &[]));
+    if talk.verdict() != Verdict::Accepted {
+        return Ok(lab.refused(&talk, ILLEGAL_PARAMETER, &[]));
     }
     let hellos = talk.peer.messages().filter(|m| m.typ == HandshakeType::CLIENT_HELLO);
     let number = lab.points().tls_flags();

@@ -1,7 +1,7 @@
 //! What differs where TLS 1.2 is chosen: flags count for nothing, CARE is echoed in ServerHello.
 //! What a server says up to ServerHelloDone is in the clear, and shows all of it.
 
-use super::facts::unknown;
+use super::facts::{either, unknown};
 use super::{Body, Case, Lab, Need, asks, received};
 use crate::conform::bodies::MALFORMED;
 use crate::conform::case::{About, Group, Role};
@@ -18,32 +18,73 @@ fn old(lab: &Lab, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
     ClientConfig { versions: vec![version::TLS12], ..lab.hello(edits) }
 }
 
-pub(super) fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    let ignored: [(&str, &str, Body); 2] = [
+/// A client that offers TLS 1.3, too, and may set flags.
+fn new(lab: &Lab, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
+    either(lab.hello(edits))
+}
+
+/// What a hello of flags that count for nothing is made of: versions offered, as part of the case's
+/// name, as words, as what a server must be for the case, and as a client.
+struct Versions {
+    suffix: &'static str,
+    words: &'static str,
+    need: Need,
+    client: fn(&Lab, Option<Edit>) -> ClientConfig,
+}
+
+const VERSIONS: [Versions; 2] = [
+    Versions {
+        suffix: "",
+        words: "in a hello for TLS 1.2",
+        need: Need::Tls12,
+        client: |lab, edits| old(lab, edits),
+    },
+    // A server that chooses TLS 1.2 all the same.
+    Versions {
+        suffix: "-beside-tls13",
+        words: "in a hello that offers TLS 1.3, too",
+        need: Need::Tls12Alone,
+        client: |lab, edits| new(lab, edits),
+    },
+];
+
+/// Flags, which count for nothing where TLS 1.2 is chosen.
+fn ignored() -> Vec<Case> {
+    let bodies: [(&str, &str, Body); 2] = [
         ("offer", "an offer", |lab| lab.body([])),
         ("unknown-flags", "unknown flags", |_| unknown()),
     ];
-    for (name, what, body) in ignored {
-        let expects = format!("ignores {what}, and answers nothing");
-        cases.push(Case::new(about(name, "FLAGS-9", &expects), TLS12, move |lab: &mut Lab| {
-            let plain = asks(&*lab.visit_well(old(lab, []))?);
-            let talk = lab.visit_well(old(lab, [lab.flags(body(lab))]))?;
-            let number = lab.points().tls_flags();
-            let answers = received(&talk, HandshakeType::SERVER_HELLO, number);
-            Ok(match answers.is_empty() {
-                true => Grade::from(asks(&talk) == plain, "asks because of a flag"),
-                false => Grade::Failed(format!("answers {answers:02x?} in ServerHello")),
-            })
-        }));
+    let mut cases = Vec::new();
+    for Versions { suffix, words, need, client } in VERSIONS {
+        for (name, what, body) in bodies {
+            let expects = format!("ignores {what} {words}, and answers nothing");
+            let about = about(&format!("{name}{suffix}"), "FLAGS-9", &expects);
+            cases.push(Case::new(about, [need], move |lab: &mut Lab| {
+                let plain = asks(&*lab.visit_well(client(lab, None))?);
+                let talk = lab.visit_well(client(lab, Some(lab.flags(body(lab)))))?;
+                let number = lab.points().tls_flags();
+                let answers = received(&talk, HandshakeType::SERVER_HELLO, number);
+                if !answers.is_empty() {
+                    return Ok(Grade::Failed(format!("answers {answers:02x?} in ServerHello")));
+                }
+                Ok(Grade::from(asks(&talk) == plain, "asks because of a flag"))
+            }));
+        }
+        for malformed in MALFORMED.iter().filter(|m| ["zero-octet", "no-octets"].contains(&m.name))
+        {
+            let expects = format!("ignores {} {words}", malformed.what);
+            let about = about(&format!("{}{suffix}", malformed.name), "FLAGS-9", &expects);
+            cases.push(Case::new(about, [need], move |lab: &mut Lab| {
+                let flags = lab.flags(malformed.body);
+                lab.visit_well(client(lab, Some(flags))).map(|_| Grade::Passed)
+            }));
+        }
     }
-    for malformed in MALFORMED.iter().filter(|m| ["zero-octet", "no-octets"].contains(&m.name)) {
-        let expects = format!("ignores {}", malformed.what);
-        let about = about(malformed.name, "FLAGS-9", &expects);
-        cases.push(Case::new(about, TLS12, move |lab: &mut Lab| {
-            lab.visit_well(old(lab, [lab.flags(malformed.body)])).map(|_| Grade::Passed)
-        }));
-    }
+    cases
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = ignored();
     cases.push(Case::new(
         about("care", "CARE-3", "echoes CARE in ServerHello, empty, or nowhere"),
         TLS12,

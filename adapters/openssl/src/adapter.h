@@ -47,8 +47,13 @@ typedef struct server_state {
     int retried;
     /* Whether the acknowledgement was sent. */
     int acknowledged;
-    /* When the client authenticated, once that is asked. */
+    /* Whether the client's certificate counts: above 0 if so, below if not, 0 if not known yet. */
+    int counts;
+    /* When that was found. */
     uint64_t authenticated_at;
+    /* The application's own callbacks, in place of which the adapter's are set. */
+    SSL_verify_cb host_verify;
+    void (*host_info)(const SSL *ssl, int where, int value);
 } server_state;
 
 /* Puts an error into OpenSSL's queue; the alert that it calls for. */
@@ -84,6 +89,16 @@ int state_keep(SSL *ssl, struct place *state);
 
 /* Whether the client proved to hold a certificate that counts, on this connection itself. */
 int server_authenticated(SSL *ssl, server_state *state);
+
+/*
+ * Whether OpenSSL itself, now, finds that a certificate counts in a scope. With `consult`, the
+ * application's callback is called, too: it may refuse the certificate, but never let it pass.
+ */
+int verify_in(const rext_ossl_scope *scope, SSL *ssl, X509 *certificate, STACK_OF(X509) *chain,
+              int consult);
+
+/* Has the application's callback look at what OpenSSL found in the handshake. */
+int on_verify(int good, X509_STORE_CTX *context);
 
 /* Sessions of servers: their tickets, and their context. */
 void sessions_setup(SSL_CTX *ctx);

@@ -5,6 +5,30 @@
 
 #include <openssl/err.h>
 
+/*
+ * The most octets of names, with their lengths. In a CertificateRequest they stand in a block of
+ * extensions that has 65,535 octets at most (RFC 8446 sections 4.2.4 and 4.3.2), of which the other
+ * extensions take some hundred. Under TLS 1.2 the names have as many for themselves.
+ */
+#define NAMES_MAX (65535 - 1024)
+
+static int names_fit(const STACK_OF(X509_NAME) *names, const char *authorities) {
+    size_t octets = 0;
+    for (int i = 0; i < sk_X509_NAME_num(names); i++) {
+        int length = i2d_X509_NAME(sk_X509_NAME_value(names, i), NULL);
+        if (length < 0)
+            return raise_line("the name of an authority cannot be encoded");
+        octets += 2 + (size_t)length;
+    }
+    if (octets <= NAMES_MAX)
+        return 1;
+    ERR_raise_data(ERR_LIB_USER, 1,
+                   "%s: the names of its %d authorities take %zu octets, and a CertificateRequest "
+                   "has room for %d: make a scope of fewer authorities",
+                   authorities, sk_X509_NAME_num(names), octets, NAMES_MAX);
+    return 0;
+}
+
 rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities) {
     size_t length = strlen(name);
     if (length < 1 || length > 255) {
@@ -26,6 +50,8 @@ rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities) 
         ERR_raise_data(ERR_LIB_USER, 1, "%s: not a file with certificates in PEM", authorities);
         goto failed;
     }
+    if (!names_fit(scope->names, authorities))
+        goto failed;
     return scope;
 failed:
     rext_ossl_scope_free(scope);

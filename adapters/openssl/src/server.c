@@ -43,8 +43,52 @@ static server_state *state_for(SSL *ssl, const server_setup *setup) {
     return state_keep(ssl, &state->place) ? state : NULL;
 }
 
+/* Whether a certificate counts, shown on this connection or recorded in its session; and when. */
+static int authenticated(SSL *ssl, server_state *state, uint64_t *at) {
+    rext_session record;
+    if (state->decision.demand == REXT_DEMAND_NONE)
+        return 0;
+    if (!SSL_session_reused(ssl)) {
+        int counts = server_authenticated(ssl, state);
+        *at = state->authenticated_at;
+        return counts;
+    }
+    if (!session_record(SSL_get_session(ssl), &record) || !record.authenticated)
+        return 0;
+    *at = record.authenticated_at;
+    return 1;
+}
+
+/*
+ * OpenSSL refuses whom the verification refuses, and on_make() in sessions.c whoever else does not
+ * count but would get a ticket. What is left, such as a connection without a ticket for which
+ * SSL_CTX_set_cert_verify_callback() verified nothing, ends here: nothing can be read or written on it.
+ */
+static void on_info(const SSL *ssl, int where, int value) {
+    server_state *state = state_of(ssl, SERVER);
+    void (*host)(const SSL *, int, int) = state != NULL ? state->host_info : NULL;
+    uint64_t at = 0;
+    if (host == NULL)
+        host = SSL_CTX_get_info_callback(SSL_get_SSL_CTX(ssl));
+    if (host != NULL)
+        host(ssl, where, value);
+    /* With TLS 1.3, OpenSSL says that the handshake is done before it makes tickets, and is not done
+     * yet; it ends with the last one. */
+    int may_be_done = where == SSL_CB_HANDSHAKE_DONE || where == SSL_CB_ACCEPT_EXIT;
+    if (may_be_done && SSL_is_init_finished(ssl) && state != NULL && state->decided &&
+        state->decision.demand == REXT_DEMAND_REQUIRE && !authenticated((SSL *)ssl, state, &at))
+        SSL_set_shutdown((SSL *)ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
+
 /* Has OpenSSL ask for a certificate, or not, and verify it in the scope. */
-static int apply(SSL *ssl, const rext_ossl_decision *decision) {
+static int apply(SSL *ssl, server_state *state) {
+    const rext_ossl_decision *decision = &state->decision;
+    if (SSL_get_info_callback(ssl) != on_info) {
+        state->host_info = SSL_get_info_callback(ssl);
+        SSL_set_info_callback(ssl, on_info);
+    }
+    if (SSL_get_verify_callback(ssl) != on_verify)
+        state->host_verify = SSL_get_verify_callback(ssl);
     if (decision->demand == REXT_DEMAND_NONE) {
         SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
         return 1;
@@ -56,7 +100,7 @@ static int apply(SSL *ssl, const rext_ossl_decision *decision) {
     }
     SSL_set_client_CA_list(ssl, names);
     int required = decision->demand == REXT_DEMAND_REQUIRE ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
-    SSL_set_verify(ssl, SSL_VERIFY_PEER | required, NULL);
+    SSL_set_verify(ssl, SSL_VERIFY_PEER | required, on_verify);
     return 1;
 }
 
@@ -111,7 +155,7 @@ static int judge(SSL *ssl, const server_setup *setup, struct hello *now, int *al
         state->first = *now;
         memset(now, 0, sizeof *now);
     }
-    return sessions_confine(ssl, &state->decision) && apply(ssl, &state->decision);
+    return sessions_confine(ssl, &state->decision) && apply(ssl, state);
 }
 
 static int on_hello(SSL *ssl, int *alert, void *argument) {
@@ -132,7 +176,7 @@ static int on_certificate(SSL *ssl, void *argument) {
         return raise_line("nobody decided: the client hello callback was replaced");
     if (SSL_version(ssl) != state->version)
         return raise_line("the version is not the one that was decided on");
-    return apply(ssl, &state->decision);
+    return apply(ssl, state);
 }
 
 static int is_flags(const server_setup *setup, unsigned type) {
@@ -231,13 +275,20 @@ int rext_ossl_server(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_po
 
 int server_authenticated(SSL *ssl, server_state *state) {
     X509_STORE *store = NULL;
-    if (state->decision.demand == REXT_DEMAND_NONE || SSL_get0_peer_certificate(ssl) == NULL ||
-        SSL_get_verify_result(ssl) != X509_V_OK ||
-        !SSL_get0_verify_cert_store(ssl, &store) || store != state->decision.scope->store)
+    const rext_ossl_scope *scope = state->decision.scope;
+    if (state->decision.demand == REXT_DEMAND_NONE)
         return 0;
-    if (state->authenticated_at == 0)
-        state->authenticated_at = (uint64_t)time(NULL);
-    return 1;
+    /* What the handshake found may be the word of a callback of the application's: so OpenSSL is
+     * asked once more, without them. */
+    if (state->counts == 0) {
+        int counts = SSL_get_verify_result(ssl) == X509_V_OK &&
+                     SSL_get0_verify_cert_store(ssl, &store) && store == scope->store &&
+                     verify_in(scope, ssl, SSL_get0_peer_certificate(ssl),
+                               SSL_get_peer_cert_chain(ssl), 0);
+        state->counts = counts ? 1 : -1;
+        state->authenticated_at = counts ? (uint64_t)time(NULL) : 0;
+    }
+    return state->counts > 0;
 }
 
 int rext_ossl_server_outcome_of(SSL *ssl, rext_ossl_server_outcome *outcome) {
@@ -256,16 +307,7 @@ int rext_ossl_server_outcome_of(SSL *ssl, rext_ossl_server_outcome *outcome) {
     if (!SSL_is_init_finished(ssl))
         return 1;
     outcome->resumed = SSL_session_reused(ssl);
-    if (!outcome->resumed) {
-        outcome->authenticated = server_authenticated(ssl, state);
-        outcome->authenticated_at = state->authenticated_at;
-    } else if (outcome->demand != REXT_DEMAND_NONE) {
-        rext_session record;
-        if (session_record(SSL_get_session(ssl), &record) && record.authenticated) {
-            outcome->authenticated = 1;
-            outcome->authenticated_at = record.authenticated_at;
-        }
-    }
+    outcome->authenticated = authenticated(ssl, state, &outcome->authenticated_at);
     if (outcome->authenticated)
         outcome->certificate = SSL_get0_peer_certificate(ssl);
     return 1;

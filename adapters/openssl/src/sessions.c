@@ -55,26 +55,8 @@ static STACK_OF(X509) *chain_of(SSL_SESSION *session) {
 
 /* Whether the session's chain verifies in a scope, now (RES-5). */
 static int verifies(SSL *ssl, SSL_SESSION *session, const rext_ossl_scope *scope) {
-    X509 *certificate = SSL_SESSION_get0_peer(session);
-    X509_STORE_CTX *context = X509_STORE_CTX_new();
     STACK_OF(X509) *chain = chain_of(session);
-    int good = 0;
-    ERR_set_mark(); /* that it does not verify is no error */
-    if (certificate != NULL && context != NULL &&
-        X509_STORE_CTX_init(context, scope->store, certificate, chain) &&
-        X509_STORE_CTX_set_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) &&
-        X509_STORE_CTX_set_default(context, "ssl_client")) {
-        X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
-        X509_VERIFY_PARAM_set_auth_level(parameters, SSL_get_security_level(ssl));
-        if (X509_VERIFY_PARAM_set1(parameters, SSL_get0_param(ssl))) {
-            if (SSL_get_verify_callback(ssl) != NULL)
-                X509_STORE_CTX_set_verify_cb(context, SSL_get_verify_callback(ssl));
-            good = X509_verify_cert(context) == 1 &&
-                   X509_STORE_CTX_get_error(context) == X509_V_OK;
-        }
-    }
-    ERR_pop_to_mark();
-    X509_STORE_CTX_free(context);
+    int good = verify_in(scope, ssl, SSL_SESSION_get0_peer(session), chain, 1);
     sk_X509_pop_free(chain, X509_free);
     return good;
 }
@@ -125,17 +107,20 @@ static int on_make(SSL *ssl, void *argument) {
     (void)argument;
     if (state == NULL || !state->decided)
         return raise_line("a ticket for a connection that nobody decided about");
-    /* A session that goes on keeps what it records: when its client authenticated, say. */
-    if (SSL_session_reused(ssl))
-        return session_record(session, &record);
+    /* A session that goes on keeps what it records: when its client authenticated, say. One without
+     * a record is an external PSK, which says nothing about a certificate. */
+    int resumed = SSL_session_reused(ssl);
+    if (resumed && session_record(session, &record))
+        return 1;
     memset(&record, 0, sizeof record);
     if (state->decision.demand != REXT_DEMAND_NONE) {
         record.scope.data = (const uint8_t *)state->decision.scope->name;
         record.scope.length = strlen(state->decision.scope->name);
-        record.authenticated = server_authenticated(ssl, state);
+        record.authenticated = !resumed && server_authenticated(ssl, state);
         record.authenticated_at = state->authenticated_at;
     }
-    /* OpenSSL has seen to that, unless its settings were changed behind the adapter's back. */
+    /* OpenSSL has seen to that, unless its settings were changed behind the adapter's back. Where
+     * no ticket is made, see on_info(). */
     if (state->decision.demand == REXT_DEMAND_REQUIRE && !record.authenticated)
         return raise_line("a certificate is required, and none counts");
     uint8_t *data = OPENSSL_malloc(HEADER + REXT_SESSION_LONGEST + CHAIN_MAX);

@@ -1,62 +1,16 @@
 /* What an application can get wrong: each ends in an error, and never in a client taken for another.
  * Arguments: the server's certificate and key, the clients' authorities, a client's certificate and
- * key, a file without certificates. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <openssl/err.h>
-
-#include "rext_openssl.h"
-
-#define CHECK(holds)                                                    \
-    do {                                                                \
-        if (!(holds)) {                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #holds); \
-            exit(1);                                                    \
-        }                                                               \
-    } while (0)
+ * key, a file without certificates, one with more authorities than a CertificateRequest can name, and
+ * one with as many as it can. */
+#include "harness.h"
 
 static char **files;
-static int alert;
 static rext_client_status asked;
-
-/* The first error, which is the adapter's. */
-static void check_said(const char *words) {
-    const char *data = "";
-    unsigned long code = ERR_get_error_all(NULL, NULL, NULL, &data, NULL);
-    if (ERR_GET_LIB(code) != ERR_LIB_USER || strstr(data, words) == NULL) {
-        fprintf(stderr, "not \"%s\", but \"%s\"\n", words, data);
-        exit(1);
-    }
-    ERR_clear_error();
-}
-
-static void on_info(const SSL *ssl, int where, int value) {
-    (void)ssl;
-    if ((where & SSL_CB_WRITE_ALERT) == SSL_CB_WRITE_ALERT && (value & 0xff) != 0)
-        alert = value & 0xff;
-}
-
-static SSL_CTX *context(const SSL_METHOD *method, const char *certificate, const char *key) {
-    SSL_CTX *ctx = SSL_CTX_new(method);
-    CHECK(ctx != NULL);
-    CHECK(SSL_CTX_use_certificate_chain_file(ctx, certificate) == 1);
-    CHECK(SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1);
-    SSL_CTX_set_info_callback(ctx, on_info);
-    return ctx;
-}
 
 /* A handshake in memory; what came of it for the server, whose SSL is handed over. */
 static SSL *shake(SSL_CTX *servers, SSL_CTX *clients, int good, rext_ossl_server_outcome *outcome) {
     SSL *server = SSL_new(servers), *client = SSL_new(clients);
-    BIO *one, *other;
-    CHECK(server != NULL && client != NULL && BIO_new_bio_pair(&one, 0, &other, 0));
-    SSL_set_bio(server, one, one);
-    SSL_set_bio(client, other, other);
-    SSL_set_accept_state(server);
-    SSL_set_connect_state(client);
-    alert = 0;
+    connect_pair(server, client);
     int there = 0, end = SSL_ERROR_WANT_READ;
     for (int i = 0; i < 8 && end == SSL_ERROR_WANT_READ; i++) {
         SSL_do_handshake(client);
@@ -101,7 +55,31 @@ static void scopes_are_checked_when_they_are_made(void) {
     check_said("not a file with certificates");
     CHECK(rext_ossl_scope_new("clients", "nowhere.pem") == NULL);
     check_said("nowhere.pem: not a file with certificates");
+    CHECK(rext_ossl_scope_new("clients", files[6]) == NULL);
+    check_said("the names of its 600 authorities take ");
     rext_ossl_scope_free(NULL);
+}
+
+/* In either version, with all that else is in a CertificateRequest. */
+static void names_that_fit_are_sent(SSL_CTX *clients) {
+    rext_ossl_decision good = answer;
+    rext_ossl_scope *many = rext_ossl_scope_new("many", files[7]);
+    CHECK(many != NULL);
+    answer.scope = many;
+    answer.demand = REXT_DEMAND_REQUEST;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        SSL_CTX *servers = context(TLS_server_method(), files[0], files[1]);
+        CHECK(rext_ossl_server(servers, NULL, policy, NULL));
+        CHECK(SSL_CTX_set_max_proto_version(servers, version));
+        /* Its certificate is of none of them. */
+        SSL *server = shake(servers, clients, 0, NULL);
+        CHECK(SSL_version(server) == version && alert == SSL_AD_UNKNOWN_CA);
+        ERR_clear_error();
+        SSL_free(server);
+        SSL_CTX_free(servers);
+    }
+    answer = good;
+    rext_ossl_scope_free(many);
 }
 
 static void contexts_are_for_one_role_and_once(SSL_CTX *clients) {
@@ -197,7 +175,10 @@ static void another_context_for_the_server_name_needs_the_adapter_too(SSL_CTX *c
     /* It trusts the same authorities, but by itself, and not in the scope. */
     CHECK(SSL_CTX_load_verify_file(without, files[2]));
     SSL_CTX_set_tlsext_servername_arg(servers, without);
-    check_refused(servers, clients, "a certificate is required, and none counts");
+    server = shake(servers, clients, 0, &outcome);
+    CHECK(alert == SSL_AD_HANDSHAKE_FAILURE && !outcome.authenticated);
+    check_said("the SSL_CTX for the server name is not one of rext_ossl_server()");
+    SSL_free(server);
     answer.demand = REXT_DEMAND_REQUEST;
     server = shake(servers, clients, 1, &outcome);
     CHECK(SSL_get0_peer_certificate(server) != NULL);
@@ -209,29 +190,6 @@ static void another_context_for_the_server_name_needs_the_adapter_too(SSL_CTX *c
     SSL_CTX_free(without);
 }
 
-static int pass(int good, X509_STORE_CTX *store) {
-    (void)good, (void)store;
-    return 1;
-}
-
-static void a_certificate_that_a_callback_lets_pass_does_not_count(SSL_CTX *clients) {
-    rext_ossl_server_outcome outcome;
-    rext_ossl_decision good = answer;
-    rext_ossl_scope *others = rext_ossl_scope_new("others", files[0]);
-    SSL_CTX *servers = server_context();
-    SSL_CTX_set_verify(servers, SSL_VERIFY_PEER, pass);
-    answer.scope = others;
-    check_refused(servers, clients, "a certificate is required, and none counts");
-    answer.demand = REXT_DEMAND_REQUEST;
-    SSL *server = shake(servers, clients, 1, &outcome);
-    CHECK(SSL_get0_peer_certificate(server) != NULL);
-    CHECK(outcome.demand == REXT_DEMAND_REQUEST && !outcome.authenticated);
-    SSL_free(server);
-    SSL_CTX_free(servers);
-    answer = good;
-    rext_ossl_scope_free(others);
-}
-
 static int choose(SSL *ssl, rext_client_status status, void *argument) {
     (void)ssl, (void)argument;
     asked = status;
@@ -239,8 +197,9 @@ static int choose(SSL *ssl, rext_client_status status, void *argument) {
 }
 
 int main(int argc, char **argv) {
-    rext_ossl_client_config config = {.offer = REXT_OFFER_FLAG, .certificate = choose};
-    CHECK(argc == 7);
+    rext_ossl_client_config config = {
+        .offer = REXT_OFFER_FLAG | REXT_OFFER_CARE, .certificate_under_tls12 = 1, .certificate = choose};
+    CHECK(argc == 9);
     files = argv + 1;
     SSL_CTX *clients = context(TLS_client_method(), files[3], files[4]);
     CHECK(rext_ossl_client(clients, &config));
@@ -252,13 +211,13 @@ int main(int argc, char **argv) {
     answer.asks = REXT_ASKS_BECAUSE_OFFERED;
 
     scopes_are_checked_when_they_are_made();
+    names_that_fit_are_sent(clients);
     contexts_are_for_one_role_and_once(clients);
     numbers_are_checked();
     a_policy_that_does_not_decide_ends_the_handshake(clients);
     what_would_go_around_the_policy_ends_the_handshake(clients);
     a_version_that_cannot_be_foreseen_ends_the_handshake(clients);
     another_context_for_the_server_name_needs_the_adapter_too(clients);
-    a_certificate_that_a_callback_lets_pass_does_not_count(clients);
     rext_ossl_scope_free(scope);
     SSL_CTX_free(clients);
     puts("all hold");

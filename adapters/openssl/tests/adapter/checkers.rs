@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use adapter_openssl::{Error, Programs};
+use interop::pki::Authority;
 
 use crate::programs::{Server, run_visit, with};
 use crate::raw::Client;
@@ -75,30 +76,53 @@ fn they_hold_under_sanitizers() {
     });
 }
 
-#[test]
-fn what_an_application_gets_wrong_is_an_error() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openssl-misuse");
+/// Runs a program of `tests/` under sanitizers, with these arguments, in the folder of the site that
+/// `prepare` has had its hands on.
+fn run_program(name: &str, args: &[&str], prepare: impl FnOnce(&Site)) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("openssl-{name}"));
     let built = Programs::build_with(&librext(), &folder, SANITIZE);
     let Some(programs) = have(built) else { return };
     let site = Site::with(programs);
-    let program = site.path("misuse");
+    let program = site.path(name);
     let mut cc = Command::new("cc");
     cc.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g"]);
     cc.args(SANITIZE.split(' '));
     for include in ["include", "../../rustls-ext-capi/include"] {
         cc.arg("-I").arg(adapter_openssl::folder().join(include));
     }
-    cc.arg(adapter_openssl::folder().join("tests/misuse.c"));
+    cc.arg(adapter_openssl::folder().join("tests").join(format!("{name}.c")));
     cc.arg(folder.join("librext_openssl.a")).arg(librext());
     cc.args(["-lgcc_s", "-lssl", "-lcrypto", "-lpthread", "-ldl", "-lm", "-o"]).arg(&program);
     let out = cc.output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-
-    site.write("empty.pem", "");
-    let mut misuse = Command::new(program);
-    misuse.args(["server.crt", "server.key", "clients.pem", "agent.crt", "agent.key"]);
-    let out = misuse.arg("empty.pem").current_dir(&site.folder).output().unwrap();
+    prepare(&site);
+    let out = Command::new(program).args(args).current_dir(&site.folder).output().unwrap();
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{said}");
     assert_eq!(out.stdout, b"all hold\n");
+}
+
+#[test]
+fn what_an_application_gets_wrong_is_an_error() {
+    let mut args = vec!["server.crt", "server.key", "clients.pem", "agent.crt", "agent.key"];
+    args.extend(["empty.pem", "too-many.pem", "many.pem"]);
+    run_program("misuse", &args, |site| {
+        site.write("empty.pem", "");
+        // The name of each takes 127 octets, and 2 more for its length.
+        let authorities: String = (0..600)
+            .map(|n| Authority::new(&format!("{n:0>112}")).unwrap().pem())
+            .inspect(|pem| assert!(pem.ends_with('\n')))
+            .collect();
+        let end = "-----END CERTIFICATE-----\n";
+        let some: String = authorities.split_inclusive(end).take(498).collect();
+        site.write("too-many.pem", &authorities);
+        site.write("many.pem", &some);
+    });
+}
+
+#[test]
+fn a_callback_that_lets_everything_pass_makes_nobody_known_and_a_requirement_holds() {
+    let mut args = vec!["server.crt", "server.key", "clients.pem", "agent.crt", "agent.key"];
+    args.extend(["staff-1.crt", "staff-1.key"]);
+    run_program("callbacks", &args, |_| {});
 }

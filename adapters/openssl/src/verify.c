@@ -1,0 +1,82 @@
+/*
+ * Whether a certificate counts. Callbacks of the application's may refuse one; what they let pass
+ * although OpenSSL does not goes on as a client without a certificate, if it may go on at all.
+ */
+#include "adapter.h"
+
+#include <openssl/err.h>
+
+/* The connection that is verified for; NULL if there is none of the adapter's. */
+static server_state *state_in(X509_STORE_CTX *context) {
+    SSL *ssl = X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx());
+    return ssl != NULL ? state_of(ssl, SERVER) : NULL;
+}
+
+/* What the application's callback answers: that of the connection, or else that of the store. */
+static int ask_host(const server_state *state, int good, X509_STORE_CTX *context) {
+    X509_STORE *store = X509_STORE_CTX_get0_store(context);
+    SSL_verify_cb host = state->host_verify;
+    if (host == NULL && store != NULL)
+        host = X509_STORE_get_verify_cb(store);
+    return host != NULL ? host(good, context) : good;
+}
+
+/* The same, but what OpenSSL does not find good stays so, with the error that it found. */
+static int ask_host_in_vain(int good, X509_STORE_CTX *context) {
+    server_state *state = state_in(context);
+    int error = X509_STORE_CTX_get_error(context);
+    int answer = state != NULL && ask_host(state, good, context);
+    if (good)
+        return answer;
+    X509_STORE_CTX_set_error(context, error);
+    return 0;
+}
+
+int on_verify(int good, X509_STORE_CTX *context) {
+    server_state *state = state_in(context);
+    if (state == NULL)
+        return 0;
+    if (state->decision.demand != REXT_DEMAND_REQUIRE)
+        return ask_host(state, good, context);
+    if (X509_STORE_CTX_get0_store(context) != state->decision.scope->store) {
+        X509_STORE_CTX_set_error(context, X509_V_ERR_APPLICATION_VERIFICATION);
+        return raise_line("a certificate is required, and none counts: the SSL_CTX for the server "
+                          "name is not one of rext_ossl_server()");
+    }
+    return ask_host_in_vain(good, context);
+}
+
+static int as_found(int good, X509_STORE_CTX *context) {
+    (void)context;
+    return good;
+}
+
+/* Whether nobody replaced a part of the verification itself. */
+static int is_whole(const X509_STORE *store) {
+    return X509_STORE_get_verify(store) == NULL && X509_STORE_get_get_issuer(store) == NULL &&
+           X509_STORE_get_check_issued(store) == NULL &&
+           X509_STORE_get_check_revocation(store) == NULL &&
+           X509_STORE_get_check_crl(store) == NULL && X509_STORE_get_cert_crl(store) == NULL &&
+           X509_STORE_get_check_policy(store) == NULL &&
+           X509_STORE_get_lookup_certs(store) == NULL;
+}
+
+int verify_in(const rext_ossl_scope *scope, SSL *ssl, X509 *certificate, STACK_OF(X509) *chain,
+              int consult) {
+    X509_STORE_CTX *context = X509_STORE_CTX_new();
+    int good = 0;
+    ERR_set_mark(); /* that it does not verify is no error */
+    if (certificate != NULL && context != NULL && is_whole(scope->store) &&
+        X509_STORE_CTX_init(context, scope->store, certificate, chain) &&
+        X509_STORE_CTX_set_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) &&
+        X509_STORE_CTX_set_default(context, "ssl_client")) {
+        X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
+        X509_VERIFY_PARAM_set_auth_level(parameters, SSL_get_security_level(ssl));
+        X509_STORE_CTX_set_verify_cb(context, consult ? ask_host_in_vain : as_found);
+        good = X509_VERIFY_PARAM_set1(parameters, SSL_get0_param(ssl)) &&
+               X509_verify_cert(context) == 1 && X509_STORE_CTX_get_error(context) == X509_V_OK;
+    }
+    ERR_pop_to_mark();
+    X509_STORE_CTX_free(context);
+    return good;
+}

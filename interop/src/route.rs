@@ -165,8 +165,9 @@ impl Router {
         relay::relay(&mut client, &mut server, self.idle_timeout).await;
     }
 
-    /// Reads until it is known what the client wants. A malformed offer is none: whether it
-    /// matters depends on the version that the server chooses (FLAGS-9).
+    /// Reads until it is known what the client wants. Without TLS 1.3 no flag is an offer
+    /// (FLAGS-9). A malformed offer is none: whether it matters depends on the version that the
+    /// server chooses.
     async fn head(&self, client: &mut TcpStream) -> Result<Head, Refused> {
         let mut scanner = self.scan.scanner(vec![0; LONGEST_HELLO]);
         let mut octets = Vec::with_capacity(READ);
@@ -177,9 +178,9 @@ impl Router {
             }
             match scanner.feed(octets.get(before..).unwrap_or_default()) {
                 Answer::Hello { hello, .. } => {
+                    let best = if hello.offers_tls13() { Version::Tls13 } else { Version::Tls12 };
                     let mut negotiation = ServerNegotiation::new(self.code_points);
-                    let offer = match negotiation.on_client_hello(Version::Tls13, hello.received())
-                    {
+                    let offer = match negotiation.on_client_hello(best, hello.received()) {
                         Ok(()) => negotiation.offer(),
                         Err(_) => Offer::NONE,
                     };

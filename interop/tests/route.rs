@@ -7,6 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 
 use common::{Files, PATIENCE, Server};
+use interop::raw::{ClientConfig, Edit, Peer, ext, version};
+use rustls_ext::wire::{CodePoints, FlagSet};
 
 struct Router {
     child: Child,
@@ -68,6 +70,52 @@ fn those_who_offer_go_to_the_server_that_asks_and_all_others_elsewhere() {
     assert_eq!(reply.code, Some(1));
     assert!(reply.errors[0].contains("certificate_required"), "{reply:?}");
     drop((asking, leaving_alone));
+}
+
+/// The first flight of a client of these versions, with these edits.
+fn hello(versions: &[u16], edits: Vec<Edit>) -> Vec<u8> {
+    let mut config = ClientConfig { versions: versions.to_vec(), ..ClientConfig::default() };
+    config.plan.client_hello = edits;
+    Peer::client(config).unwrap().take_output()
+}
+
+#[test]
+fn flags_9_a_flag_offers_nothing_in_a_hello_without_tls13_and_care_does_in_either() {
+    let points = CodePoints::default();
+    let flag = FlagSet::single(points.request_client_auth());
+    let flag = || Edit::add(points.tls_flags(), flag.body().unwrap());
+    let care = || Edit::add(points.care().unwrap(), []);
+    let versions_gone = || Edit::remove(ext::SUPPORTED_VERSIONS);
+    let malformed = || Edit::add(points.tls_flags(), [1, 0]);
+    let (tls13, tls12) = (version::TLS13, version::TLS12);
+    let hellos = [
+        (hello(&[tls13], vec![flag()]), "flag"),
+        (hello(&[tls13, tls12], vec![flag()]), "flag"),
+        (hello(&[tls13], vec![]), "none"),
+        (hello(&[tls12], vec![flag()]), "none"),
+        (hello(&[tls12], vec![versions_gone(), flag()]), "none"),
+        (hello(&[tls12], vec![malformed()]), "none"),
+        (hello(&[tls12], vec![care()]), "care"),
+        (hello(&[tls12], vec![flag(), care()]), "care"),
+    ];
+    let files = Files::new();
+    for (n, (octets, offer)) in hellos.into_iter().enumerate() {
+        let (offered, default) = (backend(vec![1]), backend(vec![0]));
+        let router = Router::new(&files, offered.0, default.0, &[]);
+        let mut tcp = router.tcp();
+        tcp.write_all(&octets).unwrap();
+        tcp.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        tcp.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, [u8::from(offer != "none")], "hello {n}: {offer}");
+
+        // `interop peek` says the same.
+        let path = files.write("hello.bin", &octets);
+        let peek = files.interop(&["peek", path.to_str().unwrap()]).output().unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&peek.stdout).unwrap();
+        assert_eq!(line["offer"], offer, "hello {n}: {line}");
+        assert_eq!(line["error"], serde_json::Value::Null, "hello {n}");
+    }
 }
 
 /// A backend that says what it got, and then `answer`.

@@ -417,7 +417,11 @@ fn a_server_that_answers_whatever_comes_fails() {
 fn a_status_of_4xx_that_only_clients_with_the_certificate_get_is_no_acceptance() {
     let files = Files::new();
     let args = [&LIARS_CASES[..], &["--format", "json"]].concat();
-    let report = json(&test_liar(&files, Lie::Answering400ToCertificates, &args));
+    let output = test_liar(&files, Lie::Answering400ToCertificates, &args);
+    assert_eq!(output.status.code(), Some(1));
+    let report = json(&output);
+    assert_eq!(graded(&report, "failed"), set(&["hello.twice", "hello.twice-differing"]));
+    assert_eq!(graded(&report, "passed"), set(&["hello.unknown-flags", "certificate.declined"]));
     assert_eq!(report["facts"]["accepts the certificate"], false);
     let skipped = set(&["certificate.accepted", "certificate.stolen"]);
     assert_eq!(graded(&report, "skipped"), skipped);

@@ -41,7 +41,8 @@ typedef struct rext_ossl_scope rext_ossl_scope;
  * name: 1 to 255 octets; give the name to other authorities only if sessions of before are to be
  * judged by these.
  * authorities: a file with certificates in PEM. They are what client chains must end in, and what
- * certificate_authorities of a CertificateRequest names. A file without any is an error.
+ * certificate_authorities of a CertificateRequest names. A file without any is an error, and so is
+ * one whose names take more than 64,511 octets: they would not fit into the message.
  *
  * Returns the scope, to be freed with rext_ossl_scope_free(); or NULL, and says why.
  * Threads: any.
@@ -49,7 +50,9 @@ typedef struct rext_ossl_scope rext_ossl_scope;
 rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities);
 
 /*
- * The store of a scope, to add revocation lists to, say. It is the scope's.
+ * The store of a scope, to add revocation lists to, say. It is the scope's. A store of which a function
+ * is replaced that decides (X509_STORE_set_verify(), X509_STORE_set_check_revocation() and the like)
+ * authenticates nobody.
  * Threads: any, but what is done to it is for setup.
  */
 X509_STORE *rext_ossl_scope_store(const rext_ossl_scope *scope);
@@ -101,7 +104,12 @@ typedef int (*rext_ossl_policy)(const rext_ossl_question *question, rext_ossl_de
  *
  * From then on these belong to the adapter: the client hello callback, the certificate callback,
  * the session ticket callbacks and the ticket's application data, the session id context, the
- * verification mode, its store, and the list of authorities of connections. TLS versions before
+ * verification mode, its store, and the list of authorities of connections. Verification and info
+ * callbacks stay the application's, and are called by those of the adapter; set them before the
+ * handshake. A verification callback may refuse a certificate. One that lets it pass although OpenSSL
+ * does not leaves the client unauthenticated, or ends the handshake where a certificate is required,
+ * and so does SSL_CTX_set_cert_verify_callback(): there, if no ticket is made, the handshake is
+ * completed, but nothing can be read or written on the connection. TLS versions before
  * 1.2, renegotiation and stored sessions are switched off: sessions resume by ticket only. Do not
  * switch them on again; a connection of an SSL_CTX with a session cache is refused.
  *
@@ -129,7 +137,8 @@ typedef struct rext_ossl_server_outcome {
     /* Not 0 if the client was told that it is asked because it offered. */
     int acknowledged;
     /* Not 0 if the client proved to hold a certificate that counts in the scope; on this
-     * connection, or on the one where its session began. */
+     * connection, or on the one where its session began. OpenSSL says so without any callback of the
+     * application's. */
     int authenticated;
     /* When it did, in seconds since the Unix epoch; 0 if it did not. */
     uint64_t authenticated_at;

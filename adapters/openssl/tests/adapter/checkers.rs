@@ -108,7 +108,7 @@ fn what_an_application_gets_wrong_is_an_error() {
     args.extend(["empty.pem", "too-many.pem", "many.pem"]);
     run_program("misuse", &args, |site| {
         site.write("empty.pem", "");
-        // The name of each takes 127 octets, and 2 more for its length.
+        // The name of each takes 125 octets, and 2 more for its length.
         let authorities: String = (0..600)
             .map(|n| Authority::new(&format!("{n:0>112}")).unwrap().pem())
             .inspect(|pem| assert!(pem.ends_with('\n')))

@@ -29,6 +29,10 @@ impl Decision {
     }
 }
 
+/// The most octets of authorities' names in a CertificateRequest, with two octets of length for each: of
+/// the 65,535 of a block of extensions (RFC 8446 sections 4.2.4 and 4.3.2), the others get 1,024.
+const MOST_OF_NAMES: usize = 65_535 - 1024;
+
 /// Certificates that count under a name: those whose chain leads to one of some authorities.
 pub struct Scope {
     name: String,
@@ -41,14 +45,20 @@ impl Scope {
     ///
     /// # Errors
     /// [`NoAnchors::Empty`] without any: then nobody's certificate would count, which is not meant.
+    /// [`NoAnchors::TooManyNames`] if their names do not fit into a CertificateRequest.
     pub fn new(name: impl Into<String>, anchors: Vec<X509>) -> Result<Self, NoAnchors> {
         let name = name.into();
         if anchors.is_empty() {
             return Err(NoAnchors::Empty(name));
         }
         let mut store = X509StoreBuilder::new().map_err(NoAnchors::BoringSsl)?;
+        let mut octets = 0;
         for anchor in &anchors {
             store.add_cert(anchor).map_err(NoAnchors::BoringSsl)?;
+            octets += 2 + anchor.subject_name().to_der().map_err(NoAnchors::BoringSsl)?.len();
+        }
+        if octets > MOST_OF_NAMES {
+            return Err(NoAnchors::TooManyNames { scope: name, octets });
         }
         Ok(Self { name, anchors, store: store.build() })
     }
@@ -79,6 +89,13 @@ impl fmt::Debug for Scope {
 pub enum NoAnchors {
     /// The scope of this name has no authority.
     Empty(String),
+    /// The names of the authorities do not fit into a CertificateRequest.
+    TooManyNames {
+        /// The name of the scope.
+        scope: String,
+        /// How many octets the names take, with their lengths.
+        octets: usize,
+    },
     /// BoringSSL refuses one.
     BoringSsl(ErrorStack),
 }
@@ -87,9 +104,35 @@ impl fmt::Display for NoAnchors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty(name) => write!(f, "the scope {name:?} has no authority"),
+            Self::TooManyNames { scope, octets } => write!(
+                f,
+                "the names of the authorities of scope {scope:?} take {octets} octets, and a \
+                 CertificateRequest has room for {MOST_OF_NAMES}: make a scope of fewer authorities"
+            ),
             Self::BoringSsl(err) => write!(f, "an authority cannot be used: {err}"),
         }
     }
 }
 
 impl std::error::Error for NoAnchors {}
+
+#[cfg(test)]
+mod tests {
+    use boring::x509::X509;
+    use interop::pki::Authority;
+
+    use super::{NoAnchors, Scope};
+
+    fn anchors(count: usize) -> Vec<X509> {
+        // The name of each takes 125 octets, and 2 more for its length.
+        let pem = |n| Authority::new(&format!("{n:0>112}")).unwrap().pem();
+        (0..count).map(|n| X509::from_pem(pem(n).as_bytes()).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_scope_whose_names_do_not_fit_is_refused() {
+        assert!(Scope::new("many", anchors(490)).is_ok());
+        let refused = Scope::new("many", anchors(600));
+        assert!(matches!(refused, Err(NoAnchors::TooManyNames { octets: 65_536.., .. })));
+    }
+}

@@ -36,7 +36,10 @@
 //! say which sessions it accepts. So whoever is asked is asked in a full handshake: such connections
 //! neither accept tickets nor give any. All others resume by ticket, and only among themselves. Session
 //! identifiers (the other way in TLS 1.2) are switched off: leave the cache as [`install`] sets it, set
-//! no callback that looks up sessions, and no verification on the context.
+//! no callback that looks up sessions, and no verification on the context. A verification of the
+//! server's own in place of BoringSSL's (`set_cert_verify_callback`, `set_custom_verify_callback`) makes
+//! nobody known: [`identity`] is `None`. But it may let clients pass that [`Decision::Require`] is to keep
+//! out, so a server that sets one has to look at [`identity`] itself.
 //!
 //! # Contexts
 //! Whoever is asked must stay with the context of the decision: if a callback selects another one,
@@ -84,10 +87,10 @@ pub fn install(
         // Both by their own, since the connection is written to while the hello is read.
         let octets = client_hello.as_bytes().to_vec();
         let ssl = client_hello.ssl_mut();
-        let best = match ssl.max_proto_version() {
-            Some(SslVersion::TLS1_3) | None => Version::Tls13,
-            Some(_) => Version::Tls12,
-        };
+        // FLAGS-9: in TLS 1.2 nobody looks at flags.
+        let most = ssl.max_proto_version().unwrap_or(SslVersion::TLS1_3);
+        let tls13 = most == SslVersion::TLS1_3 && !ssl.options().contains(SslOptions::NO_TLSV1_3);
+        let best = if tls13 { Version::Tls13 } else { Version::Tls12 };
         let (auth, outcome) = match Hello::read(&octets, &scan, code_points, best) {
             Ok(hello) => {
                 let decision = decide(&hello);
@@ -124,7 +127,11 @@ fn demand(ssl: &mut SslRef, decision: &Decision) -> Result<(), ErrorStack> {
     let context = address(ssl);
     ssl.set_verify_callback(mode, move |verified, store| {
         let ssl = X509StoreContext::ssl_idx().ok().and_then(|index| store.ex_data(index));
-        verified && ssl.is_some_and(|ssl| address(ssl) == context)
+        let verified = verified && ssl.is_some_and(|ssl| address(ssl) == context);
+        if let Some(auth) = ssl.and_then(ClientAuth::of) {
+            auth.note(verified);
+        }
+        verified
     });
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use adapter_checks::Adapter;
+use interop::pki::Authority;
 
 fn adapter() -> Adapter {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -24,8 +25,13 @@ fn adapter() -> Adapter {
 /// Builds the adapter and its server with the static library that this test was built with. Debian
 /// has what that takes in `gcc`, `make`, `pkg-config` and `libgnutls28-dev`.
 fn build() -> PathBuf {
+    make("gnutls", &[]).join("rext-gnutls-server")
+}
+
+/// Runs make in the adapter's folder, into this one, with these further arguments.
+fn make(out: &str, args: &[&str]) -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder of adapters");
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gnutls");
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(out);
     let deps = std::env::current_exe().expect("a program").parent().expect("a folder").to_owned();
     let library = deps.join("librext.a");
     let include = here.parent().expect("a project").join("rustls-ext-capi/include");
@@ -35,12 +41,41 @@ fn build() -> PathBuf {
         .arg(format!("OUT={}", out.display()))
         .arg(format!("REXT_CFLAGS=-I{}", include.display()))
         .arg(format!("REXT_LIBS={} -lgcc_s -lpthread -ldl -lm", library.display()))
+        .args(args)
         // Make, run by cargo, must not look for a job server that is not for it.
         .env_remove("MAKEFLAGS")
         .output()
         .expect("make runs");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    out.join("rext-gnutls-server")
+    out
+}
+
+#[test]
+fn a_function_that_verifies_nothing_makes_nobody_known_and_names_have_to_fit() {
+    let flags = "SANITIZE=-fsanitize=address,undefined -fno-sanitize-recover=all";
+    let program = make("gnutls-callbacks", &["callbacks", flags]).join("callbacks");
+    let servers = Authority::new("Server CA").unwrap();
+    let clients = Authority::new("Client CA").unwrap();
+    let foreign = Authority::new("Foreign CA").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    for (name, identity) in [
+        ("server", servers.server(&["localhost"]).unwrap()),
+        ("client", clients.client("client-1").unwrap()),
+        ("stranger", foreign.client("stranger").unwrap()),
+    ] {
+        write(&format!("{name}.pem"), identity.cert_pem());
+        write(&format!("{name}.key"), &identity.key_pem());
+    }
+    write("client-ca.pem", &clients.pem());
+    // The name of each takes 125 octets, and 2 more for its length.
+    let many = (0..600).map(|n| Authority::new(&format!("{n:0>112}")).unwrap().pem());
+    write("too-many.pem", &many.collect::<String>());
+    let args = ["server.pem", "server.key", "client-ca.pem", "client.pem", "client.key"];
+    let more = ["stranger.pem", "stranger.key", "too-many.pem"];
+    let out = Command::new(program).args(args).args(more).current_dir(&folder).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(out.stdout, b"all hold\n");
 }
 
 adapter_checks::checks!(adapter);

@@ -178,9 +178,8 @@ int main(int argc, char **argv) {
     clients = credentials(cert, key);
     error = gnutls_certificate_set_x509_trust_file(clients, value_of(argc, argv, "--client-ca"),
                                                    GNUTLS_X509_FMT_PEM);
-    if (error <= 0)
-        fail("--client-ca", error < 0 ? error : GNUTLS_E_NO_CERTIFICATE_FOUND);
-    rext_gnutls_scope(clients);
+    if (error < 0 || (error = rext_gnutls_scope(clients)) < 0)
+        fail("--client-ca", error);
     if (has(argc, argv, "--tls12")) {
         highest = REXT_TLS12;
         strcat(priority, ":-VERS-ALL:+VERS-TLS1.2");

@@ -70,6 +70,8 @@ typedef struct rext_gnutls_connection {
     rext_scan *scan;
     rext_gnutls_decision decision;
     int decided;
+    /* Not 0 once the client's chain is verified by the adapter. */
+    int verified;
     /* What is wrong with the client, if it is; status is REXT_OK if nothing is. Its alert, if it has
      * one, is what rext_gnutls_alert() sends. */
     rext_error fault;
@@ -77,9 +79,23 @@ typedef struct rext_gnutls_connection {
 
 /*
  * Sets credentials up as a scope: client certificates are verified in the handshake, for the purpose
- * of client authentication, against what the credentials trust.
+ * of client authentication, against what the credentials trust. To be called once they have all that.
+ *
+ * Another verification function, set on the credentials or on a session, may refuse clients, but makes
+ * none known: nobody counts whose chain the adapter's own function has not verified, and where a
+ * certificate is required, the handshake ends.
+ *
+ * Returns 0; or GNUTLS_E_NO_CERTIFICATE_FOUND if the credentials trust no authority, and
+ * GNUTLS_E_SHORT_MEMORY_BUFFER if the names of the authorities take more octets than a
+ * CertificateRequest has room for, which are REXT_GNUTLS_NAMES_MAX: then make a scope of fewer.
  */
-void rext_gnutls_scope(gnutls_certificate_credentials_t scope);
+int rext_gnutls_scope(gnutls_certificate_credentials_t scope);
+
+/*
+ * The most octets of authorities' names in a CertificateRequest, with two octets of length for each: of
+ * the 65,535 of a block of extensions (RFC 8446 sections 4.2.4 and 4.3.2), the others get 1,024.
+ */
+#define REXT_GNUTLS_NAMES_MAX (65535 - 1024)
 
 /*
  * Makes a server's connection ask as the policy says. To be called once, before the handshake.

@@ -19,8 +19,10 @@ static int verify(gnutls_session_t session) {
     if (gnutls_certificate_get_peers(session, &length) == NULL || length == 0)
         return 0; /* whether there must be one, GnuTLS knows */
     error = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
-    if (error == 0 && status == 0)
+    if (error == 0 && status == 0) {
+        connection->verified = 1;
         return 0;
+    }
     if (error != 0)
         blame(connection, GNUTLS_A_BAD_CERTIFICATE, "the certificate cannot be verified");
     else if ((status & GNUTLS_CERT_SIGNER_NOT_FOUND) != 0)
@@ -34,8 +36,31 @@ static int verify(gnutls_session_t session) {
     return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-void rext_gnutls_scope(gnutls_certificate_credentials_t scope) {
+int rext_gnutls_scope(gnutls_certificate_credentials_t scope) {
+    gnutls_x509_trust_list_t trusted;
+    gnutls_x509_trust_list_iter_t at = NULL;
+    gnutls_x509_crt_t authority;
+    size_t octets = 0;
+    int count = 0, error;
+    gnutls_certificate_get_trust_list(scope, &trusted);
+    while ((error = gnutls_x509_trust_list_iter_get_ca(trusted, &at, &authority)) >= 0) {
+        gnutls_datum_t name = {NULL, 0};
+        error = gnutls_x509_crt_get_raw_dn(authority, &name);
+        octets += 2 + name.size;
+        count++;
+        gnutls_free(name.data);
+        gnutls_x509_crt_deinit(authority);
+        if (error < 0) {
+            gnutls_x509_trust_list_iter_deinit(at);
+            return error;
+        }
+    }
+    if (count == 0)
+        return GNUTLS_E_NO_CERTIFICATE_FOUND;
+    if (octets > REXT_GNUTLS_NAMES_MAX)
+        return GNUTLS_E_SHORT_MEMORY_BUFFER;
     gnutls_certificate_set_verify_function(scope, verify);
+    return 0;
 }
 
 /* Has the connection do as it was decided. */
@@ -58,15 +83,11 @@ static int demand(rext_gnutls_connection *connection, gnutls_session_t session) 
 }
 
 /* Before GnuTLS looks at a ClientHello itself, the second one included. */
-static int on_client_hello(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
-                           const gnutls_datum_t *message) {
+static int on_client_hello(gnutls_session_t session, const gnutls_datum_t *message) {
     rext_gnutls_connection *connection = gnutls_session_get_ptr(session);
     rext_version_number version = connection->config.highest;
     rext_hello hello;
     int error;
-    (void)type;
-    if (when != GNUTLS_HOOK_PRE || !incoming)
-        return 0;
     if (rext_scan_body(connection->scan, message->data, message->size, &hello,
                        &connection->fault) != REXT_OK)
         return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
@@ -84,6 +105,25 @@ static int on_client_hello(gnutls_session_t session, unsigned type, unsigned whe
     return error < 0 ? error : demand(connection, session);
 }
 
+/* The client's Finished is behind all that it proves itself by. */
+static int on_finished(rext_gnutls_connection *connection) {
+    if (connection->decision.demand != REXT_DEMAND_REQUIRE || connection->verified)
+        return 0;
+    if (connection->fault.status == REXT_OK)
+        blame(connection, GNUTLS_A_ACCESS_DENIED, "a certificate is required, and none was verified");
+    return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/* Before GnuTLS looks at a message itself. */
+static int on_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                      const gnutls_datum_t *message) {
+    if (when != GNUTLS_HOOK_PRE || !incoming)
+        return 0;
+    if (type == GNUTLS_HANDSHAKE_CLIENT_HELLO)
+        return on_client_hello(session, message);
+    return type == GNUTLS_HANDSHAKE_FINISHED ? on_finished(gnutls_session_get_ptr(session)) : 0;
+}
+
 int rext_gnutls_begin(rext_gnutls_connection *connection, gnutls_session_t session,
                       const rext_gnutls_config *config) {
     memset(connection, 0, sizeof *connection);
@@ -98,8 +138,7 @@ int rext_gnutls_begin(rext_gnutls_connection *connection, gnutls_session_t sessi
     }
     connection->decision.demand = REXT_DEMAND_NONE;
     gnutls_session_set_ptr(session, connection);
-    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
-                                       on_client_hello);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE, on_message);
     return 0;
 }
 
@@ -123,7 +162,8 @@ const gnutls_datum_t *rext_gnutls_identity(const rext_gnutls_connection *connect
         return NULL;
     /* Whoever was asked is not resumed, and a chain that does not verify ended the handshake; one
      * that came another way is no identity. */
-    if (connection->fault.status != REXT_OK || gnutls_session_is_resumed(session))
+    if (!connection->verified || connection->fault.status != REXT_OK ||
+        gnutls_session_is_resumed(session))
         return NULL;
     return gnutls_certificate_get_peers(session, length);
 }

@@ -38,7 +38,9 @@ pub struct Scope {
 
 impl Scope {
     /// The scope with the authorities in `anchors`, in PEM. `config` has the server's own certificate
-    /// and security policy; its trust store is replaced, and it has no sessions (see the crate).
+    /// and security policy; its trust store is replaced, and it has no sessions (see the crate). It must
+    /// leave verification on: s2n-tls does not say whether `disable_x509_verification` was called, and
+    /// then every chain would count.
     ///
     /// # Errors
     /// [`NoScope`].

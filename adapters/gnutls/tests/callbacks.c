@@ -1,0 +1,147 @@
+/* Verification functions of an application's that verify nothing: nobody counts because of them, and
+ * where a certificate is required, the handshake ends. And scopes whose names do not fit.
+ * Arguments: the server's certificate and key, the clients' authorities, a client's certificate and key,
+ * a certificate and key of another authority's, and a file with more authorities than can be named. */
+#include <rext_gnutls.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CHECK(holds)                                                    \
+    do {                                                                \
+        if (!(holds)) {                                                 \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #holds); \
+            exit(1);                                                    \
+        }                                                               \
+    } while (0)
+
+static char **files;
+static gnutls_certificate_credentials_t scope;
+static rext_demand demand;
+
+/* What an application does to the verification. */
+enum way { AS_IT_IS, FUNCTION_OF_SCOPE, FUNCTION_OF_SESSION, WAYS };
+
+static int verify_nothing(gnutls_session_t session) {
+    (void)session;
+    return 0;
+}
+
+static int policy(gnutls_session_t session, const rext_hello *hello, rext_offer offer,
+                  rext_gnutls_decision *decision, void *argument) {
+    (void)session, (void)hello, (void)offer, (void)argument;
+    decision->demand = demand;
+    decision->scope = scope;
+    return 0;
+}
+
+static gnutls_certificate_credentials_t credentials(const char *certificate, const char *key,
+                                                    const char *authorities) {
+    gnutls_certificate_credentials_t made;
+    CHECK(gnutls_certificate_allocate_credentials(&made) == 0);
+    CHECK(gnutls_certificate_set_x509_key_file(made, certificate, key, GNUTLS_X509_FMT_PEM) == 0);
+    if (authorities != NULL)
+        CHECK(gnutls_certificate_set_x509_trust_file(made, authorities, GNUTLS_X509_FMT_PEM) > 0);
+    return made;
+}
+
+/* What came of a handshake. */
+struct visit {
+    int complete;
+    int known;
+    int alert;
+};
+
+static struct visit visit(enum way way, const char *certificate, const char *key,
+                          const char *priority) {
+    struct visit visit = {0, 0, 0};
+    int ends[2], there = GNUTLS_E_AGAIN, here = GNUTLS_E_AGAIN;
+    unsigned length;
+    gnutls_session_t server, client;
+    rext_gnutls_connection connection;
+    rext_gnutls_config config = {NULL, REXT_TLS13, NULL, policy, NULL};
+    gnutls_certificate_credentials_t visitors = credentials(files[0], files[1], NULL);
+    gnutls_certificate_credentials_t own = credentials(certificate, key, NULL);
+    scope = credentials(files[0], files[1], files[2]);
+    CHECK(rext_gnutls_scope(scope) == 0);
+    if (way == FUNCTION_OF_SCOPE)
+        gnutls_certificate_set_verify_function(scope, verify_nothing);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    CHECK(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 && fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+    CHECK(gnutls_init(&server, GNUTLS_SERVER | GNUTLS_NONBLOCK) == 0);
+    CHECK(gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_FORCE_CLIENT_CERT) == 0);
+    CHECK(gnutls_priority_set_direct(server, priority, NULL) == 0);
+    CHECK(gnutls_priority_set_direct(client, priority, NULL) == 0);
+    CHECK(gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, visitors) == 0);
+    CHECK(gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, own) == 0);
+    CHECK(rext_gnutls_begin(&connection, server, &config) == 0);
+    if (way == FUNCTION_OF_SESSION)
+        gnutls_session_set_verify_function(server, verify_nothing);
+    gnutls_transport_set_int(server, ends[0]);
+    gnutls_transport_set_int(client, ends[1]);
+    for (int i = 0; i < 20 && here != 0 && !gnutls_error_is_fatal(here); i++) {
+        if (there != 0 && !gnutls_error_is_fatal(there))
+            there = gnutls_handshake(client);
+        here = gnutls_handshake(server);
+    }
+    visit.complete = here == 0;
+    visit.known = rext_gnutls_identity(&connection, server, scope, &length) != NULL;
+    if (here != 0) {
+        char octet;
+        int tries = 0;
+        CHECK(rext_gnutls_alert(&connection, server, here) == 0);
+        if (there == 0)
+            do
+                there = (int)gnutls_record_recv(client, &octet, 1);
+            while (there == GNUTLS_E_AGAIN && ++tries < 5);
+        else
+            there = gnutls_handshake(client);
+        visit.alert = there == GNUTLS_E_FATAL_ALERT_RECEIVED ? (int)gnutls_alert_get(client) : -1;
+    }
+    gnutls_deinit(server);
+    gnutls_deinit(client);
+    rext_gnutls_end(&connection);
+    gnutls_certificate_free_credentials(scope);
+    gnutls_certificate_free_credentials(visitors);
+    gnutls_certificate_free_credentials(own);
+    close(ends[0]);
+    close(ends[1]);
+    return visit;
+}
+
+static void scopes_are_checked_when_they_are_made(void) {
+    gnutls_certificate_credentials_t made = credentials(files[0], files[1], NULL);
+    CHECK(rext_gnutls_scope(made) == GNUTLS_E_NO_CERTIFICATE_FOUND);
+    gnutls_certificate_free_credentials(made);
+    made = credentials(files[0], files[1], files[7]);
+    CHECK(rext_gnutls_scope(made) == GNUTLS_E_SHORT_MEMORY_BUFFER);
+    gnutls_certificate_free_credentials(made);
+}
+
+int main(int argc, char **argv) {
+    static const char *const versions[] = {"NORMAL:-VERS-ALL:+VERS-TLS1.3",
+                                           "NORMAL:-VERS-ALL:+VERS-TLS1.2"};
+    CHECK(argc == 9);
+    files = argv + 1;
+    scopes_are_checked_when_they_are_made();
+    for (int version = 0; version < 2; version++)
+        for (int way = 0; way < WAYS; way++) {
+            const char *priority = versions[version];
+            int alert = way == AS_IT_IS ? GNUTLS_A_UNKNOWN_CA : GNUTLS_A_ACCESS_DENIED;
+            demand = REXT_DEMAND_REQUIRE;
+            struct visit got = visit(way, files[5], files[6], priority);
+            CHECK(!got.complete && !got.known && got.alert == alert);
+            got = visit(way, files[3], files[4], priority);
+            CHECK(got.known == (way == AS_IT_IS) && got.complete == got.known);
+            demand = REXT_DEMAND_REQUEST;
+            got = visit(way, files[5], files[6], priority);
+            CHECK(got.complete == (way != AS_IT_IS) && !got.known);
+            got = visit(way, files[3], files[4], priority);
+            CHECK(got.complete && got.known == (way == AS_IT_IS));
+        }
+    puts("all hold");
+    return 0;
+}

@@ -372,3 +372,79 @@ fn empty() -> crate::raw::ServerConfig {
 fn none(peer: Peer, to: SocketAddr, why: String) -> Talk {
     Talk::new(peer, (to, to), true, End::NoConnection(why))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::Authority;
+    use crate::raw::ServerConfig;
+
+    /// A client and a server whose handshake is complete; `behind` has the server send more.
+    fn complete(behind: impl FnOnce(&mut Peer)) -> (Peer, Peer) {
+        let authority = Authority::new("Server CA").unwrap();
+        let identity = authority.server(&["localhost"]).unwrap().for_raw();
+        let mut client = Peer::client(ClientConfig::default()).unwrap();
+        let mut server = Peer::server(ServerConfig::new(identity));
+        while !(client.is_complete() && server.is_complete()) {
+            server.read(&client.take_output()).unwrap();
+            client.read(&server.take_output()).unwrap();
+        }
+        behind(&mut server);
+        client.read(&server.take_output()).unwrap();
+        (client, server)
+    }
+
+    fn talk(peer: Peer, is_client: bool, end: End) -> Talk {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        Talk::new(peer, (nowhere, nowhere), is_client, end)
+    }
+
+    #[test]
+    fn only_an_answer_or_a_ticket_says_that_a_server_goes_on_behind_its_finished() {
+        type Sends = fn(&mut Peer);
+        let cases: [(Sends, Verdict, Verdict); 5] = [
+            (|_| {}, Verdict::Closed, Verdict::Silent),
+            (|p| p.send_alert(1, CLOSE_NOTIFY).unwrap(), Verdict::Ended, Verdict::Silent),
+            (|p| p.send_alert(2, 51).unwrap(), Verdict::Alert(51), Verdict::Alert(51)),
+            (|p| p.send_data(b"x").unwrap(), Verdict::Accepted, Verdict::Accepted),
+            (|p| p.send_ticket().unwrap(), Verdict::Accepted, Verdict::Accepted),
+        ];
+        for (sends, by_itself, in_the_end) in cases {
+            let verdict = |end, parted| {
+                let mut talk = talk(complete(sends).0, true, end);
+                talk.parted = parted;
+                talk.verdict()
+            };
+            assert_eq!(verdict(End::Closed, false), by_itself);
+            // What comes when the tester has ended the connection is no decision of the server's.
+            assert_eq!(verdict(End::Closed, true), in_the_end);
+            assert_eq!(verdict(End::TimedOut, true), in_the_end);
+        }
+    }
+
+    #[test]
+    fn a_finished_says_that_a_client_goes_on_unless_its_process_says_otherwise() {
+        let verdict = |complains, hangs| {
+            let mut talk = talk(complete(|_| {}).1, false, End::TimedOut);
+            (talk.complains, talk.hangs) = (complains, hangs);
+            talk.verdict()
+        };
+        assert_eq!(verdict(false, false), Verdict::Accepted);
+        assert_eq!(verdict(true, false), Verdict::Closed);
+        assert_eq!(verdict(false, true), Verdict::Hung);
+    }
+
+    #[test]
+    fn the_status_is_that_of_an_answer_of_http_1() {
+        for (answer, status) in [
+            (&b"HTTP/1.1 200 OK\r\n\r\n"[..], Some(200)),
+            (b"HTTP/1.0 404 Not Found\r\n\r\n", Some(404)),
+            (b"HTTP/1.1 40", None),
+            (b"HTTP/1.1 4x0 \r\n", None),
+            (b"220 mail.example", None),
+        ] {
+            let (client, _) = complete(|server| server.send_data(answer).unwrap());
+            assert_eq!(talk(client, true, End::Open).status(), status);
+        }
+    }
+}

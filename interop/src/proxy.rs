@@ -33,7 +33,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls_ext::Policy;
 use rustls_ext::http::client_cert::ClientCertLayer;
-use rustls_ext::http::server::{Caller, Denied};
+use rustls_ext::http::server::{Caller, Denied, read_unread};
 use rustls_ext::rustls::ServerConnection;
 use tokio::time::{Instant, timeout_at};
 use tower::service_fn;
@@ -132,7 +132,15 @@ impl Relay {
         request: Request<Body>,
         peer: SocketAddr,
     ) -> Result<Response<Body>, Refusal> {
-        self.judge(&request)?;
+        if let Err(refusal) = self.judge(&request) {
+            // Or else clients over HTTP/1.1 that are still sending do not see the answer. A body in
+            // a coding that is not known is not looked at.
+            if !matches!(refusal, Refusal::Coding) {
+                let (parts, body) = request.into_parts();
+                read_unread(&parts.headers, body).await;
+            }
+            return Err(refusal);
+        }
         let (request, progress) = self.outgoing(request, peer)?;
         let line = format!("{} {}", request.method(), request.uri().path());
         let failed = |status: StatusCode, reason: &dyn std::fmt::Display| {

@@ -11,6 +11,24 @@ pub fn alert_name(alert: AlertDescription) -> Cow<'static, str> {
     }
 }
 
+/// Returns true if the alert is about the certificate of the peer that receives it, or about the
+/// lack of one (RFC 8446 section 6.2).
+#[cfg(any(feature = "tokio", feature = "reqwest"))]
+pub(crate) fn is_about_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::CertificateRequired
+    )
+}
+
 /// IANA's registry "TLS Alerts".
 static NAMES: [(u8, &str); 35] = [
     (0, "close_notify"),

@@ -16,6 +16,8 @@
 //!   of a library around it.
 //! * Where it said nothing, and a refusal is one possible reason, the error has a
 //!   [`LikelyRefusal`].
+//! * Where it has sent application data before it went, as an HTTP server does that answers before
+//!   it has read a request, that data can be read first, and writing fails afterwards.
 //! * Some libraries drop the reason of an I/O error, h2 for one. [`ClientStream::outcome`] gives a
 //!   handle that can be kept when the stream is handed over, and asked afterwards.
 

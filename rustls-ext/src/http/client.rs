@@ -40,6 +40,8 @@ mod report;
 mod transport;
 
 pub(crate) use confined::Confined;
+#[cfg(feature = "reqwest")]
+pub(crate) use confined::Request;
 pub use credentials::Credentials;
 pub(crate) use drive::Driver;
 pub use identity::{Identity, IdentityError};

@@ -54,6 +54,7 @@ use super::client::{Credentials, Driver, Limits};
 mod body;
 mod connect;
 mod error;
+mod heard;
 mod lane;
 mod pool;
 mod replay;

@@ -36,9 +36,19 @@
 //!   that is an [`Error::LikelyRefused`].
 //! * Tell that a server speaks TLS 1.2 before it sends the request there again. No certificate goes
 //!   over it; the report says [`Unanswered::StillChallenged`](super::client::Unanswered).
-//! * Know the TLS version, and the offer's status for one connection out of several of the same
-//!   protection space: it is that of the one on which a server asked last.
-//! * Limit connections over HTTP/1.1 that are in use, rather than idle.
+//! * Know the TLS version.
+//! * Limit connections that are in use, rather than idle. Requests that come together open a
+//!   connection each, over HTTP/2, too, and then share the one that is there first. With
+//!   authentication, the first request of a protection space makes the connection, and others wait
+//!   for it.
+//! * Limit connections without authentication to a number of origins: see
+//!   [`Limits::origins`](super::client::Limits::origins).
+//! * Leave a connection over HTTP/2 when a request on it was given up. A connection whose packets
+//!   are lost is used until a ping is not answered: see
+//!   [`Limits::keep_alive_interval`](super::client::Limits::keep_alive_interval).
+//! * See a response over HTTP/1.1 that comes before the request's body is sent, if the server then
+//!   closes the connection: writing fails first. The layers of [`server`](super::server) read the
+//!   body of a request that they refuse, so that it does not come to this.
 //! * See proxies. A tunnel through an `http` proxy is fine. An `https` proxy has a connection over
 //!   TLS of its own, for which reqwest uses the same config: so that it does not get the
 //!   certificate, who is challenged behind it gets none either.
@@ -64,6 +74,7 @@ use tower_service::Service;
 
 use super::client::{Credentials, Driver, Limits};
 
+mod connections;
 mod error;
 mod lane;
 mod redirect;

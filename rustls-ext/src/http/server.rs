@@ -33,6 +33,9 @@
 //! }
 //! ```
 //!
+//! A request that these layers refuse may have a body. They read some of it before they answer, so
+//! that clients over HTTP/1.1 see the answer: see [`read_unread`] for how much.
+//!
 //! With the feature `axum`, handlers of axum's have extractors for all of that.
 
 mod caller;
@@ -45,6 +48,7 @@ mod hosts;
 mod identity;
 mod name;
 mod require;
+mod unread;
 
 pub use caller::{Caller, CallerLayer};
 pub use certificate::{AlternativeName, CertificateError, CertificateInfo};
@@ -55,3 +59,4 @@ pub use host::HostProblem;
 pub use hosts::HostPolicy;
 pub use identity::{Identity, Named, Scope};
 pub use require::RequireScope;
+pub use unread::{ReadUnread, read_unread};

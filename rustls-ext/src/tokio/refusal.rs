@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::AlertDescription as Alert;
 
+use crate::alert::is_about_certificate;
 use crate::alert_name;
 
 /// The server ended the connection with an alert.
@@ -31,17 +32,7 @@ impl Refusal {
     /// Whether the alert is one of those that are about the certificate of whoever gets them, or
     /// about the lack of one.
     pub fn is_about_certificate(&self) -> bool {
-        matches!(
-            self.alert,
-            Alert::NoCertificate
-                | Alert::BadCertificate
-                | Alert::UnsupportedCertificate
-                | Alert::CertificateRevoked
-                | Alert::CertificateExpired
-                | Alert::CertificateUnknown
-                | Alert::UnknownCA
-                | Alert::CertificateRequired
-        )
+        is_about_certificate(self.alert)
     }
 
     /// The first refusal among `err` and its sources.

@@ -16,7 +16,9 @@ use super::transport::{Transport, is_gone};
 /// A client's TLS stream that reports what its server said last, wherever it fails.
 ///
 /// See the [module](super) for what its errors are. Application data that came before the end can
-/// still be read when writing has failed.
+/// still be read when writing has failed. Until it was read, writes go nowhere and succeed, unless
+/// the server has sent an alert: an HTTP server may have answered before it read the whole request,
+/// and libraries that are told of the failure do not look for the answer.
 #[derive(Debug)]
 pub struct ClientStream<IO> {
     tls: TlsStream<Transport<IO>>,
@@ -177,9 +179,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
         cx: &mut Context<'_>,
         outcome: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        match self.tls.get_ref().0.has_failed() {
-            true => self.poll_last_words(cx).map(Err),
-            false => outcome.map_err(|err| self.ended(err)),
+        if !self.tls.get_ref().0.has_failed() {
+            return outcome.map_err(|err| self.ended(err));
+        }
+        let failure = ready!(self.poll_last_words(cx));
+        match outcome {
+            Poll::Ready(Ok(written)) if !self.kept.is_empty() && self.lasting_error().is_none() => {
+                Poll::Ready(Ok(written))
+            }
+            _ => Poll::Ready(Err(failure)),
         }
     }
 }

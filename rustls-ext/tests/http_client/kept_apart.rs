@@ -96,13 +96,26 @@ async fn cant_6_a_host_field_for_another_host_is_never_authenticated() {
     let url = format!("{A}/agents");
     assert_eq!(get(&client, &url).await.identity(), Some("agent"));
 
-    for host in ["b.example.test", "a.example.test:80", "@", ""] {
+    for host in [
+        "b.example.test",
+        "a.example.test:80",
+        "a.example.test:44300",
+        // user information, in front of which some stop to read
+        "me@a.example.test",
+        "b.example.test@a.example.test",
+        // a name of its own, for some
+        "a.example.test.",
+        "a.example.test:443, b.example.test",
+        "https://a.example.test",
+        "@",
+        "",
+    ] {
         let answer = read(client.request(with_host(&url, host)).await.unwrap()).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{host}");
         assert_eq!(answer.report.unanswered, Some(Unanswered::OtherHost), "{host}");
         assert_eq!(site.asked().last().unwrap().certificate, None, "{host}");
     }
-    for host in ["a.example.test", "A.EXAMPLE.test", "a.example.test:443"] {
+    for host in ["a.example.test", "A.EXAMPLE.test", "a.example.test:443", "a.example.test:"] {
         let answer = read(client.request(with_host(&url, host)).await.unwrap()).await;
         assert_eq!(answer.identity(), Some("agent"), "{host}");
     }
@@ -224,4 +237,46 @@ async fn sessions_are_not_taken_from_one_kind_of_connection_to_another() {
     let certificates: Vec<_> = site.seen().iter().map(|seen| seen.certificate.is_some()).collect();
     assert_eq!(certificates, [false, true, false, true, false, true]);
     assert!(other.seen().iter().all(|seen| seen.certificate.is_none()));
+}
+
+#[tokio::test]
+async fn cant_6_the_same_holds_beside_an_authority() {
+    // Over HTTP/2, where `:authority` is the URI's, and servers differ in which of them they heed.
+    let mut world = World::new();
+    let site = world.usual_site(A);
+    let client = world.client(Http::Two);
+    let url = format!("{A}/agents");
+    let answer = read(client.request(with_host(&url, "b.example.test")).await.unwrap()).await;
+    assert_eq!(answer.report.unanswered, Some(Unanswered::OtherHost));
+    let mut request = with_host(&url, "a.example.test");
+    request.headers_mut().append(HOST, "b.example.test".parse().unwrap());
+    let answer = read(client.request(request).await.unwrap()).await;
+    assert_eq!(answer.report.unanswered, Some(Unanswered::OtherHost));
+    assert!(site.seen().iter().all(|seen| !seen.offered));
+}
+
+#[tokio::test]
+async fn cant_6_a_name_with_a_final_dot_is_another_host() {
+    let mut world = World::new();
+    let site = world.usual_site(A);
+    world.put(&format!("{A}."), &site);
+    let client = world.client(Http::Two);
+    assert_eq!(get(&client, &format!("{A}/agents")).await.identity(), Some("agent"));
+    let answer = get(&client, &format!("{A}./agents")).await;
+    assert_eq!((answer.status, answer.identity()), (StatusCode::UNAUTHORIZED, None));
+    assert!(matches!(answer.report.unanswered, Some(Unanswered::NoIdentity { .. })));
+    assert_eq!(site.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn user_information_in_a_uri_is_sent_to_nobody() {
+    for http in BOTH {
+        let mut world = World::new();
+        let site = world.usual_site(A);
+        let client = world.client(http);
+        let answer = get(&client, "https://b.example.test@a.example.test/agents").await;
+        assert_eq!(answer.identity(), Some("agent"));
+        assert!(site.asked().iter().all(|asked| asked.host == "a.example.test"));
+        assert_eq!(get(&client, &format!("{A}/agents")).await.report.sent, 1);
+    }
 }

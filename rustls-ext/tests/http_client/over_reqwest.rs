@@ -15,7 +15,7 @@ use super::site::{Site, challenge, say};
 use super::world::{BOTH, Http, World, any};
 
 /// The host names of all sites and proxies here.
-pub const HOSTS: [&str; 3] = ["a.example.test", "b.example.test", "other.test"];
+pub const HOSTS: [&str; 4] = ["a.example.test", "b.example.test", "other.test", "localhost"];
 
 pub fn client(world: &World, http: Http) -> Client {
     Client::builder(world.client_tls(http), world.credentials()).configure(resolve).build().unwrap()

@@ -142,3 +142,63 @@ async fn a_post_that_was_redirected_to_a_challenge_is_not_sent_again() {
     let response = client.execute(get(response.url())).await.unwrap();
     assert_eq!((response.status(), report(&response).sent), (StatusCode::OK, 1));
 }
+
+#[tokio::test]
+async fn cant_6_a_foreign_host_field_gets_no_certificate_behind_a_redirect_either() {
+    // The first leads to the same origin, the second to one that the field would be right for.
+    for to_other in [false, true] {
+        let mut world = World::new();
+        let there = world.usual_site("there");
+        let port = there.listen().await;
+        let to = url(if to_other { "b.example.test" } else { "a.example.test" }, port, "/agents");
+        let location = to.clone();
+        let start = world.site("start", move |_| go(&location));
+        let start_port = if to_other { start.listen().await } else { port };
+        let (url, host) = match to_other {
+            // It is right where the request begins, so reqwest sends it on.
+            true => {
+                (url("a.example.test", start_port, "/"), format!("a.example.test:{start_port}"))
+            }
+            false => {
+                (url("b.example.test", start.listen().await, "/"), "b.example.test".to_owned())
+            }
+        };
+        let client = client(&world, Http::One);
+        let mut request = get(&url);
+        request.headers_mut().insert(http::header::HOST, host.parse().unwrap());
+        let response = client.execute(request).await.unwrap();
+        assert_eq!(*response.url(), to);
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(report(&response).unanswered, Some(Unanswered::OtherHost));
+        assert!(there.seen().iter().all(|seen| seen.certificate.is_none()));
+    }
+}
+
+#[tokio::test]
+async fn cant_6_a_foreign_host_field_gets_no_certificate_behind_a_redirect_within_an_origin() {
+    let mut world = World::new();
+    let agents = world.agents();
+    let site = world.site("", move |asked: &Asked| match (&*asked.path, &asked.certificate) {
+        ("/start", _) => go("/agents"),
+        (_, None) => challenge(&agents),
+        (_, Some(_)) => say(StatusCode::OK, "in"),
+    });
+    let port = site.listen().await;
+    let client = client(&world, Http::One);
+    for path in ["/start", "/agents"] {
+        for host in ["b.example.test", "a.example.test", "me@a.example.test", "a.example.test."] {
+            let host =
+                if host == "a.example.test" { host.into() } else { format!("{host}:{port}") };
+            let mut request = get(&url("a.example.test", port, path));
+            request.headers_mut().insert(http::header::HOST, host.parse().unwrap());
+            let response = client.execute(request).await.unwrap();
+            assert_eq!(report(&response).unanswered, Some(Unanswered::OtherHost), "{path} {host}");
+            assert_eq!(report(&response).identity, None);
+        }
+        let own = format!("A.Example.test:{port}");
+        let mut request = get(&url("a.example.test", port, path));
+        request.headers_mut().insert(http::header::HOST, own.parse().unwrap());
+        let response = client.execute(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+    }
+}

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
@@ -52,13 +53,27 @@ pub struct Asked {
 /// What a server answers.
 pub struct Answer {
     response: Response<Full<Bytes>>,
-    last: bool,
+    end: End,
+    /// When.
+    hold: Option<Arc<Notify>>,
+}
+
+/// What becomes of the connection.
+enum End {
+    Open,
+    Goodbye,
+    Cut,
 }
 
 pub fn say(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
-    Answer { response, last: false }
+    Answer { response, end: End::Open, hold: None }
+}
+
+/// Not a word: the connection is cut.
+pub fn cut() -> Answer {
+    Answer { end: End::Cut, ..say(StatusCode::OK, "") }
 }
 
 /// 401 with this challenge.
@@ -76,7 +91,13 @@ impl Answer {
 
     /// And says goodbye: in this response over HTTP/1.1, with a GOAWAY frame over HTTP/2.
     pub fn and_goodbye(mut self) -> Self {
-        self.last = true;
+        self.end = End::Goodbye;
+        self
+    }
+
+    /// But not before it is told to go on.
+    pub fn held_by(mut self, hold: &Arc<Notify>) -> Self {
+        self.hold = Some(hold.clone());
         self
     }
 }
@@ -91,6 +112,10 @@ pub struct Site {
     handle: Box<Handle>,
     seen: Mutex<Vec<Seen>>,
     asked: Mutex<Vec<Asked>>,
+    /// How many connections are still to be cut right after the handshake.
+    cuts: AtomicUsize,
+    /// Whenever there is something new to see.
+    changed: Notify,
 }
 
 impl Site {
@@ -108,7 +133,37 @@ impl Site {
             handle: Box::new(handle),
             seen: Mutex::default(),
             asked: Mutex::default(),
+            cuts: AtomicUsize::new(0),
+            changed: Notify::new(),
         })
+    }
+
+    /// The next connection on which a client has authenticated is cut right after the handshake.
+    pub fn cut_next(&self) {
+        self.cuts.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Waits until there was a request for this path with a certificate, or without one.
+    pub async fn arrival(&self, path: &str, with_certificate: bool) {
+        let is =
+            |asked: &Asked| asked.path == path && asked.certificate.is_some() == with_certificate;
+        self.until(|| self.asked().iter().any(is)).await;
+    }
+
+    /// Waits until all connections up to now are over on which clients have authenticated.
+    pub async fn end_of_authenticated(&self) {
+        let is_over = |seen: &Seen| seen.closed || seen.certificate.is_none();
+        self.until(|| self.seen().iter().all(is_over)).await;
+    }
+
+    async fn until(&self, it_is_so: impl Fn() -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            if it_is_so() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// The connections up to now.
@@ -128,6 +183,7 @@ impl Site {
 
     fn note(&self, connection: usize, change: impl FnOnce(&mut Seen)) {
         change(&mut self.seen.lock().unwrap()[connection]);
+        self.changed.notify_waiters();
     }
 
     /// Serves whoever connects to this port of the loopback interface.
@@ -165,7 +221,12 @@ impl Site {
                         seen.asked = auth.decision().demand().is_some();
                         seen.certificate.clone_from(&certificate);
                     });
-                    self.clone().http(number, certificate, tls).await;
+                    let (order, one_less) = (Ordering::SeqCst, |cuts: usize| cuts.checked_sub(1));
+                    if certificate.is_none()
+                        || self.cuts.fetch_update(order, order, one_less).is_err()
+                    {
+                        self.clone().http(number, certificate, tls).await;
+                    }
                 }
             },
         }
@@ -178,11 +239,11 @@ impl Site {
         certificate: Option<CertificateDer<'static>>,
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) {
-        let goodbye = Arc::new(Notify::new());
-        let last = goodbye.clone();
+        let (goodbye, cut) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (last, cutting) = (goodbye.clone(), cut.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let (site, certificate) = (self.clone(), certificate.clone());
-            let last = last.clone();
+            let (last, cutting) = (last.clone(), cutting.clone());
             async move {
                 let (parts, body) = request.into_parts();
                 let authority = parts.uri.authority().map(|authority| authority.as_str());
@@ -199,8 +260,17 @@ impl Site {
                 };
                 let answer = (site.handle)(&asked);
                 site.asked.lock().unwrap().push(asked);
-                if answer.last {
-                    last.notify_one();
+                site.changed.notify_waiters();
+                if let Some(hold) = &answer.hold {
+                    hold.notified().await;
+                }
+                match answer.end {
+                    End::Open => {}
+                    End::Goodbye => last.notify_one(),
+                    End::Cut => {
+                        cutting.notify_one();
+                        std::future::pending().await
+                    }
                 }
                 Ok::<_, Infallible>(answer.response)
             }
@@ -213,6 +283,7 @@ impl Site {
                 connection.as_mut().graceful_shutdown();
                 let _ = connection.await;
             }
+            () = cut.notified() => {}
         }
     }
 }

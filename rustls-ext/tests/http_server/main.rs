@@ -15,3 +15,4 @@ mod raw;
 mod site;
 mod statuses;
 mod tonic;
+mod unread;

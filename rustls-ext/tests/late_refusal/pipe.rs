@@ -136,3 +136,37 @@ async fn an_orderly_end_is_one() {
     assert_eq!(stream.outcome().get(), Some(&End::Closed));
     assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn what_came_before_the_end_is_read_before_writing_fails() {
+    let (mut stream, mut far, mut server) = accepted(&Setting::accepting()).await;
+    far.write_all(&server.say(b"no, thank you")).await.unwrap();
+    drop(far);
+    // As if it went somewhere, so that whoever writes a request comes to read the response.
+    let request = [b'x'; 16 * 1024];
+    for _ in 0..100 {
+        stream.write_all(&request).await.unwrap();
+        stream.flush().await.unwrap();
+    }
+    let mut answer = [0; 13];
+    stream.read_exact(&mut answer[..2]).await.unwrap();
+    stream.write_all(&request).await.unwrap();
+    stream.read_exact(&mut answer[2..]).await.unwrap();
+    assert_eq!(&answer, b"no, thank you");
+    assert_eq!(end(&write_on(&mut stream).await), End::Io(ErrorKind::BrokenPipe));
+}
+
+#[tokio::test]
+async fn an_alert_is_told_at_once_whatever_came_before_it() {
+    let (mut stream, mut far, mut server) = accepted(&Setting::accepting()).await;
+    far.write_all(&server.say(b"hello")).await.unwrap();
+    // which a record that it cannot decrypt makes it send
+    let alert = server.feed(&[&[23, 3, 3, 0, 32][..], &[0; 32]].concat()).unwrap();
+    far.write_all(&alert).await.unwrap();
+    drop(far);
+    let err = write_on(&mut stream).await;
+    assert_eq!(Refusal::in_chain(&err).unwrap().alert, rustls::AlertDescription::BadRecordMac);
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"hello");
+}

@@ -1,6 +1,6 @@
 //! A server that is led by hand, and the client that it refuses.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -158,6 +158,12 @@ impl Server {
             assert_eq!(self.step(io).await, None);
             io.write_all(&self.output()).await.unwrap();
         }
+    }
+
+    /// Application data as it goes over the wire.
+    pub fn say(&mut self, data: &[u8]) -> Vec<u8> {
+        self.0.writer().write_all(data).unwrap();
+        self.output()
     }
 
     /// An orderly end as it goes over the wire.

@@ -1,8 +1,12 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
 #[cfg(feature = "reqwest")]
-use rustls::client::ClientAuthStatus;
+use std::cell::Cell;
+#[cfg(feature = "reqwest")]
+use std::future::Future;
+use std::sync::Arc;
+#[cfg(feature = "reqwest")]
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rustls::client::{
     ClientSessionMemoryCache, ClientSessionStore, ResolvesClientCert, Resumption,
     Tls12ClientSessionValue, Tls13ClientSessionValue,
@@ -10,6 +14,22 @@ use rustls::client::{
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, NamedGroup, SignatureScheme};
+
+/// How a server requested a certificate.
+#[cfg(feature = "reqwest")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// In answer to the offer.
+    Acknowledging,
+    /// Without a word on the offer.
+    Plain,
+}
+
+#[cfg(feature = "reqwest")]
+tokio::task_local! {
+    /// How a certificate was requested on the connection that is being made.
+    static REQUEST: Cell<Option<Request>>;
+}
 
 /// A certificate that is for servers of one name only, whatever is connected to (CANT-6).
 ///
@@ -22,10 +42,9 @@ pub(crate) struct Confined {
     key: Arc<CertifiedKey>,
     name: ServerName<'static>,
     strayed: AtomicBool,
-    /// How often servers have asked.
-    asked: AtomicU64,
-    /// Whether the one that asked last did so because of the offer.
-    acknowledged: AtomicBool,
+    /// How many tickets servers have given.
+    #[cfg(feature = "reqwest")]
+    tickets: AtomicU64,
     sessions: ClientSessionMemoryCache,
 }
 
@@ -35,8 +54,8 @@ impl Confined {
             key,
             name,
             strayed: AtomicBool::new(false),
-            asked: AtomicU64::new(0),
-            acknowledged: AtomicBool::new(false),
+            #[cfg(feature = "reqwest")]
+            tickets: AtomicU64::new(0),
             sessions: ClientSessionMemoryCache::new(1),
         })
     }
@@ -47,20 +66,20 @@ impl Confined {
         config.resumption = Resumption::store(self.clone());
     }
 
-    /// How often a server has asked for the certificate.
+    /// How many tickets (RFC 8446 section 4.6.1) have come on connections with this certificate.
     #[cfg(feature = "reqwest")]
-    pub(crate) fn times_asked(&self) -> u64 {
-        self.asked.load(Ordering::Acquire)
+    pub(crate) fn tickets(&self) -> u64 {
+        self.tickets.load(Ordering::Acquire)
     }
 
-    /// What became of the offer on the connection on which a server asked last; it was made.
+    /// Makes a connection with this, and also says how the server requested a certificate there.
     #[cfg(feature = "reqwest")]
-    pub(crate) fn status(&self) -> ClientAuthStatus {
-        match (self.times_asked(), self.acknowledged.load(Ordering::Acquire)) {
-            (0, _) => ClientAuthStatus::Offered,
-            (_, true) => ClientAuthStatus::Acknowledged,
-            (_, false) => ClientAuthStatus::AskedWithoutAcknowledgement,
-        }
+    pub(crate) async fn noting_request<F: Future>(connecting: F) -> (F::Output, Option<Request>) {
+        let noted = async {
+            let outcome = connecting.await;
+            (outcome, REQUEST.with(Cell::get))
+        };
+        REQUEST.scope(Cell::new(None), noted).await
     }
 
     /// Whether this is the server for which all of it is.
@@ -84,8 +103,12 @@ impl ResolvesClientCert for Confined {
         sigschemes: &[SignatureScheme],
         acknowledged: bool,
     ) -> Option<Arc<CertifiedKey>> {
-        self.acknowledged.store(acknowledged, Ordering::Release);
-        self.asked.fetch_add(1, Ordering::AcqRel);
+        #[cfg(feature = "reqwest")]
+        let _ = REQUEST.try_with(|request| {
+            request.set(Some(if acknowledged { Request::Acknowledging } else { Request::Plain }));
+        });
+        #[cfg(not(feature = "reqwest"))]
+        let _ = acknowledged;
         self.resolve(root_hint_subjects, sigschemes)
     }
 
@@ -116,6 +139,8 @@ impl ClientSessionStore for Confined {
     }
 
     fn insert_tls13_ticket(&self, name: ServerName<'static>, value: Tls13ClientSessionValue) {
+        #[cfg(feature = "reqwest")]
+        self.tickets.fetch_add(1, Ordering::AcqRel);
         self.sessions.insert_tls13_ticket(name, value);
     }
 

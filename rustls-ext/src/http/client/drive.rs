@@ -62,9 +62,7 @@ impl<T: Transport> Driver<T> {
                 Ok(sent) => sent,
                 Err(error) => {
                     let failure = T::failure(&error);
-                    if failure != Failure::Other {
-                        self.memory.refused(&target.origin, &route);
-                    }
+                    self.memory.failed(&target.origin, &route, failure);
                     let (Failure::NotConfidential, Some(mut challenge)) = (failure, before) else {
                         return Err(error);
                     };

@@ -1,9 +1,11 @@
 use std::time::Duration;
 
-/// What a client remembers, and how many connections it has, at most.
+/// Limits of a client: what it remembers, how many connections it has, and how long it waits.
 ///
-/// Whatever is beyond a limit is forgotten, what was not used for longest first. Who is forgotten
-/// is challenged again.
+/// What is beyond a limit on memory is forgotten, least recently used first. A request for an
+/// origin or a path that was forgotten is challenged again.
+///
+/// A [`Duration::MAX`] is no limit.
 ///
 /// ```
 /// let mut limits = rustls_ext::http::client::Limits::default();
@@ -12,7 +14,13 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Origins to which there are connections, or of which it is known what they ask for: 256.
+    /// Origins that are remembered: 256.
+    ///
+    /// With the client over [`hyper`](crate::http::hyper), there are connections to these origins
+    /// only, so this bounds all connections. With the one over
+    /// [`reqwest`](crate::http::reqwest), it bounds the connections with authentication. Those
+    /// without are in one pool of reqwest's for all origins, which this does not bound: they are
+    /// closed after [`idle_timeout`](Self::idle_timeout).
     pub origins: usize,
     /// Protection spaces of one origin: 8.
     pub spaces_per_origin: usize,
@@ -20,15 +28,38 @@ pub struct Limits {
     /// are not remembered.
     pub paths_per_space: usize,
     /// Connections over HTTP/1.1 to one origin for one protection space, or without any: 8. More
-    /// requests wait. Over HTTP/2 there is one connection.
+    /// requests wait. Over HTTP/2 there is one connection, beside those that are being replaced.
+    ///
+    /// The client over [`reqwest`](crate::http::reqwest) has that many idle ones.
     pub connections_per_space: usize,
     /// A connection that was not used for this long is closed: 90 seconds.
     pub idle_timeout: Duration,
-    /// Making a connection may take this long, with TLS: 10 seconds.
+    /// Making a connection may take this long, with TLS: 10 seconds. A request waits no longer
+    /// than this for a connection that another request makes.
     pub connect_timeout: Duration,
+    /// The client sends a PING frame (RFC 9113 section 6.7) on a connection over HTTP/2 that has
+    /// requests underway and on which nothing was received for this long: 30 seconds. `None` for
+    /// never.
+    ///
+    /// Without pings, a connection whose packets are lost is noticed only by the timeouts of TCP,
+    /// after many minutes. Some servers, those of gRPC among them, close connections on which
+    /// pings come more often than they permit: for these, ask their operator.
+    pub keep_alive_interval: Option<Duration>,
+    /// A connection on which a ping is not answered for this long is closed, and its requests fail:
+    /// 10 seconds.
+    pub keep_alive_timeout: Duration,
     /// If a server does not take an identity, challenges of that protection space are not answered
     /// for this long (CANT-7): 60 seconds.
+    ///
+    /// That is so if it says so with an alert about the certificate (RFC 8446 section 6.2), or
+    /// challenges again. Other alerts do not count: they may be over in a moment.
     pub refusal_timeout: Duration,
+    /// The same if a connection breaks off after the server has asked for the certificate, and
+    /// before anything came back: 5 seconds. If an identity was accepted in that protection space
+    /// before, it does not count at all.
+    ///
+    /// This is never longer than [`refusal_timeout`](Self::refusal_timeout).
+    pub likely_refusal_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -40,7 +71,19 @@ impl Default for Limits {
             connections_per_space: 8,
             idle_timeout: Duration::from_secs(90),
             connect_timeout: Duration::from_secs(10),
+            keep_alive_interval: Some(Duration::from_secs(30)),
+            keep_alive_timeout: Duration::from_secs(10),
             refusal_timeout: Duration::from_secs(60),
+            likely_refusal_timeout: Duration::from_secs(5),
         }
+    }
+}
+
+impl Limits {
+    /// Interval and timeout of pings, short enough for clocks to be able to add them.
+    pub(crate) fn keep_alive(&self) -> (Option<Duration>, Duration) {
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        let interval = self.keep_alive_interval.map(|interval| interval.min(YEAR));
+        (interval, self.keep_alive_timeout.min(YEAR))
     }
 }

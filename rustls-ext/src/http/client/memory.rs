@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -8,6 +9,7 @@ use super::identity::Identity;
 use super::limits::Limits;
 use super::origin::Origin;
 use super::paths::{Paths, make_room};
+use super::transport::Failure;
 
 /// Connections of one kind to one origin, however many they are: a lane.
 ///
@@ -76,12 +78,26 @@ struct Known<L> {
     space: Space,
     paths: Paths,
     accepted: Arc<AtomicBool>,
-    refused: Option<Instant>,
+    refused: Option<Refused>,
+}
+
+/// When the server did not take an identity, and for how long it is not tried again.
+#[derive(Clone, Copy, Debug)]
+struct Refused {
+    at: Instant,
+    timeout: Duration,
+}
+
+impl Refused {
+    /// How long the identity is still not to be tried; zero when that is over.
+    fn left(&self) -> Duration {
+        self.timeout.saturating_sub(self.at.elapsed())
+    }
 }
 
 impl<L> Known<L> {
-    fn is_refused(&self, limits: &Limits) -> bool {
-        self.refused.is_some_and(|at| at.elapsed() < limits.refusal_timeout)
+    fn is_refused(&self) -> bool {
+        self.refused.is_some_and(|refused| !refused.left().is_zero())
     }
 }
 
@@ -117,7 +133,7 @@ impl<L> Memory<L> {
             .spaces
             .iter()
             .enumerate()
-            .filter(|(_, known)| !known.is_refused(&self.limits) && will_do(&known.space.identity))
+            .filter(|(_, known)| !known.is_refused() && will_do(&known.space.identity))
             .filter_map(|(number, known)| Some((known.paths.depth(path)?, number)))
             .max()?;
         site.use_space(best.1)
@@ -177,7 +193,7 @@ impl<L> Memory<L> {
             }
         };
         if let Some(known) = site.spaces.get_mut(number) {
-            if known.is_refused(&self.limits) {
+            if known.is_refused() {
                 return Ok(Entry::RefusedEarlier);
             }
             known.refused = None;
@@ -223,17 +239,38 @@ impl<L> Memory<L> {
     /// means something else, it does not take it.
     pub(super) fn still_challenged(&self, origin: &Origin, route: &Route<L>) {
         if !route.accepted.load(Ordering::Relaxed) {
-            self.refused(origin, route);
+            self.refused(origin, route, self.limits.refusal_timeout);
         }
     }
 
-    /// The server does not take the identity of this lane.
-    pub(super) fn refused(&self, origin: &Origin, route: &Route<L>) {
+    /// A request on this lane has failed.
+    ///
+    /// A connection that broke off tells little: the server may have crashed. So that counts only
+    /// while the server has never taken the identity, and for a short time.
+    pub(super) fn failed(&self, origin: &Origin, route: &Route<L>, failure: Failure) {
+        let Limits { refusal_timeout, likely_refusal_timeout, .. } = self.limits;
+        match failure {
+            Failure::NotConfidential | Failure::Refused => {
+                self.refused(origin, route, refusal_timeout);
+            }
+            Failure::LikelyRefused if !route.accepted.load(Ordering::Relaxed) => {
+                self.refused(origin, route, likely_refusal_timeout.min(refusal_timeout));
+            }
+            Failure::LikelyRefused | Failure::Other => {}
+        }
+    }
+
+    /// The server does not take the identity of this lane: do not try it for this long.
+    fn refused(&self, origin: &Origin, route: &Route<L>, timeout: Duration) {
         let mut sites = self.lock();
         let Some(site) = sites.get(origin) else { return };
         let known = site.spaces.iter_mut().find(|known| Arc::ptr_eq(&known.lane, &route.lane));
         if let Some(known) = known {
-            known.refused = Some(Instant::now());
+            let new = Refused { at: Instant::now(), timeout };
+            // What is known for certain is not shortened by what is likely.
+            if known.refused.is_none_or(|old| old.left() <= new.left()) {
+                known.refused = Some(new);
+            }
         }
     }
 }

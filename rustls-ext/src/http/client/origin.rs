@@ -1,8 +1,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use http::Uri;
 use http::uri::Scheme;
+use http::{HeaderMap, Uri, header};
 use rustls::pki_types::ServerName;
 
 /// Scheme, host and port (RFC 9110 section 4.3.1): what a connection is made for.
@@ -60,8 +60,19 @@ impl Origin {
         ServerName::try_from(self.host.clone()).ok()
     }
 
-    /// Whether this `Host` field is about the origin.
-    pub(crate) fn is_host(&self, field: &[u8]) -> bool {
+    /// Returns true if all of these `Host` fields are about the origin, so also if there is none.
+    pub(crate) fn is_host_of(&self, headers: &HeaderMap) -> bool {
+        headers.get_all(header::HOST).into_iter().all(|host| self.is_host(host.as_bytes()))
+    }
+
+    /// Returns true if this `Host` field is about the origin (RFC 9110 section 7.2).
+    ///
+    /// Names with and without a final dot are different: servers do not agree on whether they are
+    /// the same. User information has no place there, and hides the host from some.
+    fn is_host(&self, field: &[u8]) -> bool {
+        if field.contains(&b'@') {
+            return false;
+        }
         let authority = std::str::from_utf8(field).ok().and_then(|text| text.parse().ok());
         authority.is_some_and(|authority: http::uri::Authority| {
             let scheme = if self.https { "https" } else { "http" };

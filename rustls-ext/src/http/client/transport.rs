@@ -32,8 +32,11 @@ pub(crate) enum Failure {
     /// The connection would have shown the certificate to everybody, so the request was not sent.
     #[cfg_attr(not(feature = "hyper"), allow(dead_code, reason = "reqwest does not tell"))]
     NotConfidential,
-    /// The server refused the certificate.
+    /// The server refused the certificate, and said so.
     Refused,
+    /// The connection broke off where a refusal is one possible reason.
+    LikelyRefused,
+    /// Anything else, among it alerts that are not about the certificate.
     Other,
 }
 

@@ -7,19 +7,27 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::{Bytes, Incoming};
 use tokio::sync::Notify;
 
+use super::heard::Waiting;
+
 /// The body of a response, as hyper has it.
 #[derive(Debug)]
 pub struct ResponseBody {
     body: Incoming,
     /// Over HTTP/1.1 the connection becomes free with the end of this.
     end: Option<Reading>,
+    /// Over HTTP/2 a connection is in doubt if the rest of this is waited for in vain.
+    waiting: Option<Waiting>,
 }
 
 impl ResponseBody {
-    pub(super) fn new(body: Incoming, end: Option<Reading>) -> Self {
-        let mut body = Self { body, end };
+    pub(super) fn http1(body: Incoming, end: Reading) -> Self {
+        let mut body = Self { body, end: Some(end), waiting: None };
         body.note_end();
         body
+    }
+
+    pub(super) fn http2(body: Incoming, waiting: Waiting) -> Self {
+        Self { body, end: None, waiting: Some(waiting) }
     }
 
     fn note_end(&mut self) {
@@ -37,7 +45,14 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(waiting) = &mut self.waiting {
+            match &frame {
+                Poll::Pending => waiting.again(),
+                Poll::Ready(_) => waiting.is_over(),
+            }
+        }
+        let frame = ready!(frame);
         match &frame {
             Some(Ok(_)) => self.note_end(),
             Some(Err(_)) | None => self.end = None,

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use super::error::ConnectError;
+use super::heard::{Heard, Listening};
 use super::{BoxError, RequestBody};
 use crate::http::client::{Facts, Limits, Origin};
 use crate::tokio::{Connector, Outcome, Refusal};
@@ -82,6 +83,8 @@ pub(super) struct About {
     pub(super) facts: Facts,
     /// How it ended, if it has, as TLS has it.
     pub(super) outcome: Outcome,
+    /// Whether it is heard from, over HTTP/2.
+    pub(super) heard: Arc<Heard>,
 }
 
 impl Recipe {
@@ -98,7 +101,7 @@ impl Recipe {
         let uri = uri.map_err(|err| ConnectError::Transport(err.into()))?;
         let io = (self.connect.0)(uri).await.map_err(ConnectError::Transport)?;
         let Some(tls) = &self.tls else {
-            return http(io, false, About::default()).await;
+            return self.http(io, false, About::default()).await;
         };
         let bad_name = || ConnectError::BadName(self.origin.host().into());
         let name = self.origin.server_name().ok_or_else(bad_name)?;
@@ -116,41 +119,44 @@ impl Recipe {
         let status = connection.client_auth_status();
         let facts = Facts { status, tls_version, ..Facts::default() };
         let is_http2 = connection.alpn_protocol() == Some(b"h2");
-        let about = About { facts, outcome: stream.outcome() };
-        http(stream, is_http2, about).await
+        let about = About { facts, outcome: stream.outcome(), heard: Arc::default() };
+        self.http(stream, is_http2, about).await
     }
-}
 
-/// Speaks HTTP over `io`.
-async fn http<B: RequestBody>(
-    io: impl Io + 'static,
-    is_http2: bool,
-    about: About,
-) -> Result<Connection<B>, ConnectError> {
-    let refused = |about: &About, err| match about.outcome.refusal() {
-        Some(refusal) => ConnectError::Refused(refusal.clone()),
-        None => ConnectError::Http(err),
-    };
-    let io = TokioIo::new(io);
-    // The tasks end when nobody sends requests any more and no response is being read. What they
-    // end with, those who wait for a response are told.
-    let sender = match is_http2 {
-        true => {
-            let mut http = http2::Builder::new(TokioExecutor::new());
-            let shaken = http.timer(TokioTimer::new()).handshake(io).await;
+    /// Speaks HTTP over `io`.
+    async fn http<B: RequestBody>(
+        &self,
+        io: impl Io + 'static,
+        is_http2: bool,
+        about: About,
+    ) -> Result<Connection<B>, ConnectError> {
+        let refused = |about: &About, err| match about.outcome.refusal() {
+            Some(refusal) => ConnectError::Refused(refusal.clone()),
+            None => ConnectError::Http(err),
+        };
+        // The tasks end when nobody sends requests any more and no response is being read. What
+        // they end with, those who wait for a response are told.
+        let sender = if is_http2 {
+            let io = TokioIo::new(Listening::new(io, &about.heard));
+            let (keep_alive_interval, keep_alive_timeout) = self.limits.keep_alive();
+            let shaken = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .keep_alive_interval(keep_alive_interval)
+                .keep_alive_timeout(keep_alive_timeout)
+                .handshake(io)
+                .await;
             let (sender, connection) = shaken.map_err(|err| refused(&about, err))?;
             tokio::spawn(connection);
             Sender::Http2(sender)
-        }
-        false => {
+        } else {
             let (mut sender, connection) =
-                http1::handshake(io).await.map_err(|err| refused(&about, err))?;
+                http1::handshake(TokioIo::new(io)).await.map_err(|err| refused(&about, err))?;
             tokio::spawn(connection);
             // It is not ready before the task has run, and would be taken for one that is busy. If
             // it never is, its first request is told.
             let _ = sender.ready().await;
             Sender::Http1(sender)
-        }
-    };
-    Ok(Connection { sender, about: Arc::new(about) })
+        };
+        Ok(Connection { sender, about: Arc::new(about) })
+    }
 }

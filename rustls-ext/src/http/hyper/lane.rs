@@ -9,6 +9,7 @@ use super::RequestBody;
 use super::body::ResponseBody;
 use super::connect::{About, Connection, Recipe, Sender};
 use super::error::{ConnectError, Error};
+use super::heard::Waiting;
 use super::pool::{Come, Pool, Ticket};
 use crate::http::client::Facts;
 use crate::tokio::End;
@@ -18,7 +19,7 @@ const ATTEMPTS: usize = 3;
 
 /// The connections that have an origin, a protection space and an identity in common.
 ///
-/// Over HTTP/2 there is one, and whoever comes while it is made waits for it. Over HTTP/1.1 there
+/// Over HTTP/2 there is one, and a request that comes while it is made waits for it. Over HTTP/1.1 there
 /// are as many as there are requests at the same time, up to a limit.
 pub(super) struct Lane<B> {
     recipe: Arc<Recipe>,
@@ -43,8 +44,10 @@ impl<B: RequestBody> Lane<B> {
                 Ticket::Http2(mut sender) => {
                     request.uri_mut().clone_from(&uri);
                     *request.version_mut() = Version::HTTP_2;
+                    let mut waiting = Waiting::begin(&about.heard);
                     let sent = sender.try_send_request(request).await;
-                    sent.map(|response| response.map(|body| ResponseBody::new(body, None)))
+                    waiting.is_over();
+                    sent.map(|response| response.map(|body| ResponseBody::http2(body, waiting)))
                 }
                 Ticket::Http1(mut sender, slot) => {
                     self.make_http1(&mut request, &uri);
@@ -158,7 +161,7 @@ impl<B: RequestBody> Lane<B> {
             drop(busy);
             drop(slot);
         });
-        response.map(|body| ResponseBody::new(body, Some(reading)))
+        response.map(|body| ResponseBody::http1(body, reading))
     }
 
     /// Begins to make the connection that everybody waits for.

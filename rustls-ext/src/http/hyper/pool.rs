@@ -41,6 +41,12 @@ struct Shared<B> {
     used: Instant,
 }
 
+impl<B> Shared<B> {
+    fn is_good(&self) -> bool {
+        !self.sender.is_closed() && !self.about.heard.is_in_doubt()
+    }
+}
+
 /// A connection over HTTP/1.1 on which there is no request.
 struct Idle<B> {
     sender: http1::SendRequest<B>,
@@ -55,9 +61,9 @@ pub(super) enum Ticket<B> {
 }
 
 impl<B> State<B> {
-    /// The connection over HTTP/2, if there is one.
+    /// The connection over HTTP/2, if there is one that is not in doubt.
     pub(super) fn shared(&mut self) -> Option<(Ticket<B>, Arc<About>)> {
-        let shared = self.http2.as_mut().filter(|shared| !shared.sender.is_closed());
+        let shared = self.http2.as_mut().filter(|shared| shared.is_good());
         let Some(shared) = shared else {
             self.http2 = None;
             return None;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use http::{Extensions, HeaderMap, Request, Response, StatusCode, header};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use rustls::ClientConfig;
 
 use super::RequestBody;
@@ -43,8 +43,7 @@ impl<B: RequestBody> Transport for Hyper<B> {
     fn target(&self, request: &Request<B>) -> Result<Target, Error> {
         let uri = request.uri();
         let origin = Origin::of(uri).ok_or_else(|| Error::BadUri(uri.clone()))?;
-        let mut hosts = request.headers().get_all(header::HOST).into_iter();
-        let other_host = !hosts.all(|host| origin.is_host(host.as_bytes()));
+        let other_host = !origin.is_host_of(request.headers());
         Ok(Target { origin, path: uri.path().into(), other_host })
     }
 
@@ -96,6 +95,7 @@ impl<B: RequestBody> Transport for Hyper<B> {
             err if err.refusal().is_some_and(|refusal| refusal.is_about_certificate()) => {
                 Failure::Refused
             }
+            Error::LikelyRefused { .. } => Failure::LikelyRefused,
             _ => Failure::Other,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustls::AlertDescription;
 
+use crate::alert::is_about_certificate;
 use crate::alert_name;
 
 /// Why there is no response.
@@ -17,16 +18,18 @@ pub enum Error {
     BadName(String),
     /// The URL has no host, or is neither `http` nor `https`.
     BadUrl(String),
-    /// The server refused the connection.
+    /// The server refused the connection with an alert, which need not be about the certificate:
+    /// see [`is_about_certificate`](Self::is_about_certificate).
     Refused {
-        /// How it said so.
+        /// The alert.
         alert: AlertDescription,
         /// The identity of that connection.
         identity: Option<Arc<str>>,
         /// What reqwest has to say.
         error: reqwest::Error,
     },
-    /// The connection broke off after the server had asked for the certificate, without a response.
+    /// The connection broke off after the server had requested the certificate there, without a
+    /// response or a ticket.
     ///
     /// That is what a refusal looks like whose alert was lost, and also a server that crashed.
     LikelyRefused {
@@ -40,15 +43,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// What this error is on a connection with this identity, if `asked` is whether the server has
-    /// asked for a certificate since the request was sent.
-    pub(super) fn of(error: reqwest::Error, identity: Option<Arc<str>>, asked: bool) -> Self {
-        match alert_in(&error) {
-            Some(alert) => Self::Refused { alert, identity, error },
-            None if asked && !error.is_timeout() && !error.is_redirect() => {
-                Self::LikelyRefused { identity, error }
-            }
-            None => Self::Request(error),
+    /// The error on a connection with this identity, on which the server has requested the
+    /// certificate and then was silent, if it is `silent`.
+    pub(super) fn of(error: reqwest::Error, identity: Option<Arc<str>>, silent: bool) -> Self {
+        if let Some(alert) = alert_in(&error) {
+            Self::Refused { alert, identity, error }
+        } else if silent && !error.is_timeout() && !error.is_redirect() && !is_own_fault(&error) {
+            Self::LikelyRefused { identity, error }
+        } else {
+            Self::Request(error)
         }
     }
 
@@ -59,6 +62,24 @@ impl Error {
             _ => None,
         }
     }
+
+    /// Returns true if the server refused the connection with an alert that is about the client's
+    /// certificate, or about the lack of one (RFC 8446 section 6.2).
+    pub fn is_about_certificate(&self) -> bool {
+        self.alert().is_some_and(is_about_certificate)
+    }
+}
+
+/// Returns true if the request itself failed, such as the stream that its body was to come from.
+fn is_own_fault(err: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(err);
+    while let Some(err) = next {
+        if err.downcast_ref().is_some_and(hyper::Error::is_user) {
+            return true;
+        }
+        next = err.source();
+    }
+    false
 }
 
 /// The alert that ended the connection, if that is among the reasons of `err`.

@@ -1,68 +1,137 @@
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use http::{HeaderValue, header};
 use reqwest::{Request, Response};
 use rustls::client::ClientAuthStatus;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
+use super::connections::Connections;
 use super::error::Error;
 use super::redirect;
-use crate::http::client::Confined;
+use crate::http::client::Origin;
 
 /// A client of reqwest that goes to one origin with one identity; or to any with none.
 #[derive(Debug)]
 pub(super) struct Lane {
     client: reqwest::Client,
-    /// Of the identity of this name.
-    certificate: Option<(Arc<str>, Arc<Confined>)>,
+    own: Option<Own>,
+}
+
+/// What a lane has that has an identity.
+#[derive(Debug)]
+struct Own {
+    identity: Arc<str>,
+    origin: Origin,
+    connections: Connections,
+    /// How long a request waits for the connection that the first one makes.
+    patience: Duration,
     begun: AtomicBool,
-    /// Whether the first request is done, and there is a connection for others to share, or not.
-    first_is_done: watch::Sender<bool>,
+    /// Whether there is a connection for others to share, or the first request is over without.
+    begun_well: watch::Sender<bool>,
+}
+
+/// A response, and what is known of how it came.
+pub(super) struct Sent {
+    pub(super) response: Response,
+    pub(super) redirected: bool,
+    pub(super) status: ClientAuthStatus,
 }
 
 impl Lane {
-    pub(super) fn new(
+    pub(super) fn plain(client: reqwest::Client) -> Self {
+        Self { client, own: None }
+    }
+
+    /// With the identity of this name, for this origin, over connections that these notes are on.
+    pub(super) fn authenticated(
         client: reqwest::Client,
-        certificate: Option<(Arc<str>, Arc<Confined>)>,
+        identity: Arc<str>,
+        origin: Origin,
+        connections: Connections,
+        patience: Duration,
     ) -> Self {
-        let first_is_done = watch::Sender::new(false);
-        Self { client, certificate, begun: AtomicBool::new(false), first_is_done }
+        let (begun, begun_well) = (AtomicBool::new(false), watch::Sender::new(false));
+        let own = Own { identity, origin, connections, patience, begun, begun_well };
+        Self { client, own: Some(own) }
     }
 
-    pub(super) fn status(&self) -> ClientAuthStatus {
-        let certificate = self.certificate.as_ref();
-        certificate.map_or(ClientAuthStatus::NotOffered, |(_, own)| own.status())
-    }
-
-    fn times_asked(&self) -> u64 {
-        self.certificate.as_ref().map_or(0, |(_, own)| own.times_asked())
-    }
-
-    /// Sends a request; also says whether it was redirected.
-    pub(super) async fn send(&self, request: Request) -> Result<(Response, bool), Error> {
-        // Those who come together at first would open a connection each, which HTTP/2 needs not.
-        let _first = match &self.certificate {
-            Some(_) => self.first_or_after().await,
-            None => None,
-        };
-        let before = self.times_asked();
-        let (sent, redirected) = redirect::noting(self.client.execute(request)).await;
-        match sent {
-            Ok(response) => Ok((response, redirected)),
-            Err(err) => {
-                let identity = self.certificate.as_ref().map(|(name, _)| name.clone());
-                Err(Error::of(err, identity, self.times_asked() > before))
+    pub(super) async fn send(&self, request: Request) -> Result<Sent, Error> {
+        match &self.own {
+            Some(own) => own.send(&self.client, request).await,
+            None => {
+                let (sent, redirected) = redirect::noting(self.client.execute(request)).await;
+                let response = sent.map_err(|err| Error::of(err, None, false))?;
+                Ok(Sent { response, redirected, status: ClientAuthStatus::NotOffered })
             }
         }
     }
+}
 
-    /// Waits until the first request is done, or is the first.
-    async fn first_or_after(&self) -> Option<First<'_>> {
-        if !self.begun.swap(true, Ordering::AcqRel) {
-            return Some(First(&self.first_is_done));
+impl Own {
+    async fn send(&self, client: &reqwest::Client, mut request: Request) -> Result<Sent, Error> {
+        // Or else a `Host` among the client's default fields would be taken, whatever it says.
+        if !request.headers().contains_key(header::HOST) {
+            if let Ok(host) = HeaderValue::try_from(self.origin.authority()) {
+                request.headers_mut().insert(header::HOST, host);
+            }
         }
+        // Requests that come together at first would open a connection each, which HTTP/2 needs
+        // not.
+        let first = self.first_or_after(&mut request).await;
+        Connections::sending(async {
+            let (sent, redirected) =
+                redirect::noting(self.run(first, client.execute(request))).await;
+            match sent {
+                Ok(response) => {
+                    let status = self.connections.answered(response.extensions());
+                    Ok(Sent { response, redirected, status })
+                }
+                Err(err) => {
+                    let silent = self.connections.awaits_verdict(&err);
+                    Err(Error::of(err, Some(self.identity.clone()), silent))
+                }
+            }
+        })
+        .await
+    }
+
+    /// Runs a request. If it is the first, others go on as soon as it has a connection.
+    async fn run<F: Future>(&self, first: Option<First<'_>>, sending: F) -> F::Output {
+        let mut sending = pin!(sending);
+        poll_fn(|cx| {
+            let polled = sending.as_mut().poll(cx);
+            // Not earlier than now does reqwest's pool have it.
+            if let Some(first) = first.as_ref().filter(|_| self.connections.any()) {
+                first.is_over();
+            }
+            polled
+        })
+        .await
+    }
+
+    /// Waits until there is a connection, the first request has failed, or time is up; or is the
+    /// first.
+    async fn first_or_after(&self, request: &mut Request) -> Option<First<'_>> {
+        if !self.begun.swap(true, Ordering::AcqRel) {
+            return Some(First(&self.begun_well));
+        }
+        let mut begun_well = self.begun_well.subscribe();
+        if *begun_well.borrow_and_update() {
+            return None;
+        }
+        let (since, limit) = (Instant::now(), request.timeout().copied());
+        let patience = limit.map_or(self.patience, |limit| limit.min(self.patience));
         // It cannot fail, since the sender is here.
-        let _ = self.first_is_done.subscribe().wait_for(|done| *done).await;
+        let _ = timeout(patience, begun_well.wait_for(|begun_well| *begun_well)).await;
+        if let Some(limit) = limit {
+            // For reqwest, the request's time begins now.
+            *request.timeout_mut() = Some(limit.saturating_sub(since.elapsed()));
+        }
         None
     }
 }
@@ -70,8 +139,14 @@ impl Lane {
 /// The first request of a lane. When it is over, however it ends, the others go on.
 struct First<'a>(&'a watch::Sender<bool>);
 
+impl First<'_> {
+    fn is_over(&self) {
+        self.0.send_if_modified(|over| !std::mem::replace(over, true));
+    }
+}
+
 impl Drop for First<'_> {
     fn drop(&mut self) {
-        self.0.send_replace(true);
+        self.is_over();
     }
 }

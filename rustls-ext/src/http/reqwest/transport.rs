@@ -6,8 +6,9 @@ use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, Request, Response};
 use rustls::ClientConfig;
 
+use super::connections::Connections;
 use super::error::Error;
-use super::lane::Lane;
+use super::lane::{Lane, Sent};
 use super::redirect;
 use crate::http::client::{
     Confined, Credentials, Facts, Failure, Identity, Limits, Origin, Target, Transport,
@@ -47,13 +48,16 @@ impl Reqwest {
         let name = origin.server_name().ok_or_else(|| Error::BadName(origin.host().into()))?;
         let certificate = Confined::new(identity.key().clone(), name);
         let tls = self.credentials.authenticated(&self.tls, &certificate);
+        let connections = Connections::new(certificate);
         let client = builder(&self.limits, &self.configure)
             .tls_backend_preconfigured(tls)
+            .connector_layer(connections.clone())
             .https_only(true)
             .redirect(redirect::within(Some(origin.clone()), self.redirect.clone()))
             .build()
             .map_err(Error::Build)?;
-        Ok(Lane::new(client, Some((identity.shared_name(), certificate))))
+        let (name, patience) = (identity.shared_name(), self.limits.connect_timeout);
+        Ok(Lane::authenticated(client, name, origin.clone(), connections, patience))
     }
 }
 
@@ -71,9 +75,18 @@ fn plain(
         .map_err(Error::Build)
 }
 
+/// The `Host` fields of a request.
+fn hosts(request: &Request) -> HeaderMap {
+    let hosts = request.headers().get_all(header::HOST).into_iter();
+    hosts.map(|host| (header::HOST, host.clone())).collect()
+}
+
 /// What all clients have in common.
 fn builder(limits: &Limits, configure: &Configure) -> ClientBuilder {
+    let (keep_alive_interval, keep_alive_timeout) = limits.keep_alive();
     let builder = reqwest::Client::builder()
+        .http2_keep_alive_interval(keep_alive_interval)
+        .http2_keep_alive_timeout(keep_alive_timeout)
         .connect_timeout(limits.connect_timeout)
         .pool_idle_timeout(limits.idle_timeout)
         .pool_max_idle_per_host(limits.connections_per_space);
@@ -89,8 +102,7 @@ impl Transport for Reqwest {
     fn target(&self, request: &Request) -> Result<Target, Error> {
         let origin = redirect::origin(request.url())
             .ok_or_else(|| Error::BadUrl(request.url().to_string()))?;
-        let mut hosts = request.headers().get_all(header::HOST).into_iter();
-        let other_host = !hosts.all(|host| origin.is_host(host.as_bytes()));
+        let other_host = !origin.is_host_of(request.headers());
         Ok(Target { origin, path: request.url().path().into(), other_host })
     }
 
@@ -100,7 +112,7 @@ impl Transport for Reqwest {
 
     fn lane(&self, origin: &Origin, identity: Option<&Identity>) -> Result<Lane, Error> {
         match identity {
-            None => Ok(Lane::new(self.plain.clone(), None)),
+            None => Ok(Lane::plain(self.plain.clone())),
             Some(identity) => self.authenticated(origin, identity),
         }
     }
@@ -110,29 +122,30 @@ impl Transport for Reqwest {
             // The common one has the connections that are not to be used again.
             None => {
                 let anew = plain(&self.tls, &self.limits, &self.redirect, &self.configure)?;
-                Ok(Lane::new(anew, None))
+                Ok(Lane::plain(anew))
             }
             Some(_) => self.lane(origin, identity),
         }
     }
 
     async fn send(&self, lane: &Arc<Lane>, request: Request) -> Result<(Response, Facts), Error> {
-        let (response, redirected) = lane.send(request).await?;
-        let from = match redirected {
-            true => redirect::origin(response.url()).map(|origin| Target {
-                origin,
-                path: response.url().path().into(),
-                other_host: false,
-            }),
-            false => None,
-        };
-        let facts = Facts { status: lane.status(), tls_version: None, redirected: from };
+        // reqwest sends the same `Host` wherever a redirect leads.
+        let hosts = hosts(&request);
+        let Sent { response, redirected, status } = lane.send(request).await?;
+        let origin = redirect::origin(response.url()).filter(|_| redirected);
+        let redirected = origin.map(|origin| Target {
+            other_host: !origin.is_host_of(&hosts),
+            path: response.url().path().into(),
+            origin,
+        });
+        let facts = Facts { status, tls_version: None, redirected };
         Ok((response, facts))
     }
 
     fn failure(error: &Error) -> Failure {
         match error {
-            Error::Refused { .. } | Error::LikelyRefused { .. } => Failure::Refused,
+            err if err.is_about_certificate() => Failure::Refused,
+            Error::LikelyRefused { .. } => Failure::LikelyRefused,
             _ => Failure::Other,
         }
     }

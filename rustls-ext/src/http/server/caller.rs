@@ -93,6 +93,9 @@ impl Caller {
 /// | connections to its host are asked for something that this one was not asked for | 421 |
 /// | else | whatever the service behind this answers |
 ///
+/// A request's body must be a [`Body`](http_body::Body), of which some is read before 400 and 421:
+/// see [`read_unread`](super::read_unread). [`admit`](Self::admit) is for other servers.
+///
 /// One layer is for one connection. There is no way to relax what it does: a wildcard certificate
 /// lets HTTP/2 clients send requests for any of its names on one connection (RFC 9113 section
 /// 9.1.1), and these would get past what the handshake has demanded for their own.

@@ -4,10 +4,11 @@ use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
 use http::{Request, Response};
+use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::Denied;
+use super::{Denied, ReadUnread, read_unread};
 
 /// Says which requests get through a [`Gate`].
 pub trait Judge {
@@ -32,11 +33,12 @@ impl<J, S, B, R> Service<Request<B>> for Gate<J, S>
 where
     J: Judge,
     S: Service<Request<B>, Response = Response<R>>,
+    B: Body,
     R: Default,
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = Answer<S::Future>;
+    type Future = Answer<S::Future, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -47,26 +49,33 @@ where
         match self.judge.judge(&mut parts) {
             Ok(()) => {
                 let answer = self.inner.call(Request::from_parts(parts, body));
-                Answer { answer: Some(answer), denied: None }
+                Answer { answer: Some(answer), denied: None, unread: None }
             }
-            Err(denied) => Answer { answer: None, denied: Some(denied) },
+            Err(denied) => {
+                let unread = Some(read_unread(&parts.headers, body));
+                Answer { answer: None, denied: Some(denied), unread }
+            }
         }
     }
 }
 
 pin_project! {
-    /// The answer of a service, or a denial.
+    /// The answer of a service, or a denial, once some of the request's body has been read.
     #[derive(Debug)]
-    pub struct Answer<F> {
+    pub struct Answer<F, B> {
         #[pin]
         answer: Option<F>,
         denied: Option<Denied>,
+        // Kept until the answer is there. Over HTTP/2, the stream is reset without it.
+        #[pin]
+        unread: Option<ReadUnread<B>>,
     }
 }
 
-impl<F, R, E> Future for Answer<F>
+impl<F, B, R, E> Future for Answer<F, B>
 where
     F: Future<Output = Result<Response<R>, E>>,
+    B: Body,
     R: Default,
 {
     type Output = Result<Response<R>, E>;
@@ -77,6 +86,9 @@ where
             Some(answer) => Poll::Ready(ready!(answer.poll(cx))),
             // Only a future that is polled after its end has neither.
             None => {
+                if let Some(unread) = this.unread.as_pin_mut() {
+                    ready!(unread.poll(cx));
+                }
                 let denied = this.denied.take().unwrap_or(Denied::NoCaller);
                 Poll::Ready(Ok(denied.response(R::default())))
             }

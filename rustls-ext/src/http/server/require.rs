@@ -17,6 +17,9 @@ use super::{Caller, Denied, Scope};
 /// A connection can change it if the policy may ask such a client for a certificate of the scope,
 /// with or without an offer; under TLS 1.2, in which there are no flags, with one by CARE only.
 ///
+/// A request's body must be a [`Body`](http_body::Body), of which some is read before these
+/// answers: see [`read_unread`](super::read_unread).
+///
 /// Requests must come through a [`CallerLayer`](super::CallerLayer) first, and get 500 otherwise.
 /// What that refuses as misdirected never gets here, so 421 comes before 401 and 403: what is known
 /// of the wrong connection is no reason for either, and every client knows what to do about it.

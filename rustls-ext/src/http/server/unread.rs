@@ -1,0 +1,96 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Buf;
+use futures_timer::Delay;
+use http::{HeaderMap, header};
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+/// The most that is read of a request's body before the request is refused, in bytes.
+const MOST: u64 = 8 * 1024 * 1024;
+
+/// How long a client may take to send it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Reads some of a request's body before the request is refused, so that its client sees why.
+///
+/// Over HTTP/1.1, a server that answers before it has read the body closes the connection, and TCP
+/// then resets it (RFC 9112 section 9.6). Many clients are still sending at that time. They see
+/// the failure to send, and never read the 401 response that would have told them what to do.
+///
+/// The future is ready when the body is over, or has failed; after at most 8 MiB and one second;
+/// and at once if the body is longer than that by its `Content-Length`, or if its client waits for
+/// permission to send it (`Expect: 100-continue`, RFC 9110 section 10.1.1). It needs no runtime in
+/// particular. What was read is dropped.
+///
+/// The layers of this module do this themselves. It is for services that refuse requests by their
+/// heads in another way: extractors of axum's, for example, know nothing of the body, so put a
+/// layer in front of handlers to which large bodies are sent.
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use http::{Request, Response};
+/// use http_body::Body;
+/// use rustls_ext::http::server::{Caller, Denied, read_unread};
+///
+/// async fn upload<B: Body>(request: Request<B>) -> Result<Response<String>, Infallible> {
+///     let denied: Denied = match Caller::of(request.extensions()) {
+///         Ok(_) => return Ok(Response::new("thank you".into())),
+///         Err(denied) => denied,
+///     };
+///     let (parts, body) = request.into_parts();
+///     read_unread(&parts.headers, body).await;
+///     Ok(denied.response(String::new()))
+/// }
+/// ```
+pub fn read_unread<B: Body>(headers: &HeaderMap, body: B) -> ReadUnread<B> {
+    let waits = headers
+        .get_all(header::EXPECT)
+        .iter()
+        .any(|expectation| expectation.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let is_long = body.size_hint().lower() > MOST;
+    let body = (!waits && !is_long && !body.is_end_stream()).then_some(body);
+    ReadUnread { body, left: MOST, patience: None }
+}
+
+pin_project! {
+    /// The future of [`read_unread`].
+    #[derive(Debug)]
+    pub struct ReadUnread<B> {
+        #[pin]
+        body: Option<B>,
+        left: u64,
+        // Runs from when there is something to wait for.
+        patience: Option<Delay>,
+    }
+}
+
+impl<B: Body> Future for ReadUnread<B> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        loop {
+            let Some(body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+            match body.poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let read = frame.data_ref().map_or(0, |data| data.remaining() as u64);
+                    match this.left.checked_sub(read) {
+                        Some(left) => *this.left = left,
+                        None => return Poll::Ready(()),
+                    }
+                }
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
+                Poll::Pending => {
+                    let patience = this.patience.get_or_insert_with(|| Delay::new(PATIENCE));
+                    ready!(Pin::new(patience).poll(cx));
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode};
 use http_body::{Frame, SizeHint};
-use http_body_util::{BodyExt, Channel};
+use http_body_util::Channel;
 use hyper::body::Bytes;
 use rustls_ext::http::server::read_unread;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -142,7 +142,5 @@ async fn a_body_that_fails_or_ends_is_over() {
     let (mut send, body) = Channel::<Bytes>::new(4);
     send.send_data("all".into()).await.unwrap();
     drop(send);
-    let mut body = body.boxed();
-    read_unread(&HeaderMap::new(), &mut body).await;
-    assert!(body.frame().await.is_none());
+    read_unread(&HeaderMap::new(), body).await;
 }

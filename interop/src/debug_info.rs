@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 
-use rustls_ext::PeerIdentity;
 use rustls_ext::quic::HandshakeData;
 use rustls_ext::rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthStatus};
 use rustls_ext::rustls::{HandshakeKind, ServerConnection};
 use rustls_ext::wire::Offer;
+use rustls_ext::{PeerIdentity, subject_of};
 use serde::Serialize;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::tls;
 
@@ -29,7 +28,7 @@ pub struct DebugInfo {
     pub decision: &'static str,
     /// What came of it: `not_asked`, `asked`, `declined`, `refused` or `authenticated`.
     pub status: &'static str,
-    /// The subject of the client's certificate, if it was verified.
+    /// The subject of the client's certificate after RFC 4514, if it was verified.
     pub verified_subject: Option<String>,
     /// Whether the client was told that it was asked because of its offer.
     pub acknowledged: bool,
@@ -94,16 +93,7 @@ impl Verified {
     ) -> Option<Self> {
         let scope = auth.decision().demand()?.scope();
         let leaf = identity(scope)?.chain.first()?;
-        Some(Self { subject: subject(leaf), scope: scope.to_owned() })
-    }
-}
-
-/// The subject of a certificate, as text.
-fn subject(der: &[u8]) -> String {
-    match X509Certificate::from_der(der) {
-        Ok((_, certificate)) => certificate.subject().to_string(),
-        // The verifier is another parser, and may take what this one does not.
-        Err(_) => "(a subject that cannot be shown)".into(),
+        Some(Self { subject: subject_of(leaf), scope: scope.to_owned() })
     }
 }
 

@@ -57,11 +57,13 @@ mod files;
 pub mod http;
 mod identity;
 mod live;
+mod name;
 mod policy;
 #[cfg(feature = "policy-file")]
 pub mod policy_file;
 #[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
 pub mod quic;
+mod reason;
 mod rule;
 #[cfg(feature = "tokio")]
 pub mod tokio;
@@ -72,7 +74,9 @@ pub use error::PolicyError;
 pub use files::{FileError, FileProblem, Files};
 pub use identity::PeerIdentity;
 pub use live::{Live, LoadError, Setup};
+pub use name::{rfc4514, subject_of};
 pub use policy::{Policy, PolicyBuilder};
+pub use reason::reason;
 pub use rule::{ClientFacts, Rule, Verdict};
 
 /// The code in the README, which is thereby compiled.

@@ -46,7 +46,6 @@ mod gate;
 mod host;
 mod hosts;
 mod identity;
-mod name;
 mod require;
 mod unread;
 

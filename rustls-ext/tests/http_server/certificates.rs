@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue, SanType};
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls_ext::http::server::{AlternativeName, CertificateError, CertificateInfo};
+use rustls_ext::subject_of;
 
 use crate::common::Authority;
 
@@ -73,6 +75,24 @@ fn a_name_cannot_pretend_to_be_more_than_one() {
     }
 }
 
+/// cases/operators/dn-that-is-not-unique: `TeletexString "ABCD"`, which was written as `#41424344`
+/// like `BMPString` of the same bytes, and `TeletexString` in Latin-1, with which the log lost the
+/// whole subject.
+#[test]
+fn rfc_4514_2_4_subjects_in_old_string_types_are_text_and_differ() {
+    for (pem, common_name, written) in [
+        (include_str!("subjects/bmp.pem"), "\u{4142}\u{4344}", "CN=\u{4142}\u{4344}"),
+        (include_str!("subjects/t61-ABCD.pem"), "ABCD", "CN=ABCD"),
+        (include_str!("subjects/t61-latin1.pem"), "Zoë", "CN=Zoë,O=Müller & Söhne"),
+    ] {
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let info = CertificateInfo::of(&certificate);
+        assert_eq!(info.subject(), Ok(written));
+        assert_eq!(info.common_name(), Ok(common_name));
+        assert_eq!(subject_of(&certificate), written);
+    }
+}
+
 #[test]
 fn there_is_one_common_name_or_an_error() {
     let missing = CertificateError::Missing("common name");
@@ -84,12 +104,11 @@ fn there_is_one_common_name_or_an_error() {
     assert_eq!(two.common_name(), Err(&CertificateError::Ambiguous("common name")));
     assert_eq!(two.subject(), Ok("CN=boss,CN=agent"));
 
+    let wide = subject(&[(DnType::CommonName, DnValue::BmpString("hi".try_into().unwrap()))]);
+    assert_eq!(wide.common_name(), Ok("hi"));
     let not_text = CertificateError::NotText("common name");
-    let wide = (DnType::CommonName, DnValue::BmpString("hi".try_into().unwrap()));
-    let wide = subject(&[wide]);
-    assert_eq!(wide.common_name(), Err(&not_text));
-    assert_eq!(wide.subject(), Ok("CN=#00680069"));
     assert_eq!(subject(&[cn("a\0b")]).common_name(), Err(&not_text));
+    assert_eq!(subject(&[cn("a\u{202e}b")]).common_name(), Err(&not_text));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::name::{common_name, rfc4514};
 use crate::http::Fingerprint;
+use crate::name::{common_names, is_invisible, rfc4514};
 
 /// Who a certificate is for, read from it.
 ///
@@ -61,8 +61,8 @@ impl CertificateInfo {
         &self.fingerprint
     }
 
-    /// The subject, in the form of RFC 4514: the most specific part first, with whatever has a
-    /// meaning in that form escaped. Empty if the certificate has an empty one.
+    /// The subject, as [`rfc4514`](crate::rfc4514) writes it. Empty if the certificate has an empty
+    /// one.
     ///
     /// # Errors
     /// [`CertificateError::Malformed`].
@@ -133,12 +133,25 @@ impl Names {
             Err(_) => Err(CertificateError::Unreadable("subjectAltName")),
         };
         Self {
-            subject: rfc4514(certificate.subject()),
-            issuer: rfc4514(certificate.issuer()),
-            common_name: common_name(certificate.subject()),
+            subject: rfc4514(certificate.subject().as_raw()),
+            issuer: rfc4514(certificate.issuer().as_raw()),
+            common_name: common_name(certificate.subject().as_raw()),
             serial: certificate.raw_serial().iter().map(|octet| format!("{octet:02x}")).collect(),
             alternatives,
         }
+    }
+}
+
+/// The one common name in a name in DER.
+fn common_name(name: &[u8]) -> Result<String, CertificateError> {
+    const WHAT: &str = "common name";
+    let found = common_names(name).ok_or(CertificateError::NotText(WHAT))?;
+    match &found[..] {
+        [] => Err(CertificateError::Missing(WHAT)),
+        [Some(text)] if text.is_empty() => Err(CertificateError::Missing(WHAT)),
+        [Some(text)] if !text.chars().any(is_invisible) => Ok(text.clone()),
+        [_] => Err(CertificateError::NotText(WHAT)),
+        _ => Err(CertificateError::Ambiguous(WHAT)),
     }
 }
 
@@ -153,7 +166,7 @@ impl AlternativeName {
             GeneralName::RFC822Name(name) => (1, text(name).map(Self::Email)),
             GeneralName::DNSName(name) => (2, text(name).map(Self::Dns)),
             GeneralName::X400Address(_) => (3, None),
-            GeneralName::DirectoryName(name) => (4, Some(Self::Directory(rfc4514(name)))),
+            GeneralName::DirectoryName(name) => (4, Some(Self::Directory(rfc4514(name.as_raw())))),
             GeneralName::EDIPartyName(_) => (5, None),
             GeneralName::URI(name) => (6, text(name).map(Self::Uri)),
             GeneralName::IPAddress(octets) => (7, address(octets).map(Self::Address)),

@@ -68,16 +68,16 @@ mod tests {
         for (error, text) in [
             (
                 CertificateError::ExpiredContext { time, not_after: other },
-                "expired at 2021-01-01T00:00:00Z, checked at 2026-11-28T04:27:33Z",
+                "expired at 2021-01-01T00:00:00Z, checked at 2026-11-28T03:47:33Z",
             ),
             (
                 CertificateError::NotValidYetContext { time: other, not_before: time },
-                "not valid before 2026-11-28T04:27:33Z, checked at 2021-01-01T00:00:00Z",
+                "not valid before 2026-11-28T03:47:33Z, checked at 2021-01-01T00:00:00Z",
             ),
             (
                 CertificateError::ExpiredRevocationListContext { time, next_update: other },
                 "revocation list out of date: the next one was due at 2021-01-01T00:00:00Z, \
-                 checked at 2026-11-28T04:27:33Z",
+                 checked at 2026-11-28T03:47:33Z",
             ),
             (CertificateError::Revoked, "Revoked"),
         ] {

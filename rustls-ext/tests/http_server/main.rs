@@ -12,6 +12,7 @@ mod client_cert;
 mod h3;
 mod hosts;
 mod raw;
+mod readme;
 mod site;
 mod statuses;
 mod tonic;

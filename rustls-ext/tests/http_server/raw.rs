@@ -7,8 +7,13 @@ use crate::site::{Site, tls};
 
 /// The status code of the answer to these octets of HTTP/1.1.
 async fn http1(site: &Site, request: &str) -> u16 {
+    http1_on(site, "www.example", request).await
+}
+
+/// The same on a connection to this name, or address.
+async fn http1_on(site: &Site, name: &str, request: &str) -> u16 {
     let config = site.client().http1().config();
-    let mut stream = tls(config, "www.example", site.addr).await;
+    let mut stream = tls(config, name, site.addr).await;
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await.unwrap();
@@ -27,8 +32,11 @@ async fn rfc_9112_3_2_a_request_without_one_clear_host_is_a_bad_request() {
         ("GET https://www.example:443/ HTTP/1.1\r\nHost: WWW.example.\r\n\r\n", 200),
         // none
         ("GET / HTTP/1.1\r\n\r\n", 400),
-        ("GET / HTTP/1.0\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
+        ("GET / HTTP/1.0\r\nHost:\r\n\r\n", 400),
+        // two, which HTTP/1.0 may not have either
+        ("GET / HTTP/1.0\r\nHost: www.example\r\nHost: www.example\r\n\r\n", 400),
+        ("GET / HTTP/1.0\r\nHost: admin.example\r\n\r\n", 421),
         // two
         ("GET / HTTP/1.1\r\nHost: www.example\r\nHost: www.example\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: www.example\r\nHost: admin.example\r\n\r\n", 400),
@@ -60,6 +68,20 @@ async fn rfc_9112_3_2_a_request_without_one_clear_host_is_a_bad_request() {
         let reached = if status == 200 { &["/"][..] } else { &[] };
         assert_eq!(site.reached(), reached, "{request:?}");
     }
+}
+
+#[tokio::test]
+async fn rfc_9112_3_2_http_1_0_without_a_host_is_for_the_server_name_of_its_connection() {
+    let site = Site::start().await;
+    assert_eq!(http1(&site, "GET / HTTP/1.0\r\n\r\n").await, 200);
+    assert_eq!(site.reached(), ["/"]);
+    // What needs a certificate needs it there, too.
+    assert_eq!(http1(&site, "GET /agents HTTP/1.0\r\n\r\n").await, 401);
+    // A client that goes by an address sends no server name, so nothing says which host it means.
+    assert_eq!(http1_on(&site, "127.0.0.1", "GET / HTTP/1.0\r\n\r\n").await, 400);
+    let with_host = "GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n";
+    assert_eq!(http1_on(&site, "127.0.0.1", with_host).await, 200);
+    assert_eq!(site.reached(), ["/"]);
 }
 
 /// The first octet of the header block that answers a request of HTTP/2 with these fields behind
@@ -129,6 +151,8 @@ async fn the_problem_is_told() {
     let get = |uri: &str| http::Request::get(uri);
     for (request, expected) in [
         (get("/"), Err(Denied::Host(HostProblem::Missing))),
+        (get("/").version(http::Version::HTTP_10), Ok(())),
+        (get("/").version(http::Version::HTTP_2), Err(Denied::Host(HostProblem::Missing))),
         (get("/").header("host", "a.example").header("host", "a.example"), {
             Err(Denied::Host(HostProblem::Repeated))
         }),

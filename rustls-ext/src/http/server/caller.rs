@@ -89,7 +89,7 @@ impl Caller {
 ///
 /// | if | with |
 /// |---|---|
-/// | it does not say for which host it is, twice, or not clearly | 400 |
+/// | it does not say for which host it is, twice, or not clearly | 400; but a request of HTTP/1.0 without a host is for the server name of its connection |
 /// | connections to its host are asked for something that this one was not asked for | 421 |
 /// | else | whatever the service behind this answers |
 ///
@@ -127,7 +127,7 @@ impl CallerLayer {
     /// # Errors
     /// [`Denied::Host`] and [`Denied::Misdirected`].
     pub fn admit(&self, request: &Parts) -> Result<Caller, Denied> {
-        let host = Host::of(request).map_err(Denied::Host)?;
+        let host = Host::of(request, self.connection.server_name()).map_err(Denied::Host)?;
         match serves(&*self.hosts, &self.connection, &host) {
             true => {
                 let (connection, hosts) = (self.connection.clone(), self.hosts.clone());

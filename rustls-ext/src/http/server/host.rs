@@ -3,7 +3,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderValue, header};
+use http::{HeaderValue, Version, header};
 use rustls::pki_types::DnsName;
 
 /// The host that a request is for, in the form in which a TLS client would have asked for it.
@@ -26,9 +26,13 @@ impl Host {
     /// HTTP/2 and HTTP/3 have it in `:authority` and may have it in `Host`, too; HTTP/1.1 has it in
     /// `Host` and may have it in its target, too. Who looks at one of them must not be told another
     /// than who looks at the other (RFC 9113 section 8.3.1, RFC 9112 section 3.2.2).
-    pub(super) fn of(parts: &Parts) -> Result<Self, HostProblem> {
+    ///
+    /// Only HTTP/1.0 may have it nowhere (RFC 9112 section 3.2). Such a request is for the
+    /// `server_name` that its connection was made for, if its client sent one.
+    pub(super) fn of(parts: &Parts, server_name: Option<&str>) -> Result<Self, HostProblem> {
         let target = parts.uri.authority().map(|a| Self::parse(a.as_str())).transpose()?;
         let mut lines = parts.headers.get_all(header::HOST).into_iter();
+        let own = server_name.filter(|_| parts.version == Version::HTTP_10);
         let line = lines.next().map(HeaderValue::to_str).transpose();
         let line = line.map_err(|_| HostProblem::Malformed)?.map(Self::parse).transpose()?;
         if lines.next().is_some() {
@@ -37,7 +41,10 @@ impl Host {
         match (target, line) {
             (Some(target), Some(line)) if !target.is(&line) => Err(HostProblem::Contradictory),
             (Some(host), _) | (None, Some(host)) => Ok(host),
-            (None, None) => Err(HostProblem::Missing),
+            (None, None) => {
+                let name = own.ok_or(HostProblem::Missing)?.to_owned();
+                Ok(Self { name: Name::Dns(name), port: None })
+            }
         }
     }
 

@@ -4,18 +4,21 @@
 //!
 //! | part of a message | what is done with it |
 //! |---|---|
-//! | `Host`, `:authority` | handed on in `Host`, as the client wrote it; one that is not clear is refused (400) |
+//! | `Host`, `:authority` | handed on in `Host`, as the client wrote it; one that is not clear is refused (400). A request of HTTP/1.0 without any is for the server name of its connection |
 //! | path and query | handed on as they are; with `--require`, a path that could be read in two ways is refused (400) |
 //! | `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade` | removed in both directions (RFC 9110 section 7.6.1); `TE: trailers` is said anew |
 //! | `Client-Cert`, `Client-Cert-Chain` | removed, and set for clients that are authenticated in a scope of `--client-cert` (RFC 9440) |
 //! | `Forwarded`, `X-Forwarded-…`, `X-Real-IP` | removed, and set to what this proxy knows: it is the first, so what clients say of others is nothing to go by |
+//! | `SSL-Client-…`, `X-SSL-…`, `X-Client-Cert…`, `X-Client-Verify…`, `X-Client-DN…`, `X-ARR-ClientCert`, `X-Amzn-Mtls-…`, `WL-Proxy-…`, `Remote-User` | removed from requests: other proxies tell of a client's certificate in these |
+//! | `Proxy`, `X-Original-URL`, `X-Original-URI`, `X-Rewrite-URL` | removed from requests: some servers go by these in place of their configuration or of the target |
 //! | `Via` | the proxy's own is added (RFC 9110 section 7.6.3) |
 //! | bodies | streamed in both directions, no faster than they are read, without a limit on their length |
 //! | trailers | handed on in both directions, without any of the fields above |
 //! | transfer codings other than `chunked`, `CONNECT`, `TRACE` | refused (501) |
 //! | `Upgrade` | not handed on, so the server behind answers as if nobody had asked (RFC 9110 section 7.8) |
 //!
-//! Of these names, those with underscores in place of hyphens are taken for the same.
+//! Names are compared without regard to case, and with all characters that are neither letters nor
+//! digits alike: `x_ssl_cert` is removed as `X-SSL-Cert` is.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -206,10 +209,14 @@ impl Relay {
     ) -> Result<(Request<Outgoing>, Arc<Progress>), Refusal> {
         let bad = || Refusal::Unclear("a target that cannot be handed on");
         let (mut parts, body) = request.into_parts();
-        let authority = parts.uri.authority().map(|authority| authority.as_str().to_owned());
-        let host = match authority {
-            Some(authority) => HeaderValue::try_from(authority).map_err(|_| bad())?,
-            None => parts.headers.get(header::HOST).cloned().ok_or_else(bad)?,
+        let host = match (parts.uri.authority(), parts.headers.get(header::HOST)) {
+            (Some(authority), _) => HeaderValue::try_from(authority.as_str()).map_err(|_| bad())?,
+            (None, Some(host)) => host.clone(),
+            // HTTP/1.0, for the server name of the connection.
+            (None, None) => {
+                let host = Caller::of(&parts.extensions)?.host().ok_or_else(bad)?;
+                HeaderValue::try_from(host).map_err(|_| bad())?
+            }
         };
         let takes_trailers = fields::takes_trailers(&parts.headers);
         // First of all, since a client may name there what is set afterwards.

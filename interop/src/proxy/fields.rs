@@ -1,9 +1,10 @@
 //! The fields that belong to a proxy.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
-use rustls_ext::http::client_cert::{remove_where, strip};
+use rustls_ext::http::client_cert::{fold, remove_where, strip};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -14,13 +15,13 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 pub(super) fn remove_hop_by_hop(fields: &mut HeaderMap) {
     const FIXED: [&str; 6] =
         ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
-    let named: Vec<String> = fields
+    let named: HashSet<String> = fields
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|value| value.as_bytes().split(|octet| *octet == b','))
-        .map(|name| String::from_utf8_lossy(name).trim().to_ascii_lowercase())
+        .map(|name| fold(String::from_utf8_lossy(name).trim()).into_owned())
         .collect();
-    remove_where(fields, |name| FIXED.contains(&name) || named.iter().any(|named| named == name));
+    remove_where(fields, |name| FIXED.contains(&name) || named.contains(name));
 }
 
 /// Whether the sender understands trailers in the answer (RFC 9110 section 10.1.4).
@@ -31,14 +32,48 @@ pub(super) fn takes_trailers(fields: &HeaderMap) -> bool {
         .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
-/// Whether only a proxy may say this to the server behind.
-fn is_forwarded(name: &str) -> bool {
-    name == "forwarded" || name == "x-real-ip" || name.starts_with("x-forwarded-")
+/// Whether only a proxy may send this field to the server behind: where the client is, who it is,
+/// what it asked for, and which proxy to use. `name` is folded.
+///
+/// `Client-Cert` and its chain have a [`strip`] of their own.
+fn is_for_proxies(name: &str) -> bool {
+    const NAMES: [&str; 10] = [
+        "forwarded",
+        "x-real-ip",
+        "x-arr-clientcert",
+        "x-ssl",
+        "remote-user",
+        "x-remote-user",
+        // CGI has a variable of this meaning ("httpoxy").
+        "proxy",
+        // The target, to servers that go by these instead.
+        "x-original-url",
+        "x-rewrite-url",
+        "x-original-uri",
+    ];
+    // Fields by which TLS servers tell of a client's certificate: Apache, nginx, HAProxy, AWS,
+    // WebLogic and others.
+    const PREFIXES: [&str; 8] = [
+        "x-forwarded-",
+        "ssl-client-",
+        "x-ssl-",
+        "x-client-cert",
+        "x-client-verif",
+        "x-client-dn",
+        "x-amzn-mtls-",
+        "wl-proxy-",
+    ];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Remove what the client says of where it comes from, and say what is known (RFC 7239).
+/// Remove the client's own fields of a kind that only a proxy may send.
+pub(super) fn remove_for_proxies(fields: &mut HeaderMap) {
+    remove_where(fields, is_for_proxies);
+}
+
+/// Say what is known of where the client is (RFC 7239).
 pub(super) fn set_forwarded(fields: &mut HeaderMap, peer: SocketAddr, host: &HeaderValue) {
-    remove_where(fields, is_forwarded);
+    remove_for_proxies(fields);
     let address = peer.ip().to_canonical();
     let node = match address.is_ipv6() {
         true => format!("\"[{address}]:{}\"", peer.port()),
@@ -72,7 +107,7 @@ pub(super) fn add_via(fields: &mut HeaderMap, version: Version) {
 /// Remove from trailers whatever only this proxy may say, and what is for one connection only.
 pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
     remove_hop_by_hop(trailers);
-    remove_where(trailers, is_forwarded);
+    remove_for_proxies(trailers);
     strip(trailers);
 }
 
@@ -100,7 +135,7 @@ mod tests {
     fn rfc_9110_7_6_1_what_is_for_one_connection_is_removed() {
         let mut fields = fields(&[
             ("connection", "close, X-One ,"),
-            ("connection", "x-two"),
+            ("connection", "x-two, X_Four"),
             ("keep-alive", "timeout=5"),
             ("proxy-connection", "keep-alive"),
             ("te", "trailers"),
@@ -109,11 +144,66 @@ mod tests {
             ("upgrade", "websocket"),
             ("x-one", "1"),
             ("x-two", "2"),
+            ("x_two", "2"),
             ("x-three", "3"),
+            ("x_four", "4"),
+            ("x-four", "4"),
             ("trailer", "x-four"),
         ]);
         remove_hop_by_hop(&mut fields);
         assert_eq!(names(&fields), ["trailer", "x-three"]);
+    }
+
+    #[test]
+    fn fields_that_only_a_proxy_may_send_are_known_in_every_spelling() {
+        for name in [
+            "ssl-client-verify",
+            "ssl-client-cert",
+            "x-ssl-client-verify",
+            "x-ssl-client-s-dn",
+            "x-ssl-cert",
+            "x-ssl-issuer",
+            "x-client-cert",
+            "x-client-certificate",
+            "x-client-cert-chain",
+            "x-client-verify",
+            "x-client-verified",
+            "x-client-dn",
+            "x-arr-clientcert",
+            "x-amzn-mtls-clientcert-leaf",
+            "wl-proxy-client-cert",
+            "remote-user",
+            "proxy",
+            "x-original-url",
+            "x-rewrite-url",
+            "x-forwarded-client-cert",
+            "x-forwarded-for",
+            "forwarded",
+            "x-real-ip",
+        ] {
+            for spelling in [
+                name.to_owned(),
+                name.to_uppercase(),
+                name.replace('-', "_"),
+                name.replace('-', "."),
+                name.replacen('-', "!", 1),
+            ] {
+                let mut fields = fields(&[(&spelling, "x"), ("kept", "x")]);
+                remove_for_proxies(&mut fields);
+                assert_eq!(names(&fields), ["kept"], "{spelling}");
+            }
+        }
+        let harmless = [
+            ("client", "x"),
+            ("proxy-authorization", "x"),
+            ("ssl", "x"),
+            ("user", "x"),
+            ("x-client-id", "x"),
+            ("x-original", "x"),
+        ];
+        let mut kept = fields(&harmless);
+        remove_for_proxies(&mut kept);
+        assert_eq!(names(&kept), harmless.map(|(name, _)| name));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 use interop::tls::{H2, HTTP1};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::client::{Site, get, request};
+use crate::client::{Site, get, request, with_trailers};
 
 #[tokio::test]
 async fn a_request_is_handed_on_as_it_is_with_what_the_proxy_knows() {
@@ -128,6 +129,67 @@ async fn what_clients_say_of_where_they_come_from_is_not_handed_on() {
         assert_eq!(said, 4, "{fields:?}");
         assert!(fields.contains(&"x-forwarded-proto: https"), "{fields:?}");
     }
+}
+
+/// cases/operators/legacy-identity-headers, and others of the kind.
+#[tokio::test]
+async fn what_other_proxies_say_of_certificates_is_not_taken_from_clients() {
+    let site = Site::start(&["--client-cert", "clients"]).await;
+    let forged = [
+        ("ssl-client-verify", "SUCCESS"),
+        ("SSL_CLIENT_VERIFY", "SUCCESS"),
+        ("X-SSL-Client-Verify", "SUCCESS"),
+        ("X-SSL-Client-S-DN", "CN=admin"),
+        ("ssl-client-cert", "a"),
+        ("X-SSL-Cert", "a"),
+        ("X-ARR-ClientCert", "a"),
+        ("X.Client.Cert", "a"),
+        ("x-client-verified", "SUCCESS"),
+        ("X-Client-DN", "CN=admin"),
+        ("X-Amzn-Mtls-Clientcert-Subject", "CN=admin"),
+        ("Remote-User", "admin"),
+        ("client.cert", ":AAAA:"),
+        ("Proxy", "http://192.0.2.1/"),
+        ("X-Original-URL", "/admin"),
+        ("X_Rewrite_URL", "/admin"),
+        ("x-kept", "1"),
+    ];
+    for protocol in [H2, HTTP1] {
+        let request = request("GET", "/echo", &forged, Body::empty());
+        let answer = site.connect(protocol).await.send(request).await;
+        let (fields, ..) = answer.echo();
+        let names: Vec<_> = fields.iter().filter_map(|line| line.split(':').next()).collect();
+        assert_eq!(
+            names,
+            [
+                "forwarded",
+                "host",
+                "via",
+                "x-forwarded-for",
+                "x-forwarded-host",
+                "x-forwarded-proto",
+                "x-kept"
+            ]
+        );
+        // Nor in trailers.
+        let body = with_trailers("text", &[("ssl-client-verify", "SUCCESS"), ("x-kept", "1")]);
+        let request = crate::client::request("POST", "/echo", &[("te", "trailers")], body);
+        let answer = site.connect(protocol).await.send(request).await;
+        let (_, _, trailers) = answer.echo();
+        assert!(!trailers.iter().any(|line| line.starts_with("ssl-client")), "{trailers:?}");
+    }
+}
+
+#[tokio::test]
+async fn http_1_0_without_a_host_is_handed_on_for_the_server_name_of_the_connection() {
+    let site = Site::start(&[]).await;
+    let mut stream = site.tls(HTTP1, None).await;
+    stream.write_all(b"GET /echo HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("\nhost: localhost\n"), "{answer}");
+    assert!(answer.contains("\nvia: 1.0 interop\n"), "{answer}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! These fields have no word for a scope. So a proxy says of which scopes it passes certificates
 //! on, and whoever is authenticated in another one is nobody to the server behind it.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -44,26 +45,33 @@ pub fn client_cert_chain(chain: &[CertificateDer<'_>]) -> Option<HeaderValue> {
 
 /// Remove both fields, however often they are there and in whatever case they were written.
 ///
-/// So are names that differ by an underscore in place of a hyphen: what hands fields on as
-/// variables, as CGI does (RFC 3875 section 4.1.18), does not know one from the other.
+/// So are names that differ only in characters that are neither letters nor digits, as
+/// `client_cert` and `client.cert`: servers that hand fields on as variables, as CGI does (RFC 3875
+/// section 4.1.18), may not tell these apart.
 pub fn strip(headers: &mut HeaderMap) {
     remove_where(headers, |name| name == CLIENT_CERT || name == CLIENT_CERT_CHAIN);
 }
 
-/// Remove all lines of the fields for whose names this is true, with hyphens in place of
-/// underscores.
+/// Remove all lines of the fields for whose [folded](fold) names this is true.
 pub fn remove_where(headers: &mut HeaderMap, mut unwanted: impl FnMut(&str) -> bool) {
-    let names: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| match name.as_str().contains('_') {
-            true => unwanted(&name.as_str().replace('_', "-")),
-            false => unwanted(name.as_str()),
-        })
-        .cloned()
-        .collect();
+    let names: Vec<HeaderName> =
+        headers.keys().filter(|name| unwanted(&fold(name.as_str()))).cloned().collect();
     for name in names {
         headers.remove(name);
     }
+}
+
+/// A field name in lower case, with a hyphen in place of each character that is neither a letter nor
+/// a digit.
+///
+/// Names that fold alike may be the same field to a server behind a proxy.
+pub fn fold(name: &str) -> Cow<'_, str> {
+    let is_plain = |c: u8| c == b'-' || c.is_ascii_digit() || c.is_ascii_lowercase();
+    if name.bytes().all(is_plain) {
+        return Cow::Borrowed(name);
+    }
+    let folded = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    Cow::Owned(name.chars().map(folded).collect())
 }
 
 /// Puts the certificates of callers that are authenticated in certain scopes into their requests,

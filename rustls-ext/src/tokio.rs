@@ -22,16 +22,20 @@
 //!   handle that can be kept when the stream is handed over, and asked afterwards.
 
 mod acceptor;
+mod beginning;
 mod connector;
 mod policy;
 mod refusal;
+mod report;
 mod stream;
 mod transport;
 mod watch;
 
 pub use acceptor::{AcceptError, Acceptor};
+pub use beginning::NotTls;
 pub use connector::Connector;
 pub use policy::{AsyncPolicy, BoxError, HelloInfo, PolicyFn, policy_fn};
 pub use refusal::{End, LikelyRefusal, Outcome, Refusal};
+pub use report::AcceptReport;
 pub use stream::ClientStream;
 pub use watch::watch;

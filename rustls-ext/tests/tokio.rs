@@ -4,14 +4,19 @@
 mod common;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Identity, Pki, name};
-use rustls::server::ClientAuthDecision;
+use rustls::client::ResolvesClientCert;
+use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthStatus};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
-use rustls::{AlertDescription, ClientConfig, Error, HandshakeKind, ProtocolVersion};
-use rustls_ext::tokio::{AcceptError, Acceptor, AsyncPolicy, policy_fn};
+use rustls::{
+    AlertDescription, ClientConfig, Error, HandshakeKind, ProtocolVersion, SignatureScheme,
+};
+use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, AsyncPolicy, NotTls, policy_fn};
 use rustls_ext::{Anchors, ClientAuthOffer, PeerIdentity, Policy, Rule, Verdict};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::TlsConnector;
@@ -195,7 +200,7 @@ async fn garbage_is_answered_with_an_alert() {
         answer
     };
     let (answer, s) = tokio::join!(client, acceptor.accept(far, peer()));
-    assert!(matches!(s.unwrap_err(), AcceptError::Tls(Error::InvalidMessage(_))));
+    assert!(matches!(s.unwrap_err(), AcceptError::NotTls(NotTls::Http, _)));
     assert_eq!(answer, [21, 3, 3, 0, 2, 2, 50]);
 }
 
@@ -218,4 +223,165 @@ async fn a_refusal_reaches_a_client_that_is_done_with_its_handshake() {
     let (seen, s) = tokio::join!(client, acceptor.accept(far, peer()));
     assert_eq!(seen, Error::AlertReceived(AlertDescription::UnknownCA));
     assert!(s.unwrap_err().to_string().starts_with("refused: invalid peer certificate"));
+}
+
+/// What the acceptor says of a client that sends these bytes and then closes its side.
+async fn refusal_of(bytes: &[u8]) -> AcceptError {
+    let pki = Pki::new();
+    let acceptor = acceptor(&pki, policy_fn(|_, _| async { Ok(ClientAuthDecision::None) }));
+    let (mut near, far) = pipe();
+    near.write_all(bytes).await.unwrap();
+    near.shutdown().await.unwrap();
+    acceptor.accept(far, peer()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_another_protocol_is_told_apart() {
+    for (bytes, protocol, words) in [
+        (
+            &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
+            NotTls::Http,
+            "the client sent an HTTP request without TLS; its URL must begin with https",
+        ),
+        (
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            NotTls::Http,
+            "the client sent an HTTP request without TLS; its URL must begin with https",
+        ),
+        (
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 5 443\r\n",
+            NotTls::ProxyProtocol,
+            "the connection begins with the PROXY protocol, which this server does not read; \
+             switch it off at the load balancer",
+        ),
+        (
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\0\x05\x01\xbb",
+            NotTls::ProxyProtocol,
+            "the connection begins with the PROXY protocol, which this server does not read; \
+             switch it off at the load balancer",
+        ),
+    ] {
+        let error = refusal_of(bytes).await;
+        let AcceptError::NotTls(found, Error::InvalidMessage(_)) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!((found, error.to_string().as_str()), (protocol, words));
+    }
+    // What is nothing that is known is what rustls says of it.
+    let error = refusal_of(b"SSH-2.0-OpenSSH_9.6\r\n").await;
+    assert!(matches!(error, AcceptError::Tls(Error::InvalidMessage(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_sends_nothing_is_no_failed_handshake() {
+    let error = refusal_of(b"").await;
+    assert!(matches!(error, AcceptError::Closed), "{error:?}");
+    // One that begins to is one.
+    let error = refusal_of(&[22, 3, 1]).await;
+    assert!(matches!(error, AcceptError::Io(_)), "{error:?}");
+    assert_eq!(error.to_string(), "the client hung up during the handshake");
+}
+
+/// The report of the connection of a client with this certificate and `config`, and whether it was
+/// accepted.
+async fn report(acceptor: &Acceptor, config: Arc<ClientConfig>) -> (bool, AcceptReport) {
+    let (near, far) = pipe();
+    let client = async {
+        // To its end, so that the alert has arrived before the pipe breaks.
+        if let Ok(mut stream) = TlsConnector::from(config).connect(name(), near).await {
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    };
+    let server = async {
+        let (accepted, report) = acceptor.accept_and_report(far, peer()).await;
+        (accepted.is_ok(), report)
+    };
+    tokio::join!(client, server).1
+}
+
+#[tokio::test]
+async fn a_report_has_the_certificate_that_was_refused_and_for_what() {
+    let pki = Pki::new();
+    let offer = ClientAuthOffer::flag;
+    for lenient in [false, true] {
+        let builder = Policy::builder()
+            .provider(common::provider())
+            .scope("staff", Anchors::store(pki.staff.roots()));
+        let last = if lenient {
+            Verdict::RequestLenient("staff".into())
+        } else {
+            Verdict::Require("staff".into())
+        };
+        let acceptor = acceptor(&pki, builder.otherwise(last).unwrap());
+        let expected = |refused: Option<&common::Identity>| {
+            let mut expected = AcceptReport::default();
+            expected.server_name = Some("localhost".into());
+            expected.scope = Some("staff".into());
+            expected.refused = refused.map(|identity| identity.chain[0].clone());
+            expected
+        };
+        // of another authority
+        let (accepted, seen) = report(&acceptor, client(&pki, Some(&pki.agent), offer())).await;
+        assert_eq!((accepted, seen), (lenient, expected(Some(&pki.agent))));
+        // of the right one
+        let (accepted, seen) = report(&acceptor, client(&pki, Some(&pki.boss), offer())).await;
+        assert_eq!((accepted, seen), (true, expected(None)));
+        // none
+        let (accepted, seen) = report(&acceptor, client(&pki, None, offer())).await;
+        assert_eq!((accepted, seen), (lenient, expected(None)));
+        // of the right one, and without its key
+        let mut config = Arc::unwrap_or_clone(client(&pki, None, offer()));
+        let thief = common::Identity { chain: pki.boss.chain.clone(), key: pki.agent.key.clone() };
+        config.client_auth_cert_resolver = Arc::new(thief.unchecked());
+        let (accepted, seen) = report(&acceptor, Arc::new(config)).await;
+        assert_eq!((accepted, seen), (lenient, expected(Some(&pki.boss))));
+    }
+}
+
+/// A client certificate that is there once.
+#[derive(Debug)]
+struct Once(AtomicBool, SingleCertAndKey);
+
+impl ResolvesClientCert for Once {
+    fn resolve(&self, hints: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.swap(false, Ordering::SeqCst).then(|| self.1.resolve(hints, schemes)).flatten()
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_report_is_not_about_the_certificate_of_an_earlier_session() {
+    let pki = Pki::new();
+    let current = Mutex::new(ClientAuthDecision::Require(pki.demand("agents")));
+    let policy = policy_fn(|_, _| {
+        let decision = current.lock().unwrap().clone();
+        async move { Ok(decision) }
+    });
+    let acceptor = acceptor(&pki, policy);
+    let mut config = Arc::unwrap_or_clone(client(&pki, None, ClientAuthOffer::default()));
+    config.client_auth_cert_resolver = Arc::new(Once(true.into(), pki.agent.unchecked()));
+    let connector = TlsConnector::from(Arc::new(config));
+    let (near, far) = pipe();
+    let (c, s) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
+    let (mut c, mut s) = (c.unwrap(), s.unwrap());
+    // so that the client has read its tickets
+    s.write_all(b"x").await.unwrap();
+    s.flush().await.unwrap();
+    c.read_exact(&mut [0]).await.unwrap();
+
+    // The session's certificate does not count any more, and the client sends no other.
+    let demand = ClientAuthDemand::new(pki.staff.verifier(), "agents").unwrap();
+    *current.lock().unwrap() = ClientAuthDecision::Request(demand);
+    let (near, far) = pipe();
+    let (c, (s, report)) =
+        tokio::join!(connector.connect(name(), near), acceptor.accept_and_report(far, peer()));
+    c.unwrap();
+    let s = s.unwrap();
+    assert_eq!(s.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
+    let status = s.get_ref().1.client_auth().unwrap().status();
+    assert_eq!(status, ClientAuthStatus::Declined);
+    assert_eq!((report.scope.as_deref(), report.refused), (Some("agents"), None));
 }

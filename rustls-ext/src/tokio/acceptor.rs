@@ -11,11 +11,13 @@ use rustls::{AlertDescription, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
+use super::beginning::{Beginning, NotTls};
 use super::policy::{AsyncPolicy, BoxError};
-use crate::{Live, Policy, Setup};
+use super::report::{AcceptReport, Observer};
+use crate::{Live, Policy, Setup, reason};
 
 /// Accepts TLS connections, each under the decision of an [`AsyncPolicy`].
 #[derive(Debug)]
@@ -65,32 +67,77 @@ impl<P: AsyncPolicy> Acceptor<P> {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
+        self.accept_and_report(io, peer).await.0
+    }
+
+    /// The same as [`accept()`](Self::accept), with what a log should have besides: for which
+    /// server name and scope the connection was, and which certificate was refused, also where the
+    /// handshake went on without it.
+    ///
+    /// # Errors
+    /// As [`accept()`](Self::accept).
+    pub async fn accept_and_report<IO>(
+        &self,
+        io: IO,
+        peer: SocketAddr,
+    ) -> (Result<TlsStream<IO>, AcceptError>, AcceptReport)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (mut report, observer) = (AcceptReport::default(), Observer::default());
+        let accepted = self.accept_observed(io, peer, &mut report, &observer).await;
+        let refusal = match &accepted {
+            Ok(stream) => stream.get_ref().1.client_auth().and_then(|auth| auth.refusal()),
+            Err(AcceptError::Tls(error)) => Some(error),
+            Err(_) => None,
+        };
+        report.refused = refusal.and_then(|error| observer.refused(error));
+        (accepted, report)
+    }
+
+    async fn accept_observed<IO>(
+        &self,
+        io: IO,
+        peer: SocketAddr,
+        report: &mut AcceptReport,
+        observer: &Observer,
+    ) -> Result<TlsStream<IO>, AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
         let deadline = Deadline::after(self.handshake_timeout);
         let late = |_| AcceptError::Timeout(self.handshake_timeout);
 
         let setup = self.live.current();
 
-        let mut lazy = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), io);
+        let acceptor = rustls::server::Acceptor::default();
+        let mut lazy = LazyConfigAcceptor::new(acceptor, Beginning::of(io));
         let mut start = match deadline.limit(&mut lazy).await.map_err(late)? {
-            Ok(start) => start,
+            Ok(start) => StartHandshake::from_parts(start.accepted, start.io.into_inner()),
             Err(err) => {
+                let mut err = err.into();
                 if let Some(io) = lazy.take_io() {
+                    err = io.explain(err);
                     linger(io).await;
                 }
-                return Err(err.into());
+                return Err(err);
             }
         };
 
         // The version first: it decides whether flags count at all (FLAGS-9).
         start.accepted.with_config(setup.config());
         let hello = start.client_hello();
+        report.server_name = hello.server_name().map(str::to_owned);
         let decided = match deadline.limit(setup.policy().decide(&hello, peer)).await {
             Ok(decided) => decided,
             Err(_) => Err(PolicyTimeout(self.handshake_timeout).into()),
         };
         // What the policy could not decide goes through rustls, so that its client gets an alert.
         let (decision, failure) = match decided {
-            Ok(decision) => (Some(decision), None),
+            Ok(decision) => {
+                report.scope = decision.demand().map(|demand| demand.scope().to_owned());
+                (Some(observer.observe(decision)), None)
+            }
             Err(err) => (None, Some(err)),
         };
         let mut config = ServerConfig::clone(setup.config());
@@ -183,6 +230,11 @@ pub enum AcceptError {
     Policy(BoxError),
     /// The handshake failed.
     Tls(rustls::Error),
+    /// The client speaks another protocol, with which the handshake failed.
+    NotTls(NotTls, rustls::Error),
+    /// The client closed the connection before it sent anything, as probes do that only look
+    /// whether the port is open.
+    Closed,
     /// The connection failed.
     Io(io::Error),
 }
@@ -214,7 +266,9 @@ impl fmt::Display for AcceptError {
             Self::Tls(rustls::Error::AlertReceived(alert)) => {
                 write!(f, "the client ended the handshake with alert {alert:?}")
             }
-            Self::Tls(err) => write!(f, "refused: {err}"),
+            Self::Tls(err) => write!(f, "refused: {}", reason(err)),
+            Self::NotTls(protocol, _) => protocol.fmt(f),
+            Self::Closed => f.write_str("the client closed the connection before it sent anything"),
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
                 f.write_str("the client hung up during the handshake")
             }
@@ -226,9 +280,9 @@ impl fmt::Display for AcceptError {
 impl StdError for AcceptError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Timeout(_) => None,
+            Self::Timeout(_) | Self::Closed => None,
             Self::Policy(err) => Some(&**err),
-            Self::Tls(err) => Some(err),
+            Self::Tls(err) | Self::NotTls(_, err) => Some(err),
             Self::Io(err) => Some(err),
         }
     }

@@ -1,0 +1,147 @@
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::AcceptError;
+
+/// A protocol that a client speaks in place of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NotTls {
+    /// HTTP without TLS, of version 1 or 2.
+    Http,
+    /// The PROXY protocol, of version 1 or 2, by which a load balancer tells a server the address of
+    /// its client.
+    ProxyProtocol,
+}
+
+impl NotTls {
+    /// By the first bytes of a connection.
+    fn of(first: &[u8]) -> Option<Self> {
+        // TLS needs five bytes to be refused, and these all differ in their first five.
+        const KNOWN: [(&[u8], NotTls); 12] = [
+            (b"PROXY ", NotTls::ProxyProtocol),
+            (b"\r\n\r\n\0\r\nQUIT\n", NotTls::ProxyProtocol),
+            (b"PRI * HTTP", NotTls::Http),
+            (b"GET ", NotTls::Http),
+            (b"HEAD ", NotTls::Http),
+            (b"POST ", NotTls::Http),
+            (b"PUT ", NotTls::Http),
+            (b"DELETE ", NotTls::Http),
+            (b"CONNECT ", NotTls::Http),
+            (b"OPTIONS ", NotTls::Http),
+            (b"TRACE ", NotTls::Http),
+            (b"PATCH ", NotTls::Http),
+        ];
+        let begins =
+            |known: &[u8]| first.len() >= 5 && first.iter().zip(known).all(|(a, b)| a == b);
+        KNOWN.iter().find(|(known, _)| begins(known)).map(|(_, protocol)| *protocol)
+    }
+}
+
+impl fmt::Display for NotTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http => {
+                "the client sent an HTTP request without TLS; its URL must begin with https"
+            }
+            Self::ProxyProtocol => {
+                "the connection begins with the PROXY protocol, which this server does not read; \
+                 switch it off at the load balancer"
+            }
+        })
+    }
+}
+
+/// A connection, and what its client sent first.
+#[derive(Debug)]
+pub(super) struct Beginning<IO> {
+    io: IO,
+    first: Vec<u8>,
+}
+
+impl<IO> Beginning<IO> {
+    /// Enough of it to tell protocols apart.
+    const LENGTH: usize = 12;
+
+    pub(super) fn of(io: IO) -> Self {
+        Self { io, first: Vec::new() }
+    }
+
+    pub(super) fn into_inner(self) -> IO {
+        self.io
+    }
+
+    /// This error of a client that has sent no ClientHello, as what it is.
+    pub(super) fn explain(&self, error: AcceptError) -> AcceptError {
+        match error {
+            AcceptError::Io(_) if self.first.is_empty() => AcceptError::Closed,
+            AcceptError::Tls(error) => match NotTls::of(&self.first) {
+                Some(protocol) => AcceptError::NotTls(protocol, error),
+                None => AcceptError::Tls(error),
+            },
+            other => other,
+        }
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Beginning<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut self.io).poll_read(cx, buf);
+        let new = buf.filled().iter().skip(before);
+        let missing = Self::LENGTH.saturating_sub(self.first.len());
+        self.first.extend(new.take(missing));
+        outcome
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Beginning<IO> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http_and_the_proxy_protocol_are_told_from_the_first_bytes() {
+        for (first, expected) in [
+            (&b"GET / HTTP/1."[..], Some(NotTls::Http)),
+            (b"GET /", Some(NotTls::Http)),
+            (b"OPTIO", Some(NotTls::Http)),
+            (b"PRI * HTTP/2", Some(NotTls::Http)),
+            (b"PROXY TCP4 19", Some(NotTls::ProxyProtocol)),
+            (b"\r\n\r\n\0\r\nQUIT\n\x21", Some(NotTls::ProxyProtocol)),
+            (b"GET", None),
+            (b"GETS /", None),
+            (b"SSH-2.0-x", None),
+            (b"\x16\x03\x01\x02\x00", None),
+            (b"\r\n\r\nGET / ", None),
+            (b"", None),
+        ] {
+            assert_eq!(NotTls::of(first), expected, "{first:?}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientAuthDecision, ClientAuthDemand};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, SignatureScheme};
+
+/// What is known of a connection that was accepted or refused, for a log.
+///
+/// [`Acceptor::accept_and_report`](super::Acceptor::accept_and_report) gives one for each
+/// connection. All of it comes from the client, and nothing of it is an identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AcceptReport {
+    /// The server name that the client sent (RFC 6066), in lower case; `None` if it sent none, or
+    /// no complete ClientHello.
+    pub server_name: Option<String>,
+    /// The scope in which a certificate was requested or required; `None` if none was, or if the
+    /// policy did not decide.
+    pub scope: Option<String>,
+    /// The client's own certificate if it was refused, whether the handshake then failed or went
+    /// on without it. [`subject_of`](crate::subject_of) has its subject as text.
+    pub refused: Option<CertificateDer<'static>>,
+}
+
+/// The certificate that a verifier looked at last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Observer(Arc<Mutex<Option<Seen>>>);
+
+#[derive(Clone, Debug)]
+struct Seen {
+    certificate: CertificateDer<'static>,
+    /// Whether the client has signed with it on this connection. A session's chain is verified
+    /// without that.
+    signed: bool,
+}
+
+impl Observer {
+    /// The same decision, whose verifier is observed.
+    pub(super) fn observe(&self, decision: ClientAuthDecision) -> ClientAuthDecision {
+        let observed = |demand: ClientAuthDemand| {
+            let verifier = Observed { verifier: demand.verifier().clone(), by: self.clone() };
+            demand.with_verifier(Arc::new(verifier))
+        };
+        match decision {
+            ClientAuthDecision::Request(demand) => ClientAuthDecision::Request(observed(demand)),
+            ClientAuthDecision::Require(demand) => ClientAuthDecision::Require(observed(demand)),
+            other => other,
+        }
+    }
+
+    /// The client's certificate, if this error is its refusal.
+    pub(super) fn refused(&self, error: &Error) -> Option<CertificateDer<'static>> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let is_about_certificate = match error {
+            Error::InvalidCertificate(_) => true,
+            Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => {
+                seen.signed
+            }
+            _ => false,
+        };
+        is_about_certificate.then_some(seen.certificate)
+    }
+
+    fn saw<T>(
+        &self,
+        certificate: &CertificateDer<'_>,
+        signed: bool,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Error> {
+        if outcome.is_err() {
+            let seen = Seen { certificate: certificate.clone().into_owned(), signed };
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+        }
+        outcome
+    }
+}
+
+/// A verifier that decides as another one does, and notes which certificate it refused.
+#[derive(Debug)]
+struct Observed {
+    verifier: Arc<dyn ClientCertVerifier>,
+    by: Observer,
+}
+
+impl ClientCertVerifier for Observed {
+    fn offer_client_auth(&self) -> bool {
+        self.verifier.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.verifier.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.verifier.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let outcome = self.verifier.verify_client_cert(end_entity, intermediates, now);
+        self.by.saw(end_entity, false, outcome)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by.saw(cert, true, self.verifier.verify_tls12_signature(message, cert, dss))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.by.saw(cert, true, self.verifier.verify_tls13_signature(message, cert, dss))
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        self.verifier.requires_raw_public_keys()
+    }
+}

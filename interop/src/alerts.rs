@@ -1,9 +1,21 @@
 //! Alerts by the names that RFC 8446 gives them, and the alert that goes with an error.
 
+use std::borrow::Cow;
+
 pub use rustls_ext::alert_name as name;
 use rustls_ext::rustls::{
     AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved,
 };
+
+/// The name of the alert that rustls sends when a connection ends with `error`, or both names where
+/// the error does not tell which of two it was; `None` if it sends none.
+pub fn name_of_sent(error: &Error) -> Option<Cow<'static, str>> {
+    match error {
+        // For a record that does not decrypt, and for a Finished that is wrong.
+        Error::DecryptError => Some("bad_record_mac|decrypt_error".into()),
+        _ => sent_for(error).map(name),
+    }
+}
 
 /// The alert that rustls sends when a connection ends with `error`; `None` if it sends none, or
 /// if the error does not tell which.

@@ -18,7 +18,7 @@ use crate::matrix::Case;
 
 pub(crate) mod values;
 
-use values::{backend, demand, host, https, number, resolve, seconds, upstream};
+use values::{backend, demand, host, https, number, resolve, seconds, up_to_a_week, upstream};
 
 /// Client certificates by offer: see them at work.
 #[derive(Debug, Parser)]
@@ -48,13 +48,15 @@ pub enum Command {
     /// Serves HTTP/1.1 and HTTP/2 as `interop serve` does, asks clients for certificates as a policy
     /// says, and hands their requests on to another server by HTTP/1.1, with the certificates of
     /// those who are authenticated in `Client-Cert` (RFC 9440). Removes from requests what only a
-    /// proxy may say (Client-Cert, Forwarded, X-Forwarded-*), and says what it knows itself.
+    /// proxy may say (Client-Cert, Forwarded, X-Forwarded-*, SSL-Client-* and others of the kind), and
+    /// says what it knows itself.
     /// Upgrades, as to WebSocket, are not passed on.
     Proxy(ProxyArgs),
     /// Send requests, each on a connection of its own, and tell what came of each connection.
     ///
     /// Bodies go to standard output; what came of a connection goes to standard error, a line of
-    /// JSON for each. Exits with 1 if a connection is refused or fails. The environment variable
+    /// JSON for each. Stops, and exits with 1, when a connection is refused or fails, unless
+    /// --keep-going says otherwise. The environment variable
     /// SSLKEYLOGFILE names a file for the sessions' secrets.
     Connect(ConnectArgs),
     /// Shake hands with a server many times, faults included, and judge every outcome.
@@ -155,15 +157,16 @@ pub struct ServerArgs {
     /// The key of that certificate, in PEM, not encrypted
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
-    /// The authorities whose client certificates count, in PEM
-    #[arg(long, value_name = "FILE", requires = "policy", required_unless_present = "policy_file")]
+    /// The authorities whose client certificates count, in PEM; needed for --policy other than
+    /// never
+    #[arg(long, value_name = "FILE", requires = "policy")]
     pub client_ca: Option<PathBuf>,
     /// Revocation lists for these certificates, in PEM or DER; may be given more than once. With
     /// any, each authority needs one
     #[arg(long, value_name = "FILE", requires = "client_ca")]
     pub client_crl: Vec<PathBuf>,
-    /// Whom to ask for a certificate
-    #[arg(long, value_enum, requires = "client_ca")]
+    /// Which clients to request a certificate from. Either this or --policy-file is needed
+    #[arg(long, value_enum)]
     pub policy: Option<PolicyName>,
     /// Rules on whom to ask for which certificate, in TOML: see the documentation of
     /// rustls_ext::policy_file
@@ -184,12 +187,41 @@ pub struct ServerArgs {
     /// How long connections may take to end when the server is told to
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub drain_timeout: Duration,
+    /// Tell each connection to end when it is this old (GOAWAY in HTTP/2, Connection: close in
+    /// HTTP/1.1), so that its client's certificate is checked again on the next one. Up to a tenth
+    /// less, at random. Requests that are underway are answered first. Without this option,
+    /// connections have no maximum age
+    #[arg(long, value_name = "SECONDS", value_parser = up_to_a_week)]
+    pub max_connection_age: Option<Duration>,
+    /// How many sessions to keep for resumption; the oldest go first. A TLS 1.3 connection takes two,
+    /// one of TLS 1.2 one; 0 keeps none, so that no connection resumes
+    #[arg(long, value_name = "SESSIONS", default_value = "256",
+          value_parser = clap::value_parser!(u32).range(..=10_000_000))]
+    pub session_cache: u32,
     /// Agree to this group only; may be given more than once, the best first
     #[arg(long, value_enum, value_name = "GROUP")]
     pub group: Vec<GroupName>,
     /// Speak TLS 1.2 only, in which there are no flags
     #[arg(long)]
     pub tls12: bool,
+}
+
+impl ServerArgs {
+    /// Whether there is something to decide by.
+    fn check(&self) -> Result<(), Failure> {
+        let missing = match (self.policy, &self.policy_file, &self.client_ca) {
+            (None, None, _) => {
+                "nothing says which clients to request a certificate from: give --policy with \
+                 --client-ca, or --policy-file"
+            }
+            (Some(PolicyName::Never) | None, ..) | (_, _, Some(_)) => return Ok(()),
+            (Some(_), _, None) => {
+                "--policy needs --client-ca, the authorities whose client certificates count; only \
+                 --policy never does without"
+            }
+        };
+        Err(Failure::Usage(missing.into()))
+    }
 }
 
 /// Options of `interop proxy`.
@@ -285,10 +317,14 @@ pub struct ConnectArgs {
     /// Speak HTTP/1.1 only
     #[arg(long)]
     pub http1: bool,
-    /// How many requests to send, one after the other
+    /// How many requests to send, one after the other; stops at the first that fails, unless
+    /// --keep-going says otherwise
     #[arg(short = 'n', long = "count", value_name = "COUNT", default_value = "1",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub count: u32,
+    /// Send all requests of --count, also when some fail; exits with 1 if any has failed
+    #[arg(long)]
+    pub keep_going: bool,
     /// Connect to ADDR for HOST and PORT; may be given more than once
     #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = resolve)]
     pub resolve: Vec<Resolve>,
@@ -301,6 +337,11 @@ pub struct ConnectArgs {
     /// otherwise. Requests share connections
     #[arg(long, requires = "cert")]
     pub follow_challenge: bool,
+
+    /// Resume sessions in which this client did not authenticate, too, although the server then
+    /// cannot request the certificate that --offer offers (RES-8)
+    #[arg(long)]
+    pub prefer_resumption: bool,
 
     /// Send the certificate under TLS 1.2, too, where everybody on the way can read it
     #[arg(long)]
@@ -501,7 +542,14 @@ pub enum Parsed {
 /// One line that says what is wrong with it.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, Failure> {
     match Cli::try_parse_from(args) {
-        Ok(cli) => Ok(Parsed::Command(Box::new(cli.command))),
+        Ok(cli) => {
+            match &cli.command {
+                Command::Serve(args) => args.server.check()?,
+                Command::Proxy(args) => args.server.check()?,
+                _ => {}
+            }
+            Ok(Parsed::Command(Box::new(cli.command)))
+        }
         Err(err) if !err.use_stderr() => Ok(Parsed::Help(err.to_string())),
         Err(err) => {
             // The first paragraph says what is wrong, in lines; the others how to find help.

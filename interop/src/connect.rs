@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use hyper::body::Bytes;
 use rustls_ext::ClientAuthOffer;
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::version::TLS12;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
+use rustls_ext::wire::Offer;
 use serde::Serialize;
 
 use crate::cli::ConnectArgs;
@@ -18,7 +20,8 @@ mod challenged;
 /// Do what `interop connect` says.
 ///
 /// # Errors
-/// If a file or an option is unusable, or with the first connection that is refused or fails.
+/// If a file or an option is unusable, or if a connection is refused or fails: with the first of
+/// these, or with `--keep-going` after the last connection.
 pub async fn run(args: &ConnectArgs) -> Result<(), Failure> {
     // One config for all connections, so that sessions resume.
     let config = Arc::new(config(args)?);
@@ -26,15 +29,65 @@ pub async fn run(args: &ConnectArgs) -> Result<(), Failure> {
     if args.follow_challenge {
         return challenged::run(args, &config, &target).await;
     }
+    let mut run = Run::new(args);
     for _ in 0..args.count {
         let attempt = client::get(&config, &target).await;
         if let Some(facts) = &attempt.facts {
             tell(facts)?;
         }
-        let body = attempt.body.map_err(|err| Failure::Failed(err.to_string()))?;
-        show(&body);
+        run.done(attempt.body.map_err(|err| Failure::Failed(err.to_string())))?;
     }
-    Ok(())
+    run.outcome()
+}
+
+/// Requests, one after the other.
+struct Run {
+    count: u32,
+    keep_going: bool,
+    done: u32,
+    failed: u32,
+}
+
+impl Run {
+    fn new(args: &ConnectArgs) -> Self {
+        Self { count: args.count, keep_going: args.keep_going, done: 0, failed: 0 }
+    }
+
+    /// Show the body that came, or say what failed if there are more requests to send.
+    ///
+    /// # Errors
+    /// The failure, if it is the end.
+    fn done(&mut self, body: Result<Bytes, Failure>) -> Result<(), Failure> {
+        self.done += 1;
+        let failure = match body {
+            Ok(body) => {
+                show(&body);
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        self.failed += 1;
+        let (done, count) = (self.done, self.count);
+        if count == 1 {
+            return Err(failure);
+        }
+        if self.keep_going {
+            eprintln!("error: request {done} of {count}: {failure}");
+            return Ok(());
+        }
+        Err(Failure::Failed(format!(
+            "{failure} (request {done} of {count}: stopped at the first failure; --keep-going sends \
+             the rest)"
+        )))
+    }
+
+    fn outcome(self) -> Result<(), Failure> {
+        let Self { count, failed, .. } = self;
+        match failed {
+            0 => Ok(()),
+            _ => Err(Failure::Failed(format!("{failed} of {count} requests failed"))),
+        }
+    }
 }
 
 /// What came of a connection, or of a request, as a line on standard error.
@@ -58,9 +111,7 @@ fn config(args: &ConnectArgs) -> Result<ClientConfig, Failure> {
         (Some(cert), Some(key)) => Some(files::identity(cert, key)?),
         _ => None,
     };
-    let offer = ClientAuthOffer::by(args.offer.offer())
-        .with_code_points(args.code_points.get()?)
-        .with_certificate_under_tls12(args.certificate_in_clear);
+    let offer = offer(args, args.offer.offer())?;
     let versions = match args.tls12 {
         true => &[&TLS12][..],
         false => DEFAULT_VERSIONS,
@@ -71,6 +122,14 @@ fn config(args: &ConnectArgs) -> Result<ClientConfig, Failure> {
     };
     tls::client_config(roots, identity, offer, versions, alpn)
         .map_err(|err| Failure::Failed(err.to_string()))
+}
+
+/// An offer by these ways, as the options say.
+fn offer(args: &ConnectArgs, by: Offer) -> Result<ClientAuthOffer, Failure> {
+    let offer = ClientAuthOffer::by(by)
+        .with_code_points(args.code_points.get()?)
+        .with_certificate_under_tls12(args.certificate_in_clear);
+    Ok(if args.prefer_resumption { offer.prefer_resumption() } else { offer })
 }
 
 async fn target(args: &ConnectArgs) -> Result<Target, Failure> {

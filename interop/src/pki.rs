@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
-    SerialNumber, date_time_ymd,
+    DnValue, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls_ext::rustls::RootCertStore;
 use rustls_ext::rustls::crypto::ring;
@@ -45,11 +45,11 @@ impl Authority {
         self.issue(named(common_name, alternatives)?, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// A certificate for a client of this common name.
+    /// A certificate for a client of this common name, in whichever string type.
     ///
     /// # Errors
     /// If the system has no randomness.
-    pub fn client(&self, common_name: &str) -> Result<Identity, Failure> {
+    pub fn client(&self, common_name: impl Into<DnValue>) -> Result<Identity, Failure> {
         self.issue(named(common_name, vec![])?, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
@@ -154,7 +154,10 @@ impl Identity {
     }
 }
 
-fn named(common_name: &str, alternatives: Vec<String>) -> Result<CertificateParams, Failure> {
+fn named(
+    common_name: impl Into<DnValue>,
+    alternatives: Vec<String>,
+) -> Result<CertificateParams, Failure> {
     let mut params = CertificateParams::new(alternatives).map_err(failed)?;
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name);

@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::response::IntoResponse;
-use http::{Request, Response};
+use http::{Request, Response, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use rustls_ext::http::Fingerprint;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo, Denied};
-use rustls_ext::rustls::ServerConnection;
-use rustls_ext::tokio::{AcceptError, Acceptor, watch};
-use rustls_ext::{Live, Policy};
+use rustls_ext::rustls::{AlertDescription, ServerConnection};
+use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
+use rustls_ext::{Live, Policy, reason, subject_of};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch as signal};
 use tokio::time::{sleep, timeout};
@@ -98,14 +99,16 @@ struct Server<A> {
     patience: Duration,
     idle: Duration,
     drain: Duration,
+    max_age: Option<Duration>,
 }
 
 impl<A: App> Server<A> {
     fn new(args: &ServerArgs, live: Live, app: Arc<A>) -> Arc<Self> {
         let patience = args.handshake_timeout;
         let acceptor = Acceptor::live(live.clone()).with_handshake_timeout(patience);
-        let (idle, drain) = (args.idle_timeout, args.drain_timeout);
-        Arc::new(Self { app, live, acceptor, patience, idle, drain })
+        let (idle, drain, max_age) =
+            (args.idle_timeout, args.drain_timeout, args.max_connection_age);
+        Arc::new(Self { app, live, acceptor, patience, idle, drain, max_age })
     }
 
     /// Serve whom `listener` accepts, each on a task of its own, until `stop`; then drain.
@@ -148,16 +151,16 @@ impl<A: App> Server<A> {
 
     async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
         let _ = tcp.set_nodelay(true);
-        let stream = tokio::select! {
-            accepted = self.acceptor.accept(tcp, peer) => match accepted {
-                Ok(stream) => stream,
-                Err(err) => return log_refusal(peer, &err),
+        let (stream, report) = tokio::select! {
+            accepted = self.acceptor.accept_and_report(tcp, peer) => match accepted {
+                (Ok(stream), report) => (stream, report),
+                (Err(err), report) => return log_refusal(peer, &err, &report),
             },
             _ = stop.changed() => return,
         };
         let connection = stream.get_ref().1;
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
-        log_connection(&DebugInfo::of(connection, peer));
+        log_connection(connection, peer, &report);
         let info = ConnectionInfo::of(connection, peer);
         let service = self.app.service(connection, peer);
         let service = CallerLayer::new(info, self.live.clone()).layer(service);
@@ -182,19 +185,22 @@ impl<A: App> Server<A> {
         let service = service_fn(move |request: Request<Incoming>| {
             let (underway, happens) = (happens.begin(), happens.clone());
             let request = request.map(|body| timed(body, idle, &happens, None));
-            let host = request.uri().host().map(str::to_owned);
+            let (host, server_name) = (host(&request), report.server_name.clone());
             let answer = service.clone().oneshot(request);
             async move {
                 let mut answer = answer.await?;
                 // The layer has no words of its own.
                 let denied = answer.extensions().get::<Denied>().cloned();
                 if let Some(denied) = denied.filter(|_| answer.body().is_end_stream()) {
-                    info!(%peer, host, status = denied.status().as_u16(), "turned away");
+                    let status = denied.status().as_u16();
+                    info!(%peer, status, host, server_name, reason = denied.to_string(),
+                        "request refused");
                     answer = denied.into_response();
                 }
                 Ok::<_, Infallible>(answer.map(|body| timed(body, idle, &happens, Some(underway))))
             }
         });
+        let mut too_old = pin!(too_old(self.max_age));
         let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
         let mut stops = false;
         loop {
@@ -208,6 +214,14 @@ impl<A: App> Server<A> {
                 _ = stop.changed(), if !stops => {
                     stops = true;
                     served.as_mut().graceful_shutdown();
+                }
+                () = &mut too_old, if !stops => {
+                    debug!(%peer, "reached the maximum age");
+                    stops = true;
+                    served.as_mut().graceful_shutdown();
+                }
+                () = activity.stalled(self.idle), if stops => {
+                    return warn!(%peer, "did not end: nothing has moved for {:?}", 2 * self.idle);
                 }
                 end = activity.end(self.patience, self.idle), if !stops => match end {
                     End::Silent => return warn!(%peer, "no request within {:?}", self.patience),
@@ -223,26 +237,63 @@ impl<A: App> Server<A> {
     }
 }
 
-fn log_connection(info: &DebugInfo) {
-    info!(peer = %info.peer, tls_version = %info.tls_version, resumed = info.resumed,
-        decision = info.decision, status = info.status,
-        verified_subject = info.verified_subject, "connected");
+/// Ends when a connection that begins now has reached its maximum age, if there is one.
+///
+/// Up to a tenth earlier, so that connections which begin together do not all come back together.
+async fn too_old(max_age: Option<Duration>) {
+    match max_age {
+        Some(age) => sleep(age.mul_f64(1.0 - 0.1 * fastrand::f64())).await,
+        None => std::future::pending().await,
+    }
 }
 
-fn log_refusal(peer: SocketAddr, err: &AcceptError) {
-    let (alert, from) = match err {
-        AcceptError::Tls(tls) => match err.alert_received() {
-            Some(alert) => (Some(alert), "client"),
-            None => (alerts::sent_for(tls), "server"),
-        },
+/// The host that a request is for, as its client wrote it.
+fn host<B>(request: &Request<B>) -> Option<String> {
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    authority.or_else(|| {
+        let line = request.headers().get(header::HOST)?;
+        Some(String::from_utf8_lossy(line.as_bytes()).into_owned())
+    })
+}
+
+// Text that a peer can choose is logged as a `str`, which is then quoted and escaped: it cannot
+// look like another field or another line.
+
+fn log_connection(connection: &ServerConnection, peer: SocketAddr, report: &AcceptReport) {
+    let info = DebugInfo::of(connection, peer);
+    let refusal = connection.client_auth().and_then(|auth| auth.refusal()).map(reason);
+    let (refused_subject, refused_sha256) = refused(report);
+    info!(%peer, tls_version = %info.tls_version, resumed = info.resumed,
+        server_name = report.server_name, decision = info.decision, scope = report.scope,
+        status = info.status, verified_subject = info.verified_subject, refused_subject,
+        refused_sha256, reason = refusal, "connected");
+}
+
+fn log_refusal(peer: SocketAddr, err: &AcceptError, report: &AcceptReport) {
+    if let AcceptError::Closed = err {
+        return debug!(%peer, reason = err.to_string(), "no handshake");
+    }
+    let (alert, from) = match (err.alert_received(), err) {
+        (Some(alert), _) => (Some(alerts::name(alert)), "client"),
+        (None, AcceptError::Tls(tls) | AcceptError::NotTls(_, tls)) => {
+            (alerts::name_of_sent(tls), "server")
+        }
+        (None, AcceptError::Policy(_)) => {
+            (Some(alerts::name(AlertDescription::InternalError)), "server")
+        }
         _ => (None, ""),
     };
-    match alert {
-        Some(alert) => {
-            warn!(%peer, alert = %alerts::name(alert), from, reason = %err, "handshake failed");
-        }
-        None => warn!(%peer, reason = %err, "handshake failed"),
-    }
+    let from = alert.as_ref().map(|_| from);
+    let alert = alert.map(tracing::field::display);
+    let (subject, sha256) = refused(report);
+    warn!(%peer, alert, from, server_name = report.server_name, scope = report.scope, subject,
+        sha256, reason = err.to_string(), "handshake failed");
+}
+
+/// Subject and SHA-256 fingerprint of the certificate that was refused.
+fn refused(report: &AcceptReport) -> (Option<String>, Option<String>) {
+    let certificate = report.refused.as_ref();
+    (certificate.map(subject_of), certificate.map(|der| Fingerprint::sha256(der).to_string()))
 }
 
 /// Ends with the first Ctrl-C or SIGTERM.
@@ -268,4 +319,92 @@ pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
             std::future::pending::<()>().await;
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::Mutex;
+
+    use rustls_ext::rustls::Error;
+    use rustls_ext::tokio::NotTls;
+    use tracing::level_filters::LevelFilter;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The line of the log for this refusal, without its time.
+    fn line(err: &AcceptError, report: &AcceptReport) -> String {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_max_level(LevelFilter::DEBUG)
+            .with_target(false)
+            .with_ansi(false)
+            .without_time()
+            .finish();
+        let peer = "192.0.2.7:5".parse().unwrap();
+        tracing::subscriber::with_default(subscriber, || log_refusal(peer, err, report));
+        let line = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        line.trim().to_owned()
+    }
+
+    #[test]
+    fn a_probe_of_the_port_is_no_warning_and_every_refusal_has_its_alert() {
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        let corrupt = Error::InvalidMessage(rustls_ext::rustls::InvalidMessage::InvalidContentType);
+        for (err, expected) in [
+            (
+                AcceptError::Closed,
+                "DEBUG no handshake peer=192.0.2.7:5 \
+                 reason=\"the client closed the connection before it sent anything\"",
+            ),
+            (
+                AcceptError::Tls(Error::DecryptError),
+                "WARN handshake failed peer=192.0.2.7:5 alert=bad_record_mac|decrypt_error from=\"server\" \
+                 reason=\"refused: cannot decrypt peer's message\"",
+            ),
+            (
+                AcceptError::Policy("the directory is down\nINFO forged".into()),
+                "WARN handshake failed peer=192.0.2.7:5 alert=internal_error from=\"server\" \
+                 reason=\"the policy could not decide: the directory is down\\nINFO forged\"",
+            ),
+            (
+                AcceptError::NotTls(NotTls::ProxyProtocol, corrupt),
+                "WARN handshake failed peer=192.0.2.7:5 alert=decode_error from=\"server\" \
+                 reason=\"the connection begins with the PROXY protocol, which this server does \
+                 not read; switch it off at the load balancer\"",
+            ),
+            (
+                AcceptError::Tls(Error::AlertReceived(AlertDescription::UnknownCA)),
+                "WARN handshake failed peer=192.0.2.7:5 alert=unknown_ca from=\"client\" \
+                 reason=\"the client ended the handshake with alert UnknownCA\"",
+            ),
+            (
+                AcceptError::Timeout(Duration::from_secs(10)),
+                "WARN handshake failed peer=192.0.2.7:5 \
+                 reason=\"no complete handshake within 10s\"",
+            ),
+            (
+                AcceptError::Io(reset),
+                "WARN handshake failed peer=192.0.2.7:5 \
+                 reason=\"connection failed: connection reset\"",
+            ),
+        ] {
+            assert_eq!(line(&err, &AcceptReport::default()), expected);
+        }
+    }
 }

@@ -159,8 +159,20 @@ fn what_is_wrong_with_a_policy_file_is_named() {
     }
 
     // one way or the other
-    assert!(serve(&[]).contains("--client-ca <FILE>"));
+    assert_eq!(
+        serve(&[]),
+        "error: nothing says which clients to request a certificate from: give --policy with \
+         --client-ca, or --policy-file"
+    );
     assert!(serve(&["--client-ca", "client-ca.pem"]).contains("--policy <POLICY>"));
+    for policy in ["offered", "require-offered", "always"] {
+        assert_eq!(
+            serve(&["--policy", policy]),
+            "error: --policy needs --client-ca, the authorities whose client certificates count; \
+             only --policy never does without"
+        );
+    }
+    assert!(serve(&["--policy", "never", by_file[0], by_file[1]]).contains("cannot be used with"));
     let both =
         serve(&["--client-ca", "client-ca.pem", "--policy", "never", by_file[0], by_file[1]]);
     assert!(both.contains("cannot be used with"), "{both}");
@@ -222,6 +234,10 @@ fn other_unusable_arguments_are_named() {
         (connect(&["-n", "0"]), "'--count <COUNT>'"),
         (serve("--listen", "nowhere"), "'--listen <ADDR:PORT>'"),
         (serve("--handshake-timeout", "0"), "'--handshake-timeout <SECONDS>'"),
+        (serve("--max-connection-age", "0"), "'--max-connection-age <SECONDS>'"),
+        (serve("--max-connection-age", "604801"), "above 0 and up to 604800"),
+        (serve("--session-cache", "-1"), "'-1'"),
+        (serve("--session-cache", "10000001"), "'--session-cache <SESSIONS>'"),
     ] {
         let text = failure(&files, &args);
         assert!(text.contains(part), "{args:?}: {text}");

@@ -92,9 +92,9 @@ fn rca_3_always_insists_with_everybody_and_acknowledges_nobody() {
 }
 
 #[test]
-fn rca_9_never_asks_nobody() {
+fn rca_9_never_asks_nobody_and_needs_no_authorities() {
     let files = Files::new();
-    let it = files.serve(&["--policy", "never"]);
+    let it = files.serve_by(&["--policy", "never"], |_| {});
     let reply = files.connect(&it, Some("client"), &[]);
     assert_eq!(reply.only_server(), server(&[], "none", "not_asked", false));
     assert_eq!(*reply.only_client(), client(false, false, false, Some(200)));
@@ -171,6 +171,41 @@ fn res_3_a_session_without_a_certificate_does_not_spare_an_offer() {
         assert_eq!(server["resumed"], false);
         assert_eq!(server["status"], "declined");
     }
+}
+
+#[test]
+fn res_8_a_client_may_prefer_resumption_to_its_offer() {
+    let files = Files::new();
+    // It is never requested, so it does not authenticate in any session.
+    let it = files.serve(&["--policy", "never"]);
+    for (more, resumed) in [(&[][..], [false, false]), (&["--prefer-resumption"], [false, true])] {
+        let args = [OFFER, &["-n", "2"], more].concat();
+        let reply = files.connect(&it, Some("client"), &args);
+        assert_eq!((reply.code, reply.client.len()), (Some(0), 2), "{more:?}");
+        let seen: Vec<_> = reply.client.iter().map(|client| &client["resumed"]).collect();
+        assert_eq!(seen, resumed, "{more:?}");
+    }
+}
+
+#[test]
+fn connect_stops_at_the_first_failure_unless_it_is_to_keep_going() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "always"]);
+    let reply = files.connect(&it, None, &["-n", "3"]);
+    assert_eq!((reply.code, reply.client.len()), (Some(1), 1));
+    let stopped = "(request 1 of 3: stopped at the first failure; --keep-going sends the rest)";
+    assert_eq!(reply.errors, [format!("{} {stopped}", late(REQUIRED))]);
+
+    let reply = files.connect(&it, None, &["-n", "3", "--keep-going"]);
+    assert_eq!((reply.code, reply.client.len()), (Some(1), 3));
+    let failure = late(REQUIRED).replacen("error: ", "", 1);
+    let each = |number| format!("error: request {number} of 3: {failure}");
+    let all = "error: 3 of 3 requests failed".to_owned();
+    assert_eq!(reply.errors, [each(1), each(2), each(3), all]);
+
+    // What is all right is no failure.
+    let reply = files.connect(&it, Some("client"), &["-n", "3", "--keep-going"]);
+    assert_eq!((reply.code, reply.client.len(), reply.errors.len()), (Some(0), 3, 0));
 }
 
 #[test]

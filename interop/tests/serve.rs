@@ -5,8 +5,13 @@ mod common;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
+use std::sync::Arc;
 
 use common::{Files, PATIENCE, Server};
+use interop::client::{self, Target};
+use interop::tls;
+use rustls_ext::ClientAuthOffer;
+use rustls_ext::rustls::DEFAULT_VERSIONS;
 
 fn tcp(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
@@ -41,19 +46,31 @@ fn a_silent_client_and_a_half_hello_keep_nobody_waiting_and_are_let_go() {
 }
 
 #[test]
-fn garbage_gets_an_alert_and_a_line_in_the_log() {
+fn what_is_no_tls_gets_an_alert_and_a_line_in_the_log_that_says_what_it_is() {
     let files = Files::new();
     let server = files.serve(&["--policy", "offered"]);
-    let mut stream = tcp(&server);
-    let peer = format!("peer={}", stream.local_addr().unwrap());
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-    stream.shutdown(std::net::Shutdown::Write).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    // A fatal alert, decode_error.
-    assert_eq!(answer.first(), Some(&21));
-    assert_eq!(answer.get(5..), Some(&[2, 50][..]));
-    server.wait_for_log(&["handshake failed", &peer, "alert=decode_error", "from=\"server\""]);
+    const HTTP: &str = "the client sent an HTTP request without TLS";
+    const PROXY: &str = "the connection begins with the PROXY protocol";
+    for (octets, words) in [
+        (&b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"[..], HTTP),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HTTP),
+        (b"PROXY TCP4 192.0.2.1 192.0.2.2 5 443\r\n", PROXY),
+        (b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", PROXY),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "InvalidContentType"),
+    ] {
+        let mut stream = tcp(&server);
+        let peer = format!("peer={}", stream.local_addr().unwrap());
+        stream.write_all(octets).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        // A fatal alert, decode_error.
+        assert_eq!(answer.first(), Some(&21));
+        assert_eq!(answer.get(5..), Some(&[2, 50][..]));
+        let alert = ["alert=decode_error", "from=\"server\""];
+        let known = ["WARN", "handshake failed", &peer, words];
+        server.wait_for_log(&[&known[..], &alert].concat());
+    }
     assert_serves(&files, &server);
 }
 
@@ -61,11 +78,39 @@ fn garbage_gets_an_alert_and_a_line_in_the_log() {
 fn a_client_that_hangs_up_is_a_line_in_the_log() {
     let files = Files::new();
     let server = files.serve(&["--policy", "offered"]);
-    let stream = tcp(&server);
+    let mut stream = tcp(&server);
     let peer = format!("peer={}", stream.local_addr().unwrap());
+    // the beginning of a record
+    stream.write_all(&[22, 3, 1]).unwrap();
     drop(stream);
     server.wait_for_log(&["handshake failed", &peer, "the client hung up during the handshake"]);
     assert_serves(&files, &server);
+}
+
+#[tokio::test]
+async fn as_many_sessions_are_kept_as_the_option_says() {
+    let files = Files::new();
+    let roots = || interop::files::roots("--ca", &files.path("server-ca.pem")).unwrap();
+    let config = || {
+        let offer = ClientAuthOffer::default();
+        Arc::new(tls::client_config(roots(), None, offer, DEFAULT_VERSIONS, &[tls::H2]).unwrap())
+    };
+    for (sessions, resumes) in [("16", true), ("4", false), ("0", false)] {
+        let server = files.serve(&["--policy", "never", "--session-cache", sessions]);
+        let target = Target {
+            addr: ([127, 0, 0, 1], server.port).into(),
+            name: "localhost".try_into().unwrap(),
+            uri: "https://localhost/".parse().unwrap(),
+        };
+        let first = config();
+        client::get(&first, &target).await.body.unwrap();
+        // Each takes two.
+        for _ in 0..3 {
+            client::get(&config(), &target).await.body.unwrap();
+        }
+        let again = client::get(&first, &target).await;
+        assert_eq!(again.facts.unwrap().resumed, resumes, "{sessions}");
+    }
 }
 
 #[test]

@@ -24,6 +24,14 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+pub(crate) fn up_to_a_week(text: &str) -> Result<Duration, String> {
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+    match text.parse().map(Duration::try_from_secs_f64) {
+        Ok(Ok(time)) if !time.is_zero() && time <= WEEK => Ok(time),
+        _ => Err(format!("not a number of seconds above 0 and up to {}", WEEK.as_secs())),
+    }
+}
+
 pub(crate) fn https(text: &str) -> Result<Uri, String> {
     let uri: Uri = text.parse().map_err(|err| format!("not a URL: {err}"))?;
     match (uri.scheme_str(), uri.host()) {

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustls_ext::reason;
 use rustls_ext::rustls::Error;
 use rustls_ext::tokio::{End, LikelyRefusal, Refusal};
 
@@ -98,10 +99,11 @@ impl fmt::Display for ClientError {
             Self::WeRefused(err) => match alerts::sent_for(err) {
                 Some(alert) => write!(
                     f,
-                    "we refused the connection: sent alert {} ({err})",
-                    alerts::name(alert)
+                    "we refused the connection: sent alert {} ({})",
+                    alerts::name(alert),
+                    reason(err)
                 ),
-                None => write!(f, "we refused the connection: {err}"),
+                None => write!(f, "we refused the connection: {}", reason(err)),
             },
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
                 f.write_str("the server closed the connection without a word")

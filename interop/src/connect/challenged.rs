@@ -7,17 +7,17 @@ use http::{Request, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use rustls_ext::ClientAuthOffer;
 use rustls_ext::http::client::{Credentials, Identity, Report};
 use rustls_ext::http::hyper::Client;
 use rustls_ext::rustls::ClientConfig;
 use rustls_ext::rustls::client::ClientAuthStatus;
+use rustls_ext::wire::Offer;
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower::service_fn;
 
-use super::{show, tell};
+use super::{Run, offer, tell};
 use crate::cli::{ConnectArgs, OfferName};
 use crate::client::Target;
 use crate::{Failure, files, tls};
@@ -65,6 +65,7 @@ pub(super) async fn run(
     let client = Client::builder(ClientConfig::clone(config), credentials(args)?)
         .connector(connector)
         .build::<Empty<Bytes>>();
+    let mut run = Run::new(args);
     for _ in 0..args.count {
         let request = Request::get(&target.uri).body(Empty::new()).map_err(failed)?;
         let body = timeout(PATIENCE, async {
@@ -74,10 +75,10 @@ pub(super) async fn run(
             Ok(body.map_err(failed)?.to_bytes())
         })
         .await
-        .map_err(|_| Failure::Failed(format!("no answer within {PATIENCE:?}")))??;
-        show(&body);
+        .unwrap_or_else(|_| Err(Failure::Failed(format!("no answer within {PATIENCE:?}"))));
+        run.done(body)?;
     }
-    Ok(())
+    run.outcome()
 }
 
 fn failed(err: impl std::fmt::Display) -> Failure {
@@ -95,12 +96,12 @@ fn credentials(args: &ConnectArgs) -> Result<Credentials, Failure> {
     let identity = Identity::new(cert.display().to_string(), files::identity(cert, key)?)
         .and_then(|identity| identity.for_host(host))
         .map_err(unusable)?;
-    let offer = match args.offer {
-        OfferName::None => ClientAuthOffer::flag(),
-        by => ClientAuthOffer::by(by.offer()),
+    let by = match args.offer {
+        OfferName::None => Offer::FLAG,
+        by => by.offer(),
     };
     Credentials::new()
-        .offer(offer.with_code_points(args.code_points.get()?))
+        .offer(offer(args, by)?)
         .certificate_under_tls12(args.certificate_in_clear)
         .with(identity)
         .map_err(unusable)

@@ -74,6 +74,18 @@ impl Activity {
             let _ = timeout_at(deadline, changes.changed()).await;
         }
     }
+
+    /// Wait until nothing has moved for twice `idle`, whether there are requests or not.
+    pub(super) async fn stalled(&self, idle: Duration) {
+        let mut changes = self.0.subscribe();
+        loop {
+            let deadline = changes.borrow_and_update().last + 2 * idle;
+            if deadline <= Instant::now() {
+                return;
+            }
+            let _ = timeout_at(deadline, changes.changed()).await;
+        }
+    }
 }
 
 /// A request that is not over.

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use rustls_ext::rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache};
 use rustls_ext::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls_ext::rustls::version::TLS12;
 use rustls_ext::rustls::{DEFAULT_VERSIONS, ServerConfig};
@@ -60,7 +61,12 @@ fn template_of(args: &ServerArgs, key: Arc<CertifiedKey>) -> Result<ServerConfig
         false => tls::provider_with(&groups),
     };
     let versions = if args.tls12 { &[&TLS12][..] } else { DEFAULT_VERSIONS };
-    Ok(tls::server_config_with(provider, versions, key, &[tls::H2, tls::HTTP1])?)
+    let mut config = tls::server_config_with(provider, versions, key, &[tls::H2, tls::HTTP1])?;
+    config.session_storage = match usize::try_from(args.session_cache)? {
+        0 => Arc::new(NoServerSessionStorage {}),
+        sessions => ServerSessionMemoryCache::new(sessions),
+    };
+    Ok(config)
 }
 
 /// The policy of `--policy`, with the anchors of `--client-ca`.

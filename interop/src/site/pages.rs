@@ -226,7 +226,7 @@ fn rows(certificate: &CertificateInfo) -> Markup {
         (row("Serial number", &text(certificate.serial())))
         div {
             dt { "SHA-256 fingerprint" }
-            dd { code { (words::fingerprint(certificate.fingerprint())) } }
+            dd { code { (certificate.fingerprint()) } }
         }
     }
 }

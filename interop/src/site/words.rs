@@ -1,7 +1,6 @@
 //! What happened on a connection, in words for people.
 
 use http::Version;
-use rustls_ext::http::Fingerprint;
 use rustls_ext::http::server::{ConnectionInfo, Outcome};
 use rustls_ext::rustls::{CertificateError, Error};
 use rustls_ext::wire::Offer;
@@ -88,12 +87,6 @@ pub(super) fn refusal(reason: &Error) -> String {
         _ => "it cannot be verified",
     }
     .to_owned()
-}
-
-/// A fingerprint as people compare it: in octets.
-pub(super) fn fingerprint(fingerprint: &Fingerprint) -> String {
-    let octets: Vec<_> = fingerprint.octets().iter().map(|octet| format!("{octet:02X}")).collect();
-    octets.join(":")
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ fn assert_nobody_was_asked(site: &Site) {
 /// That the browser would have used the connection that it had for another host name, and was told
 /// to open one of its own.
 fn assert_told_to_open_another_connection(site: &Site, host: &str) {
-    let host = format!("host=\"{host}\"");
-    site.server.wait_for_log(&["turned away", &host, "status=421"]);
+    let host = format!("host=\"{host}:");
+    site.server.wait_for_log(&["request refused", &host, "status=421"]);
 }
 
 async fn visit_public_pages(site: &Site, browser: &Chromium) {

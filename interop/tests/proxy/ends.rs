@@ -12,7 +12,7 @@ use hyper::body::Bytes;
 use interop::tls::{H2, HTTP1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::client::{Answer, Site, get, request};
+use crate::client::{Answer, Connection, Site, get, request};
 use crate::upstream::Upstream;
 
 #[tokio::test]
@@ -143,6 +143,60 @@ async fn a_connection_without_a_request_is_ended() {
         stream.read_to_end(&mut answer).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n") && answer.ends_with(b"whole"));
     }
+}
+
+/// Request after request on one connection of HTTP/2, until the proxy ends it. Nothing else does in
+/// the time that a test may take: there is always a request.
+async fn until_it_ends(mut connection: Connection) {
+    while connection.begin(get("/hop")).await.is_ok() {}
+}
+
+const AGE: [&str; 2] = ["--max-connection-age", "1"];
+
+/// cases/operators/connection-outlives-certificate
+#[tokio::test]
+async fn a_connection_of_http_2_that_reaches_its_maximum_age_is_told_to_go_away() {
+    let mut site = Site::start(&AGE).await;
+    let stream = hyper_util::rt::TokioIo::new(site.tls(H2, None).await);
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake::<_, _, Body>(executor, stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let mut held = sender.clone();
+    let held = tokio::spawn(async move {
+        held.send_request(request("POST", "/hold", &[], Body::from("four"))).await
+    });
+    assert_eq!(site.upstream.requests.recv().await.unwrap(), "POST /hold");
+    until_it_ends(Connection::Http2(sender)).await;
+    // What had begun is answered; then the connection ends in good order.
+    assert!(!held.is_finished());
+    site.upstream.release.add_permits(1);
+    assert_eq!(Answer::of(held.await.unwrap().unwrap()).await.unwrap().text, "4");
+    connection.await.unwrap().unwrap();
+    // Another one is as good as the first.
+    assert_eq!(site.connect(H2).await.get("/hop").await.status, 200);
+}
+
+/// cases/operators/connection-outlives-certificate
+#[tokio::test]
+async fn a_connection_of_http_1_1_that_reaches_its_maximum_age_is_closed_after_its_answer() {
+    let mut site = Site::start(&AGE).await;
+    let mut connection = site.connect(HTTP1).await;
+    let held = tokio::spawn(async move {
+        let answer = connection.begin(request("POST", "/hold", &[], Body::from("four"))).await;
+        (answer, connection)
+    });
+    assert_eq!(site.upstream.requests.recv().await.unwrap(), "POST /hold");
+    // Two others that begin later, one after the other, have reached theirs.
+    until_it_ends(site.connect(H2).await).await;
+    until_it_ends(site.connect(H2).await).await;
+    assert!(!held.is_finished());
+    site.upstream.release.add_permits(1);
+    let (answer, mut connection) = held.await.unwrap();
+    let answer = answer.unwrap();
+    assert_eq!(answer.headers()["connection"], "close");
+    assert_eq!(Answer::of(answer).await.unwrap().text, "4");
+    assert!(connection.begin(get("/hop")).await.is_err());
 }
 
 #[cfg(unix)]

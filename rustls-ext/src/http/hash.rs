@@ -126,6 +126,17 @@ impl Fingerprint {
     }
 }
 
+impl fmt::Display for Fingerprint {
+    /// The octets in hexadecimal digits with colons between them, as OpenSSL writes them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, octet) in self.octets.iter().enumerate() {
+            let colon = if at == 0 { "" } else { ":" };
+            write!(f, "{colon}{octet:02X}")?;
+        }
+        Ok(())
+    }
+}
+
 fn from_hex(digits: &[u8]) -> Option<Vec<u8>> {
     let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|d| u8::try_from(d).ok());
     digits

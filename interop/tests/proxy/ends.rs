@@ -13,6 +13,7 @@ use interop::tls::{H2, HTTP1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::{Answer, Connection, Site, get, request};
+use crate::common::PATIENCE;
 use crate::upstream::Upstream;
 
 #[tokio::test]
@@ -148,7 +149,8 @@ async fn a_connection_without_a_request_is_ended() {
 /// Request after request on one connection of HTTP/2, until the proxy ends it. Nothing else does in
 /// the time that a test may take: there is always a request.
 async fn until_it_ends(mut connection: Connection) {
-    while connection.begin(get("/hop")).await.is_ok() {}
+    let ended = async { while connection.begin(get("/hop")).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, ended).await.expect("no end");
 }
 
 const AGE: [&str; 2] = ["--max-connection-age", "1"];

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rustls_ext::rustls::RootCertStore;
 use rustls_ext::rustls::crypto::ring;
 use rustls_ext::rustls::pki_types::PrivateKeyDer;
-use rustls_ext::rustls::pki_types::pem::PemObject;
 use rustls_ext::rustls::sign::CertifiedKey;
 use rustls_ext::{FileError, FileProblem, Files};
 
@@ -26,7 +25,11 @@ pub fn roots(option: &str, path: &Path) -> Result<RootCertStore, Failure> {
 /// If one of them cannot be read, has nothing of its kind in it or an encrypted key, or if they do
 /// not belong together.
 pub fn identity(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Failure> {
-    Files::new()
+    identity_from(&mut Files::new(), cert, key)
+}
+
+fn identity_from(files: &mut Files, cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Failure> {
+    files
         .certified_key(cert, key, &ring::default_provider())
         .map_err(|err| failure(&[("--cert", cert), ("--key", key)], &err))
 }
@@ -36,10 +39,11 @@ pub fn identity(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Failure> {
 /// # Errors
 /// As [`identity`].
 pub fn raw_identity(cert: &Path, key: &Path) -> Result<raw::Identity, Failure> {
-    let certified = identity(cert, key)?;
+    let mut files = Files::new();
+    let certified = identity_from(&mut files, cert, key)?;
     let chain = certified.cert.iter().map(|der| der.to_vec()).collect();
     let wrong = |why: String| Failure::option("--key", key.display(), why);
-    match PrivateKeyDer::from_pem_file(key).map_err(|err| wrong(err.to_string()))? {
+    match files.private_key(key).map_err(|err| failure(&[("--key", key)], &err))? {
         PrivateKeyDer::Pkcs8(key) => {
             Ok(raw::Identity { chain, key: key.secret_pkcs8_der().to_vec() })
         }

@@ -83,20 +83,30 @@ fn a_broken_file_is_named() {
     files.write("cut.pem", &pem[..pem.len() / 2]);
     assert_eq!(
         failure(&files, &serve("--cert", "cut.pem")),
-        "error: --cert cut.pem: not PEM: a section has no end"
+        "error: --cert cut.pem: line 1: the section \"CERTIFICATE\" that begins here has no end: put \
+         its last line, `-----END CERTIFICATE-----`, after it"
     );
     files.write("odd.pem", pem.replacen("MII", "M!I", 1));
     assert_eq!(
         failure(&files, &serve("--client-ca", "odd.pem")),
-        "error: --client-ca odd.pem: not PEM: a section is not base64"
+        "error: --client-ca odd.pem: line 2: the section is not base64: copy or export it once more"
     );
-    let nonsense = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let nonsense = "-----BEGIN CERTIFICATE-----\nMAIwAA==\n-----END CERTIFICATE-----\n";
     files.write("nonsense.pem", nonsense);
     let text = failure(&files, &serve("--client-ca", "nonsense.pem"));
     assert!(text.starts_with("error: --client-ca nonsense.pem: not a trust anchor: "), "{text}");
     let text = failure(&files, &serve("--cert", "nonsense.pem"));
     assert!(text.starts_with("error: --cert nonsense.pem: "), "{text}");
     files.write("nonsense.key", nonsense.replace("CERTIFICATE", "PRIVATE KEY"));
+    assert_eq!(
+        failure(&files, &serve("--key", "nonsense.key")),
+        "error: --key nonsense.key: line 1: the section is not exactly one private key, or is cut \
+         short: copy or export it once more"
+    );
+    files.write(
+        "nonsense.key",
+        "-----BEGIN PRIVATE KEY-----\nMAMCAQA=\n-----END PRIVATE KEY-----\n",
+    );
     let text = failure(&files, &serve("--key", "nonsense.key"));
     assert!(text.starts_with("error: --key nonsense.key: not a usable key: "), "{text}");
 }

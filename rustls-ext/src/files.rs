@@ -7,19 +7,37 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use crate::Anchors;
+use crate::pem::{self, PemError};
 
-/// The files that something is made of, which knows them again when they change.
+/// The files that one load reads, and a record of their content by which changes are noticed.
 ///
-/// [`Live`](crate::Live) hands one to what it loads with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Each file is read once: reading a path again gives the same bytes, or the same error, also if
+/// the file has changed in between. So two scopes that share a file have the same anchors.
+/// [`Live`](crate::Live) makes one for each load. `==` compares the paths and what was found there.
+///
+/// # PEM and DER
+/// Certificates, revocation lists and keys are read from PEM (RFC 7468), or from DER if a file has
+/// exactly one in it. All of a PEM file is read, or the error names the line that is not understood
+/// ([`FileProblem::NotPem`]):
+/// * Text between the sections is allowed, such as that of `openssl x509 -text`, and so are
+///   indented lines, byte order marks, and boundaries that share a line with each other.
+/// * A line that looks like a boundary and is not a complete one is an error, as is a label that is
+///   not known.
+/// * Well-known sections of another kind are passed over: a private key in a file of certificates,
+///   `EC PARAMETERS` before a key. But a revocation list in a file of certificates is an error,
+///   since it would have no effect there, and so are `TRUSTED CERTIFICATE` and `PKCS7`.
+/// * `X509 CERTIFICATE`, `X.509 CERTIFICATE` and `CRL` are read as the labels that replaced them
+///   (RFC 7468 sections 5.1 and 7).
+#[derive(Clone, Default)]
 pub struct Files {
     /// What each file had in it; `None` if it could not be read.
     seen: BTreeMap<PathBuf, Option<u64>>,
+    /// Kept only during a load: there are keys among it.
+    content: BTreeMap<PathBuf, Result<Vec<u8>, Arc<io::Error>>>,
 }
 
 impl Files {
@@ -28,18 +46,22 @@ impl Files {
         Self::default()
     }
 
-    /// The octets of a file.
+    /// The bytes of a file, as they were when its path was first read.
     ///
     /// # Errors
     /// [`FileProblem::Unreadable`].
     pub fn read(&mut self, path: impl AsRef<Path>) -> Result<Vec<u8>, FileError> {
         let path = path.as_ref();
-        let read = std::fs::read(path);
-        self.seen.insert(path.into(), read.as_deref().ok().map(fingerprint));
-        read.map_err(|err| FileError::new(path, FileProblem::Unreadable(err)))
+        let content = (self.content.entry(path.into()))
+            .or_insert_with(|| std::fs::read(path).map_err(Arc::new));
+        self.seen.insert(path.into(), content.as_deref().ok().map(fingerprint));
+        content.clone().map_err(|err| {
+            let err = io::Error::new(err.kind(), err);
+            FileError::new(path, FileProblem::Unreadable(err))
+        })
     }
 
-    /// The files that were read.
+    /// The files that were read, or of which it was tried.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.seen.keys().map(PathBuf::as_path)
     }
@@ -47,38 +69,45 @@ impl Files {
     /// The same files, as they are now.
     pub fn look_again(&self) -> Self {
         let now = |path: &PathBuf| std::fs::read(path).ok().as_deref().map(fingerprint);
-        Self { seen: self.seen.keys().map(|path| (path.clone(), now(path))).collect() }
+        let seen = self.seen.keys().map(|path| (path.clone(), now(path))).collect();
+        Self { seen, content: BTreeMap::new() }
     }
 
-    /// The certificates of a PEM file (RFC 7468), of which there is at least one.
+    /// The first of these files that was not found so `before`.
+    pub(crate) fn changed_since(&self, before: &Self) -> Option<&Path> {
+        let changed = self.seen.iter().find(|(path, now)| before.seen.get(*path) != Some(*now));
+        changed.map(|(path, _)| path.as_path())
+    }
+
+    /// Forgets what was in the files, but not how to notice that it changes.
+    pub(crate) fn without_content(self) -> Self {
+        Self { content: BTreeMap::new(), ..self }
+    }
+
+    /// The certificates of a file in PEM, of which there is at least one, or the one of a file in
+    /// DER.
     ///
     /// # Errors
-    /// If the file cannot be read, is not PEM, or has no certificate in it.
+    /// If the file cannot be read, if not all of it is understood, or if it has no certificate in
+    /// it.
     pub fn certificates(
         &mut self,
         path: impl AsRef<Path>,
     ) -> Result<Vec<CertificateDer<'static>>, FileError> {
-        self.sections(path.as_ref(), "certificate")
+        self.items(path.as_ref())
     }
 
-    /// The certificate revocation lists of a PEM file, of which there is at least one; or the one
-    /// list of a file in DER, as authorities publish it (RFC 5280 section 4.2.1.13).
+    /// The certificate revocation lists of a file in PEM, of which there is at least one, or the
+    /// one of a file in DER, as authorities publish it (RFC 5280 section 4.2.1.13).
     ///
     /// # Errors
-    /// If the file cannot be read, or has no list in it. Whether a list is well-formed is seen when
-    /// a policy is built with it.
+    /// If the file cannot be read, if not all of it is understood, or if it has no list in it.
+    /// Whether a list is well-formed is seen when a policy is built with it.
     pub fn crls(
         &mut self,
         path: impl AsRef<Path>,
     ) -> Result<Vec<CertificateRevocationListDer<'static>>, FileError> {
-        /// How a list in DER begins: a SEQUENCE whose length takes one octet or more.
-        const DER: u8 = 0x30;
-        let path = path.as_ref();
-        let text = self.read(path)?;
-        match text.first() {
-            Some(&DER) => Ok(vec![text.into()]),
-            _ => sections(path, &text, "certificate revocation list"),
-        }
+        self.items(path.as_ref())
     }
 
     /// The certificates of a PEM file, each a trust anchor.
@@ -104,27 +133,19 @@ impl Files {
         Ok(roots)
     }
 
-    /// The first private key of a PEM file, not encrypted.
+    /// The one private key of a file in PEM or DER, which is not encrypted.
     ///
     /// # Errors
-    /// If the file cannot be read, is not PEM, or has no private key in it, or an encrypted one.
+    /// If the file cannot be read, if not all of it is understood, or if it has no private key in
+    /// it, more than one, or an encrypted one.
     pub fn private_key(
         &mut self,
         path: impl AsRef<Path>,
     ) -> Result<PrivateKeyDer<'static>, FileError> {
         let path = path.as_ref();
-        let text = self.read(path)?;
-        let fail = |problem| Err(FileError::new(path, problem));
-        // PKCS #8's own way, and that of OpenSSL's older formats.
-        let encrypted = [&b"-----BEGIN ENCRYPTED PRIVATE KEY-----"[..], b"Proc-Type: 4,ENCRYPTED"];
-        if encrypted.iter().any(|mark| text.windows(mark.len()).any(|found| found == *mark)) {
-            return fail(FileProblem::EncryptedKey);
-        }
-        match PrivateKeyDer::from_pem_slice(&text) {
-            Ok(key) => Ok(key),
-            Err(pem::Error::NoItemsFound) => fail(FileProblem::Nothing("private key")),
-            Err(err) => fail(FileProblem::NotPem(err)),
-        }
+        self.items(path)?
+            .pop()
+            .ok_or_else(|| FileError::new(path, FileProblem::Nothing("private key")))
     }
 
     /// A certificate chain, its own certificate first, and the key that belongs to it.
@@ -152,34 +173,30 @@ impl Files {
         })
     }
 
-    fn sections<T: PemObject>(
-        &mut self,
-        path: &Path,
-        what: &'static str,
-    ) -> Result<Vec<T>, FileError> {
-        let text = self.read(path)?;
-        sections(path, &text, what)
+    fn items<T: pem::Item>(&mut self, path: &Path) -> Result<Vec<T>, FileError> {
+        pem::read(&self.read(path)?).map_err(|problem| FileError::new(path, problem))
     }
 }
 
-fn sections<T: PemObject>(
-    path: &Path,
-    text: &[u8],
-    what: &'static str,
-) -> Result<Vec<T>, FileError> {
-    let found = T::pem_slice_iter(text)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|err| FileError::new(path, FileProblem::NotPem(err)))?;
-    match found.is_empty() {
-        true => Err(FileError::new(path, FileProblem::Nothing(what))),
-        false => Ok(found),
+impl PartialEq for Files {
+    fn eq(&self, other: &Self) -> bool {
+        self.seen == other.seen
+    }
+}
+
+impl Eq for Files {}
+
+impl fmt::Debug for Files {
+    /// Without the content, which may be a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.seen.keys()).finish()
     }
 }
 
 /// Enough to notice a change, and of no use to anybody who would like to know a key.
-fn fingerprint(octets: &[u8]) -> u64 {
+fn fingerprint(content: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    octets.hash(&mut hasher);
+    content.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -187,7 +204,7 @@ fn fingerprint(octets: &[u8]) -> u64 {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FileError {
-    /// Which one.
+    /// The path that was read.
     pub path: PathBuf,
     /// What is wrong.
     pub problem: FileProblem,
@@ -205,8 +222,17 @@ impl FileError {
 pub enum FileProblem {
     /// It cannot be read.
     Unreadable(io::Error),
-    /// It is not PEM (RFC 7468).
-    NotPem(pem::Error),
+    /// A line of a PEM file (RFC 7468) is not understood.
+    NotPem(PemError),
+    /// It is in DER, but not exactly one structure of this kind.
+    NotDer(&'static str),
+    /// It is neither PEM nor DER.
+    NotText,
+    /// It was changed each time that it was read and compared, which was as often as this.
+    KeepsChanging {
+        /// How often.
+        attempts: usize,
+    },
     /// There is nothing of this kind in it.
     Nothing(&'static str),
     /// The private key is encrypted.
@@ -237,17 +263,21 @@ impl fmt::Display for FileProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(err) => write!(f, "cannot read it: {err}"),
-            // Some of its texts are dumps.
-            Self::NotPem(pem::Error::MissingSectionEnd { .. }) => {
-                f.write_str("not PEM: a section has no end")
+            Self::NotPem(err) => err.fmt(f),
+            Self::NotDer(what) => write!(
+                f,
+                "in DER, but not exactly one {what}: for PKCS #12 (.p12, .pfx), `openssl pkcs12 \
+                 -nodes -in FILE -out NEW` converts it; for PKCS #7 (.p7b), `openssl pkcs7 -inform \
+                 der -print_certs -in FILE -out NEW`"
+            ),
+            Self::NotText => {
+                f.write_str("neither PEM nor DER; if it is text in UTF-16, save it as UTF-8")
             }
-            Self::NotPem(pem::Error::IllegalSectionStart { .. }) => {
-                f.write_str("not PEM: a section starts in a wrong way")
-            }
-            Self::NotPem(pem::Error::Base64Decode(_)) => {
-                f.write_str("not PEM: a section is not base64")
-            }
-            Self::NotPem(err) => write!(f, "not PEM: {err}"),
+            Self::KeepsChanging { attempts } => write!(
+                f,
+                "changed while it was read, {attempts} times in a row: write new files beside the \
+                 old ones, and put them in place by renaming"
+            ),
             Self::Nothing(what) => write!(f, "no {what} in it"),
             Self::EncryptedKey => f.write_str("the key is encrypted; `openssl pkey` decrypts it"),
             Self::BadKey(err) => write!(f, "not a usable key: {err}"),
@@ -270,7 +300,10 @@ impl std::error::Error for FileError {
             FileProblem::BadKey(err)
             | FileProblem::BadCertificate(err)
             | FileProblem::BadAnchor(err) => Some(err),
-            FileProblem::Nothing(_)
+            FileProblem::NotDer(_)
+            | FileProblem::NotText
+            | FileProblem::KeepsChanging { .. }
+            | FileProblem::Nothing(_)
             | FileProblem::EncryptedKey
             | FileProblem::AnotherKey { .. } => None,
             #[cfg(feature = "policy-file")]

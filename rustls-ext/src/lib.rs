@@ -58,6 +58,7 @@ pub mod http;
 mod identity;
 mod live;
 mod name;
+mod pem;
 mod policy;
 #[cfg(feature = "policy-file")]
 pub mod policy_file;
@@ -75,6 +76,7 @@ pub use files::{FileError, FileProblem, Files};
 pub use identity::PeerIdentity;
 pub use live::{Live, LoadError, Setup};
 pub use name::{rfc4514, subject_of};
+pub use pem::{PemError, PemProblem};
 pub use policy::{Policy, PolicyBuilder};
 pub use reason::reason;
 pub use rule::{ClientFacts, Rule, Verdict};

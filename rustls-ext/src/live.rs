@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use rustls::ServerConfig;
 
-use crate::{Files, Policy, PolicyError};
+use crate::{FileError, FileProblem, Files, Policy, PolicyError};
 
 /// Why something could not be loaded.
 pub type LoadError = Box<dyn std::error::Error + Send + Sync>;
@@ -45,11 +45,18 @@ impl Setup<Policy> {
     }
 }
 
+/// How often files are read that change meanwhile.
+const ATTEMPTS: usize = 5;
+
 /// A [`Setup`] that can be loaded again while it is in use.
 ///
 /// Whoever accepts a connection takes what is [`current()`](Self::current) at that time, as a
 /// whole. Connections that are there already go on as they began. What cannot be loaded changes
 /// nothing.
+///
+/// What is loaded was in the files at one time, all of it. After a load, all files are compared with
+/// what was read of them; if one has changed, as when a folder behind a link is replaced, all is
+/// loaded again, five times at most. A change that is undone before the comparison is not noticed.
 ///
 /// Sessions outlive the change if the new config has the session storage and the ticketer of the
 /// old one, as a clone of it has; they are judged by the new policy, and their certificates are
@@ -91,22 +98,49 @@ struct Loading<P> {
     load: Option<Box<Load<P>>>,
     /// What the last attempt read, whatever came of it.
     files: Files,
+    /// Whether they changed during it, so that there is something to load whatever they are now.
+    torn: bool,
+}
+
+/// Loads what was in the files at one time.
+///
+/// Returns also the files that were read last, and whether they changed meanwhile.
+fn load_whole<P>(
+    load: &mut (impl FnMut(&mut Files) -> Result<Setup<P>, LoadError> + ?Sized),
+) -> (Result<Setup<P>, LoadError>, Files, bool) {
+    let mut attempt = 1;
+    loop {
+        let mut files = Files::new();
+        let loaded = load(&mut files);
+        let files = files.without_content();
+        let now = files.look_again();
+        let Some(path) = now.changed_since(&files) else {
+            return (loaded, files, false);
+        };
+        // Also what went wrong may be for files that do not belong together.
+        if attempt == ATTEMPTS {
+            let problem = FileProblem::KeepsChanging { attempts: ATTEMPTS };
+            return (Err(FileError::new(path, problem).into()), files, true);
+        }
+        attempt += 1;
+    }
 }
 
 impl<P> Live<P> {
     /// Load with `load`, now and whenever it is to be done again.
     ///
     /// What it reads through the [`Files`] that it is given is what [`changes()`](Self::changes)
-    /// looks at.
+    /// looks at. It is called again if one of these files changes meanwhile.
     ///
     /// # Errors
-    /// Those of `load`: nothing begins with half a setup.
+    /// Those of `load`: nothing begins with half a setup. [`FileProblem::KeepsChanging`] if files
+    /// change each time that they are read.
     pub fn load(
         mut load: impl FnMut(&mut Files) -> Result<Setup<P>, LoadError> + Send + 'static,
     ) -> Result<Self, LoadError> {
-        let mut files = Files::new();
-        let current = RwLock::new(Arc::new(load(&mut files)?));
-        let loading = Mutex::new(Loading { load: Some(Box::new(load)), files });
+        let (loaded, files, torn) = load_whole(&mut load);
+        let current = RwLock::new(Arc::new(loaded?));
+        let loading = Mutex::new(Loading { load: Some(Box::new(load)), files, torn });
         Ok(Self(Arc::new(Inner { current, loading })))
     }
 
@@ -129,25 +163,30 @@ impl<P> Live<P> {
     /// Load again, and put the outcome in place of what is current.
     ///
     /// # Errors
-    /// Those of the load: what is current stays so, all of it.
+    /// Those of the load, and [`FileProblem::KeepsChanging`]: what is current stays so, all of it.
     pub fn reload(&self) -> Result<Arc<Setup<P>>, LoadError> {
         let mut loading = self.loading();
-        let Loading { load: Some(load), files } = &mut *loading else {
+        let Loading { load: Some(load), files, torn } = &mut *loading else {
             return Ok(self.current());
         };
-        let mut read = Files::new();
-        let loaded = load(&mut read);
+        let loaded;
         // A file that is mended must be looked at again, though what was read of it was no good;
         // one that is not was complained about once.
-        *files = read;
+        (loaded, *files, *torn) = load_whole(load);
         loaded.map(|setup| self.replace(setup))
     }
 
     /// The files of the last attempt to load as they are now, if that is not as they were then.
+    ///
+    /// After [`FileProblem::KeepsChanging`] there are always changes, as nothing that was read then
+    /// is in use.
     pub fn changes(&self) -> Option<Files> {
-        let before = self.loading().files.clone();
+        let (before, torn) = {
+            let loading = self.loading();
+            (loading.files.clone(), loading.torn)
+        };
         let now = before.look_again();
-        (now != before).then_some(now)
+        (torn || now != before).then_some(now)
     }
 
     fn loading(&self) -> MutexGuard<'_, Loading<P>> {
@@ -159,7 +198,7 @@ impl<P> Live<P> {
 impl<P> From<Setup<P>> for Live<P> {
     /// What stays as it is; loading it again changes nothing.
     fn from(setup: Setup<P>) -> Self {
-        let loading = Mutex::new(Loading { load: None, files: Files::new() });
+        let loading = Mutex::new(Loading { load: None, files: Files::new(), torn: false });
         Self(Arc::new(Inner { current: RwLock::new(Arc::new(setup)), loading }))
     }
 }

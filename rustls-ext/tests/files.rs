@@ -61,12 +61,14 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
     say(Anchors::pem_file(folder.write("empty.pem", "")).unwrap_err());
     say(files.certificates(folder.write("broken.pem", broken)).unwrap_err());
     say(files.certificates(folder.write("endless.pem", &broken[..30])).unwrap_err());
-    say(files.anchors(folder.write("none.pem", pem("CERTIFICATE", &[0; 3]))).unwrap_err());
+    say(files
+        .anchors(folder.write("none.pem", pem("CERTIFICATE", &[0x30, 2, 0x30, 0])))
+        .unwrap_err());
     say(files.private_key(&certificate).unwrap_err());
     let secret = folder.write("secret.key", pem("ENCRYPTED PRIVATE KEY", &[0; 3]));
     say(files.private_key(secret).unwrap_err());
     say(files.crls(&certificate).unwrap_err());
-    let odd = folder.write("odd.key", pem("PRIVATE KEY", &[0; 3]));
+    let odd = folder.write("odd.key", pem("PRIVATE KEY", &[0x30, 3, 2, 1, 0]));
     say(files.certified_key(&certificate, odd, &provider()).unwrap_err());
     let error = files.certified_key(&certificate, key, &provider()).unwrap_err();
     assert!(
@@ -76,8 +78,9 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
         said,
         [
             "empty.pem: no certificate in it",
-            "broken.pem: not PEM: a section is not base64",
-            "endless.pem: not PEM: a section has no end",
+            "broken.pem: line 2: the section is not base64: copy or export it once more",
+            "endless.pem: line 1: the section \"CERTIFICATE\" that begins here has no end: put its \
+             last line, `-----END CERTIFICATE-----`, after it",
             "none.pem: not a trust anchor: invalid peer certificate: BadEncoding",
             "agent.pem: no private key in it",
             "secret.key: the key is encrypted; `openssl pkey` decrypts it",

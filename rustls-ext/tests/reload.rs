@@ -221,6 +221,7 @@ async fn a_broken_file_changes_nothing_and_is_named() {
         ("policy.toml", "otherwise = {".into(), "policy.toml: line 1: "),
         ("policy.toml", REQUIRE.replace("'agents'", "'staff'"), "scope \"staff\""),
         ("server.pem", "?".into(), "server.pem: no certificate in it"),
+        ("agents.pem", "----BEGIN CERTIFICATE-----".into(), "agents.pem: line 1: this looks like"),
         ("server.key", pem("PRIVATE KEY", &stranger.key), "server.key: not the key of the"),
     ];
     for (name, text, complaint) in breaks {
@@ -284,4 +285,57 @@ async fn a_load_that_panics_changes_nothing() {
     assert!(std::thread::spawn(move || again.reload().map(drop).is_ok()).join().is_err());
     assert_eq!(Arc::as_ptr(&live.current()), before);
     assert_ne!(Arc::as_ptr(&live.reload().unwrap()), before);
+}
+
+/// A folder behind a link is replaced while the server reads: the name of the scope is read from
+/// the old one, the anchors from the new one.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_torn_load_authenticates_nobody_in_the_wrong_scope() {
+    use std::os::unix::fs::symlink;
+    let pki = Pki::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for (version, scope, authority) in [("1", "agents", &pki.agents), ("2", "staff", &pki.staff)] {
+        std::fs::create_dir(path(version)).unwrap();
+        std::fs::write(path(version).join("scope"), scope).unwrap();
+        std::fs::write(path(version).join("ca.pem"), certificate(&authority.der)).unwrap();
+    }
+    let replace = {
+        let (new, now) = (path("new"), path("now"));
+        move |version: &str| {
+            symlink(version, &new).unwrap();
+            std::fs::rename(&new, &now).unwrap();
+        }
+    };
+    replace("1");
+    let config = Arc::new(pki.server_config(&[&TLS13, &TLS12]));
+    let (now, mut loads) = (path("now"), 0);
+    let live = Live::load(move |files| {
+        loads += 1;
+        let scope = String::from_utf8(files.read(now.join("scope"))?)?;
+        if loads == 2 {
+            replace("2");
+        }
+        let policy = rustls_ext::Policy::builder()
+            .provider(provider())
+            .scope(scope.clone(), files.anchors(now.join("ca.pem"))?)
+            .otherwise(rustls_ext::Verdict::Require(scope))?;
+        Ok(Setup::new(config.clone(), policy))
+    })
+    .unwrap();
+    let acceptor = Acceptor::live(live.clone());
+    let boss = pki.staff.issue("boss");
+    let site = Site { folder, pki, live, acceptor };
+    let (agent, boss) = (site.client(Some(&site.pki.agent)), site.client(Some(&boss)));
+    let scopes = |streams: &Streams| {
+        let scope = |name| PeerIdentity::of(streams.1.get_ref().1, name).is_some();
+        (scope("agents"), scope("staff"))
+    };
+    assert_eq!(scopes(&site.visit(&agent).await.unwrap()), (true, false));
+
+    site.live.reload().unwrap();
+    assert_eq!(scopes(&site.visit(&boss).await.unwrap()), (false, true));
+    let refused = site.visit(&agent).await.unwrap_err();
+    assert_eq!(refused.client, Error::AlertReceived(AlertDescription::UnknownCA));
 }

@@ -43,6 +43,7 @@ impl State {
             Step::Trust(scope, trust) => self.trust[scope as usize] = trust,
             Step::Revoke(revoked) => self.revoked = revoked,
             Step::Pass(hours) => self.now += hours,
+            Step::Torn(ref changes, _) => changes.iter().for_each(|change| self.apply(change)),
             Step::Forget => self.lives += 1,
             Step::Restart | Step::Connect(_) => {}
         }

@@ -5,6 +5,7 @@ use proptest::sample::{Index, select};
 use rustls_ext::wire::Offer;
 
 use crate::cast::{Cert, Trust};
+use crate::world::FILES;
 
 /// A site, and what happens to it.
 #[derive(Clone, Debug)]
@@ -29,6 +30,9 @@ pub enum Step {
     Trust(Scope, Trust),
     /// The operator has a list that revokes the traitor's certificate, or one that does not.
     Revoke(bool),
+    /// The operator replaces several files at once, while the server loads: these changes are in
+    /// place before it reads the file with this number, of [`FILES`](crate::world::FILES).
+    Torn(Vec<Step>, usize),
     /// Time passes, in hours.
     Pass(u64),
     /// The server comes back as another process, with the storage and keys of the one before.
@@ -73,6 +77,10 @@ pub enum Ask {
     Request,
     Lenient,
     Require,
+}
+
+impl Ask {
+    pub const ALL: [Self; 4] = [Self::Nothing, Self::Request, Self::Lenient, Self::Require];
 }
 
 /// A connection of the client.
@@ -140,21 +148,29 @@ fn cert() -> impl Strategy<Value = Cert> {
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
-    const ASKS: [Ask; 4] = [Ask::Nothing, Ask::Request, Ask::Lenient, Ask::Require];
-    (select(&ASKS), select(&Scope::ALL), any::<bool>()).prop_map(|(ask, scope, offered)| Rule {
+    (select(&Ask::ALL), select(&Scope::ALL), any::<bool>()).prop_map(|(ask, scope, offered)| Rule {
         ask,
         scope,
         offered,
     })
 }
 
-fn step() -> impl Strategy<Value = Step> {
+/// What an operator changes.
+fn change() -> impl Strategy<Value = Step> {
     prop_oneof![
-        12 => connect(),
         3 => (0..HOSTS.len(), rule()).prop_map(|(host, rule)| Step::Rule(host, rule)),
         1 => (select(&Scope::ALL), select(&Trust::ALL))
             .prop_map(|(scope, trust)| Step::Trust(scope, trust)),
         1 => any::<bool>().prop_map(Step::Revoke),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        12 => connect(),
+        5 => change(),
+        1 => (proptest::collection::vec(change(), 2..5), 0..=FILES)
+            .prop_map(|(changes, at)| Step::Torn(changes, at)),
         1 => select(&[1, 13, 25]).prop_map(Step::Pass),
         1 => Just(Step::Restart),
         1 => proptest::bool::weighted(0.3)

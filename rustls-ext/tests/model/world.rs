@@ -17,9 +17,9 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, ClientConnection, Error, HandshakeKind, ServerConfig, ServerConnection,
 };
-use rustls_ext::{Anchors, ClientAuthOffer, PeerIdentity, Policy, Rule, Verdict};
+use rustls_ext::{Anchors, ClientAuthOffer, Live, PeerIdentity, Policy, Rule, Setup, Verdict};
 
-use crate::cast::{Cast, START};
+use crate::cast::{Cast, START, Trust};
 use crate::common::{provider, pump};
 use crate::model::{Model, Outcome, Server, State, offered};
 use crate::steps::{Ask, Connect, HOSTS, Keeps, Scope, Step, Version};
@@ -31,8 +31,12 @@ pub fn play(cast: &Cast, tally: &Tally, keeps: Keeps, steps: &[Step]) -> Result<
     let mut model = Model::new(keeps);
     let mut world = World::new(cast, keeps);
     for (number, step) in steps.iter().enumerate() {
+        let before = model.state.clone();
         model.state.apply(step);
         match step {
+            Step::Torn(_, at) => {
+                world.start(&load_torn(&before, &model.state, *at, &world.servers))
+            }
             Step::Connect(connect) => world
                 .connect(connect, &mut model, tally)
                 .map_err(|difference| format!("step {number}: {difference}"))?,
@@ -47,6 +51,67 @@ pub fn play(cast: &Cast, tally: &Tally, keeps: Keeps, steps: &[Step]) -> Result<
         }
     }
     Ok(())
+}
+
+/// How many files an operator has: a rule for each host, the anchors of each scope, and whether the
+/// traitor's certificate is revoked.
+pub const FILES: usize = HOSTS.len() + Scope::ALL.len() + 1;
+
+/// What is in the files.
+fn files(state: &State) -> [Vec<u8>; FILES] {
+    let [one, two] =
+        state.rules.map(|rule| vec![rule.ask as u8, rule.scope as u8, u8::from(rule.offered)]);
+    let [agents, staff] = state.trust.map(|trust| vec![trust as u8]);
+    [one, two, agents, staff, vec![u8::from(state.revoked)]]
+}
+
+/// What the server then goes by, if nothing else has changed since `state`.
+fn read(files: &[Vec<u8>], state: &State) -> State {
+    let [one, two, agents, staff, revoked] = files else { panic!("{files:?}") };
+    let rule = |file: &[u8]| crate::steps::Rule {
+        ask: Ask::ALL[usize::from(file[0])],
+        scope: Scope::ALL[usize::from(file[1])],
+        offered: file[2] == 1,
+    };
+    let trust = |file: &[u8]| Trust::ALL[usize::from(file[0])];
+    State {
+        rules: [rule(one), rule(two)],
+        trust: [trust(agents), trust(staff)],
+        revoked: revoked[0] == 1,
+        ..state.clone()
+    }
+}
+
+/// What a server loads while its files are replaced: those of `before` by those of `after`, before
+/// it reads the one with the number `at`.
+fn load_torn(before: &State, after: &State, at: usize, servers: &[Arc<ServerConfig>]) -> State {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |number: usize| folder.path().join(number.to_string());
+    let put = |state: &State| {
+        for (number, content) in files(state).into_iter().enumerate() {
+            std::fs::write(path(number), content).unwrap();
+        }
+    };
+    put(before);
+    let paths: Vec<_> = (0..FILES).map(path).collect();
+    let (config, new, state) = (servers[0].clone(), files(after), after.clone());
+    let mut replaced = false;
+    let live = Live::load(move |files| {
+        let mut found = Vec::new();
+        for number in 0..=FILES {
+            if number == at && !replaced {
+                replaced = true;
+                for (path, content) in paths.iter().zip(&new) {
+                    std::fs::write(path, content)?;
+                }
+            }
+            if let Some(path) = paths.get(number) {
+                found.push(files.read(path)?);
+            }
+        }
+        Ok(Setup::new(config.clone(), read(&found, &state)))
+    });
+    live.unwrap().current().policy().as_ref().clone()
 }
 
 #[derive(Debug)]

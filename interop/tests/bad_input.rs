@@ -156,7 +156,10 @@ fn what_is_wrong_with_a_policy_file_is_named() {
     assert!(serve(&by_file).starts_with("error: --policy-file policy.toml: cannot read it: "));
     for (text, said) in [
         ("otherwise = 1", "--policy-file policy.toml: line 1: invalid type: integer `1`"),
-        ("[otherwise]\nrequire = 'a'", "--policy-file policy.toml: a rule names scope \"a\""),
+        (
+            "[otherwise]\nrequire = 'a'",
+            "--policy-file policy.toml: line 1: scope \"a\" is not defined",
+        ),
         ("scopes.a.anchors = ['none.pem']\notherwise.require = 'a'", "none.pem: cannot read it: "),
         (
             "scopes.a.anchors = ['client.key']\notherwise.require = 'a'",

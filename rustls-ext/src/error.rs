@@ -1,5 +1,6 @@
 use std::fmt;
 
+use ipnet::IpNet;
 use rustls::server::VerifierBuilderError;
 
 /// What is wrong with a policy. A policy with any of these is never built.
@@ -30,26 +31,108 @@ pub enum PolicyError {
         /// The name.
         scope: String,
     },
-    /// A rule names a scope that the policy does not have.
-    UnknownScope {
-        /// The name.
-        scope: String,
-    },
-    /// A server name to match is neither a DNS name nor one below a whole-label wildcard.
-    BadServerName {
-        /// What was given.
-        name: String,
-    },
-    /// A rule without conditions stands before other rules, which could never match.
-    Unreachable {
-        /// The number of the first rule that is never reached; the first rule is 0.
-        rule: usize,
+    /// A rule, or the policy's last word, cannot be used.
+    Rule {
+        /// The number of the rule, where the first rule is 1; `None` for the last word.
+        rule: Option<usize>,
+        /// What is wrong with it.
+        problem: RuleProblem,
     },
     /// The policy has rules on the peer's address, which a `ServerConfig` does not know. Use it
     /// with `rustls_ext::tokio::Acceptor`, over QUIC with `QuicServerConfig::for_peer`, or decide
     /// with [`Policy::decide`](crate::Policy::decide).
     NeedsPeerAddress,
 }
+
+/// What can be wrong with a rule of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuleProblem {
+    /// The policy does not have this scope.
+    UnknownScope {
+        /// The name that the rule gives.
+        scope: String,
+    },
+    /// This server name is neither a DNS name nor one below a whole-label wildcard.
+    BadServerName {
+        /// What was given.
+        name: String,
+    },
+    /// This application protocol is not 1 to 255 bytes long (RFC 7301 section 3.1), so that no
+    /// client can list it.
+    BadProtocol {
+        /// What was given.
+        protocol: Vec<u8>,
+    },
+    /// This network's address has bits behind its prefix.
+    HostBits {
+        /// What was given. An IPv4-mapped IPv6 network stands here as an IPv4 network.
+        network: IpNet,
+    },
+    /// No client meets all of the conditions: it would have to make an offer and not make one.
+    Contradiction,
+    /// The rule never decides, since the earlier ones hold wherever it does.
+    Unreachable {
+        /// The numbers of the earlier rules; the first rule is 1. Where they are several, each holds
+        /// for some of the ways to make an offer, or not to make one.
+        by: Vec<usize>,
+    },
+}
+
+impl RuleProblem {
+    /// Writes what is wrong, with other rules called as `name` calls them.
+    pub(crate) fn write(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        name: &dyn Fn(usize) -> String,
+    ) -> fmt::Result {
+        match self {
+            Self::UnknownScope { scope } => write!(f, "scope {scope:?} is not defined"),
+            Self::BadServerName { name } => write!(
+                f,
+                "{name:?} is not a DNS name, nor `*.` and a DNS name, so no server name matches it"
+            ),
+            Self::BadProtocol { protocol } => write!(
+                f,
+                "an application protocol has 1 to 255 bytes, and this one has {}, so no client \
+                 lists it",
+                protocol.len()
+            ),
+            Self::HostBits { network } => write!(
+                f,
+                "{network} has bits behind its prefix: write {} for the network, or {} for the one \
+                 address",
+                network.trunc(),
+                network.addr()
+            ),
+            Self::Contradiction => f.write_str(
+                "no client meets these conditions: it would have to make an offer and not make one",
+            ),
+            Self::Unreachable { by } => {
+                let (names, hold) = match &**by {
+                    [rule] => (name(*rule), "holds"),
+                    rules => {
+                        let names: Vec<_> = rules.iter().map(|rule| name(*rule)).collect();
+                        (names.join(" and "), "between them hold")
+                    }
+                };
+                write!(
+                    f,
+                    "this rule never decides, since {names} {hold} wherever it does: remove it, or \
+                     move it up"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for RuleProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, &|rule| format!("rule {rule}"))
+    }
+}
+
+impl std::error::Error for RuleProblem {}
 
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,16 +148,8 @@ impl fmt::Display for PolicyError {
                 write!(f, "the scope name {scope:?} does not have 1 to 255 octets")
             }
             Self::DuplicateScope { scope } => write!(f, "scope {scope:?} is defined twice"),
-            Self::UnknownScope { scope } => {
-                write!(f, "a rule names scope {scope:?}, which is not defined")
-            }
-            Self::BadServerName { name } => write!(
-                f,
-                "{name:?} is not a DNS name, nor `*.` and a DNS name, so no server name matches it"
-            ),
-            Self::Unreachable { rule } => {
-                write!(f, "rule {rule} is never reached: the one before it has no conditions")
-            }
+            Self::Rule { rule: Some(rule), problem } => write!(f, "rule {rule}: {problem}"),
+            Self::Rule { rule: None, problem } => write!(f, "otherwise: {problem}"),
             Self::NeedsPeerAddress => f.write_str(
                 "the policy has rules on the peer's address, which is not known in a ServerConfig: use \
                  it with tokio::Acceptor, or over QUIC with QuicServerConfig::for_peer",
@@ -87,6 +162,7 @@ impl std::error::Error for PolicyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Verifier { reason, .. } => Some(reason),
+            Self::Rule { problem, .. } => Some(problem),
             _ => None,
         }
     }

@@ -64,6 +64,7 @@ mod policy;
 pub mod policy_file;
 #[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
 pub mod quic;
+mod reach;
 mod reason;
 mod rule;
 #[cfg(feature = "tokio")]
@@ -71,7 +72,7 @@ pub mod tokio;
 
 pub use alert::alert_name;
 pub use anchors::Anchors;
-pub use error::PolicyError;
+pub use error::{PolicyError, RuleProblem};
 pub use files::{FileError, FileProblem, Files};
 pub use identity::PeerIdentity;
 pub use live::{Live, LoadError, Setup};

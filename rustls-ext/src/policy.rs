@@ -6,8 +6,9 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello};
 
+use crate::reach::Reach;
 use crate::rule::{Conditions, Pattern};
-use crate::{Anchors, ClientFacts, PolicyError, Rule, Verdict};
+use crate::{Anchors, ClientFacts, PolicyError, Rule, RuleProblem, Verdict};
 
 /// Rules that say which client is asked for which certificate.
 ///
@@ -203,8 +204,20 @@ impl PolicyBuilder {
 
     /// Build the policy, with the last word for connections that meet no rule's conditions.
     ///
+    /// A rule that can never decide is an error:
+    /// * one whose conditions no client meets;
+    /// * one behind an earlier rule that holds wherever it does. Its server name is then the same,
+    ///   or below the earlier rule's wildcard; its protocol is the same; its network is the same or
+    ///   a part of the earlier one's; or the earlier rule has no such condition;
+    /// * one behind several earlier rules like that, each of which holds for some of the ways to
+    ///   make an offer, if together they hold for all that are its own.
+    ///
+    /// What is not found are networks that several earlier rules cover in pieces: a rule on
+    /// 10.0.0.0/8 behind one on 10.0.0.0/9 and one on 10.128.0.0/9. Names and protocols cannot be
+    /// covered so: there are always others.
+    ///
     /// # Errors
-    /// Whatever in a policy could let somebody through by mistake: see [`PolicyError`].
+    /// [`PolicyError`] if anything in the policy could let a client through by mistake.
     pub fn otherwise(self, last: Verdict) -> Result<Policy, PolicyError> {
         let provider = || {
             self.provider
@@ -225,14 +238,14 @@ impl PolicyBuilder {
                 return Err(PolicyError::DuplicateScope { scope: name });
             }
         }
-        let decision = |verdict: Verdict, answers_offer: bool| {
+        let decision = |verdict: Verdict, answers_offer: bool| -> Result<_, RuleProblem> {
             let Some(scope) = verdict.scope() else {
                 return Ok(ClientAuthDecision::None);
             };
             let demand = demands
                 .get(scope)
                 .cloned()
-                .ok_or_else(|| PolicyError::UnknownScope { scope: scope.into() })?;
+                .ok_or_else(|| RuleProblem::UnknownScope { scope: scope.into() })?;
             let demand = match answers_offer {
                 true => demand.in_answer_to_offer(),
                 false => demand,
@@ -246,10 +259,10 @@ impl PolicyBuilder {
             })
         };
 
-        let count = self.rules.len();
+        let error = |rule: Option<usize>| move |problem| PolicyError::Rule { rule, problem };
         let mut policy = Policy {
-            rules: Vec::with_capacity(count),
-            last: decision(last, false)?,
+            rules: Vec::with_capacity(self.rules.len()),
+            last: decision(last, false).map_err(error(None))?,
             exact: HashMap::new(),
             below: HashMap::new(),
             any_name: Vec::new(),
@@ -257,17 +270,21 @@ impl PolicyBuilder {
             #[cfg(feature = "http")]
             challenges,
         };
+        let mut reach = Reach::default();
         for (number, Rule { conditions, verdict }) in self.rules.into_iter().enumerate() {
-            if conditions.is_unconditional() && number + 1 < count {
-                return Err(PolicyError::Unreachable { rule: number + 1 });
-            }
-            match conditions.server_name.as_deref().map(Pattern::parse).transpose()? {
+            let error = error(Some(number + 1));
+            let name = conditions.check().map_err(&error)?;
+            reach.add(number, name.as_ref(), &conditions).map_err(|earlier| {
+                let by = earlier.into_iter().map(|rule| rule + 1).collect();
+                error(RuleProblem::Unreachable { by })
+            })?;
+            let decision = decision(verdict, conditions.answers_offer()).map_err(&error)?;
+            match name {
                 None => policy.any_name.push(number),
                 Some(Pattern::Exact(name)) => policy.exact.entry(name).or_default().push(number),
                 Some(Pattern::Below(name)) => policy.below.entry(name).or_default().push(number),
             }
             policy.needs_peer |= conditions.needs_peer();
-            let decision = decision(verdict, conditions.answers_offer())?;
             policy.rules.push((conditions, decision));
         }
         Ok(policy)

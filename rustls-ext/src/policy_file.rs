@@ -15,7 +15,7 @@
 //! [[rules]]
 //! offered = true                     # or false, "flag", "care" or "both"
 //! alpn = "h2"
-//! peer = "10.0.0.0/8"
+//! peer = "10.0.0.0/8"                # or one address, "10.0.0.1"
 //! request = "agents"                 # or request_lenient, require, or ask = "nothing"
 //!
 //! [otherwise]                        # the last word, which must be there
@@ -23,10 +23,13 @@
 //! ```
 //!
 //! File names are relative to the policy's own folder. What is not understood is an error, as is
-//! everything that [`PolicyBuilder::otherwise`](crate::PolicyBuilder::otherwise) refuses.
+//! everything that [`PolicyBuilder::otherwise`](crate::PolicyBuilder::otherwise) refuses: a rule
+//! that can never decide, and a network such as `10.0.0.1/8`, which may have been meant as
+//! `10.0.0.0/8` or as `10.0.0.1`. Errors name the line of the rule.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,6 +38,7 @@ use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::ext_wire::Offer;
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::files::{FileProblem, Files};
 use crate::{Anchors, FileError, Policy, PolicyError, Rule, Verdict};
@@ -63,15 +67,25 @@ impl Files {
         for (name, scope) in file.scopes {
             builder = builder.scope(name, scope.anchors(folder, self)?);
         }
-        for (number, rule) in file.rules.into_iter().enumerate() {
-            let place = format!("rule {number}");
-            builder =
-                builder.rule(rule.rule().map_err(|why| bad(PolicyFileError::rule(place, why)))?);
+        let line_at = lines_of(&text);
+        let lines = Lines {
+            rules: file.rules.iter().map(|rule| line_at(rule.span().start)).collect(),
+            otherwise: line_at(file.otherwise.span().start),
+        };
+        for (rule, line) in file.rules.into_iter().zip(&lines.rules) {
+            let rule = rule.into_inner().rule();
+            builder = builder.rule(rule.ok_or_else(|| bad(PolicyFileError::Verdict(*line)))?);
         }
-        let last = file.otherwise.verdict();
-        let last = last.map_err(|why| bad(PolicyFileError::rule("otherwise".into(), why)))?;
-        builder.otherwise(last).map_err(|err| bad(PolicyFileError::Policy(err)))
+        let last = file.otherwise.into_inner().verdict();
+        let last = last.ok_or_else(|| bad(PolicyFileError::Verdict(lines.otherwise)))?;
+        builder.otherwise(last).map_err(|error| bad(PolicyFileError::Policy { error, lines }))
     }
+}
+
+/// Finds the number of the line for offsets in a text; the first line is 1.
+fn lines_of(text: &str) -> impl Fn(usize) -> usize + use<> {
+    let ends: Vec<usize> = text.match_indices('\n').map(|(offset, _)| offset).collect();
+    move |offset| ends.partition_point(|end| *end < offset) + 1
 }
 
 #[derive(Deserialize)]
@@ -80,8 +94,8 @@ struct PolicyFile {
     #[serde(default)]
     scopes: BTreeMap<String, ScopeFile>,
     #[serde(default)]
-    rules: Vec<RuleFile>,
-    otherwise: VerdictFile,
+    rules: Vec<Spanned<RuleFile>>,
+    otherwise: Spanned<VerdictFile>,
 }
 
 #[derive(Deserialize)]
@@ -112,7 +126,7 @@ struct RuleFile {
     server_name: Option<String>,
     alpn: Option<String>,
     offered: Option<Offered>,
-    peer: Option<IpNet>,
+    peer: Option<Network>,
     // `flatten` and `deny_unknown_fields` do not go together.
     ask: Option<Nothing>,
     request: Option<String>,
@@ -145,6 +159,35 @@ enum Way {
     Both,
 }
 
+/// A network, or one address.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Network(IpNet);
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let parts = text.split_once('/');
+        let network = match parts {
+            None => text.parse().map(|addr: IpAddr| IpNet::from(addr)).ok(),
+            Some(_) => text.parse().ok(),
+        };
+        network.map(Self).ok_or_else(|| match parts.map(|(addr, prefix)| (addr.parse(), prefix)) {
+            Some((Ok(IpAddr::V4(_)), prefix)) => {
+                format!("{text:?}: an IPv4 network has a prefix of 0 to 32, not {prefix:?}")
+            }
+            Some((Ok(IpAddr::V6(_)), prefix)) => {
+                format!("{text:?}: an IPv6 network has a prefix of 0 to 128, not {prefix:?}")
+            }
+            _ => format!(
+                "{text:?} is not an address such as \"10.0.0.1\" or \"2001:db8::1\", nor a \
+                     network such as \"10.0.0.0/8\""
+            ),
+        })
+    }
+}
+
 /// `ask` has the one value `"nothing"`.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -152,11 +195,9 @@ enum Nothing {
     Nothing,
 }
 
-const ONE_VERDICT: &str =
-    "says what to do by exactly one of ask, request, request_lenient and require";
-
 impl RuleFile {
-    fn rule(self) -> Result<Rule, &'static str> {
+    /// `None` if there is not exactly one verdict.
+    fn rule(self) -> Option<Rule> {
         let Self { server_name, alpn, offered, peer, ask, request, request_lenient, require } =
             self;
         let mut when = Rule::when();
@@ -173,7 +214,7 @@ impl RuleFile {
             Some(Offered::By(Way::Both)) => when = when.offered_by(Offer::BOTH),
             None => {}
         }
-        if let Some(network) = peer {
+        if let Some(Network(network)) = peer {
             when = when.peer(network);
         }
         VerdictFile { ask, request, request_lenient, require }.verdict().map(|then| when.then(then))
@@ -181,13 +222,14 @@ impl RuleFile {
 }
 
 impl VerdictFile {
-    fn verdict(self) -> Result<Verdict, &'static str> {
+    /// `None` if there is not exactly one.
+    fn verdict(self) -> Option<Verdict> {
         match (self.ask, self.request, self.request_lenient, self.require) {
-            (Some(Nothing::Nothing), None, None, None) => Ok(Verdict::None),
-            (None, Some(scope), None, None) => Ok(Verdict::Request(scope)),
-            (None, None, Some(scope), None) => Ok(Verdict::RequestLenient(scope)),
-            (None, None, None, Some(scope)) => Ok(Verdict::Require(scope)),
-            _ => Err(ONE_VERDICT),
+            (Some(Nothing::Nothing), None, None, None) => Some(Verdict::None),
+            (None, Some(scope), None, None) => Some(Verdict::Request(scope)),
+            (None, None, Some(scope), None) => Some(Verdict::RequestLenient(scope)),
+            (None, None, None, Some(scope)) => Some(Verdict::Require(scope)),
+            _ => None,
         }
     }
 }
@@ -198,28 +240,39 @@ impl VerdictFile {
 pub enum PolicyFileError {
     /// It is not TOML, or has something in it that is not understood; and where.
     Syntax(String),
-    /// A rule is not complete.
-    Rule {
-        /// Which one.
-        place: String,
+    /// The rule on this line, or `otherwise`, has not exactly one of `ask`, `request`,
+    /// `request_lenient` and `require`.
+    Verdict(usize),
+    /// The policy cannot be built.
+    Policy {
         /// Why not.
-        reason: &'static str,
+        error: PolicyError,
+        /// Where the rules are that the error numbers.
+        lines: Lines,
     },
-    /// It is none that can be built.
-    Policy(PolicyError),
+}
+
+/// The lines of a policy file on which its rules begin; the first line is 1.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Lines {
+    /// Those of the rules, in order.
+    pub rules: Vec<usize>,
+    /// That of `otherwise`.
+    pub otherwise: usize,
+}
+
+impl Lines {
+    /// The line of a rule, where the first rule is 1.
+    fn of(&self, rule: usize) -> Option<usize> {
+        self.rules.get(rule.checked_sub(1)?).copied()
+    }
 }
 
 impl PolicyFileError {
     fn syntax(text: &str, err: &toml::de::Error) -> Self {
-        let line = err
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+        let line = err.span().map(|span| format!("line {}: ", lines_of(text)(span.start)));
         Self::Syntax(line.unwrap_or_default() + &err.message().replace('\n', ", "))
-    }
-
-    fn rule(place: String, reason: &'static str) -> Self {
-        Self::Rule { place, reason }
     }
 }
 
@@ -227,8 +280,20 @@ impl fmt::Display for PolicyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(what) => f.write_str(what),
-            Self::Rule { place, reason } => write!(f, "{place} {reason}"),
-            Self::Policy(err) => err.fmt(f),
+            Self::Verdict(line) => write!(
+                f,
+                "line {line}: say what to do by exactly one of ask, request, request_lenient and \
+                 require"
+            ),
+            Self::Policy { error: PolicyError::Rule { rule, problem }, lines } => {
+                let line = rule.map_or(Some(lines.otherwise), |rule| lines.of(rule));
+                write!(f, "line {}: ", line.unwrap_or_default())?;
+                problem.write(f, &|rule| match lines.of(rule) {
+                    Some(line) => format!("the rule on line {line}"),
+                    None => format!("rule {rule}"),
+                })
+            }
+            Self::Policy { error, .. } => error.fmt(f),
         }
     }
 }
@@ -236,8 +301,8 @@ impl fmt::Display for PolicyFileError {
 impl std::error::Error for PolicyFileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Policy(err) => Some(err),
-            Self::Syntax(_) | Self::Rule { .. } => None,
+            Self::Policy { error, .. } => Some(error),
+            Self::Syntax(_) | Self::Verdict(_) => None,
         }
     }
 }

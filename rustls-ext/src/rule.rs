@@ -1,11 +1,11 @@
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use rustls::ext_wire::Offer;
 use rustls::pki_types::DnsName;
 use rustls::server::ClientHello;
 
-use crate::PolicyError;
+use crate::RuleProblem;
 
 /// What to do with a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,10 +57,10 @@ impl Rule {
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
     pub(crate) server_name: Option<String>,
-    alpn: Option<Vec<u8>>,
+    pub(crate) alpn: Option<Vec<u8>>,
     offered: Option<bool>,
-    offered_by: Offer,
-    peer: Option<IpNet>,
+    offered_by: Option<Offer>,
+    pub(crate) peer: Option<IpNet>,
 }
 
 impl Conditions {
@@ -94,16 +94,17 @@ impl Conditions {
     ///
     /// Otherwise as [`offered(true)`](Self::offered). CARE alone has no way to be acknowledged.
     pub fn offered_by(mut self, offer: Offer) -> Self {
-        self.offered_by = offer;
+        self.offered_by = Some(offer);
         self.offered(true)
     }
 
     /// The peer's address is in this network.
     ///
-    /// An address of one family is in no network of the other; IPv4-mapped IPv6 addresses count as
-    /// the IPv4 addresses that they are.
+    /// An address of one family is in no network of the other. IPv4-mapped IPv6 addresses and
+    /// networks (RFC 4291 section 2.5.5.2) are treated as the IPv4 ones that they stand for. A
+    /// network whose address has bits behind its prefix is an error when the policy is built.
     pub fn peer(mut self, network: impl Into<IpNet>) -> Self {
-        self.peer = Some(network.into());
+        self.peer = Some(canonical(network.into()));
         self
     }
 
@@ -141,10 +142,30 @@ impl Conditions {
         self.offered == Some(true)
     }
 
-    pub(crate) fn is_unconditional(&self) -> bool {
-        // With `offered_by` there is `offered`.
-        let Self { server_name, alpn, offered, offered_by: _, peer } = self;
-        server_name.is_none() && alpn.is_none() && offered.is_none() && peer.is_none()
+    /// Whether an offer made in these ways, or none, meets the conditions on it.
+    fn offer_holds(&self, offer: Offer) -> bool {
+        self.offered.is_none_or(|offered| offered != offer.is_none())
+            && self.offered_by.is_none_or(|ways| !ways.is_none() && offer.contains(ways))
+    }
+
+    /// The places in [`OFFERS`] of those that meet the conditions.
+    pub(crate) fn offers(&self) -> impl Iterator<Item = usize> {
+        (0..).zip(OFFERS).filter(|(_, offer)| self.offer_holds(*offer)).map(|(place, _)| place)
+    }
+
+    /// Returns the server name to match, if the conditions are some that a client can meet.
+    pub(crate) fn check(&self) -> Result<Option<Pattern>, RuleProblem> {
+        let name = self.server_name.as_deref().map(Pattern::parse).transpose()?;
+        if let Some(protocol) = self.alpn.clone().filter(|it| !(1..=255).contains(&it.len())) {
+            return Err(RuleProblem::BadProtocol { protocol });
+        }
+        if let Some(network) = self.peer.filter(|network| *network != network.trunc()) {
+            return Err(RuleProblem::HostBits { network });
+        }
+        if self.offers().next().is_none() {
+            return Err(RuleProblem::Contradiction);
+        }
+        Ok(name)
     }
 
     /// Whether all but the condition on the server name hold; the policy looks names up.
@@ -153,15 +174,29 @@ impl Conditions {
     pub(crate) fn hold(&self, client: &impl Facts) -> Option<bool> {
         let alpn = self.alpn.as_ref().map_or(Some(true), |wanted| client.lists(wanted));
         let peer = self.peer.map_or(Some(true), |network| client.is_in(network));
-        let offer = client.offer();
-        let offered = self.offered.is_none_or(|offered| offered != offer.is_none())
-            && offer.contains(self.offered_by);
+        let offered = self.offer_holds(client.offer());
         match [alpn, peer, Some(offered)] {
             all if all.contains(&Some(false)) => Some(false),
             all if all.contains(&None) => None,
             _ => Some(true),
         }
     }
+}
+
+/// Every way to make an offer, or not to make one.
+pub(crate) const OFFERS: [Offer; 4] = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH];
+
+/// An IPv4-mapped network as the IPv4 network that it stands for; addresses are compared so, too.
+fn canonical(network: IpNet) -> IpNet {
+    /// The length of the prefix `::ffff:0:0/96`.
+    const MAPPED: u8 = 96;
+    let IpNet::V6(mapped) = network else { return network };
+    let (Some(addr), Some(prefix)) =
+        (mapped.addr().to_ipv4_mapped(), mapped.prefix_len().checked_sub(MAPPED))
+    else {
+        return network;
+    };
+    Ipv4Net::new(addr, prefix).map_or(network, IpNet::V4)
 }
 
 /// What conditions are about; `None` is for what is not known.
@@ -225,8 +260,8 @@ pub(crate) enum Pattern {
 }
 
 impl Pattern {
-    pub(crate) fn parse(name: &str) -> Result<Self, PolicyError> {
-        let bad = || PolicyError::BadServerName { name: name.into() };
+    pub(crate) fn parse(name: &str) -> Result<Self, RuleProblem> {
+        let bad = || RuleProblem::BadServerName { name: name.into() };
         let (below, rest) = match name.strip_prefix("*.") {
             Some(rest) => (true, rest),
             None => (false, name),
@@ -241,5 +276,13 @@ impl Pattern {
             true => Self::Below(name),
             false => Self::Exact(name),
         })
+    }
+
+    /// The wildcard that matches this name, too, if this is not one itself.
+    pub(crate) fn wildcard(&self) -> Option<Self> {
+        match self {
+            Self::Exact(name) => name.split_once('.').map(|(_, below)| Self::Below(below.into())),
+            Self::Below(_) => None,
+        }
     }
 }

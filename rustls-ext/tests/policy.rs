@@ -12,11 +12,16 @@ use rustls::server::{Accepted, Acceptor, ClientAuthDecision};
 use rustls::{RootCertStore, version::TLS13};
 use rustls_ext::wire::Offer;
 use rustls_ext::{
-    Anchors, ClientAuthOffer, ClientFacts, Policy, PolicyBuilder, PolicyError, Rule, Verdict,
+    Anchors, ClientAuthOffer, ClientFacts, Policy, PolicyBuilder, PolicyError, Rule, RuleProblem,
+    Verdict,
 };
 
 /// A ClientHello as a server sees it.
 fn hello(name: Option<&str>, alpn: &[&str], offer: bool) -> Accepted {
+    hello_by(name, alpn, if offer { Offer::FLAG } else { Offer::NONE })
+}
+
+fn hello_by(name: Option<&str>, alpn: &[&str], offer: Offer) -> Accepted {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .unwrap()
@@ -24,9 +29,7 @@ fn hello(name: Option<&str>, alpn: &[&str], offer: bool) -> Accepted {
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     config.enable_sni = name.is_some();
-    if offer {
-        config.client_auth_offer = ClientAuthOffer::flag();
-    }
+    config.client_auth_offer = ClientAuthOffer::by(offer);
     let name = name.unwrap_or("none.invalid").to_owned().try_into().unwrap();
     let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut octets = Vec::new();
@@ -116,7 +119,6 @@ fn alpn_is_matched_in_the_whole_list() {
 
 #[test]
 fn peers_are_matched_by_network() {
-    let net = |net: &str| net.parse::<ipnet::IpNet>().unwrap();
     let policy = builder()
         .rule(Rule::when().peer(net("10.0.0.0/8")).ask_nothing())
         .rule(Rule::when().peer(net("2001:db8::/32")).request("agents"))
@@ -181,13 +183,10 @@ fn what_could_let_somebody_through_is_an_error() {
 
     assert_eq!(
         error(builder(), Verdict::Require("nobody".into())),
-        "a rule names scope \"nobody\", which is not defined"
+        "otherwise: scope \"nobody\" is not defined"
     );
     let unknown = builder().rule(Rule::when().offered(true).request("nobody"));
-    assert_eq!(
-        error(unknown, Verdict::None),
-        "a rule names scope \"nobody\", which is not defined"
-    );
+    assert_eq!(error(unknown, Verdict::None), "rule 1: scope \"nobody\" is not defined");
 
     let twice = builder().scope("staff", Anchors::store(Authority::new("again").roots()));
     assert_eq!(error(twice, Verdict::None), "scope \"staff\" is defined twice");
@@ -210,16 +209,158 @@ fn what_could_let_somebody_through_is_an_error() {
         "exa mple.com",
     ] {
         let rule = builder().rule(Rule::when().server_name(name).require("staff"));
-        assert!(error(rule, Verdict::None).starts_with(&format!("{name:?} is not a DNS name")));
+        let error = error(rule, Verdict::None);
+        assert!(error.starts_with(&format!("rule 1: {name:?} is not a DNS name")), "{error}");
     }
+}
 
+fn net(net: &str) -> ipnet::IpNet {
+    net.parse().unwrap()
+}
+
+#[test]
+fn a_rule_that_no_client_can_meet_is_an_error() {
+    let one = |rule: Rule| error(builder().rule(rule), Verdict::None);
+    let when = Rule::when;
+    let protocol = "rule 1: an application protocol has 1 to 255 bytes, and this one has ";
+    assert_eq!(
+        one(when().alpn("").require("staff")),
+        format!("{protocol}0, so no client lists it")
+    );
+    assert_eq!(
+        one(when().alpn([b'x'; 256]).require("staff")),
+        format!("{protocol}256, so no client lists it")
+    );
+    assert!(
+        builder().rule(when().alpn([b'x'; 255]).ask_nothing()).otherwise(Verdict::None).is_ok()
+    );
+
+    let contradiction =
+        "rule 1: no client meets these conditions: it would have to make an offer and not make one";
+    assert_eq!(one(when().offered_by(Offer::FLAG).offered(false).require("staff")), contradiction);
+    assert_eq!(one(when().offered_by(Offer::NONE).require("staff")), contradiction);
+
+    assert_eq!(
+        one(when().peer(net("10.0.0.1/8")).require("staff")),
+        "rule 1: 10.0.0.1/8 has bits behind its prefix: write 10.0.0.0/8 for the network, or \
+         10.0.0.1 for the one address"
+    );
+    assert!(
+        one(when().peer(net("::ffff:10.0.0.1/104")).require("staff"))
+            .contains("10.0.0.1/8 has bits")
+    );
+}
+
+#[test]
+fn a_mapped_network_is_the_ipv4_network() {
+    let policy = builder()
+        .rule(Rule::when().peer(net("::ffff:127.0.0.0/104")).require("staff"))
+        .rule(Rule::when().peer(net("::/0")).request("agents"))
+        .otherwise(Verdict::None)
+        .unwrap();
+    let hello = hello(None, &[], false);
+    assert_eq!(decide(&policy, &hello, Some("127.1.2.3")), "require staff");
+    assert_eq!(decide(&policy, &hello, Some("::ffff:127.1.2.3")), "require staff");
+    assert_eq!(decide(&policy, &hello, Some("128.1.2.3")), "none");
+    assert_eq!(decide(&policy, &hello, Some("::ffff:128.1.2.3")), "none");
+    assert_eq!(decide(&policy, &hello, Some("::1")), "request agents");
+}
+
+#[test]
+fn a_rule_behind_one_that_always_holds_first_is_an_error() {
+    let when = Rule::when;
+    let example = || when().server_name("www.example.com");
+    for (earlier, later) in [
+        (when(), example()),
+        (example(), when().server_name("WWW.example.com")),
+        (example(), example().alpn("h2").offered(true).peer(net("10.0.0.1/32"))),
+        (when().server_name("*.example.com"), example()),
+        (when().alpn("h2"), when().alpn("h2").offered(false)),
+        (when().offered(true), when().offered_by(Offer::FLAG)),
+        (when().offered_by(Offer::CARE), when().offered_by(Offer::BOTH)),
+        (when().peer(net("10.0.0.0/8")), when().peer(net("10.1.0.0/16"))),
+        (when().peer(net("10.0.0.0/8")), when().peer(net("::ffff:10.1.2.3/128"))),
+        (when().peer(net("2001:db8::/32")), when().peer(net("2001:db8::1/128"))),
+    ] {
+        let when = Rule::when;
+        let hidden = builder()
+            .rule(when().server_name("other.example").alpn("acme-tls/1").ask_nothing())
+            .rule(earlier.clone().ask_nothing())
+            .rule(later.clone().require("staff"))
+            .otherwise(Verdict::None);
+        match hidden.unwrap_err() {
+            PolicyError::Rule { rule, problem: RuleProblem::Unreachable { by } } => {
+                assert_eq!((rule, by), (Some(3), vec![2]), "{earlier:?} {later:?}");
+            }
+            other => panic!("{earlier:?} {later:?}: {other}"),
+        }
+    }
+    // The other way around, or with one condition that differs, both have something to decide.
+    for (earlier, later) in [
+        (example(), when()),
+        (example(), when().server_name("*.example.com")),
+        (when().server_name("*.example.com"), when().server_name("a.b.example.com")),
+        (when().server_name("*.example.com"), when().server_name("example.com")),
+        (example().offered(true), example()),
+        (example().alpn("h2"), example().alpn("http/1.1")),
+        (when().offered_by(Offer::BOTH), when().offered_by(Offer::CARE)),
+        (when().peer(net("10.1.0.0/16")), when().peer(net("10.0.0.0/8"))),
+        (when().peer(net("0.0.0.0/0")), when().peer(net("::/0"))),
+    ] {
+        let rules = builder().rule(earlier.ask_nothing()).rule(later.require("staff"));
+        rules.otherwise(Verdict::None).unwrap();
+    }
+}
+
+#[test]
+fn rules_that_together_hold_for_all_offers_hide_what_is_behind_them() {
+    let when = Rule::when;
     let hidden = builder()
-        .rule(Rule::when().ask_nothing())
-        .rule(Rule::when().server_name("admin.example.com").require("staff"));
+        .rule(when().offered(true).ask_nothing())
+        .rule(when().server_name("*.example.com").offered(false).ask_nothing())
+        .rule(when().server_name("example.com").require("staff"))
+        .rule(when().server_name("www.example.com").alpn("h2").require("staff"));
     assert_eq!(
         error(hidden, Verdict::None),
-        "rule 1 is never reached: the one before it has no conditions"
+        "rule 4: this rule never decides, since rule 1 and rule 2 between them hold wherever it \
+         does: remove it, or move it up"
     );
+    let ways = builder()
+        .rule(when().offered_by(Offer::FLAG).ask_nothing())
+        .rule(when().offered_by(Offer::CARE).ask_nothing())
+        .rule(when().offered(true).require("staff"));
+    assert!(
+        error(ways, Verdict::None).starts_with("rule 3: this rule never decides, since rule 1")
+    );
+    // As documented: networks that are covered in pieces are not found.
+    builder()
+        .rule(when().peer(net("10.0.0.0/9")).ask_nothing())
+        .rule(when().peer(net("10.128.0.0/9")).ask_nothing())
+        .rule(when().peer(net("10.0.0.0/8")).require("staff"))
+        .otherwise(Verdict::None)
+        .unwrap();
+}
+
+/// It would take hours if each rule were compared with all before it.
+#[test]
+fn a_policy_may_have_a_hundred_thousand_rules() {
+    let mut builder = builder();
+    for number in 0..50_000_u32 {
+        let address = IpAddr::from((10_u32 << 24 | number).to_be_bytes());
+        builder = builder
+            .rule(
+                Rule::when()
+                    .server_name(format!("h{number}.example"))
+                    .offered(true)
+                    .request("staff"),
+            )
+            .rule(Rule::when().peer(address).require("agents"));
+    }
+    let policy = builder.otherwise(Verdict::None).unwrap();
+    let hello = hello(Some("h49999.example"), &[], true);
+    assert_eq!(decide(&policy, &hello, Some("11.0.0.1")), "request staff");
+    assert_eq!(decide(&policy, &hello, Some("10.0.195.79")), "request staff");
+    assert_eq!(decide(&policy, &hello, Some("10.0.195.78")), "require agents");
 }
 
 /// A rule in data, to be tried one after the other.
@@ -227,13 +368,45 @@ fn what_could_let_somebody_through_is_an_error() {
 struct Line {
     name: Option<&'static str>,
     alpn: Option<&'static str>,
-    offered: Option<bool>,
+    offer: Option<Wanted>,
+    peer: Option<&'static str>,
     verdict: u8,
 }
 
-const NAMES: [&str; 4] = ["a.example.com", "b.example.com", "example.com", "a.b.example.com"];
+/// A condition on the offer.
+#[derive(Clone, Copy, Debug)]
+enum Wanted {
+    Any(bool),
+    By(Offer),
+}
+
+/// A client in data.
+#[derive(Clone, Copy, Debug)]
+struct Client {
+    name: Option<&'static str>,
+    alpn: &'static [&'static str],
+    offer: Offer,
+    peer: Option<&'static str>,
+}
+
 const PATTERNS: [&str; 5] =
     ["a.example.com", "*.example.com", "example.com", "*.b.example.com", "*.com"];
+/// Names of every pattern, and such of wildcards as no other pattern has.
+const NAMES: [&str; 7] = [
+    "a.example.com",
+    "z.example.com",
+    "example.com",
+    "a.b.example.com",
+    "z.com",
+    "z.org",
+    "b.example.com",
+];
+/// None of them is covered by smaller ones.
+const NETWORKS: [&str; 4] = ["10.0.0.0/8", "10.1.0.0/16", "::ffff:10.1.2.0/120", "2001:db8::/32"];
+const PEERS: [&str; 6] =
+    ["10.9.9.9", "10.1.9.9", "10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1", "192.0.2.1"];
+const PROTOCOLS: [&[&str]; 4] = [&[], &["h2"], &["http/1.1"], &["http/1.1", "h2"]];
+const OFFERS: [Offer; 4] = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH];
 
 impl Line {
     fn rule(&self) -> Rule {
@@ -244,8 +417,13 @@ impl Line {
         if let Some(alpn) = self.alpn {
             rule = rule.alpn(alpn);
         }
-        if let Some(offered) = self.offered {
-            rule = rule.offered(offered);
+        match self.offer {
+            Some(Wanted::Any(offered)) => rule = rule.offered(offered),
+            Some(Wanted::By(offer)) => rule = rule.offered_by(offer),
+            None => {}
+        }
+        if let Some(network) = self.peer {
+            rule = rule.peer(net(network));
         }
         match self.verdict {
             0 => rule.ask_nothing(),
@@ -254,8 +432,8 @@ impl Line {
         }
     }
 
-    fn holds(&self, name: Option<&str>, alpn: Option<&str>, offered: bool) -> bool {
-        let name_holds = match (self.name, name) {
+    fn holds(&self, client: &Client) -> bool {
+        let name_holds = match (self.name, client.name) {
             (None, _) => true,
             (Some(_), None) => false,
             (Some(wanted), Some(name)) => match wanted.strip_prefix('*') {
@@ -263,55 +441,119 @@ impl Line {
                 Some(rest) => name.strip_suffix(rest).is_some_and(|label| !label.contains('.')),
             },
         };
+        let offer_holds = match self.offer {
+            None => true,
+            Some(Wanted::Any(offered)) => offered != client.offer.is_none(),
+            Some(Wanted::By(offer)) => client.offer.contains(offer),
+        };
+        let mapped = |peer: &str| peer.strip_prefix("::ffff:").unwrap_or(peer).to_owned();
+        let peer_holds = match (self.peer, client.peer.map(mapped)) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some("10.0.0.0/8"), Some(peer)) => peer.starts_with("10."),
+            (Some("10.1.0.0/16"), Some(peer)) => peer.starts_with("10.1."),
+            (Some("::ffff:10.1.2.0/120"), Some(peer)) => peer.starts_with("10.1.2."),
+            (Some(_), Some(peer)) => peer.starts_with("2001:db8:"),
+        };
         name_holds
-            && (self.alpn.is_none() || self.alpn == alpn)
-            && self.offered.is_none_or(|wanted| wanted == offered)
+            && self.alpn.is_none_or(|alpn| client.alpn.contains(&alpn))
+            && offer_holds
+            && peer_holds
     }
 }
 
+/// One client of each kind that these rules can tell from others.
+fn clients() -> Vec<Client> {
+    let mut clients = Vec::new();
+    for name in NAMES.map(Some).into_iter().chain([None]) {
+        for peer in PEERS.map(Some).into_iter().chain([None]) {
+            for alpn in PROTOCOLS {
+                clients.extend(OFFERS.map(|offer| Client { name, alpn, offer, peer }));
+            }
+        }
+    }
+    clients
+}
+
 fn line() -> impl Strategy<Value = Line> {
+    let wanted = prop_oneof![
+        any::<bool>().prop_map(Wanted::Any),
+        proptest::sample::select(&OFFERS[1..]).prop_map(Wanted::By),
+    ];
     (
         proptest::option::of(proptest::sample::select(&PATTERNS[..])),
-        proptest::option::of(proptest::sample::select(&["h2", "http/1.1"][..])),
-        proptest::option::of(any::<bool>()),
+        proptest::option::weighted(0.3, proptest::sample::select(&["h2", "http/1.1"][..])),
+        proptest::option::of(wanted),
+        proptest::option::weighted(0.3, proptest::sample::select(&NETWORKS[..])),
         0..3u8,
     )
-        .prop_map(|(name, alpn, offered, verdict)| Line { name, alpn, offered, verdict })
-        .prop_filter("unreachable rules are an error", |line| {
-            line.name.is_some() || line.alpn.is_some() || line.offered.is_some()
+        .prop_map(|(name, alpn, offer, peer, verdict)| Line {
+            name,
+            alpn,
+            offer,
+            peer,
+            verdict,
         })
 }
 
+fn client() -> impl Strategy<Value = Client> {
+    proptest::sample::select(clients())
+}
+
+fn policy(lines: &[Line]) -> Result<Policy, PolicyError> {
+    let add = |builder: PolicyBuilder, line: &Line| builder.rule(line.rule());
+    lines.iter().fold(builder(), add).otherwise(Verdict::Request("staff".into()))
+}
+
 proptest! {
-    /// Looking rules up gives what trying them one after the other gives.
+    /// A rule is refused exactly if no client is decided by it; of the others, looking them up
+    /// gives what trying them one after the other gives.
     #[test]
     fn the_index_agrees_with_the_list(
         lines in proptest::collection::vec(line(), 0..12),
-        name in proptest::option::of(proptest::sample::select(&NAMES[..])),
-        alpn in proptest::option::of(proptest::sample::select(&["h2", "http/1.1"][..])),
-        offered: bool,
+        client in client(),
     ) {
-        let mut builder = builder();
-        for line in &lines {
-            builder = builder.rule(line.rule());
+        let mut undecided = clients();
+        let mut kept = Vec::new();
+        for line in lines {
+            let before = undecided.len();
+            undecided.retain(|client| !line.holds(client));
+            let decides = undecided.len() < before;
+            kept.push(line);
+            if !decides {
+                let number = kept.len();
+                let refused = policy(&kept).unwrap_err();
+                let found = match &refused {
+                    PolicyError::Rule { rule, problem: RuleProblem::Unreachable { by } } => {
+                        *rule == Some(number) && by.iter().all(|rule| *rule < number)
+                    }
+                    _ => false,
+                };
+                prop_assert!(found, "{:?}: {}", kept, refused);
+                kept.pop();
+            }
         }
-        let policy = builder.otherwise(Verdict::Request("staff".into())).unwrap();
-        let alpn_list: Vec<&str> = alpn.into_iter().collect();
-        let decided = decide(&policy, &hello(name, &alpn_list, offered), None);
-        let expected = lines
+        let policy = policy(&kept).unwrap();
+
+        let Client { name, alpn, offer, peer } = client;
+        let decided = decide(&policy, &hello_by(name, alpn, offer), peer);
+        let expected = kept
             .iter()
-            .find(|line| line.holds(name, alpn, offered))
+            .find(|line| line.holds(&client))
             .map_or("request staff", |line| ["none", "request agents", "require staff"][usize::from(line.verdict)]);
         prop_assert_eq!(&decided, expected);
 
         // What is said of such a client before it comes has the decision in it, and nothing else if
         // all that matters is known.
-        let offer = if offered { Offer::FLAG } else { Offer::NONE };
-        let protocol = alpn.map(|alpn| alpn.as_bytes().to_vec());
-        let client = ClientFacts { protocol, offer, peer: None };
-        let possible = possible(&policy, name, &client);
+        let protocol = alpn.first().map(|alpn| alpn.as_bytes().to_vec());
+        let facts = ClientFacts { protocol, offer, peer: peer.map(|peer| peer.parse().unwrap()) };
+        let possible = possible(&policy, name, &facts);
         prop_assert!(possible.contains(&decided));
-        if lines.iter().all(|line| line.alpn.is_none() || line.alpn == alpn) {
+        let known = |line: &Line| {
+            line.alpn.is_none_or(|wanted| alpn.first() == Some(&wanted))
+                && (line.peer.is_none() || peer.is_some())
+        };
+        if kept.iter().all(known) {
             prop_assert_eq!(possible, [decided]);
         }
     }

@@ -154,19 +154,18 @@ fn what_is_not_understood_is_an_error_with_its_place() {
             nothing.to_owned() + "[[rules]]\nsever_name = \"a\"\nask = \"nothing\"\n",
             "line 4: unknown field `sever_name`",
         ),
-        (nothing.to_owned() + "[[rules]]\npeer = \"10.0.0.0/33\"\n", "line 4: invalid IP address"),
         (nothing.to_owned() + "[[rules]]\noffered = \"yes\"\n", "line 4: expected true, false,"),
         (
             nothing.to_owned() + "[[rules]]\noffered = true\n",
-            "rule 0 says what to do by exactly one of ask, request, request_lenient and require",
+            "line 3: say what to do by exactly one of ask, request, request_lenient and require",
         ),
         (
             nothing.to_owned() + "[[rules]]\nask = \"nothing\"\nrequire = \"staff\"\n",
-            "rule 0 says what to do by exactly one of",
+            "line 3: say what to do by exactly one of",
         ),
-        ("[otherwise]\n".into(), "otherwise says what to do by exactly one of"),
+        ("[otherwise]\n".into(), "line 1: say what to do by exactly one of"),
         ("[otherwise]\nask = \"everything\"\n".into(), "line 2: unknown variant `everything`"),
-        ("[otherwise]\nrequire = \"staff\"\n".into(), "scope \"staff\", which is not defined"),
+        ("[otherwise]\nrequire = \"staff\"\n".into(), "line 1: scope \"staff\" is not defined"),
         (
             nothing.to_owned() + "[scopes.staff]\nanchors = []\n",
             "scope \"staff\" has no trust anchors",
@@ -174,7 +173,7 @@ fn what_is_not_understood_is_an_error_with_its_place() {
         (nothing.to_owned() + "[scopes.staff]\n", "line 3: missing field `anchors`"),
         (
             nothing.to_owned() + "[[rules]]\nserver_name = \"a..b\"\nask = \"nothing\"\n",
-            "\"a..b\" is not a DNS name",
+            "line 3: \"a..b\" is not a DNS name",
         ),
     ] {
         let error = load(&text).unwrap_err().to_string();
@@ -189,4 +188,125 @@ fn what_is_not_understood_is_an_error_with_its_place() {
         nothing.to_owned() + "[scopes.a]\nanchors = [\"staff.pem\"]\ncrls = [\"agents.pem\"]\n";
     let error = load(&text).unwrap_err().to_string();
     assert!(error.ends_with("agents.pem: no certificate revocation list in it"), "{error}");
+}
+
+/// The error for a policy with these rules, from the second line on.
+fn refused(rules: &str) -> String {
+    let scopes = "scopes = { staff.anchors = ['staff.pem'], agents.anchors = ['agents.pem'] }";
+    let text = format!("{scopes}\n{rules}\n[otherwise]\nask = 'nothing'\n");
+    let error = load(&text).unwrap_err().to_string();
+    assert_eq!(error.lines().count(), 1, "{error}");
+    let (_, said) = error.split_once("policy.toml: ").unwrap();
+    said.to_owned()
+}
+
+#[test]
+fn a_rule_is_named_by_its_line() {
+    let first = "[[rules]]\noffered = true\nask = 'nothing'\n\n";
+    assert_eq!(
+        refused(&format!("{first}[[rules]]\nserver_name = 'a.example'\nrequest = 'agent'")),
+        "line 6: scope \"agent\" is not defined"
+    );
+    assert_eq!(
+        refused(&format!("{first}# later\n[[rules]]\noffered = 'flag'\nrequest = 'agents'")),
+        "line 7: this rule never decides, since the rule on line 2 holds wherever it does: remove \
+         it, or move it up"
+    );
+    let second = "[[rules]]\noffered = false\nask = 'nothing'\n";
+    assert_eq!(
+        refused(&format!("{first}{second}[[rules]]\nalpn = 'h2'\nrequire = 'staff'")),
+        "line 9: this rule never decides, since the rule on line 2 and the rule on line 6 between \
+         them hold wherever it does: remove it, or move it up"
+    );
+    assert_eq!(
+        refused("[[rules]]\nask = 'nothing'\n[[rules]]\noffered = true\n"),
+        "line 4: say what to do by exactly one of ask, request, request_lenient and require"
+    );
+    assert_eq!(
+        refused("[[rules]]\nserver_name = 'localhost.'\nrequire = 'staff'"),
+        "line 2: \"localhost.\" is not a DNS name, nor `*.` and a DNS name, so no server name \
+         matches it"
+    );
+    // Rules in one line
+    assert_eq!(
+        refused("rules = [\n{ offered = true, request = 'agents' },\n{ require = 'boss' }]"),
+        "line 4: scope \"boss\" is not defined"
+    );
+}
+
+#[test]
+fn a_network_is_a_network_or_an_address() {
+    for (peer, decided) in [
+        ("10.0.0.1", ["require staff", "none"]),
+        ("10.0.0.1/32", ["require staff", "none"]),
+        ("10.0.0.0/31", ["require staff", "none"]),
+        ("::ffff:10.0.0.1", ["require staff", "none"]),
+        ("::ffff:10.0.0.0/127", ["require staff", "none"]),
+        ("::ffff:10.0.0.0/104", ["require staff", "require staff"]),
+        ("10.0.0.0/8", ["require staff", "require staff"]),
+        ("2001:db8::1", ["none", "none"]),
+    ] {
+        let policy = load(&format!(
+            "scopes.staff.anchors = ['staff.pem']\notherwise.ask = 'nothing'\n\
+             [[rules]]\npeer = '{peer}'\nrequire = 'staff'\n"
+        ));
+        let policy = policy.unwrap();
+        let at = |address| decide(&policy, "localhost", "h2", false, address);
+        assert_eq!([at("10.0.0.1"), at("10.0.0.2")], decided, "{peer}");
+    }
+    let rule = |peer: &str| refused(&format!("[[rules]]\npeer = '{peer}'\nrequire = 'staff'"));
+    assert_eq!(
+        rule("10.0.0.0/33"),
+        "line 3: \"10.0.0.0/33\": an IPv4 network has a prefix of 0 to 32, not \"33\""
+    );
+    assert_eq!(
+        rule("2001:db8::/129"),
+        "line 3: \"2001:db8::/129\": an IPv6 network has a prefix of 0 to 128, not \"129\""
+    );
+    for nonsense in ["10.0.0", "localhost", "", "10.0.0.256/8"] {
+        assert_eq!(
+            rule(nonsense),
+            format!(
+                "line 3: {nonsense:?} is not an address such as \"10.0.0.1\" or \"2001:db8::1\", \
+                 nor a network such as \"10.0.0.0/8\""
+            )
+        );
+    }
+    assert_eq!(
+        rule("10.0.0.1/8"),
+        "line 2: 10.0.0.1/8 has bits behind its prefix: write 10.0.0.0/8 for the network, or \
+         10.0.0.1 for the one address"
+    );
+    assert!(rule("2001:db8::1/32").contains("write 2001:db8::/32 for the network, or 2001:db8::1"));
+}
+
+/// Rules that can match nothing.
+#[test]
+fn a_rule_that_can_match_nothing_is_refused_with_its_line() {
+    let long = "x".repeat(256);
+    for (rules, said) in [
+        ("[[rules]]\nalpn = ''\nrequire = 'staff'", "line 2: an application protocol has 1 to 255"),
+        (
+            &format!("[[rules]]\nalpn = '{long}'\nrequire = 'staff'"),
+            "bytes, and this one has 256, so no client lists it",
+        ),
+        (
+            "[[rules]]\nserver_name = 'localhost'\nask = 'nothing'\n\
+             [[rules]]\nserver_name = 'localhost'\nrequire = 'staff'",
+            "line 5: this rule never decides, since the rule on line 2 holds wherever it does",
+        ),
+        (
+            "[[rules]]\noffered = true\nask = 'nothing'\n[[rules]]\noffered = false\n\
+             ask = 'nothing'\n[[rules]]\nserver_name = 'localhost'\nrequire = 'staff'",
+            "line 8: this rule never decides, since the rule on line 2 and the rule on line 5",
+        ),
+        (
+            "[[rules]]\npeer = '127.0.0.0/8'\nask = 'nothing'\n\
+             [[rules]]\npeer = '::ffff:127.0.0.1'\nrequire = 'staff'",
+            "line 5: this rule never decides, since the rule on line 2",
+        ),
+    ] {
+        let error = refused(rules);
+        assert!(error.contains(said), "{rules}\n{error}");
+    }
 }

@@ -6,7 +6,7 @@ use rustls::pki_types::UnixTime;
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::PolicyError;
+use crate::RuleProblem;
 use crate::http::ChainFacts;
 use crate::rule::Pattern;
 
@@ -158,7 +158,7 @@ pub enum IdentityError {
         name: String,
     },
     /// A host is neither a DNS name nor one below a whole-label wildcard, nor an IP address.
-    BadHost(PolicyError),
+    BadHost(RuleProblem),
     /// Two identities have the same name.
     Duplicate {
         /// The name.

@@ -57,6 +57,13 @@ rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities);
  */
 X509_STORE *rext_ossl_scope_store(const rext_ossl_scope *scope);
 
+/*
+ * Limits how long a client may resume sessions in this scope without proving again that it has its
+ * key: so many seconds after it last did, sessions no longer resume, and the client authenticates in
+ * a full handshake. It is REXT_MAX_AGE_SECONDS, 7 days, unless set here. Threads: setup.
+ */
+void rext_ossl_scope_set_max_age(rext_ossl_scope *scope, uint64_t seconds);
+
 /* The name of a scope. It is the scope's. Threads: any. */
 const char *rext_ossl_scope_name(const rext_ossl_scope *scope);
 

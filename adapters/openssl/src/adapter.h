@@ -8,6 +8,8 @@ struct rext_ossl_scope {
     char *name;
     X509_STORE *store;
     STACK_OF(X509_NAME) *names;
+    /* Seconds for which one proof of possession may last. */
+    uint64_t max_age;
 };
 
 /* A ClientHello as OpenSSL hands it over, put together again. */

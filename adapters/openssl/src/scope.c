@@ -40,6 +40,7 @@ rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities) 
         return NULL;
     scope->name = OPENSSL_strdup(name);
     scope->store = X509_STORE_new();
+    scope->max_age = REXT_MAX_AGE_SECONDS;
     if (scope->name == NULL || scope->store == NULL)
         goto failed;
     /* Both refuse a file without a certificate. */
@@ -60,6 +61,10 @@ failed:
 
 X509_STORE *rext_ossl_scope_store(const rext_ossl_scope *scope) {
     return scope->store;
+}
+
+void rext_ossl_scope_set_max_age(rext_ossl_scope *scope, uint64_t seconds) {
+    scope->max_age = seconds;
 }
 
 const char *rext_ossl_scope_name(const rext_ossl_scope *scope) {

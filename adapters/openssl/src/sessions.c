@@ -8,6 +8,7 @@
 #include "adapter.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -79,7 +80,10 @@ static SSL_TICKET_RETURN on_use(SSL *ssl, SSL_SESSION *session, const unsigned c
         decision->demand, decision->demand == REXT_DEMAND_NONE ? NULL : &scope,
         rext_server_offer(state->negotiation) != REXT_OFFER_NONE, &record);
     if (judged != REXT_RESUMPTION_ALLOWED &&
-        !(judged == REXT_RESUMPTION_IF_VERIFIED && verifies(ssl, session, decision->scope)))
+        !(judged == REXT_RESUMPTION_IF_VERIFIED &&
+          rext_resumption_is_recent(record.authenticated_at, (uint64_t)time(NULL),
+                                    decision->scope->max_age) &&
+          verifies(ssl, session, decision->scope)))
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }

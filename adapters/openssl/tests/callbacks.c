@@ -295,6 +295,42 @@ static void revoked(enum way way, int version) {
     SSL_CTX_free(other);
 }
 
+/* A session resumes for as long as one proof of possession may last, and one that is renewed by each
+ * resumption, not for longer. A proof in the future does not count. */
+static void proof_is_old(int version) {
+    const enum way way = AS_IT_IS;
+    const enum tickets tickets = TICKETS;
+    SSL_CTX *other = context(TLS_server_method(), files[0], files[1]);
+    SSL_CTX *servers = servers_by(way, tickets, other);
+    SSL_CTX *clients = clients_with(files[3], files[4], version, tickets);
+    SSL_CTX_set_timeout(servers, 1000000);
+    demand = REXT_DEMAND_REQUIRE;
+    static const struct { uint64_t limit; int set; } limits[] = {{REXT_MAX_AGE_SECONDS, 0}, {100, 1}};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        if (limits[i].set)
+            rext_ossl_scope_set_max_age(scope, limits[i].limit);
+        later = 0;
+        struct visit got = visit(servers, clients, NULL);
+        HOLDS(got.authenticated && last != NULL);
+        for (int step = 0; step < 4; step++) {
+            later += (time_t)(limits[i].limit / 5);
+            got = visit(servers, clients, last);
+            HOLDS(got.authenticated && got.resumed);
+        }
+        later = (time_t)limits[i].limit + 2;
+        got = visit(servers, clients, last);
+        HOLDS(got.authenticated && !got.resumed);
+        later -= 60;
+        got = visit(servers, clients, last);
+        HOLDS(got.authenticated && !got.resumed);
+    }
+    rext_ossl_scope_set_max_age(scope, REXT_MAX_AGE_SECONDS);
+    later = 0;
+    SSL_CTX_free(clients);
+    SSL_CTX_free(servers);
+    SSL_CTX_free(other);
+}
+
 static SSL_SESSION *external(SSL *ssl) {
     static const unsigned char key[32] = {1}, suite[] = {0x13, 0x01};
     SSL_SESSION *session = SSL_SESSION_new();
@@ -349,6 +385,7 @@ int main(int argc, char **argv) {
                 where_a_certificate_is_required(way, tickets, version);
                 where_a_certificate_is_requested(way, tickets, version);
             }
+        proof_is_old(version);
         revoked(AS_IT_IS, version);
         revoked(CALLBACK_PASSES, version);
         revoked(CALLBACK_PASSES_WITHOUT_ERROR, version);

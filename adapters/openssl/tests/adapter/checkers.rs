@@ -92,6 +92,7 @@ fn run_program(name: &str, args: &[&str], prepare: impl FnOnce(&Site)) {
     }
     cc.arg(adapter_openssl::folder().join("tests").join(format!("{name}.c")));
     cc.arg(folder.join("librext_openssl.a")).arg(librext());
+    cc.arg("-Wl,--wrap=time");
     cc.args(["-lgcc_s", "-lssl", "-lcrypto", "-lpthread", "-ldl", "-lm", "-o"]).arg(&program);
     let out = cc.output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));

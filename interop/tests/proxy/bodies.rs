@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use http_body_util::channel::Channel;
 use hyper::body::Bytes;
 use interop::tls::{H2, HTTP1};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::{Site, request, with_trailers};
 
@@ -93,4 +94,24 @@ async fn trailers_come_through_without_what_only_a_proxy_may_say() {
         let got: Vec<_> = answer.trailers.iter().collect();
         assert_eq!(got, [(&"x-sum".parse().unwrap(), &"7".parse().unwrap())]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_sends_all_of_its_request_first_sees_that_it_is_refused() {
+    let mut site = Site::start(&["--require", "/echo=clients"]).await;
+    for size in [1 << 16, 1 << 20] {
+        let mut stream = site.tls(HTTP1, None).await;
+        let head =
+            format!("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
+        let mut request = head.into_bytes();
+        request.resize(request.len() + size, b'x');
+        stream.write_all(&request).await.unwrap();
+        stream.flush().await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(stream.read_u8().await.unwrap());
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 401 "), "{}", String::from_utf8_lossy(&answer));
+    }
+    assert_eq!(site.upstream.seen(), [""; 0]);
 }

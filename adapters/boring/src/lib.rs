@@ -89,7 +89,8 @@ pub fn install(
         let ssl = client_hello.ssl_mut();
         // FLAGS-9: in TLS 1.2 nobody looks at flags.
         let most = ssl.max_proto_version().unwrap_or(SslVersion::TLS1_3);
-        let tls13 = most == SslVersion::TLS1_3 && !ssl.options().contains(SslOptions::NO_TLSV1_3);
+        let options = ssl.set_options(SslOptions::empty()); // adds none, and says which there are
+        let tls13 = most == SslVersion::TLS1_3 && !options.contains(SslOptions::NO_TLSV1_3);
         let best = if tls13 { Version::Tls13 } else { Version::Tls12 };
         let (auth, outcome) = match Hello::read(&octets, &scan, code_points, best) {
             Ok(hello) => {

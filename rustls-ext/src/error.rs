@@ -80,12 +80,8 @@ pub enum RuleProblem {
 }
 
 impl RuleProblem {
-    /// Writes what is wrong, with other rules called as `name` calls them.
-    pub(crate) fn write(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        name: &dyn Fn(usize) -> String,
-    ) -> fmt::Result {
+    /// Writes what is wrong, with `a_rule` before the numbers of other rules.
+    pub(crate) fn write(&self, f: &mut fmt::Formatter<'_>, a_rule: &str) -> fmt::Result {
         match self {
             Self::UnknownScope { scope } => write!(f, "scope {scope:?} is not defined"),
             Self::BadServerName { name } => write!(
@@ -109,17 +105,13 @@ impl RuleProblem {
                 "no client meets these conditions: it would have to make an offer and not make one",
             ),
             Self::Unreachable { by } => {
-                let (names, hold) = match &**by {
-                    [rule] => (name(*rule), "holds"),
-                    rules => {
-                        let names: Vec<_> = rules.iter().map(|rule| name(*rule)).collect();
-                        (names.join(" and "), "between them hold")
-                    }
-                };
+                let names: Vec<_> = by.iter().map(|rule| format!("{a_rule} {rule}")).collect();
+                let hold = if names.len() == 1 { "holds" } else { "between them hold" };
                 write!(
                     f,
-                    "this rule never decides, since {names} {hold} wherever it does: remove it, or \
-                     move it up"
+                    "this rule never decides, since {} {hold} wherever it does: remove it, or move it \
+                     up",
+                    names.join(" and ")
                 )
             }
         }
@@ -128,7 +120,7 @@ impl RuleProblem {
 
 impl fmt::Display for RuleProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, &|rule| format!("rule {rule}"))
+        self.write(f, "rule")
     }
 }
 

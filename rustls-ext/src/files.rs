@@ -31,7 +31,7 @@ use crate::pem::{self, PemError};
 ///   `EC PARAMETERS` before a key. But a revocation list in a file of certificates is an error,
 ///   since it would have no effect there, and so are `TRUSTED CERTIFICATE` and `PKCS7`.
 /// * `X509 CERTIFICATE`, `X.509 CERTIFICATE` and `CRL` are read as the labels that replaced them
-///   (RFC 7468 sections 5.1 and 7).
+///   (RFC 7468 sections 5.1 and 6).
 #[derive(Clone, Default)]
 pub struct Files {
     /// What each file had in it; `None` if it could not be read.
@@ -51,12 +51,15 @@ impl Files {
     /// # Errors
     /// [`FileProblem::Unreadable`].
     pub fn read(&mut self, path: impl AsRef<Path>) -> Result<Vec<u8>, FileError> {
-        let path = path.as_ref();
+        self.content_of(path.as_ref()).map(<[u8]>::to_vec)
+    }
+
+    fn content_of(&mut self, path: &Path) -> Result<&[u8], FileError> {
         let content = (self.content.entry(path.into()))
             .or_insert_with(|| std::fs::read(path).map_err(Arc::new));
         self.seen.insert(path.into(), content.as_deref().ok().map(fingerprint));
-        content.clone().map_err(|err| {
-            let err = io::Error::new(err.kind(), err);
+        content.as_deref().map_err(|err| {
+            let err = io::Error::new(err.kind(), err.clone());
             FileError::new(path, FileProblem::Unreadable(err))
         })
     }
@@ -174,7 +177,7 @@ impl Files {
     }
 
     fn items<T: pem::Item>(&mut self, path: &Path) -> Result<Vec<T>, FileError> {
-        pem::read(&self.read(path)?).map_err(|problem| FileError::new(path, problem))
+        pem::read(self.content_of(path)?).map_err(|problem| FileError::new(path, problem))
     }
 }
 

@@ -142,8 +142,8 @@ impl Section<'_> {
     /// that nobody knows may be a misspelt one, and is an error, as is what would be missed.
     fn wanted(&self, kind: Kind) -> Result<Option<&'static str>, FileProblem> {
         let (of, label) = match self.label {
-            // RFC 7468 sections 5.1 and 7 leave the older labels to those that need to be backwards
-            // compatible. OpenSSL reads them, too.
+            // RFC 7468 sections 5.1 and 6 leave the older labels to those that need to be backwards
+            // compatible. Of these, OpenSSL reads `X509 CERTIFICATE`.
             "CERTIFICATE" | "X509 CERTIFICATE" | "X.509 CERTIFICATE" => {
                 (Kind::Certificate, "CERTIFICATE")
             }
@@ -169,12 +169,15 @@ impl Section<'_> {
                     "`openssl x509 -in FILE -out NEW` converts it, without its trust settings",
                 ));
             }
-            "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" if kind != Kind::PrivateKey => {
+            "CERTIFICATE CHAIN" | "CMS" | "PKCS #7 SIGNED DATA" | "PKCS7"
+                if kind != Kind::PrivateKey =>
+            {
                 return Err(self.unsupported(
                     "`openssl pkcs7 -print_certs -in FILE -out NEW` extracts what is in it",
                 ));
             }
             "ATTRIBUTE CERTIFICATE"
+            | "CERTIFICATE CHAIN"
             | "CERTIFICATE REQUEST"
             | "CMS"
             | "DH PARAMETERS"
@@ -241,7 +244,7 @@ impl Section<'_> {
 
 /// Finds the sections of a file.
 ///
-/// This is RFC 7468's lax grammar (section 3, figure 2), line by line: boundaries may be indented,
+/// This is the lax grammar of RFC 7468 section 3, line by line: boundaries may be indented,
 /// and share lines with each other and with base64. Text between sections is passed over, unless
 /// it is beside a boundary or looks like one.
 fn sections(text: &[u8]) -> Result<Vec<Section<'_>>, PemError> {

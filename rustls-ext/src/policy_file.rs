@@ -41,7 +41,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::files::{FileProblem, Files};
-use crate::{Anchors, FileError, Policy, PolicyError, Rule, Verdict};
+use crate::{Anchors, FileError, Policy, PolicyError, Rule, RuleProblem, Verdict};
 
 impl Files {
     /// The policy of a TOML file, and of the files that it names: see
@@ -68,17 +68,17 @@ impl Files {
             builder = builder.scope(name, scope.anchors(folder, self)?);
         }
         let line_at = lines_of(&text);
-        let lines = Lines {
-            rules: file.rules.iter().map(|rule| line_at(rule.span().start)).collect(),
-            otherwise: line_at(file.otherwise.span().start),
-        };
-        for (rule, line) in file.rules.into_iter().zip(&lines.rules) {
+        let lines: Vec<_> = file.rules.iter().map(|rule| line_at(rule.span().start)).collect();
+        for (rule, line) in file.rules.into_iter().zip(&lines) {
             let rule = rule.into_inner().rule();
             builder = builder.rule(rule.ok_or_else(|| bad(PolicyFileError::Verdict(*line)))?);
         }
+        let otherwise = line_at(file.otherwise.span().start);
         let last = file.otherwise.into_inner().verdict();
-        let last = last.ok_or_else(|| bad(PolicyFileError::Verdict(lines.otherwise)))?;
-        builder.otherwise(last).map_err(|error| bad(PolicyFileError::Policy { error, lines }))
+        let last = last.ok_or_else(|| bad(PolicyFileError::Verdict(otherwise)))?;
+        builder
+            .otherwise(last)
+            .map_err(|error| bad(PolicyFileError::policy(error, &lines, otherwise)))
     }
 }
 
@@ -243,33 +243,34 @@ pub enum PolicyFileError {
     /// The rule on this line, or `otherwise`, has not exactly one of `ask`, `request`,
     /// `request_lenient` and `require`.
     Verdict(usize),
-    /// The policy cannot be built.
-    Policy {
-        /// Why not.
-        error: PolicyError,
-        /// Where the rules are that the error numbers.
-        lines: Lines,
+    /// A rule, or `otherwise`, cannot be used.
+    Rule {
+        /// The line on which it begins; the first line is 1.
+        line: usize,
+        /// What is wrong with it. Other rules are given by their lines, too.
+        problem: RuleProblem,
     },
-}
-
-/// The lines of a policy file on which its rules begin; the first line is 1.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Lines {
-    /// Those of the rules, in order.
-    pub rules: Vec<usize>,
-    /// That of `otherwise`.
-    pub otherwise: usize,
-}
-
-impl Lines {
-    /// The line of a rule, where the first rule is 1.
-    fn of(&self, rule: usize) -> Option<usize> {
-        self.rules.get(rule.checked_sub(1)?).copied()
-    }
+    /// The policy cannot be built for another reason.
+    Policy(PolicyError),
 }
 
 impl PolicyFileError {
+    /// `lines` are those of the rules, in order.
+    fn policy(error: PolicyError, lines: &[usize], otherwise: usize) -> Self {
+        let PolicyError::Rule { rule, problem } = error else { return Self::Policy(error) };
+        let line = |rule: usize| {
+            let line = rule.checked_sub(1).and_then(|rule| lines.get(rule));
+            line.copied().unwrap_or_default()
+        };
+        let problem = match problem {
+            RuleProblem::Unreachable { by } => {
+                RuleProblem::Unreachable { by: by.into_iter().map(line).collect() }
+            }
+            problem => problem,
+        };
+        Self::Rule { line: rule.map_or(otherwise, line), problem }
+    }
+
     fn syntax(text: &str, err: &toml::de::Error) -> Self {
         let line = err.span().map(|span| format!("line {}: ", lines_of(text)(span.start)));
         Self::Syntax(line.unwrap_or_default() + &err.message().replace('\n', ", "))
@@ -285,15 +286,11 @@ impl fmt::Display for PolicyFileError {
                 "line {line}: say what to do by exactly one of ask, request, request_lenient and \
                  require"
             ),
-            Self::Policy { error: PolicyError::Rule { rule, problem }, lines } => {
-                let line = rule.map_or(Some(lines.otherwise), |rule| lines.of(rule));
-                write!(f, "line {}: ", line.unwrap_or_default())?;
-                problem.write(f, &|rule| match lines.of(rule) {
-                    Some(line) => format!("the rule on line {line}"),
-                    None => format!("rule {rule}"),
-                })
+            Self::Rule { line, problem } => {
+                write!(f, "line {line}: ")?;
+                problem.write(f, "the rule on line")
             }
-            Self::Policy { error, .. } => error.fmt(f),
+            Self::Policy(err) => err.fmt(f),
         }
     }
 }
@@ -301,7 +298,8 @@ impl fmt::Display for PolicyFileError {
 impl std::error::Error for PolicyFileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Policy { error, .. } => Some(error),
+            Self::Rule { problem, .. } => Some(problem),
+            Self::Policy(err) => Some(err),
             Self::Syntax(_) | Self::Verdict(_) => None,
         }
     }

@@ -83,8 +83,8 @@ fn a_broken_file_is_named() {
     files.write("cut.pem", &pem[..pem.len() / 2]);
     assert_eq!(
         failure(&files, &serve("--cert", "cut.pem")),
-        "error: --cert cut.pem: line 1: the section \"CERTIFICATE\" that begins here has no end: put \
-         its last line, `-----END CERTIFICATE-----`, after it"
+        "error: --cert cut.pem: line 1: the section \"CERTIFICATE\" that begins here has no end: \
+         put its last line, `-----END CERTIFICATE-----`, after it"
     );
     files.write("odd.pem", pem.replacen("MII", "M!I", 1));
     assert_eq!(

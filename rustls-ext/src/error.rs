@@ -73,8 +73,9 @@ pub enum RuleProblem {
     Contradiction,
     /// The rule never decides, since the earlier ones hold wherever it does.
     Unreachable {
-        /// The numbers of the earlier rules; the first rule is 1. Where they are several, each holds
-        /// for some of the ways to make an offer, or not to make one.
+        /// The numbers of the earlier rules; the first rule is 1. In an error of a policy file,
+        /// their lines. Where they are several, each holds for some of the ways to make an offer,
+        /// or not to make one.
         by: Vec<usize>,
     },
 }
@@ -109,8 +110,8 @@ impl RuleProblem {
                 let hold = if names.len() == 1 { "holds" } else { "between them hold" };
                 write!(
                     f,
-                    "this rule never decides, since {} {hold} wherever it does: remove it, or move it \
-                     up",
+                    "this rule never decides, since {} {hold} wherever it does: remove it, or move \
+                     it up",
                     names.join(" and ")
                 )
             }

@@ -54,9 +54,9 @@ const ATTEMPTS: usize = 5;
 /// whole. Connections that are there already go on as they began. What cannot be loaded changes
 /// nothing.
 ///
-/// What is loaded was in the files at one time, all of it. After a load, all files are compared with
-/// what was read of them; if one has changed, as when a folder behind a link is replaced, all is
-/// loaded again, five times at most. A change that is undone before the comparison is not noticed.
+/// All that is loaded was in the files at one time. After a load, all files are compared with what
+/// was read of them; if one has changed, as when a folder behind a link is replaced, all is loaded
+/// again, five times at most. A change that is undone before the comparison is not noticed.
 ///
 /// Sessions outlive the change if the new config has the session storage and the ticketer of the
 /// old one, as a clone of it has; they are judged by the new policy, and their certificates are

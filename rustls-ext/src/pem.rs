@@ -467,18 +467,18 @@ impl fmt::Display for PemProblem {
             Self::Undecodable(err) => write!(f, "the section cannot be decoded: {err}"),
             Self::NotDer(what) => write!(
                 f,
-                "the section is not exactly one {what}, or is cut short: copy or export it once more"
+                "the section is not exactly one {what}, or is cut short: copy or export it once \
+                 more"
             ),
-            Self::UnknownLabel(label) => write!(
-                f,
-                "the label {label:?} is not known: correct it, or remove the section"
-            ),
+            Self::UnknownLabel(label) => {
+                write!(f, "the label {label:?} is not known: correct it, or remove the section")
+            }
             Self::Unsupported { label, instead } => {
                 write!(f, "the section {label:?} cannot be used: {instead}")
             }
             Self::ListAmongCertificates => f.write_str(
-                "a revocation list has no effect among certificates: put it into a file of its own, \
-                 and name that one where revocation lists are named",
+                "a revocation list has no effect among certificates: put it into a file of its \
+                 own, and name that one where revocation lists are named",
             ),
             Self::SecondKey => {
                 f.write_str("a second private key: leave only the certificate's own in the file")

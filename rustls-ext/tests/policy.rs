@@ -432,6 +432,10 @@ impl Line {
         }
     }
 
+    fn decision(&self) -> &'static str {
+        ["none", "request agents", "require staff"][usize::from(self.verdict)]
+    }
+
     fn holds(&self, client: &Client) -> bool {
         let name_holds = match (self.name, client.name) {
             (None, _) => true,
@@ -540,7 +544,7 @@ proptest! {
         let expected = kept
             .iter()
             .find(|line| line.holds(&client))
-            .map_or("request staff", |line| ["none", "request agents", "require staff"][usize::from(line.verdict)]);
+            .map_or("request staff", Line::decision);
         prop_assert_eq!(&decided, expected);
 
         // What is said of such a client before it comes has the decision in it, and nothing else if

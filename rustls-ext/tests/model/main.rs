@@ -2,9 +2,9 @@
 //! it.
 //!
 //! Clients connect, with or without an offer, with this certificate or that, and resume what they
-//! hold; operators change rules, anchors and revocation lists, also while the server loads them, and
-//! restart; time passes. After each connection, both ends must have seen exactly what the [`model`]
-//! says, and the invariants that everything else is for must hold.
+//! hold; operators change rules, anchors and revocation lists, also while the server loads them,
+//! and restart; time passes. After each connection, both ends must have seen exactly what the
+//! [`model`] says, and the invariants that everything else is for must hold.
 //!
 //! `MODEL_SEQUENCES` sets how many there are, and `MODEL_SEED` repeats a run.
 

@@ -88,7 +88,8 @@ fn one_structure_in_der_is_read_where_pem_is_expected() {
     // Two of them, or something else
     let two = [pki.agents.der.as_ref(), pki.staff.der.as_ref()].concat();
     let advice = ": for PKCS #12 (.p12, .pfx), `openssl pkcs12 -nodes -in FILE -out NEW` converts \
-                  it; for PKCS #7 (.p7b), `openssl pkcs7 -inform der -print_certs -in FILE -out NEW`";
+                  it; for PKCS #7 (.p7b), `openssl pkcs7 -inform der -print_certs -in FILE -out \
+                  NEW`";
     let not_one = |what| Err(format!("in DER, but not exactly one {what}{advice}"));
     assert_eq!(folder.certificates(two), not_one("certificate"));
     assert_eq!(folder.certificates(&pki.agent.key), not_one("certificate"));
@@ -105,7 +106,7 @@ fn one_structure_in_der_is_read_where_pem_is_expected() {
 fn readable(first: &str, second: &str) -> Vec<String> {
     let both = format!("{first}{second}");
     let indented = |by: &str| both.lines().map(|line| format!("{by}{line}\n")).collect::<String>();
-    let text = "Certificate:\n    Data:\n        Version: 3 (0x2)\n      X509v3 Key Usage: critical\n\
+    let text = "Certificate:\n    Data:\n        Version: 3 (0x2)\n    X509v3 Key Usage: critical\n\
                 \n  xn--end.example, xn--begin-4xa\n";
     let bag = "Bag Attributes\n    localKeyID: 54 69 6D\nsubject=CN = a\n\nissuer=CN = b\n";
     vec![

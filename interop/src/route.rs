@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls_ext::tokio::OtherProtocol;
 use rustls_ext::wire::{
     Answer, CodePoints, NotTls, Offer, Scan, ScanError, ServerNegotiation, Version,
 };
@@ -16,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::cli::RouteArgs;
 use crate::server::stop_signal;
@@ -116,7 +117,11 @@ struct Head {
 enum Refused {
     Io(std::io::Error),
     HungUp,
+    /// It closed before it sent anything, as probes do that look whether the port is open.
+    Probe,
     NotTls(NotTls),
+    /// This in place of TLS.
+    Other(OtherProtocol),
     Malformed(ScanError),
 }
 
@@ -134,7 +139,11 @@ impl Router {
             Err(_) => return warn!(%peer, "no ClientHello within {:?}", self.hello_timeout),
             Ok(Err(Refused::Io(err))) => return warn!(%peer, %err, "connection failed"),
             Ok(Err(Refused::HungUp)) => return warn!(%peer, "hung up within its ClientHello"),
+            Ok(Err(Refused::Probe)) => {
+                return debug!(%peer, "the client closed the connection before it sent anything");
+            }
             Ok(Err(Refused::NotTls(what))) => return warn!(%peer, "refused: {what}"),
+            Ok(Err(Refused::Other(what))) => return warn!(%peer, "refused: {what}"),
             Ok(Err(Refused::Malformed(error))) => {
                 warn!(%peer, alert = %error.alert(), rule = error.rule(), "refused: {error}");
                 return self.goodbye(client, error.alert().code()).await;
@@ -173,7 +182,11 @@ impl Router {
         let mut octets = Vec::with_capacity(READ);
         loop {
             let before = octets.len();
-            if client.read_buf(&mut octets).await? == 0 {
+            let read = match client.read_buf(&mut octets).await {
+                Ok(0) | Err(_) if octets.is_empty() => return Err(Refused::Probe),
+                read => read?,
+            };
+            if read == 0 {
                 return Err(Refused::HungUp);
             }
             match scanner.feed(octets.get(before..).unwrap_or_default()) {
@@ -188,7 +201,10 @@ impl Router {
                     return Ok(Head { octets, offer, server_name });
                 }
                 Answer::Incomplete { .. } => octets.reserve(READ),
-                Answer::NotTls(what) => return Err(Refused::NotTls(what)),
+                Answer::NotTls(what) => {
+                    let other = OtherProtocol::of(&octets).map(Refused::Other);
+                    return Err(other.unwrap_or(Refused::NotTls(what)));
+                }
                 Answer::Malformed(error) => return Err(Refused::Malformed(error)),
             }
         }

@@ -275,7 +275,7 @@ fn log_refusal(peer: SocketAddr, err: &AcceptError, report: &AcceptReport) {
     }
     let (alert, from) = match (err.alert_received(), err) {
         (Some(alert), _) => (Some(alerts::name(alert)), "client"),
-        (None, AcceptError::Tls(tls) | AcceptError::NotTls(_, tls)) => {
+        (None, AcceptError::Tls(tls) | AcceptError::OtherProtocol(_, tls)) => {
             (alerts::name_of_sent(tls), "server")
         }
         (None, AcceptError::Policy(_)) => {
@@ -327,7 +327,7 @@ mod tests {
     use std::sync::Mutex;
 
     use rustls_ext::rustls::Error;
-    use rustls_ext::tokio::NotTls;
+    use rustls_ext::tokio::OtherProtocol;
     use tracing::level_filters::LevelFilter;
 
     use super::*;
@@ -383,7 +383,7 @@ mod tests {
                  reason=\"the policy could not decide: the directory is down\\nINFO forged\"",
             ),
             (
-                AcceptError::NotTls(NotTls::ProxyProtocol, corrupt),
+                AcceptError::OtherProtocol(OtherProtocol::ProxyProtocol, corrupt),
                 "WARN handshake failed peer=192.0.2.7:5 alert=decode_error from=\"server\" \
                  reason=\"the connection begins with the PROXY protocol, which this server does \
                  not read; switch it off at the load balancer\"",

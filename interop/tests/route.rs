@@ -2,47 +2,30 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
 
 use common::{Files, PATIENCE, Server};
 use interop::raw::{ClientConfig, Edit, Peer, ext, version};
 use rustls_ext::wire::{CodePoints, FlagSet};
 
 struct Router {
-    child: Child,
+    server: Server,
     port: u16,
 }
 
 impl Router {
     fn new(files: &Files, offered: u16, default: u16, args: &[&str]) -> Self {
         let (offered, default) = (format!("127.0.0.1:{offered}"), format!("127.0.0.1:{default}"));
-        let usual =
-            ["route", "--listen", "127.0.0.1:0", "--offered", &offered, "--default", &default];
-        let mut child = files
-            .interop(&[&usual[..], args].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.trim_end().rsplit_once(':').unwrap().1.parse().unwrap();
-        Self { child, port }
+        let usual = ["route", "--offered", &offered, "--default", &default];
+        let server = files.start_by(&[&usual[..], args].concat(), |_| {});
+        Self { port: server.port, server }
     }
 
     fn tcp(&self) -> TcpStream {
         let tcp = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         tcp.set_read_timeout(Some(PATIENCE)).unwrap();
         tcp
-    }
-}
-
-impl Drop for Router {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -180,6 +163,36 @@ fn what_is_no_hello_is_let_go_with_the_alert_that_is_due() {
     assert_eq!(answer(&longer), alert(50));
     // one that never comes to an end
     assert_eq!(answer(&HELLO[..100]), b"");
+}
+
+#[test]
+fn the_log_says_what_is_spoken_in_place_of_tls_and_nothing_of_probes() {
+    let files = Files::new();
+    let router = Router::new(&files, 1, 1, &[]);
+    router.server.wait_for_log(&["INFO", "routing"]);
+    for (octets, words) in [
+        (&b""[..], None),
+        (b"GET / HTTP/1.1\r\n\r\n", Some("refused: the client sent an HTTP request without TLS")),
+        (
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 5 443\r\n",
+            Some("refused: the connection begins with the PROXY protocol"),
+        ),
+        (
+            b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+            Some("refused: the connection begins with the PROXY protocol"),
+        ),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", Some("refused: not TLS, but plain text")),
+        (&[22, 3, 1], Some("hung up within its ClientHello")),
+    ] {
+        let mut tcp = router.tcp();
+        tcp.write_all(octets).unwrap();
+        tcp.shutdown(std::net::Shutdown::Write).unwrap();
+        let _ = tcp.read_to_end(&mut Vec::new());
+        if let Some(words) = words {
+            let line = router.server.wait_for_log(&[]);
+            assert!(line.contains("WARN") && line.contains(words), "{line}");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! reports a refusal as one, also when it comes after the client's handshake.
 //!
 //! [`Acceptor::accept`] gives the stream of an unmodified `tokio-rustls`, for hyper, axum or
-//! whatever else takes one; [`Connector::connect`] a [`ClientStream`], which is one with ears.
+//! whatever else takes one, and [`Acceptor::accept_and_report`] what a log should have besides;
+//! [`Connector::connect`] a [`ClientStream`], which is one with ears.
 //!
 //! # Late refusals
 //! With TLS 1.3, a client's handshake is complete when it has sent its certificate, which is before
@@ -32,7 +33,7 @@ mod transport;
 mod watch;
 
 pub use acceptor::{AcceptError, Acceptor};
-pub use beginning::NotTls;
+pub use beginning::OtherProtocol;
 pub use connector::Connector;
 pub use policy::{AsyncPolicy, BoxError, HelloInfo, PolicyFn, policy_fn};
 pub use refusal::{End, LikelyRefusal, Outcome, Refusal};

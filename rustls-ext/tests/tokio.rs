@@ -16,7 +16,9 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{
     AlertDescription, ClientConfig, Error, HandshakeKind, ProtocolVersion, SignatureScheme,
 };
-use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, AsyncPolicy, NotTls, policy_fn};
+use rustls_ext::tokio::{
+    AcceptError, AcceptReport, Acceptor, AsyncPolicy, OtherProtocol, policy_fn,
+};
 use rustls_ext::{Anchors, ClientAuthOffer, PeerIdentity, Policy, Rule, Verdict};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::TlsConnector;
@@ -200,7 +202,7 @@ async fn garbage_is_answered_with_an_alert() {
         answer
     };
     let (answer, s) = tokio::join!(client, acceptor.accept(far, peer()));
-    assert!(matches!(s.unwrap_err(), AcceptError::NotTls(NotTls::Http, _)));
+    assert!(matches!(s.unwrap_err(), AcceptError::OtherProtocol(OtherProtocol::Http, _)));
     assert_eq!(answer, [21, 3, 3, 0, 2, 2, 50]);
 }
 
@@ -240,29 +242,29 @@ async fn a_client_that_speaks_another_protocol_is_told_apart() {
     for (bytes, protocol, words) in [
         (
             &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..],
-            NotTls::Http,
+            OtherProtocol::Http,
             "the client sent an HTTP request without TLS; its URL must begin with https",
         ),
         (
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-            NotTls::Http,
+            OtherProtocol::Http,
             "the client sent an HTTP request without TLS; its URL must begin with https",
         ),
         (
             b"PROXY TCP4 192.0.2.1 192.0.2.2 5 443\r\n",
-            NotTls::ProxyProtocol,
+            OtherProtocol::ProxyProtocol,
             "the connection begins with the PROXY protocol, which this server does not read; \
              switch it off at the load balancer",
         ),
         (
             b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\0\x05\x01\xbb",
-            NotTls::ProxyProtocol,
+            OtherProtocol::ProxyProtocol,
             "the connection begins with the PROXY protocol, which this server does not read; \
              switch it off at the load balancer",
         ),
     ] {
         let error = refusal_of(bytes).await;
-        let AcceptError::NotTls(found, Error::InvalidMessage(_)) = error else {
+        let AcceptError::OtherProtocol(found, Error::InvalidMessage(_)) = error else {
             panic!("{error:?}");
         };
         assert_eq!((found, error.to_string().as_str()), (protocol, words));

@@ -234,7 +234,7 @@ impl AsyncPolicy for Noting {
 
 fn refusal(err: &AcceptError) -> String {
     let by_server = match err {
-        AcceptError::Tls(tls) | AcceptError::NotTls(_, tls) => alerts::sent_for(tls),
+        AcceptError::Tls(tls) | AcceptError::OtherProtocol(_, tls) => alerts::sent_for(tls),
         _ => None,
     };
     match (err.alert_received(), by_server) {

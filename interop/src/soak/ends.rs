@@ -167,7 +167,7 @@ impl From<AcceptError> for ServerEnd {
         match (err.alert_received(), &err) {
             (Some(alert), _) => Self::Received(alert),
             (None, AcceptError::Timeout(_)) => Self::Timeout,
-            (None, AcceptError::Tls(tls) | AcceptError::NotTls(_, tls)) => {
+            (None, AcceptError::Tls(tls) | AcceptError::OtherProtocol(_, tls)) => {
                 alerts::sent_for(tls).map_or(Self::Refused, Self::Sent)
             }
             (None, AcceptError::Closed) => Self::HungUp,

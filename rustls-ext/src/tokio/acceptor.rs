@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
-use super::beginning::{Beginning, NotTls};
+use super::beginning::{Beginning, OtherProtocol};
 use super::policy::{AsyncPolicy, BoxError};
 use super::report::{AcceptReport, Observer};
 use crate::{Live, Policy, Setup, reason};
@@ -231,7 +231,7 @@ pub enum AcceptError {
     /// The handshake failed.
     Tls(rustls::Error),
     /// The client speaks another protocol, with which the handshake failed.
-    NotTls(NotTls, rustls::Error),
+    OtherProtocol(OtherProtocol, rustls::Error),
     /// The client closed the connection before it sent anything, as probes do that only look
     /// whether the port is open.
     Closed,
@@ -267,7 +267,7 @@ impl fmt::Display for AcceptError {
                 write!(f, "the client ended the handshake with alert {alert:?}")
             }
             Self::Tls(err) => write!(f, "refused: {}", reason(err)),
-            Self::NotTls(protocol, _) => protocol.fmt(f),
+            Self::OtherProtocol(protocol, _) => protocol.fmt(f),
             Self::Closed => f.write_str("the client closed the connection before it sent anything"),
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
                 f.write_str("the client hung up during the handshake")
@@ -282,7 +282,7 @@ impl StdError for AcceptError {
         match self {
             Self::Timeout(_) | Self::Closed => None,
             Self::Policy(err) => Some(&**err),
-            Self::Tls(err) | Self::NotTls(_, err) => Some(err),
+            Self::Tls(err) | Self::OtherProtocol(_, err) => Some(err),
             Self::Io(err) => Some(err),
         }
     }

@@ -10,7 +10,7 @@ use super::AcceptError;
 /// A protocol that a client speaks in place of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum NotTls {
+pub enum OtherProtocol {
     /// HTTP without TLS, of version 1 or 2.
     Http,
     /// The PROXY protocol, of version 1 or 2, by which a load balancer tells a server the address of
@@ -18,23 +18,25 @@ pub enum NotTls {
     ProxyProtocol,
 }
 
-impl NotTls {
-    /// By the first bytes of a connection.
-    fn of(first: &[u8]) -> Option<Self> {
-        // TLS needs five bytes to be refused, and these all differ in their first five.
-        const KNOWN: [(&[u8], NotTls); 12] = [
-            (b"PROXY ", NotTls::ProxyProtocol),
-            (b"\r\n\r\n\0\r\nQUIT\n", NotTls::ProxyProtocol),
-            (b"PRI * HTTP", NotTls::Http),
-            (b"GET ", NotTls::Http),
-            (b"HEAD ", NotTls::Http),
-            (b"POST ", NotTls::Http),
-            (b"PUT ", NotTls::Http),
-            (b"DELETE ", NotTls::Http),
-            (b"CONNECT ", NotTls::Http),
-            (b"OPTIONS ", NotTls::Http),
-            (b"TRACE ", NotTls::Http),
-            (b"PATCH ", NotTls::Http),
+impl OtherProtocol {
+    /// The protocol that a connection speaks which begins with these bytes, if it is one of these.
+    ///
+    /// Five bytes are enough.
+    pub fn of(first: &[u8]) -> Option<Self> {
+        // TLS needs five bytes to be refused, too, and these all differ in their first five.
+        const KNOWN: [(&[u8], OtherProtocol); 12] = [
+            (b"PROXY ", OtherProtocol::ProxyProtocol),
+            (b"\r\n\r\n\0\r\nQUIT\n", OtherProtocol::ProxyProtocol),
+            (b"PRI * HTTP", OtherProtocol::Http),
+            (b"GET ", OtherProtocol::Http),
+            (b"HEAD ", OtherProtocol::Http),
+            (b"POST ", OtherProtocol::Http),
+            (b"PUT ", OtherProtocol::Http),
+            (b"DELETE ", OtherProtocol::Http),
+            (b"CONNECT ", OtherProtocol::Http),
+            (b"OPTIONS ", OtherProtocol::Http),
+            (b"TRACE ", OtherProtocol::Http),
+            (b"PATCH ", OtherProtocol::Http),
         ];
         let begins =
             |known: &[u8]| first.len() >= 5 && first.iter().zip(known).all(|(a, b)| a == b);
@@ -42,7 +44,7 @@ impl NotTls {
     }
 }
 
-impl fmt::Display for NotTls {
+impl fmt::Display for OtherProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Http => {
@@ -79,8 +81,8 @@ impl<IO> Beginning<IO> {
     pub(super) fn explain(&self, error: AcceptError) -> AcceptError {
         match error {
             AcceptError::Io(_) if self.first.is_empty() => AcceptError::Closed,
-            AcceptError::Tls(error) => match NotTls::of(&self.first) {
-                Some(protocol) => AcceptError::NotTls(protocol, error),
+            AcceptError::Tls(error) => match OtherProtocol::of(&self.first) {
+                Some(protocol) => AcceptError::OtherProtocol(protocol, error),
                 None => AcceptError::Tls(error),
             },
             other => other,
@@ -128,12 +130,12 @@ mod tests {
     #[test]
     fn http_and_the_proxy_protocol_are_told_from_the_first_bytes() {
         for (first, expected) in [
-            (&b"GET / HTTP/1."[..], Some(NotTls::Http)),
-            (b"GET /", Some(NotTls::Http)),
-            (b"OPTIO", Some(NotTls::Http)),
-            (b"PRI * HTTP/2", Some(NotTls::Http)),
-            (b"PROXY TCP4 19", Some(NotTls::ProxyProtocol)),
-            (b"\r\n\r\n\0\r\nQUIT\n\x21", Some(NotTls::ProxyProtocol)),
+            (&b"GET / HTTP/1."[..], Some(OtherProtocol::Http)),
+            (b"GET /", Some(OtherProtocol::Http)),
+            (b"OPTIO", Some(OtherProtocol::Http)),
+            (b"PRI * HTTP/2", Some(OtherProtocol::Http)),
+            (b"PROXY TCP4 19", Some(OtherProtocol::ProxyProtocol)),
+            (b"\r\n\r\n\0\r\nQUIT\n\x21", Some(OtherProtocol::ProxyProtocol)),
             (b"GET", None),
             (b"GETS /", None),
             (b"SSH-2.0-x", None),
@@ -141,7 +143,7 @@ mod tests {
             (b"\r\n\r\nGET / ", None),
             (b"", None),
         ] {
-            assert_eq!(NotTls::of(first), expected, "{first:?}");
+            assert_eq!(OtherProtocol::of(first), expected, "{first:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, Si
 /// What is known of a connection that was accepted or refused, for a log.
 ///
 /// [`Acceptor::accept_and_report`](super::Acceptor::accept_and_report) gives one for each
-/// connection. All of it comes from the client, and nothing of it is an identity.
+/// connection. Nothing in it is an identity: name and certificate are what the client sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AcceptReport {

@@ -99,7 +99,7 @@ async fn trailers_come_through_without_what_only_a_proxy_may_say() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_sends_all_of_its_request_first_sees_that_it_is_refused() {
     let mut site = Site::start(&["--require", "/echo=clients"]).await;
-    for size in [1 << 16, 1 << 20] {
+    for size in [1 << 16, 1 << 20, 1 << 23] {
         let mut stream = site.tls(HTTP1, None).await;
         let head =
             format!("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");

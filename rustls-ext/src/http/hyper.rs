@@ -169,6 +169,7 @@ impl Builder {
     /// Build it.
     pub fn build<B: RequestBody>(self) -> Client<B> {
         let Self { mut tls, credentials, limits, connect } = self;
+        let limits = limits.for_clocks();
         if tls.alpn_protocols.is_empty() {
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         }

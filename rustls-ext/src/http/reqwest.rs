@@ -175,6 +175,7 @@ impl Builder {
     /// [`Error::Build`] if reqwest cannot be configured like this.
     pub fn build(self) -> Result<Client, Error> {
         let Self { mut tls, credentials, limits, redirect, configure } = self;
+        let limits = limits.for_clocks();
         if tls.alpn_protocols.is_empty() {
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{Request, StatusCode};
+use http::header::CONNECTION;
+use http::{Request, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use rustls::AlertDescription;
@@ -189,8 +190,11 @@ async fn an_identity_that_was_accepted_is_not_refused_by_a_cut() {
     for http in BOTH {
         let world = World::new();
         for client in clients(&world, http, &Limits::default()) {
-            let site = site(&world, |asked| match asked.path.as_str() {
-                "/goodbye" => say(StatusCode::OK, "welcome").and_goodbye(),
+            let site = site(&world, |asked| match (asked.path.as_str(), asked.version) {
+                ("/goodbye", Version::HTTP_11) => {
+                    say(StatusCode::OK, "welcome").with(CONNECTION, "close")
+                }
+                ("/goodbye", _) => say(StatusCode::OK, "welcome").and_goodbye(),
                 _ => say(StatusCode::OK, "welcome"),
             });
             let port = site.listen().await;

@@ -80,10 +80,52 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Interval and timeout of pings, short enough for clocks to be able to add them.
-    pub(crate) fn keep_alive(&self) -> (Option<Duration>, Duration) {
+    /// The same for libraries that add durations to the time of day, and panic if there is no such
+    /// time.
+    pub(crate) fn for_clocks(&self) -> Self {
         const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        let interval = self.keep_alive_interval.map(|interval| interval.min(YEAR));
-        (interval, self.keep_alive_timeout.min(YEAR))
+        Self {
+            idle_timeout: self.idle_timeout.min(YEAR),
+            connect_timeout: self.connect_timeout.min(YEAR),
+            keep_alive_interval: self.keep_alive_interval.map(|interval| interval.min(YEAR)),
+            keep_alive_timeout: self.keep_alive_timeout.min(YEAR),
+            refusal_timeout: self.refusal_timeout.min(YEAR),
+            likely_refusal_timeout: self.likely_refusal_timeout.min(YEAR),
+            ..*self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn every_clock_can_add_the_longest_of_limits() {
+        let longest = Limits {
+            idle_timeout: Duration::MAX,
+            connect_timeout: Duration::MAX,
+            keep_alive_interval: Some(Duration::MAX),
+            keep_alive_timeout: Duration::MAX,
+            refusal_timeout: Duration::MAX,
+            likely_refusal_timeout: Duration::MAX,
+            ..Limits::default()
+        };
+        let Limits { idle_timeout, connect_timeout, keep_alive_interval, .. } =
+            longest.for_clocks();
+        let Limits { keep_alive_timeout, refusal_timeout, likely_refusal_timeout, .. } =
+            longest.for_clocks();
+        for longest in [
+            idle_timeout,
+            connect_timeout,
+            keep_alive_interval.unwrap(),
+            keep_alive_timeout,
+            refusal_timeout,
+            likely_refusal_timeout,
+        ] {
+            assert!(Instant::now().checked_add(longest).is_some());
+        }
     }
 }

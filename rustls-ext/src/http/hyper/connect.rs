@@ -138,11 +138,10 @@ impl Recipe {
         // they end with, those who wait for a response are told.
         let sender = if is_http2 {
             let io = TokioIo::new(Listening::new(io, &about.heard));
-            let (keep_alive_interval, keep_alive_timeout) = self.limits.keep_alive();
             let shaken = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
-                .keep_alive_interval(keep_alive_interval)
-                .keep_alive_timeout(keep_alive_timeout)
+                .keep_alive_interval(self.limits.keep_alive_interval)
+                .keep_alive_timeout(self.limits.keep_alive_timeout)
                 .handshake(io)
                 .await;
             let (sender, connection) = shaken.map_err(|err| refused(&about, err))?;

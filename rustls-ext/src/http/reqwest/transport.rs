@@ -83,10 +83,9 @@ fn hosts(request: &Request) -> HeaderMap {
 
 /// What all clients have in common.
 fn builder(limits: &Limits, configure: &Configure) -> ClientBuilder {
-    let (keep_alive_interval, keep_alive_timeout) = limits.keep_alive();
     let builder = reqwest::Client::builder()
-        .http2_keep_alive_interval(keep_alive_interval)
-        .http2_keep_alive_timeout(keep_alive_timeout)
+        .http2_keep_alive_interval(limits.keep_alive_interval)
+        .http2_keep_alive_timeout(limits.keep_alive_timeout)
         .connect_timeout(limits.connect_timeout)
         .pool_idle_timeout(limits.idle_timeout)
         .pool_max_idle_per_host(limits.connections_per_space);

@@ -11,12 +11,20 @@ use rustls_ext::{FileError, FileProblem, Files};
 
 use crate::{Failure, raw};
 
-/// The certificates of a PEM file, each a trust anchor.
+/// The certificates of a PEM file, each a trust anchor for servers. A server's self-signed
+/// certificate will do, too.
 ///
 /// # Errors
-/// If the file cannot be read, has no certificate in it, or one that is no trust anchor.
+/// If the file cannot be read, has no certificate in it, or one that cannot be read.
 pub fn roots(option: &str, path: &Path) -> Result<RootCertStore, Failure> {
-    Files::new().roots(path).map_err(|err| failure(&[(option, path)], &err))
+    let read = Files::new().certificates(path);
+    let certificates = read.map_err(|err| failure(&[(option, path)], &err))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        let wrong = |err| Failure::option(option, path.display(), err);
+        roots.add(certificate).map_err(|err| wrong(format!("not a trust anchor: {err}")))?;
+    }
+    Ok(roots)
 }
 
 /// A certificate chain and the key that belongs to it, from the files of `--cert` and `--key`.
@@ -58,6 +66,7 @@ pub fn failure(options: &[(&str, &Path)], err: &FileError) -> Failure {
         FileProblem::Nothing("private key")
             | FileProblem::EncryptedKey
             | FileProblem::BadKey(_)
+            | FileProblem::UnsupportedKey { .. }
             | FileProblem::AnotherKey { .. }
     );
     let named = |(option, path): &&(&str, &Path)| {

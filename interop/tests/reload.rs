@@ -79,3 +79,35 @@ fn a_revoked_certificate_is_refused_as_such() {
     let refused = files.connect(&server, Some("client"), &[]);
     assert!(refused.errors[0].contains("certificate_revoked"), "{refused:?}");
 }
+
+/// A file of the library's tests for operators' files.
+fn case(file: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../rustls-ext/tests/operators/data/");
+    std::fs::read(format!("{folder}{file}")).unwrap()
+}
+
+#[test]
+fn an_expired_revocation_list_is_an_error_in_the_log_at_start_and_at_each_reload() {
+    let files = Files::new();
+    files.write("client-ca.pem", case("crl-out-of-date/ca.pem"));
+    files.write("clients.crl", case("crl-out-of-date/out-of-date.crl"));
+    let args = ["--policy", "always", "--client-crl", "clients.crl", "--watch", "0.05"];
+    let server = files.serve(&args);
+    let expired =
+        ["ERROR", "CN=Client Root,O=Test", "clients.crl", "expired at 2024-02-01T00:00:00Z"];
+    server.wait_for_log(&expired);
+
+    // Another list, and then the expired one again.
+    files.write("clients.crl", case("crl-two-lists-old-first/new.crl"));
+    server.wait_for_log(&["INFO", "files loaded again"]);
+    files.write("clients.crl", case("crl-out-of-date/out-of-date.crl"));
+    server.wait_for_log(&["INFO", "files loaded again"]);
+    server.wait_for_log(&expired);
+
+    // It does not keep the server from answering, but what it covers from coming in.
+    files.write("client.pem", case("crl-out-of-date/client.pem"));
+    files.write("client.key", case("crl-out-of-date/client.key"));
+    let refused = files.connect(&server, Some("client"), &[]);
+    assert!(refused.errors[0].contains("certificate_unknown"), "{refused:?}");
+    server.wait_for_log(&["handshake failed", "CN=Client Root,O=Test expired at 2024-02-01"]);
+}

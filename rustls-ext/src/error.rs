@@ -1,23 +1,30 @@
 use std::fmt;
 
 use ipnet::IpNet;
-use rustls::server::VerifierBuilderError;
+
+use crate::anchors::MOST_NAMES;
 
 /// What is wrong with a policy. A policy with any of these is never built.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// A scope has no trust anchor, so that no certificate could ever count in it.
+    /// A scope has neither a trust anchor nor a pinned certificate, so that no certificate could ever count in it.
     NoAnchors {
         /// The scope.
         scope: String,
     },
-    /// A verifier cannot be built from a scope's trust anchors and revocation lists.
-    Verifier {
+    /// The names of a scope's authorities do not fit into a CertificateRequest (RFC 8446 section
+    /// 4.2.4, RFC 5246 section 7.4.4).
+    TooManyNames {
         /// The scope.
         scope: String,
-        /// Why not.
-        reason: VerifierBuilderError,
+        /// How many bytes they would take up.
+        bytes: usize,
+    },
+    /// A scope has a verifier of the user's own, and options that are only for trust anchors.
+    OwnVerifier {
+        /// The scope.
+        scope: String,
     },
     /// No cryptography provider was given, and the process has no default one.
     NoCryptoProvider,
@@ -130,10 +137,20 @@ impl std::error::Error for RuleProblem {}
 impl fmt::Display for PolicyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoAnchors { scope } => write!(f, "scope {scope:?} has no trust anchors"),
-            Self::Verifier { scope, reason } => {
-                write!(f, "no verifier for scope {scope:?}: {reason}")
+            Self::NoAnchors { scope } => {
+                write!(f, "scope {scope:?} has no trust anchors and no pinned certificates")
             }
+            Self::TooManyNames { scope, bytes } => write!(
+                f,
+                "the names of the authorities of scope {scope:?} take up {bytes} bytes, and a \
+                 request for a certificate has room for {MOST_NAMES}: send no names \
+                 (names = false, Anchors::without_names), or trust fewer authorities"
+            ),
+            Self::OwnVerifier { scope } => write!(
+                f,
+                "scope {scope:?} has a verifier of its own, for which there are no options, \
+                 revocation lists or pinned certificates: let the verifier do that"
+            ),
             Self::NoCryptoProvider => f.write_str(
                 "no cryptography provider: install a default one, or give one to the builder",
             ),
@@ -154,7 +171,6 @@ impl fmt::Display for PolicyError {
 impl std::error::Error for PolicyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Verifier { reason, .. } => Some(reason),
             Self::Rule { problem, .. } => Some(problem),
             _ => None,
         }

@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::sign::CertifiedKey;
 
 use crate::Anchors;
+use crate::anchors::{AnchorError, Authority, CrlError, RevocationList, unsupported_key_of};
 use crate::pem::{self, PemError};
 
 /// The files that one load reads, and a record of their content by which changes are noticed.
@@ -104,21 +105,34 @@ impl Files {
     /// one of a file in DER, as authorities publish it (RFC 5280 section 4.2.1.13).
     ///
     /// # Errors
-    /// If the file cannot be read, if not all of it is understood, or if it has no list in it.
-    /// Whether a list is well-formed is seen when a policy is built with it.
-    pub fn crls(
-        &mut self,
-        path: impl AsRef<Path>,
-    ) -> Result<Vec<CertificateRevocationListDer<'static>>, FileError> {
-        self.items(path.as_ref())
+    /// If the file cannot be read, if not all of it is understood, or if it has no list in it, or
+    /// one that cannot be used: see [`CrlError`].
+    pub fn crls(&mut self, path: impl AsRef<Path>) -> Result<Vec<RevocationList>, FileError> {
+        let path = path.as_ref();
+        let lists: Vec<CertificateRevocationListDer<'static>> = self.items(path)?;
+        lists
+            .into_iter()
+            .map(|list| match RevocationList::from_der(list) {
+                Ok(list) => Ok(list.from_file(path)),
+                Err(err) => Err(FileError::new(path, FileProblem::BadCrl(err))),
+            })
+            .collect()
     }
 
     /// The certificates of a PEM file, each a trust anchor.
     ///
     /// # Errors
-    /// If the file cannot be read, has no certificate in it, or one that is no trust anchor.
+    /// If the file cannot be read, has no certificate in it, or one that is not the certificate of
+    /// a certificate authority (RFC 5280 section 4.2.1.9). To accept exactly that certificate from a
+    /// client, use [`pinned()`](Self::pinned).
     pub fn anchors(&mut self, path: impl AsRef<Path>) -> Result<Anchors, FileError> {
-        self.roots(path).map(Anchors::store)
+        let path = path.as_ref();
+        let authority = |certificate| {
+            Authority::of(&certificate)
+                .map_err(|err| FileError::new(path, FileProblem::BadAnchor(err)))
+        };
+        let certificates = self.certificates(path)?;
+        Ok(Anchors::authorities(certificates.into_iter().map(authority).collect::<Result<_, _>>()?))
     }
 
     /// The certificates of a PEM file, each a trust anchor, in rustls' own form.
@@ -126,14 +140,18 @@ impl Files {
     /// # Errors
     /// As [`anchors()`](Self::anchors).
     pub fn roots(&mut self, path: impl AsRef<Path>) -> Result<RootCertStore, FileError> {
+        Ok(self.anchors(path)?.to_store())
+    }
+
+    /// The certificates of a PEM file, each the certificate of a client that is accepted as it is:
+    /// see [`Anchors::with_pinned`].
+    ///
+    /// # Errors
+    /// If the file cannot be read, or has no certificate in it, or one that cannot be read.
+    pub fn pinned(&mut self, path: impl AsRef<Path>) -> Result<Anchors, FileError> {
         let path = path.as_ref();
-        let mut roots = RootCertStore::empty();
-        for certificate in self.certificates(path)? {
-            roots
-                .add(certificate)
-                .map_err(|err| FileError::new(path, FileProblem::BadAnchor(err)))?;
-        }
-        Ok(roots)
+        Anchors::pinned(self.certificates(path)?)
+            .map_err(|err| FileError::new(path, FileProblem::BadPinned(err)))
     }
 
     /// The one private key of a file in PEM or DER, which is not encrypted.
@@ -164,6 +182,9 @@ impl Files {
         let (certificate, key) = (certificate.as_ref(), key.as_ref());
         let chain = self.certificates(certificate)?;
         let private = self.private_key(key)?;
+        let algorithms = provider.signature_verification_algorithms;
+        let unsupported =
+            chain.first().and_then(|certificate| unsupported_key_of(certificate, &algorithms));
         CertifiedKey::from_der(chain, private, provider).map(Arc::new).map_err(|err| match err {
             rustls::Error::InconsistentKeys(_) => {
                 FileError::new(key, FileProblem::AnotherKey { certificate: certificate.into() })
@@ -172,7 +193,13 @@ impl Files {
             rustls::Error::InvalidCertificate(_) => {
                 FileError::new(certificate, FileProblem::BadCertificate(err))
             }
-            err => FileError::new(key, FileProblem::BadKey(err)),
+            err => FileError::new(
+                key,
+                match unsupported {
+                    Some(algorithm) => FileProblem::UnsupportedKey { algorithm },
+                    None => FileProblem::BadKey(err),
+                },
+            ),
         })
     }
 
@@ -242,6 +269,11 @@ pub enum FileProblem {
     EncryptedKey,
     /// The private key is not one that can be used.
     BadKey(rustls::Error),
+    /// The cryptography provider does not have the algorithm of the private key.
+    UnsupportedKey {
+        /// The algorithm, and the curve if it has one.
+        algorithm: String,
+    },
     /// The private key belongs to another certificate than this file's.
     AnotherKey {
         /// The file.
@@ -250,7 +282,11 @@ pub enum FileProblem {
     /// The certificate cannot be parsed.
     BadCertificate(rustls::Error),
     /// One of the certificates is none that can be a trust anchor.
-    BadAnchor(rustls::Error),
+    BadAnchor(AnchorError),
+    /// One of the certificates is none that can be pinned.
+    BadPinned(AnchorError),
+    /// One of the revocation lists cannot be used.
+    BadCrl(CrlError),
     /// It is not a policy.
     #[cfg(feature = "policy-file")]
     BadPolicy(crate::policy_file::PolicyFileError),
@@ -284,11 +320,18 @@ impl fmt::Display for FileProblem {
             Self::Nothing(what) => write!(f, "no {what} in it"),
             Self::EncryptedKey => f.write_str("the key is encrypted; `openssl pkey` decrypts it"),
             Self::BadKey(err) => write!(f, "not a usable key: {err}"),
+            Self::UnsupportedKey { algorithm } => write!(
+                f,
+                "not a usable key: it is for {algorithm}, which the cryptography provider does not \
+                 have"
+            ),
             Self::AnotherKey { certificate } => {
                 write!(f, "not the key of the certificate in {}", certificate.display())
             }
             Self::BadCertificate(err) => err.fmt(f),
             Self::BadAnchor(err) => write!(f, "not a trust anchor: {err}"),
+            Self::BadPinned(err) => write!(f, "not a certificate that can be pinned: {err}"),
+            Self::BadCrl(err) => err.fmt(f),
             #[cfg(feature = "policy-file")]
             Self::BadPolicy(err) => err.fmt(f),
         }
@@ -300,14 +343,15 @@ impl std::error::Error for FileError {
         match &self.problem {
             FileProblem::Unreadable(err) => Some(err),
             FileProblem::NotPem(err) => Some(err),
-            FileProblem::BadKey(err)
-            | FileProblem::BadCertificate(err)
-            | FileProblem::BadAnchor(err) => Some(err),
+            FileProblem::BadKey(err) | FileProblem::BadCertificate(err) => Some(err),
+            FileProblem::BadAnchor(err) | FileProblem::BadPinned(err) => Some(err),
+            FileProblem::BadCrl(err) => Some(err),
             FileProblem::NotDer(_)
             | FileProblem::NotText
             | FileProblem::KeepsChanging { .. }
             | FileProblem::Nothing(_)
             | FileProblem::EncryptedKey
+            | FileProblem::UnsupportedKey { .. }
             | FileProblem::AnotherKey { .. } => None,
             #[cfg(feature = "policy-file")]
             FileProblem::BadPolicy(err) => Some(err),

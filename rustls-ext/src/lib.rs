@@ -52,6 +52,7 @@ mod anchors;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod error;
+mod explain;
 mod files;
 #[cfg(feature = "http")]
 pub mod http;
@@ -65,21 +66,23 @@ pub mod policy_file;
 #[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
 pub mod quic;
 mod reach;
-mod reason;
 mod rule;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
 pub use alert::alert_name;
-pub use anchors::Anchors;
+pub use anchors::{
+    AnchorError, Anchors, BadUsage, CertificateProblem, CrlError, CrlExpiry, NotAuthority,
+    RevocationList, Usage, Warning, WarningKind,
+};
 pub use error::{PolicyError, RuleProblem};
+pub use explain::explain;
 pub use files::{FileError, FileProblem, Files};
 pub use identity::PeerIdentity;
 pub use live::{Live, LoadError, Setup};
 pub use name::{rfc4514, subject_of};
 pub use pem::{PemError, PemProblem};
 pub use policy::{Policy, PolicyBuilder};
-pub use reason::reason;
 pub use rule::{ClientFacts, Rule, Verdict};
 
 /// The code in the README, which is thereby compiled.

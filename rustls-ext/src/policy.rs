@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::UnixTime;
 use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello};
 
+use crate::anchors::Built;
 use crate::reach::Reach;
 use crate::rule::{Conditions, Pattern};
-use crate::{Anchors, ClientFacts, PolicyError, Rule, RuleProblem, Verdict};
+use crate::{Anchors, ClientFacts, PolicyError, Rule, RuleProblem, Verdict, Warning};
 
 /// Rules that say which client is asked for which certificate.
 ///
@@ -41,6 +43,8 @@ pub struct Policy {
     below: HashMap<String, Vec<usize>>,
     any_name: Vec<usize>,
     needs_peer: bool,
+    /// The scopes, by name.
+    scopes: Vec<(String, Built)>,
     #[cfg(feature = "http")]
     challenges: HashMap<String, crate::http::Challenge>,
 }
@@ -116,6 +120,14 @@ impl Policy {
     #[cfg(feature = "http")]
     pub fn challenge(&self, scope: &str) -> Option<crate::http::Challenge> {
         self.challenges.get(scope).cloned()
+    }
+
+    /// What the operator should know about the scopes at `now`, such as that a revocation list has
+    /// expired: to be logged when a policy is loaded, and again with each reload.
+    ///
+    /// Connections go on all the same, but for those that [`Warning::is_error`] is about.
+    pub fn warnings(&self, now: UnixTime) -> Vec<Warning> {
+        self.scopes.iter().flat_map(|(scope, built)| built.warnings(scope, now)).collect()
     }
 
     /// Whether there are rules on the peer's address.
@@ -231,9 +243,14 @@ impl PolicyBuilder {
         let challenges = (self.scopes.iter())
             .map(|(name, anchors)| (name.clone(), crate::http::Challenge::for_anchors(anchors)))
             .collect();
+        let mut scopes = Vec::with_capacity(self.scopes.len());
         for (name, anchors) in self.scopes {
-            let demand = ClientAuthDemand::new(anchors.build(&name, &provider)?, name.as_str())
-                .map_err(|_| PolicyError::BadScopeName { scope: name.clone() })?;
+            let max_age = anchors.max_age;
+            let built = anchors.build(&name, &provider)?;
+            let demand = ClientAuthDemand::new(built.verifier.clone(), name.as_str())
+                .map_err(|_| PolicyError::BadScopeName { scope: name.clone() })?
+                .with_max_age(max_age);
+            scopes.push((name.clone(), built));
             if demands.insert(name.clone(), demand).is_some() {
                 return Err(PolicyError::DuplicateScope { scope: name });
             }
@@ -267,6 +284,7 @@ impl PolicyBuilder {
             below: HashMap::new(),
             any_name: Vec::new(),
             needs_peer: false,
+            scopes,
             #[cfg(feature = "http")]
             challenges,
         };

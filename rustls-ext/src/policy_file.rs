@@ -22,6 +22,16 @@
 //! ask = "nothing"
 //! ```
 //!
+//! More keys of a scope:
+//!
+//! | key | meaning |
+//! |---|---|
+//! | `pinned = ["robot.pem"]` | PEM; exactly these certificates of clients count, too, whoever issued them; a scope may have these, `anchors` or both |
+//! | `crl_expiry = "ignore"` | go by a revocation list though it has expired, or is not valid yet; the default, `"enforce"`, refuses the certificates that it covers |
+//! | `usage = "any"` | whatever a certificate's extended key usage allows; the default is `"client"`; or one of the purposes of a list, as `["1.3.6.1.5.5.7.3.1"]` |
+//! | `names = false` | send no names of authorities in requests for a certificate |
+//! | `max_age = 86400` | sessions resume for this many seconds after the client last proved that it has its key; the default is 604800, 7 days |
+//!
 //! File names are relative to the policy's own folder. What is not understood is an error, as is
 //! everything that [`PolicyBuilder::otherwise`](crate::PolicyBuilder::otherwise) refuses: a rule
 //! that can never decide, and a network such as `10.0.0.1/8`, which may have been meant as
@@ -32,16 +42,18 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
-use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::ext_wire::Offer;
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::files::{FileProblem, Files};
-use crate::{Anchors, FileError, Policy, PolicyError, Rule, RuleProblem, Verdict};
+use crate::{
+    Anchors, BadUsage, CrlExpiry, FileError, Policy, PolicyError, Rule, RuleProblem, Usage, Verdict,
+};
 
 impl Files {
     /// The policy of a TOML file, and of the files that it names: see
@@ -101,22 +113,97 @@ struct PolicyFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ScopeFile {
+    #[serde(default)]
     anchors: Vec<PathBuf>,
     #[serde(default)]
+    pinned: Vec<PathBuf>,
+    #[serde(default)]
     crls: Vec<PathBuf>,
+    #[serde(default)]
+    crl_expiry: CrlExpiryFile,
+    #[serde(default)]
+    usage: UsageFile,
+    names: Option<bool>,
+    max_age: Option<u64>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CrlExpiryFile {
+    #[default]
+    Enforce,
+    Ignore,
+}
+
+/// Purposes, by a word or by their object identifiers.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected \"client\", \"any\" or object identifiers, as [\"1.3.6.1.5.5.7.3.2\"]"
+)]
+enum UsageFile {
+    Word(UsageWord),
+    Purposes(Purposes),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum UsageWord {
+    Client,
+    Any,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "Vec<String>")]
+struct Purposes(Usage);
+
+impl TryFrom<Vec<String>> for Purposes {
+    type Error = BadUsage;
+
+    fn try_from(purposes: Vec<String>) -> Result<Self, BadUsage> {
+        Usage::one_of(purposes).map(Self)
+    }
+}
+
+impl Default for UsageFile {
+    fn default() -> Self {
+        Self::Word(UsageWord::Client)
+    }
+}
+
+impl From<UsageFile> for Usage {
+    fn from(usage: UsageFile) -> Self {
+        match usage {
+            UsageFile::Word(UsageWord::Client) => Self::client(),
+            UsageFile::Word(UsageWord::Any) => Self::any(),
+            UsageFile::Purposes(Purposes(usage)) => usage,
+        }
+    }
 }
 
 impl ScopeFile {
     fn anchors(self, folder: &Path, files: &mut Files) -> Result<Anchors, FileError> {
-        let mut roots = RootCertStore::empty();
+        let mut anchors = Anchors::authorities(Vec::new());
         for path in self.anchors {
-            roots.extend(files.roots(folder.join(path))?.roots);
+            anchors = anchors.with(files.anchors(folder.join(path))?);
         }
-        let mut crls = Vec::new();
+        for path in self.pinned {
+            anchors = anchors.with(files.pinned(folder.join(path))?);
+        }
         for path in self.crls {
-            crls.extend(files.crls(folder.join(path))?);
+            anchors = anchors.with_crls(files.crls(folder.join(path))?);
         }
-        Ok(Anchors::store_with_crls(roots, crls))
+        anchors = anchors.with_usage(self.usage.into()).with_crl_expiry(match self.crl_expiry {
+            CrlExpiryFile::Enforce => CrlExpiry::Enforce,
+            CrlExpiryFile::Ignore => CrlExpiry::Ignore,
+        });
+        if self.names == Some(false) {
+            anchors = anchors.without_names();
+        }
+        if let Some(seconds) = self.max_age {
+            anchors = anchors.with_max_age(Duration::from_secs(seconds));
+        }
+        Ok(anchors)
     }
 }
 

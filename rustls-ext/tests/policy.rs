@@ -179,7 +179,10 @@ fn error(builder: PolicyBuilder, last: Verdict) -> String {
 #[test]
 fn what_could_let_somebody_through_is_an_error() {
     let empty = builder().scope("empty", Anchors::store(RootCertStore::empty()));
-    assert_eq!(error(empty, Verdict::None), "scope \"empty\" has no trust anchors");
+    assert_eq!(
+        error(empty, Verdict::None),
+        "scope \"empty\" has no trust anchors and no pinned certificates"
+    );
 
     assert_eq!(
         error(builder(), Verdict::Require("nobody".into())),

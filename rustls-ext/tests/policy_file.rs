@@ -170,7 +170,10 @@ fn what_is_not_understood_is_an_error_with_its_place() {
             nothing.to_owned() + "[scopes.staff]\nanchors = []\n",
             "scope \"staff\" has no trust anchors",
         ),
-        (nothing.to_owned() + "[scopes.staff]\n", "line 3: missing field `anchors`"),
+        (
+            nothing.to_owned() + "[scopes.staff]\n",
+            "scope \"staff\" has no trust anchors and no pinned certificates",
+        ),
         (
             nothing.to_owned() + "[[rules]]\nserver_name = \"a..b\"\nask = \"nothing\"\n",
             "line 3: \"a..b\" is not a DNS name",
@@ -309,4 +312,25 @@ fn a_rule_that_can_match_nothing_is_refused_with_its_line() {
         let error = refused(rules);
         assert!(error.contains(said), "{rules}\n{error}");
     }
+}
+
+#[test]
+fn a_scope_says_how_long_a_proof_of_possession_lasts() {
+    let seconds = |key: &str| {
+        let text = format!(
+            "[scopes.agents]\nanchors = [\"agents.pem\"]\n{key}\n[otherwise]\nrequire = \"agents\"\n"
+        );
+        let policy = load(&text).unwrap();
+        let decisions = policy.possible_decisions(None, &Default::default());
+        decisions.first().unwrap().demand().unwrap().max_age().as_secs()
+    };
+    assert_eq!(seconds("max_age = 60"), 60);
+    assert_eq!(seconds("max_age = 0"), 0);
+    assert_eq!(seconds(""), 7 * 24 * 60 * 60);
+    let text = "[scopes.agents]\nanchors = [\"agents.pem\"]\nmax_age = -1\n[otherwise]\nask = \"nothing\"\n";
+    assert!(
+        load(text).unwrap_err().to_string().contains("line 3: "),
+        "{}",
+        load(text).unwrap_err()
+    );
 }

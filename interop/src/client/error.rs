@@ -5,8 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustls_ext::reason;
-use rustls_ext::rustls::Error;
+use rustls_ext::explain;
+use rustls_ext::rustls::{CertificateError, Error};
 use rustls_ext::tokio::{End, LikelyRefusal, Refusal};
 
 use super::LARGEST_BODY;
@@ -136,5 +136,15 @@ impl std::error::Error for ClientError {
             Self::LikelyRefused(refusal) => Some(refusal),
             Self::BodyTooLarge | Self::Timeout(_) => None,
         }
+    }
+}
+
+/// An error of the handshake in words; those about the dates of a certificate with dates.
+fn reason(err: &Error) -> String {
+    match err {
+        Error::InvalidCertificate(
+            CertificateError::ExpiredContext { .. } | CertificateError::NotValidYetContext { .. },
+        ) => format!("invalid peer certificate: {}", explain(err)),
+        _ => err.to_string(),
     }
 }

@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use rustls_ext::rustls::pki_types::UnixTime;
 use rustls_ext::rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache};
 use rustls_ext::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls_ext::rustls::version::TLS12;
 use rustls_ext::rustls::{DEFAULT_VERSIONS, ServerConfig};
-use rustls_ext::{Anchors, FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict};
-use tracing::{error, info};
+use rustls_ext::{FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict};
+use tracing::{error, info, warn};
 
 use crate::cli::{PolicyName, ServerArgs};
 use crate::{Failure, files, tls};
@@ -25,7 +26,7 @@ pub(super) fn load(
     let from = args.clone();
     // What is not in files, sessions among it, is made once.
     let mut template = None;
-    Live::load(move |files| {
+    let live = Live::load(move |files| {
         let key = files.certified_key(&from.cert, &from.key, &tls::provider())?;
         let mut config = match &template {
             Some(config) => ServerConfig::clone(config),
@@ -50,7 +51,20 @@ pub(super) fn load(
             files::failure(&options, &err)
         }
         Err(err) => Failure::Usage(err.to_string()),
-    })
+    })?;
+    log_warnings(live.current().policy());
+    Ok(live)
+}
+
+/// Logs what the operator should know about the files of a policy.
+fn log_warnings(policy: &Policy) {
+    for warning in policy.warnings(UnixTime::now()) {
+        if warning.is_error() {
+            error!(%warning, "about the policy's files");
+        } else {
+            warn!(%warning, "about the policy's files");
+        }
+    }
 }
 
 /// The config, but for what is in files.
@@ -77,7 +91,7 @@ fn policy(args: &ServerArgs, files: &mut Files) -> Result<Policy, LoadError> {
     }
     let mut builder = Policy::builder().provider(tls::provider());
     if let Some(path) = &args.client_ca {
-        builder = builder.scope(SCOPE, Anchors::store_with_crls(files.roots(path)?, crls));
+        builder = builder.scope(SCOPE, files.anchors(path)?.with_crls(crls));
     }
     let offered = Rule::when().offered(true);
     Ok(match args.policy {
@@ -93,7 +107,10 @@ fn policy(args: &ServerArgs, files: &mut Files) -> Result<Policy, LoadError> {
 /// Says what came of loading again.
 pub(super) fn report(loaded: Result<Arc<Setup>, LoadError>) {
     match loaded {
-        Ok(_) => info!("files loaded again: new connections go by them"),
+        Ok(setup) => {
+            info!("files loaded again: new connections go by them");
+            log_warnings(setup.policy());
+        }
         Err(err) => error!(%err, "files NOT loaded again: all goes on by the old ones"),
     }
 }

@@ -1,6 +1,7 @@
 //! What happened on a connection, in words for people.
 
 use http::Version;
+use rustls_ext::CertificateProblem;
 use rustls_ext::http::server::{ConnectionInfo, Outcome};
 use rustls_ext::rustls::{CertificateError, Error};
 use rustls_ext::wire::Offer;
@@ -84,6 +85,14 @@ pub(super) fn refusal(reason: &Error) -> String {
             "it is not meant for logging in"
         }
         CertificateError::BadSignature => "its owner did not prove to have its key",
+        CertificateError::Other(other) => match other.0.downcast_ref() {
+            Some(
+                CertificateProblem::NoRevocationList { .. }
+                | CertificateProblem::RevocationListExpired { .. }
+                | CertificateProblem::RevocationListNotYetValid { .. },
+            ) => "this site cannot tell whether it has been revoked",
+            _ => "it cannot be verified",
+        },
         _ => "it cannot be verified",
     }
     .to_owned()

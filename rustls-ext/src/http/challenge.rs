@@ -64,8 +64,8 @@ impl Challenge {
 
     /// A challenge that accepts what these anchors have issued, by their names.
     ///
-    /// [`Anchors::verifier`]s have the names that they give as hints. One that gives none gets a
-    /// challenge that accepts any certificate.
+    /// Those that have issued what is pinned are among them. [`Anchors::verifier`]s have the names
+    /// that they give as hints. Where there are none, the challenge accepts any certificate.
     pub fn for_anchors(anchors: &Anchors) -> Self {
         let names = anchors.names();
         names.iter().fold(Self::new(), |challenge, name| challenge.accept_issuer(name))

@@ -17,7 +17,7 @@ use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 use super::beginning::{Beginning, OtherProtocol};
 use super::policy::{AsyncPolicy, BoxError};
 use super::report::{AcceptReport, Observer};
-use crate::{Live, Policy, Setup, reason};
+use crate::{Live, Policy, Setup, explain};
 
 /// Accepts TLS connections, each under the decision of an [`AsyncPolicy`].
 #[derive(Debug)]
@@ -266,7 +266,10 @@ impl fmt::Display for AcceptError {
             Self::Tls(rustls::Error::AlertReceived(alert)) => {
                 write!(f, "the client ended the handshake with alert {alert:?}")
             }
-            Self::Tls(err) => write!(f, "refused: {}", reason(err)),
+            Self::Tls(err @ rustls::Error::InvalidCertificate(_)) => {
+                write!(f, "refused: invalid peer certificate: {}", explain(err))
+            }
+            Self::Tls(err) => write!(f, "refused: {}", explain(err)),
             Self::OtherProtocol(protocol, _) => protocol.fmt(f),
             Self::Closed => f.write_str("the client closed the connection before it sent anything"),
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {

@@ -10,6 +10,8 @@ use crate::steps::{Ask, Connect, HOSTS, Keeps, Rule, Scope, Step, Version};
 /// Hours for which clients keep sessions.
 const STORED_TLS13: u64 = 24;
 const TICKET: u64 = 12;
+/// Hours for which one proof of possession lasts, through any chain of resumptions.
+pub const MAX_AGE: u64 = 20;
 
 /// What holds at the moment.
 #[derive(Clone, Debug)]
@@ -200,8 +202,9 @@ impl Model {
                 (_, None) => {
                     session.record.is_some_and(|(asked, _)| asked == scope) && !offered(connect)
                 }
-                (_, Some((cert, _))) => {
+                (_, Some((cert, at))) => {
                     session.record.is_some_and(|(asked, _)| asked == scope)
+                        && self.state.now - at <= MAX_AGE
                         && self.state.verify(cert, scope).is_ok()
                 }
             }

@@ -21,7 +21,7 @@ use rustls_ext::{Anchors, ClientAuthOffer, Live, PeerIdentity, Policy, Rule, Set
 
 use crate::cast::{Cast, START, Trust};
 use crate::common::{provider, pump};
-use crate::model::{Model, Outcome, Server, State, offered};
+use crate::model::{MAX_AGE, Model, Outcome, Server, State, offered};
 use crate::steps::{Ask, Connect, HOSTS, Keeps, Scope, Step, Version};
 use crate::store::{Store, Wallet};
 use crate::tally::Tally;
@@ -336,7 +336,8 @@ fn policy(cast: &Cast, state: &State) -> Policy {
     let mut builder = Policy::builder();
     for scope in Scope::ALL {
         let verifier = cast.verifier(state.trust[scope as usize], state.revoked);
-        builder = builder.scope(scope.name(), Anchors::verifier(verifier));
+        let max_age = Duration::from_secs(MAX_AGE * 3600);
+        builder = builder.scope(scope.name(), Anchors::verifier(verifier).with_max_age(max_age));
     }
     for (host, rule) in HOSTS.into_iter().zip(state.rules) {
         let mut when = Rule::when().server_name(host);

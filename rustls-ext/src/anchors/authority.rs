@@ -1,0 +1,190 @@
+//! Trust anchors, and certificates that are pinned.
+
+use std::fmt;
+
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
+use rustls::{CertificateError, DistinguishedName, RootCertStore};
+use x509_parser::prelude::{X509Certificate, X509Version};
+
+use super::x509::{self, Signs};
+
+/// Why a certificate cannot be used as a trust anchor, or be pinned.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum AnchorError {
+    /// It cannot be read.
+    Malformed(rustls::Error),
+    /// It is not the certificate of a certificate authority (RFC 5280 section 4.2.1.9), which may
+    /// issue others.
+    NotAuthority {
+        /// Its subject, as RFC 4514 writes it.
+        subject: String,
+        /// What in the certificate says so.
+        reason: NotAuthority,
+    },
+}
+
+/// What in a certificate says that it is not one of a certificate authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotAuthority {
+    /// It is of version 1 or 2, which have no extension basicConstraints.
+    OldVersion,
+    /// It has no extension basicConstraints, or one with CA:FALSE.
+    NotCa,
+    /// It has an extension keyUsage without keyCertSign.
+    NoKeyCertSign,
+}
+
+impl fmt::Display for NotAuthority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OldVersion => "its version is not 3, so it has no basicConstraints with CA:TRUE",
+            Self::NotCa => "it has no basicConstraints with CA:TRUE",
+            Self::NoKeyCertSign => "its keyUsage does not have keyCertSign",
+        })
+    }
+}
+
+impl fmt::Display for AnchorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(err) => err.fmt(f),
+            Self::NotAuthority { subject, reason } => write!(
+                f,
+                "{subject} is not a certificate authority: {reason}; to accept exactly this \
+                 certificate from a client, pin it instead"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for AnchorError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Malformed(err) => Some(err),
+            Self::NotAuthority { .. } => None,
+        }
+    }
+}
+
+/// A trust anchor, and what its certificate says about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Authority {
+    pub(super) anchor: TrustAnchor<'static>,
+    pub(super) limits: Limits,
+}
+
+/// What a certificate of an authority says besides its name and key. A [`TrustAnchor`] has none of
+/// this.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// How many certificates of authorities there may be below it.
+    pub(super) path_length: Option<u32>,
+    pub(super) signs: Signs,
+    pub(super) validity: Option<Validity>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Validity {
+    pub(super) not_before: UnixTime,
+    pub(super) not_after: UnixTime,
+}
+
+impl Validity {
+    fn of(certificate: &X509Certificate<'_>) -> Self {
+        let validity = certificate.validity();
+        Self {
+            not_before: x509::unix(validity.not_before),
+            not_after: x509::unix(validity.not_after),
+        }
+    }
+
+    pub(super) fn check(&self, now: UnixTime) -> Result<(), rustls::Error> {
+        let Self { not_before, not_after } = *self;
+        if now < not_before {
+            return Err(CertificateError::NotValidYetContext { time: now, not_before }.into());
+        }
+        if now > not_after {
+            return Err(CertificateError::ExpiredContext { time: now, not_after }.into());
+        }
+        Ok(())
+    }
+}
+
+impl Authority {
+    /// The authority of this certificate.
+    pub(crate) fn of(der: &CertificateDer<'_>) -> Result<Self, AnchorError> {
+        // As webpki reads it, which is what verifies with it.
+        let mut roots = RootCertStore::empty();
+        roots.add(der.clone()).map_err(AnchorError::Malformed)?;
+        let anchor = roots.roots.pop().ok_or_else(malformed)?;
+
+        let certificate = x509::certificate(der).ok_or_else(malformed)?;
+        let not = |reason| {
+            let subject = x509::name_of(certificate.subject());
+            Err(AnchorError::NotAuthority { subject, reason })
+        };
+        if certificate.version() != X509Version::V3 {
+            return not(NotAuthority::OldVersion);
+        }
+        let path_length = match certificate.basic_constraints().map_err(|_| malformed())? {
+            Some(constraints) if constraints.value.ca => constraints.value.path_len_constraint,
+            _ => return not(NotAuthority::NotCa),
+        };
+        let signs = Signs::of(&certificate);
+        if !signs.certificates {
+            return not(NotAuthority::NoKeyCertSign);
+        }
+        let validity = Some(Validity::of(&certificate));
+        Ok(Self { anchor, limits: Limits { path_length, signs, validity } })
+    }
+
+    pub(crate) fn anchor(&self) -> &TrustAnchor<'static> {
+        &self.anchor
+    }
+
+    pub(super) fn name(&self) -> DistinguishedName {
+        x509::in_sequence(&self.anchor.subject)
+    }
+}
+
+impl From<TrustAnchor<'static>> for Authority {
+    fn from(anchor: TrustAnchor<'static>) -> Self {
+        let limits = Limits { path_length: None, signs: Signs::all(), validity: None };
+        Self { anchor, limits }
+    }
+}
+
+/// A certificate that is accepted for what it is, whoever issued it.
+#[derive(Clone, Debug)]
+pub(crate) struct Pinned {
+    pub(super) der: CertificateDer<'static>,
+    pub(super) key: SubjectPublicKeyInfoDer<'static>,
+    pub(super) subject: String,
+    /// The content of its issuer's name.
+    pub(super) issuer: Vec<u8>,
+    pub(super) validity: Validity,
+}
+
+impl Pinned {
+    pub(crate) fn of(der: CertificateDer<'static>) -> Result<Self, AnchorError> {
+        let certificate = x509::certificate(&der).ok_or_else(malformed)?;
+        let key = SubjectPublicKeyInfoDer::from(certificate.public_key().raw).into_owned();
+        // The key alone is what signatures are verified with later.
+        webpki::RawPublicKeyEntity::try_from(&key).map_err(|_| malformed())?;
+        let issuer = x509::content(certificate.issuer().as_raw()).ok_or_else(malformed)?.to_vec();
+        let subject = x509::name_of(certificate.subject());
+        let validity = Validity::of(&certificate);
+        Ok(Self { key, subject, issuer, validity, der })
+    }
+
+    /// The name of its issuer, by which clients find it.
+    pub(super) fn issuer(&self) -> DistinguishedName {
+        x509::in_sequence(&self.issuer)
+    }
+}
+
+fn malformed() -> AnchorError {
+    AnchorError::Malformed(CertificateError::BadEncoding.into())
+}

@@ -1,0 +1,200 @@
+//! Reasons to refuse a client's certificate that rustls has no words for.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::pki_types::UnixTime;
+use rustls::{CertificateError, OtherError};
+
+use super::x509::rfc3339;
+
+/// Why a client's certificate was refused, where [`CertificateError`] has no variant with room for
+/// the reason.
+///
+/// It is in a [`CertificateError::Other`], for which rustls sends the alert `certificate_unknown`:
+/// "some other (unspecified) issue arose in processing the certificate" (RFC 8446 section 6.2).
+/// [`explain`](fn@crate::explain) finds it there, and
+/// [`ClientAuth::refusal()`](rustls::server::ClientAuth::refusal) has it where a policy is lenient.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CertificateProblem {
+    /// The scope has revocation lists, but none that this authority has signed.
+    NoRevocationList {
+        /// The authority's subject.
+        authority: String,
+    },
+    /// The authority's revocation list is past its `nextUpdate`.
+    RevocationListExpired {
+        /// The authority's subject.
+        authority: String,
+        /// When the next list was due.
+        next_update: UnixTime,
+        /// The list's file, if it is from one.
+        source: Option<PathBuf>,
+    },
+    /// The authority's revocation list is before its `thisUpdate`.
+    RevocationListNotYetValid {
+        /// The authority's subject.
+        authority: String,
+        /// When the list is valid from.
+        this_update: UnixTime,
+        /// The list's file, if it is from one.
+        source: Option<PathBuf>,
+    },
+    /// The authority has signed a revocation list, which its keyUsage does not allow.
+    MayNotSignLists {
+        /// The authority's subject.
+        authority: String,
+    },
+    /// The authority has issued a certificate, which its keyUsage does not allow.
+    MayNotSignCertificates {
+        /// The authority's subject.
+        authority: String,
+    },
+    /// There are more authorities below this one than its path length allows.
+    PathTooLong {
+        /// The authority's subject, where it is a trust anchor.
+        authority: Option<String>,
+    },
+    /// The certificate of an end entity has issued another.
+    NotAnAuthority,
+    /// The client's certificate is one of a certificate authority.
+    IsAnAuthority,
+    /// A certificate has critical extensions that are not supported.
+    CriticalExtension {
+        /// Their names and object identifiers.
+        extensions: Vec<String>,
+    },
+    /// A name constraint of an authority is violated, or of a kind that is not supported.
+    NameConstraints {
+        /// The kinds of names that are constrained, that the certificate has, and whose
+        /// constraints are not supported. If there are none, a constraint is violated.
+        unsupported: Vec<&'static str>,
+    },
+    /// A certificate is signed with an algorithm that the cryptography provider does not have.
+    SignatureAlgorithm {
+        /// The algorithm's name and object identifier.
+        algorithm: String,
+        /// The algorithm of the authority's key, if the provider has the signature algorithm, but
+        /// not with such a key.
+        key: Option<String>,
+    },
+    /// The certificate is not of version 3.
+    OldVersion,
+    /// webpki refused it for this reason.
+    Other(String),
+}
+
+impl CertificateProblem {
+    pub(super) fn error(self) -> rustls::Error {
+        CertificateError::Other(OtherError(Arc::new(self))).into()
+    }
+}
+
+impl fmt::Display for CertificateProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |source: &Option<PathBuf>| match source {
+            Some(path) => format!("revocation list in {}", path.display()),
+            None => "revocation list".into(),
+        };
+        match self {
+            Self::NoRevocationList { authority } => {
+                write!(
+                    f,
+                    "there is no revocation list of {authority}, so it is unknown whether \
+                           a certificate that it issued is revoked: add its list"
+                )
+            }
+            Self::RevocationListExpired { authority, next_update, source } => write!(
+                f,
+                "the {} of {authority} expired at {}: get its current list",
+                list(source),
+                rfc3339(*next_update)
+            ),
+            Self::RevocationListNotYetValid { authority, this_update, source } => write!(
+                f,
+                "the {} of {authority} is not valid before {}",
+                list(source),
+                rfc3339(*this_update)
+            ),
+            Self::MayNotSignLists { authority } => write!(
+                f,
+                "{authority} has signed a revocation list, but its keyUsage does not have cRLSign"
+            ),
+            Self::MayNotSignCertificates { authority } => write!(
+                f,
+                "{authority} has issued a certificate, but its keyUsage does not have keyCertSign"
+            ),
+            Self::PathTooLong { authority: Some(authority) } => write!(
+                f,
+                "there are more authorities between {authority} and the client's certificate than \
+                 its pathLenConstraint allows"
+            ),
+            Self::PathTooLong { authority: None } => f.write_str(
+                "there are more authorities in the chain than the pathLenConstraint of one allows",
+            ),
+            Self::NotAnAuthority => f.write_str(
+                "a certificate in the chain has issued another, but has no basicConstraints with \
+                 CA:TRUE",
+            ),
+            Self::IsAnAuthority => f.write_str(
+                "the client's certificate is one of a certificate authority (CA:TRUE), which is \
+                 accepted only if it is pinned",
+            ),
+            Self::CriticalExtension { extensions } => write!(
+                f,
+                "a certificate has a critical extension that is not supported: {}",
+                if extensions.is_empty() { "unknown".into() } else { extensions.join(", ") }
+            ),
+            Self::NameConstraints { unsupported } if unsupported.is_empty() => f.write_str(
+                "a name in a certificate is not allowed by the name constraints of its authority",
+            ),
+            Self::NameConstraints { unsupported } => write!(
+                f,
+                "an authority has name constraints on {}, which are not supported: only those on \
+                 DNS names and IP addresses are",
+                unsupported.join(" and ")
+            ),
+            Self::SignatureAlgorithm { algorithm, key: None } => write!(
+                f,
+                "a certificate is signed with {algorithm}, which the cryptography provider does \
+                 not have"
+            ),
+            Self::SignatureAlgorithm { algorithm, key: Some(key) } => write!(
+                f,
+                "a certificate is signed with {algorithm} by a key for {key}, which the \
+                 cryptography provider does not have together"
+            ),
+            Self::OldVersion => f.write_str(
+                "the certificate is not of version 3, so it is accepted only if it is pinned",
+            ),
+            Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+/// The same words: rustls shows a [`CertificateError::Other`] by its debug format.
+impl fmt::Debug for CertificateProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The source is what rustls has for the reason, where it has a variant of the same meaning, and of
+/// another alert.
+impl std::error::Error for CertificateProblem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        static UNKNOWN: rustls::Error =
+            rustls::Error::InvalidCertificate(CertificateError::UnknownRevocationStatus);
+        static EXPIRED: rustls::Error =
+            rustls::Error::InvalidCertificate(CertificateError::ExpiredRevocationList);
+        match self {
+            Self::NoRevocationList { .. } => Some(&UNKNOWN),
+            Self::RevocationListExpired { .. } | Self::RevocationListNotYetValid { .. } => {
+                Some(&EXPIRED)
+            }
+            _ => None,
+        }
+    }
+}

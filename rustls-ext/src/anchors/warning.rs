@@ -1,0 +1,352 @@
+//! Warnings about scopes that can be used all the same.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::{SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
+use webpki::spki_for_anchor;
+
+use super::authority::Validity;
+use super::names::MANY_NAMES;
+use super::revocation::{Budget, CrlExpiry, RevocationList, newest};
+use super::verifier::Verifier;
+use super::x509::{self, Name, rfc3339, unsupported_key};
+
+/// Something about a scope that its operator should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// The scope.
+    pub scope: String,
+    /// What it is.
+    pub kind: WarningKind,
+}
+
+/// What a [`Warning`] is about. Names are as RFC 4514 writes them; files are those that lists are
+/// from, if they are from files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WarningKind {
+    /// A trust anchor, or a pinned certificate, has expired. An anchor counts all the same; the
+    /// pinned certificate is refused.
+    Expired {
+        /// Its subject.
+        subject: String,
+        /// When it expired.
+        not_after: UnixTime,
+        /// Whether it is a pinned certificate.
+        pinned: bool,
+    },
+    /// A trust anchor, or a pinned certificate, is not valid yet.
+    NotYetValid {
+        /// Its subject.
+        subject: String,
+        /// When it is valid from.
+        not_before: UnixTime,
+        /// Whether it is a pinned certificate.
+        pinned: bool,
+    },
+    /// The provider cannot verify signatures of a trust anchor's, or of a pinned certificate's, key.
+    UnusableKey {
+        /// The subject.
+        subject: String,
+        /// What its key is for.
+        key: String,
+    },
+    /// A trust anchor has name constraints of kinds that are not supported: certificates that have
+    /// such names are refused.
+    NameConstraints {
+        /// The anchor's subject.
+        subject: String,
+        /// The kinds of names. Every certificate has a directory name.
+        kinds: Vec<&'static str>,
+    },
+    /// The names of the authorities, as a CertificateRequest has them, take up so much room that
+    /// some clients refuse it.
+    ManyNames {
+        /// How many bytes they take up.
+        bytes: usize,
+    },
+    /// The revocation list that counts is past its `nextUpdate`.
+    ListExpired {
+        /// Its issuer.
+        authority: String,
+        /// When the next one was due.
+        next_update: UnixTime,
+        /// The list's file.
+        source: Option<PathBuf>,
+        /// Whether certificates are refused for it.
+        enforced: bool,
+    },
+    /// The revocation list that counts is before its `thisUpdate`.
+    ListNotYetValid {
+        /// Its issuer.
+        authority: String,
+        /// When it is valid from.
+        this_update: UnixTime,
+        /// The list's file.
+        source: Option<PathBuf>,
+        /// Whether certificates are refused for it.
+        enforced: bool,
+    },
+    /// The revocation list that counts has a fifth of its life left, or less.
+    ListExpiresSoon {
+        /// Its issuer.
+        authority: String,
+        /// When the next one is due.
+        next_update: UnixTime,
+        /// The list's file.
+        source: Option<PathBuf>,
+    },
+    /// A revocation list is left out, since there is a newer one of the same issuer and key.
+    OlderList {
+        /// Its issuer.
+        authority: String,
+        /// The list's file.
+        source: Option<PathBuf>,
+        /// The file of the list that counts.
+        newer: Option<PathBuf>,
+    },
+    /// A revocation list has the name of a trust anchor, but none of that name has signed it.
+    ForeignList {
+        /// Its issuer.
+        authority: String,
+        /// The list's file.
+        source: Option<PathBuf>,
+    },
+    /// There are revocation lists, but none of this trust anchor: what it has issued is refused.
+    NoList {
+        /// The anchor's subject.
+        authority: String,
+    },
+}
+
+impl Warning {
+    /// Whether connections are refused because of it, so that it should be logged as an error.
+    pub fn is_error(&self) -> bool {
+        match &self.kind {
+            WarningKind::NoList { .. } | WarningKind::UnusableKey { .. } => true,
+            WarningKind::Expired { pinned, .. } | WarningKind::NotYetValid { pinned, .. } => {
+                *pinned
+            }
+            WarningKind::ListExpired { enforced, .. }
+            | WarningKind::ListNotYetValid { enforced, .. } => *enforced,
+            WarningKind::NameConstraints { .. }
+            | WarningKind::ManyNames { .. }
+            | WarningKind::ListExpiresSoon { .. }
+            | WarningKind::OlderList { .. }
+            | WarningKind::ForeignList { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "scope {:?}: {}", self.scope, self.kind)
+    }
+}
+
+impl fmt::Display for WarningKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = |source: &Option<PathBuf>| match source {
+            Some(path) => format!(" ({})", path.display()),
+            None => String::new(),
+        };
+        let what = |pinned: &bool| if *pinned { "pinned certificate" } else { "trust anchor" };
+        let refused = |enforced: &bool| {
+            if *enforced {
+                "certificates that it covers are refused"
+            } else {
+                "which is ignored, as configured"
+            }
+        };
+        let every = |kinds: &[&str]| {
+            if kinds.contains(&"directory names") {
+                ", and every certificate has a directory name, its subject"
+            } else {
+                ""
+            }
+        };
+        match self {
+            Self::Expired { subject, not_after, pinned } => {
+                write!(f, "the {} {subject} expired at {}", what(pinned), rfc3339(*not_after))
+            }
+            Self::NotYetValid { subject, not_before, pinned } => write!(
+                f,
+                "the {} {subject} is not valid before {}",
+                what(pinned),
+                rfc3339(*not_before)
+            ),
+            Self::UnusableKey { subject, key } => write!(
+                f,
+                "the key of {subject} is for {key}, which the cryptography provider does not have, \
+                 so no certificate counts by it"
+            ),
+            Self::NameConstraints { subject, kinds } => write!(
+                f,
+                "the trust anchor {subject} has name constraints on {}, which are not supported: \
+                 certificates with such names are refused{}",
+                kinds.join(" and "),
+                every(kinds)
+            ),
+            Self::ManyNames { bytes } => write!(
+                f,
+                "the names of its authorities take up {bytes} bytes of each request for a \
+                 certificate, and some clients refuse more than {MANY_NAMES}: send no names, or \
+                 trust fewer authorities"
+            ),
+            Self::ListExpired { authority, next_update, source, enforced } => write!(
+                f,
+                "the revocation list of {authority}{} expired at {}: {}",
+                file(source),
+                rfc3339(*next_update),
+                refused(enforced)
+            ),
+            Self::ListNotYetValid { authority, this_update, source, enforced } => write!(
+                f,
+                "the revocation list of {authority}{} is not valid before {}: {}",
+                file(source),
+                rfc3339(*this_update),
+                refused(enforced)
+            ),
+            Self::ListExpiresSoon { authority, next_update, source } => write!(
+                f,
+                "the revocation list of {authority}{} expires at {}: get the next one",
+                file(source),
+                rfc3339(*next_update)
+            ),
+            Self::OlderList { authority, source, newer } => write!(
+                f,
+                "a revocation list of {authority}{} is left out, since there is a newer one{}",
+                file(source),
+                file(newer)
+            ),
+            Self::ForeignList { authority, source } => write!(
+                f,
+                "the revocation list of {authority}{} is not signed by the trust anchor of that \
+                 name, so it does not count for it",
+                file(source)
+            ),
+            Self::NoList { authority } => write!(
+                f,
+                "there is no revocation list of the trust anchor {authority}: certificates that it \
+                 issued are refused"
+            ),
+        }
+    }
+}
+
+impl Verifier {
+    /// Finds out which lists the anchors have signed, and leaves out what is there twice.
+    pub(super) fn prepare_lists(&mut self) {
+        let mut lists: Vec<RevocationList> = Vec::new();
+        for list in std::mem::take(&mut self.lists) {
+            if !lists.iter().any(|known| known.is(&list)) {
+                lists.push(list);
+            }
+        }
+        let budget = Budget::unlimited();
+        for anchor in &self.anchors {
+            let (name, key) = (Name::of(&anchor.subject), spki_for_anchor(anchor));
+            for list in lists.iter().filter(|list| list.is_of(&name)) {
+                list.is_signed_by(&key, self.algorithms.all, &budget);
+            }
+        }
+        self.lists = lists;
+    }
+
+    /// The warnings at `now`.
+    pub(super) fn warnings(&self, now: UnixTime) -> Vec<WarningKind> {
+        let mut warnings = Vec::new();
+        for (anchor, limits) in self.anchors.iter().zip(&self.limits) {
+            let subject = x509::name(&anchor.subject);
+            warnings.extend(limits.validity.and_then(|it| self.validity(&subject, it, false, now)));
+            let kinds = anchor.name_constraints.as_deref().map(x509::unsupported_constraints);
+            if let Some(kinds) = kinds.filter(|kinds| !kinds.is_empty()) {
+                warnings.push(WarningKind::NameConstraints { subject: subject.clone(), kinds });
+            }
+            warnings.extend(self.unusable(subject, &spki_for_anchor(anchor)));
+        }
+        for pinned in &self.pinned {
+            warnings.extend(self.validity(&pinned.subject, pinned.validity, true, now));
+            warnings.extend(self.unusable(pinned.subject.clone(), &pinned.key));
+        }
+        self.list_warnings(now, &mut warnings);
+        warnings
+    }
+
+    fn validity(
+        &self,
+        subject: &str,
+        validity: Validity,
+        pinned: bool,
+        now: UnixTime,
+    ) -> Option<WarningKind> {
+        let (subject, Validity { not_before, not_after }) = (subject.to_owned(), validity);
+        if now > not_after {
+            Some(WarningKind::Expired { subject, not_after, pinned })
+        } else if now < not_before {
+            Some(WarningKind::NotYetValid { subject, not_before, pinned })
+        } else {
+            None
+        }
+    }
+
+    fn unusable(&self, subject: String, key: &SubjectPublicKeyInfoDer<'_>) -> Option<WarningKind> {
+        let key = unsupported_key(key, &self.algorithms)?;
+        Some(WarningKind::UnusableKey { subject, key })
+    }
+
+    fn list_warnings(&self, now: UnixTime, warnings: &mut Vec<WarningKind>) {
+        if self.lists.is_empty() {
+            return;
+        }
+        let path = |list: &RevocationList| list.source().map(Path::to_path_buf);
+        for list in &self.lists {
+            let (authority, source) = (list.authority().to_owned(), path(list));
+            let same: Vec<_> =
+                self.lists.iter().filter(|other| list.is_of_the_same_key_as(other)).collect();
+            let newest = newest(&same);
+            match newest.first() {
+                Some(newer) if !newest.iter().any(|it| it.is(list)) => {
+                    let newer = path(newer);
+                    warnings.push(WarningKind::OlderList { authority, source, newer });
+                    continue;
+                }
+                _ => {}
+            }
+            let is_of = |anchor: &TrustAnchor<'_>| list.is_of(&Name::of(&anchor.subject));
+            if list.known_key().is_none() && self.anchors.iter().any(is_of) {
+                let (authority, source) = (authority.clone(), source.clone());
+                warnings.push(WarningKind::ForeignList { authority, source });
+            }
+            let enforced = self.crl_expiry == CrlExpiry::Enforce;
+            let (this_update, next_update) = (list.this_update(), list.next_update());
+            let left = next_update.as_secs().saturating_sub(now.as_secs());
+            let life = next_update.as_secs().saturating_sub(this_update.as_secs());
+            if now >= next_update {
+                warnings.push(WarningKind::ListExpired {
+                    authority,
+                    next_update,
+                    source,
+                    enforced,
+                });
+            } else if now < this_update {
+                warnings.push(WarningKind::ListNotYetValid {
+                    authority,
+                    this_update,
+                    source,
+                    enforced,
+                });
+            } else if left <= life / 5 {
+                warnings.push(WarningKind::ListExpiresSoon { authority, next_update, source });
+            }
+        }
+        for anchor in &self.anchors {
+            let key = spki_for_anchor(anchor);
+            if !self.lists.iter().any(|list| list.known_key() == Some(&key)) {
+                warnings.push(WarningKind::NoList { authority: x509::name(&anchor.subject) });
+            }
+        }
+    }
+}

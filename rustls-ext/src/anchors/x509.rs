@@ -1,0 +1,343 @@
+//! Reads the parts of certificates that webpki does not expose, and writes them as text.
+
+use std::time::Duration;
+
+use rustls::DistinguishedName;
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::{AlgorithmIdentifier, CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
+use x509_parser::asn1_rs::{Any, Oid, Tag};
+use x509_parser::oid_registry::{OID_PKCS1_RSAENCRYPTION, OidRegistry};
+use x509_parser::prelude::{
+    ASN1Time, FromDer, GeneralName, NameConstraints, ParsedExtension, X509Certificate, X509Name,
+    oid2sn,
+};
+
+use crate::name::rfc4514;
+
+/// The certificate that is all of `der`.
+pub(super) fn certificate(der: &[u8]) -> Option<X509Certificate<'_>> {
+    match X509Certificate::from_der(der) {
+        Ok(([], certificate)) => Some(certificate),
+        _ => None,
+    }
+}
+
+/// A whole SEQUENCE, of whose content this is: webpki shows names and the like without their tag.
+pub(super) fn in_sequence(content: &[u8]) -> DistinguishedName {
+    DistinguishedName::in_sequence(content)
+}
+
+/// A name as text, from the content of its SEQUENCE.
+pub(super) fn name(content: &[u8]) -> String {
+    written(in_sequence(content).as_ref())
+}
+
+/// A name as text.
+pub(super) fn name_of(name: &X509Name<'_>) -> String {
+    written(name.as_raw())
+}
+
+fn written(name: &[u8]) -> String {
+    let text = rfc4514(name);
+    if text.is_empty() { "(empty name)".into() } else { text }
+}
+
+/// The time, where one before 1970 is 1970.
+pub(super) fn unix(time: ASN1Time) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(time.timestamp().try_into().unwrap_or(0)))
+}
+
+/// The time as RFC 3339 writes it, as 2026-11-28T06:00:00Z.
+pub(crate) fn rfc3339(time: UnixTime) -> String {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    let Ok(time) = ASN1Time::from_timestamp(seconds) else {
+        return format!("{seconds} seconds after 1970");
+    };
+    let time = time.to_datetime();
+    let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The name that is known for an object identifier, and its number.
+pub(crate) fn oid_text(oid: &Oid<'_>) -> String {
+    let registry = OidRegistry::default().with_crypto().with_x509();
+    match oid2sn(oid, &registry) {
+        Ok(name) => format!("{name} ({oid})"),
+        Err(_) => oid.to_string(),
+    }
+}
+
+/// The algorithm in the content of an AlgorithmIdentifier.
+pub(crate) fn algorithm(content: &[u8]) -> String {
+    match Oid::from_der(content) {
+        Ok((_, oid)) => oid_text(&oid),
+        Err(_) => "an unreadable algorithm".into(),
+    }
+}
+
+/// The algorithm of a key, and its curve if it has one, from the content of the AlgorithmIdentifier.
+pub(crate) fn key_algorithm(content: &[u8]) -> String {
+    let Ok((parameters, oid)) = Oid::from_der(content) else {
+        return "an unreadable algorithm".into();
+    };
+    match Oid::from_der(parameters) {
+        Ok((_, curve)) => format!("{} on {}", oid_text(&oid), oid_text(&curve)),
+        Err(_) => oid_text(&oid),
+    }
+}
+
+/// What a key is for, if the provider has no algorithm for it.
+pub(super) fn unsupported_key(
+    key: &SubjectPublicKeyInfoDer<'_>,
+    provider: &WebPkiSupportedAlgorithms,
+) -> Option<String> {
+    let (_, whole) = Any::from_der(key).ok()?;
+    let (_, algorithm) = Any::from_der(whole.data).ok()?;
+    let (_, oid) = Oid::from_der(algorithm.data).ok()?;
+    let known = |known: &AlgorithmIdentifier| known.as_ref() == algorithm.data;
+    // The parameters of keys for RSA may be left out.
+    let supported = oid == OID_PKCS1_RSAENCRYPTION
+        || provider.all.iter().any(|algorithm| known(&algorithm.public_key_alg_id()));
+    (!supported).then(|| key_algorithm(algorithm.data))
+}
+
+/// The same of a certificate's key.
+pub(crate) fn unsupported_key_of(
+    der: &CertificateDer<'_>,
+    provider: &WebPkiSupportedAlgorithms,
+) -> Option<String> {
+    let certificate = certificate(der)?;
+    unsupported_key(&certificate.public_key().raw.into(), provider)
+}
+
+/// What the key usage of a certificate allows (RFC 5280 section 4.2.1.3): everything, if it has no
+/// such extension, and nothing, if it cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Signs {
+    pub(super) certificates: bool,
+    pub(super) lists: bool,
+}
+
+impl Signs {
+    pub(super) fn all() -> Self {
+        Self { certificates: true, lists: true }
+    }
+
+    pub(super) fn of(certificate: &X509Certificate<'_>) -> Self {
+        match certificate.key_usage() {
+            Ok(None) => Self::all(),
+            Ok(Some(usage)) => {
+                Self { certificates: usage.value.key_cert_sign(), lists: usage.value.crl_sign() }
+            }
+            Err(_) => Self { certificates: false, lists: false },
+        }
+    }
+
+    pub(super) fn of_der(der: &[u8]) -> Self {
+        certificate(der).map_or(Self { certificates: false, lists: false }, |it| Self::of(&it))
+    }
+}
+
+/// A name, which is the same in two encodings (RFC 5280 section 7.1): the text of PrintableStrings
+/// and UTF8Strings is compared without regard to letter case and to how much white space there is,
+/// all else byte for byte.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    /// The content of its SEQUENCE.
+    content: Vec<u8>,
+    /// The parts, if it can be read.
+    parts: Option<Vec<Vec<(Vec<u8>, Value)>>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Value {
+    Text(String),
+    Other(u32, Vec<u8>),
+}
+
+impl Name {
+    pub(super) fn of(content: &[u8]) -> Self {
+        let parts = elements(content, Tag::Set)
+            .map(|part| {
+                let mut part = elements(part?.data, Tag::Sequence)
+                    .map(|attribute| Value::of_attribute(attribute?.data))
+                    .collect::<Option<Vec<_>>>()?;
+                part.sort();
+                Some(part)
+            })
+            .collect();
+        Self { content: content.to_vec(), parts }
+    }
+
+    /// Whether both are the same name.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let same_parts = self.parts.is_some() && self.parts == other.parts;
+        self.content == other.content || same_parts
+    }
+}
+
+impl Value {
+    /// The type of an attribute, and its value.
+    fn of_attribute(attribute: &[u8]) -> Option<(Vec<u8>, Self)> {
+        let (rest, kind) = Any::from_der(attribute).ok()?;
+        let Ok(([], value)) = Any::from_der(rest) else { return None };
+        let value = match (value.tag(), std::str::from_utf8(value.data)) {
+            (Tag::PrintableString | Tag::Utf8String, Ok(text)) => {
+                let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
+                Self::Text(words.join(" "))
+            }
+            (tag, _) => Self::Other(tag.0, value.data.to_vec()),
+        };
+        Some((kind.data.to_vec(), value))
+    }
+}
+
+/// The elements in the content of a SET or SEQUENCE, each of this tag; `None` at what is not.
+fn elements(mut content: &[u8], tag: Tag) -> impl Iterator<Item = Option<Any<'_>>> {
+    std::iter::from_fn(move || {
+        if content.is_empty() {
+            return None;
+        }
+        match Any::from_der(content) {
+            Ok((rest, element)) if element.tag() == tag => {
+                content = rest;
+                Some(Some(element))
+            }
+            _ => {
+                content = &[];
+                Some(None)
+            }
+        }
+    })
+}
+
+/// The content of a SEQUENCE.
+pub(super) fn content(sequence: &[u8]) -> Option<&[u8]> {
+    match Any::from_der(sequence) {
+        Ok(([], sequence)) => Some(sequence.data),
+        _ => None,
+    }
+}
+
+/// The kinds of names that webpki cannot compare with name constraints, among `names`.
+fn unsupported<'a>(names: impl Iterator<Item = &'a GeneralName<'a>>) -> Vec<&'static str> {
+    let mut kinds: Vec<_> = names
+        .filter_map(|name| {
+            // The tags of RFC 5280 section 4.2.1.6. webpki goes by them, readable or not.
+            let tag = match name {
+                GeneralName::OtherName(..) => 0,
+                GeneralName::RFC822Name(_) => 1,
+                GeneralName::DNSName(_) => 2,
+                GeneralName::X400Address(_) => 3,
+                GeneralName::DirectoryName(_) => 4,
+                GeneralName::EDIPartyName(_) => 5,
+                GeneralName::URI(_) => 6,
+                GeneralName::IPAddress(_) => 7,
+                GeneralName::RegisteredID(_) => 8,
+                GeneralName::Invalid(tag, _) => tag.0,
+            };
+            match tag {
+                0 => Some("otherName"),
+                1 => Some("email addresses"),
+                2 | 7 => None,
+                3 => Some("X.400 addresses"),
+                4 => Some("directory names"),
+                5 => Some("EDI party names"),
+                6 => Some("URIs"),
+                8 => Some("registered identifiers"),
+                _ => Some("names of an unknown kind"),
+            }
+        })
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+/// The kinds of names, of those that webpki does not support, that name constraints are about;
+/// from the content of their SEQUENCE.
+pub(super) fn unsupported_constraints(content: &[u8]) -> Vec<&'static str> {
+    match NameConstraints::from_der(in_sequence(content).as_ref()) {
+        Ok((_, constraints)) => constrained_kinds(&constraints),
+        Err(_) => Vec::new(),
+    }
+}
+
+fn constrained_kinds(constraints: &NameConstraints<'_>) -> Vec<&'static str> {
+    let trees = [&constraints.permitted_subtrees, &constraints.excluded_subtrees];
+    unsupported(trees.into_iter().flatten().flatten().map(|tree| &tree.base))
+}
+
+/// The same, of an intermediate's certificate.
+pub(super) fn constraints_of(certificate: &X509Certificate<'_>) -> Vec<&'static str> {
+    match certificate.name_constraints() {
+        Ok(Some(constraints)) => constrained_kinds(constraints.value),
+        _ => Vec::new(),
+    }
+}
+
+/// The kinds of names that a certificate has, of those that webpki cannot compare with
+/// constraints. Every certificate has a directory name: its subject.
+pub(super) fn names_of(certificate: &X509Certificate<'_>) -> Vec<&'static str> {
+    let mut kinds = match certificate.subject_alternative_name() {
+        Ok(Some(names)) => unsupported(names.value.general_names.iter()),
+        _ => Vec::new(),
+    };
+    kinds.push("directory names");
+    kinds
+}
+
+/// The critical extensions of a certificate that webpki does not know.
+pub(super) fn unknown_critical_extensions(certificate: &X509Certificate<'_>) -> Vec<String> {
+    certificate
+        .extensions()
+        .iter()
+        .filter(|extension| extension.critical)
+        .filter(|extension| {
+            !matches!(
+                extension.parsed_extension(),
+                ParsedExtension::KeyUsage(_)
+                    | ParsedExtension::SubjectAlternativeName(_)
+                    | ParsedExtension::BasicConstraints(_)
+                    | ParsedExtension::NameConstraints(_)
+                    | ParsedExtension::CRLDistributionPoints(_)
+                    | ParsedExtension::ExtendedKeyUsage(_)
+                    | ParsedExtension::SCT(_)
+            )
+        })
+        .map(|extension| oid_text(&extension.oid))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_rfc_3339_has_it() {
+        let written = |seconds| rfc3339(UnixTime::since_unix_epoch(Duration::from_secs(seconds)));
+        assert_eq!(written(0), "1970-01-01T00:00:00Z");
+        assert_eq!(written(1_795_845_599), "2026-11-28T05:59:59Z");
+        assert_eq!(written(253_402_300_799), "9999-12-31T23:59:59Z");
+        assert_eq!(written(u64::MAX), "9223372036854775807 seconds after 1970");
+    }
+
+    #[test]
+    fn names_in_two_encodings_are_equal_and_others_are_not() {
+        let name = |tag: u8, text: &str| {
+            let length = u8::try_from(text.len()).unwrap();
+            let head = [0x31, length + 9, 0x30, length + 7, 6, 3, 0x55, 4, 3, tag, length];
+            Name::of(&[&head[..], text.as_bytes()].concat())
+        };
+        const UTF8: u8 = 0x0c;
+        const PRINTABLE: u8 = 0x13;
+        const IA5: u8 = 0x16;
+        assert!(name(UTF8, "Client  CA ").is(&name(PRINTABLE, "client ca")));
+        assert!(!name(UTF8, "client ca").is(&name(UTF8, "clientca")));
+        assert!(!name(UTF8, "client ca").is(&name(IA5, "client ca")));
+        // What cannot be read is the same as itself alone.
+        let odd = |end: u8| Name::of(&[0x31, 1, end]);
+        assert!(odd(1).is(&odd(1)) && !odd(1).is(&odd(2)) && !odd(1).is(&Name::of(&[])));
+    }
+}

@@ -1,0 +1,186 @@
+//! Certificates that are no authority's are no trust anchors. They can be pinned.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
+};
+use rustls::AlertDescription::{CertificateExpired, DecryptError, UnknownCA};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::sign::CertifiedKey;
+use rustls_ext::{AnchorError, Anchors, Files, NotAuthority, PolicyError};
+
+use crate::common::provider;
+use crate::{Case, now, outcome, policy, refused};
+
+const CASE: Case = Case("anchor-that-is-no-ca");
+
+const UNKNOWN: &str = "no trust anchor of the scope has issued the certificate, or one above it is \
+                       missing from what the client sent, or has its name in another encoding";
+
+#[test]
+fn a_certificate_that_is_no_authoritys_is_an_error_at_load_with_its_file_and_subject() {
+    let said = "pinned-leaf.pem: not a trust anchor: CN=pinned2 is not a certificate authority: \
+                it has no basicConstraints with CA:TRUE; to accept exactly this certificate from a \
+                client, pin it instead";
+    let path = CASE.path("pinned-leaf.pem");
+    let said_of = |err: rustls_ext::FileError| CASE.without_paths(&err.to_string());
+    assert_eq!(said_of(Files::new().anchors(&path).unwrap_err()), said);
+    assert_eq!(said_of(Files::new().roots(&path).unwrap_err()), said);
+    assert_eq!(said_of(Anchors::pem_file(&path).unwrap_err()), said);
+    assert_eq!(CASE.policy("anchors = ['@pinned-leaf.pem']").unwrap_err(), said);
+
+    let of_version_1 = Files::new().anchors(CASE.path("version-1.pem")).unwrap_err().to_string();
+    assert!(of_version_1.contains("CN=version 1 is not a certificate authority: its version is"));
+}
+
+#[test]
+fn a_key_usage_without_key_cert_sign_is_no_authoritys() {
+    let reason = |usages: Vec<KeyUsagePurpose>| {
+        let mut params = params("authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = usages;
+        match Anchors::certificates([made(params).cert[0].clone()]) {
+            Ok(_) => None,
+            Err(AnchorError::NotAuthority { subject, reason }) => {
+                assert_eq!(subject, "CN=authority");
+                Some(reason)
+            }
+            Err(err) => panic!("{err}"),
+        }
+    };
+    assert_eq!(reason(vec![]), None);
+    assert_eq!(reason(vec![KeyUsagePurpose::KeyCertSign]), None);
+    assert_eq!(reason(vec![KeyUsagePurpose::CrlSign]), Some(NotAuthority::NoKeyCertSign));
+}
+
+fn params(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(vec![]).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+/// Self-signed.
+fn made(params: CertificateParams) -> CertifiedKey {
+    let key = KeyPair::generate().unwrap();
+    let chain = vec![params.self_signed(&key).unwrap().der().clone()];
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    CertifiedKey::new(chain, provider().key_provider.load_private_key(key).unwrap())
+}
+
+fn pinned(certificate: &CertificateDer<'static>) -> Anchors {
+    Anchors::pinned([certificate.clone()]).unwrap()
+}
+
+#[test]
+fn a_pinned_certificate_issues_nothing() {
+    let unknown = refused(UnknownCA, UNKNOWN);
+    let rogue = CASE.client("rogue");
+    let library = policy(Files::new().pinned(CASE.path("pinned-leaf.pem")).unwrap());
+    assert_eq!(outcome(library, &rogue), unknown);
+    let file = CASE.policy("pinned = ['@pinned-leaf.pem']").unwrap();
+    assert_eq!(outcome(file, &rogue), unknown);
+    // nor beside anchors
+    let other = Case("ca-limits-not-kept");
+    let certificates = Files::new().certificates(CASE.path("pinned-leaf.pem")).unwrap();
+    let both = other.anchors("ca.pem").with_pinned(certificates).unwrap();
+    assert_eq!(outcome(policy(both), &rogue), unknown);
+}
+
+#[test]
+fn a_pinned_certificate_is_accepted_whatever_it_is() {
+    let mut authority = params("an authority");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    for client in [
+        made(params("self-signed")),
+        made(authority),
+        // issued by another, of version 1, and with a critical extension that is not supported
+        CASE.client("rogue"),
+        CASE.client("version-1"),
+        Case("messages-that-puzzle").client("critpol"),
+    ] {
+        assert_eq!(outcome(policy(pinned(&client.cert[0])), &client), Ok(()));
+        // and no other
+        let other = policy(pinned(&made(params("self-signed")).cert[0]));
+        assert!(outcome(other, &client).is_err());
+    }
+    // beside anchors, either will do
+    let case = Case("ca-limits-not-kept");
+    let rogue = CASE.client("rogue");
+    let anchors = || case.anchors("expired-root.pem").with_pinned([rogue.cert[0].clone()]).unwrap();
+    assert_eq!(outcome(policy(anchors()), &rogue), Ok(()));
+    assert_eq!(outcome(policy(anchors()), &case.client("of-expired-root")), Ok(()));
+}
+
+#[test]
+fn a_client_without_the_key_of_a_pinned_certificate_is_refused() {
+    for name in ["rogue", "version-1"] {
+        let mut client = CASE.client(name);
+        client.key = made(params("another")).key;
+        let policy = policy(pinned(&client.cert[0]));
+        let Err((alert, _)) = outcome(policy, &client) else { panic!("let in: {name}") };
+        assert_eq!(alert, DecryptError, "{name}");
+    }
+}
+
+#[test]
+fn a_pinned_certificate_counts_within_its_dates() {
+    let mut expired = params("robot");
+    expired.not_after = date_time_ymd(2026, 1, 1);
+    let expired = made(expired);
+    let policy_of = |client: &CertifiedKey| policy(pinned(&client.cert[0]));
+    assert_eq!(
+        CASE.warnings(&policy_of(&expired), now()),
+        ["error: scope \"clients\": the pinned certificate CN=robot expired at \
+          2026-01-01T00:00:00Z"]
+    );
+    assert_eq!(
+        outcome(policy_of(&expired), &expired),
+        refused(
+            CertificateExpired,
+            "the certificate, or one above it, expired at 2026-01-01T00:00:00Z (it is now \
+             2026-11-28T12:00:00Z)"
+        )
+    );
+    let mut future = params("robot");
+    future.not_before = date_time_ymd(2027, 1, 1);
+    let future = made(future);
+    assert_eq!(
+        CASE.warnings(&policy_of(&future), now()),
+        ["error: scope \"clients\": the pinned certificate CN=robot is not valid before \
+          2027-01-01T00:00:00Z"]
+    );
+    let Err((alert, _)) = outcome(policy_of(&future), &future) else { panic!("let in") };
+    assert_eq!(alert, CertificateExpired);
+}
+
+#[test]
+fn a_scope_needs_an_anchor_or_a_pinned_certificate() {
+    let none = rustls_ext::Policy::builder()
+        .provider(provider())
+        .scope("clients", Anchors::pinned([]).unwrap())
+        .otherwise(rustls_ext::Verdict::None);
+    assert!(matches!(none, Err(PolicyError::NoAnchors { scope }) if scope == "clients"));
+    let error = Anchors::pinned([CertificateDer::from(vec![0x30, 0])]).unwrap_err();
+    assert!(matches!(error, AnchorError::Malformed(_)));
+}
+
+#[test]
+fn a_verifier_of_ones_own_takes_no_options() {
+    let verifier = crate::common::Pki::new().agents.verifier();
+    let own = |change: fn(Anchors) -> Anchors| {
+        rustls_ext::Policy::builder()
+            .scope("clients", change(Anchors::verifier(verifier.clone())))
+            .otherwise(rustls_ext::Verdict::None)
+    };
+    own(|anchors| anchors).unwrap();
+    for change in [
+        |anchors: Anchors| anchors.without_names(),
+        |anchors: Anchors| anchors.with_usage(rustls_ext::Usage::any()),
+        |anchors: Anchors| anchors.with_crl_expiry(rustls_ext::CrlExpiry::Ignore),
+        |anchors: Anchors| anchors.with_crls(Case("crl-out-of-date").crls(&["not-yet.crl"])),
+        |anchors: Anchors| anchors.with_pinned([made(params("a")).cert[0].clone()]).unwrap(),
+    ] {
+        assert!(
+            matches!(own(change), Err(PolicyError::OwnVerifier { scope }) if scope == "clients")
+        );
+    }
+}

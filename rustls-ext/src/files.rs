@@ -113,7 +113,7 @@ impl Files {
         lists
             .into_iter()
             .map(|list| match RevocationList::from_der(list) {
-                Ok(list) => Ok(list.from_file(path)),
+                Ok(list) => Ok(list.with_source(path)),
                 Err(err) => Err(FileError::new(path, FileProblem::BadCrl(err))),
             })
             .collect()

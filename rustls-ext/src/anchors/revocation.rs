@@ -99,7 +99,7 @@ impl RevocationList {
     }
 
     /// The same list, with the file that it is from, for messages.
-    pub(crate) fn from_file(mut self, path: &Path) -> Self {
+    pub(crate) fn with_source(mut self, path: &Path) -> Self {
         self.source = Some(path.into());
         self
     }
@@ -178,16 +178,23 @@ impl RevocationList {
     }
 
     /// Whether both are lists of one issuer and key, as far as can be told without the issuer.
-    pub(super) fn is_of_the_same_key_as(&self, other: &Self) -> bool {
-        let same_key = match (self.known_key(), other.known_key()) {
-            (Some(one), Some(other)) => one == other,
+    pub(super) fn is_of_the_same_key_as(
+        &self,
+        other: &Self,
+        algorithms: &[&dyn SignatureVerificationAlgorithm],
+    ) -> bool {
+        if !self.is_of(&other.shared.issuer) {
+            return false;
+        }
+        let budget = Budget::unlimited();
+        match (self.known_key(), other.known_key()) {
+            (Some(key), _) => other.is_signed_by(key, algorithms, &budget),
+            (None, Some(key)) => self.is_signed_by(key, algorithms, &budget),
             (None, None) => {
                 let identifier = &self.shared.key_identifier;
                 identifier.is_some() && *identifier == other.shared.key_identifier
             }
-            _ => false,
-        };
-        same_key && self.is_of(&other.shared.issuer)
+        }
     }
 }
 

@@ -304,8 +304,11 @@ impl Verifier {
         let path = |list: &RevocationList| list.source().map(Path::to_path_buf);
         for list in &self.lists {
             let (authority, source) = (list.authority().to_owned(), path(list));
-            let same: Vec<_> =
-                self.lists.iter().filter(|other| list.is_of_the_same_key_as(other)).collect();
+            let same: Vec<_> = self
+                .lists
+                .iter()
+                .filter(|other| list.is_of_the_same_key_as(other, self.algorithms.all))
+                .collect();
             let newest = newest(&same);
             match newest.first() {
                 Some(newer) if !newest.iter().any(|it| it.is(list)) => {

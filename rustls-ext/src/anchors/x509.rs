@@ -147,8 +147,11 @@ pub(super) struct Name {
     /// The content of its SEQUENCE.
     content: Vec<u8>,
     /// The parts, if it can be read.
-    parts: Option<Vec<Vec<(Vec<u8>, Value)>>>,
+    parts: Option<Vec<Part>>,
 }
+
+/// A relative distinguished name: types of attributes, and their values, in order.
+type Part = Vec<(Vec<u8>, Value)>;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Value {

@@ -92,7 +92,9 @@ fn connect(addr: &str, ca: &str, cert: &str, key: &str) -> Outcome<()> {
         let connection = ClientConnection::new(config.clone(), name)?;
         let mut tls = StreamOwned::new(connection, TcpStream::connect(addr)?);
         tls.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
-        tls.read_to_end(&mut Vec::new())?;
+        if tls.read_to_end(&mut Vec::new())? == 0 {
+            return Err("no answer".into());
+        }
         tls.conn.send_close_notify();
         tls.conn.complete_io(&mut tls.sock)?;
     }

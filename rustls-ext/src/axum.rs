@@ -32,6 +32,11 @@
 //!     .route("/", get(home));
 //! ```
 //!
+//! An extractor knows nothing of the request's body, so the answer comes before the body is read.
+//! Over HTTP/1.1, clients that send a large one may then not see why they are refused. Put a
+//! [`RequireScope`](crate::http::server::RequireScope) in front of such handlers: it reads some of
+//! the body first.
+//!
 //! Requests must come through a [`CallerLayer`](crate::http::server::CallerLayer), one for each
 //! connection; without it, each of these answers 500.
 

@@ -26,6 +26,25 @@
 //! * A 407 response is the caller's. Its challenge is about the connection to a proxy, and those
 //!   are made by whatever connects below these clients.
 //!
+//! # When something fails
+//! A request that fails is an error, and is not sent again. What matters for later requests:
+//!
+//! | the server | challenges in that realm |
+//! |---|---|
+//! | refuses the connection with an alert about the certificate, or challenges again on it | are not answered for [`Limits::refusal_timeout`] |
+//! | cuts the connection after it has requested the certificate, before anything comes back, and has never accepted the identity in that realm | are not answered for [`Limits::likely_refusal_timeout`] |
+//! | sends any other alert, or cuts any other connection | are answered as before |
+//!
+//! A connection over HTTP/2 whose packets are lost looks like one whose server is slow. Pings find
+//! out ([`Limits::keep_alive_interval`]). The client over hyper also leaves a connection on which a
+//! request was given up, by a timeout of its caller for example, unless something has been received
+//! there since the request was sent.
+//!
+//! A server may answer a request over HTTP/1.1 before it has read the body, and then close the
+//! connection. The client over hyper reads that answer; with reqwest, the request fails, unless the
+//! server reads the body first, as the layers of [`server`](super::server) do.
+//!
+//! # Reports
 //! What came of it is a [`Report`] among the extensions of each response.
 
 mod confined;

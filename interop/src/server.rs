@@ -19,7 +19,7 @@ use rustls_ext::http::Fingerprint;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo, Denied};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
-use rustls_ext::{Live, Policy, reason, subject_of};
+use rustls_ext::{Live, Policy, explain, subject_of};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch as signal};
 use tokio::time::{sleep, timeout};
@@ -261,7 +261,7 @@ fn host<B>(request: &Request<B>) -> Option<String> {
 
 fn log_connection(connection: &ServerConnection, peer: SocketAddr, report: &AcceptReport) {
     let info = DebugInfo::of(connection, peer);
-    let refusal = connection.client_auth().and_then(|auth| auth.refusal()).map(reason);
+    let refusal = connection.client_auth().and_then(|auth| auth.refusal()).map(explain);
     let (refused_subject, refused_sha256) = refused(report);
     info!(%peer, tls_version = %info.tls_version, resumed = info.resumed,
         server_name = report.server_name, decision = info.decision, scope = report.scope,

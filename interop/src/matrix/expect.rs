@@ -27,20 +27,12 @@ pub struct Expected {
     pub resumed: bool,
 }
 
-/// A case that a pair cannot be in, or in which it comes out otherwise than by what both can do.
+/// A case that a pair cannot be in.
 struct Known {
     client: &'static str,
     server: &'static str,
     case: Case,
-    what: What,
     why: &'static str,
-}
-
-enum What {
-    /// The pair cannot be in this case.
-    Impossible,
-    /// The client is asked although its offer does not count, and declines.
-    AskedInVain,
 }
 
 const ECHO: &str = "`s_client -serverinfo` can offer by CARE, but takes the extension for one of TLS 1.2, and so refuses \
@@ -51,36 +43,26 @@ const GUESSED: &str =
 const LATE_TICKET: &str = "`gnutls-cli --resume` waits for a ticket before it sends anything, and BoringSSL sends it with its \
      first answer";
 const HTTP10: &str = "`s_server` answers by HTTP/1.0, and this client keeps no session where it has no answer of HTTP/1.1";
-const EARLY: &str = "`interop serve` decides before a version is chosen, so the flag counts for its policy; in TLS 1.2 it \
-     should not (FLAGS-9)";
 
 /// What is known of some pairs.
 const KNOWN: &[Known] = &[
-    known("openssl", "rustls-ext", Case::OfferAccepted, What::Impossible, ECHO),
-    known("openssl", "rustls-ext", Case::OfferIgnored, What::Impossible, ECHO),
-    known("openssl", "rustls-ext", Case::Resumption, What::Impossible, ECHO),
-    known("openssl", "rustls-ext", Case::HelloRetryRequest, What::Impossible, ECHO),
-    known("openssl", "openssl-adapter", Case::OfferAccepted, What::Impossible, ECHO),
-    known("openssl", "openssl-adapter", Case::OfferIgnored, What::Impossible, ECHO),
-    known("openssl", "openssl-adapter", Case::Resumption, What::Impossible, ECHO),
-    known("openssl", "openssl-adapter", Case::HelloRetryRequest, What::Impossible, ECHO),
-    known("s2n-tls", "s2n-tls", Case::HelloRetryRequest, What::Impossible, GUESSED),
-    known("java", "s2n-tls", Case::HelloRetryRequest, What::Impossible, GUESSED),
-    known("gnutls", "s2n-tls", Case::HelloRetryRequest, What::Impossible, GUESSED),
-    known("gnutls", "boringssl", Case::Resumption, What::Impossible, LATE_TICKET),
-    known("openssl-adapter", "openssl", Case::Resumption, What::Impossible, HTTP10),
-    known("rustls-ext", "rustls-ext", Case::Tls12, What::AskedInVain, EARLY),
-    known("openssl-adapter", "rustls-ext", Case::Tls12, What::AskedInVain, EARLY),
+    known("openssl", "rustls-ext", Case::OfferAccepted, ECHO),
+    known("openssl", "rustls-ext", Case::OfferIgnored, ECHO),
+    known("openssl", "rustls-ext", Case::Resumption, ECHO),
+    known("openssl", "rustls-ext", Case::HelloRetryRequest, ECHO),
+    known("openssl", "openssl-adapter", Case::OfferAccepted, ECHO),
+    known("openssl", "openssl-adapter", Case::OfferIgnored, ECHO),
+    known("openssl", "openssl-adapter", Case::Resumption, ECHO),
+    known("openssl", "openssl-adapter", Case::HelloRetryRequest, ECHO),
+    known("s2n-tls", "s2n-tls", Case::HelloRetryRequest, GUESSED),
+    known("java", "s2n-tls", Case::HelloRetryRequest, GUESSED),
+    known("gnutls", "s2n-tls", Case::HelloRetryRequest, GUESSED),
+    known("gnutls", "boringssl", Case::Resumption, LATE_TICKET),
+    known("openssl-adapter", "openssl", Case::Resumption, HTTP10),
 ];
 
-const fn known(
-    client: &'static str,
-    server: &'static str,
-    case: Case,
-    what: What,
-    why: &'static str,
-) -> Known {
-    Known { client, server, case, what, why }
+const fn known(client: &'static str, server: &'static str, case: Case, why: &'static str) -> Known {
+    Known { client, server, case, why }
 }
 
 /// What is to be done, and what must come of it, with remarks where it is less than in TLS with
@@ -94,7 +76,7 @@ pub fn expected(
     let known = KNOWN
         .iter()
         .find(|known| (known.client, known.server, known.case) == (client_name, server_name, case));
-    if let Some(Known { what: What::Impossible, why, .. }) = known {
+    if let Some(Known { why, .. }) = known {
         return Err(why);
     }
     let offer = match (case, client.offers) {
@@ -118,11 +100,7 @@ pub fn expected(
     if case == Case::Resumption {
         remarks.extend(not_resumed);
     }
-    let mut asked = known_client && !resumed;
-    if let Some(Known { what: What::AskedInVain, why, .. }) = known {
-        asked = true;
-        remarks.push(*why);
-    }
+    let asked = known_client && !resumed;
     let acknowledged = known_client
         && asked
         && match (offer.has_flag(), server.acknowledges) {

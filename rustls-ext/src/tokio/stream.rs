@@ -16,9 +16,9 @@ use super::transport::{Transport, is_gone};
 /// A client's TLS stream that reports what its server said last, wherever it fails.
 ///
 /// See the [module](super) for what its errors are. Application data that came before the end can
-/// still be read when writing has failed. Until it was read, writes go nowhere and succeed, unless
-/// the server has sent an alert: an HTTP server may have answered before it read the whole request,
-/// and libraries that are told of the failure do not look for the answer.
+/// still be read when writing has failed. Until it was read, up to 8 MiB can be written that go
+/// nowhere, unless the server has sent an alert: an HTTP server may have answered before it read the
+/// whole request, and libraries that are told of the failure do not look for the answer.
 #[derive(Debug)]
 pub struct ClientStream<IO> {
     tls: TlsStream<Transport<IO>>,
@@ -29,6 +29,8 @@ pub struct ClientStream<IO> {
     error: Option<io::Error>,
     /// Whether there was any application data.
     heard: bool,
+    /// How many bytes were written that went nowhere.
+    lost: usize,
     /// Who reads, and who looks for last words. `tls` itself knows only who came last.
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -36,6 +38,9 @@ pub struct ClientStream<IO> {
 
 /// How much application data is kept, in octets. Behind more than that, nothing is looked for.
 const MOST_KEPT: usize = 256 * 1024;
+
+/// How many bytes can be written that go nowhere. A program that only writes must come to an end.
+const MOST_LOST: usize = 8 * 1024 * 1024;
 
 impl<IO> ClientStream<IO> {
     /// What this runs over, and the TLS connection.
@@ -130,6 +135,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
             kept: VecDeque::new(),
             error: None,
             heard: false,
+            lost: 0,
             reader: None,
             writer: None,
         }
@@ -183,12 +189,24 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
             return outcome.map_err(|err| self.ended(err));
         }
         let failure = ready!(self.poll_last_words(cx));
+        let may_be_read = !self.kept.is_empty() && self.lasting_error().is_none();
         match outcome {
-            Poll::Ready(Ok(written)) if !self.kept.is_empty() && self.lasting_error().is_none() => {
-                Poll::Ready(Ok(written))
-            }
+            Poll::Ready(Ok(done)) if may_be_read && self.lost < MOST_LOST => Poll::Ready(Ok(done)),
             _ => Poll::Ready(Err(failure)),
         }
+    }
+
+    /// The same of a write, whose bytes are counted if they go nowhere.
+    fn poll_wrote_bytes(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(self.poll_wrote(cx, outcome))?;
+        if self.tls.get_ref().0.has_failed() {
+            self.lost = self.lost.saturating_add(written);
+        }
+        Poll::Ready(Ok(written))
     }
 }
 
@@ -254,7 +272,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<IO> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.tls).poll_write(cx, buf);
-        this.poll_wrote(cx, outcome)
+        this.poll_wrote_bytes(cx, outcome)
     }
 
     fn poll_write_vectored(
@@ -264,7 +282,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<IO> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.tls).poll_write_vectored(cx, bufs);
-        this.poll_wrote(cx, outcome)
+        this.poll_wrote_bytes(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {

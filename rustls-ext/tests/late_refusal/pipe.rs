@@ -156,6 +156,28 @@ async fn what_came_before_the_end_is_read_before_writing_fails() {
     assert_eq!(end(&write_on(&mut stream).await), End::Io(ErrorKind::BrokenPipe));
 }
 
+/// A program that only writes is told in the end.
+#[tokio::test]
+async fn what_goes_nowhere_is_limited() {
+    let (mut stream, mut far, mut server) = accepted(&Setting::accepting()).await;
+    far.write_all(&server.say(b"no, thank you")).await.unwrap();
+    drop(far);
+    let request = [b'x'; 16 * 1024];
+    let mut written = 0;
+    let err = loop {
+        match stream.write_all(&request).await {
+            Ok(()) => written += request.len(),
+            Err(err) => break err,
+        }
+        assert!(written <= 9 * 1024 * 1024);
+    };
+    assert!(written >= 8 * 1024 * 1024, "{written}");
+    assert_eq!(end(&err), End::Io(ErrorKind::BrokenPipe));
+    let mut answer = [0; 13];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"no, thank you");
+}
+
 #[tokio::test]
 async fn an_alert_is_told_at_once_whatever_came_before_it() {
     let (mut stream, mut far, mut server) = accepted(&Setting::accepting()).await;

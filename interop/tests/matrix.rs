@@ -45,7 +45,7 @@ fn what_rustls_ext_makes_of_itself_is_as_expected_in_all_cases() {
             ("offer-ignored", "nobody", false, false, false),
             ("resumption", "CN=client-1", false, false, true),
             ("hello-retry-request", "CN=client-1", true, true, false),
-            ("tls12", "nobody", true, false, false),
+            ("tls12", "nobody", false, false, false),
         ]
     );
 }

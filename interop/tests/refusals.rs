@@ -46,7 +46,8 @@ async fn a_refused_certificate_is_named_with_server_name_scope_and_dates() {
         // Escaped for RFC 4514, and then for the log.
         "subject=\"CN=old\\\\, and tired\"",
         &format!("sha256=\"{}\"", fingerprint(&old)),
-        "reason=\"refused: invalid peer certificate: expired at 2001-01-01T00:00:00Z, checked at 20",
+        "reason=\"refused: invalid peer certificate: the certificate, or one above it, expired at \
+         2001-01-01T00:00:00Z (it is now 20",
     ];
     let server = files.serve(&["--policy", "always"]);
     let attempt = get(&config(&files, Some(&old), tls::H2), &server, "https://localhost/").await;
@@ -64,7 +65,7 @@ async fn a_client_without_a_certificate_is_named_by_where_it_went() {
     let line = server.wait_for_log(&[
         "handshake failed",
         "alert=certificate_required from=\"server\" server_name=\"localhost\" scope=\"clients\"",
-        "reason=\"refused: peer sent no certificates\"",
+        "reason=\"refused: the client sent no certificate: it has none, or none that fits",
     ]);
     assert!(!line.contains("subject=") && !line.contains("sha256="), "{line}");
 }
@@ -87,7 +88,7 @@ async fn a_certificate_that_is_refused_without_an_end_is_named_too() {
         "server_name=\"localhost\" decision=\"request\" scope=\"staff\" status=\"refused\"",
         "refused_subject=\"CN=old\"",
         &format!("refused_sha256=\"{}\"", fingerprint(&old)),
-        "reason=\"invalid peer certificate: expired at 2001-01-01T00:00:00Z, checked at 20",
+        "reason=\"the certificate, or one above it, expired at 2001-01-01T00:00:00Z (it is now 20",
     ]);
 }
 

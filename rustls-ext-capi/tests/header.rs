@@ -99,6 +99,7 @@ const NUMBERS: &[(&str, i64)] = &[
     ("REXT_ABI", 0),
     ("REXT_FLAG_MAX", 2039),
     ("REXT_SESSION_LONGEST", 270),
+    ("REXT_MAX_AGE_SECONDS", 604_800),
     ("REXT_OK", 0),
     ("REXT_NO", 0),
     ("REXT_YES", 1),

@@ -63,7 +63,18 @@ fn what_is_no_list_at_all_is_an_error_with_the_file() {
     let path = folder.path().join("odd.crl");
     std::fs::write(&path, [0x30, 3, 2, 1, 1]).unwrap();
     let error = Files::new().crls(&path).unwrap_err();
-    assert!(matches!(error.problem, FileProblem::BadCrl(CrlError::Malformed)), "{error}");
+    let what = "certificate revocation list";
+    assert!(matches!(error.problem, FileProblem::Nothing(it) if it == what), "{error}");
+    assert_eq!(error.path, path);
+
+    let text = crate::common::pem("X509 CRL", &[0x30, 3, 2, 1, 1]);
+    std::fs::write(&path, text).unwrap();
+    let error = Files::new().crls(&path).unwrap_err();
+    assert!(matches!(error.problem, FileProblem::NotPem(_)), "{error}");
+    assert!(error.to_string().contains("odd.crl: line 1: "), "{error}");
+
+    let list = rustls::pki_types::CertificateRevocationListDer::from(vec![0x30, 3, 2, 1, 1]);
+    assert_eq!(RevocationList::from_der(list).unwrap_err(), CrlError::Malformed);
 }
 
 #[test]

@@ -7,22 +7,18 @@ use core::time::Duration;
 use pki_types::UnixTime;
 use rustls_ext_wire::resumption::{self, Resumption};
 use rustls_ext_wire::{
-    Asks, CodePoints, FlagSet, Message as WireMessage, Offer, ServerNegotiation, Version,
+    Asks, CodePoints, FlagSet, Message as WireMessage, Offer, ServerNegotiation,
 };
 
-use super::server_conn::{Accepted, ServerConnectionData, UnbufferedServerConnection};
+use super::server_conn::{ServerConnectionData, UnbufferedServerConnection};
 use super::{ClientHello, ServerConfig};
-use crate::common_state::Protocol;
-use crate::enums::{ContentType, ProtocolVersion};
-use crate::error::{Error, InvalidMessage};
+use crate::error::Error;
 use crate::msgs::base::PayloadU8;
 use crate::msgs::codec::Codec;
 use crate::msgs::enums::ExtensionType;
-use crate::msgs::client_auth::{Care, TlsFlags, wire_version};
+use crate::msgs::client_auth::{Care, TlsFlags};
 use crate::msgs::handshake::ClientHelloPayload;
-use crate::msgs::message::{InboundPlainMessage, Message, MessagePayload};
 use crate::msgs::persist::{ServerSessionValue, SessionClientAuth};
-use crate::suites::compatible_sigscheme_for_suites;
 use crate::sync::Arc;
 use crate::verify::{ClientCertVerifier, NoClientAuth};
 
@@ -353,90 +349,109 @@ impl ServerConfig {
             None => self.client_auth_code_points.without_care(),
         }
     }
-
-    /// The version that a handshake by this config chooses for a ClientHello, over TCP.
-    ///
-    /// `None` if the handshake ends with an alert for want of a common version.
-    fn version_for(&self, hello: &ClientHelloPayload) -> Option<ProtocolVersion> {
-        let enabled = |version| self.supports_version(version, Protocol::Tcp);
-        let (tls13, tls12) = match &hello.supported_versions {
-            Some(versions) => (versions.tls13, versions.tls12),
-            None => (
-                false,
-                u16::from(hello.client_version) >= u16::from(ProtocolVersion::TLSv1_2),
-            ),
-        };
-        if tls13 && enabled(ProtocolVersion::TLSv1_3) {
-            Some(ProtocolVersion::TLSv1_3)
-        } else if tls12 && enabled(ProtocolVersion::TLSv1_2) {
-            Some(ProtocolVersion::TLSv1_2)
-        } else {
-            None
-        }
-    }
 }
 
-impl Accepted {
-    /// Make [`client_hello()`](Self::client_hello) show what a handshake with `config` will show
-    /// its policy.
-    ///
-    /// These depend on the config: the protocol version, the code points of the offer, and with
-    /// the version whether flags count at all (FLAGS-9).  Call this before a decision is made
-    /// outside of the handshake, so that the decision is the same on both paths.  Without it, the
-    /// ClientHello has no version, and shows an offer as a server for TLS1.3 with the default code
-    /// points sees it.
-    ///
-    /// Where the handshake with `config` will fail for want of a common version, the ClientHello
-    /// has no version, and no offer.
-    pub fn with_config(&mut self, config: &ServerConfig) {
-        // A hello that is malformed under these code points is refused by `into_connection()`.
-        let _ = self.read_with(config.client_auth_code_points);
-        let hello = Self::client_hello_payload(&self.message);
-        self.version = config.version_for(hello);
-        let suites: Vec<_> = config
-            .provider
-            .cipher_suites
-            .iter()
-            .copied()
-            .filter(|suite| hello.cipher_suites.contains(&suite.suite()))
-            .collect();
-        self.sig_schemes
-            .retain(|scheme| compatible_sigscheme_for_suites(*scheme, &suites));
-        match self.version {
-            Some(version) => self.read_offer(wire_version(version)),
-            None => self.offer = ServerNegotiation::new(config.client_auth_code_points),
-        }
-    }
+/// What an `Acceptor`, which needs the standard library, shows of a ClientHello.
+#[cfg(feature = "std")]
+mod accepted {
+    use alloc::vec::Vec;
 
-    /// Reads the offer as under `highest`, the highest version of the server.
-    pub(super) fn read_offer(&mut self, highest: Version) {
-        let hello = Self::client_hello_payload(&self.message);
-        let version = match (&hello.supported_versions, highest) {
-            (Some(versions), Version::Tls13) if versions.tls13 => Version::Tls13,
-            _ => Version::Tls12,
-        };
-        let code_points = self.connection.core.common_state.code_points;
-        self.offer = ServerNegotiation::new(code_points);
-        // Malformed flags are refused when the handshake continues and TLS1.3 is chosen.
-        let _ = self.offer.on_client_hello(version, hello.client_auth());
-    }
+    use rustls_ext_wire::{CodePoints, ServerNegotiation, Version};
 
-    /// Reads the hello again if it was read with other code points.
-    pub(super) fn read_with(&mut self, code_points: CodePoints) -> Result<(), InvalidMessage> {
-        let common = &mut self.connection.core.common_state;
-        if common.code_points == code_points {
-            return Ok(());
-        }
-        common.code_points = code_points;
-        if let MessagePayload::Handshake { encoded, .. } = &self.message.payload {
-            let plain = InboundPlainMessage {
-                typ: ContentType::Handshake,
-                version: self.message.version,
-                payload: encoded.bytes(),
+    use crate::common_state::Protocol;
+    use crate::enums::{ContentType, ProtocolVersion};
+    use crate::error::InvalidMessage;
+    use crate::msgs::client_auth::wire_version;
+    use crate::msgs::handshake::ClientHelloPayload;
+    use crate::msgs::message::{InboundPlainMessage, Message, MessagePayload};
+    use crate::server::{Accepted, ServerConfig};
+    use crate::suites::compatible_sigscheme_for_suites;
+
+    impl ServerConfig {
+        /// The version that a handshake by this config chooses for a ClientHello, over TCP.
+        ///
+        /// `None` if the handshake ends with an alert for want of a common version.
+        fn version_for(&self, hello: &ClientHelloPayload) -> Option<ProtocolVersion> {
+            let enabled = |version| self.supports_version(version, Protocol::Tcp);
+            let (tls13, tls12) = match &hello.supported_versions {
+                Some(versions) => (versions.tls13, versions.tls12),
+                None => (
+                    false,
+                    u16::from(hello.client_version) >= u16::from(ProtocolVersion::TLSv1_2),
+                ),
             };
-            self.message = Message::read(plain, code_points)?.into_owned();
+            if tls13 && enabled(ProtocolVersion::TLSv1_3) {
+                Some(ProtocolVersion::TLSv1_3)
+            } else if tls12 && enabled(ProtocolVersion::TLSv1_2) {
+                Some(ProtocolVersion::TLSv1_2)
+            } else {
+                None
+            }
         }
-        Ok(())
+    }
+
+    impl Accepted {
+        /// Make [`client_hello()`](Self::client_hello) show what a handshake with `config` will show
+        /// its policy.
+        ///
+        /// These depend on the config: the protocol version, the code points of the offer, and with
+        /// the version whether flags count at all (FLAGS-9).  Call this before a decision is made
+        /// outside of the handshake, so that the decision is the same on both paths.  Without it, the
+        /// ClientHello has no version, and shows an offer as a server for TLS1.3 with the default code
+        /// points sees it.
+        ///
+        /// Where the handshake with `config` will fail for want of a common version, the ClientHello
+        /// has no version, and no offer.
+        pub fn with_config(&mut self, config: &ServerConfig) {
+            // A hello that is malformed under these code points is refused by `into_connection()`.
+            let _ = self.read_with(config.client_auth_code_points);
+            let hello = Self::client_hello_payload(&self.message);
+            self.version = config.version_for(hello);
+            let suites: Vec<_> = config
+                .provider
+                .cipher_suites
+                .iter()
+                .copied()
+                .filter(|suite| hello.cipher_suites.contains(&suite.suite()))
+                .collect();
+            self.sig_schemes
+                .retain(|scheme| compatible_sigscheme_for_suites(*scheme, &suites));
+            match self.version {
+                Some(version) => self.read_offer(wire_version(version)),
+                None => self.offer = ServerNegotiation::new(config.client_auth_code_points),
+            }
+        }
+
+        /// Reads the offer as under `highest`, the highest version of the server.
+        pub(in crate::server) fn read_offer(&mut self, highest: Version) {
+            let hello = Self::client_hello_payload(&self.message);
+            let version = match (&hello.supported_versions, highest) {
+                (Some(versions), Version::Tls13) if versions.tls13 => Version::Tls13,
+                _ => Version::Tls12,
+            };
+            let code_points = self.connection.core.common_state.code_points;
+            self.offer = ServerNegotiation::new(code_points);
+            // Malformed flags are refused when the handshake continues and TLS1.3 is chosen.
+            let _ = self.offer.on_client_hello(version, hello.client_auth());
+        }
+
+        /// Reads the hello again if it was read with other code points.
+        pub(in crate::server) fn read_with(&mut self, code_points: CodePoints) -> Result<(), InvalidMessage> {
+            let common = &mut self.connection.core.common_state;
+            if common.code_points == code_points {
+                return Ok(());
+            }
+            common.code_points = code_points;
+            if let MessagePayload::Handshake { encoded, .. } = &self.message.payload {
+                let plain = InboundPlainMessage {
+                    typ: ContentType::Handshake,
+                    version: self.message.version,
+                    payload: encoded.bytes(),
+                };
+                self.message = Message::read(plain, code_points)?.into_owned();
+            }
+            Ok(())
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) use x509::{rfc3339, unsupported_key_of};
 /// Chains are verified by webpki (RFC 5280 path validation), and besides:
 /// * the path length of a trust anchor and the keyUsage of the authorities below it are kept;
 /// * revocation is checked with the list of each issuer's name *and key*, if there are lists;
-/// * certificates can be pinned, which are then accepted whoever issued them;
+/// * certificates can be pinned: these are accepted also if no anchor issued them;
 /// * an authority's name may be a PrintableString in one certificate and a UTF8String in another,
 ///   where it is a trust anchor's. The names of authorities below are compared byte for byte.
 ///
@@ -129,8 +129,8 @@ impl Anchors {
         Self::new(Kind::Verifier(verifier))
     }
 
-    /// Accept exactly these certificates of clients, too, whoever issued them, self-signed or not,
-    /// and whatever their extensions say.
+    /// Accept exactly these client certificates, too, also if they are self-signed or if no anchor
+    /// issued them. Their extensions are not checked.
     ///
     /// The client must prove that it has the key, and the certificate must be within its dates.
     /// Nothing else is checked: neither a chain, nor usage, nor revocation. What a pinned

@@ -26,7 +26,7 @@
 //!
 //! | key | meaning |
 //! |---|---|
-//! | `pinned = ["robot.pem"]` | PEM; exactly these certificates of clients count, too, whoever issued them; a scope may have these, `anchors` or both |
+//! | `pinned = ["robot.pem"]` | PEM; exactly these client certificates are accepted, too, also if no anchor issued them; a scope may have these, `anchors` or both |
 //! | `crl_expiry = "ignore"` | go by a revocation list though it has expired, or is not valid yet; the default, `"enforce"`, refuses the certificates that it covers |
 //! | `usage = "any"` | whatever a certificate's extended key usage allows; the default is `"client"`; or one of the purposes of a list, as `["1.3.6.1.5.5.7.3.1"]` |
 //! | `names = false` | send no names of authorities in requests for a certificate |

@@ -48,7 +48,7 @@ static gnutls_certificate_credentials_t credentials(const char *certificate, con
     return made;
 }
 
-/* What came of a handshake. */
+/* The outcome of a handshake. */
 struct visit {
     int complete;
     int known;

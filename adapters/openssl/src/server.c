@@ -60,9 +60,10 @@ static int authenticated(SSL *ssl, server_state *state, uint64_t *at) {
 }
 
 /*
- * OpenSSL refuses whom the verification refuses, and on_make() in sessions.c whoever else does not
- * count but would get a ticket. What is left, such as a connection without a ticket for which
- * SSL_CTX_set_cert_verify_callback() verified nothing, ends here: nothing can be read or written on it.
+ * OpenSSL refuses a client whose certificate does not verify. on_make() in sessions.c refuses a client
+ * that is not authenticated and would get a ticket. This callback ends the other connections where a
+ * certificate is required, such as one without a ticket for which a callback set by
+ * SSL_CTX_set_cert_verify_callback() verified nothing: nothing can be read or written on them.
  */
 static void on_info(const SSL *ssl, int where, int value) {
     server_state *state = state_of(ssl, SERVER);

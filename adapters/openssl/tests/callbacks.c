@@ -73,7 +73,7 @@ enum way {
 /* Who sees to it that there is no ticket. */
 enum tickets { TICKETS, NONE_SENT, OPTION_OF_SERVER, OPTION_OF_CLIENT, KINDS };
 
-/* What came of a visit. */
+/* The outcome of a visit. */
 struct visit {
     int complete;
     int alert;

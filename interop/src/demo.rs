@@ -14,13 +14,14 @@
 //!
 //! What must come of each client is next to it in [`cases`].
 
+use clap::Args;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::cli::DemoArgs;
-use crate::{Failure, emit, pki};
+use command_line::{Failure, emit};
+use test_pki::{Authority, Identity};
 
 pub mod cases;
 pub mod clients;
@@ -32,6 +33,14 @@ pub mod server;
 use clients::Seen;
 use row::Row;
 use server::Report;
+
+/// Options of `interop demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// Print an object instead of tables
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// The public host name.
 pub const PUBLIC: &str = "localhost";
@@ -49,19 +58,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Cast {
     /// Issued the server's certificate.
-    pub servers: pki::Authority,
+    pub servers: Authority,
     /// The server, of all host names.
-    pub server: pki::Identity,
+    pub server: Identity,
     /// The anchors of the scope "agents".
-    pub agents: pki::Authority,
+    pub agents: Authority,
     /// One of them.
-    pub agent: pki::Identity,
+    pub agent: Identity,
     /// The anchors of the scope "staff".
-    pub staff: pki::Authority,
+    pub staff: Authority,
     /// One of them.
-    pub admin: pki::Identity,
+    pub admin: Identity,
     /// Of an authority that the server does not know.
-    pub stranger: pki::Identity,
+    pub stranger: Identity,
 }
 
 impl Cast {
@@ -69,11 +78,11 @@ impl Cast {
     ///
     /// # Errors
     /// If the system has no randomness.
-    pub fn new(hosts: &[&str]) -> Result<Self, Failure> {
-        let servers = pki::Authority::new("Server CA")?;
-        let agents = pki::Authority::new("Agent CA")?;
-        let staff = pki::Authority::new("Staff CA")?;
-        let foreign = pki::Authority::new("Foreign CA")?;
+    pub fn new(hosts: &[&str]) -> Result<Self, test_pki::Error> {
+        let servers = Authority::new("Server CA")?;
+        let agents = Authority::new("Agent CA")?;
+        let staff = Authority::new("Staff CA")?;
+        let foreign = Authority::new("Foreign CA")?;
         Ok(Self {
             server: servers.server(hosts)?,
             servers,

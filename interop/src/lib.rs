@@ -1,102 +1,84 @@
-//! What client authentication by offer looks like from outside: a demo, a server and a client.
+//! Proof that client authentication by offer works, among ourselves and with others.
 //!
 //! | command | what it does |
 //! |---|---|
 //! | `interop demo` | makes a PKI, starts a server, sends it real clients, and checks what came of each |
-//! | `interop serve` | serves HTTP/1.1 and HTTP/2 under one of four policies, and tells what it saw |
-//! | `interop proxy` | puts the same in front of a server that knows nothing of certificates |
-//! | `interop connect` | sends requests, with or without an offer, and tells what it saw |
-//! | `interop soak` | shakes hands many times, faults included, and judges every outcome |
-//! | `interop peek` | tells what is in the ClientHellos of files |
-//! | `interop route` | routes TCP connections by whether their ClientHello offers |
-//! | `interop conform` | tells which rules another TLS stack keeps |
 //! | `interop matrix` | has clients and servers of many TLS libraries talk to each other |
+//! | `interop soak` | shakes hands many times, faults included, and judges every outcome |
 //!
-//! [`raw`] is a TLS 1.3 peer that can break every rule, for tests of other implementations.
-//!
-//! Everything is in this library, so that tests can use the parts; the binary calls [`run`].
+//! Servers and clients are those of `rext`. `tests/raw_peer` proves the rules of the patched rustls by
+//! a peer that breaks them.
 #![forbid(unsafe_code)]
-#![warn(missing_docs, unreachable_pub)]
+#![warn(unreachable_pub)]
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
-pub mod alerts;
-pub mod cli;
-pub mod client;
-pub mod conform;
-pub mod connect;
+use clap::{Parser, Subcommand};
+use command_line::{Parsed, emit, end, parse};
+use rext_cli::block_on;
+use tracing::level_filters::LevelFilter;
+
 pub mod count_io;
-pub mod debug_info;
 pub mod demo;
-pub mod failure;
-pub mod files;
 pub mod matrix;
-pub mod peek;
-pub mod pki;
-pub mod proxy;
-pub mod raw;
-pub mod route;
-pub mod serve;
-pub mod server;
-pub mod site;
 pub mod soak;
-pub mod tls;
 
-pub use failure::Failure;
+/// Proof that client certificates by offer work.
+#[derive(Debug, Parser)]
+#[command(name = "interop", version, subcommand_required = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
 
-/// Run the command that the process was started with, to its exit code.
-///
-/// 0 means that all went well, 1 that a connection failed, that an outcome of a demo or a soak is
-/// wrong, or that a file has no ClientHello, 2 that the command line or a file that it names is
-/// unusable.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Send real clients to a server with a policy, and check what comes of each.
+    ///
+    /// Makes a PKI, starts a server of HTTP/2 and HTTP/3 on loopback, and prints a line for each
+    /// connection; octets and flights are counted over TCP only. Then counts the round trips that an
+    /// agent takes to its first answer. Exits with 1 unless everything is as it should be.
+    Demo(demo::DemoArgs),
+    /// Shake hands with a server many times, faults included, and judge every outcome.
+    ///
+    /// Starts a server on loopback and sends it clients of all kinds, some over connections that
+    /// are cut, reset, stalled or garbled on the way, some that break the rules. Prints a report,
+    /// and exits with 1 if any outcome at either end is wrong, if anything is left open, or with
+    /// too much memory. Needs Linux.
+    Soak(soak::SoakArgs),
+    /// Have clients and servers of many TLS libraries talk to each other, and check what comes of it.
+    ///
+    /// Each client meets each server in each case: without an offer, with one that is taken up or
+    /// ignored, resuming, behind a HelloRetryRequest, and in TLS 1.2. What must come of a pair is
+    /// data, with a reason where one end cannot do more. A peer that is not installed or not built
+    /// is reported as missing. Exits with 1 if anything is not as it must be, or if a peer of
+    /// `--require` is missing.
+    Matrix(matrix::MatrixArgs),
+    /// Be `rext`: so the matrix has that peer wherever this program is.
+    #[command(hide = true)]
+    Rext(rext_cli::Cli),
+}
+
+/// Run the command that the process was started with, to its exit code: 0 means that everything is
+/// as it should be, 1 that something is not, 2 that the command line is unusable.
 pub fn run() -> ExitCode {
-    let command = match cli::parse(std::env::args_os()) {
-        Ok(cli::Parsed::Command(command)) => command,
-        Ok(cli::Parsed::Help(text)) => {
-            emit(&text);
+    let command = match parse::<Cli>(std::env::args_os()) {
+        Ok(Parsed::Command(cli)) => cli.command,
+        Ok(Parsed::Help(text)) => {
+            emit(text);
             return ExitCode::SUCCESS;
         }
-        Err(failure) => return report(&failure),
+        Err(failure) => return end(Err(failure)),
     };
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_max_level(command.log_level())
-        .init();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(err) => return report(&Failure::Failed(format!("cannot start: {err}"))),
-    };
-    let outcome = runtime.block_on(async {
-        match *command {
-            cli::Command::Demo(args) => demo::run(&args).await,
-            cli::Command::Serve(args) => serve::run(&args).await,
-            cli::Command::Proxy(args) => proxy::run(&args).await,
-            cli::Command::Connect(args) => connect::run(&args).await,
-            cli::Command::Soak(args) => soak::run(&args).await,
-            cli::Command::Peek(args) => peek::run(&args),
-            cli::Command::Route(args) => route::run(&args).await,
-            cli::Command::Conform(args) => conform::run(&args),
-            cli::Command::Matrix(args) => matrix::run(&args).await,
-        }
-    });
-    // What still hangs (a name lookup, a silent peer) must not keep the process.
-    runtime.shutdown_background();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => report(&failure),
+    if let Command::Rext(rext) = command {
+        return rext.command.run();
     }
-}
-
-/// Writes to standard output. That nobody reads it any more is no error.
-pub(crate) fn emit(text: impl AsRef<[u8]>) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_ref()).and_then(|()| out.flush());
-}
-
-fn report(failure: &Failure) -> ExitCode {
-    eprintln!("error: {failure}");
-    ExitCode::from(failure.exit_code())
+    block_on(LevelFilter::OFF, async {
+        match command {
+            Command::Demo(args) => demo::run(&args).await,
+            Command::Soak(args) => soak::run(&args).await,
+            Command::Matrix(args) => matrix::run(&args).await,
+            Command::Rext(_) => Ok(()),
+        }
+    })
 }

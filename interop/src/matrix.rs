@@ -4,14 +4,14 @@
 //! what must come of each pair because of that. What came of a connection is told by the server, by the
 //! client, and by the wire between them ([`tap`]); whatever any of them tells must be as expected.
 
+use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::cli::{Format, MatrixArgs};
-use crate::{Failure, emit};
+use command_line::{Failure, emit};
 
 mod case;
 pub mod expect;
@@ -29,6 +29,35 @@ pub use site::{CLIENT, Site};
 
 use meet::Running;
 use report::{Cell, Found, Outcome, Report};
+
+/// Options of `interop matrix`.
+#[derive(Clone, Debug, Args)]
+pub struct MatrixArgs {
+    /// What to print
+    #[arg(long, value_enum, default_value = "markdown")]
+    pub format: Format,
+    /// These clients only
+    #[arg(long, value_name = "PEER,…", value_delimiter = ',')]
+    pub client: Vec<String>,
+    /// These servers only
+    #[arg(long, value_name = "PEER,…", value_delimiter = ',')]
+    pub server: Vec<String>,
+    /// These cases only
+    #[arg(long, value_name = "CASE,…", value_delimiter = ',', value_enum)]
+    pub case: Vec<Case>,
+    /// Fail if one of these peers is missing
+    #[arg(long, value_name = "PEER,…", value_delimiter = ',')]
+    pub require: Vec<String>,
+}
+
+/// How `interop matrix` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Tables for people
+    Markdown,
+    /// An object for programs
+    Json,
+}
 
 /// Do what `interop matrix` says.
 ///

@@ -10,6 +10,7 @@
 //! network makes of it does not, and does not matter. Each connection has an address of 127.0.0.0/8
 //! of its own, which is how the server's report of it is found, and why there are ports enough.
 
+use clap::Args;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,9 +21,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::cli::SoakArgs;
 use crate::demo::Cast as People;
-use crate::{Failure, emit, raw};
+use command_line::{Failure, emit};
 
 pub mod client;
 pub mod ends;
@@ -42,6 +42,29 @@ use server::Server;
 use who::{Certificate, Host};
 use world::World;
 
+/// Options of `interop soak`.
+#[derive(Clone, Debug, Args)]
+pub struct SoakArgs {
+    /// How many connections to make
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub connections: u32,
+    /// What decides which connections these are, and what happens to them; made up and printed if
+    /// there is none
+    #[arg(long, value_name = "SEED")]
+    pub seed: Option<u64>,
+    /// How many clients there are at a time
+    #[arg(long, value_name = "N", default_value = "64",
+          value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+    /// How much memory the process may have at most
+    #[arg(long, value_name = "MIB", default_value = "128",
+          value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
+    pub memory_ceiling: u64,
+    /// Print an object instead of a text
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// How long the last connections may take to end.
 const LEAVE: Duration = Duration::from_secs(30);
 /// How many wrong outcomes are printed.
@@ -54,7 +77,7 @@ pub struct Cast {
     pub people: People,
     keys: [(Certificate, Arc<CertifiedKey>); 4],
     /// An agent, for the raw peer.
-    pub raw_agent: raw::Identity,
+    pub raw_agent: raw_peer::Identity,
 }
 
 impl Cast {
@@ -62,7 +85,7 @@ impl Cast {
     ///
     /// # Errors
     /// If the system has no randomness.
-    pub fn new() -> Result<Self, Failure> {
+    pub fn new() -> Result<Self, test_pki::Error> {
         let people = People::new(&Host::ALL.map(Host::name))?;
         let expired = people.agents.expired_client("agent-6")?;
         let keys = [

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use interop::count_io::CountIo;
-use interop::pki::Authority;
-use interop::tls;
+use rext_cli::tls;
 use rustls_ext::rustls::DEFAULT_VERSIONS;
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::tokio::Acceptor;
 use rustls_ext::{Anchors, ClientAuthOffer, Policy, Rule, Verdict};
+use test_pki::Authority;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio_rustls::TlsConnector;
 

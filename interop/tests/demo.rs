@@ -1,10 +1,8 @@
 //! `interop demo`, as its users run it.
 
-mod common;
-
 use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
 
-use common::Files;
 use serde_json::{Value, json};
 
 const KEYS: [&str; 10] = [
@@ -20,9 +18,16 @@ const KEYS: [&str; 10] = [
     "flights",
 ];
 
+/// The binary, which needs no file of its own.
+fn interop(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_interop"));
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
 #[test]
 fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
-    let output = Files::new().interop(&["demo", "--json"]).output().unwrap();
+    let output = interop(&["demo", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let all: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(all.as_object().unwrap().keys().collect::<Vec<_>>(), ["connections", "round_trips"]);
@@ -108,7 +113,7 @@ fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
 
 #[test]
 fn without_json_the_demo_prints_a_table() {
-    let output = Files::new().interop(&["demo"]).output().unwrap();
+    let output = interop(&["demo"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let head = text.lines().next().unwrap();

@@ -10,12 +10,12 @@ use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use interop::debug_info::Verified;
-use interop::pki::Authority;
-use interop::tls;
+use rext_cli::debug_info::Verified;
+use rext_cli::tls;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
 use rustls_ext::tokio::Acceptor;
 use rustls_ext::{Anchors, ClientAuthOffer, Policy, Rule, Verdict};
+use test_pki::Authority;
 use tokio::net::TcpListener;
 
 /// Who the client is, as a handler sees it.

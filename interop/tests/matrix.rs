@@ -1,14 +1,12 @@
 //! `interop matrix`, with the one peer that is always there: this program.
 
-mod common;
+use std::process::{Command, Output, Stdio};
 
-use std::process::Output;
-
-use common::interop_in;
 use serde_json::Value;
 
 fn matrix(args: &[&str], path: Option<&str>) -> Output {
-    let mut command = interop_in(env!("CARGO_MANIFEST_DIR").as_ref(), &["matrix"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_interop"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("matrix").stdin(Stdio::null());
     if let Some(path) = path {
         command.env("PATH", path);
     }

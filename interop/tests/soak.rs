@@ -1,16 +1,14 @@
 //! `interop soak`, as its users run it.
 #![cfg(target_os = "linux")]
 
-mod common;
-
 use std::collections::BTreeSet;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 
-use common::Files;
 use serde_json::Value;
 
 fn soak(args: &[&str]) -> Output {
-    Files::new().interop(&[&["soak"], args].concat()).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_interop"));
+    command.arg("soak").args(args).stdin(Stdio::null()).output().unwrap()
 }
 
 fn text(octets: &[u8]) -> String {

@@ -32,6 +32,12 @@ impl Alert {
     /// 110: an extension answers one that was never sent.
     pub const UNSUPPORTED_EXTENSION: Self = Self(Description::UnsupportedExtension);
 
+    /// The name of any alert by its number, as IANA's registry "TLS Alerts" has it: `unknown_ca`.
+    #[must_use]
+    pub fn name_of(code: u8) -> Option<&'static str> {
+        NAMES.iter().find(|(known, _)| *known == code).map(|(_, name)| *name)
+    }
+
     /// The number on the wire (IANA registry "TLS Alerts").
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -73,3 +79,42 @@ enum Description {
     DecodeError = 50,
     UnsupportedExtension = 110,
 }
+
+/// IANA's registry "TLS Alerts".
+static NAMES: [(u8, &str); 35] = [
+    (0, "close_notify"),
+    (10, "unexpected_message"),
+    (20, "bad_record_mac"),
+    (21, "decryption_failed"),
+    (22, "record_overflow"),
+    (30, "decompression_failure"),
+    (40, "handshake_failure"),
+    (41, "no_certificate"),
+    (42, "bad_certificate"),
+    (43, "unsupported_certificate"),
+    (44, "certificate_revoked"),
+    (45, "certificate_expired"),
+    (46, "certificate_unknown"),
+    (47, "illegal_parameter"),
+    (48, "unknown_ca"),
+    (49, "access_denied"),
+    (50, "decode_error"),
+    (51, "decrypt_error"),
+    (60, "export_restriction"),
+    (70, "protocol_version"),
+    (71, "insufficient_security"),
+    (80, "internal_error"),
+    (86, "inappropriate_fallback"),
+    (90, "user_canceled"),
+    (100, "no_renegotiation"),
+    (109, "missing_extension"),
+    (110, "unsupported_extension"),
+    (111, "certificate_unobtainable"),
+    (112, "unrecognized_name"),
+    (113, "bad_certificate_status_response"),
+    (114, "bad_certificate_hash_value"),
+    (115, "unknown_psk_identity"),
+    (116, "certificate_required"),
+    (120, "no_application_protocol"),
+    (121, "ech_required"),
+];

@@ -119,7 +119,7 @@ impl std::error::Error for NoAnchors {}
 #[cfg(test)]
 mod tests {
     use boring::x509::X509;
-    use interop::pki::Authority;
+    use test_pki::Authority;
 
     use super::{NoAnchors, Scope};
 

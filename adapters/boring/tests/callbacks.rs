@@ -13,8 +13,8 @@ use boring::ssl::{
     SslAcceptor, SslAcceptorBuilder, SslConnector, SslMethod, SslOptions, SslVerifyMode,
 };
 use boring::x509::X509;
-use interop::pki::{Authority, Identity};
-use interop::raw::{ClientConfig, Edit, Peer, version};
+use test_pki::{Authority, Identity};
+use raw_peer::{ClientConfig, Edit, Peer, version};
 use rustls_ext_wire::{CodePoints, FlagSet, Offer};
 
 /// What an application does to the verification.

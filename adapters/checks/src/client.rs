@@ -1,6 +1,6 @@
 //! What came of a visit.
 
-use interop::raw::{HandshakeType, Peer};
+use raw_peer::{HandshakeType, Peer};
 use serde_json::Value;
 
 /// What both ends know of a visit.

@@ -8,8 +8,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use interop::pki::{Authority, Identity};
-use interop::raw::{Answer, ClientConfig, Edit, HandshakeType, Plan, Shares, Slot, Ticket, group};
+use test_pki::{Authority, Identity};
+use raw_peer::{Answer, ClientConfig, Edit, HandshakeType, Plan, Shares, Slot, Ticket, group};
 
 mod client;
 mod server;
@@ -20,7 +20,7 @@ pub use server::Server;
 /// The flag 80, alone.
 const FLAG: [u8; 12] = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 /// `tls_flags`.
-const TLS_FLAGS: u16 = interop::raw::ext::TLS_FLAGS;
+const TLS_FLAGS: u16 = raw_peer::ext::TLS_FLAGS;
 /// `client_authentication_request`.
 const CARE: u16 = 0xffca;
 
@@ -120,7 +120,7 @@ impl Site {
         assert!(seen.asked());
         let request = seen.peer.received(HandshakeType::CERTIFICATE_REQUEST).unwrap();
         assert_eq!(request.find_extension(TLS_FLAGS), None);
-        let authorities = request.find_extension(interop::raw::ext::CERTIFICATE_AUTHORITIES);
+        let authorities = request.find_extension(raw_peer::ext::CERTIFICATE_AUTHORITIES);
         assert_eq!(authorities.is_some(), self.adapter.names_authorities);
         if let Some(authorities) = authorities {
             assert!(authorities.windows(9).any(|octets| octets == b"Client CA"));

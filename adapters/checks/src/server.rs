@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use interop::raw::{ClientConfig, Direction, Event, Peer};
+use raw_peer::{ClientConfig, Direction, Event, Peer};
 use serde_json::Value;
 
 use crate::client::Seen;

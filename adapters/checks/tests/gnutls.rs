@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use adapter_checks::Adapter;
-use interop::pki::Authority;
+use test_pki::Authority;
 
 fn adapter() -> Adapter {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();

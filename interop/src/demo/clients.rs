@@ -26,8 +26,9 @@ use tower::service_fn;
 use super::cases::{Case, Certificate, Kind};
 use super::server::{REPORTS, Server};
 use super::{Cast, http3};
-use crate::client::{self, Facts, Target};
-use crate::{Failure, tls};
+use command_line::Failure;
+use rext_cli::client::{self, Facts, Target};
+use rext_cli::tls;
 
 /// How long a client that is not ours may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -87,7 +88,7 @@ pub async fn send(case: &Case, cast: &Cast, server: &Server) -> Result<Option<Ve
     Ok(Some(vec![seen]))
 }
 
-fn identity(cast: &Cast, certificate: Certificate) -> Result<Arc<CertifiedKey>, Failure> {
+fn identity(cast: &Cast, certificate: Certificate) -> Result<Arc<CertifiedKey>, test_pki::Error> {
     match certificate {
         Certificate::Agent => &cast.agent,
         Certificate::Admin => &cast.admin,

@@ -19,9 +19,10 @@ use tokio::time::timeout;
 
 use super::clients::{Seen, failed};
 use super::server::{Noting, Report, answer};
-use crate::client::Facts;
-use crate::debug_info::Verified;
-use crate::{Failure, alerts, tls};
+use command_line::Failure;
+use rext_cli::client::Facts;
+use rext_cli::debug_info::Verified;
+use rext_cli::{alerts, tls};
 
 /// How long a connection and its request may each take.
 const PATIENCE: Duration = Duration::from_secs(10);

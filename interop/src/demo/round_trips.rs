@@ -19,7 +19,8 @@ use super::clients::{answering, config, failed};
 use super::server::{REPORTS, Server};
 use super::{Cast, PUBLIC, row};
 use crate::count_io::Counter;
-use crate::{Failure, tls};
+use command_line::Failure;
+use rext_cli::tls;
 
 /// What an answer took, from the client's first octet to the answer's last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -24,8 +24,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::round_trips::{Wire, Wires};
 use super::{ADMIN, AGENTS, Cast, LOGIN, http3};
 use crate::count_io::{Count, CountIo};
-use crate::debug_info::Verified;
-use crate::{Failure, alerts, tls};
+use command_line::Failure;
+use rext_cli::debug_info::Verified;
+use rext_cli::{alerts, tls};
 
 /// A server that runs as long as the runtime.
 #[derive(Debug)]

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use crate::Failure;
-use crate::pki::{Authority, Identity};
+use command_line::Failure;
+
+use test_pki::{Authority, Identity};
 
 /// Whom the client's certificate names.
 pub const CLIENT: &str = "CN=client-1";

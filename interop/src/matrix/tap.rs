@@ -7,7 +7,7 @@ use rustls_ext::wire::{Answer, CodePoints, Offer, Scan, ServerNegotiation, Versi
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::raw::HELLO_RETRY_RANDOM;
+use raw_peer::HELLO_RETRY_RANDOM;
 
 /// What the first messages of a connection say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -15,7 +15,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use super::Cast;
 use super::ends::{ClientEnd, Served};
 use super::who::Who;
-use crate::{Failure, alerts, tls};
+use command_line::Failure;
+use rext_cli::{alerts, tls};
 
 /// A client with a memory of its own.
 #[derive(Debug)]

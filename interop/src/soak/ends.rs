@@ -7,7 +7,7 @@ use rustls_ext::rustls::server::ClientAuthStatus;
 use rustls_ext::rustls::{AlertDescription, HandshakeKind, ProtocolVersion, ServerConnection};
 use rustls_ext::tokio::AcceptError;
 
-use crate::alerts;
+use rext_cli::alerts;
 
 /// A scope.
 pub const AGENTS: &str = "agents";

@@ -1,6 +1,6 @@
 //! How much memory the process has had at most.
 
-use crate::Failure;
+use command_line::Failure;
 
 /// The peak of the process's resident memory, in KiB, as the kernel tells in `/proc/self/status`.
 ///

@@ -7,7 +7,7 @@ use super::Cast;
 use super::client::encode;
 use super::ends::{AGENTS, Accepted, ClientEnd, Served, ServerEnd, Status};
 use super::who::{Expected, Host};
-use crate::raw::{Answer, ClientConfig, Edit, HandshakeType, Peer, Shares, Ticket};
+use raw_peer::{Answer, ClientConfig, Edit, HandshakeType, Peer, Shares, Ticket};
 
 /// The number of `tls_flags`.
 const FLAGS: u16 = 62;
@@ -189,7 +189,7 @@ impl RawCase {
     ///
     /// # Errors
     /// If it cannot be made, which is a fault of the cast's.
-    pub fn client(&self, cast: &Cast, ticket: Option<Ticket>) -> Result<Peer, crate::raw::Error> {
+    pub fn client(&self, cast: &Cast, ticket: Option<Ticket>) -> Result<Peer, raw_peer::Error> {
         let mut config = ClientConfig {
             server_name: Some(self.host.name().into()),
             ticket,

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::task::JoinError;
 
+use super::SoakArgs;
 use super::ends::ServerEnd;
-use crate::Failure;
-use crate::cli::SoakArgs;
+use command_line::Failure;
 
 /// What came of one connection.
 #[derive(Clone, Debug)]

@@ -21,7 +21,8 @@ use tokio::time::{sleep, timeout};
 use super::ends::{AGENTS, Accepted, Application, STAFF, ServerEnd};
 use super::who::Host;
 use crate::demo::Cast;
-use crate::{Failure, tls};
+use command_line::Failure;
+use rext_cli::tls;
 
 /// How long a client may take where none is meant to take long.
 pub const PATIENCE: Duration = Duration::from_secs(120);

@@ -16,7 +16,7 @@ use super::raw_client::{self, PLAIN};
 use super::report::Outcome;
 use super::server::{PATIENCE, Reports, Server};
 use super::who::Moment;
-use crate::Failure;
+use command_line::Failure;
 
 /// The address of the first connection; those below are the server's.
 const FIRST_ADDRESS: u32 = u32::from_be_bytes([127, 0, 1, 0]);

@@ -1,6 +1,6 @@
 //! Clients that break a rule on purpose: what each gets for it.
 
-use interop::raw::{ClientConfig, Edit, Peer, Slot, version};
+use raw_peer::{ClientConfig, Edit, Peer, Slot, version};
 use rustls::ext_wire::{CareError, CodePoints, Flag, FlagSet, FlagsError, Message, check};
 use rustls::server::{ClientAuthDecision, ClientAuthStatus};
 use rustls::{Error, InvalidMessage, PeerMisbehaved};

@@ -1,6 +1,6 @@
 //! Clients that break a rule on purpose, behind their hellos.
 
-use interop::raw::{
+use raw_peer::{
     Answer, Certificate, CertificateRequest, ClientConfig, Edit, Extension, Handshake, Identity,
     NewSessionTicket, Peer, Slot, ext,
 };

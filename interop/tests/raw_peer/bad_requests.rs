@@ -1,6 +1,6 @@
 //! Servers that ask where they may not, or are not who they say they are.
 
-use interop::raw::{
+use raw_peer::{
     CertificateRequest, Edit, Extension, Handshake, Identity, Peer, ServerConfig, Slot, Ticket, ext,
 };
 use rustls::client::ClientAuthStatus;

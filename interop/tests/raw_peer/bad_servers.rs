@@ -1,6 +1,6 @@
 //! Servers that break a rule on purpose: what each gets for it.
 
-use interop::raw::{
+use raw_peer::{
     Edit, Extension, Handshake, Peer, ServerConfig, ServerHello, Slot, Ticket, encode, fix_length,
 };
 use rustls::client::ClientAuthStatus;
@@ -203,7 +203,7 @@ fn with_care(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
 /// ServerHello and more of TLS 1.2, in place of a ServerHello of TLS 1.3.
 pub fn tls12_hello(extensions: Vec<Extension>, more: Vec<u8>) -> Edit {
     Edit::raw(move |bytes| {
-        let Ok(Handshake::ServerHello(hello)) = interop::raw::decode(bytes) else { return };
+        let Ok(Handshake::ServerHello(hello)) = raw_peer::decode(bytes) else { return };
         let (session_id, extensions) = (Vec::new(), extensions.clone());
         let hello = ServerHello { cipher_suite: 0xc02b, session_id, extensions, ..hello };
         *bytes = encode(&Handshake::ServerHello(hello)).unwrap();

@@ -1,6 +1,6 @@
 //! CARE in every message: what the patched rustls sends of it, and how it ends what may not be.
 
-use interop::raw::{
+use raw_peer::{
     Answer, ClientConfig, Edit, Extension, HandshakeType, Plan, ServerConfig, Shares, Slot, version,
 };
 use rustls::client::{ClientAuthOffer, ClientAuthStatus};

@@ -1,6 +1,6 @@
 //! What a client can change between its two hellos.
 
-use interop::raw::{ClientHello, Edit, Handshake, ext};
+use raw_peer::{ClientHello, Edit, Handshake, ext};
 use rustls::{Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
 use crate::demand::{BOTH, FLAGS, ILLEGAL_PARAMETER, OFFER, OTHER};

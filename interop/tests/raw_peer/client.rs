@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use interop::raw::{
+use raw_peer::{
     Answer, Certificate, ClientConfig, Direction, Edit, Handshake, HandshakeType, Shares, Suite,
     ext, version,
 };
@@ -50,7 +50,7 @@ fn client_logs_every_message_with_its_octets() {
     ];
     assert_eq!(seen, wanted);
     for message in pair.raw.messages() {
-        assert_eq!(interop::raw::encode(&message.parse().unwrap()).unwrap(), message.bytes);
+        assert_eq!(raw_peer::encode(&message.parse().unwrap()).unwrap(), message.bytes);
     }
 }
 

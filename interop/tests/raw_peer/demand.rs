@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use interop::raw::{Alert, Answer, ClientConfig, Edit, Plan, Shares, Slot, Ticket};
+use raw_peer::{Alert, Answer, ClientConfig, Edit, Plan, Shares, Slot, Ticket};
 use rustls::crypto::ring;
 use rustls::server::{
     ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientAuthStatus, ClientHello,

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use interop::raw::{ClientConfig, Edit, HandshakeType, Suite, Ticket};
+use raw_peer::{ClientConfig, Edit, HandshakeType, Suite, Ticket};
 use rustls::server::{ClientAuthDecision, ClientAuthStatus};
 use rustls::{Connection, Error, HandshakeKind, PeerMisbehaved};
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use interop::raw::{self, EchKey, Edit, HandshakeType, Message, Peer, ServerConfig, ext};
+use raw_peer::{EchKey, Edit, HandshakeType, Message, Peer, ServerConfig, ext};
 use rustls::client::{ClientAuthStatus, EchStatus};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::ext_wire::CodePoints;
@@ -222,5 +222,5 @@ fn raw_server_opens_nothing_that_was_changed_on_the_way() {
     pair.tls.process_new_packets().unwrap();
     let mut second = hello(&mut pair.tls);
     *second.last_mut().unwrap() ^= 1;
-    assert_eq!(pair.raw.read(&second), Err(raw::Error::BadEchPayload));
+    assert_eq!(pair.raw.read(&second), Err(raw_peer::Error::BadEchPayload));
 }

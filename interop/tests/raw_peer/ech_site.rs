@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use interop::raw::{
-    EchKey, Edit, Handshake, HandshakeType, Message, Plan, ServerConfig, Slot, ext,
-};
+use raw_peer::{EchKey, Edit, Handshake, HandshakeType, Message, Plan, ServerConfig, Slot, ext};
 use rustls::client::{
     ClientAuthOffer, ClientAuthStatus, EchConfig, EchGreaseConfig, EchMode, EchStatus,
 };

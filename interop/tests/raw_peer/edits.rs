@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interop::raw::{
+use raw_peer::{
     Alert, Answer, ClientConfig, Direction, Edit, Error, Event, HandshakeType, Peer, Plan,
     RecordOptions, Slot, fix_length,
 };

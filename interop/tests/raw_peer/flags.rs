@@ -1,7 +1,7 @@
 //! Flags where they may not stand, in every message of TLS 1.3: the patched rustls ends each case
 //! with `illegal_parameter`, and the raw peer receives it.
 
-use interop::raw::{Answer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot};
+use raw_peer::{Answer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot};
 use rustls::client::{ClientAuthOffer, ClientAuthStatus};
 use rustls::ext_wire::{CodePoints, Flag};
 use rustls::{Connection, Error, HandshakeKind, InvalidMessage, PeerMisbehaved};

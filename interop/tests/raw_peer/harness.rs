@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use interop::raw::{
-    Alert, ClientConfig, Edit, Error, Handshake, Peer, ServerConfig, Ticket, encode,
-};
+use raw_peer::{Alert, ClientConfig, Edit, Error, Handshake, Peer, ServerConfig, Ticket, encode};
 use rustls::{Connection, HandshakeType};
 
 /// An extension that nobody knows.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use interop::raw::{HandshakeType, ServerConfig};
+use raw_peer::{HandshakeType, ServerConfig};
 use rustls::Connection;
 use rustls::client::{ClientAuthOffer, ClientAuthStatus, Resumption};
 

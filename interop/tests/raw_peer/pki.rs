@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use interop::raw::Identity;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use raw_peer::Identity;
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use test_pki::Authority;
 
 /// The names of the one server; most tests use the first.
 pub const SERVER: &[&str] = &["localhost", "other.example", "fresh.example"];
@@ -17,7 +17,7 @@ pub struct Pki {
     pub roots: Arc<RootCertStore>,
     pub server: Identity,
     pub client: Identity,
-    issuer: Issuer<'static, KeyPair>,
+    authority: Authority,
 }
 
 impl Pki {
@@ -27,20 +27,18 @@ impl Pki {
 
     /// With an authority of this name. They are others each time, whatever their names.
     pub fn named(authority: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, authority);
-        let mut roots = RootCertStore::empty();
-        roots.add(params.self_signed(&key).unwrap().der().clone()).unwrap();
-        let issuer = Issuer::new(params, key);
-        let (server, client) = (issue(&issuer, SERVER), issue(&issuer, &["client.example"]));
-        Self { roots: Arc::new(roots), server, client, issuer }
+        let authority = Authority::new(authority).unwrap();
+        Self {
+            roots: Arc::new(authority.roots().unwrap()),
+            server: authority.server(SERVER).unwrap().for_raw(),
+            client: authority.client("client.example").unwrap().for_raw(),
+            authority,
+        }
     }
 
-    /// One more identity under the same authority.
+    /// One more server under the same authority.
     pub fn issue(&self, name: &str) -> Identity {
-        issue(&self.issuer, &[name])
+        self.authority.server(&[name]).unwrap().for_raw()
     }
 
     pub fn rustls_server(&self, demand: bool) -> rustls::ServerConfig {
@@ -97,14 +95,6 @@ impl Pki {
             .with_root_certificates(Arc::clone(&self.roots))
             .with_no_client_auth()
     }
-}
-
-fn issue(issuer: &Issuer<'static, KeyPair>, names: &[&str]) -> Identity {
-    let key = KeyPair::generate().unwrap();
-    let names: Vec<_> = names.iter().map(|name| name.to_string()).collect();
-    let params = CertificateParams::new(names).unwrap();
-    let certificate = params.signed_by(&key, issuer).unwrap();
-    Identity { chain: vec![certificate.der().to_vec()], key: key.serialize_der() }
 }
 
 pub fn for_rustls(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {

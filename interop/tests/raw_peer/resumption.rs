@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interop::raw::{Alert, ClientConfig, Edit, HandshakeType, Plan, Shares, Slot};
+use raw_peer::{Alert, ClientConfig, Edit, HandshakeType, Plan, Shares, Slot};
 use rustls::Connection;
 
 use crate::harness::{Pair, first_ticket};

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use interop::raw::{Answer, ClientConfig, Edit, Peer, Plan, Shares, Slot};
+use raw_peer::{Answer, ClientConfig, Edit, Peer, Plan, Shares, Slot};
 use rustls::crypto::ring;
 use rustls::server::{
     ClientAuthDecision, ClientAuthPolicy, ClientHello as Shown, ResolvesServerCert,

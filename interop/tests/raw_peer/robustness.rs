@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use interop::raw::{
+use raw_peer::{
     Answer, ClientConfig, Edit, Error, Peer, Plan, ServerConfig, Shares, Slot, fix_length,
 };
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use interop::raw::{
+use raw_peer::{
     Alert, Certificate, Direction, Edit, Error, Handshake, HandshakeType, Plan, ServerConfig, Slot,
     Suite, ext,
 };

@@ -1,11 +1,11 @@
 //! Raw clients that keep or break the rules, at the server: each alert exactly.
 
-use interop::raw::{Answer, ClientConfig, Edit, Handshake, HandshakeType, Shares, Slot, version};
+use raw_peer::{Answer, ClientConfig, Edit, Handshake, HandshakeType, Shares, Slot, version};
 use serde_json::json;
 
 use crate::programs::{Server, assert_fields};
 use crate::raw::{Client, NO_ALERT};
-use crate::site::{Site, raw_identity};
+use crate::site::Site;
 
 pub const FLAGS: u16 = 62;
 pub const CARE: u16 = 0xffca;
@@ -22,10 +22,8 @@ const ILLEGAL_PARAMETER: u8 = 47;
 
 /// A client with a certificate, and this in its first hello and so in the second.
 fn client(site: &Site, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
-    let mut config = ClientConfig {
-        answer: Answer::With(raw_identity(&site.client)),
-        ..ClientConfig::default()
-    };
+    let mut config =
+        ClientConfig { answer: Answer::With(site.client.for_raw()), ..ClientConfig::default() };
     config.plan.client_hello.extend(edits);
     config
 }
@@ -94,7 +92,7 @@ fn rca_2_rca_3_only_an_answer_to_an_offer_is_acknowledged() {
         let request = seen.peer.received(HandshakeType::CERTIFICATE_REQUEST).unwrap();
         assert_eq!(request.find_extension(FLAGS), acknowledgement.map(<[u8]>::to_vec));
         assert_eq!(request.find_extension(CARE), None);
-        let authorities = request.find_extension(interop::raw::ext::CERTIFICATE_AUTHORITIES);
+        let authorities = request.find_extension(raw_peer::ext::CERTIFICATE_AUTHORITIES);
         let authorities = authorities.unwrap();
         assert!(authorities.windows(16).any(|octets| octets == b"client authority"));
         for typ in [HandshakeType::SERVER_HELLO, HandshakeType::ENCRYPTED_EXTENSIONS] {
@@ -194,7 +192,7 @@ fn care_3_it_is_echoed_in_encrypted_extensions_and_nowhere_else() {
         let places: Vec<_> = seen
             .peer
             .messages()
-            .filter(|message| message.direction == interop::raw::Direction::Received)
+            .filter(|message| message.direction == raw_peer::Direction::Received)
             .filter(|message| message.find_extension(CARE).is_some())
             .map(|message| message.typ)
             .collect();

@@ -1,16 +1,16 @@
 //! Raw servers that keep or break the rules, at the client: each alert exactly.
 
-use interop::raw::{Edit, HandshakeType, ServerConfig, Slot};
+use raw_peer::{Edit, HandshakeType, ServerConfig, Slot};
 use serde_json::json;
 
 use crate::bad_clients::{ACROSS_NAMES, BOTH, CARE, FLAGS, OFFER, OTHER};
 use crate::programs::{assert_fields, with};
 use crate::raw::{NO_ALERT, raw_server};
-use crate::site::{Site, raw_identity};
+use crate::site::Site;
 
 /// A server that asks, and does this in one of its messages.
 fn server(site: &Site, slot: Slot, edits: &[Edit]) -> ServerConfig {
-    let mut config = ServerConfig::new(raw_identity(&site.server));
+    let mut config = ServerConfig::new(site.server.for_raw());
     config.ask_certificate = true;
     config.hello_retry = slot == Slot::HelloRetryRequest;
     config.tickets = usize::from(slot == Slot::NewSessionTicket);

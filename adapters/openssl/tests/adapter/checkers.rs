@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use adapter_openssl::{Error, Programs};
-use interop::pki::Authority;
+use test_pki::Authority;
 
 use crate::programs::{Server, run_visit, with};
 use crate::raw::Client;
@@ -38,7 +38,7 @@ fn walk(site: &Site, program: impl Fn(&Path) -> Command) {
         assert_eq!(visit.code, Some(code), "{options:?}: {}", visit.outcome);
         server.outcome();
     }
-    use interop::raw::{ClientConfig, Edit, Shares, Slot};
+    use raw_peer::{ClientConfig, Edit, Shares, Slot};
     let mut config = ClientConfig::default();
     config.plan.client_hello.push(Edit::add(62, [0]));
     assert_eq!(Client::new(&mut server, config).alerts(), [47]);

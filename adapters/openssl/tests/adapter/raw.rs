@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use interop::raw::{ClientConfig, HandshakeType, Peer, ServerConfig, Ticket};
+use raw_peer::{ClientConfig, HandshakeType, Peer, ServerConfig, Ticket};
 use serde_json::Value;
 
 use crate::programs::{Server, Visit, run_visit};

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use interop::tls;
+use rext_cli::tls;
 use rustls_ext::rustls::client::ClientAuthStatus;
 use rustls_ext::rustls::server::ServerConfig;
 use rustls_ext::rustls::version::{TLS12, TLS13};

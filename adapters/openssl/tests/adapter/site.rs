@@ -4,10 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use adapter_openssl::{Error, Programs};
-use interop::pki::{Authority, Identity};
-use interop::raw;
-use rustls_ext::rustls::pki_types::pem::PemObject;
-use rustls_ext::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use test_pki::{Authority, Identity};
 
 /// `librext.a`, as cargo made it for these tests.
 pub fn librext() -> PathBuf {
@@ -79,11 +76,4 @@ impl Site {
         self.write(&format!("{name}.crt"), identity.cert_pem());
         self.write(&format!("{name}.key"), &identity.key_pem());
     }
-}
-
-/// An identity as the raw peer has it.
-pub fn raw_identity(identity: &Identity) -> raw::Identity {
-    let certificate = CertificateDer::from_pem_slice(identity.cert_pem().as_bytes()).unwrap();
-    let key = PrivatePkcs8KeyDer::from_pem_slice(identity.key_pem().as_bytes()).unwrap();
-    raw::Identity { chain: vec![certificate.to_vec()], key: key.secret_pkcs8_der().to_vec() }
 }

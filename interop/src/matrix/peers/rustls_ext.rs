@@ -1,4 +1,4 @@
-//! rustls with rustls-ext: `interop serve` and `interop connect`.
+//! rustls with rustls-ext: `rext serve` and `rext connect`.
 
 use rustls_ext::wire::Offer;
 use tokio::process::Command;
@@ -27,7 +27,7 @@ impl Peer for RustlsExt {
 
     fn serve(&self, site: &Site, serving: &Serving) -> Command {
         let mut command = this(site);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--client-ca", "client-ca.pem"]);
+        command.args(["rext", "serve", "--listen", "127.0.0.1:0", "--client-ca", "client-ca.pem"]);
         command.args(["--cert", "server.pem", "--key", "server.key"]);
         command.args(["--policy", if serving.asks_offering { "offered" } else { "never" }]);
         if serving.retry {
@@ -41,7 +41,7 @@ impl Peer for RustlsExt {
 
     fn connect(&self, site: &Site, visit: &Visit, number: u32) -> Option<Step> {
         let mut command = this(site);
-        command.args(["connect", &format!("https://localhost:{}/debug", visit.port)]);
+        command.args(["rext", "connect", &format!("https://localhost:{}/debug", visit.port)]);
         command.args(["--resolve", &format!("localhost:{}:127.0.0.1", visit.port)]);
         command.args(["--ca", "server-ca.pem", "--cert", "client.pem", "--key", "client.key"]);
         command.args(["--offer", if visit.offer { "flag" } else { "none" }]);

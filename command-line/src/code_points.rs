@@ -1,0 +1,45 @@
+//! The numbers on the wire as options.
+
+use clap::Args;
+use rustls_ext_wire::{CodePoints, Flag};
+
+use crate::Failure;
+use crate::values::number;
+
+/// The numbers on the wire, which both ends must agree on.
+#[derive(Clone, Debug, Args)]
+pub struct CodePointArgs {
+    /// The number of the TLS extension tls_flags, decimal or 0x…; 0xfe01 in the public experiment
+    #[arg(long, value_name = "N", default_value = "62", value_parser = number)]
+    code_point: u16,
+    /// The number of the flag request_client_auth, decimal or 0x…
+    #[arg(long, value_name = "N", default_value = "80", value_parser = number)]
+    flag: u16,
+    /// The number of the TLS extension client_authentication_request (CARE), which was never given
+    /// one, decimal or 0x…
+    #[arg(
+        long,
+        visible_alias = "care",
+        value_name = "N",
+        default_value = "0xffca",
+        value_parser = number
+    )]
+    care_code_point: u16,
+}
+
+impl CodePointArgs {
+    /// The numbers, if they can be used.
+    ///
+    /// # Errors
+    /// If something else on the wire has one of them, or the flag is beyond the highest.
+    pub fn get(&self) -> Result<CodePoints, Failure> {
+        let flag = Flag::new(self.flag).map_err(|err| Failure::option("--flag", self.flag, err))?;
+        // The extension with a flag that is certainly free, so that each is blamed for its own.
+        CodePoints::new(self.code_point, Flag::REQUEST_CLIENT_AUTH)
+            .map_err(|err| Failure::option("--code-point", self.code_point, err))?;
+        CodePoints::new(self.code_point, flag)
+            .map_err(|err| Failure::option("--flag", self.flag, err))?
+            .with_care(self.care_code_point)
+            .map_err(|err| Failure::option("--care-code-point", self.care_code_point, err))
+    }
+}

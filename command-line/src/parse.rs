@@ -1,0 +1,41 @@
+//! Command lines, with errors of one line.
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use crate::Failure;
+
+/// What a command line says.
+#[derive(Debug)]
+pub enum Parsed<C> {
+    /// To do this.
+    Command(Box<C>),
+    /// To print this.
+    Help(String),
+}
+
+/// Parse a command line.
+///
+/// # Errors
+/// One line that says what is wrong with it.
+pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<Parsed<C>, Failure> {
+    match C::try_parse_from(args) {
+        Ok(command) => Ok(Parsed::Command(Box::new(command))),
+        Err(err) if !err.use_stderr() => Ok(Parsed::Help(err.to_string())),
+        Err(err) => {
+            // The first paragraph says what is wrong, in lines; the others how to find help.
+            let text = err.to_string();
+            let first = text.split("\n\n").next().unwrap_or_default();
+            let words = first.split_whitespace().collect::<Vec<_>>().join(" ");
+            // Without a command, clap shows its help as the error.
+            Err(Failure::Usage(match words.strip_prefix("error: ") {
+                Some(line) => line.into(),
+                None => {
+                    let name = C::command().get_name().to_owned();
+                    format!("no command given; `{name} --help` tells which there are")
+                }
+            }))
+        }
+    }
+}

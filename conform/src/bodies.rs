@@ -1,0 +1,64 @@
+//! Bodies of tls_flags, whoever sends them.
+
+use rustls_ext_wire::{Flag, FlagSet};
+
+/// The body with these flags; empty with none.
+pub fn body(flags: impl IntoIterator<Item = u16>) -> Vec<u8> {
+    let flags = flags.into_iter().filter_map(|flag| Flag::new(flag).ok());
+    flags.collect::<FlagSet>().body().unwrap_or_default().to_vec()
+}
+
+/// A malformed body.
+#[derive(Clone, Copy, Debug)]
+pub struct Malformed {
+    /// For the name of a case.
+    pub name: &'static str,
+    /// The rule that it breaks.
+    pub rule: &'static str,
+    /// What it is.
+    pub what: &'static str,
+    /// The octets.
+    pub body: &'static [u8],
+}
+
+/// Malformed in every way.
+pub const MALFORMED: [Malformed; 8] = [
+    Malformed {
+        name: "zero-octet",
+        rule: "FLAGS-2",
+        what: "a single octet without a flag",
+        body: &[1, 0],
+    },
+    Malformed {
+        name: "zero-octets",
+        rule: "FLAGS-2",
+        what: "octets without any flag",
+        body: &[3, 0, 0, 0],
+    },
+    Malformed {
+        name: "trailing-zero",
+        rule: "FLAGS-2",
+        what: "a zero octet behind the last flag",
+        body: &[2, 2, 0],
+    },
+    Malformed { name: "no-octets", rule: "FLAGS-3", what: "an empty body", body: &[] },
+    Malformed { name: "empty-list", rule: "FLAGS-3", what: "an empty list", body: &[0] },
+    Malformed {
+        name: "length-too-long",
+        rule: "FLAGS-3",
+        what: "a length of more than there is",
+        body: &[2, 1],
+    },
+    Malformed {
+        name: "octets-behind",
+        rule: "FLAGS-3",
+        what: "octets behind the list",
+        body: &[1, 2, 2],
+    },
+    Malformed {
+        name: "empty-list-and-octets",
+        rule: "FLAGS-3",
+        what: "an empty list with octets behind it",
+        body: &[0, 1],
+    },
+];

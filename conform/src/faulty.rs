@@ -1,0 +1,134 @@
+//! Ends that keep the rules but for one, to show that the cases can fail.
+//!
+//! They are raw peers whose judge is the negotiation of the codec; a [`ServerFault`] or
+//! [`ClientFault`] bends that in one place. They are for the tests of the tester: they verify no
+//! chain, and serve one connection at a time.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use rustls_ext_wire::CodePoints;
+
+use command_line::CodePointArgs;
+use command_line::Failure;
+use raw_peer::{Handshake, Message, ext};
+
+mod client;
+mod server;
+
+pub use client::Fault as ClientFault;
+pub use server::Fault as ServerFault;
+
+/// Options of `rext-conform faulty`.
+#[derive(Clone, Debug, Args)]
+pub struct FaultyArgs {
+    #[command(subcommand)]
+    /// Which end.
+    pub role: FaultyRole,
+}
+
+/// Which end is faulty.
+#[derive(Clone, Debug, Subcommand)]
+pub enum FaultyRole {
+    /// Serve, one client after the other, until killed. Prints `listening on ADDR:PORT`
+    Server(FaultyServerArgs),
+    /// Connect twice, the second time with the session of the first
+    Client(FaultyClientArgs),
+}
+
+/// Options of `rext-conform faulty server`.
+#[derive(Clone, Debug, Args)]
+pub struct FaultyServerArgs {
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// The server's certificate chain, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub cert: PathBuf,
+    /// The key of that certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// What to do wrong; nothing if it is not given
+    #[arg(long, value_enum)]
+    pub fault: Option<ServerFault>,
+    /// Speak TLS 1.2 alone, up to where it would be encrypted
+    #[arg(long)]
+    pub tls12: bool,
+    #[command(flatten)]
+    /// The numbers on the wire.
+    pub code_points: CodePointArgs,
+}
+
+/// Options of `rext-conform faulty client`.
+#[derive(Clone, Debug, Args)]
+pub struct FaultyClientArgs {
+    /// Where to connect to
+    #[arg(value_name = "ADDR:PORT")]
+    pub to: SocketAddr,
+    /// The client's certificate chain, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub cert: PathBuf,
+    /// The key of that certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// What to do wrong; nothing if it is not given
+    #[arg(long, value_enum)]
+    pub fault: Option<ClientFault>,
+    #[command(flatten)]
+    /// The numbers on the wire.
+    pub code_points: CodePointArgs,
+}
+
+/// Do what `rext-conform faulty` says.
+///
+/// # Errors
+/// If a file or an option is unusable; for a client also if a connection fails.
+pub fn run(args: &FaultyArgs) -> Result<(), Failure> {
+    match &args.role {
+        FaultyRole::Server(args) => server::run(args),
+        FaultyRole::Client(args) => client::run(args),
+    }
+}
+
+/// The two extensions in one block of a message.
+#[derive(Debug, Default)]
+struct Found {
+    flags: Option<Vec<u8>>,
+    care: Option<Vec<u8>>,
+}
+
+impl Found {
+    fn received(&self) -> rustls_ext_wire::Received<'_> {
+        rustls_ext_wire::Received { tls_flags: self.flags.as_deref(), care: self.care.as_deref() }
+    }
+}
+
+/// What each block of a message has of the two.
+///
+/// # Errors
+/// illegal_parameter, if one has it twice.
+fn find(message: &Message, points: &CodePoints) -> Result<Vec<Found>, u8> {
+    let Ok(parsed) = message.parse() else { return Ok(Vec::new()) };
+    let blocks = parsed.blocks();
+    blocks
+        .into_iter()
+        .map(|block| {
+            let count = |number| block.iter().filter(|e| e.typ == number).count();
+            let body = |number| ext::find(block, number).map(<[u8]>::to_vec);
+            let care = points.care().unwrap_or_default();
+            match count(points.tls_flags()) > 1 || count(care) > 1 {
+                true => Err(47),
+                false => Ok(Found { flags: body(points.tls_flags()), care: body(care) }),
+            }
+        })
+        .collect()
+}
+
+/// Whether a list of 16-bit numbers behind one octet has this one.
+fn lists(parsed: &Handshake, typ: u16, number: u16) -> bool {
+    let blocks = parsed.blocks();
+    let bodies = blocks.into_iter().filter_map(|block| ext::find(block, typ));
+    let mut lists = bodies.filter_map(|body| body.get(1..));
+    lists.any(|list| list.chunks(2).any(|each| each == number.to_be_bytes()))
+}

@@ -1,0 +1,246 @@
+//! Which rules of flags, CARE and resumption another TLS stack keeps: the binary `rext-conform`.
+//!
+//! A [`Case`] is an experiment by the [raw peer](raw_peer), which sees every message
+//! and can break every rule; what the other end makes of it has a [`Grade`]. Nothing
+//! of the library takes part, so what it may have wrong cannot hide what others have wrong; where a
+//! message that came is judged by a table, it is the codec's.
+
+#![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
+
+use std::net::{TcpListener, ToSocketAddrs};
+use std::path::Path;
+use std::time::Instant;
+
+use pki_types::{CertificateDer, ServerName, UnixTime};
+use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+
+use self::allow::Allowed;
+use self::args::{ClientArgs, CommonArgs, ConformArgs, RoleArgs, ServerArgs};
+use self::case::{About, Case};
+use self::grade::Grade;
+use self::report::Report;
+use self::run::Bench;
+use self::server::{Lab, Target};
+use command_line::{Failure, emit};
+use test_pki::Authority;
+
+mod alerts;
+pub mod allow;
+pub mod args;
+pub mod bodies;
+pub mod case;
+pub mod client;
+pub mod faulty;
+pub mod files;
+pub mod grade;
+pub mod pcapng;
+pub mod report;
+pub mod run;
+pub mod server;
+pub mod talk;
+
+/// Do what the command line says, and print what there is to say.
+///
+/// # Errors
+/// If a file or an option is unusable, there is nobody to test, a case fails, or one of a MUST cannot
+/// be decided.
+pub fn run(args: &ConformArgs) -> Result<(), Failure> {
+    let (report, format) = match &args.role {
+        RoleArgs::Server(args) => (test_server(args)?, args.common.format),
+        RoleArgs::Client(args) => (test_client(args)?, args.common.format),
+        RoleArgs::Faulty(args) => return faulty::run(args),
+    };
+    let Some(report) = report else { return Ok(()) };
+    emit(report.print(format)?);
+    outcome(report.failures(), report.undecided())
+}
+
+/// Test a server. `None` if the options want no more than a list of cases, which is printed.
+///
+/// # Errors
+/// If a file or an option is unusable, or there is nobody to test.
+pub fn test_server(args: &ServerArgs) -> Result<Option<Report>, Failure> {
+    run_with(&args.common, server::cases(), "server", || server_lab(args))
+}
+
+/// Test a client. `None` if the options want no more than a list of cases, which is printed.
+///
+/// # Errors
+/// If a file or an option is unusable, or there is nobody to test.
+pub fn test_client(args: &ClientArgs) -> Result<Option<Report>, Failure> {
+    run_with(&args.common, client::cases(), "client", || client_lab(args))
+}
+
+/// Runs cases with what `lab` gives, or says what there is to run.
+fn run_with<B: Bench>(
+    args: &CommonArgs,
+    cases: Vec<Case<B, B::Need>>,
+    role: &'static str,
+    lab: impl FnOnce() -> Result<Known<B>, Failure>,
+) -> Result<Option<Report>, Failure> {
+    let allowed = match &args.allow {
+        Some(path) => {
+            let ids: Vec<_> = cases.iter().map(|case| case.about.id.as_str()).collect();
+            Allowed::read(path, &ids)?
+        }
+        None => Allowed::default(),
+    };
+    let cases = selected(cases, &args.case)?;
+    if args.list {
+        emit(report::list(cases.iter().map(|case| (&case.about, None))));
+        return Ok(None);
+    }
+    let started = Instant::now();
+    let (mut bench, target, facts) = lab()?;
+    if args.dry_run {
+        let skipped = |case: &Case<B, B::Need>| run::skipped(&bench, case);
+        let all: Vec<(&About, _)> = cases.iter().map(|c| (&c.about, Some(skipped(c)))).collect();
+        emit(report::list(all));
+        return Ok(None);
+    }
+    let findings = run::all(&mut bench, &cases, &allowed);
+    let report = Report { role, target, facts, findings, took: started.elapsed() };
+    if let Some(dir) = &args.keep {
+        keep(dir, &report).map_err(|err| Failure::option("--keep", dir.display(), err))?;
+    }
+    Ok(Some(report))
+}
+
+/// The end of a run with so many cases that failed, and so many MUSTs that could not be decided.
+fn outcome(failures: usize, undecided: usize) -> Result<(), Failure> {
+    let cases = |count| if count == 1 { "1 case".into() } else { format!("{count} cases") };
+    let mut parts = Vec::new();
+    if failures > 0 {
+        parts.push(format!("{} failed", cases(failures)));
+    }
+    if undecided > 0 {
+        parts.push(format!("{} of a MUST could not be decided", cases(undecided)));
+    }
+    if parts.is_empty() { Ok(()) } else { Err(Failure::Failed(parts.join(", "))) }
+}
+
+/// Puts a capture of each failed case into a folder.
+fn keep(dir: &Path, report: &Report) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    for finding in report.findings.iter().filter(|f| matches!(f.grade, Grade::Failed(_))) {
+        let file = pcapng::file(finding.talks.iter().map(|t| &**t), report.role == "server");
+        std::fs::write(dir.join(format!("{}.pcapng", finding.about.id)), file)?;
+    }
+    Ok(())
+}
+
+fn selected<L, N>(cases: Vec<Case<L, N>>, wanted: &[String]) -> Result<Vec<Case<L, N>>, Failure> {
+    for pattern in wanted {
+        if !cases.iter().any(|case| case.about.is_named(pattern)) {
+            return Err(Failure::option("--case", pattern, "there is none; --list says which are"));
+        }
+    }
+    let is_wanted = |case: &Case<L, N>| {
+        wanted.is_empty() || wanted.iter().any(|pattern| case.about.is_named(pattern))
+    };
+    Ok(cases.into_iter().filter(is_wanted).collect())
+}
+
+/// What cases are run with, who is under test, and what they can do.
+type Known<L> = (L, String, Vec<(&'static str, bool)>);
+
+fn client_lab(args: &ClientArgs) -> Result<Known<client::Lab>, Failure> {
+    let cannot = |err| Failure::option("--listen", args.listen, err);
+    let listener = TcpListener::bind(args.listen).map_err(cannot)?;
+    listener.set_nonblocking(true).map_err(cannot)?;
+    let port = listener.local_addr().map_err(cannot)?.port();
+    let failed = |err: std::io::Error| Failure::Failed(format!("cannot write a PKI: {err}"));
+    let (files, pki) = match &args.pki {
+        Some(dir) => {
+            std::fs::create_dir_all(dir).map_err(failed)?;
+            (None, dir.clone())
+        }
+        None => {
+            let dir = tempfile::tempdir().map_err(failed)?;
+            let path = dir.path().to_owned();
+            (Some(dir), path)
+        }
+    };
+    let authority = Authority::new("rext-conform")?;
+    let server = authority.server(&["localhost"])?;
+    let shown = authority.client("client")?;
+    for (name, text) in [
+        ("ca.pem", authority.pem()),
+        ("client.pem", shown.cert_pem().to_owned()),
+        ("client.key", shown.key_pem()),
+    ] {
+        std::fs::write(pki.join(name), text).map_err(failed)?;
+    }
+    if args.manual {
+        emit(format!("listening on port {port}; the PKI is in {}\n", pki.display()));
+    }
+    let mut lab = client::Lab {
+        listener,
+        command: (!args.manual).then(|| args.command.clone()),
+        identity: server.for_raw(),
+        files,
+        pki,
+        points: args.common.code_points.get()?,
+        patience: args.common.timeout,
+        facts: client::Facts::default(),
+        talks: Vec::new(),
+    };
+    lab.look(args.common.implements)?;
+    let words: Vec<_> = args.command.iter().map(|word| word.to_string_lossy()).collect();
+    let target = if args.manual { "started by hand".into() } else { words.join(" ") };
+    let facts = lab.facts.words();
+    Ok((lab, target, facts))
+}
+
+fn server_lab(args: &ServerArgs) -> Result<Known<Lab>, Failure> {
+    let target = args.target.clone().unwrap_or_default();
+    let host = target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    let addr = target
+        .to_socket_addrs()
+        .map_err(|err| Failure::option("HOST:PORT", &target, err))?
+        .next()
+        .ok_or_else(|| Failure::option("HOST:PORT", &target, "no address"))?;
+    let is_address = host.parse::<std::net::IpAddr>().is_ok();
+    let name = args.sni.clone().or((!is_address).then(|| host.clone()));
+    let identity = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => Some(files::identity(cert, key)?),
+        _ => None,
+    };
+    let points = args.common.code_points.get()?;
+    let patience = args.common.timeout;
+    let trusted = args.ca.as_ref().map(|ca| files::certificates("--ca", ca)).transpose()?;
+    let target_of = Target { addr, name: name.clone(), identity, points, patience };
+    let lab = Lab::of(target_of, args.common.implements)?;
+    if let Some(trusted) = trusted {
+        let name = name.unwrap_or(host);
+        verify(&lab.facts.chain, &trusted, &name)
+            .map_err(|why| Failure::Failed(format!("{target} is not {name}: {why}")))?;
+    }
+    let facts = lab.facts.words();
+    Ok((lab, target, facts))
+}
+
+/// Whether the server is who it should be, before it is told anything more.
+fn verify(
+    chain: &[Vec<u8>],
+    trusted: &[CertificateDer<'static>],
+    name: &str,
+) -> Result<(), webpki::Error> {
+    let anchors = trusted.iter().map(anchor_from_trusted_cert).collect::<Result<Vec<_>, _>>()?;
+    let chain: Vec<_> = chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+    let (leaf, rest) = chain.split_first().ok_or(webpki::Error::UnknownIssuer)?;
+    let leaf = EndEntityCert::try_from(leaf)?;
+    leaf.verify_for_usage(
+        ALL_VERIFICATION_ALGS,
+        &anchors,
+        rest,
+        UnixTime::now(),
+        KeyUsage::server_auth(),
+        None,
+        None,
+    )?;
+    let name = ServerName::try_from(name).map_err(|_| webpki::Error::MalformedDnsIdentifier)?;
+    leaf.verify_is_valid_for_subject_name(&name)
+}

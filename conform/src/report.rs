@@ -1,0 +1,102 @@
+//! What came of it all, in four forms.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::args::Format;
+use super::case::About;
+use super::grade::Grade;
+use super::run::Finding;
+use command_line::Failure;
+
+mod json;
+mod junit;
+mod markdown;
+mod text;
+
+/// What came of it all.
+#[derive(Debug)]
+pub struct Report {
+    /// Which end was under test.
+    pub role: &'static str,
+    /// Who that was.
+    pub target: String,
+    /// What it can do.
+    pub facts: Vec<(&'static str, bool)>,
+    /// What came of each case, in order.
+    pub findings: Vec<Finding>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Report {
+    /// In this form.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn print(&self, format: Format) -> Result<String, Failure> {
+        match format {
+            Format::Text => Ok(text::print(self)),
+            Format::Json => json::print(self),
+            Format::Junit => Ok(junit::print(self)),
+            Format::Markdown => Ok(markdown::print(self)),
+        }
+    }
+
+    /// How many cases failed that may not.
+    pub fn failures(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.counts_as_failure()).count()
+    }
+
+    /// How many MUSTs could not be decided.
+    pub fn undecided(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.counts_as_undecided()).count()
+    }
+
+    /// How many have this grade, and which.
+    fn graded(&self, name: &'static str) -> impl Iterator<Item = &Finding> + Clone {
+        self.findings.iter().filter(move |finding| finding.grade.name() == name)
+    }
+
+    /// The counts, in words.
+    fn summary(&self) -> String {
+        let count = |name| self.graded(name).count();
+        let mut text = format!(
+            "{} cases: {} failed, {} tolerated, {} passed, {} skipped",
+            self.findings.len(),
+            count("failed"),
+            count("tolerated"),
+            count("passed"),
+            count("skipped"),
+        );
+        let allowed = self.graded("failed").filter(|finding| finding.allowed.is_some()).count();
+        if allowed > 0 {
+            let _ = write!(text, "; {allowed} of the failed are allowed to");
+        }
+        let undecided = self.undecided();
+        if undecided > 0 {
+            let _ = write!(text, "; {undecided} of the skipped are MUSTs that cannot be decided");
+        }
+        text
+    }
+}
+
+/// What there is to run; with a second part, also whether it would be.
+pub fn list<'a>(cases: impl IntoIterator<Item = (&'a About, Option<Option<Grade>>)>) -> String {
+    let mut text = String::new();
+    let (mut count, mut run) = (0, 0);
+    for (about, skipped) in cases {
+        count += 1;
+        let says = match &skipped {
+            Some(Some(grade)) => format!("  [skipped: {}]", grade.reason().unwrap_or_default()),
+            Some(None) | None => {
+                run += 1;
+                String::new()
+            }
+        };
+        let (id, rule, level) = (&about.id, about.rule, about.level.name());
+        let _ = writeln!(text, "{id:48} {rule:9} {level:6} {}{says}", about.expects);
+    }
+    let _ = writeln!(text, "{count} cases, {run} to run");
+    text
+}

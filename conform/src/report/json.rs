@@ -1,0 +1,60 @@
+//! An object, for programs.
+
+use serde_json::{Value, json};
+
+use super::{Report, text};
+use crate::run::Finding;
+use command_line::Failure;
+use raw_peer::Direction;
+
+pub(super) fn print(report: &Report) -> Result<String, Failure> {
+    let facts: serde_json::Map<String, Value> =
+        report.facts.iter().map(|(fact, holds)| ((*fact).to_owned(), json!(holds))).collect();
+    let object = json!({
+        "role": report.role,
+        "target": report.target,
+        "facts": facts,
+        "seconds": report.took.as_secs_f64(),
+        "failures": report.failures(),
+        "undecided": report.undecided(),
+        "cases": report.findings.iter().map(finding).collect::<Vec<_>>(),
+    });
+    let text = serde_json::to_string_pretty(&object);
+    text.map(|text| text + "\n").map_err(|err| Failure::Failed(err.to_string()))
+}
+
+fn finding(finding: &Finding) -> Value {
+    let about = &finding.about;
+    let mut object = json!({
+        "id": about.id,
+        "group": about.group,
+        "rule": about.rule,
+        "source": about.source,
+        "level": about.level,
+        "expects": about.expects,
+        "grade": finding.grade.name(),
+        "reason": finding.grade.reason(),
+        "allowed": finding.allowed,
+        "undecided": finding.counts_as_undecided(),
+        "seconds": finding.took.as_secs_f64(),
+    });
+    if finding.grade.name() == "failed" {
+        let talks = finding.talks.iter().map(|talk| {
+            let octets = |wanted| {
+                let chunks = talk.wire.iter().filter(|chunk| chunk.direction == wanted);
+                let octets = chunks.flat_map(|chunk| &chunk.octets);
+                octets.map(|octet| format!("{octet:02x}")).collect::<String>()
+            };
+            json!({
+                "messages": text::lines(talk),
+                "sent": octets(Direction::Sent),
+                "received": octets(Direction::Received),
+                "secrets": talk.peer.key_log(),
+            })
+        });
+        if let Value::Object(object) = &mut object {
+            object.insert("connections".into(), talks.collect());
+        }
+    }
+    object
+}

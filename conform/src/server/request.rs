@@ -1,0 +1,119 @@
+//! CertificateRequest, and whether it acknowledges the offer.
+
+use rustls_ext_wire::{FlagSet, Message, Offer};
+
+use super::answer::judge;
+use super::{Case, Lab, Need, asks, received};
+use crate::case::{About, Group, Level, Outcome, Role};
+use crate::grade::Grade;
+use crate::talk::Talk;
+use raw_peer::HandshakeType;
+
+const REQUEST: HandshakeType = HandshakeType::CERTIFICATE_REQUEST;
+
+fn about(name: &str, rule: &'static str, expects: &str) -> About {
+    About::new(Role::Server, Group::Request, name, rule, expects)
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![
+        Case::new(about("asks", "RCA-2", "asks who offers"), [Need::Flags], |lab| {
+            let talk = lab.visit_well(lab.offering())?;
+            Ok(match asks(&talk) {
+                true => Grade::Passed,
+                false => Grade::Tolerated("never asks, which RCA-9 allows".into()),
+            })
+        })
+        .level(Level::May),
+        Case::new(
+            about("acknowledges", "RCA-2", "has the flag where it asks because of it"),
+            [Need::Flags, Need::AsksForFlag],
+            |lab| {
+                let talk = lab.visit_well(lab.offering())?;
+                acknowledgement(lab, &talk)
+            },
+        ),
+        Case::new(
+            about(
+                "acknowledges-among-unknown",
+                "FLAGS-7",
+                "answers the offer, and none of the unknown flags beside it",
+            ),
+            [Need::Flags, Need::AsksForFlag],
+            |lab| {
+                let talk = lab.visit_well(lab.hello([lab.flags(lab.body([1, 1023]))]))?;
+                acknowledgement(lab, &talk)
+            },
+        ),
+        Case::new(
+            about("well-formed", "FLAGS-1", "has flags in their shortest form, if any"),
+            [Need::Asks],
+            |lab| {
+                let talk = lab.visit_well(lab.offering())?;
+                Ok(judge(lab, &talk, REQUEST, Message::CertificateRequest, Offer::FLAG))
+            },
+        ),
+        Case::new(
+            about("once", "FLAGS-10", "has the extension once at most"),
+            [Need::Asks],
+            |lab| {
+                let talk = lab.visit_well(lab.offering())?;
+                let count = received(&talk, REQUEST, lab.points().tls_flags()).len();
+                Ok(Grade::from(count < 2, format!("has it {count} times")))
+            },
+        ),
+        Case::new(
+            about("unoffered", "RCA-4", "never acknowledges what was not offered"),
+            [Need::AsksAnyway],
+            |lab| {
+                let talk = lab.visit_well(lab.honest())?;
+                Ok(judge(lab, &talk, REQUEST, Message::CertificateRequest, Offer::NONE))
+            },
+        ),
+        Case::new(
+            about("unoffered-but-unknown", "RCA-4", "acknowledges no offer to unknown flags"),
+            [Need::AsksAnyway],
+            |lab| {
+                let talk = lab.visit_well(lab.hello([lab.flags(super::facts::unknown())]))?;
+                Ok(judge(lab, &talk, REQUEST, Message::CertificateRequest, Offer::NONE))
+            },
+        ),
+        Case::new(
+            about("another-reason", "RCA-3", "does not acknowledge where it asks everybody"),
+            [Need::Flags, Need::AsksAnyway],
+            |lab| {
+                let talk = lab.visit_well(lab.offering())?;
+                Ok(match received(&talk, REQUEST, lab.points().tls_flags()).is_empty() {
+                    true => Grade::Passed,
+                    false => Grade::Tolerated(
+                        "acknowledges, though it asks everybody: who offers may be asked for \
+                         another certificate"
+                            .into(),
+                    ),
+                })
+            },
+        ),
+    ]
+}
+
+/// Exactly the offer is acknowledged.
+pub(super) fn acknowledgement(lab: &Lab, talk: &Talk) -> Outcome {
+    if !asks(talk) {
+        return Ok(Grade::Failed("does not ask, though it asks who offers otherwise".into()));
+    }
+    let wanted = FlagSet::single(lab.points().request_client_auth());
+    Ok(match received(talk, REQUEST, lab.points().tls_flags()).as_slice() {
+        [] => Grade::Tolerated(
+            "asks without acknowledgement, as revisions -00 to -02 of the draft have it".into(),
+        ),
+        [body] => match FlagSet::decode(body) {
+            Ok(flags) if flags == wanted => Grade::Passed,
+            Ok(flags) if wanted.is_subset(&flags) => {
+                Grade::Tolerated(format!("has other flags, too: {body:02x?}"))
+            }
+            Ok(_) => Grade::Failed(format!("has flags, but not the one offered: {body:02x?}")),
+            Err(err) => Grade::Failed(format!("{err}: {body:02x?}")),
+        },
+        more => Grade::Failed(format!("has the extension {} times", more.len())),
+    })
+}

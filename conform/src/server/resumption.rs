@@ -1,0 +1,227 @@
+//! Sessions: a resumed handshake asks for nothing, so it must not bypass a demand.
+
+use super::{Case, Client, Lab, Need, asks, received, without_share};
+use crate::case::{About, Group, Level, Outcome, Role};
+use crate::grade::Grade;
+use crate::talk::Talk;
+use raw_peer::{Answer, ClientConfig, HandshakeType, Ticket};
+
+const EARLY: &[u8] = b"GET /early HTTP/1.1\r\n\r\n";
+
+/// Makes a ticket one that is no good.
+type Breaks = fn(&mut Ticket);
+
+fn about(name: &str, rule: &'static str, expects: &str) -> About {
+    About::new(Role::Server, Group::Resumption, name, rule, expects)
+}
+
+fn with(ticket: Ticket, config: ClientConfig) -> ClientConfig {
+    ClientConfig { ticket: Some(ticket), ..config }
+}
+
+fn declining(lab: &Lab) -> ClientConfig {
+    ClientConfig { answer: Answer::Empty, ..lab.offering() }
+}
+
+/// A full handshake, with a request.
+fn full(talk: &Talk, early: bool) -> Grade {
+    if talk.peer.is_resumed() {
+        return Grade::Failed("resumed the session, and asked for nothing".into());
+    }
+    if early && talk.peer.early_data_accepted() {
+        return Grade::Failed("accepted 0-RTT data though it did not resume".into());
+    }
+    Grade::from(asks(talk), "asked for no certificate, though it asks who offers otherwise")
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let offers: [(&str, &str, Need, Client); 4] = [
+        ("flag", "the flag", Need::AsksForFlag, |lab| lab.offering()),
+        ("flag-behind-retry", "the flag, behind a retry", Need::AsksForFlag, |lab| {
+            without_share(lab.offering())
+        }),
+        ("care", "CARE", Need::AsksForCare, |lab| lab.caring()),
+        ("care-behind-retry", "CARE, behind a retry", Need::AsksForCare, |lab| {
+            without_share(lab.caring())
+        }),
+    ];
+    for (name, by, need, config) in offers {
+        let expects = format!("asks who offers by {by}, whatever session it has");
+        let about = about(&format!("unasked-then-{name}"), "RES-3", &expects);
+        cases.push(Case::new(about, [Need::Resumes, need], move |lab: &mut Lab| {
+            let ticket = lab.session(lab.honest())?;
+            let talk = lab.visit_well(with(ticket, config(lab)))?;
+            Ok(full(&talk, false))
+        }));
+    }
+    cases.push(Case::new(
+        about("declined-then-offered", "RES-3", "asks again who once declined and now offers"),
+        [Need::Resumes, Need::AsksForFlag],
+        |lab| {
+            let session = lab.session(declining(lab));
+            let ticket = session.map_err(|_| no_session("for a client that declines"))?;
+            let talk = lab.visit_well(with(ticket, lab.offering()))?;
+            Ok(full(&talk, false))
+        },
+    ));
+    cases.push(
+        Case::new(
+            about("declined-then-silent", "RES-4", "may resume who declined and does not offer"),
+            [Need::Resumes, Need::AsksForFlag],
+            |lab| {
+                let session = lab.session(declining(lab));
+                let ticket = session.map_err(|_| no_session("for a client that declines"))?;
+                lab.visit_well(with(ticket, lab.honest())).map(|_| Grade::Passed)
+            },
+        )
+        .level(Level::May),
+    );
+    cases.push(
+        Case::new(
+            about("unasked", "RES-4", "may resume who was not asked and does not offer"),
+            [Need::Resumes],
+            |lab| {
+                let ticket = lab.session(lab.honest())?;
+                let talk = lab.visit_well(with(ticket, lab.honest()))?;
+                Ok(match talk.peer.is_resumed() {
+                    true => Grade::Passed,
+                    false => Grade::Tolerated("did not resume this time".into()),
+                })
+            },
+        )
+        .level(Level::May),
+    );
+    cases.push(Case::new(
+        about("authenticated", "CARE-4", "resumes who authenticated, or asks again"),
+        [Need::Resumes, Need::Asks, Need::Identity],
+        |lab| {
+            let ticket = lab.session(lab.offering())?;
+            let talk = lab.visit_well(with(ticket, lab.offering()))?;
+            let holds = talk.peer.is_resumed() != asks(&talk);
+            Ok(Grade::from(holds, "neither resumed nor asked"))
+        },
+    ));
+    cases.push(
+        Case::new(
+            about("authenticated-then-silent", "RES-2", "does not carry who it was elsewhere"),
+            [Need::Resumes, Need::AsksForFlag, Need::Identity],
+            |lab| {
+                let ticket = lab.session(lab.offering())?;
+                let talk = lab.visit_well(with(ticket, lab.honest()))?;
+                Ok(match talk.peer.is_resumed() {
+                    false => Grade::Passed,
+                    true => Grade::Tolerated(
+                        "resumes an authenticated session of a client that no longer offers: it \
+                         must count only where the server would have asked"
+                            .into(),
+                    ),
+                })
+            },
+        )
+        .level(Level::Should),
+    );
+    cases.push(Case::new(
+        about("no-answer", "FLAGS-5", "answers no flag in a resumed handshake"),
+        [Need::Resumes],
+        |lab| {
+            let ticket = lab.session(lab.offering())?;
+            let talk = lab.visit_well(with(ticket, lab.offering()))?;
+            for typ in [HandshakeType::SERVER_HELLO, HandshakeType::ENCRYPTED_EXTENSIONS] {
+                if !received(&talk, typ, lab.points().tls_flags()).is_empty() {
+                    return Ok(Grade::Failed(format!("has flags in {typ}")));
+                }
+            }
+            Ok(Grade::Passed)
+        },
+    ));
+    cases.push(
+        Case::new(
+            about("no-echo", "CARE-4", "does not echo CARE where it resumes"),
+            [Need::Care, Need::Resumes],
+            |lab| {
+                let ticket = lab.session(lab.caring())?;
+                let talk = lab.visit_well(with(ticket, lab.caring()))?;
+                if !talk.peer.is_resumed() {
+                    return Ok(Grade::Skipped("the server did not resume this time".into()));
+                }
+                let number = lab.points().care().unwrap_or_default();
+                Ok(match received(&talk, HandshakeType::ENCRYPTED_EXTENSIONS, number).is_empty() {
+                    true => Grade::Passed,
+                    false => Grade::Tolerated("echoes what has no effect here".into()),
+                })
+            },
+        )
+        .level(Level::Should),
+    );
+    let broken: [(&str, &str, Breaks); 2] = [
+        ("garbled", "that is garbled", |ticket| {
+            if let Some(octet) = ticket.identity.first_mut() {
+                *octet ^= 0xff;
+            }
+        }),
+        ("foreign", "of somebody else", |ticket| ticket.identity = vec![7; 100]),
+    ];
+    for (name, what, breaks) in broken {
+        let expects = format!("makes a full handshake of a ticket {what}, silently");
+        let case = about(&format!("{name}-ticket"), "RES-7", &expects);
+        cases.push(Case::new(case, [Need::Resumes], move |lab: &mut Lab| {
+            let mut ticket = lab.session(lab.honest())?;
+            breaks(&mut ticket);
+            let talk = lab.visit_well(with(ticket, lab.honest()))?;
+            Ok(Grade::from(!talk.peer.is_resumed(), "resumed nevertheless"))
+        }));
+    }
+    cases.push(Case::new(
+        about("garbled-ticket-early-data", "RES-6", "skips 0-RTT data behind such a ticket"),
+        [Need::Resumes],
+        |lab| {
+            let mut ticket = lab.session(lab.honest())?;
+            ticket.identity = vec![7; 100];
+            let config = ClientConfig { early_data: Some(EARLY.to_vec()), ..lab.honest() };
+            let talk = lab.visit_to_the_end(with(ticket, config))?;
+            Ok(Grade::from(!talk.peer.early_data_accepted(), "accepted it"))
+        },
+    ));
+    cases.push(Case::new(
+        about("early-data-with-offer", "RES-6", "refuses 0-RTT data where it asks"),
+        [Need::Resumes, Need::AsksForFlag],
+        |lab| {
+            let ticket = lab.session(lab.honest())?;
+            early(lab, ticket)
+        },
+    ));
+    cases.push(Case::new(
+        about("early-data-malformed", "FLAGS-11", "refuses malformed flags beside 0-RTT data"),
+        [Need::Flags, Need::Resumes],
+        |lab| {
+            let ticket = lab.session(lab.honest())?;
+            let config = lab.hello([lab.flags([2, 2, 0])]);
+            let config = ClientConfig { early_data: Some(EARLY.to_vec()), ..config };
+            lab.visit_ill(with(ticket, config))
+        },
+    ));
+    cases.push(
+        Case::new(
+            about("early-data", "FLAGS-11", "may accept 0-RTT data of who does not offer"),
+            [Need::Resumes, Need::EarlyData],
+            |lab| {
+                let ticket = lab.session(lab.honest())?;
+                let config = ClientConfig { early_data: Some(EARLY.to_vec()), ..lab.honest() };
+                lab.visit_to_the_end(with(ticket, config)).map(|_| Grade::Passed)
+            },
+        )
+        .level(Level::May),
+    );
+    cases
+}
+
+fn no_session(why: &str) -> Grade {
+    Grade::Skipped(format!("there is no session {why}"))
+}
+
+fn early(lab: &mut Lab, ticket: Ticket) -> Outcome {
+    let config = ClientConfig { early_data: Some(EARLY.to_vec()), ..lab.offering() };
+    let talk = lab.visit_well(with(ticket, config))?;
+    Ok(full(&talk, true))
+}

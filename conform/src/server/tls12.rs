@@ -1,0 +1,121 @@
+//! What differs where TLS 1.2 is chosen: flags count for nothing, CARE is echoed in ServerHello.
+//! What a server says up to ServerHelloDone is in the clear, and shows all of it.
+
+use super::facts::{either, unknown};
+use super::{Body, Case, Lab, Need, asks, received};
+use crate::bodies::MALFORMED;
+use crate::case::{About, Group, Role};
+use crate::grade::Grade;
+use raw_peer::{ClientConfig, Edit, HandshakeType, version};
+
+const TLS12: [Need; 1] = [Need::Tls12];
+
+fn about(name: &str, rule: &'static str, expects: &str) -> About {
+    About::new(Role::Server, Group::Tls12, name, rule, expects)
+}
+
+fn old(lab: &Lab, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
+    ClientConfig { versions: vec![version::TLS12], ..lab.hello(edits) }
+}
+
+/// A client that offers TLS 1.3, too, and may set flags.
+fn new(lab: &Lab, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
+    either(lab.hello(edits))
+}
+
+/// What a hello of flags that count for nothing is made of: versions offered, as part of the case's
+/// name, as words, as what a server must be for the case, and as a client.
+struct Versions {
+    suffix: &'static str,
+    words: &'static str,
+    need: Need,
+    client: fn(&Lab, Option<Edit>) -> ClientConfig,
+}
+
+const VERSIONS: [Versions; 2] = [
+    Versions {
+        suffix: "",
+        words: "in a hello for TLS 1.2",
+        need: Need::Tls12,
+        client: |lab, edits| old(lab, edits),
+    },
+    // A server that chooses TLS 1.2 all the same.
+    Versions {
+        suffix: "-beside-tls13",
+        words: "in a hello that offers TLS 1.3, too",
+        need: Need::Tls12Alone,
+        client: |lab, edits| new(lab, edits),
+    },
+];
+
+/// Flags, which count for nothing where TLS 1.2 is chosen.
+fn ignored() -> Vec<Case> {
+    let bodies: [(&str, &str, Body); 2] = [
+        ("offer", "an offer", |lab| lab.body([])),
+        ("unknown-flags", "unknown flags", |_| unknown()),
+    ];
+    let mut cases = Vec::new();
+    for Versions { suffix, words, need, client } in VERSIONS {
+        for (name, what, body) in bodies {
+            let expects = format!("ignores {what} {words}, and answers nothing");
+            let about = about(&format!("{name}{suffix}"), "FLAGS-9", &expects);
+            cases.push(Case::new(about, [need], move |lab: &mut Lab| {
+                let plain = asks(&*lab.visit_well(client(lab, None))?);
+                let talk = lab.visit_well(client(lab, Some(lab.flags(body(lab)))))?;
+                let number = lab.points().tls_flags();
+                let answers = received(&talk, HandshakeType::SERVER_HELLO, number);
+                if !answers.is_empty() {
+                    return Ok(Grade::Failed(format!("answers {answers:02x?} in ServerHello")));
+                }
+                Ok(Grade::from(asks(&talk) == plain, "asks because of a flag"))
+            }));
+        }
+        for malformed in MALFORMED.iter().filter(|m| ["zero-octet", "no-octets"].contains(&m.name))
+        {
+            let expects = format!("ignores {} {words}", malformed.what);
+            let about = about(&format!("{}{suffix}", malformed.name), "FLAGS-9", &expects);
+            cases.push(Case::new(about, [need], move |lab: &mut Lab| {
+                let flags = lab.flags(malformed.body);
+                lab.visit_well(client(lab, Some(flags))).map(|_| Grade::Passed)
+            }));
+        }
+    }
+    cases
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = ignored();
+    cases.push(Case::new(
+        about("care", "CARE-3", "echoes CARE in ServerHello, empty, or nowhere"),
+        TLS12,
+        |lab| {
+            let talk = lab.visit_well(old(lab, lab.care([])))?;
+            let number = lab.points().care().unwrap_or_default();
+            let echoes = received(&talk, HandshakeType::SERVER_HELLO, number);
+            Ok(match echoes.as_slice() {
+                [] if lab.facts.care => {
+                    Grade::Tolerated("does not echo it, which CARE-3 allows".into())
+                }
+                [] => Grade::Passed,
+                [body] if body.is_empty() => Grade::Passed,
+                other => Grade::Failed(format!("echoes {other:02x?}")),
+            })
+        },
+    ));
+    cases.push(Case::new(
+        about("care-unoffered", "CARE-3", "does not echo what was not sent"),
+        TLS12,
+        |lab| {
+            let talk = lab.visit_well(old(lab, []))?;
+            let number = lab.points().care().unwrap_or_default();
+            let echoes = received(&talk, HandshakeType::SERVER_HELLO, number);
+            Ok(Grade::from(echoes.is_empty(), "echoes CARE without an offer"))
+        },
+    ));
+    cases.push(Case::new(
+        about("care-with-body", "CARE-1", "refuses CARE with a body with illegal_parameter"),
+        [Need::Tls12, Need::Care],
+        |lab| lab.visit_ill(old(lab, lab.care([0]))),
+    ));
+    cases
+}

@@ -1,0 +1,450 @@
+//! One connection between the raw peer and the other end, over a socket.
+
+use std::fmt;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::alerts::alert;
+use raw_peer::{ClientConfig, Direction, HandshakeType, Peer};
+
+/// How long an end that has all it needs may be silent before the tester ends the connection.
+const QUIET: Duration = Duration::from_millis(1000);
+/// How much is read of a peer before its handshake is complete, in bytes: many times what any needs.
+const MOST_OF_HANDSHAKE: usize = 4 * 1024 * 1024;
+/// How much is read of it from then on, in bytes. That it answers shows in the first of them, and
+/// all that is read is kept until the end of the case.
+const MOST_OF_ANSWER: usize = 256 * 1024;
+/// server_hello_done, the end of what a server of TLS 1.2 says in the clear.
+const SERVER_HELLO_DONE: HandshakeType = HandshakeType(14);
+/// client_key_exchange, with which a client of TLS 1.2 goes on.
+const CLIENT_KEY_EXCHANGE: HandshakeType = HandshakeType(16);
+const CLOSE_NOTIFY: u8 = 0;
+
+/// What the other end made of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It went on: it sent something that it only sends in that case.
+    Accepted,
+    /// A server that completed its part of the handshake and then ended the connection with
+    /// close_notify, without an answer. It may have gone on, or have given up.
+    Ended,
+    /// A server that completed its part of the handshake and then sent nothing until the tester
+    /// ended the connection. It may have gone on, or have given up.
+    Silent,
+    /// It gave up, with this fatal alert.
+    Alert(u8),
+    /// It gave up without an alert.
+    Closed,
+    /// It did neither in time.
+    Hung,
+    /// The raw peer could not go on: why.
+    Stuck(String),
+    /// There was no connection: why.
+    NoConnection(String),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted => f.write_str("it went on"),
+            Self::Ended => f.write_str("it ended the connection without an answer"),
+            Self::Silent => f.write_str("it sent nothing behind its handshake"),
+            Self::Alert(description) => write!(f, "it gave up with {}", alert(*description)),
+            Self::Closed => f.write_str("it closed the connection without an alert"),
+            Self::Hung => f.write_str("it neither went on nor gave up in time"),
+            Self::Stuck(why) => write!(f, "what it sent cannot be gone on with ({why})"),
+            Self::NoConnection(why) => write!(f, "there was no connection ({why})"),
+        }
+    }
+}
+
+/// Octets on the wire.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    /// When.
+    pub at: SystemTime,
+    /// As the raw peer sees it.
+    pub direction: Direction,
+    /// Which.
+    pub octets: Vec<u8>,
+}
+
+/// What ended a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum End {
+    Open,
+    Closed,
+    TimedOut,
+    /// It sends more than is read.
+    Endless,
+    NoConnection(String),
+}
+
+/// A connection that is over.
+#[derive(Debug)]
+pub struct Talk {
+    /// The raw peer, with all messages.
+    pub peer: Peer,
+    /// All octets, as they came and went.
+    pub wire: Vec<Chunk>,
+    /// The client's address and the server's.
+    pub ends: (SocketAddr, SocketAddr),
+    /// The tester was the client.
+    pub is_client: bool,
+    /// The other end's process says that something went wrong.
+    pub complains: bool,
+    /// The other end's process had to be killed, since it did not end in time.
+    pub hangs: bool,
+    /// The tester ended the connection, before the other end did.
+    parted: bool,
+    end: End,
+}
+
+impl Talk {
+    fn new(peer: Peer, ends: (SocketAddr, SocketAddr), is_client: bool, end: End) -> Self {
+        let wire = Vec::new();
+        Self { peer, wire, ends, is_client, complains: false, hangs: false, parted: false, end }
+    }
+
+    /// What the other end made of it.
+    pub fn verdict(&self) -> Verdict {
+        if let Some(alert) = self.fatal_alert() {
+            return Verdict::Alert(alert);
+        }
+        if let End::NoConnection(why) = &self.end {
+            return Verdict::NoConnection(why.clone());
+        }
+        if self.has_watched_all() {
+            return Verdict::Accepted;
+        }
+        if let Some(error) = self.peer.error() {
+            return Verdict::Stuck(error.to_string());
+        }
+        match (&self.end, self.peer.is_complete()) {
+            (End::Endless, false) => Verdict::Stuck("more than a handshake can need".into()),
+            (End::Closed, false) => Verdict::Closed,
+            (_, false) => Verdict::Hung,
+            (_, true) if self.hangs => Verdict::Hung,
+            (_, true) if self.complains => Verdict::Closed,
+            (_, true) if self.has_answer() => Verdict::Accepted,
+            (End::Closed, true) if !self.parted && !self.says_goodbye() => Verdict::Closed,
+            // A client's Finished says that it goes on with all that the server sent before.
+            (_, true) if !self.is_client => Verdict::Accepted,
+            // A server's Finished says nothing about what the client sends behind it.
+            (End::Closed, true) if !self.parted => Verdict::Ended,
+            (_, true) => Verdict::Silent,
+        }
+    }
+
+    /// Whether the handshake came to its end, as far as the tester is concerned: that the other end
+    /// refused none of what it had received before its Finished.
+    pub fn is_complete(&self) -> bool {
+        self.peer.is_complete()
+    }
+
+    /// The status of the answer, if it is one of HTTP/1.
+    pub fn status(&self) -> Option<u16> {
+        let data = self.peer.received_data();
+        let rest = data.strip_prefix(b"HTTP/1.")?.get(2..5)?;
+        std::str::from_utf8(rest).ok()?.parse().ok()
+    }
+
+    fn fatal_alert(&self) -> Option<u8> {
+        // Warnings of TLS 1.3 are two: close_notify and user_canceled (RFC 8446 section 6.1).
+        self.peer.alerts().map(|alert| alert.description).find(|d| ![CLOSE_NOTIFY, 90].contains(d))
+    }
+
+    /// What an end sends only when it is content.
+    fn has_answer(&self) -> bool {
+        !self.peer.received_data().is_empty()
+            || self.peer.received(HandshakeType::NEW_SESSION_TICKET).is_some()
+    }
+
+    fn says_goodbye(&self) -> bool {
+        self.peer.alerts().any(|alert| alert.description == CLOSE_NOTIFY)
+    }
+
+    /// Whether all of a handshake of TLS 1.2 came that is in the clear.
+    pub(super) fn has_watched_all(&self) -> bool {
+        [SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE]
+            .iter()
+            .any(|typ| self.peer.received(*typ).is_some())
+    }
+}
+
+/// A connection in the making.
+pub struct Line {
+    talk: Talk,
+    stream: Option<TcpStream>,
+    deadline: Instant,
+    /// How many bytes came before the handshake was complete, and since then.
+    received: (usize, usize),
+}
+
+impl Line {
+    /// Over this connection, until `patience` is over.
+    pub fn new(
+        peer: Peer,
+        stream: TcpStream,
+        is_client: bool,
+        patience: Duration,
+    ) -> std::io::Result<Self> {
+        stream.set_nodelay(true)?;
+        let (own, other) = (stream.local_addr()?, stream.peer_addr()?);
+        let ends = if is_client { (own, other) } else { (other, own) };
+        let talk = Talk::new(peer, ends, is_client, End::Open);
+        let deadline = Instant::now() + patience;
+        Ok(Self { talk, stream: Some(stream), deadline, received: (0, 0) })
+    }
+
+    /// The raw peer.
+    pub fn peer(&mut self) -> &mut Peer {
+        &mut self.talk.peer
+    }
+
+    /// Whether there is nothing more to come.
+    pub fn is_over(&self) -> bool {
+        self.talk.end != End::Open || self.talk.fatal_alert().is_some()
+    }
+
+    /// Sends what the raw peer has to say, then reads once, for `wait` or the time that is left.
+    /// False says that nothing came.
+    pub fn step(&mut self, wait: Option<Duration>) -> bool {
+        self.flush();
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let wait = wait.map_or(left, |wait| wait.min(left));
+        let Some(stream) = &mut self.stream else { return false };
+        if left.is_zero() || wait.is_zero() {
+            self.talk.end = End::TimedOut;
+            return false;
+        }
+        let mut buffer = [0; 16384];
+        let read = stream.set_read_timeout(Some(wait)).and_then(|()| stream.read(&mut buffer));
+        match read {
+            Ok(0) => self.talk.end = End::Closed,
+            Ok(count) => {
+                let octets = buffer.get(..count).unwrap_or_default();
+                self.count(count);
+                self.note(Direction::Received, octets.to_vec());
+                // Its error is kept by the peer, and the alert for it is in its output.
+                let _ = self.talk.peer.read(octets);
+                self.flush();
+                return true;
+            }
+            Err(err) if err.kind() == ErrorKind::Interrupted => return true,
+            Err(err) if matches!(err.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                if Instant::now() >= self.deadline {
+                    self.talk.end = End::TimedOut;
+                }
+            }
+            Err(_) => self.talk.end = End::Closed,
+        }
+        false
+    }
+
+    /// Counts what came, and lets the connection be over where it is too much.
+    fn count(&mut self, count: usize) {
+        let (before, behind) = &mut self.received;
+        let (so_far, most) = if self.talk.peer.is_complete() {
+            (behind, MOST_OF_ANSWER)
+        } else {
+            (before, MOST_OF_HANDSHAKE)
+        };
+        *so_far = so_far.saturating_add(count);
+        if *so_far > most {
+            self.talk.end = End::Endless;
+        }
+    }
+
+    /// Says goodbye, and reads what there still is, as far as it is of interest.
+    pub fn close(&mut self) {
+        self.talk.parted = !self.is_over();
+        let _ = self.talk.peer.send_alert(1, CLOSE_NOTIFY);
+        self.flush();
+        if let Some(stream) = &self.stream {
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+        while !self.is_over() && self.talk.peer.error().is_none() {
+            self.step(None);
+        }
+    }
+
+    /// What there was.
+    pub fn end(self) -> Talk {
+        self.talk
+    }
+
+    fn flush(&mut self) {
+        let octets = self.talk.peer.take_output();
+        if octets.is_empty() {
+            return;
+        }
+        if let Some(stream) = &mut self.stream {
+            // Who cannot be written to may still have said why.
+            let _ = stream.write_all(&octets);
+        }
+        self.note(Direction::Sent, octets);
+    }
+
+    fn note(&mut self, direction: Direction, octets: Vec<u8>) {
+        self.talk.wire.push(Chunk { at: SystemTime::now(), direction, octets });
+    }
+}
+
+/// Visits a server, and asks it for something once the handshake is complete.
+pub fn visit(to: SocketAddr, config: ClientConfig, request: &[u8], patience: Duration) -> Talk {
+    let peer = match Peer::client(config) {
+        Ok(peer) => peer,
+        // The configurations are our own.
+        Err(err) => return none(Peer::server(empty()), to, err.to_string()),
+    };
+    let stream = match TcpStream::connect_timeout(&to, patience) {
+        Ok(stream) => stream,
+        Err(err) => return none(peer, to, err.to_string()),
+    };
+    let mut line = match Line::new(peer, stream, true, patience) {
+        Ok(line) => line,
+        Err(err) => return none(Peer::server(empty()), to, err.to_string()),
+    };
+    let mut asked = false;
+    while !line.is_over() && line.talk.peer.error().is_none() && !line.talk.has_watched_all() {
+        if line.talk.peer.is_complete() && !asked {
+            asked = line.talk.peer.send_data(request).is_ok();
+        }
+        let came = line.step(asked.then_some(QUIET));
+        if asked && (!came || !line.talk.peer.received_data().is_empty()) {
+            break;
+        }
+    }
+    line.flush();
+    if asked && !line.is_over() {
+        line.close();
+    }
+    line.end()
+}
+
+/// The answer to each request.
+pub const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
+
+/// Serves a client, which gets `answer` once it has said something. `play` speaks for a peer that
+/// only watches.
+///
+/// # Errors
+/// If the connection is gone before anything was said.
+pub fn host(
+    peer: Peer,
+    stream: TcpStream,
+    patience: Duration,
+    answer: &[u8],
+    play: Option<&dyn Fn(&mut Peer)>,
+) -> std::io::Result<Talk> {
+    let mut line = Line::new(peer, stream, false, patience)?;
+    let mut played = false;
+    while !line.is_over() && line.talk.peer.error().is_none() && !line.talk.has_watched_all() {
+        let said = line.talk.peer.received(HandshakeType::CLIENT_HELLO).is_some();
+        if let (Some(play), true, false) = (play, said, played) {
+            play(&mut line.talk.peer);
+            played = true;
+        }
+        let complete = line.talk.peer.is_complete();
+        if complete && !line.talk.peer.received_data().is_empty() {
+            if !answer.is_empty() {
+                let _ = line.talk.peer.send_data(answer);
+            }
+            break;
+        }
+        if !line.step(complete.then_some(QUIET)) && complete {
+            break;
+        }
+    }
+    line.flush();
+    if line.talk.peer.is_complete() && !line.is_over() {
+        line.close();
+    }
+    Ok(line.end())
+}
+
+fn empty() -> raw_peer::ServerConfig {
+    raw_peer::ServerConfig::new(raw_peer::Identity::default())
+}
+
+fn none(peer: Peer, to: SocketAddr, why: String) -> Talk {
+    Talk::new(peer, (to, to), true, End::NoConnection(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raw_peer::ServerConfig;
+    use test_pki::Authority;
+
+    /// A client and a server whose handshake is complete; `behind` has the server send more.
+    fn complete(behind: impl FnOnce(&mut Peer)) -> (Peer, Peer) {
+        let authority = Authority::new("Server CA").unwrap();
+        let identity = authority.server(&["localhost"]).unwrap().for_raw();
+        let mut client = Peer::client(ClientConfig::default()).unwrap();
+        let mut server = Peer::server(ServerConfig::new(identity));
+        while !(client.is_complete() && server.is_complete()) {
+            server.read(&client.take_output()).unwrap();
+            client.read(&server.take_output()).unwrap();
+        }
+        behind(&mut server);
+        client.read(&server.take_output()).unwrap();
+        (client, server)
+    }
+
+    fn talk(peer: Peer, is_client: bool, end: End) -> Talk {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        Talk::new(peer, (nowhere, nowhere), is_client, end)
+    }
+
+    #[test]
+    fn only_an_answer_or_a_ticket_says_that_a_server_goes_on_behind_its_finished() {
+        type Sends = fn(&mut Peer);
+        let cases: [(Sends, Verdict, Verdict); 5] = [
+            (|_| {}, Verdict::Closed, Verdict::Silent),
+            (|p| p.send_alert(1, CLOSE_NOTIFY).unwrap(), Verdict::Ended, Verdict::Silent),
+            (|p| p.send_alert(2, 51).unwrap(), Verdict::Alert(51), Verdict::Alert(51)),
+            (|p| p.send_data(b"x").unwrap(), Verdict::Accepted, Verdict::Accepted),
+            (|p| p.send_ticket().unwrap(), Verdict::Accepted, Verdict::Accepted),
+        ];
+        for (sends, by_itself, in_the_end) in cases {
+            let verdict = |end, parted| {
+                let mut talk = talk(complete(sends).0, true, end);
+                talk.parted = parted;
+                talk.verdict()
+            };
+            assert_eq!(verdict(End::Closed, false), by_itself);
+            // What comes when the tester has ended the connection is no decision of the server's.
+            assert_eq!(verdict(End::Closed, true), in_the_end);
+            assert_eq!(verdict(End::TimedOut, true), in_the_end);
+        }
+    }
+
+    #[test]
+    fn a_finished_says_that_a_client_goes_on_unless_its_process_says_otherwise() {
+        let verdict = |complains, hangs| {
+            let mut talk = talk(complete(|_| {}).1, false, End::TimedOut);
+            (talk.complains, talk.hangs) = (complains, hangs);
+            talk.verdict()
+        };
+        assert_eq!(verdict(false, false), Verdict::Accepted);
+        assert_eq!(verdict(true, false), Verdict::Closed);
+        assert_eq!(verdict(false, true), Verdict::Hung);
+    }
+
+    #[test]
+    fn the_status_is_that_of_an_answer_of_http_1() {
+        for (answer, status) in [
+            (&b"HTTP/1.1 200 OK\r\n\r\n"[..], Some(200)),
+            (b"HTTP/1.0 404 Not Found\r\n\r\n", Some(404)),
+            (b"HTTP/1.1 40", None),
+            (b"HTTP/1.1 4x0 \r\n", None),
+            (b"220 mail.example", None),
+        ] {
+            let (client, _) = complete(|server| server.send_data(answer).unwrap());
+            assert_eq!(talk(client, true, End::Open).status(), status);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Stored sessions and tickets that are not what the server made of them: they do not resume, or
+//! what they say is verified; nothing panics (RES-5, RES-7).
+
+use std::sync::{Arc, LazyLock, Mutex};
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use rustls_ext::PeerIdentity;
+use rustls_ext::rustls::server::{ClientAuthStatus, ProducesTickets};
+use rustls_ext::rustls::{Connection, ServerConfig, ServerConnection};
+
+use crate::site::{self, Decides, PKI, SCOPE};
+use raw_peer::{Answer, ClientConfig, Peer, Ticket};
+
+/// A ticketer whose tickets all mean the same: what it was last told.
+#[derive(Debug, Default)]
+struct Lender(Mutex<Vec<u8>>);
+
+impl Lender {
+    fn value(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl ProducesTickets for Lender {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        3600
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        *self.value() = plain.to_vec();
+        Some(b"a ticket".to_vec())
+    }
+
+    fn decrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        Some(self.value().clone())
+    }
+}
+
+/// Servers with each decision, over one lender, and an honest session of a client of each kind.
+struct World {
+    lender: Arc<Lender>,
+    servers: [Arc<ServerConfig>; 4],
+    /// By whom they were made: see [`resumes`].
+    sessions: Vec<(Ticket, Vec<u8>)>,
+}
+
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let lender = Arc::new(Lender::default());
+    let servers = Decides::ALL.map(|decides| {
+        let mut config = site::server(decides);
+        config.ticketer = lender.clone();
+        config.send_tls13_tickets = 1; // the lender knows no more
+        Arc::new(config)
+    });
+    let mut sessions = Vec::new();
+    for answer in [Answer::Empty, Answer::With(PKI.client.clone())] {
+        for decides in [Decides::Nothing, Decides::Request] {
+            let config = ClientConfig { answer: answer.clone(), ..ClientConfig::default() };
+            let (peer, _) = run(config, &servers[decides as usize]);
+            let ticket = peer.tickets().first().expect("a ticket").clone();
+            sessions.push((ticket, lender.value().clone()));
+        }
+    }
+    World { lender, servers, sessions }
+});
+
+/// An honest session, changed in places, or any octets in its place.
+pub fn check(data: &[u8]) {
+    let _ = resume(&mut Unstructured::new(data));
+}
+
+/// Whether the session was resumed, and whether its client is authenticated.
+fn resume(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
+    let world = &*WORLD;
+    let decides = Decides::arbitrary(u)?;
+    let place = u.choose_index(world.sessions.len())?;
+    let (ticket, stored) = &world.sessions[place];
+    let mut value = stored.clone();
+    match u.int_in_range(0..=4)? {
+        0 => {}
+        4 => value = u.bytes(u.len())?.to_vec(),
+        1 => value.truncate(u.int_in_range(0..=value.len())?),
+        2 => value.extend_from_slice(u.bytes(u.len().min(64))?),
+        _ => {
+            for _ in 0..u.int_in_range(1..=4)? {
+                let at = u.choose_index(value.len())?;
+                value[at] = u8::arbitrary(u)?;
+            }
+        }
+    }
+    let unchanged = value == *stored;
+    *world.lender.value() = value;
+    let config = ClientConfig { ticket: Some(ticket.clone()), ..ClientConfig::default() };
+    let (peer, tls) = run(config, &world.servers[decides as usize]);
+
+    let identity = PeerIdentity::of(&tls, SCOPE);
+    if let Some(identity) = &identity {
+        // Whoever this is, the chain was verified again just now.
+        assert!(identity.resumed);
+        assert_eq!(identity.chain[0].as_ref(), PKI.client.chain[0]);
+        assert_ne!(decides, Decides::Nothing);
+    }
+    if !tls.is_handshaking() {
+        assert_eq!(tls.peer_certificates().is_some(), identity.is_some());
+        assert!(decides != Decides::Require || identity.is_some());
+        let status = tls.client_auth().map(|auth| auth.status());
+        let authenticated = matches!(status, Some(ClientAuthStatus::Authenticated { .. }));
+        assert_eq!(authenticated, identity.is_some());
+    }
+    if unchanged {
+        assert_eq!(peer.is_resumed(), resumes(decides, place));
+        assert_eq!(identity.is_some(), place == 3 && decides != Decides::Nothing);
+    }
+    Ok((peer.is_resumed(), identity.is_some()))
+}
+
+/// Whether an honest session resumes (RES-2, RES-4): one of a client that was not asked, or
+/// declined, or was not asked though it had a certificate, or showed that.
+fn resumes(decides: Decides, place: usize) -> bool {
+    match decides {
+        Decides::Nothing => place != 3,
+        Decides::Request | Decides::RequestLeniently => place == 1 || place == 3,
+        Decides::Require => place == 3,
+    }
+}
+
+fn run(config: ClientConfig, server: &Arc<ServerConfig>) -> (Peer, ServerConnection) {
+    let mut peer = Peer::client(config).expect("a client");
+    let server = ServerConnection::new(server.clone()).expect("a connection");
+    let mut tls = Connection::from(server);
+    site::carry(&mut peer, &mut tls);
+    let Connection::Server(server) = tls else { unreachable!("it is a server") };
+    (peer, server)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_resume_sessions_of_both_kinds_and_refuse_some() {
+        let outcomes = crate::seeds("sessions", resume);
+        assert_eq!(outcomes, [(false, false), (true, false), (true, true)].into());
+    }
+}

@@ -1,0 +1,174 @@
+//! Certificates, and the ends that are not made of what is fuzzed.
+
+use std::sync::{Arc, LazyLock};
+
+use arbitrary::Arbitrary;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls_ext::rustls::client::Resumption;
+use rustls_ext::rustls::crypto::ring;
+use rustls_ext::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_ext::rustls::server::{
+    ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello, NoServerSessionStorage,
+    WebPkiClientVerifier,
+};
+use rustls_ext::rustls::version::{TLS12, TLS13};
+use rustls_ext::rustls::{
+    ClientConfig, Connection, Error, RootCertStore, ServerConfig, SupportedProtocolVersion,
+};
+
+use raw_peer::{Identity, Peer};
+
+/// The one scope.
+pub(crate) const SCOPE: &str = "clients";
+
+/// One authority, one server, one client, and a client that nobody trusts.
+pub(crate) struct Pki {
+    roots: Arc<RootCertStore>,
+    pub(crate) server: Identity,
+    pub(crate) client: Identity,
+    pub(crate) stranger: Identity,
+}
+
+/// The same in every process, so that what a fuzzer finds can be found again: the keys are fixed,
+/// and an authority's signatures, by Ed25519, have nothing random in them.
+pub(crate) static PKI: LazyLock<Pki> = LazyLock::new(|| {
+    let (roots, issuer) = authority("authority", 1);
+    let (_, other) = authority("stranger", 2);
+    Pki {
+        roots: Arc::new(roots),
+        server: issue(&issuer, "localhost", include_bytes!("../keys/server.p8")),
+        client: issue(&issuer, "client", include_bytes!("../keys/client.p8")),
+        stranger: issue(&other, "client", include_bytes!("../keys/stranger.p8")),
+    }
+});
+
+fn authority(name: &str, seed: u8) -> (RootCertStore, Issuer<'static, KeyPair>) {
+    // What comes before the key in PKCS#8 (RFC 8410 section 7).
+    let mut key = vec![0x30, 46, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 34, 4, 32];
+    key.extend([seed; 32]);
+    let key = KeyPair::try_from(key).expect("a key");
+    let mut params = CertificateParams::new([]).expect("no names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    let mut roots = RootCertStore::empty();
+    roots.add(params.self_signed(&key).expect("a signature").der().clone()).expect("an anchor");
+    (roots, Issuer::new(params, key))
+}
+
+fn issue(issuer: &Issuer<'static, KeyPair>, name: &str, key: &[u8]) -> Identity {
+    let public = KeyPair::try_from(key).expect("a key");
+    let params = CertificateParams::new([name.to_owned()]).expect("a name");
+    let certificate = params.signed_by(&public, issuer).expect("a signature");
+    Identity { chain: vec![certificate.der().to_vec()], key: key.to_vec() }
+}
+
+fn for_rustls(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    let chain = identity.chain.iter().cloned().map(CertificateDer::from).collect();
+    (chain, PrivatePkcs8KeyDer::from(identity.key.clone()).into())
+}
+
+/// Lets an end read octets, up to what it does not take.
+pub(crate) fn feed(tls: &mut Connection, octets: &[u8]) {
+    let mut rest = octets;
+    while !rest.is_empty() && tls.read_tls(&mut rest).is_ok_and(|read| read > 0) {
+        if tls.process_new_packets().is_err() {
+            break;
+        }
+    }
+}
+
+/// What an end has to say.
+pub(crate) fn said(tls: &mut Connection) -> Vec<u8> {
+    let mut octets = Vec::new();
+    while tls.wants_write() && tls.write_tls(&mut octets).is_ok() {}
+    octets
+}
+
+/// Carries octets until both ends have nothing more to say.
+pub(crate) fn carry(peer: &mut Peer, tls: &mut Connection) {
+    // A handshake has a few flights, whatever is in them.
+    for _ in 0..16 {
+        let from_peer = peer.take_output();
+        feed(tls, &from_peer);
+        let to_peer = said(tls);
+        if from_peer.is_empty() && to_peer.is_empty() {
+            break;
+        }
+        let _ = peer.read(&to_peer);
+    }
+}
+
+/// A certificate of the one authority, in the one scope.
+pub(crate) fn demand() -> ClientAuthDemand {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(PKI.roots.clone(), provider)
+        .build()
+        .expect("anchors");
+    ClientAuthDemand::new(verifier, SCOPE).expect("a scope").in_answer_to_offer()
+}
+
+/// What a policy of tests decides for everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
+pub(crate) enum Decides {
+    Nothing,
+    Request,
+    RequestLeniently,
+    Require,
+}
+
+impl Decides {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Nothing, Self::Request, Self::RequestLeniently, Self::Require];
+}
+
+#[derive(Debug)]
+struct Always(ClientAuthDecision);
+
+impl ClientAuthPolicy for Always {
+    fn decide(&self, _: &ClientHello<'_>) -> Result<ClientAuthDecision, Error> {
+        Ok(self.0.clone())
+    }
+}
+
+/// A server that decides so.
+pub(crate) fn server(decides: Decides) -> ServerConfig {
+    server_of(decides, &[&TLS13, &TLS12])
+}
+
+/// The same, under TLS 1.2 only; it remembers nothing of earlier handshakes.
+pub(crate) fn server_tls12(decides: Decides) -> ServerConfig {
+    let mut config = server_of(decides, &[&TLS12]);
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config
+}
+
+fn server_of(decides: Decides, versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
+    let (chain, key) = for_rustls(&PKI.server);
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(versions)
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .expect("a certificate and its key");
+    config.max_early_data_size = 256;
+    config.client_auth_policy = Some(Arc::new(Always(match decides {
+        Decides::Nothing => ClientAuthDecision::None,
+        Decides::Request => ClientAuthDecision::Request(demand()),
+        Decides::RequestLeniently => ClientAuthDecision::Request(demand().or_go_on_without()),
+        Decides::Require => ClientAuthDecision::Require(demand()),
+    })));
+    config
+}
+
+/// A client with a certificate, which remembers nothing of earlier handshakes.
+pub(crate) fn client() -> ClientConfig {
+    let (chain, key) = for_rustls(&PKI.client);
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .expect("versions")
+        .with_root_certificates(PKI.roots.clone())
+        .with_client_auth_cert(chain, key)
+        .expect("a certificate and its key");
+    config.resumption = Resumption::disabled();
+    config
+}

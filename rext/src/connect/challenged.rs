@@ -1,0 +1,132 @@
+//! `rext connect --follow-challenge`: a client that comes back with a certificate when told to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Uri};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use rustls_ext::http::client::{Credentials, Identity, Report};
+use rustls_ext::http::hyper::Client;
+use rustls_ext::rustls::ClientConfig;
+use rustls_ext::rustls::client::ClientAuthStatus;
+use rustls_ext::wire::Offer;
+use serde::Serialize;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tower::service_fn;
+
+use super::{ConnectArgs, OfferName};
+use super::{Run, offer, tell};
+use crate::client::Target;
+use crate::{files, tls};
+use command_line::Failure;
+
+/// How long a request may take, with all that it is sent again for.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The largest body, in octets.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+/// What came of a request.
+#[derive(Debug, Serialize)]
+struct Facts {
+    /// The status code of the answer.
+    http_status: u16,
+    /// How often the request was sent.
+    sent: u32,
+    /// Whether it was sent again because of a challenge.
+    challenged: bool,
+    /// Whether it was sent again because the server did not want it on the connection that it came
+    /// on.
+    misdirected: bool,
+    /// The certificate's file, if it was shown on the connection that the answer came on.
+    identity: Option<String>,
+    /// The realm for which that connection is.
+    realm: Option<String>,
+    /// What became of the offer on it.
+    status: &'static str,
+    /// `TLSv1.3` or `TLSv1.2`.
+    tls_version: String,
+    /// Why the answer is a challenge, or says that the request was misdirected, all the same.
+    unanswered: Option<String>,
+}
+
+pub(super) async fn run(
+    args: &ConnectArgs,
+    config: &Arc<ClientConfig>,
+    target: &Target,
+) -> Result<(), Failure> {
+    let addr = target.addr;
+    let connector = service_fn(move |_: Uri| async move {
+        let tcp = TcpStream::connect(addr).await?;
+        tcp.set_nodelay(true)?;
+        Ok::<_, std::io::Error>(TokioIo::new(tcp))
+    });
+    let client = Client::builder(ClientConfig::clone(config), credentials(args)?)
+        .connector(connector)
+        .build::<Empty<Bytes>>();
+    let mut run = Run::new(args);
+    for _ in 0..args.count {
+        let request = Request::get(&target.uri).body(Empty::new()).map_err(failed)?;
+        let body = timeout(PATIENCE, async {
+            let answer = client.request(request).await.map_err(failed)?;
+            tell(&Facts::of(answer.status().as_u16(), Report::of(answer.extensions())))?;
+            let body = Limited::new(answer.into_body(), LARGEST_BODY).collect().await;
+            Ok(body.map_err(failed)?.to_bytes())
+        })
+        .await
+        .unwrap_or_else(|_| Err(Failure::Failed(format!("no answer within {PATIENCE:?}"))));
+        run.done(body)?;
+    }
+    run.outcome()
+}
+
+fn failed(err: impl std::fmt::Display) -> Failure {
+    Failure::Failed(err.to_string())
+}
+
+/// The certificate of `--cert`, for the URL's host only.
+fn credentials(args: &ConnectArgs) -> Result<Credentials, Failure> {
+    let (Some(cert), Some(key)) = (&args.cert, &args.key) else {
+        return Ok(Credentials::new());
+    };
+    let host = args.url.host().unwrap_or_default();
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let unusable = |err| Failure::option("--cert", cert.display(), err);
+    let identity = Identity::new(cert.display().to_string(), files::identity(cert, key)?)
+        .and_then(|identity| identity.for_host(host))
+        .map_err(unusable)?;
+    let by = match args.offer {
+        OfferName::None => Offer::FLAG,
+        by => by.offer(),
+    };
+    Credentials::new()
+        .offer(offer(args, by)?)
+        .certificate_under_tls12(args.certificate_in_clear)
+        .with(identity)
+        .map_err(unusable)
+}
+
+impl Facts {
+    fn of(http_status: u16, report: Option<&Report>) -> Self {
+        let report = report.cloned().unwrap_or_default();
+        Self {
+            http_status,
+            sent: report.sent,
+            challenged: report.challenged,
+            misdirected: report.misdirected,
+            identity: report.identity.as_deref().map(str::to_owned),
+            realm: report.realm.clone(),
+            status: match report.status {
+                ClientAuthStatus::NotOffered => "not_offered",
+                ClientAuthStatus::Offered => "offered",
+                ClientAuthStatus::Acknowledged => "acknowledged",
+                ClientAuthStatus::AskedWithoutAcknowledgement => "asked_without_acknowledgement",
+                _ => "unknown",
+            },
+            tls_version: tls::version_name(report.tls_version),
+            unanswered: report.unanswered.as_ref().map(ToString::to_string),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Files that options name, with errors that say which option and which file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls_ext::rustls::RootCertStore;
+use rustls_ext::rustls::crypto::ring;
+use rustls_ext::rustls::sign::CertifiedKey;
+use rustls_ext::{FileError, FileProblem, Files};
+
+use command_line::Failure;
+
+/// The certificates of a PEM file, each a trust anchor for servers. A server's self-signed
+/// certificate will do, too.
+///
+/// # Errors
+/// If the file cannot be read, has no certificate in it, or one that cannot be read.
+pub fn roots(option: &str, path: &Path) -> Result<RootCertStore, Failure> {
+    let read = Files::new().certificates(path);
+    let certificates = read.map_err(|err| failure(&[(option, path)], &err))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        let wrong = |err| Failure::option(option, path.display(), err);
+        roots.add(certificate).map_err(|err| wrong(format!("not a trust anchor: {err}")))?;
+    }
+    Ok(roots)
+}
+
+/// A certificate chain and the key that belongs to it, from the files of `--cert` and `--key`.
+///
+/// # Errors
+/// If one of them cannot be read, has nothing of its kind in it or an encrypted key, or if they do
+/// not belong together.
+pub fn identity(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Failure> {
+    identity_from(&mut Files::new(), cert, key)
+}
+
+fn identity_from(files: &mut Files, cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Failure> {
+    files
+        .certified_key(cert, key, &ring::default_provider())
+        .map_err(|err| failure(&[("--cert", cert), ("--key", key)], &err))
+}
+
+/// What is wrong with a file that one of these options names, or that is named in such a file.
+pub fn failure(options: &[(&str, &Path)], err: &FileError) -> Failure {
+    let is_key = matches!(
+        err.problem,
+        FileProblem::Nothing("private key")
+            | FileProblem::EncryptedKey
+            | FileProblem::BadKey(_)
+            | FileProblem::UnsupportedKey { .. }
+            | FileProblem::AnotherKey { .. }
+    );
+    let named = |(option, path): &&(&str, &Path)| {
+        // One file may be named twice, once as what it is not.
+        *path == err.path && (*option == "--key") == is_key
+    };
+    let other = || options.iter().find(|(_, path)| *path == err.path);
+    match options.iter().find(named).or_else(other) {
+        Some((option, path)) => Failure::option(option, path.display(), &err.problem),
+        None => Failure::Usage(err.to_string()),
+    }
+}

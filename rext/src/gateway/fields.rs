@@ -1,0 +1,241 @@
+//! The fields that belong to a proxy.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use rustls_ext::http::client_cert::{fold, remove_where, strip};
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Remove the fields that are for one connection only (RFC 9110 section 7.6.1), those among them
+/// that `Connection` names.
+pub(super) fn remove_hop_by_hop(fields: &mut HeaderMap) {
+    const FIXED: [&str; 6] =
+        ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
+    let named: HashSet<String> = fields
+        .get_all(header::CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|octet| *octet == b','))
+        .map(|name| fold(String::from_utf8_lossy(name).trim()).into_owned())
+        .collect();
+    remove_where(fields, |name| FIXED.contains(&name) || named.contains(name));
+}
+
+/// Whether the sender understands trailers in the answer (RFC 9110 section 10.1.4).
+pub(super) fn takes_trailers(fields: &HeaderMap) -> bool {
+    let codings = fields.get_all(header::TE).into_iter().filter_map(|value| value.to_str().ok());
+    codings
+        .flat_map(|value| value.split(','))
+        .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+}
+
+/// Whether only a proxy may send this field to the server behind: where the client is, who it is,
+/// what it asked for, and which proxy to use. `name` is folded.
+///
+/// `Client-Cert` and its chain have a [`strip`] of their own.
+fn is_for_proxies(name: &str) -> bool {
+    const NAMES: [&str; 10] = [
+        "forwarded",
+        "x-real-ip",
+        "x-arr-clientcert",
+        "x-ssl",
+        "remote-user",
+        "x-remote-user",
+        // CGI has a variable of this meaning ("httpoxy").
+        "proxy",
+        // The target, to servers that go by these instead.
+        "x-original-url",
+        "x-rewrite-url",
+        "x-original-uri",
+    ];
+    // Fields by which TLS servers tell of a client's certificate: Apache, nginx, HAProxy, AWS,
+    // WebLogic and others.
+    const PREFIXES: [&str; 8] = [
+        "x-forwarded-",
+        "ssl-client-",
+        "x-ssl-",
+        "x-client-cert",
+        "x-client-verif",
+        "x-client-dn",
+        "x-amzn-mtls-",
+        "wl-proxy-",
+    ];
+    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Remove the client's own fields of a kind that only a proxy may send.
+pub(super) fn remove_for_proxies(fields: &mut HeaderMap) {
+    remove_where(fields, is_for_proxies);
+}
+
+/// Say what is known of where the client is (RFC 7239).
+pub(super) fn set_forwarded(fields: &mut HeaderMap, peer: SocketAddr, host: &HeaderValue) {
+    remove_for_proxies(fields);
+    let address = peer.ip().to_canonical();
+    let node = match address.is_ipv6() {
+        true => format!("\"[{address}]:{}\"", peer.port()),
+        false => format!("\"{address}:{}\"", peer.port()),
+    };
+    // A host has nothing in it that would need escaping; what has was refused.
+    let quoted = host.to_str().map(|host| format!(";host=\"{host}\"")).unwrap_or_default();
+    let lines = [
+        (header::FORWARDED, HeaderValue::try_from(format!("for={node}{quoted};proto=https"))),
+        (FORWARDED_FOR, HeaderValue::try_from(address.to_string())),
+        (FORWARDED_HOST, Ok(host.clone())),
+        (FORWARDED_PROTO, Ok(HeaderValue::from_static("https"))),
+    ];
+    for (name, value) in lines {
+        if let Ok(value) = value {
+            fields.insert(name, value);
+        }
+    }
+}
+
+/// Say that a message in this version has come through here (RFC 9110 section 7.6.3).
+pub(super) fn add_via(fields: &mut HeaderMap, version: Version) {
+    let value = match version {
+        Version::HTTP_2 => "2 rext",
+        Version::HTTP_10 => "1.0 rext",
+        _ => "1.1 rext",
+    };
+    fields.append(header::VIA, HeaderValue::from_static(value));
+}
+
+/// Remove from trailers whatever only this proxy may say, and what is for one connection only.
+pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
+    remove_hop_by_hop(trailers);
+    remove_for_proxies(trailers);
+    strip(trailers);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(lines: &[(&str, &str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+            .fold(HeaderMap::new(), |mut fields: HeaderMap, (name, value)| {
+                fields.append(name, value);
+                fields
+            })
+    }
+
+    fn names(fields: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn rfc_9110_7_6_1_what_is_for_one_connection_is_removed() {
+        let mut fields = fields(&[
+            ("connection", "close, X-One ,"),
+            ("connection", "x-two, X_Four"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("transfer_encoding", "chunked"),
+            ("upgrade", "websocket"),
+            ("x-one", "1"),
+            ("x-two", "2"),
+            ("x_two", "2"),
+            ("x-three", "3"),
+            ("x_four", "4"),
+            ("x-four", "4"),
+            ("trailer", "x-four"),
+        ]);
+        remove_hop_by_hop(&mut fields);
+        assert_eq!(names(&fields), ["trailer", "x-three"]);
+    }
+
+    #[test]
+    fn fields_that_only_a_proxy_may_send_are_known_in_every_spelling() {
+        for name in [
+            "ssl-client-verify",
+            "ssl-client-cert",
+            "x-ssl-client-verify",
+            "x-ssl-client-s-dn",
+            "x-ssl-cert",
+            "x-ssl-issuer",
+            "x-client-cert",
+            "x-client-certificate",
+            "x-client-cert-chain",
+            "x-client-verify",
+            "x-client-verified",
+            "x-client-dn",
+            "x-arr-clientcert",
+            "x-amzn-mtls-clientcert-leaf",
+            "wl-proxy-client-cert",
+            "remote-user",
+            "proxy",
+            "x-original-url",
+            "x-rewrite-url",
+            "x-forwarded-client-cert",
+            "x-forwarded-for",
+            "forwarded",
+            "x-real-ip",
+        ] {
+            for spelling in [
+                name.to_owned(),
+                name.to_uppercase(),
+                name.replace('-', "_"),
+                name.replace('-', "."),
+                name.replacen('-', "!", 1),
+            ] {
+                let mut fields = fields(&[(&spelling, "x"), ("kept", "x")]);
+                remove_for_proxies(&mut fields);
+                assert_eq!(names(&fields), ["kept"], "{spelling}");
+            }
+        }
+        let harmless = [
+            ("client", "x"),
+            ("proxy-authorization", "x"),
+            ("ssl", "x"),
+            ("user", "x"),
+            ("x-client-id", "x"),
+            ("x-original", "x"),
+        ];
+        let mut kept = fields(&harmless);
+        remove_for_proxies(&mut kept);
+        assert_eq!(names(&kept), harmless.map(|(name, _)| name));
+    }
+
+    #[test]
+    fn te_is_read_as_a_list() {
+        assert!(takes_trailers(&fields(&[("te", "gzip;q=0.5, Trailers")])));
+        assert!(!takes_trailers(&fields(&[("te", "gzip, x-trailers")])));
+        assert!(!takes_trailers(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn rfc_7239_what_is_said_of_the_client_is_what_is_known() {
+        let mut fields = fields(&[
+            ("forwarded", "for=1.1.1.1"),
+            ("forwarded", "for=2.2.2.2"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("x_forwarded_for", "1.1.1.1"),
+            ("x-forwarded-port", "1"),
+            ("x-real-ip", "1.1.1.1"),
+            ("other", "x"),
+        ]);
+        let host = HeaderValue::from_static("a.example:8443");
+        set_forwarded(&mut fields, "[::ffff:192.0.2.7]:5".parse().unwrap(), &host);
+        assert_eq!(
+            names(&fields),
+            ["forwarded", "other", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]
+        );
+        let expected = "for=\"192.0.2.7:5\";host=\"a.example:8443\";proto=https";
+        assert_eq!(fields["forwarded"], expected);
+        assert_eq!(fields["x-forwarded-for"], "192.0.2.7");
+        assert_eq!(fields["x-forwarded-host"], "a.example:8443");
+        set_forwarded(&mut fields, "[2001:db8::7]:5".parse().unwrap(), &host);
+        let expected = "for=\"[2001:db8::7]:5\";host=\"a.example:8443\";proto=https";
+        assert_eq!(fields["forwarded"], expected);
+    }
+}

@@ -1,0 +1,174 @@
+//! `rext peek`: what is in the ClientHellos of files.
+
+use clap::{Args, ValueEnum};
+use command_line::CodePointArgs;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::path::PathBuf;
+
+use rustls_ext::wire::{Answer, ClientHello, CodePoints, Fault, Offer, Scan, ScanError, Version};
+use serde::Serialize;
+
+use command_line::{Failure, emit};
+
+/// Options of `rext peek`.
+#[derive(Clone, Debug, Args)]
+pub struct PeekArgs {
+    /// The files; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// What is in them
+    #[arg(long, value_enum, default_value = "tls")]
+    pub wire: Wire,
+    #[command(flatten)]
+    /// The numbers on the wire.
+    pub code_points: CodePointArgs,
+}
+
+/// What is in the files of `rext peek`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Wire {
+    /// TLS records, as they come off a socket
+    Tls,
+    /// A handshake message, without records
+    Handshake,
+}
+
+/// The most octets that are read of a file: more than the longest hello takes in the shortest
+/// records.
+const MOST: u64 = 1024 * 1024;
+
+/// Do what `rext peek` says.
+///
+/// # Errors
+/// If a file cannot be read, or has no well-formed ClientHello in it; all others are shown first.
+pub fn run(args: &PeekArgs) -> Result<(), Failure> {
+    let code_points = args.code_points.get()?;
+    let (mut unreadable, mut bad) = (Vec::new(), 0);
+    for path in &args.files {
+        let octets = match read(path) {
+            Ok(octets) => octets,
+            Err(err) => {
+                unreadable.push(format!("{}: cannot read it: {err}", path.display()));
+                continue;
+            }
+        };
+        let line = Line::of(path, &octets, args.wire, &code_points);
+        bad += usize::from(!line.complete || line.error.is_some());
+        match serde_json::to_string(&line) {
+            Ok(json) => emit(json + "\n"),
+            Err(err) => return Err(Failure::Failed(err.to_string())),
+        }
+    }
+    match (unreadable.as_slice(), bad) {
+        ([], 0) => Ok(()),
+        ([], 1) => Err(Failure::Failed("one file has no well-formed ClientHello".into())),
+        ([], bad) => Err(Failure::Failed(format!("{bad} files have no well-formed ClientHello"))),
+        (unreadable, _) => Err(Failure::Usage(unreadable.join("; "))),
+    }
+}
+
+/// `-` is standard input.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    match path.as_os_str() == "-" {
+        true => io::stdin().lock().take(MOST).read_to_end(&mut octets)?,
+        false => File::open(path)?.take(MOST).read_to_end(&mut octets)?,
+    };
+    Ok(octets)
+}
+
+/// What there is to say about a file. What is not known is `null`.
+#[derive(Debug, Default, Serialize)]
+struct Line {
+    file: String,
+    /// Whether a whole ClientHello was found.
+    complete: bool,
+    server_name: Option<String>,
+    alpn: Option<Vec<String>>,
+    versions: Option<Vec<String>>,
+    /// The numbers of the TLS flags.
+    flags: Option<Vec<u16>>,
+    /// `none`, `flag`, `care` or `both`.
+    offer: Option<String>,
+    /// Whether this is the outer hello of Encrypted Client Hello, or looks like one (GREASE).
+    ech: Option<bool>,
+    /// Whether a session is offered for resumption in the way of TLS 1.3.
+    psk: Option<bool>,
+    error: Option<Wrong>,
+}
+
+/// What is wrong with a file's octets.
+#[derive(Debug, Serialize)]
+struct Wrong {
+    /// The rule that they break.
+    rule: &'static str,
+    /// The alert that a server answers with; none for what is not TLS.
+    alert: Option<&'static str>,
+    message: String,
+}
+
+impl Line {
+    fn of(path: &Path, octets: &[u8], wire: Wire, code_points: &CodePoints) -> Self {
+        let scan = Scan::new(code_points);
+        let mut room = vec![0; Scan::LONGEST];
+        let answer = match wire {
+            Wire::Tls => scan.records(octets, &mut room),
+            Wire::Handshake => scan.handshake(octets),
+        };
+        let mut line = Self { file: path.display().to_string(), ..Self::default() };
+        match answer {
+            Answer::Hello { hello, .. } => line.show(&hello, code_points),
+            Answer::Incomplete { .. } => {}
+            Answer::NotTls(what) => {
+                let message = what.to_string();
+                line.error = Some(Wrong { rule: "RFC 8446 5.1", alert: None, message });
+            }
+            Answer::Malformed(error) => line.error = Some(error.into()),
+        }
+        line
+    }
+
+    fn show(&mut self, hello: &ClientHello<'_>, code_points: &CodePoints) {
+        self.complete = true;
+        self.server_name = hello.server_name().map(|name| name.escape_ascii().to_string());
+        self.alpn = Some(hello.alpn().map(|name| name.escape_ascii().to_string()).collect());
+        self.versions = Some(hello.versions().map(version_name).collect());
+        self.ech = Some(hello.ech().is_some());
+        self.psk = Some(hello.has_pre_shared_key());
+
+        // Without TLS 1.3 nobody looks at the flags (FLAGS-9).
+        let version = if hello.offers_tls13() { Version::Tls13 } else { Version::Tls12 };
+        let mut server = rustls_ext::wire::ServerNegotiation::new(*code_points);
+        match server.on_client_hello(version, hello.received()) {
+            Ok(()) => {
+                self.flags = Some(server.flags().iter().map(u16::from).collect());
+                self.offer = Some(Offer::to_string(&server.offer()));
+            }
+            Err(fault) => self.error = Some(fault.into()),
+        }
+    }
+}
+
+impl From<ScanError> for Wrong {
+    fn from(error: ScanError) -> Self {
+        Self { rule: error.rule(), alert: Some(error.alert().name()), message: error.to_string() }
+    }
+}
+
+impl From<Fault> for Wrong {
+    fn from(fault: Fault) -> Self {
+        Self { rule: fault.rule(), alert: Some(fault.alert().name()), message: fault.to_string() }
+    }
+}
+
+fn version_name(version: u16) -> String {
+    match version {
+        0x0304 => "TLSv1.3".into(),
+        0x0303 => "TLSv1.2".into(),
+        0x0302 => "TLSv1.1".into(),
+        0x0301 => "TLSv1.0".into(),
+        other => format!("0x{other:04x}"),
+    }
+}

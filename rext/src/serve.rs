@@ -1,0 +1,79 @@
+//! `rext serve`: HTTP under a policy, for as long as it is wanted.
+
+use clap::Args;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use http::{Method, Request, Response, StatusCode, header};
+use rustls_ext::rustls::ServerConnection;
+use tower::service_fn;
+use tower::util::BoxCloneService;
+
+use crate::debug_info::DebugInfo;
+use crate::server::ServerArgs;
+use crate::server::{self, App};
+use crate::site::Site;
+use crate::site::{SiteArgs, host};
+use command_line::Failure;
+
+/// Options of `rext serve`.
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    /// The server.
+    pub server: ServerArgs,
+    /// Serve a small site under HOST, where people and agents log in with certificates of the
+    /// policy's scopes "users" and "staff"
+    #[arg(long, value_name = "HOST", value_parser = host, requires = "policy_file")]
+    pub site: Option<String>,
+    #[command(flatten)]
+    /// More of the site.
+    pub site_args: SiteArgs,
+}
+
+/// Do what `rext serve` says, until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// If a file or an option is unusable. Nothing that a client does is an error.
+pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
+    match &args.site {
+        Some(host) => server::run(&args.server, Site::new(host, &args.site_args)).await,
+        None => server::run(&args.server, Debug).await,
+    }
+}
+
+/// Tells clients what is known of them.
+struct Debug;
+
+impl App for Debug {
+    type Service = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
+
+    fn service(&self, connection: &ServerConnection, peer: SocketAddr) -> Self::Service {
+        let info = DebugInfo::of(connection, peer);
+        BoxCloneService::new(service_fn(move |request| {
+            std::future::ready(Ok(answer(&info, &request)))
+        }))
+    }
+}
+
+fn answer(info: &DebugInfo, request: &Request<Body>) -> Response<Body> {
+    let (status, kind, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/") => {
+            (StatusCode::OK, "text/plain", "GET /debug tells what is known of you\n".into())
+        }
+        (&Method::GET | &Method::HEAD, "/debug") => {
+            let info = DebugInfo { protocol: format!("{:?}", request.version()), ..info.clone() };
+            match serde_json::to_string(&info) {
+                Ok(json) => (StatusCode::OK, "application/json", json + "\n"),
+                Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", String::new()),
+            }
+        }
+        (_, "/" | "/debug") => (StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET\n".into()),
+        _ => (StatusCode::NOT_FOUND, "text/plain", "not found\n".into()),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,413 @@
+//! A server of HTTP/1.1 and HTTP/2 under a policy, for as long as it is wanted: what `rext serve`
+//! and `rext gateway` have in common.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::response::IntoResponse;
+use http::{Request, Response, header};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use rustls_ext::http::Fingerprint;
+use rustls_ext::http::server::{CallerLayer, ConnectionInfo, Denied};
+use rustls_ext::rustls::{AlertDescription, ServerConnection};
+use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
+use rustls_ext::{Live, Policy, explain, subject_of};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch as signal};
+use tokio::time::{sleep, timeout};
+use tower::{Layer, Service, ServiceExt};
+use tracing::{debug, info, warn};
+
+use crate::debug_info::DebugInfo;
+use crate::{alerts, tls};
+use command_line::{Failure, emit};
+
+mod activity;
+mod args;
+mod setup;
+mod timed;
+
+use activity::{Activity, End};
+pub use args::{GroupName, PolicyName, ServerArgs};
+pub use timed::Stalled;
+use timed::timed;
+
+/// How many connections there may be at a time; others wait to be accepted.
+const MOST_CONNECTIONS: usize = 1024;
+/// How many requests there may be at a time on a connection of HTTP/2.
+const MOST_STREAMS: u32 = 128;
+/// How large the head of a request may be, in octets.
+const LARGEST_HEAD: u32 = 64 * 1024;
+/// How often an idle HTTP/2 client must show that it is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// What answers the requests of connections.
+pub trait App: Send + Sync + 'static {
+    /// What answers those of one connection, which all have a
+    /// [`Caller`](rustls_ext::http::server::Caller).
+    type Service: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static;
+
+    /// Whether it can do with this policy.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn check(&self, _: &Policy) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// For a connection whose handshake is complete.
+    fn service(&self, connection: &ServerConnection, peer: SocketAddr) -> Self::Service;
+}
+
+/// Serve `app` as the options say, until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// If a file or an option is unusable. Nothing that a client does is an error.
+pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
+    args.check()?;
+    let app = Arc::new(app);
+    let checking = app.clone();
+    let live = setup::load(args, move |policy| checking.check(policy))?;
+    let cannot =
+        |err| Failure::option("--listen", args.listen, format_args!("cannot listen there: {err}"));
+    let listener = TcpListener::bind(args.listen).await.map_err(cannot)?;
+    let stop = stop_signal()?;
+    tokio::spawn(setup::reload_on_signal(live.clone())?);
+    if let Some(every) = args.watch {
+        tokio::spawn(watch(live.clone(), every, setup::report));
+    }
+    let addr = listener.local_addr().map_err(cannot)?;
+    emit(format!("listening on {addr}\n"));
+    info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
+    Server::new(args, live, app).run(listener, stop).await;
+    Ok(())
+}
+
+/// A server, with all that its connections share.
+struct Server<A> {
+    app: Arc<A>,
+    live: Live,
+    acceptor: Acceptor,
+    patience: Duration,
+    idle: Duration,
+    drain: Duration,
+    max_age: Option<Duration>,
+}
+
+impl<A: App> Server<A> {
+    fn new(args: &ServerArgs, live: Live, app: Arc<A>) -> Arc<Self> {
+        let patience = args.handshake_timeout;
+        let acceptor = Acceptor::live(live.clone()).with_handshake_timeout(patience);
+        let (idle, drain, max_age) =
+            (args.idle_timeout, args.drain_timeout, args.max_connection_age);
+        Arc::new(Self { app, live, acceptor, patience, idle, drain, max_age })
+    }
+
+    /// Serve whom `listener` accepts, each on a task of its own, until `stop`; then drain.
+    async fn run(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        // Each connection has a receiver, so that the channel is closed when all have ended.
+        let (stopping, stopped) = signal::channel(());
+        let mut stop = pin!(stop);
+        loop {
+            let next = async {
+                let place = places.clone().acquire_owned().await;
+                (place, listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                next = next => next,
+                () = &mut stop => break,
+            };
+            match accepted {
+                Ok((tcp, peer)) => {
+                    let (server, stopped) = (self.clone(), stopped.clone());
+                    tokio::spawn(async move {
+                        server.connection(tcp, peer, stopped).await;
+                        drop(place);
+                    });
+                }
+                Err(err) => {
+                    // Out of descriptors, most likely: let some connections end.
+                    warn!(%err, "cannot accept");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        drop((listener, stopped));
+        info!(connections = stopping.receiver_count(), "stopping");
+        stopping.send_replace(());
+        if timeout(self.drain, stopping.closed()).await.is_err() {
+            warn!(connections = stopping.receiver_count(), "some connections did not end in time");
+        }
+    }
+
+    async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
+        let _ = tcp.set_nodelay(true);
+        let (stream, report) = tokio::select! {
+            accepted = self.acceptor.accept_and_report(tcp, peer) => match accepted {
+                (Ok(stream), report) => (stream, report),
+                (Err(err), report) => return log_refusal(peer, &err, &report),
+            },
+            _ = stop.changed() => return,
+        };
+        let connection = stream.get_ref().1;
+        let is_h2 = connection.alpn_protocol() == Some(tls::H2);
+        log_connection(connection, peer, &report);
+        let info = ConnectionInfo::of(connection, peer);
+        let service = self.app.service(connection, peer);
+        let service = CallerLayer::new(info, self.live.clone()).layer(service);
+
+        // The handshake has said which protocol it is, so it need not be guessed.
+        let mut http = match is_h2 {
+            true => auto::Builder::new(TokioExecutor::new()).http2_only(),
+            false => auto::Builder::new(TokioExecutor::new()).http1_only(),
+        };
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.patience)
+            .max_buf_size(LARGEST_HEAD as usize);
+        http.http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEP_ALIVE)
+            .max_header_list_size(LARGEST_HEAD)
+            .max_concurrent_streams(MOST_STREAMS);
+
+        let activity = Activity::new();
+        let (idle, happens) = (self.idle, activity.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (underway, happens) = (happens.begin(), happens.clone());
+            let request = request.map(|body| timed(body, idle, &happens, None));
+            let (host, server_name) = (host(&request), report.server_name.clone());
+            let answer = service.clone().oneshot(request);
+            async move {
+                let mut answer = answer.await?;
+                // The layer has no words of its own.
+                let denied = answer.extensions().get::<Denied>().cloned();
+                if let Some(denied) = denied.filter(|_| answer.body().is_end_stream()) {
+                    let status = denied.status().as_u16();
+                    info!(%peer, status, host, server_name, reason = denied.to_string(),
+                        "request refused");
+                    answer = denied.into_response();
+                }
+                Ok::<_, Infallible>(answer.map(|body| timed(body, idle, &happens, Some(underway))))
+            }
+        });
+        let mut too_old = pin!(too_old(self.max_age));
+        let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let mut stops = false;
+        loop {
+            tokio::select! {
+                ended = served.as_mut() => {
+                    if let Err(err) = ended {
+                        debug!(%peer, %err, "connection failed");
+                    }
+                    return;
+                }
+                _ = stop.changed(), if !stops => {
+                    stops = true;
+                    served.as_mut().graceful_shutdown();
+                }
+                () = &mut too_old, if !stops => {
+                    debug!(%peer, "reached the maximum age");
+                    stops = true;
+                    served.as_mut().graceful_shutdown();
+                }
+                () = activity.stalled(self.idle), if stops => {
+                    return warn!(%peer, "did not end: nothing has moved for {:?}", 2 * self.idle);
+                }
+                end = activity.end(self.patience, self.idle), if !stops => match end {
+                    End::Silent => return warn!(%peer, "no request within {:?}", self.patience),
+                    End::Stalled => return warn!(%peer, "nothing has moved for {:?}", self.idle),
+                    End::Idle => {
+                        debug!(%peer, "no further request within {:?}", self.idle);
+                        stops = true;
+                        served.as_mut().graceful_shutdown();
+                    }
+                },
+            }
+        }
+    }
+}
+
+/// Ends when a connection that begins now has reached its maximum age, if there is one.
+///
+/// Up to a tenth earlier, so that connections which begin together do not all come back together.
+async fn too_old(max_age: Option<Duration>) {
+    match max_age {
+        Some(age) => sleep(age.mul_f64(1.0 - 0.1 * fastrand::f64())).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The host that a request is for, as its client wrote it.
+fn host<B>(request: &Request<B>) -> Option<String> {
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    authority.or_else(|| {
+        let line = request.headers().get(header::HOST)?;
+        Some(String::from_utf8_lossy(line.as_bytes()).into_owned())
+    })
+}
+
+// Text that a peer can choose is logged as a `str`, which is then quoted and escaped: it cannot
+// look like another field or another line.
+
+fn log_connection(connection: &ServerConnection, peer: SocketAddr, report: &AcceptReport) {
+    let info = DebugInfo::of(connection, peer);
+    let refusal = connection.client_auth().and_then(|auth| auth.refusal()).map(explain);
+    let (refused_subject, refused_sha256) = refused(report);
+    info!(%peer, tls_version = %info.tls_version, resumed = info.resumed,
+        server_name = report.server_name, decision = info.decision, scope = report.scope,
+        status = info.status, verified_subject = info.verified_subject, refused_subject,
+        refused_sha256, reason = refusal, "connected");
+}
+
+fn log_refusal(peer: SocketAddr, err: &AcceptError, report: &AcceptReport) {
+    if let AcceptError::Closed = err {
+        return debug!(%peer, reason = err.to_string(), "no handshake");
+    }
+    let (alert, from) = match (err.alert_received(), err) {
+        (Some(alert), _) => (Some(alerts::name(alert)), "client"),
+        (None, AcceptError::Tls(tls) | AcceptError::OtherProtocol(_, tls)) => {
+            (alerts::name_of_sent(tls), "server")
+        }
+        (None, AcceptError::Policy(_)) => {
+            (Some(alerts::name(AlertDescription::InternalError)), "server")
+        }
+        _ => (None, ""),
+    };
+    let from = alert.as_ref().map(|_| from);
+    let alert = alert.map(tracing::field::display);
+    let (subject, sha256) = refused(report);
+    warn!(%peer, alert, from, server_name = report.server_name, scope = report.scope, subject,
+        sha256, reason = err.to_string(), "handshake failed");
+}
+
+/// Subject and SHA-256 fingerprint of the certificate that was refused.
+fn refused(report: &AcceptReport) -> (Option<String>, Option<String>) {
+    let certificate = report.refused.as_ref();
+    (certificate.map(subject_of), certificate.map(|der| Fingerprint::sha256(der).to_string()))
+}
+
+/// Ends with the first Ctrl-C or SIGTERM.
+#[cfg(unix)]
+pub fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let cannot = |err| Failure::Failed(format!("cannot listen for signals: {err}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ends with the first Ctrl-C.
+#[cfg(not(unix))]
+pub fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::Mutex;
+
+    use rustls_ext::rustls::Error;
+    use rustls_ext::tokio::OtherProtocol;
+    use tracing::level_filters::LevelFilter;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The line of the log for this refusal, without its time.
+    fn line(err: &AcceptError, report: &AcceptReport) -> String {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_max_level(LevelFilter::DEBUG)
+            .with_target(false)
+            .with_ansi(false)
+            .without_time()
+            .finish();
+        let peer = "192.0.2.7:5".parse().unwrap();
+        tracing::subscriber::with_default(subscriber, || log_refusal(peer, err, report));
+        let line = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        line.trim().to_owned()
+    }
+
+    #[test]
+    fn a_probe_of_the_port_is_no_warning_and_every_refusal_has_its_alert() {
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        let corrupt = Error::InvalidMessage(rustls_ext::rustls::InvalidMessage::InvalidContentType);
+        for (err, expected) in [
+            (
+                AcceptError::Closed,
+                "DEBUG no handshake peer=192.0.2.7:5 \
+                 reason=\"the client closed the connection before it sent anything\"",
+            ),
+            (
+                AcceptError::Tls(Error::DecryptError),
+                "WARN handshake failed peer=192.0.2.7:5 alert=bad_record_mac|decrypt_error from=\"server\" \
+                 reason=\"refused: cannot decrypt peer's message\"",
+            ),
+            (
+                AcceptError::Policy("the directory is down\nINFO forged".into()),
+                "WARN handshake failed peer=192.0.2.7:5 alert=internal_error from=\"server\" \
+                 reason=\"the policy could not decide: the directory is down\\nINFO forged\"",
+            ),
+            (
+                AcceptError::OtherProtocol(OtherProtocol::ProxyProtocol, corrupt),
+                "WARN handshake failed peer=192.0.2.7:5 alert=decode_error from=\"server\" \
+                 reason=\"the connection begins with the PROXY protocol, which this server does \
+                 not read; switch it off at the load balancer\"",
+            ),
+            (
+                AcceptError::Tls(Error::AlertReceived(AlertDescription::UnknownCA)),
+                "WARN handshake failed peer=192.0.2.7:5 alert=unknown_ca from=\"client\" \
+                 reason=\"the client ended the handshake with alert UnknownCA\"",
+            ),
+            (
+                AcceptError::Timeout(Duration::from_secs(10)),
+                "WARN handshake failed peer=192.0.2.7:5 \
+                 reason=\"no complete handshake within 10s\"",
+            ),
+            (
+                AcceptError::Io(reset),
+                "WARN handshake failed peer=192.0.2.7:5 \
+                 reason=\"connection failed: connection reset\"",
+            ),
+        ] {
+            assert_eq!(line(&err, &AcceptReport::default()), expected);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What a server goes by, from its files, and again when these change.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use rustls_ext::rustls::pki_types::UnixTime;
+use rustls_ext::rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache};
+use rustls_ext::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls_ext::rustls::version::TLS12;
+use rustls_ext::rustls::{DEFAULT_VERSIONS, ServerConfig};
+use rustls_ext::{FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict};
+use tracing::{error, info, warn};
+
+use super::args::{PolicyName, ServerArgs};
+use crate::{files, tls};
+use command_line::Failure;
+
+/// The one scope of a server without a policy file.
+const SCOPE: &str = "clients";
+
+/// All that the server goes by, from its files, if `check` has nothing against the policy.
+pub(super) fn load(
+    args: &ServerArgs,
+    check: impl Fn(&Policy) -> Result<(), Failure> + Send + 'static,
+) -> Result<Live, Failure> {
+    let code_points = args.code_points.get()?;
+    let from = args.clone();
+    // What is not in files, sessions among it, is made once.
+    let mut template = None;
+    let live = Live::load(move |files| {
+        let key = files.certified_key(&from.cert, &from.key, &tls::provider())?;
+        let mut config = match &template {
+            Some(config) => ServerConfig::clone(config),
+            None => template_of(&from, key.clone())?,
+        };
+        config.client_auth_code_points = code_points;
+        config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
+        template.get_or_insert(config.clone());
+        let policy = match &from.policy_file {
+            Some(path) => files.policy(path, tls::provider())?,
+            None => policy(&from, files)?,
+        };
+        check(&policy).map_err(|failure| failure.to_string())?;
+        Ok(Setup::new(config, policy))
+    })
+    .map_err(|err| match err.downcast::<FileError>() {
+        Ok(err) => {
+            let mut options = vec![("--cert", &*args.cert), ("--key", &*args.key)];
+            options.extend(args.client_ca.as_deref().map(|path| ("--client-ca", path)));
+            options.extend(args.client_crl.iter().map(|path| ("--client-crl", &**path)));
+            options.extend(args.policy_file.as_deref().map(|path| ("--policy-file", path)));
+            files::failure(&options, &err)
+        }
+        Err(err) => Failure::Usage(err.to_string()),
+    })?;
+    log_warnings(live.current().policy());
+    Ok(live)
+}
+
+/// Logs what the operator should know about the files of a policy.
+fn log_warnings(policy: &Policy) {
+    for warning in policy.warnings(UnixTime::now()) {
+        if warning.is_error() {
+            error!(%warning, "about the policy's files");
+        } else {
+            warn!(%warning, "about the policy's files");
+        }
+    }
+}
+
+/// The config, but for what is in files.
+fn template_of(args: &ServerArgs, key: Arc<CertifiedKey>) -> Result<ServerConfig, LoadError> {
+    let groups: Vec<_> = args.group.iter().map(|group| group.get()).collect();
+    let provider = match groups.is_empty() {
+        true => tls::provider(),
+        false => tls::provider_with(&groups),
+    };
+    let versions = if args.tls12 { &[&TLS12][..] } else { DEFAULT_VERSIONS };
+    let mut config = tls::server_config_with(provider, versions, key, &[tls::H2, tls::HTTP1])?;
+    config.session_storage = match usize::try_from(args.session_cache)? {
+        0 => Arc::new(NoServerSessionStorage {}),
+        sessions => ServerSessionMemoryCache::new(sessions),
+    };
+    Ok(config)
+}
+
+/// The policy of `--policy`, with the anchors of `--client-ca`.
+fn policy(args: &ServerArgs, files: &mut Files) -> Result<Policy, LoadError> {
+    let mut crls = Vec::new();
+    for path in &args.client_crl {
+        crls.extend(files.crls(path)?);
+    }
+    let mut builder = Policy::builder().provider(tls::provider());
+    if let Some(path) = &args.client_ca {
+        builder = builder.scope(SCOPE, files.anchors(path)?.with_crls(crls));
+    }
+    let offered = Rule::when().offered(true);
+    Ok(match args.policy {
+        Some(PolicyName::Offered) => builder.rule(offered.request(SCOPE)).otherwise(Verdict::None),
+        Some(PolicyName::RequireOffered) => {
+            builder.rule(offered.require(SCOPE)).otherwise(Verdict::None)
+        }
+        Some(PolicyName::Always) => builder.otherwise(Verdict::Require(SCOPE.to_owned())),
+        Some(PolicyName::Never) | None => builder.otherwise(Verdict::None),
+    }?)
+}
+
+/// Says what came of loading again.
+pub(super) fn report(loaded: Result<Arc<Setup>, LoadError>) {
+    match loaded {
+        Ok(setup) => {
+            info!("files loaded again: new connections go by them");
+            log_warnings(setup.policy());
+        }
+        Err(err) => error!(%err, "files NOT loaded again: all goes on by the old ones"),
+    }
+}
+
+/// Loads the files again with every SIGHUP.
+#[cfg(unix)]
+pub(super) fn reload_on_signal(live: Live) -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hang_up = signal(SignalKind::hangup())
+        .map_err(|err| Failure::Failed(format!("cannot listen for signals: {err}")))?;
+    Ok(async move {
+        while hang_up.recv().await.is_some() {
+            let live = live.clone();
+            if let Ok(loaded) = tokio::task::spawn_blocking(move || live.reload()).await {
+                report(loaded);
+            }
+        }
+    })
+}
+
+/// There is no such signal.
+#[cfg(not(unix))]
+pub(super) fn reload_on_signal(_: Live) -> Result<impl Future<Output = ()>, Failure> {
+    Ok(std::future::ready(()))
+}

@@ -1,0 +1,238 @@
+//! `rext serve --site`: a small site where people and agents log in with certificates, and nobody
+//! else is asked for one.
+//!
+//! | host name | rule of the policy | page |
+//! |---|---|---|
+//! | the site's own | nobody is asked who does not offer | `/`, for everybody |
+//! | the login host | everybody is requested a certificate of the scope "users" | `/account`, for "users" |
+//! | the staff host | everybody is requested one of the scope "staff" | `/admin`, for "staff" |
+//!
+//! All names are served by one listener. A person's browser, which makes no offer, sees the site
+//! without any dialog; only where a link says "log in" does it go to a host name that asks. Whoever
+//! comes to a page on another host than the page's is told where to go; an agent, which knows the
+//! challenge, need not: it comes back to the same host with an offer, if the policy has a rule for
+//! that.
+
+use clap::Args;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, FromRequestParts, Request};
+use axum::http::{HeaderValue, Uri, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::StatusCode;
+use http::request::Parts;
+use maud::Markup;
+use rustls_ext::http::server::{Caller, Denied, Identity, Scope};
+use rustls_ext::rustls::ServerConnection;
+use rustls_ext::rustls::pki_types::DnsName;
+use rustls_ext::rustls::server::ClientAuthDecision;
+use rustls_ext::{ClientFacts, Policy};
+use tower::util::BoxCloneService;
+
+use crate::debug_info::DebugInfo;
+use crate::server::App;
+use command_line::Failure;
+
+mod pages;
+mod words;
+
+use pages::Page;
+
+/// Options of the site.
+#[derive(Clone, Debug, Args)]
+pub struct SiteArgs {
+    /// The host name of the site where the policy requests certificates of "users"; login.HOST
+    /// unless one says otherwise
+    #[arg(long, value_name = "HOST", value_parser = host, requires = "site")]
+    pub login_host: Option<String>,
+    /// The host name of the site where the policy requests certificates of "staff"; staff.HOST
+    /// unless one says otherwise
+    #[arg(long, value_name = "HOST", value_parser = host, requires = "site")]
+    pub staff_host: Option<String>,
+}
+
+/// A DNS name, in lower case.
+pub(crate) fn host(text: &str) -> Result<String, String> {
+    match DnsName::try_from(text) {
+        Ok(name) if !text.ends_with('.') => Ok(name.to_lowercase_owned().as_ref().to_owned()),
+        _ => Err("not a DNS name".into()),
+    }
+}
+
+/// Those who have an account.
+struct Users;
+
+impl Scope for Users {
+    const NAME: &'static str = "users";
+}
+
+/// Those who run the site.
+struct Staff;
+
+impl Scope for Staff {
+    const NAME: &'static str = "staff";
+}
+
+/// The site.
+pub struct Site {
+    names: Arc<Names>,
+    router: Router,
+}
+
+/// Its host names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// Where nobody is asked.
+    pub site: String,
+    /// Where "users" are.
+    pub login: String,
+    /// Where "staff" is.
+    pub staff: String,
+}
+
+impl Site {
+    /// The site of these names.
+    pub fn new(host: &str, args: &SiteArgs) -> Self {
+        let below = |name: &Option<String>, label: &str| {
+            name.clone().unwrap_or_else(|| format!("{label}.{host}")).to_ascii_lowercase()
+        };
+        let names = Arc::new(Names {
+            site: host.to_ascii_lowercase(),
+            login: below(&args.login_host, "login"),
+            staff: below(&args.staff_host, "staff"),
+        });
+        let router = Router::new()
+            .route("/", get(home))
+            .route("/account", get(account))
+            .route("/admin", get(admin))
+            .route("/debug", get(debug))
+            .route("/style.css", get(style))
+            .fallback(nothing)
+            .layer(from_fn(guard))
+            .with_state(names.clone());
+        Self { names, router }
+    }
+}
+
+impl App for Site {
+    type Service = BoxCloneService<Request, Response, Infallible>;
+
+    /// Whether the policy asks where it should, and nowhere else.
+    fn check(&self, policy: &Policy) -> Result<(), Failure> {
+        let browser = ClientFacts::default();
+        let all = |host: &str, wanted: &dyn Fn(&ClientAuthDecision) -> bool| {
+            policy.possible_decisions(Some(host), &browser).iter().all(wanted)
+        };
+        let requests = |scope: &'static str| move |decision: &ClientAuthDecision| matches!(decision, ClientAuthDecision::Request(demand) if demand.scope() == scope);
+        let Names { site, login, staff } = &*self.names;
+        if !all(site, &|decision| decision.demand().is_none()) {
+            let reason = "the policy may ask those for a certificate there who do not offer one";
+            return Err(Failure::option("--site", site, reason));
+        }
+        for (option, host, scope) in
+            [("--login-host", login, Users::NAME), ("--staff-host", staff, Staff::NAME)]
+        {
+            if !all(host, &requests(scope)) {
+                let reason = format!("the policy does not request {scope:?} of everybody there");
+                return Err(Failure::option(option, host, reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn service(&self, connection: &ServerConnection, peer: SocketAddr) -> Self::Service {
+        let info = Arc::new(DebugInfo::of(connection, peer));
+        BoxCloneService::new(self.router.clone().layer(Extension(info)))
+    }
+}
+
+async fn home(page: Page) -> Markup {
+    page.home()
+}
+
+async fn account(page: Page) -> Response {
+    member::<Users>(&page, Page::account)
+}
+
+async fn admin(page: Page) -> Response {
+    member::<Staff>(&page, Page::admin)
+}
+
+/// A page for those who are authenticated in this scope; others are told what to do.
+fn member<S: Scope>(page: &Page, show: impl FnOnce(&Page, &Identity<S>) -> Markup) -> Response {
+    match page.caller().require_typed::<S>() {
+        Ok(identity) => show(page, &identity).into_response(),
+        Err(denied) => {
+            let body = page.denied(S::NAME, &denied);
+            // With the challenge, for those who know what it is.
+            let mut response = denied.response(Body::from(body.into_string()));
+            let html = HeaderValue::from_static("text/html; charset=utf-8");
+            response.headers_mut().insert(header::CONTENT_TYPE, html);
+            response
+        }
+    }
+}
+
+async fn debug(info: Extension<Arc<DebugInfo>>, request: Request) -> Json<DebugInfo> {
+    let protocol = format!("{:?}", request.version());
+    Json(DebugInfo { protocol, ..DebugInfo::clone(&info) })
+}
+
+async fn style() -> impl IntoResponse {
+    let kind = (header::CONTENT_TYPE, "text/css; charset=utf-8");
+    ([kind, (header::CACHE_CONTROL, "max-age=3600")], include_str!("site/style.css"))
+}
+
+async fn nothing(page: Page) -> (StatusCode, Markup) {
+    (StatusCode::NOT_FOUND, page.nothing())
+}
+
+/// What pages need to know of a request.
+impl FromRequestParts<Arc<Names>> for Page {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, names: &Arc<Names>) -> Result<Self, Denied> {
+        let caller = Caller::of(&parts.extensions)?.clone();
+        Ok(Self::new(caller, names.clone(), port(parts), parts.version))
+    }
+}
+
+/// The port that the client has written, if any.
+fn port(parts: &Parts) -> Option<u16> {
+    let field = || parts.headers.get(header::HOST)?.to_str().ok()?.parse::<Uri>().ok()?.port_u16();
+    parts.uri.port_u16().or_else(field)
+}
+
+/// What a browser is told not to do.
+async fn guard(request: Request, next: Next) -> Response {
+    const FIELDS: [(&str, &str); 9] = [
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        ),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+        ("referrer-policy", "no-referrer"),
+        ("strict-transport-security", "max-age=31536000"),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        // Whatever is on a page depends on its connection, and belongs to nobody else.
+        ("cache-control", "no-store"),
+    ];
+    let mut response = next.run(request).await;
+    for (name, value) in FIELDS {
+        response
+            .headers_mut()
+            .entry(header::HeaderName::from_static(name))
+            .or_insert(HeaderValue::from_static(value));
+    }
+    response
+}

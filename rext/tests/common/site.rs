@@ -1,0 +1,74 @@
+//! `rext serve --site` with a PKI of its own.
+
+use test_pki::{Authority, Identity};
+
+use super::{Files, Server};
+
+/// The site's host names.
+pub const SITE: &str = "site.test";
+pub const LOGIN: &str = "login.site.test";
+pub const STAFF: &str = "staff.site.test";
+
+const POLICY: &str = "
+    [scopes.users]
+    anchors = ['users-ca.pem']
+    crls = ['users.crl']
+    [scopes.staff]
+    anchors = ['staff-ca.pem']
+
+    [[rules]]
+    server_name = 'login.site.test'
+    request_lenient = 'users'
+    [[rules]]
+    server_name = 'staff.site.test'
+    request_lenient = 'staff'
+    [[rules]]
+    offered = true
+    request = 'users'
+    [otherwise]
+    ask = 'nothing'
+";
+
+/// A site, and who may visit it.
+pub struct Site {
+    pub files: Files,
+    pub server: Server,
+    /// Issued the server's certificate, which is for all names.
+    pub servers: Authority,
+    /// Of the scope "users".
+    pub user: Identity,
+    /// The same, and revoked.
+    pub revoked: Identity,
+    /// Of the scope "staff".
+    pub admin: Identity,
+    /// Of an authority that the site does not know.
+    pub stranger: Identity,
+}
+
+impl Site {
+    pub fn start() -> Self {
+        let authority = |name: &str| Authority::new(name).unwrap();
+        let (servers, users, staff) =
+            (authority("Site CA"), authority("Users CA"), authority("Staff CA"));
+        let [user, revoked] = ["<b>Ursula</b>", "Rita"].map(|name| users.client(name).unwrap());
+        let admin = staff.client("Sam").unwrap();
+        let stranger = authority("Foreign CA").client("Stranger").unwrap();
+        let server = servers.server(&[SITE, "*.site.test"]).unwrap();
+        let files = Files::new();
+        files.write("site.pem", server.cert_pem());
+        files.write("site.key", server.key_pem());
+        files.write("users-ca.pem", users.pem());
+        files.write("users.crl", users.crl(&[&revoked]).unwrap());
+        files.write("staff-ca.pem", staff.pem());
+        files.write("site.toml", POLICY);
+        let args = ["serve", "--cert", "site.pem", "--key", "site.key", "--site", SITE];
+        let policy = ["--policy-file", "site.toml"];
+        let server = files.start_by(&[&args[..], &policy].concat(), |_| {});
+        Self { files, server, servers, user, revoked, admin, stranger }
+    }
+
+    /// The address of a page.
+    pub fn url(&self, host: &str, path: &str) -> String {
+        format!("https://{host}:{}{path}", self.server.port)
+    }
+}

@@ -1,0 +1,131 @@
+//! Our server and our client keep every rule that `conform` knows.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use clap::Parser;
+use common::Files;
+use conform::args::{ConformArgs, Format, RoleArgs};
+use serde_json::Value;
+
+/// What `rext-conform` reports, with files named as in `files`, and whether it would succeed.
+fn test(files: &Files, args: &[&str]) -> (Value, bool) {
+    let paths: Vec<_> = args
+        .iter()
+        .map(|arg| match arg.ends_with(".pem") || arg.ends_with(".key") {
+            true => files.path(arg).to_str().unwrap().to_owned(),
+            false => (*arg).to_owned(),
+        })
+        .collect();
+    let own = ["rext-conform".to_owned()];
+    let args = ConformArgs::try_parse_from(own.iter().chain(&paths)).unwrap();
+    let report = match &args.role {
+        RoleArgs::Server(args) => conform::test_server(args).unwrap(),
+        RoleArgs::Client(args) => conform::test_client(args).unwrap(),
+        RoleArgs::Faulty(_) => unreachable!(),
+    }
+    .expect("a report");
+    let json = report.print(Format::Json).unwrap();
+    let succeeds = report.failures() == 0 && report.undecided() == 0;
+    (serde_json::from_str(&json).unwrap(), succeeds)
+}
+
+fn test_server(files: &Files, port: u16, more: &[&str]) -> (Value, bool) {
+    let target = format!("localhost:{port}");
+    let usual = ["server", &target, "--ca", "server-ca.pem", "--cert", "client.pem", "--key"];
+    test(files, &[&usual[..], &["client.key", "--timeout", "30"], more].concat())
+}
+
+/// Our client, which connects twice.
+fn client(offer: &'static str) -> Vec<&'static str> {
+    let mut args = vec![env!("CARGO_BIN_EXE_rext"), "connect", "https://localhost:{port}/"];
+    args.extend(["--ca", "{ca}", "-n", "2", "--resolve", "localhost:{port}:127.0.0.1"]);
+    args.extend(["--cert", "{cert}", "--key", "{key}", "--offer", offer]);
+    args
+}
+
+fn test_client(files: &Files, args: &[&str], command: &[&str]) -> (Value, bool) {
+    test(files, &[&["client", "--timeout", "30"], args, &["--"], command].concat())
+}
+
+/// The cases of this grade, without the role in their names.
+fn graded(report: &Value, grade: &str) -> BTreeSet<String> {
+    names(report, |case| case["grade"] == grade)
+}
+
+fn names(report: &Value, wanted: impl Fn(&Value) -> bool) -> BTreeSet<String> {
+    let cases = report["cases"].as_array().unwrap().iter().filter(|case| wanted(case));
+    cases.map(|case| case["id"].as_str().unwrap().split_once('.').unwrap().1.to_owned()).collect()
+}
+
+fn set(ids: &[&str]) -> BTreeSet<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+#[track_caller]
+fn assert_no_failure((report, succeeds): (Value, bool)) -> Value {
+    assert_eq!(graded(&report, "failed"), BTreeSet::new());
+    assert!(succeeds, "{report}");
+    report
+}
+
+#[test]
+fn our_server_keeps_every_rule_whatever_its_policy() {
+    let files = Files::new();
+    for policy in ["offered", "require-offered", "always", "never"] {
+        let it = files.serve(&["--policy", policy]);
+        let report = assert_no_failure(test_server(&files, it.port, &[]));
+        assert_eq!(report["facts"]["reads tls_flags"], true, "{policy}");
+        // Asking everybody is allowed, and noted; so is asking nobody.
+        if policy.ends_with("offered") {
+            assert_eq!(graded(&report, "tolerated"), set(&[]), "{policy}");
+        }
+    }
+}
+
+#[test]
+fn our_client_keeps_every_rule_whatever_it_offers() {
+    let files = Files::new();
+    for offer in ["none", "flag", "care", "both"] {
+        let report = assert_no_failure(test_client(&files, &[], &client(offer)));
+        let flag = ["flag", "both"].contains(&offer);
+        assert_eq!(report["facts"]["offers by the flag"], flag, "{offer}");
+        assert_eq!(report["facts"]["reads tls_flags"], true, "{offer}");
+    }
+}
+
+#[test]
+fn one_that_knows_nothing_is_held_to_what_binds_everybody_unless_it_is_said_to_know() {
+    let files = Files::new();
+    let it = files.serve(&["--policy", "never"]);
+    let args = ["--implements", "nothing", "--case", "server.hello.*"];
+    let report = assert_no_failure(test_server(&files, it.port, &args));
+    assert!(graded(&report, "skipped").contains("hello.trailing-zero"));
+    assert!(graded(&report, "passed").contains("hello.unknown-flags"));
+}
+
+#[test]
+fn a_client_whose_command_always_succeeds_proves_nothing_of_what_comes_behind_its_handshake() {
+    let files = Files::new();
+    let cases = ["--case", "client.ticket.*", "--case", "client.hello.goes-on-unasked"];
+    let run = |script: &str| {
+        test_client(&files, &cases, &[&["sh", "-c", script][..], &client("flag")].concat())
+    };
+    let undecided = |report: &Value| names(report, |case| case["undecided"] == true);
+    let report = assert_no_failure(run(r#""$0" "$@" || exit 1"#));
+    assert_eq!(undecided(&report), set(&[]));
+    let (report, succeeds) = run(r#""$0" "$@"; exit 0"#);
+    assert_eq!(report["facts"]["and only when it is answered"], false);
+    let expected = set(&["ticket.across-names", "ticket.highest-flag", "ticket.unknown-flags"]);
+    assert_eq!(undecided(&report), expected);
+    // An alert is proof, and so is the next ClientHello.
+    let passed = set(&[
+        "hello.goes-on-unasked",
+        "ticket.request-client-auth",
+        "ticket.twice",
+        "ticket.unanswered",
+    ]);
+    assert_eq!(graded(&report, "passed"), passed);
+    assert!(!succeeds);
+}

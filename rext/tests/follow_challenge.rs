@@ -1,0 +1,110 @@
+//! `rext connect --follow-challenge`, at the site.
+
+mod common;
+
+use common::site::{LOGIN, SITE, Site};
+use serde_json::{Value, json};
+
+/// The site, with files of those who may visit it.
+fn site() -> Site {
+    let site = Site::start();
+    site.files.write("site-ca.pem", site.servers.pem());
+    for (name, own) in [("user", &site.user), ("admin", &site.admin), ("revoked", &site.revoked)] {
+        site.files.write(&format!("{name}.pem"), own.cert_pem());
+        site.files.write(&format!("{name}.key"), own.key_pem());
+    }
+    site
+}
+
+/// The lines on standard error, and what went to standard output.
+#[track_caller]
+fn connect(site: &Site, name: &str, page: (&str, &str), args: &[&str]) -> (Vec<Value>, String) {
+    let (host, path) = page;
+    let mut command = site.files.rext(&["connect", &site.url(host, path), "--follow-challenge"]);
+    command.args(["--ca", "site-ca.pem"]);
+    command.args(["--resolve", &format!("{host}:{}:127.0.0.1", site.server.port)]);
+    command.args(["--cert", &format!("{name}.pem"), "--key", &format!("{name}.key")]);
+    let output = command.args(args).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let lines = errors.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (lines, String::from_utf8(output.stdout).unwrap())
+}
+
+/// What is said of the answer on a connection that the user's certificate was shown on.
+fn known(sent: u32, status: &str, tls_version: &str) -> Value {
+    json!({
+        "http_status": 200,
+        "sent": sent,
+        "challenged": sent == 2,
+        "misdirected": false,
+        "identity": "user.pem",
+        "realm": "users",
+        "status": status,
+        "tls_version": tls_version,
+        "unanswered": null,
+    })
+}
+
+#[test]
+fn cant_5_a_challenge_is_answered_once_and_its_connection_is_kept() {
+    let site = site();
+    for (args, status) in [
+        (&[][..], "acknowledged"),
+        (&["--http1"], "acknowledged"),
+        (&["--offer", "both"], "acknowledged"),
+        (&["--offer", "care"], "asked_without_acknowledgement"),
+    ] {
+        let args = [args, &["-n", "2"]].concat();
+        let (lines, pages) = connect(&site, "user", (SITE, "/account"), &args);
+        assert_eq!(lines, [2, 1].map(|sent| known(sent, status, "TLSv1.3")));
+        assert_eq!(pages.matches("You are logged in as").count(), 2, "{pages}");
+    }
+}
+
+#[test]
+fn cant_7_without_a_challenge_or_a_certificate_for_it_nothing_is_sent_again() {
+    let site = site();
+    let (lines, _) = connect(&site, "user", (SITE, "/"), &[]);
+    let mut expected = json!({
+        "http_status": 200,
+        "sent": 1,
+        "challenged": false,
+        "misdirected": false,
+        "identity": null,
+        "realm": null,
+        "status": "not_offered",
+        "tls_version": "TLSv1.3",
+        "unanswered": null,
+    });
+    assert_eq!(lines, [expected.clone()]);
+
+    let (mut lines, page) = connect(&site, "admin", (SITE, "/account"), &[]);
+    let why = lines[0]["unanswered"].take();
+    expected["http_status"] = 401.into();
+    assert_eq!(lines, [expected]);
+    let why = why.as_str().unwrap();
+    assert!(why.starts_with("no identity for ClientCertificate realm=\"users\""), "{why}");
+    assert!(why.ends_with("admin.pem is not what is asked for"), "{why}");
+    assert!(page.contains("Log in to see this page"), "{page}");
+}
+
+#[test]
+fn cant_7_a_certificate_that_does_not_count_is_tried_once() {
+    let site = site();
+    let (lines, page) = connect(&site, "revoked", (LOGIN, "/account"), &[]);
+    assert_eq!((&lines[0]["http_status"], &lines[0]["sent"]), (&json!(401), &json!(2)));
+    assert!(lines[0]["unanswered"].is_string(), "{lines:?}");
+    assert!(page.contains("but it has been revoked."), "{page}");
+}
+
+#[test]
+fn cant_8_under_tls_1_2_a_challenge_is_answered_only_if_allowed() {
+    let site = site();
+    let args = ["--tls12", "--offer", "care"];
+    let (lines, _) = connect(&site, "user", (SITE, "/account"), &args);
+    assert_eq!((&lines[0]["http_status"], &lines[0]["sent"]), (&json!(401), &json!(1)));
+    let args = [&args[..], &["--certificate-in-clear"]].concat();
+    let (lines, _) = connect(&site, "user", (SITE, "/account"), &args);
+    assert_eq!(lines, [known(2, "asked_without_acknowledgement", "TLSv1.2")]);
+}

@@ -1,0 +1,227 @@
+//! Which fields get through, in both directions.
+
+use axum::body::Body;
+use rext_cli::tls::{H2, HTTP1};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::client::{Site, get, request, with_trailers};
+
+#[tokio::test]
+async fn a_request_is_handed_on_as_it_is_with_what_the_proxy_knows() {
+    let mut site = Site::start(&[]).await;
+    for (protocol, via) in [(H2, "2 rext"), (HTTP1, "1.1 rext")] {
+        let mut connection = site.connect(protocol).await;
+        let fields = [("accept", "text/*"), ("cookie", "a=b"), ("x-list", "1"), ("x-list", "2")];
+        let request = request("PUT", "/echo?x=%2F&y=/..", &fields, Body::from("some text"));
+        let answer = connection.send(request).await;
+        let (fields, body, trailers) = answer.echo();
+        assert_eq!((body, trailers.len()), ("some text", 0));
+        let forwarded = fields.iter().find(|line| line.starts_with("forwarded: ")).unwrap();
+        assert!(forwarded.starts_with("forwarded: for=\"127.0.0.1:"), "{forwarded}");
+        assert!(forwarded.ends_with("\";host=\"localhost\";proto=https"), "{forwarded}");
+        let others: Vec<_> = fields.iter().filter(|line| line != &forwarded).copied().collect();
+        let via = format!("via: {via}");
+        assert_eq!(
+            others,
+            [
+                "accept: text/*",
+                "content-length: 9",
+                "cookie: a=b",
+                "host: localhost",
+                &via,
+                "x-forwarded-for: 127.0.0.1",
+                "x-forwarded-host: localhost",
+                "x-forwarded-proto: https",
+                "x-list: 1",
+                "x-list: 2",
+            ]
+        );
+        assert_eq!(site.upstream.seen(), ["PUT /echo?x=%2F&y=/.."]);
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_body_stays_one() {
+    let site = Site::start(&[]).await;
+    for protocol in [H2, HTTP1] {
+        let answer = site.connect(protocol).await.get("/echo").await;
+        let (fields, body, _) = answer.echo();
+        let framing = |line: &&&str| line.contains("length") || line.contains("encoding");
+        assert_eq!((fields.iter().find(framing), body), (None, ""));
+    }
+}
+
+#[tokio::test]
+async fn the_host_and_port_that_the_client_wrote_are_handed_on() {
+    let site = Site::start(&[]).await;
+    let mut connection = site.connect(H2).await;
+    let mut request = get("/echo");
+    *request.uri_mut() = "https://LocalHost.:8443/echo".parse().unwrap();
+    let answer = connection.send(request).await;
+    let (fields, ..) = answer.echo();
+    assert!(fields.contains(&"host: LocalHost.:8443"), "{fields:?}");
+    assert!(fields.contains(&"x-forwarded-host: LocalHost.:8443"), "{fields:?}");
+}
+
+#[tokio::test]
+async fn rfc_9110_7_6_1_what_is_for_one_connection_is_not_handed_on() {
+    let site = Site::start(&[]).await;
+    let mut connection = site.connect(HTTP1).await;
+    let fields = [
+        ("connection", "X-Secret, forwarded, keep-alive"),
+        ("x-secret", "1"),
+        ("x_secret", "1"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-connection", "keep-alive"),
+        ("te", "gzip"),
+        ("upgrade", "websocket"),
+        ("x-kept", "1"),
+    ];
+    let answer = connection.send(request("GET", "/echo", &fields, Body::empty())).await;
+    let (fields, ..) = answer.echo();
+    let names: Vec<_> = fields.iter().filter_map(|line| line.split(':').next()).collect();
+    // That a client names a field of the proxy's own does not keep that from being set.
+    assert_eq!(
+        names,
+        [
+            "forwarded",
+            "host",
+            "via",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-kept"
+        ]
+    );
+
+    for protocol in [H2, HTTP1] {
+        let answer = site.connect(protocol).await.get("/hop").await;
+        let mut names: Vec<_> = answer.headers.keys().map(|name| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-length", "date", "set-cookie", "via", "x-kept"]);
+        let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+        assert_eq!(cookies, ["a=1", "b=2"]);
+        assert_eq!((answer.headers["via"].to_str().unwrap(), &*answer.text), ("1.1 rext", "whole"));
+    }
+}
+
+#[tokio::test]
+async fn what_clients_say_of_where_they_come_from_is_not_handed_on() {
+    let site = Site::start(&[]).await;
+    for protocol in [H2, HTTP1] {
+        let forged = [
+            ("forwarded", "for=1.1.1.1"),
+            ("x-forwarded-for", "1.1.1.1"),
+            ("X-Forwarded-For", "2.2.2.2"),
+            ("x_forwarded_for", "1.1.1.1"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-server", "x"),
+            ("x-real-ip", "1.1.1.1"),
+        ];
+        let request = request("GET", "/echo", &forged, Body::empty());
+        let answer = site.connect(protocol).await.send(request).await;
+        assert!(!answer.text.contains("1.1.1.1") && !answer.text.contains("2.2.2.2"));
+        let (fields, ..) = answer.echo();
+        let said = fields.iter().filter(|line| line.contains("forwarded")).count();
+        assert_eq!(said, 4, "{fields:?}");
+        assert!(fields.contains(&"x-forwarded-proto: https"), "{fields:?}");
+    }
+}
+
+/// cases/operators/legacy-identity-headers, and others of the kind.
+#[tokio::test]
+async fn what_other_proxies_say_of_certificates_is_not_taken_from_clients() {
+    let site = Site::start(&["--client-cert", "clients"]).await;
+    let forged = [
+        ("ssl-client-verify", "SUCCESS"),
+        ("SSL_CLIENT_VERIFY", "SUCCESS"),
+        ("X-SSL-Client-Verify", "SUCCESS"),
+        ("X-SSL-Client-S-DN", "CN=admin"),
+        ("ssl-client-cert", "a"),
+        ("X-SSL-Cert", "a"),
+        ("X-ARR-ClientCert", "a"),
+        ("X.Client.Cert", "a"),
+        ("x-client-verified", "SUCCESS"),
+        ("X-Client-DN", "CN=admin"),
+        ("X-Amzn-Mtls-Clientcert-Subject", "CN=admin"),
+        ("Remote-User", "admin"),
+        ("client.cert", ":AAAA:"),
+        ("Proxy", "http://192.0.2.1/"),
+        ("X-Original-URL", "/admin"),
+        ("X_Rewrite_URL", "/admin"),
+        ("x-kept", "1"),
+    ];
+    for protocol in [H2, HTTP1] {
+        let request = request("GET", "/echo", &forged, Body::empty());
+        let answer = site.connect(protocol).await.send(request).await;
+        let (fields, ..) = answer.echo();
+        let names: Vec<_> = fields.iter().filter_map(|line| line.split(':').next()).collect();
+        assert_eq!(
+            names,
+            [
+                "forwarded",
+                "host",
+                "via",
+                "x-forwarded-for",
+                "x-forwarded-host",
+                "x-forwarded-proto",
+                "x-kept"
+            ]
+        );
+        // Nor in trailers.
+        let body = with_trailers("text", &[("ssl-client-verify", "SUCCESS"), ("x-kept", "1")]);
+        let request = crate::client::request("POST", "/echo", &[("te", "trailers")], body);
+        let answer = site.connect(protocol).await.send(request).await;
+        let (_, _, trailers) = answer.echo();
+        assert!(!trailers.iter().any(|line| line.starts_with("ssl-client")), "{trailers:?}");
+    }
+}
+
+#[tokio::test]
+async fn http_1_0_without_a_host_is_handed_on_for_the_server_name_of_the_connection() {
+    let site = Site::start(&[]).await;
+    let mut stream = site.tls(HTTP1, None).await;
+    stream.write_all(b"GET /echo HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("\nhost: localhost\n"), "{answer}");
+    assert!(answer.contains("\nvia: 1.0 rext\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn answers_of_all_kinds_come_back_as_they_are() {
+    let site = Site::start(&[]).await;
+    for protocol in [H2, HTTP1] {
+        let mut connection = site.connect(protocol).await;
+        let answer = connection.get("/redirect").await;
+        assert_eq!((answer.status.as_u16(), answer.headers["location"].as_bytes()), {
+            (302, &b"http://other/"[..])
+        });
+        assert_eq!(connection.get("/nowhere").await.status, 404);
+        let head = request("HEAD", "/hop", &[], Body::empty());
+        let answer = connection.send(head).await;
+        assert_eq!((answer.headers["content-length"].as_bytes(), &*answer.text), (&b"5"[..], ""));
+    }
+}
+
+#[tokio::test]
+async fn upgrades_and_tunnels_are_not_handed_on() {
+    let mut site = Site::start(&[]).await;
+    let mut http1 = site.connect(HTTP1).await;
+    let fields = [("connection", "upgrade"), ("upgrade", "websocket")];
+    // The server behind has not been asked, so there is no 101.
+    let answer = http1.send(request("GET", "/hop", &fields, Body::empty())).await;
+    assert_eq!((answer.status.as_u16(), &*answer.text), (200, "whole"));
+    assert_eq!(site.upstream.seen(), ["GET /hop"]);
+    for protocol in [H2, HTTP1] {
+        let mut connection = site.connect(protocol).await;
+        let trace = request("TRACE", "/echo", &[], Body::empty());
+        assert_eq!(connection.send(trace).await.status, 501);
+    }
+    let mut connect = get("/echo");
+    *connect.method_mut() = http::Method::CONNECT;
+    *connect.uri_mut() = "localhost:443".parse().unwrap();
+    assert_eq!(site.connect(H2).await.begin(connect).await.unwrap().status(), 501);
+    assert_eq!(site.upstream.seen(), [""; 0]);
+}

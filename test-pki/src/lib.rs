@@ -1,0 +1,198 @@
+//! Authorities, certificates and revocation lists, for tests and for the demo.
+//!
+//! Keys are ECDSA's, with P-256. Nothing here is for production: keys live in memory, and everything
+//! is valid for as long as [`rcgen`] says.
+#![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
+
+use std::fmt;
+#[cfg(feature = "rustls")]
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pki_types::CertificateDer;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    DnValue, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SerialNumber, date_time_ymd,
+};
+#[cfg(feature = "rustls")]
+use rustls::{RootCertStore, crypto::ring, pki_types::PrivatePkcs8KeyDer, sign::CertifiedKey};
+
+/// What the next certificate is numbered, whoever issues it.
+static SERIAL_NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+/// An authority that issues certificates, its own one among them.
+#[derive(Debug)]
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    /// A new authority of this common name.
+    ///
+    /// # Errors
+    /// If the system has no randomness.
+    pub fn new(common_name: &str) -> Result<Self, Error> {
+        let mut params = named(common_name, vec![])?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().map_err(failed)?;
+        CertifiedIssuer::self_signed(params, key).map(Self).map_err(failed)
+    }
+
+    /// A certificate for a server of these DNS names.
+    ///
+    /// # Errors
+    /// If one of them is no DNS name, or the system has no randomness.
+    pub fn server(&self, names: &[&str]) -> Result<Identity, Error> {
+        let alternatives = names.iter().map(|name| (*name).to_owned()).collect();
+        let common_name = names.first().copied().unwrap_or_default();
+        self.issue(named(common_name, alternatives)?, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// A certificate for a client of this common name, in whichever string type.
+    ///
+    /// # Errors
+    /// If the system has no randomness.
+    pub fn client(&self, common_name: impl Into<DnValue>) -> Result<Identity, Error> {
+        self.issue(named(common_name, vec![])?, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// The same, of a certificate that has expired.
+    ///
+    /// # Errors
+    /// If the system has no randomness.
+    pub fn expired_client(&self, common_name: &str) -> Result<Identity, Error> {
+        let mut params = named(common_name, vec![])?;
+        (params.not_before, params.not_after) =
+            (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
+        self.issue(params, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// A list that revokes these certificates of the authority's, in PEM.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn crl(&self, revoked_certs: &[&Identity]) -> Result<String, Error> {
+        let (past, future) = (date_time_ymd(2024, 1, 1), date_time_ymd(4000, 1, 1));
+        let revoked = |identity: &&Identity| RevokedCertParams {
+            serial_number: identity.serial_number.clone(),
+            revocation_time: past,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: past,
+            next_update: future,
+            crl_number: SerialNumber::from(1u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).and_then(|list| list.pem()).map_err(failed)
+    }
+
+    /// The authority's certificate, in PEM.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// The authority's certificate.
+    pub fn der(&self) -> &CertificateDer<'static> {
+        self.0.der()
+    }
+
+    /// The authority's certificate as the only trust anchor.
+    ///
+    /// # Errors
+    /// None that is known.
+    #[cfg(feature = "rustls")]
+    pub fn roots(&self) -> Result<RootCertStore, Error> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).map_err(failed)?;
+        Ok(roots)
+    }
+
+    fn issue(
+        &self,
+        mut params: CertificateParams,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> Result<Identity, Error> {
+        params.extended_key_usages = vec![purpose];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let serial_number = SerialNumber::from(SERIAL_NUMBERS.fetch_add(1, Ordering::Relaxed));
+        params.serial_number = Some(serial_number.clone());
+        let key = KeyPair::generate().map_err(failed)?;
+        let certificate = params.signed_by(&key, &self.0).map_err(failed)?;
+        Ok(Identity { pem: certificate.pem(), der: certificate.der().clone(), key, serial_number })
+    }
+}
+
+/// A certificate and its key.
+#[derive(Debug)]
+pub struct Identity {
+    pem: String,
+    der: CertificateDer<'static>,
+    key: KeyPair,
+    serial_number: SerialNumber,
+}
+
+impl Identity {
+    /// The certificate, in PEM.
+    pub fn cert_pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// The certificate.
+    pub fn der(&self) -> &CertificateDer<'static> {
+        &self.der
+    }
+
+    /// The key, in PEM (PKCS #8), not encrypted.
+    pub fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+
+    /// Both, as rustls wants them.
+    ///
+    /// # Errors
+    /// None that is known.
+    #[cfg(feature = "rustls")]
+    pub fn certified_key(&self) -> Result<Arc<CertifiedKey>, Error> {
+        let key = PrivatePkcs8KeyDer::from(self.key.serialize_der()).into();
+        CertifiedKey::from_der(vec![self.der.clone()], key, &ring::default_provider())
+            .map(Arc::new)
+            .map_err(failed)
+    }
+
+    /// Both, as the raw peer wants them.
+    #[cfg(feature = "raw-peer")]
+    pub fn for_raw(&self) -> raw_peer::Identity {
+        raw_peer::Identity { chain: vec![self.der.to_vec()], key: self.key.serialize_der() }
+    }
+}
+
+fn named(
+    common_name: impl Into<DnValue>,
+    alternatives: Vec<String>,
+) -> Result<CertificateParams, Error> {
+    let mut params = CertificateParams::new(alternatives).map_err(failed)?;
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    Ok(params)
+}
+
+/// Why something was not issued: a name that is none, or a system without randomness.
+#[derive(Debug)]
+pub struct Error(String);
+
+fn failed(err: impl fmt::Display) -> Error {
+    Error(err.to_string())
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot make a PKI: {}", self.0)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,7 +1,7 @@
 -- Shows tls_flags, client_authentication_request (CARE) and the acknowledgement of an offer in what
 -- Wireshark has decrypted of TLS.
 --
---   wireshark -X lua_script:interop/wireshark/tls_client_auth.lua FILE
+--   wireshark -X lua_script:conform/wireshark/tls_client_auth.lua FILE
 --
 -- The numbers can be changed in the preferences of the protocol, or by
 -- -o tls_client_auth.extension:65025 for the public experiment. Messages in which it looks for the

@@ -1,4 +1,4 @@
-//! rustls as published, as a server and as a client, for `interop conform` to test.
+//! rustls as published, as a server and as a client, for `rext-conform` to test.
 //!
 //! ```console
 //! pristine server ADDR:PORT CERT KEY [CLIENT_CA]

@@ -26,13 +26,16 @@ use test_pki::{Authority, Identity};
 pub mod cases;
 pub mod clients;
 pub mod http3;
+pub mod noted;
 pub mod round_trips;
 pub mod row;
+pub mod seen;
 pub mod server;
+pub mod wires;
 
-use clients::Seen;
+use noted::Report;
 use row::Row;
-use server::Report;
+use seen::Seen;
 
 /// Options of `interop demo`.
 #[derive(Clone, Debug, Args)]

@@ -3,9 +3,9 @@
 use super::common::Common;
 use super::crypto::Share;
 use super::{
-    CertificateRequest, ClientConfig, ClientHello, Direction, Error, Event, Extension, Handshake,
-    Message, ServerHello, Slot, Suite, client_flight, client_hello, codec, compress, ext, group,
-    record, version,
+    Answer, CertificateRequest, ClientConfig, ClientHello, Direction, Error, Event, Extension,
+    Handshake, HandshakeType, Identity, Message, NewSessionTicket, ServerHello, Slot, Suite,
+    Ticket, client_hello, codec, compress, ext, group, record, version,
 };
 
 pub(super) struct Client {
@@ -128,7 +128,7 @@ impl Client {
                 common.absorb(message);
                 self.finish(common)
             }
-            (State::Connected, H::NewSessionTicket(ticket)) => client_flight::store(common, ticket),
+            (State::Connected, H::NewSessionTicket(ticket)) => store(common, ticket),
             // Only logged: whatever else comes is for the test to judge.
             (State::Connected, _) => Ok(()),
             (state, _) => Err(Error::UnexpectedMessage { got: message.typ, wanted: state.wants() }),
@@ -247,4 +247,69 @@ impl State {
             Self::Connected | Self::Watching => "nothing in particular",
         }
     }
+}
+
+impl Client {
+    pub(super) fn on_encrypted_extensions(
+        &mut self,
+        common: &mut Common,
+        extensions: &[Extension],
+    ) -> Result<(), Error> {
+        if self.early == Early::Offered {
+            if ext::find(extensions, ext::EARLY_DATA).is_some() {
+                // The early key serves until EndOfEarlyData.
+                self.early = Early::Accepted;
+            } else {
+                self.early = Early::Rejected;
+                let write = common.keys()?.cipher(&common.keys()?.client_handshake)?;
+                common.records.set_write(Some(write));
+            }
+        }
+        self.state = if self.resumed { State::Finished } else { State::CertificateOrRequest };
+        Ok(())
+    }
+
+    /// The second flight (RFC 8446 section 4.4), behind the server's Finished.
+    pub(super) fn finish(&mut self, common: &mut Common) -> Result<(), Error> {
+        common.derive_application()?;
+        let read = common.keys()?.cipher(&common.keys()?.server_application)?;
+        common.records.set_read(read)?;
+
+        common.send_change_cipher_spec();
+        let base = common.keys()?.client_handshake.clone();
+        if self.early == Early::Accepted {
+            common.emit(vec![HandshakeType::END_OF_EARLY_DATA.0, 0, 0, 0])?;
+            common.records.set_write(Some(common.keys()?.cipher(&base)?));
+        }
+        if self.request.is_some() || self.config.answer_unasked {
+            let context = self.request.as_ref().map(|r| r.context.clone()).unwrap_or_default();
+            let zlib = self.config.compress_certificate;
+            match &self.config.answer {
+                Answer::Empty => {
+                    common.send_identity(&Identity::default(), context, zlib, "client")?;
+                }
+                Answer::With(identity) => {
+                    common.send_identity(identity, context, zlib, "client")?
+                }
+                Answer::NoCertificate => {}
+                Answer::Silence => {
+                    self.state = State::Watching;
+                    return Ok(());
+                }
+            }
+        }
+        common.send_finished(&base)?;
+        let write = common.keys()?.cipher(&common.keys()?.client_application)?;
+        common.records.set_write(Some(write));
+        self.state = State::Connected;
+        common.completed()
+    }
+}
+
+/// Keeps what a NewSessionTicket gives.
+fn store(common: &mut Common, message: NewSessionTicket) -> Result<(), Error> {
+    let keys = common.keys()?;
+    let ticket = Ticket::of(keys.suite, &keys.resumption, message)?;
+    common.tickets.push(ticket);
+    Ok(())
 }

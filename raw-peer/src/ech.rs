@@ -13,8 +13,7 @@ use super::common::Common;
 use super::wire::{Reader, Writer};
 use super::{ClientHello, Error, Handshake, Suite, codec, crypto, ech_inner, ext};
 
-/// ECHClientHelloType: the whole of the extension in an inner hello.
-pub(super) const INNER: u8 = 1;
+/// ECHClientHelloType of an outer hello.
 const OUTER: u8 = 0;
 
 /// DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM (RFC 9180 section 7).

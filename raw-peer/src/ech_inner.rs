@@ -1,7 +1,10 @@
 //! EncodedClientHelloInner (RFC 9849 section 5.1).
 
 use super::wire::Reader;
-use super::{ClientHello, Error, Extension, codec, ech, ext, version};
+use super::{ClientHello, Error, Extension, codec, ext, version};
+
+/// ECHClientHelloType: the whole of the extension in an inner hello.
+const INNER: u8 = 1;
 
 /// The inner hello that `encoded` stands for behind `outer`, as a client has it in its transcript.
 pub(super) fn decode(encoded: &[u8], outer: &ClientHello) -> Result<ClientHello, Error> {
@@ -15,7 +18,7 @@ pub(super) fn decode(encoded: &[u8], outer: &ClientHello) -> Result<ClientHello,
     }
     inner.session_id.clone_from(&outer.session_id);
     inner.extensions = expand(inner.extensions, &outer.extensions)?;
-    if ext::find(&inner.extensions, ext::ENCRYPTED_CLIENT_HELLO) != Some(&[ech::INNER]) {
+    if ext::find(&inner.extensions, ext::ENCRYPTED_CLIENT_HELLO) != Some(&[INNER]) {
         return Err(Error::Illegal("inner ClientHello that does not say so"));
     }
     let versions = ext::find(&inner.extensions, ext::SUPPORTED_VERSIONS).unwrap_or_default();

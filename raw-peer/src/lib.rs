@@ -55,7 +55,6 @@
 )]
 
 mod client;
-mod client_flight;
 mod client_hello;
 mod codec;
 mod common;
@@ -75,7 +74,6 @@ mod peer;
 mod record;
 mod server;
 mod server_choice;
-mod server_flight;
 mod ticket;
 mod wire;
 

@@ -60,8 +60,8 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
         program("ways", features, &[&parts.join(format!("ways-{number}.json"))])?;
     }
     program("memory", first, &[&parts.join("memory.json")])?;
-    done(&mut cargo(&["build", "--quiet", "--release", "-p", "interop"]))?;
-    let (server, seconds) = (target.join("release/interop"), if what.quick { "2" } else { "10" });
+    done(&mut cargo(&["build", "--quiet", "--release", "-p", "rext"]))?;
+    let (server, seconds) = (target.join("release/rext"), if what.quick { "2" } else { "10" });
     program("load", first, &[&server, Path::new(seconds), &parts.join("load.json")])?;
     for (number, features) in features.iter().enumerate() {
         let home = target.join("gungraun").join(number.to_string());

@@ -1,4 +1,4 @@
-//! `interop serve` under load on loopback, where none, few, half or all clients offer. Server and
+//! `rext serve` under load on loopback, where none, few, half or all clients offer. Server and
 //! clients share the machine.
 //!
 //! Arguments: the program, the seconds for each share, and the file for the rows in JSON.
@@ -33,7 +33,7 @@ const REQUEST: &[u8] = b"GET /debug HTTP/1.1\r\nHost: localhost\r\nConnection: c
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut args = env::args_os().skip(1);
-    let usage = "usage: load INTEROP SECONDS [FILE]";
+    let usage = "usage: load REXT SECONDS [FILE]";
     let program = args.next().ok_or(usage)?;
     let seconds = args.next().and_then(|n| n.to_str()?.parse().ok()).ok_or(usage)?;
     let folder = tempfile::tempdir()?;

@@ -24,25 +24,16 @@ use tokio::time::timeout;
 use tower::service_fn;
 
 use super::cases::{Case, Certificate, Kind};
-use super::server::{REPORTS, Server};
+use super::noted::REPORTS;
+use super::seen::{Seen, failed};
+use super::server::Server;
 use super::{Cast, http3};
 use command_line::Failure;
-use rext_cli::client::{self, Facts, Target};
+use rext_cli::client::{self, Target};
 use rext_cli::tls;
 
 /// How long a client that is not ours may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What a client says of its connection.
-#[derive(Debug, Default)]
-pub struct Seen {
-    /// What it knows of the connection, if it can tell.
-    pub facts: Option<Facts>,
-    /// The alert that ended the connection, if any, and if it can tell.
-    pub refused: Option<Option<String>>,
-    /// The status code of the answer.
-    pub http_status: Option<u16>,
-}
 
 /// Send the client of `case` to `server`: what it says of its connections. `None` if there is no
 /// such client here.
@@ -222,8 +213,4 @@ async fn curl(
     let http_status =
         stdout.lines().last().and_then(|line| line.parse().ok()).filter(|status| *status != 0);
     Ok(Some(Seen { http_status, ..Seen::default() }))
-}
-
-pub(super) fn failed(err: impl std::fmt::Display) -> Failure {
-    Failure::Failed(format!("cannot make a client: {err}"))
 }

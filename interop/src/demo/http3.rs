@@ -17,8 +17,8 @@ use rustls_ext::rustls::{ClientConfig, ServerConfig};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
-use super::clients::{Seen, failed};
-use super::server::{Noting, Report, answer};
+use super::noted::{Noting, Report, answer};
+use super::seen::{Seen, failed};
 use command_line::Failure;
 use rext_cli::client::Facts;
 use rext_cli::debug_info::Verified;

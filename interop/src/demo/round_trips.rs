@@ -1,8 +1,7 @@
 //! How many round trips it takes an agent to get its first answer, counted on the wire.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::Request;
 use http_body_util::{BodyExt, Empty};
@@ -15,10 +14,11 @@ use serde::Serialize;
 use tokio::net::TcpStream;
 
 use super::cases::Certificate;
-use super::clients::{answering, config, failed};
-use super::server::{REPORTS, Server};
+use super::clients::{answering, config};
+use super::noted::REPORTS;
+use super::seen::failed;
+use super::server::Server;
 use super::{Cast, PUBLIC, row};
-use crate::count_io::Counter;
 use command_line::Failure;
 use rext_cli::tls;
 
@@ -41,44 +41,6 @@ pub struct RoundTrips {
 /// the handshake and one for the request, with which the client's certificate goes.
 const EXPECTED: [(&str, u32, u32); 3] =
     [("offers at once", 1, 2), ("is challenged first", 2, 4), ("the same agent, later on", 0, 1)];
-
-/// The connections of a server. Clients count other flights: they send what is for compatibility
-/// with middleboxes (RFC 8446 appendix D.4) while they still read.
-#[derive(Clone, Debug, Default)]
-pub struct Wires(Arc<Mutex<Vec<Arc<AtomicU32>>>>);
-
-/// A connection of a server.
-#[derive(Clone, Debug)]
-pub(super) struct Wire {
-    counter: Counter,
-    /// The flights up to the last answer, that included.
-    answered: Arc<AtomicU32>,
-}
-
-impl Wires {
-    /// One more, with its count.
-    pub(super) fn add(&self, counter: Counter) -> Wire {
-        let answered = Arc::<AtomicU32>::default();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(answered.clone());
-        Wire { counter, answered }
-    }
-
-    /// How many there are, and the round trips on all of them so far.
-    fn so_far(&self) -> (u32, u32) {
-        let wires = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Each begins with what the client sends.
-        let round_trips = wires.iter().map(|flights| flights.load(Ordering::SeqCst) / 2).sum();
-        (u32::try_from(wires.len()).unwrap_or(u32::MAX), round_trips)
-    }
-}
-
-impl Wire {
-    /// Note that a request is there, and its answer goes next. What comes behind the last one, as
-    /// goodbyes do, does not count.
-    pub(super) fn answers(&self) {
-        self.answered.store(self.counter.so_far().flights + 1, Ordering::SeqCst);
-    }
-}
 
 /// Get `/reports` in all ways, by HTTP/1.1, in which a request, and an answer, are a flight each.
 ///

@@ -141,7 +141,7 @@ pub struct Saw {
 }
 
 impl Saw {
-    /// What a server says in JSON, in the words of `interop serve` or of an adapter's example.
+    /// What a server says in JSON, in the words of `rext serve` or of an adapter's example.
     pub fn of_server(line: &Value) -> Option<Self> {
         let either = |one: &str, other: &str| line.get(one).or_else(|| line.get(other)).cloned();
         let resumed = line.get("resumed").and_then(Value::as_bool);

@@ -1,0 +1,19 @@
+//! What a client saw of its connection.
+
+use command_line::Failure;
+use rext_cli::client::Facts;
+
+/// What a client says of its connection.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// What it knows of the connection, if it can tell.
+    pub facts: Option<Facts>,
+    /// The alert that ended the connection, if any, and if it can tell.
+    pub refused: Option<Option<String>>,
+    /// The status code of the answer.
+    pub http_status: Option<u16>,
+}
+
+pub(super) fn failed(err: impl std::fmt::Display) -> Failure {
+    Failure::Failed(format!("cannot make a client: {err}"))
+}

@@ -84,6 +84,7 @@ fn res_7_a_record_that_is_not_known_is_no_record() {
         b"rext\x01\x01\x00",    // a scope without a name
         b"rext\x01\x01\x02abc", // something behind it
         b"rext\x01\x02\x00\0\0\0\0\0\0\0\0",
+        b"\x06agents\0\0\0\0\0\0\0\0", // what the patched rustls once wrote
     ] {
         assert_eq!(Record::decode(unknown), None, "{unknown:?}");
     }

@@ -2,17 +2,22 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{Clock, Pki, Ready, Switch, When, connect, handshake, pump};
-use rustls::server::{ClientAuthDecision, ClientAuthStatus, ServerSessionMemoryCache};
+use rustls::server::{
+    ClientAuthDecision, ClientAuthStatus, ProducesTickets, ServerSessionMemoryCache,
+    StoresServerSessions,
+};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection,
     SupportedProtocolVersion,
 };
+use rustls_ext::wire::resumption::Record;
 use rustls_ext::{ClientAuthOffer, PeerIdentity};
 
 /// How a server keeps sessions.
@@ -342,6 +347,139 @@ fn res_7_a_session_of_a_server_without_a_policy_does_not_resume_where_one_demand
         assert_eq!(kind(&demanding), Some(HandshakeKind::Resumed));
         // and the other way round: a scope means nothing to a server without a policy
         assert_eq!(kind(&plain), Some(HandshakeKind::Full));
+    }
+}
+
+/// Keeps sessions, or makes tickets that hide nothing; another record of the client is at the end of
+/// each session when it comes back.
+#[derive(Debug)]
+struct Altered {
+    stored: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
+    alter: Mutex<fn(Record<'_>, &[u8]) -> Vec<u8>>,
+}
+
+impl Altered {
+    fn set(&self, alter: fn(Record<'_>, &[u8]) -> Vec<u8>) {
+        *self.alter.lock().unwrap() = alter;
+    }
+
+    fn altered(&self, session: &[u8]) -> Option<Vec<u8>> {
+        let Some(at) = session.windows(5).rposition(|octets| octets == b"rext\x01") else {
+            return Some(session.to_vec()); // without a record, as of a server without a policy
+        };
+        let (rest, encoded) = session.split_at(at);
+        let record = Record::decode(encoded).expect("a record that can be read");
+        let altered = self.alter.lock().unwrap()(record, encoded);
+        Some([rest, &altered].concat())
+    }
+}
+
+impl StoresServerSessions for Altered {
+    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+        self.stored.lock().unwrap().insert(key, value);
+        true
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.altered(self.stored.lock().unwrap().get(key)?)
+    }
+
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.altered(&self.stored.lock().unwrap().remove(key)?)
+    }
+
+    fn can_cache(&self) -> bool {
+        true
+    }
+}
+
+impl ProducesTickets for Altered {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        3600
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        Some(plain.to_vec())
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        self.altered(cipher)
+    }
+}
+
+/// Versions before this one recorded a scope behind its length, and eight octets of time.
+fn old_form(record: Record<'_>, _: &[u8]) -> Vec<u8> {
+    let (scope, at) = match record {
+        Record::NotAsked => panic!("it has a record"),
+        Record::Declined { scope } => (scope, 0),
+        Record::Authenticated { scope, at } => (scope, at),
+    };
+    [&[u8::try_from(scope.len()).unwrap()], scope, &u64::to_be_bytes(at)].concat()
+}
+
+#[test]
+fn res_7_a_session_whose_record_cannot_be_read_gets_a_full_handshake() {
+    let unreadable: [fn(Record<'_>, &[u8]) -> Vec<u8>; 5] = [
+        old_form,
+        |_, encoded| encoded.split_last().unwrap().1.to_vec(),
+        |_, encoded| [encoded, &[0]].concat(),
+        |_, encoded| encoded.iter().map(|octet| if *octet == 1 { 2 } else { *octet }).collect(),
+        |_, _| b"?".to_vec(),
+    ];
+    // These can be read, but are not of a client that authenticated, nor of one that was asked.
+    let others: [fn(Record<'_>, &[u8]) -> Vec<u8>; 2] =
+        [|_, _| Vec::new(), |_, _| b"rext\x01\x00".to_vec()];
+    let as_it_is = |_: Record<'_>, encoded: &[u8]| encoded.to_vec();
+
+    for mut site in SHAPES.map(Site::new) {
+        let storage = Arc::new(Altered { stored: Mutex::default(), alter: Mutex::new(as_it_is) });
+        let share = |server: &ServerConfig| {
+            let mut server = server.clone();
+            server.session_storage = storage.clone();
+            if site.shape.tickets {
+                server.ticketer = storage.clone();
+            }
+            Arc::new(server)
+        };
+        let plain = share(&site.pki.server_config(&[site.shape.version]));
+        site.server = share(&site.server);
+        let agent = site.client(ClientAuthOffer::default());
+        let mut visitor = agent.clone();
+        visitor.client_auth_cert_resolver = Ready::new(&site.pki.agent);
+        for (client, decision, authenticated) in
+            [(agent, site.require(), true), (visitor, site.request(), false)]
+        {
+            // Each with the client's sessions of before.
+            let client = Arc::new(client);
+            site.decide(decision.clone());
+            site.visit(&client).is(false, authenticated);
+            for alter in unreadable.iter().chain(&others) {
+                site.visit(&client).is(true, authenticated);
+                storage.set(*alter);
+                let visit = site.visit(&client);
+                visit.is(false, authenticated);
+                assert!(!visit.early);
+                storage.set(as_it_is);
+            }
+            // Also where no certificate is requested, by a policy or without one.
+            for alter in unreadable {
+                storage.set(alter);
+                let kind = handshake(&client, &plain).1.handshake_kind();
+                assert_eq!(kind, Some(HandshakeKind::Full));
+                storage.set(as_it_is);
+                site.visit(&client).is(false, authenticated);
+                storage.set(alter);
+                site.decide(ClientAuthDecision::None);
+                site.visit(&client).is(false, false);
+                storage.set(as_it_is);
+                site.decide(decision.clone());
+                site.visit(&client).is(false, authenticated);
+            }
+        }
     }
 }
 

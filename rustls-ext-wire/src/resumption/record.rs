@@ -4,12 +4,23 @@ use core::fmt;
 
 use super::Session;
 
-/// What a session records of its client (RES-1), and the octets of it, for a stack that has a place
-/// for them: the application data of a ticket, say.
+/// What a session records of its client (RES-1), and its encoding.
 ///
-/// They begin with a mark and the version of their form, and [`decode`](Self::decode) refuses all
-/// that it does not know; a session without a record that can be read does not resume (RES-7). They
-/// are neither secret nor protected: that is for the ticket to be.
+/// There is one encoding for all stacks. Each keeps it where it has a place for it: the patched
+/// rustls at the end of a session that it stores or puts into a ticket, others in the application
+/// data of a ticket. It is neither secret nor protected: the ticket, or the store, must do that.
+///
+/// ```text
+/// opaque mark[4] = "rext";
+/// uint8 version = 1;
+/// uint8 kind;                  // 0: not asked, 1: declined, 2: authenticated
+/// opaque scope<1..255>;        // with kinds 1 and 2
+/// uint64 authenticated_at;     // with kind 2: seconds since the Unix epoch, in network order
+/// ```
+///
+/// Nothing may follow. [`decode`](Self::decode) refuses every other encoding, those of later
+/// versions included. A session whose record cannot be read does not resume: its client gets a full
+/// handshake (RES-7).
 ///
 /// ```
 /// use rustls_ext_wire::resumption::{Demand, Record, Resumption, judge};

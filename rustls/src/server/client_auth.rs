@@ -5,7 +5,7 @@ use core::fmt::Debug;
 use core::time::Duration;
 
 use pki_types::UnixTime;
-use rustls_ext_wire::resumption::{self, Resumption};
+use rustls_ext_wire::resumption::{self, Record, Resumption};
 use rustls_ext_wire::{
     Asks, CodePoints, FlagSet, Message as WireMessage, Offer, ServerNegotiation,
 };
@@ -13,12 +13,11 @@ use rustls_ext_wire::{
 use super::server_conn::{ServerConnectionData, UnbufferedServerConnection};
 use super::{ClientHello, ServerConfig};
 use crate::error::Error;
-use crate::msgs::base::PayloadU8;
 use crate::msgs::codec::Codec;
 use crate::msgs::enums::ExtensionType;
 use crate::msgs::client_auth::{Care, TlsFlags};
 use crate::msgs::handshake::ClientHelloPayload;
-use crate::msgs::persist::{ServerSessionValue, SessionClientAuth};
+use crate::msgs::persist::ServerSessionValue;
 use crate::sync::Arc;
 use crate::verify::{ClientCertVerifier, NoClientAuth};
 
@@ -205,15 +204,10 @@ impl ClientAuthDemand {
         &self.scope
     }
 
-    /// Whether the proof that `session` records is recent enough at `now`, and its chain still
-    /// meets this demand (RES-5).
-    fn accepts(&self, session: &ServerSessionValue, now: UnixTime) -> bool {
-        let is_recent = session
-            .client_auth
-            .as_ref()
-            .is_some_and(|record| {
-                resumption::is_recent(record.authenticated_at, now.as_secs(), self.max_age.as_secs())
-            });
+    /// Whether `session`, whose client proved possession `at` this second, is recent enough at
+    /// `now`, and its chain still meets this demand (RES-5).
+    fn accepts(&self, session: &ServerSessionValue, at: u64, now: UnixTime) -> bool {
+        let is_recent = resumption::is_recent(at, now.as_secs(), self.max_age.as_secs());
         let still_verifies = || {
             session
                 .client_cert_chain
@@ -311,14 +305,9 @@ impl ClientAuth {
 
     /// Whether `session` may stand in for what a full handshake would do now (RES-2 to RES-5).
     fn permits(&self, session: &ServerSessionValue, now: Result<UnixTime, Error>) -> bool {
-        let recorded = resumption::Session {
-            scope: session
-                .client_auth
-                .as_ref()
-                .map(|record| record.scope.0.as_slice()),
-            authenticated: session.client_cert_chain.is_some(),
+        let Some(record) = session.record() else {
+            return false;
         };
-        let demand = self.decision.demand();
         let wanted = match &self.decision {
             ClientAuthDecision::None => resumption::Demand::None,
             ClientAuthDecision::Request(demand) => {
@@ -328,13 +317,47 @@ impl ClientAuth {
                 resumption::Demand::Require(demand.scope.as_bytes())
             }
         };
-        match resumption::judge(wanted, self.offered(), recorded) {
+        match resumption::judge(wanted, self.offered(), record.session()) {
             Resumption::Allowed => true,
-            Resumption::IfVerified => {
-                now.is_ok_and(|now| demand.is_some_and(|demand| demand.accepts(session, now)))
-            }
+            Resumption::IfVerified => match (record, self.decision.demand(), now) {
+                (Record::Authenticated { at, .. }, Some(demand), Ok(now)) => {
+                    demand.accepts(session, at, now)
+                }
+                _ => false,
+            },
             Resumption::Refused => false,
         }
+    }
+
+    /// What a session of this connection records of its client (RES-1).
+    ///
+    /// `None` for a client that was not asked, so that its session is encoded as upstream does;
+    /// and for one that was refused, so that its next connection is asked again.
+    fn record(&self) -> Option<Record<'_>> {
+        let scope = self.decision.demand()?.scope.as_bytes();
+        match self.status {
+            ClientAuthStatus::Declined => Some(Record::Declined { scope }),
+            ClientAuthStatus::Authenticated { at, .. } => Some(Record::Authenticated {
+                scope,
+                at: at.as_secs(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl ServerSessionValue {
+    /// What it records of its client (RES-1).
+    ///
+    /// `None` if the record cannot be read, or disagrees with the certificate chain: such a session
+    /// does not resume (RES-7).
+    fn record(&self) -> Option<Record<'_>> {
+        let record = match self.client_auth.as_slice() {
+            [] => Record::NotAsked,
+            encoded => Record::decode(encoded)?,
+        };
+        // The chain without a record is one that a config without a policy asked for.
+        (record.session().authenticated == self.client_cert_chain.is_some()).then_some(record)
     }
 }
 
@@ -558,7 +581,7 @@ impl ServerConnectionData {
                 let mandatory =
                     config.verifier.offer_client_auth() && config.verifier.client_auth_mandatory();
                 // A session without a chain proves no certificate, whoever stored it.
-                session.client_auth.is_none()
+                session.client_auth.is_empty()
                     && (session.client_cert_chain.is_some() || !mandatory)
             }
             Some(auth) => auth.permits(session, config.current_time()),
@@ -566,32 +589,25 @@ impl ServerConnectionData {
     }
 
     pub(super) fn resumed(&mut self, session: &ServerSessionValue) {
-        self.client_auth_is(match (&session.client_auth, &session.client_cert_chain) {
-            (None, _) => ClientAuthStatus::NotAsked,
-            (Some(_), None) => ClientAuthStatus::Declined,
-            (Some(record), Some(_)) => ClientAuthStatus::Authenticated {
+        self.client_auth_is(match session.record() {
+            None | Some(Record::NotAsked) => ClientAuthStatus::NotAsked,
+            Some(Record::Declined { .. }) => ClientAuthStatus::Declined,
+            Some(Record::Authenticated { at, .. }) => ClientAuthStatus::Authenticated {
                 resumed: true,
-                at: UnixTime::since_unix_epoch(Duration::from_secs(
-                    record.authenticated_at,
-                )),
+                at: UnixTime::since_unix_epoch(Duration::from_secs(at)),
             },
         });
     }
 
-    /// What a session of this connection records (RES-1).
-    pub(super) fn session_record(&self) -> Option<SessionClientAuth> {
-        let auth = self.client_auth.as_ref()?;
-        let demand = auth.decision.demand()?;
-        if auth.status == ClientAuthStatus::Refused {
-            return None; // so that the next connection asks again
-        }
-        Some(SessionClientAuth {
-            scope: PayloadU8::new(demand.scope.as_bytes().to_vec()),
-            authenticated_at: match auth.status {
-                ClientAuthStatus::Authenticated { at, .. } => at.as_secs(),
-                _ => 0,
-            },
-        })
+    /// What a session of this connection records of its client, encoded; empty without a record.
+    pub(super) fn session_record(&self) -> Vec<u8> {
+        let mut buffer = [0; Record::LONGEST];
+        self.client_auth
+            .as_ref()
+            .and_then(|auth| auth.record())
+            .and_then(|record| record.encode(&mut buffer).ok())
+            .map(<[u8]>::to_vec)
+            .unwrap_or_default()
     }
 }
 

@@ -326,6 +326,16 @@ macro_rules! transfer {
 #[allow(unused_imports)]
 pub(crate) use transfer;
 
+impl Failure {
+    /// Checks that the error tells the alert that the other end saw, if it tells any.
+    fn checked(self) -> Box<Self> {
+        if let (Some(told), Some(seen)) = (self.error.alert_sent(), self.alert()) {
+            assert_eq!(told, seen, "{:?}", self.error);
+        }
+        Box::new(self)
+    }
+}
+
 /// Carries octets until neither end has any to send.
 pub fn pump(
     client: &mut ClientConnection,
@@ -336,13 +346,13 @@ pub fn pump(
         if let Err(error) = server.process_new_packets() {
             transfer!(server, client);
             let other = client.process_new_packets().err();
-            return Err(Box::new(Failure { at: End::Server, error, other }));
+            return Err(Failure { at: End::Server, error, other }.checked());
         }
         transfer!(server, client);
         if let Err(error) = client.process_new_packets() {
             transfer!(client, server);
             let other = server.process_new_packets().err();
-            return Err(Box::new(Failure { at: End::Client, error, other }));
+            return Err(Failure { at: End::Client, error, other }.checked());
         }
     }
     Ok(())

@@ -1,0 +1,105 @@
+use crate::enums::AlertDescription;
+use crate::error::{Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
+
+impl Error {
+    /// The alert that a connection sends when it ends with this error.
+    ///
+    /// This is for logs and reports, where the connection is gone.  Returns `None` if no alert is
+    /// sent, and if the error does not tell which one: [`Error::DecryptError`] is sent as
+    /// `bad_record_mac` for a record, and as `decrypt_error` for a `Finished` message.
+    pub fn alert_sent(&self) -> Option<AlertDescription> {
+        Some(match self {
+            Self::InvalidCertificate(reason) => reason.clone().into(),
+            Self::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) => return None,
+            Self::InvalidMessage(reason) => (*reason).into(),
+            Self::NoCertificatesPresented => AlertDescription::CertificateRequired,
+            Self::NoApplicationProtocol => AlertDescription::NoApplicationProtocol,
+            Self::PeerSentOversizedRecord => AlertDescription::RecordOverflow,
+            Self::InappropriateMessage { .. } | Self::InappropriateHandshakeMessage { .. } => {
+                AlertDescription::UnexpectedMessage
+            }
+            Self::PeerMisbehaved(reason) => return of_misbehaviour(reason),
+            Self::PeerIncompatible(reason) => of_incompatibility(reason),
+            _ => return None,
+        })
+    }
+}
+
+impl InvalidMessage {
+    /// The alert for this fault in a message that was compressed.
+    ///
+    /// RFC 8879 wants `bad_certificate`, whatever it is; the flags draft wants `illegal_parameter`
+    /// wherever the flags are.
+    pub(crate) fn alert_if_compressed(self) -> AlertDescription {
+        match self {
+            Self::IllegalTlsFlags(_) | Self::UnexpectedTlsFlags | Self::UnexpectedCare => self.into(),
+            _ => AlertDescription::BadCertificate,
+        }
+    }
+}
+
+fn of_misbehaviour(reason: &PeerMisbehaved) -> Option<AlertDescription> {
+    use PeerMisbehaved as Reason;
+    Some(match reason {
+        Reason::EarlyDataExtensionWithoutResumption
+        | Reason::IllegalTlsInnerPlaintext
+        | Reason::InvalidMaxEarlyDataSize
+        | Reason::MessageInterleavedWithHandshakeMessage
+        | Reason::OfferedEarlyDataWithOldProtocolVersion
+        | Reason::RejectedEarlyDataInterleavedWithHandshakeMessage
+        | Reason::ResumptionOfferedWithVariedCipherSuite
+        | Reason::ResumptionOfferedWithVariedEms
+        | Reason::SelectedUnofferedPsk
+        | Reason::TooManyEmptyFragments
+        | Reason::TooManyKeyUpdateRequests
+        | Reason::TooManyRenegotiationRequests
+        | Reason::TooManyWarningAlertsReceived
+        | Reason::UnsolicitedCertExtension => return None,
+        // `decode_error` or `unsupported_extension`.
+        Reason::IllegalHelloRetryRequestWithInvalidEch => return None,
+        Reason::IllegalMiddleboxChangeCipherSpec
+        | Reason::KeyEpochWithPendingFragment
+        | Reason::KeyUpdateReceivedInQuicConnection
+        | Reason::TooMuchEarlyDataReceived => AlertDescription::UnexpectedMessage,
+        Reason::MissingKeyShare
+        | Reason::MissingPskExtensionInSecondClientHello
+        | Reason::MissingPskModesExtension
+        | Reason::MissingQuicTransportParameters => AlertDescription::MissingExtension,
+        Reason::MissingBinderInPskExtension => AlertDescription::DecodeError,
+        Reason::IncorrectBinder => AlertDescription::DecryptError,
+        Reason::InvalidCertCompression | Reason::SelectedUnofferedCertCompression => {
+            AlertDescription::BadCertificate
+        }
+        Reason::SelectedUnofferedCipherSuite | Reason::ServerHelloMustOfferUncompressedEcPoints => {
+            AlertDescription::HandshakeFailure
+        }
+        Reason::DisallowedEncryptedExtension
+        | Reason::UnexpectedCleartextExtension
+        | Reason::UnsolicitedEchExtension
+        | Reason::UnsolicitedEncryptedExtension
+        | Reason::UnsolicitedServerHelloExtension => AlertDescription::UnsupportedExtension,
+        // It goes by which rule of CARE was broken.
+        Reason::IllegalClientAuthenticationRequest(error) => error.alert().code().into(),
+        // `ServerNameDifferedOnRetry` among them, though without a policy none is sent for it.
+        _ => AlertDescription::IllegalParameter,
+    })
+}
+
+fn of_incompatibility(reason: &PeerIncompatible) -> AlertDescription {
+    use PeerIncompatible as Reason;
+    match reason {
+        Reason::ServerDoesNotSupportTls12Or13
+        | Reason::ServerTlsVersionIsDisabledByOurConfig
+        | Reason::SupportedVersionsExtensionRequired
+        | Reason::Tls12NotOffered
+        | Reason::Tls12NotOfferedOrEnabled
+        | Reason::Tls13RequiredForQuic => AlertDescription::ProtocolVersion,
+        Reason::NullCompressionRequired | Reason::UncompressedEcPointsRequired => {
+            AlertDescription::IllegalParameter
+        }
+        Reason::ServerRejectedEncryptedClientHello(_) => {
+            AlertDescription::EncryptedClientHelloRequired
+        }
+        _ => AlertDescription::HandshakeFailure,
+    }
+}

@@ -1,10 +1,11 @@
-//! The alerts with which the rules of this crate end a handshake.
+//! The alerts with which the rules of this crate end a handshake, and the names of all alerts.
 
 use core::fmt;
 
 /// A fatal TLS alert (RFC 8446 section 6), by its number and its name.
 ///
-/// Only the alerts that a rule of this crate asks for exist as values.
+/// Only the alerts that a rule of this crate asks for exist as values; [`name_of`](Self::name_of)
+/// has the names of all others.
 ///
 /// ```
 /// use rustls_ext_wire::Alert;
@@ -13,47 +14,89 @@ use core::fmt;
 /// assert_eq!(Alert::ILLEGAL_PARAMETER.to_string(), "illegal_parameter");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Alert(Description);
+pub struct Alert(u8);
 
 impl Alert {
     /// 10: a message or a record that may not come here.
-    pub const UNEXPECTED_MESSAGE: Self = Self(Description::UnexpectedMessage);
+    pub const UNEXPECTED_MESSAGE: Self = Self(10);
 
     /// 22: a record of more than 2^14 octets.
-    pub const RECORD_OVERFLOW: Self = Self(Description::RecordOverflow);
+    pub const RECORD_OVERFLOW: Self = Self(22);
 
     /// 47: the message parses, but what it says is not allowed. Every fault of a `tls_flags` body
     /// (FLAGS-2, FLAGS-3) and every misplaced flag (FLAGS-5, RCA-4, RCA-5) ends with it.
-    pub const ILLEGAL_PARAMETER: Self = Self(Description::IllegalParameter);
+    pub const ILLEGAL_PARAMETER: Self = Self(47);
 
     /// 50: the message does not parse.
-    pub const DECODE_ERROR: Self = Self(Description::DecodeError);
+    pub const DECODE_ERROR: Self = Self(50);
 
     /// 110: an extension answers one that was never sent.
-    pub const UNSUPPORTED_EXTENSION: Self = Self(Description::UnsupportedExtension);
-
-    /// The name of any alert by its number, as IANA's registry "TLS Alerts" has it: `unknown_ca`.
-    #[must_use]
-    pub fn name_of(code: u8) -> Option<&'static str> {
-        NAMES.iter().find(|(known, _)| *known == code).map(|(_, name)| *name)
-    }
+    pub const UNSUPPORTED_EXTENSION: Self = Self(110);
 
     /// The number on the wire (IANA registry "TLS Alerts").
     #[must_use]
     pub const fn code(self) -> u8 {
-        self.0 as u8
+        self.0
     }
 
     /// The name in RFC 8446 section 6, in its spelling.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self.0 {
-            Description::UnexpectedMessage => "unexpected_message",
-            Description::RecordOverflow => "record_overflow",
-            Description::IllegalParameter => "illegal_parameter",
-            Description::DecodeError => "decode_error",
-            Description::UnsupportedExtension => "unsupported_extension",
+        match Self::name_of(self.0) {
+            Some(name) => name,
+            None => "unknown", // never: each of the constants has a name
         }
+    }
+
+    /// The name of the alert with this number in IANA's registry "TLS Alerts", as `unknown_ca`;
+    /// `None` if the registry has none.
+    ///
+    /// ```
+    /// use rustls_ext_wire::Alert;
+    ///
+    /// assert_eq!(Alert::name_of(116), Some("certificate_required"));
+    /// assert_eq!(Alert::name_of(117), None);
+    /// ```
+    #[must_use]
+    pub const fn name_of(code: u8) -> Option<&'static str> {
+        Some(match code {
+            0 => "close_notify",
+            10 => "unexpected_message",
+            20 => "bad_record_mac",
+            21 => "decryption_failed",
+            22 => "record_overflow",
+            30 => "decompression_failure",
+            40 => "handshake_failure",
+            41 => "no_certificate",
+            42 => "bad_certificate",
+            43 => "unsupported_certificate",
+            44 => "certificate_revoked",
+            45 => "certificate_expired",
+            46 => "certificate_unknown",
+            47 => "illegal_parameter",
+            48 => "unknown_ca",
+            49 => "access_denied",
+            50 => "decode_error",
+            51 => "decrypt_error",
+            60 => "export_restriction",
+            70 => "protocol_version",
+            71 => "insufficient_security",
+            80 => "internal_error",
+            86 => "inappropriate_fallback",
+            90 => "user_canceled",
+            100 => "no_renegotiation",
+            109 => "missing_extension",
+            110 => "unsupported_extension",
+            111 => "certificate_unobtainable",
+            112 => "unrecognized_name",
+            113 => "bad_certificate_status_response",
+            114 => "bad_certificate_hash_value",
+            115 => "unknown_psk_identity",
+            116 => "certificate_required",
+            120 => "no_application_protocol",
+            121 => "ech_required",
+            _ => return None,
+        })
     }
 }
 
@@ -68,53 +111,3 @@ impl fmt::Debug for Alert {
         write!(f, "{}({})", self.name(), self.code())
     }
 }
-
-/// Private, so that an alert without a name cannot be made.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-enum Description {
-    UnexpectedMessage = 10,
-    RecordOverflow = 22,
-    IllegalParameter = 47,
-    DecodeError = 50,
-    UnsupportedExtension = 110,
-}
-
-/// IANA's registry "TLS Alerts".
-static NAMES: [(u8, &str); 35] = [
-    (0, "close_notify"),
-    (10, "unexpected_message"),
-    (20, "bad_record_mac"),
-    (21, "decryption_failed"),
-    (22, "record_overflow"),
-    (30, "decompression_failure"),
-    (40, "handshake_failure"),
-    (41, "no_certificate"),
-    (42, "bad_certificate"),
-    (43, "unsupported_certificate"),
-    (44, "certificate_revoked"),
-    (45, "certificate_expired"),
-    (46, "certificate_unknown"),
-    (47, "illegal_parameter"),
-    (48, "unknown_ca"),
-    (49, "access_denied"),
-    (50, "decode_error"),
-    (51, "decrypt_error"),
-    (60, "export_restriction"),
-    (70, "protocol_version"),
-    (71, "insufficient_security"),
-    (80, "internal_error"),
-    (86, "inappropriate_fallback"),
-    (90, "user_canceled"),
-    (100, "no_renegotiation"),
-    (109, "missing_extension"),
-    (110, "unsupported_extension"),
-    (111, "certificate_unobtainable"),
-    (112, "unrecognized_name"),
-    (113, "bad_certificate_status_response"),
-    (114, "bad_certificate_hash_value"),
-    (115, "unknown_psk_identity"),
-    (116, "certificate_required"),
-    (120, "no_application_protocol"),
-    (121, "ech_required"),
-];

@@ -51,6 +51,7 @@ mod alert;
 mod anchors;
 #[cfg(feature = "axum")]
 pub mod axum;
+mod causes;
 mod error;
 mod explain;
 mod files;
@@ -75,6 +76,7 @@ pub use anchors::{
     AnchorError, Anchors, BadUsage, CertificateProblem, CrlError, CrlExpiry, NotAuthority,
     RevocationList, Usage, Warning, WarningKind,
 };
+pub use causes::{causes, tls_error, with_causes};
 pub use error::{PolicyError, RuleProblem};
 pub use explain::explain;
 pub use files::{FileError, FileProblem, Files};

@@ -10,6 +10,7 @@ use tokio_rustls::TlsConnector;
 use super::refusal::Refusal;
 use super::stream::ClientStream;
 use super::transport::Transport;
+use crate::tls_error;
 
 /// Connects to TLS servers, and tells a refusal from other failures, also a late one.
 ///
@@ -132,7 +133,7 @@ impl From<Arc<ClientConfig>> for Connector {
 
 /// What ended a handshake, as a refusal if it is one.
 fn refused(err: io::Error) -> io::Error {
-    match err.get_ref().and_then(|reason| reason.downcast_ref::<Error>()) {
+    match tls_error(&err) {
         Some(Error::AlertReceived(alert)) => {
             io::Error::new(err.kind(), Refusal::new(*alert, false))
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use rustls::AlertDescription as Alert;
 
 use crate::alert::is_about_certificate;
-use crate::alert_name;
+use crate::{alert_name, causes};
 
 /// The server ended the connection with an alert.
 ///
@@ -35,9 +35,9 @@ impl Refusal {
         is_about_certificate(self.alert)
     }
 
-    /// The first refusal among `err` and its sources.
+    /// The first refusal among `err` and its causes: see [`causes`].
     pub fn in_chain<'a>(err: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
-        first_in_chain(err)
+        causes(err).find_map(|err| err.downcast_ref())
     }
 }
 
@@ -82,9 +82,9 @@ impl LikelyRefusal {
         Self { kind }
     }
 
-    /// The first of these among `err` and its sources.
+    /// The first of these among `err` and its causes: see [`causes`].
     pub fn in_chain<'a>(err: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
-        first_in_chain(err)
+        causes(err).find_map(|err| err.downcast_ref())
     }
 }
 
@@ -168,21 +168,6 @@ impl Outcome {
     }
 }
 
-fn first_in_chain<'a, T: StdError + 'static>(err: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    let mut next = Some(err);
-    while let Some(err) = next {
-        if let Some(found) = err.downcast_ref() {
-            return Some(found);
-        }
-        // An I/O error's source is its reason's source: the reason itself is only in `get_ref`.
-        next = match err.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(reason) => Some(reason),
-            None => err.source(),
-        };
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,7 +177,6 @@ mod tests {
         let refusal = Refusal::new(Alert::UnknownCA, true);
         let inner = io::Error::new(io::ErrorKind::InvalidData, refusal.clone());
         assert_eq!(Refusal::in_chain(&inner), Some(&refusal));
-        assert!(first_in_chain::<rustls::Error>(&inner).is_some());
         let outer = io::Error::other(inner);
         assert_eq!(Refusal::in_chain(&outer), Some(&refusal));
         assert_eq!(LikelyRefusal::in_chain(&outer), None);

@@ -12,6 +12,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::refusal::{End, LikelyRefusal, Outcome, Refusal};
 use super::transport::{Transport, is_gone};
+use crate::tls_error;
 
 /// A client's TLS stream that reports what its server said last, wherever it fails.
 ///
@@ -64,7 +65,7 @@ impl<IO> ClientStream<IO> {
     /// What `err` says of the connection's end.
     fn end(&self, err: &io::Error) -> End {
         let connection = self.tls.get_ref().1;
-        match err.get_ref().and_then(|reason| reason.downcast_ref::<Error>()) {
+        match tls_error(err) {
             Some(Error::AlertReceived(alert)) => {
                 End::Refused(Refusal::new(*alert, !connection.is_handshaking()))
             }

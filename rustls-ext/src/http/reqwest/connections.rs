@@ -14,6 +14,7 @@ use rustls::client::ClientAuthStatus;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::causes;
 use crate::http::client::{Confined, Request};
 
 /// How many handshakes of a lane are remembered. reqwest does not limit connections in use.
@@ -140,16 +141,11 @@ fn ends(info: Option<&HttpInfo>) -> Option<Ends> {
 
 /// The connection on which an error happened, if there was one that had got as far as requests.
 fn connection_of(error: &(dyn StdError + 'static)) -> Option<Ends> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(info) = error.downcast_ref().and_then(legacy::Error::connect_info) {
-            let mut extensions = Extensions::new();
-            info.get_extras(&mut extensions);
-            return ends(extensions.get());
-        }
-        next = error.source();
-    }
-    None
+    let mut errors = causes(error).filter_map(|error| error.downcast_ref());
+    let info = errors.find_map(legacy::Error::connect_info)?;
+    let mut extensions = Extensions::new();
+    info.get_extras(&mut extensions);
+    ends(extensions.get())
 }
 
 /// A layer around reqwest's connector.

@@ -1,12 +1,11 @@
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use rustls::AlertDescription;
 
 use crate::alert::is_about_certificate;
-use crate::alert_name;
+use crate::{alert_name, causes};
 
 /// Why there is no response.
 #[derive(Debug)]
@@ -72,30 +71,15 @@ impl Error {
 
 /// Returns true if the request itself failed, such as the stream that its body was to come from.
 fn is_own_fault(err: &(dyn StdError + 'static)) -> bool {
-    let mut next = Some(err);
-    while let Some(err) = next {
-        if err.downcast_ref().is_some_and(hyper::Error::is_user) {
-            return true;
-        }
-        next = err.source();
-    }
-    false
+    causes(err).filter_map(|err| err.downcast_ref()).any(hyper::Error::is_user)
 }
 
 /// The alert that ended the connection, if that is among the reasons of `err`.
 fn alert_in(err: &(dyn StdError + 'static)) -> Option<AlertDescription> {
-    let mut next = Some(err);
-    while let Some(err) = next {
-        if let Some(rustls::Error::AlertReceived(alert)) = err.downcast_ref() {
-            return Some(*alert);
-        }
-        // An I/O error's source is its reason's source: the reason itself is only in `get_ref`.
-        next = match err.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(reason) => Some(reason),
-            None => err.source(),
-        };
-    }
-    None
+    causes(err).find_map(|err| match err.downcast_ref() {
+        Some(rustls::Error::AlertReceived(alert)) => Some(*alert),
+        _ => None,
+    })
 }
 
 impl fmt::Display for Error {

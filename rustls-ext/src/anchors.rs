@@ -1,4 +1,3 @@
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +7,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ClientAuthDemand;
 use rustls::server::danger::ClientCertVerifier;
 
-use crate::files::Files;
-use crate::{FileError, PolicyError};
+use crate::error::{MOST_NAMES, PolicyError};
 
 mod authority;
 mod names;
@@ -22,7 +20,6 @@ mod x509;
 
 pub use authority::{AnchorError, NotAuthority};
 pub(crate) use authority::{Authority, Pinned};
-pub(crate) use names::MOST_NAMES;
 pub use problem::CertificateProblem;
 pub use revocation::{CrlError, CrlExpiry, RevocationList};
 pub use usage::{BadUsage, Usage};
@@ -78,7 +75,8 @@ impl Anchors {
     ///
     /// A [`RootCertStore`] does not keep what a certificate says about its authority: whether it is
     /// one at all, its path length, and when it expires. So prefer
-    /// [`certificates()`](Self::certificates) and [`Files::anchors`], which check these.
+    /// [`certificates()`](Self::certificates) and [`Files::anchors`](crate::Files::anchors), which
+    /// check these.
     pub fn store(roots: impl Into<Arc<RootCertStore>>) -> Self {
         Self::authorities(roots.into().roots.iter().cloned().map(Authority::from).collect())
     }
@@ -107,16 +105,6 @@ impl Anchors {
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, AnchorError> {
         Self::authorities(Vec::new()).with_pinned(certificates)
-    }
-
-    /// The certificates of a PEM file, each a trust anchor.
-    ///
-    /// [`Files`] also has revocation lists, and knows when a file has changed.
-    ///
-    /// # Errors
-    /// As [`Files::anchors`].
-    pub fn pem_file(path: impl AsRef<Path>) -> Result<Self, FileError> {
-        Files::new().anchors(path)
     }
 
     /// The certificates that this verifier accepts.

@@ -2,7 +2,12 @@ use std::fmt;
 
 use ipnet::IpNet;
 
-use crate::anchors::MOST_NAMES;
+/// How many bytes the names may take up.
+///
+/// A list of names has at most 65,535 bytes (RFC 8446 section 4.2.4, RFC 5246 section 7.4.4). With
+/// TLS 1.3 it is in an extension, and that with others in a field of as many; this leaves room for
+/// them.
+pub(crate) const MOST_NAMES: usize = u16::MAX as usize - 256;
 
 /// What is wrong with a policy. A policy with any of these is never built.
 #[derive(Debug)]
@@ -173,6 +178,57 @@ impl std::error::Error for PolicyError {
         match self {
             Self::Rule { problem, .. } => Some(problem),
             _ => None,
+        }
+    }
+}
+
+/// What is wrong with the policy in a file.
+#[cfg(feature = "policy-file")]
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PolicyFileError {
+    /// It is not TOML, or has something in it that is not understood; and where.
+    Syntax(String),
+    /// The rule on this line, or `otherwise`, has not exactly one of `ask`, `request`,
+    /// `request_lenient` and `require`.
+    Verdict(usize),
+    /// A rule, or `otherwise`, cannot be used.
+    Rule {
+        /// The line on which it begins; the first line is 1.
+        line: usize,
+        /// What is wrong with it. Other rules are given by their lines, too.
+        problem: RuleProblem,
+    },
+    /// The policy cannot be built for another reason.
+    Policy(PolicyError),
+}
+
+#[cfg(feature = "policy-file")]
+impl fmt::Display for PolicyFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(what) => f.write_str(what),
+            Self::Verdict(line) => write!(
+                f,
+                "line {line}: say what to do by exactly one of ask, request, request_lenient and \
+                 require"
+            ),
+            Self::Rule { line, problem } => {
+                write!(f, "line {line}: ")?;
+                problem.write(f, "the rule on line")
+            }
+            Self::Policy(err) => err.fmt(f),
+        }
+    }
+}
+
+#[cfg(feature = "policy-file")]
+impl std::error::Error for PolicyFileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Rule { problem, .. } => Some(problem),
+            Self::Policy(err) => Some(err),
+            Self::Syntax(_) | Self::Verdict(_) => None,
         }
     }
 }

@@ -10,9 +10,9 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-use crate::Anchors;
-use crate::anchors::{AnchorError, Authority, CrlError, RevocationList, unsupported_key_of};
-use crate::pem::{self, PemError};
+use crate::anchors::{Anchors, Authority, RevocationList, unsupported_key_of};
+use crate::file_error::{FileError, FileProblem};
+use crate::pem;
 
 /// The files that one load reads, and a record of their content by which changes are noticed.
 ///
@@ -106,7 +106,7 @@ impl Files {
     ///
     /// # Errors
     /// If the file cannot be read, if not all of it is understood, or if it has no list in it, or
-    /// one that cannot be used: see [`CrlError`].
+    /// one that cannot be used: see [`CrlError`](crate::CrlError).
     pub fn crls(&mut self, path: impl AsRef<Path>) -> Result<Vec<RevocationList>, FileError> {
         let path = path.as_ref();
         let lists: Vec<CertificateRevocationListDer<'static>> = self.items(path)?;
@@ -204,7 +204,19 @@ impl Files {
     }
 
     fn items<T: pem::Item>(&mut self, path: &Path) -> Result<Vec<T>, FileError> {
-        pem::read(self.content_of(path)?).map_err(|problem| FileError::new(path, problem))
+        pem::read(self.content_of(path)?).map_err(|problem| FileError::new(path, problem.into()))
+    }
+}
+
+impl Anchors {
+    /// The certificates of a PEM file, each a trust anchor.
+    ///
+    /// [`Files`] also has revocation lists, and knows when a file has changed.
+    ///
+    /// # Errors
+    /// As [`Files::anchors`].
+    pub fn pem_file(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        Files::new().anchors(path)
     }
 }
 
@@ -228,133 +240,4 @@ fn fingerprint(content: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);
     hasher.finish()
-}
-
-/// What is wrong with a file.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct FileError {
-    /// The path that was read.
-    pub path: PathBuf,
-    /// What is wrong.
-    pub problem: FileProblem,
-}
-
-impl FileError {
-    pub(crate) fn new(path: &Path, problem: FileProblem) -> Self {
-        Self { path: path.into(), problem }
-    }
-}
-
-/// What can be wrong with a file.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FileProblem {
-    /// It cannot be read.
-    Unreadable(io::Error),
-    /// A line of a PEM file (RFC 7468) is not understood.
-    NotPem(PemError),
-    /// It is in DER, but not exactly one structure of this kind.
-    NotDer(&'static str),
-    /// It is neither PEM nor DER.
-    NotText,
-    /// It was changed each time that it was read and compared, which was as often as this.
-    KeepsChanging {
-        /// How often.
-        attempts: usize,
-    },
-    /// There is nothing of this kind in it.
-    Nothing(&'static str),
-    /// The private key is encrypted.
-    EncryptedKey,
-    /// The private key is not one that can be used.
-    BadKey(rustls::Error),
-    /// The cryptography provider does not have the algorithm of the private key.
-    UnsupportedKey {
-        /// The algorithm, and the curve if it has one.
-        algorithm: String,
-    },
-    /// The private key belongs to another certificate than this file's.
-    AnotherKey {
-        /// The file.
-        certificate: PathBuf,
-    },
-    /// The certificate cannot be parsed.
-    BadCertificate(rustls::Error),
-    /// One of the certificates is none that can be a trust anchor.
-    BadAnchor(AnchorError),
-    /// One of the certificates is none that can be pinned.
-    BadPinned(AnchorError),
-    /// One of the revocation lists cannot be used.
-    BadCrl(CrlError),
-    /// It is not a policy.
-    #[cfg(feature = "policy-file")]
-    BadPolicy(crate::policy_file::PolicyFileError),
-}
-
-impl fmt::Display for FileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.problem)
-    }
-}
-
-impl fmt::Display for FileProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(err) => write!(f, "cannot read it: {err}"),
-            Self::NotPem(err) => err.fmt(f),
-            Self::NotDer(what) => write!(
-                f,
-                "in DER, but not exactly one {what}: for PKCS #12 (.p12, .pfx), `openssl pkcs12 \
-                 -nodes -in FILE -out NEW` converts it; for PKCS #7 (.p7b), `openssl pkcs7 -inform \
-                 der -print_certs -in FILE -out NEW`"
-            ),
-            Self::NotText => {
-                f.write_str("neither PEM nor DER; if it is text in UTF-16, save it as UTF-8")
-            }
-            Self::KeepsChanging { attempts } => write!(
-                f,
-                "changed while it was read, {attempts} times in a row: write new files beside the \
-                 old ones, and put them in place by renaming"
-            ),
-            Self::Nothing(what) => write!(f, "no {what} in it"),
-            Self::EncryptedKey => f.write_str("the key is encrypted; `openssl pkey` decrypts it"),
-            Self::BadKey(err) => write!(f, "not a usable key: {err}"),
-            Self::UnsupportedKey { algorithm } => write!(
-                f,
-                "not a usable key: it is for {algorithm}, which the cryptography provider does not \
-                 have"
-            ),
-            Self::AnotherKey { certificate } => {
-                write!(f, "not the key of the certificate in {}", certificate.display())
-            }
-            Self::BadCertificate(err) => err.fmt(f),
-            Self::BadAnchor(err) => write!(f, "not a trust anchor: {err}"),
-            Self::BadPinned(err) => write!(f, "not a certificate that can be pinned: {err}"),
-            Self::BadCrl(err) => err.fmt(f),
-            #[cfg(feature = "policy-file")]
-            Self::BadPolicy(err) => err.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for FileError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.problem {
-            FileProblem::Unreadable(err) => Some(err),
-            FileProblem::NotPem(err) => Some(err),
-            FileProblem::BadKey(err) | FileProblem::BadCertificate(err) => Some(err),
-            FileProblem::BadAnchor(err) | FileProblem::BadPinned(err) => Some(err),
-            FileProblem::BadCrl(err) => Some(err),
-            FileProblem::NotDer(_)
-            | FileProblem::NotText
-            | FileProblem::KeepsChanging { .. }
-            | FileProblem::Nothing(_)
-            | FileProblem::EncryptedKey
-            | FileProblem::UnsupportedKey { .. }
-            | FileProblem::AnotherKey { .. } => None,
-            #[cfg(feature = "policy-file")]
-            FileProblem::BadPolicy(err) => Some(err),
-        }
-    }
 }

@@ -54,6 +54,7 @@ pub mod axum;
 mod causes;
 mod error;
 mod explain;
+mod file_error;
 mod files;
 #[cfg(feature = "http")]
 pub mod http;
@@ -79,7 +80,8 @@ pub use anchors::{
 pub use causes::{causes, tls_error, with_causes};
 pub use error::{PolicyError, RuleProblem};
 pub use explain::explain;
-pub use files::{FileError, FileProblem, Files};
+pub use file_error::{FileError, FileProblem};
+pub use files::Files;
 pub use identity::PeerIdentity;
 pub use live::{Live, LoadError, Setup};
 pub use name::{rfc4514, subject_of};

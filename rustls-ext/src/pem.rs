@@ -9,8 +9,6 @@ use std::fmt;
 use rustls::pki_types::pem::{Error as DecodeError, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
-use crate::FileProblem;
-
 /// How a structure in DER begins: a SEQUENCE, whose inner tag depends on the kind.
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
@@ -102,18 +100,33 @@ impl Item for PrivateKeyDer<'static> {
     }
 }
 
+/// Why a file's content cannot be used.
+pub(crate) enum Unusable {
+    NotPem(PemError),
+    NotDer(&'static str),
+    NotText,
+    Nothing(&'static str),
+    EncryptedKey,
+}
+
+impl From<PemError> for Unusable {
+    fn from(err: PemError) -> Self {
+        Self::NotPem(err)
+    }
+}
+
 /// Reads all items of one kind from a file's content, in PEM, or the one item of a file in DER.
 ///
 /// At least one is found, and exactly one if it is a private key.
-pub(crate) fn read<T: Item>(text: &[u8]) -> Result<Vec<T>, FileProblem> {
+pub(crate) fn read<T: Item>(text: &[u8]) -> Result<Vec<T>, Unusable> {
     // A text that begins with the digit 0, which is the same byte, goes on in ASCII.
     if let [SEQUENCE, 0x80..=0x84, ..] = text {
         let item = T::from_der(text.to_vec()).filter(|item| T::KIND.fits(item.der()));
-        return Ok(vec![item.ok_or(FileProblem::NotDer(T::KIND.name()))?]);
+        return Ok(vec![item.ok_or(Unusable::NotDer(T::KIND.name()))?]);
     }
     // UTF-16 is what some shells on Windows write.
     if text.contains(&0) {
-        return Err(FileProblem::NotText);
+        return Err(Unusable::NotText);
     }
     let mut items = Vec::new();
     for section in sections(text)? {
@@ -123,7 +136,7 @@ pub(crate) fn read<T: Item>(text: &[u8]) -> Result<Vec<T>, FileProblem> {
         }
         items.push(section.decode(label)?);
     }
-    if items.is_empty() { Err(FileProblem::Nothing(T::KIND.name())) } else { Ok(items) }
+    if items.is_empty() { Err(Unusable::Nothing(T::KIND.name())) } else { Ok(items) }
 }
 
 /// A section of a file: what is between two boundaries with the same label.
@@ -140,7 +153,7 @@ impl Section<'_> {
     ///
     /// Sections of other kinds are passed over: a key beside its certificate is common. A label
     /// that nobody knows may be a misspelt one, and is an error, as is what would be missed.
-    fn wanted(&self, kind: Kind) -> Result<Option<&'static str>, FileProblem> {
+    fn wanted(&self, kind: Kind) -> Result<Option<&'static str>, Unusable> {
         let (of, label) = match self.label {
             // RFC 7468 sections 5.1 and 6 leave the older labels to those that need to be backwards
             // compatible. Of these, OpenSSL reads `X509 CERTIFICATE`.
@@ -155,7 +168,7 @@ impl Section<'_> {
             "RSA PRIVATE KEY" => (Kind::PrivateKey, "RSA PRIVATE KEY"),
             "EC PRIVATE KEY" => (Kind::PrivateKey, "EC PRIVATE KEY"),
             "ENCRYPTED PRIVATE KEY" if kind == Kind::PrivateKey => {
-                return Err(FileProblem::EncryptedKey);
+                return Err(Unusable::EncryptedKey);
             }
             "DSA PRIVATE KEY" if kind == Kind::PrivateKey => {
                 return Err(self.unsupported("TLS has no use for DSA keys: make another one"));
@@ -200,13 +213,13 @@ impl Section<'_> {
         Ok((of == kind).then_some(label))
     }
 
-    fn decode<T: Item>(&self, label: &str) -> Result<T, FileProblem> {
+    fn decode<T: Item>(&self, label: &str) -> Result<T, Unusable> {
         // RFC 1421's header fields: those of encrypted keys, and others, which have no place here.
         if self.body.contains(&b':') {
             const ENCRYPTED: &[u8] = b"ENCRYPTED";
             let encrypted = self.body.windows(ENCRYPTED.len()).any(|found| found == ENCRYPTED);
             return Err(if T::KIND == Kind::PrivateKey && encrypted {
-                FileProblem::EncryptedKey
+                Unusable::EncryptedKey
             } else {
                 self.error_where(PemProblem::Header, |byte| *byte == b':').into()
             });
@@ -227,7 +240,7 @@ impl Section<'_> {
         }
     }
 
-    fn unsupported(&self, instead: &'static str) -> FileProblem {
+    fn unsupported(&self, instead: &'static str) -> Unusable {
         self.error(PemProblem::Unsupported { label: shown(self.label), instead }).into()
     }
 
@@ -420,12 +433,6 @@ pub enum PemProblem {
     ListAmongCertificates,
     /// There is more than one private key in the file.
     SecondKey,
-}
-
-impl From<PemError> for FileProblem {
-    fn from(err: PemError) -> Self {
-        Self::NotPem(err)
-    }
 }
 
 impl fmt::Display for PemError {

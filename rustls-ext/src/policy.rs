@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
+#[cfg(feature = "http")]
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello};
 
 use crate::anchors::Built;
@@ -45,8 +47,6 @@ pub struct Policy {
     needs_peer: bool,
     /// The scopes, by name.
     scopes: Vec<(String, Built)>,
-    #[cfg(feature = "http")]
-    challenges: HashMap<String, crate::http::Challenge>,
 }
 
 impl Policy {
@@ -115,11 +115,11 @@ impl Policy {
         [exact, below, Some(&self.any_name)]
     }
 
-    /// A challenge that accepts what the anchors of this scope have issued, in no realm; `None` if
-    /// there is no such scope.
+    /// The verifier of this scope.
     #[cfg(feature = "http")]
-    pub fn challenge(&self, scope: &str) -> Option<crate::http::Challenge> {
-        self.challenges.get(scope).cloned()
+    pub(crate) fn verifier(&self, scope: &str) -> Option<&dyn ClientCertVerifier> {
+        let (_, built) = self.scopes.iter().find(|(name, _)| name == scope)?;
+        Some(&*built.verifier)
     }
 
     /// What the operator should know about the scopes at `now`, such as that a revocation list has
@@ -239,10 +239,6 @@ impl PolicyBuilder {
                 .ok_or(PolicyError::NoCryptoProvider)
         };
         let mut demands = HashMap::new();
-        #[cfg(feature = "http")]
-        let challenges = (self.scopes.iter())
-            .map(|(name, anchors)| (name.clone(), crate::http::Challenge::for_anchors(anchors)))
-            .collect();
         let mut scopes = Vec::with_capacity(self.scopes.len());
         for (name, anchors) in self.scopes {
             let max_age = anchors.max_age;
@@ -285,8 +281,6 @@ impl PolicyBuilder {
             any_name: Vec::new(),
             needs_peer: false,
             scopes,
-            #[cfg(feature = "http")]
-            challenges,
         };
         let mut reach = Reach::default();
         for (number, Rule { conditions, verdict }) in self.rules.into_iter().enumerate() {

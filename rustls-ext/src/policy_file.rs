@@ -38,7 +38,6 @@
 //! `10.0.0.0/8` or as `10.0.0.1`. Errors name the line of the rule.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,10 +49,13 @@ use rustls::ext_wire::Offer;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::files::{FileProblem, Files};
-use crate::{
-    Anchors, BadUsage, CrlExpiry, FileError, Policy, PolicyError, Rule, RuleProblem, Usage, Verdict,
-};
+use crate::anchors::{Anchors, BadUsage, CrlExpiry, Usage};
+pub use crate::error::PolicyFileError;
+use crate::error::{PolicyError, RuleProblem};
+use crate::file_error::{FileError, FileProblem};
+use crate::files::Files;
+use crate::policy::Policy;
+use crate::rule::{Rule, Verdict};
 
 impl Files {
     /// The policy of a TOML file, and of the files that it names: see
@@ -72,7 +74,7 @@ impl Files {
         let text = String::from_utf8(self.read(path)?)
             .map_err(|_| bad(PolicyFileError::Syntax("not UTF-8".into())))?;
         let file: PolicyFile =
-            toml::from_str(&text).map_err(|err| bad(PolicyFileError::syntax(&text, &err)))?;
+            toml::from_str(&text).map_err(|err| bad(syntax_error(&text, &err)))?;
         let folder = path.parent().unwrap_or(Path::new(""));
 
         let mut builder = Policy::builder().provider(provider);
@@ -88,9 +90,7 @@ impl Files {
         let otherwise = line_at(file.otherwise.span().start);
         let last = file.otherwise.into_inner().verdict();
         let last = last.ok_or_else(|| bad(PolicyFileError::Verdict(otherwise)))?;
-        builder
-            .otherwise(last)
-            .map_err(|error| bad(PolicyFileError::policy(error, &lines, otherwise)))
+        builder.otherwise(last).map_err(|error| bad(policy_error(error, &lines, otherwise)))
     }
 }
 
@@ -98,6 +98,27 @@ impl Files {
 fn lines_of(text: &str) -> impl Fn(usize) -> usize + use<> {
     let ends: Vec<usize> = text.match_indices('\n').map(|(offset, _)| offset).collect();
     move |offset| ends.partition_point(|end| *end < offset) + 1
+}
+
+fn syntax_error(text: &str, err: &toml::de::Error) -> PolicyFileError {
+    let line = err.span().map(|span| format!("line {}: ", lines_of(text)(span.start)));
+    PolicyFileError::Syntax(line.unwrap_or_default() + &err.message().replace('\n', ", "))
+}
+
+/// `lines` are those of the rules, in order.
+fn policy_error(error: PolicyError, lines: &[usize], otherwise: usize) -> PolicyFileError {
+    let PolicyError::Rule { rule, problem } = error else { return PolicyFileError::Policy(error) };
+    let line = |rule: usize| {
+        let line = rule.checked_sub(1).and_then(|rule| lines.get(rule));
+        line.copied().unwrap_or_default()
+    };
+    let problem = match problem {
+        RuleProblem::Unreachable { by } => {
+            RuleProblem::Unreachable { by: by.into_iter().map(line).collect() }
+        }
+        problem => problem,
+    };
+    PolicyFileError::Rule { line: rule.map_or(otherwise, line), problem }
 }
 
 #[derive(Deserialize)]
@@ -317,77 +338,6 @@ impl VerdictFile {
             (None, None, Some(scope), None) => Some(Verdict::RequestLenient(scope)),
             (None, None, None, Some(scope)) => Some(Verdict::Require(scope)),
             _ => None,
-        }
-    }
-}
-
-/// What is wrong with the policy in a file.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum PolicyFileError {
-    /// It is not TOML, or has something in it that is not understood; and where.
-    Syntax(String),
-    /// The rule on this line, or `otherwise`, has not exactly one of `ask`, `request`,
-    /// `request_lenient` and `require`.
-    Verdict(usize),
-    /// A rule, or `otherwise`, cannot be used.
-    Rule {
-        /// The line on which it begins; the first line is 1.
-        line: usize,
-        /// What is wrong with it. Other rules are given by their lines, too.
-        problem: RuleProblem,
-    },
-    /// The policy cannot be built for another reason.
-    Policy(PolicyError),
-}
-
-impl PolicyFileError {
-    /// `lines` are those of the rules, in order.
-    fn policy(error: PolicyError, lines: &[usize], otherwise: usize) -> Self {
-        let PolicyError::Rule { rule, problem } = error else { return Self::Policy(error) };
-        let line = |rule: usize| {
-            let line = rule.checked_sub(1).and_then(|rule| lines.get(rule));
-            line.copied().unwrap_or_default()
-        };
-        let problem = match problem {
-            RuleProblem::Unreachable { by } => {
-                RuleProblem::Unreachable { by: by.into_iter().map(line).collect() }
-            }
-            problem => problem,
-        };
-        Self::Rule { line: rule.map_or(otherwise, line), problem }
-    }
-
-    fn syntax(text: &str, err: &toml::de::Error) -> Self {
-        let line = err.span().map(|span| format!("line {}: ", lines_of(text)(span.start)));
-        Self::Syntax(line.unwrap_or_default() + &err.message().replace('\n', ", "))
-    }
-}
-
-impl fmt::Display for PolicyFileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Syntax(what) => f.write_str(what),
-            Self::Verdict(line) => write!(
-                f,
-                "line {line}: say what to do by exactly one of ask, request, request_lenient and \
-                 require"
-            ),
-            Self::Rule { line, problem } => {
-                write!(f, "line {line}: ")?;
-                problem.write(f, "the rule on line")
-            }
-            Self::Policy(err) => err.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for PolicyFileError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Rule { problem, .. } => Some(problem),
-            Self::Policy(err) => Some(err),
-            Self::Syntax(_) | Self::Verdict(_) => None,
         }
     }
 }

@@ -46,11 +46,13 @@ use quinn_proto::{ConnectionError, TransportErrorCode};
 use rustls::AlertDescription;
 
 mod config;
+mod error;
 mod handshake;
 mod initial;
 mod session;
 
-pub use config::{ConfigError, QuicClientConfig, QuicServerConfig};
+pub use config::{QuicClientConfig, QuicServerConfig};
+pub use error::ConfigError;
 pub use handshake::HandshakeData;
 
 /// The TLS alert with which the peer ended the connection (RFC 9001 section 4.8), if it was one.

@@ -25,6 +25,8 @@
 mod acceptor;
 mod beginning;
 mod connector;
+mod error;
+mod other_protocol;
 mod policy;
 mod refusal;
 mod report;
@@ -32,9 +34,10 @@ mod stream;
 mod transport;
 mod watch;
 
-pub use acceptor::{AcceptError, Acceptor};
-pub use beginning::OtherProtocol;
+pub use acceptor::Acceptor;
 pub use connector::Connector;
+pub use error::AcceptError;
+pub use other_protocol::OtherProtocol;
 pub use policy::{AsyncPolicy, BoxError, HelloInfo, PolicyFn, policy_fn};
 pub use refusal::{End, LikelyRefusal, Outcome, Refusal};
 pub use report::AcceptReport;

@@ -1,17 +1,19 @@
+use std::collections::HashSet;
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
+use rustls::{DistinguishedName, RootCertStore};
 
 use super::error::ChallengeProblem;
 use super::facts::ChainFacts;
 use super::hash::{Fingerprint, HashName};
 use super::limits;
 use super::parse::{Parameter, Raw};
-use crate::Anchors;
+use crate::anchors::Anchors;
+use crate::policy::Policy;
 
 /// The name of the scheme. Like every scheme's it is case-insensitive.
 pub const SCHEME: &str = "ClientCertificate";
@@ -59,7 +61,7 @@ impl Challenge {
 
     /// A challenge that accepts what these trust anchors have issued, by their names.
     pub fn for_roots(roots: &RootCertStore) -> Self {
-        roots.subjects().iter().fold(Self::new(), |challenge, name| challenge.accept_issuer(name))
+        Self::for_names(&roots.subjects())
     }
 
     /// A challenge that accepts what these anchors have issued, by their names.
@@ -67,8 +69,15 @@ impl Challenge {
     /// Those that have issued what is pinned are among them. [`Anchors::verifier`]s have the names
     /// that they give as hints. Where there are none, the challenge accepts any certificate.
     pub fn for_anchors(anchors: &Anchors) -> Self {
-        let names = anchors.names();
-        names.iter().fold(Self::new(), |challenge, name| challenge.accept_issuer(name))
+        Self::for_names(&anchors.names())
+    }
+
+    fn for_names(names: &[DistinguishedName]) -> Self {
+        // Not one by one with `accept_issuer()`, which looks through all that are there.
+        let mut seen = HashSet::new();
+        let names = names.iter().map(|name| name.as_ref()).filter(|name| seen.insert(*name));
+        let acceptable = names.map(|name| Acceptable::Issuer(name.to_vec())).collect();
+        Self { realm: None, acceptable }
     }
 
     /// The same in this realm: a name for what needs the same certificate (RFC 9110 section 11.5).
@@ -196,6 +205,14 @@ impl Challenge {
         }
         // Others may come with later drafts, and must not get in the way (RFC 9110 section 16.4.2).
         Ok(())
+    }
+}
+
+impl Policy {
+    /// A challenge that accepts what the anchors of this scope have issued, in no realm; `None` if
+    /// there is no such scope.
+    pub fn challenge(&self, scope: &str) -> Option<Challenge> {
+        Some(Challenge::for_names(self.verifier(scope)?.root_hint_subjects()))
     }
 }
 

@@ -62,23 +62,10 @@ mod transport;
 
 pub use body::ResponseBody;
 use connect::Connect;
+use error::BoxError;
 pub use error::{ConnectError, Error};
-pub use replay::{Once, Replay};
+pub use replay::{Once, Replay, RequestBody};
 use transport::Hyper;
-
-/// What a request's body must be: it goes over connections that others use, too.
-pub trait RequestBody:
-    Replay + http_body::Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static
-{
-}
-
-impl<B> RequestBody for B where
-    B: Replay + http_body::Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static
-{
-}
-
-/// Any error.
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An HTTP client, for HTTP/1.1 and HTTP/2, that answers `ClientCertificate` challenges.
 ///

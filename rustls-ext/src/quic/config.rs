@@ -1,4 +1,3 @@
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use rustls::pki_types::ServerName;
 use rustls::quic::{ClientConnection, Connection, ServerConnection, Suite, Version};
 use rustls::{ClientConfig, ServerConfig};
 
+use super::error::ConfigError;
 use super::initial::{Initial, rustls_version};
 use super::session::Session;
 use crate::policy::InConfig;
@@ -247,41 +247,4 @@ fn octets(params: &TransportParameters) -> Vec<u8> {
     let mut octets = Vec::new();
     params.write(&mut octets);
     octets
-}
-
-/// Why a TLS config cannot be used for QUIC.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// There is no TLS13_AES_128_GCM_SHA256 for QUIC in the config's cryptography provider, or
-    /// another suite was given in its place. Each connection begins with it (RFC 9001 section 5.2).
-    NoInitialCipherSuite,
-    /// rustls cannot use it, because it is not for TLS 1.3, or because of its limits, say.
-    Tls(rustls::Error),
-}
-
-impl From<rustls::Error> for ConfigError {
-    fn from(err: rustls::Error) -> Self {
-        Self::Tls(err)
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoInitialCipherSuite => f.write_str(
-                "QUIC needs TLS13_AES_128_GCM_SHA256, and the provider does not have it for QUIC",
-            ),
-            Self::Tls(err) => write!(f, "the TLS config cannot be used for QUIC: {err}"),
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::NoInitialCipherSuite => None,
-            Self::Tls(err) => Some(err),
-        }
-    }
 }

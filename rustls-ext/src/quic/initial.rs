@@ -2,17 +2,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use quinn_proto::crypto::rustls as glue;
-use quinn_proto::crypto::{Keys, ServerConfig as _, UnsupportedVersion};
+use quinn_proto::crypto::{KeyPair, Keys, ServerConfig as _, UnsupportedVersion};
 use quinn_proto::{ConnectionId, Side};
 use rustls::CipherSuite::TLS13_AES_128_GCM_SHA256;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::quic::{Suite, Version};
+use rustls::quic::{self, Suite, Version};
 use rustls::server::ResolvesServerCertUsingSni;
 use rustls::version::TLS13;
 
-use super::ConfigError;
-use super::session::for_quinn;
+use super::error::ConfigError;
 
 /// What QUIC takes from TLS before there is a handshake.
 pub(super) struct Initial {
@@ -65,6 +64,20 @@ impl Initial {
 impl fmt::Debug for Initial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Initial").finish_non_exhaustive()
+    }
+}
+
+/// The keys of both directions as quinn wants them; it has implementations for those of rustls.
+pub(super) fn for_quinn(keys: quic::Keys) -> Keys {
+    Keys {
+        header: KeyPair {
+            local: Box::new(keys.local.header),
+            remote: Box::new(keys.remote.header),
+        },
+        packet: KeyPair {
+            local: Box::new(keys.local.packet),
+            remote: Box::new(keys.remote.packet),
+        },
     }
 }
 

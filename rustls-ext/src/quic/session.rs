@@ -7,10 +7,10 @@ use quinn_proto::crypto::{self, ExportKeyingMaterialError, HeaderKey, KeyPair, K
 use quinn_proto::transport_parameters::TransportParameters;
 use quinn_proto::{ConnectionId, Side, TransportError, TransportErrorCode};
 use rustls::pki_types::CertificateDer;
-use rustls::quic::{self, Connection, KeyChange, Secrets};
+use rustls::quic::{Connection, KeyChange, Secrets};
 
-use super::HandshakeData;
-use super::initial::Initial;
+use super::handshake::HandshakeData;
+use super::initial::{Initial, for_quinn};
 
 pub(super) struct Session {
     /// An error if there is no connection for the config, which was tried beforehand.
@@ -143,19 +143,5 @@ impl crypto::Session for Session {
             Ok(_) => Ok(()),
             Err(_) => Err(ExportKeyingMaterialError),
         }
-    }
-}
-
-/// The keys of both directions as quinn wants them; it has implementations for those of rustls.
-pub(super) fn for_quinn(keys: quic::Keys) -> Keys {
-    Keys {
-        header: KeyPair {
-            local: Box::new(keys.local.header),
-            remote: Box::new(keys.remote.header),
-        },
-        packet: KeyPair {
-            local: Box::new(keys.local.packet),
-            remote: Box::new(keys.remote.packet),
-        },
     }
 }

@@ -1,23 +1,23 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ServerConfig;
 use rustls::server::{ClientAuthDecision, ClientAuthPolicy, ClientHello};
-use rustls::{AlertDescription, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
-use super::beginning::{Beginning, OtherProtocol};
-use super::policy::{AsyncPolicy, BoxError};
+use super::beginning::Beginning;
+use super::error::AcceptError;
+use super::policy::AsyncPolicy;
 use super::report::{AcceptReport, Observer};
-use crate::{Live, Policy, Setup, explain};
+use crate::{Live, Policy, Setup};
 
 /// Accepts TLS connections, each under the decision of an [`AsyncPolicy`].
 #[derive(Debug)]
@@ -217,76 +217,4 @@ async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
         tokio::io::copy(&mut io.take(LIMIT), &mut tokio::io::sink()).await
     })
     .await;
-}
-
-/// Why a connection was not accepted.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum AcceptError {
-    /// The client said nothing, or too little, in this time.
-    Timeout(Duration),
-    /// The policy could not decide, or took longer than the handshake timeout. The client was sent
-    /// `internal_error`.
-    Policy(BoxError),
-    /// The handshake failed.
-    Tls(rustls::Error),
-    /// The client speaks another protocol, with which the handshake failed.
-    OtherProtocol(OtherProtocol, rustls::Error),
-    /// The client closed the connection before it sent anything, as probes do that only look
-    /// whether the port is open.
-    Closed,
-    /// The connection failed.
-    Io(io::Error),
-}
-
-impl AcceptError {
-    /// The alert that the client sent, if that is what ended the handshake.
-    pub fn alert_received(&self) -> Option<AlertDescription> {
-        match self {
-            Self::Tls(rustls::Error::AlertReceived(alert)) => Some(*alert),
-            _ => None,
-        }
-    }
-}
-
-impl From<io::Error> for AcceptError {
-    fn from(err: io::Error) -> Self {
-        match err.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(tls) => Self::Tls(tls.clone()),
-            None => Self::Io(err),
-        }
-    }
-}
-
-impl fmt::Display for AcceptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Timeout(time) => write!(f, "no complete handshake within {time:?}"),
-            Self::Policy(err) => write!(f, "the policy could not decide: {err}"),
-            Self::Tls(rustls::Error::AlertReceived(alert)) => {
-                write!(f, "the client ended the handshake with alert {alert:?}")
-            }
-            Self::Tls(err @ rustls::Error::InvalidCertificate(_)) => {
-                write!(f, "refused: invalid peer certificate: {}", explain(err))
-            }
-            Self::Tls(err) => write!(f, "refused: {}", explain(err)),
-            Self::OtherProtocol(protocol, _) => protocol.fmt(f),
-            Self::Closed => f.write_str("the client closed the connection before it sent anything"),
-            Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
-                f.write_str("the client hung up during the handshake")
-            }
-            Self::Io(err) => write!(f, "connection failed: {err}"),
-        }
-    }
-}
-
-impl StdError for AcceptError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::Timeout(_) | Self::Closed => None,
-            Self::Policy(err) => Some(&**err),
-            Self::Tls(err) | Self::OtherProtocol(_, err) => Some(err),
-            Self::Io(err) => Some(err),
-        }
-    }
 }

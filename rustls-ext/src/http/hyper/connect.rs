@@ -11,9 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tower_service::Service;
 
-use super::error::ConnectError;
+use super::error::{BoxError, ConnectError};
 use super::heard::{Heard, Listening};
-use super::{BoxError, RequestBody};
+use super::replay::RequestBody;
 use crate::http::client::{Facts, Limits, Origin};
 use crate::tokio::{Connector, Outcome, Refusal};
 

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use http::Uri;
 
-use super::BoxError;
 use crate::tokio::{LikelyRefusal, Refusal};
+
+/// Any error.
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why there is no response.
 #[derive(Debug)]

@@ -5,12 +5,12 @@ use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::RequestBody;
 use super::body::ResponseBody;
 use super::connect::{About, Connection, Recipe, Sender};
 use super::error::{ConnectError, Error};
 use super::heard::Waiting;
 use super::pool::{Come, Pool, Ticket};
+use super::replay::RequestBody;
 use crate::http::client::Facts;
 use crate::tokio::End;
 

@@ -5,6 +5,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Either, Empty, Full};
 use hyper::body::Buf;
 
+use super::error::BoxError;
+
 /// A body that knows whether it can be sent again.
 pub trait Replay: Sized {
     /// The same body once more, from its beginning; `None` if that is not at hand.
@@ -64,4 +66,15 @@ impl<B: Body + Unpin> Body for Once<B> {
     fn size_hint(&self) -> SizeHint {
         self.0.size_hint()
     }
+}
+
+/// What a request's body must be: it goes over connections that others use, too.
+pub trait RequestBody:
+    Replay + http_body::Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static
+{
+}
+
+impl<B> RequestBody for B where
+    B: Replay + http_body::Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static
+{
 }

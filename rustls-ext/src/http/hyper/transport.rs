@@ -3,11 +3,11 @@ use std::sync::Arc;
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use rustls::ClientConfig;
 
-use super::RequestBody;
 use super::body::ResponseBody;
 use super::connect::{Connect, Recipe};
 use super::error::{ConnectError, Error};
 use super::lane::Lane;
+use super::replay::RequestBody;
 use crate::http::client::{
     Confined, Credentials, Facts, Failure, Identity, Limits, Origin, Target, Transport,
 };

@@ -1,0 +1,82 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use rustls::AlertDescription;
+
+use super::other_protocol::OtherProtocol;
+use super::policy::BoxError;
+use crate::{explain, tls_error};
+
+/// Why a connection was not accepted.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The client said nothing, or too little, in this time.
+    Timeout(Duration),
+    /// The policy could not decide, or took longer than the handshake timeout. The client was sent
+    /// `internal_error`.
+    Policy(BoxError),
+    /// The handshake failed.
+    Tls(rustls::Error),
+    /// The client speaks another protocol, with which the handshake failed.
+    OtherProtocol(OtherProtocol, rustls::Error),
+    /// The client closed the connection before it sent anything, as probes do that only look
+    /// whether the port is open.
+    Closed,
+    /// The connection failed.
+    Io(io::Error),
+}
+
+impl AcceptError {
+    /// The alert that the client sent, if that is what ended the handshake.
+    pub fn alert_received(&self) -> Option<AlertDescription> {
+        match self {
+            Self::Tls(rustls::Error::AlertReceived(alert)) => Some(*alert),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for AcceptError {
+    fn from(err: io::Error) -> Self {
+        match tls_error(&err) {
+            Some(tls) => Self::Tls(tls.clone()),
+            None => Self::Io(err),
+        }
+    }
+}
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout(time) => write!(f, "no complete handshake within {time:?}"),
+            Self::Policy(err) => write!(f, "the policy could not decide: {err}"),
+            Self::Tls(rustls::Error::AlertReceived(alert)) => {
+                write!(f, "the client ended the handshake with alert {alert:?}")
+            }
+            Self::Tls(err @ rustls::Error::InvalidCertificate(_)) => {
+                write!(f, "refused: invalid peer certificate: {}", explain(err))
+            }
+            Self::Tls(err) => write!(f, "refused: {}", explain(err)),
+            Self::OtherProtocol(protocol, _) => protocol.fmt(f),
+            Self::Closed => f.write_str("the client closed the connection before it sent anything"),
+            Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
+                f.write_str("the client hung up during the handshake")
+            }
+            Self::Io(err) => write!(f, "connection failed: {err}"),
+        }
+    }
+}
+
+impl StdError for AcceptError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Timeout(_) | Self::Closed => None,
+            Self::Policy(err) => Some(&**err),
+            Self::Tls(err) | Self::OtherProtocol(_, err) => Some(err),
+            Self::Io(err) => Some(err),
+        }
+    }
+}

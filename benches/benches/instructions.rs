@@ -5,7 +5,8 @@
 
 use std::hint::black_box;
 
-use benches::contenders::{self, Contender};
+use benches::contender::Contender;
+use benches::contenders;
 use benches::corpus::{self, Hello};
 use benches::handshake::{Case, Ends, Pki, Way, ways};
 use benches::small::{self, Small};

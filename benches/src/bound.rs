@@ -3,7 +3,7 @@
 //! It checks what the scan checks of one hello in one record, in the same order, and finds the
 //! same; but it believes every length, so it may only be given what is known to be well formed.
 
-use crate::contenders::{Contender, Found, names};
+use crate::contender::{Contender, Found, names};
 use crate::corpus::Hello;
 
 /// Where the extensions are that a view shows: each from its type to the end of the list.

@@ -1,48 +1,17 @@
-//! Everyone who reads a hello, behind one signature.
+//! Everyone who reads a hello, and whether they agree.
 
 use std::hint::black_box;
 
 use rustls_ext_wire::{Answer, Scan};
 
+use crate::bound::Bound;
+use crate::contender::{Contender, Found};
 use crate::corpus::Hello;
 
 /// The groups of what is measured.
 pub const PARSE: &str = "parse a hello";
 pub const ONE_BY_ONE: &str = "scan of each hello";
 pub const PARSE_AND_FIND: &str = "parse a hello and find names, protocols, flags";
-
-/// What all contenders must find.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found<'a> {
-    pub server_name: Option<&'a [u8]>,
-    /// The first two; no hello of the corpus has more.
-    pub alpn: [Option<&'a [u8]>; 2],
-    /// Whether the extension is there.
-    pub tls_flags: bool,
-}
-
-/// Reads hellos, in one way.
-pub trait Contender {
-    fn name(&self) -> &'static str;
-
-    /// Reads a hello, and keeps what was read from being optimised away.
-    fn read(&mut self, hello: &Hello);
-
-    /// Reads a hello, and looks up what all must find.
-    fn find<'a>(&mut self, hello: &'a Hello) -> Found<'a>;
-}
-
-/// The first two of the names in a list of ALPN.
-pub fn names(list: &[u8]) -> [Option<&[u8]>; 2] {
-    let mut rest = list;
-    let mut next = || {
-        let (length, after) = rest.split_first()?;
-        let (name, after) = after.split_at_checked(usize::from(*length))?;
-        rest = after;
-        Some(name)
-    };
-    [next(), next()]
-}
 
 /// The scan.
 pub struct OurScan(pub Scan);
@@ -71,8 +40,7 @@ impl Contender for OurScan {
 
 /// Everyone, the scan first.
 pub fn all() -> Vec<Box<dyn Contender>> {
-    let ours: [Box<dyn Contender>; 2] =
-        [Box::new(OurScan(Scan::default())), Box::new(crate::bound::Bound)];
+    let ours: [Box<dyn Contender>; 2] = [Box::new(OurScan(Scan::default())), Box::new(Bound)];
     ours.into_iter().chain(peers()).collect()
 }
 

@@ -3,6 +3,7 @@
 
 #[allow(unsafe_code)]
 pub mod bound;
+pub mod contender;
 pub mod contenders;
 pub mod corpus;
 pub mod handshake;

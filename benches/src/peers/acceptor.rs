@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use rustls::server::{Accepted, Acceptor as RustlsAcceptor};
 
-use crate::contenders::{Contender, Found};
+use crate::contender::{Contender, Found};
 use crate::corpus::Hello;
 
 pub(super) struct Acceptor;

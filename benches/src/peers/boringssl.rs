@@ -9,9 +9,10 @@ use boring_sys::{
     SSL_free, SSL_new, SSL_parse_client_hello, TLS_method,
 };
 
-use crate::contenders::{Contender, Found, names};
+use crate::contender::{Contender, Found, names};
 use crate::corpus::Hello;
 
+use super::bodies;
 use super::judge::{Judge, Seen};
 
 pub(super) struct BoringSsl {
@@ -69,7 +70,7 @@ impl Contender for BoringSsl {
         let parsed = self.parse(body).expect("a hello");
         let alpn = extension(body, &parsed, 16).and_then(|body| body.get(2..));
         Found {
-            server_name: extension(body, &parsed, 0).and_then(super::server_name),
+            server_name: extension(body, &parsed, 0).and_then(bodies::server_name),
             alpn: names(alpn.unwrap_or_default()),
             tls_flags: extension(body, &parsed, 62).is_some(),
         }
@@ -86,8 +87,8 @@ impl Judge for BoringSsl {
         let parsed = self.parse(body)?;
         let extension = |number| extension(body, &parsed, number);
         Some(Seen {
-            server_name: extension(0).and_then(super::server_name).map(<[u8]>::to_vec),
-            alpn: extension(16).map(super::alpn).unwrap_or_default(),
+            server_name: extension(0).and_then(bodies::server_name).map(<[u8]>::to_vec),
+            alpn: extension(16).map(bodies::alpn).unwrap_or_default(),
             tls_flags: extension(62).is_some(),
             read: None,
         })

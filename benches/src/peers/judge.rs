@@ -19,12 +19,3 @@ pub trait Judge {
     /// refuses it.
     fn judge(&mut self, message: &[u8]) -> Option<Seen>;
 }
-
-/// BoringSSL, s2n-tls and tls-parser.
-pub fn all() -> [Box<dyn Judge>; 3] {
-    [
-        Box::new(super::boringssl::BoringSsl::new()),
-        Box::new(super::s2n::S2n::new()),
-        Box::new(super::tls_parser::TlsParser),
-    ]
-}

@@ -10,9 +10,10 @@ use s2n_tls_sys::{
     s2n_tls_extension_type,
 };
 
-use crate::contenders::{Contender, Found, names};
+use crate::contender::{Contender, Found, names};
 use crate::corpus::Hello;
 
+use super::bodies;
 use super::judge::{Judge, Seen};
 
 /// The longest extension.
@@ -96,7 +97,7 @@ impl Contender for S2n {
         let mut found = Found { tls_flags: parsed.has(62), ..Found::default() };
         let kind = s2n_tls_extension_type::SERVER_NAME;
         if let Some(body) = parsed.extension(kind, &mut self.buffer) {
-            found.server_name = super::server_name(body).and_then(|name| within(hello, name));
+            found.server_name = bodies::server_name(body).and_then(|name| within(hello, name));
         }
         let kind = s2n_tls_extension_type::ALPN;
         if let Some(body) = parsed.extension(kind, &mut self.buffer) {
@@ -117,11 +118,11 @@ impl Judge for S2n {
         let mut seen = Seen { tls_flags: parsed.has(62), ..Seen::default() };
         let kind = s2n_tls_extension_type::SERVER_NAME;
         if let Some(body) = parsed.extension(kind, &mut self.buffer) {
-            seen.server_name = super::server_name(body).map(<[u8]>::to_vec);
+            seen.server_name = bodies::server_name(body).map(<[u8]>::to_vec);
         }
         let kind = s2n_tls_extension_type::ALPN;
         if let Some(body) = parsed.extension(kind, &mut self.buffer) {
-            seen.alpn = super::alpn(body);
+            seen.alpn = bodies::alpn(body);
         }
         Some(seen)
     }

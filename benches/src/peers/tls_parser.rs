@@ -7,7 +7,7 @@ use tls_parser::{
     parse_tls_message_handshake, parse_tls_plaintext,
 };
 
-use crate::contenders::{Contender, Found};
+use crate::contender::{Contender, Found};
 use crate::corpus::Hello;
 
 use super::judge::{Judge, Seen};

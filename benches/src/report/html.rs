@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use super::figure::figure;
+use super::summary::Report;
 use super::svg::{self, escape};
-use super::{Report, figure};
 use crate::handshake::Case;
 use crate::row::Row;
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Report, thousands};
+use super::figure::thousands;
+use super::summary::Report;
 use crate::contenders::PARSE;
 use crate::handshake::WAYS;
 use crate::row::Row;

@@ -3,11 +3,11 @@
 
 use std::cell::RefCell;
 
-use benches::peers::judge::{self, Judge, Seen};
+use benches::peers::{self, Judge, Seen};
 use rustls_ext_wire::{Answer, ClientHello, Flaw, Part, Scan, ScanError};
 
 thread_local! {
-    static PEERS: RefCell<[Box<dyn Judge>; 3]> = RefCell::new(judge::all());
+    static PEERS: RefCell<[Box<dyn Judge>; 3]> = RefCell::new(peers::judges());
 }
 
 /// The body of a ClientHello.

@@ -1,0 +1,26 @@
+//! Numbers, as they are shown.
+
+use crate::row::Row;
+
+/// What decides of a row, with its unit.
+pub(super) fn figure(row: &Row) -> String {
+    match (row.instructions, row.median, row.octets) {
+        (Some(count), ..) => format!("{} instructions", thousands(count)),
+        (_, Some(ns), _) if ns >= 10_000.0 => format!("{} µs", thousands(ns / 1e3)),
+        (_, Some(ns), _) => format!("{ns:.1} ns"),
+        (.., Some(octets)) => format!("{octets} octets"),
+        _ => "–".into(),
+    }
+}
+
+pub(super) fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}

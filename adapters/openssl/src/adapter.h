@@ -89,9 +89,6 @@ void *state_of(const SSL *ssl, enum kind kind);
 int setup_keep(SSL_CTX *ctx, struct place *setup);
 int state_keep(SSL *ssl, struct place *state);
 
-/* Whether the client proved to hold a certificate that counts, on this connection itself. */
-int server_authenticated(SSL *ssl, server_state *state);
-
 /*
  * Whether OpenSSL itself, now, finds that a certificate counts in a scope. With `consult`, the
  * application's callback is called, too: it may refuse the certificate, but never let it pass.
@@ -101,6 +98,9 @@ int verify_in(const rext_ossl_scope *scope, SSL *ssl, X509 *certificate, STACK_O
 
 /* Has the application's callback look at what OpenSSL found in the handshake. */
 int on_verify(int good, X509_STORE_CTX *context);
+
+/* Whether the client proved to hold a certificate that counts, on this connection itself. */
+int server_authenticated(SSL *ssl, server_state *state);
 
 /* Sessions of servers: their tickets, and their context. */
 void sessions_setup(SSL_CTX *ctx);

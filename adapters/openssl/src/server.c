@@ -2,7 +2,6 @@
 #include "adapter.h"
 
 #include <string.h>
-#include <time.h>
 
 #include <openssl/err.h>
 
@@ -272,24 +271,6 @@ int rext_ossl_server(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_po
     SSL_CTX_set_cert_cb(ctx, on_certificate, NULL);
     sessions_setup(ctx);
     return 1;
-}
-
-int server_authenticated(SSL *ssl, server_state *state) {
-    X509_STORE *store = NULL;
-    const rext_ossl_scope *scope = state->decision.scope;
-    if (state->decision.demand == REXT_DEMAND_NONE)
-        return 0;
-    /* What the handshake found may be the word of a callback of the application's: so OpenSSL is
-     * asked once more, without them. */
-    if (state->counts == 0) {
-        int counts = SSL_get_verify_result(ssl) == X509_V_OK &&
-                     SSL_get0_verify_cert_store(ssl, &store) && store == scope->store &&
-                     verify_in(scope, ssl, SSL_get0_peer_certificate(ssl),
-                               SSL_get_peer_cert_chain(ssl), 0);
-        state->counts = counts ? 1 : -1;
-        state->authenticated_at = counts ? (uint64_t)time(NULL) : 0;
-    }
-    return state->counts > 0;
 }
 
 int rext_ossl_server_outcome_of(SSL *ssl, rext_ossl_server_outcome *outcome) {

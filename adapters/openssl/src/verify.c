@@ -5,6 +5,7 @@
 #include "adapter.h"
 
 #include <openssl/err.h>
+#include <time.h>
 
 /* The connection that is verified for; NULL if there is none of the adapter's. */
 static server_state *state_in(X509_STORE_CTX *context) {
@@ -79,4 +80,22 @@ int verify_in(const rext_ossl_scope *scope, SSL *ssl, X509 *certificate, STACK_O
     ERR_pop_to_mark();
     X509_STORE_CTX_free(context);
     return good;
+}
+
+int server_authenticated(SSL *ssl, server_state *state) {
+    X509_STORE *store = NULL;
+    const rext_ossl_scope *scope = state->decision.scope;
+    if (state->decision.demand == REXT_DEMAND_NONE)
+        return 0;
+    /* What the handshake found may be the word of a callback of the application's: so OpenSSL is
+     * asked once more, without them. */
+    if (state->counts == 0) {
+        int counts = SSL_get_verify_result(ssl) == X509_V_OK &&
+                     SSL_get0_verify_cert_store(ssl, &store) && store == scope->store &&
+                     verify_in(scope, ssl, SSL_get0_peer_certificate(ssl),
+                               SSL_get_peer_cert_chain(ssl), 0);
+        state->counts = counts ? 1 : -1;
+        state->authenticated_at = counts ? (uint64_t)time(NULL) : 0;
+    }
+    return state->counts > 0;
 }

@@ -27,7 +27,7 @@
 //! - An extension in CertificateRequest: offers are not acknowledged (RCA-2), as in the drafts before
 //!   -03. An extension of ours in EncryptedExtensions or ServerHello: CARE is not echoed (CARE-3).
 //! - An alert of our choice for a bad offer: it is `handshake_failure`, not `illegal_parameter`
-//!   (FLAGS-2, FLAGS-3, CARE-1). [`ClientAuth::refusal`] says what it was.
+//!   (FLAGS-2, FLAGS-3, CARE-1). [`ClientAuth::refusal`](adapter_common::ClientAuth::refusal) says what it was.
 //! - A look at the ClientHello after a HelloRetryRequest: the first one counts, and what the second
 //!   says of an offer is not seen (FLAGS-12).
 //!
@@ -49,7 +49,7 @@
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
 
 mod client_auth;
-mod decision;
+mod scope;
 
 use std::sync::OnceLock;
 
@@ -64,8 +64,9 @@ use boring::x509::{X509Name, X509StoreContext};
 use rustls_ext_wire::{CodePoints, Scan, Version};
 
 pub use adapter_common::{Hello, Refusal};
-pub use client_auth::{ClientAuth, identity};
-pub use decision::{Decision, NoAnchors, Scope};
+use client_auth::State;
+pub use client_auth::{ClientAuth, Decision, client_auth, identity};
+pub use scope::{NoAnchors, Scope};
 
 /// Has `decide` decide for each connection of a context whether its client is asked.
 ///
@@ -100,7 +101,7 @@ pub fn install(
             }
             Err(refusal) => (ClientAuth::refused(refusal), Err(SelectCertError::ERROR)),
         };
-        ssl.replace_ex_data(index, auth);
+        ssl.replace_ex_data(index, State::from(auth));
         outcome
     });
     Ok(())
@@ -129,8 +130,8 @@ fn demand(ssl: &mut SslRef, decision: &Decision) -> Result<(), ErrorStack> {
     ssl.set_verify_callback(mode, move |verified, store| {
         let ssl = X509StoreContext::ssl_idx().ok().and_then(|index| store.ex_data(index));
         let verified = verified && ssl.is_some_and(|ssl| address(ssl) == context);
-        if let Some(auth) = ssl.and_then(ClientAuth::of) {
-            auth.note(verified);
+        if let Some(state) = ssl.and_then(State::of) {
+            state.note(verified);
         }
         verified
     });
@@ -143,8 +144,8 @@ fn address(ssl: &SslRef) -> usize {
 }
 
 /// Where connections keep what is known of their clients.
-fn index() -> Result<Index<Ssl, ClientAuth>, ErrorStack> {
-    static INDEX: OnceLock<Index<Ssl, ClientAuth>> = OnceLock::new();
+fn index() -> Result<Index<Ssl, State>, ErrorStack> {
+    static INDEX: OnceLock<Index<Ssl, State>> = OnceLock::new();
     match INDEX.get() {
         Some(index) => Ok(*index),
         None => {

@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::client_auth::{ClientAuth, Decision};
+use crate::hello::Hello;
+
 mod options;
 
 pub use options::{Ask, ClientOptions, ServerOptions};
@@ -38,6 +41,29 @@ pub struct Served {
     pub verified_subject: Option<String>,
     /// Whether the client was told that it was asked because of its offer.
     pub acknowledged: bool,
+}
+
+impl Ask {
+    /// What this says of the client that sent `hello`.
+    pub fn decide<S: Clone>(self, hello: &Hello<'_>, scope: &S) -> Decision<S> {
+        match self {
+            _ if hello.offer().is_none() => Decision::None,
+            Self::Nobody => Decision::None,
+            Self::Offered => Decision::Request(scope.clone()),
+            Self::RequireOffered => Decision::Require(scope.clone()),
+        }
+    }
+}
+
+impl Served {
+    /// What is known of the client by `auth`; the rest is left out.
+    pub fn of<S>(auth: Option<&ClientAuth<S>>) -> Self {
+        Self {
+            offer: auth.map(ClientAuth::offer).unwrap_or_default().to_string(),
+            decision: auth.map_or("none", |auth| auth.decision().name()),
+            ..Self::default()
+        }
+    }
 }
 
 /// What a client knows of a connection.

@@ -34,7 +34,7 @@
 //! - An extension of ours in CertificateRequest, EncryptedExtensions or ServerHello: offers are not
 //!   acknowledged (RCA-2), as in the drafts before -03, and CARE is not echoed (CARE-3).
 //! - Alerts: a bad offer (FLAGS-2, FLAGS-3, CARE-1), and a client that is refused, are told nothing but
-//!   `close_notify`. [`ClientAuth::refusal`] says what it was.
+//!   `close_notify`. [`ClientAuth::refusal`](adapter_common::ClientAuth::refusal) says what it was.
 //! - The authorities of the scope in CertificateRequest: the crate sends them for TLS 1.3 only with an
 //!   unstable feature, so clients are not told which certificates count.
 //! - A look at the ClientHello after a HelloRetryRequest: the first one counts, and what the second
@@ -51,6 +51,7 @@
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
 
 mod client_auth;
+pub mod example;
 mod scope;
 
 use std::pin::Pin;
@@ -62,9 +63,9 @@ use s2n_tls::enums::ClientAuthType;
 use s2n_tls::error::Error;
 
 pub use adapter_common::{Hello, Refusal};
-pub use client_auth::{ClientAuth, identity};
+pub use client_auth::{ClientAuth, Decision, client_auth, identity};
 pub use rustls_ext_wire::Version;
-pub use scope::{Decision, NoScope, Scope};
+pub use scope::{NoScope, Scope};
 
 /// Decides for each connection of a config whether its client is asked.
 ///
@@ -94,7 +95,7 @@ where
             Err(refusal) => return Ok(ClientAuth::refused(refusal)),
         };
         let decision = (self.decide)(&hello);
-        if let Some((scope, mode)) = decision.demand() {
+        if let Some((scope, mode)) = demand(&decision) {
             connection.set_config(scope.config())?;
             connection.set_client_auth_type(mode)?;
         }
@@ -120,12 +121,11 @@ where
     }
 }
 
-impl Decision {
-    fn demand(&self) -> Option<(&Scope, ClientAuthType)> {
-        match self {
-            Self::None => None,
-            Self::Request(scope) => Some((scope, ClientAuthType::Optional)),
-            Self::Require(scope) => Some((scope, ClientAuthType::Required)),
-        }
+/// The scope in which a client is asked, and whether it must have a certificate.
+fn demand(decision: &Decision) -> Option<(&Scope, ClientAuthType)> {
+    match decision {
+        Decision::None => None,
+        Decision::Request(scope) => Some((scope, ClientAuthType::Optional)),
+        Decision::Require(scope) => Some((scope, ClientAuthType::Required)),
     }
 }

@@ -1,34 +1,11 @@
-//! Whom to ask, and whose word counts.
+//! Which certificates count.
 
 use std::fmt;
-use std::sync::Arc;
 
 use s2n_tls::callbacks::VerifyHostNameCallback;
 use s2n_tls::config::{Builder, Config};
 use s2n_tls::enums::ClientAuthType;
 use s2n_tls::error::Error;
-
-/// Whether a client is asked for a certificate.
-#[derive(Clone, Debug)]
-pub enum Decision {
-    /// It is left alone.
-    None,
-    /// It is asked, and served without one, too. A certificate that does not verify in the scope
-    /// ends the handshake.
-    Request(Arc<Scope>),
-    /// It is asked, and not served without a certificate that verifies in the scope.
-    Require(Arc<Scope>),
-}
-
-impl Decision {
-    /// The scope in which the client is asked.
-    pub fn scope(&self) -> Option<&Scope> {
-        match self {
-            Self::None => None,
-            Self::Request(scope) | Self::Require(scope) => Some(scope),
-        }
-    }
-}
 
 /// Certificates that count under a name, and the config with which their holders are served.
 pub struct Scope {

@@ -4,8 +4,8 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use adapter_boring::{ClientAuth, Decision, Scope, identity, install};
-use adapter_common::example::{Ask, Error, Served, ServerOptions, answer, exit, serve};
+use adapter_boring::{Scope, client_auth, identity, install};
+use adapter_common::example::{Error, Served, ServerOptions, answer, exit, serve};
 use boring::ssl::{SslAcceptor, SslFiletype, SslMethod, SslRef, SslVersion};
 use boring::x509::X509;
 
@@ -40,29 +40,18 @@ fn acceptor(options: &ServerOptions) -> Result<SslAcceptor, Error> {
         server.set_curves_list("P-384")?;
     }
     let ask = options.ask;
-    install(&mut server, Default::default(), move |hello| match ask {
-        Ask::Offered if !hello.offer().is_none() => Decision::Request(scope.clone()),
-        Ask::RequireOffered if !hello.offer().is_none() => Decision::Require(scope.clone()),
-        _ => Decision::None,
-    })?;
+    install(&mut server, Default::default(), move |hello| ask.decide(hello, &scope))?;
     Ok(server.build())
 }
 
 fn served(ssl: &SslRef) -> Served {
-    let auth = ClientAuth::of(ssl);
     Served {
         tls_version: ssl.version_str().into(),
         resumed: ssl.session_reused(),
-        offer: auth.map(ClientAuth::offer).unwrap_or_default().to_string(),
-        decision: match auth.map(ClientAuth::decision) {
-            None | Some(Decision::None) => "none",
-            Some(Decision::Request(_)) => "request",
-            Some(Decision::Require(_)) => "require",
-        },
         // RFC 2253 is how rustls-ext shows names, too.
         verified_subject: identity(ssl, SCOPE)
             .and_then(|certificate| certificate.subject_name().print_ex(RFC2253)),
-        acknowledged: false,
+        ..Served::of(client_auth(ssl))
     }
 }
 

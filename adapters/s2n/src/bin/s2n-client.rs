@@ -5,17 +5,13 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use adapter_common::example::{ClientOptions, Connected, Error, ask, connect, exit, report};
+use adapter_s2n::example::Blocking;
 use s2n_tls::callbacks::{SessionTicket, SessionTicketCallback};
 use s2n_tls::config::Config;
 use s2n_tls::connection::{Connection, ModifiedBuilder};
 use s2n_tls::enums::{ClientAuthType, Version};
 use s2n_tls::security::Policy;
 use s2n_tls_tokio::TlsConnector;
-
-use stream::Blocking;
-
-#[path = "../stream.rs"]
-mod stream;
 
 /// The last session.
 #[derive(Clone, Default)]

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use adapter_common::example::{Ask, Error, Served, ServerOptions, answer, exit, serve};
-use adapter_s2n::{ByOffer, ClientAuth, Decision, Scope, Version, identity};
+use adapter_common::example::{Error, Served, ServerOptions, answer, exit, serve};
+use adapter_s2n::example::Blocking;
+use adapter_s2n::{ByOffer, Scope, Version, client_auth, identity};
 use s2n_tls::config::{Builder, Config};
 use s2n_tls::connection::Connection;
 use s2n_tls::enums::Version as S2nVersion;
@@ -15,11 +16,6 @@ use s2n_tls::security::Policy;
 use s2n_tls_tokio::TlsAcceptor;
 use tokio::runtime;
 use x509_parser::prelude::{FromDer, X509Certificate};
-
-use stream::Blocking;
-
-#[path = "../stream.rs"]
-mod stream;
 
 const SCOPE: &str = "clients";
 
@@ -62,11 +58,7 @@ fn config(options: &ServerOptions) -> Result<Config, Error> {
     let scope = Scope::new(SCOPE, base(options)?, &std::fs::read(&options.client_ca)?)?;
     let (scope, ask) = (Arc::new(scope), options.ask);
     let best = if options.tls12 { Version::Tls12 } else { Version::Tls13 };
-    let by_offer = ByOffer::new(best, Default::default(), move |hello| match ask {
-        Ask::Offered if !hello.offer().is_none() => Decision::Request(scope.clone()),
-        Ask::RequireOffered if !hello.offer().is_none() => Decision::Require(scope.clone()),
-        _ => Decision::None,
-    });
+    let by_offer = ByOffer::new(best, Default::default(), move |hello| ask.decide(hello, &scope));
     let mut config = base(options)?;
     config.set_client_hello_callback(by_offer)?;
     config.enable_session_tickets(true)?;
@@ -78,7 +70,6 @@ fn config(options: &ServerOptions) -> Result<Config, Error> {
 }
 
 fn served(connection: &Connection) -> Result<Served, Error> {
-    let auth = ClientAuth::of(connection);
     let subject = match identity(connection, SCOPE) {
         None => None,
         Some(chain) => {
@@ -94,13 +85,7 @@ fn served(connection: &Connection) -> Result<Served, Error> {
             other => format!("{other:?}"),
         },
         resumed: connection.resumed(),
-        offer: auth.map(ClientAuth::offer).unwrap_or_default().to_string(),
-        decision: match auth.map(ClientAuth::decision) {
-            None | Some(Decision::None) => "none",
-            Some(Decision::Request(_)) => "request",
-            Some(Decision::Require(_)) => "require",
-        },
         verified_subject: subject,
-        acknowledged: false,
+        ..Served::of(client_auth(connection))
     })
 }

@@ -1,33 +1,10 @@
-//! Whom to ask, and whose word counts.
+//! Which certificates count.
 
 use std::fmt;
-use std::sync::Arc;
 
 use boring::error::ErrorStack;
 use boring::x509::X509;
 use boring::x509::store::{X509Store, X509StoreBuilder};
-
-/// Whether a client is asked for a certificate.
-#[derive(Clone, Debug)]
-pub enum Decision {
-    /// It is left alone.
-    None,
-    /// It is asked, and served without one, too. A certificate that does not verify in the scope
-    /// ends the handshake.
-    Request(Arc<Scope>),
-    /// It is asked, and not served without a certificate that verifies in the scope.
-    Require(Arc<Scope>),
-}
-
-impl Decision {
-    /// The scope in which the client is asked.
-    pub fn scope(&self) -> Option<&Scope> {
-        match self {
-            Self::None => None,
-            Self::Request(scope) | Self::Require(scope) => Some(scope),
-        }
-    }
-}
 
 /// The most octets of authorities' names in a CertificateRequest, with two octets of length for each: of
 /// the 65,535 of a block of extensions (RFC 8446 sections 4.2.4 and 4.3.2), the others get 1,024.

@@ -1,4 +1,4 @@
-//! A stream of s2n-tls for those who wait.
+//! For the example programs: a stream of s2n-tls for those who wait.
 
 use std::future::Future;
 use std::io::{self, Read, Write};
@@ -14,23 +14,28 @@ use tokio::runtime::Runtime;
 /// How long a peer may be silent.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(crate) struct Blocking {
+/// A stream whose reads and writes block.
+pub struct Blocking {
     runtime: Runtime,
     tls: TlsStream<TcpStream>,
 }
 
 impl Blocking {
-    pub(crate) fn new(runtime: Runtime, tls: TlsStream<TcpStream>) -> Self {
+    /// Of a connection that was made on this runtime.
+    pub fn new(runtime: Runtime, tls: TlsStream<TcpStream>) -> Self {
         Self { runtime, tls }
     }
 
-    #[allow(dead_code)] // the server has looked before
-    pub(crate) fn connection(&self) -> &Connection {
+    /// The connection.
+    pub fn connection(&self) -> &Connection {
         self.tls.as_ref()
     }
 
     /// Says goodbye.
-    pub(crate) fn end(mut self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// If the peer is gone, or does not answer.
+    pub fn end(mut self) -> Result<(), Error> {
         Ok(patiently(&self.runtime, self.tls.shutdown())?)
     }
 }

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::alert::Alert;
 use crate::offer::Version;
+use crate::rules;
 use crate::table::Message;
 
 /// What is wrong with a `client_authentication_request` that a peer sent.
@@ -29,8 +30,8 @@ impl CareError {
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         match self {
-            Self::NotEmpty { .. } => "CARE-1",
-            Self::Unsolicited | Self::Misplaced { .. } => "CARE-3",
+            Self::NotEmpty { .. } => rules::CARE_1.id,
+            Self::Unsolicited | Self::Misplaced { .. } => rules::CARE_3.id,
         }
     }
 

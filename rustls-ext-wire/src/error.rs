@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::alert::Alert;
 use crate::flag::Flag;
+use crate::rules;
 use crate::table::Message;
 
 /// A number that no body has room for. A mistake of the caller: no peer can send it.
@@ -54,11 +55,11 @@ impl FlagsError {
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         match self {
-            Self::NoFlagSet | Self::TrailingZero => "FLAGS-2",
+            Self::NoFlagSet | Self::TrailingZero => rules::FLAGS_2.id,
             Self::NoLength
             | Self::EmptyList
             | Self::Truncated { .. }
-            | Self::TrailingOctets { .. } => "FLAGS-3",
+            | Self::TrailingOctets { .. } => rules::FLAGS_3.id,
         }
     }
 

@@ -5,6 +5,7 @@ use core::fmt;
 use crate::alert::Alert;
 use crate::care::CareError;
 use crate::error::{FlagsError, Violation};
+use crate::rules;
 
 /// A rule that a peer's message breaks, and the end of its handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +30,7 @@ impl Fault {
             Self::Flags(error) => error.rule(),
             Self::Flag(violation) => violation.rule(),
             Self::Care(error) => error.rule(),
-            Self::SecondHelloDiffers => "FLAGS-12",
+            Self::SecondHelloDiffers => rules::FLAGS_12.id,
         }
     }
 

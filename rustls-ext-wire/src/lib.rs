@@ -59,13 +59,8 @@
 //! ```
 //!
 //! # Rules
-//! | cited as | source |
-//! |---|---|
-//! | `FLAGS-n` | draft-ietf-tls-tlsflags-16 |
-//! | `RCA-n` | draft-jhoyla-req-mtls-flag, editor's copy of June 2025 |
-//! | `CARE-n` | draft-thomson-tls-care-00 (2014) |
-//! | `RES-n` | RFC 8446 section 4.6.1, RFC 5077, and what went wrong with deployed servers |
-//! | `RFC 8446 4.2` | that section of that RFC |
+//! Code, errors and tests cite rules by id, such as `FLAGS-2` or `RCA-4`. [`rules`] has each of them
+//! with its level, its source and one sentence. `RFC 8446 4.2` is that section of that RFC.
 //!
 //! What only a TLS stack can know is the caller's: which version was chosen, and that an extension
 //! stood once in its message (FLAGS-10).
@@ -86,6 +81,7 @@ mod flag_set;
 mod lists;
 mod offer;
 pub mod resumption;
+pub mod rules;
 mod scan;
 mod server;
 mod table;

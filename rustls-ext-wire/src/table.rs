@@ -6,6 +6,7 @@ use crate::code_points::CodePoints;
 use crate::error::Violation;
 use crate::flag::Flag;
 use crate::flag_set::FlagSet;
+use crate::rules::{self, Rule};
 use Permission::{IfAnswered, May, Never};
 
 /// A message in which the `tls_flags` extension may stand (FLAGS-4).
@@ -121,81 +122,78 @@ impl Row {
 
 /// Which flag may stand in which message: a row per message, in the order of [`Message::ALL`].
 ///
-/// | message | answers | any flag | `request_client_auth` | `resumption_across_names` |
-/// |---|---|---|---|---|
-/// | ClientHello | | may | may | never |
-/// | ServerHello | ClientHello | if answered | never | never |
-/// | HelloRetryRequest | ClientHello | if answered | never | never |
-/// | EncryptedExtensions | ClientHello | if answered | never | never |
-/// | CertificateRequest | ClientHello | may | if answered | never |
-/// | server's Certificate | ClientHello | if answered | never | never |
-/// | client's Certificate | CertificateRequest | if answered | never | never |
-/// | NewSessionTicket | | may | never | may |
+#[doc = include_str!("table.md")]
 ///
-/// The first column of permissions is FLAGS-5 (and FLAGS-6: what may come unsolicited may be
-/// unknown), the second RCA-4 and RCA-5. The third is FLAGS-4 as the flag's own registration
-/// narrows it: NewSessionTicket and nothing else.
+/// "If answered" means: only if the message that this one answers had it. The columns of single flags
+/// hold besides what holds for every flag. CARE is `client_authentication_request`, which
+/// [`check_care`](crate::check_care) checks.
+///
+/// [FLAGS-4]: crate::rules::FLAGS_4
+/// [FLAGS-5]: crate::rules::FLAGS_5
+/// [RCA-4]: crate::rules::RCA_4
+/// [RCA-5]: crate::rules::RCA_5
+/// [CARE-3]: crate::rules::CARE_3
 pub static TABLE: [Row; 8] = [
     Row {
         message: Message::ClientHello,
         answers: None,
-        any_flag: cell(May, "FLAGS-5"),
-        request_client_auth: cell(May, "RCA-5"),
-        resumption_across_names: cell(Never, "FLAGS-4"),
+        any_flag: cell(May, rules::FLAGS_5),
+        request_client_auth: cell(May, rules::RCA_5),
+        resumption_across_names: cell(Never, rules::FLAGS_4),
     },
     Row {
         message: Message::ServerHello,
         answers: Some(Message::ClientHello),
-        any_flag: cell(IfAnswered, "FLAGS-5"),
-        request_client_auth: cell(Never, "RCA-5"),
-        resumption_across_names: cell(Never, "FLAGS-4"),
+        any_flag: cell(IfAnswered, rules::FLAGS_5),
+        request_client_auth: cell(Never, rules::RCA_5),
+        resumption_across_names: cell(Never, rules::FLAGS_4),
     },
     Row {
         message: Message::HelloRetryRequest,
         answers: Some(Message::ClientHello),
-        any_flag: cell(IfAnswered, "FLAGS-5"),
-        request_client_auth: cell(Never, "RCA-5"),
-        resumption_across_names: cell(Never, "FLAGS-4"),
+        any_flag: cell(IfAnswered, rules::FLAGS_5),
+        request_client_auth: cell(Never, rules::RCA_5),
+        resumption_across_names: cell(Never, rules::FLAGS_4),
     },
     Row {
         message: Message::EncryptedExtensions,
         answers: Some(Message::ClientHello),
-        any_flag: cell(IfAnswered, "FLAGS-5"),
-        request_client_auth: cell(Never, "RCA-5"),
-        resumption_across_names: cell(Never, "FLAGS-4"),
+        any_flag: cell(IfAnswered, rules::FLAGS_5),
+        request_client_auth: cell(Never, rules::RCA_5),
+        resumption_across_names: cell(Never, rules::FLAGS_4),
     },
     Row {
         message: Message::CertificateRequest,
         answers: Some(Message::ClientHello),
-        any_flag: cell(May, "FLAGS-5"),
-        request_client_auth: cell(IfAnswered, "RCA-4"),
-        resumption_across_names: cell(Never, "FLAGS-4"),
+        any_flag: cell(May, rules::FLAGS_5),
+        request_client_auth: cell(IfAnswered, rules::RCA_4),
+        resumption_across_names: cell(Never, rules::FLAGS_4),
     },
     Row {
         message: Message::ServerCertificate,
         answers: Some(Message::ClientHello),
-        any_flag: cell(IfAnswered, "FLAGS-5"),
-        request_client_auth: cell(Never, "RCA-5"),
-        resumption_across_names: cell(Never, "FLAGS-4"),
+        any_flag: cell(IfAnswered, rules::FLAGS_5),
+        request_client_auth: cell(Never, rules::RCA_5),
+        resumption_across_names: cell(Never, rules::FLAGS_4),
     },
     Row {
         message: Message::ClientCertificate,
         answers: Some(Message::CertificateRequest),
-        any_flag: cell(IfAnswered, "FLAGS-5"),
-        request_client_auth: cell(Never, "RCA-5"),
-        resumption_across_names: cell(Never, "FLAGS-4"),
+        any_flag: cell(IfAnswered, rules::FLAGS_5),
+        request_client_auth: cell(Never, rules::RCA_5),
+        resumption_across_names: cell(Never, rules::FLAGS_4),
     },
     Row {
         message: Message::NewSessionTicket,
         answers: None,
-        any_flag: cell(May, "FLAGS-5"),
-        request_client_auth: cell(Never, "RCA-5"),
-        resumption_across_names: cell(May, "FLAGS-4"),
+        any_flag: cell(May, rules::FLAGS_5),
+        request_client_auth: cell(Never, rules::RCA_5),
+        resumption_across_names: cell(May, rules::FLAGS_4),
     },
 ];
 
-const fn cell(permission: Permission, rule: &'static str) -> Cell {
-    Cell { permission, rule }
+const fn cell(permission: Permission, rule: Rule) -> Cell {
+    Cell { permission, rule: rule.id }
 }
 
 /// Whether the flags that a peer sent in `message` may stand there, by [`TABLE`].

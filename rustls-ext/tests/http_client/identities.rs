@@ -1,4 +1,4 @@
-//! CANT-2, CANT-4: which identity answers a challenge, and what is said if none does.
+//! CANT-2, CANT-4, RCA-1: which identity answers a challenge, and what is said if none does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -98,6 +98,23 @@ async fn a_certificate_that_matches_no_challenge_is_not_tried_and_the_caller_is_
         assert_eq!(*challenges, [stranger]);
         assert_eq!(reasons(Some(unanswered)).len(), 2);
         assert_eq!((site.seen().len(), site.asked().len()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn rca_1_an_offer_is_made_only_with_a_certificate_to_show() {
+    for http in BOTH {
+        let mut world = World::new();
+        let agents = world.agents();
+        let site = site(&mut world, vec![agents]);
+        let boss = identity("boss", &world.pki.boss).for_any_host();
+        for credentials in [Credentials::new(), Credentials::new().with(boss).unwrap()] {
+            let answer = get(&world.client_with(http, credentials, Limits::default()), A).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(get(&world.client(http), A).await.status, StatusCode::OK);
+        let offers: Vec<_> = site.seen().iter().map(|seen| seen.offered).collect();
+        assert_eq!(offers, [false, false, false, true]);
     }
 }
 

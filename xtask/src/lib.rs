@@ -14,6 +14,7 @@ pub mod fuzz;
 pub mod generate;
 pub mod header;
 pub mod mutants;
+pub mod rules;
 pub mod rustls;
 pub mod unit;
 mod work_tree;

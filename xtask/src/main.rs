@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, bench, capi, fuzz, header, mutants, rustls, unit};
+use xtask::{Result, bench, capi, fuzz, header, mutants, rules, rustls, unit};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of rustls-ext")]
@@ -46,6 +46,12 @@ enum Chore {
     /// Make the header of the C ABI of its source.
     Header {
         /// Only prove that it is what the source says.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Make docs/RULES.md, and the table of flags and messages, of the rules in rustls-ext-wire.
+    Rules {
+        /// Only prove that they are what the rules say.
         #[arg(long)]
         check: bool,
     },
@@ -132,6 +138,8 @@ fn main() -> ExitCode {
         Chore::Capi(Capi::Install(to)) => capi::install(&repository, &to),
         Chore::Header { check: true } => header::check(&repository),
         Chore::Header { check: false } => header::write(&repository),
+        Chore::Rules { check: true } => rules::check(&repository),
+        Chore::Rules { check: false } => rules::write(&repository),
         Chore::Mutants { check: true, .. } => mutants::check(&repository),
         Chore::Mutants { only, .. } => mutants::run(&repository, only.as_deref()),
         Chore::Fuzz { seconds, target, peers } => fuzz::run(&repository, seconds, &target, peers),

@@ -6,7 +6,9 @@
 //! and restart; time passes. After each connection, both ends must have seen exactly what the
 //! [`model`] says, and the invariants that everything else is for must hold.
 //!
-//! `MODEL_SEQUENCES` sets how many there are, and `MODEL_SEED` repeats a run.
+//! The sequences are the same in each run: they come from a fixed seed, with which every kind of step
+//! and of outcome is seen. `MODEL_SEED` sets another one, to try other sequences or to repeat a run
+//! that failed, and `MODEL_SEQUENCES` how many there are.
 
 mod cast;
 #[path = "../common/mod.rs"]
@@ -17,14 +19,13 @@ mod store;
 mod tally;
 mod world;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use steps::Site;
 use tally::Tally;
 
-/// How many sequences there are unless one says otherwise.
+/// How many sequences there are, and the seed that they come from, unless the environment has others.
 const SEQUENCES: u32 = 10_000;
+const SEED: u64 = 1;
 /// Among how many threads they are divided.
 const THREADS: u32 = 2;
 
@@ -36,27 +37,25 @@ fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
 #[test]
 fn whatever_happens_both_ends_see_what_the_model_says() {
     let sequences = setting("MODEL_SEQUENCES").unwrap_or(SEQUENCES);
-    let seed: u64 = setting("MODEL_SEED").unwrap_or_else(|| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        now.as_secs() ^ u64::from(now.subsec_nanos()) << 32
-    });
+    let seed: u64 = setting("MODEL_SEED").unwrap_or(SEED);
     println!("{sequences} sequences; MODEL_SEED={seed} repeats them");
     let (cast, tally) = (cast::Cast::new(), Tally::default());
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
             let (cast, tally) = (&cast, &tally);
-            let seed = seed.wrapping_add(thread.into());
-            scope.spawn(move || run(cast, tally, sequences / THREADS, seed));
+            scope.spawn(move || run(cast, tally, sequences / THREADS, seed, thread));
         }
     });
     print!("{tally}");
-    // Or the sequences prove less than they seem to.
-    if sequences >= SEQUENCES {
-        assert_eq!(tally.unseen(), Vec::<String>::new());
+    // Or the sequences prove less than they seem to. Others may miss what is rare.
+    let unseen = tally.unseen();
+    match sequences >= SEQUENCES && seed == SEED {
+        true => assert_eq!(unseen, Vec::<String>::new()),
+        false => println!("not seen: {unseen:?}"),
     }
 }
 
-fn run(cast: &cast::Cast, tally: &Tally, sequences: u32, seed: u64) {
+fn run(cast: &cast::Cast, tally: &Tally, sequences: u32, seed: u64, thread: u32) {
     let config = Config {
         cases: sequences,
         failure_persistence: None,
@@ -65,6 +64,7 @@ fn run(cast: &cast::Cast, tally: &Tally, sequences: u32, seed: u64) {
     };
     let mut octets = [0; 32];
     octets[..8].copy_from_slice(&seed.to_be_bytes());
+    octets[8..12].copy_from_slice(&thread.to_be_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &octets);
     let outcome = TestRunner::new_with_rng(config, rng).run(&steps::site(), |site| {
         let Site { keeps, steps } = site;
@@ -74,7 +74,10 @@ fn run(cast: &cast::Cast, tally: &Tally, sequences: u32, seed: u64) {
         Ok(()) => {}
         Err(TestError::Fail(reason, Site { keeps, steps })) => {
             let steps: String = steps.iter().map(|step| format!("\n  {step:?}")).collect();
-            panic!("{reason}\nthe shortest sequence that shows it, {keeps:?}:{steps}");
+            panic!(
+                "{reason}\nthe shortest sequence that shows it, {keeps:?}:{steps}\n\
+                 MODEL_SEED={seed} repeats it"
+            );
         }
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }

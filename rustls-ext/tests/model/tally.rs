@@ -1,4 +1,5 @@
-//! What came of the connections, counted: sequences in which nothing happens prove nothing.
+//! The steps and the outcomes of connections, counted: sequences in which nothing happens prove
+//! nothing.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,17 +8,34 @@ use std::sync::Mutex;
 use rustls::AlertDescription as Alert;
 
 use crate::model::{Outcome, Server};
-use crate::steps::Version;
+use crate::steps::{Step, Version};
 
 /// Where the session came from that a connection began with.
 const SESSIONS: [&str; 3] = ["no session", "session refused", "session resumed"];
 
-/// How often each kind of connection was seen.
+/// What can happen between connections.
+const STEPS: [&str; 7] = ["rule", "trust", "revoke", "torn", "pass", "restart", "forget"];
+
+/// How often each kind of step and of connection was seen.
 #[derive(Debug, Default)]
 pub struct Tally(Mutex<BTreeMap<String, u64>>);
 
 impl Tally {
-    pub fn count(&self, version: Version, presented: bool, outcome: &Outcome) {
+    pub fn step(&self, step: &Step) {
+        let name = match step {
+            Step::Rule(..) => "rule",
+            Step::Trust(..) => "trust",
+            Step::Revoke(_) => "revoke",
+            Step::Torn(..) => "torn",
+            Step::Pass(_) => "pass",
+            Step::Restart => "restart",
+            Step::Forget => "forget",
+            Step::Connect(_) => return, // counted by what came of it
+        };
+        *self.0.lock().unwrap().entry(name.into()).or_default() += 1;
+    }
+
+    pub fn connection(&self, version: Version, presented: bool, outcome: &Outcome) {
         let session = SESSIONS[usize::from(presented) + usize::from(outcome.resumed)];
         let server = match outcome.server {
             Server::Ended(alert) => format!("{alert:?}"),
@@ -46,7 +64,7 @@ impl Tally {
         ];
         let endings: Vec<_> =
             full.into_iter().chain(alerts.map(|alert| format!("{alert:?}"))).collect();
-        let mut wanted = Vec::new();
+        let mut wanted = STEPS.map(str::to_owned).to_vec();
         for version in [Version::Tls12, Version::Tls13] {
             for session in &SESSIONS[..2] {
                 wanted.extend(endings.iter().map(|end| format!("{version:?}, {session}, {end}")));

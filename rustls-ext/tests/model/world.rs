@@ -33,6 +33,7 @@ pub fn play(cast: &Cast, tally: &Tally, keeps: Keeps, steps: &[Step]) -> Result<
     for (number, step) in steps.iter().enumerate() {
         let before = model.state.clone();
         model.state.apply(step);
+        tally.step(step);
         match step {
             Step::Torn(_, at) => {
                 world.start(&load_torn(&before, &model.state, *at, &world.servers))
@@ -216,7 +217,7 @@ impl<'a> World<'a> {
             return Err(format!("application data: {ping}, though {ended:?}"));
         }
         let expected = model.connect(connect, picked);
-        tally.count(connect.version, picked.is_some(), &seen);
+        tally.connection(connect.version, picked.is_some(), &seen);
         match seen == expected {
             true => Ok(()),
             false => Err(format!("{connect:?}\nexpected {expected:?}\nbut was  {seen:?}")),

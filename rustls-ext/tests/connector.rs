@@ -11,7 +11,7 @@ use rustls::client::ClientAuthStatus;
 use rustls::server::ClientAuthDecision;
 use rustls::version::TLS13;
 use rustls::{AlertDescription, HandshakeKind};
-use rustls_ext::tokio::{Acceptor, AsyncPolicy, Connector, End, Refusal, policy_fn};
+use rustls_ext::tokio::{AcceptError, Acceptor, AsyncPolicy, Connector, End, Refusal, policy_fn};
 use rustls_ext::{ClientAuthOffer, PeerIdentity};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
@@ -127,6 +127,9 @@ async fn what_it_runs_over_can_be_lent() {
     let (mut near, mut far) = pipe();
     let connector = connector.with_alpn(vec![b"gopher".into()]);
     let (c, s) = join!(connector.connect(name(), &mut near), acceptor, &mut far);
-    assert!(c.is_err() && s.is_err());
+    let error = c.unwrap_err();
+    assert_eq!(Refusal::in_chain(&error).unwrap().alert, AlertDescription::NoApplicationProtocol);
+    let Err(AcceptError::Tls(error)) = s else { panic!("not refused by TLS") };
+    assert_eq!(error, rustls::Error::NoApplicationProtocol);
     near.write_all(b"still there").await.unwrap();
 }

@@ -84,7 +84,7 @@ fn rca_3_a_server_with_another_reason_asks_without_acknowledgement() {
 
         assert_eq!(c.client_auth_status(), Client::AskedWithoutAcknowledgement);
         assert!(!s.client_auth().unwrap().acknowledged());
-        assert!(PeerIdentity::of(&s, "agents").is_some());
+        assert_eq!(PeerIdentity::of(&s, "agents").unwrap().chain, pki.agent.chain);
     }
 }
 
@@ -327,12 +327,16 @@ fn a_policy_that_fails_lets_nobody_in() {
 fn a_scope_has_a_name_of_1_to_255_octets() {
     use rustls::server::ClientAuthDemand;
     let pki = Pki::new();
-    assert!(ClientAuthDemand::new(pki.agents.verifier(), "").is_err());
-    assert!(ClientAuthDemand::new(pki.agents.verifier(), "a".repeat(256)).is_err());
-    assert_eq!(
-        ClientAuthDemand::new(pki.agents.verifier(), "a".repeat(255)).unwrap().scope().len(),
-        255
-    );
+    let scope_of = |name: &str| {
+        ClientAuthDemand::new(pki.agents.verifier(), name).map(|demand| demand.scope().to_owned())
+    };
+    for length in [1, 255] {
+        assert_eq!(scope_of(&"a".repeat(length)), Ok("a".repeat(length)));
+    }
+    for length in [0, 256] {
+        let error = Error::General("a scope has 1 to 255 octets".into());
+        assert_eq!(scope_of(&"a".repeat(length)), Err(error), "{length} octets");
+    }
 }
 
 /// What both ends say after rca_2's handshake, wherever it is carried out.

@@ -26,7 +26,7 @@ pub enum CareError {
 }
 
 impl CareError {
-    /// The rule that it breaks: `"CARE-1"` or `"CARE-3"`.
+    /// The rule that it breaks: [`"CARE-1"`](rules::CARE_1) or [`"CARE-3"`](rules::CARE_3).
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         match self {

@@ -51,7 +51,8 @@ pub enum FlagsError {
 }
 
 impl FlagsError {
-    /// The rule that the body breaks: `"FLAGS-2"` or `"FLAGS-3"`.
+    /// The rule that the body breaks: [`"FLAGS-2"`](rules::FLAGS_2) or
+    /// [`"FLAGS-3"`](rules::FLAGS_3).
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         match self {
@@ -101,7 +102,7 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// The rule that the flag breaks, such as `"FLAGS-5"` or `"RCA-4"`.
+    /// The rule that the flag breaks, such as `"FLAGS-5"` or `"RCA-4"`: see [`rules::find`].
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         self.rule

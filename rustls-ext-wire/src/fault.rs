@@ -23,7 +23,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The rule, such as `"FLAGS-2"`.
+    /// The rule, such as `"FLAGS-2"`: see [`rules::find`].
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         match self {

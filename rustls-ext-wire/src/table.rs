@@ -90,7 +90,7 @@ pub enum Permission {
 pub struct Cell {
     /// Whether a flag may stand there.
     pub permission: Permission,
-    /// The rule that says so, such as `"FLAGS-5"`.
+    /// The rule that says so, such as `"FLAGS-5"`: see [`rules::find`].
     pub rule: &'static str,
 }
 

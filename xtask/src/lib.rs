@@ -9,9 +9,6 @@ use std::process::Command;
 pub mod bench;
 pub mod capi;
 pub mod fuzz;
-#[allow(missing_docs)] // it is a build script's
-#[path = "../../rustls/generate.rs"]
-pub mod generate;
 pub mod header;
 pub mod mutants;
 pub mod rules;

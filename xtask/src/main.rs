@@ -100,7 +100,7 @@ enum Rustls {
     },
     /// Turn the commits of that work tree back into the patch series.
     Save,
-    /// Prove that the series makes the very source that is built, and that it is small.
+    /// Prove that the series applies, that it is as `save` writes it, and that it is small.
     Check,
     /// Run rustls' own unit tests on the patched source.
     Test {
@@ -111,7 +111,7 @@ enum Rustls {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Print the digest to pin for the pristine source: for a change of version.
+    /// Print the digest to pin for the published source: for a change of version.
     Pin,
 }
 
@@ -143,7 +143,7 @@ fn main() -> ExitCode {
         Chore::Mutants { check: true, .. } => mutants::check(&repository),
         Chore::Mutants { only, .. } => mutants::run(&repository, only.as_deref()),
         Chore::Fuzz { seconds, target, peers } => fuzz::run(&repository, seconds, &target, peers),
-        Chore::Rustls(Rustls::Pin) => rustls::pin(&repository),
+        Chore::Rustls(Rustls::Pin) => rustls::pin(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::generate::{self, Layout, Tree};
-use crate::work_tree::put;
+use rustls_source::{Tree, patched_tree, read_tree, write_tree};
+
 use crate::{Result, git};
 
 mod list;
@@ -19,6 +19,8 @@ const TESTS: [&[&str]; 2] =
     [&["-p", "rustls-ext", "--tests"], &["-p", "interop", "--test", "raw_peer"]];
 /// Where the codec is.
 const CODEC: &str = "rustls-ext-wire/src/";
+/// The build script of the patched rustls whose source is in its folder.
+const BUILD_SCRIPT: &str = "fn main() { println!(\"cargo::metadata=patched=mutant\"); }\n";
 /// How many random sequences are enough to tell.
 const SEQUENCES: &str = "2000";
 
@@ -76,8 +78,8 @@ pub fn run(repository: &Path, only: Option<&str>) -> Result<()> {
 
 /// What mutants are made of: the patched source, and the codec that it goes by.
 fn source(repository: &Path) -> Result<Tree> {
-    let mut tree = Layout::patched(&repository.join("rustls")).tree()?;
-    let codec = generate::read_tree(&repository.join(CODEC))?;
+    let mut tree = patched_tree(&repository.join("rustls"))?;
+    let codec = read_tree(&repository.join(CODEC))?;
     tree.extend(codec.into_iter().map(|(name, text)| (format!("{CODEC}{name}"), text)));
     Ok(tree)
 }
@@ -119,30 +121,26 @@ impl Copy {
         for name in files.split('\0').filter(|name| !name.is_empty()) {
             // What is deleted, and not yet committed, is listed all the same.
             if let Ok(text) = fs::read(repository.join(name)) {
-                put(&Tree::from([(name.to_owned(), text)]), &root)?;
+                write_tree(&Tree::from([(name.to_owned(), text)]), &root)?;
             }
         }
         Ok(Self { root, target: place.join("build") })
     }
 
-    fn layout(&self) -> Layout {
-        Layout::patched(&self.root.join("rustls"))
-    }
-
-    /// Has the codec be that of `source`, and the build script take the rest for what it makes.
+    /// Has the codec and the patched rustls be those of `source`. Its build script, which would make
+    /// the real one, only says from now on that it is patched.
     fn build_from(&self, source: &Tree) -> Result<()> {
-        let is_codec = |(name, _): &(String, Vec<u8>)| name.starts_with(CODEC);
-        let (mut codec, source): (Tree, Tree) = source.clone().into_iter().partition(is_codec);
-        codec.retain(|name, text| fs::read(self.root.join(name)).ok().as_ref() != Some(text));
-        put(&codec, &self.root)?;
-
-        let layout = self.layout();
-        let there = generate::read_tree(&layout.generated).unwrap_or_default();
-        let mut changed = source.clone();
-        changed.retain(|name, text| there.get(name) != Some(text));
-        let (inputs, outcome) = (generate::digest(&layout.inputs()?), generate::digest(&source));
-        changed.insert(generate::STAMP.into(), format!("{inputs}\n{outcome}\n").into_bytes());
-        put(&changed, &layout.generated)
+        let mut files = Tree::from([("rustls/build.rs".to_owned(), BUILD_SCRIPT.into())]);
+        for (name, text) in source {
+            let name = match name.starts_with(CODEC) {
+                true => name.clone(),
+                false => format!("rustls/{name}"),
+            };
+            files.insert(name, text.clone());
+        }
+        // What stays the same is not built again.
+        files.retain(|name, text| fs::read(self.root.join(name)).ok().as_ref() != Some(text));
+        Ok(write_tree(&files, &self.root)?)
     }
 
     /// The tests that fail with `source` as the patched rustls.

@@ -1,22 +1,19 @@
-//! The patch series: its work tree, and the proof that it makes what is built.
+//! The patch series: its work tree, and what must hold of it.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use rustls_source::{ROOT, Root, Tree, write_tree};
+
 use crate::Result;
-use crate::generate::{self, Layout, Outcome, Tree};
-use crate::work_tree::{WorkTree, difference, parts, put};
+use crate::work_tree::{WorkTree, difference};
 
 /// How many lines the patches may add to upstream's files.
 const MOST_ADDED: usize = 700;
 
 fn work_tree(repository: &Path) -> WorkTree {
     WorkTree(repository.join("target/rustls-edit"))
-}
-
-fn layout(repository: &Path) -> Layout {
-    Layout::patched(&repository.join("rustls"))
 }
 
 /// Makes the work tree: the pristine source, our own files on it, and a commit for each patch.
@@ -40,7 +37,7 @@ pub fn edit(repository: &Path, force: bool) -> Result<()> {
             .into());
         }
     }
-    tree.make(&layout(repository))?;
+    tree.make(&repository.join("rustls"))?;
     println!(
         "The patched source is in {folder}, with a commit for each patch.\n\
          Change it, commit (or rebase) with messages that say why, and run `cargo xtask rustls save`.\n\
@@ -62,12 +59,13 @@ pub fn save(repository: &Path) -> Result<()> {
     if tree.is_dirty()? {
         return Err(format!("{} has changes that are not committed", tree.0.display()).into());
     }
-    let layout = layout(repository);
-    let (patches, own) = parts(&layout)?;
     // The proof that they make what is there comes before anything is overwritten.
-    let (new_series, new_own) = tree.series(&layout)?;
-    let mut changed = replace(patches, &new_series, "patches")?;
-    changed.extend(replace(own, &new_own, "src")?);
+    let (series, own) = tree.series()?;
+    let named = |(name, text)| (format!("patches/{name}"), text);
+    let rustls = repository.join("rustls");
+    let mut old = rustls_source::own_files(&rustls)?;
+    old.extend(rustls_source::read_tree(&rustls.join("patches"))?.into_iter().map(named));
+    let changed = replace(&rustls, &old, &series.into_iter().map(named).chain(own).collect())?;
     tree.mark_saved()?;
     println!("{} files of rustls/patches and rustls/src changed", changed.len());
     for line in changed {
@@ -76,45 +74,39 @@ pub fn save(repository: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a folder hold these files and no others, and says what that changed.
-fn replace(folder: &Path, files: &Tree, called: &str) -> Result<Vec<String>> {
-    let there = generate::read_tree(folder).unwrap_or_default();
+/// Makes a folder hold the files `new` in place of `old`, and says what that changed.
+fn replace(folder: &Path, old: &Tree, new: &Tree) -> Result<Vec<String>> {
     let mut changed = Vec::new();
-    for name in there.keys().filter(|name| !files.contains_key(*name)) {
+    for name in old.keys().filter(|name| !new.contains_key(*name)) {
         fs::remove_file(folder.join(name))?;
-        changed.push(format!("  removed {called}/{name}"));
+        changed.push(format!("  removed {name}"));
     }
-    for (name, text) in files {
-        let what = match there.get(name) {
+    for (name, text) in new {
+        let what = match old.get(name) {
             Some(old) if old == text => continue,
             Some(_) => "changed",
             None => "added  ",
         };
-        put(&Tree::from([(name.clone(), text.clone())]), folder)?;
-        changed.push(format!("  {what} {called}/{name}"));
+        write_tree(&Tree::from([(name.clone(), text.clone())]), folder)?;
+        changed.push(format!("  {what} {name}"));
     }
     Ok(changed)
 }
 
-/// Proves that the series makes the very source that is built, that it is as `save` would write it,
-/// and that it is small.
+/// Proves that the series applies, that it is as `save` would write it, that it is small, and that the
+/// roots of the crates have the attributes that upstream's has.
 ///
 /// # Errors
 /// If one of these does not hold.
 pub fn check(repository: &Path) -> Result<()> {
-    let layout = layout(repository);
-    if generate::generate(&layout)? == Outcome::Overwritten {
-        return Err("rustls/gen was changed by hand; it has been made anew".into());
+    let rustls = repository.join("rustls");
+    let source = rustls_source::patched_tree(&rustls)?;
+    for package in ["rustls", "rustls-pristine"] {
+        check_root(&Root::of(&source)?, &repository.join(package).join(ROOT))?;
     }
-    let mut built = generate::read_tree(&layout.generated)?;
-    built.remove(generate::STAMP);
-    let made = layout.tree()?;
-    if let Some(name) = difference(&made, &built) {
-        return Err(format!("the series does not make rustls/gen/{name} as it is").into());
-    }
-    check_form(&layout)?;
+    check_form(&rustls)?;
     let reasons = fs::read_to_string(repository.join("rustls/README.md"))?;
-    let added = added(&layout)?;
+    let added = added(&rustls)?;
     for (name, lines) in &added {
         println!("{lines:4} lines added to {name}");
         if !reasons.contains(&format!("`{name}`")) {
@@ -132,14 +124,27 @@ pub fn check(repository: &Path) -> Result<()> {
     }
 }
 
+/// Proves that the root of a crate of ours has the attributes of upstream's that are not lints.
+fn check_root(upstream: &Root, ours: &Path) -> Result<()> {
+    let text: String = fs::read_to_string(ours)?.split_whitespace().collect();
+    let is_lint =
+        |attribute: &str| ["warn", "allow"].iter().any(|it| attribute[3..].starts_with(it));
+    match upstream.attributes.iter().find(|it| !is_lint(it) && !text.contains(*it)) {
+        Some(attribute) => {
+            Err(format!("{} lacks upstream's attribute {attribute}", ours.display()).into())
+        }
+        None => Ok(()),
+    }
+}
+
 /// Proves that editing and saving would change nothing: git applies the series, too, to the same
 /// outcome, and nobody has edited a patch by hand.
-fn check_form(layout: &Layout) -> Result<()> {
+fn check_form(rustls: &Path) -> Result<()> {
     let aside = tempfile::tempdir()?;
     let tree = WorkTree(aside.path().join("rustls"));
-    tree.make(layout)?;
-    let (series, _) = tree.series(layout)?;
-    match difference(&series, &generate::read_tree(parts(layout)?.0)?) {
+    tree.make(rustls)?;
+    let (series, _) = tree.series()?;
+    match difference(&series, &rustls_source::read_tree(&rustls.join("patches"))?) {
         Some(name) => Err(format!(
             "rustls/patches/{name} is not as `cargo xtask rustls save` writes it: run `edit` and \
              `save`"
@@ -150,9 +155,9 @@ fn check_form(layout: &Layout) -> Result<()> {
 }
 
 /// How many lines the series adds to each of upstream's files.
-fn added(layout: &Layout) -> Result<BTreeMap<String, usize>> {
+fn added(rustls: &Path) -> Result<BTreeMap<String, usize>> {
     let mut added = BTreeMap::new();
-    for (_, text) in generate::series(parts(layout)?.0)? {
+    for (_, text) in rustls_source::series(&rustls.join("patches"))? {
         let mut file = None;
         for line in String::from_utf8(text)?.lines() {
             if let Some(name) = line.strip_prefix("+++ b/") {
@@ -165,12 +170,12 @@ fn added(layout: &Layout) -> Result<BTreeMap<String, usize>> {
     Ok(added)
 }
 
-/// Prints the digest of the pristine source that cargo has.
+/// Prints the digest of the published source that cargo has.
 ///
 /// # Errors
 /// If cargo has none.
-pub fn pin(repository: &Path) -> Result<()> {
-    let root = generate::pristine_root(&layout(repository).pristine)?;
-    println!("{}", generate::digest(&generate::pristine_files(&root)?));
+pub fn pin() -> Result<()> {
+    let root = rustls_source::pristine_root()?;
+    println!("{}", rustls_source::digest(&rustls_source::pristine_files(&root)?));
     Ok(())
 }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustls_source::{read_tree, write_tree};
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::Result;
-use crate::generate::{self, Layout};
 
 /// What these tests are built with, as in upstream's own quick run.
 const FEATURES: &str = "ring,std,tls12,logging";
@@ -26,19 +26,17 @@ pub fn test(repository: &Path, data: Option<PathBuf>, args: &[String]) -> Result
              in {}. Take `rustls/src/testdata`, `test-ca` and `fuzz` from rustls' repository at \
              v/{}, and name their folder with --data.",
             data.display(),
-            generate::VERSION
+            rustls_source::VERSION
         );
         return Ok(());
     }
-    let layout = Layout::patched(&repository.join("rustls"));
-    generate::generate(&layout)?;
-
+    let source = rustls_source::patched_tree(&repository.join("rustls"))?;
     let root = repository.join("target/rustls-unit");
     let _ = fs::remove_dir_all(&root);
-    copy(&data, &root)?;
+    write_tree(&read_tree(&data)?, &root)?;
     let package = root.join("rustls");
-    copy(&layout.generated, &package)?;
-    let pristine = generate::pristine_root(&layout.pristine)?;
+    write_tree(&source, &package)?;
+    let pristine = rustls_source::pristine_root()?;
     let manifest = manifest(
         &fs::read_to_string(pristine.join("Cargo.toml"))?,
         &repository.join("rustls-ext-wire"),
@@ -78,13 +76,4 @@ fn manifest(upstream: &str, wire: &Path) -> Result<String> {
     manifest["dependencies"]["rustls-ext-wire"] = Item::Table(codec);
     manifest.insert("workspace", Item::Table(Table::new()));
     Ok(manifest.to_string())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    for (name, text) in generate::read_tree(from)? {
-        let path = to.join(name);
-        fs::create_dir_all(path.parent().unwrap_or(to))?;
-        fs::write(path, text)?;
-    }
-    Ok(())
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::generate::{self, Layout, Tree};
+use rustls_source::{Tree, write_tree};
+
 use crate::{Result, git};
 
 /// The tag of the commit with upstream's files only.
@@ -22,31 +23,31 @@ impl WorkTree {
     ///
     /// # Errors
     /// If the series does not apply, or git fails.
-    pub fn make(&self, layout: &Layout) -> Result<()> {
-        let made = self.fill(layout);
+    pub fn make(&self, rustls: &Path) -> Result<()> {
+        let made = self.fill(rustls);
         if made.is_err() {
             let _ = fs::remove_dir_all(&self.0);
         }
         made
     }
 
-    fn fill(&self, layout: &Layout) -> Result<()> {
-        let (patches, own) = parts(layout)?;
+    fn fill(&self, rustls: &Path) -> Result<()> {
+        let patches = rustls.join("patches").canonicalize()?;
         if self.0.exists() {
             fs::remove_dir_all(&self.0)?;
         }
         fs::create_dir_all(&self.0)?;
-        put(&generate::pristine_tree(&layout.pristine)?, &self.0)?;
+        write_tree(&rustls_source::pristine_tree()?, &self.0)?;
         self.git(["init", "--quiet", "--template=", "--initial-branch=patched"])?;
         // Hunks without the line of upstream's source that git would quote for orientation.
         self.git(["config", "diff.plain.xfuncname", "^-- never --$"])?;
         fs::create_dir_all(self.0.join(".git/info"))?;
         fs::write(self.0.join(".git/info/attributes"), "* -text\n*.rs diff=plain\n")?;
         self.commit("rustls as published", PRISTINE)?;
-        put(&prefixed(generate::read_tree(own)?), &self.0)?;
+        write_tree(&rustls_source::own_files(rustls)?, &self.0)?;
         self.commit("Files that are wholly ours (rustls/src)", BASE)?;
-        for (name, _) in generate::series(patches)? {
-            let patch = patches.canonicalize()?.join(&name);
+        for (name, _) in rustls_source::series(&patches)? {
+            let patch = patches.join(&name);
             self.git(["am", "--quiet", "--keep-non-patch", "-C1", &patch.display().to_string()])
                 .map_err(|err| format!("{name} does not apply: {err}"))?;
         }
@@ -91,7 +92,7 @@ impl WorkTree {
     ///
     /// # Errors
     /// If a commit cannot be a patch, or if the series would not make the very source that is there.
-    pub fn series(&self, layout: &Layout) -> Result<(Tree, Tree)> {
+    pub fn series(&self) -> Result<(Tree, Tree)> {
         let names = |what: &str| -> Result<BTreeSet<String>> {
             let names = self.git(["ls-tree", "-r", "-z", "--name-only", what])?;
             Ok(names.split_terminator('\0').map(str::to_owned).collect())
@@ -123,20 +124,18 @@ impl WorkTree {
         args.extend([aside.path().display().to_string(), format!("{BASE}..HEAD"), "--".into()]);
         args.extend(upstream.iter().map(|name| format!(":(literal){name}")));
         self.git(args)?;
-        let series = generate::read_tree(aside.path())?;
+        let series = rustls_source::read_tree(aside.path())?;
         let own: Tree = now
             .difference(&upstream)
-            .map(|name| {
-                Ok((name.trim_start_matches("src/").to_owned(), fs::read(self.0.join(name))?))
-            })
+            .map(|name| Ok((name.clone(), fs::read(self.0.join(name))?)))
             .collect::<Result<_>>()?;
 
-        let mut made = generate::pristine_tree(&layout.pristine)?;
+        let mut made = rustls_source::pristine_tree()?;
         for (name, text) in &series {
-            generate::apply(&mut made, name, text)?;
+            rustls_source::apply(&mut made, name, text)?;
         }
-        made.extend(prefixed(own.clone()));
-        let mut there = generate::read_tree(&self.0)?;
+        made.extend(own.clone());
+        let mut there = rustls_source::read_tree(&self.0)?;
         there.retain(|name, _| !name.starts_with(".git/"));
         match difference(&made, &there) {
             Some(name) => Err(format!("the series would not make {name} as it is here").into()),
@@ -180,29 +179,7 @@ impl WorkTree {
     }
 }
 
-/// The folders of the patches and of our own files.
-pub fn parts(layout: &Layout) -> Result<(&Path, &Path)> {
-    match (&layout.patches, &layout.own) {
-        (Some(patches), Some(own)) => Ok((patches, own)),
-        _ => Err("the pristine crate has no patches".into()),
-    }
-}
-
-/// Writes files below a folder.
-pub fn put(tree: &Tree, root: &Path) -> Result<()> {
-    for (name, text) in tree {
-        let path = root.join(name);
-        fs::create_dir_all(path.parent().unwrap_or(root))?;
-        fs::write(path, text)?;
-    }
-    Ok(())
-}
-
 /// The first file in which two trees differ.
 pub fn difference<'a>(one: &'a Tree, other: &'a Tree) -> Option<&'a String> {
     one.keys().chain(other.keys()).find(|name| one.get(*name) != other.get(*name))
-}
-
-fn prefixed(own: Tree) -> Tree {
-    own.into_iter().map(|(name, text)| (format!("src/{name}"), text)).collect()
 }

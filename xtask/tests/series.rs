@@ -4,24 +4,24 @@ use std::fs;
 use std::process::Command;
 
 use common::{Repository, first_patch, stderr, succeeds};
-use xtask::generate;
+use rustls_source::{read_tree, series};
 
 mod common;
 
 #[test]
 fn editing_and_saving_nothing_changes_nothing() {
     let repository = Repository::new();
-    let before = generate::read_tree(&repository.path("rustls")).unwrap();
+    let before = read_tree(&repository.path("rustls")).unwrap();
     succeeds(repository.xtask(&["edit"]));
     let said = succeeds(repository.xtask(&["save"]));
     assert!(said.starts_with("0 files"), "{said}");
-    assert!(generate::read_tree(&repository.path("rustls")).unwrap() == before);
+    assert!(read_tree(&repository.path("rustls")).unwrap() == before);
 }
 
 #[test]
 fn who_saves_and_with_which_configuration_makes_no_difference() {
     let repository = Repository::new();
-    let before = generate::read_tree(&repository.path("rustls")).unwrap();
+    let before = read_tree(&repository.path("rustls")).unwrap();
     let config = repository.path("gitconfig");
     fs::write(
         &config,
@@ -40,7 +40,7 @@ fn who_saves_and_with_which_configuration_makes_no_difference() {
     };
     succeeds(hostile(&["edit"]));
     assert!(succeeds(hostile(&["save"])).starts_with("0 files"));
-    assert!(generate::read_tree(&repository.path("rustls")).unwrap() == before);
+    assert!(read_tree(&repository.path("rustls")).unwrap() == before);
 
     // the same commits, made by somebody at some time
     let tree = repository.path("target/rustls-edit");
@@ -51,7 +51,7 @@ fn who_saves_and_with_which_configuration_makes_no_difference() {
     reword.envs([("GIT_COMMITTER_NAME", "Somebody"), ("GIT_COMMITTER_EMAIL", "s@localhost")]);
     succeeds(reword);
     assert!(succeeds(repository.xtask(&["save"])).starts_with("0 files"));
-    assert!(generate::read_tree(&repository.path("rustls")).unwrap() == before);
+    assert!(read_tree(&repository.path("rustls")).unwrap() == before);
     succeeds(repository.xtask(&["edit"]));
 }
 
@@ -68,7 +68,7 @@ fn a_patch_that_save_would_write_otherwise_is_noticed() {
 #[test]
 fn what_cannot_be_a_patch_is_not_saved() {
     let repository = Repository::new();
-    let before = generate::read_tree(&repository.path("rustls")).unwrap();
+    let before = read_tree(&repository.path("rustls")).unwrap();
     succeeds(repository.xtask(&["edit"]));
     let tree = repository.path("target/rustls-edit");
     let git = |args: &[&str]| xtask::git(&tree, args).unwrap();
@@ -76,7 +76,7 @@ fn what_cannot_be_a_patch_is_not_saved() {
         let output = repository.xtask(&["save"]).output().unwrap();
         assert!(!output.status.success());
         assert!(stderr(&output).contains(why), "{}", stderr(&output));
-        assert!(generate::read_tree(&repository.path("rustls")).unwrap() == before);
+        assert!(read_tree(&repository.path("rustls")).unwrap() == before);
         git(&["checkout", "--quiet", "patched"]);
         git(&["reset", "--quiet", "--hard", "saved"]);
     };
@@ -132,16 +132,28 @@ fn an_edit_is_saved_as_a_patch_and_a_new_file_whole() {
     assert!(stderr(&output).contains("commits that are not saved"));
 
     succeeds(repository.xtask(&["save"]));
-    let series = generate::series(&repository.path("rustls/patches")).unwrap();
+    let series = series(&repository.path("rustls/patches")).unwrap();
     let (name, text) = series.last().unwrap();
     assert!(name.ends_with("-Have-an-idea.patch"), "{name}");
     let text = String::from_utf8(text.clone()).unwrap();
     assert!(text.contains("\n+// an idea\n") && !text.contains("all ours"), "{text}");
     assert_eq!(fs::read(repository.path("rustls/src/idea.rs")).unwrap(), b"// all ours\n");
-    repository.generate().unwrap();
-    assert!(repository.path("rustls/gen/src/idea.rs").exists());
+    assert_eq!(repository.source().unwrap()["src/idea.rs"], b"// all ours\n");
 
     // a file of upstream's needs its reason
     let output = repository.xtask(&["check"]).output().unwrap();
     assert!(stderr(&output).contains("no reason for the change of src/rand.rs"));
+}
+
+#[test]
+fn a_root_that_lacks_an_attribute_of_upstreams_is_noticed() {
+    for package in ["rustls", "rustls-pristine"] {
+        let repository = Repository::new();
+        repository.replace(&format!("{package}/src/lib.rs"), "#![no_std]\n", "");
+        let output = repository.xtask(&["check"]).output().unwrap();
+        assert!(!output.status.success());
+        let problem = stderr(&output);
+        let expected = format!("{package}/src/lib.rs lacks upstream's attribute #![no_std]\n");
+        assert!(problem.ends_with(&expected), "{problem}");
+    }
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use rustls_source::{ROOT, Tree, patched_tree, read_tree, series, write_tree};
 use tempfile::TempDir;
-use xtask::generate::{self, Layout, Outcome};
 
 /// A repository with nothing but the patched rustls in it, to be spoiled.
 pub struct Repository(TempDir);
@@ -13,13 +13,17 @@ pub struct Repository(TempDir);
 impl Repository {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let rustls = xtask::repository().join("rustls");
-        for (name, text) in generate::read_tree(&rustls).unwrap() {
-            if !name.starts_with("gen/") {
-                let path = folder.path().join("rustls").join(name);
-                fs::create_dir_all(path.parent().unwrap()).unwrap();
-                fs::write(path, text).unwrap();
-            }
+        let real = xtask::repository();
+        for package in ["rustls", "rustls-ext-wire"] {
+            write_tree(&read_tree(&real.join(package)).unwrap(), &folder.path().join(package))
+                .unwrap();
+        }
+        for name in
+            ["Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", &format!("rustls-pristine/{ROOT}")]
+        {
+            let to = folder.path().join(name);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(real.join(name), to).unwrap();
         }
         Self(folder)
     }
@@ -28,12 +32,9 @@ impl Repository {
         self.0.path().join(name)
     }
 
-    pub fn layout(&self) -> Layout {
-        Layout::patched(&self.path("rustls"))
-    }
-
-    pub fn generate(&self) -> Result<Outcome, String> {
-        generate::generate(&self.layout()).map_err(|problem| problem.0)
+    /// What the build script would build, or what it would say.
+    pub fn source(&self) -> Result<Tree, String> {
+        patched_tree(&self.path("rustls")).map_err(|problem| problem.0)
     }
 
     pub fn replace(&self, name: &str, from: &str, to: &str) {
@@ -51,7 +52,7 @@ impl Repository {
 }
 
 pub fn first_patch(repository: &Repository) -> String {
-    let patches = generate::series(&repository.path("rustls/patches")).unwrap();
+    let patches = series(&repository.path("rustls/patches")).unwrap();
     format!("rustls/patches/{}", patches[0].0)
 }
 

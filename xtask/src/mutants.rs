@@ -11,6 +11,7 @@ use rustls_source::{Tree, patched_tree, read_tree, write_tree};
 use crate::{Result, git};
 
 mod list;
+mod place;
 
 pub use list::{MUTANTS, Mutant};
 
@@ -27,7 +28,7 @@ const SEQUENCES: &str = "2000";
 /// Proves that every mutant can still be made.
 ///
 /// # Errors
-/// If the text that one takes out is not in its file, or there more than once.
+/// If the text that one takes out is not in its function, or there more than once.
 pub fn check(repository: &Path) -> Result<()> {
     let tree = source(repository)?;
     for mutant in MUTANTS {
@@ -89,18 +90,11 @@ impl Mutant {
     fn of(&self, real: &Tree) -> Result<Tree> {
         let mut tree = real.clone();
         let file = tree.get_mut(self.file).ok_or_else(|| format!("there is no {}", self.file))?;
-        let text = String::from_utf8(file.clone())?;
-        match text.matches(self.from).count() {
-            1 => {}
-            count => {
-                return Err(format!(
-                    "{}: {} has the text to replace {count} times, not once",
-                    self.name, self.file
-                )
-                .into());
-            }
-        }
-        *file = text.replace(self.from, self.to).into_bytes();
+        let mut text = String::from_utf8(file.clone())?;
+        let place = place::find(&text, self.item, self.from)
+            .map_err(|err| format!("{}: in {}, {err}", self.name, self.file))?;
+        text.replace_range(place, self.to);
+        *file = text.into_bytes();
         Ok(tree)
     }
 }

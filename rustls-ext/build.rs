@@ -2,8 +2,13 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=RUSTLS_EXT_EXPORTED");
     // The patched crate's build script leaves this for the crates that depend on it.
-    if std::env::var_os("DEP_RUSTLS_EXT_PATCHED").is_some() {
+    // `cargo xtask rustls export` writes it without one.
+    if ["DEP_RUSTLS_EXT_PATCHED", "RUSTLS_EXT_EXPORTED"]
+        .iter()
+        .any(|it| std::env::var_os(it).is_some())
+    {
         return;
     }
     for line in [
@@ -15,6 +20,7 @@ fn main() {
         "or, with a checkout:",
         "    [patch.crates-io]",
         "    rustls = { path = \"<the checkout>/rustls\" }",
+        "With a rustls that `cargo xtask rustls export` wrote, also set RUSTLS_EXT_EXPORTED=1.",
         "If the lines are there already, run `cargo update -p rustls --precise 0.23.46`.",
     ] {
         println!("cargo::error={line}");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, bench, capi, fuzz, header, mutants, rules, rustls, unit};
+use xtask::{Result, bench, capi, export, fuzz, header, mutants, rules, rustls, unit};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of rustls-ext")]
@@ -111,6 +111,14 @@ enum Rustls {
         #[arg(last = true)]
         args: Vec<String>,
     },
+    /// Write the patched source as an ordinary crate without a build script, and the codec beside it.
+    ///
+    /// For builds that cannot run our build script: air gaps, Nix, Bazel. The README.md that it
+    /// writes says how to use them.
+    Export {
+        /// The folder to write to; it must be empty, or not exist yet.
+        folder: PathBuf,
+    },
     /// Print the digest to pin for the published source: for a change of version.
     Pin,
 }
@@ -134,6 +142,7 @@ fn main() -> ExitCode {
         Chore::Rustls(Rustls::Edit { force }) => rustls::edit(&repository, force),
         Chore::Rustls(Rustls::Save) => rustls::save(&repository),
         Chore::Rustls(Rustls::Check) => rustls::check(&repository),
+        Chore::Rustls(Rustls::Export { folder }) => export::export(&repository, &folder),
         Chore::Rustls(Rustls::Test { data, args }) => unit::test(&repository, data, &args),
         Chore::Capi(Capi::Install(to)) => capi::install(&repository, &to),
         Chore::Header { check: true } => header::check(&repository),

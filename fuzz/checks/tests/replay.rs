@@ -9,7 +9,7 @@ use fuzz_checks::{TARGETS, Target};
 
 /// A folder of the repository.
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)
 }
 
 /// The files in a folder, by name; none if it is not there.

@@ -1,5 +1,6 @@
 //! What a case is: a rule, and an experiment that shows whether the other end keeps it.
 
+use rustls_ext_wire::rules;
 use serde::Serialize;
 
 use super::grade::Grade;
@@ -120,7 +121,7 @@ impl About {
             id: format!("{side}.{}.{name}", group.name()),
             group,
             rule,
-            source: source(rule),
+            source: rules::find(rule).map_or("RFC 8446", |rule| rule.source),
             level: Level::Must,
             role,
             expects: expects.into(),
@@ -166,21 +167,5 @@ impl<L, N> Case<L, N> {
     pub fn level(mut self, level: Level) -> Self {
         self.about.level = level;
         self
-    }
-}
-
-/// Where a rule comes from.
-fn source(rule: &str) -> &'static str {
-    match rule {
-        "FLAGS-1" | "FLAGS-2" | "FLAGS-3" => "draft-ietf-tls-tlsflags-16, section 2",
-        "FLAGS-12" => "RFC 8446, section 4.1.2",
-        "FLAGS-10" => "RFC 8446, section 4.2",
-        "RES-4" | "RES-7" => "RFC 8446, sections 2.2 and 4.6.1",
-        "RES-6" => "RFC 8446, section 4.2.10",
-        _ if rule.starts_with("FLAGS-") => "draft-ietf-tls-tlsflags-16, section 3",
-        _ if rule.starts_with("RCA-") => "draft-jhoyla-req-mtls-flag, June 2025",
-        _ if rule.starts_with("CARE-") => "draft-thomson-tls-care-00",
-        _ if rule.starts_with("RES-") => "RFC 8446, section 4.6.1; CVE-2025-23419",
-        _ => "RFC 8446",
     }
 }

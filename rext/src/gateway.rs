@@ -40,6 +40,7 @@ use rustls_ext::Policy;
 use rustls_ext::http::client_cert::ClientCertLayer;
 use rustls_ext::http::server::{Caller, Denied, read_unread};
 use rustls_ext::rustls::ServerConnection;
+use rustls_ext::{causes, with_causes};
 use tokio::time::{Instant, timeout_at};
 use tower::service_fn;
 use tower::util::BoxCloneService;
@@ -292,20 +293,16 @@ impl Relay {
 
 /// What came of a request that got no answer.
 fn judge(err: &(dyn Error + 'static)) -> (StatusCode, String) {
-    let mut reason = err.to_string();
     let mut status = StatusCode::BAD_GATEWAY;
-    let mut next = err.source();
-    while let Some(err) = next {
+    for err in causes(err) {
         let timed_out = |err: &io::Error| err.kind() == io::ErrorKind::TimedOut;
         if err.is::<Stalled>() {
             status = StatusCode::REQUEST_TIMEOUT;
         } else if err.downcast_ref().is_some_and(timed_out) {
             status = StatusCode::GATEWAY_TIMEOUT;
         }
-        reason = format!("{reason}: {err}");
-        next = err.source();
     }
-    (status, reason)
+    (status, with_causes(err))
 }
 
 /// Why a client does not get the answer of the server behind.

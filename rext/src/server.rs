@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use rustls_ext::alert_name;
 use rustls_ext::http::Fingerprint;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo, Denied};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
@@ -277,12 +278,12 @@ fn log_refusal(peer: SocketAddr, err: &AcceptError, report: &AcceptReport) {
         return debug!(%peer, reason = err.to_string(), "no handshake");
     }
     let (alert, from) = match (err.alert_received(), err) {
-        (Some(alert), _) => (Some(alerts::name(alert)), "client"),
+        (Some(alert), _) => (Some(alert_name(alert)), "client"),
         (None, AcceptError::Tls(tls) | AcceptError::OtherProtocol(_, tls)) => {
             (alerts::name_of_sent(tls), "server")
         }
         (None, AcceptError::Policy(_)) => {
-            (Some(alerts::name(AlertDescription::InternalError)), "server")
+            (Some(alert_name(AlertDescription::InternalError)), "server")
         }
         _ => (None, ""),
     };

@@ -9,6 +9,7 @@ use http::{Request, Response, StatusCode, Uri};
 use hyper::body::Bytes;
 use quinn::{Connection, ConnectionError, Endpoint, Incoming};
 use rustls_ext::Policy;
+use rustls_ext::alert_name;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo};
 use rustls_ext::quic::{
     HandshakeData, QuicClientConfig, QuicServerConfig, alert_received, alert_sent,
@@ -22,7 +23,7 @@ use super::seen::{Seen, failed};
 use command_line::Failure;
 use rext_cli::client::Facts;
 use rext_cli::debug_info::Verified;
-use rext_cli::{alerts, tls};
+use rext_cli::tls;
 
 /// How long a connection and its request may each take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -174,8 +175,8 @@ async fn ask(connection: Connection, uri: Uri) -> Result<StatusCode, BoxError> {
 /// What ended a connection and who sent it, as `unknown_ca from server`.
 fn refusal(err: &ConnectionError, we: &str, they: &str) -> String {
     match (alert_sent(err), alert_received(err)) {
-        (Some(alert), _) => format!("{} from {we}", alerts::name(alert)),
-        (None, Some(alert)) => format!("{} from {they}", alerts::name(alert)),
+        (Some(alert), _) => format!("{} from {we}", alert_name(alert)),
+        (None, Some(alert)) => format!("{} from {they}", alert_name(alert)),
         (None, None) => err.to_string(),
     }
 }

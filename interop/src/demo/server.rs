@@ -10,6 +10,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use rustls_ext::alert_name;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo};
 use rustls_ext::rustls::ServerConfig;
 use rustls_ext::tokio::{AcceptError, Acceptor};
@@ -23,7 +24,7 @@ use super::{ADMIN, AGENTS, Cast, LOGIN, http3};
 use crate::count_io::CountIo;
 use command_line::Failure;
 use rext_cli::debug_info::Verified;
-use rext_cli::{alerts, tls};
+use rext_cli::tls;
 
 /// A server that runs as long as the runtime.
 #[derive(Debug)]
@@ -128,12 +129,12 @@ async fn serve(
 
 fn refusal(err: &AcceptError) -> String {
     let by_server = match err {
-        AcceptError::Tls(tls) | AcceptError::OtherProtocol(_, tls) => alerts::sent_for(tls),
+        AcceptError::Tls(tls) | AcceptError::OtherProtocol(_, tls) => tls.alert_sent(),
         _ => None,
     };
     match (err.alert_received(), by_server) {
-        (Some(alert), _) => format!("{} from client", alerts::name(alert)),
-        (None, Some(alert)) => format!("{} from server", alerts::name(alert)),
+        (Some(alert), _) => format!("{} from client", alert_name(alert)),
+        (None, Some(alert)) => format!("{} from server", alert_name(alert)),
         (None, None) => err.to_string(),
     }
 }

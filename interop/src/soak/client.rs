@@ -16,7 +16,7 @@ use super::Cast;
 use super::ends::{ClientEnd, Served};
 use super::who::Who;
 use command_line::Failure;
-use rext_cli::{alerts, tls};
+use rext_cli::tls;
 
 /// A client with a memory of its own.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ fn end_of(err: &io::Error) -> ClientEnd {
         return ClientEnd::LikelyRefused;
     }
     match err.get_ref().and_then(|reason| reason.downcast_ref::<Error>()) {
-        Some(tls) => ClientEnd::GaveUp(alerts::sent_for(tls)),
+        Some(tls) => ClientEnd::GaveUp(tls.alert_sent()),
         None => match err.kind() {
             io::ErrorKind::InvalidData => ClientEnd::Odd("another message came back".into()),
             _ => ClientEnd::Broken,

@@ -3,11 +3,10 @@
 use std::fmt;
 
 use rustls_ext::PeerIdentity;
+use rustls_ext::alert_name;
 use rustls_ext::rustls::server::ClientAuthStatus;
 use rustls_ext::rustls::{AlertDescription, HandshakeKind, ProtocolVersion, ServerConnection};
 use rustls_ext::tokio::AcceptError;
-
-use rext_cli::alerts;
 
 /// A scope.
 pub const AGENTS: &str = "agents";
@@ -168,7 +167,7 @@ impl From<AcceptError> for ServerEnd {
             (Some(alert), _) => Self::Received(alert),
             (None, AcceptError::Timeout(_)) => Self::Timeout,
             (None, AcceptError::Tls(tls) | AcceptError::OtherProtocol(_, tls)) => {
-                alerts::sent_for(tls).map_or(Self::Refused, Self::Sent)
+                tls.alert_sent().map_or(Self::Refused, Self::Sent)
             }
             (None, AcceptError::Closed) => Self::HungUp,
             (None, AcceptError::Io(io)) => match io.kind() {
@@ -197,9 +196,9 @@ impl fmt::Display for ServerEnd {
                 })?;
                 f.write_str(if accepted.resumed { ", resumed" } else { "" })
             }
-            Self::Sent(alert) => write!(f, "{} from server", alerts::name(*alert)),
+            Self::Sent(alert) => write!(f, "{} from server", alert_name(*alert)),
             Self::Refused => f.write_str("refused, unnamed"),
-            Self::Received(alert) => write!(f, "{} from client", alerts::name(*alert)),
+            Self::Received(alert) => write!(f, "{} from client", alert_name(*alert)),
             Self::HungUp => f.write_str("hung up"),
             Self::Timeout => f.write_str("timed out"),
             Self::Odd(_) => f.write_str("odd"),

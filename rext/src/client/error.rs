@@ -5,12 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustls_ext::explain;
+use rustls_ext::alert_name;
 use rustls_ext::rustls::{CertificateError, Error};
 use rustls_ext::tokio::{End, LikelyRefusal, Refusal};
+use rustls_ext::{explain, with_causes};
 
 use super::LARGEST_BODY;
-use crate::alerts;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -41,10 +41,10 @@ impl ClientError {
     pub fn refusal(&self) -> Option<String> {
         match self {
             Self::ServerRefused(refusal) => {
-                Some(format!("{} from server", alerts::name(refusal.alert)))
+                Some(format!("{} from server", alert_name(refusal.alert)))
             }
             Self::WeRefused(err) => {
-                alerts::sent_for(err).map(|alert| format!("{} from client", alerts::name(alert)))
+                err.alert_sent().map(|alert| format!("{} from client", alert_name(alert)))
             }
             _ => None,
         }
@@ -96,11 +96,11 @@ impl fmt::Display for ClientError {
             Self::Connect(addr, err) => write!(f, "cannot connect to {addr}: {err}"),
             Self::ServerRefused(refusal) => refusal.fmt(f),
             Self::LikelyRefused(refusal) => refusal.fmt(f),
-            Self::WeRefused(err) => match alerts::sent_for(err) {
+            Self::WeRefused(err) => match err.alert_sent() {
                 Some(alert) => write!(
                     f,
                     "we refused the connection: sent alert {} ({})",
-                    alerts::name(alert),
+                    alert_name(alert),
                     reason(err)
                 ),
                 None => write!(f, "we refused the connection: {}", reason(err)),
@@ -110,13 +110,7 @@ impl fmt::Display for ClientError {
             }
             Self::Io(err) => write!(f, "the connection failed: {err}"),
             Self::Http(err) => {
-                write!(f, "no answer: {err}")?;
-                let mut source = std::error::Error::source(err);
-                while let Some(err) = source {
-                    write!(f, ": {err}")?;
-                    source = err.source();
-                }
-                Ok(())
+                write!(f, "no answer: {}", with_causes(err))
             }
             Self::Request(err) => write!(f, "the request cannot be made: {err}"),
             Self::BodyTooLarge => write!(f, "the answer has more than {LARGEST_BODY} octets"),

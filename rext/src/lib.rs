@@ -27,6 +27,7 @@ pub mod connect;
 pub mod debug_info;
 pub mod files;
 pub mod gateway;
+mod listener;
 pub mod peek;
 pub mod route;
 pub mod serve;

@@ -16,14 +16,12 @@ use rustls_ext::wire::{
     Answer, CodePoints, NotTls, Offer, Scan, ScanError, ServerNegotiation, Version,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::server::stop_signal;
-use command_line::{Failure, emit};
+use crate::listener::Listener;
+use command_line::Failure;
 
 mod relay;
 
@@ -95,47 +93,14 @@ pub async fn run(args: &RouteArgs) -> Result<(), Failure> {
         connect_timeout: args.connect_timeout,
         idle_timeout: args.idle_timeout,
     });
-    let cannot =
-        |err| Failure::option("--listen", args.listen, format_args!("cannot listen there: {err}"));
-    let listener = TcpListener::bind(args.listen).await.map_err(cannot)?;
-    let mut stop = std::pin::pin!(stop_signal()?);
-    let addr = listener.local_addr().map_err(cannot)?;
-    emit(format!("listening on {addr}\n"));
+    let listener = Listener::bind(args.listen).await?;
+    let addr = listener.announce()?;
     info!(%addr, offered = args.offered, default = args.default, "routing");
-
-    let places = Arc::new(Semaphore::new(args.max_connections.into()));
-    let mut connections = JoinSet::new();
-    loop {
-        let next = async {
-            let place = places.clone().acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            next = next => next,
-            () = &mut stop => break,
-        };
-        while connections.try_join_next().is_some() {}
-        match accepted {
-            Ok((tcp, peer)) => {
-                let router = router.clone();
-                connections.spawn(async move {
-                    router.connection(tcp, peer).await;
-                    drop(place);
-                });
-            }
-            Err(err) => {
-                // Out of descriptors, most likely: let some connections end.
-                warn!(%err, "cannot accept");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-    drop(listener);
-    info!(connections = connections.len(), "stopping");
-    let drained = async { while connections.join_next().await.is_some() {} };
-    if timeout(DRAIN, drained).await.is_err() {
-        warn!("some connections did not end in time");
-    }
+    let connection = |tcp, peer, _| {
+        let router = router.clone();
+        async move { router.connection(tcp, peer).await }
+    };
+    listener.serve(args.max_connections.into(), DRAIN, connection).await;
     Ok(())
 }
 

@@ -2,7 +2,6 @@
 //! and `rext gateway` have in common.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,15 +20,16 @@ use rustls_ext::http::server::{CallerLayer, ConnectionInfo, Denied};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
 use rustls_ext::{Live, Policy, explain, subject_of};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch as signal};
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpStream;
+use tokio::sync::watch as signal;
+use tokio::time::sleep;
 use tower::{Layer, Service, ServiceExt};
 use tracing::{debug, info, warn};
 
 use crate::debug_info::DebugInfo;
+use crate::listener::Listener;
 use crate::{alerts, tls};
-use command_line::{Failure, emit};
+use command_line::Failure;
 
 mod activity;
 mod args;
@@ -80,18 +80,19 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     let app = Arc::new(app);
     let checking = app.clone();
     let live = setup::load(args, move |policy| checking.check(policy))?;
-    let cannot =
-        |err| Failure::option("--listen", args.listen, format_args!("cannot listen there: {err}"));
-    let listener = TcpListener::bind(args.listen).await.map_err(cannot)?;
-    let stop = stop_signal()?;
+    let listener = Listener::bind(args.listen).await?;
     tokio::spawn(setup::reload_on_signal(live.clone())?);
     if let Some(every) = args.watch {
         tokio::spawn(watch(live.clone(), every, setup::report));
     }
-    let addr = listener.local_addr().map_err(cannot)?;
-    emit(format!("listening on {addr}\n"));
+    let addr = listener.announce()?;
     info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
-    Server::new(args, live, app).run(listener, stop).await;
+    let server = Server::new(args, live, app);
+    let connection = |tcp, peer, stop| {
+        let server = server.clone();
+        async move { server.connection(tcp, peer, stop).await }
+    };
+    listener.serve(MOST_CONNECTIONS, args.drain_timeout, connection).await;
     Ok(())
 }
 
@@ -102,7 +103,6 @@ struct Server<A> {
     acceptor: Acceptor,
     patience: Duration,
     idle: Duration,
-    drain: Duration,
     max_age: Option<Duration>,
 }
 
@@ -110,47 +110,8 @@ impl<A: App> Server<A> {
     fn new(args: &ServerArgs, live: Live, app: Arc<A>) -> Arc<Self> {
         let patience = args.handshake_timeout;
         let acceptor = Acceptor::live(live.clone()).with_handshake_timeout(patience);
-        let (idle, drain, max_age) =
-            (args.idle_timeout, args.drain_timeout, args.max_connection_age);
-        Arc::new(Self { app, live, acceptor, patience, idle, drain, max_age })
-    }
-
-    /// Serve whom `listener` accepts, each on a task of its own, until `stop`; then drain.
-    async fn run(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        // Each connection has a receiver, so that the channel is closed when all have ended.
-        let (stopping, stopped) = signal::channel(());
-        let mut stop = pin!(stop);
-        loop {
-            let next = async {
-                let place = places.clone().acquire_owned().await;
-                (place, listener.accept().await)
-            };
-            let (place, accepted) = tokio::select! {
-                next = next => next,
-                () = &mut stop => break,
-            };
-            match accepted {
-                Ok((tcp, peer)) => {
-                    let (server, stopped) = (self.clone(), stopped.clone());
-                    tokio::spawn(async move {
-                        server.connection(tcp, peer, stopped).await;
-                        drop(place);
-                    });
-                }
-                Err(err) => {
-                    // Out of descriptors, most likely: let some connections end.
-                    warn!(%err, "cannot accept");
-                    sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-        drop((listener, stopped));
-        info!(connections = stopping.receiver_count(), "stopping");
-        stopping.send_replace(());
-        if timeout(self.drain, stopping.closed()).await.is_err() {
-            warn!(connections = stopping.receiver_count(), "some connections did not end in time");
-        }
+        let (idle, max_age) = (args.idle_timeout, args.max_connection_age);
+        Arc::new(Self { app, live, acceptor, patience, idle, max_age })
     }
 
     async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
@@ -298,31 +259,6 @@ fn log_refusal(peer: SocketAddr, err: &AcceptError, report: &AcceptReport) {
 fn refused(report: &AcceptReport) -> (Option<String>, Option<String>) {
     let certificate = report.refused.as_ref();
     (certificate.map(subject_of), certificate.map(|der| Fingerprint::sha256(der).to_string()))
-}
-
-/// Ends with the first Ctrl-C or SIGTERM.
-#[cfg(unix)]
-pub fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let cannot = |err| Failure::Failed(format!("cannot listen for signals: {err}"));
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Ends with the first Ctrl-C.
-#[cfg(not(unix))]
-pub fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
-    Ok(async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
 }
 
 #[cfg(test)]

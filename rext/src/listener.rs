@@ -1,0 +1,122 @@
+//! The one loop that accepts connections, for as long as it is wanted.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use command_line::{Failure, emit};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+/// Where connections come in, until somebody wants them to stop.
+pub(crate) struct Listener {
+    tcp: TcpListener,
+    addr: SocketAddr,
+    stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Listener {
+    /// Listen there, and for Ctrl-C and SIGTERM.
+    ///
+    /// # Errors
+    /// If that is not possible.
+    pub(crate) async fn bind(addr: SocketAddr) -> Result<Self, Failure> {
+        let tcp = TcpListener::bind(addr).await.map_err(|err| cannot(addr, &err))?;
+        Ok(Self { tcp, addr, stop: Box::pin(stop_signal()?) })
+    }
+
+    /// Print where that is.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub(crate) fn announce(&self) -> Result<SocketAddr, Failure> {
+        let addr = self.tcp.local_addr().map_err(|err| cannot(self.addr, &err))?;
+        emit(format!("listening on {addr}\n"));
+        Ok(addr)
+    }
+
+    /// Have `connection` serve each connection on a task of its own, at most so many at a time, until
+    /// Ctrl-C or SIGTERM. Those that are there then get word of it, and may take `drain` to end.
+    pub(crate) async fn serve<F>(
+        self,
+        most: usize,
+        drain: Duration,
+        connection: impl Fn(TcpStream, SocketAddr, watch::Receiver<()>) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Self { tcp, mut stop, .. } = self;
+        let places = Arc::new(Semaphore::new(most));
+        // Each connection has a receiver, so that the channel is closed when all have ended.
+        let (stopping, stopped) = watch::channel(());
+        loop {
+            let next = async {
+                let place = places.clone().acquire_owned().await;
+                (place, tcp.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                next = next => next,
+                () = &mut stop => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let held = stopped.clone();
+                    let connection = connection(stream, peer, stopped.clone());
+                    tokio::spawn(async move {
+                        connection.await;
+                        drop((place, held));
+                    });
+                }
+                Err(err) => {
+                    // Out of descriptors, most likely: let some connections end.
+                    warn!(%err, "cannot accept");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        drop((tcp, stopped));
+        info!(connections = places_taken(&places, most), "stopping");
+        stopping.send_replace(());
+        if timeout(drain, stopping.closed()).await.is_err() {
+            let connections = places_taken(&places, most);
+            warn!(connections, "some connections did not end in time");
+        }
+    }
+}
+
+fn places_taken(places: &Semaphore, most: usize) -> usize {
+    most.saturating_sub(places.available_permits())
+}
+
+fn cannot(addr: SocketAddr, err: &std::io::Error) -> Failure {
+    Failure::option("--listen", addr, format_args!("cannot listen there: {err}"))
+}
+
+/// Ends with the first Ctrl-C or SIGTERM.
+#[cfg(unix)]
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let cannot = |err| Failure::Failed(format!("cannot listen for signals: {err}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ends with the first Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

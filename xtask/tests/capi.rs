@@ -3,11 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::{have, run};
 use xtask::capi::{Install, install};
 
-#[path = "../../rustls-ext-capi/tests/support/mod.rs"]
-mod support;
+/// Whether there is such a tool. Without it, a test does nothing, or fails where `REXT_REQUIRE_TOOLS` is
+/// set, as in CI.
+fn have(tool: &str) -> bool {
+    let there = Command::new(tool).arg("--version").output().is_ok_and(|out| out.status.success());
+    let required = std::env::var_os("REXT_REQUIRE_TOOLS").is_some();
+    assert!(there || !required, "there is no `{tool}` here: install it");
+    there
+}
+
+/// Runs a command, which must succeed, and returns its standard output.
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
 
 fn pkg_config(prefix: &Path, options: &[&str]) -> Vec<String> {
     let mut command = Command::new("pkg-config");

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use crate::care::{CareError, check_care};
-use crate::error::FlagsError;
 use crate::flag_set::FlagSet;
+use crate::flag_set::FlagsError;
 use crate::lists::{Authorities, Extensions, Numbers, Protocols};
 use crate::offer::{Received, Version};
 use crate::scan::bodies;

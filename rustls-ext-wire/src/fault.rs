@@ -4,8 +4,9 @@ use core::fmt;
 
 use crate::alert::Alert;
 use crate::care::CareError;
-use crate::error::{FlagsError, Violation};
+use crate::flag_set::FlagsError;
 use crate::rules;
+use crate::table::Violation;
 
 /// A rule that a peer's message breaks, and the end of its handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

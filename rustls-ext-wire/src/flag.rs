@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use crate::error::FlagOutOfRange;
-
 /// The number of a TLS flag: 0 to 2039, what 255 octets of bits have room for
 /// (draft-ietf-tls-tlsflags-16, `opaque flags<1..255>`).
 ///
@@ -85,3 +83,18 @@ impl fmt::Debug for Flag {
         write!(f, "Flag({})", self.0)
     }
 }
+
+/// A number that no body has room for. A mistake of the caller: no peer can send it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlagOutOfRange {
+    /// The number that was refused, above 2039.
+    pub number: u16,
+}
+
+impl fmt::Display for FlagOutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is no TLS flag: the highest is {}", self.number, Flag::MAX)
+    }
+}
+
+impl core::error::Error for FlagOutOfRange {}

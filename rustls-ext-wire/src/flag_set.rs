@@ -3,8 +3,9 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::error::FlagsError;
+use crate::alert::Alert;
 use crate::flag::Flag;
+use crate::rules;
 
 /// A set of TLS flags, held as the body of the extension that carries it.
 ///
@@ -246,3 +247,73 @@ impl Iterator for Iter<'_> {
 }
 
 impl FusedIterator for Iter<'_> {}
+
+/// What is wrong with the body of a `tls_flags` extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FlagsError {
+    /// FLAGS-3: the body is empty, so even the length octet is missing.
+    NoLength,
+    /// FLAGS-3: the length octet is zero and nothing follows, but a list has at least one octet.
+    EmptyList,
+    /// FLAGS-3: the list has fewer octets than the length octet says.
+    Truncated {
+        /// What the length octet says.
+        declared: u8,
+        /// How many octets follow it.
+        present: usize,
+    },
+    /// FLAGS-3: octets follow the list.
+    TrailingOctets {
+        /// What the length octet says.
+        declared: u8,
+        /// How many octets follow it.
+        present: usize,
+    },
+    /// FLAGS-2: every bit of the list is zero.
+    NoFlagSet,
+    /// FLAGS-2: some flag is set, but the last octet is zero, so the list is not the shortest.
+    TrailingZero,
+}
+
+impl FlagsError {
+    /// The rule that the body breaks: [`"FLAGS-2"`](rules::FLAGS_2) or
+    /// [`"FLAGS-3"`](rules::FLAGS_3).
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::NoFlagSet | Self::TrailingZero => rules::FLAGS_2.id,
+            Self::NoLength
+            | Self::EmptyList
+            | Self::Truncated { .. }
+            | Self::TrailingOctets { .. } => rules::FLAGS_3.id,
+        }
+    }
+
+    /// The alert to send: `illegal_parameter` for every fault, and never `decode_error` (FLAGS-3).
+    #[must_use]
+    pub const fn alert(&self) -> Alert {
+        Alert::ILLEGAL_PARAMETER
+    }
+}
+
+impl fmt::Display for FlagsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("malformed tls_flags: ")?;
+        match self {
+            Self::NoLength => f.write_str("no length octet")?,
+            Self::EmptyList => f.write_str("an empty list")?,
+            Self::Truncated { declared, present } => {
+                write!(f, "{present} octets of flags where the length says {declared}")?;
+            }
+            Self::TrailingOctets { declared, present } => {
+                write!(f, "{present} octets after a length octet that says {declared}")?;
+            }
+            Self::NoFlagSet => f.write_str("no flag is set")?,
+            Self::TrailingZero => f.write_str("the last octet is zero")?,
+        }
+        write!(f, " ({})", self.rule())
+    }
+}
+
+impl core::error::Error for FlagsError {}

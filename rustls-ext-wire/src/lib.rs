@@ -74,7 +74,6 @@ mod care;
 mod client;
 mod client_hello;
 mod code_points;
-mod error;
 mod fault;
 mod flag;
 mod flag_set;
@@ -91,15 +90,14 @@ pub use care::{CareError, check_care, echo_in};
 pub use client::{ClientNegotiation, ClientStatus, HelloOffer};
 pub use client_hello::{ClientHello, Ech};
 pub use code_points::{CodePointError, CodePoints};
-pub use error::{FlagOutOfRange, FlagsError, Violation};
 pub use fault::Fault;
-pub use flag::Flag;
-pub use flag_set::{FlagSet, Iter};
+pub use flag::{Flag, FlagOutOfRange};
+pub use flag_set::{FlagSet, FlagsError, Iter};
 pub use lists::{Authorities, Extensions, Numbers, Protocols};
 pub use offer::{Offer, Received, Version};
 pub use scan::{Answer, Flaw, NotTls, Part, Scan, ScanError, Scanner};
 pub use server::{Asks, ServerNegotiation};
-pub use table::{Cell, Message, Permission, Row, TABLE, check};
+pub use table::{Cell, Message, Permission, Row, TABLE, Violation, check};
 
 /// The README's example, as a test.
 #[cfg(doctest)]

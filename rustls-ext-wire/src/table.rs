@@ -2,8 +2,8 @@
 
 use core::fmt;
 
+use crate::alert::Alert;
 use crate::code_points::CodePoints;
-use crate::error::Violation;
 use crate::flag::Flag;
 use crate::flag_set::FlagSet;
 use crate::rules::{self, Rule};
@@ -256,3 +256,47 @@ const _: () = {
         place += 1;
     }
 };
+
+/// A flag that may not stand in the message in which it came; the answer of
+/// [`check`](crate::check).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Violation {
+    pub(crate) rule: &'static str,
+    pub(crate) flag: Flag,
+    pub(crate) message: Message,
+}
+
+impl Violation {
+    /// The rule that the flag breaks, such as `"FLAGS-5"` or `"RCA-4"`: see [`rules::find`].
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        self.rule
+    }
+
+    /// The flag.
+    #[must_use]
+    pub const fn flag(&self) -> Flag {
+        self.flag
+    }
+
+    /// The message in which it came.
+    #[must_use]
+    pub const fn message(&self) -> Message {
+        self.message
+    }
+
+    /// The alert to send: `illegal_parameter`, whichever rule it is (FLAGS-5, RCA-4, RCA-5).
+    #[must_use]
+    pub const fn alert(&self) -> Alert {
+        Alert::ILLEGAL_PARAMETER
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, flag, message } = self;
+        write!(f, "TLS flag {flag} may not stand in this {message} ({rule})")
+    }
+}
+
+impl core::error::Error for Violation {}

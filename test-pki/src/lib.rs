@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pki_types::CertificateDer;
+pub use rcgen;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
-    DnValue, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    RevokedCertParams, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationList,
+    CertificateRevocationListParams, CertifiedIssuer, DnType, DnValue, ExtendedKeyUsagePurpose,
+    IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 #[cfg(feature = "rustls")]
 use rustls::{RootCertStore, crypto::ring, pki_types::PrivatePkcs8KeyDer, sign::CertifiedKey};
@@ -32,10 +33,17 @@ impl Authority {
     /// # Errors
     /// If the system has no randomness.
     pub fn new(common_name: &str) -> Result<Self, Error> {
+        Self::with_key(common_name, KeyPair::generate().map_err(failed)?)
+    }
+
+    /// The same, with this key.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn with_key(common_name: &str, key: KeyPair) -> Result<Self, Error> {
         let mut params = named(common_name, vec![])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().map_err(failed)?;
         CertifiedIssuer::self_signed(params, key).map(Self).map_err(failed)
     }
 
@@ -72,10 +80,22 @@ impl Authority {
     ///
     /// # Errors
     /// None that is known.
-    pub fn crl(&self, revoked_certs: &[&Identity]) -> Result<String, Error> {
+    pub fn crl(&self, revoked: &[&Identity]) -> Result<String, Error> {
+        let serial_numbers = revoked.iter().map(|identity| identity.serial_number.clone());
+        self.revoke(serial_numbers)?.pem().map_err(failed)
+    }
+
+    /// A list that revokes the certificates with these serial numbers, from 2024 to 4000.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn revoke(
+        &self,
+        serial_numbers: impl IntoIterator<Item = SerialNumber>,
+    ) -> Result<CertificateRevocationList, Error> {
         let (past, future) = (date_time_ymd(2024, 1, 1), date_time_ymd(4000, 1, 1));
-        let revoked = |identity: &&Identity| RevokedCertParams {
-            serial_number: identity.serial_number.clone(),
+        let revoked = |serial_number| RevokedCertParams {
+            serial_number,
             revocation_time: past,
             reason_code: None,
             invalidity_date: None,
@@ -85,10 +105,10 @@ impl Authority {
             next_update: future,
             crl_number: SerialNumber::from(1u64),
             issuing_distribution_point: None,
-            revoked_certs: revoked_certs.iter().map(revoked).collect(),
+            revoked_certs: serial_numbers.into_iter().map(revoked).collect(),
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        list.signed_by(&self.0).and_then(|list| list.pem()).map_err(failed)
+        list.signed_by(&self.0).map_err(failed)
     }
 
     /// The authority's certificate, in PEM.
@@ -119,9 +139,17 @@ impl Authority {
     ) -> Result<Identity, Error> {
         params.extended_key_usages = vec![purpose];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        let serial_number = SerialNumber::from(SERIAL_NUMBERS.fetch_add(1, Ordering::Relaxed));
-        params.serial_number = Some(serial_number.clone());
-        let key = KeyPair::generate().map_err(failed)?;
+        self.sign(params, KeyPair::generate().map_err(failed)?)
+    }
+
+    /// A certificate as these parameters say, for this key. Without a serial number in them, it gets
+    /// one that no other has in this process.
+    ///
+    /// # Errors
+    /// If the parameters cannot be encoded.
+    pub fn sign(&self, mut params: CertificateParams, key: KeyPair) -> Result<Identity, Error> {
+        let next = || SerialNumber::from(SERIAL_NUMBERS.fetch_add(1, Ordering::Relaxed));
+        let serial_number = params.serial_number.get_or_insert_with(next).clone();
         let certificate = params.signed_by(&key, &self.0).map_err(failed)?;
         Ok(Identity { pem: certificate.pem(), der: certificate.der().clone(), key, serial_number })
     }
@@ -147,6 +175,11 @@ impl Identity {
         &self.der
     }
 
+    /// The key, in DER (PKCS #8), not encrypted.
+    pub fn key_der(&self) -> Vec<u8> {
+        self.key.serialize_der()
+    }
+
     /// The key, in PEM (PKCS #8), not encrypted.
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
@@ -167,7 +200,7 @@ impl Identity {
     /// Both, as the raw peer wants them.
     #[cfg(feature = "raw-peer")]
     pub fn for_raw(&self) -> raw_peer::Identity {
-        raw_peer::Identity { chain: vec![self.der.to_vec()], key: self.key.serialize_der() }
+        raw_peer::Identity { chain: vec![self.der.to_vec()], key: self.key_der() }
     }
 }
 

@@ -86,9 +86,13 @@ fn package(crate_folder: &Path) -> Result<(String, String)> {
     let manifest: DocumentMut = fs::read_to_string(crate_folder.join("Cargo.toml"))?.parse()?;
     let package = &manifest["package"];
     let description = &package["metadata"]["capi"]["pkg_config"]["description"];
-    match (package["version"].as_str(), description.as_str()) {
+    // The version is that of the workspace.
+    let workspace =
+        fs::read_to_string(crate_folder.join("../Cargo.toml"))?.parse::<DocumentMut>()?;
+    let version = &workspace["workspace"]["package"]["version"];
+    match (version.as_str(), description.as_str()) {
         (Some(version), Some(description)) => Ok((version.into(), description.into())),
-        _ => Err("rustls-ext-capi/Cargo.toml has no version, or no description for C".into()),
+        _ => Err("there is no version in Cargo.toml, or no description for C".into()),
     }
 }
 

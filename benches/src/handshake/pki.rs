@@ -1,9 +1,10 @@
 //! Certificates for one run, of one authority.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize,
+    CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, PKCS_ECDSA_P256_SHA256,
+    PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize,
 };
+use test_pki::Authority;
 
 use super::{Key, SERVER_NAME};
 
@@ -26,28 +27,22 @@ impl Pki {
     /// If a certificate can't be made.
     #[allow(clippy::new_without_default)] // it is random
     pub fn new() -> Self {
-        let mut params = CertificateParams::new(vec![]).expect("no names");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        params.distinguished_name.push(DnType::CommonName, "authority");
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
-        let authority = params.self_signed(&key).expect("a certificate").der().to_vec();
-        let issuer = Issuer::new(params, key);
+        let p256 = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
+        let authority = Authority::with_key("authority", p256()).expect("a certificate");
         let issue = |name: &str, key: KeyPair| {
             let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
             params.distinguished_name.push(DnType::CommonName, name);
             params.extended_key_usages =
                 vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-            let certificate = params.signed_by(&key, &issuer).expect("a certificate");
-            Identity { certificate: certificate.der().to_vec(), key: key.serialize_der() }
+            let signed = authority.sign(params, key).expect("a certificate");
+            Identity { certificate: signed.der().to_vec(), key: signed.key_der() }
         };
-        let p256 = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key");
         let ed25519 = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
         let rsa = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
         Self {
             server: issue(SERVER_NAME, p256()),
             clients: [issue("agent", p256()), issue("agent", ed25519), issue("agent", rsa)],
-            authority,
+            authority: authority.der().to_vec(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arbitrary::Arbitrary;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{CertificateParams, KeyPair};
 use rustls_ext::rustls::client::Resumption;
 use rustls_ext::rustls::crypto::ring;
 use rustls_ext::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -17,6 +17,7 @@ use rustls_ext::rustls::{
 };
 
 use raw_peer::{Identity, Peer};
+use test_pki::Authority;
 
 /// The one scope.
 pub(crate) const SCOPE: &str = "clients";
@@ -32,34 +33,28 @@ pub(crate) struct Pki {
 /// The same in every process, so that what a fuzzer finds can be found again: the keys are fixed,
 /// and an authority's signatures, by Ed25519, have nothing random in them.
 pub(crate) static PKI: LazyLock<Pki> = LazyLock::new(|| {
-    let (roots, issuer) = authority("authority", 1);
-    let (_, other) = authority("stranger", 2);
+    let [authority, other] = [authority("authority", 1), authority("stranger", 2)];
     Pki {
-        roots: Arc::new(roots),
-        server: issue(&issuer, "localhost", include_bytes!("../keys/server.p8")),
-        client: issue(&issuer, "client", include_bytes!("../keys/client.p8")),
+        roots: Arc::new(authority.roots().expect("an anchor")),
+        server: issue(&authority, "localhost", include_bytes!("../keys/server.p8")),
+        client: issue(&authority, "client", include_bytes!("../keys/client.p8")),
         stranger: issue(&other, "client", include_bytes!("../keys/stranger.p8")),
     }
 });
 
-fn authority(name: &str, seed: u8) -> (RootCertStore, Issuer<'static, KeyPair>) {
+fn authority(name: &str, seed: u8) -> Authority {
     // What comes before the key in PKCS#8 (RFC 8410 section 7).
     let mut key = vec![0x30, 46, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 34, 4, 32];
     key.extend([seed; 32]);
     let key = KeyPair::try_from(key).expect("a key");
-    let mut params = CertificateParams::new([]).expect("no names");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, name);
-    let mut roots = RootCertStore::empty();
-    roots.add(params.self_signed(&key).expect("a signature").der().clone()).expect("an anchor");
-    (roots, Issuer::new(params, key))
+    Authority::with_key(name, key).expect("a signature")
 }
 
-fn issue(issuer: &Issuer<'static, KeyPair>, name: &str, key: &[u8]) -> Identity {
-    let public = KeyPair::try_from(key).expect("a key");
-    let params = CertificateParams::new([name.to_owned()]).expect("a name");
-    let certificate = params.signed_by(&public, issuer).expect("a signature");
-    Identity { chain: vec![certificate.der().to_vec()], key: key.to_vec() }
+fn issue(authority: &Authority, name: &str, key: &[u8]) -> Identity {
+    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+    params.serial_number = Some(1u64.into());
+    let key = KeyPair::try_from(key).expect("a key");
+    authority.sign(params, key).expect("a signature").for_raw()
 }
 
 fn for_rustls(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {

@@ -5,10 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
-};
+use rcgen::{CertificateParams, DnType, KeyPair, SerialNumber};
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{
@@ -39,7 +36,7 @@ pub fn pem(label: &str, der: &[u8]) -> String {
 /// An authority that signs what the tests need.
 pub struct Authority {
     pub der: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
+    inner: test_pki::Authority,
 }
 
 /// A certificate and its key.
@@ -62,13 +59,8 @@ impl Identity {
 
 impl Authority {
     pub fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(vec![]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        let der = params.self_signed(&key).unwrap().der().clone();
-        Self { der, issuer: Issuer::new(params, key) }
+        let inner = test_pki::Authority::new(name).unwrap();
+        Self { der: inner.der().clone(), inner }
     }
 
     pub fn issue(&self, name: &str) -> Identity {
@@ -78,35 +70,17 @@ impl Authority {
     }
 
     pub fn sign(&self, params: CertificateParams) -> Identity {
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Identity { chain: vec![certificate.der().clone()], key: key.serialize_der() }
+        let signed = self.inner.sign(params, KeyPair::generate().unwrap()).unwrap();
+        Identity { chain: vec![signed.der().clone()], key: signed.key_der() }
     }
 
     /// A list that revokes the certificates with these serial numbers.
     pub fn revoke(&self, serial_numbers: &[u64]) -> CertificateRevocationListDer<'static> {
-        let (past, future) = (date_time_ymd(2024, 1, 1), date_time_ymd(4000, 1, 1));
-        let revoked = |number: &u64| RevokedCertParams {
-            serial_number: SerialNumber::from(*number),
-            revocation_time: past,
-            reason_code: None,
-            invalidity_date: None,
-        };
-        let list = CertificateRevocationListParams {
-            this_update: past,
-            next_update: future,
-            crl_number: SerialNumber::from(1u64),
-            issuing_distribution_point: None,
-            revoked_certs: serial_numbers.iter().map(revoked).collect(),
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        list.signed_by(&self.issuer).unwrap().into()
+        self.inner.revoke(serial_numbers.iter().map(|n| SerialNumber::from(*n))).unwrap().into()
     }
 
     pub fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.der.clone()).unwrap();
-        roots
+        self.inner.roots().unwrap()
     }
 
     pub fn verifier(&self) -> Arc<dyn ClientCertVerifier> {

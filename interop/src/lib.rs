@@ -56,7 +56,7 @@ enum Command {
     Matrix(matrix::MatrixArgs),
     /// Be `rext`: so the matrix has that peer wherever this program is.
     #[command(hide = true)]
-    Rext(rext_cli::Cli),
+    Rext(Box<rext_cli::Cli>),
 }
 
 /// Run the command that the process was started with, to its exit code: 0 means that everything is

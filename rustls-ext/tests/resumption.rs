@@ -351,15 +351,18 @@ fn res_7_a_session_of_a_server_without_a_policy_does_not_resume_where_one_demand
 }
 
 /// Keeps sessions, or makes tickets that hide nothing; another record of the client is at the end of
+/// What becomes of the record of a session, and of the octets before it.
+type Alter = fn(Record<'_>, &[u8]) -> Vec<u8>;
+
 /// each session when it comes back.
 #[derive(Debug)]
 struct Altered {
     stored: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
-    alter: Mutex<fn(Record<'_>, &[u8]) -> Vec<u8>>,
+    alter: Mutex<Alter>,
 }
 
 impl Altered {
-    fn set(&self, alter: fn(Record<'_>, &[u8]) -> Vec<u8>) {
+    fn set(&self, alter: Alter) {
         *self.alter.lock().unwrap() = alter;
     }
 
@@ -423,7 +426,7 @@ fn old_form(record: Record<'_>, _: &[u8]) -> Vec<u8> {
 
 #[test]
 fn res_7_a_session_whose_record_cannot_be_read_gets_a_full_handshake() {
-    let unreadable: [fn(Record<'_>, &[u8]) -> Vec<u8>; 5] = [
+    let unreadable: [Alter; 5] = [
         old_form,
         |_, encoded| encoded.split_last().unwrap().1.to_vec(),
         |_, encoded| [encoded, &[0]].concat(),
@@ -431,8 +434,7 @@ fn res_7_a_session_whose_record_cannot_be_read_gets_a_full_handshake() {
         |_, _| b"?".to_vec(),
     ];
     // These can be read, but are not of a client that authenticated, nor of one that was asked.
-    let others: [fn(Record<'_>, &[u8]) -> Vec<u8>; 2] =
-        [|_, _| Vec::new(), |_, _| b"rext\x01\x00".to_vec()];
+    let others: [Alter; 2] = [|_, _| Vec::new(), |_, _| b"rext\x01\x00".to_vec()];
     let as_it_is = |_: Record<'_>, encoded: &[u8]| encoded.to_vec();
 
     for mut site in SHAPES.map(Site::new) {

@@ -72,12 +72,10 @@
 mod alert;
 mod care;
 mod client;
-mod client_hello;
 mod code_points;
 mod fault;
 mod flag;
 mod flag_set;
-mod lists;
 mod offer;
 pub mod resumption;
 pub mod rules;
@@ -88,14 +86,15 @@ mod table;
 pub use alert::Alert;
 pub use care::{CareError, check_care, echo_in};
 pub use client::{ClientNegotiation, ClientStatus, HelloOffer};
-pub use client_hello::{ClientHello, Ech};
 pub use code_points::{CodePointError, CodePoints};
 pub use fault::Fault;
 pub use flag::{Flag, FlagOutOfRange};
 pub use flag_set::{FlagSet, FlagsError, Iter};
-pub use lists::{Authorities, Extensions, Numbers, Protocols};
 pub use offer::{Offer, Received, Version};
-pub use scan::{Answer, Flaw, NotTls, Part, Scan, ScanError, Scanner};
+pub use scan::{
+    Answer, Authorities, ClientHello, Ech, Extensions, Flaw, NotTls, Numbers, Part, Protocols,
+    Scan, ScanError, Scanner,
+};
 pub use server::{Asks, ServerNegotiation};
 pub use table::{Cell, Message, Permission, Row, TABLE, Violation, check};
 

@@ -1,22 +1,25 @@
 //! From octets off a socket to a ClientHello, or to the reason why they are none.
 
-use core::fmt;
 use core::num::NonZeroUsize;
 
-use crate::client_hello::ClientHello;
 use crate::code_points::CodePoints;
 use known::Types;
 use stream::{Head, LONGEST_FRAGMENT};
 
-pub(crate) mod bodies;
+mod bodies;
+mod client_hello;
 mod error;
 mod hello;
-pub(crate) mod known;
+mod known;
+mod lists;
 mod numbers;
 mod scanner;
 mod stream;
 
-pub use error::{Flaw, Part, ScanError};
+pub use client_hello::{ClientHello, Ech};
+use error::Refusal;
+pub use error::{Flaw, NotTls, Part, ScanError};
+pub use lists::{Authorities, Extensions, Numbers, Protocols};
 pub use scanner::Scanner;
 
 /// How to scan: a proxy, a router or a TLS stack finds out with it what a client wants, before
@@ -84,20 +87,6 @@ pub enum Answer<'a> {
     NotTls(NotTls),
     /// What a TLS server must refuse.
     Malformed(ScanError),
-}
-
-/// What speaks if not TLS, as far as its first two octets tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum NotTls {
-    /// DTLS, of any version.
-    Dtls,
-    /// SSL 2, or something newer in its clothes (RFC 6176).
-    Ssl2,
-    /// A protocol of words, such as HTTP, that begins with a capital letter.
-    Text,
-    /// Something else.
-    Other,
 }
 
 impl Scan {
@@ -221,30 +210,6 @@ impl Answer<'_> {
 
     const fn too_long(limit: usize) -> Self {
         Self::Malformed(ScanError::MessageTooLong { limit })
-    }
-}
-
-impl fmt::Display for NotTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dtls => "not TLS, but DTLS",
-            Self::Ssl2 => "not TLS, but SSL 2",
-            Self::Text => "not TLS, but plain text",
-            Self::Other => "not TLS",
-        })
-    }
-}
-
-/// Why octets are no hello; an answer without a view.
-#[derive(Clone, Copy, Debug)]
-enum Refusal {
-    NotTls(NotTls),
-    Malformed(ScanError),
-}
-
-impl From<ScanError> for Refusal {
-    fn from(error: ScanError) -> Self {
-        Self::Malformed(error)
     }
 }
 

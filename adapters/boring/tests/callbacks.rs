@@ -13,9 +13,9 @@ use boring::ssl::{
     SslAcceptor, SslAcceptorBuilder, SslConnector, SslMethod, SslOptions, SslVerifyMode,
 };
 use boring::x509::X509;
-use test_pki::{Authority, Identity};
 use raw_peer::{ClientConfig, Edit, Peer, version};
 use rustls_ext_wire::{CodePoints, FlagSet, Offer};
+use test_pki::{Authority, Identity};
 
 /// What an application does to the verification.
 type Way = fn(&mut SslAcceptorBuilder);

@@ -8,8 +8,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use test_pki::{Authority, Identity};
 use raw_peer::{Answer, ClientConfig, Edit, HandshakeType, Plan, Shares, Slot, Ticket, group};
+use test_pki::{Authority, Identity};
 
 mod client;
 mod server;

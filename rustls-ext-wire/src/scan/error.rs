@@ -225,3 +225,41 @@ impl fmt::Display for Flaw {
         })
     }
 }
+
+/// What speaks if not TLS, as far as its first two octets tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NotTls {
+    /// DTLS, of any version.
+    Dtls,
+    /// SSL 2, or something newer in its clothes (RFC 6176).
+    Ssl2,
+    /// A protocol of words, such as HTTP, that begins with a capital letter.
+    Text,
+    /// Something else.
+    Other,
+}
+
+impl fmt::Display for NotTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dtls => "not TLS, but DTLS",
+            Self::Ssl2 => "not TLS, but SSL 2",
+            Self::Text => "not TLS, but plain text",
+            Self::Other => "not TLS",
+        })
+    }
+}
+
+/// Why octets are no hello; an answer without a view.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refusal {
+    NotTls(NotTls),
+    Malformed(ScanError),
+}
+
+impl From<ScanError> for Refusal {
+    fn from(error: ScanError) -> Self {
+        Self::Malformed(error)
+    }
+}

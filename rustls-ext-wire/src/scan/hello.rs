@@ -1,10 +1,10 @@
 //! From the octets of a whole ClientHello to a view of it.
 
-use super::error::{Flaw, Part, ScanError};
+use super::bodies;
+use super::client_hello::ClientHello;
+use super::error::{Flaw, NotTls, Part, Refusal, ScanError};
 use super::known::{self, Known, Places, Types};
 use super::numbers::{Exact, Numbers, Quick};
-use super::{NotTls, Refusal, bodies};
-use crate::client_hello::ClientHello;
 
 /// The shortest ClientHello, without its header: version, random, no session id, one cipher
 /// suite, one compression method.

@@ -1,7 +1,8 @@
 //! A scan that goes on from call to call.
 
+use super::error::Refusal;
 use super::stream::Stream;
-use super::{Answer, Refusal, Scan};
+use super::{Answer, Scan};
 
 /// A scan of a stream whose octets come little by little; [`Scan::scanner`] makes it.
 ///

@@ -1,9 +1,8 @@
 //! Records, one after the other, octet by octet: what they say of the one message in them, as soon
 //! as they say it.
 
-use super::error::ScanError;
+use super::error::{NotTls, Refusal, ScanError};
 use super::hello::SHORTEST;
-use super::{NotTls, Refusal};
 
 /// The most octets of a record's fragment (RFC 8446 section 5.1).
 pub(super) const LONGEST_FRAGMENT: usize = 1 << 14;

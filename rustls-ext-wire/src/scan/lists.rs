@@ -3,7 +3,7 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::scan::{bodies, known};
+use super::{bodies, known};
 
 /// An iterator over what is left of a list. `$step` splits the next item off the octets.
 macro_rules! list {

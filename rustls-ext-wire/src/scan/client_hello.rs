@@ -2,13 +2,13 @@
 
 use core::fmt;
 
+use super::bodies;
+use super::known::{Known, Places};
+use super::lists::{Authorities, Extensions, Numbers, Protocols};
 use crate::care::{CareError, check_care};
 use crate::flag_set::FlagSet;
 use crate::flag_set::FlagsError;
-use crate::lists::{Authorities, Extensions, Numbers, Protocols};
 use crate::offer::{Received, Version};
-use crate::scan::bodies;
-use crate::scan::known::{Known, Places};
 use crate::table::Message;
 
 /// A ClientHello whose structure holds, borrowed from where its octets are (RFC 8446 section

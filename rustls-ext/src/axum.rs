@@ -37,12 +37,15 @@
 //! [`RequireScope`](crate::http::server::RequireScope) in front of such handlers: it reads some of
 //! the body first.
 //!
-//! Requests must come through a [`CallerLayer`](crate::http::server::CallerLayer), one for each
-//! connection; without it, each of these answers 500.
+//! Requests must come through a [`CallerLayer`](crate::http::server::CallerLayer); without it, each
+//! of these answers 500.
 
-use axum_core::body::Body;
-use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum_core::response::{IntoResponse, Response};
+#[cfg(feature = "tokio")]
+mod serve;
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;

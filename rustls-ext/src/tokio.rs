@@ -1,6 +1,7 @@
-//! For tokio: an acceptor that asks a policy before the handshake goes on, and a connector that
-//! reports a refusal as one, also when it comes after the client's handshake.
+//! For tokio: a listener and an acceptor that ask a policy before the handshake goes on, and a
+//! connector that reports a refusal as one, also when it comes after the client's handshake.
 //!
+//! A [`Listener`] is all that a server of axum's needs. For other servers,
 //! [`Acceptor::accept`] gives the stream of an unmodified `tokio-rustls`, for hyper, axum or
 //! whatever else takes one, and [`Acceptor::accept_and_report`] what a log should have besides;
 //! [`Connector::connect`] a [`ClientStream`], which is one with ears.
@@ -26,6 +27,7 @@ mod acceptor;
 mod beginning;
 mod connector;
 mod error;
+mod listener;
 mod other_protocol;
 mod policy;
 mod refusal;
@@ -37,6 +39,7 @@ mod watch;
 pub use acceptor::Acceptor;
 pub use connector::Connector;
 pub use error::AcceptError;
+pub use listener::{Listener, RefusedConnection};
 pub use other_protocol::OtherProtocol;
 pub use policy::{AsyncPolicy, BoxError, HelloInfo, PolicyFn, policy_fn};
 pub use refusal::{End, LikelyRefusal, Outcome, Refusal};

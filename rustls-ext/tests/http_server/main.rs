@@ -11,6 +11,7 @@ mod client_cert;
 #[cfg(feature = "quic")]
 mod h3;
 mod hosts;
+mod listener;
 mod raw;
 mod readme;
 mod site;

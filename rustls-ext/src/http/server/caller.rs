@@ -96,7 +96,9 @@ impl Caller {
 /// A request's body must be a [`Body`](http_body::Body), of which some is read before 400 and 421:
 /// see [`read_unread`](super::read_unread). [`admit`](Self::admit) is for other servers.
 ///
-/// One layer is for one connection. There is no way to relax what it does: a wildcard certificate
+/// There is one layer for each connection, or one for all of a server's, where what serves the
+/// requests puts the [`ConnectionInfo`] of their connection among their extensions. A request that
+/// has none there gets 500. There is no way to relax what a layer does: a wildcard certificate
 /// lets HTTP/2 clients send requests for any of its names on one connection (RFC 9113 section
 /// 9.1.1), and these would get past what the handshake has demanded for their own.
 ///
@@ -112,25 +114,49 @@ impl Caller {
 ///   is not, all that may hold must be met.
 #[derive(Clone, Debug)]
 pub struct CallerLayer {
-    connection: ConnectionInfo,
+    /// `None` if that is to be found with each request.
+    connection: Option<ConnectionInfo>,
     hosts: Arc<dyn HostPolicy>,
 }
 
 impl CallerLayer {
     /// For the requests of this connection to a server with this policy.
     pub fn new(connection: ConnectionInfo, hosts: impl HostPolicy + 'static) -> Self {
-        Self { connection, hosts: Arc::new(hosts) }
+        Self { connection: Some(connection), hosts: Arc::new(hosts) }
+    }
+
+    /// For the requests of all connections to a server with this policy, which have the
+    /// [`ConnectionInfo`] of theirs among their extensions.
+    ///
+    /// axum puts it there with `into_make_service_with_connect_info::<ConnectionInfo>()`, for a
+    /// [`Listener`](crate::tokio::Listener) (features `axum` and `tokio`).
+    pub fn for_all(hosts: impl HostPolicy + 'static) -> Self {
+        Self { connection: None, hosts: Arc::new(hosts) }
+    }
+
+    fn connection<'a>(&'a self, request: &'a Parts) -> Option<&'a ConnectionInfo> {
+        let extensions = &request.extensions;
+        let of_request = || {
+            #[cfg(feature = "axum")]
+            if let Some(info) = extensions.get::<axum::extract::ConnectInfo<ConnectionInfo>>() {
+                return Some(&info.0);
+            }
+            extensions.get::<ConnectionInfo>()
+        };
+        self.connection.as_ref().or_else(of_request)
     }
 
     /// The caller of a request, for servers that do not use tower.
     ///
     /// # Errors
-    /// [`Denied::Host`] and [`Denied::Misdirected`].
+    /// [`Denied::Host`] and [`Denied::Misdirected`]; [`Denied::NoCaller`] if the layer is for all
+    /// connections, and the request does not say which is its own.
     pub fn admit(&self, request: &Parts) -> Result<Caller, Denied> {
-        let host = Host::of(request, self.connection.server_name()).map_err(Denied::Host)?;
-        match serves(&*self.hosts, &self.connection, &host) {
+        let connection = self.connection(request).ok_or(Denied::NoCaller)?;
+        let host = Host::of(request, connection.server_name()).map_err(Denied::Host)?;
+        match serves(&*self.hosts, connection, &host) {
             true => {
-                let (connection, hosts) = (self.connection.clone(), self.hosts.clone());
+                let (connection, hosts) = (connection.clone(), self.hosts.clone());
                 Ok(Caller { connection, host, hosts })
             }
             false => Err(Denied::Misdirected),

@@ -23,6 +23,7 @@ async fn what_a_client_sends_with_its_finished_is_not_counted() {
         .scope("all", Anchors::store(authority.roots().unwrap()))
         .rule(Rule::when().offered(true).require("all"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap();
     let acceptor = Acceptor::new(Arc::new(config), policy);
     let key = authority.client("client").unwrap().certified_key().unwrap();

@@ -37,6 +37,7 @@ async fn start() -> (u16, ClientConfig) {
         .scope("agents", Anchors::store(clients.roots().unwrap()))
         .rule(Rule::when().offered(true).require("agents"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap();
     let acceptor = Acceptor::new(Arc::new(config), Arc::new(policy));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -31,6 +31,9 @@ pub enum PolicyError {
         /// The scope.
         scope: String,
     },
+    /// The builder was not told what holds where no rule does:
+    /// [`otherwise`](crate::PolicyBuilder::otherwise).
+    NoLastVerdict,
     /// No cryptography provider was given, and the process has no default one.
     NoCryptoProvider,
     /// A scope's name is empty or longer than 255 octets.
@@ -155,6 +158,9 @@ impl fmt::Display for PolicyError {
                 f,
                 "scope {scope:?} has a verifier of its own, for which there are no options, \
                  revocation lists or pinned certificates: let the verifier do that"
+            ),
+            Self::NoLastVerdict => f.write_str(
+                "nothing says what to ask where no rule holds: end the rules with `otherwise`",
             ),
             Self::NoCryptoProvider => f.write_str(
                 "no cryptography provider: install a default one, or give one to the builder",

@@ -87,7 +87,7 @@ pub use live::{Live, LoadError, Setup};
 pub use name::{rfc4514, subject_of};
 pub use pem::{PemError, PemProblem};
 pub use policy::{Policy, PolicyBuilder};
-pub use rule::{ClientFacts, Rule, Verdict};
+pub use rule::{ClientFacts, Conditions, Rule, Verdict};
 
 /// The code in the README, which is thereby compiled.
 #[cfg(all(

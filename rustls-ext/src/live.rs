@@ -74,7 +74,8 @@ const ATTEMPTS: usize = 5;
 ///     let policy = Policy::builder()
 ///         .scope("agents", files.anchors("agents-ca.pem")?)
 ///         .rule(Rule::when().offered(true).request("agents"))
-///         .otherwise(Verdict::None)?;
+///         .otherwise(Verdict::None)
+///         .build()?;
 ///     Ok(Setup::new(config, policy))
 /// })?;
 /// // later, when a file has changed:

@@ -31,7 +31,8 @@ use crate::{Anchors, ClientFacts, PolicyError, Rule, RuleProblem, Verdict, Warni
 ///     .scope("agents", Anchors::store(agent_roots))
 ///     .rule(Rule::when().server_name("admin.example.com").require("staff"))
 ///     .rule(Rule::when().offered(true).require("agents"))
-///     .otherwise(Verdict::None)?;
+///     .otherwise(Verdict::None)
+///     .build()?;
 /// config.client_auth_policy = Some(policy.for_config()?);
 /// # Ok(())
 /// # }
@@ -190,6 +191,7 @@ pub struct PolicyBuilder {
     provider: Option<Arc<CryptoProvider>>,
     scopes: Vec<(String, Anchors)>,
     rules: Vec<Rule>,
+    last: Option<Verdict>,
 }
 
 impl PolicyBuilder {
@@ -214,7 +216,13 @@ impl PolicyBuilder {
         self
     }
 
-    /// Build the policy, with the last word for connections that meet no rule's conditions.
+    /// What holds for connections that meet no rule's conditions. Each policy must say so.
+    pub fn otherwise(mut self, last: Verdict) -> Self {
+        self.last = Some(last);
+        self
+    }
+
+    /// Build the policy.
     ///
     /// A rule that can never decide is an error:
     /// * one whose conditions no client meets;
@@ -230,7 +238,8 @@ impl PolicyBuilder {
     ///
     /// # Errors
     /// [`PolicyError`] if anything in the policy could let a client through by mistake.
-    pub fn otherwise(self, last: Verdict) -> Result<Policy, PolicyError> {
+    pub fn build(self) -> Result<Policy, PolicyError> {
+        let last = self.last.ok_or(PolicyError::NoLastVerdict)?;
         let provider = || {
             self.provider
                 .clone()

@@ -90,7 +90,7 @@ impl Files {
         let otherwise = line_at(file.otherwise.span().start);
         let last = file.otherwise.into_inner().verdict();
         let last = last.ok_or_else(|| bad(PolicyFileError::Verdict(otherwise)))?;
-        builder.otherwise(last).map_err(|error| bad(policy_error(error, &lines, otherwise)))
+        builder.otherwise(last).build().map_err(|error| bad(policy_error(error, &lines, otherwise)))
     }
 }
 

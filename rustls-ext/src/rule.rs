@@ -53,7 +53,21 @@ impl Rule {
     }
 }
 
-/// The conditions of a [`Rule`] in the making.
+/// The conditions of a [`Rule`], which [`Rule::when`] begins; the rule holds where all of them are
+/// met, and everywhere without any.
+///
+/// ```
+/// use rustls_ext::Rule;
+///
+/// // Agents that offer, in one network, may authenticate; nobody else is asked.
+/// let rule = Rule::when()
+///     .server_name("api.example.com")
+///     .offered(true)
+///     .peer("192.0.2.0/24".parse::<ipnet::IpNet>()?)
+///     .request("agents");
+/// # drop(rule);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
     pub(crate) server_name: Option<String>,

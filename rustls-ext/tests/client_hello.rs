@@ -361,6 +361,7 @@ fn a_server_name_with_a_final_dot_is_the_name_without() {
         .scope("agents", Anchors::store(Pki::new().agents.roots()))
         .rule(Rule::when().server_name("localhost").require("agents"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap();
     let decision = policy.decide(&accepted.client_hello(), None);
     assert!(matches!(decision, ClientAuthDecision::Require(_)), "{decision:?}");

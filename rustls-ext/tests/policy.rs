@@ -71,6 +71,7 @@ fn the_first_rule_that_holds_decides() {
         .rule(Rule::when().offered(true).request("agents"))
         .rule(Rule::when().server_name("www.example.com").require("agents"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap();
     let decide = |name, offer| decide(&policy, &hello(name, &[], offer), None);
     assert_eq!(decide(Some("open.example.com"), true), "none");
@@ -85,6 +86,7 @@ fn what_no_rule_covers_falls_to_the_last_word() {
     let policy = builder()
         .rule(Rule::when().server_name("www.example.com").ask_nothing())
         .otherwise(Verdict::Require("staff".into()))
+        .build()
         .unwrap();
     let decide = |name| decide(&policy, &hello(name, &[], false), None);
     assert_eq!(decide(Some("www.example.com")), "none");
@@ -97,6 +99,7 @@ fn a_wildcard_stands_for_exactly_one_label() {
     let policy = builder()
         .rule(Rule::when().server_name("*.Example.com").require("staff"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap();
     let decide = |name| decide(&policy, &hello(Some(name), &[], false), None);
     assert_eq!(decide("a.example.com"), "require staff");
@@ -108,8 +111,11 @@ fn a_wildcard_stands_for_exactly_one_label() {
 
 #[test]
 fn alpn_is_matched_in_the_whole_list() {
-    let policy =
-        builder().rule(Rule::when().alpn("h2").require("staff")).otherwise(Verdict::None).unwrap();
+    let policy = builder()
+        .rule(Rule::when().alpn("h2").require("staff"))
+        .otherwise(Verdict::None)
+        .build()
+        .unwrap();
     let decide = |alpn: &[&str]| decide(&policy, &hello(None, alpn, false), None);
     assert_eq!(decide(&["http/1.1", "h2"]), "require staff");
     assert_eq!(decide(&["http/1.1"]), "none");
@@ -123,6 +129,7 @@ fn peers_are_matched_by_network() {
         .rule(Rule::when().peer(net("10.0.0.0/8")).ask_nothing())
         .rule(Rule::when().peer(net("2001:db8::/32")).request("agents"))
         .otherwise(Verdict::Require("staff".into()))
+        .build()
         .unwrap();
     assert!(policy.needs_peer_address());
     let hello = hello(None, &[], false);
@@ -141,6 +148,7 @@ fn what_is_not_known_of_a_client_leaves_decisions_possible() {
         .rule(Rule::when().peer(net).request("agents"))
         .rule(Rule::when().offered(true).require("agents"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap();
     let www = Some("www.example.com");
     let nothing = ClientFacts::default();
@@ -167,13 +175,14 @@ fn a_config_takes_no_rules_that_it_cannot_decide() {
     let policy = builder()
         .rule(Rule::when().peer(net).ask_nothing())
         .otherwise(Verdict::Require("staff".into()))
+        .build()
         .unwrap();
     assert!(matches!(policy.for_config().unwrap_err(), PolicyError::NeedsPeerAddress));
-    builder().otherwise(Verdict::None).unwrap().for_config().unwrap();
+    builder().otherwise(Verdict::None).build().unwrap().for_config().unwrap();
 }
 
 fn error(builder: PolicyBuilder, last: Verdict) -> String {
-    builder.otherwise(last).unwrap_err().to_string()
+    builder.otherwise(last).build().unwrap_err().to_string()
 }
 
 #[test]
@@ -239,7 +248,11 @@ fn a_rule_that_no_client_can_meet_is_an_error() {
         one(when().alpn([b'x'; 256]).require("staff")),
         format!("{protocol}256, so no client lists it")
     );
-    builder().rule(when().alpn([b'x'; 255]).ask_nothing()).otherwise(Verdict::None).unwrap();
+    builder()
+        .rule(when().alpn([b'x'; 255]).ask_nothing())
+        .otherwise(Verdict::None)
+        .build()
+        .unwrap();
 
     let contradiction =
         "rule 1: no client meets these conditions: it would have to make an offer and not make one";
@@ -261,6 +274,7 @@ fn a_mapped_network_is_the_ipv4_network() {
         .rule(Rule::when().peer(net("::ffff:127.0.0.0/104")).require("staff"))
         .rule(Rule::when().peer(net("::/0")).request("agents"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap();
     let hello = hello(None, &[], false);
     assert_eq!(decide(&policy, &hello, Some("127.1.2.3")), "require staff");
@@ -291,7 +305,8 @@ fn a_rule_behind_one_that_always_holds_first_is_an_error() {
             .rule(when().server_name("other.example").alpn("acme-tls/1").ask_nothing())
             .rule(earlier.clone().ask_nothing())
             .rule(later.clone().require("staff"))
-            .otherwise(Verdict::None);
+            .otherwise(Verdict::None)
+            .build();
         match hidden.unwrap_err() {
             PolicyError::Rule { rule, problem: RuleProblem::Unreachable { by } } => {
                 assert_eq!((rule, by), (Some(3), vec![2]), "{earlier:?} {later:?}");
@@ -312,7 +327,7 @@ fn a_rule_behind_one_that_always_holds_first_is_an_error() {
         (when().peer(net("0.0.0.0/0")), when().peer(net("::/0"))),
     ] {
         let rules = builder().rule(earlier.ask_nothing()).rule(later.require("staff"));
-        rules.otherwise(Verdict::None).unwrap();
+        rules.otherwise(Verdict::None).build().unwrap();
     }
 }
 
@@ -344,6 +359,7 @@ fn rules_that_together_hold_for_all_offers_hide_what_is_behind_them() {
         .rule(when().peer(net("10.128.0.0/9")).ask_nothing())
         .rule(when().peer(net("10.0.0.0/8")).require("staff"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap();
 }
 
@@ -362,7 +378,7 @@ fn a_policy_may_have_a_hundred_thousand_rules() {
             )
             .rule(Rule::when().peer(address).require("agents"));
     }
-    let policy = builder.otherwise(Verdict::None).unwrap();
+    let policy = builder.otherwise(Verdict::None).build().unwrap();
     let hello = hello(Some("h49999.example"), &[], true);
     assert_eq!(decide(&policy, &hello, Some("11.0.0.1")), "request staff");
     assert_eq!(decide(&policy, &hello, Some("10.0.195.79")), "request staff");
@@ -512,7 +528,7 @@ fn client() -> impl Strategy<Value = Client> {
 
 fn policy(lines: &[Line]) -> Result<Policy, PolicyError> {
     let add = |builder: PolicyBuilder, line: &Line| builder.rule(line.rule());
-    lines.iter().fold(builder(), add).otherwise(Verdict::Request("staff".into()))
+    lines.iter().fold(builder(), add).otherwise(Verdict::Request("staff".into())).build()
 }
 
 proptest! {
@@ -576,6 +592,7 @@ fn a_name_with_a_final_dot_or_in_capitals_meets_the_same_rules() {
         .rule(Rule::when().server_name("admin.example.com").require("staff"))
         .rule(Rule::when().server_name("*.example.org").require("agents"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap();
     for (name, expected) in [
         ("admin.example.com", "require staff"),
@@ -589,4 +606,12 @@ fn a_name_with_a_final_dot_or_in_capitals_meets_the_same_rules() {
     ] {
         assert_eq!(possible(&policy, Some(name), &ClientFacts::default()), [expected], "{name}");
     }
+}
+
+#[test]
+fn a_policy_says_what_holds_where_no_rule_does() {
+    let builder =
+        Policy::builder().scope("agents", Anchors::store(Authority::new("agents").roots()));
+    let error = builder.rule(Rule::when().request("agents")).build().unwrap_err();
+    assert!(matches!(error, PolicyError::NoLastVerdict), "{error:?}");
 }

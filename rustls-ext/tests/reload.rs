@@ -276,7 +276,7 @@ async fn a_load_that_panics_changes_nothing() {
         let mut loads = loads.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         *loads += 1;
         assert_ne!(*loads, 2, "the second one");
-        let policy = rustls_ext::Policy::builder().otherwise(rustls_ext::Verdict::None)?;
+        let policy = rustls_ext::Policy::builder().otherwise(rustls_ext::Verdict::None).build()?;
         Ok(Setup::new(config.clone(), policy))
     })
     .unwrap();
@@ -320,7 +320,8 @@ async fn a_torn_load_authenticates_nobody_in_the_wrong_scope() {
         let policy = rustls_ext::Policy::builder()
             .provider(provider())
             .scope(scope.clone(), files.anchors(now.join("ca.pem"))?)
-            .otherwise(rustls_ext::Verdict::Require(scope))?;
+            .otherwise(rustls_ext::Verdict::Require(scope))
+            .build()?;
         Ok(Setup::new(config.clone(), policy))
     })
     .unwrap();

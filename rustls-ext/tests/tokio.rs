@@ -76,6 +76,7 @@ async fn rules_on_addresses_decide() {
             .scope("agents", Anchors::store(pki.agents.roots()))
             .rule(Rule::when().peer(network).ask_nothing())
             .otherwise(Verdict::Require("agents".into()))
+            .build()
             .unwrap();
         let (near, far) = pipe();
         let connector =
@@ -213,6 +214,7 @@ async fn a_refusal_reaches_a_client_that_is_done_with_its_handshake() {
         .provider(common::provider())
         .scope("staff", Anchors::store(pki.staff.roots()))
         .otherwise(Verdict::Require("staff".into()))
+        .build()
         .unwrap();
     let acceptor = acceptor(&pki, policy);
     let (near, far) = pipe();
@@ -314,7 +316,7 @@ async fn a_report_has_the_certificate_that_was_refused_and_for_what() {
         } else {
             Verdict::Require("staff".into())
         };
-        let acceptor = acceptor(&pki, builder.otherwise(last).unwrap());
+        let acceptor = acceptor(&pki, builder.otherwise(last).build().unwrap());
         let expected = |refused: Option<&common::Identity>| {
             let mut expected = AcceptReport::default();
             expected.server_name = Some("localhost".into());

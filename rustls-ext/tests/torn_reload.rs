@@ -279,7 +279,8 @@ fn two_scopes_that_share_a_file_have_the_same_anchors() {
             .provider(provider())
             .scope("one", rustls_ext::Anchors::store(one))
             .scope("two", rustls_ext::Anchors::store(two))
-            .otherwise(Verdict::Require("one".into()))?;
+            .otherwise(Verdict::Require("one".into()))
+            .build()?;
         Ok(Setup::new(config.clone(), policy))
     })
     .unwrap();

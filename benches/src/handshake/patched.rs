@@ -33,5 +33,6 @@ fn policy(rules: u32, case: Case, pki: &Pki) -> Policy {
         .provider(provider(case))
         .scope("agents", Anchors::store(roots(pki)))
         .otherwise(Verdict::None)
+        .build()
         .expect("a policy")
 }

@@ -69,7 +69,8 @@ fn policy(cast: &Cast) -> Result<Policy, Box<dyn std::error::Error>> {
         .rule(Rule::when().server_name(LOGIN).request_lenient("staff"))
         .rule(Rule::when().server_name(AGENTS).offered(true).require("agents"))
         .rule(Rule::when().offered(true).request("agents"))
-        .otherwise(Verdict::None)?)
+        .otherwise(Verdict::None)
+        .build()?)
 }
 
 async fn accept(

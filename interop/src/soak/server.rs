@@ -167,6 +167,7 @@ pub fn policy(cast: &Cast, rules: [Rule; 4], last: Verdict) -> Result<Policy, Fa
         .into_iter()
         .fold(builder, |builder, rule| builder.rule(rule))
         .otherwise(last)
+        .build()
         .map_err(failed)
 }
 

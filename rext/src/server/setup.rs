@@ -96,12 +96,14 @@ fn policy(args: &ServerArgs, files: &mut Files) -> Result<Policy, LoadError> {
     }
     let offered = Rule::when().offered(true);
     Ok(match args.policy {
-        Some(PolicyName::Offered) => builder.rule(offered.request(SCOPE)).otherwise(Verdict::None),
-        Some(PolicyName::RequireOffered) => {
-            builder.rule(offered.require(SCOPE)).otherwise(Verdict::None)
+        Some(PolicyName::Offered) => {
+            builder.rule(offered.request(SCOPE)).otherwise(Verdict::None).build()
         }
-        Some(PolicyName::Always) => builder.otherwise(Verdict::Require(SCOPE.to_owned())),
-        Some(PolicyName::Never) | None => builder.otherwise(Verdict::None),
+        Some(PolicyName::RequireOffered) => {
+            builder.rule(offered.require(SCOPE)).otherwise(Verdict::None).build()
+        }
+        Some(PolicyName::Always) => builder.otherwise(Verdict::Require(SCOPE.to_owned())).build(),
+        Some(PolicyName::Never) | None => builder.otherwise(Verdict::None).build(),
     }?)
 }
 

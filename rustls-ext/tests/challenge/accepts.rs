@@ -120,6 +120,7 @@ fn a_challenge_is_made_of_what_a_scope_accepts() {
         .scope("staff", Anchors::store(pki.staff.roots()))
         .rule(Rule::when().offered(true).request("agents"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap();
     assert_eq!(policy.challenge("agents"), Some(expected));
     // a scope that no rule names, and one that is not there

@@ -151,7 +151,10 @@ async fn rfc_9440_2_3_the_rest_of_the_chain_is_passed_on_if_wanted() {
         key: pki.agent.key.clone(),
     };
     let policy = |_: &_| {
-        builder(&pki).rule(Rule::when().offered(true).request("agents")).otherwise(Verdict::None)
+        builder(&pki)
+            .rule(Rule::when().offered(true).request("agents"))
+            .otherwise(Verdict::None)
+            .build()
     };
     for (layer, chained) in [(agents(), false), (agents().with_chain(), true)] {
         let site = Site::with(|pki| policy(pki).unwrap(), echo(layer)).await;

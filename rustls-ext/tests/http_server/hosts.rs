@@ -75,6 +75,7 @@ async fn addresses_are_what_a_client_sends_no_server_name_for() {
         builder(pki)
             .rule(Rule::when().server_name("www.example").ask_nothing())
             .otherwise(Verdict::Request("agents".into()))
+            .build()
             .unwrap()
     };
     let site = Site::with(policy, app).await;
@@ -110,6 +111,7 @@ async fn where_a_certificate_is_required_to_have_been_asked_is_not_enough() {
         builder(pki)
             .rule(Rule::when().server_name("vault.example").require("agents"))
             .otherwise(Verdict::Request("agents".into()))
+            .build()
             .unwrap()
     };
     let site = Site::with(policy, app).await;
@@ -126,6 +128,7 @@ async fn a_host_that_asks_those_who_offer_is_asked_about_this_client() {
             .rule(Rule::when().server_name("api.example").offered(true).require("agents"))
             .rule(Rule::when().server_name("app.example").alpn("h3").request("agents"))
             .otherwise(Verdict::None)
+            .build()
             .unwrap()
     };
     let site = Site::with(policy, app).await;
@@ -151,7 +154,7 @@ async fn a_changed_policy_counts_at_once_for_hosts_other_than_the_connection_s_o
     for authority in ["www.example", "other.example"] {
         assert_eq!(connection.get(authority, "/").await.status, StatusCode::OK);
     }
-    let all = builder(&site.pki).otherwise(Verdict::Request("agents".into())).unwrap();
+    let all = builder(&site.pki).otherwise(Verdict::Request("agents".into())).build().unwrap();
     site.live.replace(Setup::new(server_config(&site.pki, &[b"h2"]), all));
     assert_eq!(connection.get("other.example", "/").await.status, MISDIRECTED);
     // A connection goes on as it began.

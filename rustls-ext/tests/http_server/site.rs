@@ -147,6 +147,7 @@ pub fn policy(pki: &Pki) -> Policy {
         .rule(Rule::when().server_name("soft.example").request_lenient("agents"))
         .rule(Rule::when().offered(true).request("agents"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap()
 }
 

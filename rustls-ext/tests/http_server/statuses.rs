@@ -105,7 +105,7 @@ async fn flags_9_under_tls_1_2_there_is_a_challenge_where_an_offer_by_care_would
     // Coming back with a flag would not help, since it does not count there.
     let by_flag = |pki: &_| {
         let rule = Rule::when().offered_by(Offer::FLAG).request("agents");
-        builder(pki).rule(rule).otherwise(Verdict::None).unwrap()
+        builder(pki).rule(rule).otherwise(Verdict::None).build().unwrap()
     };
     let site = Site::with(by_flag, app).await;
     let answer = site.client().tls12().get("www.example", "/agents").await;
@@ -120,7 +120,7 @@ async fn a_realm_of_one_s_own_is_in_the_challenge() {
     let site = Site::with(
         |pki| {
             let rule = Rule::when().offered(true).request("staff");
-            builder(pki).rule(rule).otherwise(Verdict::None).unwrap()
+            builder(pki).rule(rule).otherwise(Verdict::None).build().unwrap()
         },
         app,
     )
@@ -142,6 +142,7 @@ async fn a_scope_of_too_many_anchors_is_challenged_without_their_names() {
                 .scope("agents", rustls_ext::Anchors::store(roots))
                 .rule(Rule::when().offered(true).request("agents"))
                 .otherwise(Verdict::None)
+                .build()
                 .unwrap()
         },
         app,

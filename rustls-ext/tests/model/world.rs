@@ -353,5 +353,5 @@ fn policy(cast: &Cast, state: &State) -> Policy {
             Ask::Require => when.require(scope),
         });
     }
-    builder.otherwise(Verdict::None).unwrap()
+    builder.otherwise(Verdict::None).build().unwrap()
 }

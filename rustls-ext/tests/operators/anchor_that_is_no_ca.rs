@@ -163,7 +163,8 @@ fn a_scope_needs_an_anchor_or_a_pinned_certificate() {
     let none = rustls_ext::Policy::builder()
         .provider(provider())
         .scope("clients", Anchors::pinned([]).unwrap())
-        .otherwise(rustls_ext::Verdict::None);
+        .otherwise(rustls_ext::Verdict::None)
+        .build();
     assert!(matches!(none, Err(PolicyError::NoAnchors { scope }) if scope == "clients"));
     let error = Anchors::pinned([CertificateDer::from(vec![0x30, 0])]).unwrap_err();
     assert!(matches!(error, AnchorError::Malformed(_)));
@@ -176,6 +177,7 @@ fn a_verifier_of_ones_own_takes_no_options() {
         rustls_ext::Policy::builder()
             .scope("clients", change(Anchors::verifier(verifier.clone())))
             .otherwise(rustls_ext::Verdict::None)
+            .build()
     };
     own(|anchors| anchors).unwrap();
     for change in [

@@ -31,6 +31,7 @@ fn build(anchors: Anchors) -> Result<Policy, PolicyError> {
         .provider(provider())
         .scope("clients", anchors)
         .otherwise(Verdict::Request("clients".into()))
+        .build()
 }
 
 /// A handshake with a client that is asked, and sends no certificate.

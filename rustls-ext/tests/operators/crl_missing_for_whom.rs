@@ -29,6 +29,7 @@ fn a_lenient_policy_has_the_reason_in_words_too() {
         .provider(provider())
         .scope("clients", anchors)
         .otherwise(Verdict::RequestLenient("clients".into()))
+        .build()
         .unwrap();
     let (pki, client) = (Pki::new(), CASE.client("client"));
     let (server, client) = configs(&pki, &Arc::new(policy), &client, &TLS13, NOW, provider());

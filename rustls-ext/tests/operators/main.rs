@@ -102,6 +102,7 @@ fn policy(anchors: Anchors) -> Policy {
         .provider(provider())
         .scope("clients", anchors)
         .otherwise(Verdict::Require("clients".into()))
+        .build()
         .unwrap()
 }
 

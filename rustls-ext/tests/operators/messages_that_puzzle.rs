@@ -172,6 +172,7 @@ mod with_aws_lc_rs {
                     .provider(provider())
                     .scope("clients", CASE.anchors("ca.pem"))
                     .otherwise(Verdict::Require("clients".into()))
+                    .build()
                     .unwrap();
                 let client = CASE.client_of(name, &provider());
                 let (server, client) =
@@ -185,6 +186,7 @@ mod with_aws_lc_rs {
             .provider(provider())
             .scope("clients", Anchors::pinned(certificates).unwrap())
             .otherwise(Verdict::None)
+            .build()
             .unwrap();
         assert!(matches!(
             &policy.warnings(now())[0].kind,

@@ -88,6 +88,7 @@ fn by_address(network: &str) -> (Site, QuicServerConfig, quinn::ServerConfig) {
         .scope("agents", Anchors::store(pki.agents.roots()))
         .rule(Rule::when().peer(network).ask_nothing())
         .otherwise(Verdict::Require("agents".into()))
+        .build()
         .unwrap();
     let crypto = QuicServerConfig::with_policy(pki.server_config(&[&TLS13]), policy).unwrap();
     let config = quinn::ServerConfig::with_crypto(Arc::new(crypto.clone()));
@@ -138,6 +139,7 @@ async fn who_is_judged_by_the_address_stays_there() {
         .scope("agents", Anchors::store(pki.agents.roots()))
         .rule(Rule::when().offered(true).require("agents"))
         .otherwise(Verdict::None)
+        .build()
         .unwrap();
     let crypto = QuicServerConfig::with_policy(pki.server_config(&[&TLS13]), policy).unwrap();
     let config = quinn::ServerConfig::with_crypto(Arc::new(crypto.clone()));
@@ -158,6 +160,7 @@ async fn a_setup_that_is_loaded_again_judges_old_sessions_anew() {
             .scope("agents", Anchors::store(anchors))
             .rule(Rule::when().offered(true).require("agents"))
             .otherwise(Verdict::None)
+            .build()
             .unwrap()
     };
     let tls = Arc::new(pki.server_config(&[&TLS13]));
@@ -198,6 +201,7 @@ async fn a_setup_that_is_loaded_again_holds_for_configs_of_one_peer() {
             .scope("agents", Anchors::store(pki.agents.roots()))
             .rule(Rule::when().peer(network).ask_nothing())
             .otherwise(Verdict::Require("agents".into()))
+            .build()
             .unwrap()
     };
     let tls = Arc::new(pki.server_config(&[&TLS13]));

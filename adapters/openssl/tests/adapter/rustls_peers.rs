@@ -109,6 +109,7 @@ fn the_client_at_our_server() {
             .scope("clients", Anchors::store(site.clients.roots().unwrap()))
             .rule(Rule::when().offered(true).request("clients"))
             .otherwise(Verdict::None)
+            .build()
             .unwrap();
         config.client_auth_policy = Some(policy.for_config().unwrap());
         let (address, server) = serve(config, 2);

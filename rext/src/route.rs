@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls_ext::tokio::OtherProtocol;
+use rustls_ext::tokio::{OtherProtocol, linger};
 use rustls_ext::wire::{
     Answer, CodePoints, NotTls, Offer, Scan, ScanError, ServerNegotiation, Version,
 };
@@ -72,9 +72,8 @@ const LONGEST_HELLO: usize = 16 * 1024;
 const READ: usize = 4 * 1024;
 /// The alert internal_error (RFC 8446 section 6.2), for a backend that is not there.
 const INTERNAL_ERROR: u8 = 80;
-/// How long a client may take to read an alert, and how much it may still send.
+/// How long an alert may take to be written.
 const GOODBYE: Duration = Duration::from_secs(1);
-const MOST_IGNORED: u64 = 256 * 1024;
 /// How long connections may take to end when the router is told to.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -218,15 +217,12 @@ impl Router {
         }
     }
 
-    /// Sends a fatal alert in the clear, as any server may before its ServerHello, and waits until
-    /// the client has it: a socket that is closed with unread octets in it is reset.
+    /// Sends a fatal alert in the clear, as any server may before its ServerHello, and closes.
     async fn goodbye(&self, mut client: TcpStream, alert: u8) {
-        let _ = timeout(GOODBYE, async {
-            client.write_all(&[21, 3, 3, 0, 2, 2, alert]).await?;
-            client.shutdown().await?;
-            tokio::io::copy(&mut client.take(MOST_IGNORED), &mut tokio::io::sink()).await
-        })
-        .await;
+        let sent = timeout(GOODBYE, client.write_all(&[21, 3, 3, 0, 2, 2, alert])).await;
+        if matches!(sent, Ok(Ok(()))) {
+            linger(client).await;
+        }
     }
 }
 

@@ -36,7 +36,7 @@ mod stream;
 mod transport;
 mod watch;
 
-pub use acceptor::Acceptor;
+pub use acceptor::{Acceptor, linger};
 pub use connector::Connector;
 pub use error::AcceptError;
 pub use listener::{Listener, RefusedConnection};

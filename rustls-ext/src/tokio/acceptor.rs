@@ -206,11 +206,12 @@ impl ClientAuthPolicy for Decided {
 /// How long an alert may take on its way out.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Lets the peer read the alert that was sent.
+/// Closes a connection so that the peer can read what was sent last, such as an alert.
 ///
-/// Closing a socket with unread octets in it resets the connection, and the reset overtakes the
-/// alert. So what the peer still sends is read, within limits, until it closes.
-async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
+/// To close a socket with unread octets in it resets the connection, and the reset overtakes what
+/// was sent. So this closes the writing side, and reads what the peer still sends until it closes
+/// too: for a second and 256 KiB at most.
+pub async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
     const LIMIT: u64 = 256 * 1024;
     let _ = timeout(LINGER, async {
         io.shutdown().await?;

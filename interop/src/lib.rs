@@ -2,9 +2,9 @@
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `interop demo` | makes a PKI, starts a server, sends it real clients, and checks what came of each |
+//! | `interop demo` | makes a PKI, starts a server, sends it real clients, and checks the outcome of each |
 //! | `interop matrix` | has clients and servers of many TLS libraries talk to each other |
-//! | `interop soak` | shakes hands many times, faults included, and judges every outcome |
+//! | `interop soak` | shakes hands many times, faults included, and checks every outcome |
 //!
 //! Servers and clients are those of `rext`. `tests/raw_peer` proves the rules of the patched rustls by
 //! a peer that breaks them.
@@ -39,7 +39,7 @@ enum Command {
     /// connection; octets and flights are counted over TCP only. Then counts the round trips that an
     /// agent takes to its first answer. Exits with 1 unless everything is as it should be.
     Demo(demo::DemoArgs),
-    /// Shake hands with a server many times, faults included, and judge every outcome.
+    /// Shake hands with a server many times, faults included, and check every outcome.
     ///
     /// Starts a server on loopback and sends it clients of all kinds, some over connections that
     /// are cut, reset, stalled or garbled on the way, some that break the rules. Prints a report,

@@ -62,9 +62,9 @@ pub enum Command {
     /// says what it knows itself.
     /// Upgrades, as to WebSocket, are not passed on.
     Gateway(gateway::GatewayArgs),
-    /// Send requests, each on a connection of its own, and tell what came of each connection.
+    /// Send requests, each on a connection of its own, and report the outcome of each connection.
     ///
-    /// Bodies go to standard output; what came of a connection goes to standard error, a line of
+    /// Bodies go to standard output; the outcome of a connection goes to standard error, a line of
     /// JSON for each. Stops, and exits with 1, when a connection is refused or fails, unless
     /// --keep-going says otherwise. The environment variable
     /// SSLKEYLOGFILE names a file for the sessions' secrets.

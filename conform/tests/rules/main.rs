@@ -205,6 +205,10 @@ fn what_cannot_be_used_is_said_in_one_line() {
         (output.status.code().unwrap(), said)
     };
     let target = it.1.as_str();
+    let insecure = ["server", target, "--insecure"];
+    // PKCS #1 and SEC 1 are told from PKCS #8 by their labels.
+    let pkcs8 = std::fs::read_to_string(files.path("client.key")).unwrap();
+    files.write("sec1.key", pkcs8.replace(" PRIVATE KEY", " EC PRIVATE KEY"));
     for (args, code, words) in [
         (&["server", target][..], 2, "--ca"),
         (&["server", "nowhere", "--insecure"], 2, "HOST:PORT nowhere"),
@@ -215,6 +219,37 @@ fn what_cannot_be_used_is_said_in_one_line() {
         (&["server", target, "--insecure", "--allow", "no-case"], 2, "there is no case"),
         (&["server", target, "--insecure", "--care", "43"], 2, "--care-code-point 43"),
         (&["server", target, "--insecure", "--care-code-point", "43"], 2, "--care-code-point 43"),
+        // The files of --cert and --key.
+        (
+            &[&insecure[..], &["--cert", "none.pem", "--key", "client.key"]].concat(),
+            2,
+            "--cert none.pem: ",
+        ),
+        (
+            &[&insecure[..], &["--cert", "client.key", "--key", "client.key"]].concat(),
+            2,
+            "there is no certificate in it",
+        ),
+        (
+            &[&insecure[..], &["--cert", "client.pem", "--key", "client.pem"]].concat(),
+            2,
+            "--key client.pem: there is nothing",
+        ),
+        (
+            &[&insecure[..], &["--cert", "client.pem", "--key", "sec1.key"]].concat(),
+            2,
+            "--key sec1.key: not in PKCS #8",
+        ),
+        (
+            &[&insecure[..], &["--cert", "client.pem", "--key", "server.key"]].concat(),
+            2,
+            "it is not the key of the certificate in client.pem",
+        ),
+        (
+            &["server", target, "--ca", "client.key"],
+            2,
+            "--ca client.key: there is no certificate in it",
+        ),
         (&["client"], 2, "COMMAND"),
         (&["client", "--", "./no-such-thing"], 2, "cannot start ./no-such-thing"),
         (&["client", "--timeout", "0.2", "--", "true"], 1, "did not connect"),

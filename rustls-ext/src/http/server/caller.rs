@@ -129,7 +129,7 @@ impl CallerLayer {
     /// [`ConnectionInfo`] of theirs among their extensions.
     ///
     /// axum puts it there with `into_make_service_with_connect_info::<ConnectionInfo>()`, for a
-    /// [`Listener`](crate::tokio::Listener) (features `axum` and `tokio`).
+    /// `tokio::Listener` (features `axum` and `tokio`).
     pub fn for_all(hosts: impl HostPolicy + 'static) -> Self {
         Self { connection: None, hosts: Arc::new(hosts) }
     }

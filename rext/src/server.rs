@@ -128,7 +128,7 @@ impl<A: App> Server<A> {
         log_connection(connection, peer, &report);
         let info = ConnectionInfo::of(connection, peer);
         let service = self.app.service(connection, peer);
-        let service = CallerLayer::new(info, self.live.clone()).layer(service);
+        let service = CallerLayer::new(self.live.clone()).with_connection(info).layer(service);
 
         // The handshake has said which protocol it is, so it need not be guessed.
         let mut http = match is_h2 {

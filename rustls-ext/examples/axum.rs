@@ -28,7 +28,7 @@ async fn serve(listener: Listener, live: Live) -> std::io::Result<()> {
     let app = Router::new()
         .route("/", get(|| async { "for everybody\n" }))
         .route("/reports", get(reports))
-        .layer(CallerLayer::for_all(live));
+        .layer(CallerLayer::new(live));
     axum::serve(listener, app.into_make_service_with_connect_info::<ConnectionInfo>()).await
 }
 

@@ -30,7 +30,7 @@ async fn main() -> Result<()> {
     let addr = listener.local_addr()?;
     let app = Router::new()
         .route("/", get(|| async { "for agents" }).layer(RequireScope::new("agents")))
-        .layer(CallerLayer::for_all(live))
+        .layer(CallerLayer::new(live))
         .into_make_service_with_connect_info::<ConnectionInfo>();
     tokio::spawn(axum::serve(listener, app).into_future());
 

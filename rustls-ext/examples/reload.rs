@@ -61,7 +61,7 @@ async fn main() -> Result<()> {
     let url = format!("https://localhost:{}/", listener.local_addr()?.port());
     let app = Router::new()
         .route("/", get(|| async { "for agents" }).layer(RequireScope::new("agents")))
-        .layer(CallerLayer::for_all(live.clone()))
+        .layer(CallerLayer::new(live.clone()))
         .into_make_service_with_connect_info::<ConnectionInfo>();
     tokio::spawn(axum::serve(listener, app).into_future());
 

@@ -22,7 +22,7 @@ async fn main() -> Result<()> {
     let url = format!("https://localhost:{}/reports", listener.local_addr()?.port());
     let app = Router::new()
         .route("/reports", get(|| async { "a report" }).layer(RequireScope::new("agents")))
-        .layer(CallerLayer::for_all(live))
+        .layer(CallerLayer::new(live))
         .into_make_service_with_connect_info::<ConnectionInfo>();
     tokio::spawn(axum::serve(listener, app).into_future());
 

@@ -27,7 +27,7 @@ async fn main() -> Result<()> {
     let app: Router = Router::new()
         .route_service("/grpc.health.v1.Health/{method}", health)
         .layer(RequireScope::new("agents"))
-        .layer(CallerLayer::for_all(live));
+        .layer(CallerLayer::new(live));
     let app = app.into_make_service_with_connect_info::<ConnectionInfo>();
     tokio::spawn(axum::serve(listener, app).into_future());
 

@@ -75,7 +75,7 @@ impl<S: Scope, T: Sync> OptionalFromRequestParts<T> for Identity<S> {
 
     async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Option<Self>, Denied> {
         let caller = Caller::of(&parts.extensions)?;
-        Ok(caller.identity(S::NAME).cloned().and_then(Identity::typed))
+        Ok(caller.identity(S::NAME).and_then(Identity::typed))
     }
 }
 

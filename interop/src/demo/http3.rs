@@ -80,7 +80,8 @@ async fn serve(
             let peer = connection.remote_address();
             let info = handshake.as_ref().map(|known| ConnectionInfo::over_quic(known, peer));
             if let Some(info) = info {
-                let _ = answer_all(connection, &CallerLayer::new(info, rules)).await;
+                let _ =
+                    answer_all(connection, &CallerLayer::new(rules).with_connection(info)).await;
             }
         }
     }

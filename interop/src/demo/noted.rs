@@ -72,8 +72,8 @@ pub(super) fn answer(layer: &CallerLayer, request: &Parts) -> Response<String> {
             REPORTS => Some(caller.require("agents")?),
             _ => caller.identity("agents"),
         };
-        let name = agent.and_then(|agent| agent.certificate().common_name().ok());
-        Ok(format!("hello, {}\n", name.unwrap_or("whoever you are")))
+        let name = agent.as_ref().and_then(|agent| agent.certificate().common_name().ok());
+        Ok(format!("hello, {}\n", name.unwrap_or("stranger")))
     };
     match answer() {
         Ok(text) => Response::new(text),

@@ -111,7 +111,8 @@ async fn serve(
             let verified = Verified::of(connection);
             let report = Report::accepted(connection.client_auth(), verified.clone(), Some(count));
             let _ = reports.send(report);
-            let layer = CallerLayer::new(ConnectionInfo::of(connection, peer), rules);
+            let layer =
+                CallerLayer::new(rules).with_connection(ConnectionInfo::of(connection, peer));
             let is_h2 = connection.alpn_protocol() == Some(tls::H2);
             let service = service_fn(move |request: Request<Incoming>| {
                 wire.answers();

@@ -111,7 +111,7 @@ impl ClientCertLayer {
         let Some(identity) = caller.and_then(identity) else { return };
         let Some(value) = identity.chain().first().and_then(client_cert) else { return };
         headers.insert(CLIENT_CERT, value);
-        if let Some(value) = self.chain_of(identity) {
+        if let Some(value) = self.chain_of(&identity) {
             headers.insert(CLIENT_CERT_CHAIN, value);
         }
     }

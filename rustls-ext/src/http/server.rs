@@ -3,9 +3,9 @@
 //! requests of the crate `http`.
 //!
 //! * [`ConnectionInfo`] is what is known of a connection, made once, when its handshake is complete.
-//! * A [`CallerLayer`], one for each connection, puts a [`Caller`] into each request, and turns away
-//!   requests that do not belong on the connection.
-//! * [`RequireScope`] stands before what needs a scope, and challenges whoever lacks it.
+//! * A [`CallerLayer`] puts a [`Caller`] into each request, and refuses requests that do not belong on
+//!   their connection. Its `on_denied` makes pages for refused requests.
+//! * [`RequireScope`] stands before what needs a scope, and challenges callers that lack it.
 //! * An [`Identity`] is who a caller is, in one scope.
 //!
 //! ```
@@ -18,7 +18,8 @@
 //! # fn serve<S>(tls: &ServerConnection, peer: SocketAddr, live: Live, reports: S) {
 //! // for a connection
 //! let info = ConnectionInfo::of(tls, peer);
-//! let service = CallerLayer::new(info, live).layer(RequireScope::new("staff").layer(reports));
+//! let callers = CallerLayer::new(live).with_connection(info);
+//! let service = callers.layer(RequireScope::new("staff").layer(reports));
 //! # }
 //!
 //! // for a request
@@ -53,7 +54,7 @@ pub use caller::{Caller, CallerLayer};
 pub use certificate::{AlternativeName, CertificateError, CertificateInfo};
 pub use connection::{Asked, ConnectionInfo, Outcome};
 pub use denied::Denied;
-pub use gate::{Answer, Gate};
+pub use gate::{Answer, DeniedResponse, EmptyBody, Gate, OnDenied};
 pub use host::HostProblem;
 pub use hosts::HostPolicy;
 pub use identity::{Identity, Named, Scope};

@@ -37,7 +37,7 @@ use crate::{Live, Policy};
 /// async fn serve(live: Live) -> io::Result<()> {
 ///     let app = Router::new()
 ///         .route("/reports", get(|| async { "for agents" }).layer(RequireScope::new("agents")))
-///         .layer(CallerLayer::for_all(live.clone()));
+///         .layer(CallerLayer::new(live.clone()));
 ///     let listener = Listener::bind("[::]:443", live).await?;
 ///     axum::serve(listener, app.into_make_service_with_connect_info::<ConnectionInfo>()).await
 /// }

@@ -23,7 +23,7 @@ async fn serve(
     let handshake = HandshakeData::of(connection.handshake_data()).unwrap();
     let info = ConnectionInfo::over_quic(&handshake, connection.remote_address());
     known.send(info.clone()).unwrap();
-    let layer = CallerLayer::new(info, policy);
+    let layer = CallerLayer::new(policy).with_connection(info);
     let answer = |request: Request<()>| -> Result<String, Denied> {
         let caller: Caller = layer.admit(&request.into_parts().0)?;
         let agent = caller.require("agents")?;

@@ -43,7 +43,7 @@ async fn serve(prepare: impl FnOnce(Listener) -> Listener) -> Served {
     });
     let addr = listener.local_addr().unwrap();
     let log = Log::default();
-    let app = app(log.clone()).layer(CallerLayer::for_all(live.clone()));
+    let app = app(log.clone()).layer(CallerLayer::new(live.clone()));
     let app = app.into_make_service_with_connect_info::<ConnectionInfo>();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = axum::serve(listener, app).with_graceful_shutdown(async {
@@ -150,7 +150,7 @@ async fn a_layer_for_all_answers_500_to_a_request_that_does_not_say_its_connecti
     let pki = Pki::new();
     let app = Router::new()
         .route("/", get(|| async { "for nobody" }))
-        .layer(CallerLayer::for_all(policy(&pki)));
+        .layer(CallerLayer::new(policy(&pki)));
     let request = Request::get("https://www.example/").body(axum::body::Body::empty()).unwrap();
     let answer = app.oneshot(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);

@@ -8,6 +8,7 @@ mod common;
 mod callers;
 mod certificates;
 mod client_cert;
+mod denied;
 #[cfg(feature = "quic")]
 mod h3;
 mod hosts;

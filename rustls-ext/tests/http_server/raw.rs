@@ -144,7 +144,7 @@ async fn rfc_9113_8_3_1_an_authority_and_a_host_that_differ_are_a_bad_request() 
 async fn the_problem_is_told() {
     let site = Site::start().await;
     site.client().get("www.example", "/").await;
-    let layer = CallerLayer::new(ConnectionInfo::clone(&site.latest()), site.live.clone());
+    let layer = CallerLayer::new(site.live.clone()).with_connection(site.latest().clone());
     let admit = |request: http::request::Builder| {
         layer.admit(&request.body(()).unwrap().into_parts().0).map(drop)
     };

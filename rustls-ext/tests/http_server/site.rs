@@ -98,7 +98,7 @@ impl Site {
                     };
                     let info = ConnectionInfo::of(tls.get_ref().1, peer);
                     connections.lock().unwrap().push(info.clone());
-                    let service = CallerLayer::new(info, live).layer(service);
+                    let service = CallerLayer::new(live).with_connection(info).layer(service);
                     let _ = auto::Builder::new(TokioExecutor::new())
                         .serve_connection(TokioIo::new(tls), TowerToHyperService::new(service))
                         .await;

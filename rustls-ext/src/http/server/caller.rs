@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use http::Extensions;
 use http::request::Parts;
+use http::{Extensions, Response};
 use tower_layer::Layer;
 
-use super::gate::{Gate, Judge};
+use super::gate::{Check, EmptyBody, Gate, OnDenied};
 use super::host::Host;
 use super::hosts::{serves, would_ask};
-use super::{ConnectionInfo, Denied, HostPolicy, Identity, Named, Scope};
+use super::{ConnectionInfo, Denied, HostPolicy, Identity, Scope};
 
 /// Who makes a request: on which connection, and to which host of the server's.
 ///
@@ -39,8 +39,8 @@ impl Caller {
         self.host.name()
     }
 
-    /// The client, if it is authenticated in `scope`.
-    pub fn identity(&self, scope: &str) -> Option<&Identity> {
+    /// The client, if it is authenticated in `scope` now.
+    pub fn identity(&self, scope: &str) -> Option<Identity> {
         self.connection.identity(scope)
     }
 
@@ -51,7 +51,7 @@ impl Caller {
     /// * [`Denied::Unauthenticated`] if it is not authenticated, but may be if it opens another
     ///   connection to this host. The challenge has the scope's name for its realm.
     /// * [`Denied::NeverAsked`] if not even that would help.
-    pub fn require(&self, scope: &str) -> Result<&Identity, Denied> {
+    pub fn require(&self, scope: &str) -> Result<Identity, Denied> {
         self.require_with_realm(scope, scope)
     }
 
@@ -60,7 +60,7 @@ impl Caller {
     /// # Errors
     /// As [`require()`](Self::require).
     pub fn require_typed<S: Scope>(&self) -> Result<Identity<S>, Denied> {
-        self.require(S::NAME)?.clone().typed().ok_or(Denied::OtherScope)
+        self.require(S::NAME)?.typed().ok_or(Denied::OtherScope)
     }
 
     /// The same as [`require()`](Self::require), with another realm in the challenge: a name for
@@ -68,7 +68,7 @@ impl Caller {
     ///
     /// # Errors
     /// As [`require()`](Self::require). A realm that cannot be in a challenge is left out.
-    pub fn require_with_realm(&self, scope: &str, realm: &str) -> Result<&Identity<Named>, Denied> {
+    pub fn require_with_realm(&self, scope: &str, realm: &str) -> Result<Identity, Denied> {
         if let Some(identity) = self.identity(scope) {
             return Ok(identity);
         }
@@ -96,9 +96,16 @@ impl Caller {
 /// A request's body must be a [`Body`](http_body::Body), of which some is read before 400 and 421:
 /// see [`read_unread`](super::read_unread). [`admit`](Self::admit) is for other servers.
 ///
-/// There is one layer for each connection, or one for all of a server's, where what serves the
-/// requests puts the [`ConnectionInfo`] of their connection among their extensions. A request that
-/// has none there gets 500. There is no way to relax what a layer does: a wildcard certificate
+/// One layer is enough for all connections of a server, where the HTTP server puts the
+/// [`ConnectionInfo`] of its connection among the extensions of each request, as `axum::serve` does
+/// with `into_make_service_with_connect_info::<ConnectionInfo>()` for a `tokio::Listener` (features
+/// `axum` and `tokio`). A request that has none there gets 500. For other HTTP servers, make a layer
+/// for each connection with [`with_connection()`](Self::with_connection).
+///
+/// The responses of this layer have an empty body (`R: Default`), unless
+/// [`on_denied()`](Self::on_denied) makes another one.
+///
+/// There is no way to relax what the layer does: a wildcard certificate
 /// lets HTTP/2 clients send requests for any of its names on one connection (RFC 9113 section
 /// 9.1.1), and these would get past what the handshake has demanded for their own.
 ///
@@ -113,27 +120,79 @@ impl Caller {
 /// * Where it is not known which rule would hold, as a client's whole list of application protocols
 ///   is not, all that may hold must be met.
 #[derive(Clone, Debug)]
-pub struct CallerLayer {
-    /// `None` if that is to be found with each request.
+pub struct CallerLayer<D = EmptyBody> {
+    callers: Callers,
+    denied: D,
+}
+
+/// Finds out who makes a request.
+#[derive(Clone, Debug)]
+pub struct Callers {
+    /// `None` if each request has it among its extensions.
     connection: Option<ConnectionInfo>,
     hosts: Arc<dyn HostPolicy>,
 }
 
 impl CallerLayer {
-    /// For the requests of this connection to a server with this policy.
-    pub fn new(connection: ConnectionInfo, hosts: impl HostPolicy + 'static) -> Self {
-        Self { connection: Some(connection), hosts: Arc::new(hosts) }
+    /// For the requests of all connections to a server with this policy.
+    pub fn new(hosts: impl HostPolicy + 'static) -> Self {
+        let callers = Callers { connection: None, hosts: Arc::new(hosts) };
+        Self { callers, denied: EmptyBody }
+    }
+}
+
+impl<D> CallerLayer<D> {
+    /// The same layer for the requests of this connection only.
+    pub fn with_connection(mut self, connection: ConnectionInfo) -> Self {
+        self.callers.connection = Some(connection);
+        self
     }
 
-    /// For the requests of all connections to a server with this policy, which have the
-    /// [`ConnectionInfo`] of theirs among their extensions.
+    /// Make the responses to denied requests: own pages for 401, 403 and 421.
     ///
-    /// axum puts it there with `into_make_service_with_connect_info::<ConnectionInfo>()`, for a
-    /// `tokio::Listener` (features `axum` and `tokio`).
-    pub fn for_all(hosts: impl HostPolicy + 'static) -> Self {
-        Self { connection: None, hosts: Arc::new(hosts) }
+    /// `page` is called with the reason. [`Denied::response`] makes a response with the status and
+    /// the challenge; another response takes its place as it is. It is called for what this layer
+    /// denies, and for what is denied behind it, by [`RequireScope`](super::RequireScope) or an
+    /// extractor, unless an `on_denied()` there has made the response already.
+    ///
+    /// ```
+    /// use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+    /// use http_body_util::Full;
+    /// use rustls_ext::{Live, http::server::{CallerLayer, Denied}};
+    ///
+    /// # fn layer(live: Live) {
+    /// let page = |denied: Denied| {
+    ///     let text = match denied.status() {
+    ///         StatusCode::UNAUTHORIZED => "<h1>Log in with your certificate</h1>",
+    ///         StatusCode::MISDIRECTED_REQUEST => "<h1>Please reload this page</h1>",
+    ///         _ => "<h1>This page is not for you</h1>",
+    ///     };
+    ///     let mut response: Response<Full<&[u8]>> = denied.response(Full::new(text.as_bytes()));
+    ///     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    ///     response
+    /// };
+    /// let layer = CallerLayer::new(live).on_denied(page);
+    /// # let _ = layer;
+    /// # }
+    /// ```
+    pub fn on_denied<F, B>(self, page: F) -> CallerLayer<OnDenied<F>>
+    where
+        F: Fn(Denied) -> Response<B> + Clone,
+    {
+        CallerLayer { callers: self.callers, denied: OnDenied::new(page) }
     }
 
+    /// The caller of a request, for servers that do not use tower.
+    ///
+    /// # Errors
+    /// [`Denied::Host`] and [`Denied::Misdirected`]; [`Denied::NoCaller`] if the layer is for all
+    /// connections, and the request does not say which is its own.
+    pub fn admit(&self, request: &Parts) -> Result<Caller, Denied> {
+        self.callers.admit(request)
+    }
+}
+
+impl Callers {
     fn connection<'a>(&'a self, request: &'a Parts) -> Option<&'a ConnectionInfo> {
         let extensions = &request.extensions;
         let of_request = || {
@@ -146,12 +205,7 @@ impl CallerLayer {
         self.connection.as_ref().or_else(of_request)
     }
 
-    /// The caller of a request, for servers that do not use tower.
-    ///
-    /// # Errors
-    /// [`Denied::Host`] and [`Denied::Misdirected`]; [`Denied::NoCaller`] if the layer is for all
-    /// connections, and the request does not say which is its own.
-    pub fn admit(&self, request: &Parts) -> Result<Caller, Denied> {
+    fn admit(&self, request: &Parts) -> Result<Caller, Denied> {
         let connection = self.connection(request).ok_or(Denied::NoCaller)?;
         let host = Host::of(request, connection.server_name()).map_err(Denied::Host)?;
         match serves(&*self.hosts, connection, &host) {
@@ -164,16 +218,16 @@ impl CallerLayer {
     }
 }
 
-impl<S> Layer<S> for CallerLayer {
-    type Service = Gate<Self, S>;
+impl<D: Clone, S> Layer<S> for CallerLayer<D> {
+    type Service = Gate<Callers, D, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Gate::new(self.clone(), inner)
+        Gate::new(self.callers.clone(), self.denied.clone(), inner)
     }
 }
 
-impl Judge for CallerLayer {
-    fn judge(&self, request: &mut Parts) -> Result<(), Denied> {
+impl Check for Callers {
+    fn check(&self, request: &mut Parts) -> Result<(), Denied> {
         let caller = self.admit(request)?;
         request.extensions.insert(caller);
         Ok(())

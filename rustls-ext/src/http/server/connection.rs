@@ -1,5 +1,5 @@
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthStatus};
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
@@ -8,9 +8,11 @@ use super::Identity;
 use crate::wire::Offer;
 use crate::{ClientFacts, PeerIdentity};
 
-/// What a server knows of a connection whose handshake is complete.
+/// A handle to what a server knows of a connection whose handshake is complete.
 ///
-/// Clones are cheap, so that each request can have one.
+/// All clones are of the same state, and cheap, so that each request can have one. A client can be
+/// authenticated in several scopes at the same time; a scope that is added while the connection is
+/// open is there for all clones at once.
 #[derive(Clone, Debug)]
 pub struct ConnectionInfo(Arc<Facts>);
 
@@ -25,8 +27,8 @@ struct Facts {
     acknowledged: bool,
     asked: Option<Asked>,
     outcome: Outcome,
-    /// In the scope that was asked about.
-    identity: Option<Identity>,
+    /// One for each scope at most, the oldest first.
+    identities: RwLock<Vec<Identity>>,
 }
 
 /// What a connection's client was asked for, on this connection or the one that it resumes.
@@ -109,19 +111,32 @@ impl ConnectionInfo {
             acknowledged: auth.acknowledged(),
             asked,
             outcome,
-            identity,
+            identities: RwLock::new(identity.into_iter().collect()),
             ..facts
         }))
     }
 
-    /// The client, if it is authenticated in `scope`.
-    pub fn identity(&self, scope: &str) -> Option<&Identity> {
-        self.0.identity.as_ref().filter(|identity| identity.scope() == scope)
+    /// The client, if it is authenticated in `scope` now.
+    pub fn identity(&self, scope: &str) -> Option<Identity> {
+        self.read_identities(|all| all.iter().find(|it| it.scope() == scope).cloned())
     }
 
-    /// In whichever scope, which is why this is nobody else's to ask.
+    /// The client in each scope in which it is authenticated now: the scope of the handshake first.
+    ///
+    /// For logs. A handler asks for the scope that it needs, with [`identity()`](Self::identity).
+    pub fn identities(&self) -> Vec<Identity> {
+        self.read_identities(<[Identity]>::to_vec)
+    }
+
+    fn read_identities<T>(&self, read: impl FnOnce(&[Identity]) -> T) -> T {
+        // Nothing can panic while this is locked.
+        read(&self.0.identities.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the client is authenticated in any scope. Not public, since a certificate that is
+    /// good in one scope is not good in another.
     pub(super) fn is_authenticated(&self) -> bool {
-        self.0.identity.is_some()
+        self.read_identities(|all| !all.is_empty())
     }
 
     /// What the client was asked for, if it was.
@@ -169,7 +184,7 @@ impl ConnectionInfo {
         self.0.resumed
     }
 
-    /// Whether what the policy decided for this connection is at least as much as `decision`.
+    /// Returns true if this connection already satisfies `decision`.
     pub(super) fn meets(&self, decision: &ClientAuthDecision) -> bool {
         let asked_for = |scope| self.asked().is_some_and(|asked| asked.scope == scope);
         match decision {
@@ -206,7 +221,7 @@ impl Facts {
             acknowledged: false,
             asked: None,
             outcome: Outcome::NotAsked,
-            identity: None,
+            identities: RwLock::default(),
         }
     }
 }
@@ -218,4 +233,36 @@ fn identity<'a>(
 ) -> Option<Identity> {
     let scope = auth?.decision().demand()?.scope();
     Identity::new(scope, &in_scope(scope)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use rustls::pki_types::{CertificateDer, UnixTime};
+
+    use super::*;
+
+    fn identity(scope: &str) -> Identity {
+        let chain = [CertificateDer::from_slice(b"not looked at")];
+        let peer =
+            PeerIdentity { chain: &chain, resumed: false, authenticated_at: UnixTime::now() };
+        Identity::new(scope, &peer).unwrap()
+    }
+
+    #[test]
+    fn all_clones_see_the_scopes_of_the_connection_as_they_are_now() {
+        let facts = Facts::new((Ipv4Addr::LOCALHOST, 1).into(), None);
+        let connection = ConnectionInfo(Arc::new(facts));
+        let clone = connection.clone();
+        assert!(!clone.is_authenticated());
+        for scope in ["agents", "staff"] {
+            assert!(clone.identity(scope).is_none());
+            connection.0.identities.write().unwrap().push(identity(scope));
+            assert_eq!(clone.identity(scope).unwrap().scope(), scope);
+        }
+        assert!(clone.is_authenticated());
+        let scopes: Vec<_> = clone.identities().iter().map(|it| it.scope().to_owned()).collect();
+        assert_eq!(scopes, ["agents", "staff"]);
+    }
 }

@@ -10,35 +10,95 @@ use tower_service::Service;
 
 use super::{Denied, ReadUnread, read_unread};
 
-/// Says which requests get through a [`Gate`].
-pub trait Judge {
-    /// Let a request through, or not.
-    fn judge(&self, request: &mut Parts) -> Result<(), Denied>;
+/// Checks which requests get through a [`Gate`].
+pub trait Check {
+    /// Lets a request through, or denies it.
+    fn check(&self, request: &mut Parts) -> Result<(), Denied>;
+}
+
+/// Makes the responses to denied requests, with bodies of type `B`.
+///
+/// [`EmptyBody`] does, and a function in an [`OnDenied`].
+pub trait DeniedResponse<B> {
+    /// The response to a request that this layer denies.
+    fn deny(&self, denied: Denied) -> Response<B>;
+
+    /// What becomes of a response of the service behind this layer.
+    fn pass(&self, response: Response<B>) -> Response<B> {
+        response
+    }
+}
+
+/// Denies requests without a body in the response: the default of the layers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EmptyBody;
+
+impl<B: Default> DeniedResponse<B> for EmptyBody {
+    fn deny(&self, denied: Denied) -> Response<B> {
+        denied.response(B::default())
+    }
+}
+
+/// Denies requests with the responses that a function makes: see
+/// [`CallerLayer::on_denied`](super::CallerLayer::on_denied).
+#[derive(Clone, Copy, Debug)]
+pub struct OnDenied<F>(F);
+
+impl<F> OnDenied<F> {
+    pub(super) fn new(page: F) -> Self {
+        Self(page)
+    }
+}
+
+/// In the extensions of a response that an [`OnDenied`] has made, so that no layer around it makes
+/// another one.
+#[derive(Clone, Copy, Debug)]
+struct Made;
+
+impl<F: Fn(Denied) -> Response<B>, B> DeniedResponse<B> for OnDenied<F> {
+    fn deny(&self, denied: Denied) -> Response<B> {
+        let mut response = (self.0)(denied.clone());
+        // For layers around this one that count or log denials.
+        response.extensions_mut().insert(denied);
+        response.extensions_mut().insert(Made);
+        response
+    }
+
+    fn pass(&self, mut response: Response<B>) -> Response<B> {
+        if response.extensions().get::<Made>().is_some() {
+            return response;
+        }
+        match response.extensions_mut().remove::<Denied>() {
+            Some(denied) => self.deny(denied),
+            None => response,
+        }
+    }
 }
 
 /// The service of a layer that lets only some requests through.
 #[derive(Clone, Debug)]
-pub struct Gate<J, S> {
-    judge: J,
+pub struct Gate<C, D, S> {
+    check: C,
+    denied: D,
     inner: S,
 }
 
-impl<J, S> Gate<J, S> {
-    pub(super) fn new(judge: J, inner: S) -> Self {
-        Self { judge, inner }
+impl<C, D, S> Gate<C, D, S> {
+    pub(super) fn new(check: C, denied: D, inner: S) -> Self {
+        Self { check, denied, inner }
     }
 }
 
-impl<J, S, B, R> Service<Request<B>> for Gate<J, S>
+impl<C, D, S, B, R> Service<Request<B>> for Gate<C, D, S>
 where
-    J: Judge,
+    C: Check,
+    D: DeniedResponse<R> + Clone,
     S: Service<Request<B>, Response = Response<R>>,
     B: Body,
-    R: Default,
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = Answer<S::Future, B>;
+    type Future = Answer<S::Future, D, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -46,51 +106,55 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        match self.judge.judge(&mut parts) {
+        let respond = self.denied.clone();
+        match self.check.check(&mut parts) {
             Ok(()) => {
                 let answer = self.inner.call(Request::from_parts(parts, body));
-                Answer { answer: Some(answer), denied: None, unread: None }
+                Answer { answer: Some(answer), denied: None, respond, unread: None }
             }
             Err(denied) => {
                 let unread = Some(read_unread(&parts.headers, body));
-                Answer { answer: None, denied: Some(denied), unread }
+                Answer { answer: None, denied: Some(denied), respond, unread }
             }
         }
     }
 }
 
 pin_project! {
-    /// The answer of a service, or a denial, once some of the request's body has been read.
+    /// The response of a service, or a denial, once some of the request's body has been read.
     #[derive(Debug)]
-    pub struct Answer<F, B> {
+    pub struct Answer<F, D, B> {
         #[pin]
         answer: Option<F>,
         denied: Option<Denied>,
+        respond: D,
         // Kept until the answer is there. Over HTTP/2, the stream is reset without it.
         #[pin]
         unread: Option<ReadUnread<B>>,
     }
 }
 
-impl<F, B, R, E> Future for Answer<F, B>
+impl<F, D, B, R, E> Future for Answer<F, D, B>
 where
     F: Future<Output = Result<Response<R>, E>>,
+    D: DeniedResponse<R>,
     B: Body,
-    R: Default,
 {
     type Output = Result<Response<R>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         match this.answer.as_pin_mut() {
-            Some(answer) => Poll::Ready(ready!(answer.poll(cx))),
+            Some(answer) => {
+                Poll::Ready(ready!(answer.poll(cx)).map(|response| this.respond.pass(response)))
+            }
             // Only a future that is polled after its end has neither.
             None => {
                 if let Some(unread) = this.unread.as_pin_mut() {
                     ready!(unread.poll(cx));
                 }
                 let denied = this.denied.take().unwrap_or(Denied::NoCaller);
-                Poll::Ready(Ok(denied.response(R::default())))
+                Poll::Ready(Ok(this.respond.deny(denied)))
             }
         }
     }

@@ -2,6 +2,8 @@ use std::fmt;
 
 use ipnet::IpNet;
 
+use crate::ProviderError;
+
 /// How many bytes the names may take up.
 ///
 /// A list of names has at most 65,535 bytes (RFC 8446 section 4.2.4, RFC 5246 section 7.4.4). With
@@ -34,8 +36,8 @@ pub enum PolicyError {
     /// The builder was not told what holds where no rule does:
     /// [`otherwise`](crate::PolicyBuilder::otherwise).
     NoLastVerdict,
-    /// No cryptography provider was given, and the process has no default one.
-    NoCryptoProvider,
+    /// No cryptography provider was given, and none is chosen.
+    Provider(ProviderError),
     /// A scope's name is empty or longer than 255 octets.
     BadScopeName {
         /// The name.
@@ -162,9 +164,7 @@ impl fmt::Display for PolicyError {
             Self::NoLastVerdict => f.write_str(
                 "nothing says what to ask where no rule holds: end the rules with `otherwise`",
             ),
-            Self::NoCryptoProvider => f.write_str(
-                "no cryptography provider: install a default one, or give one to the builder",
-            ),
+            Self::Provider(err) => err.fmt(f),
             Self::BadScopeName { scope } => {
                 write!(f, "the scope name {scope:?} does not have 1 to 255 octets")
             }

@@ -12,7 +12,7 @@ use rustls::sign::CertifiedKey;
 
 use crate::anchors::{Anchors, Authority, RevocationList, unsupported_key_of};
 use crate::file_error::{FileError, FileProblem};
-use crate::pem;
+use crate::{LoadError, crypto_provider, pem};
 
 /// The files that one load reads, and a record of their content by which changes are noticed.
 ///
@@ -206,6 +206,34 @@ impl Files {
     fn items<T: pem::Item>(&mut self, path: &Path) -> Result<Vec<T>, FileError> {
         pem::read(self.content_of(path)?).map_err(|problem| FileError::new(path, problem.into()))
     }
+}
+
+/// Reads a certificate chain, the end-entity certificate first, and the private key that belongs to
+/// it, for `SingleCertAndKey` and other resolvers of rustls.
+///
+/// The files can be in PEM or DER: see [`Files`], which also notices when a file has changed. The key
+/// is used with [`crypto_provider()`](crate::crypto_provider).
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use rustls_ext::rustls::{ClientConfig, sign::SingleCertAndKey};
+/// use rustls_ext::{LoadError, certified_key_from_pem_files};
+///
+/// fn show_certificate(config: &mut ClientConfig) -> Result<(), LoadError> {
+///     let key = certified_key_from_pem_files("agent.pem", "agent.key")?;
+///     config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(key));
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+/// [`FileError`] as [`Files::certified_key`], and [`ProviderError`](crate::ProviderError).
+pub fn certified_key_from_pem_files(
+    certificate: impl AsRef<Path>,
+    key: impl AsRef<Path>,
+) -> Result<Arc<CertifiedKey>, LoadError> {
+    Ok(Files::new().certified_key(certificate, key, &*crypto_provider()?)?)
 }
 
 impl Anchors {

@@ -65,6 +65,7 @@ mod pem;
 mod policy;
 #[cfg(feature = "policy-file")]
 pub mod policy_file;
+mod provider;
 #[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
 pub mod quic;
 mod reach;
@@ -81,12 +82,13 @@ pub use causes::{causes, tls_error, with_causes};
 pub use error::{PolicyError, RuleProblem};
 pub use explain::explain;
 pub use file_error::{FileError, FileProblem};
-pub use files::Files;
+pub use files::{Files, certified_key_from_pem_files};
 pub use identity::PeerIdentity;
 pub use live::{Live, LoadError, Setup};
 pub use name::{rfc4514, subject_of};
 pub use pem::{PemError, PemProblem};
 pub use policy::{Policy, PolicyBuilder};
+pub use provider::{ProviderError, crypto_provider};
 pub use rule::{ClientFacts, Conditions, Rule, Verdict};
 
 /// The code in the README, which is thereby compiled.

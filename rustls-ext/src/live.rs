@@ -1,8 +1,10 @@
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use rustls::ServerConfig;
+use rustls::sign::SingleCertAndKey;
 
-use crate::{FileError, FileProblem, Files, Policy, PolicyError};
+use crate::{FileError, FileProblem, Files, Policy, PolicyError, crypto_provider};
 
 /// Why something could not be loaded.
 pub type LoadError = Box<dyn std::error::Error + Send + Sync>;
@@ -22,6 +24,14 @@ impl<P> Setup<P> {
         Self { config: config.into(), policy: policy.into() }
     }
 
+    /// The same with these application protocols (RFC 7301), the preferred one first, in place of
+    /// those of the config: `["h2", "http/1.1"]` for HTTP.
+    pub fn with_alpn(mut self, protocols: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
+        Arc::make_mut(&mut self.config).alpn_protocols =
+            protocols.into_iter().map(|protocol| protocol.as_ref().to_vec()).collect();
+        self
+    }
+
     /// The config, without the policy.
     pub fn config(&self) -> &Arc<ServerConfig> {
         &self.config
@@ -34,6 +44,39 @@ impl<P> Setup<P> {
 }
 
 impl Setup<Policy> {
+    /// Accept with the certificate chain and the private key of these files, and decide with
+    /// `policy`.
+    ///
+    /// The config is the default of rustls with [`crypto_provider()`], and has no application
+    /// protocols: see [`with_alpn()`](Self::with_alpn). The files can be in PEM or DER: see [`Files`].
+    ///
+    /// ```no_run
+    /// use rustls_ext::{Anchors, Live, LoadError, Policy, Setup};
+    ///
+    /// fn live() -> Result<Live, LoadError> {
+    ///     let policy = Policy::on_offer("agents", Anchors::pem_file("agents-ca.pem")?)?;
+    ///     let setup = Setup::from_pem_files("server.pem", "server.key", policy)?;
+    ///     Ok(setup.with_alpn(["h2", "http/1.1"]).into())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`FileError`] if a file cannot be used, [`ProviderError`](crate::ProviderError) if there is no
+    /// provider, and an error of rustls if the provider supports no version of TLS.
+    pub fn from_pem_files(
+        certificate: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+        policy: impl Into<Arc<Policy>>,
+    ) -> Result<Self, LoadError> {
+        let provider = crypto_provider()?;
+        let key = Files::new().certified_key(certificate, key, &provider)?;
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+        Ok(Self::new(config, policy))
+    }
+
     /// A config that decides by the policy, for servers that accept by themselves.
     ///
     /// # Errors

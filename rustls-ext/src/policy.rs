@@ -12,7 +12,9 @@ use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, Cli
 use crate::anchors::Built;
 use crate::reach::Reach;
 use crate::rule::{Conditions, Pattern};
-use crate::{Anchors, ClientFacts, PolicyError, Rule, RuleProblem, Verdict, Warning};
+use crate::{
+    Anchors, ClientFacts, PolicyError, Rule, RuleProblem, Verdict, Warning, crypto_provider,
+};
 
 /// Rules that say which client is asked for which certificate.
 ///
@@ -54,6 +56,36 @@ impl Policy {
     /// Start with no rules.
     pub fn builder() -> PolicyBuilder {
         PolicyBuilder::default()
+    }
+
+    /// Requests a certificate from each client that offers one, and from no other client.
+    ///
+    /// Certificates that verify against `anchors` count in `scope`. This is the policy of one scope
+    /// and one rule:
+    ///
+    /// ```
+    /// # #[cfg(feature = "ring")]
+    /// # fn policy(anchors: rustls_ext::Anchors) -> Result<rustls_ext::Policy, rustls_ext::PolicyError> {
+    /// use rustls_ext::{Policy, Rule, Verdict};
+    ///
+    /// Policy::builder()
+    ///     .scope("agents", anchors)
+    ///     .rule(Rule::when().offered(true).request("agents"))
+    ///     .otherwise(Verdict::None)
+    ///     .build()
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`PolicyError`] if the scope cannot be used, or if there is no
+    /// [`crypto_provider()`](crate::crypto_provider).
+    pub fn on_offer(scope: impl Into<String>, anchors: Anchors) -> Result<Self, PolicyError> {
+        let scope = scope.into();
+        Self::builder()
+            .scope(scope.clone(), anchors)
+            .rule(Rule::when().offered(true).request(scope))
+            .otherwise(Verdict::None)
+            .build()
     }
 
     /// Decide for a client, whose address is `peer`.
@@ -195,7 +227,8 @@ pub struct PolicyBuilder {
 }
 
 impl PolicyBuilder {
-    /// Verify with this provider's algorithms, rather than with the process-default provider's.
+    /// Verify with this provider's algorithms. The default is
+    /// [`crypto_provider()`](crate::crypto_provider).
     pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
         self.provider = Some(provider);
         self
@@ -240,12 +273,9 @@ impl PolicyBuilder {
     /// [`PolicyError`] if anything in the policy could let a client through by mistake.
     pub fn build(self) -> Result<Policy, PolicyError> {
         let last = self.last.ok_or(PolicyError::NoLastVerdict)?;
-        let provider = || {
-            self.provider
-                .clone()
-                .or_else(|| CryptoProvider::get_default().cloned())
-                .or_else(only_provider)
-                .ok_or(PolicyError::NoCryptoProvider)
+        let provider = || match &self.provider {
+            Some(provider) => Ok(provider.clone()),
+            None => crypto_provider().map_err(PolicyError::Provider),
         };
         let mut demands = HashMap::new();
         let mut scopes = Vec::with_capacity(self.scopes.len());
@@ -310,17 +340,4 @@ impl PolicyBuilder {
         }
         Ok(policy)
     }
-}
-
-/// The provider that rustls itself would take if only one is built in.
-fn only_provider() -> Option<Arc<CryptoProvider>> {
-    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
-    return Some(Arc::new(rustls::crypto::ring::default_provider()));
-    #[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
-    return Some(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
-    #[cfg(any(
-        all(feature = "ring", feature = "aws-lc-rs"),
-        not(any(feature = "ring", feature = "aws-lc-rs"))
-    ))]
-    None
 }

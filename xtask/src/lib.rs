@@ -8,6 +8,7 @@ use std::process::Command;
 
 pub mod bench;
 pub mod capi;
+pub mod docs;
 pub mod export;
 pub mod fuzz;
 pub mod header;

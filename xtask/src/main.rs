@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, bench, capi, export, fuzz, header, mutants, rules, rustls, unit};
+use xtask::{Result, bench, capi, docs, export, fuzz, header, mutants, rules, rustls, unit};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The chores of rustls-ext")]
@@ -43,6 +43,17 @@ enum Chore {
     /// The C ABI.
     #[command(subcommand)]
     Capi(Capi),
+    /// Build and run the code blocks of the pages, each with the Cargo.toml that is shown for it.
+    ///
+    /// The crates are in target/docs. The documentation of xtask's `docs` has the conventions.
+    Docs {
+        /// Only prove that each block says how it is tested; builds nothing.
+        #[arg(long, conflicts_with = "only")]
+        check: bool,
+        /// Only pages whose path has this in it.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+    },
     /// Make the header of the C ABI of its source.
     Header {
         /// Only prove that it is what the source says.
@@ -145,6 +156,8 @@ fn main() -> ExitCode {
         Chore::Rustls(Rustls::Export { folder }) => export::export(&repository, &folder),
         Chore::Rustls(Rustls::Test { data, args }) => unit::test(&repository, data, &args),
         Chore::Capi(Capi::Install(to)) => capi::install(&repository, &to),
+        Chore::Docs { check: true, .. } => docs::check(&repository).map(drop),
+        Chore::Docs { check: false, only } => docs::test(&repository, only.as_deref()),
         Chore::Header { check: true } => header::check(&repository),
         Chore::Header { check: false } => header::write(&repository),
         Chore::Rules { check: true } => rules::check(&repository),

@@ -6,7 +6,6 @@
 
 mod pki;
 
-use axum::Router;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -15,6 +14,7 @@ use rustls_ext::http::client::{Credentials, Identity};
 use rustls_ext::http::hyper::Client;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo, RequireScope};
 use rustls_ext::tokio::Listener;
+use tonic::service::Routes;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -24,8 +24,8 @@ async fn main() -> Result<()> {
     let url = format!("https://localhost:{}", listener.local_addr()?.port());
 
     let (_, health) = tonic_health::server::health_reporter();
-    let app: Router = Router::new()
-        .route_service("/grpc.health.v1.Health/{method}", health)
+    let app = Routes::new(health)
+        .into_axum_router()
         .layer(RequireScope::new("agents"))
         .layer(CallerLayer::new(live));
     let app = app.into_make_service_with_connect_info::<ConnectionInfo>();

@@ -1,44 +1,89 @@
-//! Demand TLS client certificates per connection, from exactly those clients that offer one.
+//! Request TLS client certificates per connection, from exactly those clients that offer one.
 //!
-//! rustls decides once per [`ServerConfig`] whether it asks for client certificates. With the
-//! patched rustls that this crate needs, a client can say "I would like to authenticate" in its
-//! ClientHello (the `request_client_auth` flag of the `tls_flags` extension), and a server decides
-//! for each connection whether it demands a certificate, so that everyone who did not offer one is
-//! left alone.
+//! rustls decides once per [`ServerConfig`] whether it requests client certificates. With the patched
+//! rustls that this crate needs, a client can say "I would like to authenticate" in its ClientHello
+//! (the `request_client_auth` flag of the `tls_flags` extension), and a server decides for each
+//! connection whether to request a certificate. Clients that do not offer one are not asked.
 //!
-//! * A **client** makes an offer with [`ClientAuthOffer`] and reads what came of it from its
-//!   connection's `client_auth_status()`.
-//! * A **server** writes its rules down as a [`Policy`], and reads what came of them with
-//!   [`PeerIdentity::of`], for one scope at a time.
-//! * What a server goes by can be loaded again while it serves: [`Live`]; with the feature
-//!   `policy-file`, all of it comes from files.
-//! * With the feature `http`, [`http::Challenge`] tells HTTP clients to come back with a
-//!   certificate; with `hyper` or `reqwest`, [`http::client`] says how clients do.
-//! * With it, [`http::server`] tells services who their callers are, and turns others away; with
-//!   the feature `axum`, handlers have extractors for that ([`axum`]).
-//! * With the feature `tokio`, [`tokio::Acceptor`] decides with an async policy, which also sees
-//!   the peer's address, and [`tokio::Connector`] tells a client of a refusal that comes late.
-//! * With the feature `quic`, and `ring` or `aws-lc-rs`, [`quic`] has the same for quinn.
+//! # Find your task
+//! | you want to | start with | features |
+//! |---|---|---|
+//! | decide which client is asked for which certificate | [`Policy`], [`Rule`] and its [`Conditions`] | |
+//! | serve axum or tonic | [`tokio::Listener`][listener] and [`http::server`][server] | `axum`, `tokio` |
+//! | require a certificate in a handler of axum | the extractors of [`axum`][extractors] | `axum` |
+//! | answer 401 with a challenge in another HTTP server | [`http::server`][server] | `http` |
+//! | serve another protocol over TCP, or decide asynchronously | [`tokio::Acceptor`][acceptor] | `tokio` |
+//! | serve QUIC or HTTP/3 | [`quic`][quic] | `quic` and a provider |
+//! | change certificates and rules without a restart | [`Live`] | |
+//! | keep the rules in a file | [`policy_file`][policy_file] | `policy-file` |
+//! | use a server that takes a `ServerConfig` | [`Policy::for_config`] | |
+//! | read the client's certificate from a connection | [`PeerIdentity`] | |
+//! | offer a certificate as a client | [`ClientAuthOffer`] | |
+//! | answer challenges as an HTTP client | [`http::hyper`][hyper] or [`http::reqwest`][reqwest] | `hyper`, `reqwest` |
+//! | notice that a server refused the certificate | [`tokio::Connector`][connector] | `tokio` |
+//! | read PEM files | [`certified_key_from_pem_files`], [`Anchors`], [`Files`] | |
+//! | choose a cryptography provider | [`crypto_provider`] | `ring`, `aws-lc-rs` |
+//! | tell people why a certificate was refused | [`explain`](fn@explain) | |
 //!
 //! # The patch
-//! The features of rustls that all of this stands on are in a patched build of it, which the root
-//! manifest of a workspace selects:
+//! The patched rustls is selected in the `Cargo.toml` at the root of your workspace:
 //!
 //! ```toml
 //! [patch.crates-io]
 //! rustls = { git = "https://example.org/rustls-ext" } # wherever you take rustls-ext from
 //! ```
 //!
+//! # Features
+//! No feature is needed to write policies and to offer certificates. No cryptography provider is
+//! enabled by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `ring`, `aws-lc-rs` | a cryptography provider of rustls |
+//! | `tls12` (default) | TLS 1.2 |
+//! | `logging` | log messages of rustls |
+//! | `tokio` | a listener, an acceptor and a connector for tokio |
+//! | `http` | the `ClientCertificate` challenge, and layers for tower |
+//! | `axum` | extractors for axum; with `tokio`, a listener for `axum::serve` |
+//! | `hyper`, `reqwest` | HTTP clients that answer challenges |
+//! | `quic` | configs for quinn; needs `ring` or `aws-lc-rs`, too |
+//! | `policy-file` | policies in TOML files |
+//! | `tracing` | events for connections that a listener refuses |
+//!
 //! # The words
 //! | word | meaning |
 //! |---|---|
-//! | offer | what a client says in its hello; a wish, never a credential |
+//! | offer | the client's statement in its ClientHello that it can authenticate; a wish, never a credential |
 //! | policy | decides for a ClientHello |
-//! | decision | ask for nothing, request a certificate, or require one |
-//! | demand | which certificates will do, and the name of their scope |
+//! | decision | request no certificate, request one, or require one |
+//! | demand | which certificates are accepted, and the name of their scope |
 //! | scope | the name under which a certificate counts; a session resumes only inside its scope |
 //!
 //! [`ServerConfig`]: rustls::ServerConfig
+#![cfg_attr(feature = "tokio", doc = "[listener]: tokio::Listener")]
+#![cfg_attr(not(feature = "tokio"), doc = "[listener]: #features")]
+#![cfg_attr(feature = "tokio", doc = "[acceptor]: tokio::Acceptor")]
+#![cfg_attr(not(feature = "tokio"), doc = "[acceptor]: #features")]
+#![cfg_attr(feature = "tokio", doc = "[connector]: tokio::Connector")]
+#![cfg_attr(not(feature = "tokio"), doc = "[connector]: #features")]
+#![cfg_attr(feature = "http", doc = "[server]: http::server")]
+#![cfg_attr(not(feature = "http"), doc = "[server]: #features")]
+#![cfg_attr(feature = "axum", doc = "[extractors]: mod@axum")]
+#![cfg_attr(not(feature = "axum"), doc = "[extractors]: #features")]
+#![cfg_attr(feature = "hyper", doc = "[hyper]: http::hyper")]
+#![cfg_attr(not(feature = "hyper"), doc = "[hyper]: #features")]
+#![cfg_attr(feature = "reqwest", doc = "[reqwest]: http::reqwest")]
+#![cfg_attr(not(feature = "reqwest"), doc = "[reqwest]: #features")]
+#![cfg_attr(feature = "policy-file", doc = "[policy_file]: policy_file")]
+#![cfg_attr(not(feature = "policy-file"), doc = "[policy_file]: #features")]
+#![cfg_attr(
+    all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")),
+    doc = "[quic]: mod@quic"
+)]
+#![cfg_attr(
+    not(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs"))),
+    doc = "[quic]: #features"
+)]
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -21,7 +21,8 @@ use crate::{Live, Policy};
 /// Handshakes run side by side, so that a slow client holds up nobody else. Each has a deadline, and
 /// there are at most so many at a time; the operating system keeps further clients waiting. A client
 /// whose handshake fails got an alert where one could be sent, and is reported to
-/// [`on_refusal`](Self::on_refusal); it is no error of the listener's.
+/// [`on_refusal`](Self::on_refusal), and with the feature `tracing` as an event; it is no error of the
+/// listener's.
 ///
 /// It is a listener for `axum::serve` (features `axum` and `tokio`), and its
 /// [`accept()`](Self::accept) serves any other loop:
@@ -93,7 +94,7 @@ impl<P: AsyncPolicy + 'static> Listener<P> {
             acceptor,
             most: Self::DEFAULT_MAX_HANDSHAKES,
             handshakes: JoinSet::new(),
-            on_refusal: Arc::new(|_| {}),
+            on_refusal: Arc::new(trace),
             pause: None,
         }
     }
@@ -112,7 +113,11 @@ impl<P: AsyncPolicy + 'static> Listener<P> {
         self
     }
 
-    /// Call this for each connection that is not accepted. It runs on the task of the handshake.
+    /// Call this for each connection that is not accepted, in place of the default. It runs on the
+    /// task of the handshake.
+    ///
+    /// The default does nothing; with the feature `tracing`, it emits an event at level `INFO` with
+    /// the fields `peer`, `server_name`, `scope` and `error`.
     pub fn on_refusal(
         mut self,
         call: impl Fn(RefusedConnection<'_>) + Send + Sync + 'static,
@@ -187,6 +192,20 @@ impl<P> fmt::Debug for Listener<P> {
             .field("handshakes", &self.handshakes.len())
             .finish_non_exhaustive()
     }
+}
+
+/// What is done with a connection that is not accepted, unless the user says otherwise.
+fn trace(refused: RefusedConnection<'_>) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(
+        peer = %refused.peer,
+        server_name = refused.report.server_name,
+        scope = refused.report.scope,
+        error = crate::with_causes(refused.error),
+        "connection refused"
+    );
+    #[cfg(not(feature = "tracing"))]
+    let _ = refused;
 }
 
 /// Whether it is the connection that failed, and the next may be there already.

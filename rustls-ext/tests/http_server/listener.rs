@@ -155,3 +155,56 @@ async fn a_layer_for_all_answers_500_to_a_request_that_does_not_say_its_connecti
     let answer = app.oneshot(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
+
+/// Rule: unless the user says otherwise, a refused connection is an event.
+#[cfg(feature = "tracing")]
+#[tokio::test]
+async fn a_refused_connection_is_an_event_that_says_why() {
+    let log: Arc<std::sync::Mutex<Vec<u8>>> = Arc::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || Writer(writer.clone()))
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let pki = Pki::new();
+    let live = Live::from(Setup::new(server_config(&pki, &[b"h2"]), policy(&pki)));
+    let mut listener = Listener::bind("127.0.0.1:0", live.clone()).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let client = async {
+        let mut tcp = TcpStream::connect(addr).await.unwrap();
+        tcp.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let _ = tcp.read_to_end(&mut Vec::new()).await;
+    };
+    tokio::select! {
+        _ = listener.accept() => unreachable!("there is no good client"),
+        () = client => {}
+    }
+    while log.lock().unwrap().is_empty() {
+        tokio::select! {
+            biased;
+            _ = listener.accept() => unreachable!("there is no good client"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    assert!(text.contains(" INFO "), "{text}");
+    assert!(text.contains("connection refused peer=127.0.0.1:"), "{text}");
+    assert!(text.contains("HTTP"), "{text}");
+}
+
+#[cfg(feature = "tracing")]
+struct Writer(Arc<std::sync::Mutex<Vec<u8>>>);
+
+#[cfg(feature = "tracing")]
+impl std::io::Write for Writer {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,6 +1,6 @@
 //! Requests that no client library sends: without a host, with two, or with broken ones.
 
-use rustls_ext::http::server::{CallerLayer, ConnectionInfo, Denied, HostProblem};
+use rustls_ext::http::server::{CallerLayer, Denied, HostProblem};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::site::{Site, tls};

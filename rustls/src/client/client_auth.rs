@@ -3,7 +3,7 @@ use rustls_ext_wire::{
     ClientNegotiation, CodePoints, Fault, HelloOffer, Message, Offer, Received, Version,
 };
 
-use super::client_conn::{ClientConnectionData, UnbufferedClientConnection};
+use super::client_conn::{ClientConfig, ClientConnectionData, UnbufferedClientConnection};
 use crate::enums::ProtocolVersion;
 use crate::msgs::client_auth::{of_flags, wire_version};
 use crate::msgs::enums::ExtensionType;
@@ -110,6 +110,16 @@ impl ClientAuthOffer {
         let received = of_flags(&nst.extensions.tls_flags);
         self.negotiation()
             .on(Message::NewSessionTicket, Version::Tls13, received)
+    }
+}
+
+impl ClientConfig {
+    /// The offer of this config, else the one that its resolver carries.
+    pub(super) fn offer_in_use(&self) -> &ClientAuthOffer {
+        match self.client_auth_cert_resolver.client_auth_offer() {
+            Some(carried) if self.client_auth_offer == ClientAuthOffer::default() => carried,
+            _ => &self.client_auth_offer,
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use rustls_ext_wire::{
 
 use super::server_conn::{ServerConnectionData, UnbufferedServerConnection};
 use super::{ClientHello, ServerConfig};
+#[cfg(feature = "std")]
+use crate::conn::ConnectionCore;
 use crate::error::Error;
 use crate::msgs::codec::Codec;
 use crate::msgs::enums::ExtensionType;
@@ -22,6 +24,17 @@ use crate::sync::Arc;
 use crate::verify::{ClientCertVerifier, NoClientAuth};
 
 /// Decides, for each connection, whether its client is asked for a certificate.
+///
+/// A connection uses the first of these that there is:
+///
+/// 1. the decision or the policy of this one connection ([`Accepted::decide()`],
+///    [`quic::ServerConnection::with_client_auth_policy()`]);
+/// 2. the policy of its config ([`ServerConfig::client_auth_policy`]);
+/// 3. the policy that the verifier of its config carries
+///    ([`ClientCertVerifier::client_auth_policy()`]).
+///
+/// Without any of them, the verifier of the config decides for all connections, as in upstream
+/// rustls.
 ///
 /// A decision stands.  Where the client is told to send a second hello, a policy is not asked
 /// again, and a hello that differs in what the decision was made on ends the handshake:
@@ -52,6 +65,8 @@ use crate::verify::{ClientCertVerifier, NoClientAuth};
 /// pre-shared keys, but also the random or unknown extensions.  Without a policy, all of it is as
 /// upstream has it, which refuses another name, another version, and a hello without schemes.
 ///
+/// [`Accepted::decide()`]: crate::server::Accepted::decide
+/// [`quic::ServerConnection::with_client_auth_policy()`]: crate::quic::ServerConnection::with_client_auth_policy
 /// [`server_name()`]: ClientHello::server_name
 /// [`alpn()`]: ClientHello::alpn
 /// [`cipher_suites()`]: ClientHello::cipher_suites
@@ -256,7 +271,7 @@ pub struct ClientAuth {
 }
 
 impl ClientAuth {
-    pub(super) fn new(decision: ClientAuthDecision, negotiation: ServerNegotiation) -> Box<Self> {
+    fn new(decision: ClientAuthDecision, negotiation: ServerNegotiation) -> Box<Self> {
         Box::new(Self {
             decision,
             status: ClientAuthStatus::NotAsked,
@@ -361,16 +376,17 @@ impl ServerSessionValue {
     }
 }
 
-impl ServerConfig {
-    /// What a connection looks for in messages.
-    ///
-    /// CARE was never given a code point.  So a server without a policy takes what has that number
-    /// for what upstream takes it for: an extension that nobody knows.
-    pub(super) fn code_points_in_use(&self) -> CodePoints {
-        match self.client_auth_policy {
-            Some(_) => self.client_auth_code_points,
-            None => self.client_auth_code_points.without_care(),
-        }
+/// A decision that was made outside of the handshake, or why there is none.
+///
+/// It cannot go stale: a second ClientHello that differs in what it was made on is refused.
+#[cfg(feature = "std")]
+#[derive(Debug)]
+struct Decided(Result<ClientAuthDecision, Error>);
+
+#[cfg(feature = "std")]
+impl ClientAuthPolicy for Decided {
+    fn decide(&self, _: &ClientHello<'_>) -> Result<ClientAuthDecision, Error> {
+        self.0.clone()
     }
 }
 
@@ -381,14 +397,18 @@ mod accepted {
 
     use rustls_ext_wire::{CodePoints, ServerNegotiation, Version};
 
+    use super::Decided;
     use crate::common_state::Protocol;
     use crate::enums::{ContentType, ProtocolVersion};
-    use crate::error::InvalidMessage;
+    use crate::error::{Error, InvalidMessage};
     use crate::msgs::client_auth::wire_version;
     use crate::msgs::handshake::ClientHelloPayload;
     use crate::msgs::message::{InboundPlainMessage, Message, MessagePayload};
-    use crate::server::{Accepted, ServerConfig};
+    use crate::server::{
+        Accepted, AcceptedAlert, ClientAuthDecision, ServerConfig, ServerConnection,
+    };
     use crate::suites::compatible_sigscheme_for_suites;
+    use crate::sync::Arc;
 
     impl ServerConfig {
         /// The version that a handshake by this config chooses for a ClientHello, over TCP.
@@ -445,6 +465,34 @@ mod accepted {
             }
         }
 
+        /// Decide for this connection, outside of the handshake.
+        ///
+        /// [`into_connection()`](Self::into_connection) then uses this decision, and asks no policy:
+        /// neither that of its config nor one that the config's verifier carries.  An error ends the
+        /// handshake with `internal_error`, as an error of a policy does.  Of several calls, the last
+        /// one counts.
+        ///
+        /// Where code of others calls `into_connection()`, this is the way to hand in the decision;
+        /// elsewhere, [`into_connection_with()`](Self::into_connection_with) is both in one.
+        pub fn decide(&mut self, decision: Result<ClientAuthDecision, Error>) {
+            self.connection.core.data.client_auth_policy = Some(Arc::new(Decided(decision)));
+        }
+
+        /// Like [`into_connection()`](Self::into_connection), with this decision for this connection.
+        ///
+        /// The same as [`decide()`](Self::decide) before it.
+        ///
+        /// # Errors
+        /// As `into_connection()`; an error in `decision` comes back, with the alert to send.
+        pub fn into_connection_with(
+            mut self,
+            config: Arc<ServerConfig>,
+            decision: Result<ClientAuthDecision, Error>,
+        ) -> Result<ServerConnection, (Error, AcceptedAlert)> {
+            self.decide(decision);
+            self.into_connection(config)
+        }
+
         /// Reads the offer as under `highest`, the highest version of the server.
         pub(in crate::server) fn read_offer(&mut self, highest: Version) {
             let hello = Self::client_hello_payload(&self.message);
@@ -480,6 +528,36 @@ mod accepted {
 
 /// Where there is no [`ClientAuth`], the verifier of the config decides, as upstream.
 impl ServerConnectionData {
+    /// The policy of this connection: its own, else its config's, else its verifier's.
+    pub(super) fn policy<'a>(
+        &'a self,
+        config: &'a ServerConfig,
+    ) -> Option<&'a dyn ClientAuthPolicy> {
+        self.client_auth_policy
+            .as_deref()
+            .or(config.client_auth_policy.as_deref())
+            .or_else(|| config.verifier.client_auth_policy())
+    }
+
+    /// What this connection looks for in messages.
+    ///
+    /// CARE was never given a code point.  So a server without a policy treats what has that number
+    /// as upstream does: as an extension that nobody knows.
+    pub(super) fn code_points_in_use(&self, config: &ServerConfig) -> CodePoints {
+        match self.policy(config) {
+            Some(_) => config.client_auth_code_points,
+            None => config
+                .client_auth_code_points
+                .without_care(),
+        }
+    }
+
+    /// Keeps a decision, which stands, and not the policy that made it.
+    pub(super) fn decided(&mut self, decision: ClientAuthDecision, offer: ServerNegotiation) {
+        self.client_auth = Some(ClientAuth::new(decision, offer));
+        self.client_auth_policy = None;
+    }
+
     pub(super) fn client_cert_verifier<'a>(
         &'a self,
         config: &'a ServerConfig,
@@ -674,7 +752,7 @@ pub(super) const DECIDED_ON: [(&str, Option<ExtensionType>); 11] = [
 
 #[cfg(feature = "std")]
 impl crate::conn::ConnectionCommon<ServerConnectionData> {
-    /// The authentication of this connection's client under [`ServerConfig::client_auth_policy`].
+    /// The authentication of this connection's client under a [`ClientAuthPolicy`].
     ///
     /// `None` until the ClientHello is processed, and without a policy.
     pub fn client_auth(&self) -> Option<&ClientAuth> {
@@ -683,7 +761,7 @@ impl crate::conn::ConnectionCommon<ServerConnectionData> {
 }
 
 impl UnbufferedServerConnection {
-    /// The authentication of this connection's client under [`ServerConfig::client_auth_policy`].
+    /// The authentication of this connection's client under a [`ClientAuthPolicy`].
     ///
     /// `None` until the ClientHello is processed, and without a policy.
     pub fn client_auth(&self) -> Option<&ClientAuth> {
@@ -692,8 +770,17 @@ impl UnbufferedServerConnection {
 }
 
 #[cfg(feature = "std")]
+impl ConnectionCore<ServerConnectionData> {
+    /// Puts a policy of this connection before that of its `config`, before the first message.
+    pub(crate) fn decide_by(&mut self, policy: Arc<dyn ClientAuthPolicy>, config: &ServerConfig) {
+        self.data.client_auth_policy = Some(policy);
+        self.common_state.code_points = self.data.code_points_in_use(config);
+    }
+}
+
+#[cfg(feature = "std")]
 impl crate::quic::ConnectionCommon<ServerConnectionData> {
-    /// The authentication of this connection's client under [`ServerConfig::client_auth_policy`].
+    /// The authentication of this connection's client under a [`ClientAuthPolicy`].
     ///
     /// `None` until the ClientHello is processed, and without a policy.
     pub fn client_auth(&self) -> Option<&ClientAuth> {

@@ -7,7 +7,8 @@ use quinn_proto::{ConnectError, ConnectionId, Side};
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::quic::{ClientConnection, Connection, ServerConnection, Suite, Version};
-use rustls::{ClientConfig, ServerConfig};
+use rustls::server::ClientAuthPolicy;
+use rustls::{ClientConfig, Error, ServerConfig};
 
 use super::error::ConfigError;
 use super::initial::{Initial, rustls_version};
@@ -89,22 +90,38 @@ pub struct QuicServerConfig {
 /// What a connection is accepted under.
 #[derive(Clone, Debug)]
 enum Source {
-    Fixed(Arc<ServerConfig>),
+    Fixed(Fixed),
     /// What is current when the connection begins.
     Live(Live),
 }
 
+/// A config, and the policy that decides in place of the config's own, if there is one.
+#[derive(Clone, Debug)]
+struct Fixed {
+    tls: Arc<ServerConfig>,
+    policy: Option<Arc<dyn ClientAuthPolicy>>,
+}
+
 impl Source {
-    /// The config for the client at `peer`, if its address is known.
-    fn config(&self, peer: Option<IpAddr>) -> Arc<ServerConfig> {
+    /// What the connection of the client at `peer`, if its address is known, is accepted under.
+    fn at(&self, peer: Option<IpAddr>) -> Fixed {
         match self {
-            Self::Fixed(tls) => tls.clone(),
+            Self::Fixed(fixed) => fixed.clone(),
             Self::Live(live) => {
                 let setup = live.current();
-                let mut tls = ServerConfig::clone(setup.config());
-                let policy = setup.policy().clone();
-                tls.client_auth_policy = Some(Arc::new(InConfig { policy, peer }));
-                Arc::new(tls)
+                let policy = InConfig { policy: setup.policy().clone(), peer };
+                Fixed { tls: setup.config().clone(), policy: Some(Arc::new(policy)) }
+            }
+        }
+    }
+}
+
+impl Fixed {
+    fn connection(self, version: Version, params: Vec<u8>) -> Result<ServerConnection, Error> {
+        match self.policy {
+            None => ServerConnection::new(self.tls, version, params),
+            Some(policy) => {
+                ServerConnection::with_client_auth_policy(self.tls, policy, version, params)
             }
         }
     }
@@ -120,7 +137,7 @@ impl QuicServerConfig {
         let initial = Initial::new(tls.crypto_provider(), initial)?;
         // So that no connection can fail for a reason that is known now.
         ServerConnection::new(tls.clone(), Version::V1, Vec::new())?;
-        Ok(Self { source: Source::Fixed(tls), initial })
+        Ok(Self { source: Source::Fixed(Fixed { tls, policy: None }), initial })
     }
 
     /// Accept with `tls`, and decide by `policy`, which may have rules on the peer's address. A
@@ -169,7 +186,7 @@ impl QuicServerConfig {
     /// [`for_peer`]: Self::for_peer
     pub fn live(live: Live) -> Result<Self, ConfigError> {
         let source = Source::Live(live);
-        Ok(Self { initial: Self::try_from(source.config(None))?.initial, source })
+        Ok(Self { initial: Self::try_from(source.at(None).tls)?.initial, source })
     }
 
     /// `config`, for one connection of the client at `peer`, under the setup that is current now.
@@ -192,7 +209,7 @@ impl QuicServerConfig {
                 config.migration(false);
             }
         }
-        let source = Source::Fixed(self.source.config(Some(peer.ip())));
+        let source = Source::Fixed(self.source.at(Some(peer.ip())));
         config.crypto = Arc::new(Self { source, initial: self.initial.clone() });
         Arc::new(config)
     }
@@ -235,10 +252,8 @@ impl crypto::ServerConfig for QuicServerConfig {
         params: &TransportParameters,
     ) -> Box<dyn crypto::Session> {
         let tls = rustls_version(version)
-            .map_err(|_| rustls::Error::General("unsupported QUIC version".into()))
-            .and_then(|version| {
-                ServerConnection::new(self.source.config(None), version, octets(params))
-            });
+            .map_err(|_| Error::General("unsupported QUIC version".into()))
+            .and_then(|version| self.source.at(None).connection(version, octets(params)));
         Box::new(Session::new(tls.map(Connection::Server), self.initial.clone(), version))
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use rustls::server::{ClientAuthDecision, ClientAuthPolicy, ClientHello};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -136,14 +135,16 @@ impl<P: AsyncPolicy> Acceptor<P> {
         let (decision, failure) = match decided {
             Ok(decision) => {
                 report.scope = decision.demand().map(|demand| demand.scope().to_owned());
-                (Some(observer.observe(decision)), None)
+                (Ok(observer.observe(decision)), None)
             }
-            Err(err) => (None, Some(err)),
+            Err(err) => {
+                let error = rustls::Error::General("the policy could not decide".into());
+                (Err(error), Some(err))
+            }
         };
-        let mut config = ServerConfig::clone(setup.config());
-        config.client_auth_policy = Some(Arc::new(Decided(decision)));
+        start.accepted.decide(decision);
 
-        let accept = start.into_stream(Arc::new(config)).into_fallible();
+        let accept = start.into_stream(setup.config().clone()).into_fallible();
         // The time that is left may not be enough for the alert.
         let deadline = match failure {
             Some(_) => Deadline::after(LINGER),
@@ -190,18 +191,6 @@ impl fmt::Display for PolicyTimeout {
 }
 
 impl StdError for PolicyTimeout {}
-
-/// A decision that was made outside; `None` if that failed.
-///
-/// It cannot go stale: rustls refuses a second ClientHello that differs in what the policy saw.
-#[derive(Debug)]
-struct Decided(Option<ClientAuthDecision>);
-
-impl ClientAuthPolicy for Decided {
-    fn decide(&self, _: &ClientHello<'_>) -> Result<ClientAuthDecision, rustls::Error> {
-        self.0.clone().ok_or_else(|| rustls::Error::General("the policy could not decide".into()))
-    }
-}
 
 /// How long an alert may take on its way out.
 const LINGER: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{ClientAuthDecision, ClientAuthDemand};
+use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, SignatureScheme};
 
 /// What is known of a connection that was accepted or refused, for a log.
@@ -131,5 +131,9 @@ impl ClientCertVerifier for Observed {
 
     fn requires_raw_public_keys(&self) -> bool {
         self.verifier.requires_raw_public_keys()
+    }
+
+    fn client_auth_policy(&self) -> Option<&dyn ClientAuthPolicy> {
+        self.verifier.client_auth_policy()
     }
 }

@@ -96,6 +96,7 @@ mod alert;
 mod anchors;
 #[cfg(feature = "axum")]
 pub mod axum;
+mod carried;
 mod causes;
 mod error;
 mod explain;
@@ -123,6 +124,7 @@ pub use anchors::{
     AnchorError, Anchors, BadUsage, CertificateProblem, CrlError, CrlExpiry, NotAuthority,
     RevocationList, Usage, Warning, WarningKind,
 };
+pub use carried::OfferingResolver;
 pub use causes::{causes, tls_error, with_causes};
 pub use error::{PolicyError, RuleProblem};
 pub use explain::explain;

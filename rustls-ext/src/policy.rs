@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
-#[cfg(feature = "http")]
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello};
 
 use crate::anchors::Built;
+use crate::carried::PolicyVerifier;
 use crate::reach::Reach;
 use crate::rule::{Conditions, Pattern};
 use crate::{
@@ -177,6 +177,49 @@ impl Policy {
     /// [`ServerConfig::client_auth_policy`]: rustls::ServerConfig::client_auth_policy
     pub fn for_config(self) -> Result<Arc<dyn ClientAuthPolicy>, PolicyError> {
         Self::shared_for_config(Arc::new(self))
+    }
+
+    /// This policy, in a verifier, for programs that let their user set a verifier and no more.
+    ///
+    /// With the patched rustls, a config that is built with this verifier decides by the policy, as
+    /// if that were in [`ServerConfig::client_auth_policy`]; a policy that is in that field wins.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use rustls_ext::rustls::{RootCertStore, ServerConfig, sign::CertifiedKey};
+    /// # use rustls_ext::rustls::server::ResolvesServerCert;
+    /// use rustls_ext::{Anchors, Policy, Rule, Verdict};
+    ///
+    /// # fn config(roots: RootCertStore, key: Arc<dyn ResolvesServerCert>)
+    /// # -> Result<ServerConfig, rustls_ext::PolicyError> {
+    /// let policy = Policy::builder()
+    ///     .scope("agents", Anchors::store(roots))
+    ///     .rule(Rule::when().offered(true).require("agents"))
+    ///     .otherwise(Verdict::None)
+    ///     .build()?;
+    /// let config = ServerConfig::builder()
+    ///     .with_client_cert_verifier(policy.for_verifier()?)
+    ///     .with_cert_resolver(key);
+    /// # Ok(config)
+    /// # }
+    /// ```
+    ///
+    /// # Without the policy
+    /// A verifier that wraps this one must forward [`ClientCertVerifier::client_auth_policy()`]. If it
+    /// does not, the policy is not asked, and the verifier fails closed: each client is asked for a
+    /// certificate, a client without one is refused, and each certificate is refused with an error
+    /// that says why. Sessions of the policy do not resume then.
+    ///
+    /// # Errors
+    /// [`PolicyError::NeedsPeerAddress`] as [`for_config()`](Self::for_config).
+    ///
+    /// [`ServerConfig::client_auth_policy`]: rustls::ServerConfig::client_auth_policy
+    pub fn for_verifier(self) -> Result<Arc<dyn ClientCertVerifier>, PolicyError> {
+        let schemes = match self.scopes.first() {
+            Some((_, built)) => built.verifier.supported_verify_schemes(),
+            None => Vec::new(),
+        };
+        Ok(PolicyVerifier::shared(self.for_config()?, schemes))
     }
 
     pub(crate) fn shared_for_config(

@@ -137,3 +137,18 @@ impl ClientCertVerifier for Observed {
         self.verifier.client_auth_policy()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Policy, Verdict};
+
+    #[test]
+    fn an_observed_verifier_carries_the_policy_of_the_one_that_it_observes() {
+        let policy = Policy::builder().otherwise(Verdict::None).build().unwrap();
+        let demand = ClientAuthDemand::new(policy.for_verifier().unwrap(), "agents").unwrap();
+        let observed = Observer::default().observe(ClientAuthDecision::Require(demand));
+        let verifier = observed.demand().unwrap().verifier();
+        assert!(verifier.client_auth_policy().is_some());
+    }
+}

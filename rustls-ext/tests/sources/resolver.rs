@@ -147,10 +147,13 @@ fn res_8_a_client_whose_resolver_carries_an_offer_does_not_resume_without_authen
     }
 }
 
-/// A resolver that answers by the arguments, which it notes.
+/// The subjects, the schemes, and whether the offer was acknowledged, if the resolver was told.
+type Call = (Vec<Vec<u8>>, Vec<SignatureScheme>, Option<bool>);
+
+/// A resolver that notes how it was called.
 #[derive(Debug, Default)]
 struct Inner {
-    calls: Mutex<Vec<(Vec<Vec<u8>>, Vec<SignatureScheme>, Option<bool>)>>,
+    calls: Mutex<Vec<Call>>,
     key: Option<Arc<CertifiedKey>>,
     raw: bool,
     certs: bool,

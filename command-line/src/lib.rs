@@ -8,7 +8,7 @@ mod parse;
 pub mod values;
 
 pub use code_points::CodePointArgs;
-pub use failure::Failure;
+pub use failure::{Failure, with_causes};
 pub use parse::{Parsed, parse};
 
 use std::process::ExitCode;

@@ -72,7 +72,6 @@ fn connect(
     identity: &Identity,
     ticket: Option<Ticket>,
 ) -> Result<Talk, Failure> {
-    let failed = |err: &dyn std::fmt::Display| Failure::Failed(err.to_string());
     let points = args.code_points.get()?;
     let mut mind = Mind {
         fault: args.fault,
@@ -81,13 +80,13 @@ fn connect(
         version: Version::Tls13,
     };
     let config = mind.config(identity, ticket);
-    let peer = Peer::client(config).map_err(|err| failed(&err))?;
+    let peer = Peer::client(config)?;
     let peer = peer.judged_by(move |message, control| match control {
         Control::Client(config) => mind.on(message, config),
         Control::Server(_) => Ok(()),
     });
-    let stream = TcpStream::connect(args.to).map_err(|err| failed(&err))?;
-    let mut line = Line::new(peer, stream, true, PATIENCE).map_err(|err| failed(&err))?;
+    let stream = TcpStream::connect(args.to)?;
+    let mut line = Line::new(peer, stream, true, PATIENCE)?;
     let mut asked = false;
     while !line.is_over() && line.peer().error().is_none() {
         if line.peer().received(HandshakeType(14)).is_some() {

@@ -19,8 +19,7 @@ pub(super) fn print(report: &Report) -> Result<String, Failure> {
         "undecided": report.undecided(),
         "cases": report.findings.iter().map(finding).collect::<Vec<_>>(),
     });
-    let text = serde_json::to_string_pretty(&object);
-    text.map(|text| text + "\n").map_err(|err| Failure::Failed(err.to_string()))
+    Ok(serde_json::to_string_pretty(&object)? + "\n")
 }
 
 fn finding(finding: &Finding) -> Value {

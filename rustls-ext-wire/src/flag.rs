@@ -85,6 +85,7 @@ impl fmt::Debug for Flag {
 }
 
 /// A number that no body has room for. A mistake of the caller: no peer can send it.
+// Closed: the number is all that there is to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlagOutOfRange {
     /// The number that was refused, above 2039.

@@ -3,6 +3,7 @@
 use core::fmt;
 
 /// The protocol version, as far as it matters here.
+// Closed: flags are either there or not, and a version counts as the one that it is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
     /// TLS 1.2, in which there are no flags (FLAGS-9).
@@ -81,6 +82,7 @@ impl fmt::Display for Offer {
 }
 
 /// The bodies of the two extensions in one message, where they are in it.
+// Closed, since TLS stacks make it. For a third extension, a stack would have to be changed anyhow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Received<'a> {
     /// The body of `tls_flags`.

@@ -20,6 +20,7 @@ use core::fmt;
 
 /// How strict a rule is (RFC 2119).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Level {
     /// Required, by the source or, after an advisory, by this project.
     Must,

@@ -67,6 +67,7 @@ pub struct Scan {
 }
 
 /// What octets are.
+// Closed: a server must do something about each, and a wildcard would let something pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Answer<'a> {

@@ -14,6 +14,7 @@ use Permission::{IfAnswered, May, Never};
 /// TLS has one Certificate message and one ServerHello; the table needs to know whose
 /// Certificate it is, and whether the ServerHello is a HelloRetryRequest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Message {
     /// ClientHello, the first and the second.
     ClientHello,
@@ -35,7 +36,7 @@ pub enum Message {
 
 impl Message {
     /// Every message, in the order of [`TABLE`].
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &'static [Self] = &[
         Self::ClientHello,
         Self::ServerHello,
         Self::HelloRetryRequest,
@@ -49,7 +50,7 @@ impl Message {
     /// The message's row of [`TABLE`].
     #[must_use]
     pub fn row(self) -> &'static Row {
-        &TABLE[self as usize]
+        &ROWS[self as usize]
     }
 
     /// The name, in the spelling of RFC 8446.
@@ -75,6 +76,7 @@ impl fmt::Display for Message {
 }
 
 /// Under which condition a flag may stand in a message.
+// Closed, since a wildcard that a check of one's own needs would be a hole in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Permission {
     /// It may, unsolicited.
@@ -87,6 +89,7 @@ pub enum Permission {
 
 /// A permission, and the rule that gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Cell {
     /// Whether a flag may stand there.
     pub permission: Permission,
@@ -133,7 +136,10 @@ impl Row {
 /// [RCA-4]: crate::rules::RCA_4
 /// [RCA-5]: crate::rules::RCA_5
 /// [CARE-3]: crate::rules::CARE_3
-pub static TABLE: [Row; 8] = [
+pub static TABLE: &[Row] = &ROWS;
+
+/// The table with its length, so that a row is there for each message when this is compiled.
+static ROWS: [Row; Message::ALL.len()] = [
     Row {
         message: Message::ClientHello,
         answers: None,
@@ -250,8 +256,8 @@ pub fn check(
 // `Message::row` finds a row by the message's place in the enum.
 const _: () = {
     let mut place = 0;
-    while place < TABLE.len() {
-        assert!(TABLE[place].message as usize == place);
+    while place < ROWS.len() {
+        assert!(ROWS[place].message as usize == place);
         assert!(Message::ALL[place] as usize == place);
         place += 1;
     }

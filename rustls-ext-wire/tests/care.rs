@@ -6,7 +6,7 @@ const VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
 
 /// Every message, version, and whether it was offered.
 fn everywhere() -> impl Iterator<Item = (Message, Version, bool)> {
-    Message::ALL.into_iter().flat_map(|message| {
+    Message::ALL.iter().flat_map(|&message| {
         VERSIONS.into_iter().flat_map(move |version| {
             [false, true].into_iter().map(move |offered| (message, version, offered))
         })

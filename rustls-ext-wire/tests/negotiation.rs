@@ -173,7 +173,7 @@ fn without_a_number_care_is_neither_sent_nor_offered() {
 fn a_client_judges_flags_in_every_message() {
     let flag = FlagSet::single(Flag::REQUEST_CLIENT_AUTH);
     let received = Received { tls_flags: flag.body(), care: None };
-    for message in Message::ALL {
+    for &message in Message::ALL {
         if matches!(message, Message::ClientHello | Message::ClientCertificate) {
             continue;
         }

@@ -73,7 +73,7 @@ fn errors_and_the_table_cite_rules() {
     for (fault, rule) in faults {
         assert_eq!(rules::find(fault.rule()), Some(&rule), "{fault}");
     }
-    for row in &TABLE {
+    for row in TABLE {
         for cell in [row.any_flag, row.request_client_auth, row.resumption_across_names] {
             assert!(rules::find(cell.rule).is_some(), "{}", cell.rule);
         }

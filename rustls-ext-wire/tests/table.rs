@@ -79,15 +79,15 @@ fn verdict(
 
 #[test]
 fn flags_4_the_table_has_one_row_for_every_message() {
-    assert_eq!(TABLE.each_ref().map(|row| row.message), Message::ALL);
-    for message in Message::ALL {
+    assert!(TABLE.iter().map(|row| row.message).eq(Message::ALL.iter().copied()));
+    for &message in Message::ALL {
         assert_eq!(message.row().message, message);
     }
 }
 
 #[test]
 fn flags_5_the_table_says_what_each_message_answers() {
-    for message in Message::ALL {
+    for &message in Message::ALL {
         let answers = match message {
             ClientHello | NewSessionTicket => None,
             ClientCertificate => Some(CertificateRequest),
@@ -99,7 +99,7 @@ fn flags_5_the_table_says_what_each_message_answers() {
 
 #[test]
 fn a_cell_of_the_table_asks_for_an_answer_only_where_there_is_something_to_answer() {
-    for row in &TABLE {
+    for row in TABLE {
         for cell in [row.any_flag, row.request_client_auth, row.resumption_across_names] {
             assert!(cell.permission != Permission::IfAnswered || row.answers.is_some());
         }
@@ -117,7 +117,7 @@ fn every_message_with_every_flag_answered_or_not() {
         others.remove(flag(number));
         let answers = [(&FlagSet::EMPTY, false), (&others, false), (&received, true)];
         for (rca, code_points) in numbers.iter().zip(&code_points) {
-            for message in Message::ALL {
+            for &message in Message::ALL {
                 for (answered, is_answered) in answers {
                     assert_eq!(
                         verdict(message, &received, answered, code_points).err(),
@@ -133,7 +133,7 @@ fn every_message_with_every_flag_answered_or_not() {
 #[test]
 fn check_says_what_the_table_says() {
     let code_points = CodePoints::default();
-    for row in &TABLE {
+    for row in TABLE {
         for number in 0..=2039 {
             for answered in [false, true] {
                 let received = FlagSet::single(flag(number));
@@ -160,7 +160,7 @@ fn check_says_what_the_table_says() {
 
 #[test]
 fn no_flag_at_all_may_stand_in_every_message() {
-    for message in Message::ALL {
+    for &message in Message::ALL {
         for answered in [FlagSet::EMPTY, everything()] {
             let checked = check(message, &FlagSet::EMPTY, &answered, &CodePoints::default());
             assert_eq!(checked, Ok(()));
@@ -195,7 +195,7 @@ fn flags_6_unknown_flags_are_ignored_where_flags_may_come_unsolicited() {
 #[test]
 fn resumption_across_names_may_stand_in_new_session_ticket_only() {
     let received = FlagSet::single(Flag::RESUMPTION_ACROSS_NAMES);
-    for message in Message::ALL {
+    for &message in Message::ALL {
         let expected = match message {
             NewSessionTicket => Ok(()),
             _ => Err(("FLAGS-4", 8)),
@@ -275,7 +275,7 @@ proptest! {
     ) {
         let answered = if complete { &received | &more } else { more };
         let sets = (set(received.iter().copied()), set(answered.iter().copied()));
-        for message in Message::ALL {
+        for &message in Message::ALL {
             prop_assert_eq!(
                 verdict(message, &sets.0, &sets.1, &with_flag(rca)),
                 expected(message, &received, &answered, rca)

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use rustls_ext_wire::rules::{self, FAMILIES, Family};
-use rustls_ext_wire::{Cell, Permission, Row, TABLE, Version, check_care};
+use rustls_ext_wire::{Permission, Row, TABLE, Version, check_care};
 
 use crate::Result;
 
@@ -112,21 +112,21 @@ fn table() -> String {
         "| message | answers | any flag | `request_client_auth` | `resumption_across_names` | \
          CARE, TLS 1.3 | CARE, TLS 1.2 |\n|---|---|---|---|---|---|---|\n",
     );
-    for row in &TABLE {
+    for row in TABLE {
         let answers = row.answers.map_or("", |answered| answered.name());
         let _ = write!(table, "| {} | {answers} |", row.message);
         for cell in [row.any_flag, row.request_client_auth, row.resumption_across_names] {
-            let _ = write!(table, " {} |", words(cell));
+            let _ = write!(table, " {} |", words(cell.permission, cell.rule));
         }
         for version in [Version::Tls13, Version::Tls12] {
-            let _ = write!(table, " {} |", words(care(row, version)));
+            let _ = write!(table, " {} |", words(care(row, version), rules::CARE_3.id));
         }
         table += "\n";
     }
     table
 }
 
-fn words(Cell { permission, rule }: Cell) -> String {
+fn words(permission: Permission, rule: &str) -> String {
     let permission = match permission {
         Permission::May => "may",
         Permission::IfAnswered => "if answered",
@@ -136,12 +136,11 @@ fn words(Cell { permission, rule }: Cell) -> String {
 }
 
 /// Where CARE may stand, by the check of the codec itself.
-fn care(row: &Row, version: Version) -> Cell {
+fn care(row: &Row, version: Version) -> Permission {
     let checked = |offered| check_care(row.message, version, &[], offered);
-    let permission = match (checked(true), checked(false)) {
+    match (checked(true), checked(false)) {
         (_, Ok(())) => Permission::May,
         (Ok(()), Err(_)) => Permission::IfAnswered,
         (Err(_), Err(_)) => Permission::Never,
-    };
-    Cell { permission, rule: rules::CARE_3.id }
+    }
 }

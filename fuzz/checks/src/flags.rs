@@ -20,7 +20,7 @@ pub fn check(body: &[u8]) {
                 assert!(again.insert(flag));
             }
             assert_eq!(again, flags);
-            for message in Message::ALL {
+            for &message in Message::ALL {
                 judge(message, &flags);
             }
         }

@@ -75,7 +75,7 @@ fn client(u: &mut Unstructured<'_>) -> Result<()> {
                 acknowledged = false;
             }
             _ => {
-                let message = *u.choose(&Message::ALL)?;
+                let message = *u.choose(Message::ALL)?;
                 let (version, received) = (version(u)?, received(u)?);
                 let before = client;
                 match client.on(message, version, received) {
@@ -137,7 +137,7 @@ fn server(u: &mut Unstructured<'_>) -> Result<()> {
         }
         // RCA-4
         assert!(server.acknowledgement().is_empty() || server.offer().has_flag());
-        let echoes = Message::ALL.into_iter().filter(|message| server.echoes_care_in(*message));
+        let echoes = Message::ALL.iter().filter(|message| server.echoes_care_in(**message));
         assert_eq!(echoes.count(), usize::from(server.offer().has_care()));
     }
     Ok(())

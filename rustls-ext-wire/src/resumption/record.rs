@@ -34,6 +34,7 @@ use super::Session;
 /// assert_eq!(judged, Resumption::IfVerified);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// Closed: another kind would be another version of the encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Record<'a> {
     /// The client was not asked for a certificate.

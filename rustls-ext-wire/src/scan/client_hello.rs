@@ -193,6 +193,7 @@ impl fmt::Debug for ClientHello<'_> {
 }
 
 /// Which hello of Encrypted Client Hello it is (RFC 9849 section 5).
+// Closed: RFC 9849 has these two types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ech {
     /// The outer one: another hello is in it that only the server can read, or seems to be

@@ -31,7 +31,7 @@ fn answers() -> Vec<Value> {
                 };
                 server.on_client_hello(version, received).unwrap();
                 server.asks(asks);
-                let echo = Message::ALL.into_iter().find(|m| server.echoes_care_in(*m));
+                let echo = Message::ALL.iter().copied().find(|m| server.echoes_care_in(*m));
                 cases.push(json!({
                     "name": format!("TLS {tls}, offer {offer}, asks: {why}"),
                     "kind": "answer",

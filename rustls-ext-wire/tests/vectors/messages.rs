@@ -32,7 +32,7 @@ const BRINGS: [Brings; 9] = [
 pub fn all() -> Vec<Value> {
     let mut cases = Vec::new();
     for version in [Version::Tls13, Version::Tls12] {
-        for message in Message::ALL {
+        for &message in Message::ALL {
             for offer in [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH] {
                 for brings in BRINGS {
                     cases.extend(case(version, message, offer, brings));

@@ -24,6 +24,7 @@
 //! | read PEM files | [`certified_key_from_pem_files`], [`Anchors`], [`Files`] | |
 //! | choose a cryptography provider | [`crypto_provider`] | `ring`, `aws-lc-rs` |
 //! | tell people why a certificate was refused | [`explain`](fn@explain) | |
+//! | name a type of a crate that is in a signature here | [`crates`] | |
 //!
 //! # The patch
 //! The patched rustls is selected in the `Cargo.toml` at the root of your workspace:
@@ -88,6 +89,7 @@
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub use ipnet;
 pub use rustls;
 pub use rustls::client::ClientAuthOffer;
 pub use rustls::ext_wire as wire;
@@ -98,6 +100,7 @@ mod anchors;
 pub mod axum;
 mod carried;
 mod causes;
+pub mod crates;
 mod error;
 mod explain;
 mod file_error;

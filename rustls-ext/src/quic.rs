@@ -42,6 +42,8 @@
 //! until then, and the connection may come to its end instead. Who waits for the handshake, as the
 //! example does, has it complete, and a `Require` fulfilled.
 
+#[doc(no_inline)]
+pub use quinn_proto;
 use quinn_proto::{ConnectionError, TransportErrorCode};
 use rustls::AlertDescription;
 

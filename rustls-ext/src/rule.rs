@@ -9,6 +9,7 @@ use crate::RuleProblem;
 
 /// What to do with a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Do not ask for a certificate.
     None,
@@ -58,12 +59,13 @@ impl Rule {
 ///
 /// ```
 /// use rustls_ext::Rule;
+/// use rustls_ext::ipnet::IpNet;
 ///
 /// // Agents that offer, in one network, may authenticate; nobody else is asked.
 /// let rule = Rule::when()
 ///     .server_name("api.example.com")
 ///     .offered(true)
-///     .peer("192.0.2.0/24".parse::<ipnet::IpNet>()?)
+///     .peer("192.0.2.0/24".parse::<IpNet>()?)
 ///     .request("agents");
 /// # drop(rule);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -240,7 +242,16 @@ impl Facts for (&ClientHello<'_>, Option<IpAddr>) {
 
 /// What is known of a client without its ClientHello: of one whose connection there is already,
 /// and that might open another one.
+///
+/// ```
+/// use rustls_ext::ClientFacts;
+/// use rustls_ext::wire::Offer;
+///
+/// let facts = ClientFacts::new().with_protocol("h2").with_offer(Offer::FLAG);
+/// assert_eq!((facts.offer, facts.peer), (Offer::FLAG, None));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClientFacts {
     /// An application protocol (RFC 7301) in its list. Others may be there, too; `None` if not even
     /// one is known.
@@ -249,6 +260,28 @@ pub struct ClientFacts {
     pub offer: Offer,
     /// Its address, if that is known.
     pub peer: Option<IpAddr>,
+}
+
+impl ClientFacts {
+    /// A client of which nothing is known, and that does not offer to authenticate.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// It has this application protocol (RFC 7301) in its list.
+    pub fn with_protocol(self, protocol: impl AsRef<[u8]>) -> Self {
+        Self { protocol: Some(protocol.as_ref().to_vec()), ..self }
+    }
+
+    /// It offers to authenticate by these ways.
+    pub fn with_offer(self, offer: Offer) -> Self {
+        Self { offer, ..self }
+    }
+
+    /// It has this address.
+    pub fn with_peer(self, peer: IpAddr) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
 }
 
 impl Facts for ClientFacts {

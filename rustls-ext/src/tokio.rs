@@ -23,6 +23,9 @@
 //! * Some libraries drop the reason of an I/O error, h2 for one. [`ClientStream::outcome`] gives a
 //!   handle that can be kept when the stream is handed over, and asked afterwards.
 
+#[doc(no_inline)]
+pub use tokio_rustls;
+
 mod acceptor;
 mod beginning;
 mod connector;

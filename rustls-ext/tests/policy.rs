@@ -142,7 +142,7 @@ fn peers_are_matched_by_network() {
 
 #[test]
 fn what_is_not_known_of_a_client_leaves_decisions_possible() {
-    let net = "10.0.0.0/8".parse::<ipnet::IpNet>().unwrap();
+    let net = "10.0.0.0/8".parse::<rustls_ext::ipnet::IpNet>().unwrap();
     let policy = builder()
         .rule(Rule::when().server_name("www.example.com").alpn("h2").require("staff"))
         .rule(Rule::when().peer(net).request("agents"))
@@ -155,14 +155,13 @@ fn what_is_not_known_of_a_client_leaves_decisions_possible() {
     assert_eq!(possible(&policy, www, &nothing), ["require staff", "request agents", "none"]);
     assert_eq!(possible(&policy, None, &nothing), ["request agents", "none"]);
 
-    let protocol = |name: &str| Some(name.as_bytes().to_vec());
-    let h2 = ClientFacts { protocol: protocol("h2"), ..ClientFacts::default() };
+    let h2 = ClientFacts::new().with_protocol("h2");
     assert_eq!(possible(&policy, www, &h2), ["require staff"]);
     // There may be others in its list.
-    let http1 = ClientFacts { protocol: protocol("http/1.1"), ..ClientFacts::default() };
+    let http1 = ClientFacts::new().with_protocol("http/1.1");
     assert_eq!(possible(&policy, www, &http1), ["require staff", "request agents", "none"]);
 
-    let at = |peer: &str, offer| ClientFacts { peer: peer.parse().ok(), offer, ..http1.clone() };
+    let at = |peer: &str, offer| http1.clone().with_offer(offer).with_peer(peer.parse().unwrap());
     assert_eq!(possible(&policy, None, &at("10.1.2.3", Offer::FLAG)), ["request agents"]);
     assert_eq!(possible(&policy, None, &at("::ffff:10.1.2.3", Offer::NONE)), ["request agents"]);
     assert_eq!(possible(&policy, None, &at("11.1.2.3", Offer::CARE)), ["require agents"]);
@@ -171,7 +170,7 @@ fn what_is_not_known_of_a_client_leaves_decisions_possible() {
 
 #[test]
 fn a_config_takes_no_rules_that_it_cannot_decide() {
-    let net = "10.0.0.0/8".parse::<ipnet::IpNet>().unwrap();
+    let net = "10.0.0.0/8".parse::<rustls_ext::ipnet::IpNet>().unwrap();
     let policy = builder()
         .rule(Rule::when().peer(net).ask_nothing())
         .otherwise(Verdict::Require("staff".into()))
@@ -231,7 +230,7 @@ fn what_could_let_somebody_through_is_an_error() {
     }
 }
 
-fn net(net: &str) -> ipnet::IpNet {
+fn net(net: &str) -> rustls_ext::ipnet::IpNet {
     net.parse().unwrap()
 }
 
@@ -572,7 +571,9 @@ proptest! {
         // What is said of such a client before it comes has the decision in it, and nothing else if
         // all that matters is known.
         let protocol = alpn.first().map(|alpn| alpn.as_bytes().to_vec());
-        let facts = ClientFacts { protocol, offer, peer: peer.map(|peer| peer.parse().unwrap()) };
+        let mut facts = ClientFacts::new().with_offer(offer);
+        facts.protocol = protocol;
+        facts.peer = peer.map(|peer| peer.parse().unwrap());
         let possible = possible(&policy, name, &facts);
         prop_assert!(possible.contains(&decided));
         let known = |line: &Line| {

@@ -69,7 +69,7 @@ async fn a_policy_sees_the_hello_and_the_peer() {
 #[tokio::test]
 async fn rules_on_addresses_decide() {
     let pki = Pki::new();
-    let network: ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
+    let network: rustls_ext::ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
     for (at, asked) in [(PEER, false), ("198.51.100.1:1", true), ("[::ffff:192.0.2.7]:1", false)] {
         let policy = Policy::builder()
             .provider(common::provider())

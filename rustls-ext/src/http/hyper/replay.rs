@@ -39,6 +39,7 @@ impl<L: Replay, R: Replay> Replay for Either<L, R> {
 /// A body that comes only once, such as a stream.
 ///
 /// A response that asks for it again goes to the caller, as it is.
+// Closed: it is the body.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Once<B>(pub B);
 

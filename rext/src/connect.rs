@@ -150,7 +150,7 @@ pub async fn run(args: &ConnectArgs) -> Result<(), Failure> {
         if let Some(facts) = &attempt.facts {
             tell(facts)?;
         }
-        run.done(attempt.body.map_err(|err| Failure::Failed(err.to_string())))?;
+        run.done(attempt.body.map_err(Failure::from))?;
     }
     run.outcome()
 }
@@ -207,7 +207,7 @@ impl Run {
 
 /// What came of a connection, or of a request, as a line on standard error.
 fn tell(facts: &impl Serialize) -> Result<(), Failure> {
-    let line = serde_json::to_string(facts).map_err(|err| Failure::Failed(err.to_string()))?;
+    let line = serde_json::to_string(facts)?;
     eprintln!("{line}");
     Ok(())
 }
@@ -235,8 +235,7 @@ fn config(args: &ConnectArgs) -> Result<ClientConfig, Failure> {
         true => &[tls::HTTP1],
         false => &[tls::H2, tls::HTTP1],
     };
-    tls::client_config(roots, identity, offer, versions, alpn)
-        .map_err(|err| Failure::Failed(err.to_string()))
+    Ok(tls::client_config(roots, identity, offer, versions, alpn)?)
 }
 
 /// An offer by these ways, as the options say.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls_ext::rustls::RootCertStore;
 use rustls_ext::rustls::crypto::ring;
 use rustls_ext::rustls::sign::CertifiedKey;
-use rustls_ext::{FileError, FileProblem, Files};
+use rustls_ext::{FileError, FileProblem, Files, with_causes};
 
 use command_line::Failure;
 
@@ -21,7 +21,9 @@ pub fn roots(option: &str, path: &Path) -> Result<RootCertStore, Failure> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates {
         let wrong = |err| Failure::option(option, path.display(), err);
-        roots.add(certificate).map_err(|err| wrong(format!("not a trust anchor: {err}")))?;
+        roots
+            .add(certificate)
+            .map_err(|err| wrong(format!("not a trust anchor: {}", with_causes(&err))))?;
     }
     Ok(roots)
 }
@@ -57,7 +59,7 @@ pub fn failure(options: &[(&str, &Path)], err: &FileError) -> Failure {
     };
     let other = || options.iter().find(|(_, path)| *path == err.path);
     match options.iter().find(named).or_else(other) {
-        Some((option, path)) => Failure::option(option, path.display(), &err.problem),
-        None => Failure::Usage(err.to_string()),
+        Some((option, path)) => Failure::option(option, path.display(), with_causes(&err.problem)),
+        None => Failure::Usage(with_causes(err)),
     }
 }

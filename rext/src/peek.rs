@@ -58,7 +58,7 @@ pub fn run(args: &PeekArgs) -> Result<(), Failure> {
         bad += usize::from(!line.complete || line.error.is_some());
         match serde_json::to_string(&line) {
             Ok(json) => emit(json + "\n"),
-            Err(err) => return Err(Failure::Failed(err.to_string())),
+            Err(err) => return Err(err.into()),
         }
     }
     match (unreadable.as_slice(), bad) {

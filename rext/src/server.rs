@@ -19,7 +19,7 @@ use rustls_ext::http::Fingerprint;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo, Denied};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
-use rustls_ext::{Live, Policy, explain, subject_of};
+use rustls_ext::{Live, Policy, explain, subject_of, with_causes};
 use tokio::net::TcpStream;
 use tokio::sync::watch as signal;
 use tokio::time::sleep;
@@ -172,7 +172,7 @@ impl<A: App> Server<A> {
             tokio::select! {
                 ended = served.as_mut() => {
                     if let Err(err) = ended {
-                        debug!(%peer, %err, "connection failed");
+                        debug!(%peer, err = %with_causes(&*err), "connection failed");
                     }
                     return;
                 }
@@ -236,7 +236,7 @@ fn log_connection(connection: &ServerConnection, peer: SocketAddr, report: &Acce
 
 fn log_refusal(peer: SocketAddr, err: &AcceptError, report: &AcceptReport) {
     if let AcceptError::Closed = err {
-        return debug!(%peer, reason = err.to_string(), "no handshake");
+        return debug!(%peer, reason = with_causes(err), "no handshake");
     }
     let (alert, from) = match (err.alert_received(), err) {
         (Some(alert), _) => (Some(alert_name(alert)), "client"),
@@ -252,7 +252,7 @@ fn log_refusal(peer: SocketAddr, err: &AcceptError, report: &AcceptReport) {
     let alert = alert.map(tracing::field::display);
     let (subject, sha256) = refused(report);
     warn!(%peer, alert, from, server_name = report.server_name, scope = report.scope, subject,
-        sha256, reason = err.to_string(), "handshake failed");
+        sha256, reason = with_causes(err), "handshake failed");
 }
 
 /// Subject and SHA-256 fingerprint of the certificate that was refused.

@@ -21,7 +21,7 @@ use rustls_ext::http::server::{CallerLayer, ConnectionInfo, RequireScope};
 use rustls_ext::rustls::ServerConfig;
 use rustls_ext::rustls::sign::SingleCertAndKey;
 use rustls_ext::tokio::Listener;
-use rustls_ext::{Live, LoadError, Setup};
+use rustls_ext::{Live, LoadError, Setup, with_causes};
 
 const RULES: &str = "
     [scopes.agents]
@@ -76,7 +76,7 @@ async fn main() -> Result<()> {
 
     // A broken file changes nothing.
     std::fs::write(folder.path().join("policy.toml"), "[scopes]")?;
-    println!("{}", live.reload().err().ok_or("it was taken")?);
+    println!("{}", with_causes(&live.reload().err().ok_or("it was taken")?));
     assert_eq!(get(&before, &before).await?, StatusCode::OK);
 
     // Other authorities, for both ends, and a new certificate.

@@ -4,9 +4,12 @@ use std::error::Error;
 use std::fmt::Write;
 use std::io;
 
+use crate::LoadError;
+
 /// An error and its causes, the outermost first.
 ///
-/// [`Error::source`] passes over the error that an [`io::Error`] was made of; this does not.
+/// [`Error::source`] passes over the error that an [`io::Error`] or a [`LoadError`] was made of; this
+/// does not.
 ///
 /// ```
 /// use std::io;
@@ -23,28 +26,47 @@ pub fn causes<'a>(
     err: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(err), |&err| {
-        match err.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => err.source(),
+        let made_of = || err.downcast_ref::<io::Error>()?.get_ref();
+        match err.downcast_ref::<LoadError>() {
+            Some(err) => Some(err.get_ref()),
+            None => match made_of() {
+                Some(inner) => Some(inner),
+                None => err.source(),
+            },
         }
     })
 }
 
-/// The texts of an error and its causes in one line, as `no response: connection reset`.
+/// The texts of an error and its causes in one line, as `no response: connection reset`: for logs and
+/// other places where people read an error.
 ///
-/// A cause whose text is that of the error around it, as of an [`io::Error`], is left out.
+/// Each error of this crate says in its text what its [`source`](Error::source) does not say. Some
+/// others repeat it. So a cause is left out if the line already ends with its text, either as a whole
+/// or after a colon and a space. A cause without a text is left out, too.
+///
+/// ```
+/// use rustls_ext::{Files, with_causes};
+///
+/// let err = Files::new().certificates("none.pem").unwrap_err();
+/// assert_eq!(err.to_string(), "none.pem: cannot read it");
+/// assert!(with_causes(&err).starts_with("none.pem: cannot read it: "));
+/// ```
 pub fn with_causes(err: &(dyn Error + 'static)) -> String {
     let mut line = String::new();
-    let mut last = String::new();
     for err in causes(err) {
         let text = err.to_string();
-        if text != last {
-            let colon = if line.is_empty() { "" } else { ": " };
-            let _ = write!(line, "{colon}{text}");
+        if line.is_empty() {
+            line = text;
+        } else if !text.is_empty() && !ends_with(&line, &text) {
+            let _ = write!(line, ": {text}");
         }
-        last = text;
     }
     line
+}
+
+/// Whether this text is the last part of a line whose parts are behind colons.
+fn ends_with(line: &str, text: &str) -> bool {
+    line.strip_suffix(text).is_some_and(|before| before.is_empty() || before.ends_with(": "))
 }
 
 /// The TLS error that this I/O error was made of, as those of tokio-rustls are.
@@ -80,11 +102,61 @@ mod tests {
         assert_eq!(tls_error(&io::Error::from(io::ErrorKind::BrokenPipe)), None);
     }
 
+    /// An error with this text, and this cause.
+    #[derive(Debug)]
+    struct Level(&'static str, Option<Box<Level>>);
+
+    impl std::fmt::Display for Level {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl Error for Level {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as _)
+        }
+    }
+
+    fn line(texts: &[&'static str]) -> String {
+        let levels = texts.iter().rev();
+        let outer = levels.fold(None, |cause, text| Some(Box::new(Level(text, cause)))).unwrap();
+        with_causes(&*outer)
+    }
+
     #[test]
     fn causes_stand_behind_each_other() {
-        let err =
-            crate::PolicyError::Rule { rule: Some(2), problem: crate::RuleProblem::Contradiction };
-        let cause = crate::RuleProblem::Contradiction.to_string();
-        assert_eq!(with_causes(&err), format!("rule 2: {cause}: {cause}"));
+        assert_eq!(line(&["no response", "connection reset"]), "no response: connection reset");
+    }
+
+    #[test]
+    fn a_cause_that_the_line_ends_with_is_left_out() {
+        for texts in [
+            // as of transparent errors
+            &["a: b", "a: b"][..],
+            // as of errors that repeat their causes
+            &["a: b", "b"],
+            &["a", "b", "b"],
+            &["a", "a: b", "b"][1..],
+            &["", "a: b"],
+            &["a", "", "b"],
+        ] {
+            assert_eq!(line(texts), "a: b", "{texts:?}");
+        }
+        assert_eq!(line(&["a: b: c", "b: c", "c", "d"]), "a: b: c: d");
+    }
+
+    #[test]
+    fn a_cause_whose_text_is_only_the_end_of_a_word_or_in_the_middle_is_kept() {
+        assert_eq!(line(&["no data", "a"]), "no data: a");
+        assert_eq!(line(&["no reset", "reset"]), "no reset: reset");
+        assert_eq!(line(&["a: b: c", "b"]), "a: b: c: b");
+    }
+
+    #[test]
+    fn what_a_load_error_was_made_of_is_among_the_causes() {
+        let err = LoadError::from(alert());
+        assert_eq!(causes(&err).find_map(|err| err.downcast_ref()), Some(&alert()));
+        assert_eq!(with_causes(&err), alert().to_string());
     }
 }

@@ -179,14 +179,8 @@ impl fmt::Display for PolicyError {
     }
 }
 
-impl std::error::Error for PolicyError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Rule { problem, .. } => Some(problem),
-            _ => None,
-        }
-    }
-}
+/// It has no source: a rule's problem is in the text, which says also which rule it is about.
+impl std::error::Error for PolicyError {}
 
 /// What is wrong with the policy in a file.
 #[cfg(feature = "policy-file")]
@@ -232,9 +226,9 @@ impl fmt::Display for PolicyFileError {
 impl std::error::Error for PolicyFileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Rule { problem, .. } => Some(problem),
-            Self::Policy(err) => Some(err),
-            Self::Syntax(_) | Self::Verdict(_) => None,
+            // Its text is this error's own.
+            Self::Policy(err) => err.source(),
+            Self::Syntax(_) | Self::Verdict(_) | Self::Rule { .. } => None,
         }
     }
 }

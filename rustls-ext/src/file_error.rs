@@ -88,7 +88,7 @@ impl fmt::Display for FileError {
 impl fmt::Display for FileProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(err) => write!(f, "cannot read it: {err}"),
+            Self::Unreadable(_) => f.write_str("cannot read it"),
             Self::NotPem(err) => err.fmt(f),
             Self::NotDer(what) => write!(
                 f,
@@ -106,7 +106,7 @@ impl fmt::Display for FileProblem {
             ),
             Self::Nothing(what) => write!(f, "no {what} in it"),
             Self::EncryptedKey => f.write_str("the key is encrypted; `openssl pkey` decrypts it"),
-            Self::BadKey(err) => write!(f, "not a usable key: {err}"),
+            Self::BadKey(_) => f.write_str("not a usable key"),
             Self::UnsupportedKey { algorithm } => write!(
                 f,
                 "not a usable key: it is for {algorithm}, which the cryptography provider does not \
@@ -115,9 +115,9 @@ impl fmt::Display for FileProblem {
             Self::AnotherKey { certificate } => {
                 write!(f, "not the key of the certificate in {}", certificate.display())
             }
-            Self::BadCertificate(err) => err.fmt(f),
-            Self::BadAnchor(err) => write!(f, "not a trust anchor: {err}"),
-            Self::BadPinned(err) => write!(f, "not a certificate that can be pinned: {err}"),
+            Self::BadCertificate(_) => f.write_str("not a certificate that can be used"),
+            Self::BadAnchor(_) => f.write_str("not a trust anchor"),
+            Self::BadPinned(_) => f.write_str("not a certificate that can be pinned"),
             Self::BadCrl(err) => err.fmt(f),
             #[cfg(feature = "policy-file")]
             Self::BadPolicy(err) => err.fmt(f),
@@ -125,23 +125,31 @@ impl fmt::Display for FileProblem {
     }
 }
 
+/// The problem is in the text; the source is the problem's.
 impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.problem {
-            FileProblem::Unreadable(err) => Some(err),
-            FileProblem::NotPem(err) => Some(err),
-            FileProblem::BadKey(err) | FileProblem::BadCertificate(err) => Some(err),
-            FileProblem::BadAnchor(err) | FileProblem::BadPinned(err) => Some(err),
-            FileProblem::BadCrl(err) => Some(err),
-            FileProblem::NotDer(_)
-            | FileProblem::NotText
-            | FileProblem::KeepsChanging { .. }
-            | FileProblem::Nothing(_)
-            | FileProblem::EncryptedKey
-            | FileProblem::UnsupportedKey { .. }
-            | FileProblem::AnotherKey { .. } => None,
+        self.problem.source()
+    }
+}
+
+impl std::error::Error for FileProblem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable(err) => Some(err),
+            Self::BadKey(err) | Self::BadCertificate(err) => Some(err),
+            Self::BadAnchor(err) | Self::BadPinned(err) => Some(err),
+            // Their texts are this error's own.
+            Self::NotPem(err) => err.source(),
+            Self::BadCrl(err) => err.source(),
             #[cfg(feature = "policy-file")]
-            FileProblem::BadPolicy(err) => Some(err),
+            Self::BadPolicy(err) => err.source(),
+            Self::NotDer(_)
+            | Self::NotText
+            | Self::KeepsChanging { .. }
+            | Self::Nothing(_)
+            | Self::EncryptedKey
+            | Self::UnsupportedKey { .. }
+            | Self::AnotherKey { .. } => None,
         }
     }
 }

@@ -109,7 +109,19 @@ mod files;
 pub mod http;
 mod identity;
 mod live;
+mod load_error;
 mod name;
+#[cfg(all(
+    test,
+    feature = "axum",
+    feature = "hyper",
+    feature = "policy-file",
+    feature = "quic",
+    feature = "reqwest",
+    feature = "ring",
+    feature = "tokio"
+))]
+mod one_level;
 mod pem;
 mod policy;
 #[cfg(feature = "policy-file")]
@@ -134,7 +146,8 @@ pub use explain::explain;
 pub use file_error::{FileError, FileProblem};
 pub use files::{Files, certified_key_from_pem_files};
 pub use identity::PeerIdentity;
-pub use live::{Live, LoadError, Setup};
+pub use live::{Live, Setup};
+pub use load_error::LoadError;
 pub use name::{rfc4514, subject_of};
 pub use pem::{PemError, PemProblem};
 pub use policy::{Policy, PolicyBuilder};

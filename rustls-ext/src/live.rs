@@ -4,10 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use rustls::ServerConfig;
 use rustls::sign::SingleCertAndKey;
 
-use crate::{FileError, FileProblem, Files, Policy, PolicyError, crypto_provider};
-
-/// Why something could not be loaded.
-pub type LoadError = Box<dyn std::error::Error + Send + Sync>;
+use crate::{FileError, FileProblem, Files, LoadError, Policy, PolicyError, crypto_provider};
 
 /// What a connection is accepted under: a config and a policy that belong together.
 #[derive(Debug)]

@@ -471,7 +471,7 @@ impl fmt::Display for PemProblem {
             Self::NotBase64 => {
                 f.write_str("the section is not base64: copy or export it once more")
             }
-            Self::Undecodable(err) => write!(f, "the section cannot be decoded: {err}"),
+            Self::Undecodable(_) => f.write_str("the section cannot be decoded"),
             Self::NotDer(what) => write!(
                 f,
                 "the section is not exactly one {what}, or is cut short: copy or export it once \
@@ -494,10 +494,17 @@ impl fmt::Display for PemProblem {
     }
 }
 
+/// The problem is in the text; the source is the problem's.
 impl std::error::Error for PemError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.problem {
-            PemProblem::Undecodable(err) => Some(err),
+        self.problem.source()
+    }
+}
+
+impl std::error::Error for PemProblem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Undecodable(err) => Some(err),
             _ => None,
         }
     }

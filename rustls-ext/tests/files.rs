@@ -5,7 +5,7 @@ mod common;
 use std::path::PathBuf;
 
 use common::{Pki, pem, provider};
-use rustls_ext::{Anchors, FileProblem, Files};
+use rustls_ext::{Anchors, FileProblem, Files, with_causes};
 use tempfile::TempDir;
 
 struct Folder(TempDir);
@@ -53,7 +53,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
     let mut files = Files::new();
     let mut said = Vec::new();
     let mut say = |error: rustls_ext::FileError| {
-        let text = error.to_string();
+        let text = with_causes(&error);
         said.push(text.rsplit_once(['/', '\\']).map_or(text.clone(), |(_, rest)| rest.into()));
     };
     let missing = files.read(folder.0.path().join("missing.pem")).unwrap_err();

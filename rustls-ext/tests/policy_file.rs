@@ -10,7 +10,7 @@ use rustls::server::{Acceptor, ClientAuthDecision};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ClientConnection};
 use rustls_ext::wire::Offer;
-use rustls_ext::{ClientAuthOffer, FileError, Files, Policy};
+use rustls_ext::{ClientAuthOffer, FileError, Files, Policy, with_causes};
 
 const FULL: &str = r#"
 [scopes.staff]
@@ -179,17 +179,17 @@ fn what_is_not_understood_is_an_error_with_its_place() {
             "line 3: \"a..b\" is not a DNS name",
         ),
     ] {
-        let error = load(&text).unwrap_err().to_string();
+        let error = with_causes(&load(&text).unwrap_err());
         assert!(error.contains("policy.toml: ") && error.contains(said), "{text}\n{error}");
         assert_eq!(error.lines().count(), 1, "{error}");
     }
 
     // in the files that it names
     let text = nothing.to_owned() + "[scopes.staff]\nanchors = [\"none.pem\"]\n";
-    assert!(load(&text).unwrap_err().to_string().contains("none.pem: cannot read it: "));
+    assert!(with_causes(&load(&text).unwrap_err()).contains("none.pem: cannot read it: "));
     let text =
         nothing.to_owned() + "[scopes.a]\nanchors = [\"staff.pem\"]\ncrls = [\"agents.pem\"]\n";
-    let error = load(&text).unwrap_err().to_string();
+    let error = with_causes(&load(&text).unwrap_err());
     assert!(error.ends_with("agents.pem: no certificate revocation list in it"), "{error}");
 }
 
@@ -197,7 +197,7 @@ fn what_is_not_understood_is_an_error_with_its_place() {
 fn refused(rules: &str) -> String {
     let scopes = "scopes = { staff.anchors = ['staff.pem'], agents.anchors = ['agents.pem'] }";
     let text = format!("{scopes}\n{rules}\n[otherwise]\nask = 'nothing'\n");
-    let error = load(&text).unwrap_err().to_string();
+    let error = with_causes(&load(&text).unwrap_err());
     assert_eq!(error.lines().count(), 1, "{error}");
     let (_, said) = error.split_once("policy.toml: ").unwrap();
     said.to_owned()
@@ -329,7 +329,7 @@ fn a_scope_says_how_long_a_proof_of_possession_lasts() {
     assert_eq!(seconds(""), 7 * 24 * 60 * 60);
     let text = "[scopes.agents]\nanchors = [\"agents.pem\"]\nmax_age = -1\n[otherwise]\nask = \"nothing\"\n";
     assert!(
-        load(text).unwrap_err().to_string().contains("line 3: "),
+        with_causes(&load(text).unwrap_err()).contains("line 3: "),
         "{}",
         load(text).unwrap_err()
     );

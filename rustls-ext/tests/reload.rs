@@ -16,7 +16,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConfig, Error, HandshakeKind, ServerConfig};
 use rustls_ext::tokio::{AcceptError, Acceptor, watch};
-use rustls_ext::{ClientAuthOffer, Files, Live, LoadError, PeerIdentity, Setup};
+use rustls_ext::{ClientAuthOffer, Files, Live, LoadError, PeerIdentity, Setup, with_causes};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::{TlsConnector, client, server};
@@ -231,7 +231,7 @@ async fn a_broken_file_changes_nothing_and_is_named() {
         site.put("agents.crl", site.pki.agents.revoke(&[]));
         let before = Arc::as_ptr(&site.live.current());
         site.put(name, text);
-        let error = site.live.reload().unwrap_err().to_string();
+        let error = with_causes(&site.live.reload().unwrap_err());
         assert!(error.contains(complaint), "{error}");
         assert_eq!(Arc::as_ptr(&site.live.current()), before);
         assert!(is_agent(&site.visit(&client).await.unwrap()));
@@ -247,7 +247,7 @@ async fn a_watch_loads_what_has_changed_and_then_stays_so() {
     let (sender, mut reports) = tokio::sync::mpsc::unbounded_channel();
     let look = Duration::from_secs(5);
     let watching = tokio::spawn(watch(site.live.clone(), look, move |report| {
-        sender.send(report.map(drop).map_err(|err| err.to_string())).unwrap();
+        sender.send(report.map(drop).map_err(|err| with_causes(&err))).unwrap();
     }));
 
     site.put("policy.toml", REQUIRE);

@@ -10,13 +10,13 @@ use ::hyper::body::Bytes;
 use http::{Request, StatusCode, Uri};
 use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
-use rustls_ext::ClientAuthOffer;
 use rustls_ext::http::client::{Credentials, Identity, Report};
 use rustls_ext::http::hyper;
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::sign::CertifiedKey;
 use rustls_ext::rustls::version::TLS12;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
+use rustls_ext::{ClientAuthOffer, with_causes};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -155,7 +155,7 @@ async fn own(
     let http_status = attempt.facts.as_ref().and_then(|facts| facts.http_status);
     let refused = match attempt.body {
         Ok(_) => None,
-        Err(err) => Some(err.refusal().unwrap_or_else(|| err.to_string())),
+        Err(err) => Some(err.refusal().unwrap_or_else(|| with_causes(&err))),
     };
     Ok(Seen { facts: attempt.facts, refused: Some(refused), http_status })
 }

@@ -9,12 +9,12 @@ use http::{Request, Response, StatusCode, Uri};
 use hyper::body::Bytes;
 use quinn::{Connection, ConnectionError, Endpoint, Incoming};
 use rustls_ext::Policy;
-use rustls_ext::alert_name;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo};
 use rustls_ext::quic::{
     HandshakeData, QuicClientConfig, QuicServerConfig, alert_received, alert_sent,
 };
 use rustls_ext::rustls::{ClientConfig, ServerConfig};
+use rustls_ext::{alert_name, with_causes};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
@@ -89,7 +89,7 @@ async fn serve(
 
 /// A connection under a config of its own, or why there is none.
 async fn accept(incoming: Incoming, config: ServerConfig) -> Result<Connection, String> {
-    let config = for_quic(config).map_err(|err| err.to_string())?;
+    let config = for_quic(config).map_err(|err| with_causes(&*err))?;
     match incoming.accept_with(Arc::new(config)) {
         Ok(connecting) => connecting.await,
         Err(err) => Err(err),
@@ -178,6 +178,6 @@ fn refusal(err: &ConnectionError, we: &str, they: &str) -> String {
     match (alert_sent(err), alert_received(err)) {
         (Some(alert), _) => format!("{} from {we}", alert_name(alert)),
         (None, Some(alert)) => format!("{} from {they}", alert_name(alert)),
-        (None, None) => err.to_string(),
+        (None, None) => with_causes(err),
     }
 }

@@ -1,6 +1,6 @@
 //! What a client saw of its connection.
 
-use command_line::Failure;
+use command_line::{Failure, with_causes};
 use rext_cli::client::Facts;
 
 /// What a client says of its connection.
@@ -14,6 +14,6 @@ pub struct Seen {
     pub http_status: Option<u16>,
 }
 
-pub(super) fn failed(err: impl std::fmt::Display) -> Failure {
-    Failure::Failed(format!("cannot make a client: {err}"))
+pub(super) fn failed(err: impl std::error::Error + 'static) -> Failure {
+    Failure::Failed(format!("cannot make a client: {}", with_causes(&err)))
 }

@@ -10,11 +10,11 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use rustls_ext::alert_name;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo};
 use rustls_ext::rustls::ServerConfig;
 use rustls_ext::tokio::{AcceptError, Acceptor};
 use rustls_ext::{Anchors, Policy, Rule, Verdict};
+use rustls_ext::{alert_name, with_causes};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -44,17 +44,19 @@ pub struct Server {
 /// # Errors
 /// If there are none, or the cast is unusable.
 pub async fn start(cast: &Cast) -> Result<Server, Failure> {
-    let failed = |err: &dyn std::fmt::Display| Failure::Failed(format!("no server: {err}"));
+    let failed = |err: &(dyn std::error::Error + 'static)| {
+        Failure::Failed(format!("no server: {}", with_causes(err)))
+    };
     let mut config = tls::server_config(cast.server.certified_key()?, &[tls::H2, tls::HTTP1])
         .map_err(|err| failed(&err))?;
     // Tickets follow the handshake at once, and would be counted as part of it.
     config.send_tls13_tickets = 0;
-    let policy = policy(cast).map_err(|err| failed(&err))?;
+    let policy = policy(cast).map_err(|err| failed(&*err))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|err| failed(&err))?;
     let addr = listener.local_addr().map_err(|err| failed(&err))?;
     let (sender, reports) = unbounded_channel();
     let policy = Arc::new(policy);
-    let quic = http3::start(&config, &policy, &sender).map_err(|err| failed(&err))?;
+    let quic = http3::start(&config, &policy, &sender).map_err(|err| failed(&*err))?;
     let wires = Wires::default();
     tokio::spawn(accept(listener, Arc::new(config), policy, sender, wires.clone()));
     Ok(Server { addr, quic, wires, reports })
@@ -137,6 +139,6 @@ fn refusal(err: &AcceptError) -> String {
     match (err.alert_received(), by_server) {
         (Some(alert), _) => format!("{} from client", alert_name(alert)),
         (None, Some(alert)) => format!("{} from server", alert_name(alert)),
-        (None, None) => err.to_string(),
+        (None, None) => with_causes(err),
     }
 }

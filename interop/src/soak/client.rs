@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls_ext::ClientAuthOffer;
 use rustls_ext::rustls::client::{ClientAuthStatus, Resumption};
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::version::{TLS12, TLS13};
 use rustls_ext::rustls::{ClientConfig, Error, HandshakeKind};
 use rustls_ext::tokio::{ClientStream, Connector, End, LikelyRefusal, Refusal};
+use rustls_ext::{ClientAuthOffer, with_causes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 
 use super::Cast;
@@ -154,6 +154,6 @@ fn end_of(err: &io::Error) -> ClientEnd {
     }
 }
 
-fn failed(err: impl std::fmt::Display) -> Failure {
-    Failure::Failed(format!("no client: {err}"))
+fn failed(err: impl std::error::Error + 'static) -> Failure {
+    Failure::Failed(format!("no client: {}", with_causes(&err)))
 }

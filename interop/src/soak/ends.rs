@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use rustls_ext::PeerIdentity;
-use rustls_ext::alert_name;
 use rustls_ext::rustls::server::ClientAuthStatus;
 use rustls_ext::rustls::{AlertDescription, HandshakeKind, ProtocolVersion, ServerConnection};
 use rustls_ext::tokio::AcceptError;
+use rustls_ext::{PeerIdentity, alert_name, with_causes};
 
 /// A scope.
 pub const AGENTS: &str = "agents";
@@ -176,9 +175,9 @@ impl From<AcceptError> for ServerEnd {
                 | ErrorKind::ConnectionReset
                 | ErrorKind::ConnectionAborted
                 | ErrorKind::NotConnected => Self::HungUp,
-                _ => Self::Odd(err.to_string()),
+                _ => Self::Odd(with_causes(&err)),
             },
-            _ => Self::Odd(err.to_string()),
+            _ => Self::Odd(with_causes(&err)),
         }
     }
 }

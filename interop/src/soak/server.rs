@@ -11,7 +11,7 @@ use rustls_ext::rustls::crypto::ring::{self, kx_group};
 use rustls_ext::rustls::server::ServerSessionMemoryCache;
 use rustls_ext::rustls::{DEFAULT_VERSIONS, ServerConfig};
 use rustls_ext::tokio::Acceptor;
-use rustls_ext::{Anchors, Policy, Rule, Verdict};
+use rustls_ext::{Anchors, Policy, Rule, Verdict, with_causes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -190,8 +190,8 @@ fn stores(cast: &Cast) -> Result<ServerConfig, Failure> {
     Ok(config)
 }
 
-fn failed(err: impl std::fmt::Display) -> Failure {
-    Failure::Failed(format!("no server: {err}"))
+fn failed(err: impl std::error::Error + 'static) -> Failure {
+    Failure::Failed(format!("no server: {}", with_causes(&err)))
 }
 
 struct Service {

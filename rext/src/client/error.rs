@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustls_ext::alert_name;
+use rustls_ext::explain;
 use rustls_ext::rustls::{CertificateError, Error};
 use rustls_ext::tokio::{End, LikelyRefusal, Refusal};
-use rustls_ext::{explain, with_causes};
 
 use super::LARGEST_BODY;
 
@@ -93,7 +93,7 @@ impl From<http::Error> for ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect(addr, err) => write!(f, "cannot connect to {addr}: {err}"),
+            Self::Connect(addr, _) => write!(f, "cannot connect to {addr}"),
             Self::ServerRefused(refusal) => refusal.fmt(f),
             Self::LikelyRefused(refusal) => refusal.fmt(f),
             Self::WeRefused(err) => match err.alert_sent() {
@@ -108,11 +108,9 @@ impl fmt::Display for ClientError {
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
                 f.write_str("the server closed the connection without a word")
             }
-            Self::Io(err) => write!(f, "the connection failed: {err}"),
-            Self::Http(err) => {
-                write!(f, "no answer: {}", with_causes(err))
-            }
-            Self::Request(err) => write!(f, "the request cannot be made: {err}"),
+            Self::Io(_) => f.write_str("the connection failed"),
+            Self::Http(_) => f.write_str("no answer"),
+            Self::Request(_) => f.write_str("the request cannot be made"),
             Self::BodyTooLarge => write!(f, "the answer has more than {LARGEST_BODY} octets"),
             Self::Timeout(time) => write!(f, "no answer within {} seconds", time.as_secs()),
         }
@@ -122,12 +120,15 @@ impl fmt::Display for ClientError {
 impl std::error::Error for ClientError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            // The text says what the server did, which is all that the cause says.
+            Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => None,
             Self::Connect(_, err) | Self::Io(err) => Some(err),
-            Self::WeRefused(err) => Some(err),
             Self::Http(err) => Some(err),
             Self::Request(err) => Some(err),
-            Self::ServerRefused(refusal) => Some(refusal),
-            Self::LikelyRefused(refusal) => Some(refusal),
+            // Their texts are this error's own, or part of it.
+            Self::ServerRefused(refusal) => refusal.source(),
+            Self::LikelyRefused(refusal) => refusal.source(),
+            Self::WeRefused(err) => err.source(),
             Self::BodyTooLarge | Self::Timeout(_) => None,
         }
     }
@@ -140,5 +141,65 @@ fn reason(err: &Error) -> String {
             CertificateError::ExpiredContext { .. } | CertificateError::NotValidYetContext { .. },
         ) => format!("invalid peer certificate: {}", explain(err)),
         _ => err.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+    use hyper::body::Bytes;
+    use hyper_util::rt::TokioIo;
+    use rustls_ext::with_causes;
+
+    use super::*;
+
+    /// The error of a request to a server that hangs up.
+    async fn hung_up() -> hyper::Error {
+        let (near, far) = tokio::io::duplex(1024);
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(near)).await.unwrap();
+        drop(far);
+        let request = http::Request::get("/").body(Empty::<Bytes>::new()).unwrap();
+        let (answer, _) = tokio::join!(sender.send_request(request), connection);
+        answer.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn each_error_says_one_level_and_its_source_the_next() {
+        use ClientError as E;
+        let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
+        let request = http::Request::get("\0").body(()).unwrap_err();
+        let errors = [
+            E::Connect(([127, 0, 0, 1], 443).into(), reset()),
+            E::WeRefused(Error::DecryptError),
+            E::WeRefused(CertificateError::UnknownIssuer.into()),
+            E::Io(reset()),
+            E::Io(io::ErrorKind::UnexpectedEof.into()),
+            E::Io(io::Error::other("in its way")),
+            E::Http(hung_up().await),
+            E::Request(request),
+            E::BodyTooLarge,
+            E::Timeout(Duration::from_secs(10)),
+        ];
+        for err in &errors {
+            // A variant more is to be among the errors above, but for these two, which only the
+            // library makes.
+            match err {
+                E::ServerRefused(_) | E::LikelyRefused(_) => {}
+                E::Connect(..)
+                | E::WeRefused(_)
+                | E::Io(_)
+                | E::Http(_)
+                | E::Request(_)
+                | E::BodyTooLarge
+                | E::Timeout(_) => {}
+            }
+            let (text, mut line) = (err.to_string(), err.to_string());
+            if let Some(cause) = std::error::Error::source(err) {
+                assert!(!text.contains(&cause.to_string()), "{text}: {cause}");
+                line = format!("{text}: {}", with_causes(cause));
+            }
+            assert_eq!(with_causes(err), line);
+        }
     }
 }

@@ -7,11 +7,12 @@ use http::{Request, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use rustls_ext::http::client::{Credentials, Identity, Report};
+use rustls_ext::http::client::{Credentials, Identity, IdentityError, Report};
 use rustls_ext::http::hyper::Client;
 use rustls_ext::rustls::ClientConfig;
 use rustls_ext::rustls::client::ClientAuthStatus;
 use rustls_ext::wire::Offer;
+use rustls_ext::with_causes;
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -68,22 +69,18 @@ pub(super) async fn run(
         .build::<Empty<Bytes>>();
     let mut run = Run::new(args);
     for _ in 0..args.count {
-        let request = Request::get(&target.uri).body(Empty::new()).map_err(failed)?;
+        let request = Request::get(&target.uri).body(Empty::new())?;
         let body = timeout(PATIENCE, async {
-            let answer = client.request(request).await.map_err(failed)?;
+            let answer = client.request(request).await?;
             tell(&Facts::of(answer.status().as_u16(), Report::of(answer.extensions())))?;
             let body = Limited::new(answer.into_body(), LARGEST_BODY).collect().await;
-            Ok(body.map_err(failed)?.to_bytes())
+            Ok(body.map_err(|err| Failure::failed(&*err))?.to_bytes())
         })
         .await
         .unwrap_or_else(|_| Err(Failure::Failed(format!("no answer within {PATIENCE:?}"))));
         run.done(body)?;
     }
     run.outcome()
-}
-
-fn failed(err: impl std::fmt::Display) -> Failure {
-    Failure::Failed(err.to_string())
 }
 
 /// The certificate of `--cert`, for the URL's host only.
@@ -93,7 +90,8 @@ fn credentials(args: &ConnectArgs) -> Result<Credentials, Failure> {
     };
     let host = args.url.host().unwrap_or_default();
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let unusable = |err| Failure::option("--cert", cert.display(), err);
+    let unusable =
+        |err: IdentityError| Failure::option("--cert", cert.display(), with_causes(&err));
     let identity = Identity::new(cert.display().to_string(), files::identity(cert, key)?)
         .and_then(|identity| identity.for_host(host))
         .map_err(unusable)?;

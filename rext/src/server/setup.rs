@@ -8,7 +8,7 @@ use rustls_ext::rustls::server::{NoServerSessionStorage, ServerSessionMemoryCach
 use rustls_ext::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls_ext::rustls::version::TLS12;
 use rustls_ext::rustls::{DEFAULT_VERSIONS, ServerConfig};
-use rustls_ext::{FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict};
+use rustls_ext::{FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict, with_causes};
 use tracing::{error, info, warn};
 
 use super::args::{PolicyName, ServerArgs};
@@ -40,7 +40,7 @@ pub(super) fn load(
             Some(path) => files.policy(path, tls::provider())?,
             None => policy(&from, files)?,
         };
-        check(&policy).map_err(|failure| failure.to_string())?;
+        check(&policy).map_err(|failure| LoadError::new(failure.to_string()))?;
         Ok(Setup::new(config, policy))
     })
     .map_err(|err| match err.downcast::<FileError>() {
@@ -51,7 +51,7 @@ pub(super) fn load(
             options.extend(args.policy_file.as_deref().map(|path| ("--policy-file", path)));
             files::failure(&options, &err)
         }
-        Err(err) => Failure::Usage(err.to_string()),
+        Err(err) => Failure::Usage(with_causes(&err)),
     })?;
     log_warnings(live.current().policy());
     Ok(live)
@@ -114,7 +114,9 @@ pub(super) fn report(loaded: Result<Arc<Setup>, LoadError>) {
             info!("files loaded again: new connections go by them");
             log_warnings(setup.policy());
         }
-        Err(err) => error!(%err, "files NOT loaded again: all goes on by the old ones"),
+        Err(err) => {
+            error!(err = %with_causes(&err), "files NOT loaded again: all goes on by the old ones");
+        }
     }
 }
 

@@ -62,7 +62,8 @@ impl fmt::Display for AnchorError {
 impl std::error::Error for AnchorError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Malformed(err) => Some(err),
+            // Its text is this error's own.
+            Self::Malformed(err) => err.source(),
             Self::NotAuthority { .. } => None,
         }
     }

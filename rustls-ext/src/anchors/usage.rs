@@ -111,6 +111,7 @@ fn object_identifier(text: &str) -> Option<Oid<'static>> {
 }
 
 /// A purpose that is not an object identifier; empty if none was given.
+// Closed: the text is all that there is to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadUsage(pub String);
 

@@ -4,6 +4,7 @@ use super::limits;
 
 /// Why a challenge, or a field, is left out, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ChallengeError {
     /// Where it was found.
     pub place: Place,
@@ -12,6 +13,7 @@ pub struct ChallengeError {
 }
 
 /// A place in the lines of a field.
+// Closed: it is the two numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The line, among those of the same name; the first is 0.
@@ -96,10 +98,7 @@ impl fmt::Display for ChallengeProblem {
     }
 }
 
-impl std::error::Error for ChallengeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.problem)
-    }
-}
+/// It has no source: the problem is in the text, which says also where it is.
+impl std::error::Error for ChallengeError {}
 
 impl std::error::Error for ChallengeProblem {}

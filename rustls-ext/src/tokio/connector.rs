@@ -19,6 +19,7 @@ use crate::tls_error;
 ///
 /// use rustls_ext::rustls::ClientConfig;
 /// use rustls_ext::tokio::{Connector, Refusal};
+/// use rustls_ext::with_causes;
 /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
 ///
 /// async fn time_of_day(config: Arc<ClientConfig>) -> std::io::Result<String> {
@@ -35,7 +36,7 @@ use crate::tls_error;
 /// if let Err(err) = time_of_day(config).await {
 ///     match Refusal::in_chain(&err) {
 ///         Some(refusal) if refusal.is_about_certificate() => eprintln!("renew it: {refusal}"),
-///         _ => eprintln!("try again later: {err}"),
+///         _ => eprintln!("try again later: {}", with_causes(&err)),
 ///     }
 /// }
 /// # }

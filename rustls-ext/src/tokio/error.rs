@@ -10,6 +10,10 @@ use super::policy::BoxError;
 use crate::{explain, tls_error};
 
 /// Why a connection was not accepted.
+///
+/// The text of an error of the handshake is that of [`explain`](crate::explain()), which says more
+/// than the [`rustls::Error`]: so that error is no source, but in [`Tls`](Self::Tls). For the texts of
+/// all causes, use [`with_causes`](crate::with_causes).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AcceptError {
@@ -52,7 +56,7 @@ impl fmt::Display for AcceptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout(time) => write!(f, "no complete handshake within {time:?}"),
-            Self::Policy(err) => write!(f, "the policy could not decide: {err}"),
+            Self::Policy(_) => f.write_str("the policy could not decide"),
             Self::Tls(rustls::Error::AlertReceived(alert)) => {
                 write!(f, "the client ended the handshake with alert {alert:?}")
             }
@@ -65,7 +69,7 @@ impl fmt::Display for AcceptError {
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
                 f.write_str("the client hung up during the handshake")
             }
-            Self::Io(err) => write!(f, "connection failed: {err}"),
+            Self::Io(_) => f.write_str("connection failed"),
         }
     }
 }
@@ -73,10 +77,13 @@ impl fmt::Display for AcceptError {
 impl StdError for AcceptError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Timeout(_) | Self::Closed => None,
             Self::Policy(err) => Some(&**err),
-            Self::Tls(err) | Self::OtherProtocol(_, err) => Some(err),
+            // The text says what the client did, which is all that the cause says.
+            Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => None,
             Self::Io(err) => Some(err),
+            // The text says what the error of rustls means.
+            Self::Tls(_) | Self::OtherProtocol(..) => None,
+            Self::Timeout(_) | Self::Closed => None,
         }
     }
 }

@@ -11,9 +11,9 @@ use crate::{alert_name, causes};
 /// The server ended the connection with an alert.
 ///
 /// In an [`io::Error`] of a [`Connector`](super::Connector) or a
-/// [`ClientStream`](super::ClientStream) it is of the kind [`InvalidData`](io::ErrorKind), and its
-/// source is the [`rustls::Error`].
-#[derive(Clone, Debug, PartialEq)]
+/// [`ClientStream`](super::ClientStream) it is of the kind [`InvalidData`](io::ErrorKind), and in place
+/// of [`rustls::Error::AlertReceived`]. It has no source: its text names the alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
     /// What the server said (RFC 8446 section 6.2).
@@ -21,12 +21,11 @@ pub struct Refusal {
     /// Whether the client's handshake was complete. With TLS 1.3 that is so wherever the server
     /// has looked at the client's certificate before it refused.
     pub after_handshake: bool,
-    reason: rustls::Error,
 }
 
 impl Refusal {
-    pub(super) fn new(alert: Alert, after_handshake: bool) -> Self {
-        Self { alert, after_handshake, reason: rustls::Error::AlertReceived(alert) }
+    pub(crate) fn new(alert: Alert, after_handshake: bool) -> Self {
+        Self { alert, after_handshake }
     }
 
     /// Whether the alert is one of those that are about the certificate of whoever gets them, or
@@ -59,11 +58,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl StdError for Refusal {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&self.reason)
-    }
-}
+impl StdError for Refusal {}
 
 /// The connection broke off when the server had asked for a certificate, the client had answered,
 /// and nothing had come back: no alert, no ticket, no application data.
@@ -78,7 +73,7 @@ pub struct LikelyRefusal {
 }
 
 impl LikelyRefusal {
-    pub(super) fn new(kind: io::ErrorKind) -> Self {
+    pub(crate) fn new(kind: io::ErrorKind) -> Self {
         Self { kind }
     }
 

@@ -33,7 +33,7 @@ pub async fn watch<P: Send + Sync + 'static>(
         let loading = live.clone();
         report(match spawn_blocking(move || loading.reload()).await {
             Ok(loaded) => loaded,
-            Err(panicked) => Err(panicked.into()),
+            Err(panicked) => Err(LoadError::new(panicked)),
         });
     }
 }

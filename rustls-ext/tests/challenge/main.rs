@@ -25,11 +25,16 @@ fn one(line: impl AsRef<[u8]>) -> Challenge {
     challenge
 }
 
+/// The mistakes, and where they are.
+fn errors(read: &Challenges) -> Vec<(Place, ChallengeProblem)> {
+    read.errors.iter().map(|error| (error.place, error.problem.clone())).collect()
+}
+
 /// The only mistake of a line without a challenge.
 fn fault(line: impl AsRef<[u8]>) -> (usize, ChallengeProblem) {
     let read = read(line);
     assert_eq!(read.challenges, []);
-    let [ChallengeError { place: Place { line: 0, octet }, problem }] = &read.errors[..] else {
+    let [ChallengeError { place: Place { line: 0, octet }, problem, .. }] = &read.errors[..] else {
         panic!("{:?}", read.errors)
     };
     (*octet, problem.clone())

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use rustls::client::ClientAuthStatus;
 use rustls_ext::http::client::Limits;
 use rustls_ext::http::hyper::{Client, ConnectError, Error};
+use rustls_ext::with_causes;
 use tokio::io::AsyncWriteExt;
 use tokio::time::advance;
 
@@ -249,7 +250,7 @@ async fn a_failure_to_connect_is_not_remembered() {
             .build();
     let request = Request::get(A).body(Full::default()).unwrap();
     let error = client.request(request).await.unwrap_err();
-    assert_eq!(error.to_string(), "no connection: the network is down");
+    assert_eq!(with_causes(&error), "no response: no connection: the network is down");
     down.store(false, Ordering::SeqCst);
     assert_eq!(get(&client, A).await.status, StatusCode::OK);
 }

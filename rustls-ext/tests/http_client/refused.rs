@@ -7,6 +7,7 @@ use rustls::server::ClientAuthDecision;
 use rustls::{AlertDescription, ProtocolVersion};
 use rustls_ext::http::client::{Limits, Unanswered};
 use rustls_ext::http::hyper::{Client, ConnectError, Error};
+use rustls_ext::with_causes;
 
 use super::site::{Site, challenge};
 use super::world::{A, BOTH, World, any, get};
@@ -68,8 +69,9 @@ async fn a_refusal_after_the_handshake_is_an_error_with_its_alert() {
         assert!(refusal.after_handshake);
         assert_eq!(error.refusal(), Some(refusal));
         assert_eq!(
-            error.to_string(),
-            "the server refused the client's certificate: unknown_ca, after the client's handshake"
+            with_causes(&error),
+            "no response: the server refused the client's certificate: unknown_ca, after the \
+             client's handshake"
         );
 
         // For a while, what is challenged there is not answered.

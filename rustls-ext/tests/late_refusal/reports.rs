@@ -4,6 +4,7 @@ use std::error::Error as _;
 
 use rustls::Error;
 use rustls_ext::tokio::{End, Refusal};
+use rustls_ext::with_causes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use crate::common::name;
@@ -75,13 +76,14 @@ async fn a_flush_and_a_shutdown_report_it_too() {
 }
 
 #[tokio::test]
-async fn the_error_is_that_of_rustls_underneath() {
+async fn the_error_stands_for_that_of_rustls_and_says_it_once() {
     let (mut stream, mut far, octets) = start(&Setting::unknown_ca()).await;
     far.write_all(&octets).await.unwrap();
     let err = stream.read_u8().await.unwrap_err();
     let refusal = late(&err);
-    let below = refusal.source().unwrap().downcast_ref::<Error>().unwrap();
-    assert_eq!(*below, Error::AlertReceived(refusal.alert));
+    assert_eq!(refusal.alert, rustls::AlertDescription::UnknownCA);
+    assert!(refusal.source().is_none());
+    assert_eq!(with_causes(&err), text("unknown_ca"));
     assert_eq!(err.kind(), std::io::ErrorKind::InvalidData);
 }
 

@@ -28,7 +28,7 @@ use rustls::server::ClientAuthStatus;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConfig, Error, ServerConfig, SupportedProtocolVersion};
-use rustls_ext::{Anchors, Files, Policy, RevocationList, Verdict, explain};
+use rustls_ext::{Anchors, Files, Policy, RevocationList, Verdict, explain, with_causes};
 
 /// When all of this happens: 2026-11-28T12:00:00Z. The files are of that morning.
 const NOW: u64 = 1_795_867_200;
@@ -79,7 +79,7 @@ impl Case {
         let text = format!("[scopes.clients]\n{keys}\n[otherwise]\nrequire = \"clients\"\n");
         std::fs::write(&path, text).unwrap();
         let policy = Files::new().policy(&path, provider());
-        policy.map_err(|err| self.without_paths(&err.to_string()))
+        policy.map_err(|err| self.without_paths(&with_causes(&err)))
     }
 
     /// Files by their names alone.

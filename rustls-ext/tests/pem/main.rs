@@ -14,7 +14,7 @@ use common::{Pki, pem, provider};
 use rustls::RootCertStore;
 use rustls::pki_types::{PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
-use rustls_ext::{FileProblem, Files, PemProblem, RevocationList};
+use rustls_ext::{FileProblem, Files, PemProblem, RevocationList, with_causes};
 use tempfile::TempDir;
 
 struct Folder(TempDir);
@@ -33,17 +33,17 @@ impl Folder {
     /// How many certificates are read of a file with this text.
     fn certificates(&self, text: impl AsRef<[u8]>) -> Result<usize, String> {
         let read = Files::new().certificates(self.write(text));
-        read.map(|read| read.len()).map_err(|err| without_path(&err.to_string()))
+        read.map(|read| read.len()).map_err(|err| without_path(&with_causes(&err)))
     }
 
     fn crls(&self, text: impl AsRef<[u8]>) -> Result<usize, String> {
         let read = Files::new().crls(self.write(text));
-        read.map(|read| read.len()).map_err(|err| without_path(&err.to_string()))
+        read.map(|read| read.len()).map_err(|err| without_path(&with_causes(&err)))
     }
 
     fn key(&self, text: impl AsRef<[u8]>) -> Result<PrivateKeyDer<'static>, String> {
         let read = Files::new().private_key(self.write(text));
-        read.map_err(|err| without_path(&err.to_string()))
+        read.map_err(|err| without_path(&with_causes(&err)))
     }
 }
 

@@ -9,7 +9,7 @@ use rustls::server::ClientAuthDecision;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, CipherSuite, Error, RootCertStore, ServerConfig};
 use rustls_ext::quic::{ConfigError, QuicClientConfig, QuicServerConfig};
-use rustls_ext::{Anchors, ClientAuthOffer, Live, Policy, Rule, Setup, Verdict};
+use rustls_ext::{Anchors, ClientAuthOffer, Live, Policy, Rule, Setup, Verdict, with_causes};
 
 use crate::common::{Pki, Switch, When, provider};
 use crate::harness::{Site, Visit};
@@ -28,7 +28,7 @@ fn a_config_that_quic_has_no_use_for_is_refused() {
     tls.max_early_data_size = 1000;
     let err = QuicServerConfig::try_from(tls).unwrap_err();
     assert_eq!(
-        err.to_string(),
+        with_causes(&err),
         "the TLS config cannot be used for QUIC: unexpected error: QUIC sessions must set a max \
          early data of 0 or 2^32-1"
     );
@@ -82,7 +82,7 @@ async fn the_suite_of_initial_packets_may_come_from_elsewhere() {
 /// A server that leaves those in `network` alone, and requires an agent's certificate of others.
 fn by_address(network: &str) -> (Site, QuicServerConfig, quinn::ServerConfig) {
     let pki = Pki::new();
-    let network: ipnet::IpNet = network.parse().unwrap();
+    let network: rustls_ext::ipnet::IpNet = network.parse().unwrap();
     let policy = Policy::builder()
         .provider(provider())
         .scope("agents", Anchors::store(pki.agents.roots()))
@@ -195,7 +195,7 @@ async fn a_setup_that_is_loaded_again_judges_old_sessions_anew() {
 async fn a_setup_that_is_loaded_again_holds_for_configs_of_one_peer() {
     let pki = Pki::new();
     let policy = |network: &str| {
-        let network: ipnet::IpNet = network.parse().unwrap();
+        let network: rustls_ext::ipnet::IpNet = network.parse().unwrap();
         Policy::builder()
             .provider(provider())
             .scope("agents", Anchors::store(pki.agents.roots()))

@@ -179,11 +179,5 @@ impl fmt::Display for IdentityError {
     }
 }
 
-impl std::error::Error for IdentityError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::BadHost(err) => Some(err),
-            _ => None,
-        }
-    }
-}
+/// It has no source: the problem of a host is the text.
+impl std::error::Error for IdentityError {}

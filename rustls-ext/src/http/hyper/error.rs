@@ -86,10 +86,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadUri(uri) => write!(f, "{uri} is no http or https URI with a host"),
-            Self::Connect(err) => err.fmt(f),
-            Self::Refused { refusal, .. } => refusal.fmt(f),
-            Self::LikelyRefused { refusal, .. } => refusal.fmt(f),
-            Self::Http(err) => write!(f, "no response: {err}"),
+            Self::Connect(_)
+            | Self::Refused { .. }
+            | Self::LikelyRefused { .. }
+            | Self::Http(_) => f.write_str("no response"),
         }
     }
 }
@@ -110,11 +110,10 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout(time) => write!(f, "no connection within {time:?}"),
-            Self::Transport(err) => write!(f, "no connection: {err}"),
+            Self::Transport(_) => f.write_str("no connection"),
             Self::BadName(host) => write!(f, "no certificate can be for {host:?}"),
-            Self::Refused(refusal) => refusal.fmt(f),
-            Self::Tls(err) => write!(f, "no secure connection: {err}"),
-            Self::Http(err) => write!(f, "no HTTP connection: {err}"),
+            Self::Refused(_) | Self::Tls(_) => f.write_str("no secure connection"),
+            Self::Http(_) => f.write_str("no HTTP connection"),
             Self::NotConfidential => f.write_str(
                 "the server speaks TLS 1.2, where everybody on the way can read a certificate",
             ),

@@ -99,6 +99,7 @@ from! {
     Box<dyn Error + Send + Sync>,
     FileError,
     PolicyError,
+    crate::ProviderError,
     crate::AnchorError,
     crate::BadUsage,
     crate::CrlError,

@@ -153,7 +153,7 @@ fn policy_errors() -> Vec<PolicyError> {
         P::TooManyNames { .. } => P::TooManyNames { scope: name(), bytes: 70_000 },
         P::OwnVerifier { .. } => P::OwnVerifier { scope: name() },
         P::NoLastVerdict => P::NoLastVerdict,
-        P::NoCryptoProvider => P::NoCryptoProvider,
+        P::Provider(_) => P::Provider(crate::ProviderError),
         P::BadScopeName { .. } => P::BadScopeName { scope: name() },
         P::DuplicateScope { .. } => P::DuplicateScope { scope: name() },
         P::Rule { .. } => P::Rule { rule: Some(2), problem: rule_problem() },

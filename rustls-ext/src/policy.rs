@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
@@ -91,7 +91,15 @@ impl Policy {
     /// Decide for a client, whose address is `peer`.
     ///
     /// Without an address, no rule on addresses holds.
-    pub fn decide(&self, hello: &ClientHello<'_>, peer: Option<IpAddr>) -> ClientAuthDecision {
+    pub fn decide(&self, hello: &ClientHello<'_>, peer: Option<SocketAddr>) -> ClientAuthDecision {
+        self.decide_for(hello, peer.map(|peer| peer.ip()))
+    }
+
+    pub(crate) fn decide_for(
+        &self,
+        hello: &ClientHello<'_>,
+        peer: Option<IpAddr>,
+    ) -> ClientAuthDecision {
         let client = (hello, peer);
         let holds = |rule: &usize| {
             self.rules.get(*rule).is_some_and(|(when, _)| when.hold(&client) == Some(true))
@@ -255,7 +263,7 @@ impl ClientAuthPolicy for InConfig {
     fn decide(&self, hello: &ClientHello<'_>) -> Result<ClientAuthDecision, rustls::Error> {
         match self.policy.needs_peer && self.peer.is_none() {
             true => Err(rustls::Error::General(PolicyError::NeedsPeerAddress.to_string())),
-            false => Ok(self.policy.decide(hello, self.peer)),
+            false => Ok(self.policy.decide_for(hello, self.peer)),
         }
     }
 }

@@ -37,7 +37,7 @@ fn setting(
 
 macro_rules! join {
     ($connect:expr, $acceptor:expr, $far:expr) => {{
-        let peer = "192.0.2.7:4711".parse().unwrap();
+        let peer: std::net::SocketAddr = "192.0.2.7:4711".parse().unwrap();
         tokio::join!($connect, $acceptor.accept($far, peer))
     }};
 }

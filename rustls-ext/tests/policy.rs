@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use common::{Authority, provider};
@@ -46,7 +46,7 @@ fn builder() -> PolicyBuilder {
 
 /// A decision in short: its kind and its scope.
 fn decide(policy: &Policy, accepted: &Accepted, peer: Option<&str>) -> String {
-    let peer = peer.map(|peer| peer.parse::<IpAddr>().unwrap());
+    let peer = peer.map(|peer| SocketAddr::new(peer.parse().unwrap(), 1));
     in_short(&policy.decide(&accepted.client_hello(), peer))
 }
 

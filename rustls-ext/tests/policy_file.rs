@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use common::{Pki, pem, provider};
@@ -86,7 +87,7 @@ fn decide(policy: &Policy, name: &str, alpn: &str, offer: impl Into<Ways>, peer:
     let mut acceptor = Acceptor::default();
     acceptor.read_tls(&mut &octets[..]).unwrap();
     let accepted = acceptor.accept().map_err(|(err, _)| err).unwrap().unwrap();
-    match policy.decide(&accepted.client_hello(), Some(peer.parse().unwrap())) {
+    match policy.decide(&accepted.client_hello(), Some(SocketAddr::new(peer.parse().unwrap(), 1))) {
         ClientAuthDecision::Request(demand) => format!("request {}", demand.scope()),
         ClientAuthDecision::Require(demand) => format!("require {}", demand.scope()),
         _ => "none".into(),

@@ -44,7 +44,7 @@ fn the_provider_of_the_process_is_used_and_before_there_is_one_the_only_one_buil
     let anchors = Anchors::store(Arc::new(pki.agents.roots()));
     let policy = Policy::on_offer("agents", anchors).unwrap();
     for (offer, scope) in [(Offer::NONE, None), (Offer::FLAG, Some("agents"))] {
-        let client = ClientFacts { offer, ..ClientFacts::default() };
+        let client = ClientFacts::new().with_offer(offer);
         let [decision] = &policy.possible_decisions(None, &client)[..] else { unreachable!() };
         assert_eq!(decision.demand().map(|demand| demand.scope()), scope);
     }

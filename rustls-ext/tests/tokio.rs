@@ -19,7 +19,7 @@ use rustls::{
 use rustls_ext::tokio::{
     AcceptError, AcceptReport, Acceptor, AsyncPolicy, OtherProtocol, policy_fn,
 };
-use rustls_ext::{Anchors, ClientAuthOffer, PeerIdentity, Policy, Rule, Verdict};
+use rustls_ext::{Anchors, ClientAuthOffer, PeerIdentity, Policy, PolicyError, Rule, Verdict};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::TlsConnector;
 
@@ -46,7 +46,7 @@ async fn a_policy_sees_the_hello_and_the_peer() {
     let pki = Pki::new();
     let demand = pki.demand("agents").in_answer_to_offer();
     let policy = policy_fn(|hello, at| {
-        assert_eq!(at, peer());
+        assert_eq!(at, Some(peer()));
         assert_eq!(hello.server_name.as_deref(), Some("localhost"));
         assert!(hello.offered && hello.alpn.is_empty());
         let demand = demand.clone();
@@ -84,10 +84,31 @@ async fn rules_on_addresses_decide() {
         let acceptor = acceptor(&pki, policy);
         let (_, s) = tokio::join!(
             connector.connect(name(), near),
-            acceptor.accept(far, at.parse().unwrap())
+            acceptor.accept(far, at.parse::<SocketAddr>().unwrap())
         );
         assert_eq!(PeerIdentity::of(s.unwrap().get_ref().1, "agents").is_some(), asked, "{at}");
     }
+}
+
+#[tokio::test]
+async fn rules_on_addresses_accept_no_connection_that_has_none() {
+    let pki = Pki::new();
+    let network: rustls_ext::ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
+    let policy = Policy::builder()
+        .provider(common::provider())
+        .scope("agents", Anchors::store(pki.agents.roots()))
+        .rule(Rule::when().peer(network).require("agents"))
+        .otherwise(Verdict::None)
+        .build()
+        .unwrap();
+    let (near, far) = pipe();
+    let connector = TlsConnector::from(client(&pki, None, ClientAuthOffer::default()));
+    let acceptor = acceptor(&pki, policy);
+    let (c, s) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, None));
+    let error = c.unwrap_err().downcast::<Error>().unwrap();
+    assert_eq!(error, Error::AlertReceived(AlertDescription::InternalError));
+    let AcceptError::Policy(reason) = s.unwrap_err() else { panic!("another error") };
+    assert!(matches!(reason.downcast_ref(), Some(PolicyError::NeedsPeerAddress)), "{reason:?}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What the server notes of a connection, and what it answers there, over whatever transport.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use http::Response;
@@ -95,7 +95,7 @@ pub(super) struct Noted {
 }
 
 impl Noting {
-    fn note(&self, hello: &ClientHello<'_>, peer: Option<IpAddr>) -> ClientAuthDecision {
+    fn note(&self, hello: &ClientHello<'_>, peer: Option<SocketAddr>) -> ClientAuthDecision {
         let decision = Policy::decide(&self.policy, hello, peer);
         let _ = self
             .noted
@@ -114,8 +114,8 @@ impl AsyncPolicy for Noting {
     async fn decide(
         &self,
         hello: &ClientHello<'_>,
-        peer: SocketAddr,
+        peer: Option<SocketAddr>,
     ) -> Result<ClientAuthDecision, BoxError> {
-        Ok(self.note(hello, Some(peer.ip())))
+        Ok(self.note(hello, peer))
     }
 }

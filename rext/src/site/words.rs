@@ -30,7 +30,7 @@ pub(super) fn facts(connection: &ConnectionInfo, version: Version) -> Vec<(&'sta
         ("Certificate offered", offer(connection.offer()).to_owned()),
         ("Certificate asked for", asked),
         ("What came of it", outcome(connection.outcome())),
-        ("Your address", connection.peer().to_string()),
+        ("Your address", connection.peer().map_or("none".to_owned(), |peer| peer.to_string())),
     ]
 }
 

@@ -55,14 +55,19 @@ impl<P: AsyncPolicy> Acceptor<P> {
         self
     }
 
-    /// Accept the connection of the client at `peer`.
+    /// Accept the connection of the client at `peer`; `None` if it has no address, such as over a Unix
+    /// domain socket. A policy with rules on addresses then accepts no connection.
     ///
     /// When this fails, an alert that says why has been sent where one could be, and time been
     /// given for it to arrive; `io` is closed.
     ///
     /// # Errors
     /// See [`AcceptError`]. None of them says anything about other connections.
-    pub async fn accept<IO>(&self, io: IO, peer: SocketAddr) -> Result<TlsStream<IO>, AcceptError>
+    pub async fn accept<IO>(
+        &self,
+        io: IO,
+        peer: impl Into<Option<SocketAddr>>,
+    ) -> Result<TlsStream<IO>, AcceptError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
@@ -78,13 +83,13 @@ impl<P: AsyncPolicy> Acceptor<P> {
     pub async fn accept_and_report<IO>(
         &self,
         io: IO,
-        peer: SocketAddr,
+        peer: impl Into<Option<SocketAddr>>,
     ) -> (Result<TlsStream<IO>, AcceptError>, AcceptReport)
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let (mut report, observer) = (AcceptReport::default(), Observer::default());
-        let accepted = self.accept_observed(io, peer, &mut report, &observer).await;
+        let accepted = self.accept_observed(io, peer.into(), &mut report, &observer).await;
         let refusal = match &accepted {
             Ok(stream) => stream.get_ref().1.client_auth().and_then(|auth| auth.refusal()),
             Err(AcceptError::Tls(error)) => Some(error),
@@ -97,7 +102,7 @@ impl<P: AsyncPolicy> Acceptor<P> {
     async fn accept_observed<IO>(
         &self,
         io: IO,
-        peer: SocketAddr,
+        peer: Option<SocketAddr>,
         report: &mut AcceptReport,
         observer: &Observer,
     ) -> Result<TlsStream<IO>, AcceptError>

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use rustls::ProtocolVersion;
 use rustls::server::{ClientAuthDecision, ClientHello};
 
-use crate::Policy;
+use crate::{Policy, PolicyError};
 
 /// Why a policy could not decide. The connection is then closed: nobody is let in by accident.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Decides, for each connection, whether its client is asked for a certificate; may take its time.
 pub trait AsyncPolicy: Send + Sync {
-    /// Decide for the client at `peer` that sent `hello`.
+    /// Decide for the client at `peer` that sent `hello`. Its address is `None` where the connection
+    /// has none, such as over a Unix domain socket.
     ///
     /// `hello` has the TLS version that the config of the [`Acceptor`](super::Acceptor) chooses, and
     /// shows flags only if that is TLS 1.3 (FLAGS-9). It has no version where the handshake is
@@ -21,7 +22,7 @@ pub trait AsyncPolicy: Send + Sync {
     fn decide(
         &self,
         hello: &ClientHello<'_>,
-        peer: SocketAddr,
+        peer: Option<SocketAddr>,
     ) -> impl Future<Output = Result<ClientAuthDecision, BoxError>> + Send;
 }
 
@@ -29,9 +30,12 @@ impl AsyncPolicy for Policy {
     async fn decide(
         &self,
         hello: &ClientHello<'_>,
-        peer: SocketAddr,
+        peer: Option<SocketAddr>,
     ) -> Result<ClientAuthDecision, BoxError> {
-        Ok(self.decide(hello, Some(peer.ip())))
+        match self.needs_peer_address() && peer.is_none() {
+            true => Err(PolicyError::NeedsPeerAddress.into()),
+            false => Ok(self.decide(hello, peer)),
+        }
     }
 }
 
@@ -39,7 +43,7 @@ impl<P: AsyncPolicy> AsyncPolicy for Arc<P> {
     fn decide(
         &self,
         hello: &ClientHello<'_>,
-        peer: SocketAddr,
+        peer: Option<SocketAddr>,
     ) -> impl Future<Output = Result<ClientAuthDecision, BoxError>> + Send {
         P::decide(self, hello, peer)
     }
@@ -89,7 +93,7 @@ impl From<&ClientHello<'_>> for HelloInfo {
 /// ```
 pub fn policy_fn<F, Fut>(decide: F) -> PolicyFn<F>
 where
-    F: Fn(HelloInfo, SocketAddr) -> Fut + Send + Sync,
+    F: Fn(HelloInfo, Option<SocketAddr>) -> Fut + Send + Sync,
     Fut: Future<Output = Result<ClientAuthDecision, BoxError>> + Send,
 {
     PolicyFn(decide)
@@ -101,13 +105,13 @@ pub struct PolicyFn<F>(F);
 
 impl<F, Fut> AsyncPolicy for PolicyFn<F>
 where
-    F: Fn(HelloInfo, SocketAddr) -> Fut + Send + Sync,
+    F: Fn(HelloInfo, Option<SocketAddr>) -> Fut + Send + Sync,
     Fut: Future<Output = Result<ClientAuthDecision, BoxError>> + Send,
 {
     fn decide(
         &self,
         hello: &ClientHello<'_>,
-        peer: SocketAddr,
+        peer: Option<SocketAddr>,
     ) -> impl Future<Output = Result<ClientAuthDecision, BoxError>> + Send {
         (self.0)(hello.into(), peer)
     }

@@ -128,7 +128,7 @@ async fn an_alert_that_is_not_about_the_certificate_does_not_make_an_identity_re
 /// A server for agents under this policy.
 async fn serve<F, D>(world: &World, policy: rustls_ext::tokio::PolicyFn<F>) -> u16
 where
-    F: Fn(HelloInfo, std::net::SocketAddr) -> D + Send + Sync + 'static,
+    F: Fn(HelloInfo, Option<std::net::SocketAddr>) -> D + Send + Sync + 'static,
     D: Future<Output = Result<ClientAuthDecision, BoxError>> + Send + 'static,
 {
     let acceptor = Arc::new(Acceptor::new(Arc::new(world.tls()), policy));

@@ -105,7 +105,7 @@ impl Answer {
 pub type Handle = dyn Fn(&Asked) -> Answer + Send + Sync;
 type Decide = dyn Fn(&HelloInfo) -> ClientAuthDecision + Send + Sync;
 type Decided = std::future::Ready<Result<ClientAuthDecision, BoxError>>;
-type Policy = PolicyFn<Box<dyn Fn(HelloInfo, SocketAddr) -> Decided + Send + Sync>>;
+type Policy = PolicyFn<Box<dyn Fn(HelloInfo, Option<SocketAddr>) -> Decided + Send + Sync>>;
 
 pub struct Site {
     acceptor: Option<Acceptor<Policy>>,
@@ -126,7 +126,8 @@ impl Site {
         handle: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
     ) -> Arc<Self> {
         let decide: Arc<Decide> = Arc::new(decide);
-        let policy = move |hello: HelloInfo, _: SocketAddr| std::future::ready(Ok(decide(&hello)));
+        let policy =
+            move |hello: HelloInfo, _: Option<SocketAddr>| std::future::ready(Ok(decide(&hello)));
         let policy: Policy = policy_fn(Box::new(policy));
         Arc::new(Self {
             acceptor: tls.map(|tls| Acceptor::new(tls.into(), policy)),
@@ -208,7 +209,7 @@ impl Site {
         };
         match &self.acceptor {
             None => self.clone().http(number, None, io).await,
-            Some(acceptor) => match acceptor.accept(io, ([127, 0, 0, 1], 1).into()).await {
+            Some(acceptor) => match acceptor.accept(io, None).await {
                 Err(err) => self.note(number, |seen| seen.error = Some(err.to_string())),
                 Ok(tls) => {
                     let connection = tls.get_ref().1;

@@ -18,7 +18,7 @@ pub struct ConnectionInfo(Arc<Facts>);
 
 #[derive(Debug)]
 struct Facts {
-    peer: SocketAddr,
+    peer: Option<SocketAddr>,
     server_name: Option<String>,
     protocol: Option<Vec<u8>>,
     tls_version: ProtocolVersion,
@@ -60,7 +60,7 @@ impl ConnectionInfo {
     /// address.
     ///
     /// To be called when the handshake is complete; before that, nobody is authenticated.
-    pub fn of(connection: &ServerConnection, peer: SocketAddr) -> Self {
+    pub fn of(connection: &ServerConnection, peer: impl Into<Option<SocketAddr>>) -> Self {
         let auth = connection.client_auth().filter(|_| !connection.is_handshaking());
         let identity = identity(auth, |scope| PeerIdentity::of(connection, scope));
         Self::with(
@@ -70,7 +70,7 @@ impl ConnectionInfo {
                 server_name: connection.server_name().map(str::to_owned),
                 protocol: connection.alpn_protocol().map(<[u8]>::to_vec),
                 resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
-                ..Facts::new(peer, connection.protocol_version())
+                ..Facts::new(peer.into(), connection.protocol_version())
             },
         )
     }
@@ -89,7 +89,7 @@ impl ConnectionInfo {
                 server_name: handshake.server_name.clone(),
                 protocol: handshake.protocol.clone(),
                 resumed: handshake.kind == Some(HandshakeKind::Resumed),
-                ..Facts::new(peer, Some(ProtocolVersion::TLSv1_3))
+                ..Facts::new(Some(peer), Some(ProtocolVersion::TLSv1_3))
             },
         )
     }
@@ -159,8 +159,8 @@ impl ConnectionInfo {
         self.0.acknowledged
     }
 
-    /// The client's address.
-    pub fn peer(&self) -> SocketAddr {
+    /// The client's address; `None` if the connection has none, such as over a Unix domain socket.
+    pub fn peer(&self) -> Option<SocketAddr> {
         self.0.peer
     }
 
@@ -203,14 +203,14 @@ impl ConnectionInfo {
             .map(|offer| ClientFacts {
                 protocol: self.0.protocol.clone(),
                 offer: *offer,
-                peer: Some(self.0.peer.ip()),
+                peer: self.0.peer.map(|peer| peer.ip()),
             })
             .collect()
     }
 }
 
 impl Facts {
-    fn new(peer: SocketAddr, tls_version: Option<ProtocolVersion>) -> Self {
+    fn new(peer: Option<SocketAddr>, tls_version: Option<ProtocolVersion>) -> Self {
         Self {
             peer,
             server_name: None,
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn all_clones_see_the_scopes_of_the_connection_as_they_are_now() {
-        let facts = Facts::new((Ipv4Addr::LOCALHOST, 1).into(), None);
+        let facts = Facts::new(Some((Ipv4Addr::LOCALHOST, 1).into()), None);
         let connection = ConnectionInfo(Arc::new(facts));
         let clone = connection.clone();
         assert!(!clone.is_authenticated());

@@ -13,15 +13,17 @@ fn main() {
     }
     for line in [
         "rustls-ext needs the patched rustls that comes with it, and this build uses the plain one.",
-        "Add this to the Cargo.toml at the root of your workspace, with the address (and rev or tag) \
-         from which you take rustls-ext:",
+        "Add this to the Cargo.toml at the root of your workspace (cargo ignores it in a member), with \
+         the address (and rev or tag) from which you take rustls-ext:",
         "    [patch.crates-io]",
         "    rustls = { git = \"<the address of the rustls-ext repository>\" }",
         "or, with a checkout:",
         "    [patch.crates-io]",
         "    rustls = { path = \"<the checkout>/rustls\" }",
         "With a rustls that `cargo xtask rustls export` wrote, also set RUSTLS_EXT_EXPORTED=1.",
-        "If the lines are there already, run `cargo update -p rustls --precise 0.23.46`.",
+        "If the lines are there already, your Cargo.lock keeps another rustls. Run this:",
+        "    cargo update -p rustls --precise 0.23.46",
+        "`rext doctor` says what else is wrong with a project.",
     ] {
         println!("cargo::error={line}");
     }

@@ -8,6 +8,7 @@
 //! | `rext connect` | sends requests, with or without an offer, and tells what it saw |
 //! | `rext peek` | tells what is in the ClientHellos of files |
 //! | `rext route` | routes TCP connections by whether their ClientHello offers |
+//! | `rext doctor` | finds out why a project does not use the patched rustls |
 //!
 //! Everything is in this library, so that `interop` and tests can use the parts. Its name is
 //! `rext_cli`, since `rext` is the library of the C ABI.
@@ -25,6 +26,7 @@ pub mod alerts;
 pub mod client;
 pub mod connect;
 pub mod debug_info;
+pub mod doctor;
 pub mod files;
 pub mod gateway;
 mod listener;
@@ -81,16 +83,21 @@ pub enum Command {
     /// standard error. What is no ClientHello gets an alert, if that says anything to it, and is let
     /// go. Ctrl-C ends it in good order.
     Route(route::RouteArgs),
+    /// Find out whether a Rust project uses the patched rustls, and what to write if it does not.
+    ///
+    /// Reads Cargo.lock and Cargo.toml, and runs nothing. Exits with 1 if it finds a problem (a plain
+    /// rustls, a second version of it, no crypto provider), and with 2 if there is no Cargo.lock.
+    Doctor(doctor::DoctorArgs),
 }
 
 impl Command {
-    /// Do it, to the exit code: 0 means that all went well, 1 that a connection failed or that a file
-    /// has no ClientHello, 2 that the command line or a file that it names is unusable.
+    /// Do it, to the exit code: 0 means that all went well, 1 that a connection failed, that a file
+    /// has no ClientHello, or that a project has a problem, 2 that the command line or a file that it names is unusable.
     pub fn run(&self) -> ExitCode {
         let level = match self {
             Self::Serve(_) | Self::Gateway(_) | Self::Route(_) => LevelFilter::INFO,
             // These tell what happened themselves.
-            Self::Connect(_) | Self::Peek(_) => LevelFilter::OFF,
+            Self::Connect(_) | Self::Peek(_) | Self::Doctor(_) => LevelFilter::OFF,
         };
         block_on(level, async {
             match self {
@@ -99,6 +106,7 @@ impl Command {
                 Self::Connect(args) => connect::run(args).await,
                 Self::Peek(args) => peek::run(args),
                 Self::Route(args) => route::run(args).await,
+                Self::Doctor(args) => doctor::run(args),
             }
         })
     }

@@ -1,13 +1,21 @@
-//! Errors of a server's handshake in words.
+//! Errors about certificates in words.
 
 use rustls::{CertificateError, Error, ExtendedKeyPurpose};
 
 use crate::anchors::{CertificateProblem, rfc3339};
 
-/// Describes an error of a server's handshake in words, for the server's log.
+/// Describes an error of a handshake in words, for a log.
 ///
-/// For a client's certificate that is refused, the words say what is wrong and what to do, with
-/// times as RFC 3339 writes them. For any other error they are the error's own text.
+/// For a certificate that is refused, or that cannot be loaded, the words say what is wrong and what
+/// to do, with times as RFC 3339 writes them. For any other error they are the error's own text.
+///
+/// ```
+/// use rustls_ext::explain;
+/// use rustls_ext::rustls::{CertificateError, Error};
+///
+/// let refused = Error::InvalidCertificate(CertificateError::BadEncoding);
+/// assert_eq!(explain(&refused), "a certificate cannot be read: it is malformed");
+/// ```
 pub fn explain(error: &Error) -> String {
     let reason = match error {
         Error::InvalidCertificate(reason) => reason,
@@ -21,10 +29,13 @@ pub fn explain(error: &Error) -> String {
         _ => return error.to_string(),
     };
     match reason {
-        CertificateError::Other(other) => match other.0.downcast_ref::<CertificateProblem>() {
-            Some(problem) => problem.to_string(),
-            None => reason.to_string(),
-        },
+        CertificateError::Other(other) => {
+            // rustls passes on what it has no variant for, and shows it by its debug format.
+            match other.0.downcast_ref::<webpki::Error>() {
+                Some(err) => CertificateProblem::from(err).to_string(),
+                None => other.0.to_string(),
+            }
+        }
         CertificateError::ExpiredContext { not_after, time } => format!(
             "the certificate, or one above it, expired at {} (it is now {})",
             rfc3339(*not_after),

@@ -3,6 +3,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::anchors::{AnchorError, CrlError};
+use crate::explain::explain;
 use crate::pem::{PemError, Unusable};
 
 /// What is wrong with a file.
@@ -115,7 +116,7 @@ impl fmt::Display for FileProblem {
             Self::AnotherKey { certificate } => {
                 write!(f, "not the key of the certificate in {}", certificate.display())
             }
-            Self::BadCertificate(_) => f.write_str("not a certificate that can be used"),
+            Self::BadCertificate(err) => f.write_str(&explain(err)),
             Self::BadAnchor(_) => f.write_str("not a trust anchor"),
             Self::BadPinned(_) => f.write_str("not a certificate that can be pinned"),
             Self::BadCrl(err) => err.fmt(f),
@@ -136,9 +137,10 @@ impl std::error::Error for FileProblem {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreadable(err) => Some(err),
-            Self::BadKey(err) | Self::BadCertificate(err) => Some(err),
+            Self::BadKey(err) => Some(err),
             Self::BadAnchor(err) | Self::BadPinned(err) => Some(err),
             // Their texts are this error's own.
+            Self::BadCertificate(err) => err.source(),
             Self::NotPem(err) => err.source(),
             Self::BadCrl(err) => err.source(),
             #[cfg(feature = "policy-file")]

@@ -7,6 +7,7 @@ use rustls::{CertificateError, DistinguishedName, RootCertStore};
 use x509_parser::prelude::{X509Certificate, X509Version};
 
 use super::x509::{self, Signs};
+use crate::explain::explain;
 
 /// Why a certificate cannot be used as a trust anchor, or be pinned.
 #[derive(Clone, Debug)]
@@ -39,7 +40,10 @@ pub enum NotAuthority {
 impl fmt::Display for NotAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OldVersion => "its version is not 3, so it has no basicConstraints with CA:TRUE",
+            Self::OldVersion => {
+                "its X.509 version is not 3, so it has no basicConstraints with CA:TRUE (`openssl req \
+                 -x509` makes version 3)"
+            }
             Self::NotCa => "it has no basicConstraints with CA:TRUE",
             Self::NoKeyCertSign => "its keyUsage does not have keyCertSign",
         })
@@ -49,7 +53,7 @@ impl fmt::Display for NotAuthority {
 impl fmt::Display for AnchorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed(err) => err.fmt(f),
+            Self::Malformed(err) => f.write_str(&explain(err)),
             Self::NotAuthority { subject, reason } => write!(
                 f,
                 "{subject} is not a certificate authority: {reason}; to accept exactly this \

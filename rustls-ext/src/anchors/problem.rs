@@ -80,7 +80,7 @@ pub enum CertificateProblem {
         /// not with such a key.
         key: Option<String>,
     },
-    /// The certificate is not of version 3.
+    /// A certificate is not of X.509 version 3.
     OldVersion,
     /// webpki refused it for this reason.
     Other(String),
@@ -89,6 +89,52 @@ pub enum CertificateProblem {
 impl CertificateProblem {
     pub(super) fn error(self) -> rustls::Error {
         CertificateError::Other(OtherError(Arc::new(self))).into()
+    }
+}
+
+/// The reason in words, as far as it is known without the certificates.
+impl From<&webpki::Error> for CertificateProblem {
+    fn from(err: &webpki::Error) -> Self {
+        use webpki::Error as Pki;
+        let text = match err {
+            Pki::UnsupportedCertVersion => return Self::OldVersion,
+            Pki::EndEntityUsedAsCa => return Self::NotAnAuthority,
+            Pki::PathLenConstraintViolated => return Self::PathTooLong { authority: None },
+            Pki::NameConstraintViolation => {
+                return Self::NameConstraints { unsupported: Vec::new() };
+            }
+            Pki::UnsupportedCriticalExtension => {
+                return Self::CriticalExtension { extensions: Vec::new() };
+            }
+            Pki::CaUsedAsEndEntity => {
+                "the peer's certificate is one of a certificate authority (CA:TRUE)"
+            }
+            Pki::CertDistrusted => "a certificate is not trusted any more",
+            Pki::EmptyEkuExtension => "a certificate has an extended key usage without any purpose",
+            Pki::ExtensionValueInvalid | Pki::MalformedExtensions => {
+                "a certificate has an extension that cannot be read"
+            }
+            Pki::InvalidNetworkMaskConstraint | Pki::MalformedNameConstraint => {
+                "an authority has name constraints that cannot be read"
+            }
+            Pki::InvalidSerialNumber => {
+                "a certificate has a serial number that is negative or longer than 20 bytes"
+            }
+            Pki::MalformedDnsIdentifier => "a certificate has a DNS name that is none",
+            Pki::MaximumNameConstraintComparisonsExceeded => {
+                "the names and name constraints of the chain are too many to compare"
+            }
+            Pki::MaximumPathBuildCallsExceeded | Pki::MaximumSignatureChecksExceeded => {
+                "there are too many ways to build a chain from these certificates"
+            }
+            Pki::MaximumPathDepthExceeded => "the certificate chain is too long",
+            Pki::SignatureAlgorithmMismatch => {
+                "a certificate names two different algorithms for its signature"
+            }
+            Pki::UnsupportedNameType => "a name is of a type that is not supported",
+            other => return Self::Other(format!("the certificate chain is refused: {other:?}")),
+        };
+        Self::Other(text.into())
     }
 }
 
@@ -167,7 +213,9 @@ impl fmt::Display for CertificateProblem {
                  cryptography provider does not have together"
             ),
             Self::OldVersion => f.write_str(
-                "the certificate is not of version 3, so it is accepted only if it is pinned",
+                "a certificate is not of X.509 version 3, so it is accepted only if it is pinned: \
+                 `openssl x509 -req` makes version 1 unless it gets extensions, as by `-extfile`, and \
+                 `openssl req -x509` makes version 3",
             ),
             Self::Other(what) => f.write_str(what),
         }

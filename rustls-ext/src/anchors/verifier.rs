@@ -413,11 +413,8 @@ impl Chain<'_> {
                     .collect(),
             },
             Pki::NameConstraintViolation => self.name_constraints(),
-            Pki::PathLenConstraintViolated => Problem::PathTooLong { authority: None },
-            Pki::EndEntityUsedAsCa => Problem::NotAnAuthority,
             Pki::CaUsedAsEndEntity => Problem::IsAnAuthority,
-            Pki::UnsupportedCertVersion => Problem::OldVersion,
-            other => Problem::Other(format!("the certificate chain is refused: {other:?}")),
+            other => Problem::from(&other),
         };
         problem.error()
     }

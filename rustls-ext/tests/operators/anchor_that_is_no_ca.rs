@@ -6,7 +6,9 @@ use rcgen::{
 use rustls::AlertDescription::{CertificateExpired, CertificateUnknown, DecryptError, UnknownCA};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
-use rustls_ext::{AnchorError, Anchors, Files, NotAuthority, PolicyError, with_causes};
+use rustls_ext::{
+    AnchorError, Anchors, Files, NotAuthority, PolicyError, explain, with_causes,
+};
 
 use crate::common::provider;
 use crate::{Case, now, outcome, policy, refused};
@@ -31,7 +33,7 @@ fn a_certificate_that_is_no_authoritys_is_an_error_at_load_with_its_file_and_sub
     let of_version_1 = Files::new().anchors(CASE.path("version-1.pem")).unwrap_err();
     assert!(
         with_causes(&of_version_1)
-            .contains("CN=version 1 is not a certificate authority: its version is")
+            .contains("CN=version 1 is not a certificate authority: its X.509")
     );
 }
 
@@ -73,6 +75,77 @@ fn pinned(certificate: &CertificateDer<'static>) -> Anchors {
     Anchors::pinned([certificate.clone()]).unwrap()
 }
 
+const VERSION_1: &str = "a certificate is not of X.509 version 3, so it is accepted only if it is \
+    pinned: `openssl x509 -req` makes version 1 unless it gets extensions, as by `-extfile`, and \
+    `openssl req -x509` makes version 3";
+
+#[test]
+fn a_certificate_of_version_1_is_named_as_such_wherever_it_is_loaded() {
+    // with its key, for a server or a client
+    let (certificate, key) = (CASE.path("version-1.pem"), CASE.path("version-1.key"));
+    let error = Files::new().certified_key(&certificate, &key, &provider()).unwrap_err();
+    assert_eq!(error.path, certificate);
+    assert_eq!(CASE.without_paths(&error.to_string()), format!("version-1.pem: {VERSION_1}"));
+
+    // as a trust anchor
+    let error = Files::new().anchors(&certificate).unwrap_err();
+    assert_eq!(
+        CASE.without_paths(&with_causes(&error)),
+        "version-1.pem: not a trust anchor: CN=version 1 is not a certificate authority: its X.509 \
+         version is not 3, so it has no basicConstraints with CA:TRUE (`openssl req -x509` makes \
+         version 3); to accept exactly this certificate from a client, pin it instead"
+    );
+}
+
+#[test]
+fn a_client_is_told_in_words_that_the_certificate_of_the_server_is_of_version_1() {
+    use rustls::RootCertStore;
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::pki_types::ServerName;
+
+    let chain = Files::new().certificates(CASE.path("version-1.pem")).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(chain[0].clone()).unwrap();
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider());
+    let name = ServerName::try_from("localhost").unwrap();
+    let refused = verifier.build().unwrap().verify_server_cert(&chain[0], &[], &name, &[], now());
+    assert_eq!(explain(&refused.unwrap_err()), VERSION_1);
+}
+
+#[test]
+fn reasons_that_rustls_only_passes_on_are_shown_without_their_debug_format() {
+    use rustls::{CertificateError, OtherError};
+    use webpki::Error as Pki;
+
+    let words = |reason: Pki| {
+        let other = OtherError(std::sync::Arc::new(reason));
+        explain(&CertificateError::Other(other).into())
+    };
+    for (reason, said) in [
+        (Pki::UnsupportedCertVersion, VERSION_1),
+        (Pki::MaximumPathDepthExceeded, "the certificate chain is too long"),
+        (
+            Pki::CaUsedAsEndEntity,
+            "the peer's certificate is one of a certificate authority (CA:TRUE)",
+        ),
+        (Pki::ExtensionValueInvalid, "a certificate has an extension that cannot be read"),
+        (
+            Pki::UnsupportedCriticalExtension,
+            "a certificate has a critical extension that is not supported: unknown",
+        ),
+        (
+            Pki::SignatureAlgorithmMismatch,
+            "a certificate names two different algorithms for its signature",
+        ),
+    ] {
+        assert_eq!(words(reason), said);
+    }
+    // One of another crate has its own text.
+    let other = OtherError(std::sync::Arc::new(std::fmt::Error));
+    let text = std::fmt::Error.to_string();
+    assert_eq!(explain(&CertificateError::Other(other).into()), text);
+}
+
 #[test]
 fn a_pinned_certificate_issues_nothing() {
     let unknown = refused(UnknownCA, UNKNOWN);
@@ -94,8 +167,7 @@ fn a_pinned_certificate_is_accepted_whatever_it_is() {
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let an_authoritys = "the client's certificate is one of a certificate authority (CA:TRUE), which \
                          is accepted only if it is pinned";
-    let of_version_1 =
-        "the certificate is not of version 3, so it is accepted only if it is pinned";
+    let of_version_1 = VERSION_1;
     let critical = "a certificate has a critical extension that is not supported: \
                     certificatePolicies (2.5.29.32)";
     for (client, otherwise) in [

@@ -101,6 +101,7 @@ fn a_certificate_of_version_1_is_named_as_such_wherever_it_is_loaded() {
 fn a_client_is_told_in_words_that_the_certificate_of_the_server_is_of_version_1() {
     use rustls::RootCertStore;
     use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier as _;
     use rustls::pki_types::ServerName;
 
     let chain = Files::new().certificates(CASE.path("version-1.pem")).unwrap();

@@ -20,7 +20,7 @@ async fn what_a_client_sends_with_its_finished_is_not_counted() {
     config.send_tls13_tickets = 0;
     let policy = Policy::builder()
         .provider(tls::provider())
-        .scope("all", Anchors::store(authority.roots().unwrap()))
+        .scope("all", Anchors::from_roots(authority.roots().unwrap()))
         .rule(Rule::when().offered(true).require("all"))
         .otherwise(Verdict::None)
         .build()

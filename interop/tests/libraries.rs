@@ -34,7 +34,7 @@ async fn start() -> (u16, ClientConfig) {
     let config = tls::server_config(identity, &[tls::H2, tls::HTTP1]).unwrap();
     let policy = Policy::builder()
         .provider(tls::provider())
-        .scope("agents", Anchors::store(clients.roots().unwrap()))
+        .scope("agents", Anchors::from_roots(clients.roots().unwrap()))
         .rule(Rule::when().offered(true).require("agents"))
         .otherwise(Verdict::None)
         .build()

@@ -240,7 +240,7 @@ fn config(args: &ConnectArgs) -> Result<ClientConfig, Failure> {
 
 /// An offer by these ways, as the options say.
 fn offer(args: &ConnectArgs, by: Offer) -> Result<ClientAuthOffer, Failure> {
-    let offer = ClientAuthOffer::by(by)
+    let offer = ClientAuthOffer::new(by)
         .with_code_points(args.code_points.get()?)
         .with_certificate_under_tls12(args.certificate_in_clear);
     Ok(if args.prefer_resumption { offer.prefer_resumption() } else { offer })

@@ -79,7 +79,9 @@ pub struct Verified {
 impl Verified {
     /// The client of `connection`, if it is authenticated in the scope that it was asked about.
     pub fn of(connection: &ServerConnection) -> Option<Self> {
-        Self::asked(connection.client_auth()?, |scope| PeerIdentity::of(connection, scope))
+        Self::asked(connection.client_auth()?, |scope| {
+            PeerIdentity::from_connection(connection, scope)
+        })
     }
 
     /// The same for a connection of QUIC.

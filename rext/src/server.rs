@@ -109,7 +109,7 @@ struct Server<A> {
 impl<A: App> Server<A> {
     fn new(args: &ServerArgs, live: Live, app: Arc<A>) -> Arc<Self> {
         let patience = args.handshake_timeout;
-        let acceptor = Acceptor::live(live.clone()).with_handshake_timeout(patience);
+        let acceptor = Acceptor::from_live(live.clone()).with_handshake_timeout(patience);
         let (idle, max_age) = (args.idle_timeout, args.max_connection_age);
         Arc::new(Self { app, live, acceptor, patience, idle, max_age })
     }
@@ -126,7 +126,7 @@ impl<A: App> Server<A> {
         let connection = stream.get_ref().1;
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
         log_connection(connection, peer, &report);
-        let info = ConnectionInfo::of(connection, peer);
+        let info = ConnectionInfo::from_tls(connection, peer);
         let service = self.app.service(connection, peer);
         let service = CallerLayer::new(self.live.clone()).with_connection(info).layer(service);
 

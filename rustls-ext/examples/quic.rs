@@ -31,7 +31,7 @@ async fn main() -> Result<()> {
         let connecting = client.connect_with(config, addr, "localhost")?;
         let accepting = async { Result::Ok(server.accept().await.ok_or("closed")?.await?) };
         let (_connected, accepted) = tokio::join!(connecting, accepting);
-        let handshake = HandshakeData::of(accepted?.handshake_data()).ok_or("no data")?;
+        let handshake = HandshakeData::from_quinn(accepted?.handshake_data()).ok_or("no data")?;
         let is_agent = handshake.peer_identity("agents").is_some();
         println!("an agent: {is_agent}");
         assert_eq!(is_agent, known);

@@ -19,7 +19,7 @@ async fn serve(mut listener: Listener) -> Result<()> {
     loop {
         let (mut stream, _) = listener.accept().await;
         tokio::spawn(async move {
-            let agent = PeerIdentity::of(stream.get_ref().1, "agents").is_some();
+            let agent = PeerIdentity::from_connection(stream.get_ref().1, "agents").is_some();
             let greeting: &[u8] = if agent { b"hello, agent" } else { b"hello" };
             stream.write_all(greeting).await?;
             stream.shutdown().await

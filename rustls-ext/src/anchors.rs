@@ -75,9 +75,9 @@ impl Anchors {
     ///
     /// A [`RootCertStore`] does not keep what a certificate says about its authority: whether it is
     /// one at all, its path length, and when it expires. So prefer
-    /// [`certificates()`](Self::certificates) and [`Files::anchors`](crate::Files::anchors), which
+    /// [`from_certificates()`](Self::from_certificates) and [`Files::anchors`](crate::Files::anchors), which
     /// check these.
-    pub fn store(roots: impl Into<Arc<RootCertStore>>) -> Self {
+    pub fn from_roots(roots: impl Into<Arc<RootCertStore>>) -> Self {
         Self::authorities(roots.into().roots.iter().cloned().map(Authority::from).collect())
     }
 
@@ -85,7 +85,7 @@ impl Anchors {
     ///
     /// # Errors
     /// If one cannot be read, or is not the certificate of a certificate authority.
-    pub fn certificates<'a>(
+    pub fn from_certificates<'a>(
         certificates: impl IntoIterator<Item = CertificateDer<'a>>,
     ) -> Result<Self, AnchorError> {
         let read = |certificate| Authority::of(&certificate);
@@ -101,7 +101,7 @@ impl Anchors {
     ///
     /// # Errors
     /// If one cannot be read.
-    pub fn pinned(
+    pub fn from_pinned(
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, AnchorError> {
         Self::authorities(Vec::new()).with_pinned(certificates)
@@ -113,7 +113,7 @@ impl Anchors {
     /// is what a [`Policy`](crate::Policy) decides. The `with_…` methods, other than
     /// [`with_max_age()`](Self::with_max_age), are not for it: they are errors when the policy is
     /// built.
-    pub fn verifier(verifier: Arc<dyn ClientCertVerifier>) -> Self {
+    pub fn from_verifier(verifier: Arc<dyn ClientCertVerifier>) -> Self {
         Self::new(Kind::Verifier(verifier))
     }
 

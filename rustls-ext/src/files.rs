@@ -150,7 +150,7 @@ impl Files {
     /// If the file cannot be read, or has no certificate in it, or one that cannot be read.
     pub fn pinned(&mut self, path: impl AsRef<Path>) -> Result<Anchors, FileError> {
         let path = path.as_ref();
-        Anchors::pinned(self.certificates(path)?)
+        Anchors::from_pinned(self.certificates(path)?)
             .map_err(|err| FileError::new(path, FileProblem::BadPinned(err)))
     }
 
@@ -243,7 +243,7 @@ impl Anchors {
     ///
     /// # Errors
     /// As [`Files::anchors`].
-    pub fn pem_file(path: impl AsRef<Path>) -> Result<Self, FileError> {
+    pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, FileError> {
         Files::new().anchors(path)
     }
 }

@@ -21,7 +21,10 @@ impl<'a> PeerIdentity<'a> {
     ///
     /// `None` during the handshake, and on connections of a config without a policy. Over QUIC,
     /// `quic::HandshakeData::peer_identity` is the same.
-    pub fn of(connection: &'a ConnectionCommon<ServerConnectionData>, scope: &str) -> Option<Self> {
+    pub fn from_connection(
+        connection: &'a ConnectionCommon<ServerConnectionData>,
+        scope: &str,
+    ) -> Option<Self> {
         let common: &CommonState = connection;
         match common.is_handshaking() {
             true => None,

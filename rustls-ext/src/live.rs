@@ -51,7 +51,7 @@ impl Setup<Policy> {
     /// use rustls_ext::{Anchors, Live, LoadError, Policy, Setup};
     ///
     /// fn live() -> Result<Live, LoadError> {
-    ///     let policy = Policy::on_offer("agents", Anchors::pem_file("agents-ca.pem")?)?;
+    ///     let policy = Policy::on_offer("agents", Anchors::from_pem_file("agents-ca.pem")?)?;
     ///     let setup = Setup::from_pem_files("server.pem", "server.key", policy)?;
     ///     Ok(setup.with_alpn(["h2", "http/1.1"]).into())
     /// }

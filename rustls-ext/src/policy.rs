@@ -29,8 +29,8 @@ use crate::{
 /// # fn policy(staff_roots: RootCertStore, agent_roots: RootCertStore, config: &mut ServerConfig)
 /// # -> Result<(), rustls_ext::PolicyError> {
 /// let policy = Policy::builder()
-///     .scope("staff", Anchors::store(staff_roots))
-///     .scope("agents", Anchors::store(agent_roots))
+///     .scope("staff", Anchors::from_roots(staff_roots))
+///     .scope("agents", Anchors::from_roots(agent_roots))
 ///     .rule(Rule::when().server_name("admin.example.com").require("staff"))
 ///     .rule(Rule::when().offered(true).require("agents"))
 ///     .otherwise(Verdict::None)
@@ -201,7 +201,7 @@ impl Policy {
     /// # fn config(roots: RootCertStore, key: Arc<dyn ResolvesServerCert>)
     /// # -> Result<ServerConfig, rustls_ext::PolicyError> {
     /// let policy = Policy::builder()
-    ///     .scope("agents", Anchors::store(roots))
+    ///     .scope("agents", Anchors::from_roots(roots))
     ///     .rule(Rule::when().offered(true).require("agents"))
     ///     .otherwise(Verdict::None)
     ///     .build()?;

@@ -14,7 +14,7 @@
 //! let endpoint = quinn::Endpoint::server(config, "[::]:443".parse()?)?;
 //! while let Some(incoming) = endpoint.accept().await {
 //!     let connection = incoming.await?;
-//!     let handshake = HandshakeData::of(connection.handshake_data());
+//!     let handshake = HandshakeData::from_quinn(connection.handshake_data());
 //!     let agent = handshake.as_ref().and_then(|handshake| handshake.peer_identity("agents"));
 //! #   let _ = agent;
 //! }
@@ -23,7 +23,7 @@
 //! ```
 //!
 //! For a policy with rules on the peer's address, and for one that is loaded again while the server
-//! runs, see [`QuicServerConfig::live`].
+//! runs, see [`QuicServerConfig::from_live`].
 //!
 //! # What differs from quinn's own glue
 //! * `handshake_data()` of a connection is a [`HandshakeData`] of this module.

@@ -358,7 +358,7 @@ fn a_server_name_with_a_final_dot_is_the_name_without() {
     assert_eq!(accepted.client_hello().server_name(), Some("localhost"));
     let policy = Policy::builder()
         .provider(common::provider())
-        .scope("agents", Anchors::store(Pki::new().agents.roots()))
+        .scope("agents", Anchors::from_roots(Pki::new().agents.roots()))
         .rule(Rule::when().server_name("localhost").require("agents"))
         .otherwise(Verdict::None)
         .build()

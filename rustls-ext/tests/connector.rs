@@ -106,7 +106,7 @@ async fn res_6_early_data_goes_with_the_hello_of_a_session_that_resumes() {
         let (mut c, mut s) = (c.unwrap(), s.unwrap());
         assert_eq!(c.get_ref().1.is_early_data_accepted(), early);
         assert_eq!(s.get_ref().1.handshake_kind(), Some(kind));
-        assert!(PeerIdentity::of(s.get_ref().1, "agents").is_some());
+        assert!(PeerIdentity::from_connection(s.get_ref().1, "agents").is_some());
         let mut data = Vec::new();
         if let Some(mut early) = s.get_mut().1.early_data() {
             early.read_to_end(&mut data).unwrap();

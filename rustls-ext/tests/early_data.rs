@@ -41,7 +41,7 @@ fn comes_back(early: usize, size: usize) {
     }
     assert!(!c.is_early_data_accepted() && s.early_data().is_none());
     assert_eq!(s.handshake_kind(), Some(HandshakeKind::Full));
-    assert!(PeerIdentity::of(&s, "agents").is_some());
+    assert!(PeerIdentity::from_connection(&s, "agents").is_some());
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
     };
     let missing = files.read(folder.0.path().join("missing.pem")).unwrap_err();
     assert!(matches!(missing.problem, FileProblem::Unreadable(_)));
-    say(Anchors::pem_file(folder.write("empty.pem", "")).unwrap_err());
+    say(Anchors::from_pem_file(folder.write("empty.pem", "")).unwrap_err());
     say(files.certificates(folder.write("broken.pem", broken)).unwrap_err());
     say(files.certificates(folder.write("endless.pem", &broken[..30])).unwrap_err());
     say(files

@@ -41,8 +41,11 @@ fn rca_2_an_accepted_offer_is_acknowledged_and_authenticates() {
     assert!(auth.offered() && auth.acknowledged());
     assert!(matches!(auth.status(), Server::Authenticated { resumed: false, .. }));
     assert_eq!(auth.flags(), Some(&FlagSet::single(Flag::REQUEST_CLIENT_AUTH)));
-    assert_eq!(PeerIdentity::of(&s, "agents").unwrap().chain, pki.agent.chain);
-    assert!(PeerIdentity::of(&s, "staff").is_none(), "another scope is another matter");
+    assert_eq!(PeerIdentity::from_connection(&s, "agents").unwrap().chain, pki.agent.chain);
+    assert!(
+        PeerIdentity::from_connection(&s, "staff").is_none(),
+        "another scope is another matter"
+    );
 }
 
 #[test]
@@ -84,7 +87,7 @@ fn rca_3_a_server_with_another_reason_asks_without_acknowledgement() {
 
         assert_eq!(c.client_auth_status(), Client::AskedWithoutAcknowledgement);
         assert!(!s.client_auth().unwrap().acknowledged());
-        assert_eq!(PeerIdentity::of(&s, "agents").unwrap().chain, pki.agent.chain);
+        assert_eq!(PeerIdentity::from_connection(&s, "agents").unwrap().chain, pki.agent.chain);
     }
 }
 
@@ -229,7 +232,7 @@ fn care_5_a_certificate_goes_over_tls12_only_if_allowed() {
         let client = pki.client_config(Some(&pki.agent), offer, &[&TLS12, &TLS13]);
         let (c, s) = handshake(&Arc::new(client), &server);
         assert_eq!(c.client_auth_status(), Client::AskedWithoutAcknowledgement);
-        assert_eq!(PeerIdentity::of(&s, "agents").is_some(), sent);
+        assert_eq!(PeerIdentity::from_connection(&s, "agents").is_some(), sent);
         assert_eq!(s.client_auth().unwrap().status() == Server::Declined, !sent);
     }
 }
@@ -266,7 +269,7 @@ fn flags_12_the_second_hello_offers_as_the_first() {
 
         assert_eq!(s.handshake_kind(), Some(HandshakeKind::FullWithHelloRetryRequest));
         assert_eq!(c.client_auth_status(), status);
-        assert_eq!(PeerIdentity::of(&s, "agents").is_some(), offers);
+        assert_eq!(PeerIdentity::from_connection(&s, "agents").is_some(), offers);
     }
 }
 
@@ -296,7 +299,7 @@ fn code_points_are_configuration() {
         let (c, s) = handshake(&client, &Arc::new(server));
         let understood = of_client == of_server;
         assert_eq!(s.client_auth().unwrap().offered(), understood);
-        assert_eq!(PeerIdentity::of(&s, "agents").is_some(), understood);
+        assert_eq!(PeerIdentity::from_connection(&s, "agents").is_some(), understood);
         let status = if understood { Client::Acknowledged } else { Client::Offered };
         assert_eq!(c.client_auth_status(), status);
     }

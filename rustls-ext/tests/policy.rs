@@ -29,7 +29,7 @@ fn hello_by(name: Option<&str>, alpn: &[&str], offer: Offer) -> Accepted {
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     config.enable_sni = name.is_some();
-    config.client_auth_offer = ClientAuthOffer::by(offer);
+    config.client_auth_offer = ClientAuthOffer::new(offer);
     let name = name.unwrap_or("none.invalid").to_owned().try_into().unwrap();
     let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut octets = Vec::new();
@@ -40,7 +40,7 @@ fn hello_by(name: Option<&str>, alpn: &[&str], offer: Offer) -> Accepted {
 }
 
 fn builder() -> PolicyBuilder {
-    let anchors = || Anchors::store(Authority::new("anchors").roots());
+    let anchors = || Anchors::from_roots(Authority::new("anchors").roots());
     Policy::builder().provider(provider()).scope("staff", anchors()).scope("agents", anchors())
 }
 
@@ -186,7 +186,7 @@ fn error(builder: PolicyBuilder, last: Verdict) -> String {
 
 #[test]
 fn what_could_let_somebody_through_is_an_error() {
-    let empty = builder().scope("empty", Anchors::store(RootCertStore::empty()));
+    let empty = builder().scope("empty", Anchors::from_roots(RootCertStore::empty()));
     assert_eq!(
         error(empty, Verdict::None),
         "scope \"empty\" has no trust anchors and no pinned certificates"
@@ -199,10 +199,10 @@ fn what_could_let_somebody_through_is_an_error() {
     let unknown = builder().rule(Rule::when().offered(true).request("nobody"));
     assert_eq!(error(unknown, Verdict::None), "rule 1: scope \"nobody\" is not defined");
 
-    let twice = builder().scope("staff", Anchors::store(Authority::new("again").roots()));
+    let twice = builder().scope("staff", Anchors::from_roots(Authority::new("again").roots()));
     assert_eq!(error(twice, Verdict::None), "scope \"staff\" is defined twice");
 
-    let nameless = builder().scope("", Anchors::store(Authority::new("nameless").roots()));
+    let nameless = builder().scope("", Anchors::from_roots(Authority::new("nameless").roots()));
     assert_eq!(error(nameless, Verdict::None), "the scope name \"\" does not have 1 to 255 octets");
 
     for name in [
@@ -612,7 +612,7 @@ fn a_name_with_a_final_dot_or_in_capitals_meets_the_same_rules() {
 #[test]
 fn a_policy_says_what_holds_where_no_rule_does() {
     let builder =
-        Policy::builder().scope("agents", Anchors::store(Authority::new("agents").roots()));
+        Policy::builder().scope("agents", Anchors::from_roots(Authority::new("agents").roots()));
     let error = builder.rule(Rule::when().request("agents")).build().unwrap_err();
     assert!(matches!(error, PolicyError::NoLastVerdict), "{error:?}");
 }

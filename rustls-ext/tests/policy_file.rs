@@ -79,7 +79,7 @@ fn decide(policy: &Policy, name: &str, alpn: &str, offer: impl Into<Ways>, peer:
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
     config.alpn_protocols = vec![alpn.into()];
-    config.client_auth_offer = ClientAuthOffer::by(offer.into().0);
+    config.client_auth_offer = ClientAuthOffer::new(offer.into().0);
     let name = name.to_owned().try_into().unwrap();
     let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut octets = Vec::new();

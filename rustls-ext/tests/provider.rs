@@ -20,7 +20,7 @@ fn the_provider_of_the_process_is_used_and_before_there_is_one_the_only_one_buil
     match (CryptoProvider::from_crate_features(), crypto_provider()) {
         (Some(_), Ok(only)) => assert_eq!(suites(&only), suites(&ring::default_provider())),
         (None, Err(error)) => {
-            let anchors = Anchors::store(Arc::new(Pki::new().agents.roots()));
+            let anchors = Anchors::from_roots(Arc::new(Pki::new().agents.roots()));
             let of_policy = Policy::on_offer("agents", anchors).unwrap_err();
             assert!(matches!(of_policy, PolicyError::Provider(it) if it == error));
             assert!(error.to_string().contains("::ring::default_provider().install_default()"));
@@ -41,7 +41,7 @@ fn the_provider_of_the_process_is_used_and_before_there_is_one_the_only_one_buil
     std::fs::write(&key, pem("PRIVATE KEY", &pki.server.key)).unwrap();
     assert_eq!(certified_key_from_pem_files(&chain, &key).unwrap().cert, pki.server.chain);
 
-    let anchors = Anchors::store(Arc::new(pki.agents.roots()));
+    let anchors = Anchors::from_roots(Arc::new(pki.agents.roots()));
     let policy = Policy::on_offer("agents", anchors).unwrap();
     for (offer, scope) in [(Offer::NONE, None), (Offer::FLAG, Some("agents"))] {
         let client = ClientFacts::new().with_offer(offer);

@@ -133,7 +133,7 @@ fn caddy_7443_a_visit_without_a_certificate_is_not_the_last_word() {
         visitor.client_auth_offer = ClientAuthOffer::flag().prefer_resumption();
         let (_, s) = handshake(&Arc::new(visitor), &server);
         assert_eq!(s.handshake_kind(), Some(HandshakeKind::Full));
-        assert!(PeerIdentity::of(&s, "agents").is_some());
+        assert!(PeerIdentity::from_connection(&s, "agents").is_some());
     });
 }
 

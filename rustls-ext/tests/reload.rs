@@ -60,7 +60,7 @@ impl Site {
             template.ticketer = Ticketer::new().unwrap();
         }
         let live = Live::load(move |files| load(files, &path, &template)).unwrap();
-        let acceptor = Acceptor::live(live.clone());
+        let acceptor = Acceptor::from_live(live.clone());
         Self { folder, pki, live, acceptor }
     }
 
@@ -130,7 +130,7 @@ fn kind(streams: &Streams) -> Option<HandshakeKind> {
 }
 
 fn is_agent(streams: &Streams) -> bool {
-    PeerIdentity::of(streams.1.get_ref().1, "agents").is_some()
+    PeerIdentity::from_connection(streams.1.get_ref().1, "agents").is_some()
 }
 
 /// Both ways of keeping sessions.
@@ -325,12 +325,12 @@ async fn a_torn_load_authenticates_nobody_in_the_wrong_scope() {
         Ok(Setup::new(config.clone(), policy))
     })
     .unwrap();
-    let acceptor = Acceptor::live(live.clone());
+    let acceptor = Acceptor::from_live(live.clone());
     let boss = pki.staff.issue("boss");
     let site = Site { folder, pki, live, acceptor };
     let (agent, boss) = (site.client(Some(&site.pki.agent)), site.client(Some(&boss)));
     let scopes = |streams: &Streams| {
-        let scope = |name| PeerIdentity::of(streams.1.get_ref().1, name).is_some();
+        let scope = |name| PeerIdentity::from_connection(streams.1.get_ref().1, name).is_some();
         (scope("agents"), scope("staff"))
     };
     assert_eq!(scopes(&site.visit(&agent).await.unwrap()), (true, false));

@@ -113,7 +113,7 @@ struct Visit {
 
 impl Visit {
     fn authenticated(&self) -> bool {
-        let identity = PeerIdentity::of(&self.server, "agents");
+        let identity = PeerIdentity::from_connection(&self.server, "agents");
         assert_eq!(identity.is_some(), self.server.peer_certificates().is_some());
         identity.is_some()
     }
@@ -149,8 +149,8 @@ fn res_2_a_session_resumes_only_where_the_demand_accepts_it() {
         site.decide(ClientAuthDecision::Request(other));
         let visit = site.visit(&client);
         assert!(!visit.resumed && !visit.early);
-        assert!(PeerIdentity::of(&visit.server, "agents").is_none());
-        assert!(PeerIdentity::of(&visit.server, "others").is_some());
+        assert!(PeerIdentity::from_connection(&visit.server, "agents").is_none());
+        assert!(PeerIdentity::from_connection(&visit.server, "others").is_some());
 
         // nobody is authenticated where nobody is to be asked
         site.decide(ClientAuthDecision::None);
@@ -210,12 +210,12 @@ fn res_5_the_stored_chain_is_verified_again() {
         site.decide(site.require());
         let first = site.visit(&client);
         first.is(false, true);
-        let when = PeerIdentity::of(&first.server, "agents").unwrap().authenticated_at;
+        let when = PeerIdentity::from_connection(&first.server, "agents").unwrap().authenticated_at;
 
         clock.advance(60);
         let second = site.visit(&client);
         second.is(true, true);
-        let identity = PeerIdentity::of(&second.server, "agents").unwrap();
+        let identity = PeerIdentity::from_connection(&second.server, "agents").unwrap();
         assert!(identity.resumed);
         assert_eq!(identity.authenticated_at, when, "resuming is not authenticating");
 

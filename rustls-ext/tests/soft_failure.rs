@@ -94,7 +94,7 @@ trait NoIdentity {
 
 impl NoIdentity for rustls::ServerConnection {
     fn peer_identity_is_none(&self) -> bool {
-        PeerIdentity::of(self, "agents").is_none()
+        PeerIdentity::from_connection(self, "agents").is_none()
     }
 }
 
@@ -128,7 +128,7 @@ fn a_certificate_that_counts_is_taken_all_the_same() {
         let server = Arc::new(pki.server_with(&Switch::new(When::Always, decision), &[version]));
         let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::default(), &[version]);
         let (_, s) = handshake(&Arc::new(client), &server);
-        assert_eq!(PeerIdentity::of(&s, "agents").unwrap().chain, pki.agent.chain);
+        assert_eq!(PeerIdentity::from_connection(&s, "agents").unwrap().chain, pki.agent.chain);
         assert_eq!(s.client_auth().unwrap().refusal(), None);
     }
 }

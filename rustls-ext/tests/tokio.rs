@@ -62,7 +62,7 @@ async fn a_policy_sees_the_hello_and_the_peer() {
     let (c, s) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
     c.unwrap();
     let s = s.unwrap();
-    let identity = PeerIdentity::of(s.get_ref().1, "agents").unwrap();
+    let identity = PeerIdentity::from_connection(s.get_ref().1, "agents").unwrap();
     assert_eq!(identity.chain, pki.agent.chain);
 }
 
@@ -73,7 +73,7 @@ async fn rules_on_addresses_decide() {
     for (at, asked) in [(PEER, false), ("198.51.100.1:1", true), ("[::ffff:192.0.2.7]:1", false)] {
         let policy = Policy::builder()
             .provider(common::provider())
-            .scope("agents", Anchors::store(pki.agents.roots()))
+            .scope("agents", Anchors::from_roots(pki.agents.roots()))
             .rule(Rule::when().peer(network).ask_nothing())
             .otherwise(Verdict::Require("agents".into()))
             .build()
@@ -86,7 +86,11 @@ async fn rules_on_addresses_decide() {
             connector.connect(name(), near),
             acceptor.accept(far, at.parse::<SocketAddr>().unwrap())
         );
-        assert_eq!(PeerIdentity::of(s.unwrap().get_ref().1, "agents").is_some(), asked, "{at}");
+        assert_eq!(
+            PeerIdentity::from_connection(s.unwrap().get_ref().1, "agents").is_some(),
+            asked,
+            "{at}"
+        );
     }
 }
 
@@ -96,7 +100,7 @@ async fn rules_on_addresses_accept_no_connection_that_has_none() {
     let network: rustls_ext::ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
     let policy = Policy::builder()
         .provider(common::provider())
-        .scope("agents", Anchors::store(pki.agents.roots()))
+        .scope("agents", Anchors::from_roots(pki.agents.roots()))
         .rule(Rule::when().peer(network).require("agents"))
         .otherwise(Verdict::None)
         .build()
@@ -128,7 +132,7 @@ async fn sessions_resume_under_decisions_made_outside() {
         let (c, s) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
         let (mut c, mut s) = (c.unwrap(), s.unwrap());
         assert_eq!(s.get_ref().1.handshake_kind(), Some(kind));
-        assert!(PeerIdentity::of(s.get_ref().1, "agents").is_some());
+        assert!(PeerIdentity::from_connection(s.get_ref().1, "agents").is_some());
         // so that the client has read its tickets
         s.write_all(b"x").await.unwrap();
         s.flush().await.unwrap();
@@ -233,7 +237,7 @@ async fn a_refusal_reaches_a_client_that_is_done_with_its_handshake() {
     let pki = Pki::new();
     let policy = Policy::builder()
         .provider(common::provider())
-        .scope("staff", Anchors::store(pki.staff.roots()))
+        .scope("staff", Anchors::from_roots(pki.staff.roots()))
         .otherwise(Verdict::Require("staff".into()))
         .build()
         .unwrap();
@@ -331,7 +335,7 @@ async fn a_report_has_the_certificate_that_was_refused_and_for_what() {
     for lenient in [false, true] {
         let builder = Policy::builder()
             .provider(common::provider())
-            .scope("staff", Anchors::store(pki.staff.roots()));
+            .scope("staff", Anchors::from_roots(pki.staff.roots()));
         let last = if lenient {
             Verdict::RequestLenient("staff".into())
         } else {

@@ -277,8 +277,8 @@ fn two_scopes_that_share_a_file_have_the_same_anchors() {
         seen.lock().unwrap().push([one.clone(), two.clone()]);
         let policy = Policy::builder()
             .provider(provider())
-            .scope("one", rustls_ext::Anchors::store(one))
-            .scope("two", rustls_ext::Anchors::store(two))
+            .scope("one", rustls_ext::Anchors::from_roots(one))
+            .scope("two", rustls_ext::Anchors::from_roots(two))
             .otherwise(Verdict::Require("one".into()))
             .build()?;
         Ok(Setup::new(config.clone(), policy))

@@ -31,7 +31,7 @@ fn policy(rules: u32, case: Case, pki: &Pki) -> Policy {
         })
         .rule(rule(SERVER_NAME))
         .provider(provider(case))
-        .scope("agents", Anchors::store(roots(pki)))
+        .scope("agents", Anchors::from_roots(roots(pki)))
         .otherwise(Verdict::None)
         .build()
         .expect("a policy")

@@ -97,7 +97,7 @@ fn resume(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
     let config = ClientConfig { ticket: Some(ticket.clone()), ..ClientConfig::default() };
     let (peer, tls) = run(config, &world.servers[decides as usize]);
 
-    let identity = PeerIdentity::of(&tls, SCOPE);
+    let identity = PeerIdentity::from_connection(&tls, SCOPE);
     if let Some(identity) = &identity {
         // Whoever this is, the chain was verified again just now.
         assert!(identity.resumed);

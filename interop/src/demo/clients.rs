@@ -50,17 +50,17 @@ pub async fn send(case: &Case, cast: &Cast, server: &Server) -> Result<Option<Ve
     let flag = ClientAuthOffer::flag();
     let seen = match case.kind {
         Kind::Own { offer, certificate } => {
-            let config = config(cast, ClientAuthOffer::by(offer), certificate, tls::H2)?;
+            let config = config(cast, ClientAuthOffer::new(offer), certificate, tls::H2)?;
             own(config, case.host, &url, addr).await?
         }
         Kind::Tls12 { offer, in_clear } => {
-            let offer = ClientAuthOffer::by(offer).with_certificate_under_tls12(in_clear);
+            let offer = ClientAuthOffer::new(offer).with_certificate_under_tls12(in_clear);
             let (roots, key) = (cast.servers.roots()?, cast.agent.certified_key()?);
             let config = tls::client_config(roots, Some(key), offer, &[&TLS12], &[tls::H2]);
             own(config.map_err(failed)?, case.host, &url, addr).await?
         }
         Kind::Http3 { offer, certificate } => {
-            let config = config(cast, ClientAuthOffer::by(offer), certificate, tls::H3)?;
+            let config = config(cast, ClientAuthOffer::new(offer), certificate, tls::H3)?;
             http3::get(config, case.host, &url, addr).await?
         }
         Kind::Challenged { certificate } => {

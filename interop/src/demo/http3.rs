@@ -72,13 +72,13 @@ async fn serve(
             let _ = reports.send(Report::refused(noted, err, None));
         }
         Ok(connection) => {
-            let handshake = HandshakeData::of(connection.handshake_data());
+            let handshake = HandshakeData::from_quinn(connection.handshake_data());
             let verified = handshake.as_ref().and_then(Verified::over_quic);
             let auth = handshake.as_ref().and_then(HandshakeData::client_auth);
             let _ = reports.send(Report::accepted(auth, verified, None));
             // What fails now fails at the client, too, and is seen there.
             let peer = connection.remote_address();
-            let info = handshake.as_ref().map(|known| ConnectionInfo::over_quic(known, peer));
+            let info = handshake.as_ref().map(|known| ConnectionInfo::from_quic(known, peer));
             if let Some(info) = info {
                 let _ =
                     answer_all(connection, &CallerLayer::new(rules).with_connection(info)).await;
@@ -147,7 +147,7 @@ pub(super) async fn get(
             .ok()
             .map(|err| refusal(&err, "client", "server")),
     };
-    let facts = HandshakeData::of(connection.handshake_data())
+    let facts = HandshakeData::from_quinn(connection.handshake_data())
         .and_then(|handshake| Facts::over_quic(&handshake, offer));
     let http_status = status.map(|status| status.as_u16());
     Ok(Seen { facts, refused: Some(refused), http_status })

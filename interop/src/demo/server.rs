@@ -65,8 +65,8 @@ pub async fn start(cast: &Cast) -> Result<Server, Failure> {
 fn policy(cast: &Cast) -> Result<Policy, Box<dyn std::error::Error>> {
     Ok(Policy::builder()
         .provider(tls::provider())
-        .scope("staff", Anchors::store(cast.staff.roots()?))
-        .scope("agents", Anchors::store(cast.agents.roots()?))
+        .scope("staff", Anchors::from_roots(cast.staff.roots()?))
+        .scope("agents", Anchors::from_roots(cast.agents.roots()?))
         .rule(Rule::when().server_name(ADMIN).require("staff"))
         .rule(Rule::when().server_name(LOGIN).request_lenient("staff"))
         .rule(Rule::when().server_name(AGENTS).offered(true).require("agents"))
@@ -114,7 +114,7 @@ async fn serve(
             let report = Report::accepted(connection.client_auth(), verified.clone(), Some(count));
             let _ = reports.send(report);
             let layer =
-                CallerLayer::new(rules).with_connection(ConnectionInfo::of(connection, peer));
+                CallerLayer::new(rules).with_connection(ConnectionInfo::from_tls(connection, peer));
             let is_h2 = connection.alpn_protocol() == Some(tls::H2);
             let service = service_fn(move |request: Request<Incoming>| {
                 wire.answers();

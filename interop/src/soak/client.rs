@@ -33,7 +33,7 @@ impl Client {
     /// # Errors
     /// If the cast is unusable.
     pub fn new(who: &Who, early: usize, cast: &Cast) -> Result<Self, Failure> {
-        let mut offer = ClientAuthOffer::by(who.offer);
+        let mut offer = ClientAuthOffer::new(who.offer);
         if who.in_clear {
             offer = offer.with_certificate_under_tls12(true);
         }

@@ -124,7 +124,7 @@ impl Accepted {
             ClientAuthStatus::Authenticated { .. } => Status::Authenticated,
             other => return Err(format!("status {other:?}")),
         };
-        let known = |scope: &&str| PeerIdentity::of(connection, scope).is_some();
+        let known = |scope: &&str| PeerIdentity::from_connection(connection, scope).is_some();
         let kind = connection.handshake_kind();
         Ok(Self {
             tls12: connection.protocol_version() == Some(ProtocolVersion::TLSv1_2),

@@ -161,8 +161,8 @@ pub fn rules() -> [Rule; 4] {
 pub fn policy(cast: &Cast, rules: [Rule; 4], last: Verdict) -> Result<Policy, Failure> {
     let builder = Policy::builder()
         .provider(tls::provider())
-        .scope(STAFF, Anchors::store(cast.staff.roots()?))
-        .scope(AGENTS, Anchors::store(cast.agents.roots()?));
+        .scope(STAFF, Anchors::from_roots(cast.staff.roots()?))
+        .scope(AGENTS, Anchors::from_roots(cast.agents.roots()?));
     rules
         .into_iter()
         .fold(builder, |builder, rule| builder.rule(rule))

@@ -33,7 +33,7 @@ impl Pki {
     pub fn policy(&self) -> Result<Policy> {
         Ok(Policy::builder()
             .provider(provider())
-            .scope("agents", Anchors::store(self.agents.roots()?))
+            .scope("agents", Anchors::from_roots(self.agents.roots()?))
             .rule(Rule::when().offered(true).request("agents"))
             .otherwise(Verdict::None)
             .build()?)

@@ -26,6 +26,6 @@ impl<P: AsyncPolicy + 'static> axum::serve::Listener for Listener<P> {
 
 impl<P: AsyncPolicy + 'static> Connected<IncomingStream<'_, Listener<P>>> for ConnectionInfo {
     fn connect_info(stream: IncomingStream<'_, Listener<P>>) -> Self {
-        Self::of(stream.io().get_ref().1, *stream.remote_addr())
+        Self::from_tls(stream.io().get_ref().1, *stream.remote_addr())
     }
 }

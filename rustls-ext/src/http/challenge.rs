@@ -66,7 +66,7 @@ impl Challenge {
 
     /// A challenge that accepts what these anchors have issued, by their names.
     ///
-    /// Those that have issued what is pinned are among them. [`Anchors::verifier`]s have the names
+    /// Those that have issued what is pinned are among them. [`Anchors::from_verifier`]s have the names
     /// that they give as hints. Where there are none, the challenge accepts any certificate.
     pub fn for_anchors(anchors: &Anchors) -> Self {
         Self::for_names(&anchors.names())

@@ -48,7 +48,7 @@ pub(super) struct Fingerprints<'a> {
 impl Fingerprints<'_> {
     pub(super) fn have(&mut self, wanted: &Fingerprint) -> bool {
         let chain = self.chain;
-        let make = || chain.iter().filter_map(|der| Fingerprint::of(der, wanted.hash())).collect();
+        let make = || chain.iter().filter_map(|der| Fingerprint::new(der, wanted.hash())).collect();
         self.made.entry(wanted.hash().clone()).or_insert_with(make).contains(wanted)
     }
 }

@@ -23,7 +23,7 @@ pub struct Challenges {
 impl Challenges {
     /// Read those of a 401 response in `WWW-Authenticate`, or of a 407 response in
     /// `Proxy-Authenticate`. Other responses challenge nobody.
-    pub fn of<B>(response: &Response<B>) -> Self {
+    pub fn from_response<B>(response: &Response<B>) -> Self {
         Self::of_parts(response.status(), response.headers())
     }
 

@@ -91,7 +91,7 @@ impl Fingerprint {
     }
 
     /// The fingerprint of this certificate, if `hash` is one that can be computed here.
-    pub fn of(certificate: &[u8], hash: &HashName) -> Option<Self> {
+    pub fn new(certificate: &[u8], hash: &HashName) -> Option<Self> {
         Some(Self { octets: hash.digest(certificate)?, hash: hash.clone() })
     }
 

@@ -17,7 +17,7 @@
 //!
 //! # fn serve<S>(tls: &ServerConnection, peer: SocketAddr, live: Live, reports: S) {
 //! // for a connection
-//! let info = ConnectionInfo::of(tls, peer);
+//! let info = ConnectionInfo::from_tls(tls, peer);
 //! let callers = CallerLayer::new(live).with_connection(info);
 //! let service = callers.layer(RequireScope::new("staff").layer(reports));
 //! # }

@@ -143,7 +143,7 @@ impl QuicServerConfig {
     /// Accept with `tls`, and decide by `policy`, which may have rules on the peer's address. A
     /// policy in `tls` itself is not used.
     ///
-    /// This is [`live()`](Self::live) with a [`Setup`] that never changes.
+    /// This is [`from_live()`](Self::from_live) with a [`Setup`] that never changes.
     ///
     /// # Errors
     /// See [`ConfigError`].
@@ -151,7 +151,7 @@ impl QuicServerConfig {
         tls: impl Into<Arc<ServerConfig>>,
         policy: impl Into<Arc<Policy>>,
     ) -> Result<Self, ConfigError> {
-        Self::live(Setup::new(tls, policy).into())
+        Self::from_live(Setup::new(tls, policy).into())
     }
 
     /// Accept each connection under the setup that is current when the connection begins.
@@ -168,7 +168,7 @@ impl QuicServerConfig {
     /// ```no_run
     /// # use rustls_ext::{Live, quic::QuicServerConfig};
     /// # async fn serve(live: Live) -> Result<(), Box<dyn std::error::Error>> {
-    /// let crypto = QuicServerConfig::live(live)?;
+    /// let crypto = QuicServerConfig::from_live(live)?;
     /// let config = quinn::ServerConfig::with_crypto(std::sync::Arc::new(crypto.clone()));
     /// let endpoint = quinn::Endpoint::server(config.clone(), "[::]:443".parse()?)?;
     /// while let Some(incoming) = endpoint.accept().await {
@@ -184,7 +184,7 @@ impl QuicServerConfig {
     /// See [`ConfigError`]; it is about the setup that is current now.
     ///
     /// [`for_peer`]: Self::for_peer
-    pub fn live(live: Live) -> Result<Self, ConfigError> {
+    pub fn from_live(live: Live) -> Result<Self, ConfigError> {
         let source = Source::Live(live);
         Ok(Self { initial: Self::try_from(source.at(None).tls)?.initial, source })
     }

@@ -30,7 +30,7 @@ impl HandshakeData {
     /// What `handshake_data()` of quinn's `Connection` or `Connecting` has to say.
     ///
     /// `None` if quinn has nothing to say yet, or the connection's config is not of this module.
-    pub fn of(handshake_data: impl Into<Option<Box<dyn Any>>>) -> Option<Self> {
+    pub fn from_quinn(handshake_data: impl Into<Option<Box<dyn Any>>>) -> Option<Self> {
         handshake_data.into()?.downcast().ok().map(|data| *data)
     }
 

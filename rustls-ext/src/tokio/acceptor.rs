@@ -39,11 +39,11 @@ impl<P: AsyncPolicy> Acceptor<P> {
     ///
     /// A policy in `config` itself is not asked.
     pub fn new(config: Arc<ServerConfig>, policy: P) -> Self {
-        Self::live(Setup::new(config, policy).into())
+        Self::from_live(Setup::new(config, policy).into())
     }
 
     /// Accept each connection under what is current at the time.
-    pub fn live(live: Live<P>) -> Self {
+    pub fn from_live(live: Live<P>) -> Self {
         Self { live, handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT }
     }
 

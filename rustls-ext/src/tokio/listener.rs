@@ -84,7 +84,7 @@ impl<P: AsyncPolicy + 'static> Listener<P> {
     /// # Errors
     /// Those of [`TcpListener::bind`].
     pub async fn bind(addr: impl ToSocketAddrs, live: impl Into<Live<P>>) -> io::Result<Self> {
-        Ok(Self::new(TcpListener::bind(addr).await?, Acceptor::live(live.into())))
+        Ok(Self::new(TcpListener::bind(addr).await?, Acceptor::from_live(live.into())))
     }
 
     /// Have this acceptor do the handshakes of what `tcp` accepts.

@@ -56,10 +56,10 @@ fn cant_2_any_fingerprint_on_the_chain_will_do() {
     let by = |print| Challenge::new().accept_fingerprint(print).accepts(&chain);
     for hash in [HashName::Sha224, HashName::Sha256, HashName::Sha384, HashName::Sha512] {
         for certificate in &chain {
-            assert!(by(Fingerprint::of(certificate, &hash).unwrap()), "{hash}");
+            assert!(by(Fingerprint::new(certificate, &hash).unwrap()), "{hash}");
         }
         // The root is not sent.
-        assert!(!by(Fingerprint::of(&root, &hash).unwrap()), "{hash}");
+        assert!(!by(Fingerprint::new(&root, &hash).unwrap()), "{hash}");
     }
     assert!(by(Fingerprint::sha256(&chain[0])));
 }
@@ -110,14 +110,14 @@ fn a_challenge_is_made_of_what_a_scope_accepts() {
     let pki = Pki::new();
     let expected = Challenge::new().accept_issuer(name_of(&pki.agents.der));
     assert_eq!(Challenge::for_roots(&pki.agents.roots()), expected);
-    assert_eq!(Challenge::for_anchors(&Anchors::store(pki.agents.roots())), expected);
-    let verifier = Anchors::verifier(pki.agents.verifier());
+    assert_eq!(Challenge::for_anchors(&Anchors::from_roots(pki.agents.roots())), expected);
+    let verifier = Anchors::from_verifier(pki.agents.verifier());
     assert_eq!(Challenge::for_anchors(&verifier), expected);
 
     let policy = Policy::builder()
         .provider(common::provider())
-        .scope("agents", Anchors::store(Arc::new(pki.agents.roots())))
-        .scope("staff", Anchors::store(pki.staff.roots()))
+        .scope("agents", Anchors::from_roots(Arc::new(pki.agents.roots())))
+        .scope("staff", Anchors::from_roots(pki.staff.roots()))
         .rule(Rule::when().offered(true).request("agents"))
         .otherwise(Verdict::None)
         .build()

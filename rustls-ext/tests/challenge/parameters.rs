@@ -56,7 +56,7 @@ fn cant_2_other_hash_names_are_kept() {
         fingerprints(&challenge),
         [("md5", 3), ("sha-1", 3), ("shake256", 3), ("sha3-256", 3)]
     );
-    assert_eq!(Fingerprint::of(b"", &HashName::Other("md5".into())), None);
+    assert_eq!(Fingerprint::new(b"", &HashName::Other("md5".into())), None);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_401_is_read_in_www_authenticate_and_a_407_in_proxy_authenticate() {
             .header(PROXY_AUTHENTICATE, "ClientCertificate realm=proxy")
             .body(())
             .unwrap();
-        let read = Challenges::of(&response);
+        let read = Challenges::from_response(&response);
         assert_eq!(read.challenges.iter().find_map(Challenge::realm), realm);
     }
 }

@@ -17,7 +17,7 @@ fn challenge() -> impl Strategy<Value = Challenge> {
         Just(HashName::Sha512)
     ];
     let print = (any::<Vec<u8>>(), hash).prop_map(|(certificate, hash)| {
-        Challenge::new().accept_fingerprint(Fingerprint::of(&certificate, &hash).unwrap())
+        Challenge::new().accept_fingerprint(Fingerprint::new(&certificate, &hash).unwrap())
     });
     (realm, vec(prop_oneof![issuer, print], 0..8)).prop_map(|(realm, alternatives)| {
         let parts = alternatives.iter().flat_map(|c| c.to_string().split_once(' ').map(own));

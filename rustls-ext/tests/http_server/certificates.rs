@@ -14,7 +14,7 @@ fn info(change: impl FnOnce(&mut CertificateParams)) -> CertificateInfo {
     let mut params = CertificateParams::new(vec![]).unwrap();
     params.distinguished_name = DistinguishedName::new();
     change(&mut params);
-    CertificateInfo::of(&Authority::new("agents").sign(params).chain[0])
+    CertificateInfo::from_der(&Authority::new("agents").sign(params).chain[0])
 }
 
 /// A certificate for this subject.
@@ -86,7 +86,7 @@ fn rfc_4514_2_4_subjects_in_old_string_types_are_text_and_differ() {
         (include_str!("subjects/t61-latin1.pem"), "Zoë", "CN=Zoë,O=Müller & Söhne"),
     ] {
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
-        let info = CertificateInfo::of(&certificate);
+        let info = CertificateInfo::from_der(&certificate);
         assert_eq!(info.subject(), Ok(written));
         assert_eq!(info.common_name(), Ok(common_name));
         assert_eq!(subject_of(&certificate), written);
@@ -207,7 +207,7 @@ fn what_is_no_certificate_says_nothing() {
     let mut longer = real.to_vec();
     longer.push(0);
     for octets in [vec![], vec![0x30, 0], real[..real.len() - 1].to_vec(), longer] {
-        let info = CertificateInfo::of(&CertificateDer::from(octets));
+        let info = CertificateInfo::from_der(&CertificateDer::from(octets));
         let malformed = &CertificateError::Malformed;
         assert_eq!(info.subject(), Err(malformed));
         assert_eq!(info.issuer(), Err(malformed));

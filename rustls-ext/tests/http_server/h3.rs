@@ -20,8 +20,8 @@ async fn serve(
     known: mpsc::UnboundedSender<ConnectionInfo>,
 ) {
     let connection = incoming.await.unwrap();
-    let handshake = HandshakeData::of(connection.handshake_data()).unwrap();
-    let info = ConnectionInfo::over_quic(&handshake, connection.remote_address());
+    let handshake = HandshakeData::from_quinn(connection.handshake_data()).unwrap();
+    let info = ConnectionInfo::from_quic(&handshake, connection.remote_address());
     known.send(info.clone()).unwrap();
     let layer = CallerLayer::new(policy).with_connection(info);
     let answer = |request: Request<()>| -> Result<String, Denied> {

@@ -93,10 +93,10 @@ impl Site {
                 let (live, service, connections) =
                     (live.clone(), service.clone(), connections.clone());
                 tokio::spawn(async move {
-                    let Ok(tls) = Acceptor::live(live.clone()).accept(tcp, peer).await else {
+                    let Ok(tls) = Acceptor::from_live(live.clone()).accept(tcp, peer).await else {
                         return;
                     };
-                    let info = ConnectionInfo::of(tls.get_ref().1, peer);
+                    let info = ConnectionInfo::from_tls(tls.get_ref().1, peer);
                     connections.lock().unwrap().push(info.clone());
                     let service = CallerLayer::new(live).with_connection(info).layer(service);
                     let _ = auto::Builder::new(TokioExecutor::new())
@@ -154,8 +154,8 @@ pub fn policy(pki: &Pki) -> Policy {
 pub fn builder(pki: &Pki) -> rustls_ext::PolicyBuilder {
     Policy::builder()
         .provider(provider())
-        .scope("agents", Anchors::store(pki.agents.roots()))
-        .scope("staff", Anchors::store(pki.staff.roots()))
+        .scope("agents", Anchors::from_roots(pki.agents.roots()))
+        .scope("staff", Anchors::from_roots(pki.staff.roots()))
 }
 
 pub fn server_config(pki: &Pki, protocols: &[&[u8]]) -> ServerConfig {
@@ -209,7 +209,10 @@ pub fn app(log: Log) -> Router {
         .route("/maybe", get(maybe))
         .route("/named/{scope}", get(named))
         .route("/agents", get(home).layer(RequireScope::new("agents")))
-        .route("/realm", get(home).layer(RequireScope::typed::<Staff>().with_realm("the office")))
+        .route(
+            "/realm",
+            get(home).layer(RequireScope::from_scope::<Staff>().with_realm("the office")),
+        )
         .route("/typo", get(home).layer(RequireScope::new("agent")))
         .layer(Extension(log))
 }

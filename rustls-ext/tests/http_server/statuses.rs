@@ -14,7 +14,7 @@ fn challenge(answer: &Answer) -> Challenge {
     let mut response = http::Response::new(());
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers.clone();
-    let read = Challenges::of(&response);
+    let read = Challenges::from_response(&response);
     assert_eq!((read.errors.len(), read.challenges.len()), (0, 1), "{answer:?}");
     read.challenges[0].clone()
 }
@@ -139,7 +139,7 @@ async fn a_scope_of_too_many_anchors_is_challenged_without_their_names() {
             roots.extend(many.iter().flat_map(|authority| authority.roots().roots));
             rustls_ext::Policy::builder()
                 .provider(crate::common::provider())
-                .scope("agents", rustls_ext::Anchors::store(roots))
+                .scope("agents", rustls_ext::Anchors::from_roots(roots))
                 .rule(Rule::when().offered(true).request("agents"))
                 .otherwise(Verdict::None)
                 .build()

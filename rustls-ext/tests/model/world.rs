@@ -255,7 +255,7 @@ impl<'a> World<'a> {
     fn status(&self, s: &ServerConnection) -> Result<Server, String> {
         let auth = s.client_auth().ok_or("no decision")?;
         let identities = Scope::ALL.map(|scope| {
-            let identity = PeerIdentity::of(s, scope.name())?;
+            let identity = PeerIdentity::from_connection(s, scope.name())?;
             Some((scope, identity))
         });
         let found: Vec<_> = identities.into_iter().flatten().collect();
@@ -287,7 +287,7 @@ impl<'a> World<'a> {
         config.resumption = Resumption::store(self.store.clone());
         config.time_provider = self.clock.clone();
         config.enable_early_data = true;
-        let offer = ClientAuthOffer::by(connect.offer).with_certificate_under_tls12(connect.clear);
+        let offer = ClientAuthOffer::new(connect.offer).with_certificate_under_tls12(connect.clear);
         config.client_auth_offer = match connect.prefer_resumption {
             true => offer.prefer_resumption(),
             false => offer,
@@ -338,7 +338,8 @@ fn policy(cast: &Cast, state: &State) -> Policy {
     for scope in Scope::ALL {
         let verifier = cast.verifier(state.trust[scope as usize], state.revoked);
         let max_age = Duration::from_secs(MAX_AGE * 3600);
-        builder = builder.scope(scope.name(), Anchors::verifier(verifier).with_max_age(max_age));
+        builder =
+            builder.scope(scope.name(), Anchors::from_verifier(verifier).with_max_age(max_age));
     }
     for (host, rule) in HOSTS.into_iter().zip(state.rules) {
         let mut when = Rule::when().server_name(host);

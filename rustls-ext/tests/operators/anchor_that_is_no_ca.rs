@@ -6,9 +6,7 @@ use rcgen::{
 use rustls::AlertDescription::{CertificateExpired, CertificateUnknown, DecryptError, UnknownCA};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
-use rustls_ext::{
-    AnchorError, Anchors, Files, NotAuthority, PolicyError, explain, with_causes,
-};
+use rustls_ext::{AnchorError, Anchors, Files, NotAuthority, PolicyError, explain, with_causes};
 
 use crate::common::provider;
 use crate::{Case, now, outcome, policy, refused};
@@ -27,7 +25,7 @@ fn a_certificate_that_is_no_authoritys_is_an_error_at_load_with_its_file_and_sub
     let said_of = |err: rustls_ext::FileError| CASE.without_paths(&with_causes(&err));
     assert_eq!(said_of(Files::new().anchors(&path).unwrap_err()), said);
     assert_eq!(said_of(Files::new().roots(&path).unwrap_err()), said);
-    assert_eq!(said_of(Anchors::pem_file(&path).unwrap_err()), said);
+    assert_eq!(said_of(Anchors::from_pem_file(&path).unwrap_err()), said);
     assert_eq!(CASE.policy("anchors = ['@pinned-leaf.pem']").unwrap_err(), said);
 
     let of_version_1 = Files::new().anchors(CASE.path("version-1.pem")).unwrap_err();
@@ -43,7 +41,7 @@ fn a_key_usage_without_key_cert_sign_is_no_authoritys() {
         let mut params = params("authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = usages;
-        match Anchors::certificates([made(params).cert[0].clone()]) {
+        match Anchors::from_certificates([made(params).cert[0].clone()]) {
             Ok(_) => None,
             Err(AnchorError::NotAuthority { subject, reason }) => {
                 assert_eq!(subject, "CN=authority");
@@ -72,7 +70,7 @@ fn made(params: CertificateParams) -> CertifiedKey {
 }
 
 fn pinned(certificate: &CertificateDer<'static>) -> Anchors {
-    Anchors::pinned([certificate.clone()]).unwrap()
+    Anchors::from_pinned([certificate.clone()]).unwrap()
 }
 
 const VERSION_1: &str = "a certificate is not of X.509 version 3, so it is accepted only if it is \
@@ -238,11 +236,11 @@ fn a_pinned_certificate_counts_within_its_dates() {
 fn a_scope_needs_an_anchor_or_a_pinned_certificate() {
     let none = rustls_ext::Policy::builder()
         .provider(provider())
-        .scope("clients", Anchors::pinned([]).unwrap())
+        .scope("clients", Anchors::from_pinned([]).unwrap())
         .otherwise(rustls_ext::Verdict::None)
         .build();
     assert!(matches!(none, Err(PolicyError::NoAnchors { scope }) if scope == "clients"));
-    let error = Anchors::pinned([CertificateDer::from(vec![0x30, 0])]).unwrap_err();
+    let error = Anchors::from_pinned([CertificateDer::from(vec![0x30, 0])]).unwrap_err();
     assert!(matches!(error, AnchorError::Malformed(_)));
 }
 
@@ -251,7 +249,7 @@ fn a_verifier_of_ones_own_takes_no_options() {
     let verifier = crate::common::Pki::new().agents.verifier();
     let own = |change: fn(Anchors) -> Anchors| {
         rustls_ext::Policy::builder()
-            .scope("clients", change(Anchors::verifier(verifier.clone())))
+            .scope("clients", change(Anchors::from_verifier(verifier.clone())))
             .otherwise(rustls_ext::Verdict::None)
             .build()
     };

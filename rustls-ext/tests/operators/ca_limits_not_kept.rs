@@ -70,7 +70,7 @@ fn authority(name: &str, path: BasicConstraints) -> CertificateParams {
 fn below(anchor: CertificateParams, between: usize) -> (Anchors, CertifiedKey) {
     let key = || KeyPair::generate().unwrap();
     let root = CertifiedIssuer::self_signed(anchor, key()).unwrap();
-    let anchors = Anchors::certificates([root.der().clone()]).unwrap();
+    let anchors = Anchors::from_certificates([root.der().clone()]).unwrap();
     let (mut issuer, mut chain) = (root, Vec::new());
     for number in 0..between {
         let params = authority(&format!("authority {number}"), BasicConstraints::Unconstrained);
@@ -128,7 +128,7 @@ fn an_anchor_that_may_not_sign_lists_has_none() {
     let key = provider().key_provider.load_private_key(key).unwrap();
     let client = CertifiedKey::new(chain, key);
 
-    let anchors = Anchors::certificates([anchor]).unwrap();
+    let anchors = Anchors::from_certificates([anchor]).unwrap();
     assert_eq!(outcome(policy(anchors.clone()), &client), Ok(()));
     assert_eq!(
         outcome(policy(anchors.with_crls([list])), &client),

@@ -53,7 +53,7 @@ fn the_name_of_a_list_may_have_another_encoding_too() {
     let key = crate::common::provider().key_provider.load_private_key(key).unwrap();
     let client = rustls::sign::CertifiedKey::new(chain, key);
 
-    let anchors = rustls_ext::Anchors::certificates([anchor]).unwrap();
+    let anchors = rustls_ext::Anchors::from_certificates([anchor]).unwrap();
     assert_eq!(outcome(policy(anchors.clone().with_crls([list(vec![])])), &client), Ok(()));
     let revoked = rcgen::RevokedCertParams {
         serial_number: 7u64.into(),
@@ -72,7 +72,7 @@ fn the_name_alone_is_not_enough() {
     // The same name, and another key.
     let params = printable("Test Org", "Encoding CA");
     let other = params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone();
-    let anchors = rustls_ext::Anchors::certificates([other]).unwrap();
+    let anchors = rustls_ext::Anchors::from_certificates([other]).unwrap();
     let client = CASE.client("issued-by-utf8string");
     let Err((alert, _)) = outcome(policy(anchors), &client) else { panic!("let in") };
     assert_eq!(alert, rustls::AlertDescription::DecryptError);

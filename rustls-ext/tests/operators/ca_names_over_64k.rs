@@ -101,7 +101,7 @@ fn names_that_do_not_fit_are_an_error_and_the_most_that_fit_are_sent() {
     // 65,279 bytes in all: the server writes its request. rustls panics in debug builds where a
     // list is too long, as it was for 65,536 bytes.
     let most = || (0..64).map(|_| 1000).chain([1279]);
-    let (pki, policy) = (Pki::new(), Arc::new(build(Anchors::store(named(most()))).unwrap()));
+    let (pki, policy) = (Pki::new(), Arc::new(build(Anchors::from_roots(named(most()))).unwrap()));
     let client = CASE_CLIENT.client("client");
     for version in [&TLS12, &TLS13] {
         let (server, client) = configs(&pki, &policy, &client, version, NOW, provider());
@@ -115,11 +115,11 @@ fn names_that_do_not_fit_are_an_error_and_the_most_that_fit_are_sent() {
         assert!(flight.len() > 65_279, "{}", flight.len());
     }
     // What a client of rustls takes in one flight is a little less.
-    let policy = build(Anchors::store(named((0..64).map(|_| 1000)))).unwrap();
+    let policy = build(Anchors::from_roots(named((0..64).map(|_| 1000)))).unwrap();
     assert_eq!(asked(policy).len(), 64);
 
-    let error = build(Anchors::store(named(most().chain([265])))).unwrap_err();
-    let error_of_one = build(Anchors::store(named((0..64).map(|_| 1000).chain([1280]))));
+    let error = build(Anchors::from_roots(named(most().chain([265])))).unwrap_err();
+    let error_of_one = build(Anchors::from_roots(named((0..64).map(|_| 1000).chain([1280]))));
     assert!(matches!(
         error_of_one,
         Err(PolicyError::TooManyNames { scope, bytes: 65_280 }) if scope == "clients"
@@ -134,7 +134,7 @@ fn names_that_do_not_fit_are_an_error_and_the_most_that_fit_are_sent() {
 
 #[test]
 fn without_names_any_number_of_authorities_will_do() {
-    let anchors = Anchors::store(named((0..70).map(|_| 1000)));
+    let anchors = Anchors::from_roots(named((0..70).map(|_| 1000)));
     assert_eq!(asked(build(anchors.without_names()).unwrap()), [0; 0]);
 }
 
@@ -160,14 +160,14 @@ fn a_name_is_sent_once() {
     let mut roots = authority.roots();
     roots.extend(authority.roots().roots);
     roots.extend(Authority::new("two").roots().roots);
-    let policy = build(Anchors::store(roots)).unwrap();
+    let policy = build(Anchors::from_roots(roots)).unwrap();
     assert_eq!(asked(policy).len(), 2);
 }
 
 #[test]
 fn more_than_16_kib_of_names_is_a_warning() {
     let warnings = |lengths: &[usize]| {
-        let policy = build(Anchors::store(named(lengths.iter().copied()))).unwrap();
+        let policy = build(Anchors::from_roots(named(lengths.iter().copied()))).unwrap();
         CASE.warnings(&policy, now())
     };
     assert_eq!(warnings(&[16 * 1024]), [""; 0]);
@@ -185,7 +185,7 @@ fn the_names_that_a_verifier_of_ones_own_gives_are_counted_too() {
         let roots = named((0..names).map(|_| 1000));
         let builder =
             rustls::server::WebPkiClientVerifier::builder_with_provider(roots.into(), provider());
-        Anchors::verifier(builder.build().unwrap())
+        Anchors::from_verifier(builder.build().unwrap())
     };
     build(verifier(65)).unwrap();
     assert!(matches!(build(verifier(66)), Err(PolicyError::TooManyNames { bytes: 66_000, .. })));
@@ -195,7 +195,7 @@ fn the_names_that_a_verifier_of_ones_own_gives_are_counted_too() {
 fn clients_learn_who_issued_what_is_pinned() {
     let case = Case("anchor-that-is-no-ca");
     let rogue = case.client("rogue");
-    let pinned = Anchors::pinned([rogue.cert[0].clone()]).unwrap();
+    let pinned = Anchors::from_pinned([rogue.cert[0].clone()]).unwrap();
     // CN=pinned2
     assert_eq!(asked(build(pinned.clone()).unwrap()), [20]);
     assert_eq!(outcome(policy(pinned), &rogue), Ok(()));

@@ -117,7 +117,7 @@ mod below_an_anchor {
         };
         let (one, other) = (intermediate(), intermediate());
         let (first, second) = (client(1, &one), client(2, &other));
-        let anchors = Anchors::certificates([root.der().clone()]).unwrap();
+        let anchors = Anchors::from_certificates([root.der().clone()]).unwrap();
         // Each list has the serial number of the other's client.
         let mut lists = vec![list(1, &[], &root), list(1, &[2], &one), list(1, &[1], &other)];
         for _ in 0..3 {

@@ -83,7 +83,7 @@ mod made {
         let chain = vec![params.signed_by(&key, &issuer).unwrap().der().clone()];
         let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der()).into();
         let key = provider().key_provider.load_private_key(key).unwrap();
-        let anchors = Anchors::certificates([anchor]).unwrap();
+        let anchors = Anchors::from_certificates([anchor]).unwrap();
         Authority { anchors, issuer, client: CertifiedKey::new(chain, key) }
     }
 

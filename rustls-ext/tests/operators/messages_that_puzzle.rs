@@ -122,7 +122,7 @@ fn keys_that_the_provider_does_not_have_are_told_of_at_load() {
     ] {
         let certificates = Files::new().certificates(CASE.path(file)).unwrap();
         let name = if file == "p521.pem" { "P-521" } else { "rsapss" };
-        let policy = policy(Anchors::pinned(certificates).unwrap());
+        let policy = policy(Anchors::from_pinned(certificates).unwrap());
         assert_eq!(
             CASE.warnings(&policy, now()),
             [format!(
@@ -184,7 +184,7 @@ mod with_aws_lc_rs {
         let certificates = Files::new().certificates(CASE.path("rsapss.pem")).unwrap();
         let policy = Policy::builder()
             .provider(provider())
-            .scope("clients", Anchors::pinned(certificates).unwrap())
+            .scope("clients", Anchors::from_pinned(certificates).unwrap())
             .otherwise(Verdict::None)
             .build()
             .unwrap();

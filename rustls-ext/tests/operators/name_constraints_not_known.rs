@@ -46,7 +46,7 @@ fn constrained(permitted: GeneralSubtree) -> (Anchors, CertifiedKey) {
     let chain = vec![client.signed_by(&key, &issuer).unwrap().der().clone()];
     let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
     let key = provider().key_provider.load_private_key(key).unwrap();
-    (Anchors::certificates([anchor]).unwrap(), CertifiedKey::new(chain, key))
+    (Anchors::from_certificates([anchor]).unwrap(), CertifiedKey::new(chain, key))
 }
 
 #[test]

@@ -37,7 +37,10 @@ impl Made {
         let key = KeyPair::generate().unwrap();
         let der = params.signed_by(&key, &root).unwrap().der().clone();
         let _ = INTERMEDIATE.with(|it| it.replace(Some(der)));
-        Self { anchors: Anchors::certificates([anchor]).unwrap(), issuer: Issuer::new(params, key) }
+        Self {
+            anchors: Anchors::from_certificates([anchor]).unwrap(),
+            issuer: Issuer::new(params, key),
+        }
     }
 
     fn client(&self, purposes: Vec<Purpose>) -> CertifiedKey {

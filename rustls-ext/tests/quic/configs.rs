@@ -85,7 +85,7 @@ fn by_address(network: &str) -> (Site, QuicServerConfig, quinn::ServerConfig) {
     let network: rustls_ext::ipnet::IpNet = network.parse().unwrap();
     let policy = Policy::builder()
         .provider(provider())
-        .scope("agents", Anchors::store(pki.agents.roots()))
+        .scope("agents", Anchors::from_roots(pki.agents.roots()))
         .rule(Rule::when().peer(network).ask_nothing())
         .otherwise(Verdict::Require("agents".into()))
         .build()
@@ -136,7 +136,7 @@ async fn who_is_judged_by_the_address_stays_there() {
     let pki = Pki::new();
     let policy = Policy::builder()
         .provider(provider())
-        .scope("agents", Anchors::store(pki.agents.roots()))
+        .scope("agents", Anchors::from_roots(pki.agents.roots()))
         .rule(Rule::when().offered(true).require("agents"))
         .otherwise(Verdict::None)
         .build()
@@ -157,7 +157,7 @@ async fn a_setup_that_is_loaded_again_judges_old_sessions_anew() {
     let policy = |anchors| {
         Policy::builder()
             .provider(provider())
-            .scope("agents", Anchors::store(anchors))
+            .scope("agents", Anchors::from_roots(anchors))
             .rule(Rule::when().offered(true).require("agents"))
             .otherwise(Verdict::None)
             .build()
@@ -165,7 +165,7 @@ async fn a_setup_that_is_loaded_again_judges_old_sessions_anew() {
     };
     let tls = Arc::new(pki.server_config(&[&TLS13]));
     let live = Live::from(Setup::new(tls.clone(), policy(pki.agents.roots())));
-    let crypto = QuicServerConfig::live(live.clone()).unwrap();
+    let crypto = QuicServerConfig::from_live(live.clone()).unwrap();
     let config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
     let unused = Switch::new(When::Always, ClientAuthDecision::None);
     let site = Site::of(pki, unused, config);
@@ -198,7 +198,7 @@ async fn a_setup_that_is_loaded_again_holds_for_configs_of_one_peer() {
         let network: rustls_ext::ipnet::IpNet = network.parse().unwrap();
         Policy::builder()
             .provider(provider())
-            .scope("agents", Anchors::store(pki.agents.roots()))
+            .scope("agents", Anchors::from_roots(pki.agents.roots()))
             .rule(Rule::when().peer(network).ask_nothing())
             .otherwise(Verdict::Require("agents".into()))
             .build()
@@ -207,7 +207,7 @@ async fn a_setup_that_is_loaded_again_holds_for_configs_of_one_peer() {
     let tls = Arc::new(pki.server_config(&[&TLS13]));
     let live = Live::from(Setup::new(tls.clone(), policy("127.0.0.0/8")));
     let stricter = Setup::new(tls, policy("192.0.2.0/24"));
-    let crypto = QuicServerConfig::live(live.clone()).unwrap();
+    let crypto = QuicServerConfig::from_live(live.clone()).unwrap();
     let config = quinn::ServerConfig::with_crypto(Arc::new(crypto.clone()));
     let unused = Switch::new(When::Always, ClientAuthDecision::None);
     let site = Site::of(pki, unused, config.clone());

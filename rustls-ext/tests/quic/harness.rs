@@ -177,11 +177,11 @@ pub struct Visit {
 
 impl Visit {
     pub fn at_client(&self) -> HandshakeData {
-        HandshakeData::of(self.client.handshake_data()).unwrap()
+        HandshakeData::from_quinn(self.client.handshake_data()).unwrap()
     }
 
     pub fn at_server(&self) -> HandshakeData {
-        HandshakeData::of(self.server.handshake_data()).unwrap()
+        HandshakeData::from_quinn(self.server.handshake_data()).unwrap()
     }
 
     /// Whether the session is an earlier one, on which both ends agree.

@@ -125,7 +125,7 @@ async fn nobody_is_known_before_the_handshake_is_complete() {
         let incoming = site.incoming().await;
         // The client's hello is judged, and it has no word of the server's yet.
         let (server, complete) = incoming.accept().unwrap().into_0rtt().unwrap();
-        let data = || HandshakeData::of(server.handshake_data()).unwrap();
+        let data = || HandshakeData::from_quinn(server.handshake_data()).unwrap();
         let early = data();
         assert_eq!(early.server_name.as_deref(), Some("localhost"));
         assert!(early.peer_identity("agents").is_none() && early.client_auth().is_none());

@@ -94,7 +94,7 @@ async fn res_6_nobody_is_authenticated_by_early_data_alone() {
     let accepted = async {
         let connecting = site.incoming().await.accept().unwrap();
         let (server, complete) = connecting.into_0rtt().unwrap();
-        let early = HandshakeData::of(server.handshake_data()).unwrap();
+        let early = HandshakeData::from_quinn(server.handshake_data()).unwrap();
         assert!(early.peer_identity("agents").is_none() && early.client_auth().is_none());
         complete.await;
         server

@@ -185,7 +185,8 @@ async fn a_connection_with_quinn_s_own_glue_says_nothing() {
     let crypto = Arc::new(QuicClientConfig::try_from(tls).unwrap());
     let connecting = site.connect_with(quinn::ClientConfig::new(crypto));
     let (client, server) = tokio::join!(connecting, async { site.incoming().await.await });
-    let of = |connection: &quinn::Connection| HandshakeData::of(connection.handshake_data());
+    let of =
+        |connection: &quinn::Connection| HandshakeData::from_quinn(connection.handshake_data());
     assert!(of(&client.unwrap()).is_some());
     assert!(of(&server.unwrap()).is_none());
 }

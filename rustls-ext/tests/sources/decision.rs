@@ -135,7 +135,7 @@ fn of_several_decisions_for_one_connection_the_last_one_counts() {
     let server = hello.into_connection_with(config, decision);
     let mut server = server.map_err(|(err, _)| err).unwrap();
     pump(&mut client, &mut server).unwrap();
-    assert!(PeerIdentity::of(&server, "staff").is_some());
+    assert!(PeerIdentity::from_connection(&server, "staff").is_some());
 }
 
 /// A server with one group, which clients do not send a share for, so that it sends
@@ -159,7 +159,7 @@ fn a_decision_from_outside_stands_through_hello_retry_request() {
     let decision = ClientAuthDecision::Require(demand);
     let (client, server) = handshake_under(&client, &retrying(&pki), decision).unwrap();
     assert_eq!(server.handshake_kind(), Some(HandshakeKind::FullWithHelloRetryRequest));
-    assert!(PeerIdentity::of(&server, "agents").is_some());
+    assert!(PeerIdentity::from_connection(&server, "agents").is_some());
     assert_eq!(client.client_auth_status(), rustls::client::ClientAuthStatus::Acknowledged);
 }
 
@@ -253,7 +253,7 @@ fn res_2_sessions_resume_in_the_scope_of_the_decision_from_outside_and_no_other(
 
         let (_, again) = handshake_under(&client, &server, require("agents")).unwrap();
         assert_eq!(again.handshake_kind(), Some(HandshakeKind::Resumed));
-        assert!(PeerIdentity::of(&again, "agents").unwrap().resumed);
+        assert!(PeerIdentity::from_connection(&again, "agents").unwrap().resumed);
 
         let (_, other) = handshake_under(&client, &server, ClientAuthDecision::None).unwrap();
         assert_eq!(other.handshake_kind(), Some(HandshakeKind::Full), "{version:?}");

@@ -68,11 +68,11 @@ fn a_client_makes_the_offer_that_its_resolver_carries() {
     let (c, s) = handshake(&client, &server);
     assert_eq!(policy.offer(), Offer::FLAG);
     assert_eq!(c.client_auth_status(), ClientAuthStatus::Acknowledged);
-    assert!(!PeerIdentity::of(&s, "agents").unwrap().resumed);
+    assert!(!PeerIdentity::from_connection(&s, "agents").unwrap().resumed);
 
     let (_, s) = handshake(&client, &server);
     assert_eq!(policy.offer(), Offer::FLAG);
-    assert!(PeerIdentity::of(&s, "agents").unwrap().resumed);
+    assert!(PeerIdentity::from_connection(&s, "agents").unwrap().resumed);
 
     let mut c = quic_client(&new_client());
     let mut s = quic::ServerConnection::new(server, quic::Version::V1, Vec::new()).unwrap();
@@ -96,7 +96,7 @@ fn the_field_of_the_config_wins_where_it_differs_from_the_default() {
         client.client_auth_offer = field;
         let (_, s) = handshake(&Arc::new(client), &server);
         assert_eq!(policy.offer(), expected);
-        assert_eq!(PeerIdentity::of(&s, "agents").is_some(), expected != Offer::NONE);
+        assert_eq!(PeerIdentity::from_connection(&s, "agents").is_some(), expected != Offer::NONE);
     }
 }
 
@@ -111,7 +111,7 @@ fn care_5_holds_for_an_offer_that_a_resolver_carries() {
         let client = client(&pki, &pki.agent, offer, &TLS12);
         let (c, s) = handshake(&Arc::new(client), &server);
         assert!(c.client_auth_echoed());
-        assert_eq!(PeerIdentity::of(&s, "agents").is_some(), sends);
+        assert_eq!(PeerIdentity::from_connection(&s, "agents").is_some(), sends);
     }
 }
 

@@ -20,7 +20,7 @@ use crate::server_with_verifier;
 fn policy(pki: &Pki) -> Policy {
     Policy::builder()
         .provider(provider())
-        .scope("agents", Anchors::store(pki.agents.roots()))
+        .scope("agents", Anchors::from_roots(pki.agents.roots()))
         .rule(Rule::when().offered(true).require("agents"))
         .otherwise(Verdict::None)
         .build()
@@ -96,10 +96,13 @@ fn a_config_that_is_built_with_a_policy_as_its_verifier_decides_by_the_policy() 
             let offer = ClientAuthOffer::care().with_certificate_under_tls12(true);
             let agent = Arc::new(pki.client_config(Some(&pki.agent), offer.clone(), &[version]));
             let (_, first) = handshake(&agent, &server);
-            assert_eq!(PeerIdentity::of(&first, "agents").unwrap().chain, pki.agent.chain);
+            assert_eq!(
+                PeerIdentity::from_connection(&first, "agents").unwrap().chain,
+                pki.agent.chain
+            );
             let (_, again) = handshake(&agent, &server);
             assert_eq!(again.handshake_kind(), Some(HandshakeKind::Resumed), "{version:?}");
-            assert!(PeerIdentity::of(&again, "agents").unwrap().resumed);
+            assert!(PeerIdentity::from_connection(&again, "agents").unwrap().resumed);
 
             let offering = pki.client_config(None, offer, &[version]);
             let failure = refused(&Arc::new(offering), &server);
@@ -119,7 +122,7 @@ fn a_policy_with_rules_on_addresses_does_not_fit_in_a_verifier() {
     let network: ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
     let policy = Policy::builder()
         .provider(provider())
-        .scope("agents", Anchors::store(pki.agents.roots()))
+        .scope("agents", Anchors::from_roots(pki.agents.roots()))
         .rule(Rule::when().peer(network).require("agents"))
         .otherwise(Verdict::None)
         .build()

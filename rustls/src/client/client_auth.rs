@@ -25,7 +25,7 @@ pub struct ClientAuthOffer {
 
 impl ClientAuthOffer {
     /// Offer by these ways.
-    pub fn by(offer: Offer) -> Self {
+    pub fn new(offer: Offer) -> Self {
         Self {
             by: offer,
             ..Self::default()
@@ -34,7 +34,7 @@ impl ClientAuthOffer {
 
     /// Offer by the `request_client_auth` TLS flag, which exists in TLS1.3 only.
     pub fn flag() -> Self {
-        Self::by(Offer::FLAG)
+        Self::new(Offer::FLAG)
     }
 
     /// Offer by the `client_authentication_request` extension (CARE), in TLS1.2 and TLS1.3.
@@ -42,12 +42,12 @@ impl ClientAuthOffer {
     /// No server can say that it asks because of that; but it can say that it understands, see
     /// `client_auth_echoed()` of connections.
     pub fn care() -> Self {
-        Self::by(Offer::CARE)
+        Self::new(Offer::CARE)
     }
 
     /// Offer by both.
     pub fn flag_and_care() -> Self {
-        Self::by(Offer::BOTH)
+        Self::new(Offer::BOTH)
     }
 
     /// Use these code points, in what is sent and in what is understood.

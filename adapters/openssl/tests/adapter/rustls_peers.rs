@@ -83,7 +83,7 @@ fn serve(config: ServerConfig, connections: usize) -> (String, thread::JoinHandl
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nours\n").unwrap();
         tls.send_close_notify();
         tls.complete_io(&mut tcp).unwrap();
-        let known = PeerIdentity::of(&tls, "clients").is_some();
+        let known = PeerIdentity::from_connection(&tls, "clients").is_some();
         (known, tls.handshake_kind() == Some(HandshakeKind::Resumed))
     };
     (address, thread::spawn(move || (0..connections).map(serve).collect()))
@@ -106,7 +106,7 @@ fn the_client_at_our_server() {
         let mut config = tls::server_config(identity, &[]).unwrap();
         let policy = Policy::builder()
             .provider(tls::provider())
-            .scope("clients", Anchors::store(site.clients.roots().unwrap()))
+            .scope("clients", Anchors::from_roots(site.clients.roots().unwrap()))
             .rule(Rule::when().offered(true).request("clients"))
             .otherwise(Verdict::None)
             .build()

@@ -80,13 +80,13 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<Outcome> {
 }
 
 fn never_more_than_proved(server: &ServerConnection, decides: Decides, shows: Shows) {
-    let identity = PeerIdentity::of(server, SCOPE);
+    let identity = PeerIdentity::from_connection(server, SCOPE);
     if let Some(identity) = &identity {
         assert_eq!(shows, Shows::ACertificate, "somebody else is authenticated");
         assert_eq!(identity.chain[0].as_ref(), PKI.client.chain[0]);
         assert!(!identity.resumed);
     }
-    assert!(PeerIdentity::of(server, "another scope").is_none());
+    assert!(PeerIdentity::from_connection(server, "another scope").is_none());
     let Some(auth) = server.client_auth() else { return };
     if decides == Decides::Nothing {
         assert_eq!(auth.status(), Status::NotAsked);

@@ -26,7 +26,7 @@ const OFFERS: [Offer; 4] = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH];
 static CLIENTS: LazyLock<[Arc<ClientConfig>; 4]> = LazyLock::new(|| {
     OFFERS.map(|offer| {
         let mut config = site::client();
-        config.client_auth_offer = ClientAuthOffer::by(offer);
+        config.client_auth_offer = ClientAuthOffer::new(offer);
         Arc::new(config)
     })
 });

@@ -27,7 +27,7 @@ static CLIENTS: LazyLock<[[Arc<ClientConfig>; 2]; 3]> = LazyLock::new(|| {
         [false, true].map(|shows| {
             let mut config = site::client();
             config.client_auth_offer =
-                ClientAuthOffer::by(offer).with_certificate_under_tls12(shows);
+                ClientAuthOffer::new(offer).with_certificate_under_tls12(shows);
             Arc::new(config)
         })
     })
@@ -97,7 +97,7 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
     let (Connection::Client(client), Connection::Server(server)) = (&client, &server) else {
         unreachable!("one is a client, and one a server")
     };
-    let identity = PeerIdentity::of(server, SCOPE);
+    let identity = PeerIdentity::from_connection(server, SCOPE);
     let named = !server.is_handshaking() && server.peer_certificates().is_some();
     assert_eq!(named, identity.is_some(), "a chain that is nobody's");
     if let Some(identity) = &identity {

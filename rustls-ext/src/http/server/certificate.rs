@@ -46,7 +46,7 @@ pub enum AlternativeName {
 
 impl CertificateInfo {
     /// Read a certificate.
-    pub fn of(certificate: &CertificateDer<'_>) -> Self {
+    pub fn from_der(certificate: &CertificateDer<'_>) -> Self {
         let read = match X509Certificate::from_der(certificate) {
             Ok(([], certificate)) => Ok(Names::of(&certificate)),
             Ok(_) => Err(CertificateError::Malformed),

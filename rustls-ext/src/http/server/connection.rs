@@ -60,9 +60,9 @@ impl ConnectionInfo {
     /// address.
     ///
     /// To be called when the handshake is complete; before that, nobody is authenticated.
-    pub fn of(connection: &ServerConnection, peer: impl Into<Option<SocketAddr>>) -> Self {
+    pub fn from_tls(connection: &ServerConnection, peer: impl Into<Option<SocketAddr>>) -> Self {
         let auth = connection.client_auth().filter(|_| !connection.is_handshaking());
-        let identity = identity(auth, |scope| PeerIdentity::of(connection, scope));
+        let identity = identity(auth, |scope| PeerIdentity::from_connection(connection, scope));
         Self::with(
             auth,
             identity,
@@ -79,7 +79,7 @@ impl ConnectionInfo {
     ///
     /// To be called when the handshake is complete; before that, nobody is authenticated.
     #[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
-    pub fn over_quic(handshake: &crate::quic::HandshakeData, peer: SocketAddr) -> Self {
+    pub fn from_quic(handshake: &crate::quic::HandshakeData, peer: SocketAddr) -> Self {
         let auth = handshake.client_auth();
         let identity = identity(auth, |scope| handshake.peer_identity(scope));
         Self::with(

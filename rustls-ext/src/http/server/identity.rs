@@ -52,7 +52,7 @@ struct Facts {
 impl Identity {
     /// Of a peer that is authenticated in `scope`.
     pub(super) fn new(scope: &str, peer: &PeerIdentity<'_>) -> Option<Self> {
-        let certificate = CertificateInfo::of(peer.chain.first()?);
+        let certificate = CertificateInfo::from_der(peer.chain.first()?);
         let facts = Facts {
             scope: scope.to_owned(),
             chain: peer.chain.iter().map(|der| der.clone().into_owned()).collect(),

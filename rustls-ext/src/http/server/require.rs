@@ -47,7 +47,7 @@ impl RequireScope {
     }
 
     /// Callers must be authenticated in this scope.
-    pub fn typed<S: Scope>() -> Self {
+    pub fn from_scope<S: Scope>() -> Self {
         Self::new(S::NAME)
     }
 }

@@ -143,12 +143,15 @@ fn of_several_decisions_for_one_connection_the_last_one_counts() {
 fn retrying(pki: &Pki) -> Arc<ServerConfig> {
     let mut suites: CryptoProvider = (*provider()).clone();
     suites.kx_groups = vec![SECP384R1];
-    let server = ServerConfig::builder_with_provider(Arc::new(suites))
+    let mut server = ServerConfig::builder_with_provider(Arc::new(suites))
         .with_protocol_versions(&[&TLS13])
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(pki.server.chain.clone(), pki.server.key());
-    Arc::new(server.unwrap())
+        .with_single_cert(pki.server.chain.clone(), pki.server.key())
+        .unwrap();
+    // Not for the second hello either.
+    server.client_auth_policy = Some(Arc::new(NotToBeAsked));
+    Arc::new(server)
 }
 
 #[test]

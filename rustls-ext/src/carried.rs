@@ -94,7 +94,9 @@ impl ClientCertVerifier for PolicyVerifier {
 /// A resolver that carries an offer, for programs that let their user set a resolver and no more.
 ///
 /// With the patched rustls, a config with this resolver makes the offer, as if it were in
-/// [`ClientConfig::client_auth_offer`]; an offer in that field that differs from the default wins.
+/// [`ClientConfig::client_auth_offer`]; a value of that field that differs from the default wins. So to
+/// make no offer in spite of the resolver, give the field a value that differs and makes none, such as
+/// `ClientAuthOffer::default().prefer_resumption()`.
 /// Certificates are those of the inner resolver.
 ///
 /// A client keeps its sessions with its resolver: configs that are to share sessions need the same

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The errors that are tried here, with the files that have them.
-const TRIED: [(&str, &str); 25] = [
+const TRIED: [(&str, &str); 26] = [
     ("anchors/authority.rs", "AnchorError"),
     ("anchors/problem.rs", "CertificateProblem"),
     ("anchors/revocation.rs", "CrlError"),
@@ -48,6 +48,7 @@ const TRIED: [(&str, &str); 25] = [
     ("load_error.rs", "LoadError"),
     ("pem.rs", "PemError"),
     ("pem.rs", "PemProblem"),
+    ("provider.rs", "ProviderError"),
     ("quic/error.rs", "ConfigError"),
     // It is private, and has no source.
     ("tokio/acceptor.rs", "PolicyTimeout"),

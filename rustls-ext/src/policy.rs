@@ -216,7 +216,9 @@ impl Policy {
     /// A verifier that wraps this one must forward [`ClientCertVerifier::client_auth_policy()`]. If it
     /// does not, the policy is not asked, and the verifier fails closed: each client is asked for a
     /// certificate, a client without one is refused, and each certificate is refused with an error
-    /// that says why. Sessions of the policy do not resume then.
+    /// that says why. Sessions of the policy do not resume then. A session that a config without any
+    /// policy has stored in the same storage does, as between two such configs: share no storage with
+    /// one.
     ///
     /// # Errors
     /// [`PolicyError::NeedsPeerAddress`] as [`for_config()`](Self::for_config).

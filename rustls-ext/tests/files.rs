@@ -81,7 +81,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
             "broken.pem: line 2: the section is not base64: copy or export it once more",
             "endless.pem: line 1: the section \"CERTIFICATE\" that begins here has no end: put its \
              last line, `-----END CERTIFICATE-----`, after it",
-            "none.pem: not a trust anchor: invalid peer certificate: BadEncoding",
+            "none.pem: not a trust anchor: a certificate cannot be read: it is malformed",
             "agent.pem: no private key in it",
             "secret.key: the key is encrypted; `openssl pkey` decrypts it",
             "agent.pem: no certificate revocation list in it",

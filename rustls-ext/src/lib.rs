@@ -153,17 +153,3 @@ pub use pem::{PemError, PemProblem};
 pub use policy::{Policy, PolicyBuilder};
 pub use provider::{ProviderError, crypto_provider};
 pub use rule::{ClientFacts, Conditions, Rule, Verdict};
-
-/// The code in the README, which is thereby compiled.
-#[cfg(all(
-    doctest,
-    feature = "axum",
-    feature = "hyper",
-    feature = "policy-file",
-    feature = "quic",
-    feature = "reqwest",
-    feature = "ring",
-    feature = "tokio"
-))]
-#[doc = include_str!("../../README.md")]
-struct Readme;

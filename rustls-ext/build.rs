@@ -9,6 +9,10 @@ fn main() {
         .iter()
         .any(|it| std::env::var_os(it).is_some())
     {
+        // For the text of an error.
+        if let Ok(providers) = std::env::var("DEP_RUSTLS_EXT_PROVIDERS") {
+            println!("cargo::rustc-env=RUSTLS_EXT_PROVIDERS={providers}");
+        }
         return;
     }
     for line in [
@@ -23,7 +27,8 @@ fn main() {
         "With a rustls that `cargo xtask rustls export` wrote, also set RUSTLS_EXT_EXPORTED=1.",
         "If the lines are there already, your Cargo.lock keeps another rustls. Run this:",
         "    cargo update -p rustls --precise 0.23.46",
-        "`rext doctor` says what else is wrong with a project.",
+        "If that does not help, a checkout of rustls-ext finds the reason:",
+        "    cargo run -p rext -- doctor <the folder of your project>",
     ] {
         println!("cargo::error={line}");
     }

@@ -10,6 +10,9 @@ fn main() -> ExitCode {
     }
     // For rustls-ext, which looks whether it is this rustls that it got.
     println!("cargo::metadata=patched={}", rustls_source::VERSION);
+    let providers =
+        ["CARGO_FEATURE_RING", "CARGO_FEATURE_AWS_LC_RS"].map(|it| env::var_os(it).is_some());
+    println!("cargo::metadata=providers={}", providers.iter().filter(|built| **built).count());
     nightly();
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     rustls_source::build(|| rustls_source::patched_tree(&here))

@@ -224,6 +224,16 @@ fn findings_of(lock: &Lock, manifest_has_patch: bool, manifest: &Path) -> Vec<Fi
 
 /// The patch is there, and the lock file keeps another rustls.
 fn locked(rustls: &Package) -> Finding {
+    if rustls.version == VERSION {
+        return Finding {
+            kind: Kind::Note,
+            text: format!(
+                "Cargo.lock has rustls {VERSION} from {}, as it was before the patch",
+                rustls.place()
+            ),
+            remedy: vec!["cargo takes the patched one with the next `cargo check`.".into()],
+        };
+    }
     Finding::problem(
         format!(
             "Cargo.lock keeps rustls {} from {}, so cargo does not use the patched {VERSION}",
@@ -288,7 +298,7 @@ fn providers(rustls: &Package) -> Option<Finding> {
             text: "two crypto providers are built in, so rustls does not choose one".into(),
             remedy: [
                 "Choose one at the start of `main`:",
-                "rustls_ext::rustls::crypto::ring::default_provider().install_default()",
+                "let _ = rustls_ext::rustls::crypto::ring::default_provider().install_default();",
                 "or leave one out; these commands show which features need them:",
                 "cargo tree -e features -i ring",
                 "cargo tree -e features -i aws-lc-rs",

@@ -95,6 +95,20 @@ fn a_lock_file_that_keeps_the_plain_rustls_is_found() {
 }
 
 #[test]
+fn a_lock_file_of_before_the_patch_is_no_problem_if_its_version_is_the_patched_one() {
+    assert_eq!(
+        Project::new(PATCH, &plain("0.23.46")).doctor(),
+        (
+            0,
+            "note: Cargo.lock has rustls 0.23.46 from crates.io, as it was before the patch\n    \
+             cargo takes the patched one with the next `cargo check`.\n"
+                .into(),
+            String::new()
+        )
+    );
+}
+
+#[test]
 fn a_manifest_without_the_patch_is_found() {
     let project = Project::new("[workspace]\n", &(plain("0.23.46") + EXT));
     let (code, text, _) = project.doctor();
@@ -147,7 +161,7 @@ fn two_providers_are_a_note_and_none_is_a_problem() {
     assert_eq!((code, err.as_str()), (0, ""));
     let note = "note: two crypto providers are built in, so rustls does not choose one\n    \
                 Choose one at the start of `main`:\n    \
-                rustls_ext::rustls::crypto::ring::default_provider().install_default()\n";
+                let _ = rustls_ext::rustls::crypto::ring::default_provider().install_default();\n";
     assert!(text.contains(note), "{text}");
 
     let (code, text, _) = Project::new(PATCH, &patched(&[])).doctor();

@@ -1,4 +1,5 @@
-//! Extractors for axum: who the caller is, and refusals if it is not who it must be.
+//! Extractors for axum that identify the caller by its client certificate, and refuse requests
+//! without the certificate they need.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -9,12 +10,12 @@
 //!     const NAME: &'static str = "staff";
 //! }
 //!
-//! /// Others get 401 and the challenge, or 403.
+//! /// Other callers get 401 and the challenge, or 403.
 //! async fn admin(staff: Identity<Staff>) -> String {
 //!     format!("hello, {}", staff.certificate().common_name().unwrap_or("whoever you are"))
 //! }
 //!
-//! /// Everybody gets this, some with a name in it.
+//! /// Every caller gets this page; staff get a greeting.
 //! async fn home(staff: Option<Identity<Staff>>) -> &'static str {
 //!     if staff.is_some() { "hello, staff" } else { "hello" }
 //! }
@@ -32,13 +33,33 @@
 //!     .route("/", get(home));
 //! ```
 //!
-//! An extractor knows nothing of the request's body, so the answer comes before the body is read.
-//! Over HTTP/1.1, clients that send a large one may then not see why they are refused. Put a
+//! Your own pages for 401, 403 and 421 are made in one place, also for what extractors deny:
+//!
+//! ```
+//! use axum::Router;
+//! use axum::body::Body;
+//! use axum::response::{Html, IntoResponse, Response};
+//! use rustls_ext::Live;
+//! use rustls_ext::http::server::{CallerLayer, Denied};
+//!
+//! fn page(denied: Denied) -> Response {
+//!     let text = format!("<h1>{denied}</h1>");
+//!     let (parts, _) = denied.response(Body::empty()).into_parts(); // status and challenge
+//!     (parts.status, parts.headers, Html(text)).into_response()
+//! }
+//!
+//! fn app(routes: Router, live: Live) -> Router {
+//!     routes.layer(CallerLayer::new(live).on_denied(page))
+//! }
+//! ```
+//!
+//! An extractor does not see the request's body, so the response is sent before the body is read.
+//! Over HTTP/1.1, a client that sends a large body may then not see why it is refused. Put a
 //! [`RequireScope`](crate::http::server::RequireScope) in front of such handlers: it reads some of
 //! the body first.
 //!
-//! Requests must come through a [`CallerLayer`](crate::http::server::CallerLayer); without it, each
-//! of these answers 500.
+//! Requests must come through a [`CallerLayer`](crate::http::server::CallerLayer). Without it, each
+//! of these extractors answers 500.
 
 #[cfg(feature = "tokio")]
 mod serve;
@@ -60,7 +81,7 @@ impl<T: Sync> FromRequestParts<T> for Caller {
     }
 }
 
-/// The caller, who must be authenticated in this scope: see [`Caller::require`].
+/// Extracts the caller, which must be authenticated in this scope: see [`Caller::require`].
 impl<S: Scope, T: Sync> FromRequestParts<T> for Identity<S> {
     type Rejection = Denied;
 
@@ -69,7 +90,7 @@ impl<S: Scope, T: Sync> FromRequestParts<T> for Identity<S> {
     }
 }
 
-/// The caller, if it is authenticated in this scope.
+/// Extracts the caller if it is authenticated in this scope, and `None` otherwise.
 impl<S: Scope, T: Sync> OptionalFromRequestParts<T> for Identity<S> {
     type Rejection = Denied;
 
@@ -80,7 +101,7 @@ impl<S: Scope, T: Sync> OptionalFromRequestParts<T> for Identity<S> {
 }
 
 impl IntoResponse for Denied {
-    /// With one line of text.
+    /// A response whose body is one line of text.
     fn into_response(self) -> Response {
         let text = format!("{self}\n");
         let mut response = self.response(Body::from(text));

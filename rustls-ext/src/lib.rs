@@ -23,6 +23,10 @@
 //! | notice that a server refused the certificate | [`tokio::Connector`][connector] | `tokio` |
 //! | read PEM files | [`certified_key_from_pem_files`], [`Anchors`], [`Files`] | |
 //! | choose a cryptography provider | [`crypto_provider`] | `ring`, `aws-lc-rs` |
+//! | make your own pages for 401, 403 and 421 | [`CallerLayer::on_denied`][denied] | `http` |
+//! | see which connections were refused | [`Listener::on_refusal`][refusal] | `tokio`; `tracing` |
+//! | use a server or client that takes only a verifier or a resolver | [`Policy::for_verifier`], [`OfferingResolver`] | |
+//! | print an error with its causes | [`with_causes`] | |
 //! | tell people why a certificate was refused | [`explain`](fn@explain) | |
 //! | name a type of a crate that is in a signature here | [`crates`] | |
 //!
@@ -63,6 +67,10 @@
 //! [`ServerConfig`]: rustls::ServerConfig
 #![cfg_attr(feature = "tokio", doc = "[listener]: tokio::Listener")]
 #![cfg_attr(not(feature = "tokio"), doc = "[listener]: #features")]
+#![cfg_attr(feature = "http", doc = "[denied]: http::server::CallerLayer::on_denied")]
+#![cfg_attr(not(feature = "http"), doc = "[denied]: #features")]
+#![cfg_attr(feature = "tokio", doc = "[refusal]: tokio::Listener::on_refusal")]
+#![cfg_attr(not(feature = "tokio"), doc = "[refusal]: #features")]
 #![cfg_attr(feature = "tokio", doc = "[acceptor]: tokio::Acceptor")]
 #![cfg_attr(not(feature = "tokio"), doc = "[acceptor]: #features")]
 #![cfg_attr(feature = "tokio", doc = "[connector]: tokio::Connector")]

@@ -1,14 +1,14 @@
 use std::error::Error;
 use std::{fmt, io};
 
-use crate::{FileError, PolicyError};
+use crate::{FileError, PolicyError, with_causes};
 
 /// Why something could not be loaded, for [`Live::load`](crate::Live::load) and
 /// [`Live::reload`](crate::Live::reload): any error.
 ///
 /// It has the text and the causes of the error that it was made of, and adds nothing. Use
 /// [`downcast_ref`](Self::downcast_ref) to look for a [`FileError`], say, and
-/// [`with_causes`](crate::with_causes) to show it to people.
+/// [`with_causes`] to show it to people, as `Debug` does, with which `main` prints errors.
 ///
 /// `?` makes one of the errors of this crate, of rustls and of parsing what was read, of a text, and of
 /// any boxed error. For others, such as `anyhow::Error`, there is [`new`](Self::new):
@@ -71,7 +71,7 @@ impl fmt::Display for LoadError {
 
 impl fmt::Debug for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        f.write_str(&with_causes(self))
     }
 }
 

@@ -355,6 +355,8 @@ fn of_challenges_and_requests() {
         Denied::OtherScope => Denied::OtherScope,
         Denied::NeverAsked => Denied::NeverAsked,
         Denied::NoCaller => Denied::NoCaller,
+        Denied::NoConnection => Denied::NoConnection,
+        Denied::UnknownScope { .. } => Denied::UnknownScope { scope: name() },
     );
     samples!(IdentityError:
         IdentityError::NoCertificate { .. } => IdentityError::NoCertificate { name: name() },

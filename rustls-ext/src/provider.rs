@@ -39,21 +39,39 @@ pub fn crypto_provider() -> Result<Arc<CryptoProvider>, ProviderError> {
 /// No cryptography provider is chosen: none is built in, or several are and the process has no
 /// default one.
 ///
-/// The text says what to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The text says what to write; `Debug` shows the same text, since `main` prints errors with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProviderError;
 
 impl fmt::Display for ProviderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "no cryptography provider is chosen, since none or more than one is built in: enable \
-             the feature `ring` or `aws-lc-rs` of rustls-ext, or, if other crates enable the other \
-             one too, choose at the start of main with \
-             `rustls_ext::rustls::crypto::ring::default_provider().install_default()`, or the same \
-             of `aws_lc_rs`",
-        )
+        const ENABLE: &str = "enable the feature `ring` or `aws-lc-rs` of rustls-ext";
+        const CHOOSE: &str = "choose one at the start of main: `let _ = \
+             rustls_ext::rustls::crypto::ring::default_provider().install_default();`, or the same \
+             with `aws_lc_rs`";
+        match BUILT_IN {
+            Some("0") => write!(f, "no cryptography provider is built in: {ENABLE}"),
+            Some("2") => {
+                write!(f, "two cryptography providers are built in, and none is chosen: {CHOOSE}")
+            }
+            _ => write!(
+                f,
+                "no cryptography provider is chosen: if none is built in, {ENABLE}; if several are, \
+                 {CHOOSE}"
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
 impl std::error::Error for ProviderError {}
+
+/// How many of `ring` and `aws-lc-rs` are built into rustls, by any crate of the build; `None` if the
+/// build script of rustls does not say.
+const BUILT_IN: Option<&str> = option_env!("RUSTLS_EXT_PROVIDERS");

@@ -213,9 +213,9 @@ impl fmt::Display for CertificateProblem {
                  cryptography provider does not have together"
             ),
             Self::OldVersion => f.write_str(
-                "a certificate is not of X.509 version 3, so it is accepted only if it is pinned: \
-                 `openssl x509 -req` makes version 1 unless it gets extensions, as by `-extfile`, and \
-                 `openssl req -x509` makes version 3",
+                "a certificate is not of X.509 version 3: issue it again; `openssl x509 -req` makes \
+                 version 1 unless it gets extensions, as by `-extfile`, and `openssl req -x509` makes \
+                 version 3",
             ),
             Self::Other(what) => f.write_str(what),
         }

@@ -65,7 +65,7 @@ type OnRefusal = dyn Fn(RefusedConnection<'_>) + Send + Sync;
 pub struct RefusedConnection<'a> {
     /// The client's address.
     pub peer: SocketAddr,
-    /// Why.
+    /// Why the handshake failed; [`with_causes`](crate::with_causes) makes a line of it.
     pub error: &'a AcceptError,
     /// What else is known of it.
     pub report: &'a AcceptReport,
@@ -115,6 +115,14 @@ impl<P: AsyncPolicy + 'static> Listener<P> {
 
     /// Call this for each connection that is not accepted, in place of the default. It runs on the
     /// task of the handshake.
+    ///
+    /// ```
+    /// use rustls_ext::{tokio::Listener, with_causes};
+    ///
+    /// fn logging(listener: Listener) -> Listener {
+    ///     listener.on_refusal(|it| eprintln!("{}: {}", it.peer, with_causes(it.error)))
+    /// }
+    /// ```
     ///
     /// The default does nothing; with the feature `tracing`, it emits an event at level `INFO` with
     /// the fields `peer`, `server_name`, `scope` and `error`.

@@ -91,13 +91,17 @@ async fn a_denial_has_a_body_of_whatever_type_the_service_has() {
     let caller = CallerLayer::new(policy(&pki));
     let caller = caller.on_denied(|denied| denied.response(OwnBody("caller")));
     // Neither layer knows the connection.
-    for (response, made_by) in [
-        (scope.layer(inner).oneshot(Request::new(Empty::new())).await, "scope"),
-        (caller.layer(inner).oneshot(Request::new(Empty::new())).await, "caller"),
+    for (response, made_by, reason) in [
+        (scope.layer(inner).oneshot(Request::new(Empty::new())).await, "scope", Denied::NoCaller),
+        (
+            caller.layer(inner).oneshot(Request::new(Empty::new())).await,
+            "caller",
+            Denied::NoConnection,
+        ),
     ] {
         let response = response.unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(response.extensions().get(), Some(&Denied::NoCaller));
+        assert_eq!(response.extensions().get(), Some(&reason));
         assert_eq!(response.body().0, made_by);
     }
 }

@@ -79,12 +79,25 @@ const NEVER: &str = "nobody is asked for the certificate that is needed\n";
 #[tokio::test]
 async fn where_nobody_is_ever_asked_there_is_no_challenge() {
     let site = Site::start().await;
-    // Staff is asked on another host only; the other scope does not exist.
-    for path in ["/staff", "/named/staff", "/realm", "/typo", "/named/%20"] {
+    // Staff is asked on another host only.
+    for path in ["/staff", "/named/staff", "/realm"] {
         let answer = site.client().get("www.example", path).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
         assert!(!answer.headers.contains_key("www-authenticate"));
         assert!(["", NEVER].contains(&answer.text.as_str()), "{answer:?}");
+    }
+    assert_eq!(site.reached(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_scope_that_the_policy_does_not_have_is_the_server_s_mistake() {
+    let site = Site::start().await;
+    for client in [site.client(), site.agent()] {
+        let answer = client.get("www.example", "/typo").await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        let answer = client.get("www.example", "/named/agent").await;
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.text, "the server's policy has no scope \"agent\"\n");
     }
     assert_eq!(site.reached(), [""; 0]);
 }

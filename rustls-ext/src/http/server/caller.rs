@@ -51,6 +51,7 @@ impl Caller {
     /// * [`Denied::Unauthenticated`] if it is not authenticated, but may be if it opens another
     ///   connection to this host. The challenge has the scope's name for its realm.
     /// * [`Denied::NeverAsked`] if not even that would help.
+    /// * [`Denied::UnknownScope`] if the policy has no such scope.
     pub fn require(&self, scope: &str) -> Result<Identity, Denied> {
         self.require_with_realm(scope, scope)
     }
@@ -72,11 +73,14 @@ impl Caller {
         if let Some(identity) = self.identity(scope) {
             return Ok(identity);
         }
+        let unknown = || Denied::UnknownScope { scope: scope.to_owned() };
+        let challenge = self.hosts.challenge(scope).ok_or_else(unknown)?;
         if self.connection.is_authenticated() {
             return Err(Denied::OtherScope);
         }
-        let asks = would_ask(&*self.hosts, &self.connection, &self.host, scope);
-        let challenge = self.hosts.challenge(scope).filter(|_| asks).ok_or(Denied::NeverAsked)?;
+        if !would_ask(&*self.hosts, &self.connection, &self.host, scope) {
+            return Err(Denied::NeverAsked);
+        }
         let challenge = challenge.clone().with_realm(realm).unwrap_or(challenge);
         Err(Denied::Unauthenticated { challenge: Box::new(challenge) })
     }
@@ -148,7 +152,7 @@ impl<D> CallerLayer<D> {
         self
     }
 
-    /// Make the responses to denied requests: own pages for 401, 403 and 421.
+    /// Make the responses to denied requests: own pages for 401, 403 and 421, and also for 400 and 500.
     ///
     /// `page` is called with the reason. [`Denied::response`] makes a response with the status and
     /// the challenge; another response takes its place as it is. It is called for what this layer
@@ -185,7 +189,7 @@ impl<D> CallerLayer<D> {
     /// The caller of a request, for servers that do not use tower.
     ///
     /// # Errors
-    /// [`Denied::Host`] and [`Denied::Misdirected`]; [`Denied::NoCaller`] if the layer is for all
+    /// [`Denied::Host`] and [`Denied::Misdirected`]; [`Denied::NoConnection`] if the layer is for all
     /// connections, and the request does not say which is its own.
     pub fn admit(&self, request: &Parts) -> Result<Caller, Denied> {
         self.callers.admit(request)
@@ -206,7 +210,7 @@ impl Callers {
     }
 
     fn admit(&self, request: &Parts) -> Result<Caller, Denied> {
-        let connection = self.connection(request).ok_or(Denied::NoCaller)?;
+        let connection = self.connection(request).ok_or(Denied::NoConnection)?;
         let host = Host::of(request, connection.server_name()).map_err(Denied::Host)?;
         match serves(&*self.hosts, connection, &host) {
             true => {

@@ -25,9 +25,20 @@ pub enum Denied {
     /// The client is not authenticated, and no connection of its to this host is ever asked for a
     /// certificate of this scope: 403.
     NeverAsked,
-    /// Nothing is known of the connection, because requests do not go through a
-    /// [`CallerLayer`](super::CallerLayer): 500.
+    /// The request has not come through a [`CallerLayer`](super::CallerLayer): 500.
+    ///
+    /// In axum, call `.layer(CallerLayer::new(…))` after the routes that need it.
     NoCaller,
+    /// The [`CallerLayer`](super::CallerLayer) does not know the connection of the request: 500.
+    ///
+    /// Serve with `into_make_service_with_connect_info::<ConnectionInfo>()`, or give the layer the
+    /// connection with [`with_connection()`](super::CallerLayer::with_connection).
+    NoConnection,
+    /// The policy has no scope of this name, so no client can ever be authenticated in it: 500.
+    UnknownScope {
+        /// The name that was asked for.
+        scope: String,
+    },
 }
 
 impl Denied {
@@ -38,13 +49,22 @@ impl Denied {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
             Self::OtherScope | Self::NeverAsked => StatusCode::FORBIDDEN,
-            Self::NoCaller => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NoCaller | Self::NoConnection | Self::UnknownScope { .. } => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
-    /// The response, which has the challenge if there is one, and this as an extension, so that
-    /// whoever sees it may put another body in it.
+    /// Makes the response, with this status and the challenge if there is one. The denial is among
+    /// its extensions, so that a layer can put another body in it.
+    ///
+    /// A denial with status 500 is a mistake in the program. With the feature `tracing`, it is an event
+    /// at level `ERROR` that says what to write.
     pub fn response<B>(self, body: B) -> Response<B> {
+        #[cfg(feature = "tracing")]
+        if self.status() == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!("request denied: {self}");
+        }
         let mut response = Response::new(body);
         *response.status_mut() = self.status();
         if let Self::Unauthenticated { challenge } = &self {
@@ -74,7 +94,16 @@ impl fmt::Display for Denied {
             Self::Unauthenticated { .. } => f.write_str("come back with a certificate"),
             Self::OtherScope => f.write_str("your certificate does not count here"),
             Self::NeverAsked => f.write_str("nobody is asked for the certificate that is needed"),
-            Self::NoCaller => f.write_str("nothing is known of the connection"),
+            Self::NoCaller => f.write_str(
+                "the server has no CallerLayer around this handler: add the layer after the routes",
+            ),
+            Self::NoConnection => f.write_str(
+                "the server's CallerLayer does not know the connection: serve with \
+                 into_make_service_with_connect_info::<ConnectionInfo>()",
+            ),
+            Self::UnknownScope { scope } => {
+                write!(f, "the server's policy has no scope {scope:?}")
+            }
         }
     }
 }

@@ -26,7 +26,8 @@ pub trait HostPolicy: Debug + Send + Sync {
         client: &ClientFacts,
     ) -> Vec<ClientAuthDecision>;
 
-    /// A challenge that accepts what counts in this scope; `None` if there is no such scope.
+    /// A challenge that accepts what counts in this scope; `None` if there is no such scope, which is
+    /// then answered with 500.
     fn challenge(&self, scope: &str) -> Option<Challenge>;
 }
 

@@ -14,6 +14,7 @@ use super::{Caller, Denied, Scope};
 /// | is authenticated in another scope | 403 |
 /// | is not authenticated, and another connection to this host could change that | 401, and the challenge |
 /// | is not authenticated, and no connection could | 403 |
+/// | can never be, since the policy has no scope of this name | 500 |
 ///
 /// A connection can change it if the policy may ask such a client for a certificate of the scope,
 /// with or without an offer; under TLS 1.2, in which there are no flags, with one by CARE only.

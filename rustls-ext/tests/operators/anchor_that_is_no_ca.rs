@@ -73,9 +73,9 @@ fn pinned(certificate: &CertificateDer<'static>) -> Anchors {
     Anchors::from_pinned([certificate.clone()]).unwrap()
 }
 
-const VERSION_1: &str = "a certificate is not of X.509 version 3, so it is accepted only if it is \
-    pinned: `openssl x509 -req` makes version 1 unless it gets extensions, as by `-extfile`, and \
-    `openssl req -x509` makes version 3";
+const VERSION_1: &str = "a certificate is not of X.509 version 3: issue it again; `openssl x509 -req` \
+    makes version 1 unless it gets extensions, as by `-extfile`, and `openssl req -x509` makes \
+    version 3";
 
 #[test]
 fn a_certificate_of_version_1_is_named_as_such_wherever_it_is_loaded() {

@@ -88,8 +88,9 @@ fn setting(name: &str, value: &Path) -> OsString {
 fn said(command: &mut Command) -> Result<(), String> {
     // Make, run by cargo, must not look for a job server that is not for it.
     let out = command.env_remove("MAKEFLAGS").output().map_err(|err| err.to_string())?;
-    match out.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&out.stderr).trim().into()),
+    if out.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&out.stderr).trim().into())
     }
 }

@@ -170,15 +170,14 @@ impl Lab {
         answer: &[u8],
         play: Option<Play<'_>>,
     ) -> Vec<Rc<Talk>> {
-        let mut child = match self.command.is_some() {
-            true => match self.start() {
+        let mut child = if self.command.is_some() {
+            match self.start() {
                 Ok(child) => Some(child),
                 Err(_) => return Vec::new(),
-            },
-            false => {
-                emit("waiting for the client\n");
-                None
             }
+        } else {
+            emit("waiting for the client\n");
+            None
         };
         let deadline = Instant::now() + self.patience;
         let mut talks = Vec::new();

@@ -117,9 +117,10 @@ fn find(message: &Message, points: &CodePoints) -> Result<Vec<Found>, u8> {
             let count = |number| block.iter().filter(|e| e.typ == number).count();
             let body = |number| ext::find(block, number).map(<[u8]>::to_vec);
             let care = points.care().unwrap_or_default();
-            match count(points.tls_flags()) > 1 || count(care) > 1 {
-                true => Err(47),
-                false => Ok(Found { flags: body(points.tls_flags()), care: body(care) }),
+            if count(points.tls_flags()) > 1 || count(care) > 1 {
+                Err(47)
+            } else {
+                Ok(Found { flags: body(points.tls_flags()), care: body(care) })
             }
         })
         .collect()

@@ -16,9 +16,10 @@ pub fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'sta
     let certificates = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|err| wrong(reason(&err)))?;
-    match certificates.is_empty() {
-        true => Err(wrong("there is no certificate in it".into())),
-        false => Ok(certificates),
+    if certificates.is_empty() {
+        Err(wrong("there is no certificate in it".into()))
+    } else {
+        Ok(certificates)
     }
 }
 
@@ -44,9 +45,10 @@ pub fn identity(cert: &Path, key: &Path) -> Result<raw_peer::Identity, Failure> 
     let Some(Ok(leaf)) = leaf else {
         return Err(Failure::option("--cert", cert.display(), "the certificate cannot be read"));
     };
-    match leaf.subject_public_key_info().ends_with(&public) {
-        true => Ok(identity),
-        false => Err(wrong(format!("it is not the key of the certificate in {}", cert.display()))),
+    if leaf.subject_public_key_info().ends_with(&public) {
+        Ok(identity)
+    } else {
+        Err(wrong(format!("it is not the key of the certificate in {}", cert.display())))
     }
 }
 

@@ -103,10 +103,8 @@ impl<'a> Stream<'a> {
         let [client, server] = self.ends;
         let [client_next, server_next] = self.next;
         let (from, to) = if by_client { (client, server) } else { (server, client) };
-        let (seq, acked) = match by_client {
-            true => (client_next, server_next),
-            false => (server_next, client_next),
-        };
+        let (seq, acked) =
+            if by_client { (client_next, server_next) } else { (server_next, client_next) };
         let ack = if flags & ACK == 0 { 0 } else { acked };
         let mut tcp = Vec::new();
         tcp.extend(from.port().to_be_bytes());
@@ -118,9 +116,10 @@ impl<'a> Stream<'a> {
         tcp.extend(data);
         let is_marked = flags & (SYN | FIN) != 0;
         let used = length(data.len()).wrapping_add(u32::from(is_marked));
-        match by_client {
-            true => self.next = [client_next.wrapping_add(used), server_next],
-            false => self.next = [client_next, server_next.wrapping_add(used)],
+        if by_client {
+            self.next = [client_next.wrapping_add(used), server_next]
+        } else {
+            self.next = [client_next, server_next.wrapping_add(used)]
         }
 
         let packet = ip(from.ip(), to.ip(), &tcp);

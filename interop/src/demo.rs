@@ -127,12 +127,11 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
     }
     let round_trips = round_trips::measure(&cast, &server).await?;
     wrong.extend(round_trips::differences(&round_trips));
-    emit(match args.json {
-        true => {
-            let all = json!({ "connections": rows, "round_trips": round_trips });
-            serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
-        }
-        false => format!("{}\n{}", row::table(&rows), round_trips::table(&round_trips)),
+    emit(if args.json {
+        let all = json!({ "connections": rows, "round_trips": round_trips });
+        serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
+    } else {
+        format!("{}\n{}", row::table(&rows), round_trips::table(&round_trips))
     });
     for line in &wrong {
         eprintln!("wrong: {line}");

@@ -65,10 +65,7 @@ pub enum Format {
 /// If anything is not as it must be, or a peer that must be there is missing.
 pub async fn run(args: &MatrixArgs) -> Result<(), Failure> {
     let (clients, servers) = (choose(args, true)?, choose(args, false)?);
-    let cases = match args.case.is_empty() {
-        true => Case::ALL.to_vec(),
-        false => args.case.clone(),
-    };
+    let cases = if args.case.is_empty() { Case::ALL.to_vec() } else { args.case.clone() };
     let site = Arc::new(Site::new()?);
     let mut found = BTreeMap::new();
     for peer in clients.iter().chain(&servers).chain(&named(&args.require)?) {
@@ -128,21 +125,16 @@ pub async fn run(args: &MatrixArgs) -> Result<(), Failure> {
 /// The peers of `--client` or `--server`, or all that can be one.
 fn choose(args: &MatrixArgs, clients: bool) -> Result<Vec<&'static dyn Peer>, Failure> {
     let names = if clients { &args.client } else { &args.server };
-    let able = |peer: &&'static dyn Peer| match clients {
-        true => peer.client().is_some(),
-        false => peer.server().is_some(),
+    let able = |peer: &&'static dyn Peer| {
+        if clients { peer.client().is_some() } else { peer.server().is_some() }
     };
-    let mut chosen = match names.is_empty() {
-        true => peers::ALL.to_vec(),
-        false => named(names)?,
-    };
+    let mut chosen = if names.is_empty() { peers::ALL.to_vec() } else { named(names)? };
     chosen.retain(able);
-    match chosen.is_empty() {
-        true => {
-            let role = if clients { "client" } else { "server" };
-            Err(Failure::Usage(format!("--{role} {}: none of them is a {role}", names.join(","))))
-        }
-        false => Ok(chosen),
+    if chosen.is_empty() {
+        let role = if clients { "client" } else { "server" };
+        Err(Failure::Usage(format!("--{role} {}: none of them is a {role}", names.join(","))))
+    } else {
+        Ok(chosen)
     }
 }
 
@@ -206,9 +198,10 @@ impl Row {
             }
             None => return Outcome::NotPossible { reason: "no server" },
         };
-        match met.wrong.is_empty() {
-            true => Outcome::AsExpected { expected, remarks, met },
-            false => Outcome::Wrong { expected, met },
+        if met.wrong.is_empty() {
+            Outcome::AsExpected { expected, remarks, met }
+        } else {
+            Outcome::Wrong { expected, met }
         }
     }
 }

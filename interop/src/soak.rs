@@ -117,9 +117,10 @@ pub async fn run(args: &SoakArgs) -> Result<(), Failure> {
         emit(format!("seed {seed}\n"));
     }
     let report = soak(args, seed, cast, policy).await?;
-    emit(match args.json {
-        true => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
-        false => report.to_string(),
+    emit(if args.json {
+        serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
+    } else {
+        report.to_string()
     });
     for line in report.wrong.iter().take(MOST_PRINTED) {
         eprintln!("wrong: seed {seed}, {line}");

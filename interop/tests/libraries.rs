@@ -70,9 +70,10 @@ async fn a_hyper_rustls_client_authenticates_at_an_axum_app() {
     for (is_h2, version) in [(true, http::Version::HTTP_2), (false, http::Version::HTTP_11)] {
         let builder =
             hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(config.clone()).https_only();
-        let connector = match is_h2 {
-            true => builder.enable_all_versions().build(),
-            false => builder.enable_http1().build(),
+        let connector = if is_h2 {
+            builder.enable_all_versions().build()
+        } else {
+            builder.enable_http1().build()
         };
         let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
             .build::<_, Empty<Bytes>>(connector);

@@ -167,8 +167,5 @@ fn read<T>(
 
 /// The hellos of TLS 1.2 may end without an extension block.
 fn read_optional_block(reader: &mut Reader<'_>) -> Result<Vec<Extension>, Error> {
-    match reader.is_empty() {
-        true => Ok(Vec::new()),
-        false => ext::read_block(reader),
-    }
+    if reader.is_empty() { Ok(Vec::new()) } else { ext::read_block(reader) }
 }

@@ -224,9 +224,10 @@ impl Common {
     /// To be called before the Finished is absorbed.
     pub(super) fn check_finished(&self, base: &[u8], data: &[u8]) -> Result<(), Error> {
         let suite = self.keys()?.suite;
-        match crypto::verifies(suite, base, &suite.hash(&self.transcript), data)? {
-            true => Ok(()),
-            false => Err(Error::BadFinished),
+        if crypto::verifies(suite, base, &suite.hash(&self.transcript), data)? {
+            Ok(())
+        } else {
+            Err(Error::BadFinished)
         }
     }
 

@@ -34,8 +34,5 @@ pub(super) fn decompress(message: &CompressedCertificate) -> Result<Vec<u8>, Err
         .take(limit)
         .read_to_end(&mut body)
         .map_err(|_| Error::BadCompression)?;
-    match body.len() == message.uncompressed_length {
-        true => Ok(body),
-        false => Err(Error::BadCompression),
-    }
+    if body.len() == message.uncompressed_length { Ok(body) } else { Err(Error::BadCompression) }
 }

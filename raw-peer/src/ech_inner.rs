@@ -23,9 +23,10 @@ pub(super) fn decode(encoded: &[u8], outer: &ClientHello) -> Result<ClientHello,
     }
     let versions = ext::find(&inner.extensions, ext::SUPPORTED_VERSIONS).unwrap_or_default();
     let offered = ext::read_u16_list8(versions, "supported_versions")?;
-    match offered.iter().all(|v| *v > version::TLS12) {
-        true => Ok(inner),
-        false => Err(Error::Illegal("TLS 1.2 in the inner ClientHello")),
+    if offered.iter().all(|v| *v > version::TLS12) {
+        Ok(inner)
+    } else {
+        Err(Error::Illegal("TLS 1.2 in the inner ClientHello"))
     }
 }
 

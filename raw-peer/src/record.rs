@@ -147,9 +147,10 @@ impl Records {
         if len > MAX_MESSAGE {
             return Err(Error::RecordOverflow);
         }
-        match self.joined.len() >= len + 4 {
-            true => Ok(Some(self.joined.drain(..len + 4).collect())),
-            false => Ok(None),
+        if self.joined.len() >= len + 4 {
+            Ok(Some(self.joined.drain(..len + 4).collect()))
+        } else {
+            Ok(None)
         }
     }
 

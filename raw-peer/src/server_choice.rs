@@ -60,9 +60,10 @@ fn find_ticket(
         let partial = message.bytes.get(..partial_len).unwrap_or_default();
         // A second ClientHello follows message_hash and HelloRetryRequest in the transcript.
         let expected = ticket.binder(&[&common.transcript, partial].concat())?;
-        return match expected == *binder {
-            true => Ok(Some((index, ticket.clone()))),
-            false => Err(Error::BadBinder),
+        return if expected == *binder {
+            Ok(Some((index, ticket.clone())))
+        } else {
+            Err(Error::BadBinder)
         };
     }
     Ok(None)

@@ -153,10 +153,7 @@ impl Writer {
     }
 
     pub(super) fn finish(self, what: &'static str) -> Result<Vec<u8>, Error> {
-        match self.too_long {
-            false => Ok(self.bytes),
-            true => Err(Error::TooLong(what)),
-        }
+        if self.too_long { Err(Error::TooLong(what)) } else { Ok(self.bytes) }
     }
 
     fn vec<const N: usize>(&mut self, body: &[u8]) -> &mut Self {

@@ -166,25 +166,22 @@ async fn ask(
 ) -> Result<(StatusCode, Bytes), ClientError> {
     let io = TokioIo::new(stream);
     let empty = Empty::<Bytes>::new();
-    let (response, driver) = match is_h2 {
-        true => {
-            let (mut sender, connection) =
-                hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await?;
-            let driver = Driver(tokio::spawn(async move { connection.await.err() }));
-            let request = Request::get(uri).body(empty)?;
-            (sender.send_request(request).await, driver)
-        }
-        false => {
-            let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
-            let driver = Driver(tokio::spawn(async move { connection.await.err() }));
-            let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
-            let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-            let request = Request::get(path)
-                .header(header::HOST, authority)
-                .header(header::CONNECTION, "close")
-                .body(empty)?;
-            (sender.send_request(request).await, driver)
-        }
+    let (response, driver) = if is_h2 {
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await?;
+        let driver = Driver(tokio::spawn(async move { connection.await.err() }));
+        let request = Request::get(uri).body(empty)?;
+        (sender.send_request(request).await, driver)
+    } else {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await?;
+        let driver = Driver(tokio::spawn(async move { connection.await.err() }));
+        let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let request = Request::get(path)
+            .header(header::HOST, authority)
+            .header(header::CONNECTION, "close")
+            .body(empty)?;
+        (sender.send_request(request).await, driver)
     };
     let answer = read(response?).await;
     driver.finish().await;

@@ -227,14 +227,8 @@ fn config(args: &ConnectArgs) -> Result<ClientConfig, Failure> {
         _ => None,
     };
     let offer = offer(args, args.offer.offer())?;
-    let versions = match args.tls12 {
-        true => &[&TLS12][..],
-        false => DEFAULT_VERSIONS,
-    };
-    let alpn: &[&[u8]] = match args.http1 {
-        true => &[tls::HTTP1],
-        false => &[tls::H2, tls::HTTP1],
-    };
+    let versions = if args.tls12 { &[&TLS12][..] } else { DEFAULT_VERSIONS };
+    let alpn: &[&[u8]] = if args.http1 { &[tls::HTTP1] } else { &[tls::H2, tls::HTTP1] };
     Ok(tls::client_config(roots, identity, offer, versions, alpn)?)
 }
 

@@ -211,10 +211,13 @@ fn findings_of(lock: &Lock, manifest_has_patch: bool, manifest: &Path) -> Vec<Fi
         )));
     }
     for rustls in plain {
-        findings.push(match rustls.version.starts_with("0.23.") && patched.is_empty() {
-            true if has_patch => locked(rustls),
-            true => without_patch(lock, rustls, manifest),
-            false => other_version(lock, rustls),
+        let is_compatible = rustls.version.starts_with("0.23.") && patched.is_empty();
+        findings.push(if !is_compatible {
+            other_version(lock, rustls)
+        } else if has_patch {
+            locked(rustls)
+        } else {
+            without_patch(lock, rustls, manifest)
         });
     }
     findings.extend(two_commits(lock));

@@ -130,10 +130,8 @@ impl Proxy {
             .set_host(false)
             .build(connector);
         let certificates = ClientCertLayer::new(&args.client_cert);
-        let certificates = match args.client_cert_chain {
-            true => certificates.with_chain(),
-            false => certificates,
-        };
+        let certificates =
+            if args.client_cert_chain { certificates.with_chain() } else { certificates };
         let required = args.require.iter().map(|demand| ("--require", demand.scope.clone()));
         let passed_on = args.client_cert.iter().map(|scope| ("--client-cert", scope.clone()));
         let relay = Relay {

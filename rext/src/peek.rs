@@ -72,9 +72,10 @@ pub fn run(args: &PeekArgs) -> Result<(), Failure> {
 /// `-` is standard input.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
-    match path.as_os_str() == "-" {
-        true => io::stdin().lock().take(MOST).read_to_end(&mut octets)?,
-        false => File::open(path)?.take(MOST).read_to_end(&mut octets)?,
+    if path.as_os_str() == "-" {
+        io::stdin().lock().take(MOST).read_to_end(&mut octets)?
+    } else {
+        File::open(path)?.take(MOST).read_to_end(&mut octets)?
     };
     Ok(octets)
 }

@@ -156,10 +156,7 @@ impl Router {
                 return self.goodbye(client, error.alert().code()).await;
             }
         };
-        let backend = match head.offer.is_none() {
-            true => &self.default,
-            false => &self.offered,
-        };
+        let backend = if head.offer.is_none() { &self.default } else { &self.offered };
         let Head { octets, offer, server_name } = head;
         let connect = timeout(self.connect_timeout, TcpStream::connect(backend.as_str())).await;
         let mut server = match connect {

@@ -131,9 +131,10 @@ impl<A: App> Server<A> {
         let service = CallerLayer::new(self.live.clone()).with_connection(info).layer(service);
 
         // The handshake has said which protocol it is, so it need not be guessed.
-        let mut http = match is_h2 {
-            true => auto::Builder::new(TokioExecutor::new()).http2_only(),
-            false => auto::Builder::new(TokioExecutor::new()).http1_only(),
+        let mut http = if is_h2 {
+            auto::Builder::new(TokioExecutor::new()).http2_only()
+        } else {
+            auto::Builder::new(TokioExecutor::new()).http1_only()
         };
         http.http1()
             .timer(TokioTimer::new())

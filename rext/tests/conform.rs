@@ -13,9 +13,12 @@ use serde_json::Value;
 fn test(files: &Files, args: &[&str]) -> (Value, bool) {
     let paths: Vec<_> = args
         .iter()
-        .map(|arg| match arg.ends_with(".pem") || arg.ends_with(".key") {
-            true => files.path(arg).to_str().unwrap().to_owned(),
-            false => (*arg).to_owned(),
+        .map(|arg| {
+            if arg.ends_with(".pem") || arg.ends_with(".key") {
+                files.path(arg).to_str().unwrap().to_owned()
+            } else {
+                (*arg).to_owned()
+            }
         })
         .collect();
     let own = ["rext-conform".to_owned()];

@@ -158,12 +158,11 @@ pub unsafe extern "C" fn rext_hello_offers_version(
         // SAFETY: C's part is in the documentation.
         let hello = unsafe { self::hello(hello) }?;
         let listed = hello.extension(SUPPORTED_VERSIONS).is_some();
-        let offered = match listed {
-            true => hello.versions().any(|offered| offered == version),
-            false => {
-                let highest = hello.legacy_version().min(0x0303);
-                (0x0300..=highest).contains(&version)
-            }
+        let offered = if listed {
+            hello.versions().any(|offered| offered == version)
+        } else {
+            let highest = hello.legacy_version().min(0x0303);
+            (0x0300..=highest).contains(&version)
         };
         Ok(yes_or_no(offered))
     })

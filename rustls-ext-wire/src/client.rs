@@ -85,10 +85,8 @@ impl ClientNegotiation {
     /// Encrypted Client Hello, which has none, or the inner one after all.
     pub fn sent(&mut self, offer: Offer) {
         self.sent = offer;
-        self.status = match offer.is_none() {
-            true => ClientStatus::NotOffered,
-            false => ClientStatus::Offered,
-        };
+        self.status =
+            if offer.is_none() { ClientStatus::NotOffered } else { ClientStatus::Offered };
     }
 
     /// Judge, and take note of, what `received` of a message of the server's.
@@ -121,9 +119,10 @@ impl ClientNegotiation {
             self.echoed = true;
         }
         if message == Message::CertificateRequest {
-            self.status = match self.sent.has_flag() && sent.is_subset(&flags) {
-                true => ClientStatus::Acknowledged,
-                false => ClientStatus::AskedWithoutAcknowledgement,
+            self.status = if self.sent.has_flag() && sent.is_subset(&flags) {
+                ClientStatus::Acknowledged
+            } else {
+                ClientStatus::AskedWithoutAcknowledgement
             };
         }
         Ok(())
@@ -164,9 +163,10 @@ impl HelloOffer {
     /// [`FlagSet::body`].
     #[must_use]
     pub fn flags(&self) -> FlagSet {
-        match self.offer.has_flag() {
-            true => FlagSet::single(self.code_points.request_client_auth()),
-            false => FlagSet::EMPTY,
+        if self.offer.has_flag() {
+            FlagSet::single(self.code_points.request_client_auth())
+        } else {
+            FlagSet::EMPTY
         }
     }
 

@@ -60,14 +60,18 @@ pub fn judge(demand: Demand<'_>, offered: bool, session: Session<'_>) -> Resumpt
         (Demand::None, true) | (Demand::Require(_), false) => Resumption::Refused,
         // Who was asked in this scope and had nothing to show need not be asked again (RES-4),
         // unless there is something to show now (RES-3).
-        (Demand::Request(scope), false) => match session.scope == Some(scope) && !offered {
-            true => Resumption::Allowed,
-            false => Resumption::Refused,
-        },
+        (Demand::Request(scope), false) => {
+            if session.scope == Some(scope) && !offered {
+                Resumption::Allowed
+            } else {
+                Resumption::Refused
+            }
+        }
         (Demand::Request(scope) | Demand::Require(scope), true) => {
-            match session.scope == Some(scope) {
-                true => Resumption::IfVerified,
-                false => Resumption::Refused,
+            if session.scope == Some(scope) {
+                Resumption::IfVerified
+            } else {
+                Resumption::Refused
             }
         }
     }

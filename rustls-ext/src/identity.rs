@@ -27,9 +27,10 @@ impl<'a> PeerIdentity<'a> {
         scope: &str,
     ) -> Option<Self> {
         let common: &CommonState = connection;
-        match common.is_handshaking() {
-            true => None,
-            false => Self::under(connection.client_auth()?, common.peer_certificates()?, scope),
+        if common.is_handshaking() {
+            None
+        } else {
+            Self::under(connection.client_auth()?, common.peer_certificates()?, scope)
         }
     }
 

@@ -235,9 +235,10 @@ impl Policy {
     pub(crate) fn shared_for_config(
         policy: Arc<Self>,
     ) -> Result<Arc<dyn ClientAuthPolicy>, PolicyError> {
-        match policy.needs_peer {
-            true => Err(PolicyError::NeedsPeerAddress),
-            false => Ok(Arc::new(InConfig { policy, peer: None })),
+        if policy.needs_peer {
+            Err(PolicyError::NeedsPeerAddress)
+        } else {
+            Ok(Arc::new(InConfig { policy, peer: None }))
         }
     }
 }
@@ -263,9 +264,10 @@ pub(crate) struct InConfig {
 
 impl ClientAuthPolicy for InConfig {
     fn decide(&self, hello: &ClientHello<'_>) -> Result<ClientAuthDecision, rustls::Error> {
-        match self.policy.needs_peer && self.peer.is_none() {
-            true => Err(rustls::Error::General(PolicyError::NeedsPeerAddress.to_string())),
-            false => Ok(self.policy.decide_for(hello, self.peer)),
+        if self.policy.needs_peer && self.peer.is_none() {
+            Err(rustls::Error::General(PolicyError::NeedsPeerAddress.to_string()))
+        } else {
+            Ok(self.policy.decide_for(hello, self.peer))
         }
     }
 }
@@ -351,10 +353,7 @@ impl PolicyBuilder {
                 .get(scope)
                 .cloned()
                 .ok_or_else(|| RuleProblem::UnknownScope { scope: scope.into() })?;
-            let demand = match answers_offer {
-                true => demand.in_answer_to_offer(),
-                false => demand,
-            };
+            let demand = if answers_offer { demand.in_answer_to_offer() } else { demand };
             Ok(match verdict {
                 Verdict::Require(_) => ClientAuthDecision::Require(demand),
                 Verdict::RequestLenient(_) => {

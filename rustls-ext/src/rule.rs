@@ -319,10 +319,7 @@ impl Pattern {
         }
         let name = DnsName::try_from(rest).map_err(|_| bad())?.to_lowercase_owned();
         let name = name.as_ref().to_owned();
-        Ok(match below {
-            true => Self::Below(name),
-            false => Self::Exact(name),
-        })
+        Ok(if below { Self::Below(name) } else { Self::Exact(name) })
     }
 
     /// The wildcard that matches this name, too, if this is not one itself.

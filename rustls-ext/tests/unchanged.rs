@@ -184,14 +184,9 @@ macro_rules! side {
                     })
                 };
                 let of_client = provider(vec![&X25519, &P384]);
-                let of_server = match scenario.retry {
-                    true => provider(vec![&P384]),
-                    false => provider(vec![&X25519]),
-                };
-                let versions = match scenario.tls13 {
-                    true => &[&version::TLS13],
-                    false => &[&version::TLS12],
-                };
+                let of_server =
+                    if scenario.retry { provider(vec![&P384]) } else { provider(vec![&X25519]) };
+                let versions = if scenario.tls13 { &[&version::TLS13] } else { &[&version::TLS12] };
                 let mut roots = RootCertStore::empty();
                 roots.add(pki.authority.clone()).unwrap();
                 let roots = Arc::new(roots);
@@ -200,13 +195,14 @@ macro_rules! side {
                 let builder = ServerConfig::builder_with_details(of_server.clone(), Arc::new(Noon))
                     .with_protocol_versions(versions)
                     .unwrap();
-                let builder = match scenario.mutual {
-                    false => builder.with_no_client_auth(),
-                    true => builder.with_client_cert_verifier(
+                let builder = if scenario.mutual {
+                    builder.with_client_cert_verifier(
                         WebPkiClientVerifier::builder_with_provider(roots.clone(), of_server)
                             .build()
                             .unwrap(),
-                    ),
+                    )
+                } else {
+                    builder.with_no_client_auth()
                 };
                 let (certificate, server_key) = &pki.server;
                 let mut server =

@@ -121,12 +121,13 @@ pub fn series(patches: &Path) -> Result<Vec<(String, Vec<u8>)>, Problem> {
     let mut series: Vec<_> =
         read_tree(patches)?.into_iter().filter(|(name, _)| name.ends_with(".patch")).collect();
     series.sort();
-    match series.is_empty() {
-        true => problem(format!(
+    if series.is_empty() {
+        problem(format!(
             "there are no patches in {}: check the repository out again",
             patches.display()
-        )),
-        false => Ok(series),
+        ))
+    } else {
+        Ok(series)
     }
 }
 

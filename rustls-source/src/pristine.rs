@@ -55,13 +55,14 @@ pub fn pristine_files(root: &Path) -> Result<Tree, Problem> {
 /// If there is none. The text says which command downloads it.
 pub fn pristine_root() -> Result<PathBuf, Problem> {
     if let Some(root) = env::var_os(PRISTINE_VARIABLE).map(PathBuf::from) {
-        return match root.join("src/lib.rs").is_file() {
-            true => Ok(root),
-            false => problem(format!(
+        return if root.join("src/lib.rs").is_file() {
+            Ok(root)
+        } else {
+            problem(format!(
                 "{PRISTINE_VARIABLE} names {}, where there is no src/lib.rs: it has to be the \
                  absolute path of an unpacked copy of rustls {VERSION}",
                 root.display()
-            )),
+            ))
         };
     }
     let home = cargo_home();
@@ -72,9 +73,10 @@ pub fn pristine_root() -> Result<PathBuf, Problem> {
     }) {
         return Ok(root);
     }
-    let said = match told_to_be_offline() {
-        true => "(it was not asked, since this build is offline)".into(),
-        false => match ask_cargo(false) {
+    let said = if told_to_be_offline() {
+        "(it was not asked, since this build is offline)".into()
+    } else {
+        match ask_cargo(false) {
             Ok(()) => match unpacked(&home) {
                 Some(root) => {
                     notice(&format!("cargo has downloaded rustls {VERSION}, for the patches"));
@@ -83,7 +85,7 @@ pub fn pristine_root() -> Result<PathBuf, Problem> {
                 None => "(no error, but the crate is not there)".into(),
             },
             Err(said) => said,
-        },
+        }
     };
     problem(format!(
         "rustls {VERSION}, which the patches are for, is not in {}, and cargo could not download it. \
@@ -131,9 +133,10 @@ fn ask_cargo(offline: bool) -> Result<(), String> {
         .stdin(Stdio::null())
         .output()
         .map_err(|err| format!("nothing, since it cannot be run ({err})"))?;
-    match said.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&said.stderr).trim().to_owned()),
+    if said.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&said.stderr).trim().to_owned())
     }
 }
 

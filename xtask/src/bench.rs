@@ -45,10 +45,8 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
             .env("BENCH_QUICK", u8::from(what.quick).to_string());
         cargo
     };
-    let features: &[&[&str]] = match what.peers {
-        true => &[&["--features", "openssl"], &["--features", "peers"]],
-        false => &[&[]],
-    };
+    let features: &[&[&str]] =
+        if what.peers { &[&["--features", "openssl"], &["--features", "peers"]] } else { &[&[]] };
     let program = |name: &str, features: &[&str], args: &[&Path]| {
         let mut cargo = cargo(&["run", "--quiet", "--release", "-p", "benches", "--bin", name]);
         done(cargo.args(features).arg("--").args(args))
@@ -86,9 +84,10 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
         let readme = repository.join("README.md");
         fs::write(&readme, with_table(&fs::read_to_string(&readme)?, &table)?)?;
     }
-    match report.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&report.stderr).trim().into()),
+    if report.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&report.stderr).trim().into())
     }
 }
 

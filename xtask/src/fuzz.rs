@@ -138,14 +138,15 @@ fn build(folder: &Path, target: &Target) -> Result<PathBuf> {
         .env_remove("RUSTUP_TOOLCHAIN")
         .status()
         .map_err(|err| format!("cannot run cargo: {err}"))?;
-    match status.success() {
-        true => Ok(built.join(triple).join("release").join(target.name)),
-        false => Err(format!(
+    if status.success() {
+        Ok(built.join(triple).join("release").join(target.name))
+    } else {
+        Err(format!(
             "{} is not built: that takes `rustup toolchain install nightly` and \
              `cargo install cargo-fuzz --locked`",
             target.name
         )
-        .into()),
+        .into())
     }
 }
 
@@ -180,9 +181,10 @@ fn round(folder: &Path, program: &Path, target: &Target, seconds: u32) -> Result
     }
     let done = fuzzer.output().map_err(|err| format!("{}: {err}", program.display()))?;
     let said = Said::of(&String::from_utf8_lossy(&done.stderr));
-    match done.status.success() == said.findings.is_empty() {
-        true => Ok(said),
-        false => Err(format!("{}: {}", target.name, said.reason).into()),
+    if done.status.success() == said.findings.is_empty() {
+        Ok(said)
+    } else {
+        Err(format!("{}: {}", target.name, said.reason).into())
     }
 }
 

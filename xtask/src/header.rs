@@ -20,9 +20,10 @@ pub fn write(repository: &Path) -> Result<()> {
 /// # Errors
 /// If it is not, or if one of them cannot be read.
 pub fn check(repository: &Path) -> Result<()> {
-    match std::fs::read_to_string(repository.join(HEADER))? == text(repository)? {
-        true => Ok(()),
-        false => Err(format!("{HEADER} is not what the source says: `cargo xtask header`").into()),
+    if std::fs::read_to_string(repository.join(HEADER))? == text(repository)? {
+        Ok(())
+    } else {
+        Err(format!("{HEADER} is not what the source says: `cargo xtask header`").into())
     }
 }
 

@@ -48,9 +48,10 @@ pub fn git(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> 
         git.env(format!("GIT_{role}_DATE"), "2026-01-01T00:00:00Z");
     }
     let said = git.args(args).output().map_err(|err| format!("cannot run git: {err}"))?;
-    match said.status.success() {
-        true => Ok(String::from_utf8(said.stdout)?),
-        false => Err(String::from_utf8_lossy(&said.stderr).trim().into()),
+    if said.status.success() {
+        Ok(String::from_utf8(said.stdout)?)
+    } else {
+        Err(String::from_utf8_lossy(&said.stderr).trim().into())
     }
 }
 
@@ -75,10 +76,7 @@ fn forget_package(command: &mut Command) {
 /// Runs a command, which says for itself what goes wrong.
 fn run(command: &mut Command) -> Result<()> {
     let said = command.status().map_err(|err| format!("cannot run {command:?}: {err}"))?;
-    match said.success() {
-        true => Ok(()),
-        false => Err(format!("this failed: {command:?}").into()),
-    }
+    if said.success() { Ok(()) } else { Err(format!("this failed: {command:?}").into()) }
 }
 
 #[cfg(test)]

@@ -62,12 +62,11 @@ pub fn run(repository: &Path, only: Option<&str>) -> Result<()> {
         let caught =
             copy.test(&mutant.of(&real)?).map_err(|err| format!("{}: {err}", mutant.name))?;
         let seconds = started.elapsed().as_secs();
-        match caught.is_empty() {
-            true => {
-                survivors += 1;
-                println!("SURVIVED  {} ({seconds} s)", mutant.name);
-            }
-            false => println!("caught    {} ({seconds} s)\n{}", mutant.name, lines_of(&caught)),
+        if caught.is_empty() {
+            survivors += 1;
+            println!("SURVIVED  {} ({seconds} s)", mutant.name);
+        } else {
+            println!("caught    {} ({seconds} s)\n{}", mutant.name, lines_of(&caught))
         }
     }
     println!("{} mutants, {survivors} survived", chosen.len());
@@ -126,10 +125,8 @@ impl Copy {
     fn build_from(&self, source: &Tree) -> Result<()> {
         let mut files = Tree::from([("rustls/build.rs".to_owned(), BUILD_SCRIPT.into())]);
         for (name, text) in source {
-            let name = match name.starts_with(CODEC) {
-                true => name.clone(),
-                false => format!("rustls/{name}"),
-            };
+            let name =
+                if name.starts_with(CODEC) { name.clone() } else { format!("rustls/{name}") };
             files.insert(name, text.clone());
         }
         // What stays the same is not built again.

@@ -118,10 +118,7 @@ pub fn check(repository: &Path) -> Result<()> {
         "{total:4} lines in all, of {MOST_ADDED} at most, in {} of upstream's files",
         added.len()
     );
-    match total > MOST_ADDED {
-        true => Err("the patches add too many lines".into()),
-        false => Ok(()),
-    }
+    if total > MOST_ADDED { Err("the patches add too many lines".into()) } else { Ok(()) }
 }
 
 /// Proves that the root of a crate of ours has the attributes of upstream's that are not lints.

@@ -51,9 +51,10 @@ pub fn test(repository: &Path, data: Option<PathBuf>, args: &[String]) -> Result
         .arg("--")
         .args(args)
         .status()?;
-    match status.success() {
-        true => Ok(()),
-        false => Err("rustls' own unit tests fail on the patched source".into()),
+    if status.success() {
+        Ok(())
+    } else {
+        Err("rustls' own unit tests fail on the patched source".into())
     }
 }
 

@@ -143,12 +143,13 @@ fn config(pki: &Pki, offers: bool) -> Result<ClientConfig> {
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots);
     let identity = pki.client(Key::P256);
-    let mut config = match offers {
-        false => builder.with_no_client_auth(),
-        true => builder.with_client_auth_cert(
+    let mut config = if offers {
+        builder.with_client_auth_cert(
             vec![identity.certificate.clone().into()],
             PrivatePkcs8KeyDer::from(identity.key.clone()).into(),
-        )?,
+        )?
+    } else {
+        builder.with_no_client_auth()
     };
     if offers {
         config.client_auth_offer = ClientAuthOffer::flag();
@@ -166,8 +167,9 @@ async fn ask(address: &str, connector: &Connector, offers: bool) -> Result<()> {
     let mut answer = Vec::new();
     tls.read_to_end(&mut answer).await?;
     let answer = String::from_utf8(answer)?;
-    match answer.starts_with("HTTP/1.1 200 ") && answer.contains("CN=agent") == offers {
-        true => Ok(()),
-        false => Err(format!("not what was to be answered: {answer}").into()),
+    if answer.starts_with("HTTP/1.1 200 ") && answer.contains("CN=agent") == offers {
+        Ok(())
+    } else {
+        Err(format!("not what was to be answered: {answer}").into())
     }
 }

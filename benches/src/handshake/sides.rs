@@ -123,10 +123,8 @@ macro_rules! sides {
 
         impl Ends for Sides {
             fn shake(&mut self) -> Cost {
-                let kind = match self.case.resumes() {
-                    true => HandshakeKind::Resumed,
-                    false => HandshakeKind::Full,
-                };
+                let kind =
+                    if self.case.resumes() { HandshakeKind::Resumed } else { HandshakeKind::Full };
                 self.connect(kind).0
             }
         }

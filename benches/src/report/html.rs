@@ -93,9 +93,10 @@ fn line(row: &Row) -> String {
         let _ = write!(ratios, "{ratio:.3} × {}<br>", escape(name));
     }
     let few = row.ratio.len() <= 6;
-    let ratios = match few {
-        true => ratios,
-        false => format!("<details><summary>{}</summary>{ratios}</details>", telling(row)),
+    let ratios = if few {
+        ratios
+    } else {
+        format!("<details><summary>{}</summary>{ratios}</details>", telling(row))
     };
     format!(
         "<tr><td>{}<td>{}<td>{}<td>{}<td>{ratios}</tr>\n",

@@ -151,9 +151,10 @@ fn certificates() -> Vec<Case> {
             [Need::OffersFlag],
             |lab| {
                 let talk = lab.host_well(lab.honest())?;
-                Ok(match shows_certificate(&talk) {
-                    true => Grade::Passed,
-                    false => Grade::Tolerated("offers, and then has none that fits".into()),
+                Ok(if shows_certificate(&talk) {
+                    Grade::Passed
+                } else {
+                    Grade::Tolerated("offers, and then has none that fits".into())
                 })
             },
         )
@@ -163,10 +164,7 @@ fn certificates() -> Vec<Case> {
         let kind = if compressed { "in-compressed" } else { "in-plain" };
         let expects = format!(
             "has neither flags nor CARE {} Certificate",
-            match compressed {
-                true => "in its compressed",
-                false => "in its",
-            }
+            if compressed { "in its compressed" } else { "in its" }
         );
         let needs: Vec<_> = [Some(Need::Identity), compressed.then_some(Need::SendsCompressed)]
             .into_iter()
@@ -177,9 +175,10 @@ fn certificates() -> Vec<Case> {
             let mut config = lab.honest();
             config.accept_compression = compressed;
             let talk = lab.host_well(config)?;
-            let typ = match compressed {
-                true => HandshakeType::COMPRESSED_CERTIFICATE,
-                false => HandshakeType::CERTIFICATE,
+            let typ = if compressed {
+                HandshakeType::COMPRESSED_CERTIFICATE
+            } else {
+                HandshakeType::CERTIFICATE
             };
             let Some(message) = talk.peer.received(typ) else {
                 return Err(Grade::Skipped(format!("the client sent no {typ} this time")));

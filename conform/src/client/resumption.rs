@@ -36,11 +36,12 @@ pub(super) fn cases() -> Vec<Case> {
                 let mut config = lab.honest();
                 config.ask_certificate = false;
                 let (_, second) = twice(lab, config)?;
-                Ok(match offers_session(&second) {
-                    false => Grade::Passed,
-                    true => Grade::Tolerated(
+                Ok(if offers_session(&second) {
+                    Grade::Tolerated(
                         "offers one: a server that minds must make a full handshake (RES-3)".into(),
-                    ),
+                    )
+                } else {
+                    Grade::Passed
                 })
             },
         )

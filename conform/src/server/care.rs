@@ -26,9 +26,10 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         Case::new(about("asks", "CARE-2", "asks who offers by CARE"), [Need::Care], |lab| {
             let talk = lab.visit_well(lab.caring())?;
-            Ok(match asks(&talk) {
-                true => Grade::Passed,
-                false => Grade::Tolerated("never asks, which CARE-2 allows".into()),
+            Ok(if asks(&talk) {
+                Grade::Passed
+            } else {
+                Grade::Tolerated("never asks, which CARE-2 allows".into())
             })
         })
         .level(Level::May),

@@ -100,10 +100,8 @@ pub(super) fn cases() -> Vec<Case> {
         ),
     ];
     for compressed in [false, true] {
-        let name = |kind: &str| match compressed {
-            true => format!("{kind}-compressed"),
-            false => kind.to_owned(),
-        };
+        let name =
+            |kind: &str| if compressed { format!("{kind}-compressed") } else { kind.to_owned() };
         let whose = if compressed { "a compressed Certificate" } else { "a Certificate" };
         let bodies: [(&str, &str, &str, Body); 4] = [
             ("request-client-auth", "RCA-5", "the flag of the offer", |lab| lab.body([])),

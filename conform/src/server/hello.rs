@@ -193,9 +193,10 @@ fn placed() -> Vec<Case> {
 fn same_as_ever(lab: &Lab, asks: bool) -> Grade {
     Grade::from(
         asks == lab.facts.asks_for_flag,
-        match asks {
-            true => "asks, though it does not ask who offers otherwise",
-            false => "does not ask, though it asks who offers otherwise",
+        if asks {
+            "asks, though it does not ask who offers otherwise"
+        } else {
+            "does not ask, though it asks who offers otherwise"
         },
     )
 }

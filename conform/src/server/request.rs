@@ -19,9 +19,10 @@ pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::new(about("asks", "RCA-2", "asks who offers"), [Need::Flags], |lab| {
             let talk = lab.visit_well(lab.offering())?;
-            Ok(match asks(&talk) {
-                true => Grade::Passed,
-                false => Grade::Tolerated("never asks, which RCA-9 allows".into()),
+            Ok(if asks(&talk) {
+                Grade::Passed
+            } else {
+                Grade::Tolerated("never asks, which RCA-9 allows".into())
             })
         })
         .level(Level::May),
@@ -83,13 +84,14 @@ pub(super) fn cases() -> Vec<Case> {
             [Need::Flags, Need::AsksAnyway],
             |lab| {
                 let talk = lab.visit_well(lab.offering())?;
-                Ok(match received(&talk, REQUEST, lab.points().tls_flags()).is_empty() {
-                    true => Grade::Passed,
-                    false => Grade::Tolerated(
+                Ok(if received(&talk, REQUEST, lab.points().tls_flags()).is_empty() {
+                    Grade::Passed
+                } else {
+                    Grade::Tolerated(
                         "acknowledges, though it asks everybody: who offers may be asked for \
                          another certificate"
                             .into(),
-                    ),
+                    )
                 })
             },
         ),

@@ -84,9 +84,10 @@ pub(super) fn cases() -> Vec<Case> {
             |lab| {
                 let ticket = lab.session(lab.honest())?;
                 let talk = lab.visit_well(with(ticket, lab.honest()))?;
-                Ok(match talk.peer.is_resumed() {
-                    true => Grade::Passed,
-                    false => Grade::Tolerated("did not resume this time".into()),
+                Ok(if talk.peer.is_resumed() {
+                    Grade::Passed
+                } else {
+                    Grade::Tolerated("did not resume this time".into())
                 })
             },
         )
@@ -109,13 +110,14 @@ pub(super) fn cases() -> Vec<Case> {
             |lab| {
                 let ticket = lab.session(lab.offering())?;
                 let talk = lab.visit_well(with(ticket, lab.honest()))?;
-                Ok(match talk.peer.is_resumed() {
-                    false => Grade::Passed,
-                    true => Grade::Tolerated(
+                Ok(if talk.peer.is_resumed() {
+                    Grade::Tolerated(
                         "resumes an authenticated session of a client that no longer offers: it \
                          must count only where the server would have asked"
                             .into(),
-                    ),
+                    )
+                } else {
+                    Grade::Passed
                 })
             },
         )
@@ -146,9 +148,10 @@ pub(super) fn cases() -> Vec<Case> {
                     return Ok(Grade::Skipped("the server did not resume this time".into()));
                 }
                 let number = lab.points().care().unwrap_or_default();
-                Ok(match received(&talk, HandshakeType::ENCRYPTED_EXTENSIONS, number).is_empty() {
-                    true => Grade::Passed,
-                    false => Grade::Tolerated("echoes what has no effect here".into()),
+                Ok(if received(&talk, HandshakeType::ENCRYPTED_EXTENSIONS, number).is_empty() {
+                    Grade::Passed
+                } else {
+                    Grade::Tolerated("echoes what has no effect here".into())
                 })
             },
         )

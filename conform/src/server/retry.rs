@@ -90,9 +90,10 @@ fn changed(lab: &mut Lab, config: ClientConfig) -> Outcome {
         .is_ok_and(|flags| flags.contains(lab.points().request_client_auth()));
     let wanted = if offered { lab.facts.asks_for_flag } else { lab.facts.asks_anyway };
     let acknowledged = !received(&talk, HandshakeType::CERTIFICATE_REQUEST, number).is_empty();
-    Ok(match asks(&talk) == wanted && (offered || !acknowledged) {
-        true => Grade::Tolerated("goes on, by the second hello alone".into()),
-        false => Grade::Failed("goes by the first hello though the second differs".into()),
+    Ok(if asks(&talk) == wanted && (offered || !acknowledged) {
+        Grade::Tolerated("goes on, by the second hello alone".into())
+    } else {
+        Grade::Failed("goes by the first hello though the second differs".into())
     })
 }
 

@@ -23,9 +23,10 @@ fn code_points(u: &mut Unstructured<'_>) -> Result<CodePoints> {
     }
     let Ok(flag) = Flag::new(u16::arbitrary(u)? % 2040) else { return Ok(default) };
     let points = CodePoints::new(u16::arbitrary(u)?, flag).unwrap_or(default);
-    Ok(match u.ratio(1, 4)? {
-        true => points.without_care(),
-        false => points.with_care(u16::arbitrary(u)?).unwrap_or(points),
+    Ok(if u.ratio(1, 4)? {
+        points.without_care()
+    } else {
+        points.with_care(u16::arbitrary(u)?).unwrap_or(points)
     })
 }
 

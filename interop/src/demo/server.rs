@@ -121,9 +121,10 @@ async fn serve(
                 let answer = answer(&layer, &request.into_parts().0);
                 std::future::ready(Ok::<_, Infallible>(answer.map(Full::<Bytes>::from)))
             });
-            let http = match is_h2 {
-                true => auto::Builder::new(TokioExecutor::new()).http2_only(),
-                false => auto::Builder::new(TokioExecutor::new()).http1_only(),
+            let http = if is_h2 {
+                auto::Builder::new(TokioExecutor::new()).http2_only()
+            } else {
+                auto::Builder::new(TokioExecutor::new()).http1_only()
             };
             // What fails now fails at the client, too, and is seen there.
             let _ = http.serve_connection(TokioIo::new(stream), service).await;

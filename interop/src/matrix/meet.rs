@@ -110,9 +110,10 @@ impl<'a> Running<'a> {
             None => self.word(visit.connections).await,
         };
         let seen = self.tap.take();
-        let enough = match client.makes_more_connections() {
-            true => seen.len() >= visit.connections as usize,
-            false => seen.len() == visit.connections as usize,
+        let enough = if client.makes_more_connections() {
+            seen.len() >= visit.connections as usize
+        } else {
+            seen.len() == visit.connections as usize
         };
         if !enough {
             let (expected, got) = (visit.connections, seen.len());

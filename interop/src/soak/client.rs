@@ -85,12 +85,11 @@ impl Client {
             Some(End::Io(_)) => end == ClientEnd::Broken,
             _ => false,
         };
-        match told {
-            true => (end, took),
-            false => {
-                let text = format!("{end:?}, but the handle says {:?}", outcome.get());
-                (ClientEnd::Odd(text), took)
-            }
+        if told {
+            (end, took)
+        } else {
+            let text = format!("{end:?}, but the handle says {:?}", outcome.get());
+            (ClientEnd::Odd(text), took)
         }
     }
 }

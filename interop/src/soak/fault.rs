@@ -267,17 +267,11 @@ impl AsyncWrite for Faulty {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match this.stalled {
-            true => Poll::Ready(Ok(())),
-            false => this.tcp()?.poll_flush(cx),
-        }
+        if this.stalled { Poll::Ready(Ok(())) } else { this.tcp()?.poll_flush(cx) }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        match this.stalled {
-            true => Poll::Ready(Ok(())),
-            false => this.tcp()?.poll_shutdown(cx),
-        }
+        if this.stalled { Poll::Ready(Ok(())) } else { this.tcp()?.poll_shutdown(cx) }
     }
 }

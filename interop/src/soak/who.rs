@@ -163,9 +163,10 @@ impl Who {
         };
         let answered = matches!(self.host, Host::Public | Host::Agents);
         // CARE-5
-        let shown = match self.tls12 && !self.offer.is_none() && !self.in_clear {
-            true => Certificate::None,
-            false => self.certificate,
+        let shown = if self.tls12 && !self.offer.is_none() && !self.in_clear {
+            Certificate::None
+        } else {
+            self.certificate
         };
         let alert = match (shown, scope) {
             (Certificate::None, _) if required => return Err(Alert::CertificateRequired),

@@ -134,16 +134,17 @@ async fn watch(
     let mut client = std::pin::pin!(timeout(PATIENCE, client));
     let mut known = None;
     let ended = tokio::select! {
-        ended = &mut client => ended,
-        // Whoever stalls holds on until the server has given up.
-        end = &mut reported, if stalls => {
-            known = Some(end);
-            match fired.get() {
-                true => Ok((ClientEnd::Stalled, Duration::ZERO)),
-                false => client.await,
+            ended = &mut client => ended,
+            // Whoever stalls holds on until the server has given up.
+            end = &mut reported, if stalls => {
+                known = Some(end);
+                if fired.get() {
+    Ok((ClientEnd::Stalled, Duration::ZERO))
+    } else {
+    client.await
+    }
             }
-        }
-    };
+        };
     let waits = |_| (ClientEnd::Odd("it waits for ever".into()), Duration::ZERO);
     let (client, took) = ended.unwrap_or_else(waits);
     let (server, application) = match known {

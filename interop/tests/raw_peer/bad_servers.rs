@@ -52,10 +52,7 @@ pub fn case(
 /// Every one of them, against a client that offers by flag and CARE, or does not. `known` is a session of a raw
 /// server's that the client has.
 pub fn all(pki: &Pki, offers: bool, known: &Ticket) -> Vec<Case> {
-    let before = match offers {
-        true => ClientAuthStatus::Offered,
-        false => ClientAuthStatus::NotOffered,
-    };
+    let before = if offers { ClientAuthStatus::Offered } else { ClientAuthStatus::NotOffered };
     let mut cases = with_flags(pki, offers, before);
     cases.extend(with_care(pki, offers, before));
     cases.extend(bad_requests::all(pki, before, known));
@@ -167,8 +164,8 @@ fn with_care(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
     };
     let illegal = |error| (47, PeerMisbehaved::IllegalClientAuthenticationRequest(error).into());
     let out_of_place = || (47, InvalidMessage::UnexpectedCare.into());
-    match offers {
-        true => vec![
+    if offers {
+        vec![
             case(
                 "CARE-1: a body",
                 S::EncryptedExtensions,
@@ -182,8 +179,9 @@ fn with_care(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
                 illegal(CareError::Misplaced { message: Message::ServerHello }),
             ),
             case("CARE-3: in a request", S::CertificateRequest, &[], out_of_place()),
-        ],
-        false => vec![
+        ]
+    } else {
+        vec![
             case(
                 "CARE-3: no offer, in ServerHello",
                 S::ServerHello,
@@ -196,7 +194,7 @@ fn with_care(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
                 &[],
                 (110, PeerMisbehaved::UnsolicitedEncryptedExtension.into()),
             ),
-        ],
+        ]
     }
 }
 

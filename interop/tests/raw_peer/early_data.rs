@@ -42,15 +42,14 @@ fn assert_asked(pair: &mut Pair, visit: Visit) {
     assert!(asked(pair) && !pair.raw.is_resumed());
     let request = pair.raw.received(HandshakeType::CERTIFICATE_REQUEST).unwrap();
     assert_eq!(request.find_extension(FLAGS).is_some(), visit.offers);
-    let kind = match visit.retry {
-        true => HandshakeKind::FullWithHelloRetryRequest,
-        false => HandshakeKind::Full,
-    };
+    let kind =
+        if visit.retry { HandshakeKind::FullWithHelloRetryRequest } else { HandshakeKind::Full };
     assert_eq!(pair.tls.handshake_kind(), Some(kind));
     let status = server_status(pair);
-    match visit.declines {
-        true => assert_eq!(status, ClientAuthStatus::Declined),
-        false => assert!(matches!(status, ClientAuthStatus::Authenticated { resumed: false, .. })),
+    if visit.declines {
+        assert_eq!(status, ClientAuthStatus::Declined)
+    } else {
+        assert!(matches!(status, ClientAuthStatus::Authenticated { resumed: false, .. }))
     }
     assert_eq!(pair.tls.peer_certificates().is_some(), !visit.declines);
     assert_nothing_early(pair);

@@ -172,9 +172,10 @@ pub fn assert_rejected(pair: &Pair, asked: bool) {
         ))) => assert_eq!(configs.len(), 1),
         other => panic!("{other:?} is not {:?}", rejected(None)),
     }
-    let auth = match asked {
-        true => ClientAuthStatus::AskedWithoutAcknowledgement,
-        false => ClientAuthStatus::NotOffered,
+    let auth = if asked {
+        ClientAuthStatus::AskedWithoutAcknowledgement
+    } else {
+        ClientAuthStatus::NotOffered
     };
     assert_eq!(status(pair), (EchStatus::Rejected, auth));
     assert!(inner(pair).is_empty());

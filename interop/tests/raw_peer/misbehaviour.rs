@@ -79,9 +79,10 @@ fn a_server_that_breaks_a_rule_gets_its_alert_and_does_no_harm() {
         let sessions = ClientSessions::new();
         let mut client = pki.rustls_client(true);
         client.resumption = Resumption::store(Arc::clone(&sessions) as _);
-        let (asked, resumed) = match offers {
-            true => (ClientAuthStatus::Acknowledged, ClientAuthStatus::Offered),
-            false => (ClientAuthStatus::AskedWithoutAcknowledgement, ClientAuthStatus::NotOffered),
+        let (asked, resumed) = if offers {
+            (ClientAuthStatus::Acknowledged, ClientAuthStatus::Offered)
+        } else {
+            (ClientAuthStatus::AskedWithoutAcknowledgement, ClientAuthStatus::NotOffered)
         };
         if offers {
             client.client_auth_offer = ClientAuthOffer::flag_and_care();

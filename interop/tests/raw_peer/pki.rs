@@ -57,12 +57,12 @@ impl Pki {
         let roots = Arc::clone(&self.roots);
         let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
         let (chain, key) = for_rustls(&self.server);
-        match demand {
-            true => builder.with_client_cert_verifier(verifier.build().unwrap()),
-            false => builder.with_no_client_auth(),
-        }
-        .with_single_cert(chain, key)
-        .unwrap()
+        let builder = if demand {
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        } else {
+            builder.with_no_client_auth()
+        };
+        builder.with_single_cert(chain, key).unwrap()
     }
 
     pub fn rustls_client(&self, certificate: bool) -> rustls::ClientConfig {
@@ -79,9 +79,10 @@ impl Pki {
             .unwrap()
             .with_root_certificates(Arc::clone(&self.roots));
         let (chain, key) = for_rustls(&self.client);
-        match certificate {
-            true => builder.with_client_auth_cert(chain, key).unwrap(),
-            false => builder.with_no_client_auth(),
+        if certificate {
+            builder.with_client_auth_cert(chain, key).unwrap()
+        } else {
+            builder.with_no_client_auth()
         }
     }
 

@@ -75,9 +75,10 @@ pub(super) fn remove_for_proxies(fields: &mut HeaderMap) {
 pub(super) fn set_forwarded(fields: &mut HeaderMap, peer: SocketAddr, host: &HeaderValue) {
     remove_for_proxies(fields);
     let address = peer.ip().to_canonical();
-    let node = match address.is_ipv6() {
-        true => format!("\"[{address}]:{}\"", peer.port()),
-        false => format!("\"{address}:{}\"", peer.port()),
+    let node = if address.is_ipv6() {
+        format!("\"[{address}]:{}\"", peer.port())
+    } else {
+        format!("\"{address}:{}\"", peer.port())
     };
     // A host has nothing in it that would need escaping; what has was refused.
     let quoted = host.to_str().map(|host| format!(";host=\"{host}\"")).unwrap_or_default();

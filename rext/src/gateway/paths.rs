@@ -14,12 +14,10 @@ pub struct PathDemand {
 pub(super) fn parse_demand(text: &str) -> Result<PathDemand, String> {
     let (prefix, scope) = text.rsplit_once('=').ok_or("not of the form PREFIX=SCOPE")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '~');
-    match prefix.starts_with('/') && prefix.chars().all(plain) && !scope.is_empty() {
-        true => Ok(PathDemand { prefix: prefix.into(), scope: scope.into() }),
-        false => {
-            Err("not of the form PREFIX=SCOPE, with a PREFIX of / and letters, digits, - _ ~"
-                .into())
-        }
+    if prefix.starts_with('/') && prefix.chars().all(plain) && !scope.is_empty() {
+        Ok(PathDemand { prefix: prefix.into(), scope: scope.into() })
+    } else {
+        Err("not of the form PREFIX=SCOPE, with a PREFIX of / and letters, digits, - _ ~".into())
     }
 }
 

@@ -71,10 +71,7 @@ fn log_warnings(policy: &Policy) {
 /// The config, but for what is in files.
 fn template_of(args: &ServerArgs, key: Arc<CertifiedKey>) -> Result<ServerConfig, LoadError> {
     let groups: Vec<_> = args.group.iter().map(|group| group.get()).collect();
-    let provider = match groups.is_empty() {
-        true => tls::provider(),
-        false => tls::provider_with(&groups),
-    };
+    let provider = if groups.is_empty() { tls::provider() } else { tls::provider_with(&groups) };
     let versions = if args.tls12 { &[&TLS12][..] } else { DEFAULT_VERSIONS };
     let mut config = tls::server_config_with(provider, versions, key, &[tls::H2, tls::HTTP1])?;
     config.session_storage = match usize::try_from(args.session_cache)? {

@@ -90,9 +90,10 @@ impl Page {
     /// For whoever is not, or not yet, who must be there.
     pub(super) fn denied(&self, scope: &str, denied: &Denied) -> Markup {
         let staff = scope == <Staff as super::Scope>::NAME;
-        let (host, path, who) = match staff {
-            true => (&self.names.staff, "/admin", "those who run this site"),
-            false => (&self.names.login, "/account", "those who have an account here"),
+        let (host, path, who) = if staff {
+            (&self.names.staff, "/admin", "those who run this site")
+        } else {
+            (&self.names.login, "/account", "those who have an account here")
         };
         let there = self.caller.host() == Some(host);
         let link = self.url(host, path);
@@ -240,8 +241,9 @@ fn proof<S>(identity: &Identity<S>) -> String {
         60..7200 => format!("{} minutes ago", ago / 60),
         _ => format!("{} hours ago", ago / 3600),
     };
-    match identity.resumed() {
-        true => format!("{when}, on an earlier connection"),
-        false => format!("{when}, on this connection"),
+    if identity.resumed() {
+        format!("{when}, on an earlier connection")
+    } else {
+        format!("{when}, on this connection")
     }
 }

@@ -25,9 +25,10 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
         return if value == constant { Ok(()) } else { Err(format!("{at} is not {constant}")) };
     }
     if let Some(values) = schema["enum"].as_array() {
-        return match values.contains(value) {
-            true => Ok(()),
-            false => Err(format!("{at}: {value} is none of {values:?}")),
+        return if values.contains(value) {
+            Ok(())
+        } else {
+            Err(format!("{at}: {value} is none of {values:?}"))
         };
     }
     let has_type = |wanted: &str| match wanted {

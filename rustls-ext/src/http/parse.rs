@@ -95,9 +95,10 @@ impl<'a> Reader<'a> {
                 token => Cow::Borrowed(token),
             },
         };
-        match self.at - start > limits::VALUE_LENGTH {
-            true => Err((start, Problem::ValueTooLong)),
-            false => Ok(value),
+        if self.at - start > limits::VALUE_LENGTH {
+            Err((start, Problem::ValueTooLong))
+        } else {
+            Ok(value)
         }
     }
 

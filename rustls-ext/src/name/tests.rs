@@ -214,10 +214,8 @@ fn read(text: &str) -> Parts {
                 c => value.extend(c.encode_utf8(&mut [0; 4]).bytes()),
             }
         }
-        let value = match is_der {
-            true => Shown::Der(value),
-            false => Shown::Text(String::from_utf8(value).unwrap()),
-        };
+        let value =
+            if is_der { Shown::Der(value) } else { Shown::Text(String::from_utf8(value).unwrap()) };
         parts.last_mut().unwrap().push((kind, value));
         match chars.next() {
             None => break,

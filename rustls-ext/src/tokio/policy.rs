@@ -32,9 +32,10 @@ impl AsyncPolicy for Policy {
         hello: &ClientHello<'_>,
         peer: Option<SocketAddr>,
     ) -> Result<ClientAuthDecision, BoxError> {
-        match self.needs_peer_address() && peer.is_none() {
-            true => Err(PolicyError::NeedsPeerAddress.into()),
-            false => Ok(self.decide(hello, peer)),
+        if self.needs_peer_address() && peer.is_none() {
+            Err(PolicyError::NeedsPeerAddress.into())
+        } else {
+            Ok(self.decide(hello, peer))
         }
     }
 }

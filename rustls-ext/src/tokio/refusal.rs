@@ -51,10 +51,7 @@ impl fmt::Display for Refusal {
             _ => "the server refused the connection",
         })?;
         write!(f, ": {}", alert_name(self.alert))?;
-        match self.after_handshake {
-            true => f.write_str(", after the client's handshake"),
-            false => Ok(()),
-        }
+        if self.after_handshake { f.write_str(", after the client's handshake") } else { Ok(()) }
     }
 }
 

@@ -144,9 +144,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
 
     /// If nothing can be written any more, why.
     pub(super) async fn last_words_if_failed(&mut self) -> Option<io::Error> {
-        match self.tls.get_ref().0.has_failed() {
-            true => Some(poll_fn(|cx| self.poll_last_words(cx)).await),
-            false => None,
+        if self.tls.get_ref().0.has_failed() {
+            Some(poll_fn(|cx| self.poll_last_words(cx)).await)
+        } else {
+            None
         }
     }
 
@@ -241,9 +242,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientStream<IO> {
             }
             note(&mut this.reader, cx);
             let before = buf.filled().len();
-            let read = ready!(match this.tls.get_ref().0.has_failed() {
-                true => this.poll_read_for_all(buf),
-                false => Pin::new(&mut this.tls).poll_read(cx, buf),
+            let read = ready!(if this.tls.get_ref().0.has_failed() {
+                this.poll_read_for_all(buf)
+            } else {
+                Pin::new(&mut this.tls).poll_read(cx, buf)
             });
             match read {
                 Ok(()) => {

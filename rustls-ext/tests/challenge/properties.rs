@@ -22,9 +22,10 @@ fn challenge() -> impl Strategy<Value = Challenge> {
     (realm, vec(prop_oneof![issuer, print], 0..8)).prop_map(|(realm, alternatives)| {
         let parts = alternatives.iter().flat_map(|c| c.to_string().split_once(' ').map(own));
         let parts: Vec<_> = parts.collect();
-        let line = match parts.is_empty() {
-            true => SCHEME.to_owned(),
-            false => format!("{SCHEME} {}", parts.join(", ")),
+        let line = if parts.is_empty() {
+            SCHEME.to_owned()
+        } else {
+            format!("{SCHEME} {}", parts.join(", "))
         };
         match realm {
             None => one(line),

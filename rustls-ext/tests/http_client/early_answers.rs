@@ -19,9 +19,10 @@ async fn hasty(world: &World) -> u16 {
     let demand = world.pki.demand("agents").in_answer_to_offer();
     let policy = policy_fn(move |hello: HelloInfo, _| {
         let demand = demand.clone();
-        std::future::ready(Ok(match hello.offered {
-            true => ClientAuthDecision::Request(demand),
-            false => ClientAuthDecision::None,
+        std::future::ready(Ok(if hello.offered {
+            ClientAuthDecision::Request(demand)
+        } else {
+            ClientAuthDecision::None
         }))
     });
     let acceptor = Arc::new(Acceptor::new(Arc::new(world.tls()), policy));
@@ -40,12 +41,13 @@ async fn hasty(world: &World) -> u16 {
                 while !head.ends_with(b"\r\n\r\n") {
                     head.push(tls.read_u8().await.unwrap());
                 }
-                let answer = match is_known {
-                    true => "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nwelcome".to_owned(),
-                    false => format!(
+                let answer = if is_known {
+                    "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nwelcome".to_owned()
+                } else {
+                    format!(
                         "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {challenge}\r\n\
                          Content-Length: 12\r\n\r\nwho are you?"
-                    ),
+                    )
                 };
                 tls.write_all(answer.as_bytes()).await.unwrap();
                 tls.flush().await.unwrap();

@@ -14,9 +14,12 @@ use super::world::{A, B, BOTH, Http, World, get, post, read};
 fn not_on(
     connections: impl Fn(&Asked) -> bool + Send + Sync + 'static,
 ) -> Box<super::site::Handle> {
-    Box::new(move |asked| match connections(asked) {
-        true => say(StatusCode::MISDIRECTED_REQUEST, "not here"),
-        false => say(StatusCode::OK, "here"),
+    Box::new(move |asked| {
+        if connections(asked) {
+            say(StatusCode::MISDIRECTED_REQUEST, "not here")
+        } else {
+            say(StatusCode::OK, "here")
+        }
     })
 }
 

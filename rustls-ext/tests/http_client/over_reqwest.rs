@@ -212,9 +212,12 @@ async fn a_refusal_after_the_handshake_is_an_error() {
     for http in BOTH {
         let mut world = World::new();
         let demand = world.pki.demand("staff").in_answer_to_offer();
-        let decide = move |hello: &rustls_ext::tokio::HelloInfo| match hello.offered {
-            true => ClientAuthDecision::Require(demand.clone()),
-            false => ClientAuthDecision::None,
+        let decide = move |hello: &rustls_ext::tokio::HelloInfo| {
+            if hello.offered {
+                ClientAuthDecision::Require(demand.clone())
+            } else {
+                ClientAuthDecision::None
+            }
         };
         let site = Site::new(Some(world.tls()), decide, |_| challenge(&any()));
         world.put("", &site);

@@ -39,9 +39,12 @@ async fn a_refusal_after_the_handshake_is_an_error_with_its_alert() {
     for http in BOTH {
         let world = World::new();
         let demand = world.pki.demand("staff").in_answer_to_offer();
-        let decide = move |hello: &HelloInfo| match hello.offered {
-            true => ClientAuthDecision::Require(demand.clone()),
-            false => ClientAuthDecision::None,
+        let decide = move |hello: &HelloInfo| {
+            if hello.offered {
+                ClientAuthDecision::Require(demand.clone())
+            } else {
+                ClientAuthDecision::None
+            }
         };
         let site = Site::new(Some(world.tls()), decide, |_| challenge(&any()));
         let url = format!("https://localhost:{}/", site.listen().await);

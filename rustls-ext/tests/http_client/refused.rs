@@ -52,9 +52,12 @@ async fn a_refusal_after_the_handshake_is_an_error_with_its_alert() {
         let mut world = World::new();
         // The challenge accepts what the handshake does not.
         let demand = world.pki.demand("staff").in_answer_to_offer();
-        let decide = move |hello: &rustls_ext::tokio::HelloInfo| match hello.offered {
-            true => ClientAuthDecision::Require(demand.clone()),
-            false => ClientAuthDecision::None,
+        let decide = move |hello: &rustls_ext::tokio::HelloInfo| {
+            if hello.offered {
+                ClientAuthDecision::Require(demand.clone())
+            } else {
+                ClientAuthDecision::None
+            }
         };
         let site = Site::new(Some(world.tls()), decide, |_| challenge(&any()));
         world.put(A, &site);

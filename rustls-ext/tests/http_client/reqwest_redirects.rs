@@ -154,14 +154,11 @@ async fn cant_6_a_foreign_host_field_gets_no_certificate_behind_a_redirect_eithe
         let location = to.clone();
         let start = world.site("start", move |_| go(&location));
         let start_port = if to_other { start.listen().await } else { port };
-        let (url, host) = match to_other {
+        let (url, host) = if to_other {
             // It is right where the request begins, so reqwest sends it on.
-            true => {
-                (url("a.example.test", start_port, "/"), format!("a.example.test:{start_port}"))
-            }
-            false => {
-                (url("b.example.test", start.listen().await, "/"), "b.example.test".to_owned())
-            }
+            (url("a.example.test", start_port, "/"), format!("a.example.test:{start_port}"))
+        } else {
+            (url("b.example.test", start.listen().await, "/"), "b.example.test".to_owned())
         };
         let client = client(&world, Http::One);
         let mut request = get(&url);

@@ -106,9 +106,12 @@ impl World {
         let verifier =
             WebPkiClientVerifier::builder_with_provider(roots.into(), provider()).build().unwrap();
         let demand = ClientAuthDemand::new(verifier, "people").unwrap().in_answer_to_offer();
-        move |hello| match hello.offered {
-            true => ClientAuthDecision::Request(demand.clone()),
-            false => ClientAuthDecision::None,
+        move |hello| {
+            if hello.offered {
+                ClientAuthDecision::Request(demand.clone())
+            } else {
+                ClientAuthDecision::None
+            }
         }
     }
 

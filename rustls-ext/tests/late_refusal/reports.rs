@@ -66,9 +66,10 @@ async fn a_flush_and_a_shutdown_report_it_too() {
         let request = [b'x'; 80 * 1024];
         assert!(stream.write(&request).await.unwrap() < request.len());
         drop(far);
-        let err = match is_flush {
-            true => stream.flush().await.unwrap_err(),
-            false => stream.shutdown().await.unwrap_err(),
+        let err = if is_flush {
+            stream.flush().await.unwrap_err()
+        } else {
+            stream.shutdown().await.unwrap_err()
         };
         assert_eq!(late(&err).to_string(), text("unknown_ca"));
         assert!(stream.outcome().refusal().is_some());

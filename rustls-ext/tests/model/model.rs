@@ -71,9 +71,10 @@ impl State {
     /// What the policy decides for `connect`.
     pub fn ask(&self, connect: &Connect) -> (Ask, Scope) {
         let rule = self.rules[connect.host];
-        match rule.offered && !offered(connect) {
-            true => (Ask::Nothing, rule.scope),
-            false => (rule.ask, rule.scope),
+        if rule.offered && !offered(connect) {
+            (Ask::Nothing, rule.scope)
+        } else {
+            (rule.ask, rule.scope)
         }
     }
 }

@@ -218,9 +218,10 @@ impl<'a> World<'a> {
         }
         let expected = model.connect(connect, picked);
         tally.connection(connect.version, picked.is_some(), &seen);
-        match seen == expected {
-            true => Ok(()),
-            false => Err(format!("{connect:?}\nexpected {expected:?}\nbut was  {seen:?}")),
+        if seen == expected {
+            Ok(())
+        } else {
+            Err(format!("{connect:?}\nexpected {expected:?}\nbut was  {seen:?}"))
         }
     }
 
@@ -246,9 +247,10 @@ impl<'a> World<'a> {
             return Err("asked without an offer".into());
         }
         let (ask, scope) = state.ask(connect);
-        match ask == Ask::Require && authenticated != Some(scope) && data {
-            true => Err("application data in spite of the requirement".into()),
-            false => Ok(()),
+        if ask == Ask::Require && authenticated != Some(scope) && data {
+            Err("application data in spite of the requirement".into())
+        } else {
+            Ok(())
         }
     }
 
@@ -288,10 +290,8 @@ impl<'a> World<'a> {
         config.time_provider = self.clock.clone();
         config.enable_early_data = true;
         let offer = ClientAuthOffer::new(connect.offer).with_certificate_under_tls12(connect.clear);
-        config.client_auth_offer = match connect.prefer_resumption {
-            true => offer.prefer_resumption(),
-            false => offer,
-        };
+        config.client_auth_offer =
+            if connect.prefer_resumption { offer.prefer_resumption() } else { offer };
         Arc::new(config)
     }
 }
@@ -302,10 +302,7 @@ fn asked(status: ClientAuthStatus) -> bool {
 
 /// With the group of the clients' first key share, or without.
 fn with_groups(first: bool) -> Arc<CryptoProvider> {
-    let kx_groups = match first {
-        true => vec![X25519, SECP256R1],
-        false => vec![SECP256R1],
-    };
+    let kx_groups = if first { vec![X25519, SECP256R1] } else { vec![SECP256R1] };
     Arc::new(CryptoProvider { kx_groups, ..(*provider()).clone() })
 }
 

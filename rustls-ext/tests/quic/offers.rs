@@ -46,10 +46,7 @@ async fn care_2_and_care_3_an_offer_by_care_is_understood_and_asked_for_without_
         let visit = site.visit(&site.agent(ClientAuthOffer::care())).await;
         let client = visit.at_client();
         assert!(client.client_auth_echoed());
-        let status = match asked {
-            true => Client::AskedWithoutAcknowledgement,
-            false => Client::Offered,
-        };
+        let status = if asked { Client::AskedWithoutAcknowledgement } else { Client::Offered };
         assert_eq!(client.client_auth_status(), Some(status));
         let server = visit.at_server();
         let auth = server.client_auth().unwrap();

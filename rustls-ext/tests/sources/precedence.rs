@@ -157,16 +157,13 @@ fn a_quic_connection_uses_its_own_policy_then_the_configs_then_the_verifiers() {
     let client = Arc::new(pki.client_config(Some(&pki.agent), offer, &[&TLS13]));
     for sources in Sources::all() {
         let (config, version) = (sources.server(&pki), quic::Version::V1);
-        let mut server = match sources.own {
-            true => quic::ServerConnection::with_client_auth_policy(
-                config,
-                Switch::new(When::Always, request(&pki, "own")),
-                version,
-                Vec::new(),
-            ),
-            false => quic::ServerConnection::new(config, version, Vec::new()),
-        }
-        .unwrap();
+        let server = if sources.own {
+            let own = Switch::new(When::Always, request(&pki, "own"));
+            quic::ServerConnection::with_client_auth_policy(config, own, version, Vec::new())
+        } else {
+            quic::ServerConnection::new(config, version, Vec::new())
+        };
+        let mut server = server.unwrap();
         let mut client = quic_client(&client);
         quic_pump(&mut client, &mut server).unwrap();
         assert_eq!(scope(server.client_auth()), sources.winner(), "{sources:?}");

@@ -99,9 +99,10 @@ impl ClientAuthOffer {
     /// CARE was never given a code point.  So who does not use it takes what has that number for
     /// what upstream takes it for: an extension that nobody knows.
     pub(super) fn code_points(&self) -> CodePoints {
-        match self.by.has_care() {
-            true => self.code_points,
-            false => self.code_points.without_care(),
+        if self.by.has_care() {
+            self.code_points
+        } else {
+            self.code_points.without_care()
         }
     }
 
@@ -126,9 +127,10 @@ impl ClientConfig {
 impl ClientConnectionData {
     /// What the next hello is to say.
     pub(super) fn offer_client_auth(&mut self, tls13: bool) -> HelloOffer {
-        self.client_auth.hello(match tls13 {
-            true => Version::Tls13,
-            false => Version::Tls12,
+        self.client_auth.hello(if tls13 {
+            Version::Tls13
+        } else {
+            Version::Tls12
         })
     }
 

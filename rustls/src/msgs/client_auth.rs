@@ -70,9 +70,10 @@ impl<const FLAGS: bool> Codec<'_> for Configured<FLAGS> {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, InvalidMessage> {
-        let code_point = match FLAGS {
-            true => Some(r.code_points.tls_flags()),
-            false => r.code_points.care(),
+        let code_point = if FLAGS {
+            Some(r.code_points.tls_flags())
+        } else {
+            r.code_points.care()
         };
         Ok(Self {
             // Without a code point, nothing would have been taken for one of these.

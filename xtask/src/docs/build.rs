@@ -69,9 +69,10 @@ impl Crate {
 
     /// Builds it, with all of cargo's own messages on standard error.
     pub(super) fn build(&self) -> Result<()> {
-        match self.cargo("build").status()?.success() {
-            true => Ok(()),
-            false => Err("it does not build".into()),
+        if self.cargo("build").status()?.success() {
+            Ok(())
+        } else {
+            Err("it does not build".into())
         }
     }
 

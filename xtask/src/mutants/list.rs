@@ -56,8 +56,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "RES-2: a session with a certificate resumes in another scope",
         file: "rustls-ext-wire/src/resumption.rs",
         item: "judge",
-        from: "true => Resumption::IfVerified",
-        to: "_ => Resumption::IfVerified",
+        from: "if session.scope == Some(scope) { Resumption::IfVerified }",
+        to: "if true { Resumption::IfVerified }",
     },
     Mutant {
         name: "RES-5: a proof of possession lasts for ever",

@@ -107,9 +107,10 @@ impl Args {
         let mut options = Vec::new();
         let mut args = args.into_iter();
         while let Some(name) = args.next() {
-            let value = match with_value.contains(&name.as_str()) {
-                true => Some(args.next().ok_or_else(|| format!("{name} has no value"))?),
-                false => None,
+            let value = if with_value.contains(&name.as_str()) {
+                Some(args.next().ok_or_else(|| format!("{name} has no value"))?)
+            } else {
+                None
             };
             options.push((name, value));
         }

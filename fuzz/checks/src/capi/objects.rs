@@ -150,9 +150,12 @@ impl World {
         // point to is here or in `self`.
         unsafe {
             let (flags, care) = (pointer(flags.as_ref()), pointer(care.as_ref()));
-            call(u, |e| match of_view {
-                true => rext_server_on_hello(server, version, &hello, e),
-                false => rext_server_on_client_hello(server, version, flags, care, e),
+            call(u, |e| {
+                if of_view {
+                    rext_server_on_hello(server, version, &hello, e)
+                } else {
+                    rext_server_on_client_hello(server, version, flags, care, e)
+                }
             })?;
             plain(rext_server_asks(server, asks));
             plain(rext_server_acknowledgement(server, &mut set));

@@ -42,14 +42,12 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<Outcome> {
     let decides = Decides::arbitrary(u)?;
     let shows = Shows::arbitrary(u)?;
     let mut config = ClientConfig {
-        versions: match u.ratio(1, 8)? {
-            true => vec![version::TLS13, version::TLS12],
-            false => vec![version::TLS13],
+        versions: if u.ratio(1, 8)? {
+            vec![version::TLS13, version::TLS12]
+        } else {
+            vec![version::TLS13]
         },
-        shares: match u.ratio(1, 4)? {
-            true => Shares::Only(Vec::new()),
-            false => Shares::X25519,
-        },
+        shares: if u.ratio(1, 4)? { Shares::Only(Vec::new()) } else { Shares::X25519 },
         answer: match shows {
             Shows::Nothing => Answer::Empty,
             Shows::NotEvenThat => Answer::NoCertificate,

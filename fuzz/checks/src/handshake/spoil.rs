@@ -25,10 +25,7 @@ pub(super) fn plan(u: &mut Unstructured<'_>, slots: &[Slot]) -> Result<Plan> {
 }
 
 fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
-    let typ = match u.ratio(3, 4)? {
-        true => *u.choose(&EXTENSIONS)?,
-        false => u16::arbitrary(u)?,
-    };
+    let typ = if u.ratio(3, 4)? { *u.choose(&EXTENSIONS)? } else { u16::arbitrary(u)? };
     Ok(match u.int_in_range(0..=9)? {
         0 => Edit::add(typ, body(u)?),
         1 => Edit::first(typ, body(u)?),

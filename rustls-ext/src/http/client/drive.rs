@@ -231,9 +231,10 @@ fn again<T: Transport>(
         Next::Again(target, route) => (target, route),
     };
     let copy = copy.ok_or(Some(Unanswered::NotReplayable))?;
-    let request = match redirected {
-        true => T::follow(copy, response).ok_or(Some(Unanswered::Redirected))?,
-        false => copy,
+    let request = if redirected {
+        T::follow(copy, response).ok_or(Some(Unanswered::Redirected))?
+    } else {
+        copy
     };
     Ok(Again { target, route, request })
 }

@@ -93,9 +93,10 @@ impl fmt::Display for Unanswered {
                 f.write_str("no identity for")?;
                 separated(f, challenges)?;
                 f.write_str(":")?;
-                match considered.is_empty() {
-                    true => f.write_str(" there are none"),
-                    false => separated(f, considered),
+                if considered.is_empty() {
+                    f.write_str(" there are none")
+                } else {
+                    separated(f, considered)
                 }
             }
             Self::NotReplayable => {

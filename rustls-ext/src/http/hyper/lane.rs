@@ -101,9 +101,10 @@ impl<B: RequestBody> Lane<B> {
                 if let Some(shared) = state.shared() {
                     return Ok(shared);
                 }
-                match state.is_http1 {
-                    true => None,
-                    false => Some(state.awaited.get_or_insert_with(|| self.begin()).clone()),
+                if state.is_http1 {
+                    None
+                } else {
+                    Some(state.awaited.get_or_insert_with(|| self.begin()).clone())
                 }
             };
             let Some(mut awaited) = awaited else {

@@ -212,12 +212,11 @@ impl Callers {
     fn admit(&self, request: &Parts) -> Result<Caller, Denied> {
         let connection = self.connection(request).ok_or(Denied::NoConnection)?;
         let host = Host::of(request, connection.server_name()).map_err(Denied::Host)?;
-        match serves(&*self.hosts, connection, &host) {
-            true => {
-                let (connection, hosts) = (connection.clone(), self.hosts.clone());
-                Ok(Caller { connection, host, hosts })
-            }
-            false => Err(Denied::Misdirected),
+        if serves(&*self.hosts, connection, &host) {
+            let (connection, hosts) = (connection.clone(), self.hosts.clone());
+            Ok(Caller { connection, host, hosts })
+        } else {
+            Err(Denied::Misdirected)
         }
     }
 }

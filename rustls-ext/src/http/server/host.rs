@@ -76,9 +76,10 @@ impl Host {
             (None, Err(_)) => {
                 let name = written.strip_suffix('.').unwrap_or(written);
                 // One more dot would be let through here.
-                let name = match name.ends_with('.') {
-                    true => return Err(bad()),
-                    false => DnsName::try_from(name).map_err(|_| bad())?,
+                let name = if name.ends_with('.') {
+                    return Err(bad());
+                } else {
+                    DnsName::try_from(name).map_err(|_| bad())?
                 };
                 Name::Dns(name.to_lowercase_owned().as_ref().to_owned())
             }

@@ -1,15 +1,18 @@
-//! What the programs of this repository share: how they end, and the numbers on the wire as options.
+//! What the programs of this repository share: how they end, how far they have come, and the numbers
+//! on the wire as options.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
 mod code_points;
 mod failure;
 mod parse;
+mod progress;
 pub mod values;
 
 pub use code_points::CodePointArgs;
 pub use failure::{Failure, with_causes};
 pub use parse::{Parsed, parse};
+pub use progress::Progress;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,8 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use command_line::Progress;
+
 use super::allow::Allowed;
 use super::case::{About, Case, Level};
 use super::grade::Grade;
@@ -57,7 +59,9 @@ pub fn skipped<B: Bench>(bench: &B, case: &Case<B, B::Need>) -> Option<Grade> {
 /// Runs these cases.
 pub fn all<B: Bench>(bench: &mut B, cases: &[Case<B, B::Need>], allowed: &Allowed) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let progress = Progress::new("cases", cases.len());
     for case in cases {
+        progress.doing(case.about.id.to_string());
         let started = Instant::now();
         let grade = match skipped(bench, case) {
             Some(skipped) => skipped,
@@ -66,6 +70,7 @@ pub fn all<B: Bench>(bench: &mut B, cases: &[Case<B, B::Need>], allowed: &Allowe
         let (about, talks) = (case.about.clone(), bench.take_talks());
         let allowed = allowed.reason(&about.id).map(str::to_owned);
         findings.push(Finding { about, grade, allowed, took: started.elapsed(), talks });
+        progress.step();
     }
     findings
 }

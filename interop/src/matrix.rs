@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use command_line::{Failure, emit};
+use command_line::{Failure, Progress, emit};
 
 mod case;
 pub mod expect;
@@ -91,7 +91,14 @@ pub async fn run(args: &MatrixArgs) -> Result<(), Failure> {
             });
         }
     }
-    let mut rows = rows.join_all().await;
+    let progress = Progress::new("servers", rows.len());
+    let mut done = Vec::new();
+    while let Some(row) = rows.join_next().await {
+        done.push(row.map_err(|err| Failure::Failed(err.to_string()))?);
+        progress.step();
+    }
+    drop(progress);
+    let mut rows = done;
     rows.sort_by_key(|(at, _)| *at);
     let report = Report {
         peers: found.iter().map(|(name, found)| (*name, found.clone())).collect(),

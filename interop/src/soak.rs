@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::demo::Cast as People;
-use command_line::{Failure, emit};
+use command_line::{Failure, Progress, emit};
 
 pub mod client;
 pub mod ends;
@@ -139,6 +139,7 @@ async fn soak(args: &SoakArgs, seed: u64, cast: Cast, policy: Policy) -> Result<
     let places = Arc::new(Semaphore::new(args.concurrency.into()));
     let mut report = Report::new(seed, args);
     let mut jobs = JoinSet::new();
+    let progress = Progress::new("connections", args.connections as usize);
     let started = Instant::now();
     for job in Plan::new(seed, args.connections) {
         // It is never closed.
@@ -151,11 +152,14 @@ async fn soak(args: &SoakArgs, seed: u64, cast: Cast, policy: Policy) -> Result<
         });
         while let Some(done) = jobs.try_join_next() {
             report.add(done)?;
+            progress.step();
         }
     }
     while let Some(done) = jobs.join_next().await {
         report.add(done)?;
+        progress.step();
     }
+    drop(progress);
     report.took(started.elapsed());
 
     let Some(mut world) = Arc::into_inner(world) else {

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use command_line::Progress;
+
 use crate::Result;
 
 mod said;
@@ -79,16 +81,20 @@ pub fn run(repository: &Path, seconds: u32, chosen: &[String], peers: bool) -> R
     let folder = repository.join("fuzz");
     let mut findings = 0;
     let mut table = vec![Said::HEADING.to_owned()];
+    let progress = Progress::new("targets", targets.len());
     for target in targets {
+        progress.doing(target.name);
         let program = build(&folder, target)?;
-        println!("{}: {seconds} s", target.name);
+        progress.emit(format!("{}: {seconds} s\n", target.name));
         let said = round(&folder, &program, target, seconds)?;
         findings += said.findings.len();
         table.push(said.row(target.name));
         for finding in &said.findings {
-            println!("{}: {}\n{}", target.name, finding.display(), said.reason);
+            progress.emit(format!("{}: {}\n{}\n", target.name, finding.display(), said.reason));
         }
+        progress.step();
     }
+    drop(progress);
     println!("{}", table.join("\n"));
     match findings {
         0 => Ok(()),

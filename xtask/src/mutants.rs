@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use command_line::Progress;
 use rustls_source::{Tree, patched_tree, read_tree, write_tree};
 
 use crate::{Result, git};
@@ -57,18 +58,23 @@ pub fn run(repository: &Path, only: Option<&str>) -> Result<()> {
         return Err(format!("tests fail without any mutation: {}", list_of(&failing)).into());
     }
     let mut survivors = 0;
+    let progress = Progress::new("mutants", chosen.len());
     for mutant in &chosen {
+        progress.doing(mutant.name);
         let started = Instant::now();
         let caught =
             copy.test(&mutant.of(&real)?).map_err(|err| format!("{}: {err}", mutant.name))?;
         let seconds = started.elapsed().as_secs();
         if caught.is_empty() {
             survivors += 1;
-            println!("SURVIVED  {} ({seconds} s)", mutant.name);
+            progress.emit(format!("SURVIVED  {} ({seconds} s)\n", mutant.name));
         } else {
-            println!("caught    {} ({seconds} s)\n{}", mutant.name, lines_of(&caught))
+            let lines = lines_of(&caught);
+            progress.emit(format!("caught    {} ({seconds} s)\n{lines}\n", mutant.name));
         }
+        progress.step();
     }
+    drop(progress);
     println!("{} mutants, {survivors} survived", chosen.len());
     match survivors {
         0 => Ok(()),

@@ -129,9 +129,10 @@ fn an_offer_can_be_told_by_its_ways() {
 
 #[test]
 fn the_examples_in_the_documentation_are_policies() {
-    let readme = include_str!("../../README.md");
+    let guide = include_str!("../../docs/guide/reload.md");
+    let site = include_str!("../../docs/guide/operating.md").replace("users-ca.pem", "agents.pem");
     let module = include_str!("../src/policy_file.rs").replace("//! ", "").replace("//!", "");
-    for text in [readme, &module] {
+    for text in [guide, &site, &module] {
         let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
         let example = blocks.into_iter().find(|block| block.contains("[otherwise]")).unwrap();
         load(&example.replace("-ca.pem", ".pem")).unwrap();

@@ -15,7 +15,7 @@ pub struct What {
     pub quick: bool,
     /// Other libraries, too.
     pub peers: bool,
-    /// Show the outcome in the README.
+    /// Show the result in README.md and benches/README.md.
     pub readme: bool,
 }
 
@@ -81,8 +81,12 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     print!("{table}\nthe whole of it: {}\n", folder.join("report.html").display());
     if what.readme {
         fs::copy(folder.join("headline.svg"), repository.join("benches/headline.svg"))?;
-        let readme = repository.join("README.md");
-        fs::write(&readme, with_table(&fs::read_to_string(&readme)?, &table)?)?;
+        for (page, table) in [("benches/README.md", &table), ("README.md", &headline(&table))] {
+            let path = repository.join(page);
+            let text = with_table(&fs::read_to_string(&path)?, table)
+                .ok_or_else(|| format!("{page} has no lines `{START}` and `{END}`"))?;
+            fs::write(path, text)?;
+        }
     }
     if report.status.success() {
         Ok(())
@@ -124,13 +128,34 @@ fn runner(repository: &Path, target: &Path) -> Result<PathBuf> {
     Ok(runner)
 }
 
-/// The README with this table where the last one was.
-fn with_table(readme: &str, table: &str) -> Result<String> {
-    let (start, end) = ("<!-- measured -->\n", "<!-- end of measured -->");
-    let around =
-        readme.split_once(start).and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
-    let (before, after) = around.ok_or("the README has no place for the table")?;
-    Ok(format!("{before}{start}{table}{end}{after}"))
+/// The lines of a page between which the table is.
+const START: &str = "<!-- measured -->";
+const END: &str = "<!-- end of measured -->";
+
+/// The page with this table in place of its last one; `None` if it has no place for a table.
+fn with_table(page: &str, table: &str) -> Option<String> {
+    let (before, rest) = page.split_once(START)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{START}\n{table}{END}{after}"))
+}
+
+/// The rows that README.md shows, by what their first column begins with.
+const HEADLINE: [&str; 6] = [
+    "no offer and no policy, relative to pristine rustls, server",
+    "accepted offer, relative to mutual TLS of pristine rustls, server",
+    "policy of 100,000 rules",
+    "accepted offer, relative to OpenSSL, renegotiation",
+    "accepted offer, relative to OpenSSL, post-handshake",
+    "ClientHello scan, relative to BoringSSL",
+];
+
+/// The table with the rows of [`HEADLINE`] only.
+fn headline(table: &str) -> String {
+    let is_shown = |line: &&str| {
+        let row = line.strip_prefix("| ").filter(|row| !row.starts_with("what |"));
+        row.is_none_or(|row| HEADLINE.iter().any(|what| row.starts_with(what)))
+    };
+    table.lines().filter(is_shown).map(|line| format!("{line}\n")).collect()
 }
 
 #[cfg(test)]
@@ -139,9 +164,21 @@ mod tests {
 
     #[test]
     fn the_table_replaces_the_last_one() {
-        let readme = "a\n<!-- measured -->\nold\n<!-- end of measured -->\nb\n";
-        let new = with_table(readme, "new\n").unwrap();
+        let page = "a\n<!-- measured -->\nold\n<!-- end of measured -->\nb\n";
+        let new = with_table(page, "new\n").unwrap();
         assert_eq!(new, "a\n<!-- measured -->\nnew\n<!-- end of measured -->\nb\n");
-        assert!(with_table("nothing", "new").is_err());
+        assert!(with_table("nothing", "new").is_none());
+    }
+
+    #[test]
+    fn readme_shows_some_rows_of_the_table_in_benches() {
+        let read = |page: &str| fs::read_to_string(crate::repository().join(page)).unwrap();
+        let (readme, whole) = (read("README.md"), read("benches/README.md"));
+        let (_, rest) = whole.split_once(&format!("{START}\n")).unwrap();
+        let shown = headline(rest.split_once(END).unwrap().0);
+        assert_eq!(with_table(&readme, &shown).unwrap(), readme);
+        // With the one that has the titles of the columns.
+        let rows = shown.lines().filter(|line| line.starts_with("| ")).count();
+        assert_eq!(rows, HEADLINE.len() + 1);
     }
 }

@@ -16,7 +16,8 @@
 //! | after `<!-- tested by PATH -->` | is run by that file, which names its section or its first line |
 //! | after `<!-- not tested: REASON -->` | nothing |
 //!
-//! A `console` block without such a line is an error. The blocks of a page run in its order, in a
+//! A `console` block without such a line is an error, and so is a relative link to a file or a section
+//! that does not exist. The blocks of a page run in its order, in a
 //! folder that is empty at first. A manifest without `[patch.crates-io]` has that of the one above
 //! it. In manifests, the address [`ADDRESS`] becomes this repository; the
 //! port [`PORT`] becomes one that is free.
@@ -28,6 +29,7 @@ use crate::{Result, git};
 
 mod blocks;
 mod build;
+mod links;
 mod run;
 
 pub use blocks::{Block, Marker, blocks};
@@ -64,10 +66,11 @@ pub struct Page {
     pub blocks: Vec<Block>,
 }
 
-/// Proves that each block says how it is tested, and has what that takes. Builds nothing.
+/// Checks that each block says how it is tested and has what that takes, and that each relative link
+/// leads to a file and to a section that exist. Builds nothing.
 ///
 /// # Errors
-/// If one does not; with the place of each.
+/// The place of each block or link for which this is not so.
 pub fn check(repository: &Path) -> Result<Vec<Page>> {
     let listed = git(
         repository,
@@ -78,6 +81,7 @@ pub fn check(repository: &Path) -> Result<Vec<Page>> {
     for path in listed.lines() {
         // A file that is deleted and not committed yet is listed, too.
         let Ok(text) = fs::read_to_string(repository.join(path)) else { continue };
+        wrong.extend(links::problems(repository, path, &text));
         match blocks(path, &text) {
             Ok(blocks) => {
                 wrong.extend(problems(repository, &blocks));

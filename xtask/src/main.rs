@@ -31,7 +31,7 @@ enum Chore {
         /// Also other libraries. On Debian, they need cmake, clang, libclang-dev and libssl-dev.
         #[arg(long)]
         peers: bool,
-        /// Show the outcome in the README.
+        /// Show the result in README.md and benches/README.md.
         #[arg(long)]
         readme: bool,
         #[command(subcommand)]

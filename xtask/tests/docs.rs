@@ -8,7 +8,10 @@ use xtask::docs::{self, Marker, blocks, manifest, problems};
 #[test]
 fn each_block_of_the_pages_says_how_it_is_tested() {
     let pages = docs::check(&xtask::repository()).unwrap();
-    assert!(pages.iter().any(|page| page.path == "README.md" && page.blocks.len() > 10));
+    let has = |path: &str, blocks: usize| {
+        pages.iter().any(|page| page.path == path && page.blocks.len() >= blocks)
+    };
+    assert!(has("README.md", 8) && has("docs/guide/server.md", 7));
 }
 
 #[test]
@@ -107,6 +110,27 @@ fn the_manifest_of_a_block_is_the_one_that_is_shown_with_paths_for_the_address()
     let unknown = "[dependencies]\nrustls-etx = { git = \"https://example.org/rustls-ext\" }\n";
     let err = manifest(unknown, None, root.path(), ("readme-1", "README.md"), false).unwrap_err();
     assert_eq!(err.to_string(), "there is no crate `rustls-etx` in this repository");
+}
+
+#[test]
+fn a_link_to_a_file_or_a_section_that_does_not_exist_is_an_error() {
+    let page = "# A title: `code`, and more\n\
+                [here](#a-title-code-and-more) and [there](PAGE.md#a-title-code-and-more)\n\
+                `[code](gone)`, [elsewhere](https://example.org/gone)\n\
+                [one](gone.md), ![two](gone.svg)\n\n\
+                [three]: PAGE.md#gone\n\
+                ```text\n[code](gone)\n```\n[four](#gone)\n";
+    let err = docs::check(repository(page).path()).unwrap_err().to_string();
+    let found: Vec<_> = err.split("\n    ").collect();
+    assert_eq!(
+        found,
+        [
+            "PAGE.md:4: there is no file `gone.md`",
+            "PAGE.md:4: there is no file `gone.svg`",
+            "PAGE.md:6: there is no section `#gone` in `PAGE.md`",
+            "PAGE.md:10: there is no section `#gone` in `PAGE.md`",
+        ]
+    );
 }
 
 /// A repository with one page.

@@ -39,7 +39,7 @@ impl fmt::Display for Claim {
             Unit::Times if number > 0.9 => format!("{number:.4} ×"),
             Unit::Times => format!("{number:.3} ×"),
             Unit::Instructions => format!("{number:.0} instructions"),
-            Unit::Octets => format!("{number:.0} octets"),
+            Unit::Octets => format!("{number:.0} bytes"),
         };
         let holds = if self.holds() { "✓" } else { "missed" };
         let Self { what, limit, measured, .. } = self;
@@ -84,14 +84,18 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
     };
     for ends in ["client", "server"] {
         let times = rows.worst(patched(unused), pristine(unused), ends);
-        let what = format!("patched and unused over pristine, {ends}, instructions");
+        let what =
+            format!("no offer and no policy, relative to pristine rustls, {ends}, instructions");
         claim(what, 1.002, times, Unit::Times);
         let times = rows.worst(patched(one), pristine(Scenario::Mutual), ends);
-        let what = format!("offered and accepted over pristine mutual, {ends}, instructions");
+        let what = format!(
+            "accepted offer, relative to mutual TLS of pristine rustls, {ends}, instructions"
+        );
         claim(what, 1.01, times, Unit::Times);
     }
     let times = rows.worst(patched(many), patched(one), "server");
-    claim("100,000 rules over one, server, instructions".into(), 1.05, times, Unit::Times);
+    let what = "policy of 100,000 rules, relative to one rule, server, instructions";
+    claim(what.into(), 1.05, times, Unit::Times);
 
     let ours = rows.row(WAYS, "offered and accepted, ring");
     let others = [
@@ -101,7 +105,7 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
     for (name, cpu, flights) in others {
         let pair = ours.zip(rows.row(WAYS, name));
         let time = pair.and_then(|(ours, other)| Some(ours.median? / other.median?));
-        claim(format!("offered and accepted over {name}, time"), cpu, time, Unit::Times);
+        claim(format!("accepted offer, relative to {name}, time"), cpu, time, Unit::Times);
         let count = pair.and_then(|(ours, other)| Some(ours.instructions? / other.instructions?));
         claim("the same, instructions".into(), cpu, count, Unit::Times);
         let count = pair
@@ -111,17 +115,23 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
 
     let scan = rows.row(PARSE, "scan").and_then(|row| row.median);
     let over = |name| Some(scan? / rows.row(PARSE, name)?.median?);
-    claim("scan over BoringSSL's parse, time".into(), 0.25, over("BoringSSL"), Unit::Times);
-    claim("scan over tls-parser, time".into(), 0.1, over("tls-parser"), Unit::Times);
-    claim("scan over the unsafe bound, time".into(), 1.3, over("unsafe bound"), Unit::Times);
+    for (what, name, limit) in [
+        ("BoringSSL's parser", "BoringSSL", 0.25),
+        ("tls-parser", "tls-parser", 0.1),
+        ("the scan without bounds checks", "unsafe bound", 1.3),
+    ] {
+        let what = format!("ClientHello scan, relative to {what}, time");
+        claim(what, limit, over(name), Unit::Times);
+    }
     let counts = rows.0.iter().filter(|row| row.group == ONE_BY_ONE);
     let most = counts.filter_map(|row| row.instructions).max_by(f64::total_cmp);
-    claim("scan of the largest hello".into(), 1100.0, most, Unit::Instructions);
+    let what = "ClientHello scan of the largest message, instructions";
+    claim(what.into(), 1100.0, most, Unit::Instructions);
 
     let idle = |case: Case| rows.row("memory of an idle connection", &case.name())?.octets;
     let more = idle(patched(unused)).zip(idle(pristine(unused)));
     let more = more.map(|(patched, pristine)| patched as f64 - pristine as f64);
-    let what = "an idle connection of a server, patched and unused, more than pristine";
+    let what = "memory of an idle server connection, unused patch minus pristine rustls";
     claim(what.into(), 64.0, more, Unit::Octets);
     claims
 }

@@ -9,12 +9,12 @@ mod callers;
 mod certificates;
 mod client_cert;
 mod denied;
+mod guide;
 #[cfg(feature = "quic")]
 mod h3;
 mod hosts;
 mod listener;
 mod raw;
-mod readme;
 mod site;
 mod statuses;
 mod tonic;

@@ -151,6 +151,21 @@ pub fn blocks(page: &str, text: &str) -> Result<Vec<Block>> {
     Ok(blocks)
 }
 
+/// The lines of a page outside its code blocks, with their numbers, counted from 1.
+pub(super) fn prose(text: &str) -> Vec<(usize, &str)> {
+    let mut opened = None;
+    let mut lines = Vec::new();
+    for (line, number) in text.lines().zip(1..) {
+        match (opened, fence(line)) {
+            (Some(length), _) if is_end(line, length) => opened = None,
+            (Some(_), _) => {}
+            (None, Some((length, _))) => opened = Some(length),
+            (None, None) => lines.push((number, line)),
+        }
+    }
+    lines
+}
+
 /// The length of the fence that a line is, and what is behind it.
 fn fence(line: &str) -> Option<(usize, &str)> {
     let line = line.trim();

@@ -1,4 +1,4 @@
-//! The example of a `Connector` in the README, word for word, against a server of this crate's.
+//! The example of a `Connector` in the guide, word for word, against a server of this crate.
 
 use std::sync::Arc;
 
@@ -7,8 +7,9 @@ use crate::site::Site;
 include!("connector.in");
 
 #[tokio::test]
-async fn the_connector_of_the_readme_gets_an_answer_of_our_own_server() {
-    assert!(include_str!("../../../README.md").contains(include_str!("connector.in")));
+async fn the_connector_of_the_guide_gets_an_answer_of_our_own_server() {
+    let page = include_str!("../../../docs/guide/client.md");
+    assert!(page.contains(include_str!("connector.in")));
     let site = Site::start().await;
     let mut config = Arc::unwrap_or_clone(site.client().config());
     config.alpn_protocols = vec![];

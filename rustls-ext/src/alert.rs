@@ -3,7 +3,8 @@ use std::borrow::Cow;
 use rustls::AlertDescription;
 use rustls::ext_wire::Alert;
 
-/// The alert's name in IANA's registry "TLS Alerts", as `unknown_ca`; its number if it has none.
+/// Returns the alert's name in IANA's registry "TLS Alerts", such as `unknown_ca`, or its number if
+/// it has no name there.
 pub fn alert_name(alert: AlertDescription) -> Cow<'static, str> {
     let code = u8::from(alert);
     match Alert::name_of(code) {
@@ -12,8 +13,8 @@ pub fn alert_name(alert: AlertDescription) -> Cow<'static, str> {
     }
 }
 
-/// Returns true if the alert is about the certificate of the peer that receives it, or about the
-/// lack of one (RFC 8446 section 6.2).
+/// Returns true if the alert is about the certificate of the peer that receives the alert, or about
+/// a missing certificate (RFC 8446 section 6.2).
 #[cfg(any(feature = "tokio", feature = "reqwest"))]
 pub(crate) fn is_about_certificate(alert: AlertDescription) -> bool {
     use AlertDescription as About;
@@ -41,7 +42,7 @@ mod tests {
             let alert = AlertDescription::from(code);
             let known = !matches!(alert, AlertDescription::Unknown(_));
             assert_eq!(known, !alert_name(alert).starts_with("number "), "{alert:?}");
-            // Where rustls and the registry spell a name otherwise.
+            // Names that rustls and the registry spell differently.
             let expected = match alert {
                 AlertDescription::UnrecognisedName => "unrecognizedname".to_owned(),
                 AlertDescription::EncryptedClientHelloRequired => "echrequired".to_owned(),

@@ -27,20 +27,21 @@ use verifier::Verifier;
 pub use warning::{Warning, WarningKind};
 pub(crate) use x509::{rfc3339, unsupported_key_of};
 
-/// Which client certificates count in a scope.
+/// The client certificates that a scope accepts: trust anchors, pinned certificates and revocation
+/// lists.
 ///
-/// Chains are verified by webpki (RFC 5280 path validation), and besides:
-/// * the path length of a trust anchor and the keyUsage of the authorities below it are kept;
+/// webpki verifies chains (RFC 5280 path validation). These checks are added to it:
+/// * the path length of a trust anchor and the keyUsage of the authorities below it are enforced;
 /// * revocation is checked with the list of each issuer's name *and key*, if there are lists;
-/// * certificates can be pinned: these are accepted also if no anchor issued them;
-/// * an authority's name may be a PrintableString in one certificate and a UTF8String in another,
-///   where it is a trust anchor's. The names of authorities below are compared byte for byte.
+/// * certificates can be pinned: a pinned certificate is accepted even if no anchor issued it;
+/// * the name of a trust anchor may be a PrintableString in one certificate and a UTF8String in
+///   another. The names of authorities below an anchor are compared byte for byte.
 ///
-/// Not supported are name constraints on anything but DNS names and IP addresses, and critical
-/// extensions that webpki does not know, certificatePolicies among them: certificates that need
-/// them are refused, and [`explain`](fn@crate::explain) says why. Keys and signatures are what the
-/// cryptography provider has: P-521 is in `aws-lc-rs` and not in `ring`, and neither has keys that
-/// are for RSA-PSS only (`id-RSASSA-PSS`); those for RSA are fine with either.
+/// Name constraints on anything but DNS names and IP addresses are not supported, nor are critical
+/// extensions that webpki does not know, such as certificatePolicies. Certificates that need them
+/// are refused, and [`explain`](fn@crate::explain) gives the reason. The cryptography provider
+/// determines the supported keys and signatures: `aws-lc-rs` supports P-521, `ring` does not.
+/// Neither supports keys that are for RSA-PSS only (`id-RSASSA-PSS`); both support RSA keys.
 #[derive(Clone, Debug)]
 pub struct Anchors {
     kind: Kind,
@@ -71,20 +72,21 @@ impl Anchors {
         }
     }
 
-    /// These trust anchors.
+    /// Accepts certificates that these trust anchors issued.
     ///
-    /// A [`RootCertStore`] does not keep what a certificate says about its authority: whether it is
-    /// one at all, its path length, and when it expires. So prefer
-    /// [`from_certificates()`](Self::from_certificates) and [`Files::anchors`](crate::Files::anchors), which
-    /// check these.
+    /// A [`RootCertStore`] does not keep what a certificate contains about its authority: whether
+    /// it is a certificate authority at all, its path length and its expiry. So prefer
+    /// [`from_certificates()`](Self::from_certificates) and
+    /// [`Files::anchors`](crate::Files::anchors), which check these.
     pub fn from_roots(roots: impl Into<Arc<RootCertStore>>) -> Self {
         Self::authorities(roots.into().roots.iter().cloned().map(Authority::from).collect())
     }
 
-    /// The authorities of these certificates, each a trust anchor.
+    /// Accepts certificates that the authorities of these certificates issued; each is a trust
+    /// anchor.
     ///
     /// # Errors
-    /// If one cannot be read, or is not the certificate of a certificate authority.
+    /// If a certificate cannot be read, or is not the certificate of a certificate authority.
     pub fn from_certificates<'a>(
         certificates: impl IntoIterator<Item = CertificateDer<'a>>,
     ) -> Result<Self, AnchorError> {
@@ -96,36 +98,36 @@ impl Anchors {
         Self::new(Kind::Authorities(authorities))
     }
 
-    /// No trust anchors, but exactly these certificates of clients: see
+    /// Accepts exactly these client certificates, and has no trust anchors: see
     /// [`with_pinned()`](Self::with_pinned).
     ///
     /// # Errors
-    /// If one cannot be read.
+    /// If a certificate cannot be read.
     pub fn from_pinned(
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, AnchorError> {
         Self::authorities(Vec::new()).with_pinned(certificates)
     }
 
-    /// The certificates that this verifier accepts.
+    /// Accepts the certificates that this verifier accepts.
     ///
-    /// Its `offer_client_auth()` and `client_auth_mandatory()` are not consulted: whether to ask
-    /// is what a [`Policy`](crate::Policy) decides. The `with_…` methods, other than
-    /// [`with_max_age()`](Self::with_max_age), are not for it: they are errors when the policy is
-    /// built.
+    /// Its `offer_client_auth()` and `client_auth_mandatory()` are not consulted: a
+    /// [`Policy`](crate::Policy) decides whether to request a certificate. The `with_…` methods,
+    /// other than [`with_max_age()`](Self::with_max_age), cannot be combined with a verifier:
+    /// building the policy then fails.
     pub fn from_verifier(verifier: Arc<dyn ClientCertVerifier>) -> Self {
         Self::new(Kind::Verifier(verifier))
     }
 
-    /// Accept exactly these client certificates, too, also if they are self-signed or if no anchor
+    /// Also accepts exactly these client certificates, even if they are self-signed or if no anchor
     /// issued them. Their extensions are not checked.
     ///
-    /// The client must prove that it has the key, and the certificate must be within its dates.
-    /// Nothing else is checked: neither a chain, nor usage, nor revocation. What a pinned
-    /// certificate has issued does not count.
+    /// The client must prove that it has the key, and the certificate must be within its validity
+    /// period. Nothing else is checked: neither a chain, nor usage, nor revocation. Certificates
+    /// that a pinned certificate has issued are not accepted.
     ///
     /// # Errors
-    /// If one cannot be read.
+    /// If a certificate cannot be read.
     pub fn with_pinned(
         mut self,
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
@@ -136,45 +138,46 @@ impl Anchors {
         Ok(self)
     }
 
-    /// Check revocation with these lists.
+    /// Checks revocation with these lists.
     ///
     /// With any list, every certificate of a chain below its trust anchor must have an issuer whose
-    /// list is here, and not be in it. Of several lists of one issuer's name and key, in whatever
-    /// order, the one with the highest CRL number counts, or else the one with the latest
-    /// `thisUpdate`. Lists are complete ones: [`CrlError`] has what is not supported.
+    /// list is given here, and must not be in that list. If there are several lists for one
+    /// issuer's name and key, in any order, the one with the highest CRL number is used, or else
+    /// the one with the latest `thisUpdate`. Lists must be complete: [`CrlError`] has the kinds
+    /// that are not supported.
     pub fn with_crls(mut self, lists: impl IntoIterator<Item = RevocationList>) -> Self {
         self.lists.extend(lists);
         self
     }
 
-    /// Say what to do where the revocation list that counts has expired, or is not valid yet. The
-    /// default is to refuse the certificates that it covers.
+    /// Sets what to do if the revocation list to use has expired or is not valid yet. The default
+    /// is to refuse the certificates that it covers.
     pub fn with_crl_expiry(mut self, expiry: CrlExpiry) -> Self {
         self.crl_expiry = expiry;
         self
     }
 
-    /// Say what certificates must be for. The default is client authentication.
+    /// Sets the usage that certificates must allow. The default is client authentication.
     pub fn with_usage(mut self, usage: Usage) -> Self {
         self.usage = usage;
         self
     }
 
-    /// Send no names of authorities in requests for a certificate, so that clients choose from all
-    /// of their certificates.
+    /// Sends no names of authorities in certificate requests, so that clients choose from all of
+    /// their certificates.
     pub fn without_names(mut self) -> Self {
         self.names = false;
         self
     }
 
-    /// Limit how long sessions resume without a new proof of possession: see
+    /// Limits how long sessions resume without a new proof of possession: see
     /// [`ClientAuthDemand::with_max_age`]. The unit is whole seconds, the default 7 days.
     pub fn with_max_age(mut self, max_age: Duration) -> Self {
         self.max_age = max_age;
         self
     }
 
-    /// Also what these others have.
+    /// Adds the anchors, pinned certificates and lists of `other`.
     #[cfg(feature = "policy-file")]
     pub(crate) fn with(mut self, other: Self) -> Self {
         if let (Kind::Authorities(all), Kind::Authorities(more)) = (&mut self.kind, other.kind) {
@@ -185,7 +188,7 @@ impl Anchors {
         self
     }
 
-    /// The authorities as rustls has them.
+    /// The trust anchors in the form that rustls uses.
     pub(crate) fn to_store(&self) -> RootCertStore {
         match &self.kind {
             Kind::Authorities(all) => all.iter().map(|it| it.anchor().clone()).collect(),
@@ -193,8 +196,8 @@ impl Anchors {
         }
     }
 
-    /// The distinguished names for requests: of the anchors, and of those that issued what is
-    /// pinned; or those that a verifier gives as hints.
+    /// The distinguished names for certificate requests: those of the anchors and of the issuers of
+    /// pinned certificates, or those that the user's own verifier gives as hints.
     pub(crate) fn names(&self) -> Vec<rustls::DistinguishedName> {
         if !self.names {
             return Vec::new();
@@ -208,7 +211,7 @@ impl Anchors {
         }
     }
 
-    /// The verifier, for the scope of this name.
+    /// Builds the verifier for the scope of this name.
     pub(crate) fn build(
         self,
         scope: &str,
@@ -249,18 +252,18 @@ impl Anchors {
     }
 }
 
-/// A verifier that is built, with what warnings about it need.
+/// A verifier that is built, with the data that warnings about it need.
 #[derive(Debug)]
 pub(crate) struct Built {
     pub(crate) verifier: Arc<dyn ClientCertVerifier>,
-    /// The same, unless it is a user's own.
+    /// The same verifier; `None` if it is the user's own.
     checked: Option<Arc<Verifier>>,
     /// How many bytes the names take up.
     bytes: usize,
 }
 
 impl Built {
-    /// The warnings about it at `now`.
+    /// The warnings about this verifier at `now`.
     pub(crate) fn warnings(&self, scope: &str, now: UnixTime) -> Vec<Warning> {
         let many = (self.bytes > names::MANY_NAMES)
             .then_some(WarningKind::ManyNames { bytes: self.bytes });

@@ -1,4 +1,5 @@
-//! Extractors for axum: who the caller is, and refusals if it is not who it must be.
+//! Extractors for axum that identify the caller by its client certificate, and refuse requests
+//! without the certificate they need.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -9,12 +10,12 @@
 //!     const NAME: &'static str = "staff";
 //! }
 //!
-//! /// Others get 401 and the challenge, or 403.
+//! /// Other callers get 401 and the challenge, or 403.
 //! async fn admin(staff: Identity<Staff>) -> String {
 //!     format!("hello, {}", staff.certificate().common_name().unwrap_or("whoever you are"))
 //! }
 //!
-//! /// Everybody gets this, some with a name in it.
+//! /// Every caller gets this page; staff get a greeting.
 //! async fn home(staff: Option<Identity<Staff>>) -> &'static str {
 //!     if staff.is_some() { "hello, staff" } else { "hello" }
 //! }
@@ -32,13 +33,13 @@
 //!     .route("/", get(home));
 //! ```
 //!
-//! An extractor knows nothing of the request's body, so the answer comes before the body is read.
-//! Over HTTP/1.1, clients that send a large one may then not see why they are refused. Put a
+//! An extractor does not see the request's body, so the response is sent before the body is read.
+//! Over HTTP/1.1, a client that sends a large body may then not see why it is refused. Put a
 //! [`RequireScope`](crate::http::server::RequireScope) in front of such handlers: it reads some of
 //! the body first.
 //!
-//! Requests must come through a [`CallerLayer`](crate::http::server::CallerLayer); without it, each
-//! of these answers 500.
+//! Requests must come through a [`CallerLayer`](crate::http::server::CallerLayer). Without it, each
+//! of these extractors answers 500.
 
 #[cfg(feature = "tokio")]
 mod serve;
@@ -60,7 +61,7 @@ impl<T: Sync> FromRequestParts<T> for Caller {
     }
 }
 
-/// The caller, who must be authenticated in this scope: see [`Caller::require`].
+/// Extracts the caller, which must be authenticated in this scope: see [`Caller::require`].
 impl<S: Scope, T: Sync> FromRequestParts<T> for Identity<S> {
     type Rejection = Denied;
 
@@ -69,7 +70,7 @@ impl<S: Scope, T: Sync> FromRequestParts<T> for Identity<S> {
     }
 }
 
-/// The caller, if it is authenticated in this scope.
+/// Extracts the caller if it is authenticated in this scope, and `None` otherwise.
 impl<S: Scope, T: Sync> OptionalFromRequestParts<T> for Identity<S> {
     type Rejection = Denied;
 
@@ -80,7 +81,7 @@ impl<S: Scope, T: Sync> OptionalFromRequestParts<T> for Identity<S> {
 }
 
 impl IntoResponse for Denied {
-    /// With one line of text.
+    /// A response whose body is one line of text.
     fn into_response(self) -> Response {
         let text = format!("{self}\n");
         let mut response = self.response(Body::from(text));

@@ -10,8 +10,8 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 /// A verifier that carries a policy, and accepts nothing by itself.
 ///
-/// rustls asks the policy instead of the other methods. They are called only where a wrapper hides
-/// the policy, and then fail closed.
+/// rustls asks the policy and does not call the other methods. They are called only if a wrapper
+/// hides the policy, and then fail closed.
 #[derive(Debug)]
 pub(crate) struct PolicyVerifier {
     policy: Arc<dyn ClientAuthPolicy>,
@@ -19,15 +19,16 @@ pub(crate) struct PolicyVerifier {
 }
 
 impl PolicyVerifier {
-    /// `schemes` are those in a CertificateRequest that is sent without the policy, so that a client
-    /// can send a certificate and is refused with an error that says why.
+    /// `schemes` are the signature schemes in a CertificateRequest that is sent without the policy.
+    /// With them a client can send a certificate, and is refused with an error that gives the
+    /// reason.
     pub(crate) fn shared(
         policy: Arc<dyn ClientAuthPolicy>,
         mut schemes: Vec<SignatureScheme>,
     ) -> Arc<dyn ClientCertVerifier> {
         if schemes.is_empty() {
-            // An empty list is malformed (RFC 8446 section 4.2.3). These are the mandatory ones
-            // (section 9.1) for signatures in handshakes.
+            // An empty list is malformed (RFC 8446 section 4.2.3). These are the schemes that are
+            // mandatory for signatures in handshakes (section 9.1).
             schemes = vec![SignatureScheme::ECDSA_NISTP256_SHA256, SignatureScheme::RSA_PSS_SHA256];
         }
         Arc::new(Self { policy, schemes })
@@ -91,13 +92,14 @@ impl ClientCertVerifier for PolicyVerifier {
     }
 }
 
-/// A resolver that carries an offer, for programs that let their user set a resolver and no more.
+/// A client certificate resolver that carries an offer, for programs whose users can set a resolver
+/// and nothing else.
 ///
 /// With the patched rustls, a config with this resolver makes the offer, as if it were in
-/// [`ClientConfig::client_auth_offer`]; a value of that field that differs from the default wins. So to
-/// make no offer in spite of the resolver, give the field a value that differs and makes none, such as
-/// `ClientAuthOffer::default().prefer_resumption()`.
-/// Certificates are those of the inner resolver.
+/// [`ClientConfig::client_auth_offer`]. A value of that field that differs from the default takes
+/// precedence. So to make no offer in spite of the resolver, set the field to a value that differs
+/// from the default and makes no offer, such as `ClientAuthOffer::default().prefer_resumption()`.
+/// The inner resolver supplies the certificates.
 ///
 /// A client keeps its sessions with its resolver: configs that are to share sessions need the same
 /// `Arc` of it.
@@ -124,9 +126,9 @@ pub struct OfferingResolver {
 }
 
 impl OfferingResolver {
-    /// Make `offer`, and answer with the certificates of `resolver`.
+    /// Makes `offer`, and uses the certificates of `resolver`.
     ///
-    /// An offer that `resolver` carries itself is not made.
+    /// If `resolver` carries an offer of its own, that offer is not made.
     pub fn new(resolver: Arc<dyn ResolvesClientCert>, offer: ClientAuthOffer) -> Self {
         Self { resolver, offer }
     }

@@ -1,4 +1,4 @@
-//! An error's causes: what is found among them, and how they are shown.
+//! Finding and showing the causes of an error.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -6,10 +6,10 @@ use std::io;
 
 use crate::LoadError;
 
-/// An error and its causes, the outermost first.
+/// Iterates over an error and its causes, outermost first.
 ///
-/// [`Error::source`] passes over the error that an [`io::Error`] or a [`LoadError`] was made of; this
-/// does not.
+/// [`Error::source`] skips the error that an [`io::Error`] or a [`LoadError`] was made of; this
+/// function does not.
 ///
 /// ```
 /// use std::io;
@@ -37,12 +37,13 @@ pub fn causes<'a>(
     })
 }
 
-/// The texts of an error and its causes in one line, as `no response: connection reset`: for logs and
-/// other places where people read an error.
+/// Writes the texts of an error and its causes in one line, such as
+/// `no response: connection reset`, for logs and other places where people read an error.
 ///
-/// Each error of this crate says in its text what its [`source`](Error::source) does not say. Some
-/// others repeat it. So a cause is left out if the line already ends with its text, either as a whole
-/// or after a colon and a space. A cause without a text is left out, too.
+/// The text of each error of this crate does not repeat the text of its [`source`](Error::source).
+/// Some errors of other crates do repeat it. So a cause is left out if the line already ends with
+/// its text, either as a whole or after a colon and a space. A cause without a text is left out,
+/// too.
 ///
 /// ```
 /// use rustls_ext::{Files, with_causes};
@@ -64,15 +65,15 @@ pub fn with_causes(err: &(dyn Error + 'static)) -> String {
     line
 }
 
-/// Whether this text is the last part of a line whose parts are behind colons.
+/// Returns true if `text` is the last part of `line`, whose parts are separated by colons.
 fn ends_with(line: &str, text: &str) -> bool {
     line.strip_suffix(text).is_some_and(|before| before.is_empty() || before.ends_with(": "))
 }
 
-/// The TLS error that this I/O error was made of, as those of tokio-rustls are.
+/// Returns the TLS error that this I/O error was made of, as tokio-rustls makes them.
 ///
-/// Errors further inside are of another connection, such as one through which this one goes: see
-/// [`causes`].
+/// A TLS error further inside belongs to another connection, such as a connection to a proxy that
+/// carries this one: see [`causes`].
 pub fn tls_error(err: &io::Error) -> Option<&rustls::Error> {
     err.get_ref()?.downcast_ref()
 }
@@ -102,7 +103,7 @@ mod tests {
         assert_eq!(tls_error(&io::Error::from(io::ErrorKind::BrokenPipe)), None);
     }
 
-    /// An error with this text, and this cause.
+    /// An error with this text and this cause.
     #[derive(Debug)]
     struct Level(&'static str, Option<Box<Level>>);
 
@@ -132,9 +133,9 @@ mod tests {
     #[test]
     fn a_cause_that_the_line_ends_with_is_left_out() {
         for texts in [
-            // as of transparent errors
+            // such as transparent errors
             &["a: b", "a: b"][..],
-            // as of errors that repeat their causes
+            // such as errors that repeat their causes
             &["a: b", "b"],
             &["a", "b", "b"],
             &["a", "a: b", "b"][1..],

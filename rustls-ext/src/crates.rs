@@ -1,7 +1,8 @@
-//! The crates whose types are in public signatures of this one, in the versions that fit.
+//! Re-exports of the crates whose types are in public signatures of this crate, in matching
+//! versions.
 //!
-//! A program that uses them from here needs no dependency of its own, and cannot choose another version
-//! than this crate's.
+//! A program that uses them from here needs no dependency of its own, and always has the version
+//! that this crate uses.
 //!
 //! | crate | feature | where its types are |
 //! |---|---|---|

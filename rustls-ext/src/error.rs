@@ -4,18 +4,19 @@ use ipnet::IpNet;
 
 use crate::ProviderError;
 
-/// How many bytes the names may take up.
+/// The largest size of the list of names, in bytes.
 ///
 /// A list of names has at most 65,535 bytes (RFC 8446 section 4.2.4, RFC 5246 section 7.4.4). With
-/// TLS 1.3 it is in an extension, and that with others in a field of as many; this leaves room for
-/// them.
+/// TLS 1.3 the list is in an extension, and all extensions together are in a field of the same
+/// maximum length. This limit leaves room for the other extensions.
 pub(crate) const MOST_NAMES: usize = u16::MAX as usize - 256;
 
-/// What is wrong with a policy. A policy with any of these is never built.
+/// What is wrong with a policy. A policy with any of these errors is never built.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PolicyError {
-    /// A scope has neither a trust anchor nor a pinned certificate, so that no certificate could ever count in it.
+    /// A scope has neither a trust anchor nor a pinned certificate, so that no certificate would be
+    /// accepted in it.
     NoAnchors {
         /// The scope.
         scope: String,
@@ -25,20 +26,21 @@ pub enum PolicyError {
     TooManyNames {
         /// The scope.
         scope: String,
-        /// How many bytes they would take up.
+        /// The size of the names in bytes.
         bytes: usize,
     },
-    /// A scope has a verifier of the user's own, and options that are only for trust anchors.
+    /// A scope has a verifier of the user's own together with options that are only for trust
+    /// anchors.
     OwnVerifier {
         /// The scope.
         scope: String,
     },
-    /// The builder was not told what holds where no rule does:
+    /// The builder has no verdict for connections that no rule covers:
     /// [`otherwise`](crate::PolicyBuilder::otherwise).
     NoLastVerdict,
-    /// No cryptography provider was given, and none is chosen.
+    /// No cryptography provider was given, and the process has no default one.
     Provider(ProviderError),
-    /// A scope's name is empty or longer than 255 octets.
+    /// A scope's name is empty or longer than 255 bytes.
     BadScopeName {
         /// The name.
         scope: String,
@@ -48,16 +50,16 @@ pub enum PolicyError {
         /// The name.
         scope: String,
     },
-    /// A rule, or the policy's last word, cannot be used.
+    /// A rule, or the policy's `otherwise` verdict, cannot be used.
     Rule {
-        /// The number of the rule, where the first rule is 1; `None` for the last word.
+        /// The number of the rule, where the first rule is 1; `None` for `otherwise`.
         rule: Option<usize>,
         /// What is wrong with it.
         problem: RuleProblem,
     },
-    /// The policy has rules on the peer's address, which a `ServerConfig` does not know. Use it
-    /// with `rustls_ext::tokio::Acceptor`, over QUIC with `QuicServerConfig::for_peer`, or decide
-    /// with [`Policy::decide`](crate::Policy::decide).
+    /// The policy has rules on the peer's address, which a `ServerConfig` does not know. Use the
+    /// policy with `rustls_ext::tokio::Acceptor`, or over QUIC with `QuicServerConfig::for_peer`,
+    /// or decide with [`Policy::decide`](crate::Policy::decide).
     NeedsPeerAddress,
 }
 
@@ -67,32 +69,32 @@ pub enum PolicyError {
 pub enum RuleProblem {
     /// The policy does not have this scope.
     UnknownScope {
-        /// The name that the rule gives.
+        /// The scope that the rule names.
         scope: String,
     },
-    /// This server name is neither a DNS name nor one below a whole-label wildcard.
+    /// This server name is neither a DNS name nor a DNS name with a whole-label wildcard in front.
     BadServerName {
-        /// What was given.
+        /// The server name of the rule.
         name: String,
     },
     /// This application protocol is not 1 to 255 bytes long (RFC 7301 section 3.1), so that no
     /// client can list it.
     BadProtocol {
-        /// What was given.
+        /// The protocol of the rule.
         protocol: Vec<u8>,
     },
-    /// This network's address has bits behind its prefix.
+    /// This network's address has bits set after its prefix.
     HostBits {
-        /// What was given. An IPv4-mapped IPv6 network stands here as an IPv4 network.
+        /// The network of the rule. An IPv4-mapped IPv6 network is given as an IPv4 network.
         network: IpNet,
     },
-    /// No client meets all of the conditions: it would have to make an offer and not make one.
+    /// No client can meet all of the conditions: it would have to make an offer and not make one.
     Contradiction,
-    /// The rule never decides, since the earlier ones hold wherever it does.
+    /// The rule never decides, since earlier rules match every connection that it matches.
     Unreachable {
         /// The numbers of the earlier rules; the first rule is 1. In an error of a policy file,
-        /// their lines. Where they are several, each holds for some of the ways to make an offer,
-        /// or not to make one.
+        /// their lines. If there are several, each of them covers some of the ways to make an offer
+        /// or to make none.
         by: Vec<usize>,
     },
 }
@@ -179,7 +181,7 @@ impl fmt::Display for PolicyError {
     }
 }
 
-/// It has no source: a rule's problem is in the text, which says also which rule it is about.
+/// It has no source: the text contains the rule's problem and which rule it is about.
 impl std::error::Error for PolicyError {}
 
 /// What is wrong with the policy in a file.
@@ -187,14 +189,15 @@ impl std::error::Error for PolicyError {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PolicyFileError {
-    /// It is not TOML, or has something in it that is not understood; and where.
+    /// The file is not TOML, or contains something that is not understood; the text includes the
+    /// position.
     Syntax(String),
     /// The rule on this line, or `otherwise`, has not exactly one of `ask`, `request`,
     /// `request_lenient` and `require`.
     Verdict(usize),
     /// A rule, or `otherwise`, cannot be used.
     Rule {
-        /// The line on which it begins; the first line is 1.
+        /// The line on which the rule begins; the first line is 1.
         line: usize,
         /// What is wrong with it. Other rules are given by their lines, too.
         problem: RuleProblem,
@@ -226,7 +229,7 @@ impl fmt::Display for PolicyFileError {
 impl std::error::Error for PolicyFileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // Its text is this error's own.
+            // This error's own text already contains that error's text.
             Self::Policy(err) => err.source(),
             Self::Syntax(_) | Self::Verdict(_) | Self::Rule { .. } => None,
         }

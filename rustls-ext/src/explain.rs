@@ -1,13 +1,13 @@
-//! Errors about certificates in words.
+//! Explains errors about certificates in plain language.
 
 use rustls::{CertificateError, Error, ExtendedKeyPurpose};
 
 use crate::anchors::{CertificateProblem, rfc3339};
 
-/// Describes an error of a handshake in words, for a log.
+/// Explains a handshake error in plain language, for a log.
 ///
-/// For a certificate that is refused, or that cannot be loaded, the words say what is wrong and what
-/// to do, with times as RFC 3339 writes them. For any other error they are the error's own text.
+/// For a certificate that is refused or cannot be loaded, the text contains what is wrong and what
+/// to do, with times in the format of RFC 3339. For any other error it is the error's own text.
 ///
 /// ```
 /// use rustls_ext::explain;
@@ -30,7 +30,7 @@ pub fn explain(error: &Error) -> String {
     };
     match reason {
         CertificateError::Other(other) => {
-            // rustls passes on what it has no variant for, and shows it by its debug format.
+            // rustls wraps errors that it has no variant for, and shows them in their debug format.
             match other.0.downcast_ref::<webpki::Error>() {
                 Some(err) => CertificateProblem::from(err).to_string(),
                 None => other.0.to_string(),

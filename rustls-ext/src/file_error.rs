@@ -6,7 +6,7 @@ use crate::anchors::{AnchorError, CrlError};
 use crate::explain::explain;
 use crate::pem::{PemError, Unusable};
 
-/// What is wrong with a file.
+/// An error about one file: its path and the problem.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FileError {
@@ -26,44 +26,44 @@ impl FileError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FileProblem {
-    /// It cannot be read.
+    /// The file cannot be read.
     Unreadable(io::Error),
     /// A line of a PEM file (RFC 7468) is not understood.
     NotPem(PemError),
-    /// It is in DER, but not exactly one structure of this kind.
+    /// The file is in DER, but is not exactly one structure of this kind.
     NotDer(&'static str),
-    /// It is neither PEM nor DER.
+    /// The file is neither PEM nor DER.
     NotText,
-    /// It was changed each time that it was read and compared, which was as often as this.
+    /// The file changed between reading and comparing, in each of this number of attempts.
     KeepsChanging {
-        /// How often.
+        /// The number of attempts.
         attempts: usize,
     },
-    /// There is nothing of this kind in it.
+    /// The file contains nothing of this kind.
     Nothing(&'static str),
     /// The private key is encrypted.
     EncryptedKey,
-    /// The private key is not one that can be used.
+    /// The private key cannot be used.
     BadKey(rustls::Error),
-    /// The cryptography provider does not have the algorithm of the private key.
+    /// The cryptography provider does not support the algorithm of the private key.
     UnsupportedKey {
         /// The algorithm, and the curve if it has one.
         algorithm: String,
     },
-    /// The private key belongs to another certificate than this file's.
+    /// The private key belongs to another certificate, not to the one in this file.
     AnotherKey {
-        /// The file.
+        /// The file with the certificate.
         certificate: PathBuf,
     },
     /// The certificate cannot be parsed.
     BadCertificate(rustls::Error),
-    /// One of the certificates is none that can be a trust anchor.
+    /// One of the certificates cannot be a trust anchor.
     BadAnchor(AnchorError),
-    /// One of the certificates is none that can be pinned.
+    /// One of the certificates cannot be pinned.
     BadPinned(AnchorError),
     /// One of the revocation lists cannot be used.
     BadCrl(CrlError),
-    /// It is not a policy.
+    /// The file is not a valid policy.
     #[cfg(feature = "policy-file")]
     BadPolicy(crate::error::PolicyFileError),
 }
@@ -126,7 +126,7 @@ impl fmt::Display for FileProblem {
     }
 }
 
-/// The problem is in the text; the source is the problem's.
+/// The text contains the problem; the source is the problem's source.
 impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.problem.source()
@@ -139,7 +139,7 @@ impl std::error::Error for FileProblem {
             Self::Unreadable(err) => Some(err),
             Self::BadKey(err) => Some(err),
             Self::BadAnchor(err) | Self::BadPinned(err) => Some(err),
-            // Their texts are this error's own.
+            // This error's own text already contains their texts.
             Self::BadCertificate(err) => err.source(),
             Self::NotPem(err) => err.source(),
             Self::BadCrl(err) => err.source(),

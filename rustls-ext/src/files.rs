@@ -14,40 +14,41 @@ use crate::anchors::{Anchors, Authority, RevocationList, unsupported_key_of};
 use crate::file_error::{FileError, FileProblem};
 use crate::{LoadError, crypto_provider, pem};
 
-/// The files that one load reads, and a record of their content by which changes are noticed.
+/// Reads the files of one load, and records their content so that later changes are noticed.
 ///
-/// Each file is read once: reading a path again gives the same bytes, or the same error, also if
+/// Each file is read once: reading a path again returns the same bytes or the same error, even if
 /// the file has changed in between. So two scopes that share a file have the same anchors.
-/// [`Live`](crate::Live) makes one for each load. `==` compares the paths and what was found there.
+/// [`Live`](crate::Live) makes a new `Files` for each load. `==` compares the paths and the content
+/// that was found there.
 ///
 /// # PEM and DER
-/// Certificates, revocation lists and keys are read from PEM (RFC 7468), or from DER if a file has
-/// exactly one in it. All of a PEM file is read, or the error names the line that is not understood
-/// ([`FileProblem::NotPem`]):
-/// * Text between the sections is allowed, such as that of `openssl x509 -text`, and so are
-///   indented lines, byte order marks, and boundaries that share a line with each other.
-/// * A line that looks like a boundary and is not a complete one is an error, as is a label that is
-///   not known.
-/// * Well-known sections of another kind are passed over: a private key in a file of certificates,
+/// Certificates, revocation lists and keys are read from PEM (RFC 7468), or from DER if a file
+/// contains exactly one of them. A PEM file is read completely, or the error names the line that is
+/// not understood ([`FileProblem::NotPem`]):
+/// * Text between the sections is allowed, such as the text of `openssl x509 -text`. Indented
+///   lines, byte order marks, and several boundaries on one line are allowed, too.
+/// * A line that looks like a boundary but is not a complete one is an error, and so is an unknown
+///   label.
+/// * Well-known sections of another kind are skipped: a private key in a file of certificates, or
 ///   `EC PARAMETERS` before a key. But a revocation list in a file of certificates is an error,
 ///   since it would have no effect there, and so are `TRUSTED CERTIFICATE` and `PKCS7`.
 /// * `X509 CERTIFICATE`, `X.509 CERTIFICATE` and `CRL` are read as the labels that replaced them
 ///   (RFC 7468 sections 5.1 and 6).
 #[derive(Clone, Default)]
 pub struct Files {
-    /// What each file had in it; `None` if it could not be read.
+    /// A fingerprint of each file's content; `None` if the file could not be read.
     seen: BTreeMap<PathBuf, Option<u64>>,
-    /// Kept only during a load: there are keys among it.
+    /// The content, kept only during a load because it includes keys.
     content: BTreeMap<PathBuf, Result<Vec<u8>, Arc<io::Error>>>,
 }
 
 impl Files {
-    /// No files yet.
+    /// Starts with no files.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The bytes of a file, as they were when its path was first read.
+    /// Returns the bytes of a file, as they were when its path was first read.
     ///
     /// # Errors
     /// [`FileProblem::Unreadable`].
@@ -65,35 +66,34 @@ impl Files {
         })
     }
 
-    /// The files that were read, or of which it was tried.
+    /// The files that were read, including those that could not be read.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.seen.keys().map(PathBuf::as_path)
     }
 
-    /// The same files, as they are now.
+    /// Reads the same files again, and returns what they contain now.
     pub fn look_again(&self) -> Self {
         let now = |path: &PathBuf| std::fs::read(path).ok().as_deref().map(fingerprint);
         let seen = self.seen.keys().map(|path| (path.clone(), now(path))).collect();
         Self { seen, content: BTreeMap::new() }
     }
 
-    /// The first of these files that was not found so `before`.
+    /// The first of these files whose content differs from `before`.
     pub(crate) fn changed_since(&self, before: &Self) -> Option<&Path> {
         let changed = self.seen.iter().find(|(path, now)| before.seen.get(*path) != Some(*now));
         changed.map(|(path, _)| path.as_path())
     }
 
-    /// Forgets what was in the files, but not how to notice that it changes.
+    /// Drops the content of the files, and keeps the fingerprints that show changes.
     pub(crate) fn without_content(self) -> Self {
         Self { content: BTreeMap::new(), ..self }
     }
 
-    /// The certificates of a file in PEM, of which there is at least one, or the one of a file in
-    /// DER.
+    /// Reads the certificates of a PEM file, at least one, or the one certificate of a DER file.
     ///
     /// # Errors
-    /// If the file cannot be read, if not all of it is understood, or if it has no certificate in
-    /// it.
+    /// If the file cannot be read, if part of it is not understood, or if it contains no
+    /// certificate.
     pub fn certificates(
         &mut self,
         path: impl AsRef<Path>,
@@ -101,12 +101,12 @@ impl Files {
         self.items(path.as_ref())
     }
 
-    /// The certificate revocation lists of a file in PEM, of which there is at least one, or the
-    /// one of a file in DER, as authorities publish it (RFC 5280 section 4.2.1.13).
+    /// Reads the certificate revocation lists of a PEM file, at least one, or the one list of a DER
+    /// file, the format in which authorities publish lists (RFC 5280 section 4.2.1.13).
     ///
     /// # Errors
-    /// If the file cannot be read, if not all of it is understood, or if it has no list in it, or
-    /// one that cannot be used: see [`CrlError`](crate::CrlError).
+    /// If the file cannot be read, if part of it is not understood, if it contains no list, or if
+    /// it contains a list that cannot be used: see [`CrlError`](crate::CrlError).
     pub fn crls(&mut self, path: impl AsRef<Path>) -> Result<Vec<RevocationList>, FileError> {
         let path = path.as_ref();
         let lists: Vec<CertificateRevocationListDer<'static>> = self.items(path)?;
@@ -119,12 +119,12 @@ impl Files {
             .collect()
     }
 
-    /// The certificates of a PEM file, each a trust anchor.
+    /// Reads the certificates of a PEM file as trust anchors.
     ///
     /// # Errors
-    /// If the file cannot be read, has no certificate in it, or one that is not the certificate of
-    /// a certificate authority (RFC 5280 section 4.2.1.9). To accept exactly that certificate from a
-    /// client, use [`pinned()`](Self::pinned).
+    /// If the file cannot be read, if it contains no certificate, or if one of them is not the
+    /// certificate of a certificate authority (RFC 5280 section 4.2.1.9). To accept exactly that
+    /// certificate from a client, use [`pinned()`](Self::pinned).
     pub fn anchors(&mut self, path: impl AsRef<Path>) -> Result<Anchors, FileError> {
         let path = path.as_ref();
         let authority = |certificate| {
@@ -135,7 +135,7 @@ impl Files {
         Ok(Anchors::authorities(certificates.into_iter().map(authority).collect::<Result<_, _>>()?))
     }
 
-    /// The certificates of a PEM file, each a trust anchor, in rustls' own form.
+    /// Reads the certificates of a PEM file as trust anchors in the form that rustls uses.
     ///
     /// # Errors
     /// As [`anchors()`](Self::anchors).
@@ -143,22 +143,23 @@ impl Files {
         Ok(self.anchors(path)?.to_store())
     }
 
-    /// The certificates of a PEM file, each the certificate of a client that is accepted as it is:
-    /// see [`Anchors::with_pinned`].
+    /// Reads the certificates of a PEM file as pinned client certificates: see
+    /// [`Anchors::with_pinned`].
     ///
     /// # Errors
-    /// If the file cannot be read, or has no certificate in it, or one that cannot be read.
+    /// If the file cannot be read, if it contains no certificate, or if a certificate cannot be
+    /// read.
     pub fn pinned(&mut self, path: impl AsRef<Path>) -> Result<Anchors, FileError> {
         let path = path.as_ref();
         Anchors::from_pinned(self.certificates(path)?)
             .map_err(|err| FileError::new(path, FileProblem::BadPinned(err)))
     }
 
-    /// The one private key of a file in PEM or DER, which is not encrypted.
+    /// Reads the one private key of a PEM or DER file. The key must not be encrypted.
     ///
     /// # Errors
-    /// If the file cannot be read, if not all of it is understood, or if it has no private key in
-    /// it, more than one, or an encrypted one.
+    /// If the file cannot be read, if part of it is not understood, or if it contains no private
+    /// key, more than one, or an encrypted one.
     pub fn private_key(
         &mut self,
         path: impl AsRef<Path>,
@@ -169,10 +170,12 @@ impl Files {
             .ok_or_else(|| FileError::new(path, FileProblem::Nothing("private key")))
     }
 
-    /// A certificate chain, its own certificate first, and the key that belongs to it.
+    /// Reads a certificate chain, the end-entity certificate first, and the private key that
+    /// belongs to it.
     ///
     /// # Errors
-    /// If one of the files has nothing of its kind in it, or if they do not belong together.
+    /// If one of the files contains nothing of its kind, or if the certificate and the key do not
+    /// belong together.
     pub fn certified_key(
         &mut self,
         certificate: impl AsRef<Path>,
@@ -237,9 +240,9 @@ pub fn certified_key_from_pem_files(
 }
 
 impl Anchors {
-    /// The certificates of a PEM file, each a trust anchor.
+    /// Reads the certificates of a PEM file as trust anchors.
     ///
-    /// [`Files`] also has revocation lists, and knows when a file has changed.
+    /// [`Files`] also reads revocation lists, and notices when a file has changed.
     ///
     /// # Errors
     /// As [`Files::anchors`].
@@ -257,13 +260,14 @@ impl PartialEq for Files {
 impl Eq for Files {}
 
 impl fmt::Debug for Files {
-    /// Without the content, which may be a key.
+    /// Leaves out the content, which may be a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.seen.keys()).finish()
     }
 }
 
-/// Enough to notice a change, and of no use to anybody who would like to know a key.
+/// A fingerprint that changes with the content but does not reveal it, since the content may be a
+/// key.
 fn fingerprint(content: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);

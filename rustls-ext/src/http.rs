@@ -1,31 +1,32 @@
-//! Telling HTTP clients to come back with a certificate: the authentication scheme
-//! `ClientCertificate` (draft-thomson-httpbis-cant).
+//! The HTTP authentication scheme `ClientCertificate` (draft-thomson-httpbis-cant): a server tells
+//! HTTP clients to authenticate with a certificate.
 //!
 //! ```text
 //! HTTP/1.1 401 Unauthorized
 //! WWW-Authenticate: ClientCertificate realm="reports", dn=MBExDzANBgNVBAMMBmFnZW50cw
 //! ```
 //!
-//! The scheme has no credentials to put into a field. Who is challenged makes the request again,
-//! on a new connection on which it offers to authenticate with a certificate, and does.
+//! The scheme has no credentials to put into a field. A client that is challenged makes the request
+//! again on a new connection, on which it offers to authenticate and presents its certificate.
 //!
-//! * A server writes a [`Challenge`], with what its scope accepts: [`Challenge::for_anchors`] or
-//!   [`Policy::challenge`](crate::Policy::challenge).
-//! * A client reads all [`Challenges`] of a response, and sees which of its certificates one of
-//!   them [accepts](Challenge::accepts).
+//! * A server writes a [`Challenge`] that describes the certificates its scope accepts:
+//!   [`Challenge::for_anchors`] or [`Policy::challenge`](crate::Policy::challenge).
+//! * A client reads all [`Challenges`] of a response, and checks which of its certificates a
+//!   challenge [accepts](Challenge::accepts).
 //!
-//! * Services learn who their callers are, and challenge those who must be somebody else, with the
-//!   layers of [`server`]; a reverse proxy tells the server behind it with those of [`client_cert`].
+//! * The layers of [`server`] identify callers, and challenge callers that are not authenticated as
+//!   required. With the layers of [`client_cert`], a reverse proxy passes the client's certificate
+//!   on to the server behind it.
 //!
-//! What is read comes from a peer, and has [limits].
+//! Fields come from the peer, so parsing has [limits].
 //!
 //! # The parser
-//! Fields are parsed here rather than by a general parser of challenges, because what stands
-//! beside a `ClientCertificate` must not hide it. Parsers that keep one value for each name lose
-//! alternatives (CANT-4). `http-auth` keeps them, but takes no `token68`, with which `Negotiate`
-//! and `NTLM` are challenged with, no more than one space behind a scheme, and nothing that stands
-//! behind the first mistake. Where it reads a field, the tests compare what it reads with what is
-//! read here.
+//! Fields are parsed here rather than by a general parser of challenges, because other challenges
+//! beside a `ClientCertificate` challenge must not hide it. Parsers that keep one value for each
+//! name lose alternatives (CANT-4). `http-auth` keeps them, but does not accept a `token68`, which
+//! `Negotiate` and `NTLM` challenges use, nor more than one space after a scheme, nor anything
+//! after the first mistake. For fields that `http-auth` can read, the tests compare its result with
+//! the result of this parser.
 
 mod challenge;
 #[cfg(any(feature = "hyper", feature = "reqwest"))]

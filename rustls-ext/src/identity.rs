@@ -2,25 +2,26 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::{ClientAuth, ClientAuthStatus, ServerConnectionData};
 use rustls::{CommonState, ConnectionCommon};
 
-/// A client that proved to hold a certificate which counts in the scope that was asked about.
+/// A client that proved possession of a certificate which counts in the requested scope.
 ///
-/// There is no way to get one for a connection whose certificate counts in another scope only.
+/// There is no way to get a `PeerIdentity` for a connection whose certificate counts only in
+/// another scope.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PeerIdentity<'a> {
-    /// The certificates as the client sent them, its own first; never empty.
+    /// The certificates as the client sent them, the end-entity certificate first; never empty.
     pub chain: &'a [CertificateDer<'a>],
-    /// Whether the proof was given on an earlier connection, which this one resumes.
+    /// True if the proof was given on an earlier connection, which this one resumes.
     pub resumed: bool,
     /// When the proof was given, by this server's clock.
     pub authenticated_at: UnixTime,
 }
 
 impl<'a> PeerIdentity<'a> {
-    /// The client of `connection`, if it is authenticated in `scope`.
+    /// Returns the client of `connection` if it is authenticated in `scope`.
     ///
-    /// `None` during the handshake, and on connections of a config without a policy. Over QUIC,
-    /// `quic::HandshakeData::peer_identity` is the same.
+    /// Returns `None` during the handshake, and on connections of a config without a policy. Over
+    /// QUIC, `quic::HandshakeData::peer_identity` does the same.
     pub fn from_connection(
         connection: &'a ConnectionCommon<ServerConnectionData>,
         scope: &str,
@@ -32,7 +33,8 @@ impl<'a> PeerIdentity<'a> {
         }
     }
 
-    /// The client that `auth` is about and that sent `chain`, if it is authenticated in `scope`.
+    /// Returns the client that `auth` describes and that sent `chain`, if it is authenticated in
+    /// `scope`.
     ///
     /// The handshake must be complete.
     pub(crate) fn under(

@@ -7,7 +7,7 @@ use crate::offer::Version;
 use crate::rules;
 use crate::table::Message;
 
-/// What is wrong with a `client_authentication_request` that a peer sent.
+/// A fault in a `client_authentication_request` that a peer sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CareError {

@@ -249,7 +249,7 @@ impl Iterator for Iter<'_> {
 
 impl FusedIterator for Iter<'_> {}
 
-/// What is wrong with the body of a `tls_flags` extension.
+/// A fault in the body of a `tls_flags` extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FlagsError {

@@ -47,7 +47,7 @@
 //! # let octets = include_bytes!("../corpus/curl+flag.bin");
 //! # fn read_more(_: usize) {}
 //! # fn send(_: rustls_ext_wire::Alert) {}
-//! let mut scratch = [0; 4096]; // for hellos over several records
+//! let mut scratch = [0; 4096]; // for a ClientHello over several records
 //! match Scan::default().records(octets, &mut scratch) {
 //!     Answer::Hello { hello, .. } => {
 //!         let offers = hello.flags().is_ok_and(|flags| flags.is_some());

@@ -22,7 +22,7 @@ impl FileError {
     }
 }
 
-/// What can be wrong with a file.
+/// The problem with a file in a [`FileError`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FileProblem {

@@ -393,7 +393,7 @@ pub struct PemError {
     pub problem: PemProblem,
 }
 
-/// What can be wrong with a line or section of a PEM file (RFC 7468).
+/// The problem with a line or section of a PEM file (RFC 7468).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PemProblem {

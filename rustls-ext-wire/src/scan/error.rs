@@ -81,7 +81,7 @@ pub enum Part {
     Extension(u16),
 }
 
-/// What is wrong with a part of a ClientHello.
+/// A fault in a part of a ClientHello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Flaw {
@@ -233,7 +233,7 @@ impl fmt::Display for Flaw {
 pub enum NotTls {
     /// DTLS, of any version.
     Dtls,
-    /// SSL 2, or a newer version in an SSL 2 hello (RFC 6176).
+    /// SSL 2, or a newer version in an SSL 2 ClientHello (RFC 6176).
     Ssl2,
     /// A text protocol, such as HTTP, that begins with a capital letter.
     Text,

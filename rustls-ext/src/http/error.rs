@@ -22,7 +22,7 @@ pub struct Place {
     pub octet: usize,
 }
 
-/// What is wrong with a challenge or a field.
+/// The problem with a challenge or a field in a [`ChallengeError`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChallengeProblem {

@@ -28,8 +28,8 @@
 //! requests, and one more for each protection space, which has the identity and is used for one
 //! origin.
 //!
-//! The function that is given to [`Builder::configure`] makes each of them, so its settings apply
-//! to all. To share cookies, give it one cookie store (`cookie_provider`), rather than letting each
+//! The function that is given to [`Builder::configure`] configures each of them, so its settings
+//! apply to all. To share cookies, give it one cookie store (`cookie_provider`), rather than letting each
 //! client make its own (`cookie_store`). TLS settings come from the [`ClientConfig`], not from this
 //! function.
 //!
@@ -55,6 +55,7 @@
 //! * It does not see proxies. A tunnel through an `http` proxy works. For the TLS connection to an
 //!   `https` proxy, reqwest uses the same config; to keep the certificate from the proxy, requests
 //!   that are challenged behind it are not authenticated either.
+//!
 //! # Redirects
 //! Redirects of requests without authentication are followed as [`Builder::redirect`] sets, to any
 //! host, and never with a certificate. If a redirect leads to a challenge, a GET or HEAD request

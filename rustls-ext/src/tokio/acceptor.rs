@@ -62,8 +62,8 @@ impl<P: AsyncPolicy> Acceptor<P> {
     /// If this fails, an alert with the reason has been sent where one could be, with time for it
     /// to arrive; `io` is closed.
     ///
+    /// # Errors
     /// See [`AcceptError`]. An error does not affect other connections.
-    /// See [`AcceptError`]. None of them says anything about other connections.
     pub async fn accept<IO>(
         &self,
         io: IO,

@@ -144,7 +144,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// What is wrong with an identity.
+/// An error in an identity or its hosts.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum IdentityError {

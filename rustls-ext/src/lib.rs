@@ -32,7 +32,7 @@
 //!
 //! ```toml
 //! [patch.crates-io]
-//! rustls = { git = "https://example.org/rustls-ext" } # wherever you take rustls-ext from
+//! rustls = { git = "https://example.org/rustls-ext" } # the same source as for rustls-ext
 //! ```
 //!
 //! # Features

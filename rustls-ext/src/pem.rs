@@ -155,8 +155,8 @@ impl Section<'_> {
     /// label may be misspelt, so it is an error, and so is a section whose loss would go unnoticed.
     fn wanted(&self, kind: Kind) -> Result<Option<&'static str>, Unusable> {
         let (of, label) = match self.label {
-            // RFC 7468 sections 5.1 and 6 allow the older labels for backward compatibility.
-            // OpenSSL reads only `X509 CERTIFICATE` of them.
+            // RFC 7468 sections 5.1 and 6 allow the older labels for backward compatibility. Of
+            // these, OpenSSL reads `X509 CERTIFICATE`.
             "CERTIFICATE" | "X509 CERTIFICATE" | "X.509 CERTIFICATE" => {
                 (Kind::Certificate, "CERTIFICATE")
             }

@@ -3,7 +3,7 @@
 //! ```toml
 //! [scopes.staff]
 //! anchors = ["staff-ca.pem"]         # PEM; each certificate is a trust anchor
-//! crls = ["staff.crl"]               # PEM or DER; without any, revocation is not looked at
+//! crls = ["staff.crl"]               # PEM or DER; without any, revocation is not checked
 //!
 //! [scopes.agents]
 //! anchors = ["agents-ca.pem"]
@@ -18,7 +18,7 @@
 //! peer = "10.0.0.0/8"                # or one address, "10.0.0.1"
 //! request = "agents"                 # or request_lenient, require, or ask = "nothing"
 //!
-//! [otherwise]                        # the last word, which must be there
+//! [otherwise]                        # the verdict if no rule matches; required
 //! ask = "nothing"
 //! ```
 //!

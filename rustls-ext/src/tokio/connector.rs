@@ -74,7 +74,7 @@ impl Connector {
 
     /// Connects to the server `name` over `io`.
     ///
-    /// There is no time limit: use [`tokio::time::timeout`]. If it fails, `io` is closed; pass
+    /// There is no time limit: use [`tokio::time::timeout`]. On failure, `io` is closed; pass
     /// `&mut io` to keep it.
     ///
     /// # Errors

@@ -29,9 +29,9 @@
 //! origin.
 //!
 //! The function that is given to [`Builder::configure`] configures each of them, so its settings
-//! apply to all. To share cookies, give it one cookie store (`cookie_provider`), rather than letting each
-//! client make its own (`cookie_store`). TLS settings come from the [`ClientConfig`], not from this
-//! function.
+//! apply to all. To share cookies, give it one cookie store (`cookie_provider`), rather than
+//! letting each client make its own (`cookie_store`). TLS settings come from the [`ClientConfig`],
+//! not from this function.
 //!
 //! # Limitations compared with the client over hyper
 //! * It does not report which alert came with a late refusal over HTTP/2, or that the alert was

@@ -1,4 +1,4 @@
-//! The numbers on the wire as options.
+//! Options for the code points of the extensions and the flag.
 
 use clap::Args;
 use rustls_ext_wire::{CodePoints, Flag};
@@ -6,7 +6,7 @@ use rustls_ext_wire::{CodePoints, Flag};
 use crate::Failure;
 use crate::values::number;
 
-/// The numbers on the wire, which both ends must agree on.
+/// The code points, which client and server must agree on.
 #[derive(Clone, Debug, Args)]
 pub struct CodePointArgs {
     /// The number of the TLS extension tls_flags, decimal or 0x…; 0xfe01 in the public experiment
@@ -15,8 +15,8 @@ pub struct CodePointArgs {
     /// The number of the flag request_client_auth, decimal or 0x…
     #[arg(long, value_name = "N", default_value = "80", value_parser = number)]
     flag: u16,
-    /// The number of the TLS extension client_authentication_request (CARE), which was never given
-    /// one, decimal or 0x…
+    /// The number of the TLS extension client_authentication_request (CARE), which was never
+    /// assigned one, decimal or 0x…
     #[arg(
         long,
         visible_alias = "care",
@@ -28,13 +28,14 @@ pub struct CodePointArgs {
 }
 
 impl CodePointArgs {
-    /// The numbers, if they can be used.
+    /// Returns the code points, if they can be used.
     ///
     /// # Errors
-    /// If something else on the wire has one of them, or the flag is beyond the highest.
+    /// If a number is already in use on the wire, or the flag is above the highest one.
     pub fn get(&self) -> Result<CodePoints, Failure> {
         let flag = Flag::new(self.flag).map_err(|err| Failure::option("--flag", self.flag, err))?;
-        // The extension with a flag that is certainly free, so that each is blamed for its own.
+        // Checks the extension with a free flag first, so that each option is blamed only for its
+        // own number.
         CodePoints::new(self.code_point, Flag::REQUEST_CLIENT_AUTH)
             .map_err(|err| Failure::option("--code-point", self.code_point, err))?;
         CodePoints::new(self.code_point, flag)

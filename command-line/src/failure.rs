@@ -1,32 +1,33 @@
-//! Why a command ends other than well.
+//! The error type of the commands.
 
 use std::error::Error;
 use std::fmt;
 
-/// Why a command ends other than well, as one line for a person.
+/// Why a command failed, as one line of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The command line, or a file that it names, is unusable.
     Usage(String),
-    /// A connection was refused or failed, or something is not as it should be.
+    /// A connection was refused or failed, or a check found a problem.
     Failed(String),
 }
 
 impl Failure {
-    /// The option `option`, whose value is `value`, is unusable because of `reason`.
+    /// Reports that the value `value` of the option `option` is unusable because of `reason`.
     ///
-    /// An error as the reason is written without its causes: use [`with_causes`].
+    /// If the reason is an error, only its own text is written, without its causes: use
+    /// [`with_causes`].
     pub fn option(option: &str, value: impl fmt::Display, reason: impl fmt::Display) -> Self {
         Self::Usage(format!("{option} {value}: {reason}"))
     }
 
-    /// It failed because of `err` and its causes: for errors that `?` does not make a failure of, as
-    /// it does of each that is an [`Error`] itself.
+    /// Reports a failure because of `err` and its causes. `?` converts only types that are an
+    /// [`Error`] themselves; use this for others, such as a reference to one.
     pub fn failed(err: &(dyn Error + 'static)) -> Self {
         Self::Failed(with_causes(err))
     }
 
-    /// The process's exit code: 1 for what failed, 2 for what is unusable.
+    /// Returns the process's exit code: 1 for a failure, 2 for unusable options or files.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -43,18 +44,19 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What has no option to blame is what failed. For that, a `Failure` is no [`Error`] itself.
+/// Errors that concern no option are failures. To allow this conversion, `Failure` itself is not an
+/// [`Error`].
 impl<E: Error + 'static> From<E> for Failure {
     fn from(err: E) -> Self {
         Self::failed(&err)
     }
 }
 
-/// The texts of an error and its causes in one line, each once.
+/// Writes the texts of an error and its causes in one line, each once.
 ///
-/// A cause is left out if the line already ends with its text, as a whole or after a colon and a space:
-/// some errors repeat their causes. It is what `rustls_ext::with_causes` does, for programs that must do
-/// without that crate.
+/// A cause is left out if the line already ends with its text, as a whole or after a colon and a
+/// space: some errors repeat their causes. `rustls_ext::with_causes` does the same; this function
+/// is for programs that do not depend on that crate.
 pub fn with_causes(err: &(dyn Error + 'static)) -> String {
     let mut line = err.to_string();
     let mut next = err.source();
@@ -75,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    /// An error with this text, and this cause.
+    /// An error with this text and this cause.
     #[derive(Debug)]
     struct Level(&'static str, Option<Box<Level>>);
 

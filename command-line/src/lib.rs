@@ -1,5 +1,5 @@
-//! What the programs of this repository share: how they end, how far they have come, and the numbers
-//! on the wire as options.
+//! Code that the programs of this repository share: parsing options, exit codes, progress, and
+//! options for code points.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
@@ -16,17 +16,17 @@ pub use progress::Progress;
 
 use std::process::ExitCode;
 
-/// Write to standard output. That nobody reads it any more is no error.
+/// Writes to standard output. It is not an error if the reader has closed it.
 pub fn emit(text: impl AsRef<[u8]>) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_ref()).and_then(|()| out.flush());
 }
 
-/// The exit code of a process; why it failed, if it did, goes to standard error.
+/// Returns the exit code of a process, and writes the failure, if any, to standard error.
 ///
-/// 0 means that all went well, 1 that something failed, 2 that the command line or a file that it
-/// names is unusable.
+/// 0 means success, 1 that something failed, 2 that the command line or a file that it names is
+/// unusable.
 pub fn end(outcome: Result<(), Failure>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

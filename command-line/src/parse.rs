@@ -1,4 +1,4 @@
-//! Command lines, with errors of one line.
+//! Parses command lines, with errors of one line.
 
 use std::ffi::OsString;
 
@@ -6,29 +6,30 @@ use clap::Parser;
 
 use crate::Failure;
 
-/// What a command line says.
+/// The result of parsing a command line.
 #[derive(Debug)]
 pub enum Parsed<C> {
-    /// To do this.
+    /// The command to run.
     Command(Box<C>),
-    /// To print this.
+    /// The help text to print.
     Help(String),
 }
 
-/// Parse a command line.
+/// Parses a command line.
 ///
 /// # Errors
-/// One line that says what is wrong with it.
+/// One line that describes what is wrong with it.
 pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<Parsed<C>, Failure> {
     match C::try_parse_from(args) {
         Ok(command) => Ok(Parsed::Command(Box::new(command))),
         Err(err) if !err.use_stderr() => Ok(Parsed::Help(err.to_string())),
         Err(err) => {
-            // The first paragraph says what is wrong, in lines; the others how to find help.
+            // The first paragraph contains the error, in several lines; the others explain how to
+            // find help.
             let text = err.to_string();
             let first = text.split("\n\n").next().unwrap_or_default();
             let words = first.split_whitespace().collect::<Vec<_>>().join(" ");
-            // Without a command, clap shows its help as the error.
+            // Without a command, clap returns its help as the error.
             Err(Failure::Usage(match words.strip_prefix("error: ") {
                 Some(line) => line.into(),
                 None => {

@@ -5,10 +5,10 @@ use std::time::Duration;
 /// A number of 16 bits, decimal or 0x….
 ///
 /// # Errors
-/// If it is none.
+/// If the text is not one.
 pub fn number(text: &str) -> Result<u16, String> {
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        // `from_str_radix` would take a sign after the prefix.
+        // `from_str_radix` would accept a sign after the prefix.
         Some(hex) if hex.starts_with(['+', '-']) => return Err("not a number".into()),
         Some(hex) => u16::from_str_radix(hex, 16),
         None => text.parse(),
@@ -16,10 +16,10 @@ pub fn number(text: &str) -> Result<u16, String> {
     parsed.map_err(|_| "not a number from 0 to 65535".into())
 }
 
-/// Seconds, above 0 and up to an hour; there may be a fraction.
+/// Seconds, more than 0 and at most an hour; may have a fraction.
 ///
 /// # Errors
-/// If it is none of these.
+/// If the text is not one.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse().map(Duration::try_from_secs_f64) {
         Ok(Ok(time)) if !time.is_zero() && time <= Duration::from_secs(3600) => Ok(time),
@@ -27,10 +27,10 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The same, up to a week.
+/// Seconds, more than 0 and at most a week; may have a fraction.
 ///
 /// # Errors
-/// If it is none of these.
+/// If the text is not one.
 pub fn up_to_a_week(text: &str) -> Result<Duration, String> {
     const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
     match text.parse().map(Duration::try_from_secs_f64) {

@@ -1,4 +1,4 @@
-//! One HTTPS request on one connection, and what came of the offer to authenticate.
+//! One HTTPS request on one connection, and the outcome of the offer to authenticate.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,42 +24,42 @@ mod error;
 
 pub use error::ClientError;
 
-/// How long the way to a finished handshake, and then an answer, may each take.
+/// The time limit for the connection with its handshake, and then for the response.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long to say goodbye.
+/// The time limit for closing the connection.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// The largest body, in octets.
+/// The largest body, in bytes.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-/// What to ask, and where.
+/// The request to send, and its destination.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Where to connect to.
+    /// The address to connect to.
     pub addr: SocketAddr,
-    /// The name to ask for and to verify.
+    /// The server name to send and to verify.
     pub name: ServerName<'static>,
     /// The request's URI, with its scheme and authority.
     pub uri: Uri,
 }
 
-/// What a client knows of its connection.
+/// Facts about a client's connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Facts {
     /// `HTTP/3.0`, `HTTP/2.0` or `HTTP/1.1`.
     pub protocol: &'static str,
     /// `TLSv1.3` or `TLSv1.2`.
     pub tls_version: String,
-    /// Whether the session is an earlier one.
+    /// True if the session was resumed.
     pub resumed: bool,
-    /// Whether an offer to authenticate was put before the server.
+    /// True if the server received an offer to authenticate.
     pub offered: bool,
-    /// Whether the server asked for a certificate.
+    /// True if the server requested a certificate.
     pub asked: bool,
-    /// Whether the server said that it asked because of the offer.
+    /// True if the server acknowledged that it requested the certificate because of the offer.
     pub acknowledged: bool,
-    /// Whether the server said that it understands an offer by CARE.
+    /// True if the server declared that it understands an offer by CARE.
     pub care_echoed: bool,
-    /// The status code of the answer, if there was one.
+    /// The status code of the response, if there was one.
     pub http_status: Option<u16>,
 }
 
@@ -69,7 +69,7 @@ impl Facts {
         let protocol = if is_h2 { "HTTP/2.0" } else { "HTTP/1.1" };
         let offered = match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => !offer.is_none(),
-            // There are no flags before that (FLAGS-9).
+            // Older versions have no flags (FLAGS-9).
             _ => offer.has_care(),
         };
         Self {
@@ -80,7 +80,7 @@ impl Facts {
         }
     }
 
-    /// What a client of QUIC knows; `None` if it does not know it yet.
+    /// The facts about a client's QUIC connection; `None` if they are not known yet.
     pub fn over_quic(handshake: &HandshakeData, offer: Offer) -> Option<Self> {
         Some(Self {
             tls_version: tls::version_name(Some(ProtocolVersion::TLSv1_3)),
@@ -98,7 +98,7 @@ impl Facts {
             offered: match status {
                 ClientAuthStatus::NotOffered => false,
                 ClientAuthStatus::Offered | ClientAuthStatus::Acknowledged => true,
-                // Here the status does not tell.
+                // The status does not show it in this case.
                 _ => offers,
             },
             asked: matches!(
@@ -112,17 +112,17 @@ impl Facts {
     }
 }
 
-/// What came of one connection.
+/// The outcome of one connection.
 #[derive(Debug)]
 pub struct Attempt {
-    /// What is known of the connection, once the client's handshake is complete. With TLS 1.3 the
-    /// server may still refuse after that.
+    /// Facts about the connection, once the client's handshake is complete. With TLS 1.3 the server
+    /// may still refuse after that.
     pub facts: Option<Facts>,
-    /// The body of the answer.
+    /// The body of the response.
     pub body: Result<Bytes, ClientError>,
 }
 
-/// Connect, send one GET request, and read the answer.
+/// Connects, sends one GET request, and reads the response.
 pub async fn get(config: &Arc<ClientConfig>, target: &Target) -> Attempt {
     let stream = match timeout(PATIENCE, connect(config, target)).await {
         Ok(Ok(stream)) => stream,
@@ -131,7 +131,7 @@ pub async fn get(config: &Arc<ClientConfig>, target: &Target) -> Attempt {
     };
     let mut facts = Facts::of(stream.get_ref().1, config.client_auth_offer.offer());
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(tls::H2);
-    // HTTP does not tell why a connection failed, the connection does.
+    // HTTP's error does not contain the reason why a connection failed, but the connection does.
     let outcome = stream.outcome();
 
     let answer = timeout(PATIENCE, ask(stream, is_h2, &target.uri))
@@ -154,7 +154,7 @@ async fn connect(
     let tcp = TcpStream::connect(target.addr)
         .await
         .map_err(|err| ClientError::Connect(target.addr, err))?;
-    // A request waits for nothing but its answer.
+    // A request should not wait for acknowledgements.
     let _ = tcp.set_nodelay(true);
     Ok(Connector::new(config.clone()).connect(target.name.clone(), tcp).await?)
 }
@@ -199,11 +199,11 @@ async fn read(response: hyper::Response<Incoming>) -> Result<(StatusCode, Bytes)
     }
 }
 
-/// Drives a connection, and does not outlive it.
+/// Drives a connection, and is aborted with it.
 struct Driver(tokio::task::JoinHandle<Option<hyper::Error>>);
 
 impl Driver {
-    /// Say goodbye, if the server lets us.
+    /// Closes the connection cleanly, if the server cooperates.
     async fn finish(mut self) {
         let _ = timeout(GOODBYE, &mut self.0).await;
     }

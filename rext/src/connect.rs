@@ -1,4 +1,4 @@
-//! `rext connect`: requests, each on its own connection, and what came of each.
+//! `rext connect`: sends requests, each on its own connection, and reports the outcome of each.
 
 use clap::{Args, ValueEnum};
 use command_line::CodePointArgs;
@@ -24,10 +24,10 @@ mod challenged;
 /// Options of `rext connect`.
 #[derive(Clone, Debug, Args)]
 pub struct ConnectArgs {
-    /// What to get, an https URL
+    /// The https URL to get
     #[arg(value_parser = https)]
     pub url: Uri,
-    /// The authorities whose server certificates count, in PEM
+    /// The authorities to trust for server certificates, in PEM
     #[arg(long, value_name = "FILE")]
     pub ca: PathBuf,
     /// The client's certificate chain, in PEM, its own certificate first
@@ -40,38 +40,38 @@ pub struct ConnectArgs {
     #[arg(long, value_enum, default_value = "none")]
     pub offer: OfferName,
     #[command(flatten)]
-    /// The numbers on the wire.
+    /// The code points.
     pub code_points: CodePointArgs,
     /// Speak HTTP/1.1 only
     #[arg(long)]
     pub http1: bool,
     /// How many requests to send, one after the other; stops at the first that fails, unless
-    /// --keep-going says otherwise
+    /// --keep-going is given
     #[arg(short = 'n', long = "count", value_name = "COUNT", default_value = "1",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub count: u32,
-    /// Send all requests of --count, also when some fail; exits with 1 if any has failed
+    /// Send all requests of --count, even if some fail; exits with 1 if any has failed
     #[arg(long)]
     pub keep_going: bool,
     /// Connect to ADDR for HOST and PORT; may be given more than once
     #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = resolve)]
     pub resolve: Vec<Resolve>,
-    /// Speak TLS 1.2 only, in which there are no offers by flag
+    /// Use TLS 1.2 only, which has no offers by flag
     #[arg(long)]
     pub tls12: bool,
 
     /// Make no offer until the server challenges for a certificate (401, ClientCertificate); then
-    /// come back with the certificate, by a new connection that offers, by flag unless --offer says
-    /// otherwise. Requests share connections
+    /// repeat the request with the certificate, on a new connection that offers, by flag unless
+    /// --offer is given. Requests share connections
     #[arg(long, requires = "cert")]
     pub follow_challenge: bool,
 
-    /// Resume sessions in which this client did not authenticate, too, although the server then
+    /// Also resume sessions in which this client did not authenticate, although the server then
     /// cannot request the certificate that --offer offers (RES-8)
     #[arg(long)]
     pub prefer_resumption: bool,
 
-    /// Send the certificate under TLS 1.2, too, where everybody on the way can read it
+    /// Also send the certificate under TLS 1.2, where it is not encrypted
     #[arg(long)]
     pub certificate_in_clear: bool,
 }
@@ -79,7 +79,7 @@ pub struct ConnectArgs {
 /// How `rext connect` offers to authenticate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OfferName {
-    /// Say nothing
+    /// Make no offer
     None,
     /// By the TLS flag request_client_auth, in TLS 1.3
     Flag,
@@ -90,7 +90,7 @@ pub enum OfferName {
 }
 
 impl OfferName {
-    /// The offer, if there is one.
+    /// Returns the ways of the offer, if there is one.
     pub fn offer(self) -> Offer {
         match self {
             Self::None => Offer::NONE,
@@ -101,14 +101,14 @@ impl OfferName {
     }
 }
 
-/// Where to connect to for a host and port.
+/// The address to connect to for a host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolve {
     /// The host in the URL.
     pub host: String,
     /// The port in the URL.
     pub port: u16,
-    /// Where that is.
+    /// The address.
     pub addr: IpAddr,
 }
 
@@ -132,11 +132,11 @@ fn resolve(text: &str) -> Result<Resolve, String> {
     })
 }
 
-/// Do what `rext connect` says.
+/// Runs `rext connect`.
 ///
 /// # Errors
-/// If a file or an option is unusable, or if a connection is refused or fails: with the first of
-/// these, or with `--keep-going` after the last connection.
+/// If a file or an option is unusable, or if a connection is refused or fails: the first such
+/// failure, or with `--keep-going` a failure after the last connection.
 pub async fn run(args: &ConnectArgs) -> Result<(), Failure> {
     // One config for all connections, so that sessions resume.
     let config = Arc::new(config(args)?);
@@ -155,7 +155,7 @@ pub async fn run(args: &ConnectArgs) -> Result<(), Failure> {
     run.outcome()
 }
 
-/// Requests, one after the other.
+/// Requests that are sent one after the other.
 struct Run {
     count: u32,
     keep_going: bool,
@@ -168,10 +168,10 @@ impl Run {
         Self { count: args.count, keep_going: args.keep_going, done: 0, failed: 0 }
     }
 
-    /// Show the body that came, or say what failed if there are more requests to send.
+    /// Shows the body, or reports the failure if there are more requests to send.
     ///
     /// # Errors
-    /// The failure, if it is the end.
+    /// The failure, if the run ends with it.
     fn done(&mut self, body: Result<Bytes, Failure>) -> Result<(), Failure> {
         self.done += 1;
         let failure = match body {
@@ -205,14 +205,14 @@ impl Run {
     }
 }
 
-/// What came of a connection, or of a request, as a line on standard error.
+/// Writes the outcome of a connection, or of a request, as a line on standard error.
 fn tell(facts: &impl Serialize) -> Result<(), Failure> {
     let line = serde_json::to_string(facts)?;
     eprintln!("{line}");
     Ok(())
 }
 
-/// A body, on standard output.
+/// Writes a body to standard output.
 fn show(body: &[u8]) {
     emit(body);
     if !body.is_empty() && !body.ends_with(b"\n") {
@@ -232,7 +232,7 @@ fn config(args: &ConnectArgs) -> Result<ClientConfig, Failure> {
     Ok(tls::client_config(roots, identity, offer, versions, alpn)?)
 }
 
-/// An offer by these ways, as the options say.
+/// An offer in these ways, with the settings of the options.
 fn offer(args: &ConnectArgs, by: Offer) -> Result<ClientAuthOffer, Failure> {
     let offer = ClientAuthOffer::new(by)
         .with_code_points(args.code_points.get()?)

@@ -1,4 +1,4 @@
-//! What a server knows of a connection, to be shown.
+//! Facts about a server's connection, as JSON and for pages.
 
 use std::net::SocketAddr;
 
@@ -11,26 +11,27 @@ use serde::Serialize;
 
 use crate::tls;
 
-/// What a server knows of a connection: the answer to `GET /debug`.
+/// Facts about a server's connection: the response to `GET /debug`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DebugInfo {
     /// `HTTP/2.0` or `HTTP/1.1`.
     pub protocol: String,
     /// `TLSv1.3` or `TLSv1.2`.
     pub tls_version: String,
-    /// Whether the session is an earlier one.
+    /// True if the session was resumed.
     pub resumed: bool,
-    /// By which ways the client offered to authenticate: `none`, `flag`, `care` or `both`.
+    /// The ways in which the client offered to authenticate: `none`, `flag`, `care` or `both`.
     pub offered_by: &'static str,
     /// The numbers of the TLS flags in the ClientHello.
     pub flags_received: Vec<u16>,
-    /// What the policy decided: `none`, `request` or `require`.
+    /// The policy's decision: `none`, `request` or `require`.
     pub decision: &'static str,
-    /// What came of it: `not_asked`, `asked`, `declined`, `refused` or `authenticated`.
+    /// The outcome: `not_asked`, `asked`, `declined`, `refused` or `authenticated`.
     pub status: &'static str,
-    /// The subject of the client's certificate after RFC 4514, if it was verified.
+    /// The subject of the client's certificate in the format of RFC 4514, if it was verified.
     pub verified_subject: Option<String>,
-    /// Whether the client was told that it was asked because of its offer.
+    /// True if the server acknowledged that it requested a certificate because of the client's
+    /// offer.
     pub acknowledged: bool,
     /// The scope in which the client's certificate counts, if it was verified.
     pub scope: Option<String>,
@@ -39,8 +40,8 @@ pub struct DebugInfo {
 }
 
 impl DebugInfo {
-    /// What is known of `connection`, whose handshake is complete. The protocol comes with a
-    /// request.
+    /// Collects the facts about `connection`, whose handshake is complete. The protocol is set for
+    /// each request.
     pub fn of(connection: &ServerConnection, peer: SocketAddr) -> Self {
         let auth = connection.client_auth();
         let verified = Verified::of(connection);
@@ -67,7 +68,7 @@ impl DebugInfo {
     }
 }
 
-/// Who a client proved to be.
+/// The identity that a client proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// The subject of its certificate.
@@ -77,7 +78,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// The client of `connection`, if it is authenticated in the scope that it was asked about.
+    /// Returns the client of `connection`, if it is authenticated in the requested scope.
     pub fn of(connection: &ServerConnection) -> Option<Self> {
         Self::asked(connection.client_auth()?, |scope| {
             PeerIdentity::from_connection(connection, scope)

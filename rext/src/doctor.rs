@@ -1,4 +1,4 @@
-//! `rext doctor`: whether a project uses the patched rustls, by its Cargo.lock.
+//! `rext doctor`: checks by its Cargo.lock whether a project uses the patched rustls.
 
 use std::fmt;
 use std::fs;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 /// Options of `rext doctor`.
 #[derive(Clone, Debug, Args)]
 pub struct DoctorArgs {
-    /// The folder of the project, or one below it
+    /// The folder of the project, or a folder inside it
     #[arg(default_value = ".", value_name = "DIR")]
     pub project: PathBuf,
 }
@@ -19,10 +19,10 @@ pub struct DoctorArgs {
 /// The version of rustls that the patches are for.
 const VERSION: &str = "0.23.46";
 
-/// Do what `rext doctor` says.
+/// Runs `rext doctor`.
 ///
 /// # Errors
-/// If a problem is found, or there is no Cargo.lock or Cargo.toml that can be read.
+/// If a problem is found, or if there is no readable Cargo.lock or Cargo.toml.
 pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
     let findings = examine(&args.project)?;
     for finding in &findings {
@@ -39,16 +39,16 @@ pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Finding {
     kind: Kind,
-    /// What was found, to which crate or file.
+    /// The finding, and the crate or file that it concerns.
     text: String,
-    /// What to do, a step for each line.
+    /// What to do, one step per line.
     remedy: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Good,
-    /// A problem only if the program does not do something that Cargo.lock does not show.
+    /// A problem only if the program does something that Cargo.lock does not show.
     Note,
     Problem,
 }
@@ -75,7 +75,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What is of interest in a Cargo.lock.
+/// The relevant parts of a Cargo.lock.
 #[derive(Debug, Deserialize)]
 struct Lock {
     #[serde(default)]
@@ -90,7 +90,7 @@ struct Package {
     version: String,
     /// None for a path.
     source: Option<String>,
-    /// `NAME`, or `NAME VERSION` where there are several of the name.
+    /// `NAME`, or `NAME VERSION` if there are several versions of the crate.
     #[serde(default)]
     dependencies: Vec<String>,
 }
@@ -102,12 +102,12 @@ struct Patches {
 }
 
 impl Package {
-    /// Whether it depends on any version of `name`.
+    /// Returns true if it depends on any version of `name`.
     fn needs(&self, name: &str) -> bool {
         self.dependencies.iter().any(|it| it.split(' ').next() == Some(name))
     }
 
-    /// Whether it is a patched rustls: no other one depends on the codec.
+    /// Returns true for a patched rustls: no other rustls depends on the codec.
     fn is_patched(&self) -> bool {
         self.needs("rustls-ext-wire")
     }
@@ -120,7 +120,7 @@ impl Package {
         }
     }
 
-    /// The address of its git repository, without what was chosen there.
+    /// The address of its git repository, without branch, tag or revision.
     fn address(&self) -> Option<&str> {
         let source = self.source.as_deref()?.strip_prefix("git+")?;
         source.split(['?', '#']).next()
@@ -132,7 +132,7 @@ impl Lock {
         self.package.iter().filter(move |it| it.name == name)
     }
 
-    /// What depends on this rustls, as `tokio-rustls 0.26.4, quinn 0.11.9`.
+    /// The crates that depend on this rustls, such as `tokio-rustls 0.26.4, quinn 0.11.9`.
     fn dependents(&self, of: &Package) -> String {
         let exact = format!("{} {}", of.name, of.version);
         let names: Vec<_> = self
@@ -225,7 +225,7 @@ fn findings_of(lock: &Lock, manifest_has_patch: bool, manifest: &Path) -> Vec<Fi
     findings
 }
 
-/// The patch is there, and the lock file keeps another rustls.
+/// The patch is configured, but the lock file keeps another rustls.
 fn locked(rustls: &Package) -> Finding {
     if rustls.version == VERSION {
         return Finding {
@@ -265,7 +265,7 @@ fn without_patch(lock: &Lock, rustls: &Package, manifest: &Path) -> Finding {
     )
 }
 
-/// Another version than 0.23, or a second one.
+/// A version other than 0.23, or a second one.
 fn other_version(lock: &Lock, rustls: &Package) -> Finding {
     Finding::problem(
         format!(
@@ -279,7 +279,7 @@ fn other_version(lock: &Lock, rustls: &Package) -> Finding {
     )
 }
 
-/// rustls-ext and the patched rustls have to be of one commit.
+/// rustls-ext and the patched rustls must be of the same commit.
 fn two_commits(lock: &Lock) -> Option<Finding> {
     let places: Vec<_> = lock.named("rustls-ext-wire").map(Package::place).collect();
     (places.len() > 1).then(|| {
@@ -293,7 +293,7 @@ fn two_commits(lock: &Lock) -> Option<Finding> {
     })
 }
 
-/// The crypto providers that the features of the project's dependencies turn on.
+/// The cryptography providers that the features of the project's dependencies enable.
 fn providers(rustls: &Package) -> Option<Finding> {
     match (rustls.needs("ring"), rustls.needs("aws-lc-rs")) {
         (true, true) => Some(Finding {

@@ -1,4 +1,4 @@
-//! Files that options name, with errors that say which option and which file.
+//! Reads files that options name; errors name the option and the file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use rustls_ext::{FileError, FileProblem, Files, with_causes};
 
 use command_line::Failure;
 
-/// The certificates of a PEM file, each a trust anchor for servers. A server's self-signed
-/// certificate will do, too.
+/// Reads the certificates of a PEM file as trust anchors for servers. A server's self-signed
+/// certificate is accepted, too.
 ///
 /// # Errors
-/// If the file cannot be read, has no certificate in it, or one that cannot be read.
+/// If the file cannot be read, contains no certificate, or contains one that cannot be read.
 pub fn roots(option: &str, path: &Path) -> Result<RootCertStore, Failure> {
     let read = Files::new().certificates(path);
     let certificates = read.map_err(|err| failure(&[(option, path)], &err))?;
@@ -28,10 +28,11 @@ pub fn roots(option: &str, path: &Path) -> Result<RootCertStore, Failure> {
     Ok(roots)
 }
 
-/// A certificate chain and the key that belongs to it, from the files of `--cert` and `--key`.
+/// Reads a certificate chain and the key that belongs to it, from the files of `--cert` and
+/// `--key`.
 ///
 /// # Errors
-/// If one of them cannot be read, has nothing of its kind in it or an encrypted key, or if they do
+/// If one of them cannot be read, contains nothing of its kind or an encrypted key, or if they do
 /// not belong together.
 pub fn identity(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Failure> {
     identity_from(&mut Files::new(), cert, key)
@@ -43,7 +44,7 @@ fn identity_from(files: &mut Files, cert: &Path, key: &Path) -> Result<Arc<Certi
         .map_err(|err| failure(&[("--cert", cert), ("--key", key)], &err))
 }
 
-/// What is wrong with a file that one of these options names, or that is named in such a file.
+/// The failure for a file that one of these options names, or that such a file names.
 pub fn failure(options: &[(&str, &Path)], err: &FileError) -> Failure {
     let is_key = matches!(
         err.problem,
@@ -54,7 +55,7 @@ pub fn failure(options: &[(&str, &Path)], err: &FileError) -> Failure {
             | FileProblem::AnotherKey { .. }
     );
     let named = |(option, path): &&(&str, &Path)| {
-        // One file may be named twice, once as what it is not.
+        // One file may be named by two options, of which only one is wrong.
         *path == err.path && (*option == "--key") == is_key
     };
     let other = || options.iter().find(|(_, path)| *path == err.path);

@@ -1,24 +1,25 @@
-//! `rext gateway`: asks clients for certificates in front of a server that knows nothing of them.
+//! `rext gateway`: a reverse proxy that requests client certificates for a server without TLS
+//! client authentication.
 //!
-//! What is handed on, and what is not:
+//! How the parts of a message are handled:
 //!
-//! | part of a message | what is done with it |
+//! | part of a message | handling |
 //! |---|---|
-//! | `Host`, `:authority` | handed on in `Host`, as the client wrote it; one that is not clear is refused (400). A request of HTTP/1.0 without any is for the server name of its connection |
-//! | path and query | handed on as they are; with `--require`, a path that could be read in two ways is refused (400) |
-//! | `Connection` and what it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade` | removed in both directions (RFC 9110 section 7.6.1); `TE: trailers` is said anew |
+//! | `Host`, `:authority` | passed on in `Host`, as the client wrote it; an ambiguous one is refused (400). An HTTP/1.0 request without a host is for the server name of its connection |
+//! | path and query | passed on unchanged; with `--require`, an ambiguous path is refused (400) |
+//! | `Connection` and the fields that it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade` | removed in both directions (RFC 9110 section 7.6.1); `TE: trailers` is sent anew |
 //! | `Client-Cert`, `Client-Cert-Chain` | removed, and set for clients that are authenticated in a scope of `--client-cert` (RFC 9440) |
-//! | `Forwarded`, `X-Forwarded-…`, `X-Real-IP` | removed, and set to what this proxy knows: it is the first, so what clients say of others is nothing to go by |
-//! | `SSL-Client-…`, `X-SSL-…`, `X-Client-Cert…`, `X-Client-Verify…`, `X-Client-DN…`, `X-ARR-ClientCert`, `X-Amzn-Mtls-…`, `WL-Proxy-…`, `Remote-User` | removed from requests: other proxies tell of a client's certificate in these |
-//! | `Proxy`, `X-Original-URL`, `X-Original-URI`, `X-Rewrite-URL` | removed from requests: some servers go by these in place of their configuration or of the target |
+//! | `Forwarded`, `X-Forwarded-…`, `X-Real-IP` | removed, and set to the facts that this proxy knows: it is the first proxy, so the client's own values are not trusted |
+//! | `SSL-Client-…`, `X-SSL-…`, `X-Client-Cert…`, `X-Client-Verify…`, `X-Client-DN…`, `X-ARR-ClientCert`, `X-Amzn-Mtls-…`, `WL-Proxy-…`, `Remote-User` | removed from requests: other proxies use them for the client's certificate |
+//! | `Proxy`, `X-Original-URL`, `X-Original-URI`, `X-Rewrite-URL` | removed from requests: some servers use them in place of their configuration or of the target |
 //! | `Via` | the proxy's own is added (RFC 9110 section 7.6.3) |
 //! | bodies | streamed in both directions, no faster than they are read, without a limit on their length |
-//! | trailers | handed on in both directions, without any of the fields above |
+//! | trailers | passed on in both directions, without any of the fields above |
 //! | transfer codings other than `chunked`, `CONNECT`, `TRACE` | refused (501) |
-//! | `Upgrade` | not handed on, so the server behind answers as if nobody had asked (RFC 9110 section 7.8) |
+//! | `Upgrade` | not passed on; the server behind answers without it (RFC 9110 section 7.8) |
 //!
-//! Names are compared without regard to case, and with all characters that are neither letters nor
-//! digits alike: `x_ssl_cert` is removed as `X-SSL-Cert` is.
+//! Case is ignored in names, and all characters that are neither letters nor digits are equal:
+//! `x_ssl_cert` is removed like `X-SSL-Cert`.
 
 use clap::Args;
 use command_line::values::seconds;
@@ -63,23 +64,23 @@ use body::{Progress, Relayed};
 #[derive(Clone, Debug, Args)]
 pub struct GatewayArgs {
     #[command(flatten)]
-    /// The server in front.
+    /// The server for clients.
     pub server: ServerArgs,
-    /// The server behind, an http URL without a path
+    /// The server behind the gateway, an http URL without a path
     #[arg(long, value_name = "URL", value_parser = upstream)]
     pub upstream: Uri,
-    /// How long a connection to the server behind may take
+    /// The time limit for connecting to the server behind
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub connect_timeout: Duration,
-    /// Let only clients that are authenticated in SCOPE through to paths that begin with PREFIX; may
-    /// be given more than once, and the longest prefix counts
+    /// Require that clients are authenticated in SCOPE for paths that begin with PREFIX; may be
+    /// given more than once, and the longest prefix applies
     #[arg(long, value_name = "PREFIX=SCOPE", value_parser = parse_demand)]
     pub require: Vec<PathDemand>,
-    /// Pass on the certificates of clients that are authenticated in SCOPE, in the field Client-Cert
-    /// (RFC 9440); may be given more than once
+    /// Pass on the certificates of clients that are authenticated in SCOPE, in the field
+    /// Client-Cert (RFC 9440); may be given more than once
     #[arg(long, value_name = "SCOPE")]
     pub client_cert: Vec<String>,
-    /// Pass on the rest of their chains, too, in Client-Cert-Chain
+    /// Also pass on the rest of their chains, in Client-Cert-Chain
     #[arg(long, requires = "client_cert")]
     pub client_cert_chain: bool,
 }
@@ -93,17 +94,17 @@ fn upstream(text: &str) -> Result<Uri, String> {
     }
 }
 
-/// Do what `rext gateway` says, until Ctrl-C or SIGTERM.
+/// Runs `rext gateway`, until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// If a file or an option is unusable. Nothing that a client or the server behind does is an error.
+/// If a file or an option is unusable. Faults of clients or of the server behind are not errors.
 pub async fn run(args: &GatewayArgs) -> Result<(), Failure> {
     server::run(&args.server, Proxy::new(args)).await
 }
 
-/// Hands requests on to the server behind.
+/// Passes requests on to the server behind.
 struct Proxy {
-    /// The scopes that options name, with these.
+    /// The scopes that options name, each with its option.
     scopes: Vec<(&'static str, String)>,
     relay: Arc<Relay>,
 }
@@ -126,7 +127,7 @@ impl Proxy {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(args.server.idle_timeout)
-            // It is the client's.
+            // Keeps the client's `Host`.
             .set_host(false)
             .build(connector);
         let certificates = ClientCertLayer::new(&args.client_cert);
@@ -174,8 +175,8 @@ impl Relay {
         peer: SocketAddr,
     ) -> Result<Response<Body>, Refusal> {
         if let Err(refusal) = self.judge(&request) {
-            // Or else clients over HTTP/1.1 that are still sending do not see the answer. A body in
-            // a coding that is not known is not looked at.
+            // Otherwise clients over HTTP/1.1 that are still sending do not receive the response. A
+            // body in an unknown coding is not read.
             if !matches!(refusal, Refusal::Coding) {
                 let (parts, body) = request.into_parts();
                 read_unread(&parts.headers, body).await;
@@ -195,7 +196,7 @@ impl Relay {
             let deadline = progress.last() + self.patience;
             match timeout_at(deadline, answer.as_mut()).await {
                 Ok(answer) => break answer,
-                // Whoever waits for the client's body gives up by itself.
+                // The reader of the client's body has its own time limit.
                 Err(_) if progress.waits() => tokio::select! {
                     answer = answer.as_mut() => break answer,
                     () = progress.changes() => {}
@@ -217,7 +218,7 @@ impl Relay {
         }
     }
 
-    /// What is refused before anybody else hears of it.
+    /// Refuses requests that are not passed on at all.
     fn judge<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             return Err(Refusal::Method);
@@ -239,7 +240,7 @@ impl Relay {
         Ok(())
     }
 
-    /// The request for the server behind.
+    /// Makes the request for the server behind.
     fn outgoing(
         &self,
         request: Request<Body>,
@@ -257,7 +258,7 @@ impl Relay {
             }
         };
         let takes_trailers = fields::takes_trailers(&parts.headers);
-        // First of all, since a client may name there what is set afterwards.
+        // This comes first, since a client may name fields there that are set afterwards.
         fields::remove_hop_by_hop(&mut parts.headers);
         self.certificates.apply(&mut parts);
         fields::set_forwarded(&mut parts.headers, peer, &host);
@@ -273,13 +274,13 @@ impl Relay {
         uri.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
         parts.uri = Uri::from_parts(uri).map_err(|_| bad())?;
         parts.version = Version::HTTP_11;
-        // They are of no use to anybody behind.
+        // The server behind cannot use them.
         parts.extensions.clear();
         let (body, progress) = Relayed::with_progress(body);
         Ok((Request::from_parts(parts, body), progress))
     }
 
-    /// The answer for the client.
+    /// Makes the response for the client.
     fn incoming(&self, answer: Response<hyper::body::Incoming>) -> Response<Body> {
         let (mut parts, body) = answer.into_parts();
         fields::remove_hop_by_hop(&mut parts.headers);
@@ -289,7 +290,7 @@ impl Relay {
     }
 }
 
-/// What came of a request that got no answer.
+/// The status and log text for a request that got no response.
 fn judge(err: &(dyn Error + 'static)) -> (StatusCode, String) {
     let mut status = StatusCode::BAD_GATEWAY;
     for err in causes(err) {
@@ -303,18 +304,18 @@ fn judge(err: &(dyn Error + 'static)) -> (StatusCode, String) {
     (status, with_causes(err))
 }
 
-/// Why a client does not get the answer of the server behind.
+/// Why a client does not get the response of the server behind.
 #[derive(Debug)]
 enum Refusal {
-    /// It is not who it must be.
+    /// The client is not authenticated as required, or the request is refused for its host.
     Denied(Denied),
-    /// This is not clear about its request.
+    /// This part of its request is ambiguous.
     Unclear(&'static str),
-    /// Its method is not handed on.
+    /// Its method is not passed on.
     Method,
-    /// Nor is its transfer coding; what follows it is not looked at.
+    /// Its transfer coding is not passed on; the data after its head is not read.
     Coding,
-    /// There is no answer; why not stays in the log.
+    /// There is no response; only the log contains the reason.
     Failed(StatusCode),
 }
 

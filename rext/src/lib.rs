@@ -1,17 +1,17 @@
-//! The command line of rustls-ext, for people who want to see client certificates by offer at work,
-//! and for those who want to put them in front of what they run.
+//! The command line of rustls-ext: servers, clients and tools for client certificates by offer, to
+//! try them and to put them in front of other servers.
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `rext serve` | serves HTTP/1.1 and HTTP/2 under one of four policies, and tells what it saw |
-//! | `rext gateway` | puts the same in front of a server that knows nothing of certificates |
-//! | `rext connect` | sends requests, with or without an offer, and tells what it saw |
-//! | `rext peek` | tells what is in the ClientHellos of files |
-//! | `rext route` | routes TCP connections by whether their ClientHello offers |
+//! | `rext serve` | serves HTTP/1.1 and HTTP/2 under a policy, and describes each connection |
+//! | `rext gateway` | puts the same in front of a server that does not handle client certificates |
+//! | `rext connect` | sends requests, with or without an offer, and reports the outcome |
+//! | `rext peek` | shows the ClientHellos in files |
+//! | `rext route` | routes TCP connections by the offer in their ClientHello |
 //! | `rext doctor` | finds out why a project does not use the patched rustls |
 //!
-//! Everything is in this library, so that `interop` and tests can use the parts. Its name is
-//! `rext_cli`, since `rext` is the library of the C ABI.
+//! All of it is in this library, so that `interop` and tests can use the parts. The library is
+//! called `rext_cli`, since `rext` is the library of the C ABI.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
@@ -41,47 +41,46 @@ pub mod tls;
 #[derive(Debug, Parser)]
 #[command(name = "rext", version, subcommand_required = true)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve HTTP/1.1 and HTTP/2, and ask clients for certificates as a policy says.
+    /// Serve HTTP/1.1 and HTTP/2, and request client certificates by a policy.
     ///
-    /// `GET /debug` answers what the server knows of the connection, as JSON. Prints `listening on
-    /// ADDR:PORT` on standard output, and logs on standard error. Ctrl-C ends it in good order. The
-    /// environment variable SSLKEYLOGFILE names a file for the sessions' secrets.
+    /// `GET /debug` returns what the server knows about the connection, as JSON. Prints
+    /// `listening on ADDR:PORT` on standard output, and logs on standard error. Ctrl-C stops it
+    /// gracefully. The environment variable SSLKEYLOGFILE names a file for the sessions' secrets.
     Serve(serve::ServeArgs),
-    /// Put this in front of a server of HTTP that knows nothing of certificates.
+    /// Request client certificates in front of an HTTP server that does not handle them.
     ///
-    /// Serves HTTP/1.1 and HTTP/2 as `rext serve` does, asks clients for certificates as a policy
-    /// says, and hands their requests on to another server by HTTP/1.1, with the certificates of
-    /// those who are authenticated in `Client-Cert` (RFC 9440). Removes from requests what only a
-    /// proxy may say (Client-Cert, Forwarded, X-Forwarded-*, SSL-Client-* and others of the kind), and
-    /// says what it knows itself.
-    /// Upgrades, as to WebSocket, are not passed on.
+    /// Serves HTTP/1.1 and HTTP/2 as `rext serve` does, requests client certificates by a policy,
+    /// and passes the requests on to another server by HTTP/1.1, with the certificates of
+    /// authenticated clients in `Client-Cert` (RFC 9440). Removes fields from requests that only a
+    /// proxy may set (Client-Cert, Forwarded, X-Forwarded-*, SSL-Client-* and similar ones), and
+    /// sets its own. Upgrades, such as to WebSocket, are not passed on.
     Gateway(gateway::GatewayArgs),
     /// Send requests, each on a connection of its own, and report the outcome of each connection.
     ///
-    /// Bodies go to standard output; the outcome of a connection goes to standard error, a line of
-    /// JSON for each. Stops, and exits with 1, when a connection is refused or fails, unless
-    /// --keep-going says otherwise. The environment variable
-    /// SSLKEYLOGFILE names a file for the sessions' secrets.
+    /// Bodies go to standard output; the outcome of each connection goes to standard error, as a
+    /// line of JSON. Stops, and exits with 1, when a connection is refused or fails, unless
+    /// --keep-going is given. The environment variable SSLKEYLOGFILE names a file for the sessions'
+    /// secrets.
     Connect(connect::ConnectArgs),
-    /// Tell what is in the ClientHellos of files, a line of JSON for each.
+    /// Show the ClientHellos in files, as a line of JSON for each.
     ///
-    /// Each file has the first octets that a client sent, as they came off its socket; what follows
-    /// the ClientHello is left alone. Exits with 1 if any has no well-formed one, and with 2 if any
-    /// cannot be read; all others are shown first.
+    /// Each file contains the first bytes that a client sent, as they came from its socket; data
+    /// after the ClientHello is ignored. Exits with 1 if a file has no well-formed ClientHello, and
+    /// with 2 if a file cannot be read; all others are shown first.
     Peek(peek::PeekArgs),
     /// Route TCP connections by whether their ClientHello offers to authenticate.
     ///
-    /// TLS goes through as it is. Prints `listening on ADDR:PORT` on standard output, and logs on
-    /// standard error. What is no ClientHello gets an alert, if that says anything to it, and is let
-    /// go. Ctrl-C ends it in good order.
+    /// TLS is passed through unchanged. Prints `listening on ADDR:PORT` on standard output, and
+    /// logs on standard error. A client that sends no ClientHello gets an alert if its protocol has
+    /// alerts, and is disconnected. Ctrl-C stops it gracefully.
     Route(route::RouteArgs),
     /// Find out whether a Rust project uses the patched rustls, and what to write if it does not.
     ///
@@ -91,12 +90,13 @@ pub enum Command {
 }
 
 impl Command {
-    /// Do it, to the exit code: 0 means that all went well, 1 that a connection failed, that a file
-    /// has no ClientHello, or that a project has a problem, 2 that the command line or a file that it names is unusable.
+    /// Runs the command, and returns the exit code: 0 for success, 1 if a connection failed, a file
+    /// has no ClientHello, or a project has a problem, 2 if the command line or a file that it
+    /// names is unusable.
     pub fn run(&self) -> ExitCode {
         let level = match self {
             Self::Serve(_) | Self::Gateway(_) | Self::Route(_) => LevelFilter::INFO,
-            // These tell what happened themselves.
+            // These report their outcome themselves.
             Self::Connect(_) | Self::Peek(_) | Self::Doctor(_) => LevelFilter::OFF,
         };
         block_on(level, async {
@@ -112,7 +112,7 @@ impl Command {
     }
 }
 
-/// Run a command, with as much of the log on standard error as `level` says, to its exit code.
+/// Runs a command, with the log at `level` on standard error, and returns its exit code.
 pub fn block_on(
     level: LevelFilter,
     command: impl Future<Output = Result<(), Failure>>,
@@ -127,7 +127,7 @@ pub fn block_on(
         Err(err) => return end(Err(Failure::Failed(format!("cannot start: {err}")))),
     };
     let outcome = runtime.block_on(command);
-    // What still hangs (a name lookup, a silent peer) must not keep the process.
+    // Tasks that still hang (a name lookup, a silent peer) must not delay the exit.
     runtime.shutdown_background();
     end(outcome)
 }

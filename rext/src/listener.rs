@@ -1,4 +1,4 @@
-//! The one loop that accepts connections, for as long as it is wanted.
+//! The loop that accepts connections, until the program is told to stop.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-/// Where connections come in, until somebody wants them to stop.
+/// Accepts TCP connections until it is told to stop.
 pub(crate) struct Listener {
     tcp: TcpListener,
     addr: SocketAddr,
@@ -20,27 +20,28 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Listen there, and for Ctrl-C and SIGTERM.
+    /// Listens on this address, and for Ctrl-C and SIGTERM.
     ///
     /// # Errors
-    /// If that is not possible.
+    /// If it cannot listen there.
     pub(crate) async fn bind(addr: SocketAddr) -> Result<Self, Failure> {
         let tcp = TcpListener::bind(addr).await.map_err(|err| cannot(addr, &err))?;
         Ok(Self { tcp, addr, stop: Box::pin(stop_signal()?) })
     }
 
-    /// Print where that is.
+    /// Prints the local address, and returns it.
     ///
     /// # Errors
-    /// If the system does not tell.
+    /// If the system does not return the address.
     pub(crate) fn announce(&self) -> Result<SocketAddr, Failure> {
         let addr = self.tcp.local_addr().map_err(|err| cannot(self.addr, &err))?;
         emit(format!("listening on {addr}\n"));
         Ok(addr)
     }
 
-    /// Have `connection` serve each connection on a task of its own, at most so many at a time, until
-    /// Ctrl-C or SIGTERM. Those that are there then get word of it, and may take `drain` to end.
+    /// Serves each connection with `connection` on a task of its own, at most this many at a time,
+    /// until Ctrl-C or SIGTERM. Open connections are then told to stop, and may take `drain` to
+    /// end.
     pub(crate) async fn serve<F>(
         self,
         most: usize,
@@ -72,7 +73,7 @@ impl Listener {
                     });
                 }
                 Err(err) => {
-                    // Out of descriptors, most likely: let some connections end.
+                    // Probably out of file descriptors: let some connections end.
                     warn!(%err, "cannot accept");
                     sleep(Duration::from_millis(100)).await;
                 }
@@ -96,7 +97,7 @@ fn cannot(addr: SocketAddr, err: &std::io::Error) -> Failure {
     Failure::option("--listen", addr, format_args!("cannot listen there: {err}"))
 }
 
-/// Ends with the first Ctrl-C or SIGTERM.
+/// Returns with the first Ctrl-C or SIGTERM.
 #[cfg(unix)]
 fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -111,7 +112,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-/// Ends with the first Ctrl-C.
+/// Returns with the first Ctrl-C.
 #[cfg(not(unix))]
 fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     Ok(async {

@@ -1,4 +1,4 @@
-//! See the library.
+//! The binary `rext`: see the library.
 
 use std::process::ExitCode;
 

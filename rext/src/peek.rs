@@ -1,4 +1,4 @@
-//! `rext peek`: what is in the ClientHellos of files.
+//! `rext peek`: shows the ClientHellos in files.
 
 use clap::{Args, ValueEnum};
 use command_line::CodePointArgs;
@@ -18,31 +18,31 @@ pub struct PeekArgs {
     /// The files; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// What is in them
+    /// The format of the files
     #[arg(long, value_enum, default_value = "tls")]
     pub wire: Wire,
     #[command(flatten)]
-    /// The numbers on the wire.
+    /// The code points.
     pub code_points: CodePointArgs,
 }
 
-/// What is in the files of `rext peek`.
+/// The format of the files of `rext peek`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Wire {
-    /// TLS records, as they come off a socket
+    /// TLS records, as they come from a socket
     Tls,
     /// A handshake message, without records
     Handshake,
 }
 
-/// The most octets that are read of a file: more than the longest hello takes in the shortest
+/// How many bytes of a file are read at most: more than the longest ClientHello in the shortest
 /// records.
 const MOST: u64 = 1024 * 1024;
 
-/// Do what `rext peek` says.
+/// Runs `rext peek`.
 ///
 /// # Errors
-/// If a file cannot be read, or has no well-formed ClientHello in it; all others are shown first.
+/// If a file cannot be read, or contains no well-formed ClientHello; all others are shown first.
 pub fn run(args: &PeekArgs) -> Result<(), Failure> {
     let code_points = args.code_points.get()?;
     let (mut unreadable, mut bad) = (Vec::new(), 0);
@@ -80,11 +80,11 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// What there is to say about a file. What is not known is `null`.
+/// The data about a file. Unknown values are `null`.
 #[derive(Debug, Default, Serialize)]
 struct Line {
     file: String,
-    /// Whether a whole ClientHello was found.
+    /// True if a complete ClientHello was found.
     complete: bool,
     server_name: Option<String>,
     alpn: Option<Vec<String>>,
@@ -93,19 +93,19 @@ struct Line {
     flags: Option<Vec<u16>>,
     /// `none`, `flag`, `care` or `both`.
     offer: Option<String>,
-    /// Whether this is the outer hello of Encrypted Client Hello, or looks like one (GREASE).
+    /// True if this is the outer ClientHello of Encrypted Client Hello, or looks like one (GREASE).
     ech: Option<bool>,
-    /// Whether a session is offered for resumption in the way of TLS 1.3.
+    /// True if a session is offered for resumption in the way of TLS 1.3.
     psk: Option<bool>,
     error: Option<Wrong>,
 }
 
-/// What is wrong with a file's octets.
+/// What is wrong with a file's bytes.
 #[derive(Debug, Serialize)]
 struct Wrong {
     /// The rule that they break.
     rule: &'static str,
-    /// The alert that a server answers with; none for what is not TLS.
+    /// The alert that a server answers with; `None` for other protocols than TLS.
     alert: Option<&'static str>,
     message: String,
 }
@@ -139,7 +139,7 @@ impl Line {
         self.ech = Some(hello.ech().is_some());
         self.psk = Some(hello.has_pre_shared_key());
 
-        // Without TLS 1.3 nobody looks at the flags (FLAGS-9).
+        // Without TLS 1.3, flags are ignored (FLAGS-9).
         let version = if hello.offers_tls13() { Version::Tls13 } else { Version::Tls12 };
         let mut server = rustls_ext::wire::ServerNegotiation::new(*code_points);
         match server.on_client_hello(version, hello.received()) {

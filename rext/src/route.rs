@@ -1,8 +1,8 @@
-//! `rext route`: a router of TCP connections that looks at their ClientHello, and at nothing
-//! else: TLS goes through it as it is.
+//! `rext route`: a router of TCP connections that reads only their ClientHello: TLS is passed
+//! through unchanged.
 //!
-//! That is what a load balancer gains from an offer: those who have a certificate go to servers
-//! that ask for one, and everybody else to servers that do not.
+//! A load balancer can use an offer in this way: clients that have a certificate go to servers that
+//! request one, and all others to servers that do not.
 
 use clap::Args;
 use command_line::CodePointArgs;
@@ -28,30 +28,30 @@ mod relay;
 /// Options of `rext route`.
 #[derive(Clone, Debug, Args)]
 pub struct RouteArgs {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: SocketAddr,
-    /// Where to send those who offer to authenticate
+    /// The backend for clients that offer to authenticate
     #[arg(long, value_name = "HOST:PORT", value_parser = backend)]
     pub offered: String,
-    /// Where to send everybody else
+    /// The backend for all other clients
     #[arg(long, value_name = "HOST:PORT", value_parser = backend)]
     pub default: String,
-    /// How long a client may take for its ClientHello
+    /// The time limit for a client's ClientHello
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub hello_timeout: Duration,
-    /// How long a connection to a backend may take
+    /// The time limit for connecting to a backend
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub connect_timeout: Duration,
-    /// Let go of a connection on which nothing was said for this long; it may take twice that
+    /// Close connections on which no data was sent for this long; it may take up to twice that
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     pub idle_timeout: Duration,
-    /// How many connections there may be at a time; others wait to be accepted
+    /// How many connections are open at most; further ones wait to be accepted
     #[arg(long, value_name = "N", default_value = "4096",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
     #[command(flatten)]
-    /// The numbers on the wire.
+    /// The code points.
     pub code_points: CodePointArgs,
 }
 
@@ -66,21 +66,21 @@ fn backend(text: &str) -> Result<String, String> {
     }
 }
 
-/// The longest hello that is routed, in octets of the message: many times what clients send.
+/// The longest ClientHello that is routed, in bytes of the message: many times the usual length.
 const LONGEST_HELLO: usize = 16 * 1024;
-/// How much is read at a time.
+/// How many bytes are read at a time.
 const READ: usize = 4 * 1024;
-/// The alert internal_error (RFC 8446 section 6.2), for a backend that is not there.
+/// The alert internal_error (RFC 8446 section 6.2), for a backend that is not available.
 const INTERNAL_ERROR: u8 = 80;
-/// How long an alert may take to be written.
+/// The time limit for writing an alert.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// How long connections may take to end when the router is told to.
+/// The time limit for open connections when the router is told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Do what `rext route` says, until Ctrl-C or SIGTERM.
+/// Runs `rext route`, until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// If an option is unusable. Nothing that a client or a backend does is an error.
+/// If an option is unusable. Faults of clients or backends are not errors.
 pub async fn run(args: &RouteArgs) -> Result<(), Failure> {
     let code_points = args.code_points.get()?;
     let router = Arc::new(Router {
@@ -113,7 +113,7 @@ struct Router {
     idle_timeout: Duration,
 }
 
-/// The first octets of a client, and what they say.
+/// The first bytes of a client, and the offer in them.
 struct Head {
     octets: Vec<u8>,
     offer: Offer,
@@ -124,10 +124,10 @@ struct Head {
 enum Refused {
     Io(std::io::Error),
     HungUp,
-    /// It closed before it sent anything, as probes do that look whether the port is open.
+    /// It closed the connection before it sent anything, as port probes do.
     Probe,
     NotTls(NotTls),
-    /// This in place of TLS.
+    /// It uses this protocol instead of TLS.
     Other(OtherProtocol),
     Malformed(ScanError),
 }
@@ -178,8 +178,8 @@ impl Router {
         relay::relay(&mut client, &mut server, self.idle_timeout).await;
     }
 
-    /// Reads until it is known what the client wants. Without TLS 1.3 no flag is an offer
-    /// (FLAGS-9). A malformed offer is none: whether it matters depends on the version that the
+    /// Reads until the client's offer is known. Without TLS 1.3 no flag is an offer (FLAGS-9). A
+    /// malformed offer counts as none: whether it is an error depends on the version that the
     /// server chooses.
     async fn head(&self, client: &mut TcpStream) -> Result<Head, Refused> {
         let mut scanner = self.scan.scanner(vec![0; LONGEST_HELLO]);
@@ -214,7 +214,7 @@ impl Router {
         }
     }
 
-    /// Sends a fatal alert in the clear, as any server may before its ServerHello, and closes.
+    /// Sends a fatal unencrypted alert, which is allowed before a ServerHello, and closes.
     async fn goodbye(&self, mut client: TcpStream, alert: u8) {
         let sent = timeout(GOODBYE, client.write_all(&[21, 3, 3, 0, 2, 2, alert])).await;
         if matches!(sent, Ok(Ok(()))) {

@@ -1,4 +1,4 @@
-//! `rext serve`: HTTP under a policy, for as long as it is wanted.
+//! `rext serve`: an HTTP server under a policy.
 
 use clap::Args;
 use std::convert::Infallible;
@@ -28,14 +28,14 @@ pub struct ServeArgs {
     #[arg(long, value_name = "HOST", value_parser = host, requires = "policy_file")]
     pub site: Option<String>,
     #[command(flatten)]
-    /// More of the site.
+    /// Options of the site.
     pub site_args: SiteArgs,
 }
 
-/// Do what `rext serve` says, until Ctrl-C or SIGTERM.
+/// Runs `rext serve`, until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// If a file or an option is unusable. Nothing that a client does is an error.
+/// If a file or an option is unusable. Faults of clients are not errors.
 pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
     match &args.site {
         Some(host) => server::run(&args.server, Site::new(host, &args.site_args)).await,
@@ -43,7 +43,7 @@ pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
     }
 }
 
-/// Tells clients what is known of them.
+/// Shows clients the known facts about their connection.
 struct Debug;
 
 impl App for Debug {

@@ -1,5 +1,4 @@
-//! A server of HTTP/1.1 and HTTP/2 under a policy, for as long as it is wanted: what `rext serve`
-//! and `rext gateway` have in common.
+//! A server of HTTP/1.1 and HTTP/2 under a policy, which `rext serve` and `rext gateway` share.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -41,40 +40,40 @@ pub use args::{GroupName, PolicyName, ServerArgs};
 pub use timed::Stalled;
 use timed::timed;
 
-/// How many connections there may be at a time; others wait to be accepted.
+/// How many connections are open at most; further ones wait to be accepted.
 const MOST_CONNECTIONS: usize = 1024;
-/// How many requests there may be at a time on a connection of HTTP/2.
+/// How many concurrent requests an HTTP/2 connection may have.
 const MOST_STREAMS: u32 = 128;
-/// How large the head of a request may be, in octets.
+/// The maximum size of a request's head, in bytes.
 const LARGEST_HEAD: u32 = 64 * 1024;
-/// How often an idle HTTP/2 client must show that it is there.
+/// How often the server pings an idle HTTP/2 client.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// What answers the requests of connections.
+/// Answers the requests of connections.
 pub trait App: Send + Sync + 'static {
-    /// What answers those of one connection, which all have a
+    /// Answers the requests of one connection, which all have a
     /// [`Caller`](rustls_ext::http::server::Caller).
     type Service: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
         + Clone
         + Send
         + 'static;
 
-    /// Whether it can do with this policy.
+    /// Checks that the policy is suitable for this application.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// What is wrong with the policy.
     fn check(&self, _: &Policy) -> Result<(), Failure> {
         Ok(())
     }
 
-    /// For a connection whose handshake is complete.
+    /// Makes the service for a connection whose handshake is complete.
     fn service(&self, connection: &ServerConnection, peer: SocketAddr) -> Self::Service;
 }
 
-/// Serve `app` as the options say, until Ctrl-C or SIGTERM.
+/// Serves `app` with these options, until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// If a file or an option is unusable. Nothing that a client does is an error.
+/// If a file or an option is unusable. Faults of clients are not errors.
 pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     args.check()?;
     let app = Arc::new(app);
@@ -96,7 +95,7 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A server, with all that its connections share.
+/// A server, with the data that its connections share.
 struct Server<A> {
     app: Arc<A>,
     live: Live,
@@ -130,7 +129,7 @@ impl<A: App> Server<A> {
         let service = self.app.service(connection, peer);
         let service = CallerLayer::new(self.live.clone()).with_connection(info).layer(service);
 
-        // The handshake has said which protocol it is, so it need not be guessed.
+        // The handshake has negotiated the protocol, so it need not be guessed.
         let mut http = if is_h2 {
             auto::Builder::new(TokioExecutor::new()).http2_only()
         } else {
@@ -155,7 +154,7 @@ impl<A: App> Server<A> {
             let answer = service.clone().oneshot(request);
             async move {
                 let mut answer = answer.await?;
-                // The layer has no words of its own.
+                // The layer's response has no text.
                 let denied = answer.extensions().get::<Denied>().cloned();
                 if let Some(denied) = denied.filter(|_| answer.body().is_end_stream()) {
                     let status = denied.status().as_u16();
@@ -203,9 +202,9 @@ impl<A: App> Server<A> {
     }
 }
 
-/// Ends when a connection that begins now has reached its maximum age, if there is one.
+/// Returns when a connection that begins now has reached its maximum age, if there is one.
 ///
-/// Up to a tenth earlier, so that connections which begin together do not all come back together.
+/// Up to a tenth earlier, so that connections which begin together do not all reconnect together.
 async fn too_old(max_age: Option<Duration>) {
     match max_age {
         Some(age) => sleep(age.mul_f64(1.0 - 0.1 * fastrand::f64())).await,
@@ -286,7 +285,7 @@ mod tests {
         }
     }
 
-    /// The line of the log for this refusal, without its time.
+    /// The log line for this refusal, without its time.
     fn line(err: &AcceptError, report: &AcceptReport) -> String {
         let log = Log::default();
         let writer = log.clone();

@@ -1,17 +1,17 @@
-//! `rext serve --site`: a small site where people and agents log in with certificates, and nobody
-//! else is asked for one.
+//! `rext serve --site`: a small site where people and agents log in with certificates. Other
+//! visitors are not asked for one.
 //!
 //! | host name | rule of the policy | page |
 //! |---|---|---|
-//! | the site's own | nobody is asked who does not offer | `/`, for everybody |
-//! | the login host | everybody is requested a certificate of the scope "users" | `/account`, for "users" |
-//! | the staff host | everybody is requested one of the scope "staff" | `/admin`, for "staff" |
+//! | the site's own | requests nothing from clients that do not offer | `/`, for all visitors |
+//! | the login host | requests a "users" certificate from every client | `/account`, for "users" |
+//! | the staff host | requests a "staff" certificate from every client | `/admin`, for "staff" |
 //!
-//! All names are served by one listener. A person's browser, which makes no offer, sees the site
-//! without any dialog; only where a link says "log in" does it go to a host name that asks. Whoever
-//! comes to a page on another host than the page's is told where to go; an agent, which knows the
-//! challenge, need not: it comes back to the same host with an offer, if the policy has a rule for
-//! that.
+//! One listener serves all names. A person's browser, which makes no offer, shows the site without
+//! any dialog; only the "log in" link leads to a host name that requests a certificate. If a
+//! visitor opens a page on the wrong host, the response names the right one. An agent that supports
+//! the challenge does not need the other host: it repeats the request to the same host with an
+//! offer, if the policy has a rule for that.
 
 use clap::Args;
 use std::convert::Infallible;
@@ -47,12 +47,12 @@ use pages::Page;
 /// Options of the site.
 #[derive(Clone, Debug, Args)]
 pub struct SiteArgs {
-    /// The host name of the site where the policy requests certificates of "users"; login.HOST
-    /// unless one says otherwise
+    /// The host name of the site where the policy requests certificates of "users"; the default is
+    /// login.HOST
     #[arg(long, value_name = "HOST", value_parser = host, requires = "site")]
     pub login_host: Option<String>,
-    /// The host name of the site where the policy requests certificates of "staff"; staff.HOST
-    /// unless one says otherwise
+    /// The host name of the site where the policy requests certificates of "staff"; the default is
+    /// staff.HOST
     #[arg(long, value_name = "HOST", value_parser = host, requires = "site")]
     pub staff_host: Option<String>,
 }
@@ -65,14 +65,14 @@ pub(crate) fn host(text: &str) -> Result<String, String> {
     }
 }
 
-/// Those who have an account.
+/// The scope of people with an account.
 struct Users;
 
 impl Scope for Users {
     const NAME: &'static str = "users";
 }
 
-/// Those who run the site.
+/// The scope of people who run the site.
 struct Staff;
 
 impl Scope for Staff {
@@ -88,16 +88,16 @@ pub struct Site {
 /// Its host names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// Where nobody is asked.
+    /// The host on which no certificate is requested.
     pub site: String,
-    /// Where "users" are.
+    /// The host for "users".
     pub login: String,
-    /// Where "staff" is.
+    /// The host for "staff".
     pub staff: String,
 }
 
 impl Site {
-    /// The site of these names.
+    /// Makes the site with these names.
     pub fn new(host: &str, args: &SiteArgs) -> Self {
         let below = |name: &Option<String>, label: &str| {
             name.clone().unwrap_or_else(|| format!("{label}.{host}")).to_ascii_lowercase()
@@ -123,7 +123,7 @@ impl Site {
 impl App for Site {
     type Service = BoxCloneService<Request, Response, Infallible>;
 
-    /// Whether the policy asks where it should, and nowhere else.
+    /// Checks that the policy requests certificates on the right hosts, and on no other.
     fn check(&self, policy: &Policy) -> Result<(), Failure> {
         let browser = ClientFacts::default();
         let all = |host: &str, wanted: &dyn Fn(&ClientAuthDecision) -> bool| {
@@ -164,13 +164,13 @@ async fn admin(page: Page) -> Response {
     member::<Staff>(&page, Page::admin)
 }
 
-/// A page for those who are authenticated in this scope; others are told what to do.
+/// A page for visitors that are authenticated in this scope; others are told what to do.
 fn member<S: Scope>(page: &Page, show: impl FnOnce(&Page, &Identity<S>) -> Markup) -> Response {
     match page.caller().require_typed::<S>() {
         Ok(identity) => show(page, &identity).into_response(),
         Err(denied) => {
             let body = page.denied(S::NAME, &denied);
-            // With the challenge, for those who know what it is.
+            // With the challenge, for clients that support it.
             let mut response = denied.response(Body::from(body.into_string()));
             let html = HeaderValue::from_static("text/html; charset=utf-8");
             response.headers_mut().insert(header::CONTENT_TYPE, html);
@@ -193,7 +193,7 @@ async fn nothing(page: Page) -> (StatusCode, Markup) {
     (StatusCode::NOT_FOUND, page.nothing())
 }
 
-/// What pages need to know of a request.
+/// The data of a request that pages need.
 impl FromRequestParts<Arc<Names>> for Page {
     type Rejection = Denied;
 
@@ -203,13 +203,13 @@ impl FromRequestParts<Arc<Names>> for Page {
     }
 }
 
-/// The port that the client has written, if any.
+/// The port in the request, if any.
 fn port(parts: &Parts) -> Option<u16> {
     let field = || parts.headers.get(header::HOST)?.to_str().ok()?.parse::<Uri>().ok()?.port_u16();
     parts.uri.port_u16().or_else(field)
 }
 
-/// What a browser is told not to do.
+/// Sets the security headers for browsers.
 async fn guard(request: Request, next: Next) -> Response {
     const FIELDS: [(&str, &str); 9] = [
         (
@@ -224,7 +224,7 @@ async fn guard(request: Request, next: Next) -> Response {
         ("strict-transport-security", "max-age=31536000"),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
-        // Whatever is on a page depends on its connection, and belongs to nobody else.
+        // The content of a page depends on its connection, and must not be shown to others.
         ("cache-control", "no-store"),
     ];
     let mut response = next.run(request).await;

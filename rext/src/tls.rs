@@ -1,4 +1,4 @@
-//! TLS configs, as all commands make them.
+//! The TLS configs of all commands.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ pub const H2: &[u8] = b"h2";
 /// ALPN's name of HTTP/1.1.
 pub const HTTP1: &[u8] = b"http/1.1";
 
-/// The cryptography that everything here uses.
+/// The cryptography provider of all commands.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// That cryptography with no other groups than these, the best first.
+/// The same provider with only these key exchange groups, the preferred one first.
 pub fn provider_with(kx_groups: &[&'static dyn SupportedKxGroup]) -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider { kx_groups: kx_groups.to_vec(), ..ring::default_provider() })
 }
@@ -32,7 +32,7 @@ pub fn provider_with(kx_groups: &[&'static dyn SupportedKxGroup]) -> Arc<CryptoP
 /// A client's config.
 ///
 /// # Errors
-/// If the provider cannot do `versions`.
+/// If the provider does not support `versions`.
 pub fn client_config(
     roots: RootCertStore,
     identity: Option<Arc<CertifiedKey>>,
@@ -62,7 +62,7 @@ pub fn client_config(
 /// A server's config, without a policy.
 ///
 /// # Errors
-/// If the provider cannot do the default versions.
+/// If the provider does not support the default versions.
 pub fn server_config(identity: Arc<CertifiedKey>, alpn: &[&[u8]]) -> Result<ServerConfig, Error> {
     server_config_with(provider(), DEFAULT_VERSIONS, identity, alpn)
 }
@@ -70,7 +70,7 @@ pub fn server_config(identity: Arc<CertifiedKey>, alpn: &[&[u8]]) -> Result<Serv
 /// A server's config, without a policy, with this provider and these versions.
 ///
 /// # Errors
-/// If the provider cannot do these versions.
+/// If the provider does not support these versions.
 pub fn server_config_with(
     provider: Arc<CryptoProvider>,
     versions: &[&'static SupportedProtocolVersion],

@@ -1,10 +1,10 @@
-//! The alerts with which the rules of this crate end a handshake, and the names of all alerts.
+//! The alerts that the rules of this crate require, and the names of all alerts.
 
 use core::fmt;
 
 /// A fatal TLS alert (RFC 8446 section 6), by its number and its name.
 ///
-/// Only the alerts that a rule of this crate asks for exist as values; [`name_of`](Self::name_of)
+/// Values exist only for the alerts that a rule of this crate requires; [`name_of`](Self::name_of)
 /// has the names of all others.
 ///
 /// ```
@@ -17,14 +17,14 @@ use core::fmt;
 pub struct Alert(u8);
 
 impl Alert {
-    /// 10: a message or a record that may not come here.
+    /// 10: a message or a record that is not allowed at this point.
     pub const UNEXPECTED_MESSAGE: Self = Self(10);
 
-    /// 22: a record of more than 2^14 octets.
+    /// 22: a record of more than 2^14 bytes.
     pub const RECORD_OVERFLOW: Self = Self(22);
 
-    /// 47: the message parses, but what it says is not allowed. Every fault of a `tls_flags` body
-    /// (FLAGS-2, FLAGS-3) and every misplaced flag (FLAGS-5, RCA-4, RCA-5) ends with it.
+    /// 47: the message parses, but its content is not allowed. Every fault of a `tls_flags` body
+    /// (FLAGS-2, FLAGS-3) and every misplaced flag (FLAGS-5, RCA-4, RCA-5) requires it.
     pub const ILLEGAL_PARAMETER: Self = Self(47);
 
     /// 50: the message does not parse.
@@ -33,13 +33,13 @@ impl Alert {
     /// 110: an extension answers one that was never sent.
     pub const UNSUPPORTED_EXTENSION: Self = Self(110);
 
-    /// The number on the wire (IANA registry "TLS Alerts").
+    /// Returns the number on the wire (IANA registry "TLS Alerts").
     #[must_use]
     pub const fn code(self) -> u8 {
         self.0
     }
 
-    /// The name in RFC 8446 section 6, in its spelling.
+    /// Returns the name in RFC 8446 section 6, in its spelling.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match Self::name_of(self.0) {
@@ -48,8 +48,8 @@ impl Alert {
         }
     }
 
-    /// The name of the alert with this number in IANA's registry "TLS Alerts", as `unknown_ca`;
-    /// `None` if the registry has none.
+    /// Returns the name of the alert with this number in IANA's registry "TLS Alerts", such as
+    /// `unknown_ca`; `None` if the registry has none.
     ///
     /// ```
     /// use rustls_ext_wire::Alert;

@@ -1,4 +1,4 @@
-//! Where `client_authentication_request` (CARE) may stand.
+//! Checks in which messages `client_authentication_request` (CARE) is allowed.
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ use crate::offer::Version;
 use crate::rules;
 use crate::table::Message;
 
-/// What is wrong with a `client_authentication_request` that a peer sent.
+/// A fault in a `client_authentication_request` that a peer sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CareError {
@@ -18,7 +18,7 @@ pub enum CareError {
     },
     /// CARE-3: it answers one that was never sent.
     Unsolicited,
-    /// CARE-3: it stands in a message in which it is not echoed.
+    /// CARE-3: it is in a message in which a server must not echo it.
     Misplaced {
         /// The message.
         message: Message,
@@ -26,7 +26,7 @@ pub enum CareError {
 }
 
 impl CareError {
-    /// The rule that it breaks: [`"CARE-1"`](rules::CARE_1) or [`"CARE-3"`](rules::CARE_3).
+    /// Returns the rule that it breaks: [`"CARE-1"`](rules::CARE_1) or [`"CARE-3"`](rules::CARE_3).
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         match self {
@@ -35,11 +35,11 @@ impl CareError {
         }
     }
 
-    /// The alert to send.
+    /// Returns the alert to send.
     ///
-    /// `unsupported_extension` for an answer to what was never sent; otherwise
-    /// `illegal_parameter`, as RFC 8446 section 4.2 has it for an extension in a message for which
-    /// it is not specified.
+    /// `unsupported_extension` for an answer to an extension that was never sent; otherwise
+    /// `illegal_parameter`, as RFC 8446 section 4.2 requires for an extension in a message for
+    /// which it is not specified.
     #[must_use]
     pub const fn alert(&self) -> Alert {
         match self {
@@ -66,7 +66,7 @@ impl fmt::Display for CareError {
 
 impl core::error::Error for CareError {}
 
-/// The message in which a server echoes CARE (CARE-3).
+/// Returns the message in which a server echoes CARE (CARE-3).
 #[must_use]
 pub const fn echo_in(version: Version) -> Message {
     match version {
@@ -75,12 +75,12 @@ pub const fn echo_in(version: Version) -> Message {
     }
 }
 
-/// Whether `client_authentication_request` with this `body` may stand in `message`.
+/// Checks whether `client_authentication_request` with this `body` is allowed in `message`.
 ///
-/// `offered` is whether the ClientHello had one; it does not matter for ClientHello itself.
+/// `offered` is true if the ClientHello contained one; it is ignored for ClientHello itself.
 ///
 /// # Errors
-/// [`CareError`], which knows the alert.
+/// [`CareError`], which has the alert.
 ///
 /// ```
 /// use rustls_ext_wire::{Alert, Message, Version, check_care};
@@ -97,7 +97,7 @@ pub fn check_care(
     offered: bool,
 ) -> Result<(), CareError> {
     let is_hello = message == Message::ClientHello;
-    // A request of the server's answers nothing, and neither does a ticket.
+    // A CertificateRequest does not answer an extension, and neither does a ticket.
     let answers = message.row().answers == Some(Message::ClientHello)
         && message != Message::CertificateRequest;
     if answers && !offered {

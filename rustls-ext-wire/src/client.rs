@@ -1,4 +1,4 @@
-//! A client's side of the negotiation, without a TLS stack.
+//! The client's side of the negotiation, for TLS stacks to drive.
 
 use crate::care::check_care;
 use crate::code_points::CodePoints;
@@ -7,29 +7,31 @@ use crate::flag_set::FlagSet;
 use crate::offer::{Offer, Received, Version};
 use crate::table::{Message, check};
 
-/// What became of a client's offer to authenticate.
+/// The outcome of a client's offer to authenticate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientStatus {
-    /// No offer was put before the server, and it did not ask for a certificate.
+    /// The server received no offer, and did not request a certificate.
     #[default]
     NotOffered,
-    /// An offer was sent. The server did not (yet) ask for a certificate; it never does when it
+    /// An offer was sent. The server has not requested a certificate (yet); it never does when it
     /// resumes a session.
     Offered,
-    /// The server asked for a certificate, and said that it did so because of the offer (RCA-2).
+    /// The server requested a certificate, and acknowledged that it did so because of the offer
+    /// (RCA-2).
     Acknowledged,
-    /// The server asked for a certificate, and did not say that the offer was the reason: there was
-    /// none, it was made by CARE, which has no such word, the server has another reason (RCA-3), or
-    /// it follows an older draft.
+    /// The server requested a certificate without an acknowledgement: there was no offer, it was
+    /// made by CARE, which has no acknowledgement, the server has another reason (RCA-3), or the
+    /// server follows an older draft.
     AskedWithoutAcknowledgement,
 }
 
-/// One connection of a client: what to put into its hello, and what to make of what comes back.
+/// The negotiation on one connection of a client: the offer to put into its ClientHello, and the
+/// checks of the server's messages.
 ///
-/// The TLS stack drives it: [`hello`](Self::hello) for every ClientHello that is for the server,
-/// then [`on`](Self::on) for every message of the server's that may have extensions, whether or not
-/// one of the two is in it.
+/// The TLS stack calls [`hello`](Self::hello) for every ClientHello that the server will evaluate,
+/// then [`on`](Self::on) for every message of the server that may have extensions, whether or not
+/// it contains one of the two.
 ///
 /// ```
 /// use rustls_ext_wire::{ClientNegotiation, ClientStatus, CodePoints, Message, Offer, Received, Version};
@@ -38,7 +40,7 @@ pub enum ClientStatus {
 /// let flags = client.hello(Version::Tls13).flags();
 /// let body = flags.body().expect("an extension to send");
 ///
-/// // The server asks, and says why.
+/// // The server requests a certificate, and acknowledges the offer.
 /// let request = Received { tls_flags: Some(body), care: None };
 /// client.on(Message::CertificateRequest, Version::Tls13, request)?;
 /// assert_eq!(client.status(), ClientStatus::Acknowledged);
@@ -48,14 +50,14 @@ pub enum ClientStatus {
 pub struct ClientNegotiation {
     code_points: CodePoints,
     wants: Offer,
-    /// What is before the server.
+    /// The offer in the ClientHello that the server evaluates.
     sent: Offer,
     echoed: bool,
     status: ClientStatus,
 }
 
 impl ClientNegotiation {
-    /// A client that makes this offer; nothing is sent yet.
+    /// Makes a client with this offer; nothing is sent yet.
     #[must_use]
     pub const fn new(offer: Offer, code_points: CodePoints) -> Self {
         // Without a number, there is nothing to send.
@@ -69,32 +71,33 @@ impl ClientNegotiation {
         }
     }
 
-    /// What a ClientHello says whose highest version is `highest`, the first and the second alike
-    /// (FLAGS-12).
+    /// Returns the offer to put into a ClientHello whose highest version is `highest`, the same in
+    /// the first and the second ClientHello (FLAGS-12).
     ///
-    /// Under Encrypted Client Hello this goes into the inner hello, and nothing of it into the
-    /// outer one (FLAGS-13); see [`sent`](Self::sent).
+    /// With Encrypted Client Hello, it goes only into the inner ClientHello, and no part of it into
+    /// the outer one (FLAGS-13); see [`sent`](Self::sent).
     pub fn hello(&mut self, highest: Version) -> HelloOffer {
-        // FLAGS-9: there is nobody to read the flag.
+        // FLAGS-9: only TLS 1.3 servers read the flag.
         let flag = self.wants.has_flag() && highest == Version::Tls13;
         self.sent(Offer::new(flag, self.wants.has_care()));
         HelloOffer { offer: self.sent, code_points: self.code_points }
     }
 
-    /// The hello that is before the server is another one, with this offer: the outer one of
-    /// Encrypted Client Hello, which has none, or the inner one after all.
+    /// Records that the server evaluates another ClientHello, with this offer: with Encrypted
+    /// Client Hello, the outer one, which has no offer, instead of the inner one, or the inner one
+    /// after all.
     pub fn sent(&mut self, offer: Offer) {
         self.sent = offer;
         self.status =
             if offer.is_none() { ClientStatus::NotOffered } else { ClientStatus::Offered };
     }
 
-    /// Judge, and take note of, what `received` of a message of the server's.
+    /// Checks and records the extensions that were `received` in a message of the server.
     ///
     /// `message` is never ClientHello or the client's Certificate.
     ///
     /// # Errors
-    /// Whatever ends the handshake, with its alert.
+    /// Any fault that ends the handshake, with its alert.
     pub fn on(
         &mut self,
         message: Message,
@@ -128,19 +131,20 @@ impl ClientNegotiation {
         Ok(())
     }
 
-    /// What became of the offer so far.
+    /// Returns the outcome of the offer so far.
     #[must_use]
     pub const fn status(&self) -> ClientStatus {
         self.status
     }
 
-    /// What is before the server.
+    /// Returns the offer in the ClientHello that the server evaluates.
     #[must_use]
     pub const fn offer(&self) -> Offer {
         self.sent
     }
 
-    /// Whether the server said that it understands CARE, whether or not it asks (CARE-3).
+    /// Returns true if the server has declared that it understands CARE, whether it requests a
+    /// certificate or not (CARE-3).
     #[must_use]
     pub const fn echoed(&self) -> bool {
         self.echoed
@@ -151,7 +155,7 @@ impl ClientNegotiation {
     }
 }
 
-/// What a ClientHello says of an offer.
+/// The offer in a ClientHello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HelloOffer {
     offer: Offer,
@@ -159,7 +163,7 @@ pub struct HelloOffer {
 }
 
 impl HelloOffer {
-    /// The flags to send in `tls_flags`. The empty set is not sent (FLAGS-8); see
+    /// Returns the flags to send in `tls_flags`. An empty set is not sent (FLAGS-8); see
     /// [`FlagSet::body`].
     #[must_use]
     pub fn flags(&self) -> FlagSet {
@@ -170,8 +174,8 @@ impl HelloOffer {
         }
     }
 
-    /// The number of the extension `client_authentication_request` to send, with an empty body
-    /// (CARE-1); `None` for none.
+    /// Returns the number of the extension `client_authentication_request` to send, with an empty
+    /// body (CARE-1); `None` to send none.
     #[must_use]
     pub fn care(&self) -> Option<u16> {
         self.code_points.care().filter(|_| self.offer.has_care())

@@ -1,15 +1,16 @@
-//! The numbers on the wire, which are configuration.
+//! The configurable numbers of the extensions and the flag on the wire.
 
 use core::fmt;
 
 use crate::flag::Flag;
 
-/// The numbers under which the extensions and the flag are on the wire.
+/// The numbers of the extensions and the flag on the wire.
 ///
-/// None is settled: the flag's draft says TBD, the one public deployment sends extension 0xfe01
-/// with flag 80, and `client_authentication_request` (CARE) was never given a number. Both ends of
-/// a connection must use the same ones. The default is 62, IANA's `tls_flags`, and flag 80; and for
-/// CARE 0xffca, which is for private use.
+/// They are configurable because they are not final: the flag's draft has no number yet (TBD), the
+/// one public deployment sends extension 0xfe01 with flag 80, and `client_authentication_request`
+/// (CARE) was never assigned a number. Client and server of a connection must use the same numbers.
+/// The default is 62, IANA's `tls_flags`, and flag 80; and for CARE 0xffca, which is for private
+/// use.
 ///
 /// ```
 /// use rustls_ext_wire::{CodePoints, Flag};
@@ -26,17 +27,16 @@ pub struct CodePoints {
 }
 
 impl CodePoints {
-    /// `tls_flags` as 62, `request_client_auth` as flag 80, CARE as 0xffca.
+    /// `tls_flags` is 62, `request_client_auth` is flag 80, CARE is 0xffca.
     pub const DEFAULT: Self =
         Self { tls_flags: 62, request_client_auth: Flag::REQUEST_CLIENT_AUTH, care: Some(0xffca) };
 
-    /// `tls_flags` as the number of the extension, `request_client_auth` as that of the flag; CARE
-    /// as by default.
+    /// Sets the number of the `tls_flags` extension and of the `request_client_auth` flag; CARE has
+    /// its default number.
     ///
     /// # Errors
-    /// [`CodePointError`] when another extension uses the first, assigned by IANA, by GREASE
-    /// (RFC 8701) or by habit, or another flag the second. A peer would take the one for the
-    /// other.
+    /// [`CodePointError`] if another extension uses the first number, assigned by IANA, by GREASE
+    /// (RFC 8701) or in practice, or another flag uses the second. A peer would confuse the two.
     pub fn new(tls_flags: u16, request_client_auth: Flag) -> Result<Self, CodePointError> {
         if let Some(by) = extension_with(tls_flags, Self::DEFAULT.care, CARE) {
             return Err(CodePointError::ExtensionTaken { number: tls_flags, by });
@@ -48,10 +48,10 @@ impl CodePoints {
         Ok(Self { tls_flags, request_client_auth, ..Self::DEFAULT })
     }
 
-    /// `care` as the number of the extension `client_authentication_request`.
+    /// Sets the number of the extension `client_authentication_request`.
     ///
     /// # Errors
-    /// [`CodePointError::ExtensionTaken`] when another extension uses it, `tls_flags` included.
+    /// [`CodePointError::ExtensionTaken`] if another extension uses it, including `tls_flags`.
     pub fn with_care(self, care: u16) -> Result<Self, CodePointError> {
         match extension_with(care, Some(self.tls_flags), "tls_flags") {
             Some(by) => Err(CodePointError::ExtensionTaken { number: care, by }),
@@ -59,25 +59,26 @@ impl CodePoints {
         }
     }
 
-    /// Without CARE: an extension with its number is one that nobody knows.
+    /// Disables CARE: an extension with its number is treated as unknown.
     #[must_use]
     pub const fn without_care(self) -> Self {
         Self { care: None, ..self }
     }
 
-    /// The number of the `tls_flags` extension.
+    /// Returns the number of the `tls_flags` extension.
     #[must_use]
     pub const fn tls_flags(&self) -> u16 {
         self.tls_flags
     }
 
-    /// The number of the extension `client_authentication_request`, if that is known here.
+    /// Returns the number of the extension `client_authentication_request`; `None` if CARE is
+    /// disabled.
     #[must_use]
     pub const fn care(&self) -> Option<u16> {
         self.care
     }
 
-    /// The number of the flag `request_client_auth`.
+    /// Returns the number of the flag `request_client_auth`.
     #[must_use]
     pub const fn request_client_auth(&self) -> Flag {
         self.request_client_auth
@@ -90,7 +91,7 @@ impl Default for CodePoints {
     }
 }
 
-/// A number that something else has on the wire.
+/// A number that is already in use on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CodePointError {
@@ -98,14 +99,14 @@ pub enum CodePointError {
     ExtensionTaken {
         /// The number that was refused.
         number: u16,
-        /// The extension that has it.
+        /// The extension that uses it.
         by: &'static str,
     },
     /// Another TLS flag has this number.
     FlagTaken {
         /// The flag that was refused.
         flag: Flag,
-        /// The name of the flag that has the number.
+        /// The name of the flag that uses the number.
         by: &'static str,
     },
 }
@@ -126,12 +127,12 @@ impl core::error::Error for CodePointError {}
 /// The name of CARE's extension.
 const CARE: &str = "client_authentication_request";
 
-/// The extension that has this number: one that is not ours, or the other one of ours.
+/// The extension that uses this number: a foreign one, or the other one of this project's two.
 fn extension_with(number: u16, other: Option<u16>, other_is: &'static str) -> Option<&'static str> {
     if other == Some(number) { Some(other_is) } else { name_of(number) }
 }
 
-/// The name of an extension that is not ours.
+/// The name of a foreign extension.
 pub(crate) fn name_of(number: u16) -> Option<&'static str> {
     let [high, low] = number.to_be_bytes();
     if high == low && low & 0x0f == 0x0a {
@@ -142,7 +143,7 @@ pub(crate) fn name_of(number: u16) -> Option<&'static str> {
     from_zero.or_else(elsewhere).copied()
 }
 
-/// IANA's registry "TLS ExtensionType Values" from 0 to 61, where `tls_flags` follows.
+/// IANA's registry "TLS ExtensionType Values" from 0 to 61; `tls_flags` is 62.
 static ASSIGNED: [&str; 62] = [
     "server_name",
     "max_fragment_length",
@@ -208,7 +209,7 @@ static ASSIGNED: [&str; 62] = [
     "rrc",
 ];
 
-/// Numbers above, whether IANA assigned them or deployed software took them.
+/// Higher numbers, assigned by IANA or used by deployed software.
 static ELSEWHERE: [(u16, &str); 15] = [
     (4832, "server_padding"),
     (0x3374, "next_protocol_negotiation"),

@@ -1,4 +1,4 @@
-//! Everything that a peer can do wrong, in one type.
+//! All faults of a peer's messages, in one type.
 
 use core::fmt;
 
@@ -8,23 +8,23 @@ use crate::flag_set::FlagsError;
 use crate::rules;
 use crate::table::Violation;
 
-/// A rule that a peer's message breaks, and the end of its handshake.
+/// A fault in a peer's message: it breaks a rule, and ends the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
     /// The flags are malformed.
     Flags(FlagsError),
-    /// A flag stands where it may not.
+    /// A flag is in a message where it is not allowed.
     Flag(Violation),
-    /// CARE is malformed, or stands where it may not.
+    /// CARE is malformed, or is in a message where it is not allowed.
     Care(CareError),
-    /// The second ClientHello does not offer what the first one did (FLAGS-12, and
-    /// RFC 8446 section 4.1.2).
+    /// The second ClientHello differs from the first in its offer (FLAGS-12, and RFC 8446 section
+    /// 4.1.2).
     SecondHelloDiffers,
 }
 
 impl Fault {
-    /// The rule, such as `"FLAGS-2"`: see [`rules::find`].
+    /// Returns the broken rule, such as `"FLAGS-2"`: see [`rules::find`].
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Fault {
         }
     }
 
-    /// The alert to send.
+    /// Returns the alert to send.
     #[must_use]
     pub const fn alert(&self) -> Alert {
         match self {

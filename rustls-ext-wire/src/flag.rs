@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// The number of a TLS flag: 0 to 2039, what 255 octets of bits have room for
-/// (draft-ietf-tls-tlsflags-16, `opaque flags<1..255>`).
+/// The number of a TLS flag: 0 to 2039, the bits of 255 octets (draft-ietf-tls-tlsflags-16,
+/// `opaque flags<1..255>`).
 ///
 /// ```
 /// use rustls_ext_wire::Flag;
@@ -17,33 +17,33 @@ use core::fmt;
 pub struct Flag(u16);
 
 impl Flag {
-    /// The highest flag that a body has room for: the last bit of octet 254.
+    /// The highest flag that fits into a body: the last bit of octet 254.
     pub const MAX: Self = Self(2039);
 
-    /// `request_client_auth`, once called `request_mtls` (draft-jhoyla-req-mtls-flag). The draft
-    /// still says TBD; 80 is the value of the public experiment. A default, not a law: see
-    /// [`CodePoints`](crate::CodePoints).
+    /// `request_client_auth`, formerly `request_mtls` (draft-jhoyla-req-mtls-flag). The draft has
+    /// no number yet (TBD); 80 is the value of the public experiment. This default can be changed:
+    /// see [`CodePoints`](crate::CodePoints).
     pub const REQUEST_CLIENT_AUTH: Self = Self(80);
 
-    /// `resumption_across_names`, of NewSessionTicket only (draft-ietf-tls-tlsflags-16, IANA
-    /// considerations).
+    /// `resumption_across_names`, allowed only in NewSessionTicket (draft-ietf-tls-tlsflags-16,
+    /// IANA considerations).
     pub const RESUMPTION_ACROSS_NAMES: Self = Self(8);
 
-    /// The flag with this number.
+    /// Makes the flag with this number.
     ///
     /// # Errors
-    /// [`FlagOutOfRange`] when `number` is above 2039.
+    /// [`FlagOutOfRange`] if `number` is above 2039.
     pub const fn new(number: u16) -> Result<Self, FlagOutOfRange> {
         if number <= Self::MAX.0 { Ok(Self(number)) } else { Err(FlagOutOfRange { number }) }
     }
 
-    /// The number of the flag.
+    /// Returns the number of the flag.
     #[must_use]
     pub const fn get(self) -> u16 {
         self.0
     }
 
-    /// Where the flag stands in a body: the offset of its octet, 1 to 255 since octet 0 is the
+    /// The position of the flag in a body: the offset of its octet, 1 to 255 since octet 0 is the
     /// length, and its bit.
     ///
     /// The offset is a `u8` so that it indexes an array of 256 without a bounds check.
@@ -84,8 +84,8 @@ impl fmt::Debug for Flag {
     }
 }
 
-/// A number that no body has room for. A mistake of the caller: no peer can send it.
-// Closed: the number is all that there is to say.
+/// A number above the range of flags. This is a mistake of the caller: no peer can send it.
+// Closed: it will never contain more than the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlagOutOfRange {
     /// The number that was refused, above 2039.

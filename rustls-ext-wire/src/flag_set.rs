@@ -1,4 +1,4 @@
-//! A set of flags, and the body that carries it.
+//! Sets of flags, and the extension body that encodes them.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -7,9 +7,9 @@ use crate::alert::Alert;
 use crate::flag::Flag;
 use crate::rules;
 
-/// A set of TLS flags, held as the body of the extension that carries it.
+/// A set of TLS flags, stored as the body of the extension that carries it.
 ///
-/// So encoding is a borrow and decoding is one check and one copy. 256 octets, inline.
+/// So encoding is a borrow, and decoding is one check and one copy. It has 256 bytes, inline.
 ///
 /// ```
 /// use rustls_ext_wire::{Flag, FlagSet};
@@ -19,18 +19,19 @@ use crate::rules;
 /// assert_eq!(FlagSet::decode(&[3, 0x28, 0x00, 0x80])?, flags);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-// Octet 0 is the number of octets of flags, which follow; the last of them is not zero, and every
-// octet after them is: so that equal sets have equal octets, and the derived `Eq` and `Hash` hold.
+// Octet 0 is the number of octets of flags, which follow. The last of them is not zero, and all
+// octets after them are zero. So equal sets have equal octets, and the derived `Eq` and `Hash` are
+// correct.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FlagSet {
     octets: [u8; 256],
 }
 
 impl FlagSet {
-    /// The set without a flag.
+    /// The empty set.
     pub const EMPTY: Self = Self { octets: [0; 256] };
 
-    /// The set of this one flag.
+    /// Makes a set of one flag.
     #[must_use]
     pub const fn single(flag: Flag) -> Self {
         let (offset, bit) = flag.position();
@@ -40,15 +41,15 @@ impl FlagSet {
         Self { octets }
     }
 
-    /// Reads the body of a `tls_flags` extension that a peer sent.
+    /// Decodes the body of a `tls_flags` extension that a peer sent.
     ///
-    /// What it accepts is exactly what [`body`](Self::body) writes, so the set is never empty.
-    /// Whether the flags may stand in their message is for [`check`](crate::check) to say.
+    /// It accepts exactly the bodies that [`body`](Self::body) writes, so the set is never empty.
+    /// [`check`](crate::check) decides whether the flags are allowed in their message.
     ///
     /// # Errors
-    /// The list must have a set bit and end in an octet that is not zero (FLAGS-2), and the body
-    /// must be one length octet and exactly as many octets as it says (FLAGS-3). Every error ends
-    /// the handshake with `illegal_parameter`.
+    /// The list must have a set bit and end in a nonzero octet (FLAGS-2), and the body must be one
+    /// length octet followed by exactly that many octets (FLAGS-3). Every error ends the handshake
+    /// with `illegal_parameter`.
     ///
     /// ```
     /// use rustls_ext_wire::{Alert, FlagSet, FlagsError};
@@ -71,17 +72,17 @@ impl FlagSet {
         }
     }
 
-    /// The `extension_data` of the extension that carries the set, in the shortest form that has
-    /// room for the highest flag (FLAGS-1): 2 to 256 octets.
+    /// Returns the `extension_data` of the extension that carries the set, in the shortest form
+    /// that includes the highest flag (FLAGS-1): 2 to 256 octets.
     ///
-    /// `None` for the empty set, for which the extension is left out (FLAGS-8).
+    /// Returns `None` for the empty set, for which the extension is not sent (FLAGS-8).
     #[must_use]
     pub fn body(&self) -> Option<&[u8]> {
         let body = &self.octets[..usize::from(self.octets[0]) + 1];
         (body.len() > 1).then_some(body)
     }
 
-    /// Adds a flag; `true` when it was not there.
+    /// Adds a flag; returns true if it was not in the set.
     pub const fn insert(&mut self, flag: Flag) -> bool {
         let (offset, bit) = flag.position();
         let new = self.octets[offset as usize] & bit == 0;
@@ -92,59 +93,59 @@ impl FlagSet {
         new
     }
 
-    /// Takes a flag out; `true` when it was there.
+    /// Removes a flag; returns true if it was in the set.
     pub const fn remove(&mut self, flag: Flag) -> bool {
         let (offset, bit) = flag.position();
         let was = self.octets[offset as usize] & bit != 0;
         self.octets[offset as usize] &= !bit;
-        // FLAGS-1: the list ends with the octet of the highest flag that is left.
+        // FLAGS-1: the list ends with the octet of the highest remaining flag.
         while self.octets[0] > 0 && self.octets[self.octets[0] as usize] == 0 {
             self.octets[0] -= 1;
         }
         was
     }
 
-    /// Whether the flag is set.
+    /// Returns true if the flag is set.
     #[must_use]
     pub const fn contains(&self, flag: Flag) -> bool {
         let (offset, bit) = flag.position();
         self.octets[offset as usize] & bit != 0
     }
 
-    /// Whether no flag is set.
+    /// Returns true if no flag is set.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.octets[0] == 0
     }
 
-    /// How many flags are set, 0 to 2040.
+    /// Returns how many flags are set, 0 to 2040.
     #[must_use]
     pub fn len(&self) -> usize {
         let ones = |octet: &u8| octet.count_ones() as usize;
         self.flags().iter().map(ones).sum()
     }
 
-    /// The flags, lowest first.
+    /// Returns the flags, lowest first.
     #[must_use]
     pub const fn iter(&self) -> Iter<'_> {
         Iter { set: self, offset: 0, pending: 0 }
     }
 
-    /// Whether every flag of this set is also in `other`.
+    /// Returns true if every flag of this set is also in `other`.
     #[must_use]
     pub fn is_subset(&self, other: &Self) -> bool {
         let mut pairs = self.flags().iter().zip(other.octets.iter().skip(1));
         pairs.all(|(mine, theirs)| mine & !theirs == 0)
     }
 
-    /// The flags that are in this set, in `other`, or in both.
+    /// Returns the flags that are in this set, in `other`, or in both.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         let mut both = self.clone();
         for (mine, theirs) in both.octets.iter_mut().zip(&other.octets) {
             *mine |= theirs;
         }
-        // The lengths were mixed like the flags; the longer list is the length of both.
+        // The loop also mixed the lengths; the longer list is the length of the union.
         both.octets[0] = self.octets[0].max(other.octets[0]);
         both
     }
@@ -155,7 +156,7 @@ impl FlagSet {
     }
 }
 
-/// Why `body` is not what [`FlagSet::body`] writes; off the path that good bodies take.
+/// Why [`FlagSet::body`] does not write `body`; not on the path of valid bodies.
 #[cold]
 fn fault(body: &[u8]) -> FlagsError {
     let Some((&declared, flags)) = body.split_first() else {
@@ -222,9 +223,9 @@ impl fmt::Debug for FlagSet {
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
     set: &'a FlagSet,
-    /// The octet in hand; 0, the length, before the first.
+    /// The offset of the current octet; 0, the length, before the first.
     offset: u8,
-    /// The bits of that octet that have not been returned.
+    /// The bits of that octet that have not been returned yet.
     pending: u8,
 }
 
@@ -248,7 +249,7 @@ impl Iterator for Iter<'_> {
 
 impl FusedIterator for Iter<'_> {}
 
-/// What is wrong with the body of a `tls_flags` extension.
+/// A fault in the body of a `tls_flags` extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FlagsError {
@@ -256,16 +257,16 @@ pub enum FlagsError {
     NoLength,
     /// FLAGS-3: the length octet is zero and nothing follows, but a list has at least one octet.
     EmptyList,
-    /// FLAGS-3: the list has fewer octets than the length octet says.
+    /// FLAGS-3: the list has fewer octets than the length octet declares.
     Truncated {
-        /// What the length octet says.
+        /// The value of the length octet.
         declared: u8,
         /// How many octets follow it.
         present: usize,
     },
     /// FLAGS-3: octets follow the list.
     TrailingOctets {
-        /// What the length octet says.
+        /// The value of the length octet.
         declared: u8,
         /// How many octets follow it.
         present: usize,
@@ -277,7 +278,7 @@ pub enum FlagsError {
 }
 
 impl FlagsError {
-    /// The rule that the body breaks: [`"FLAGS-2"`](rules::FLAGS_2) or
+    /// Returns the rule that the body breaks: [`"FLAGS-2"`](rules::FLAGS_2) or
     /// [`"FLAGS-3"`](rules::FLAGS_3).
     #[must_use]
     pub const fn rule(&self) -> &'static str {
@@ -290,7 +291,8 @@ impl FlagsError {
         }
     }
 
-    /// The alert to send: `illegal_parameter` for every fault, and never `decode_error` (FLAGS-3).
+    /// Returns the alert to send: `illegal_parameter` for every fault, and never `decode_error`
+    /// (FLAGS-3).
     #[must_use]
     pub const fn alert(&self) -> Alert {
         Alert::ILLEGAL_PARAMETER

@@ -1,25 +1,26 @@
-//! What the wire says about a client that would like to authenticate, as data and as code.
+//! A codec and rules for TLS clients that offer to authenticate with a certificate.
 //!
-//! The TLS 1.3 extension `tls_flags` carries a set of one-bit flags. One of them,
-//! `request_client_auth`, lets a client say in its ClientHello "if you ask me for a certificate, I
-//! will handle it well", and a server say in its CertificateRequest "I am asking because you
-//! offered". This crate has
+//! The TLS 1.3 extension `tls_flags` carries a set of one-bit flags. With the flag
+//! `request_client_auth` in its ClientHello, a client declares that it can handle a certificate
+//! request. With the same flag in its CertificateRequest, the server acknowledges that it requests
+//! the certificate because of the offer. This crate contains
 //!
 //! - the body of the extension: [`FlagSet::body`] and [`FlagSet::decode`];
-//! - which flag may stand in which message, as data: [`TABLE`], and the one function that applies
-//!   it to what a peer sent: [`check`];
-//! - the same for the older way to say so, the extension `client_authentication_request` (CARE):
+//! - the rules for flags in messages, as data: [`TABLE`], and the function that applies them to the
+//!   flags that a peer sent: [`check`];
+//! - the same for the older way to offer, the extension `client_authentication_request` (CARE):
 //!   [`check_care`];
 //! - the negotiation of a whole connection, for TLS stacks to drive: [`ClientNegotiation`] and
-//!   [`ServerNegotiation`]; and whether a session may be resumed under a demand: [`resumption`];
-//! - the numbers, which are configuration: [`CodePoints`];
-//! - what a client says in its ClientHello, from octets as they come off a socket: [`Scan`], for
-//!   proxies, routers and TLS stacks that want to know before anything else;
-//! - errors that say which rule was broken and which [`Alert`] to send.
+//!   [`ServerNegotiation`]; and the rules for resuming sessions: [`resumption`];
+//! - the numbers on the wire, which are configurable: [`CodePoints`];
+//! - a parser for ClientHellos in bytes from a socket: [`Scan`], for proxies, routers and TLS
+//!   stacks that need the offer before they do anything else;
+//! - errors that name the broken rule and the [`Alert`] to send.
 //!
-//! It has no dependency, no allocation and no `unsafe`, and does not panic on what a peer sends.
+//! It has no dependency, no allocation and no `unsafe` code, and does not panic on data from a
+//! peer.
 //!
-//! # A server's side of it
+//! # The server's side
 //! ```
 //! use rustls_ext_wire::{CodePoints, FlagSet, Message, check};
 //!
@@ -39,14 +40,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Before the handshake
+//! # Parsing a ClientHello
 //! ```
 //! use rustls_ext_wire::{Answer, Scan};
 //!
 //! # let octets = include_bytes!("../corpus/curl+flag.bin");
 //! # fn read_more(_: usize) {}
 //! # fn send(_: rustls_ext_wire::Alert) {}
-//! let mut scratch = [0; 4096]; // for hellos over several records
+//! let mut scratch = [0; 4096]; // for a ClientHello over several records
 //! match Scan::default().records(octets, &mut scratch) {
 //!     Answer::Hello { hello, .. } => {
 //!         let offers = hello.flags().is_ok_and(|flags| flags.is_some());
@@ -59,11 +60,11 @@
 //! ```
 //!
 //! # Rules
-//! Code, errors and tests cite rules by id, such as `FLAGS-2` or `RCA-4`. [`rules`] has each of them
-//! with its level, its source and one sentence. `RFC 8446 4.2` is that section of that RFC.
+//! Code, errors and tests cite rules by id, such as `FLAGS-2` or `RCA-4`. [`rules`] contains each
+//! rule with its level, its source and one sentence. `RFC 8446 4.2` is that section of that RFC.
 //!
-//! What only a TLS stack can know is the caller's: which version was chosen, and that an extension
-//! stood once in its message (FLAGS-10).
+//! Two things only the TLS stack can know, so it must check them: the version that was chosen, and
+//! that an extension occurs only once in its message (FLAGS-10).
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]

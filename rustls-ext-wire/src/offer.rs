@@ -1,20 +1,20 @@
-//! What an offer consists of, and what of it a message brings.
+//! The ways to offer, and the two extensions of a message.
 
 use core::fmt;
 
-/// The protocol version, as far as it matters here.
-// Closed: flags are either there or not, and a version counts as the one that it is like.
+/// The protocol version, as far as it matters for offers.
+// Closed: flags either exist or not, and another version is treated as the similar one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
-    /// TLS 1.2, in which there are no flags (FLAGS-9).
+    /// TLS 1.2, which has no flags (FLAGS-9).
     Tls12,
     /// TLS 1.3.
     Tls13,
 }
 
-/// By which of the two ways a client offers to authenticate: flag, CARE, both or none.
+/// The ways in which a client offers to authenticate: flag, CARE, both or none.
 ///
-/// It is a wish, never a credential: anybody can send it.
+/// An offer is never a credential: any client can send it.
 ///
 /// ```
 /// use rustls_ext_wire::Offer;
@@ -36,34 +36,34 @@ impl Offer {
     pub const FLAG: Self = Self::new(true, false);
     /// By the extension `client_authentication_request` (CARE), in TLS 1.2 and 1.3.
     pub const CARE: Self = Self::new(false, true);
-    /// By both.
+    /// By flag and CARE.
     pub const BOTH: Self = Self::new(true, true);
 
-    /// By each for which this is true.
+    /// Makes an offer from the ways for which the argument is true.
     #[must_use]
     pub const fn new(flag: bool, care: bool) -> Self {
         Self { flag, care }
     }
 
-    /// Whether it is made by the flag.
+    /// Returns true if the flag is set.
     #[must_use]
     pub const fn has_flag(self) -> bool {
         self.flag
     }
 
-    /// Whether it is made by CARE.
+    /// Returns true if CARE is set.
     #[must_use]
     pub const fn has_care(self) -> bool {
         self.care
     }
 
-    /// Whether it is made by every way of `other`.
+    /// Returns true if this offer includes every way of `other`.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         (self.flag || !other.flag) && (self.care || !other.care)
     }
 
-    /// Whether there is none.
+    /// Returns true if there is no offer.
     #[must_use]
     pub const fn is_none(self) -> bool {
         !self.flag && !self.care
@@ -81,8 +81,8 @@ impl fmt::Display for Offer {
     }
 }
 
-/// The bodies of the two extensions in one message, where they are in it.
-// Closed, since TLS stacks make it. For a third extension, a stack would have to be changed anyhow.
+/// The bodies of the two extensions in one message, if it contains them.
+// Closed, since TLS stacks construct it. A third extension would require changes to stacks anyway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Received<'a> {
     /// The body of `tls_flags`.

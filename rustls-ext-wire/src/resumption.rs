@@ -1,13 +1,14 @@
-//! Whether a session may be resumed where a certificate is, or is not, demanded.
+//! Rules for resuming sessions, given the certificate that is requested or required.
 
 mod record;
 
 pub use record::{Record, RecordError};
 
-/// What a server wants of a client, and in which scope.
+/// The certificate that a server requires of a client, if any, and its scope.
 ///
 /// A scope is the name under which a certificate counts.
-// Closed, as the two below: a stack must know each of them, and a wildcard would let something pass.
+// Closed, like the two types below: a stack must handle each variant, and a wildcard could let a
+// client pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Demand<'a> {
     /// No certificate.
@@ -18,29 +19,29 @@ pub enum Demand<'a> {
     Require(&'a [u8]),
 }
 
-/// What a stored session, or a ticket, records of its client (RES-1).
+/// The data about its client that a stored session, or a ticket, records (RES-1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Session<'a> {
     /// The scope in which the client was asked for a certificate; `None` if it was not.
     pub scope: Option<&'a [u8]>,
-    /// Whether the client proved to hold one.
+    /// True if the client proved possession of a certificate.
     pub authenticated: bool,
 }
 
-/// Whether a session may stand in for a full handshake.
+/// Whether a session may be resumed instead of a full handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resumption {
     /// It may.
     Allowed,
     /// It may if its certificate chain still verifies (RES-5).
     IfVerified,
-    /// It may not: do a full handshake, silently, and refuse 0-RTT data (RES-2, RES-6).
+    /// It may not: do a full handshake without an error, and refuse 0-RTT data (RES-2, RES-6).
     Refused,
 }
 
-/// Whether `session` may stand in for what `demand` asks of this client (RES-2, RES-3, RES-4).
+/// Decides whether `session` may be resumed under `demand` (RES-2, RES-3, RES-4).
 ///
-/// `offered` is whether the client offers to authenticate, by flag or CARE.
+/// `offered` is true if the client offers to authenticate, by flag or CARE.
 ///
 /// ```
 /// use rustls_ext_wire::resumption::{Demand, Resumption, Session, judge};
@@ -55,11 +56,11 @@ pub enum Resumption {
 #[must_use]
 pub fn judge(demand: Demand<'_>, offered: bool, session: Session<'_>) -> Resumption {
     match (demand, session.authenticated) {
-        // Nobody is authenticated where nobody is to be asked.
+        // An unauthenticated session is enough if no certificate is requested.
         (Demand::None, false) => Resumption::Allowed,
         (Demand::None, true) | (Demand::Require(_), false) => Resumption::Refused,
-        // Who was asked in this scope and had nothing to show need not be asked again (RES-4),
-        // unless there is something to show now (RES-3).
+        // A client that was asked in this scope and had no certificate need not be asked again
+        // (RES-4), unless it now offers one (RES-3).
         (Demand::Request(scope), false) => {
             if session.scope == Some(scope) && !offered {
                 Resumption::Allowed
@@ -77,16 +78,16 @@ pub fn judge(demand: Demand<'_>, offered: bool, session: Session<'_>) -> Resumpt
     }
 }
 
-/// For how many seconds one proof of possession may last by default: 7 days, the longest lifetime
-/// of a ticket (RFC 8446 section 4.6.1).
+/// The default limit for the age of one proof of possession, in seconds: 7 days, the longest
+/// lifetime of a ticket (RFC 8446 section 4.6.1).
 pub const DEFAULT_MAX_AGE_SECONDS: u64 = 7 * 24 * 60 * 60;
 
-/// Whether a client's proof of possession is recent enough for its session to be resumed.
+/// Returns true if a client's proof of possession is recent enough for its session to be resumed.
 ///
-/// All three are seconds; `authenticated_at` and `now` count from the Unix epoch. A resumed
-/// handshake proves nothing anew, so that a session which is renewed by each resumption would
-/// otherwise last for ever. A proof in the future is not recent: the clock was set back, and its
-/// age is not known.
+/// All three arguments are in seconds; `authenticated_at` and `now` count from the Unix epoch. A
+/// resumed handshake contains no new proof, so without this limit a session that is renewed by each
+/// resumption would last forever. A proof in the future is not recent: the clock was set back, so
+/// the age is unknown.
 ///
 /// ```
 /// use rustls_ext_wire::resumption::{DEFAULT_MAX_AGE_SECONDS, is_recent};

@@ -1,11 +1,12 @@
-//! The rules that this project implements, as data: what code, errors and tests cite as `FLAGS-2`.
+//! The rules that this project implements, as data. Code, errors and tests cite them by id, such as
+//! `FLAGS-2`.
 //!
-//! Each rule is a constant with its id, its [`Level`], its source and one sentence. [`FAMILIES`] has
-//! all of them, by document, and `docs/RULES.md` in the repository is generated from them. Use
-//! [`find`] to look up the rule that an error names.
+//! Each rule is a constant with its id, its [`Level`], its source and one sentence. [`FAMILIES`]
+//! contains all of them, by document, and `docs/RULES.md` in the repository is generated from them.
+//! Use [`find`] to look up the rule that an error names.
 //!
 //! Section numbers are those of RFC 8446, which RFC 9846 obsoletes. Revision -17 of
-//! draft-ietf-tls-tlsflags is out; the rules are those of -16, unchanged as far as known.
+//! draft-ietf-tls-tlsflags is published; the rules follow -16, and no change is known.
 //!
 //! ```
 //! use rustls_ext_wire::{FlagSet, rules};
@@ -30,7 +31,7 @@ pub enum Level {
     Should,
     /// Allowed.
     May,
-    /// A choice of this project, where the source leaves room or says nothing.
+    /// A choice of this project, where the source allows several or is silent.
     Choice,
 }
 
@@ -54,7 +55,7 @@ macro_rules! name {
 }
 
 impl Level {
-    /// The name, as RFC 2119 writes it; `our choice` for [`Level::Choice`].
+    /// Returns the name in the spelling of RFC 2119; `our choice` for [`Level::Choice`].
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -73,17 +74,17 @@ impl fmt::Display for Level {
     }
 }
 
-/// A rule.
+/// A rule: its id, level, source and text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Rule {
-    /// What cites it: the name of its [`Family`] and a number, such as `FLAGS-2`.
+    /// Its id: the name of its [`Family`] and a number, such as `FLAGS-2`.
     pub id: &'static str,
     /// How strict it is.
     pub level: Level,
-    /// The document that it comes from, with the section where there is one.
+    /// The document that it comes from, with the section if there is one.
     pub source: &'static str,
-    /// What it demands, in one sentence.
+    /// What it requires, in one sentence.
     pub text: &'static str,
 }
 
@@ -97,17 +98,17 @@ pub struct Family {
     pub subject: &'static str,
     /// The document, with its date or its state.
     pub document: &'static str,
-    /// The rules that are implemented, by number. None, if the family is only reserved.
+    /// The implemented rules, by number. Empty if the family is only reserved.
     pub rules: &'static [Rule],
 }
 
-/// Every rule, by family and number.
+/// Returns every rule, by family and number.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     FAMILIES.iter().flat_map(|family| family.rules)
 }
 
-/// The rule with this id, such as `"RCA-4"`; none for anything else that errors cite, such as
-/// `"RFC 8446 5.1"`.
+/// Returns the rule with this id, such as `"RCA-4"`; `None` for any other citation in errors, such
+/// as `"RFC 8446 5.1"`.
 ///
 /// ```
 /// use rustls_ext_wire::rules;
@@ -150,7 +151,7 @@ macro_rules! families {
     };
 }
 
-/// Whether the constant for the rule `id` is called `name`: `FLAGS_2` for `FLAGS-2`.
+/// Returns true if the constant for the rule `id` has this name: `FLAGS_2` for `FLAGS-2`.
 const fn is_name_of(name: &str, id: &str) -> bool {
     let (name, id) = (name.as_bytes(), id.as_bytes());
     let mut place = 0;

@@ -1,4 +1,4 @@
-//! From octets off a socket to a ClientHello, or to the reason why they are none.
+//! Parses bytes from a socket as a ClientHello, or reports why they are not one.
 
 use core::num::NonZeroUsize;
 
@@ -22,27 +22,28 @@ pub use error::{Flaw, NotTls, Part, ScanError};
 pub use lists::{Authorities, Extensions, Numbers, Protocols};
 pub use scanner::Scanner;
 
-/// How to scan: a proxy, a router or a TLS stack finds out with it what a client wants, before
-/// anything else.
+/// A parser for ClientHellos with its limits. Proxies, routers and TLS stacks use it to read the
+/// client's offer before they do anything else.
 ///
 /// # What is checked
-/// - Records and the header of the message, octet by octet: what cannot become a ClientHello any
-///   more is refused at once, however few octets there are.
-/// - Once the message is whole, its structure, to the end; that no extension of whichever type
-///   stands twice (RFC 8446 section 4.2); that none follows `pre_shared_key` (section 4.2.11).
-/// - Within extensions, the form of those that [`ClientHello`] shows and that every server must
-///   refuse if they are broken: `server_name`, ALPN, `supported_versions`,
-///   `certificate_authorities`, `pre_shared_key`, and Encrypted Client Hello. Others are opaque.
-///   What is wrong with `tls_flags` and CARE is found out by who asks for them.
+/// - Records and the header of the message, byte by byte: bytes that can no longer become a
+///   ClientHello are refused at once, however few they are.
+/// - Once the message is complete, its whole structure; that no extension occurs twice, known or
+///   not (RFC 8446 section 4.2); that none follows `pre_shared_key` (section 4.2.11).
+/// - The format of those extensions that [`ClientHello`] shows and that every server must refuse if
+///   they are malformed: `server_name`, ALPN, `supported_versions`, `certificate_authorities`,
+///   `pre_shared_key`, and Encrypted Client Hello. Other extensions are opaque. `tls_flags` and
+///   CARE are checked by the methods that return them.
 ///
-/// Whether a server can do anything with the hello is not: versions, cipher suites and groups are
-/// for the server to choose from.
+/// The scan does not check whether a server supports the ClientHello: the server chooses from its
+/// versions, cipher suites and groups.
 ///
 /// # Limits
-/// Time is linear in the octets, whatever they are. Memory is what the caller lends, and for hellos
-/// with something wrong or very unusual 8 KiB of stack. A record has at most 2^14 octets (RFC 8446
-/// section 5.1), a message at most [`Scan::LONGEST`] or what [`max_message`](Self::max_message)
-/// says; there may be as many extensions and records as fit.
+/// Time is linear in the number of bytes, whatever they contain. Memory is the buffer that the
+/// caller lends, and for malformed or very unusual ClientHellos 8 KiB of stack. A record has at
+/// most 2^14 bytes (RFC 8446 section 5.1), a message at most [`Scan::LONGEST`] or the limit of
+/// [`max_message`](Self::max_message). The number of extensions and records is limited only by
+/// that.
 ///
 /// ```
 /// use rustls_ext_wire::{Answer, Scan};
@@ -66,57 +67,58 @@ pub struct Scan {
     longest: usize,
 }
 
-/// What octets are.
-// Closed: a server must do something about each, and a wildcard would let something pass.
+/// The result of a scan.
+// Closed: a server must handle each variant, and a wildcard could let a client pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Answer<'a> {
     /// A ClientHello.
     Hello {
-        /// What it says.
+        /// Its content.
         hello: ClientHello<'a>,
-        /// How many octets it took, from the first on. What follows was not looked at.
+        /// How many bytes it took, from the first on. Later bytes were not read.
         octets: usize,
     },
-    /// The beginning of what may become a ClientHello.
+    /// The beginning of a possible ClientHello.
     Incomplete {
-        /// How many octets more it takes for that at least. It may take more where a client uses
-        /// more records than it must.
+        /// How many more bytes are needed at least. More may be needed if a client uses more
+        /// records than necessary.
         needed: NonZeroUsize,
     },
-    /// Something else than TLS, to which a TLS alert says nothing.
+    /// Another protocol than TLS, which does not understand TLS alerts.
     NotTls(NotTls),
-    /// What a TLS server must refuse.
+    /// Data that a TLS server must refuse.
     Malformed(ScanError),
 }
 
 impl Scan {
-    /// The most octets of a message, its header not included: what rustls reads.
+    /// The maximum length of a message in bytes, without its header: the limit of rustls.
     pub const LONGEST: usize = 0xffff;
 
-    /// With [`LONGEST`](Self::LONGEST) as the limit.
+    /// Makes a scan with the limit [`LONGEST`](Self::LONGEST).
     #[must_use]
     pub const fn new(code_points: &CodePoints) -> Self {
         Self { types: Types::new(code_points), longest: Self::LONGEST }
     }
 
-    /// With this limit on the octets of a message, its header not included; no more than
-    /// [`LONGEST`](Self::LONGEST). Hellos of today's clients have 200 to 2000.
+    /// Sets the limit for the length of a message in bytes, without its header; at most
+    /// [`LONGEST`](Self::LONGEST). ClientHellos of current clients have 200 to 2000 bytes.
     #[must_use]
     pub const fn max_message(self, octets: usize) -> Self {
         let longest = if octets < Self::LONGEST { octets } else { Self::LONGEST };
         Self { longest, ..self }
     }
 
-    /// Looks at octets as they come off a socket, from the first on.
+    /// Scans bytes as they arrive from a socket, from the first on.
     ///
-    /// When they are a hello in one record, as nearly always, the view borrows them. A hello over
-    /// several records (RFC 8446 section 5.1) is put together in `scratch`; one that does not fit,
-    /// without its header, is refused as too long. With an empty `scratch`, all of these are.
+    /// If the ClientHello is in one record, as it nearly always is, the view borrows the bytes. A
+    /// ClientHello over several records (RFC 8446 section 5.1) is assembled in `scratch`; if its
+    /// body does not fit, it is refused as too long. With an empty `scratch`, all of these are
+    /// refused.
     ///
-    /// When the answer is that the hello is incomplete, this can be called again with more octets,
-    /// from the first on. It then begins anew: wait for as many as are needed, so that a client
-    /// cannot make it do that for each octet, or use a [`Scanner`], which goes on from where it was.
+    /// If the result is `Incomplete`, call this again with more bytes, from the first on. It then
+    /// starts anew: wait for as many bytes as are needed, so that a client cannot cause a new scan
+    /// for each byte, or use a [`Scanner`], which continues from its last position.
     pub fn records<'a>(&self, octets: &'a [u8], scratch: &'a mut [u8]) -> Answer<'a> {
         match self.one_record(octets) {
             Some(body) => self.read(body, 9 + body.len()),
@@ -124,14 +126,14 @@ impl Scan {
         }
     }
 
-    /// A scan of octets that come little by little, with a buffer to put a hello together: the most
-    /// octets that it can have, if that is less than this scan's limit.
+    /// Makes a scanner for bytes that arrive in pieces. Its buffer assembles the ClientHello, and
+    /// limits its length if the buffer is smaller than this scan's limit.
     pub fn scanner<B: AsMut<[u8]>>(&self, buffer: B) -> Scanner<B> {
         Scanner::new(*self, buffer)
     }
 
-    /// Looks at a handshake message: four octets of header, and the body. That is what some TLS
-    /// stacks hand over, and what QUIC has in CRYPTO frames.
+    /// Scans a handshake message: a header of four bytes, and the body. Some TLS stacks provide
+    /// this form, and QUIC has it in CRYPTO frames.
     pub fn handshake<'a>(&self, message: &'a [u8]) -> Answer<'a> {
         let mut head = Head::NEW;
         let mut rest = message;
@@ -153,8 +155,8 @@ impl Scan {
         }
     }
 
-    /// Looks at the body of a ClientHello, without the header of the message: what other TLS stacks
-    /// hand over. The answer is never that it is incomplete.
+    /// Scans the body of a ClientHello, without the header of the message: the form that other TLS
+    /// stacks provide. The result is never `Incomplete`.
     pub fn body<'a>(&self, body: &'a [u8]) -> Answer<'a> {
         if body.len() > self.longest {
             return Answer::too_long(self.longest);
@@ -162,8 +164,8 @@ impl Scan {
         self.read(body, body.len())
     }
 
-    /// The short way for what nearly every client sends: the body of the message, when it is whole
-    /// and in one record. [`stream`] comes to the same, for everything.
+    /// The fast path for nearly all clients: returns the body if the message is complete and in one
+    /// record. [`stream`] gives the same result, for all messages.
     #[inline(always)]
     fn one_record<'a>(&self, octets: &'a [u8]) -> Option<&'a [u8]> {
         let (&[22, 3, _, r, s, 1, m, n, o], rest) = octets.split_first_chunk()? else {
@@ -178,7 +180,7 @@ impl Scan {
         rest.get(..length)
     }
 
-    /// Reads the body of a message that took so many octets.
+    /// Reads the body of a message that took this many bytes.
     #[inline(always)]
     fn read<'a>(&self, body: &'a [u8], octets: usize) -> Answer<'a> {
         match hello::read_quickly(body, &self.types) {
@@ -187,7 +189,7 @@ impl Scan {
         }
     }
 
-    /// The same in no hurry, to find out what is wrong, or that nothing is.
+    /// Reads it again slowly, to find the fault, or that there is none.
     #[cold]
     #[inline(never)]
     fn read_exactly<'a>(&self, body: &'a [u8], octets: usize) -> Answer<'a> {

@@ -1,4 +1,4 @@
-//! A server's side of the negotiation, without a TLS stack.
+//! The server's side of the negotiation, for TLS stacks to drive.
 
 use crate::care::{check_care, echo_in};
 use crate::code_points::CodePoints;
@@ -7,23 +7,25 @@ use crate::flag_set::FlagSet;
 use crate::offer::{Offer, Received, Version};
 use crate::table::{Message, check};
 
-/// Whether a server asks for a certificate, and why.
-// Closed, since stacks make it: the acknowledgement depends on nothing else.
+/// Whether a server requests a certificate, and why.
+// Closed, since stacks construct it: the acknowledgement depends on nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Asks {
-    /// It does not.
+    /// It does not request a certificate.
     #[default]
     No,
-    /// Because the client offered one (RCA-2).
+    /// It requests one because the client offered (RCA-2).
     BecauseOffered,
-    /// For another reason: it always asks, or asks on this host name (RCA-3).
+    /// It requests one for another reason: always, or because of this host name (RCA-3).
     ForAnotherReason,
 }
 
-/// One connection of a server: what the client's hello says, and what to answer.
+/// The negotiation on one connection of a server: the client's offer, and the extensions to answer
+/// with.
 ///
-/// The TLS stack drives it: [`on_client_hello`](Self::on_client_hello) for the first and the second
-/// hello, once the version is chosen; then it decides, and asks here what to send.
+/// The TLS stack calls [`on_client_hello`](Self::on_client_hello) for the first and the second
+/// ClientHello, once the version is chosen. Then the stack decides, and this type provides the
+/// flags and extensions to send.
 ///
 /// ```
 /// use rustls_ext_wire::{Asks, CodePoints, Offer, Received, ServerNegotiation, Version};
@@ -33,7 +35,8 @@ pub enum Asks {
 /// server.on_client_hello(Version::Tls13, Received { tls_flags: Some(&body), care: None })?;
 /// assert_eq!(server.offer(), Offer::FLAG);
 ///
-/// // The server asks because of that, and says so in its CertificateRequest.
+/// // The server requests a certificate because of that, and acknowledges it in its
+/// CertificateRequest.
 /// server.asks(Asks::BecauseOffered);
 /// assert_eq!(server.acknowledgement().body(), Some(&body[..]));
 /// # Ok::<(), rustls_ext_wire::Fault>(())
@@ -54,19 +57,20 @@ struct Hello {
 }
 
 impl ServerNegotiation {
-    /// A server that has not seen a hello.
+    /// Makes a server that has not received a ClientHello.
     #[must_use]
     pub const fn new(code_points: CodePoints) -> Self {
         Self { code_points, hello: None, asks: Asks::No }
     }
 
-    /// Judge, and take note of, what a ClientHello says, `version` being the one that was chosen.
+    /// Checks and records the offer in a ClientHello; `version` is the chosen version.
     ///
-    /// Flags are for TLS 1.3 only: under another version they are not even looked at (FLAGS-9).
+    /// Flags are for TLS 1.3 only: under another version they are ignored, even if malformed
+    /// (FLAGS-9).
     ///
     /// # Errors
-    /// Whatever ends the handshake, with its alert; for a second hello also that it differs from
-    /// the first (FLAGS-12).
+    /// Any fault that ends the handshake, with its alert; for a second ClientHello also if it
+    /// differs from the first (FLAGS-12).
     pub fn on_client_hello(
         &mut self,
         version: Version,
@@ -90,13 +94,13 @@ impl ServerNegotiation {
         }
     }
 
-    /// The numbers on the wire.
+    /// Returns the numbers on the wire.
     #[must_use]
     pub const fn code_points(&self) -> CodePoints {
         self.code_points
     }
 
-    /// By which ways the client offers to authenticate.
+    /// Returns the ways in which the client offers to authenticate.
     #[must_use]
     pub fn offer(&self) -> Offer {
         self.hello.as_ref().map_or(Offer::NONE, |hello| {
@@ -104,29 +108,31 @@ impl ServerNegotiation {
         })
     }
 
-    /// The flags of the hello; empty if there are none, or if they do not count (FLAGS-9).
+    /// Returns the flags of the ClientHello; empty if there are none, or if they do not count
+    /// (FLAGS-9).
     #[must_use]
     pub fn flags(&self) -> &FlagSet {
         self.hello.as_ref().map_or(&FlagSet::EMPTY, |hello| &hello.flags)
     }
 
-    /// Whether the server asks this client for a certificate, and why. A server that resumes a
-    /// session does not.
+    /// Records whether the server requests a certificate from this client, and why. A server that
+    /// resumes a session does not.
     pub fn asks(&mut self, asks: Asks) {
         self.asks = asks;
     }
 
-    /// Whether to put an empty `client_authentication_request` into `message`, so that the client
-    /// knows that this server understands it, whether or not it asks (CARE-3).
+    /// Returns true if an empty `client_authentication_request` must be put into `message`, so that
+    /// the client knows that this server understands CARE, whether it requests a certificate or not
+    /// (CARE-3).
     #[must_use]
     pub fn echoes_care_in(&self, message: Message) -> bool {
         self.hello.as_ref().is_some_and(|hello| hello.care && message == echo_in(hello.version))
     }
 
-    /// The flags to put into a CertificateRequest of TLS 1.3; the empty set is not sent (FLAGS-8).
+    /// Returns the flags for a CertificateRequest of TLS 1.3; an empty set is not sent (FLAGS-8).
     ///
-    /// `request_client_auth` if the client offered by the flag, and that is why the server asks
-    /// (RCA-2, RCA-3, RCA-4).
+    /// They contain `request_client_auth` if the client offered by the flag, and the server
+    /// requests a certificate for that reason (RCA-2, RCA-3, RCA-4).
     #[must_use]
     pub fn acknowledgement(&self) -> FlagSet {
         match self.asks {
@@ -137,10 +143,10 @@ impl ServerNegotiation {
         }
     }
 
-    /// Judge what an entry of the client's Certificate has in it (TLS 1.3).
+    /// Checks the extensions in an entry of the client's Certificate (TLS 1.3).
     ///
     /// # Errors
-    /// Whatever ends the handshake, with its alert.
+    /// Any fault that ends the handshake, with its alert.
     pub fn on_client_certificate(&self, received: Received<'_>) -> Result<(), Fault> {
         const CERTIFICATE: Message = Message::ClientCertificate;
         if let Some(body) = received.tls_flags {

@@ -1,4 +1,4 @@
-//! Which flag may stand in which message: the table, and the check that applies it.
+//! The table of flags that are allowed in each message, and the check that applies it.
 
 use core::fmt;
 
@@ -9,10 +9,10 @@ use crate::flag_set::FlagSet;
 use crate::rules::{self, Rule};
 use Permission::{IfAnswered, May, Never};
 
-/// A message in which the `tls_flags` extension may stand (FLAGS-4).
+/// A message that may contain the `tls_flags` extension (FLAGS-4).
 ///
-/// TLS has one Certificate message and one ServerHello; the table needs to know whose
-/// Certificate it is, and whether the ServerHello is a HelloRetryRequest.
+/// TLS has one Certificate message and one ServerHello. The table distinguishes the server's
+/// Certificate from the client's, and a ServerHello from a HelloRetryRequest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Message {
@@ -47,13 +47,13 @@ impl Message {
         Self::NewSessionTicket,
     ];
 
-    /// The message's row of [`TABLE`].
+    /// Returns the message's row of [`TABLE`].
     #[must_use]
     pub fn row(self) -> &'static Row {
         &ROWS[self as usize]
     }
 
-    /// The name, in the spelling of RFC 8446.
+    /// Returns the name, in the spelling of RFC 8446.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,46 +75,46 @@ impl fmt::Display for Message {
     }
 }
 
-/// Under which condition a flag may stand in a message.
-// Closed, since a wildcard that a check of one's own needs would be a hole in it.
+/// The condition under which a flag is allowed in a message.
+// Closed, since a check of a caller's own would need a wildcard, which would be a hole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Permission {
-    /// It may, unsolicited.
+    /// It is allowed, unsolicited.
     May,
-    /// Only when it was in the message that this one answers ([`Row::answers`]).
+    /// It is allowed only if the message that this one answers contained it ([`Row::answers`]).
     IfAnswered,
-    /// It may not.
+    /// It is not allowed.
     Never,
 }
 
-/// A permission, and the rule that gives it.
+/// A permission, and the rule that defines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Cell {
-    /// Whether a flag may stand there.
+    /// Whether a flag is allowed there.
     pub permission: Permission,
-    /// The rule that says so, such as `"FLAGS-5"`: see [`rules::find`].
+    /// The rule that defines it, such as `"FLAGS-5"`: see [`rules::find`].
     pub rule: &'static str,
 }
 
-/// What may stand in one message.
+/// The flags that are allowed in one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive] // a column more for each flag that we come to know
 pub struct Row {
     /// The message.
     pub message: Message,
-    /// The message whose flags it may answer; none for a message that answers nothing.
+    /// The message whose flags it may answer; `None` for a message that answers nothing.
     pub answers: Option<Message>,
-    /// What holds for every flag, known or not.
+    /// The condition for every flag, known or not.
     pub any_flag: Cell,
-    /// What holds for `request_client_auth`, besides what holds for every flag.
+    /// The additional condition for `request_client_auth`.
     pub request_client_auth: Cell,
-    /// What holds for `resumption_across_names`, besides what holds for every flag.
+    /// The additional condition for `resumption_across_names`.
     pub resumption_across_names: Cell,
 }
 
 impl Row {
-    /// The flags that have cells of their own, with the numbers that they have here.
+    /// The flags that have cells of their own, with the numbers of these code points.
     const fn known_flags(&self, code_points: &CodePoints) -> [(Flag, Cell); 2] {
         [
             (code_points.request_client_auth(), self.request_client_auth),
@@ -123,13 +123,13 @@ impl Row {
     }
 }
 
-/// Which flag may stand in which message: a row per message, in the order of [`Message::ALL`].
+/// The flags that are allowed in each message: a row per message, in the order of [`Message::ALL`].
 ///
 #[doc = include_str!("table.md")]
 ///
-/// "If answered" means: only if the message that this one answers had it. The columns of single flags
-/// hold besides what holds for every flag. CARE is `client_authentication_request`, which
-/// [`check_care`](crate::check_care) checks.
+/// "If answered" means: only if the message that this one answers contained it. The columns of
+/// single flags apply in addition to the column for any flag. CARE is
+/// `client_authentication_request`, which [`check_care`](crate::check_care) checks.
 ///
 /// [FLAGS-4]: crate::rules::FLAGS_4
 /// [FLAGS-5]: crate::rules::FLAGS_5
@@ -138,7 +138,7 @@ impl Row {
 /// [CARE-3]: crate::rules::CARE_3
 pub static TABLE: &[Row] = &ROWS;
 
-/// The table with its length, so that a row is there for each message when this is compiled.
+/// The table with its length, so that compiling it checks that there is a row for each message.
 static ROWS: [Row; Message::ALL.len()] = [
     Row {
         message: Message::ClientHello,
@@ -202,16 +202,16 @@ const fn cell(permission: Permission, rule: Rule) -> Cell {
     Cell { permission, rule: rule.id }
 }
 
-/// Whether the flags that a peer sent in `message` may stand there, by [`TABLE`].
+/// Checks whether the flags that a peer sent in `message` are allowed there, by [`TABLE`].
 ///
-/// `answered` has the flags of the message that this one answers: of the CertificateRequest for
-/// the client's Certificate, of the ClientHello for everything else that a server sends before it
-/// has finished, CertificateRequest included; [`FlagSet::EMPTY`] for ClientHello and
-/// NewSessionTicket, which answer nothing. `request_client_auth` has the number that
-/// `code_points` gives it.
+/// `answered` contains the flags of the message that this one answers. For the client's Certificate
+/// that is the CertificateRequest; for every other message that a server sends before it has
+/// finished, including CertificateRequest, it is the ClientHello; for ClientHello and
+/// NewSessionTicket, which answer nothing, pass [`FlagSet::EMPTY`]. `code_points` has the number of
+/// `request_client_auth`.
 ///
 /// # Errors
-/// [`Violation`] names one flag that may not: first `request_client_auth` and
+/// [`Violation`] names one flag that is not allowed: first `request_client_auth` and
 /// `resumption_across_names`, then the lowest. Every violation ends the handshake with
 /// `illegal_parameter`.
 ///
@@ -253,7 +253,7 @@ pub fn check(
     refused.map_or(Ok(()), |flag| Err(Violation { rule, flag, message }))
 }
 
-// `Message::row` finds a row by the message's place in the enum.
+// `Message::row` finds a row by the message's position in the enum.
 const _: () = {
     let mut place = 0;
     while place < ROWS.len() {
@@ -263,7 +263,7 @@ const _: () = {
     }
 };
 
-/// A flag that may not stand in the message in which it came; the answer of
+/// A flag that is not allowed in the message that contained it; the error of
 /// [`check`](crate::check).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Violation {
@@ -273,25 +273,26 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// The rule that the flag breaks, such as `"FLAGS-5"` or `"RCA-4"`: see [`rules::find`].
+    /// Returns the rule that the flag breaks, such as `"FLAGS-5"` or `"RCA-4"`: see
+    /// [`rules::find`].
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         self.rule
     }
 
-    /// The flag.
+    /// Returns the flag.
     #[must_use]
     pub const fn flag(&self) -> Flag {
         self.flag
     }
 
-    /// The message in which it came.
+    /// Returns the message that contained it.
     #[must_use]
     pub const fn message(&self) -> Message {
         self.message
     }
 
-    /// The alert to send: `illegal_parameter`, whichever rule it is (FLAGS-5, RCA-4, RCA-5).
+    /// Returns the alert to send: `illegal_parameter` for every rule (FLAGS-5, RCA-4, RCA-5).
     #[must_use]
     pub const fn alert(&self) -> Alert {
         Alert::ILLEGAL_PARAMETER

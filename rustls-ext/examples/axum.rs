@@ -1,5 +1,4 @@
-//! A server of axum's that asks agents for certificates and leaves all others alone, and one client
-//! of each kind.
+//! An axum server that requests certificates only from agents, with one client of each kind.
 //!
 //! ```console
 //! cargo run -p rustls-ext --features axum,tokio,hyper --example axum
@@ -18,7 +17,7 @@ use rustls_ext::http::hyper::Client;
 use rustls_ext::http::server::{Caller, CallerLayer, ConnectionInfo, Denied};
 use rustls_ext::tokio::Listener;
 
-/// Others get 401 with a challenge, to which clients like the one below come back with a certificate.
+/// Other callers get 401 with a challenge. Clients like the one below answer it with a certificate.
 async fn reports(caller: Caller) -> std::result::Result<String, Denied> {
     let agent = caller.require("agents")?;
     Ok(format!("a report for {}\n", agent.certificate().common_name().unwrap_or("you")))

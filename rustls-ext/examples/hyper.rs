@@ -1,5 +1,5 @@
-//! A client over hyper that offers at once, since it knows that its server wants a certificate: one
-//! connection, one request.
+//! A client over hyper that offers on its first connection, since it knows that its server requires
+//! a certificate: one connection, one request.
 //!
 //! ```console
 //! cargo run -p rustls-ext --features axum,tokio,hyper --example hyper

@@ -1,4 +1,4 @@
-//! An unmodified quinn, whose server knows which client is an agent.
+//! A server on an unmodified quinn that knows which of its clients are agents.
 //!
 //! ```console
 //! cargo run -p rustls-ext --features quic,ring --example quic

@@ -1,5 +1,5 @@
-//! A server of axum's whose certificate, anchors and rules are files, and are loaded again while it
-//! serves.
+//! An axum server that reads its certificate, anchors and rules from files, and reloads them while
+//! it serves.
 //!
 //! ```console
 //! cargo run -p rustls-ext --features axum,tokio,policy-file,hyper --example reload
@@ -33,10 +33,11 @@ const RULES: &str = "
     ask = 'nothing'
 ";
 
-/// All that the server goes by. In production, `rustls_ext::tokio::watch` reloads it by itself.
+/// Loads everything that the server needs. In production, `rustls_ext::tokio::watch` reloads it
+/// automatically.
 fn load(template: ServerConfig, folder: PathBuf) -> std::result::Result<Live, LoadError> {
     Live::load(move |files| {
-        let mut config = template.clone(); // and with it, sessions and ticket keys
+        let mut config = template.clone(); // including its sessions and ticket keys
         let (cert, key) = (folder.join("server.pem"), folder.join("server.key"));
         let key = files.certified_key(cert, key, &provider())?;
         config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
@@ -79,7 +80,7 @@ async fn main() -> Result<()> {
     println!("{}", with_causes(&live.reload().err().ok_or("it was taken")?));
     assert_eq!(get(&before, &before).await?, StatusCode::OK);
 
-    // Other authorities, for both ends, and a new certificate.
+    // Other authorities, for client and server, and a new certificate.
     write(folder.path(), &after)?;
     live.reload()?;
     assert_eq!(get(&after, &after).await?, StatusCode::OK);

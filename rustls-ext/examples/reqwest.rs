@@ -1,5 +1,5 @@
-//! A client over reqwest that makes no offer until a server challenges it, and then comes back with
-//! its certificate.
+//! A client over reqwest that makes no offer until a server challenges it, and then repeats the
+//! request with its certificate.
 //!
 //! ```console
 //! cargo run -p rustls-ext --features axum,tokio,reqwest --example reqwest
@@ -26,7 +26,7 @@ async fn main() -> Result<()> {
         .into_make_service_with_connect_info::<ConnectionInfo>();
     tokio::spawn(axum::serve(listener, app).into_future());
 
-    // The identity is shown to this host alone.
+    // The identity is for this host only.
     let agent = Identity::new("agent-7", pki.agent_key()?)?.for_host("localhost")?;
     let client = Client::builder(pki.client_config()?, Credentials::new().with(agent)?).build()?;
     for requests in [2, 1] {
@@ -35,7 +35,7 @@ async fn main() -> Result<()> {
         let report = Report::of(response.extensions()).ok_or("no report")?.clone();
         println!("{status} after {} requests, as {:?}", report.sent, report.identity);
         assert!(status.is_success());
-        // The second time it knows, and begins on the connection that it has.
+        // The second request uses the authenticated connection at once.
         assert_eq!((report.sent, report.identity.as_deref()), (requests, Some("agent-7")));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! No HTTP at all: a server and two clients that speak a protocol of their own over TLS.
+//! A server and two clients that speak their own protocol over TLS, without HTTP.
 //!
 //! ```console
 //! cargo run -p rustls-ext --features tokio --example tokio
@@ -14,7 +14,7 @@ use rustls_ext::{ClientAuthOffer, PeerIdentity};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Greets each client, agents by the word.
+/// Greets each client, and agents by their role.
 async fn serve(mut listener: Listener) -> Result<()> {
     loop {
         let (mut stream, _) = listener.accept().await;

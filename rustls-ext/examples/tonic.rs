@@ -1,4 +1,4 @@
-//! A gRPC service of tonic's, for agents only.
+//! A tonic gRPC service for agents only.
 //!
 //! ```console
 //! cargo run -p rustls-ext --features axum,tokio,hyper --example tonic
@@ -37,7 +37,7 @@ async fn main() -> Result<()> {
         (Credentials::new().with(agent)?, StatusCode::OK),
     ] {
         let client = Client::builder(pki.client_config()?, credentials).build();
-        // An empty message: how is the server?
+        // An empty message: asks for the health of the server.
         let request = Request::post(format!("{url}/grpc.health.v1.Health/Check"))
             .header("content-type", "application/grpc")
             .header("te", "trailers")

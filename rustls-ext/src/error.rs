@@ -11,7 +11,7 @@ use crate::ProviderError;
 /// maximum length. This limit leaves room for the other extensions.
 pub(crate) const MOST_NAMES: usize = u16::MAX as usize - 256;
 
-/// What is wrong with a policy. A policy with any of these errors is never built.
+/// An error in a policy. A policy with an error is never built.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PolicyError {
@@ -63,7 +63,7 @@ pub enum PolicyError {
     NeedsPeerAddress,
 }
 
-/// What can be wrong with a rule of a policy.
+/// An error in a rule of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuleProblem {
@@ -184,7 +184,7 @@ impl fmt::Display for PolicyError {
 /// It has no source: the text contains the rule's problem and which rule it is about.
 impl std::error::Error for PolicyError {}
 
-/// What is wrong with the policy in a file.
+/// An error in a policy file.
 #[cfg(feature = "policy-file")]
 #[derive(Debug)]
 #[non_exhaustive]

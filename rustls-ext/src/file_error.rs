@@ -30,7 +30,7 @@ impl fmt::Debug for FileError {
     }
 }
 
-/// What can be wrong with a file.
+/// The problem with a file in a [`FileError`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FileProblem {

@@ -1,14 +1,15 @@
 //! Request TLS client certificates per connection, from exactly those clients that offer one.
 //!
-//! rustls decides once per [`ServerConfig`] whether it requests client certificates. With the patched
-//! rustls that this crate needs, a client can say "I would like to authenticate" in its ClientHello
-//! (the `request_client_auth` flag of the `tls_flags` extension), and a server decides for each
-//! connection whether to request a certificate. Clients that do not offer one are not asked.
+//! rustls decides once per [`ServerConfig`] whether it requests client certificates. With the
+//! patched rustls that this crate needs, a client can state in its ClientHello that it is able to
+//! authenticate (the `request_client_auth` flag of the `tls_flags` extension), and a server decides
+//! for each connection whether to request a certificate. The server does not request certificates
+//! from clients that do not offer one.
 //!
 //! # Find your task
 //! | you want to | start with | features |
 //! |---|---|---|
-//! | decide which client is asked for which certificate | [`Policy`], [`Rule`] and its [`Conditions`] | |
+//! | decide which clients are asked for which certificate | [`Policy`], [`Rule`] and its [`Conditions`] | |
 //! | serve axum or tonic | [`tokio::Listener`][listener] and [`http::server`][server] | `axum`, `tokio` |
 //! | require a certificate in a handler of axum | the extractors of [`axum`][extractors] | `axum` |
 //! | answer 401 with a challenge in another HTTP server | [`http::server`][server] | `http` |
@@ -16,7 +17,7 @@
 //! | serve QUIC or HTTP/3 | [`quic`][quic] | `quic` and a provider |
 //! | change certificates and rules without a restart | [`Live`] | |
 //! | keep the rules in a file | [`policy_file`][policy_file] | `policy-file` |
-//! | use a server that takes a `ServerConfig` | [`Policy::for_config`] | |
+//! | use a server that accepts a `ServerConfig` | [`Policy::for_config`] | |
 //! | read the client's certificate from a connection | [`PeerIdentity`] | |
 //! | offer a certificate as a client | [`ClientAuthOffer`] | |
 //! | answer challenges as an HTTP client | [`http::hyper`][hyper] or [`http::reqwest`][reqwest] | `hyper`, `reqwest` |
@@ -27,15 +28,15 @@
 //! | see which connections were refused | [`Listener::on_refusal`][refusal] | `tokio`; `tracing` |
 //! | use a server or client that takes only a verifier or a resolver | [`Policy::for_verifier`], [`OfferingResolver`] | |
 //! | print an error with its causes | [`with_causes`] | |
-//! | tell people why a certificate was refused | [`explain`](fn@explain) | |
-//! | name a type of a crate that is in a signature here | [`crates`] | |
+//! | explain to people why a certificate was refused | [`explain`](fn@explain) | |
+//! | name a type of another crate that a signature here uses | [`crates`] | |
 //!
 //! # The patch
 //! The patched rustls is selected in the `Cargo.toml` at the root of your workspace:
 //!
 //! ```toml
 //! [patch.crates-io]
-//! rustls = { git = "https://example.org/rustls-ext" } # wherever you take rustls-ext from
+//! rustls = { git = "https://example.org/rustls-ext" } # the same source as for rustls-ext
 //! ```
 //!
 //! # Features
@@ -55,11 +56,11 @@
 //! | `policy-file` | policies in TOML files |
 //! | `tracing` | events for connections that a listener refuses |
 //!
-//! # The words
-//! | word | meaning |
+//! # Terms
+//! | term | meaning |
 //! |---|---|
-//! | offer | the client's statement in its ClientHello that it can authenticate; a wish, never a credential |
-//! | policy | decides for a ClientHello |
+//! | offer | a client's statement in its ClientHello that it can authenticate; no credential |
+//! | policy | decides from a ClientHello whether to request a certificate |
 //! | decision | request no certificate, request one, or require one |
 //! | demand | which certificates are accepted, and the name of their scope |
 //! | scope | the name under which a certificate counts; a session resumes only inside its scope |

@@ -6,7 +6,7 @@ use rustls::sign::SingleCertAndKey;
 
 use crate::{FileError, FileProblem, Files, LoadError, Policy, PolicyError, crypto_provider};
 
-/// What a connection is accepted under: a config and a policy that belong together.
+/// A config and a policy that belong together, for accepting connections.
 #[derive(Debug)]
 pub struct Setup<P = Policy> {
     config: Arc<ServerConfig>,
@@ -14,15 +14,15 @@ pub struct Setup<P = Policy> {
 }
 
 impl<P> Setup<P> {
-    /// Accept with `config`, and decide with `policy`.
+    /// Accepts connections with `config`, and decides with `policy`.
     ///
-    /// A policy in `config` itself is not asked.
+    /// A policy in `config` itself is not used.
     pub fn new(config: impl Into<Arc<ServerConfig>>, policy: impl Into<Arc<P>>) -> Self {
         Self { config: config.into(), policy: policy.into() }
     }
 
-    /// The same with these application protocols (RFC 7301), the preferred one first, in place of
-    /// those of the config: `["h2", "http/1.1"]` for HTTP.
+    /// Replaces the config's application protocols (RFC 7301) with these, the preferred one first:
+    /// `["h2", "http/1.1"]` for HTTP.
     pub fn with_alpn(mut self, protocols: impl IntoIterator<Item: AsRef<[u8]>>) -> Self {
         Arc::make_mut(&mut self.config).alpn_protocols =
             protocols.into_iter().map(|protocol| protocol.as_ref().to_vec()).collect();
@@ -41,11 +41,11 @@ impl<P> Setup<P> {
 }
 
 impl Setup<Policy> {
-    /// Accept with the certificate chain and the private key of these files, and decide with
-    /// `policy`.
+    /// Accepts connections with the certificate chain and the private key of these files, and
+    /// decides with `policy`.
     ///
-    /// The config is the default of rustls with [`crypto_provider()`], and has no application
-    /// protocols: see [`with_alpn()`](Self::with_alpn). The files can be in PEM or DER: see [`Files`].
+    /// The config is rustls' default with [`crypto_provider()`], and has no application protocols:
+    /// see [`with_alpn()`](Self::with_alpn). The files can be in PEM or DER: see [`Files`].
     ///
     /// ```no_run
     /// use rustls_ext::{Anchors, Live, LoadError, Policy, Setup};
@@ -58,8 +58,8 @@ impl Setup<Policy> {
     /// ```
     ///
     /// # Errors
-    /// [`FileError`] if a file cannot be used, [`ProviderError`](crate::ProviderError) if there is no
-    /// provider, and an error of rustls if the provider supports no version of TLS.
+    /// [`FileError`] if a file cannot be used, [`ProviderError`](crate::ProviderError) if there is
+    /// no provider, and an error of rustls if the provider supports no TLS version.
     pub fn from_pem_files(
         certificate: impl AsRef<Path>,
         key: impl AsRef<Path>,
@@ -74,10 +74,11 @@ impl Setup<Policy> {
         Ok(Self::new(config, policy))
     }
 
-    /// A config that decides by the policy, for servers that accept by themselves.
+    /// Returns a config that decides by the policy, for servers that accept connections by
+    /// themselves.
     ///
     /// # Errors
-    /// [`PolicyError::NeedsPeerAddress`] as [`Policy::for_config`].
+    /// [`PolicyError::NeedsPeerAddress`], as for [`Policy::for_config`].
     pub fn config_with_policy(&self) -> Result<Arc<ServerConfig>, PolicyError> {
         let mut config = ServerConfig::clone(&self.config);
         config.client_auth_policy = Some(Policy::shared_for_config(self.policy.clone())?);
@@ -85,22 +86,23 @@ impl Setup<Policy> {
     }
 }
 
-/// How often files are read that change meanwhile.
+/// How often files are read if they change during the load.
 const ATTEMPTS: usize = 5;
 
 /// A [`Setup`] that can be loaded again while it is in use.
 ///
-/// Whoever accepts a connection takes what is [`current()`](Self::current) at that time, as a
-/// whole. Connections that are there already go on as they began. What cannot be loaded changes
-/// nothing.
+/// Each new connection uses the complete setup that is [`current()`](Self::current) when it is
+/// accepted. Connections that are already open keep the setup that they were accepted with. A load
+/// that fails changes nothing.
 ///
-/// All that is loaded was in the files at one time. After a load, all files are compared with what
-/// was read of them; if one has changed, as when a folder behind a link is replaced, all is loaded
-/// again, five times at most. A change that is undone before the comparison is not noticed.
+/// All loaded data was in the files at the same time. After a load, all files are compared with the
+/// data that was read from them. If one has changed, as when a folder behind a link is replaced,
+/// everything is loaded again, at most five times. A change that is undone before the comparison is
+/// not noticed.
 ///
-/// Sessions outlive the change if the new config has the session storage and the ticketer of the
-/// old one, as a clone of it has; they are judged by the new policy, and their certificates are
-/// verified again, against the new anchors and revocation lists (RES-5).
+/// Sessions remain usable after a reload if the new config has the session storage and the ticketer
+/// of the old one, as a clone of it has. The new policy decides about them, and their certificates
+/// are verified again against the new anchors and revocation lists (RES-5).
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -135,17 +137,17 @@ struct Inner<P> {
 type Load<P> = dyn FnMut(&mut Files) -> Result<Setup<P>, LoadError> + Send;
 
 struct Loading<P> {
-    /// `None` for what stays as it is.
+    /// `None` if the setup never changes.
     load: Option<Box<Load<P>>>,
-    /// What the last attempt read, whatever came of it.
+    /// The files that the last attempt read, whether it succeeded or failed.
     files: Files,
-    /// Whether they changed during it, so that there is something to load whatever they are now.
+    /// True if they changed during it, so that another load is needed whatever they contain now.
     torn: bool,
 }
 
-/// Loads what was in the files at one time.
+/// Loads the content that the files had at one time.
 ///
-/// Returns also the files that were read last, and whether they changed meanwhile.
+/// Also returns the files of the last attempt, and true if they changed during it.
 fn load_whole<P>(
     load: &mut (impl FnMut(&mut Files) -> Result<Setup<P>, LoadError> + ?Sized),
 ) -> (Result<Setup<P>, LoadError>, Files, bool) {
@@ -158,7 +160,7 @@ fn load_whole<P>(
         let Some(path) = now.changed_since(&files) else {
             return (loaded, files, false);
         };
-        // Also what went wrong may be for files that do not belong together.
+        // An error may also come from files that do not belong together.
         if attempt == ATTEMPTS {
             let problem = FileProblem::KeepsChanging { attempts: ATTEMPTS };
             return (Err(FileError::new(path, problem).into()), files, true);
@@ -168,14 +170,14 @@ fn load_whole<P>(
 }
 
 impl<P> Live<P> {
-    /// Load with `load`, now and whenever it is to be done again.
+    /// Loads a setup with `load` now, and keeps `load` for each later reload.
     ///
-    /// What it reads through the [`Files`] that it is given is what [`changes()`](Self::changes)
-    /// looks at. It is called again if one of these files changes meanwhile.
+    /// [`changes()`](Self::changes) checks the files that `load` reads through its [`Files`]
+    /// argument. `load` is called again if one of these files changes during the load.
     ///
     /// # Errors
-    /// Those of `load`: nothing begins with half a setup. [`FileProblem::KeepsChanging`] if files
-    /// change each time that they are read.
+    /// The errors of `load`: an incomplete setup is never used. [`FileProblem::KeepsChanging`] if
+    /// files change each time that they are read.
     pub fn load(
         mut load: impl FnMut(&mut Files) -> Result<Setup<P>, LoadError> + Send + 'static,
     ) -> Result<Self, LoadError> {
@@ -185,15 +187,15 @@ impl<P> Live<P> {
         Ok(Self(Arc::new(Inner { current, loading })))
     }
 
-    /// What new connections are accepted under.
+    /// Returns the setup for new connections.
     pub fn current(&self) -> Arc<Setup<P>> {
         // Nothing can panic while this is held.
         self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Put this in place of what is current, as a whole.
+    /// Replaces the current setup, as a whole.
     ///
-    /// A later [`reload()`](Self::reload) loads as ever.
+    /// A later [`reload()`](Self::reload) still loads with the original function.
     pub fn replace(&self, setup: Setup<P>) -> Arc<Setup<P>> {
         let setup = Arc::new(setup);
         let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
@@ -201,26 +203,28 @@ impl<P> Live<P> {
         setup
     }
 
-    /// Load again, and put the outcome in place of what is current.
+    /// Loads again, and replaces the current setup with the result.
     ///
     /// # Errors
-    /// Those of the load, and [`FileProblem::KeepsChanging`]: what is current stays so, all of it.
+    /// The errors of the load, and [`FileProblem::KeepsChanging`]. After an error the current setup
+    /// stays in use, unchanged.
     pub fn reload(&self) -> Result<Arc<Setup<P>>, LoadError> {
         let mut loading = self.loading();
         let Loading { load: Some(load), files, torn } = &mut *loading else {
             return Ok(self.current());
         };
         let loaded;
-        // A file that is mended must be looked at again, though what was read of it was no good;
-        // one that is not was complained about once.
+        // The files of a failed load are recorded, too, so that a repair is noticed, and an
+        // unchanged mistake is reported only once.
         (loaded, *files, *torn) = load_whole(load);
         loaded.map(|setup| self.replace(setup))
     }
 
-    /// The files of the last attempt to load as they are now, if that is not as they were then.
+    /// Returns the files of the last load with their present content if they have changed since,
+    /// and `None` otherwise.
     ///
-    /// After [`FileProblem::KeepsChanging`] there are always changes, as nothing that was read then
-    /// is in use.
+    /// After [`FileProblem::KeepsChanging`] there are always changes, since nothing that was read
+    /// then is in use.
     pub fn changes(&self) -> Option<Files> {
         let (before, torn) = {
             let loading = self.loading();
@@ -231,13 +235,13 @@ impl<P> Live<P> {
     }
 
     fn loading(&self) -> MutexGuard<'_, Loading<P>> {
-        // If a load panics, what is current stays so, and the next one starts afresh.
+        // If a load panics, the current setup stays in use, and the next load starts afresh.
         self.0.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<P> From<Setup<P>> for Live<P> {
-    /// What stays as it is; loading it again changes nothing.
+    /// A setup that never changes; loading it again has no effect.
     fn from(setup: Setup<P>) -> Self {
         let loading = Mutex::new(Loading { load: None, files: Files::new(), torn: false });
         Self(Arc::new(Inner { current: RwLock::new(Arc::new(setup)), loading }))

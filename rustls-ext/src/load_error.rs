@@ -3,15 +3,15 @@ use std::{fmt, io};
 
 use crate::{FileError, PolicyError, with_causes};
 
-/// Why something could not be loaded, for [`Live::load`](crate::Live::load) and
-/// [`Live::reload`](crate::Live::reload): any error.
+/// Any error that made a load fail, for [`Live::load`](crate::Live::load) and
+/// [`Live::reload`](crate::Live::reload).
 ///
 /// It has the text and the causes of the error that it was made of, and adds nothing. Use
-/// [`downcast_ref`](Self::downcast_ref) to look for a [`FileError`], say, and
+/// [`downcast_ref`](Self::downcast_ref) to look for a particular type, such as [`FileError`], and
 /// [`with_causes`] to show it to people, as `Debug` does, with which `main` prints errors.
 ///
-/// `?` makes one of the errors of this crate, of rustls and of parsing what was read, of a text, and of
-/// any boxed error. For others, such as `anyhow::Error`, there is [`new`](Self::new):
+/// `?` converts the errors of this crate, of rustls and of parsers, a text, and any boxed error.
+/// For other errors, such as `anyhow::Error`, use [`new`](Self::new):
 ///
 /// ```
 /// # use rustls_ext::{Files, LoadError};
@@ -22,11 +22,12 @@ use crate::{FileError, PolicyError, with_causes};
 /// # assert!(is_open(&mut Files::new()).unwrap_err().is::<rustls_ext::FileError>());
 /// ```
 ///
-/// It is an error itself, so `?` also makes it a `Box<dyn Error>` or an `anyhow::Error`.
+/// `LoadError` is an error itself, so `?` also converts it to a `Box<dyn Error>` or an
+/// `anyhow::Error`.
 pub struct LoadError(Box<dyn Error + Send + Sync>);
 
 impl LoadError {
-    /// Makes one of any error, or of a text.
+    /// Makes a `LoadError` of any error, or of a text.
     pub fn new(err: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         match err.into().downcast() {
             Ok(err) => *err,
@@ -34,12 +35,12 @@ impl LoadError {
         }
     }
 
-    /// The error that it was made of.
+    /// Returns the error that it was made of.
     pub fn get_ref(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.0
     }
 
-    /// The error that it was made of, as its owner.
+    /// Returns the error that it was made of, by value.
     pub fn into_inner(self) -> Box<dyn Error + Send + Sync> {
         self.0
     }
@@ -49,12 +50,12 @@ impl LoadError {
         self.0.is::<E>()
     }
 
-    /// The error that it was made of, if that is of this type.
+    /// Returns the error that it was made of, if it has this type.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         self.0.downcast_ref()
     }
 
-    /// The error that it was made of, as its owner.
+    /// Returns the error that it was made of, by value, if it has this type.
     ///
     /// # Errors
     /// The same `LoadError`, if it was made of an error of another type.
@@ -82,8 +83,8 @@ impl Error for LoadError {
     }
 }
 
-/// What `?` makes a [`LoadError`] of. An implementation for every error cannot be: a `LoadError` is
-/// one, too.
+/// The types that `?` converts to a [`LoadError`]. An implementation for every error is not
+/// possible: a `LoadError` is an error, too.
 macro_rules! from {
     ($($(#[$attribute:meta])* $error:ty),* $(,)?) => {$(
         $(#[$attribute])*

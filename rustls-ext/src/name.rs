@@ -1,8 +1,8 @@
-//! Distinguished names as text (RFC 4514), read from DER.
+//! Writes distinguished names (in DER) as text (RFC 4514).
 //!
-//! The reader is written here, over bytes, since the text must be complete for any name that a
-//! verifier accepts: parsers of certificates give up on values that they cannot decode, and do not
-//! keep the bytes that RFC 4514 section 2.4 then asks for.
+//! The parser is written here, over bytes, because the text must be complete for any name that a
+//! verifier accepts. Parsers of certificates give up on values that they cannot decode, and do not
+//! keep the bytes that RFC 4514 section 2.4 then requires.
 
 use std::fmt::Write;
 
@@ -36,27 +36,27 @@ const SHORT_NAMES: [(&[u8], &str); 21] = [
 
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 
-/// The distinguished name in `name`, the DER of an X.501 `Name`, as text after RFC 4514: the most
-/// specific part first, as in `CN=agent 7,O=Example,C=DE`.
+/// Writes the distinguished name in `name`, the DER of an X.501 `Name`, as text (RFC 4514): the
+/// most specific part first, as in `CN=agent 7,O=Example,C=DE`.
 ///
-/// Two names give the same text only if they have the same attributes in the same order, with the
-/// same text in them, in whichever of the ASN.1 string types:
+/// Two names give the same text only if they have the same attributes in the same order with the
+/// same text in them. Their ASN.1 string types may differ:
 ///
 /// | value | is written as |
 /// |---|---|
 /// | UTF8String, PrintableString, IA5String, NumericString, VisibleString | its text |
 /// | BMPString, UniversalString | its text (UTF-16 and UTF-32) |
 /// | T61String (TeletexString) | its text, read as Latin-1, as OpenSSL does |
-/// | another ASN.1 type, bytes that are no text of their type, or an attribute type without a short name | `#` and the whole DER of the value, tag and length included, in hexadecimal digits (RFC 4514 section 2.4) |
+/// | another ASN.1 type, bytes that are not text of their type, or an attribute type without a short name | `#` and the whole DER of the value, tag and length included, in hexadecimal digits (RFC 4514 section 2.4) |
 ///
-/// Characters that RFC 4514 gives a meaning are escaped with a backslash. Control characters, line
-/// ends, characters that are not visible or that change the direction of text, and spaces other
-/// than U+0020 are escaped as hexadecimal digits of their UTF-8, so the text is one line and shows
-/// all that there is. Letters that merely look alike, such as Latin and Cyrillic `a`, are not told
-/// apart.
+/// Characters that have a meaning in RFC 4514 are escaped with a backslash. Control characters,
+/// line ends, invisible characters, characters that change the direction of text, and spaces other
+/// than U+0020 are escaped as hexadecimal digits of their UTF-8 bytes. So the text is one line and
+/// shows every character. Letters that only look alike, such as Latin and Cyrillic `a`, are not
+/// distinguished.
 ///
-/// An empty name is empty text. Bytes that are no well-formed `Name` are `#` and all of the bytes,
-/// which no name is written as.
+/// An empty name gives an empty text. Bytes that are not a well-formed `Name` give `#` and all of
+/// the bytes in hexadecimal digits, which no well-formed name gives.
 pub fn rfc4514(name: &[u8]) -> String {
     match Attribute::all_of(name) {
         Some(parts) => {
@@ -69,9 +69,9 @@ pub fn rfc4514(name: &[u8]) -> String {
     }
 }
 
-/// The subject of a certificate, as [`rfc4514`] writes it.
+/// Writes the subject of a certificate as [`rfc4514`] does.
 ///
-/// Text in parentheses, which no name is written as, if the bytes are no certificate.
+/// Bytes that are not a certificate give a text in parentheses, which no name gives.
 pub fn subject_of(certificate: &CertificateDer<'_>) -> String {
     match subject(certificate) {
         Some(name) => rfc4514(name),
@@ -85,7 +85,7 @@ fn subject(certificate: &[u8]) -> Option<&[u8]> {
     let mut certificate = Reader(outer.expect(SEQUENCE)?.content);
     let mut fields = Reader(certificate.expect(SEQUENCE)?.content);
     let first = fields.next()?;
-    // `version` is left out if it is 1.
+    // `version` is absent in version 1.
     if first.tag == CONTEXT_0 {
         fields.expect(INTEGER)?; // serialNumber
     } else if first.tag != INTEGER {
@@ -99,7 +99,7 @@ fn subject(certificate: &[u8]) -> Option<&[u8]> {
 
 /// One attribute of a name.
 struct Attribute<'a> {
-    /// The content bytes of its type's OID, which are well-formed.
+    /// The content bytes of its type's OID, which is well-formed.
     oid: &'a [u8],
     value: Tlv<'a>,
 }
@@ -122,7 +122,7 @@ impl<'a> Attribute<'a> {
                 dotted(oid)?;
                 part.push(Self { oid, value });
             }
-            // A set of no attributes would be written like none.
+            // An empty set would be written as if it were absent.
             if part.is_empty() {
                 return None;
             }
@@ -144,7 +144,7 @@ impl<'a> Attribute<'a> {
     }
 }
 
-/// The texts of the common names in `name`, in order; `None` for one that is no text.
+/// The texts of the common names in `name`, in order; `None` for a value that is not text.
 #[cfg(feature = "http")]
 pub(crate) fn common_names(name: &[u8]) -> Option<Vec<Option<String>>> {
     let parts = Attribute::all_of(name)?;
@@ -176,7 +176,7 @@ fn text(value: &Tlv<'_>) -> Option<String> {
     }
 }
 
-/// What has a meaning in RFC 4514 (section 2.4), and what cannot be seen.
+/// Escapes characters that have a meaning in RFC 4514 (section 2.4), and invisible ones.
 fn escaped(text: &str) -> String {
     let last = text.chars().count().saturating_sub(1);
     let mut escaped = String::with_capacity(text.len());
@@ -196,8 +196,9 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Whether a character would hide, or change the direction or the place of, its neighbours, or looks
-/// like a space that it is not: controls, white space, and `Default_Ignorable_Code_Point` of Unicode.
+/// Returns true for characters that hide their neighbours, change their direction or position, or
+/// look like the space U+0020: controls, white space, and `Default_Ignorable_Code_Point` of
+/// Unicode.
 pub(crate) fn is_invisible(c: char) -> bool {
     let is_other_space = c.is_whitespace() && c != ' ';
     c.is_control()
@@ -217,13 +218,13 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// An OID as numbers with dots (X.690 section 8.19), if it is well-formed, with numbers that fit.
+/// An OID as numbers with dots (X.690 section 8.19), if it is well-formed and the numbers fit.
 fn dotted(oid: &[u8]) -> Option<String> {
     let mut text = String::new();
     let (mut number, mut begins) = (0u64, true);
     for byte in oid {
         if begins && *byte == 0x80 {
-            return None; // a zero that is not needed
+            return None; // a superfluous leading zero
         }
         number = number.checked_mul(128)? | u64::from(byte & 0x7f);
         begins = byte & 0x80 == 0;
@@ -254,22 +255,22 @@ const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const CONTEXT_0: u8 = 0xa0;
 
-/// A value of ASN.1.
+/// An ASN.1 value in DER.
 #[derive(Clone, Copy)]
 struct Tlv<'a> {
     /// The identifier octet: class, whether it is constructed, and number.
     tag: u8,
     content: &'a [u8],
-    /// With tag and length.
+    /// The value with its tag and length.
     whole: &'a [u8],
 }
 
-/// What is left of some DER (X.690).
+/// The unread rest of some DER (X.690).
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// The next value. Lengths must be definite and as short as they can be; tags of more than one
-    /// octet are not read.
+    /// Reads the next value. Lengths must be definite and as short as possible; tags of more than
+    /// one octet are not supported.
     fn next(&mut self) -> Option<Tlv<'a>> {
         let all = self.0;
         let (&tag, rest) = all.split_first()?;
@@ -292,12 +293,12 @@ impl<'a> Reader<'a> {
         Some(Tlv { tag, content, whole })
     }
 
-    /// The next value, which must have this tag.
+    /// Reads the next value, which must have this tag.
     fn expect(&mut self, tag: u8) -> Option<Tlv<'a>> {
         self.next().filter(|value| value.tag == tag)
     }
 
-    /// Nothing may be left.
+    /// Checks that nothing is left.
     fn end(&self) -> Option<()> {
         self.0.is_empty().then_some(())
     }

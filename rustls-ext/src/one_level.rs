@@ -1,8 +1,8 @@
-//! The text of each error of this crate says what its source does not say, and the source says the
-//! rest: so that a line of all texts, as anyhow writes it, has nothing twice.
+//! Tests that the text of each error of this crate does not repeat the text of its source, so that
+//! a line of all texts, as anyhow writes it, contains nothing twice.
 //!
-//! Each variant is tried here. One that is missing does not compile, and neither is a type forgotten:
-//! what is tried is compared with the source code.
+//! Each variant is tested here. A missing variant is a compile error, and a missing type is found
+//! by comparing the list with the source code.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -26,7 +26,7 @@ use crate::{
     NotAuthority, PemError, PemProblem, PolicyError, RuleProblem, causes, with_causes,
 };
 
-/// The errors that are tried here, with the files that have them.
+/// The errors that are tested here, with the files that define them.
 const TRIED: [(&str, &str); 26] = [
     ("anchors/authority.rs", "AnchorError"),
     ("anchors/problem.rs", "CertificateProblem"),
@@ -57,7 +57,7 @@ const TRIED: [(&str, &str); 26] = [
     ("tokio/refusal.rs", "Refusal"),
 ];
 
-/// Tries an error: no text of its chain is in the text of the error around it.
+/// Tests an error: no text of its chain is in the text of the error around it.
 #[track_caller]
 fn try_one(err: &(dyn Error + 'static)) {
     let mut outer = err;
@@ -73,8 +73,8 @@ fn try_one(err: &(dyn Error + 'static)) {
     }
 }
 
-/// Makes an error for each variant, and tries them. Without a wildcard, this does not compile where a
-/// variant is missing.
+/// Makes an error for each variant, and tests them. There is no wildcard, so a missing variant is a
+/// compile error.
 macro_rules! samples {
     ($type:ty: $($(#[$cfg:meta])? $pattern:pat => $sample:expr,)*) => {{
         fn is_any(err: &$type) {
@@ -114,7 +114,8 @@ fn broken() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, Refusal::new(AlertDescription::UnknownCA, true))
 }
 
-/// hyper gives no errors away: this is of a server that hangs up.
+/// hyper's errors have no public constructor: this one comes from a server that closes the
+/// connection.
 async fn hyper_error() -> hyper::Error {
     let (near, far) = ::tokio::io::duplex(1024);
     let io = hyper_util::rt::TokioIo::new(near);
@@ -410,7 +411,7 @@ fn of_the_client_over_reqwest() {
     );
 }
 
-/// Each line that begins with `impl` and makes an error of a type, with its file.
+/// Finds each line that begins with `impl` and makes a type an error, with its file.
 fn errors_in_the_source(folder: &Path, root: &Path, found: &mut BTreeSet<(String, String)>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

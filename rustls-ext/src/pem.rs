@@ -1,15 +1,15 @@
-//! A strict reader of PEM files (RFC 7468): all of a file is read, or the error names the line.
+//! A strict reader of PEM files (RFC 7468): it reads all of a file, or the error names the line.
 //!
-//! Decoding base64 is left to rustls-pki-types, which decodes keys in constant time. Finding the
-//! sections is done here: that crate's reader passes over every line that it does not know, so that
-//! a certificate behind a damaged boundary is missing without an error.
+//! rustls-pki-types decodes the base64, since it decodes keys in constant time. The sections are
+//! found here: that crate's reader skips every line that it does not know, so that a certificate
+//! behind a damaged boundary would be missing without an error.
 
 use std::fmt;
 
 use rustls::pki_types::pem::{Error as DecodeError, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
-/// How a structure in DER begins: a SEQUENCE, whose inner tag depends on the kind.
+/// The first byte of a structure in DER: a SEQUENCE, whose inner tag depends on the kind.
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -31,8 +31,8 @@ impl Kind {
         }
     }
 
-    /// Returns true if `der` has the outline of this kind: one SEQUENCE with nothing behind it, and
-    /// in it the SEQUENCE that is signed, or the version of a key.
+    /// Returns true if `der` has the outline of this kind: one SEQUENCE with nothing after it,
+    /// whose first element is the signed SEQUENCE or the version of a key.
     fn fits(self, der: &[u8]) -> bool {
         let inner = match self {
             Self::Certificate | Self::Crl => SEQUENCE,
@@ -55,7 +55,7 @@ impl Kind {
     }
 }
 
-/// What files are read for, in DER.
+/// A structure in DER that files are read for.
 pub(crate) trait Item: PemObject {
     const KIND: Kind;
 
@@ -115,16 +115,16 @@ impl From<PemError> for Unusable {
     }
 }
 
-/// Reads all items of one kind from a file's content, in PEM, or the one item of a file in DER.
+/// Reads all items of one kind from the content of a PEM file, or the one item of a DER file.
 ///
-/// At least one is found, and exactly one if it is a private key.
+/// Returns at least one item, and exactly one if it is a private key.
 pub(crate) fn read<T: Item>(text: &[u8]) -> Result<Vec<T>, Unusable> {
-    // A text that begins with the digit 0, which is the same byte, goes on in ASCII.
+    // A text that begins with the digit 0, which is the same byte as SEQUENCE, continues in ASCII.
     if let [SEQUENCE, 0x80..=0x84, ..] = text {
         let item = T::from_der(text.to_vec()).filter(|item| T::KIND.fits(item.der()));
         return Ok(vec![item.ok_or(Unusable::NotDer(T::KIND.name()))?]);
     }
-    // UTF-16 is what some shells on Windows write.
+    // Some shells on Windows write UTF-16.
     if text.contains(&0) {
         return Err(Unusable::NotText);
     }
@@ -139,7 +139,7 @@ pub(crate) fn read<T: Item>(text: &[u8]) -> Result<Vec<T>, Unusable> {
     if items.is_empty() { Err(Unusable::Nothing(T::KIND.name())) } else { Ok(items) }
 }
 
-/// A section of a file: what is between two boundaries with the same label.
+/// A section of a file: the data between two boundaries with the same label.
 struct Section<'a> {
     label: &'a str,
     /// The number of the line with its first boundary; the file's first line is 1.
@@ -149,14 +149,14 @@ struct Section<'a> {
 }
 
 impl Section<'_> {
-    /// The label by which rustls-pki-types knows this section, if it is of this kind.
+    /// Returns the label that rustls-pki-types has for this section, if it is of this kind.
     ///
-    /// Sections of other kinds are passed over: a key beside its certificate is common. A label
-    /// that nobody knows may be a misspelt one, and is an error, as is what would be missed.
+    /// Sections of other kinds are skipped: a key beside its certificate is common. An unknown
+    /// label may be misspelt, so it is an error, and so is a section whose loss would go unnoticed.
     fn wanted(&self, kind: Kind) -> Result<Option<&'static str>, Unusable> {
         let (of, label) = match self.label {
-            // RFC 7468 sections 5.1 and 6 leave the older labels to those that need to be backwards
-            // compatible. Of these, OpenSSL reads `X509 CERTIFICATE`.
+            // RFC 7468 sections 5.1 and 6 allow the older labels for backward compatibility. Of
+            // these, OpenSSL reads `X509 CERTIFICATE`.
             "CERTIFICATE" | "X509 CERTIFICATE" | "X.509 CERTIFICATE" => {
                 (Kind::Certificate, "CERTIFICATE")
             }
@@ -176,7 +176,7 @@ impl Section<'_> {
             "OPENSSH PRIVATE KEY" if kind == Kind::PrivateKey => {
                 return Err(self.unsupported("`ssh-keygen -p -m PKCS8 -f FILE` converts the file"));
             }
-            // It has trust settings behind the certificate, which would be lost.
+            // It has trust settings after the certificate, which would be lost.
             "TRUSTED CERTIFICATE" if kind == Kind::Certificate => {
                 return Err(self.unsupported(
                     "`openssl x509 -in FILE -out NEW` converts it, without its trust settings",
@@ -214,7 +214,8 @@ impl Section<'_> {
     }
 
     fn decode<T: Item>(&self, label: &str) -> Result<T, Unusable> {
-        // RFC 1421's header fields: those of encrypted keys, and others, which have no place here.
+        // Header fields of RFC 1421: those of encrypted keys, and others, which are not allowed
+        // here.
         if self.body.contains(&b':') {
             const ENCRYPTED: &[u8] = b"ENCRYPTED";
             let encrypted = self.body.windows(ENCRYPTED.len()).any(|found| found == ENCRYPTED);
@@ -248,7 +249,8 @@ impl Section<'_> {
         PemError { line: self.line, problem }
     }
 
-    /// An error at the first line with such a byte, or at the first boundary if there is none.
+    /// Makes an error at the first line with such a byte, or at the first boundary if there is
+    /// none.
     fn error_where(&self, problem: PemProblem, is: impl Fn(&u8) -> bool) -> PemError {
         let found = self.body.split(|byte| *byte == b'\n').position(|line| line.iter().any(&is));
         PemError { line: self.line + found.unwrap_or_default(), problem }
@@ -257,9 +259,9 @@ impl Section<'_> {
 
 /// Finds the sections of a file.
 ///
-/// This is the lax grammar of RFC 7468 section 3, line by line: boundaries may be indented,
-/// and share lines with each other and with base64. Text between sections is passed over, unless
-/// it is beside a boundary or looks like one.
+/// Follows the lax grammar of RFC 7468 section 3, line by line: boundaries may be indented, and may
+/// share lines with each other and with base64. Text between sections is skipped, unless it is
+/// beside a boundary or looks like a boundary.
 fn sections(text: &[u8]) -> Result<Vec<Section<'_>>, PemError> {
     let mut found = Vec::new();
     let mut open: Option<Section<'_>> = None;
@@ -310,7 +312,7 @@ fn sections(text: &[u8]) -> Result<Vec<Section<'_>>, PemError> {
     }
 }
 
-/// The lines of a text with their numbers, whichever way they end.
+/// The lines of a text with their numbers, for any kind of line end.
 fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     text.split(|byte| *byte == b'\n')
         .flat_map(|line| line.strip_suffix(b"\r").unwrap_or(line).split(|byte| *byte == b'\r'))
@@ -324,7 +326,7 @@ enum Boundary<'a> {
     End(&'a str),
 }
 
-/// The first complete boundary of a line, what is before it, and what is behind it.
+/// Finds the first complete boundary of a line, the text before it, and the text after it.
 fn next_boundary(line: &[u8]) -> Option<(&[u8], Boundary<'_>, &[u8])> {
     const HYPHENS: &[u8] = b"-----";
     if !line.contains(&b'-') {
@@ -345,8 +347,8 @@ fn next_boundary(line: &[u8]) -> Option<(&[u8], Boundary<'_>, &[u8])> {
     })
 }
 
-/// Returns true for what people and programs make of a boundary by mistake: other numbers or kinds
-/// of dashes, lower case, a space too many, a prefix.
+/// Returns true for common mistakes in boundaries: another number or kind of dashes, lower case, an
+/// extra space, a prefix.
 fn looks_like_boundary(text: &[u8]) -> bool {
     if !text.iter().any(|byte| *byte == b'-' || !byte.is_ascii()) {
         return false;
@@ -364,7 +366,7 @@ fn looks_like_boundary(text: &[u8]) -> bool {
         || text.contains("-----END")
 }
 
-/// Without white space and byte order marks around it.
+/// Removes white space and byte order marks at the start and the end.
 fn trim(mut text: &[u8]) -> &[u8] {
     loop {
         text = text.trim_ascii();
@@ -376,22 +378,22 @@ fn trim(mut text: &[u8]) -> &[u8] {
     }
 }
 
-/// As much of a label as a message needs.
+/// The part of a label that messages show.
 fn shown(label: &str) -> String {
     label.chars().take(40).collect()
 }
 
-/// The line of a PEM file that is not understood, and why.
+/// A line of a PEM file that is not understood, and why.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct PemError {
     /// The number of the line; the first one is 1.
     pub line: usize,
-    /// What is wrong with it, or with the section that begins there.
+    /// What is wrong with the line, or with the section that begins there.
     pub problem: PemProblem,
 }
 
-/// What can be wrong with a line or section of a PEM file (RFC 7468).
+/// The problem with a line or section of a PEM file (RFC 7468).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PemProblem {
@@ -403,7 +405,7 @@ pub enum PemProblem {
     NoBegin(String),
     /// A section with this label begins, but does not end.
     NoEnd(String),
-    /// A section ends with another label than it began with.
+    /// A section ends with a different label from the one that it began with.
     OtherEnd {
         /// The label at its end.
         label: String,
@@ -418,20 +420,20 @@ pub enum PemProblem {
     NotBase64,
     /// A section cannot be decoded for another reason, such as its size.
     Undecodable(DecodeError),
-    /// A section is not one structure of this kind in DER, or is cut short.
+    /// A section is not one structure of this kind in DER, or is truncated.
     NotDer(&'static str),
-    /// A section has a label that is not known.
+    /// A section has an unknown label.
     UnknownLabel(String),
-    /// A section is of a kind that must be converted.
+    /// A section is of a kind that must be converted first.
     Unsupported {
         /// Its label.
         label: String,
-        /// What to do.
+        /// What to do instead.
         instead: &'static str,
     },
-    /// There is a revocation list in a file that is read for certificates.
+    /// A revocation list is in a file that is read for certificates.
     ListAmongCertificates,
-    /// There is more than one private key in the file.
+    /// The file contains more than one private key.
     SecondKey,
 }
 
@@ -494,7 +496,7 @@ impl fmt::Display for PemProblem {
     }
 }
 
-/// The problem is in the text; the source is the problem's.
+/// The text contains the problem; the source is the problem's source.
 impl std::error::Error for PemError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.problem.source()

@@ -16,11 +16,12 @@ use crate::{
     Anchors, ClientFacts, PolicyError, Rule, RuleProblem, Verdict, Warning, crypto_provider,
 };
 
-/// Rules that say which client is asked for which certificate.
+/// Rules that decide which clients are asked for which certificates.
 ///
-/// The first rule whose conditions all hold decides; what no rule covers, clients that ask for no
-/// server name or an unknown one among them, is decided by the explicit last word. Looking a name
-/// up does not depend on how many rules are on other names.
+/// The first rule whose conditions all hold decides. The explicit
+/// [`otherwise`](PolicyBuilder::otherwise) verdict decides for connections that no rule covers,
+/// including those with an unknown server name or none. The time to look up a name does not depend
+/// on the number of rules on other names.
 ///
 /// ```
 /// # use rustls_ext::rustls::{RootCertStore, ServerConfig};
@@ -43,7 +44,7 @@ use crate::{
 pub struct Policy {
     rules: Vec<(Conditions, ClientAuthDecision)>,
     last: ClientAuthDecision,
-    /// The rules on each server name, and those on any, by number.
+    /// The numbers of the rules on each server name, and of those on any name.
     exact: HashMap<String, Vec<usize>>,
     below: HashMap<String, Vec<usize>>,
     any_name: Vec<usize>,
@@ -53,15 +54,15 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Start with no rules.
+    /// Starts a policy that has no rules.
     pub fn builder() -> PolicyBuilder {
         PolicyBuilder::default()
     }
 
     /// Requests a certificate from each client that offers one, and from no other client.
     ///
-    /// Certificates that verify against `anchors` count in `scope`. This is the policy of one scope
-    /// and one rule:
+    /// Certificates that verify against `anchors` count in `scope`. The policy has one scope and
+    /// one rule:
     ///
     /// ```
     /// # #[cfg(feature = "ring")]
@@ -88,9 +89,9 @@ impl Policy {
             .build()
     }
 
-    /// Decide for a client, whose address is `peer`.
+    /// Decides for a client with this ClientHello and address.
     ///
-    /// Without an address, no rule on addresses holds.
+    /// If `peer` is `None`, no rule on addresses matches.
     pub fn decide(&self, hello: &ClientHello<'_>, peer: Option<SocketAddr>) -> ClientAuthDecision {
         self.decide_for(hello, peer.map(|peer| peer.ip()))
     }
@@ -104,7 +105,7 @@ impl Policy {
         let holds = |rule: &usize| {
             self.rules.get(*rule).is_some_and(|(when, _)| when.hold(&client) == Some(true))
         };
-        // The first that holds of each list; the first of those is the first of all.
+        // Each list gives its first match; the smallest number of these is the first match of all.
         self.rules_on(hello.server_name())
             .into_iter()
             .filter_map(|rules| rules?.iter().copied().find(holds))
@@ -114,12 +115,11 @@ impl Policy {
             .clone()
     }
 
-    /// Whatever this policy may decide for a connection to `server_name` of a client of which no
-    /// more than this is known; at least one decision, and exactly one if it does not depend on
-    /// what is not known.
+    /// Returns all decisions that are possible for a connection to `server_name`, given only these
+    /// facts about the client: at least one decision, and exactly one if it does not depend on
+    /// unknown facts.
     ///
-    /// `server_name` is `None` for a client that sends none. Letter case and a final dot make no
-    /// difference.
+    /// `server_name` is `None` for a client that sends none. Case and a final dot are ignored.
     pub fn possible_decisions(
         &self,
         server_name: Option<&str>,
@@ -143,8 +143,8 @@ impl Policy {
         possible
     }
 
-    /// The numbers of the rules that there are on a connection to this server name, in three lists
-    /// of which each is in order.
+    /// The numbers of the rules that apply to connections to this server name, in three sorted
+    /// lists.
     fn rules_on(&self, server_name: Option<&str>) -> [Option<&Vec<usize>>; 3] {
         let (exact, below) = match server_name.map(normalized) {
             None => (None, None),
@@ -163,34 +163,36 @@ impl Policy {
         Some(&*built.verifier)
     }
 
-    /// What the operator should know about the scopes at `now`, such as that a revocation list has
-    /// expired: to be logged when a policy is loaded, and again with each reload.
+    /// Returns what the operator should know about the scopes at `now`, such as that a revocation
+    /// list has expired. Log these warnings when a policy is loaded, and again with each reload.
     ///
-    /// Connections go on all the same, but for those that [`Warning::is_error`] is about.
+    /// Connections are still accepted, except for those that [`Warning::is_error`] describes.
     pub fn warnings(&self, now: UnixTime) -> Vec<Warning> {
         self.scopes.iter().flat_map(|(scope, built)| built.warnings(scope, now)).collect()
     }
 
-    /// Whether there are rules on the peer's address.
+    /// Returns true if there are rules on the peer's address.
     pub fn needs_peer_address(&self) -> bool {
         self.needs_peer
     }
 
-    /// This policy, for [`ServerConfig::client_auth_policy`].
+    /// Converts this policy to the type of [`ServerConfig::client_auth_policy`].
     ///
     /// # Errors
     /// [`PolicyError::NeedsPeerAddress`] if there are rules on the peer's address: rustls does not
-    /// know it, and a rule that never holds would be a hole.
+    /// know the address, and a rule that never matches would be a security hole.
     ///
     /// [`ServerConfig::client_auth_policy`]: rustls::ServerConfig::client_auth_policy
     pub fn for_config(self) -> Result<Arc<dyn ClientAuthPolicy>, PolicyError> {
         Self::shared_for_config(Arc::new(self))
     }
 
-    /// This policy, in a verifier, for programs that let their user set a verifier and no more.
+    /// Wraps this policy in a verifier, for programs whose users can set a verifier and nothing
+    /// else.
     ///
     /// With the patched rustls, a config that is built with this verifier decides by the policy, as
-    /// if that were in [`ServerConfig::client_auth_policy`]; a policy that is in that field wins.
+    /// if the policy were in [`ServerConfig::client_auth_policy`]. A policy in that field takes
+    /// precedence.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -213,15 +215,15 @@ impl Policy {
     /// ```
     ///
     /// # Without the policy
-    /// A verifier that wraps this one must forward [`ClientCertVerifier::client_auth_policy()`]. If it
-    /// does not, the policy is not asked, and the verifier fails closed: each client is asked for a
-    /// certificate, a client without one is refused, and each certificate is refused with an error
-    /// that says why. Sessions of the policy do not resume then. A session that a config without any
-    /// policy has stored in the same storage does, as between two such configs: share no storage with
-    /// one.
+    /// A verifier that wraps this one must forward [`ClientCertVerifier::client_auth_policy()`]. If
+    /// it does not, the policy is not used, and the verifier fails closed: a certificate is
+    /// requested from each client, a client without one is refused, and each certificate is refused
+    /// with an error that gives the reason. Sessions that were made under the policy do not resume
+    /// then. But a session that a config without any policy has stored in the same storage does
+    /// resume, as between two such configs: do not share storage with such a config.
     ///
     /// # Errors
-    /// [`PolicyError::NeedsPeerAddress`] as [`for_config()`](Self::for_config).
+    /// [`PolicyError::NeedsPeerAddress`], as for [`for_config()`](Self::for_config).
     ///
     /// [`ServerConfig::client_auth_policy`]: rustls::ServerConfig::client_auth_policy
     pub fn for_verifier(self) -> Result<Arc<dyn ClientCertVerifier>, PolicyError> {
@@ -243,9 +245,9 @@ impl Policy {
     }
 }
 
-/// A server name in the one form in which rules are looked up: in lower case (RFC 4343), and without
-/// the final dot that a fully qualified name may have. No ClientHello has such a dot (RFC 6066
-/// section 3); a parser that lets one through must not be a way around a rule.
+/// Returns a server name in the form in which rules are looked up: in lower case (RFC 4343), and
+/// without the final dot that a fully qualified name may have. No ClientHello has such a dot (RFC
+/// 6066 section 3), but if a parser accepts one, it must not bypass a rule.
 fn normalized(name: &str) -> Cow<'_, str> {
     let name = name.strip_suffix('.').unwrap_or(name);
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -255,7 +257,7 @@ fn normalized(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// A policy, in the config of all connections, or of those from one address.
+/// A policy in a config, for all connections or for those from one address.
 #[derive(Debug)]
 pub(crate) struct InConfig {
     pub(crate) policy: Arc<Policy>,
@@ -272,7 +274,7 @@ impl ClientAuthPolicy for InConfig {
     }
 }
 
-/// A [`Policy`] in the making.
+/// Builds a [`Policy`].
 #[derive(Debug, Default)]
 pub struct PolicyBuilder {
     provider: Option<Arc<CryptoProvider>>,
@@ -282,47 +284,47 @@ pub struct PolicyBuilder {
 }
 
 impl PolicyBuilder {
-    /// Verify with this provider's algorithms. The default is
+    /// Verifies with this provider's algorithms. The default is
     /// [`crypto_provider()`](crate::crypto_provider).
     pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
         self.provider = Some(provider);
         self
     }
 
-    /// Define a scope: certificates that verify against `anchors` count in it.
+    /// Defines a scope: certificates that verify against `anchors` count in it.
     ///
-    /// The name is stored with sessions, which resume in their own scope only. Never give the name
-    /// of one set of anchors to another that shares its session storage or ticket keys.
+    /// The name is stored with sessions, which resume only in their own scope. Never reuse a
+    /// scope's name for other anchors that share its session storage or ticket keys.
     pub fn scope(mut self, name: impl Into<String>, anchors: Anchors) -> Self {
         self.scopes.push((name.into(), anchors));
         self
     }
 
-    /// Add a rule, after those that are there.
+    /// Adds a rule, after the existing ones.
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rules.push(rule);
         self
     }
 
-    /// What holds for connections that meet no rule's conditions. Each policy must say so.
+    /// Sets the verdict for connections that no rule covers. Each policy must have one.
     pub fn otherwise(mut self, last: Verdict) -> Self {
         self.last = Some(last);
         self
     }
 
-    /// Build the policy.
+    /// Builds the policy.
     ///
-    /// A rule that can never decide is an error:
-    /// * one whose conditions no client meets;
-    /// * one behind an earlier rule that holds wherever it does. Its server name is then the same,
-    ///   or below the earlier rule's wildcard; its protocol is the same; its network is the same or
-    ///   a part of the earlier one's; or the earlier rule has no such condition;
-    /// * one behind several earlier rules like that, each of which holds for some of the ways to
-    ///   make an offer, if together they hold for all that are its own.
+    /// A rule that can never decide is an error. Such a rule:
+    /// * has conditions that no client can meet;
+    /// * or comes after an earlier rule that matches all of its connections. In each condition the
+    ///   earlier rule has the same value or a wider one (a wildcard above the server name, a
+    ///   network that contains the later one), or has no such condition;
+    /// * or comes after several such earlier rules that differ in the ways to make an offer, and
+    ///   that together match all ways which the later rule matches.
     ///
-    /// What is not found are networks that several earlier rules cover in pieces: a rule on
-    /// 10.0.0.0/8 behind one on 10.0.0.0/9 and one on 10.128.0.0/9. Names and protocols cannot be
-    /// covered so: there are always others.
+    /// It is not noticed if several earlier networks together cover a later one: a rule on
+    /// 10.0.0.0/8 after rules on 10.0.0.0/9 and on 10.128.0.0/9. Names and protocols cannot be
+    /// covered in this way: there are always others.
     ///
     /// # Errors
     /// [`PolicyError`] if anything in the policy could let a client through by mistake.

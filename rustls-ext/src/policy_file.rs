@@ -1,9 +1,9 @@
-//! Policies in TOML files.
+//! Policies in TOML files: their format.
 //!
 //! ```toml
 //! [scopes.staff]
 //! anchors = ["staff-ca.pem"]         # PEM; each certificate is a trust anchor
-//! crls = ["staff.crl"]               # PEM or DER; without any, revocation is not looked at
+//! crls = ["staff.crl"]               # PEM or DER; without any, revocation is not checked
 //!
 //! [scopes.agents]
 //! anchors = ["agents-ca.pem"]
@@ -18,7 +18,7 @@
 //! peer = "10.0.0.0/8"                # or one address, "10.0.0.1"
 //! request = "agents"                 # or request_lenient, require, or ask = "nothing"
 //!
-//! [otherwise]                        # the last word, which must be there
+//! [otherwise]                        # the verdict if no rule matches; required
 //! ask = "nothing"
 //! ```
 //!
@@ -26,16 +26,16 @@
 //!
 //! | key | meaning |
 //! |---|---|
-//! | `pinned = ["robot.pem"]` | PEM; exactly these client certificates are accepted, too, also if no anchor issued them; a scope may have these, `anchors` or both |
-//! | `crl_expiry = "ignore"` | go by a revocation list though it has expired, or is not valid yet; the default, `"enforce"`, refuses the certificates that it covers |
-//! | `usage = "any"` | whatever a certificate's extended key usage allows; the default is `"client"`; or one of the purposes of a list, as `["1.3.6.1.5.5.7.3.1"]` |
+//! | `pinned = ["robot.pem"]` | PEM; exactly these client certificates are accepted, too, even if no anchor issued them; a scope may have these, `anchors` or both |
+//! | `crl_expiry = "ignore"` | use a revocation list even if it has expired or is not valid yet; the default, `"enforce"`, refuses the certificates that it covers |
+//! | `usage = "any"` | accept any extended key usage; the default is `"client"`; or a list of accepted purposes, such as `["1.3.6.1.5.5.7.3.1"]` |
 //! | `names = false` | send no names of authorities in requests for a certificate |
 //! | `max_age = 86400` | sessions resume for this many seconds after the client last proved that it has its key; the default is 604800, 7 days |
 //!
-//! File names are relative to the policy's own folder. What is not understood is an error, as is
-//! everything that [`PolicyBuilder::otherwise`](crate::PolicyBuilder::otherwise) refuses: a rule
-//! that can never decide, and a network such as `10.0.0.1/8`, which may have been meant as
-//! `10.0.0.0/8` or as `10.0.0.1`. Errors name the line of the rule.
+//! File names are relative to the folder of the policy file. Anything that is not understood is an
+//! error, and so is everything that [`PolicyBuilder::build`](crate::PolicyBuilder::build) refuses:
+//! for example a rule that can never decide, or a network such as `10.0.0.1/8`, which may have been
+//! meant as `10.0.0.0/8` or as `10.0.0.1`. Errors name the line of the rule.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -58,12 +58,12 @@ use crate::policy::Policy;
 use crate::rule::{Rule, Verdict};
 
 impl Files {
-    /// The policy of a TOML file, and of the files that it names: see
-    /// [`policy_file`](crate::policy_file).
+    /// Reads a policy from a TOML file and the files that it names: see
+    /// [`policy_file`](crate::policy_file) for the format.
     ///
     /// # Errors
-    /// If one of the files cannot be used, or the policy is one that
-    /// [`PolicyBuilder::otherwise`](crate::PolicyBuilder::otherwise) refuses.
+    /// If one of the files cannot be used, or if
+    /// [`PolicyBuilder::build`](crate::PolicyBuilder::build) refuses the policy.
     pub fn policy(
         &mut self,
         path: impl AsRef<Path>,
@@ -94,7 +94,7 @@ impl Files {
     }
 }
 
-/// Finds the number of the line for offsets in a text; the first line is 1.
+/// Finds the line number of an offset in a text; the first line is 1.
 fn lines_of(text: &str) -> impl Fn(usize) -> usize + use<> {
     let ends: Vec<usize> = text.match_indices('\n').map(|(offset, _)| offset).collect();
     move |offset| ends.partition_point(|end| *end < offset) + 1
@@ -105,7 +105,7 @@ fn syntax_error(text: &str, err: &toml::de::Error) -> PolicyFileError {
     PolicyFileError::Syntax(line.unwrap_or_default() + &err.message().replace('\n', ", "))
 }
 
-/// `lines` are those of the rules, in order.
+/// `lines` are the lines of the rules, in order.
 fn policy_error(error: PolicyError, lines: &[usize], otherwise: usize) -> PolicyFileError {
     let PolicyError::Rule { rule, problem } = error else { return PolicyFileError::Policy(error) };
     let line = |rule: usize| {
@@ -156,7 +156,7 @@ enum CrlExpiryFile {
     Ignore,
 }
 
-/// Purposes, by a word or by their object identifiers.
+/// Purposes, by a keyword or by their object identifiers.
 #[derive(Deserialize)]
 #[serde(
     untagged,
@@ -235,7 +235,7 @@ struct RuleFile {
     alpn: Option<String>,
     offered: Option<Offered>,
     peer: Option<Network>,
-    // `flatten` and `deny_unknown_fields` do not go together.
+    // serde does not support `flatten` together with `deny_unknown_fields`.
     ask: Option<Nothing>,
     request: Option<String>,
     request_lenient: Option<String>,
@@ -251,7 +251,7 @@ struct VerdictFile {
     require: Option<String>,
 }
 
-/// Whether there is an offer, or by which way.
+/// The condition on the offer: made or not, or made in which way.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected true, false, \"flag\", \"care\" or \"both\"")]
 enum Offered {

@@ -3,15 +3,16 @@ use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 
-/// Returns the cryptography provider of this process, or else the only one that is built in.
+/// Returns the cryptography provider of this process, or the only one that is built in.
 ///
-/// The provider of the process is the one of [`CryptoProvider::install_default`]. `ring` and
-/// `aws-lc-rs` are built in by features of this crate, of rustls and of other crates that use it.
-/// Nothing is installed here.
+/// The provider of the process is the one that [`CryptoProvider::install_default`] installed.
+/// `ring` and `aws-lc-rs` are built in by features of this crate, of rustls and of other crates
+/// that use it. This function does not install a provider.
 ///
-/// Everything in this crate that needs a provider and is not given one takes this. The functions of
-/// rustls that need one and are not given one, such as [`ServerConfig::builder`], panic where this is
-/// an error; so give it to them:
+/// Everything in this crate that needs a provider and is not given one uses this function.
+/// Functions of rustls that need a provider and are not given one, such as
+/// [`ServerConfig::builder`], panic where this function returns an error; so pass them this
+/// provider:
 ///
 /// ```
 /// use rustls_ext::rustls::{ClientConfig, RootCertStore};
@@ -36,10 +37,10 @@ pub fn crypto_provider() -> Result<Arc<CryptoProvider>, ProviderError> {
         .ok_or(ProviderError)
 }
 
-/// No cryptography provider is chosen: none is built in, or several are and the process has no
-/// default one.
+/// There is no cryptography provider to use: none is built in, or several are and the process has
+/// no default one.
 ///
-/// The text says what to write; `Debug` shows the same text, since `main` prints errors with it.
+/// The text contains what to write; `Debug` shows the same text, since `main` prints errors with it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProviderError;

@@ -1,8 +1,8 @@
-//! The offer, the policy and what came of them, over an unmodified quinn.
+//! Offers, policies and the client's identity over QUIC, with an unmodified quinn.
 //!
-//! quinn's own glue to rustls shows its applications neither a client's status nor a server's. The
-//! configs of this module are drop-in replacements for those of `quinn::crypto::rustls`, for
-//! either end, and [`HandshakeData`] tells the rest.
+//! quinn's own rustls integration does not show applications the outcome of an offer, neither at
+//! the client nor at the server. The configs of this module are drop-in replacements for those of
+//! `quinn::crypto::rustls` at both, and [`HandshakeData`] contains the outcome.
 //!
 //! ```no_run
 //! use rustls_ext::quic::{HandshakeData, QuicServerConfig};
@@ -25,22 +25,22 @@
 //! For a policy with rules on the peer's address, and for one that is loaded again while the server
 //! runs, see [`QuicServerConfig::from_live`].
 //!
-//! # What differs from quinn's own glue
+//! # Differences from quinn's rustls integration
 //! * `handshake_data()` of a connection is a [`HandshakeData`] of this module.
-//! * `peer_identity()` is `None` on servers with a policy, since a chain alone does not say for
-//!   which scope it is good: that is what [`HandshakeData::peer_identity`] asks for.
-//! * A TLS config that cannot be used for QUIC is an error when the config is made, not a panic
-//!   when the first connection is.
+//! * `peer_identity()` is `None` on servers with a policy, since a chain alone does not contain the
+//!   scope in which it counts. Use [`HandshakeData::peer_identity`], which takes the scope.
+//! * A TLS config that cannot be used for QUIC is an error when the QUIC config is made, not a
+//!   panic on the first connection.
 //!
-//! All else, 0-RTT, key updates, retries, versions, transport parameters and exported keys, is as
-//! it is there. That the peer gets the text of the TLS error that ended its handshake is as it is
-//! there, too: a policy of your own should put nothing into an error that is not for everybody.
+//! Everything else is the same: 0-RTT, key updates, retries, versions, transport parameters and
+//! exported keys. As there, the peer receives the text of the TLS error that ended its handshake: a
+//! policy of your own should put nothing confidential into an error.
 //!
 //! # Early data
-//! Where an application of a server goes on before the handshake is complete (`into_0rtt`), nobody
-//! is authenticated yet, whatever the policy demands: [`HandshakeData::peer_identity`] is `None`
-//! until then, and the connection may come to its end instead. Who waits for the handshake, as the
-//! example does, has it complete, and a `Require` fulfilled.
+//! If a server application continues before the handshake is complete (`into_0rtt`), the client is
+//! not authenticated yet, whatever the policy requires: [`HandshakeData::peer_identity`] is `None`
+//! until then, and the connection may fail instead. An application that waits for the handshake, as
+//! in the example, has a complete handshake and a fulfilled `Require`.
 
 #[doc(no_inline)]
 pub use quinn_proto;
@@ -57,10 +57,11 @@ pub use config::{QuicClientConfig, QuicServerConfig};
 pub use error::ConfigError;
 pub use handshake::HandshakeData;
 
-/// The TLS alert with which the peer ended the connection (RFC 9001 section 4.8), if it was one.
+/// Returns the TLS alert with which the peer closed the connection (RFC 9001 section 4.8), if it
+/// was an alert.
 ///
 /// A server refuses a client's certificate after the client's handshake is complete: the client
-/// learns of it from whatever it does next.
+/// gets this error from its next operation on the connection.
 pub fn alert_received(err: &ConnectionError) -> Option<AlertDescription> {
     match err {
         ConnectionError::ConnectionClosed(close) => alert(close.error_code),
@@ -68,7 +69,8 @@ pub fn alert_received(err: &ConnectionError) -> Option<AlertDescription> {
     }
 }
 
-/// The TLS alert with which this end ended the connection (RFC 9001 section 4.8), if it was one.
+/// Returns the TLS alert with which this endpoint closed the connection (RFC 9001 section 4.8), if
+/// it was an alert.
 pub fn alert_sent(err: &ConnectionError) -> Option<AlertDescription> {
     match err {
         ConnectionError::TransportError(err) => alert(err.code),

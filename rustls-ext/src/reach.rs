@@ -1,4 +1,4 @@
-//! Which rules of a policy can decide at all, being behind earlier ones.
+//! Finds rules of a policy that can never decide because earlier rules cover them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -7,19 +7,19 @@ use ipnet::IpNet;
 
 use crate::rule::{Conditions, OFFERS, Pattern};
 
-/// The rules of a policy so far.
+/// The rules of a policy that have been added so far.
 ///
-/// An earlier rule covers a later one if each of its conditions does. So the earlier rules are kept
-/// by their conditions on name, protocol and network: for a new rule there are few combinations of
-/// these that cover its own, and they are looked up. The time that a rule takes does not depend on
-/// how many there are, only on how many lengths of prefixes.
+/// An earlier rule covers a later one if each of its conditions covers that of the later one. So
+/// the earlier rules are indexed by their conditions on name, protocol and network. For a new rule,
+/// only a few combinations of these can cover its own, and they are looked up. The time per rule
+/// does not depend on the number of rules, only on the number of prefix lengths.
 #[derive(Default)]
 pub(crate) struct Reach {
     names: HashMap<Pattern, usize>,
     protocols: HashMap<Vec<u8>, usize>,
-    /// The lengths of prefixes that there are, of IPv4 and of IPv6.
+    /// The prefix lengths in use, of IPv4 and of IPv6.
     prefixes: [BTreeSet<u8>; 2],
-    /// For each combination, and each of [`OFFERS`], the first rule that holds.
+    /// For each combination, and each of [`OFFERS`], the first rule that matches.
     first: HashMap<Combination, [Option<usize>; OFFERS.len()]>,
 }
 
@@ -27,10 +27,10 @@ pub(crate) struct Reach {
 type Combination = (Option<usize>, Option<usize>, Option<IpNet>);
 
 impl Reach {
-    /// Adds a rule, which must have a higher number than all before it.
+    /// Adds a rule, whose number must be higher than all earlier ones.
     ///
     /// # Errors
-    /// The numbers of the earlier rules that hold wherever this one does.
+    /// The numbers of the earlier rules that together match every connection that this one matches.
     pub(crate) fn add(
         &mut self,
         number: usize,

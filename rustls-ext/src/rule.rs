@@ -7,18 +7,19 @@ use rustls::server::ClientHello;
 
 use crate::RuleProblem;
 
-/// What to do with a connection.
+/// Whether to request a certificate for a connection, and in which scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Do not ask for a certificate.
+    /// Do not request a certificate.
     None,
-    /// Ask for a certificate that counts in this scope, and go on without one.
+    /// Request a certificate that counts in this scope. A client without one continues
+    /// unauthenticated.
     Request(String),
-    /// The same, and go on also with a certificate that does not count: the client is then not
-    /// authenticated, and `ClientAuth::refusal` has the reason.
+    /// As `Request`, but a client whose certificate does not count also continues unauthenticated;
+    /// `ClientAuth::refusal` has the reason.
     RequestLenient(String),
-    /// Ask for a certificate that counts in this scope, and end the handshake without one.
+    /// Require a certificate that counts in this scope: the handshake fails without one.
     Require(String),
 }
 
@@ -33,7 +34,7 @@ impl Verdict {
     }
 }
 
-/// Conditions on a connection, and what to do where all of them hold.
+/// Conditions on a connection, and the verdict if all of them hold.
 ///
 /// ```
 /// use rustls_ext::Rule;
@@ -48,20 +49,20 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Start with no condition: the rule holds for every connection.
+    /// Starts with no condition: the rule matches every connection.
     pub fn when() -> Conditions {
         Conditions::default()
     }
 }
 
-/// The conditions of a [`Rule`], which [`Rule::when`] begins; the rule holds where all of them are
-/// met, and everywhere without any.
+/// The conditions of a [`Rule`], started by [`Rule::when`]. The rule matches connections that meet
+/// all of them; without conditions it matches all connections.
 ///
 /// ```
 /// use rustls_ext::Rule;
 /// use rustls_ext::ipnet::IpNet;
 ///
-/// // Agents that offer, in one network, may authenticate; nobody else is asked.
+/// // Agents that offer, in one network, may authenticate; other clients are not asked.
 /// let rule = Rule::when()
 ///     .server_name("api.example.com")
 ///     .offered(true)
@@ -80,72 +81,75 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// The client asks for this server name (RFC 6066 section 3).
+    /// Matches clients that send this server name (RFC 6066 section 3).
     ///
-    /// `*.` and a DNS name matches names with exactly one label more. Case does not matter. A
-    /// client that asks for no name meets no such condition.
+    /// `*.` and a DNS name matches names with exactly one label more. Case is ignored. A client
+    /// that sends no name does not match.
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
         self
     }
 
-    /// The client's list of application protocols (RFC 7301) has this one.
+    /// Matches clients whose list of application protocols (RFC 7301) contains this one.
     ///
-    /// The server may still choose another one of the list.
+    /// The server may still choose another protocol from the list.
     pub fn alpn(mut self, protocol: impl AsRef<[u8]>) -> Self {
         self.alpn = Some(protocol.as_ref().to_vec());
         self
     }
 
-    /// The client does, or does not, offer to authenticate, by flag or CARE.
+    /// Matches clients that offer to authenticate, by flag or CARE, or those that do not.
     ///
-    /// With `true`, the offer counts as the reason for asking, and is acknowledged (RCA-2). Without
-    /// this condition a rule asks for another reason, and the offer is not acknowledged (RCA-3).
+    /// With `true`, the offer is the reason for requesting a certificate, and is acknowledged
+    /// (RCA-2). A rule without this condition requests for another reason, and the offer is not
+    /// acknowledged (RCA-3).
     pub fn offered(mut self, offered: bool) -> Self {
         self.offered = Some(offered);
         self
     }
 
-    /// The client offers to authenticate, and does so by this way, or by both if it is both.
+    /// Matches clients that offer to authenticate in this way, or in both ways for [`Offer::BOTH`].
+    /// A client that offers in both ways matches each of them.
     ///
-    /// Otherwise as [`offered(true)`](Self::offered). CARE alone has no way to be acknowledged.
+    /// Otherwise the same as [`offered(true)`](Self::offered). CARE alone cannot be acknowledged.
     pub fn offered_by(mut self, offer: Offer) -> Self {
         self.offered_by = Some(offer);
         self.offered(true)
     }
 
-    /// The peer's address is in this network.
+    /// Matches clients whose address is in this network.
     ///
-    /// An address of one family is in no network of the other. IPv4-mapped IPv6 addresses and
-    /// networks (RFC 4291 section 2.5.5.2) are treated as the IPv4 ones that they stand for. A
-    /// network whose address has bits behind its prefix is an error when the policy is built.
+    /// Networks of IPv4 and IPv6 do not contain each other's addresses. IPv4-mapped IPv6 addresses
+    /// and networks (RFC 4291 section 2.5.5.2) are treated as the IPv4 ones that they stand for. A
+    /// network whose address has bits set after its prefix is an error when the policy is built.
     pub fn peer(mut self, network: impl Into<IpNet>) -> Self {
         self.peer = Some(canonical(network.into()));
         self
     }
 
-    /// Do this then.
+    /// Completes the rule with this verdict.
     pub fn then(self, verdict: Verdict) -> Rule {
         Rule { conditions: self, verdict }
     }
 
-    /// Do not ask for a certificate then.
+    /// Completes the rule: do not request a certificate.
     pub fn ask_nothing(self) -> Rule {
         self.then(Verdict::None)
     }
 
-    /// Ask for a certificate in this scope then, and go on without one.
+    /// Completes the rule: request a certificate in this scope; clients without one continue
+    /// unauthenticated.
     pub fn request(self, scope: impl Into<String>) -> Rule {
         self.then(Verdict::Request(scope.into()))
     }
 
-    /// Ask for a certificate in this scope then, and go on without one, or with one that does not
-    /// count in it.
+    /// Completes the rule: request a certificate in this scope; clients without one, or with one
+    /// that does not count, continue unauthenticated.
     pub fn request_lenient(self, scope: impl Into<String>) -> Rule {
         self.then(Verdict::RequestLenient(scope.into()))
     }
 
-    /// Insist on a certificate in this scope then.
+    /// Completes the rule: require a certificate in this scope.
     pub fn require(self, scope: impl Into<String>) -> Rule {
         self.then(Verdict::Require(scope.into()))
     }
@@ -158,18 +162,18 @@ impl Conditions {
         self.offered == Some(true)
     }
 
-    /// Whether an offer made in these ways, or none, meets the conditions on it.
+    /// Returns true if an offer made in these ways, or no offer, meets the condition on it.
     fn offer_holds(&self, offer: Offer) -> bool {
         self.offered.is_none_or(|offered| offered != offer.is_none())
             && self.offered_by.is_none_or(|ways| !ways.is_none() && offer.contains(ways))
     }
 
-    /// The places in [`OFFERS`] of those that meet the conditions.
+    /// The indices in [`OFFERS`] of the values that meet the conditions.
     pub(crate) fn offers(&self) -> impl Iterator<Item = usize> {
         (0..).zip(OFFERS).filter(|(_, offer)| self.offer_holds(*offer)).map(|(place, _)| place)
     }
 
-    /// Returns the server name to match, if the conditions are some that a client can meet.
+    /// Returns the server name to match, if a client can meet the conditions.
     pub(crate) fn check(&self) -> Result<Option<Pattern>, RuleProblem> {
         let name = self.server_name.as_deref().map(Pattern::parse).transpose()?;
         if let Some(protocol) = self.alpn.clone().filter(|it| !(1..=255).contains(&it.len())) {
@@ -184,9 +188,10 @@ impl Conditions {
         Ok(name)
     }
 
-    /// Whether all but the condition on the server name hold; the policy looks names up.
+    /// Returns true if all conditions hold, except the one on the server name, which the policy
+    /// looks up.
     ///
-    /// `None` if that depends on what is not known.
+    /// `None` if that depends on unknown facts.
     pub(crate) fn hold(&self, client: &impl Facts) -> Option<bool> {
         let alpn = self.alpn.as_ref().map_or(Some(true), |wanted| client.lists(wanted));
         let peer = self.peer.map_or(Some(true), |network| client.is_in(network));
@@ -202,7 +207,8 @@ impl Conditions {
 /// Every way to make an offer, or not to make one.
 pub(crate) const OFFERS: [Offer; 4] = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH];
 
-/// An IPv4-mapped network as the IPv4 network that it stands for; addresses are compared so, too.
+/// An IPv4-mapped network as the IPv4 network that it stands for; addresses are treated in the same
+/// way.
 fn canonical(network: IpNet) -> IpNet {
     /// The length of the prefix `::ffff:0:0/96`.
     const MAPPED: u8 = 96;
@@ -215,17 +221,17 @@ fn canonical(network: IpNet) -> IpNet {
     Ipv4Net::new(addr, prefix).map_or(network, IpNet::V4)
 }
 
-/// What conditions are about; `None` is for what is not known.
+/// Facts about a client that conditions test; `None` for an unknown fact.
 pub(crate) trait Facts {
-    /// Whether the client's list of application protocols has this one.
+    /// Returns true if the client's list of application protocols contains this one.
     fn lists(&self, protocol: &[u8]) -> Option<bool>;
-    /// By which ways it offers to authenticate.
+    /// The ways in which the client offers to authenticate.
     fn offer(&self) -> Offer;
-    /// Whether its address is in this network.
+    /// Returns true if the client's address is in this network.
     fn is_in(&self, network: IpNet) -> Option<bool>;
 }
 
-/// A client that has sent its hello. Without an address, it is in no network.
+/// A client that has sent its ClientHello. Without an address, it is in no network.
 impl Facts for (&ClientHello<'_>, Option<IpAddr>) {
     fn lists(&self, protocol: &[u8]) -> Option<bool> {
         Some(self.0.alpn().is_some_and(|mut list| list.any(|listed| listed == protocol)))
@@ -240,8 +246,8 @@ impl Facts for (&ClientHello<'_>, Option<IpAddr>) {
     }
 }
 
-/// What is known of a client without its ClientHello: of one whose connection there is already,
-/// and that might open another one.
+/// The known facts about a client whose ClientHello is not available: for example a client that has
+/// a connection already and might open another one.
 ///
 /// ```
 /// use rustls_ext::ClientFacts;
@@ -253,32 +259,33 @@ impl Facts for (&ClientHello<'_>, Option<IpAddr>) {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientFacts {
-    /// An application protocol (RFC 7301) in its list. Others may be there, too; `None` if not even
-    /// one is known.
+    /// An application protocol (RFC 7301) in the client's list, which may contain others, too;
+    /// `None` if not even one is known.
     pub protocol: Option<Vec<u8>>,
-    /// By which ways it offers to authenticate.
+    /// The ways in which the client offers to authenticate.
     pub offer: Offer,
-    /// Its address, if that is known.
+    /// The client's address, if it is known.
     pub peer: Option<IpAddr>,
 }
 
 impl ClientFacts {
-    /// A client of which nothing is known, and that does not offer to authenticate.
+    /// Starts with a client that does not offer to authenticate, and about which nothing else is
+    /// known.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// It has this application protocol (RFC 7301) in its list.
+    /// Sets a known application protocol (RFC 7301) of the client's list.
     pub fn with_protocol(self, protocol: impl AsRef<[u8]>) -> Self {
         Self { protocol: Some(protocol.as_ref().to_vec()), ..self }
     }
 
-    /// It offers to authenticate by these ways.
+    /// Sets the ways in which the client offers to authenticate.
     pub fn with_offer(self, offer: Offer) -> Self {
         Self { offer, ..self }
     }
 
-    /// It has this address.
+    /// Sets the client's address.
     pub fn with_peer(self, peer: IpAddr) -> Self {
         Self { peer: Some(peer), ..self }
     }
@@ -302,7 +309,7 @@ impl Facts for ClientFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Pattern {
     Exact(String),
-    /// Names of one label more than this one.
+    /// Names with one label more than this one.
     Below(String),
 }
 
@@ -313,7 +320,7 @@ impl Pattern {
             Some(rest) => (true, rest),
             None => (false, name),
         };
-        // A trailing dot never comes in a ClientHello (RFC 6066), so nothing would match.
+        // A ClientHello's name never has a trailing dot (RFC 6066), so nothing would match.
         if rest.ends_with('.') || rest.parse::<IpAddr>().is_ok() {
             return Err(bad());
         }
@@ -322,7 +329,7 @@ impl Pattern {
         Ok(if below { Self::Below(name) } else { Self::Exact(name) })
     }
 
-    /// The wildcard that matches this name, too, if this is not one itself.
+    /// The wildcard that also matches this name, if this is not a wildcard itself.
     pub(crate) fn wildcard(&self) -> Option<Self> {
         match self {
             Self::Exact(name) => name.split_once('.').map(|(_, below)| Self::Below(below.into())),

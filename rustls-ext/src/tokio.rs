@@ -1,27 +1,28 @@
-//! For tokio: a listener and an acceptor that ask a policy before the handshake goes on, and a
-//! connector that reports a refusal as one, also when it comes after the client's handshake.
+//! A listener, an acceptor and a connector for tokio: servers ask a policy before the handshake
+//! continues, and clients learn that their certificate was refused, even after their handshake.
 //!
-//! A [`Listener`] is all that a server of axum's needs. For other servers,
-//! [`Acceptor::accept`] gives the stream of an unmodified `tokio-rustls`, for hyper, axum or
-//! whatever else takes one, and [`Acceptor::accept_and_report`] what a log should have besides;
-//! [`Connector::connect`] a [`ClientStream`], which is one with ears.
+//! A [`Listener`] is all that an axum server needs. For other servers, [`Acceptor::accept`] returns
+//! the stream of an unmodified `tokio-rustls`, for hyper and other libraries, and
+//! [`Acceptor::accept_and_report`] adds the information that a log should have. For clients,
+//! [`Connector::connect`] returns a [`ClientStream`], which also reads late alerts.
 //!
 //! # Late refusals
-//! With TLS 1.3, a client's handshake is complete when it has sent its certificate, which is before
-//! the server has looked at it. What the server has to say of the certificate comes later, as an
-//! alert in place of the first answer; and a server that closes right after it resets the
-//! connection, so that a client which is still writing sees a broken pipe and never reads the
-//! alert. A [`ClientStream`] looks for the alert before it gives up:
+//! With TLS 1.3, a client's handshake is complete when it has sent its certificate, before the
+//! server has checked it. If the server refuses the certificate, its alert comes later, in place of
+//! the first response. A server that closes the connection right after the alert resets it, so that
+//! a client which is still writing gets a broken pipe error and never reads the alert. A
+//! [`ClientStream`] looks for the alert before it reports an error:
 //!
-//! * What the server said is a [`Refusal`], in the [`std::io::Error`] of whatever failed, a read, a
-//!   write or [`Connector::connect`] itself; [`Refusal::in_chain`] finds it there, or in the error
-//!   of a library around it.
-//! * Where it said nothing, and a refusal is one possible reason, the error has a
+//! * The alert is reported as a [`Refusal`], inside the [`std::io::Error`] of the operation that
+//!   failed: a read, a write or [`Connector::connect`] itself. [`Refusal::in_chain`] finds it
+//!   there, or in the error of a library around it.
+//! * If there was no alert, and a refusal is one possible reason, the error has a
 //!   [`LikelyRefusal`].
-//! * Where it has sent application data before it went, as an HTTP server does that answers before
-//!   it has read a request, that data can be read first, and writing fails afterwards.
-//! * Some libraries drop the reason of an I/O error, h2 for one. [`ClientStream::outcome`] gives a
-//!   handle that can be kept when the stream is handed over, and asked afterwards.
+//! * If the server has sent application data before it closed the connection, such as an HTTP
+//!   response before it has read the request, that data can be read first, and writing fails
+//!   afterwards.
+//! * Some libraries, such as h2, drop the reason of an I/O error. [`ClientStream::outcome`] returns
+//!   a handle to keep when the stream is handed over; ask it afterwards.
 
 #[doc(no_inline)]
 pub use tokio_rustls;

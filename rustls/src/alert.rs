@@ -2,10 +2,10 @@ use crate::enums::AlertDescription;
 use crate::error::{Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 
 impl Error {
-    /// The alert that a connection sends when it ends with this error.
+    /// Returns the alert that a connection sends when it ends with this error.
     ///
-    /// This is for logs and reports, where the connection is gone.  Returns `None` if no alert is
-    /// sent, and if the error does not tell which one: [`Error::DecryptError`] is sent as
+    /// This is for logs and reports after the connection has ended.  Returns `None` if no alert is
+    /// sent, or if the error does not determine the alert: [`Error::DecryptError`] is sent as
     /// `bad_record_mac` for a record, and as `decrypt_error` for a `Finished` message.
     pub fn alert_sent(&self) -> Option<AlertDescription> {
         Some(match self {
@@ -26,10 +26,10 @@ impl Error {
 }
 
 impl InvalidMessage {
-    /// The alert for this fault in a message that was compressed.
+    /// Returns the alert for this fault in a message that was compressed.
     ///
-    /// RFC 8879 wants `bad_certificate`, whatever it is; the flags draft wants `illegal_parameter`
-    /// wherever the flags are.
+    /// RFC 8879 requires `bad_certificate` for every fault; the flags draft requires
+    /// `illegal_parameter` for flags in any message.
     pub(crate) fn alert_if_compressed(self) -> AlertDescription {
         match self {
             Self::IllegalTlsFlags(_) | Self::UnexpectedTlsFlags | Self::UnexpectedCare => self.into(),
@@ -55,7 +55,7 @@ fn of_misbehaviour(reason: &PeerMisbehaved) -> Option<AlertDescription> {
         | Reason::TooManyRenegotiationRequests
         | Reason::TooManyWarningAlertsReceived
         | Reason::UnsolicitedCertExtension => return None,
-        // `decode_error` or `unsupported_extension`.
+        // It is either `decode_error` or `unsupported_extension`.
         Reason::IllegalHelloRetryRequestWithInvalidEch => return None,
         Reason::IllegalMiddleboxChangeCipherSpec
         | Reason::KeyEpochWithPendingFragment
@@ -78,9 +78,10 @@ fn of_misbehaviour(reason: &PeerMisbehaved) -> Option<AlertDescription> {
         | Reason::UnsolicitedEchExtension
         | Reason::UnsolicitedEncryptedExtension
         | Reason::UnsolicitedServerHelloExtension => AlertDescription::UnsupportedExtension,
-        // It goes by which rule of CARE was broken.
+        // The alert depends on the rule of CARE that was broken.
         Reason::IllegalClientAuthenticationRequest(error) => error.alert().code().into(),
-        // `ServerNameDifferedOnRetry` among them, though without a policy none is sent for it.
+        // This includes `ServerNameDifferedOnRetry`, though without a policy no alert is sent for
+        // it.
         _ => AlertDescription::IllegalParameter,
     })
 }

@@ -1,4 +1,4 @@
-//! Why a request has no answer.
+//! Errors of requests that got no response.
 
 use std::fmt;
 use std::io;
@@ -12,17 +12,17 @@ use rustls_ext::tokio::{End, LikelyRefusal, Refusal};
 
 use super::LARGEST_BODY;
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// No TCP connection to this address.
+    /// There is no TCP connection to this address.
     Connect(SocketAddr, io::Error),
     /// The server sent an alert.
     ServerRefused(Refusal),
-    /// The connection broke off where the server was to judge our certificate.
+    /// The connection broke off while the server was checking the client's certificate.
     LikelyRefused(LikelyRefusal),
-    /// We refused to go on for this reason.
+    /// The client ended the connection for this reason.
     WeRefused(Error),
     /// Reading or writing failed.
     Io(io::Error),
@@ -30,14 +30,15 @@ pub enum ClientError {
     Http(hyper::Error),
     /// The request cannot be made.
     Request(http::Error),
-    /// The answer's body is too large to be kept.
+    /// The response's body is too large.
     BodyTooLarge,
-    /// There was no answer in this time.
+    /// There was no response in this time.
     Timeout(Duration),
 }
 
 impl ClientError {
-    /// The alert that ended the connection and who sent it, as `unknown_ca from server`.
+    /// Returns the alert that ended the connection and its sender, such as
+    /// `unknown_ca from server`.
     pub fn refusal(&self) -> Option<String> {
         match self {
             Self::ServerRefused(refusal) => {
@@ -52,7 +53,7 @@ impl ClientError {
 }
 
 impl ClientError {
-    /// What this end of the connection means, if it says more than the error that it brought.
+    /// The error for this end of the connection, if it contains more than the error of the request.
     pub(super) fn of_end(end: &End) -> Option<Self> {
         match end {
             End::Refused(refusal) => Some(Self::ServerRefused(refusal.clone())),
@@ -120,12 +121,12 @@ impl fmt::Display for ClientError {
 impl std::error::Error for ClientError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // The text says what the server did, which is all that the cause says.
+            // The text contains all that the cause contains.
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => None,
             Self::Connect(_, err) | Self::Io(err) => Some(err),
             Self::Http(err) => Some(err),
             Self::Request(err) => Some(err),
-            // Their texts are this error's own, or part of it.
+            // This error's own text contains their texts.
             Self::ServerRefused(refusal) => refusal.source(),
             Self::LikelyRefused(refusal) => refusal.source(),
             Self::WeRefused(err) => err.source(),
@@ -134,7 +135,7 @@ impl std::error::Error for ClientError {
     }
 }
 
-/// An error of the handshake in words; those about the dates of a certificate with dates.
+/// An error of the handshake in plain language; errors about validity periods include the dates.
 fn reason(err: &Error) -> String {
     match err {
         Error::InvalidCertificate(
@@ -153,7 +154,7 @@ mod tests {
 
     use super::*;
 
-    /// The error of a request to a server that hangs up.
+    /// The error of a request to a server that closes the connection.
     async fn hung_up() -> hyper::Error {
         let (near, far) = tokio::io::duplex(1024);
         let (mut sender, connection) =
@@ -182,8 +183,8 @@ mod tests {
             E::Timeout(Duration::from_secs(10)),
         ];
         for err in &errors {
-            // A variant more is to be among the errors above, but for these two, which only the
-            // library makes.
+            // A new variant must be added to the errors above, except for these two, which only the
+            // library can make.
             match err {
                 E::ServerRefused(_) | E::LikelyRefused(_) => {}
                 E::Connect(..)

@@ -1,4 +1,4 @@
-//! `rext connect --follow-challenge`: a client that comes back with a certificate when told to.
+//! `rext connect --follow-challenge`: answers challenges with a certificate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,32 +24,32 @@ use crate::client::Target;
 use crate::{files, tls};
 use command_line::Failure;
 
-/// How long a request may take, with all that it is sent again for.
+/// The time limit for a request, including all repetitions.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The largest body, in octets.
+/// The largest body, in bytes.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug, Serialize)]
 struct Facts {
-    /// The status code of the answer.
+    /// The status code of the response.
     http_status: u16,
     /// How often the request was sent.
     sent: u32,
-    /// Whether it was sent again because of a challenge.
+    /// True if it was sent again because of a challenge.
     challenged: bool,
-    /// Whether it was sent again because the server did not want it on the connection that it came
-    /// on.
+    /// True if it was sent again because the server refused to answer it on the first connection
+    /// (421).
     misdirected: bool,
-    /// The certificate's file, if it was shown on the connection that the answer came on.
+    /// The certificate's file, if it was used on the connection of the response.
     identity: Option<String>,
-    /// The realm for which that connection is.
+    /// The realm that the connection is reserved for.
     realm: Option<String>,
-    /// What became of the offer on it.
+    /// The outcome of the offer on it.
     status: &'static str,
     /// `TLSv1.3` or `TLSv1.2`.
     tls_version: String,
-    /// Why the answer is a challenge, or says that the request was misdirected, all the same.
+    /// Why the response is a challenge or a 421 that the client did not answer.
     unanswered: Option<String>,
 }
 

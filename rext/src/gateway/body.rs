@@ -8,14 +8,14 @@ use tokio::time::Instant;
 
 use super::fields::clean_trailers;
 
-/// A body on its way through, without the trailers that nobody but a proxy may send.
+/// A body that is passed on, without the trailers that only a proxy may send.
 #[derive(Debug)]
 pub(super) struct Relayed<B> {
     body: B,
     progress: Option<Arc<Progress>>,
 }
 
-/// How far a body has got.
+/// The progress of a body.
 #[derive(Debug)]
 pub(super) struct Progress(watch::Sender<State>);
 
@@ -38,17 +38,17 @@ impl<B> Relayed<B> {
 }
 
 impl Progress {
-    /// When a part of it came last.
+    /// When the last part of it arrived.
     pub(super) fn last(&self) -> Instant {
         self.0.borrow().last
     }
 
-    /// Whether somebody waits for the next.
+    /// Returns true if a reader waits for the next part.
     pub(super) fn waits(&self) -> bool {
         self.0.borrow().waits
     }
 
-    /// Ends when nobody waits any more.
+    /// Returns when no reader waits any more.
     pub(super) async fn changes(&self) {
         let _ = self.0.subscribe().wait_for(|state| !state.waits).await;
     }

@@ -1,4 +1,4 @@
-//! The fields that belong to a proxy.
+//! The header fields that only proxies may set.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Remove the fields that are for one connection only (RFC 9110 section 7.6.1), those among them
+/// Removes the fields that are for one connection only (RFC 9110 section 7.6.1), including those
 /// that `Connection` names.
 pub(super) fn remove_hop_by_hop(fields: &mut HeaderMap) {
     const FIXED: [&str; 6] =
@@ -24,7 +24,7 @@ pub(super) fn remove_hop_by_hop(fields: &mut HeaderMap) {
     remove_where(fields, |name| FIXED.contains(&name) || named.contains(name));
 }
 
-/// Whether the sender understands trailers in the answer (RFC 9110 section 10.1.4).
+/// Returns true if the sender accepts trailers in the response (RFC 9110 section 10.1.4).
 pub(super) fn takes_trailers(fields: &HeaderMap) -> bool {
     let codings = fields.get_all(header::TE).into_iter().filter_map(|value| value.to_str().ok());
     codings
@@ -32,10 +32,10 @@ pub(super) fn takes_trailers(fields: &HeaderMap) -> bool {
         .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
-/// Whether only a proxy may send this field to the server behind: where the client is, who it is,
-/// what it asked for, and which proxy to use. `name` is folded.
+/// Returns true if only a proxy may send this field to the server behind: fields about the client's
+/// address, its identity, its request, and the proxy to use. `name` is folded.
 ///
-/// `Client-Cert` and its chain have a [`strip`] of their own.
+/// `Client-Cert` and its chain have a separate [`strip`].
 fn is_for_proxies(name: &str) -> bool {
     const NAMES: [&str; 10] = [
         "forwarded",
@@ -44,14 +44,14 @@ fn is_for_proxies(name: &str) -> bool {
         "x-ssl",
         "remote-user",
         "x-remote-user",
-        // CGI has a variable of this meaning ("httpoxy").
+        // CGI passes it on as HTTP_PROXY, which programs read as the proxy to use ("httpoxy").
         "proxy",
-        // The target, to servers that go by these instead.
+        // Some servers use these as the target.
         "x-original-url",
         "x-rewrite-url",
         "x-original-uri",
     ];
-    // Fields by which TLS servers tell of a client's certificate: Apache, nginx, HAProxy, AWS,
+    // Fields in which TLS servers pass on a client's certificate: Apache, nginx, HAProxy, AWS,
     // WebLogic and others.
     const PREFIXES: [&str; 8] = [
         "x-forwarded-",
@@ -66,12 +66,12 @@ fn is_for_proxies(name: &str) -> bool {
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Remove the client's own fields of a kind that only a proxy may send.
+/// Removes the client's own fields that only a proxy may send.
 pub(super) fn remove_for_proxies(fields: &mut HeaderMap) {
     remove_where(fields, is_for_proxies);
 }
 
-/// Say what is known of where the client is (RFC 7239).
+/// Adds the known facts about the client's address (RFC 7239).
 pub(super) fn set_forwarded(fields: &mut HeaderMap, peer: SocketAddr, host: &HeaderValue) {
     remove_for_proxies(fields);
     let address = peer.ip().to_canonical();
@@ -80,7 +80,7 @@ pub(super) fn set_forwarded(fields: &mut HeaderMap, peer: SocketAddr, host: &Hea
     } else {
         format!("\"{address}:{}\"", peer.port())
     };
-    // A host has nothing in it that would need escaping; what has was refused.
+    // A host contains nothing that needs escaping; other hosts were refused.
     let quoted = host.to_str().map(|host| format!(";host=\"{host}\"")).unwrap_or_default();
     let lines = [
         (header::FORWARDED, HeaderValue::try_from(format!("for={node}{quoted};proto=https"))),
@@ -95,7 +95,7 @@ pub(super) fn set_forwarded(fields: &mut HeaderMap, peer: SocketAddr, host: &Hea
     }
 }
 
-/// Say that a message in this version has come through here (RFC 9110 section 7.6.3).
+/// Adds this proxy to `Via` for a message in this version (RFC 9110 section 7.6.3).
 pub(super) fn add_via(fields: &mut HeaderMap, version: Version) {
     let value = match version {
         Version::HTTP_2 => "2 rext",
@@ -105,7 +105,8 @@ pub(super) fn add_via(fields: &mut HeaderMap, version: Version) {
     fields.append(header::VIA, HeaderValue::from_static(value));
 }
 
-/// Remove from trailers whatever only this proxy may say, and what is for one connection only.
+/// Removes from trailers all fields that only this proxy may set, and those for one connection
+/// only.
 pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
     remove_hop_by_hop(trailers);
     remove_for_proxies(trailers);

@@ -1,11 +1,11 @@
-//! Which paths a demand is on, so that nobody gets around it by another spelling.
+//! Requirements for paths, which cannot be bypassed by another spelling of a path.
 
 use percent_encoding::percent_decode_str;
 
-/// What is demanded of those who ask for certain paths.
+/// The requirement for clients that request certain paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathDemand {
-    /// How these paths begin.
+    /// The prefix of these paths.
     pub prefix: String,
     /// The scope in which a client must be authenticated.
     pub scope: String,
@@ -21,17 +21,17 @@ pub(super) fn parse_demand(text: &str) -> Result<PathDemand, String> {
     }
 }
 
-/// A path, of which there is only one reading.
+/// A path that can be read in only one way.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Path(Vec<String>);
 
 impl Path {
-    /// `None` if a server could read it in another way than the one in front of it: segments of dots,
-    /// slashes and backslashes that are escaped, a percent sign that escapes nothing, and what is no
-    /// UTF-8 or has control characters in it.
+    /// `None` if two servers could read it differently: segments of dots, escaped slashes and
+    /// backslashes, a percent sign that escapes nothing, and bytes that are not UTF-8 or contain
+    /// control characters.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let mut segments = Vec::new();
-        // `*` is the one target that is no path.
+        // `*` is the only target that is not a path.
         for segment in path.strip_prefix('/').or((path == "*").then_some("*"))?.split('/') {
             let escapes = segment.split('%').skip(1);
             let well_formed = |escape: &str| {
@@ -43,7 +43,7 @@ impl Path {
                 return None;
             }
             let decoded = percent_decode_str(segment).decode_utf8().ok()?;
-            // What stands behind a semicolon, some servers leave out (RFC 3986 section 3.3).
+            // Some servers ignore the text after a semicolon (RFC 3986 section 3.3).
             let name = decoded.split(';').next().unwrap_or_default();
             if matches!(name, "." | "..") || decoded.contains(['/', '\\']) {
                 return None;
@@ -58,9 +58,9 @@ impl Path {
         Some(Self(segments))
     }
 
-    /// The scope that is demanded by the longest prefix of this path, whole segments of it.
+    /// The scope that the longest prefix of this path requires; prefixes consist of whole segments.
     ///
-    /// Case does not matter, nor do empty segments: that demands more of some paths, never less.
+    /// Case and empty segments are ignored: that can only add requirements, not remove them.
     pub(super) fn demand<'a>(&self, demands: &'a [PathDemand]) -> Option<&'a str> {
         demands
             .iter()

@@ -1,4 +1,4 @@
-//! Octets of a connection, carried both ways for as long as there are any.
+//! Copies the bytes of a connection in both directions.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,14 +8,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-/// How much is carried at a time, in each direction.
+/// How many bytes are copied at a time, in each direction.
 const PIECE: usize = 16 * 1024;
 
-/// Carry octets between `client` and `server` until both have said all, one of them fails, or
-/// neither has said anything for `idle`.
+/// Copies bytes between `client` and `server` until both have closed their side, one of them fails,
+/// or neither has sent anything for `idle`.
 ///
-/// An end of one direction (TCP's FIN) is carried, too, and the other direction goes on. After
-/// anything else, both sockets are closed: that is all that there is to say about it.
+/// The end of one direction (TCP's FIN) is passed on, and the other direction continues. After any
+/// other end, both sockets are closed.
 pub(super) async fn relay(client: &mut TcpStream, server: &mut TcpStream, idle: Duration) {
     let carried = AtomicU64::new(0);
     let (client_out, client_in) = client.split();
@@ -49,7 +49,7 @@ async fn carry(
     }
 }
 
-/// Ends when nothing was carried for `idle`, or up to twice that.
+/// Returns when nothing was copied for `idle`, or up to twice that.
 async fn silence(carried: &AtomicU64, idle: Duration) {
     let mut before = None;
     loop {

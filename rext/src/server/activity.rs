@@ -3,17 +3,17 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-/// What happens on a connection, so that it can be ended when nothing does.
+/// The activity on a connection, used to end connections without any.
 #[derive(Clone, Debug)]
 pub(super) struct Activity(watch::Sender<State>);
 
 #[derive(Debug)]
 struct State {
-    /// How many requests are not over.
+    /// How many requests are unfinished.
     requests: usize,
-    /// Whether there was one.
+    /// True if there was at least one request.
     was_asked: bool,
-    /// When something happened last.
+    /// When the last activity was.
     last: Instant,
 }
 
@@ -22,9 +22,9 @@ struct State {
 pub(super) enum End {
     /// There was no request at all.
     Silent,
-    /// There is none any more.
+    /// There are no requests any more.
     Idle,
-    /// There are some, and nothing is read or written.
+    /// There are requests, but nothing is read or written.
     Stalled,
 }
 
@@ -33,7 +33,7 @@ impl Activity {
         Self(watch::Sender::new(State { requests: 0, was_asked: false, last: Instant::now() }))
     }
 
-    /// Note a request, which is over when this is dropped.
+    /// Records a request, which ends when the returned guard is dropped.
     pub(super) fn begin(&self) -> Underway {
         self.0.send_modify(|state| {
             state.requests += 1;
@@ -43,19 +43,20 @@ impl Activity {
         Underway(self.clone())
     }
 
-    /// Note that a part of a body has come or gone.
+    /// Records that a part of a body was received or sent.
     pub(super) fn moved(&self) {
         self.0.send_if_modified(|state| {
             state.last = Instant::now();
-            // Whoever waits looks again when time is up.
+            // Waiting tasks check again when their time is up.
             false
         });
     }
 
-    /// Wait until there was no first request within `patience`, or nothing after it for `idle`.
+    /// Waits until there was no first request within `patience`, or no activity after it for
+    /// `idle`.
     ///
-    /// A request that is underway and does not move is given twice that, so that whoever waits for
-    /// a part of its body can tell first.
+    /// An unfinished request without activity gets twice that time, so that the reader of its body
+    /// can report the timeout first.
     pub(super) async fn end(&self, patience: Duration, idle: Duration) -> End {
         let mut changes = self.0.subscribe();
         loop {
@@ -70,12 +71,12 @@ impl Activity {
             if deadline <= Instant::now() {
                 return end;
             }
-            // Either something has changed, or time may be up.
+            // Either the state has changed, or the time may be up.
             let _ = timeout_at(deadline, changes.changed()).await;
         }
     }
 
-    /// Wait until nothing has moved for twice `idle`, whether there are requests or not.
+    /// Waits until there was no activity for twice `idle`, with or without requests.
     pub(super) async fn stalled(&self, idle: Duration) {
         let mut changes = self.0.subscribe();
         loop {
@@ -88,7 +89,7 @@ impl Activity {
     }
 }
 
-/// A request that is not over.
+/// A guard for an unfinished request.
 #[derive(Debug)]
 pub(super) struct Underway(Activity);
 

@@ -1,4 +1,4 @@
-//! Options of whatever serves.
+//! Options of the commands that serve.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use command_line::{CodePointArgs, Failure};
 use rustls_ext::rustls::crypto::SupportedKxGroup;
 use rustls_ext::rustls::crypto::ring::kx_group;
 
-/// Options of whatever serves.
+/// Options of the commands that serve.
 #[derive(Clone, Debug, Args)]
 pub struct ServerArgs {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: SocketAddr,
     /// The server's certificate chain, in PEM, its own certificate first
@@ -22,57 +22,58 @@ pub struct ServerArgs {
     /// The key of that certificate, in PEM, not encrypted
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
-    /// The authorities whose client certificates count, in PEM; needed for --policy other than
+    /// The authorities to trust for client certificates, in PEM; needed for every --policy except
     /// never
     #[arg(long, value_name = "FILE", requires = "policy")]
     pub client_ca: Option<PathBuf>,
-    /// Revocation lists for these certificates, in PEM or DER; may be given more than once. With
-    /// any, each authority needs one
+    /// Revocation lists for these certificates, in PEM or DER; may be given more than once. If any
+    /// is given, each authority needs one
     #[arg(long, value_name = "FILE", requires = "client_ca")]
     pub client_crl: Vec<PathBuf>,
     /// Which clients to request a certificate from. Either this or --policy-file is needed
     #[arg(long, value_enum)]
     pub policy: Option<PolicyName>,
-    /// Rules on whom to ask for which certificate, in TOML: see the documentation of
-    /// rustls_ext::policy_file
+    /// Rules that decide which clients are asked for which certificates, in TOML: see the
+    /// documentation of rustls_ext::policy_file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["client_ca", "policy"])]
     pub policy_file: Option<PathBuf>,
-    /// Look this often whether a file has changed, and go by the new one. SIGHUP does so at once
+    /// Check the files for changes at this interval, and use the new content. SIGHUP does so at
+    /// once
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub watch: Option<Duration>,
     #[command(flatten)]
-    /// The numbers on the wire.
+    /// The code points.
     pub code_points: CodePointArgs,
-    /// How long a client may take for its handshake, and then again for its first request
+    /// The time limit for a client's handshake, and then again for its first request
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub handshake_timeout: Duration,
-    /// How long a connection may be there without a request, and a body without any progress
+    /// How long a connection may stay open without a request, and a body without any progress
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub idle_timeout: Duration,
-    /// How long connections may take to end when the server is told to
+    /// The time limit for open connections when the server is told to stop
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub drain_timeout: Duration,
-    /// Tell each connection to end when it is this old (GOAWAY in HTTP/2, Connection: close in
-    /// HTTP/1.1), so that its client's certificate is checked again on the next one. Up to a tenth
-    /// less, at random. Requests that are underway are answered first. Without this option,
-    /// connections have no maximum age
+    /// Tell each connection to end at this age (GOAWAY in HTTP/2, Connection: close in HTTP/1.1),
+    /// so that its client's certificate is checked again on the next one. Up to a tenth less, at
+    /// random. Unfinished requests are answered first. Without this option, connections have no
+    /// maximum age
     #[arg(long, value_name = "SECONDS", value_parser = up_to_a_week)]
     pub max_connection_age: Option<Duration>,
-    /// How many sessions to keep for resumption; the oldest go first. A TLS 1.3 connection takes two,
-    /// one of TLS 1.2 one; 0 keeps none, so that no connection resumes
+    /// How many sessions to keep for resumption; the oldest are dropped first. A TLS 1.3 connection
+    /// needs two, a TLS 1.2 connection one; 0 keeps none, so that no connection resumes
     #[arg(long, value_name = "SESSIONS", default_value = "256",
           value_parser = clap::value_parser!(u32).range(..=10_000_000))]
     pub session_cache: u32,
-    /// Agree to this group only; may be given more than once, the best first
+    /// Use only this key exchange group; may be given more than once, the preferred one first
     #[arg(long, value_enum, value_name = "GROUP")]
     pub group: Vec<GroupName>,
-    /// Speak TLS 1.2 only, in which there are no flags
+    /// Use TLS 1.2 only, which has no flags
     #[arg(long)]
     pub tls12: bool,
 }
 
 impl ServerArgs {
-    /// Whether there is something to decide by.
+    /// Checks that there is a policy to decide by.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let missing = match (self.policy, &self.policy_file, &self.client_ca) {
             (None, None, _) => {
@@ -89,19 +90,19 @@ impl ServerArgs {
     }
 }
 
-/// A group that `rext serve` agrees to.
+/// A key exchange group for `rext serve`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum GroupName {
     /// X25519
     X25519,
     /// P-256
     Secp256r1,
-    /// P-384, for which hardly any client sends a key share of its own accord
+    /// P-384, for which clients rarely send a key share
     Secp384r1,
 }
 
 impl GroupName {
-    /// The group.
+    /// Returns the group.
     pub fn get(self) -> &'static dyn SupportedKxGroup {
         match self {
             Self::X25519 => kx_group::X25519,
@@ -111,15 +112,15 @@ impl GroupName {
     }
 }
 
-/// Whom `rext serve` asks for a certificate.
+/// Which clients `rext serve` requests a certificate from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PolicyName {
-    /// Ask those who offer one, and go on without
+    /// Request one from clients that offer one; clients without one continue unauthenticated
     Offered,
-    /// Insist on one from those who offer one
+    /// Require one from clients that offer one
     RequireOffered,
-    /// Insist on one from everybody
+    /// Require one from every client
     Always,
-    /// Ask nobody
+    /// Request none
     Never,
 }

@@ -1,4 +1,4 @@
-//! What a server goes by, from its files, and again when these change.
+//! Loads a server's config and policy from its files, and again when the files change.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use command_line::Failure;
 /// The one scope of a server without a policy file.
 const SCOPE: &str = "clients";
 
-/// All that the server goes by, from its files, if `check` has nothing against the policy.
+/// Loads the config and the policy from the files, if `check` accepts the policy.
 pub(super) fn load(
     args: &ServerArgs,
     check: impl Fn(&Policy) -> Result<(), Failure> + Send + 'static,
 ) -> Result<Live, Failure> {
     let code_points = args.code_points.get()?;
     let from = args.clone();
-    // What is not in files, sessions among it, is made once.
+    // Data that is not in files, such as sessions, is made once.
     let mut template = None;
     let live = Live::load(move |files| {
         let key = files.certified_key(&from.cert, &from.key, &tls::provider())?;
@@ -68,7 +68,7 @@ fn log_warnings(policy: &Policy) {
     }
 }
 
-/// The config, but for what is in files.
+/// The config, without the data from files.
 fn template_of(args: &ServerArgs, key: Arc<CertifiedKey>) -> Result<ServerConfig, LoadError> {
     let groups: Vec<_> = args.group.iter().map(|group| group.get()).collect();
     let provider = if groups.is_empty() { tls::provider() } else { tls::provider_with(&groups) };
@@ -104,7 +104,7 @@ fn policy(args: &ServerArgs, files: &mut Files) -> Result<Policy, LoadError> {
     }?)
 }
 
-/// Says what came of loading again.
+/// Logs the result of a reload.
 pub(super) fn report(loaded: Result<Arc<Setup>, LoadError>) {
     match loaded {
         Ok(setup) => {
@@ -117,7 +117,7 @@ pub(super) fn report(loaded: Result<Arc<Setup>, LoadError>) {
     }
 }
 
-/// Loads the files again with every SIGHUP.
+/// Reloads the files at every SIGHUP.
 #[cfg(unix)]
 pub(super) fn reload_on_signal(live: Live) -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -133,7 +133,7 @@ pub(super) fn reload_on_signal(live: Live) -> Result<impl Future<Output = ()>, F
     })
 }
 
-/// There is no such signal.
+/// This system does not have that signal.
 #[cfg(not(unix))]
 pub(super) fn reload_on_signal(_: Live) -> Result<impl Future<Output = ()>, Failure> {
     Ok(std::future::ready(()))

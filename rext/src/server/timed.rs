@@ -10,19 +10,19 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::{Activity, Underway};
 
-/// A body that fails if whoever waits for a part of it has waited too long.
+/// A body that fails if its reader has waited too long for a part of it.
 struct Timed<B> {
     body: B,
     limit: Duration,
     timer: Option<Pin<Box<Sleep>>>,
-    /// Whether somebody waits.
+    /// True if a reader waits.
     waiting: bool,
     activity: Activity,
     _underway: Option<Underway>,
 }
 
-/// The same body, which fails if nothing comes of it for `limit` while it is waited for. The request
-/// that is `underway` is over when the body is gone.
+/// Returns the same body, which fails if nothing arrives for `limit` while a reader waits. The
+/// request that is `underway` ends when the body is dropped.
 pub(super) fn timed<B>(
     body: B,
     limit: Duration,
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// No part of a body has come for this long.
+/// No part of a body has arrived for this long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stalled(Duration);
 

@@ -1,4 +1,4 @@
-//! The pages: plain, readable by everybody and everything, and without scripts.
+//! The pages: plain HTML without scripts, for people and programs.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use rustls_ext::http::server::{Caller, CertificateInfo, Denied, Identity, Outcom
 
 use super::{Names, Staff, Users, words};
 
-/// A page in the making, for one request.
+/// Builds a page for one request.
 pub(super) struct Page {
     caller: Caller,
     names: Arc<Names>,
@@ -31,7 +31,7 @@ impl Page {
         &self.caller
     }
 
-    /// For everybody.
+    /// The page for all visitors.
     pub(super) fn home(&self) -> Markup {
         let content = html! {
             p.lead {
@@ -57,12 +57,12 @@ impl Page {
         self.page("Welcome", "Welcome", &content)
     }
 
-    /// For those who have an account.
+    /// The page for people with an account.
     pub(super) fn account(&self, user: &Identity<Users>) -> Markup {
         self.member(user, "Your account", "This is the page of those who have an account here.")
     }
 
-    /// For those who run the site.
+    /// The page for people who run the site.
     pub(super) fn admin(&self, staff: &Identity<Staff>) -> Markup {
         self.member(staff, "Administration", "This is the page of those who run this site.")
     }
@@ -87,7 +87,7 @@ impl Page {
         self.page(title, title, &content)
     }
 
-    /// For whoever is not, or not yet, who must be there.
+    /// The page for visitors who are not authenticated as required.
     pub(super) fn denied(&self, scope: &str, denied: &Denied) -> Markup {
         let staff = scope == <Staff as super::Scope>::NAME;
         let (host, path, who) = if staff {
@@ -143,7 +143,7 @@ impl Page {
         self.page(heading, heading, &content)
     }
 
-    /// For what is not there.
+    /// The page for an unknown path.
     pub(super) fn nothing(&self) -> Markup {
         let content = html! {
             p.lead { "There is no such page." }
@@ -196,7 +196,7 @@ impl Page {
         }
     }
 
-    /// A page on a host of the site's, on the port of this request.
+    /// The URL of a page on a host of the site, on the port of this request.
     fn url(&self, host: &str, path: &str) -> String {
         match self.port {
             Some(port) => format!("https://{host}:{port}{path}"),
@@ -209,7 +209,7 @@ fn row(what: &str, how: &str) -> Markup {
     html! { div { dt { (what) } dd { (how) } } }
 }
 
-/// What a certificate says, or why it does not.
+/// The fields of a certificate, or why they cannot be read.
 fn rows(certificate: &CertificateInfo) -> Markup {
     let text = |read: Result<&str, _>| match read {
         Ok(text) => text.to_owned(),
@@ -232,7 +232,7 @@ fn rows(certificate: &CertificateInfo) -> Markup {
     }
 }
 
-/// When the client proved to hold the key.
+/// When the client proved possession of its key.
 fn proof<S>(identity: &Identity<S>) -> String {
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(identity.authenticated_at().as_secs());
     let ago = SystemTime::now().duration_since(then).unwrap_or_default().as_secs();

@@ -1,4 +1,4 @@
-//! What happened on a connection, in words for people.
+//! Describes a connection in plain language.
 
 use http::Version;
 use rustls_ext::CertificateProblem;
@@ -8,7 +8,7 @@ use rustls_ext::wire::Offer;
 
 use crate::tls;
 
-/// A line for each thing that is known of the connection: what, and how it is.
+/// One line for each known fact about the connection: its name and its value.
 pub(super) fn facts(connection: &ConnectionInfo, version: Version) -> Vec<(&'static str, String)> {
     let asked = match connection.asked() {
         None => "no".to_owned(),

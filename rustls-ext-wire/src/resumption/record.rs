@@ -1,14 +1,14 @@
-//! What a session records of its client, as octets.
+//! The encoding of a session's data about its client.
 
 use core::fmt;
 
 use super::Session;
 
-/// What a session records of its client (RES-1), and its encoding.
+/// The data about its client that a session records (RES-1), and its encoding.
 ///
-/// There is one encoding for all stacks. Each keeps it where it has a place for it: the patched
-/// rustls at the end of a session that it stores or puts into a ticket, others in the application
-/// data of a ticket. It is neither secret nor protected: the ticket, or the store, must do that.
+/// There is one encoding for all stacks. Each stack stores it where it has room: the patched rustls
+/// at the end of a session that it stores or puts into a ticket, others in the application data of
+/// a ticket. It is neither secret nor protected: the ticket or the store must protect it.
 ///
 /// ```text
 /// opaque mark[4] = "rext";
@@ -18,8 +18,8 @@ use super::Session;
 /// uint64 authenticated_at;     // with kind 2: seconds since the Unix epoch, in network order
 /// ```
 ///
-/// Nothing may follow. [`decode`](Self::decode) refuses every other encoding, those of later
-/// versions included. A session whose record cannot be read does not resume: its client gets a full
+/// Nothing may follow. [`decode`](Self::decode) refuses every other encoding, including those of
+/// later versions. A session whose record cannot be decoded does not resume: its client gets a full
 /// handshake (RES-7).
 ///
 /// ```
@@ -39,21 +39,22 @@ use super::Session;
 pub enum Record<'a> {
     /// The client was not asked for a certificate.
     NotAsked,
-    /// It was, and showed none.
+    /// It was asked, and sent no certificate.
     Declined {
-        /// The scope in which it was asked: 1 to 255 octets.
+        /// The scope in which it was asked: 1 to 255 bytes.
         scope: &'a [u8],
     },
-    /// It proved to hold one.
+    /// It proved possession of a certificate.
     Authenticated {
-        /// The scope in which that counts: 1 to 255 octets.
+        /// The scope in which the certificate counts: 1 to 255 bytes.
         scope: &'a [u8],
-        /// When, in seconds since the Unix epoch. A resumption does not change it.
+        /// When it gave the proof, in seconds since the Unix epoch. A resumption does not change
+        /// it.
         at: u64,
     },
 }
 
-/// The mark, and the version of the form behind it.
+/// The mark, and the version of the encoding.
 const HEAD: [u8; 5] = *b"rext\x01";
 
 const NOT_ASKED: u8 = 0;
@@ -61,13 +62,13 @@ const DECLINED: u8 = 1;
 const AUTHENTICATED: u8 = 2;
 
 impl<'a> Record<'a> {
-    /// The most octets of a record.
+    /// The maximum length of a record, in bytes.
     pub const LONGEST: usize = HEAD.len() + 1 + 1 + 255 + 8;
 
-    /// Writes the octets to the front of `buffer`, and returns them.
+    /// Encodes the record at the front of `buffer`, and returns the encoded bytes.
     ///
     /// # Errors
-    /// [`RecordError`], when a scope has not 1 to 255 octets, or `buffer` no room.
+    /// [`RecordError`] if a scope does not have 1 to 255 bytes, or if `buffer` is too short.
     pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], RecordError> {
         let (kind, scope, at) = match *self {
             Self::NotAsked => (NOT_ASKED, None, None),
@@ -96,8 +97,8 @@ impl<'a> Record<'a> {
         Ok(room)
     }
 
-    /// Reads octets that [`encode`](Self::encode) wrote; `None` for all others, those of another
-    /// version included: a session with such a record does not resume (RES-7).
+    /// Decodes bytes that [`encode`](Self::encode) wrote. Returns `None` for all others, including
+    /// those of another version: a session with such a record does not resume (RES-7).
     #[must_use]
     pub fn decode(octets: &'a [u8]) -> Option<Self> {
         let (&kind, rest) = octets.strip_prefix(&HEAD)?.split_first()?;
@@ -117,7 +118,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// What [`judge`](super::judge) is told of it.
+    /// Returns the form that [`judge`](super::judge) takes.
     #[must_use]
     pub const fn session(&self) -> Session<'a> {
         let (scope, authenticated) = match *self {
@@ -129,15 +130,15 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Why a [`Record`] has no octets. A mistake of the caller.
+/// Why a [`Record`] cannot be encoded. This is a mistake of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordError {
-    /// The name of the scope has not 1 to 255 octets.
+    /// The name of the scope does not have 1 to 255 bytes.
     Scope,
     /// The buffer is too short.
     NoRoom {
-        /// How many octets it takes.
+        /// The required length in bytes.
         needed: usize,
     },
 }

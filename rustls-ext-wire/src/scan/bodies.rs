@@ -1,4 +1,4 @@
-//! The form of the extensions that a view shows. Each function has the whole body of one.
+//! Checks of the formats of known extensions. Each function gets the whole body of one.
 
 use core::cmp::Ordering;
 
@@ -6,8 +6,8 @@ use super::error::Flaw;
 
 /// The one host name (RFC 6066 section 3).
 ///
-/// Since other kinds of names were never defined, not even how long they are, what follows the
-/// first name cannot be told from garbage.
+/// Other kinds of names were never defined, not even their length. So data after the first name
+/// cannot be distinguished from garbage.
 #[inline(always)]
 pub(super) fn server_name(body: &[u8]) -> Result<(), Flaw> {
     let list = list16(body)?;
@@ -19,7 +19,7 @@ pub(super) fn server_name(body: &[u8]) -> Result<(), Flaw> {
     if name.is_empty() { Err(Flaw::EmptyItem) } else { Ok(()) }
 }
 
-/// The list of names, each behind its length (RFC 7301 section 3.1).
+/// The list of names, each after its length (RFC 7301 section 3.1).
 #[inline(always)]
 pub(super) fn alpn(body: &[u8]) -> Result<(), Flaw> {
     let mut rest = list16(body)?;
@@ -40,9 +40,9 @@ pub(super) fn supported_versions(body: &[u8]) -> Result<(), Flaw> {
     numbers(list)
 }
 
-/// The list of names, each behind its length (RFC 8446 section 4.2.4).
+/// The list of names, each after its length (RFC 8446 section 4.2.4).
 ///
-/// Whether they are DER, nobody needs to know who only passes them on.
+/// Not checked to be DER: programs that only pass the names on do not need that.
 pub(super) fn certificate_authorities(body: &[u8]) -> Result<(), Flaw> {
     let mut rest = list16(body)?;
     while !rest.is_empty() {
@@ -51,7 +51,7 @@ pub(super) fn certificate_authorities(body: &[u8]) -> Result<(), Flaw> {
     Ok(())
 }
 
-/// How many identities there are, and how many binders, each in a list (RFC 8446 section 4.2.11).
+/// The numbers of identities and of binders, each in a list (RFC 8446 section 4.2.11).
 pub(super) fn pre_shared_key(body: &[u8]) -> Result<(usize, usize), Flaw> {
     let (length, rest) = body.split_first_chunk().ok_or(Flaw::Truncated)?;
     let length = usize::from(u16::from_be_bytes(*length));
@@ -77,7 +77,7 @@ pub(super) fn pre_shared_key(body: &[u8]) -> Result<(usize, usize), Flaw> {
     Ok(counts)
 }
 
-/// An outer hello's ciphertext, or the mark of an inner one (RFC 9849 section 5).
+/// The ciphertext of an outer ClientHello, or the mark of an inner one (RFC 9849 section 5).
 #[inline(always)]
 pub(super) fn encrypted_client_hello(body: &[u8]) -> Result<(), Flaw> {
     match body.split_first() {
@@ -96,7 +96,7 @@ pub(super) fn encrypted_client_hello(body: &[u8]) -> Result<(), Flaw> {
     }
 }
 
-/// An item that has an octet at least, behind its 16-bit length, and what follows.
+/// An item of at least one byte after its 16-bit length, and the rest.
 #[inline(always)]
 pub(crate) fn item16(octets: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
     let (length, rest) = octets.split_first_chunk().ok_or(Flaw::Truncated)?;
@@ -106,7 +106,7 @@ pub(crate) fn item16(octets: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
     }
 }
 
-/// A list that fills `octets` behind its 16-bit length, and is not empty.
+/// A nonempty list that fills `octets` after its 16-bit length.
 #[inline(always)]
 fn list16(octets: &[u8]) -> Result<&[u8], Flaw> {
     let (length, list) = octets.split_first_chunk().ok_or(Flaw::Truncated)?;
@@ -114,7 +114,7 @@ fn list16(octets: &[u8]) -> Result<&[u8], Flaw> {
     if list.is_empty() { Err(Flaw::EmptyList) } else { Ok(list) }
 }
 
-/// Whether a list has as many octets as its length says.
+/// Checks that a list has exactly `length` bytes.
 #[inline(always)]
 pub(super) fn fills(length: usize, list: &[u8]) -> Result<(), Flaw> {
     match length.cmp(&list.len()) {
@@ -124,7 +124,7 @@ pub(super) fn fills(length: usize, list: &[u8]) -> Result<(), Flaw> {
     }
 }
 
-/// Whether a list has 16-bit numbers, at least one, and nothing else.
+/// Checks that a list consists of 16-bit numbers, at least one.
 #[inline(always)]
 pub(super) const fn numbers(list: &[u8]) -> Result<(), Flaw> {
     if list.is_empty() {

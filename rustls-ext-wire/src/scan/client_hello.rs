@@ -1,4 +1,4 @@
-//! A view of a ClientHello.
+//! A view of a ClientHello, without copies.
 
 use core::fmt;
 
@@ -11,12 +11,12 @@ use crate::flag_set::FlagsError;
 use crate::offer::{Received, Version};
 use crate::table::Message;
 
-/// A ClientHello whose structure holds, borrowed from where its octets are (RFC 8446 section
-/// 4.1.2, RFC 5246 section 7.4.1.2). [`Scan`](crate::Scan) makes it.
+/// A ClientHello whose structure was checked, borrowed from its bytes (RFC 8446 section 4.1.2, RFC
+/// 5246 section 7.4.1.2). [`Scan`](crate::Scan) makes it.
 ///
-/// It is a few words that point into the message: nothing is copied or allocated. What a client
-/// says is shown as it came, GREASE included; whether a server name is a good name, say, is for
-/// whoever uses it to judge.
+/// It consists of a few pointers into the message: nothing is copied or allocated. All values are
+/// as the client sent them, including GREASE. Whether a value is sensible, such as a server name,
+/// is for the caller to check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ClientHello<'a> {
     pub(crate) body: &'a [u8],
@@ -25,25 +25,25 @@ pub struct ClientHello<'a> {
 }
 
 impl<'a> ClientHello<'a> {
-    /// `legacy_version`: 0x0303 with TLS 1.2 and 1.3, less with what is older.
+    /// Returns `legacy_version`: 0x0303 for TLS 1.2 and 1.3, less for older versions.
     #[must_use]
     pub fn legacy_version(&self) -> u16 {
         self.body.first_chunk().map_or(0, |version| u16::from_be_bytes(*version))
     }
 
-    /// `random`, 32 octets.
+    /// Returns `random`, 32 bytes.
     #[must_use]
     pub fn random(&self) -> &'a [u8] {
         self.body.get(2..34).unwrap_or_default()
     }
 
-    /// `legacy_session_id`, 0 to 32 octets.
+    /// Returns `legacy_session_id`, 0 to 32 bytes.
     #[must_use]
     pub fn session_id(&self) -> &'a [u8] {
         self.session_id_and_rest().unwrap_or_default().0
     }
 
-    /// `cipher_suites`, in the client's order.
+    /// Returns `cipher_suites`, in the client's order.
     pub fn cipher_suites(&self) -> Numbers<'a> {
         let (_, rest) = self.session_id_and_rest().unwrap_or_default();
         Numbers(bodies::item16(rest).unwrap_or_default().0)
@@ -54,81 +54,82 @@ impl<'a> ClientHello<'a> {
         rest.split_at_checked(usize::from(*length))
     }
 
-    /// The host name that the client wants to talk to (RFC 6066 section 3), as it came: one octet
+    /// Returns the host name in the extension `server_name` (RFC 6066 section 3), as sent: one byte
     /// or more.
     #[must_use]
     #[inline]
     pub fn server_name(&self) -> Option<&'a [u8]> {
-        self.known(Known::ServerName)?.get(5..) // behind three lengths and kinds
+        self.known(Known::ServerName)?.get(5..) // after three lengths and kinds
     }
 
-    /// The application protocols that the client speaks (RFC 7301), in its order: names of one
-    /// octet or more. None when it does not say.
+    /// Returns the client's application protocols (RFC 7301), in its order: names of one byte or
+    /// more. Empty without the extension.
     #[inline]
     pub fn alpn(&self) -> Protocols<'a> {
         let body = self.known(Known::Alpn);
         Protocols(body.and_then(|body| body.get(2..)).unwrap_or_default())
     }
 
-    /// The versions that the client offers, in its order: those of `supported_versions`, or without
-    /// that extension the one of `legacy_version`, which stands for itself and what is older, but
-    /// never for TLS 1.3 (RFC 8446 section 4.2.1).
+    /// Returns the versions that the client offers, in its order: those of `supported_versions`, or
+    /// without that extension the one of `legacy_version`, which means that version and older ones,
+    /// but never TLS 1.3 (RFC 8446 section 4.2.1).
     #[inline]
     pub fn versions(&self) -> Numbers<'a> {
         let listed = self.known(Known::SupportedVersions).and_then(|body| body.get(1..));
         Numbers(listed.or(self.body.get(..2)).unwrap_or_default())
     }
 
-    /// Whether the client offers TLS 1.3.
+    /// Returns true if the client offers TLS 1.3.
     #[must_use]
     #[inline]
     pub fn offers_tls13(&self) -> bool {
         self.known(Known::SupportedVersions).is_some() && self.versions().any(|v| v == 0x0304)
     }
 
-    /// The flags of the extension `tls_flags`; `None` without it.
+    /// Returns the flags of the extension `tls_flags`; `None` without it.
     ///
     /// # Errors
-    /// [`FlagsError`]. Only a server that negotiates TLS 1.3 ends the connection for it; with
-    /// anything older, the extension is ignored, whatever is in it (FLAGS-9). That is why the scan
-    /// did not look.
+    /// [`FlagsError`]. Only a server that negotiates TLS 1.3 ends the connection because of it;
+    /// under older versions the extension is ignored, whatever it contains (FLAGS-9). That is why
+    /// the scan does not check it.
     pub fn flags(&self) -> Result<Option<FlagSet>, FlagsError> {
         self.tls_flags().map(FlagSet::decode).transpose()
     }
 
-    /// The body of the extension `tls_flags`, as it came; `None` without it.
+    /// Returns the body of the extension `tls_flags`, as sent; `None` without it.
     #[must_use]
     #[inline]
     pub fn tls_flags(&self) -> Option<&'a [u8]> {
         self.known(Known::TlsFlags)
     }
 
-    /// What a [`ServerNegotiation`](crate::ServerNegotiation) is told of the hello.
+    /// Returns the extensions that a [`ServerNegotiation`](crate::ServerNegotiation) needs.
     #[must_use]
     pub fn received(&self) -> Received<'a> {
         Received { tls_flags: self.tls_flags(), care: self.known(Known::Care) }
     }
 
-    /// Whether the extension `client_authentication_request` (CARE) is there.
+    /// Returns true if the extension `client_authentication_request` (CARE) is present.
     ///
     /// # Errors
-    /// [`CareError`] when its body is not empty (CARE-1).
+    /// [`CareError`] if its body is not empty (CARE-1).
     pub fn care(&self) -> Result<bool, CareError> {
         let Some(body) = self.known(Known::Care) else {
             return Ok(false);
         };
-        // The version makes no difference in a hello, and it is no answer to anything.
+        // In a ClientHello the version does not matter, and CARE does not answer anything.
         check_care(Message::ClientHello, Version::Tls13, body, false).map(|()| true)
     }
 
-    /// The distinguished names of the authorities that the client trusts (RFC 8446 section 4.2.4),
-    /// in its order, each as its DER came. None when it does not say.
+    /// Returns the distinguished names of the authorities that the client trusts (RFC 8446 section
+    /// 4.2.4), in its order, each in DER as sent. Empty without the extension.
     pub fn certificate_authorities(&self) -> Authorities<'a> {
         let body = self.known(Known::CertificateAuthorities);
         Authorities(body.and_then(|body| body.get(2..)).unwrap_or_default())
     }
 
-    /// Which hello of Encrypted Client Hello it is; `None` when it is not of one.
+    /// Returns the kind of ClientHello, inner or outer, in Encrypted Client Hello; `None` without
+    /// it.
     #[must_use]
     #[inline]
     pub fn ech(&self) -> Option<Ech> {
@@ -138,7 +139,7 @@ impl<'a> ClientHello<'a> {
         }
     }
 
-    /// Whether the client has a key in common with the server, most often from an earlier session
+    /// Returns true if the client offers a pre-shared key, usually from an earlier session
     /// (`pre_shared_key`, RFC 8446 section 4.2.11).
     #[must_use]
     #[inline]
@@ -146,18 +147,18 @@ impl<'a> ClientHello<'a> {
         self.known(Known::PreSharedKey).is_some()
     }
 
-    /// The body of the extension with this number, whichever it is; `None` without it.
+    /// Returns the body of the extension with this number, known or not; `None` without it.
     #[must_use]
     pub fn extension(&self, number: u16) -> Option<&'a [u8]> {
         self.extensions().find_map(|(found, body)| (found == number).then_some(body))
     }
 
-    /// The extensions, in the client's order, each as number and body.
+    /// Returns the extensions, in the client's order, each as number and body.
     pub const fn extensions(&self) -> Extensions<'a> {
         Extensions(self.extensions)
     }
 
-    /// The message, without the four octets of its header.
+    /// Returns the message, without the four bytes of its header.
     #[must_use]
     pub const fn body(&self) -> &'a [u8] {
         self.body
@@ -192,13 +193,14 @@ impl fmt::Debug for ClientHello<'_> {
     }
 }
 
-/// Which hello of Encrypted Client Hello it is (RFC 9849 section 5).
+/// The kind of ClientHello in Encrypted Client Hello (RFC 9849 section 5).
 // Closed: RFC 9849 has these two types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ech {
-    /// The outer one: another hello is in it that only the server can read, or seems to be
-    /// (GREASE). If it is, server name and the like are not what the client is after.
+    /// The outer one: it contains an encrypted ClientHello that only the server can read, or
+    /// imitates one (GREASE). If it contains one, the server name and other values are not the ones
+    /// that the client really wants.
     Outer,
-    /// The inner one, which a server that decrypted it passes on. No client sends it in the open.
+    /// The inner one, which a server that decrypted it passes on. No client sends it unencrypted.
     Inner,
 }

@@ -1,14 +1,14 @@
-//! Why octets are no ClientHello.
+//! Why bytes are not a ClientHello.
 
 use core::fmt;
 
 use crate::alert::Alert;
 use crate::code_points::name_of;
 
-/// What is wrong with the octets of a peer that speaks TLS, or seems to.
+/// A fault in the bytes of a peer that uses TLS, or seems to.
 ///
-/// It is the first fault in the order of the octets; but the body of a message is looked into only
-/// once it is whole.
+/// It is the first fault in the order of the bytes; but the body of a message is checked only once
+/// it is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ScanError {
@@ -17,7 +17,7 @@ pub enum ScanError {
         /// Its content type.
         content_type: u8,
     },
-    /// A record of another type between two that share the hello. RFC 8446 section 5.1.
+    /// A record of another type between two records of the same ClientHello. RFC 8446 section 5.1.
     Interleaved {
         /// Its content type.
         content_type: u8,
@@ -26,9 +26,9 @@ pub enum ScanError {
     RecordVersion,
     /// A record of length zero. RFC 8446 section 5.1.
     EmptyRecord,
-    /// A record of more than 2^14 octets. RFC 8446 section 5.1.
+    /// A record of more than 2^14 bytes. RFC 8446 section 5.1.
     RecordTooLong,
-    /// The record that ends the hello goes on after it; what follows a ClientHello may be under
+    /// The record continues after the end of the ClientHello; data after a ClientHello may be under
     /// other keys. RFC 8446 section 5.1.
     NotAligned,
     /// The message is not a ClientHello. RFC 8446 section 4.
@@ -36,32 +36,32 @@ pub enum ScanError {
         /// Its handshake type.
         handshake_type: u8,
     },
-    /// The message is longer than whoever scans it allows, or than there is room for where it has
-    /// to be put together.
+    /// The message is longer than the caller's limit, or than the buffer in which it is assembled.
     MessageTooLong {
-        /// The most octets that are allowed, without the message's header.
+        /// The maximum length in bytes, without the message's header.
         limit: usize,
     },
     /// The message is too short for a ClientHello. RFC 8446 section 4.1.2.
     MessageTooShort,
-    /// A part of the message is not of the form that it must have.
+    /// A part of the message does not have the required format.
     Malformed {
         /// The part.
         part: Part,
         /// What is wrong with it.
         flaw: Flaw,
     },
-    /// An extension type for the second time, whichever it is. RFC 8446 section 4.2.
+    /// An extension type occurs twice, known or not. RFC 8446 section 4.2.
     DuplicateExtension {
         /// The extension type.
         extension: u16,
     },
-    /// An extension after `pre_shared_key`, which must be the last. RFC 8446 section 4.2.11.
+    /// An extension after `pre_shared_key`, which must be the last one. RFC 8446 section 4.2.11.
     AfterPreSharedKey {
         /// The type of the extension that follows.
         extension: u16,
     },
-    /// Not as many binders as identities in `pre_shared_key`. RFC 8446 section 4.2.11.
+    /// The numbers of binders and of identities in `pre_shared_key` differ. RFC 8446 section
+    /// 4.2.11.
     BinderCount,
 }
 
@@ -81,30 +81,30 @@ pub enum Part {
     Extension(u16),
 }
 
-/// What is wrong with a part of a ClientHello.
+/// A fault in a part of a ClientHello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Flaw {
-    /// It ends before something that belongs to it.
+    /// The part ends too early.
     Truncated,
-    /// Octets follow what belongs to it.
+    /// Bytes follow the end of the part.
     TrailingOctets,
-    /// A list that must have an item has none.
+    /// A list that must not be empty is empty.
     EmptyList,
-    /// An item that must have an octet has none.
+    /// An item that must not be empty is empty.
     EmptyItem,
-    /// It, or an item of it, is longer than the protocol allows.
+    /// The part, or an item in it, is longer than the protocol allows.
     TooLong,
     /// An item is shorter than the protocol allows.
     TooShort,
-    /// A list of 16-bit numbers has half a number.
+    /// A list of 16-bit numbers has an odd length.
     OddLength,
     /// A discriminator has a value that the protocol does not define.
     UnknownKind,
 }
 
 impl ScanError {
-    /// The rule that is broken: a document and a section of it, such as `"RFC 8446 5.1"`.
+    /// Returns the broken rule: a document and its section, such as `"RFC 8446 5.1"`.
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         match self {
@@ -122,8 +122,9 @@ impl ScanError {
         }
     }
 
-    /// The alert to send: `illegal_parameter` for what parses but must not be, `decode_error` for
-    /// what does not parse (RFC 8446 section 6.2), and what section 5 asks for about records.
+    /// Returns the alert to send: `illegal_parameter` for content that parses but is not allowed,
+    /// `decode_error` for content that does not parse (RFC 8446 section 6.2), and for records the
+    /// alerts of section 5.
     #[must_use]
     pub const fn alert(&self) -> Alert {
         match self {
@@ -181,7 +182,7 @@ impl fmt::Display for ScanError {
 impl core::error::Error for ScanError {}
 
 impl Part {
-    /// Where the form of the part is laid down.
+    /// The section that specifies the format of the part.
     const fn rule(self) -> &'static str {
         match self {
             Self::SessionId | Self::CipherSuites | Self::CompressionMethods => "RFC 8446 4.1.2",
@@ -226,15 +227,15 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// What speaks if not TLS, as far as its first two octets tell.
+/// The protocol that is used instead of TLS, as far as the first two bytes tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotTls {
     /// DTLS, of any version.
     Dtls,
-    /// SSL 2, or something newer in its clothes (RFC 6176).
+    /// SSL 2, or a newer version in an SSL 2 ClientHello (RFC 6176).
     Ssl2,
-    /// A protocol of words, such as HTTP, that begins with a capital letter.
+    /// A text protocol, such as HTTP, that begins with a capital letter.
     Text,
     /// Something else.
     Other,
@@ -251,7 +252,7 @@ impl fmt::Display for NotTls {
     }
 }
 
-/// Why octets are no hello; an answer without a view.
+/// Why bytes are not a ClientHello: an answer without a view.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Refusal {
     NotTls(NotTls),

@@ -1,4 +1,4 @@
-//! From the octets of a whole ClientHello to a view of it.
+//! Reads the bytes of a complete ClientHello into a view.
 
 use super::bodies;
 use super::client_hello::ClientHello;
@@ -10,17 +10,16 @@ use super::numbers::{Exact, Numbers, Quick};
 /// suite, one compression method.
 pub(super) const SHORTEST: usize = 2 + 32 + 1 + (2 + 2) + (1 + 1);
 
-/// Reads the body of a ClientHello; `None` when something is wrong, or may be.
+/// Reads the body of a ClientHello; `None` if there is, or may be, a fault.
 ///
-/// Since it does not say what, the compiler keeps nothing that would tell, and has registers enough
-/// for the loop.
+/// Since it does not report the fault, the compiler keeps no data about it, and has enough
+/// registers for the loop.
 #[inline(always)]
 pub(super) fn read_quickly<'a>(body: &'a [u8], types: &Types) -> Option<ClientHello<'a>> {
     read_with(body, types, Quick::default()).ok()
 }
 
-/// Reads the body of a ClientHello, and says what is wrong with it first, in the order of its
-/// octets.
+/// Reads the body of a ClientHello, and returns its first fault, in the order of its bytes.
 pub(super) fn read_exactly<'a>(body: &'a [u8], types: &Types) -> Result<ClientHello<'a>, Refusal> {
     read_with(body, types, Exact::new())
 }
@@ -49,10 +48,10 @@ fn read_with<'a>(
     Ok(ClientHello { body, extensions, places })
 }
 
-/// Whether an extension that a view shows has the form that it must have.
+/// Checks the format of an extension that a view shows.
 ///
-/// `tls_flags` and CARE are not looked into: what is wrong with them counts only once they do,
-/// which the version that is chosen says (FLAGS-9).
+/// `tls_flags` and CARE are not checked here: their faults matter only under a version in which
+/// they are used, which is chosen later (FLAGS-9).
 #[inline(always)]
 fn judge(known: Known, body: &[u8], rest: &[u8]) -> Result<(), Refusal> {
     let (number, judged) = match known {
@@ -71,7 +70,7 @@ fn judge(known: Known, body: &[u8], rest: &[u8]) -> Result<(), Refusal> {
     judged.map_err(|flaw| malformed(Part::Extension(number), flaw))
 }
 
-/// `pre_shared_key` must be the last extension besides (RFC 8446 section 4.2.11).
+/// `pre_shared_key` must also be the last extension (RFC 8446 section 4.2.11).
 fn pre_shared_key(body: &[u8], rest: &[u8]) -> Result<(), Refusal> {
     match bodies::pre_shared_key(body) {
         Err(flaw) => return Err(malformed(Part::Extension(known::PRE_SHARED_KEY), flaw)),
@@ -90,7 +89,7 @@ fn pre_shared_key(body: &[u8], rest: &[u8]) -> Result<(), Refusal> {
     }
 }
 
-/// Reads up to the extensions (RFC 8446 section 4.1.2), and returns the octets of their list.
+/// Reads up to the extensions (RFC 8446 section 4.1.2), and returns the bytes of their list.
 #[inline(always)]
 fn extensions(body: &[u8]) -> Result<&[u8], Refusal> {
     let Some((fixed, rest)) = body.split_first_chunk::<35>() else {
@@ -121,7 +120,7 @@ fn extensions(body: &[u8]) -> Result<&[u8], Refusal> {
         return Err(flaw(Flaw::EmptyList));
     }
 
-    // Before TLS 1.3, a hello could end here.
+    // Before TLS 1.3, a ClientHello could end here.
     if rest.is_empty() {
         return Ok(rest);
     }
@@ -135,7 +134,7 @@ fn malformed(part: Part, flaw: Flaw) -> Refusal {
     ScanError::Malformed { part, flaw }.into()
 }
 
-/// What is wrong at the end of the list of extensions.
+/// The fault at the end of the list of extensions.
 fn truncated_extension(list: &[u8]) -> Refusal {
     let part = match list {
         [n, u, _, _, ..] => Part::Extension(u16::from_be_bytes([*n, *u])),
@@ -144,9 +143,9 @@ fn truncated_extension(list: &[u8]) -> Refusal {
     malformed(part, Flaw::Truncated)
 }
 
-/// Whether the body is of a ClientHello of DTLS: by its version, which counts down from 0xfeff, or
-/// since it begins with what DTLS' header has more than that of TLS (RFC 6347 section 4.2.2), as
-/// of a message that is whole.
+/// Returns true if the body is of a DTLS ClientHello: by its version, which counts down from
+/// 0xfeff, or because it begins with the additional fields of a DTLS header for a complete message
+/// (RFC 6347 section 4.2.2).
 #[cold]
 fn is_dtls(body: &[u8]) -> bool {
     match body {

@@ -1,4 +1,4 @@
-//! The extensions that a view shows without a search, and where they stand.
+//! The extensions that a view finds without a search, and their positions.
 
 use crate::code_points::CodePoints;
 
@@ -9,7 +9,7 @@ pub(crate) const SUPPORTED_VERSIONS: u16 = 43;
 pub(crate) const CERTIFICATE_AUTHORITIES: u16 = 47;
 pub(crate) const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 
-/// An extension that a view shows without a search.
+/// An extension that a view finds without a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Known {
@@ -25,7 +25,7 @@ pub(crate) enum Known {
     No,
 }
 
-/// Which extension type is which.
+/// Maps extension types to the known extensions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Types {
     low: [Known; 64],
@@ -63,8 +63,8 @@ impl Types {
     }
 }
 
-/// Where the known extensions stand: how many octets the list of extensions has from there to its
-/// end; 0 for one that is not there.
+/// The positions of the known extensions: how many bytes there are from each to the end of the list
+/// of extensions; 0 for one that is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Places([u16; 8]);
 
@@ -82,7 +82,7 @@ impl Places {
         }
     }
 
-    /// The body of an extension that stands in `list`.
+    /// Returns the body of an extension in `list`.
     #[inline]
     pub(crate) fn find<'a>(&self, known: Known, list: &'a [u8]) -> Option<&'a [u8]> {
         let place = usize::from(*self.0.get(known as usize)?);
@@ -91,7 +91,7 @@ impl Places {
     }
 }
 
-/// The extension at the head of a list, as type and body, and the rest of the list.
+/// Returns the first extension of a list, as type and body, and the rest of the list.
 #[inline(always)]
 pub(crate) fn extension(list: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let (&[n, u, high, low], rest) = list.split_first_chunk()?;

@@ -1,11 +1,11 @@
-//! The lists in a ClientHello, as iterators that have a name, so that others can keep them.
+//! The lists in a ClientHello, as named iterator types, so that other types can contain them.
 
 use core::fmt;
 use core::iter::FusedIterator;
 
 use super::{bodies, known};
 
-/// An iterator over what is left of a list. `$step` splits the next item off the octets.
+/// An iterator over the rest of a list. `$step` splits off the next item.
 macro_rules! list {
     ($(#[$about:meta])* $name:ident: $item:ty = $step:expr) => {
         $(#[$about])*

@@ -1,14 +1,15 @@
-//! Whether an extension stands twice: for any types and any number of them, exactly, without
+//! Detects extensions that occur twice: exactly, for any types and any number of them, without
 //! allocation, in time linear in their number.
 
-/// The extension types of one hello, as they are met.
+/// The extension types of one ClientHello that were found so far.
 pub(super) trait Numbers {
-    /// Whether this one is met for the first time.
+    /// Returns true if this one is found for the first time.
     fn is_new(&mut self, number: u16) -> bool;
 }
 
-/// Two words of bits: one for each type below 64, and a filter for those above, of which a hello
-/// has few. It never takes a type for new that is not, but may take a new one for an old.
+/// Two words of bits: one for each type below 64, and a filter for those above, of which a
+/// ClientHello has few. A repeated type is never reported as new, but a new type may be reported as
+/// repeated.
 #[derive(Default)]
 pub(super) struct Quick {
     low: u64,
@@ -29,8 +30,8 @@ impl Numbers for Quick {
     }
 }
 
-/// A number from 0 to 63. The factor was chosen so that no two of the types that clients are known
-/// to send have the same; such a hello would be read twice.
+/// Maps a type to a number from 0 to 63. The factor was chosen so that the types which clients are
+/// known to send have different numbers; a ClientHello with a collision is read twice.
 const fn hash(number: u16) -> u32 {
     (number as u32).wrapping_mul(3_020_608_771) >> 26
 }
@@ -46,7 +47,7 @@ const _: () = {
     }
 };
 
-/// Types above 63 that are in use: GREASE (RFC 8701), and what else has been seen or written down.
+/// Types above 63 that are in use: GREASE (RFC 8701), and others that were observed or documented.
 const IN_USE: [u16; 33] = [
     0x0a0a, 0x1a1a, 0x2a2a, 0x3a3a, 0x4a4a, 0x5a5a, 0x6a6a, 0x7a7a, 0x8a8a, 0x9a9a, 0xaaaa, 0xbaba,
     0xcaca, 0xdada, 0xeaea, 0xfafa, 0x12e0, 0x3374, 0x4469, 0x44cd, 0x754f, 0x7550, 0x8a3b, 0xca34,

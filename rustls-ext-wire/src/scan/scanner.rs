@@ -1,18 +1,18 @@
-//! A scan that goes on from call to call.
+//! A scan that continues from call to call.
 
 use super::error::Refusal;
 use super::stream::Stream;
 use super::{Answer, Scan};
 
-/// A scan of a stream whose octets come little by little; [`Scan::scanner`] makes it.
+/// A scan of a stream whose bytes arrive in pieces; [`Scan::scanner`] makes it.
 ///
-/// It looks at each octet of a record's header once, copies each octet of a message once at most,
-/// and reads the message once, when it is whole. So what a client can make it do is linear in what
-/// the client sends, however it cuts that into records and however few octets come at a time.
+/// It reads each byte of a record's header once, copies each byte of a message at most once, and
+/// reads the message once, when it is complete. So its work is linear in the length of the data,
+/// however the client divides the data into records and however few bytes arrive at a time.
 ///
-/// The answer is the same as with all the octets at once. After a refusal, it is that refusal again
-/// whatever comes. After a hello, the scanner stands at the beginning of another one: a client has
-/// a second to send when it gets a HelloRetryRequest.
+/// The result is the same as for all bytes at once. After a refusal, every later call returns the
+/// same refusal. After a ClientHello, the scanner is ready for another one: a client sends a second
+/// ClientHello when it gets a HelloRetryRequest.
 ///
 /// ```
 /// use rustls_ext_wire::{Answer, Scan};
@@ -40,12 +40,12 @@ pub struct Scanner<B> {
     refused: Option<Refusal>,
 }
 
-/// What of an incomplete hello the scanner keeps.
+/// The part of an incomplete ClientHello that the scanner stores.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
     /// All of it.
     Everything,
-    /// What whole records hold of it.
+    /// Its bytes in complete records.
     WholeRecords,
 }
 
@@ -55,19 +55,19 @@ impl<B: AsMut<[u8]>> Scanner<B> {
         Self { scan, stream: Stream::new(scan.longest), buffer, refused: None }
     }
 
-    /// Takes the octets that came since the last call.
+    /// Takes the bytes that arrived since the last call.
     ///
-    /// The view borrows them when they are a whole hello in one record, and the scanner's buffer
-    /// otherwise.
+    /// The view borrows them if they are a complete ClientHello in one record, and the scanner's
+    /// buffer otherwise.
     pub fn feed<'a>(&'a mut self, octets: &'a [u8]) -> Answer<'a> {
         self.take(octets, Keep::Everything)
     }
 
-    /// Looks at all octets from the beginning of the hello, at those of earlier calls too.
+    /// Takes all bytes from the beginning of the ClientHello, including those of earlier calls.
     ///
-    /// For those who keep them anyway, as one who will pass them on does. The view borrows them
-    /// when the hello lies in one record, and the scanner's buffer otherwise. Octets of earlier
-    /// calls are not looked at again, except for the last record's if it is not whole.
+    /// For callers that store the bytes anyway, for example to pass them on. The view borrows them
+    /// if the ClientHello is in one record, and the scanner's buffer otherwise. Bytes of earlier
+    /// calls are not read again, except for those of an incomplete last record.
     pub fn peek<'a>(&'a mut self, octets: &'a [u8]) -> Answer<'a> {
         self.take(octets.get(self.stream.octets()..).unwrap_or_default(), Keep::WholeRecords)
     }
@@ -94,12 +94,12 @@ impl<B: AsMut<[u8]>> Scanner<B> {
     }
 }
 
-/// Looks at a stream from its beginning; `buffer` is for a hello over several records.
+/// Scans a stream from its beginning; `buffer` is for a ClientHello over several records.
 pub(super) fn run_once<'a>(scan: &Scan, buffer: &'a mut [u8], octets: &'a [u8]) -> Answer<'a> {
     run(scan, &mut Stream::new(scan.longest), buffer, octets, Keep::WholeRecords)
 }
 
-/// Takes more of a stream, and puts a message together in `buffer` that does not come in one piece.
+/// Takes more of a stream, and assembles in `buffer` a message that is not in one piece.
 fn run<'a>(
     scan: &Scan,
     stream: &mut Stream,

@@ -1,44 +1,44 @@
-//! Records, one after the other, octet by octet: what they say of the one message in them, as soon
-//! as they say it.
+//! Parses records byte by byte, and reports faults and lengths of the message in them as early as
+//! possible.
 
 use super::error::{NotTls, Refusal, ScanError};
 use super::hello::SHORTEST;
 
-/// The most octets of a record's fragment (RFC 8446 section 5.1).
+/// The maximum length of a record's fragment in bytes (RFC 8446 section 5.1).
 pub(super) const LONGEST_FRAGMENT: usize = 1 << 14;
 
-/// The octets of a record's header.
+/// The length of a record's header in bytes.
 const HEADER: usize = 5;
 
-/// How far a stream has been taken.
+/// The state of a stream between bytes.
 ///
-/// What cannot become a ClientHello any more is refused at the first octet that says so, in
-/// whichever pieces the octets come: so that the pieces make no difference to the answer.
+/// Data that can no longer become a ClientHello is refused at the first byte that shows it, so the
+/// result does not depend on how the bytes are divided.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stream {
-    /// The most octets that the message may have.
+    /// The maximum length of the message in bytes.
     longest: usize,
-    /// The octets of the stream so far.
+    /// The number of bytes of the stream so far.
     octets: usize,
-    /// How many octets of the current record's header there are.
+    /// How many bytes of the current record's header there are.
     header: usize,
-    /// How many octets of its fragment are to come; the length as far as it is known until the
-    /// header is whole.
+    /// How many bytes of its fragment are still missing; until the header is complete, the length
+    /// as far as it is known.
     fragment: usize,
     /// The header of the message.
     head: Head,
-    /// How many octets of its body there are.
+    /// How many bytes of its body there are.
     filled: usize,
 }
 
-/// A piece of the message's body, as it lies in one record.
+/// A piece of the message's body, within one record.
 pub(super) struct Piece<'a> {
     pub(super) octets: &'a [u8],
-    /// Where in the body it belongs.
+    /// Its offset in the body.
     pub(super) at: usize,
-    /// Whether the record ends with it.
+    /// True if the record ends with it.
     pub(super) ends_record: bool,
-    /// Whether the message ends with it.
+    /// True if the message ends with it.
     pub(super) ends_message: bool,
 }
 
@@ -47,13 +47,13 @@ impl Stream {
         Self { longest, octets: 0, header: 0, fragment: 0, head: Head::NEW, filled: 0 }
     }
 
-    /// How many octets of the stream were taken.
+    /// Returns how many bytes of the stream were taken.
     pub(super) const fn octets(&self) -> usize {
         self.octets
     }
 
-    /// Takes octets from the front of `rest` up to the end of the next piece; `None` when there is
-    /// no piece in them, and then all of them.
+    /// Takes bytes from the front of `rest` up to the end of the next piece. If they contain no
+    /// piece, takes all of them and returns `None`.
     pub(super) fn next<'a>(&mut self, rest: &mut &'a [u8]) -> Result<Option<Piece<'a>>, Refusal> {
         while let Some((octet, after)) = rest.split_first() {
             if self.header < HEADER {
@@ -80,7 +80,7 @@ impl Stream {
         Ok(None)
     }
 
-    /// Takes the next octet of a record's header.
+    /// Takes the next byte of a record's header.
     fn header_octet(&mut self, octet: u8) -> Result<(), Refusal> {
         let first = self.octets < HEADER;
         match self.header {
@@ -111,7 +111,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Counts octets of the current record's fragment; whether it ends with them.
+    /// Counts bytes of the current record's fragment; returns true if it ends with them.
     fn fragment_octets(&mut self, count: usize) -> bool {
         self.fragment -= count;
         if self.fragment == 0 {
@@ -120,17 +120,17 @@ impl Stream {
         self.header == 0
     }
 
-    /// How many octets more a stream has at least that ends in a ClientHello.
+    /// The minimum number of further bytes in a stream that ends in a ClientHello.
     pub(super) fn needed(&self) -> usize {
         let message = self.head.missing() + self.head.least_length() - self.filled;
-        // What is left of this record's header, and what its fragment can hold.
+        // The missing bytes of this record's header, and the capacity of its fragment.
         let (header, fragment) = match self.header {
             HEADER => (0, self.fragment),
             4 => (1, (self.fragment | 0xff).min(LONGEST_FRAGMENT)),
             header => (HEADER - header, LONGEST_FRAGMENT),
         };
         match message.checked_sub(fragment) {
-            // The message ends no sooner than the fragment, so it is longer than it need be.
+            // The message does not end before the fragment, so the fragment is needed completely.
             None if header == 0 => fragment,
             None => header + message,
             Some(beyond) => header + message + HEADER * beyond.div_ceil(LONGEST_FRAGMENT),
@@ -138,7 +138,7 @@ impl Stream {
     }
 }
 
-/// The header of a handshake message (RFC 8446 section 4), as far as it has come.
+/// The header of a handshake message (RFC 8446 section 4), as far as it has arrived.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
     octets: u32,
@@ -149,7 +149,7 @@ pub(super) struct Head {
 impl Head {
     pub(super) const NEW: Self = Self { octets: 0, length: 0 };
 
-    /// Takes the next of its four octets.
+    /// Takes the next of its four bytes.
     pub(super) fn octet(&mut self, octet: u8, longest: usize) -> Result<(), ScanError> {
         self.octets += 1;
         if self.octets == 1 {
@@ -168,13 +168,13 @@ impl Head {
         Ok(())
     }
 
-    /// The least and the greatest that the length can still become.
+    /// The minimum and the maximum that the length can still have.
     const fn bounds(&self) -> (usize, usize) {
         let open = 8 * self.missing();
         (self.length << open, ((self.length + 1) << open) - 1)
     }
 
-    /// How many of its octets are to come.
+    /// How many of its bytes are missing.
     pub(super) const fn missing(&self) -> usize {
         4 - self.octets as usize
     }
@@ -184,7 +184,7 @@ impl Head {
         if self.octets == 4 { Some(self.length) } else { None }
     }
 
-    /// The least that the length of the body can be.
+    /// The minimum length of the body.
     pub(super) fn least_length(&self) -> usize {
         match self.octets {
             0 | 1 => SHORTEST,
@@ -193,7 +193,7 @@ impl Head {
     }
 }
 
-/// What begins with this octet, which no record of a handshake does.
+/// The protocol that begins with this byte, which no handshake record begins with.
 fn instead_of_a_handshake(octet: u8) -> Refusal {
     match octet {
         20 | 21 | 23 | 24 => ScanError::UnexpectedRecord { content_type: octet }.into(),

@@ -1,5 +1,5 @@
-//! Certificates for the examples, made anew each time, and what both ends make of them. Those of a
-//! real server come from files: see the example `reload`.
+//! Certificates for the examples, made anew each time, and the configs of client and server. A real
+//! server reads its certificates from files: see the example `reload`.
 #![allow(dead_code)] // no example uses all of it
 
 use std::error::Error;
@@ -14,7 +14,7 @@ use test_pki::Authority;
 
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// One authority for servers, one for agents, and one of each.
+/// One authority for servers and one for agents, with one certificate of each.
 pub struct Pki {
     pub servers: Authority,
     pub agents: Authority,
@@ -29,7 +29,7 @@ impl Pki {
         Ok(Self { servers, agents, server, agent })
     }
 
-    /// Requests a certificate from clients that offer one, and from nobody else.
+    /// Requests a certificate from clients that offer one, and from no other client.
     pub fn policy(&self) -> Result<Policy> {
         Ok(Policy::builder()
             .provider(provider())
@@ -39,7 +39,7 @@ impl Pki {
             .build()?)
     }
 
-    /// A server's config, for these application protocols.
+    /// A server's config, with these application protocols.
     pub fn server_config(&self, protocols: &[&str]) -> Result<ServerConfig> {
         let resolver: Arc<dyn ResolvesServerCert> =
             Arc::new(SingleCertAndKey::from(self.server.certified_key()?));
@@ -51,7 +51,7 @@ impl Pki {
         Ok(config)
     }
 
-    /// What a server goes by.
+    /// A server's config and policy.
     pub fn live(&self, protocols: &[&str]) -> Result<Live> {
         Ok(Setup::new(self.server_config(protocols)?, self.policy()?).into())
     }
@@ -64,7 +64,7 @@ impl Pki {
             .with_no_client_auth())
     }
 
-    /// The config of a client that shows the agent's certificate.
+    /// The config of a client that presents the agent's certificate.
     pub fn agent_config(&self) -> Result<ClientConfig> {
         let mut config = self.client_config()?;
         config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(self.agent_key()?));

@@ -1,4 +1,4 @@
-//! Trust anchors, and certificates that are pinned.
+//! Trust anchors and pinned certificates.
 
 use std::fmt;
 
@@ -9,29 +9,29 @@ use x509_parser::prelude::{X509Certificate, X509Version};
 use super::x509::{self, Signs};
 use crate::explain::explain;
 
-/// Why a certificate cannot be used as a trust anchor, or be pinned.
+/// Why a certificate cannot be used as a trust anchor, or cannot be pinned.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AnchorError {
-    /// It cannot be read.
+    /// The certificate cannot be read.
     Malformed(rustls::Error),
-    /// It is not the certificate of a certificate authority (RFC 5280 section 4.2.1.9), which may
-    /// issue others.
+    /// It is not the certificate of a certificate authority (RFC 5280 section 4.2.1.9), so it may
+    /// not issue others.
     NotAuthority {
-        /// Its subject, as RFC 4514 writes it.
+        /// Its subject, in the format of RFC 4514.
         subject: String,
-        /// What in the certificate says so.
+        /// The reason, from its content.
         reason: NotAuthority,
     },
 }
 
-/// What in a certificate says that it is not one of a certificate authority.
+/// Why a certificate is not one of a certificate authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotAuthority {
-    /// It is of version 1 or 2, which have no extension basicConstraints.
+    /// It is of version 1 or 2, which do not have the extension basicConstraints.
     OldVersion,
-    /// It has no extension basicConstraints, or one with CA:FALSE.
+    /// It has no extension basicConstraints, or has one with CA:FALSE.
     NotCa,
     /// It has an extension keyUsage without keyCertSign.
     NoKeyCertSign,
@@ -66,25 +66,25 @@ impl fmt::Display for AnchorError {
 impl std::error::Error for AnchorError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // Its text is this error's own.
+            // This error's own text already contains that error's text.
             Self::Malformed(err) => err.source(),
             Self::NotAuthority { .. } => None,
         }
     }
 }
 
-/// A trust anchor, and what its certificate says about it.
+/// A trust anchor, and the limits that its certificate sets.
 #[derive(Clone, Debug)]
 pub(crate) struct Authority {
     pub(super) anchor: TrustAnchor<'static>,
     pub(super) limits: Limits,
 }
 
-/// What a certificate of an authority says besides its name and key. A [`TrustAnchor`] has none of
-/// this.
+/// The limits in an authority's certificate. A [`TrustAnchor`] contains only its name, key and name
+/// constraints.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// How many certificates of authorities there may be below it.
+    /// The maximum number of intermediate authorities below it.
     pub(super) path_length: Option<u32>,
     pub(super) signs: Signs,
     pub(super) validity: Option<Validity>,
@@ -118,9 +118,9 @@ impl Validity {
 }
 
 impl Authority {
-    /// The authority of this certificate.
+    /// Reads the authority of this certificate.
     pub(crate) fn of(der: &CertificateDer<'_>) -> Result<Self, AnchorError> {
-        // As webpki reads it, which is what verifies with it.
+        // webpki reads the certificate, since it also verifies with it.
         let mut roots = RootCertStore::empty();
         roots.add(der.clone()).map_err(AnchorError::Malformed)?;
         let anchor = roots.roots.pop().ok_or_else(malformed)?;
@@ -161,7 +161,7 @@ impl From<TrustAnchor<'static>> for Authority {
     }
 }
 
-/// A certificate that is accepted for what it is, whoever issued it.
+/// A certificate that is accepted by itself, even if no trust anchor issued it.
 #[derive(Clone, Debug)]
 pub(crate) struct Pinned {
     pub(super) der: CertificateDer<'static>,
@@ -176,7 +176,7 @@ impl Pinned {
     pub(crate) fn of(der: CertificateDer<'static>) -> Result<Self, AnchorError> {
         let certificate = x509::certificate(&der).ok_or_else(malformed)?;
         let key = SubjectPublicKeyInfoDer::from(certificate.public_key().raw).into_owned();
-        // The key alone is what signatures are verified with later.
+        // Signatures are later verified with the key alone.
         webpki::RawPublicKeyEntity::try_from(&key).map_err(|_| malformed())?;
         let issuer = x509::content(certificate.issuer().as_raw()).ok_or_else(malformed)?.to_vec();
         let subject = x509::name_of(certificate.subject());
@@ -184,7 +184,7 @@ impl Pinned {
         Ok(Self { key, subject, issuer, validity, der })
     }
 
-    /// The name of its issuer, by which clients find it.
+    /// The name of its issuer, by which clients choose the certificate.
     pub(super) fn issuer(&self) -> DistinguishedName {
         x509::in_sequence(&self.issuer)
     }

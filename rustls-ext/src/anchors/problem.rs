@@ -1,4 +1,4 @@
-//! Reasons to refuse a client's certificate that rustls has no words for.
+//! Reasons to refuse a client's certificate for which rustls has no error.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,17 +9,17 @@ use rustls::{CertificateError, OtherError};
 
 use super::x509::rfc3339;
 
-/// Why a client's certificate was refused, where [`CertificateError`] has no variant with room for
-/// the reason.
+/// Why a client's certificate was refused, if no variant of [`CertificateError`] can express the
+/// reason.
 ///
-/// It is in a [`CertificateError::Other`], for which rustls sends the alert `certificate_unknown`:
-/// "some other (unspecified) issue arose in processing the certificate" (RFC 8446 section 6.2).
-/// [`explain`](fn@crate::explain) finds it there, and
-/// [`ClientAuth::refusal()`](rustls::server::ClientAuth::refusal) has it where a policy is lenient.
+/// It is inside a [`CertificateError::Other`], for which rustls sends the alert
+/// `certificate_unknown` (RFC 8446 section 6.2: an issue that no other alert describes).
+/// [`explain`](fn@crate::explain) finds it there. If the policy is lenient,
+/// [`ClientAuth::refusal()`](rustls::server::ClientAuth::refusal) returns it.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CertificateProblem {
-    /// The scope has revocation lists, but none that this authority has signed.
+    /// The scope has revocation lists, but none that this authority signed.
     NoRevocationList {
         /// The authority's subject.
         authority: String,
@@ -30,59 +30,59 @@ pub enum CertificateProblem {
         authority: String,
         /// When the next list was due.
         next_update: UnixTime,
-        /// The list's file, if it is from one.
+        /// The file of the list, if it was read from a file.
         source: Option<PathBuf>,
     },
     /// The authority's revocation list is before its `thisUpdate`.
     RevocationListNotYetValid {
         /// The authority's subject.
         authority: String,
-        /// When the list is valid from.
+        /// The start of the list's validity.
         this_update: UnixTime,
-        /// The list's file, if it is from one.
+        /// The file of the list, if it was read from a file.
         source: Option<PathBuf>,
     },
-    /// The authority has signed a revocation list, which its keyUsage does not allow.
+    /// The authority has signed a revocation list, but its keyUsage does not allow that.
     MayNotSignLists {
         /// The authority's subject.
         authority: String,
     },
-    /// The authority has issued a certificate, which its keyUsage does not allow.
+    /// The authority has issued a certificate, but its keyUsage does not allow that.
     MayNotSignCertificates {
         /// The authority's subject.
         authority: String,
     },
     /// There are more authorities below this one than its path length allows.
     PathTooLong {
-        /// The authority's subject, where it is a trust anchor.
+        /// The authority's subject, if it is a trust anchor.
         authority: Option<String>,
     },
-    /// The certificate of an end entity has issued another.
+    /// An end-entity certificate has issued another certificate.
     NotAnAuthority,
-    /// The client's certificate is one of a certificate authority.
+    /// The client's certificate is a certificate of a certificate authority.
     IsAnAuthority,
     /// A certificate has critical extensions that are not supported.
     CriticalExtension {
         /// Their names and object identifiers.
         extensions: Vec<String>,
     },
-    /// A name constraint of an authority is violated, or of a kind that is not supported.
+    /// A name constraint of an authority is violated, or is of an unsupported kind.
     NameConstraints {
-        /// The kinds of names that are constrained, that the certificate has, and whose
-        /// constraints are not supported. If there are none, a constraint is violated.
+        /// The kinds of names that are constrained and that the certificate has, but for which
+        /// constraints are not supported. If empty, a constraint is violated.
         unsupported: Vec<&'static str>,
     },
-    /// A certificate is signed with an algorithm that the cryptography provider does not have.
+    /// A certificate is signed with an algorithm that the cryptography provider does not support.
     SignatureAlgorithm {
         /// The algorithm's name and object identifier.
         algorithm: String,
-        /// The algorithm of the authority's key, if the provider has the signature algorithm, but
-        /// not with such a key.
+        /// The algorithm of the authority's key, if the provider supports the signature algorithm,
+        /// but not with such a key.
         key: Option<String>,
     },
     /// A certificate is not of X.509 version 3.
     OldVersion,
-    /// webpki refused it for this reason.
+    /// webpki refused the certificate for this reason.
     Other(String),
 }
 
@@ -92,7 +92,7 @@ impl CertificateProblem {
     }
 }
 
-/// The reason in words, as far as it is known without the certificates.
+/// The reason, as far as it is known without the certificates.
 impl From<&webpki::Error> for CertificateProblem {
     fn from(err: &webpki::Error) -> Self {
         use webpki::Error as Pki;
@@ -222,14 +222,14 @@ impl fmt::Display for CertificateProblem {
     }
 }
 
-/// The same words: rustls shows a [`CertificateError::Other`] by its debug format.
+/// The same text as `Display`: rustls shows a [`CertificateError::Other`] in its debug format.
 impl fmt::Debug for CertificateProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// The source is what rustls has for the reason, where it has a variant of the same meaning, and of
+/// The source is rustls' error for the same reason, if it has a variant with this meaning but
 /// another alert.
 impl std::error::Error for CertificateProblem {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

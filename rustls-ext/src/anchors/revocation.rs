@@ -1,4 +1,4 @@
-//! Certificate revocation lists (RFC 5280 section 5), and the choice among several.
+//! Certificate revocation lists (RFC 5280 section 5), and the choice between several of one issuer.
 
 use std::cell::Cell;
 use std::fmt;
@@ -15,21 +15,21 @@ use x509_parser::prelude::{CertificateRevocationList, ParsedExtension};
 
 use super::x509::{self, Name};
 
-/// How a revocation list is treated that is past its `nextUpdate`, or before its `thisUpdate`.
+/// How to treat a revocation list that is past its `nextUpdate` or before its `thisUpdate`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CrlExpiry {
     /// Refuse the certificates that the list covers, since it is unknown whether they are revoked.
     #[default]
     Enforce,
-    /// Use the list all the same.
+    /// Use the list regardless.
     Ignore,
 }
 
 /// A complete certificate revocation list (RFC 5280 section 5).
 ///
-/// Its signature is verified when the issuer's key is known, not when the list is read. Clones share
-/// the result.
+/// Its signature is verified when the issuer's key is known, not when the list is read. Clones
+/// share the result.
 #[derive(Clone)]
 pub struct RevocationList {
     shared: Arc<Shared>,
@@ -47,7 +47,7 @@ struct Shared {
     /// The identifier of the issuer's key, if the list has one (section 5.2.1).
     key_identifier: Option<Vec<u8>>,
     signed: Signed,
-    /// The key that has been found to have signed the list. No other can.
+    /// The key that verified the list's signature. No other key can.
     key: OnceLock<SubjectPublicKeyInfoDer<'static>>,
 }
 
@@ -59,10 +59,10 @@ struct Signed {
 }
 
 impl RevocationList {
-    /// Read a list.
+    /// Reads a list.
     ///
     /// # Errors
-    /// If it is malformed, or not a complete list: see [`CrlError`].
+    /// If it is malformed or is not a complete list: see [`CrlError`].
     pub fn from_der(
         der: impl Into<CertificateRevocationListDer<'static>>,
     ) -> Result<Self, CrlError> {
@@ -73,7 +73,8 @@ impl RevocationList {
         let Ok(([], list)) = CertificateRevocationList::from_der(&der) else {
             return Err(CrlError::Malformed);
         };
-        // webpki could match some partitions with certificates, but these lists stand for an issuer.
+        // webpki could match some partitions with certificates, but here a list must cover its
+        // whole issuer.
         if read.issuing_distribution_point().is_some() {
             return Err(CrlError::Partitioned);
         }
@@ -98,38 +99,39 @@ impl RevocationList {
         Ok(Self { shared: Arc::new(shared), source: None })
     }
 
-    /// The same list, with the file that it is from, for messages.
+    /// Sets the file that the list was read from, for messages.
     pub(crate) fn with_source(mut self, path: &Path) -> Self {
         self.source = Some(path.into());
         self
     }
 
-    /// The list as it was read.
+    /// Returns the list in DER, as it was read.
     pub fn der(&self) -> &CertificateRevocationListDer<'static> {
         &self.shared.der
     }
 
-    /// The name of its issuer, as RFC 4514 writes it.
+    /// Returns the name of its issuer, in the format of RFC 4514.
     pub fn authority(&self) -> &str {
         &self.shared.authority
     }
 
-    /// When it was issued: `thisUpdate`.
+    /// Returns when it was issued: `thisUpdate`.
     pub fn this_update(&self) -> UnixTime {
         self.shared.this_update
     }
 
-    /// When the next one is due at the latest: `nextUpdate`.
+    /// Returns when the next list is due at the latest: `nextUpdate`.
     pub fn next_update(&self) -> UnixTime {
         self.shared.next_update
     }
 
-    /// The file that it is from, if it is from one.
+    /// Returns the file that it was read from, if any.
     pub fn source(&self) -> Option<&Path> {
         self.source.as_deref()
     }
 
-    /// Whether it revokes the certificate with this serial number, or what is wrong with it.
+    /// Returns true if the list revokes the certificate with this serial number, or an error if the
+    /// list cannot be used.
     pub(super) fn revokes(&self, serial: &[u8]) -> Result<bool, webpki::Error> {
         Ok(self.shared.read.find_serial(serial)?.is_some())
     }
@@ -138,15 +140,15 @@ impl RevocationList {
         self.shared.issuer.is(issuer)
     }
 
-    /// The key that has been found to have signed it.
+    /// The key that verified the list's signature, if it is known.
     pub(super) fn known_key(&self) -> Option<&SubjectPublicKeyInfoDer<'static>> {
         self.shared.key.get()
     }
 
-    /// Whether this key has signed it.
+    /// Returns true if this key signed the list.
     ///
     /// The signature is verified until a key is found, so that a long list is hashed once, not in
-    /// every handshake. If `budget` does not suffice, the answer is no.
+    /// every handshake. Returns false if `budget` is exhausted.
     pub(super) fn is_signed_by(
         &self,
         key: &SubjectPublicKeyInfoDer<'static>,
@@ -172,12 +174,12 @@ impl RevocationList {
         verifies
     }
 
-    /// Whether both are the same list, byte for byte.
+    /// Returns true if both are the same list, byte for byte.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared) || self.shared.der == other.shared.der
     }
 
-    /// Whether both are lists of one issuer and key, as far as can be told without the issuer.
+    /// Returns true if both are lists of one issuer and key, as far as is known without the issuer.
     pub(super) fn is_of_the_same_key_as(
         &self,
         other: &Self,
@@ -198,9 +200,9 @@ impl RevocationList {
     }
 }
 
-/// Of lists of one issuer and key, those that count: with the highest CRL number, or else the
-/// latest `thisUpdate`. There are several only if their issuer has made no difference between them,
-/// and then each counts.
+/// The lists to use, among lists of one issuer and key: those with the highest CRL number, or else
+/// with the latest `thisUpdate`. There are several only if their issuer did not distinguish them,
+/// and then all of them are used.
 pub(super) fn newest<'a>(lists: &[&'a RevocationList]) -> Vec<&'a RevocationList> {
     let numbered = lists.iter().all(|list| list.shared.number.is_some());
     let rank = |list: &RevocationList| {
@@ -211,11 +213,11 @@ pub(super) fn newest<'a>(lists: &[&'a RevocationList]) -> Vec<&'a RevocationList
     lists.iter().copied().filter(|list| Some(rank(list)) == best).collect()
 }
 
-/// How many signatures of lists may yet be verified.
+/// How many more signatures of lists may be verified.
 pub(super) struct Budget(Cell<u32>);
 
 impl Budget {
-    /// For one chain: as many as webpki verifies signatures of certificates.
+    /// For one chain: the number of certificate signatures that webpki verifies at most.
     pub(super) fn for_a_chain() -> Self {
         Self(Cell::new(100))
     }
@@ -240,7 +242,7 @@ impl Signed {
             outer.data.split_at_checked(outer.data.len().checked_sub(rest.len())?)?;
         let (rest, algorithm) = Any::from_der(rest).ok()?;
         let (_, signature) = Any::from_der(rest).ok()?;
-        // A BIT STRING, of which no bits are unused.
+        // A BIT STRING without unused bits.
         let signature = signature.data.strip_prefix(&[0])?;
         let [content, algorithm, signature] =
             [content, algorithm.data, signature].map(<[u8]>::to_vec);
@@ -268,14 +270,14 @@ pub enum CrlError {
     OldVersion,
     /// It has no `nextUpdate` (section 5.1.2.5).
     NoNextUpdate,
-    /// It has only what changed since another list (section 5.2.4).
+    /// It contains only the changes since another list (section 5.2.4).
     Delta,
-    /// It is for some of its issuer's certificates only: it has an extension
+    /// It covers only some of its issuer's certificates: it has an extension
     /// issuingDistributionPoint (section 5.2.5).
     Partitioned,
-    /// It is about the certificates of other issuers, too (section 5.2.5).
+    /// It also covers certificates of other issuers (section 5.2.5).
     Indirect,
-    /// It, or one of its entries, has something that is not supported.
+    /// The list, or one of its entries, contains something that is not supported.
     Unsupported(String),
 }
 

@@ -5,11 +5,12 @@ use std::fmt;
 use webpki::{ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, KeyUsage};
 use x509_parser::asn1_rs::Oid;
 
-/// What the extended key usage of a client's certificate must allow (RFC 5280 section 4.2.1.12).
+/// The purposes that the extended key usage of a client's certificate must allow (RFC 5280 section
+/// 4.2.1.12).
 ///
 /// The default is [`client()`](Self::client). Public certificate authorities have announced that
-/// their certificates will not allow client authentication any more, from 2026 or 2027 on: for
-/// those, use [`any()`](Self::any), or [`one_of()`](Self::one_of) with `1.3.6.1.5.5.7.3.1`, which is
+/// their certificates will no longer allow client authentication, from 2026 or 2027 on. For those,
+/// use [`any()`](Self::any), or [`one_of()`](Self::one_of) with `1.3.6.1.5.5.7.3.1`, which is
 /// server authentication.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage(Kind);
@@ -22,23 +23,23 @@ enum Kind {
 }
 
 impl Usage {
-    /// Client authentication. A certificate without the extension is for every purpose.
+    /// Client authentication. A certificate without the extension allows every purpose.
     pub fn client() -> Self {
         Self(Kind::Client)
     }
 
-    /// Whatever its extended key usage is, if it has one.
+    /// Any purpose: the extended key usage is not checked.
     pub fn any() -> Self {
         Self(Kind::Any)
     }
 
-    /// One of these purposes, by their object identifiers, as `1.3.6.1.5.5.7.3.2`.
+    /// One of these purposes, by their object identifiers, such as `1.3.6.1.5.5.7.3.2`.
     ///
     /// The client's certificate must have the extension. The certificates of the authorities above
-    /// it must allow one of the purposes if they have it.
+    /// it must allow one of the purposes if they have the extension.
     ///
     /// # Errors
-    /// [`BadUsage`] without any object identifier, or with what is not one.
+    /// [`BadUsage`] if there is no object identifier, or if a text is not one.
     pub fn one_of<I>(purposes: I) -> Result<Self, BadUsage>
     where
         I: IntoIterator<Item: AsRef<str>>,
@@ -52,12 +53,12 @@ impl Usage {
         Ok(Self(Kind::OneOf(purposes)))
     }
 
-    /// Whether the client's certificate must have the extension.
+    /// Returns true if the client's certificate must have the extension.
     pub(super) fn needs_extension(&self) -> bool {
         matches!(self.0, Kind::OneOf(_))
     }
 
-    /// The first purpose that will do, by the numbers of its object identifier.
+    /// The first accepted purpose, as the numbers of its object identifier.
     pub(super) fn first(&self) -> Vec<usize> {
         match &self.0 {
             Kind::Client | Kind::Any => KeyUsage::CLIENT_AUTH_REPR.to_vec(),
@@ -75,7 +76,7 @@ impl Default for Usage {
     }
 }
 
-/// For every certificate of a path, the client's and the authorities'.
+/// Checks every certificate of a path, the client's and the authorities'.
 impl ExtendedKeyUsageValidator for Usage {
     fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
         let wanted = match &self.0 {
@@ -91,7 +92,8 @@ impl ExtendedKeyUsageValidator for Usage {
             }
             present.push(purpose.to_decoded_oid());
         }
-        // Without the extension; whether it must be there is checked elsewhere.
+        // The certificate lacks the extension. Another check finds out whether the extension must
+        // be there.
         if present.is_empty() {
             return Ok(());
         }
@@ -111,7 +113,7 @@ fn object_identifier(text: &str) -> Option<Oid<'static>> {
 }
 
 /// A purpose that is not an object identifier; empty if none was given.
-// Closed: the text is all that there is to say.
+// Closed: it will never contain more than this text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadUsage(pub String);
 

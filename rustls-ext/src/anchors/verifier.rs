@@ -1,4 +1,4 @@
-//! The verifier of a scope: webpki's, and what it leaves to its users.
+//! The verifier of a scope: webpki, and the checks that webpki leaves to its users.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -23,25 +23,25 @@ use super::revocation::{Budget, CrlExpiry, RevocationList, newest};
 use super::usage::Usage;
 use super::x509::{self, Name, Signs};
 
-/// Accepts certificates that are pinned, and chains below trust anchors.
+/// Accepts pinned certificates, and chains below trust anchors.
 ///
-/// Paths are webpki's. Of each path that it finds, this checks what webpki does not: the path
+/// webpki builds the paths. For each path that it finds, this verifier checks the rest: the path
 /// length of the anchor, the keyUsage of the authorities, and revocation, for which it chooses a
 /// list by its issuer's name and key.
 pub(crate) struct Verifier {
     pub(super) algorithms: WebPkiSupportedAlgorithms,
     pub(super) anchors: Vec<TrustAnchor<'static>>,
-    /// Of each anchor, in the same order.
+    /// The limits of each anchor, in the same order.
     pub(super) limits: Vec<Limits>,
     pub(super) pinned: Vec<Pinned>,
-    /// Without any, revocation is not checked.
+    /// If empty, revocation is not checked.
     pub(super) lists: Vec<RevocationList>,
     pub(super) crl_expiry: CrlExpiry,
     pub(super) usage: Usage,
     pub(super) hints: Vec<DistinguishedName>,
 }
 
-/// An anchor under another encoding of its name, and its number.
+/// An anchor under another encoding of its name, and its index.
 type Alias = (TrustAnchor<'static>, usize);
 
 impl Verifier {
@@ -80,7 +80,7 @@ impl Verifier {
         }
         let first = self.verify_paths(&certificate, &chain, &[], now);
         match first {
-            // Names are compared byte for byte: try again where they differ in encoding only.
+            // Names are compared byte for byte: try again with names that differ only in encoding.
             Err(Error::InvalidCertificate(
                 CertificateError::UnknownIssuer | CertificateError::BadSignature,
             )) => {
@@ -117,7 +117,7 @@ impl Verifier {
             }
         };
         let budget = Budget::for_a_chain();
-        // What this had against paths that webpki has nothing against.
+        // The errors of this verifier for paths that webpki accepts.
         let refused = RefCell::new(Vec::new());
         let verify_path = |path: &VerifiedPath<'_>| {
             let limits = number(path.anchor()).and_then(|number| self.limits.get(number));
@@ -127,7 +127,8 @@ impl Verifier {
             };
             checked.map_err(|err| {
                 refused.borrow_mut().push(err);
-                // Of an error that does not end the search, among those that say most.
+                // An error that does not end webpki's search, and that webpki ranks among the most
+                // specific.
                 webpki::Error::UnknownRevocationStatus
             })
         };
@@ -144,7 +145,7 @@ impl Verifier {
             return Ok(());
         };
         let mut refused = refused.into_inner();
-        // A path that was complete says more than those that were not.
+        // An error of a complete path is more useful than one of an incomplete path.
         let revoked = |err: &Error| *err == CertificateError::Revoked.into();
         let first = refused.iter().position(revoked).unwrap_or(0);
         if first < refused.len() {
@@ -153,7 +154,7 @@ impl Verifier {
         Err(chain.explain(err))
     }
 
-    /// Checks what webpki does not of a path that it has verified.
+    /// Checks what webpki leaves out, for a path that webpki has verified.
     fn check_path(
         &self,
         path: &VerifiedPath<'_>,
@@ -163,7 +164,7 @@ impl Verifier {
     ) -> Result<(), Error> {
         let intermediates: Vec<&Cert<'_>> = path.intermediate_certificates().collect();
         let anchor = path.anchor();
-        // RFC 5280 section 4.2.1.9 does not count those that are self-issued.
+        // RFC 5280 section 4.2.1.9 does not count self-issued certificates.
         let below = intermediates.iter().filter(|it| it.subject() != it.issuer()).count();
         if limits
             .path_length
@@ -198,7 +199,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Checks one certificate against the list that counts of its issuer's.
+    /// Checks one certificate against the revocation list of its issuer.
     fn check_revocation(
         &self,
         certificate: &Cert<'_>,
@@ -248,7 +249,7 @@ impl Verifier {
         Ok(())
     }
 
-    /// Verifies a signature of TLS 1.2 with a key as it is.
+    /// Verifies a signature of TLS 1.2 with a bare key.
     fn verify_tls12_signature_with_key(
         &self,
         message: &[u8],
@@ -259,7 +260,7 @@ impl Verifier {
             .find(|(scheme, _)| *scheme == dss.scheme)
             .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
         let key = RawPublicKeyEntity::try_from(key).map_err(|_| CertificateError::BadEncoding)?;
-        // The scheme stands for several algorithms, of which at most one goes with the key.
+        // The scheme stands for several algorithms, of which at most one fits the key.
         let verified = algorithms
             .iter()
             .any(|algorithm| key.verify_signature(*algorithm, message, dss.signature()).is_ok());
@@ -296,7 +297,7 @@ impl ClientCertVerifier for Verifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         match self.pinned(cert) {
-            // webpki may not be able to read all of it, such as one of version 1.
+            // webpki may be unable to parse the certificate, for example if it is of version 1.
             Some(pinned) => self.verify_tls12_signature_with_key(message, &pinned.key, dss),
             None => verify_tls12_signature(message, cert, dss, &self.algorithms),
         }
@@ -321,7 +322,7 @@ impl ClientCertVerifier for Verifier {
     }
 }
 
-/// Short: it is shown with every policy.
+/// Short, because it is shown with every policy.
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier")
@@ -339,7 +340,7 @@ fn has_extended_key_usage(certificate: &CertificateDer<'_>) -> bool {
         .is_some_and(|certificate| matches!(certificate.extended_key_usage(), Ok(Some(_))))
 }
 
-/// What a client sent.
+/// The certificates that a client sent.
 struct Chain<'a> {
     verifier: &'a Verifier,
     end_entity: &'a CertificateDer<'a>,
@@ -351,7 +352,7 @@ impl Chain<'_> {
         std::iter::once(self.end_entity).chain(self.intermediates)
     }
 
-    /// The anchors that a certificate names as its issuer in another encoding, under that name.
+    /// The anchors that a certificate names as its issuer in another encoding, under that encoding.
     ///
     /// The name only helps to find the anchor: the certificate must still verify with its key.
     fn aliases(&self) -> Vec<Alias> {
@@ -376,7 +377,8 @@ impl Chain<'_> {
         aliases
     }
 
-    /// The error of rustls for one of webpki's, with the reason in words where rustls has none.
+    /// Converts an error of webpki to one of rustls, with a reason in plain language if rustls has
+    /// no variant.
     fn explain(&self, err: webpki::Error) -> Error {
         use webpki::Error as Pki;
         let problem = match err {
@@ -419,7 +421,7 @@ impl Chain<'_> {
         problem.error()
     }
 
-    /// Which constraints of authorities of this chain cannot be compared with its names.
+    /// Finds the constraints of this chain's authorities that cannot be compared with its names.
     fn name_constraints(&self) -> Problem {
         let read: Vec<_> = self.certificates().filter_map(|der| x509::certificate(der)).collect();
         let mut constrained: Vec<_> = read.iter().flat_map(x509::constraints_of).collect();

@@ -1,4 +1,4 @@
-//! Warnings about scopes that can be used all the same.
+//! Warnings about scopes that can be used nevertheless.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,109 +12,112 @@ use super::revocation::{Budget, CrlExpiry, RevocationList, newest};
 use super::verifier::Verifier;
 use super::x509::{self, Name, rfc3339, unsupported_key};
 
-/// Something about a scope that its operator should know.
+/// A fact about a scope that its operator should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {
     /// The scope.
     pub scope: String,
-    /// What it is.
+    /// What the warning is about.
     pub kind: WarningKind,
 }
 
-/// What a [`Warning`] is about. Names are as RFC 4514 writes them; files are those that lists are
-/// from, if they are from files.
+/// The subject of a [`Warning`]. Names are in the format of RFC 4514. Files are those from which
+/// lists were read, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WarningKind {
-    /// A trust anchor, or a pinned certificate, has expired. An anchor counts all the same; the
-    /// pinned certificate is refused.
+    /// A trust anchor, or a pinned certificate, has expired. The anchor is still used; the pinned
+    /// certificate is refused.
     Expired {
         /// Its subject.
         subject: String,
         /// When it expired.
         not_after: UnixTime,
-        /// Whether it is a pinned certificate.
+        /// True for a pinned certificate, false for a trust anchor.
         pinned: bool,
     },
     /// A trust anchor, or a pinned certificate, is not valid yet.
     NotYetValid {
         /// Its subject.
         subject: String,
-        /// When it is valid from.
+        /// The start of its validity.
         not_before: UnixTime,
-        /// Whether it is a pinned certificate.
+        /// True for a pinned certificate, false for a trust anchor.
         pinned: bool,
     },
-    /// The provider cannot verify signatures of a trust anchor's, or of a pinned certificate's, key.
+    /// The provider cannot verify signatures made with the key of a trust anchor or pinned
+    /// certificate.
     UnusableKey {
         /// The subject.
         subject: String,
-        /// What its key is for.
+        /// The algorithm of its key.
         key: String,
     },
-    /// A trust anchor has name constraints of kinds that are not supported: certificates that have
-    /// such names are refused.
+    /// A trust anchor has name constraints of unsupported kinds: certificates that have names of
+    /// these kinds are refused.
     NameConstraints {
         /// The anchor's subject.
         subject: String,
         /// The kinds of names. Every certificate has a directory name.
         kinds: Vec<&'static str>,
     },
-    /// The names of the authorities, as a CertificateRequest has them, take up so much room that
-    /// some clients refuse it.
+    /// The names of the authorities in a CertificateRequest are so large that some clients refuse
+    /// the message.
     ManyNames {
-        /// How many bytes they take up.
+        /// The size of the names in bytes.
         bytes: usize,
     },
-    /// The revocation list that counts is past its `nextUpdate`.
+    /// The revocation list in use is past its `nextUpdate`.
     ListExpired {
         /// Its issuer.
         authority: String,
-        /// When the next one was due.
+        /// When the next list was due.
         next_update: UnixTime,
-        /// The list's file.
+        /// The file of the list.
         source: Option<PathBuf>,
-        /// Whether certificates are refused for it.
+        /// True if certificates are refused because of it.
         enforced: bool,
     },
-    /// The revocation list that counts is before its `thisUpdate`.
+    /// The revocation list in use is before its `thisUpdate`.
     ListNotYetValid {
         /// Its issuer.
         authority: String,
-        /// When it is valid from.
+        /// The start of its validity.
         this_update: UnixTime,
-        /// The list's file.
+        /// The file of the list.
         source: Option<PathBuf>,
-        /// Whether certificates are refused for it.
+        /// True if certificates are refused because of it.
         enforced: bool,
     },
-    /// The revocation list that counts has a fifth of its life left, or less.
+    /// The revocation list in use has a fifth of its validity period left, or less.
     ListExpiresSoon {
         /// Its issuer.
         authority: String,
-        /// When the next one is due.
+        /// When the next list is due.
         next_update: UnixTime,
-        /// The list's file.
+        /// The file of the list.
         source: Option<PathBuf>,
     },
-    /// A revocation list is left out, since there is a newer one of the same issuer and key.
+    /// A revocation list is not used, since there is a newer one of the same issuer and key.
     OlderList {
         /// Its issuer.
         authority: String,
-        /// The list's file.
+        /// The file of the list.
         source: Option<PathBuf>,
-        /// The file of the list that counts.
+        /// The file of the newer list, which is used.
         newer: Option<PathBuf>,
     },
-    /// A revocation list has the name of a trust anchor, but none of that name has signed it.
+    /// A revocation list has the name of a trust anchor as its issuer, but no anchor of that name
+    /// signed it.
     ForeignList {
         /// Its issuer.
         authority: String,
-        /// The list's file.
+        /// The file of the list.
         source: Option<PathBuf>,
     },
-    /// There are revocation lists, but none of this trust anchor: what it has issued is refused.
+    /// There are revocation lists, but none of this trust anchor: certificates that it issued are
+    /// refused.
     NoList {
         /// The anchor's subject.
         authority: String,
@@ -122,7 +125,8 @@ pub enum WarningKind {
 }
 
 impl Warning {
-    /// Whether connections are refused because of it, so that it should be logged as an error.
+    /// Returns true if connections are refused because of it, so that it should be logged as an
+    /// error.
     pub fn is_error(&self) -> bool {
         match &self.kind {
             WarningKind::NoList { .. } | WarningKind::UnusableKey { .. } => true,
@@ -237,7 +241,7 @@ impl fmt::Display for WarningKind {
 }
 
 impl Verifier {
-    /// Finds out which lists the anchors have signed, and leaves out what is there twice.
+    /// Finds the anchors that signed each list, and removes duplicate lists.
     pub(super) fn prepare_lists(&mut self) {
         let mut lists: Vec<RevocationList> = Vec::new();
         for list in std::mem::take(&mut self.lists) {

@@ -14,7 +14,7 @@ use x509_parser::prelude::{
 
 use crate::name::rfc4514;
 
-/// The certificate that is all of `der`.
+/// Parses a certificate; `der` must contain nothing else.
 pub(super) fn certificate(der: &[u8]) -> Option<X509Certificate<'_>> {
     match X509Certificate::from_der(der) {
         Ok(([], certificate)) => Some(certificate),
@@ -22,7 +22,7 @@ pub(super) fn certificate(der: &[u8]) -> Option<X509Certificate<'_>> {
     }
 }
 
-/// A whole SEQUENCE, of whose content this is: webpki shows names and the like without their tag.
+/// Adds the tag and length of a SEQUENCE: webpki returns names and similar fields without them.
 pub(super) fn in_sequence(content: &[u8]) -> DistinguishedName {
     DistinguishedName::in_sequence(content)
 }
@@ -42,12 +42,12 @@ fn written(name: &[u8]) -> String {
     if text.is_empty() { "(empty name)".into() } else { text }
 }
 
-/// The time, where one before 1970 is 1970.
+/// Converts a time; times before 1970 become 1970.
 pub(super) fn unix(time: ASN1Time) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(time.timestamp().try_into().unwrap_or(0)))
 }
 
-/// The time as RFC 3339 writes it, as 2026-11-28T06:00:00Z.
+/// A time in the format of RFC 3339, such as 2026-11-28T06:00:00Z.
 pub(crate) fn rfc3339(time: UnixTime) -> String {
     let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     let Ok(time) = ASN1Time::from_timestamp(seconds) else {
@@ -59,7 +59,7 @@ pub(crate) fn rfc3339(time: UnixTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// The name that is known for an object identifier, and its number.
+/// An object identifier with its name, if it has a known one.
 pub(crate) fn oid_text(oid: &Oid<'_>) -> String {
     let registry = OidRegistry::default().with_crypto().with_x509();
     match oid2sn(oid, &registry) {
@@ -76,7 +76,8 @@ pub(crate) fn algorithm(content: &[u8]) -> String {
     }
 }
 
-/// The algorithm of a key, and its curve if it has one, from the content of the AlgorithmIdentifier.
+/// The algorithm of a key, and its curve if it has one, from the content of the
+/// AlgorithmIdentifier.
 pub(crate) fn key_algorithm(content: &[u8]) -> String {
     let Ok((parameters, oid)) = Oid::from_der(content) else {
         return "an unreadable algorithm".into();
@@ -87,7 +88,7 @@ pub(crate) fn key_algorithm(content: &[u8]) -> String {
     }
 }
 
-/// What a key is for, if the provider has no algorithm for it.
+/// The algorithm of a key, if the provider does not support it.
 pub(super) fn unsupported_key(
     key: &SubjectPublicKeyInfoDer<'_>,
     provider: &WebPkiSupportedAlgorithms,
@@ -96,13 +97,13 @@ pub(super) fn unsupported_key(
     let (_, algorithm) = Any::from_der(whole.data).ok()?;
     let (_, oid) = Oid::from_der(algorithm.data).ok()?;
     let known = |known: &AlgorithmIdentifier| known.as_ref() == algorithm.data;
-    // The parameters of keys for RSA may be left out.
+    // The parameters of RSA keys may be absent.
     let supported = oid == OID_PKCS1_RSAENCRYPTION
         || provider.all.iter().any(|algorithm| known(&algorithm.public_key_alg_id()));
     (!supported).then(|| key_algorithm(algorithm.data))
 }
 
-/// The same of a certificate's key.
+/// The same for a certificate's key.
 pub(crate) fn unsupported_key_of(
     der: &CertificateDer<'_>,
     provider: &WebPkiSupportedAlgorithms,
@@ -111,8 +112,8 @@ pub(crate) fn unsupported_key_of(
     unsupported_key(&certificate.public_key().raw.into(), provider)
 }
 
-/// What the key usage of a certificate allows (RFC 5280 section 4.2.1.3): everything, if it has no
-/// such extension, and nothing, if it cannot be read.
+/// The signatures that a certificate's key usage allows (RFC 5280 section 4.2.1.3): all if the
+/// extension is absent, and none if it cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Signs {
     pub(super) certificates: bool,
@@ -139,14 +140,14 @@ impl Signs {
     }
 }
 
-/// A name, which is the same in two encodings (RFC 5280 section 7.1): the text of PrintableStrings
-/// and UTF8Strings is compared without regard to letter case and to how much white space there is,
-/// all else byte for byte.
+/// A name, which compares equal to itself in another encoding (RFC 5280 section 7.1): in
+/// PrintableStrings and UTF8Strings, case and the amount of white space are ignored. Everything
+/// else is compared byte for byte.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     /// The content of its SEQUENCE.
     content: Vec<u8>,
-    /// The parts, if it can be read.
+    /// The parts, if the name can be parsed.
     parts: Option<Vec<Part>>,
 }
 
@@ -173,7 +174,7 @@ impl Name {
         Self { content: content.to_vec(), parts }
     }
 
-    /// Whether both are the same name.
+    /// Returns true if both are the same name.
     pub(super) fn is(&self, other: &Self) -> bool {
         let same_parts = self.parts.is_some() && self.parts == other.parts;
         self.content == other.content || same_parts
@@ -196,7 +197,7 @@ impl Value {
     }
 }
 
-/// The elements in the content of a SET or SEQUENCE, each of this tag; `None` at what is not.
+/// The elements in the content of a SET or SEQUENCE, each with this tag; `None` for anything else.
 fn elements(mut content: &[u8], tag: Tag) -> impl Iterator<Item = Option<Any<'_>>> {
     std::iter::from_fn(move || {
         if content.is_empty() {
@@ -223,11 +224,12 @@ pub(super) fn content(sequence: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The kinds of names that webpki cannot compare with name constraints, among `names`.
+/// The kinds of names in `names` that webpki cannot compare with name constraints.
 fn unsupported<'a>(names: impl Iterator<Item = &'a GeneralName<'a>>) -> Vec<&'static str> {
     let mut kinds: Vec<_> = names
         .filter_map(|name| {
-            // The tags of RFC 5280 section 4.2.1.6. webpki goes by them, readable or not.
+            // The tags of RFC 5280 section 4.2.1.6. webpki uses only the tags, even of names that
+            // cannot be parsed.
             let tag = match name {
                 GeneralName::OtherName(..) => 0,
                 GeneralName::RFC822Name(_) => 1,
@@ -258,8 +260,8 @@ fn unsupported<'a>(names: impl Iterator<Item = &'a GeneralName<'a>>) -> Vec<&'st
     kinds
 }
 
-/// The kinds of names, of those that webpki does not support, that name constraints are about;
-/// from the content of their SEQUENCE.
+/// The kinds of names that these name constraints cover and that webpki does not support, from the
+/// content of the constraints' SEQUENCE.
 pub(super) fn unsupported_constraints(content: &[u8]) -> Vec<&'static str> {
     match NameConstraints::from_der(in_sequence(content).as_ref()) {
         Ok((_, constraints)) => constrained_kinds(&constraints),
@@ -272,7 +274,7 @@ fn constrained_kinds(constraints: &NameConstraints<'_>) -> Vec<&'static str> {
     unsupported(trees.into_iter().flatten().flatten().map(|tree| &tree.base))
 }
 
-/// The same, of an intermediate's certificate.
+/// The same for the certificate of an intermediate.
 pub(super) fn constraints_of(certificate: &X509Certificate<'_>) -> Vec<&'static str> {
     match certificate.name_constraints() {
         Ok(Some(constraints)) => constrained_kinds(constraints.value),
@@ -280,8 +282,8 @@ pub(super) fn constraints_of(certificate: &X509Certificate<'_>) -> Vec<&'static 
     }
 }
 
-/// The kinds of names that a certificate has, of those that webpki cannot compare with
-/// constraints. Every certificate has a directory name: its subject.
+/// The kinds of names in a certificate that webpki cannot compare with constraints. Every
+/// certificate has a directory name: its subject.
 pub(super) fn names_of(certificate: &X509Certificate<'_>) -> Vec<&'static str> {
     let mut kinds = match certificate.subject_alternative_name() {
         Ok(Some(names)) => unsupported(names.value.general_names.iter()),
@@ -339,7 +341,7 @@ mod tests {
         assert!(name(UTF8, "Client  CA ").is(&name(PRINTABLE, "client ca")));
         assert!(!name(UTF8, "client ca").is(&name(UTF8, "clientca")));
         assert!(!name(UTF8, "client ca").is(&name(IA5, "client ca")));
-        // What cannot be read is the same as itself alone.
+        // A name that cannot be parsed equals only itself.
         let odd = |end: u8| Name::of(&[0x31, 1, end]);
         assert!(odd(1).is(&odd(1)) && !odd(1).is(&odd(2)) && !odd(1).is(&Name::of(&[])));
     }

@@ -1,4 +1,4 @@
-//! What `axum::serve` asks of a listener, and of what is known of a connection.
+//! Implements the traits that `axum::serve` needs for a listener and for connection information.
 
 use std::io;
 use std::net::SocketAddr;

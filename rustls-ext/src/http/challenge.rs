@@ -15,10 +15,10 @@ use super::parse::{Parameter, Raw};
 use crate::anchors::Anchors;
 use crate::policy::Policy;
 
-/// The name of the scheme. Like every scheme's it is case-insensitive.
+/// The name of the scheme. Scheme names are case-insensitive.
 pub const SCHEME: &str = "ClientCertificate";
 
-/// A demand to come back with a certificate: one challenge of the scheme `ClientCertificate`.
+/// A request to authenticate with a certificate: one challenge of the scheme `ClientCertificate`.
 ///
 /// ```
 /// use rustls_ext::http::Challenge;
@@ -33,7 +33,7 @@ pub struct Challenge {
     acceptable: Vec<Acceptable>,
 }
 
-/// One of the alternatives that make a certificate acceptable.
+/// One of the criteria by which a challenge accepts a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Acceptable {
@@ -44,7 +44,7 @@ pub enum Acceptable {
 }
 
 impl Acceptable {
-    /// The parameter that says so.
+    /// The name and value of its parameter.
     fn parameter(&self) -> (&str, &[u8]) {
         match self {
             Self::Issuer(name) => ("dn", name),
@@ -54,36 +54,38 @@ impl Acceptable {
 }
 
 impl Challenge {
-    /// A challenge that accepts any certificate, in no realm.
+    /// A challenge that accepts any certificate, without a realm.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A challenge that accepts what these trust anchors have issued, by their names.
+    /// A challenge that accepts certificates issued by these trust anchors, by their names.
     pub fn for_roots(roots: &RootCertStore) -> Self {
         Self::for_names(&roots.subjects())
     }
 
-    /// A challenge that accepts what these anchors have issued, by their names.
+    /// A challenge that accepts certificates issued by these anchors, by their names.
     ///
-    /// Those that have issued what is pinned are among them. [`Anchors::from_verifier`]s have the names
-    /// that they give as hints. Where there are none, the challenge accepts any certificate.
+    /// The issuers of pinned certificates are included. For [`Anchors::from_verifier`], the names
+    /// are those that the verifier gives as hints. If there are no names, the challenge accepts any
+    /// certificate.
     pub fn for_anchors(anchors: &Anchors) -> Self {
         Self::for_names(&anchors.names())
     }
 
     fn for_names(names: &[DistinguishedName]) -> Self {
-        // Not one by one with `accept_issuer()`, which looks through all that are there.
+        // `accept_issuer()` for each name would search the whole list each time.
         let mut seen = HashSet::new();
         let names = names.iter().map(|name| name.as_ref()).filter(|name| seen.insert(*name));
         let acceptable = names.map(|name| Acceptable::Issuer(name.to_vec())).collect();
         Self { realm: None, acceptable }
     }
 
-    /// The same in this realm: a name for what needs the same certificate (RFC 9110 section 11.5).
+    /// Sets the realm: the protection space, whose resources need the same certificate (RFC 9110
+    /// section 11.5).
     ///
     /// # Errors
-    /// [`ChallengeProblem::BadRealm`] if there are control characters in it, and
+    /// [`ChallengeProblem::BadRealm`] if the realm contains control characters, and
     /// [`ChallengeProblem::ValueTooLong`].
     pub fn with_realm(mut self, realm: impl Into<String>) -> Result<Self, ChallengeProblem> {
         let realm = realm.into();
@@ -97,12 +99,12 @@ impl Challenge {
         Ok(self)
     }
 
-    /// Accept also what was issued under this distinguished name, in DER.
+    /// Also accepts certificates issued under this distinguished name, in DER.
     pub fn accept_issuer(self, name: impl AsRef<[u8]>) -> Self {
         self.accept(Acceptable::Issuer(name.as_ref().to_vec()))
     }
 
-    /// Accept also chains on which there is a certificate with this fingerprint.
+    /// Also accepts chains that contain a certificate with this fingerprint.
     pub fn accept_fingerprint(self, fingerprint: Fingerprint) -> Self {
         self.accept(Acceptable::Fingerprint(fingerprint))
     }
@@ -114,20 +116,21 @@ impl Challenge {
         self
     }
 
-    /// The realm, if there is one.
+    /// Returns the realm, if there is one.
     pub fn realm(&self) -> Option<&str> {
         self.realm.as_deref()
     }
 
-    /// All alternatives (CANT-4). If there are none, any certificate will do.
+    /// Returns all alternatives (CANT-4). If there are none, the challenge accepts any certificate.
     pub fn acceptable(&self) -> &[Acceptable] {
         &self.acceptable
     }
 
-    /// Whether this asks for such a chain, the client's own certificate first.
+    /// Returns true if the challenge accepts this chain, whose first certificate is the client's
+    /// own.
     ///
-    /// It does if one of its certificates has one of the issuers or one of the fingerprints. What
-    /// the server makes of the chain is for the server to say.
+    /// It does if one of the certificates has one of the issuers or one of the fingerprints. The
+    /// server may still refuse the chain.
     pub fn accepts(&self, chain: &[CertificateDer<'_>]) -> bool {
         self.accepts_facts(&ChainFacts::of(chain))
     }
@@ -143,12 +146,12 @@ impl Challenge {
         })
     }
 
-    /// The value of a `WWW-Authenticate` or `Proxy-Authenticate` field.
+    /// Returns the value of a `WWW-Authenticate` or `Proxy-Authenticate` field.
     ///
     /// # Errors
-    /// If it is beyond what a client of this crate reads: [`limits::PARAMETERS`],
-    /// [`limits::VALUE_LENGTH`], [`limits::FIELD_LENGTH`]. Better accept any certificate then, or
-    /// name the issuers that matter.
+    /// If it exceeds the limits of a client of this crate: [`limits::PARAMETERS`],
+    /// [`limits::VALUE_LENGTH`], [`limits::FIELD_LENGTH`]. In that case, accept any certificate, or
+    /// name only the most important issuers.
     pub fn to_value(&self) -> Result<HeaderValue, ChallengeProblem> {
         if usize::from(self.realm.is_some()) + self.acceptable.len() > limits::PARAMETERS {
             return Err(ChallengeProblem::TooManyParameters);
@@ -164,11 +167,11 @@ impl Challenge {
         if text.len() > limits::FIELD_LENGTH {
             return Err(ChallengeProblem::LineTooLong);
         }
-        // There is nothing else in it that a field cannot have.
+        // Nothing else in it is invalid in a field.
         HeaderValue::from_maybe_shared(text.into_bytes()).map_err(|_| ChallengeProblem::BadRealm)
     }
 
-    /// What a field says, if it says it well.
+    /// Reads a challenge of a field; an error if it is malformed.
     pub(super) fn read(raw: Raw<'_>) -> Result<Self, (usize, ChallengeProblem)> {
         if let Some(fault) = raw.fault {
             return Err(fault);
@@ -203,21 +206,21 @@ impl Challenge {
             let fingerprint = Fingerprint::from_octets(hash, octets)?;
             self.acceptable.push(Acceptable::Fingerprint(fingerprint));
         }
-        // Others may come with later drafts, and must not get in the way (RFC 9110 section 16.4.2).
+        // Later drafts may add parameters, which must be ignored (RFC 9110 section 16.4.2).
         Ok(())
     }
 }
 
 impl Policy {
-    /// A challenge that accepts what the anchors of this scope have issued, in no realm; `None` if
-    /// there is no such scope.
+    /// Returns a challenge that accepts certificates issued by the anchors of this scope, without a
+    /// realm; `None` if there is no such scope.
     pub fn challenge(&self, scope: &str) -> Option<Challenge> {
         Some(Challenge::for_names(self.verifier(scope)?.root_hint_subjects()))
     }
 }
 
 impl fmt::Display for Challenge {
-    /// As it is written in a field.
+    /// Writes the challenge as in a field.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(SCHEME)?;
         let mut separator = " ";
@@ -233,7 +236,7 @@ impl fmt::Display for Challenge {
     }
 }
 
-/// A quoted string (RFC 9110 section 5.6.4), with which a realm is to be sent (section 11.5).
+/// A quoted string (RFC 9110 section 5.6.4), the form in which a realm must be sent (section 11.5).
 fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -247,7 +250,7 @@ fn quote(text: &str) -> String {
     quoted
 }
 
-/// Base64url as CANT-3 has it: `~` stands for `-`, too.
+/// Decodes base64url as CANT-3 defines it: `~` also stands for `-`.
 fn decode(name: &str, value: &[u8]) -> Result<Vec<u8>, ChallengeProblem> {
     let text: Vec<u8> = value.iter().map(|c| if *c == b'~' { b'-' } else { *c }).collect();
     URL_SAFE_NO_PAD.decode(text).map_err(|_| ChallengeProblem::NotBase64 { name: name.into() })

@@ -1,8 +1,9 @@
-//! Telling the server behind a reverse proxy who its client is: the fields `Client-Cert` and
-//! `Client-Cert-Chain` (RFC 9440).
+//! Passing the client's certificate from a reverse proxy to the server behind it: the fields
+//! `Client-Cert` and `Client-Cert-Chain` (RFC 9440).
 //!
-//! These fields have no word for a scope. So a proxy says of which scopes it passes certificates
-//! on, and whoever is authenticated in another one is nobody to the server behind it.
+//! These fields do not contain a scope. So a proxy is configured with the scopes whose certificates
+//! it passes on. Clients that are authenticated in other scopes appear unauthenticated to the
+//! server behind it.
 
 use std::borrow::Cow;
 use std::pin::Pin;
@@ -20,21 +21,21 @@ use tower_service::Service;
 
 use super::server::{Caller, Identity};
 
-/// The field with the client's own certificate.
+/// The field that contains the client's own certificate.
 pub const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 
-/// The field with the rest of its chain.
+/// The field that contains the rest of its chain.
 pub const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
 
-/// The value of `Client-Cert` for this certificate: a byte sequence (RFC 9440 section 2.2).
+/// Returns the value of `Client-Cert` for this certificate: a byte sequence (RFC 9440 section 2.2).
 pub fn client_cert(certificate: &CertificateDer<'_>) -> Option<HeaderValue> {
     let item = ItemSerializer::new().bare_item(RefBareItem::ByteSequence(certificate)).finish();
     HeaderValue::try_from(item).ok()
 }
 
-/// The value of `Client-Cert-Chain` for the chain that `chain` begins: a list of byte sequences,
-/// the client's own certificate, `chain`'s first, not among them (RFC 9440 section 2.3). `None` if
-/// there are no others.
+/// Returns the value of `Client-Cert-Chain` for a client's chain: a list of byte sequences without
+/// the first certificate of `chain`, the client's own (RFC 9440 section 2.3). `None` if there are
+/// no others.
 pub fn client_cert_chain(chain: &[CertificateDer<'_>]) -> Option<HeaderValue> {
     let mut list = ListSerializer::new();
     for certificate in chain.iter().skip(1) {
@@ -43,16 +44,16 @@ pub fn client_cert_chain(chain: &[CertificateDer<'_>]) -> Option<HeaderValue> {
     HeaderValue::try_from(list.finish()?).ok()
 }
 
-/// Remove both fields, however often they are there and in whatever case they were written.
+/// Removes both fields, however often they occur and in any case.
 ///
-/// So are names that differ only in characters that are neither letters nor digits, as
-/// `client_cert` and `client.cert`: servers that hand fields on as variables, as CGI does (RFC 3875
-/// section 4.1.18), may not tell these apart.
+/// Also removes names that differ only in characters that are neither letters nor digits, such as
+/// `client_cert` and `client.cert`: servers that pass fields on as variables, as CGI does (RFC 3875
+/// section 4.1.18), may not distinguish these.
 pub fn strip(headers: &mut HeaderMap) {
     remove_where(headers, |name| name == CLIENT_CERT || name == CLIENT_CERT_CHAIN);
 }
 
-/// Remove all lines of the fields for whose [folded](fold) names this is true.
+/// Removes all lines of the fields for whose [folded](fold) names `unwanted` returns true.
 pub fn remove_where(headers: &mut HeaderMap, mut unwanted: impl FnMut(&str) -> bool) {
     let names: Vec<HeaderName> =
         headers.keys().filter(|name| unwanted(&fold(name.as_str()))).cloned().collect();
@@ -61,10 +62,10 @@ pub fn remove_where(headers: &mut HeaderMap, mut unwanted: impl FnMut(&str) -> b
     }
 }
 
-/// A field name in lower case, with a hyphen in place of each character that is neither a letter nor
-/// a digit.
+/// Returns a field name in lower case, with a hyphen in place of each character that is neither a
+/// letter nor a digit.
 ///
-/// Names that fold alike may be the same field to a server behind a proxy.
+/// A server behind a proxy may treat names with the same result as the same field.
 pub fn fold(name: &str) -> Cow<'_, str> {
     let is_plain = |c: u8| c == b'-' || c.is_ascii_digit() || c.is_ascii_lowercase();
     if name.bytes().all(is_plain) {
@@ -74,12 +75,13 @@ pub fn fold(name: &str) -> Cow<'_, str> {
     Cow::Owned(name.chars().map(folded).collect())
 }
 
-/// Puts the certificates of callers that are authenticated in certain scopes into their requests,
-/// and removes whatever they themselves say in these fields, from trailers, too.
+/// A layer that adds the certificates of callers to their requests, if they are authenticated in
+/// certain scopes, and removes these fields of the client, from trailers, too.
 ///
-/// Requests must come through a [`CallerLayer`](super::server::CallerLayer) first, or the server
-/// behind knows nobody; and what removes the fields that `Connection` names (RFC 9110 section 7.6.1)
-/// must stand before this, lest a client has these removed.
+/// Requests must come through a [`CallerLayer`](super::server::CallerLayer) first, or all clients
+/// appear unauthenticated to the server behind. The layer that removes the fields named by
+/// `Connection` (RFC 9110 section 7.6.1) must come before this one. Otherwise a client could make
+/// it remove these fields.
 #[derive(Clone, Debug)]
 pub struct ClientCertLayer {
     scopes: Arc<[String]>,
@@ -87,21 +89,22 @@ pub struct ClientCertLayer {
 }
 
 impl ClientCertLayer {
-    /// Pass on the certificates of callers that are authenticated in one of these scopes.
+    /// Passes on the certificates of callers that are authenticated in one of these scopes.
     pub fn new(scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self { scopes: scopes.into_iter().map(Into::into).collect(), chain: false }
     }
 
-    /// Pass on the whole chain that the client has sent, rather than its own certificate alone.
+    /// Passes on the whole chain that the client sent, rather than only its own certificate.
     pub fn with_chain(mut self) -> Self {
         self.chain = true;
         self
     }
 
-    /// Remove what the client says, and say what is known of it, for proxies that do not use tower.
+    /// Removes the client's own fields and adds the verified ones, for proxies that do not use
+    /// tower.
     ///
-    /// To be done after removing the fields that `Connection` names, lest a client names these.
-    /// Trailers need a [`strip`] of their own.
+    /// Call it after the fields that `Connection` names are removed, otherwise a client could name
+    /// these. Trailers need a separate [`strip`].
     pub fn apply(&self, request: &mut Parts) {
         let Parts { headers, extensions, .. } = request;
         strip(headers);
@@ -156,7 +159,7 @@ where
 }
 
 pin_project! {
-    /// A body without the fields of this module among its trailers.
+    /// A body whose trailers do not contain the fields of this module.
     #[derive(Clone, Debug, Default)]
     pub struct Stripped<B> {
         #[pin]

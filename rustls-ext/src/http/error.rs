@@ -2,27 +2,27 @@ use std::fmt;
 
 use super::limits;
 
-/// Why a challenge, or a field, is left out, and where.
+/// Why a challenge or a field was skipped, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChallengeError {
-    /// Where it was found.
+    /// Where the problem is.
     pub place: Place,
-    /// What it is.
+    /// What is wrong.
     pub problem: ChallengeProblem,
 }
 
-/// A place in the lines of a field.
-// Closed: it is the two numbers.
+/// A position in the lines of a field.
+// Closed: it is only the two numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The line, among those of the same name; the first is 0.
     pub line: usize,
-    /// The octet of its value; the first is 0.
+    /// The byte of its value; the first is 0.
     pub octet: usize,
 }
 
-/// What is wrong with a challenge or a field.
+/// The problem with a challenge or a field in a [`ChallengeError`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChallengeProblem {
@@ -36,26 +36,26 @@ pub enum ChallengeProblem {
     TooManyParameters,
     /// A value is longer than [`limits::VALUE_LENGTH`].
     ValueTooLong,
-    /// This is not how challenges are written (RFC 9110 section 11.6.1).
+    /// The text does not follow the grammar of challenges (RFC 9110 section 11.6.1).
     Expected(&'static str),
     /// A quoted string has no end.
     UnterminatedQuote,
-    /// The scheme has parameters, and this is none.
+    /// The scheme requires parameters, but this is a `token68`.
     Token68,
-    /// The realm, the only parameter that must not be repeated, is.
+    /// The realm occurs twice. It is the only parameter that must not be repeated.
     DuplicateRealm,
-    /// The realm is not UTF-8, or has control characters in it.
+    /// The realm is not UTF-8, or contains control characters.
     BadRealm,
     /// A value is not base64url without padding (RFC 4648 section 5).
     NotBase64 {
         /// The parameter's name.
         name: String,
     },
-    /// A value has the wrong length for what it is.
+    /// A value has the wrong length for its kind.
     WrongLength {
         /// The parameter's name.
         name: String,
-        /// Its length when decoded, in octets.
+        /// Its length when decoded, in bytes.
         octets: usize,
     },
 }
@@ -98,7 +98,7 @@ impl fmt::Display for ChallengeProblem {
     }
 }
 
-/// It has no source: the problem is in the text, which says also where it is.
+/// It has no source: the text contains the problem and its position.
 impl std::error::Error for ChallengeError {}
 
 impl std::error::Error for ChallengeProblem {}

@@ -5,7 +5,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{Fingerprint, HashName};
 
-/// What challenges ask about the certificates of a chain, found out once.
+/// The facts about a chain's certificates that challenges need, computed once.
 #[derive(Clone, Debug)]
 pub(crate) struct ChainFacts {
     chain: Vec<CertificateDer<'static>>,
@@ -16,7 +16,7 @@ pub(crate) struct ChainFacts {
 impl ChainFacts {
     pub(crate) fn of(chain: &[CertificateDer<'_>]) -> Self {
         let issuer = |der: &CertificateDer<'_>| {
-            // What cannot be read has no issuer that anybody asks for.
+            // A certificate that cannot be parsed has no issuer that a challenge could name.
             X509Certificate::from_der(der).ok().map(|(_, read)| read.issuer().as_raw().to_vec())
         };
         Self {
@@ -33,13 +33,13 @@ impl ChainFacts {
         self.issuers.iter().any(|issuer| issuer == name)
     }
 
-    /// The fingerprints that were made for one challenge.
+    /// A cache of fingerprints for one challenge.
     pub(super) fn fingerprints(&self) -> Fingerprints<'_> {
         Fingerprints { chain: &self.chain, made: HashMap::new() }
     }
 }
 
-/// Makes the fingerprints of a chain when they are asked for, each once.
+/// Computes the fingerprints of a chain on demand, each once.
 pub(super) struct Fingerprints<'a> {
     chain: &'a [CertificateDer<'static>],
     made: HashMap<HashName, Vec<Fingerprint>>,

@@ -6,23 +6,23 @@ use super::error::{ChallengeError, ChallengeProblem, Place};
 use super::limits;
 use super::parse::Reader;
 
-/// The `ClientCertificate` challenges of a message, and what could not be read of them.
+/// The `ClientCertificate` challenges of a message, and the errors in those that could not be read.
 ///
-/// Challenges of other schemes may stand before, between and behind them, in the same lines or in
-/// lines of their own (RFC 9110 section 11.6.1).
+/// Challenges of other schemes may be before, between and after them, in the same lines or in lines
+/// of their own (RFC 9110 section 11.6.1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Challenges {
-    /// Those that could be read, in order.
+    /// The challenges that could be read, in order.
     pub challenges: Vec<Challenge>,
-    /// Those that could not. A mistake in a challenge of another scheme is among these, because
-    /// what stands behind it may have gone with it.
+    /// The errors. They include mistakes in challenges of other schemes, because a
+    /// `ClientCertificate` challenge after the mistake may have been lost with it.
     pub errors: Vec<ChallengeError>,
 }
 
 impl Challenges {
-    /// Read those of a 401 response in `WWW-Authenticate`, or of a 407 response in
-    /// `Proxy-Authenticate`. Other responses challenge nobody.
+    /// Reads the challenges of a 401 response from `WWW-Authenticate`, or of a 407 response from
+    /// `Proxy-Authenticate`. Other responses contain no challenges.
     pub fn from_response<B>(response: &Response<B>) -> Self {
         Self::of_parts(response.status(), response.headers())
     }
@@ -37,12 +37,12 @@ impl Challenges {
         }
     }
 
-    /// Read those of all lines of this field.
+    /// Reads the challenges from all lines of this field.
     pub fn in_field(headers: &HeaderMap, field: &HeaderName) -> Self {
         Self::in_lines(headers.get_all(field).into_iter().map(HeaderValue::as_bytes))
     }
 
-    /// Read those of these lines.
+    /// Reads the challenges from these lines.
     pub fn in_lines<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut read = Self::default();
         for (number, line) in lines.into_iter().enumerate() {

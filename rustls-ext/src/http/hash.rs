@@ -4,27 +4,29 @@ use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use super::ChallengeProblem;
 
-/// The name of a hash function (RFC 4572 section 5, and the registry that it begins).
+/// The name of a hash function (RFC 4572 section 5, and the registry that it establishes).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HashName {
     /// `sha-224`
     Sha224,
-    /// `sha-256`, which every client knows (CANT-2).
+    /// `sha-256`, which every client supports (CANT-2).
     Sha256,
     /// `sha-384`
     Sha384,
     /// `sha-512`
     Sha512,
-    /// Another one, in lower case. Fingerprints made with it are passed on, and never match.
+    /// Another one, in lower case. Fingerprints made with it can be read and written, but never
+    /// match.
     Other(String),
 }
 
 impl HashName {
-    /// The hash function that a parameter of this name is about, if it is about one.
+    /// Returns the hash function that a parameter of this name uses, if it is a fingerprint.
     ///
-    /// Besides the registry's names, whatever begins with `sha` counts: for a name that comes into
-    /// the registry later, to ignore it would be to accept any certificate.
+    /// Besides the registry's names, every name that begins with `sha` is treated as a hash
+    /// function: if a name that is registered later were ignored, the challenge would accept any
+    /// certificate.
     pub(super) fn of_parameter(name: &str) -> Option<Self> {
         let name = name.to_ascii_lowercase();
         Some(match name.as_str() {
@@ -38,7 +40,7 @@ impl HashName {
         })
     }
 
-    /// The name, as parameters have it.
+    /// Returns the name as in a parameter.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Sha224 => "sha-224",
@@ -49,7 +51,7 @@ impl HashName {
         }
     }
 
-    /// The length of what it makes, in octets, where that is known.
+    /// The length of its result in bytes, if known.
     fn length(&self) -> Option<usize> {
         match self {
             Self::Sha224 => Some(28),
@@ -85,20 +87,20 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// The SHA-256 fingerprint of this certificate.
+    /// Computes the SHA-256 fingerprint of this certificate.
     pub fn sha256(certificate: &[u8]) -> Self {
         Self { hash: HashName::Sha256, octets: Sha256::digest(certificate).to_vec() }
     }
 
-    /// The fingerprint of this certificate, if `hash` is one that can be computed here.
+    /// Computes the fingerprint of this certificate, if this crate supports `hash`.
     pub fn new(certificate: &[u8], hash: &HashName) -> Option<Self> {
         Some(Self { octets: hash.digest(certificate)?, hash: hash.clone() })
     }
 
-    /// What a parameter says, decoded.
+    /// Converts the decoded value of a parameter.
     ///
     /// The draft's only example is the base64 of a fingerprint in hexadecimal digits, so that is
-    /// understood, too.
+    /// accepted, too.
     pub(super) fn from_octets(hash: HashName, octets: Vec<u8>) -> Result<Self, ChallengeProblem> {
         let wrong = |octets: &[u8]| ChallengeProblem::WrongLength {
             name: hash.as_str().into(),
@@ -115,19 +117,19 @@ impl Fingerprint {
         Ok(Self { hash, octets })
     }
 
-    /// How it was made.
+    /// Returns the hash function.
     pub fn hash(&self) -> &HashName {
         &self.hash
     }
 
-    /// The octets of the hash.
+    /// Returns the bytes of the hash.
     pub fn octets(&self) -> &[u8] {
         &self.octets
     }
 }
 
 impl fmt::Display for Fingerprint {
-    /// The octets in hexadecimal digits with colons between them, as OpenSSL writes them.
+    /// The bytes in hexadecimal digits with colons between them, as OpenSSL writes them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, octet) in self.octets.iter().enumerate() {
             let colon = if at == 0 { "" } else { ":" };

@@ -1,8 +1,8 @@
-//! A client over hyper and hyper-util that answers challenges.
+//! An HTTP client over hyper and hyper-util that answers challenges.
 //!
-//! It has connections of its own, over whatever hyper-util's connectors connect: only so is each
-//! kept to its origin, protection space and identity. [`client`](super::client) says how challenges
-//! are answered.
+//! It opens its own connections, with any connector of hyper-util, because each connection must be
+//! reserved for its origin, protection space and identity. [`client`](super::client) explains how
+//! challenges are answered.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -30,12 +30,12 @@
 //! }
 //! ```
 //!
-//! # What it does not do
-//! It follows no redirects, has no cookies, takes no proxies from the environment, and can neither
-//! CONNECT nor upgrade. It is a [`tower_service::Service`]: layers do the rest. A request that is
-//! made of a redirect is a request like every other here, so one to `http` or to another host gets
-//! no certificate. `Host` is sent as the URI has it, unless the request has such a field already; a
-//! request that has a field for another host is never authenticated.
+//! # Limitations
+//! It does not follow redirects, keep cookies, or use proxies from the environment, and it supports
+//! neither CONNECT nor upgrades. It is a [`tower_service::Service`], so layers can add the rest. A
+//! request that a layer makes for a redirect is treated like every other request, so a redirect to
+//! `http` or to another host gets no certificate. `Host` is set from the URI, unless the request
+//! already has that field. A request whose `Host` field names another host is never authenticated.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -69,16 +69,16 @@ use transport::Hyper;
 
 /// An HTTP client, for HTTP/1.1 and HTTP/2, that answers `ClientCertificate` challenges.
 ///
-/// Clones have the same connections. They are closed when there are no clones any more, and no
-/// responses that are still being read.
+/// Clones share the connections. The connections are closed when there are no clones any more, and
+/// no responses that are still being read.
 pub struct Client<B: RequestBody>(Arc<Driver<Hyper<B>>>);
 
-// For one kind of body, so that it need not be said twice of which kind the built one is.
+// For one kind of body, so that callers need not write the type of the body twice.
 impl Client<Empty<Bytes>> {
-    /// Begin one that verifies servers as this config does, and has these credentials.
+    /// Starts a client that verifies servers as this config does, and has these credentials.
     ///
-    /// What the config says of certificates of its own, and of offers, is not heeded. HTTP/2 and
-    /// HTTP/1.1 are proposed if its application protocols are empty.
+    /// The config's own client certificates and offer are ignored. If its list of application
+    /// protocols is empty, HTTP/2 and HTTP/1.1 are offered.
     pub fn builder(tls: ClientConfig, credentials: Credentials) -> Builder {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
@@ -88,11 +88,11 @@ impl Client<Empty<Bytes>> {
 }
 
 impl<B: RequestBody> Client<B> {
-    /// Send a request, and answer challenges.
+    /// Sends a request, and answers challenges.
     ///
     /// # Errors
-    /// [`Error`]. What a server says in a response, a challenge that is not answered among it, is
-    /// none.
+    /// [`Error`]. A response is never an error, not even if it contains a challenge that was not
+    /// answered.
     pub async fn request(&self, request: Request<B>) -> Result<Response<ResponseBody>, Error> {
         self.0.send(request).await
     }
@@ -125,7 +125,7 @@ impl<B: RequestBody> Service<Request<B>> for Client<B> {
     }
 }
 
-/// A [`Client`] in the making.
+/// Builds a [`Client`].
 #[derive(Debug)]
 pub struct Builder {
     tls: ClientConfig,
@@ -135,15 +135,16 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Other limits than the default ones.
+    /// Sets limits other than the default ones.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Connect with this, TLS being added on top, rather than with an [`HttpConnector`].
+    /// Sets the connector, in place of an [`HttpConnector`]. TLS is added on top.
     ///
-    /// It is given the origin, as `https://host:port`, and connects to it or to a tunnel there.
+    /// The connector gets the origin as `https://host:port`, and connects to it or to a tunnel
+    /// there.
     pub fn connector<C>(mut self, connector: C) -> Self
     where
         C: Service<Uri, Future: Send, Error: Into<BoxError>> + Clone + Send + Sync + 'static,
@@ -153,7 +154,7 @@ impl Builder {
         self
     }
 
-    /// Build it.
+    /// Builds the client.
     pub fn build<B: RequestBody>(self) -> Client<B> {
         let Self { mut tls, credentials, limits, connect } = self;
         let limits = limits.for_clocks();

@@ -1,7 +1,8 @@
-//! The grammar of challenges (RFC 9110 sections 5.6 and 11), for fields in which schemes are mixed.
+//! A parser for challenges (RFC 9110 sections 5.6 and 11), for fields with several schemes.
 //!
-//! A comma separates challenges, and parameters, too: `a b=c, d=e, f g=h` are two challenges. What
-//! cannot be read is skipped to the next comma, and spoils the challenge that it is part of.
+//! A comma separates challenges, and also parameters: `a b=c, d=e, f g=h` contains two challenges.
+//! Text that cannot be parsed is skipped to the next comma, and invalidates the challenge that
+//! contains it.
 
 use std::borrow::Cow;
 
@@ -22,9 +23,9 @@ pub(super) struct Parameter<'a> {
 #[derive(Debug, PartialEq)]
 pub(super) struct Raw<'a> {
     pub(super) scheme: &'a [u8],
-    /// Its parameters, in order; none for schemes that nobody wants to know about.
+    /// Its parameters, in order; empty for schemes other than the requested one.
     pub(super) parameters: Vec<Parameter<'a>>,
-    /// What is wrong with it first, and where.
+    /// The first problem in it, and where it is.
     pub(super) fault: Option<(usize, Problem)>,
 }
 
@@ -37,7 +38,8 @@ impl Raw<'_> {
 
 /// Reads the challenges of a field line, with the parameters of those of one scheme.
 ///
-/// What stands before the first challenge, and is none, comes out as one without a name.
+/// Text before the first challenge that is not a challenge is returned as a challenge without a
+/// name.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     line: &'a [u8],
@@ -63,7 +65,7 @@ impl<'a> Reader<'a> {
         rest.get(..length).unwrap_or_default()
     }
 
-    /// Optional white space; whether there is any.
+    /// Skips optional white space; returns true if there was any.
     fn skip_space(&mut self) -> bool {
         !self.take_while(|octet| matches!(octet, b' ' | b'\t')).is_empty()
     }
@@ -72,7 +74,7 @@ impl<'a> Reader<'a> {
         matches!(self.peek(), None | Some(b','))
     }
 
-    /// Whether what follows is `token68`, which is passed over then.
+    /// Skips a `token68`; returns true if there was one.
     fn skip_token68(&mut self) -> bool {
         let start = self.at;
         let some = !self.take_while(is_token68).is_empty();
@@ -85,7 +87,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    /// What stands to the right of an equals sign.
+    /// Reads the value after an equals sign.
     fn value(&mut self) -> Result<Cow<'a, [u8]>, (usize, Problem)> {
         let start = self.at;
         let value = match self.peek() {
@@ -102,7 +104,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A quoted string. Where one has no good end, nothing of the rest of the line is believed.
+    /// Reads a quoted string. If it is not terminated correctly, the rest of the line is not used.
     fn quoted(&mut self) -> Result<Cow<'a, [u8]>, (usize, Problem)> {
         self.try_quoted().inspect_err(|_| self.at = self.line.len())
     }
@@ -136,7 +138,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A parameter of the current challenge, of which the name and the space behind it are read.
+    /// Reads a parameter of the current challenge, after its name and the white space behind it.
     fn parameter(&mut self, octet: usize, name: &'a [u8]) {
         let read = match self.peek() {
             Some(b'=') => {
@@ -153,7 +155,7 @@ impl<'a> Reader<'a> {
                     return self.fault(octet, Problem::Expected("a scheme"));
                 };
                 if !current.is(wanted) {
-                    // The others' are of no interest.
+                    // The parameters of other schemes are not needed.
                 } else if current.parameters.len() < limits::PARAMETERS {
                     current.parameters.push(Parameter { octet, name, value });
                 } else {
@@ -164,7 +166,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The current challenge is no good.
+    /// Marks the current challenge as invalid.
     fn fault(&mut self, octet: usize, problem: Problem) {
         let nameless = Raw { scheme: b"", parameters: Vec::new(), fault: None };
         let current = self.current.get_or_insert(nameless);
@@ -172,7 +174,7 @@ impl<'a> Reader<'a> {
         current.fault.get_or_insert((octet, problem));
     }
 
-    /// Goes on to the next comma that is not in quotes.
+    /// Skips to the next comma that is not in quotes.
     fn skip_element(&mut self) {
         loop {
             self.take_while(|octet| !matches!(octet, b',' | b'"'));
@@ -183,7 +185,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One element of the list; a challenge that it ends.
+    /// Reads one element of the list, and returns the challenge that it ends, if any.
     fn element(&mut self) -> Option<Raw<'a>> {
         let start = self.at;
         let name = self.take_while(is_token);
@@ -259,7 +261,7 @@ fn is_token68(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"-._~+/".contains(&octet)
 }
 
-/// What may follow a backslash in a quoted string (RFC 9110 section 5.6.4).
+/// A byte that may follow a backslash in a quoted string (RFC 9110 section 5.6.4).
 fn is_text(octet: u8) -> bool {
     matches!(octet, b'\t' | b' '..=b'~' | 0x80..)
 }

@@ -1,4 +1,4 @@
-//! A client that answers challenges with reqwest: same requests, same responses.
+//! An HTTP client over reqwest that answers challenges, with reqwest's own requests and responses.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -19,48 +19,52 @@
 //! # }
 //! ```
 //!
-//! [`client`](super::client) says how challenges are answered.
+//! [`client`](super::client) explains how challenges are answered.
 //!
-//! # How it is done
-//! reqwest 0.13 says nothing about, and lets nobody choose, the connection on which a request goes:
-//! its layers around connectors see neither for whom they connect nor what comes of TLS, and its
-//! pool knows origins only. So there is a [`reqwest::Client`] without authentication for all, and
-//! one more for each protection space, which has the identity and goes to one origin.
+//! # How it works
+//! reqwest 0.13 neither exposes the connection that carries a request nor lets a program choose it:
+//! layers around its connectors see neither the request nor the outcome of TLS, and its pool
+//! distinguishes only origins. So there is one [`reqwest::Client`] without authentication for all
+//! requests, and one more for each protection space, which has the identity and is used for one
+//! origin.
 //!
-//! Each of them is made by the function that is given to [`Builder::configure`]; what it sets is so
-//! for all. A store of cookies that they share is one that it is given (`cookie_provider`), not one
-//! that each makes for itself (`cookie_store`). TLS is not what it sets, but the [`ClientConfig`].
+//! The function that is given to [`Builder::configure`] configures each of them, so its settings
+//! apply to all. To share cookies, give it one cookie store (`cookie_provider`), rather than
+//! letting each client make its own (`cookie_store`). TLS settings come from the [`ClientConfig`],
+//! not from this function.
 //!
-//! # What this client cannot do, and the one over hyper can
-//! * Say which alert came with a late refusal over HTTP/2, or when it was lost with the connection:
-//!   that is an [`Error::LikelyRefused`].
-//! * Tell that a server speaks TLS 1.2 before it sends the request there again. No certificate goes
-//!   over it; the report says [`Unanswered::StillChallenged`](super::client::Unanswered).
-//! * Know the TLS version.
-//! * Limit connections that are in use, rather than idle. Requests that come together open a
-//!   connection each, over HTTP/2, too, and then share the one that is there first. With
+//! # Limitations compared with the client over hyper
+//! * It does not report which alert came with a late refusal over HTTP/2, or that the alert was
+//!   lost with the connection: it returns an [`Error::LikelyRefused`].
+//! * It cannot tell that a server uses TLS 1.2 before it sends the request there again. No
+//!   certificate is sent under TLS 1.2; the report contains
+//!   [`Unanswered::StillChallenged`](super::client::Unanswered).
+//! * It does not know the TLS version.
+//! * It limits only idle connections, not those in use. Requests that start at the same time open a
+//!   connection each, over HTTP/2, too, and then share the first one that is ready. With
 //!   authentication, the first request of a protection space makes the connection, and others wait
 //!   for it.
-//! * Limit connections without authentication to a number of origins: see
+//! * It does not limit connections without authentication to a number of origins: see
 //!   [`Limits::origins`](super::client::Limits::origins).
-//! * Leave a connection over HTTP/2 when a request on it was given up. A connection whose packets
-//!   are lost is used until a ping is not answered: see
+//! * It does not stop using an HTTP/2 connection after a request on it was given up. A connection
+//!   whose packets are lost is used until a ping is not answered: see
 //!   [`Limits::keep_alive_interval`](super::client::Limits::keep_alive_interval).
-//! * See a response over HTTP/1.1 that comes before the request's body is sent, if the server then
-//!   closes the connection: writing fails first. The layers of [`server`](super::server) read the
-//!   body of a request that they refuse, so that it does not come to this.
-//! * See proxies. A tunnel through an `http` proxy is fine. An `https` proxy has a connection over
-//!   TLS of its own, for which reqwest uses the same config: so that it does not get the
-//!   certificate, who is challenged behind it gets none either.
+//! * It misses an HTTP/1.1 response that arrives before the request's body is sent, if the server
+//!   then closes the connection: writing fails first. The layers of [`server`](super::server) read
+//!   the body of a request that they refuse, which avoids this.
+//! * It does not see proxies. A tunnel through an `http` proxy works. For the TLS connection to an
+//!   `https` proxy, reqwest uses the same config; to keep the certificate from the proxy, requests
+//!   that are challenged behind it are not authenticated either.
 //!
 //! # Redirects
-//! Those without authentication are followed as [`Builder::redirect`] says, wherever they lead; no
-//! certificate goes with them. If one leads to a challenge, a GET or HEAD request without a body is
-//! made again there. Of others it is not known what became of them on the way, so the challenge is
-//! the caller's.
+//! Redirects of requests without authentication are followed as [`Builder::redirect`] sets, to any
+//! host, and never with a certificate. If a redirect leads to a challenge, a GET or HEAD request
+//! without a body is sent again there. For other requests it is unknown how the redirects have
+//! changed them, so the caller gets the challenge.
 //!
-//! Those with authentication are followed within their origin only (CANT-6), and never to `http`
-//! (CANT-1). One that leads away is the caller's: a request to where it leads begins afresh.
+//! Redirects of requests with authentication are followed within their origin only (CANT-6), and
+//! never to `http` (CANT-1). The caller gets a redirect to another origin, and can send a new
+//! request there.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -85,15 +89,15 @@ use transport::{Configure, Reqwest};
 
 /// A client over reqwest that answers `ClientCertificate` challenges.
 ///
-/// Clones have the same connections.
+/// Clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Client(Arc<Driver<Reqwest>>);
 
 impl Client {
-    /// Begin one that verifies servers as this config does, and has these credentials.
+    /// Starts a client that verifies servers as this config does, and has these credentials.
     ///
-    /// What the config says of certificates of its own, and of offers, is not heeded. HTTP/2 and
-    /// HTTP/1.1 are proposed if its application protocols are empty.
+    /// The config's own client certificates and offer are ignored. If its list of application
+    /// protocols is empty, HTTP/2 and HTTP/1.1 are offered.
     pub fn builder(tls: ClientConfig, credentials: Credentials) -> Builder {
         Builder {
             tls,
@@ -104,18 +108,18 @@ impl Client {
         }
     }
 
-    /// Send a request, and answer challenges. A [`Report`](super::client::Report) is among the
-    /// response's extensions.
+    /// Sends a request, and answers challenges. The response's extensions contain a
+    /// [`Report`](super::client::Report).
     ///
     /// # Errors
-    /// [`Error`]. What a server says in a response, a challenge that is not answered among it, is
-    /// none.
+    /// [`Error`]. A response is never an error, not even if it contains a challenge that was not
+    /// answered.
     pub async fn execute(&self, request: Request) -> Result<Response, Error> {
         self.0.send(request).await
     }
 
-    /// The client without authentication. It makes requests; those that it sends itself are not
-    /// authenticated, and challenges to them not answered.
+    /// Returns the client without authentication. Use it to build requests. Requests that are sent
+    /// with it directly are not authenticated, and their challenges are not answered.
     pub fn plain(&self) -> &reqwest::Client {
         self.0.transport.plain()
     }
@@ -136,7 +140,7 @@ impl Service<Request> for Client {
     }
 }
 
-/// A [`Client`] in the making.
+/// Builds a [`Client`].
 pub struct Builder {
     tls: ClientConfig,
     credentials: Credentials,
@@ -146,9 +150,9 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Configure each of reqwest's clients like this.
+    /// Sets a function that configures each reqwest client.
     ///
-    /// TLS, `https_only` and redirects are seen to afterwards.
+    /// TLS, `https_only` and redirects are set after it.
     pub fn configure(
         mut self,
         configure: impl Fn(ClientBuilder) -> ClientBuilder + Send + Sync + 'static,
@@ -157,22 +161,22 @@ impl Builder {
         self
     }
 
-    /// Follow redirects like this, rather than ten of them.
+    /// Sets the redirect policy. The default follows ten redirects.
     pub fn redirect(mut self, policy: Policy) -> Self {
         self.redirect = policy;
         self
     }
 
-    /// Other limits than the default ones.
+    /// Sets limits other than the default ones.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Build it.
+    /// Builds the client.
     ///
     /// # Errors
-    /// [`Error::Build`] if reqwest cannot be configured like this.
+    /// [`Error::Build`] if reqwest refuses this configuration.
     pub fn build(self) -> Result<Client, Error> {
         let Self { mut tls, credentials, limits, redirect, configure } = self;
         let limits = limits.for_clocks();

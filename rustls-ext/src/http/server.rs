@@ -1,12 +1,14 @@
-//! Telling HTTP services who their callers are, and turning away those who are not authenticated in
-//! the scope that they need: layers for tower, so for hyper, axum, tonic and whatever else has
+//! Layers for tower that identify the callers of HTTP services, and refuse those that are not
+//! authenticated in the required scope. They work with hyper, axum, tonic and all servers that use
 //! requests of the crate `http`.
 //!
-//! * [`ConnectionInfo`] is what is known of a connection, made once, when its handshake is complete.
-//! * A [`CallerLayer`] puts a [`Caller`] into each request, and refuses requests that do not belong on
+//! * [`ConnectionInfo`] contains the facts about a connection. It is made once, when the handshake
+//!   is complete.
+//! * [`CallerLayer`] adds a [`Caller`] to each request, and refuses requests that do not belong on
 //!   their connection. Its `on_denied` makes pages for refused requests.
-//! * [`RequireScope`] stands before what needs a scope, and challenges callers that lack it.
-//! * An [`Identity`] is who a caller is, in one scope.
+//! * [`RequireScope`] protects services that need a scope, and challenges callers that are not
+//!   authenticated in it.
+//! * [`Identity`] is the identity of a caller in one scope.
 //!
 //! ```
 //! # use std::{convert::Infallible, net::SocketAddr};
@@ -34,10 +36,10 @@
 //! }
 //! ```
 //!
-//! A request that these layers refuse may have a body. They read some of it before they answer, so
-//! that clients over HTTP/1.1 see the answer: see [`read_unread`] for how much.
+//! A request that these layers refuse may have a body. They read some of it before they respond, so
+//! that clients over HTTP/1.1 receive the response: see [`read_unread`] for how much.
 //!
-//! With the feature `axum`, handlers of axum's have extractors for all of that.
+//! With the feature `axum`, there are extractors for axum handlers.
 
 mod caller;
 mod certificate;

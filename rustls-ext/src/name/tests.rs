@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// DER of this tag and content.
+/// DER with this tag and content.
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
     let head = match u8::try_from(length) {
@@ -18,13 +18,13 @@ fn attribute(oid: &[u8], value: &[u8]) -> Vec<u8> {
     tlv(SEQUENCE, &[&tlv(OID, oid)[..], value].concat())
 }
 
-/// A name of these parts, each of these attributes.
+/// A name with these parts, each with these attributes.
 fn name(parts: &[&[Vec<u8>]]) -> Vec<u8> {
     let parts: Vec<_> = parts.iter().map(|part| tlv(SET, &part.concat())).collect();
     tlv(SEQUENCE, &parts.concat())
 }
 
-/// The text of a name of nothing but a common name with this value.
+/// The text of a name that contains only a common name with this value.
 fn cn(tag: u8, content: &[u8]) -> String {
     rfc4514(&name(&[&[attribute(COMMON_NAME, &tlv(tag, content))]]))
 }
@@ -65,7 +65,7 @@ fn rfc_4514_2_4_every_string_type_is_text() {
 #[test]
 fn rfc_4514_2_4_what_is_no_text_is_the_whole_der_of_the_value() {
     for (tag, content, text) in [
-        // not text of their types
+        // bytes that are not text of their types
         (UTF8_STRING, &[0xff][..], "CN=#0c01ff"),
         (PRINTABLE_STRING, &[b'a', 0xe4], "CN=#130261e4"),
         (IA5_STRING, "ä".as_bytes(), "CN=#1602c3a4"),
@@ -73,7 +73,7 @@ fn rfc_4514_2_4_what_is_no_text_is_the_whole_der_of_the_value() {
         (BMP_STRING, &[0xd8, 0], "CN=#1e02d800"),
         (UNIVERSAL_STRING, &[0, 0x11, 0, 0], "CN=#1c0400110000"),
         (UNIVERSAL_STRING, &[0, 0, b'a'], "CN=#1c03000061"),
-        // no string types
+        // types that are not string types
         (0x04, b"ABCD", "CN=#040441424344"),
         (0x03, &[0, 1], "CN=#03020001"),
         (0x05, &[], "CN=#0500"),
@@ -81,7 +81,7 @@ fn rfc_4514_2_4_what_is_no_text_is_the_whole_der_of_the_value() {
     ] {
         assert_eq!(cn(tag, content), text);
     }
-    // nor is a value of a type that has no short name
+    // The same for a value whose attribute type has no short name.
     let der = name(&[&[attribute(UNKNOWN, &tlv(UTF8_STRING, b"ABCD"))]]);
     assert_eq!(rfc4514(&der), "2.5.4.41=#0c0441424344");
 }
@@ -102,7 +102,7 @@ fn one_line_shows_all_that_there_is() {
         ("a\u{2067}b", "a\\e2\\81\\a7b"),
         ("a\u{e0041}b", "a\\f3\\a0\\81\\81b"),
         ("a\u{fe0f}b", "a\\ef\\b8\\8fb"),
-        // spaces that are none, or that are others
+        // characters that look like spaces, or are other spaces
         ("a\u{a0}b", "a\\c2\\a0b"),
         ("a\u{3000}b", "a\\e3\\80\\80b"),
         ("a\u{200b}b\u{feff}", "a\\e2\\80\\8bb\\ef\\bb\\bf"),
@@ -124,19 +124,19 @@ fn bytes_that_are_no_name_are_shown_as_what_they_are() {
         vec![],
         good[..good.len() - 1].to_vec(),
         longer,
-        // a part without attributes, which would be written like none
+        // a part without attributes, which would be written as if it were absent
         name(&[&[]]),
         name(&[&[attribute(COMMON_NAME, &value)], &[]]),
         // an attribute without a value, with two, without a type
         pair(&tlv(OID, COMMON_NAME)),
         pair(&[&tlv(OID, COMMON_NAME)[..], &value, &value].concat()),
         pair(&value),
-        // types that are no OIDs
+        // types that are not OIDs
         pair(&[&tlv(OID, &[])[..], &value].concat()),
         pair(&[&tlv(OID, &[0x55, 0x84])[..], &value].concat()),
         pair(&[&tlv(OID, &[0x55, 0x80, 4])[..], &value].concat()),
         pair(&[&tlv(OID, &[0xff; 12])[..], &value].concat()),
-        // lengths that are no DER: indefinite, and longer than they need be
+        // lengths that are not DER: indefinite, and longer than necessary
         [&[SEQUENCE, 0x80][..], &good[2..], &[0, 0]].concat(),
         [&[SEQUENCE, 0x81, 12][..], &good[2..]].concat(),
         [&[SEQUENCE, 0x82, 0, 12][..], &good[2..]].concat(),
@@ -171,17 +171,17 @@ fn what_is_no_certificate_has_no_subject() {
     }
 }
 
-/// A value as a text shows it.
+/// A value as the text shows it.
 #[derive(Clone, Debug, PartialEq)]
 enum Shown {
     Text(String),
     Der(Vec<u8>),
 }
 
-/// A name as a text shows it: the types and values of each part, the least specific first.
+/// A name as the text shows it: the types and values of each part, the least specific first.
 type Parts = Vec<Vec<(String, Shown)>>;
 
-/// Reads a text as RFC 4514 section 3 says, without a look at the code that writes it.
+/// Parses a text as RFC 4514 section 3 specifies, independently of the code that writes it.
 fn read(text: &str) -> Parts {
     if text.is_empty() {
         return Vec::new();
@@ -227,9 +227,9 @@ fn read(text: &str) -> Parts {
     parts
 }
 
-/// The bytes of an attribute, and what is to be seen of it.
+/// The bytes of an attribute, and how the text shows it.
 fn attributes() -> impl Strategy<Value = (Vec<u8>, (String, Shown))> {
-    // Characters that have a meaning somewhere, and some that have none.
+    // Characters that have a special meaning somewhere, and some that have none.
     let character = prop_oneof![
         prop::sample::select(vec![
             ',',
@@ -335,7 +335,7 @@ proptest! {
             let digits: String = changed.iter().map(|byte| format!("{byte:02x}")).collect();
             prop_assert_eq!(text, format!("#{digits}"));
         } else if read(&text) == shown {
-            // At most, it is the same text in another string type, in bytes of the same length.
+            // It can only be the same text in another string type, in bytes of the same length.
             prop_assert_eq!(der.len(), changed.len());
             let strings = [UTF8_STRING, NUMERIC_STRING, PRINTABLE_STRING, T61_STRING, IA5_STRING,
                 VISIBLE_STRING, BMP_STRING, UNIVERSAL_STRING];

@@ -16,7 +16,7 @@ use super::session::Session;
 use crate::policy::InConfig;
 use crate::{Live, Policy, Setup};
 
-/// A [`ClientConfig`] for quinn, for `quinn::ClientConfig::new`.
+/// A [`ClientConfig`] for quinn, to pass to `quinn::ClientConfig::new`.
 ///
 /// 0-RTT is possible only with `enable_early_data`.
 #[derive(Clone, Debug)]
@@ -26,14 +26,16 @@ pub struct QuicClientConfig {
 }
 
 impl QuicClientConfig {
-    /// Use this suite, which must be TLS13_AES_128_GCM_SHA256, for packets in which no secret is
-    /// agreed on yet (RFC 9001 section 5.2), though the config may not have it for others.
+    /// Uses this suite, which must be TLS13_AES_128_GCM_SHA256, for Initial packets, which are sent
+    /// before a secret is agreed on (RFC 9001 section 5.2). The config need not have it for other
+    /// packets.
     ///
     /// # Errors
     /// See [`ConfigError`].
     pub fn with_initial(tls: Arc<ClientConfig>, initial: Suite) -> Result<Self, ConfigError> {
         let initial = Initial::new(tls.crypto_provider(), initial)?;
-        // So that no connection can fail for a reason that is known now. No session is used up.
+        // Finds errors that are known now, so that no connection fails because of them. No session
+        // is used up.
         let mut trial = ClientConfig::clone(&tls);
         trial.resumption = Resumption::disabled();
         let nobody = ServerName::IpAddress(std::net::Ipv4Addr::LOCALHOST.into());
@@ -71,31 +73,31 @@ impl crypto::ClientConfig for QuicClientConfig {
             .to_owned();
         let tls =
             ClientConnection::new(self.tls.clone(), rustls_version(version)?, name, octets(params))
-                // The system has no randomness, say.
+                // For example, the system has no randomness.
                 .map_err(|_| ConnectError::EndpointStopping)?;
         Ok(Box::new(Session::new(Ok(Connection::Client(tls)), self.initial.clone(), version)))
     }
 }
 
-/// A [`ServerConfig`] for quinn, for `quinn::ServerConfig::with_crypto`.
+/// A [`ServerConfig`] for quinn, to pass to `quinn::ServerConfig::with_crypto`.
 ///
-/// Its `max_early_data_size` must be 0 (which is the default) or `u32::MAX`; 0-RTT is possible only
-/// with the latter.
+/// Its `max_early_data_size` must be 0 (the default) or `u32::MAX`; 0-RTT is possible only with
+/// `u32::MAX`.
 #[derive(Clone, Debug)]
 pub struct QuicServerConfig {
     source: Source,
     initial: Arc<Initial>,
 }
 
-/// What a connection is accepted under.
+/// The source of the config and policy for a connection.
 #[derive(Clone, Debug)]
 enum Source {
     Fixed(Fixed),
-    /// What is current when the connection begins.
+    /// The setup that is current when the connection begins.
     Live(Live),
 }
 
-/// A config, and the policy that decides in place of the config's own, if there is one.
+/// A config, and the policy that replaces the config's own, if there is one.
 #[derive(Clone, Debug)]
 struct Fixed {
     tls: Arc<ServerConfig>,
@@ -103,7 +105,7 @@ struct Fixed {
 }
 
 impl Source {
-    /// What the connection of the client at `peer`, if its address is known, is accepted under.
+    /// The config and policy for the connection of the client at `peer`, if its address is known.
     fn at(&self, peer: Option<IpAddr>) -> Fixed {
         match self {
             Self::Fixed(fixed) => fixed.clone(),
@@ -128,19 +130,20 @@ impl Fixed {
 }
 
 impl QuicServerConfig {
-    /// Use this suite, which must be TLS13_AES_128_GCM_SHA256, for packets in which no secret is
-    /// agreed on yet (RFC 9001 section 5.2), though the config may not have it for others.
+    /// Uses this suite, which must be TLS13_AES_128_GCM_SHA256, for Initial packets, which are sent
+    /// before a secret is agreed on (RFC 9001 section 5.2). The config need not have it for other
+    /// packets.
     ///
     /// # Errors
     /// See [`ConfigError`].
     pub fn with_initial(tls: Arc<ServerConfig>, initial: Suite) -> Result<Self, ConfigError> {
         let initial = Initial::new(tls.crypto_provider(), initial)?;
-        // So that no connection can fail for a reason that is known now.
+        // Finds errors that are known now, so that no connection fails because of them.
         ServerConnection::new(tls.clone(), Version::V1, Vec::new())?;
         Ok(Self { source: Source::Fixed(Fixed { tls, policy: None }), initial })
     }
 
-    /// Accept with `tls`, and decide by `policy`, which may have rules on the peer's address. A
+    /// Accepts with `tls`, and decides by `policy`, which may have rules on the peer's address. A
     /// policy in `tls` itself is not used.
     ///
     /// This is [`from_live()`](Self::from_live) with a [`Setup`] that never changes.
@@ -154,15 +157,15 @@ impl QuicServerConfig {
         Self::from_live(Setup::new(tls, policy).into())
     }
 
-    /// Accept each connection under the setup that is current when the connection begins.
+    /// Accepts each connection under the setup that is current when the connection begins.
     ///
-    /// After [`Live::reload`] or [`Live::replace`], new connections use the new setup. No call of
-    /// quinn's `Endpoint::set_server_config` is needed. If the new config cannot be used for QUIC,
-    /// new connections end with the transport error `INTERNAL_ERROR` (RFC 9000 section 20.1) until
-    /// there is one that can.
+    /// After [`Live::reload`] or [`Live::replace`], new connections use the new setup. There is no
+    /// need to call quinn's `Endpoint::set_server_config`. If the new config cannot be used for
+    /// QUIC, new connections fail with the transport error `INTERNAL_ERROR` (RFC 9000 section 20.1)
+    /// until a usable config is loaded.
     ///
     /// If the policy has rules on the peer's address, accept each connection with a config of its
-    /// own, which [`for_peer`] makes. Connections that are accepted without `for_peer` then end in
+    /// own, made by [`for_peer`]. Connections that are accepted without `for_peer` then fail with
     /// `internal_error`.
     ///
     /// ```no_run
@@ -189,15 +192,17 @@ impl QuicServerConfig {
         Ok(Self { initial: Self::try_from(source.at(None).tls)?.initial, source })
     }
 
-    /// `config`, for one connection of the client at `peer`, under the setup that is current now.
+    /// Returns a copy of `config` for one connection of the client at `peer`, under the setup that
+    /// is current now.
     ///
-    /// Where the policy has rules on the peer's address, the client cannot migrate (RFC 9000 section
-    /// 9): packets from another address *or another port* are dropped, since quinn compares both. A
-    /// client whose NAT gives it another port is not heard from then on, and the connection ends by
-    /// its idle timeout. Without such rules, clients can migrate, and keep their identity.
+    /// If the policy has rules on the peer's address, the client cannot migrate (RFC 9000 section
+    /// 9): quinn compares addresses and ports, and packets from another address *or another port*
+    /// are dropped. If a client's NAT assigns another port, its packets are dropped from then on,
+    /// and the connection ends by its idle timeout. Without such rules, clients can migrate, and
+    /// keep their identity.
     ///
-    /// The address is proved when the handshake is complete, or from the start where quinn's
-    /// `Incoming::remote_address_validated` says so; `Incoming::retry` makes it so.
+    /// The address is validated when the handshake is complete, or from the start if quinn's
+    /// `Incoming::remote_address_validated` returns true; `Incoming::retry` achieves that.
     pub fn for_peer(
         &self,
         config: &quinn_proto::ServerConfig,

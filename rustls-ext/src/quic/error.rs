@@ -4,10 +4,11 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// There is no TLS13_AES_128_GCM_SHA256 for QUIC in the config's cryptography provider, or
-    /// another suite was given in its place. Each connection begins with it (RFC 9001 section 5.2).
+    /// The config's cryptography provider has no TLS13_AES_128_GCM_SHA256 for QUIC, or another
+    /// suite was given in its place. Each connection begins with this suite (RFC 9001 section 5.2).
     NoInitialCipherSuite,
-    /// rustls cannot use it, because it is not for TLS 1.3, or because of its limits, say.
+    /// rustls cannot use the config, for example because it does not support TLS 1.3, or because of
+    /// its limits.
     Tls(rustls::Error),
 }
 

@@ -8,28 +8,29 @@ use rustls::server::ClientAuth;
 
 use crate::PeerIdentity;
 
-/// What is known of a connection's handshake, as of when quinn was asked.
+/// Data about a connection's handshake, at the time when quinn was asked for it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HandshakeData {
-    /// The application protocol that was agreed on (RFC 7301).
+    /// The application protocol that was negotiated (RFC 7301).
     pub protocol: Option<Vec<u8>>,
-    /// The server name that the client asked for (RFC 6066), in lower case; `None` on clients.
+    /// The server name that the client sent (RFC 6066), in lower case; `None` on clients.
     pub server_name: Option<String>,
     /// Whether the handshake is a full one, or resumes an earlier session.
     pub kind: Option<HandshakeKind>,
-    /// On clients.
+    /// Set on clients.
     status: Option<ClientAuthStatus>,
-    /// On clients.
+    /// Set on clients.
     echoed: bool,
-    /// On servers with a policy, when the handshake is complete.
+    /// Set on servers with a policy, when the handshake is complete.
     client: Option<(ClientAuth, Vec<CertificateDer<'static>>)>,
 }
 
 impl HandshakeData {
-    /// What `handshake_data()` of quinn's `Connection` or `Connecting` has to say.
+    /// Converts the result of `handshake_data()` of quinn's `Connection` or `Connecting`.
     ///
-    /// `None` if quinn has nothing to say yet, or the connection's config is not of this module.
+    /// Returns `None` if quinn has no data yet, or if the connection's config is not from this
+    /// module.
     pub fn from_quinn(handshake_data: impl Into<Option<Box<dyn Any>>>) -> Option<Self> {
         handshake_data.into()?.downcast().ok().map(|data| *data)
     }
@@ -51,31 +52,33 @@ impl HandshakeData {
         }
     }
 
-    /// The client, if this is a server's connection and the client is authenticated in `scope`.
+    /// Returns the client, if this is a server's connection and the client is authenticated in
+    /// `scope`.
     ///
-    /// `None` during the handshake, and on connections of a config without a policy.
+    /// Returns `None` during the handshake, and on connections of a config without a policy.
     pub fn peer_identity(&self, scope: &str) -> Option<PeerIdentity<'_>> {
         let (auth, chain) = self.client.as_ref()?;
         PeerIdentity::under(auth, chain, scope)
     }
 
-    /// On servers, what the policy decided, and what came of it.
+    /// On servers, returns the policy's decision and its outcome.
     ///
-    /// `None` during the handshake, on connections of a config without a policy, and on clients.
+    /// Returns `None` during the handshake, on connections of a config without a policy, and on
+    /// clients.
     pub fn client_auth(&self) -> Option<&ClientAuth> {
         self.client.as_ref().map(|(auth, _)| auth)
     }
 
-    /// On clients, what became of the offer to authenticate; `None` on servers.
+    /// On clients, returns the outcome of the offer to authenticate; `None` on servers.
     ///
-    /// With `Acknowledged` and `AskedWithoutAcknowledgement`, the server may still refuse what it
-    /// got: see [`alert_received`](super::alert_received).
+    /// With `Acknowledged` and `AskedWithoutAcknowledgement`, the server may still refuse the
+    /// certificate: see [`alert_received`](super::alert_received).
     pub fn client_auth_status(&self) -> Option<ClientAuthStatus> {
         self.status
     }
 
-    /// On clients, whether the server said that it understands an offer by CARE, whether or not it
-    /// asks; `false` on servers.
+    /// On clients, returns true if the server declared that it understands CARE offers, whether it
+    /// requests a certificate or not; false on servers.
     pub fn client_auth_echoed(&self) -> bool {
         self.echoed
     }

@@ -13,10 +13,10 @@ use rustls::version::TLS13;
 
 use super::error::ConfigError;
 
-/// What QUIC takes from TLS before there is a handshake.
+/// The cryptography that QUIC needs from TLS before there is a handshake.
 pub(super) struct Initial {
     suite: Suite,
-    /// Makes the tags of retries, and has no part in any handshake.
+    /// Makes the integrity tags of Retry packets; not used in any handshake.
     glue: glue::QuicServerConfig,
 }
 
@@ -44,13 +44,13 @@ impl Initial {
         Ok(Arc::new(Self { suite, glue }))
     }
 
-    /// RFC 9001 section 5.2; of a version for which rustls has a name.
+    /// RFC 9001 section 5.2, for a version that rustls supports.
     pub(super) fn keys(&self, version: u32, dst_cid: &ConnectionId, side: Side) -> Keys {
         let version = rustls_version(version).unwrap_or_default();
         for_quinn(self.suite.keys(dst_cid, side.into(), version))
     }
 
-    /// RFC 9001 section 5.8; of a version for which rustls has a name.
+    /// RFC 9001 section 5.8, for a version that rustls supports.
     pub(super) fn retry_tag(
         &self,
         version: u32,
@@ -67,7 +67,7 @@ impl fmt::Debug for Initial {
     }
 }
 
-/// The keys of both directions as quinn wants them; it has implementations for those of rustls.
+/// The keys of both directions in quinn's types, which quinn implements for those of rustls.
 pub(super) fn for_quinn(keys: quic::Keys) -> Keys {
     Keys {
         header: KeyPair {
@@ -81,7 +81,7 @@ pub(super) fn for_quinn(keys: quic::Keys) -> Keys {
     }
 }
 
-/// What rustls calls a version of QUIC: the first, and the drafts that quinn knows.
+/// Converts a QUIC version to that of rustls: version 1, and the drafts that quinn supports.
 pub(super) fn rustls_version(version: u32) -> Result<Version, UnsupportedVersion> {
     match version {
         1 | 0xff00_0021..=0xff00_0022 => Ok(Version::V1),

@@ -1,4 +1,4 @@
-//! TLS for one connection of quinn's.
+//! TLS for one QUIC connection of quinn.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use super::handshake::HandshakeData;
 use super::initial::{Initial, for_quinn};
 
 pub(super) struct Session {
-    /// An error if there is no connection for the config, which was tried beforehand.
+    /// An error if rustls cannot make a connection from the config, which was tested beforehand.
     tls: Result<Connection, rustls::Error>,
     initial: Arc<Initial>,
     version: u32,
-    /// Whether quinn was told that there are handshake data.
+    /// True after quinn was told that handshake data is available.
     told: bool,
     next: Option<Secrets>,
 }
@@ -47,7 +47,8 @@ impl crypto::Session for Session {
         Some(Box::new(HandshakeData::read(tls)))
     }
 
-    /// A `Vec<CertificateDer<'static>>`, but nothing where a policy says what a chain is good for.
+    /// A `Vec<CertificateDer<'static>>`, but `None` if a policy decides in which scope a chain
+    /// counts.
     fn peer_identity(&self) -> Option<Box<dyn Any>> {
         let tls = self.tls()?;
         if matches!(tls, Connection::Server(server) if server.client_auth().is_some()) {
@@ -90,8 +91,8 @@ impl crypto::Session for Session {
             };
             failed(code, &reason)
         })?;
-        // rustls does not say when the client's hello, or the server's choice of a protocol, has
-        // come: only that it has.
+        // rustls does not signal when the ClientHello, or the server's choice of a protocol,
+        // arrives: it can only be queried for whether it has arrived.
         let has_come = !tls.is_handshaking()
             || tls.alpn_protocol().is_some()
             || matches!(tls, Connection::Server(server) if server.server_name().is_some());
@@ -124,7 +125,7 @@ impl crypto::Session for Session {
         Some(KeyPair { local: Box::new(keys.local), remote: Box::new(keys.remote) })
     }
 
-    /// RFC 9001 section 5.8. The key of the tag is known to everybody, so nothing can leak here.
+    /// RFC 9001 section 5.8. The key of the tag is public, so nothing can leak here.
     fn is_valid_retry(&self, orig_dst_cid: &ConnectionId, header: &[u8], payload: &[u8]) -> bool {
         payload.split_last_chunk().is_some_and(|(token, tag)| {
             let packet = [header, token].concat();

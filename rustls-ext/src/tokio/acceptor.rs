@@ -32,37 +32,38 @@ impl<P> Clone for Acceptor<P> {
 }
 
 impl<P: AsyncPolicy> Acceptor<P> {
-    /// How long a handshake may take unless one says otherwise.
+    /// The default limit for the duration of a handshake.
     pub const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Accept with `config`, and decide with `policy`.
+    /// Accepts connections with `config`, and decides with `policy`.
     ///
-    /// A policy in `config` itself is not asked.
+    /// A policy in `config` itself is not used.
     pub fn new(config: Arc<ServerConfig>, policy: P) -> Self {
         Self::from_live(Setup::new(config, policy).into())
     }
 
-    /// Accept each connection under what is current at the time.
+    /// Accepts each connection under the setup that is current at the time.
     pub fn from_live(live: Live<P>) -> Self {
         Self { live, handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT }
     }
 
-    /// Give a handshake this long, the policy's decision included.
+    /// Limits the duration of a handshake, including the policy's decision.
     ///
-    /// `Duration::MAX` is no limit.
+    /// `Duration::MAX` means no limit.
     pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;
         self
     }
 
-    /// Accept the connection of the client at `peer`; `None` if it has no address, such as over a Unix
-    /// domain socket. A policy with rules on addresses then accepts no connection.
+    /// Accepts the connection of the client at `peer`; `None` if it has no address, for example
+    /// over a Unix domain socket. If the policy has rules on addresses, connections without an
+    /// address are refused.
     ///
-    /// When this fails, an alert that says why has been sent where one could be, and time been
-    /// given for it to arrive; `io` is closed.
+    /// If this fails, an alert with the reason has been sent where one could be, with time for it
+    /// to arrive; `io` is closed.
     ///
     /// # Errors
-    /// See [`AcceptError`]. None of them says anything about other connections.
+    /// See [`AcceptError`]. An error does not affect other connections.
     pub async fn accept<IO>(
         &self,
         io: IO,
@@ -74,12 +75,12 @@ impl<P: AsyncPolicy> Acceptor<P> {
         self.accept_and_report(io, peer).await.0
     }
 
-    /// The same as [`accept()`](Self::accept), with what a log should have besides: for which
-    /// server name and scope the connection was, and which certificate was refused, also where the
-    /// handshake went on without it.
+    /// Accepts like [`accept()`](Self::accept), and also returns data for a log: the server name
+    /// and the scope of the connection, and the certificate that was refused, even if the handshake
+    /// continued without it.
     ///
     /// # Errors
-    /// As [`accept()`](Self::accept).
+    /// As for [`accept()`](Self::accept).
     pub async fn accept_and_report<IO>(
         &self,
         io: IO,
@@ -128,7 +129,7 @@ impl<P: AsyncPolicy> Acceptor<P> {
             }
         };
 
-        // The version first: it decides whether flags count at all (FLAGS-9).
+        // The version comes first: it decides whether flags count at all (FLAGS-9).
         start.accepted.with_config(setup.config());
         let hello = start.client_hello();
         report.server_name = hello.server_name().map(str::to_owned);
@@ -136,7 +137,7 @@ impl<P: AsyncPolicy> Acceptor<P> {
             Ok(decided) => decided,
             Err(_) => Err(PolicyTimeout(self.handshake_timeout).into()),
         };
-        // What the policy could not decide goes through rustls, so that its client gets an alert.
+        // If the policy fails, the failure goes through rustls, so that the client gets an alert.
         let (decision, failure) = match decided {
             Ok(decision) => {
                 report.scope = decision.demand().map(|demand| demand.scope().to_owned());
@@ -150,7 +151,7 @@ impl<P: AsyncPolicy> Acceptor<P> {
         start.accepted.decide(decision);
 
         let accept = start.into_stream(setup.config().clone()).into_fallible();
-        // The time that is left may not be enough for the alert.
+        // The remaining time may be too short for the alert.
         let deadline = match failure {
             Some(_) => Deadline::after(LINGER),
             None => deadline,
@@ -168,7 +169,7 @@ impl<P: AsyncPolicy> Acceptor<P> {
     }
 }
 
-/// A point in time up to which something may take; none if that is beyond all clocks.
+/// A deadline; none if it is later than the clock can represent.
 #[derive(Clone, Copy, Debug)]
 struct Deadline(Option<Instant>);
 
@@ -185,7 +186,7 @@ impl Deadline {
     }
 }
 
-/// The policy took longer than there was for the whole handshake.
+/// The policy took longer than the limit for the whole handshake.
 #[derive(Debug)]
 struct PolicyTimeout(Duration);
 
@@ -197,14 +198,14 @@ impl fmt::Display for PolicyTimeout {
 
 impl StdError for PolicyTimeout {}
 
-/// How long an alert may take on its way out.
+/// How long to wait for the peer after the last data, such as an alert.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Closes a connection so that the peer can read what was sent last, such as an alert.
+/// Closes a connection so that the peer can read the last data, such as an alert.
 ///
-/// To close a socket with unread octets in it resets the connection, and the reset overtakes what
-/// was sent. So this closes the writing side, and reads what the peer still sends until it closes
-/// too: for a second and 256 KiB at most.
+/// Closing a socket that has unread bytes resets the connection, and the reset overtakes the data
+/// that was sent. So this closes the writing side, and reads until the peer closes its side, too:
+/// for at most one second and 256 KiB.
 pub async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
     const LIMIT: u64 = 256 * 1024;
     let _ = timeout(LINGER, async {

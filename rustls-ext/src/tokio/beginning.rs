@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::error::AcceptError;
 use super::other_protocol::OtherProtocol;
 
-/// A connection, and what its client sent first.
+/// A connection, and the first bytes that its client sent.
 #[derive(Debug)]
 pub(super) struct Beginning<IO> {
     io: IO,
@@ -15,7 +15,7 @@ pub(super) struct Beginning<IO> {
 }
 
 impl<IO> Beginning<IO> {
-    /// Enough of it to tell protocols apart.
+    /// Enough bytes to distinguish protocols.
     const LENGTH: usize = 12;
 
     pub(super) fn of(io: IO) -> Self {
@@ -26,7 +26,7 @@ impl<IO> Beginning<IO> {
         self.io
     }
 
-    /// This error of a client that has sent no ClientHello, as what it is.
+    /// Replaces the error for a client that sent no ClientHello by a more precise one.
     pub(super) fn explain(&self, error: AcceptError) -> AcceptError {
         match error {
             AcceptError::Io(_) if self.first.is_empty() => AcceptError::Closed,

@@ -12,7 +12,7 @@ use super::stream::ClientStream;
 use super::transport::Transport;
 use crate::tls_error;
 
-/// Connects to TLS servers, and tells a refusal from other failures, also a late one.
+/// Connects to TLS servers, and distinguishes refusals, including late ones, from other failures.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -49,39 +49,39 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// How long to wait for a server's last words unless one says otherwise.
+    /// The default limit for waiting for a server's last alert.
     pub const DEFAULT_LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
 
-    /// Connect with `config`.
+    /// Connects with `config`.
     pub fn new(config: Arc<ClientConfig>) -> Self {
         Self { config, alpn: None, patience: Self::DEFAULT_LAST_WORDS_TIMEOUT }
     }
 
-    /// Propose these application protocols (RFC 7301), rather than those of the config.
+    /// Offers these application protocols (RFC 7301) instead of those of the config.
     pub fn with_alpn(mut self, protocols: Vec<Vec<u8>>) -> Self {
         self.alpn = Some(protocols);
         self
     }
 
-    /// When nothing more can be written, wait this long for an alert that says why.
+    /// Sets how long to wait for an alert with the reason, after writing has failed.
     ///
-    /// With TCP there is nothing to wait for then: the alert is there, or will never be. Other
+    /// With TCP this wait is not needed: the alert has arrived by then, or never will. Other
     /// transports may lose one direction before the other.
     pub fn with_last_words_timeout(mut self, timeout: Duration) -> Self {
         self.patience = timeout;
         self
     }
 
-    /// Connect to the server `name` over `io`.
+    /// Connects to the server `name` over `io`.
     ///
-    /// There is no limit on how long that may take: put it into a [`tokio::time::timeout`]. `io` is
-    /// closed if it fails; lend it, as `&mut io`, to keep it.
+    /// There is no time limit: use [`tokio::time::timeout`]. On failure, `io` is closed; pass
+    /// `&mut io` to keep it.
     ///
     /// # Errors
-    /// A [`Refusal`] if the server sent an alert; a [`rustls::Error`] for any other fault in what
-    /// it sent, and for a `name` that cannot be used; otherwise what `io` has to say. Under TLS 1.2
-    /// a server judges the client's certificate within the handshake, so nothing is late there; nor
-    /// is a handshake that breaks off called a likely refusal.
+    /// A [`Refusal`] if the server sent an alert; a [`rustls::Error`] for any other fault in the
+    /// data that the server sent, and for a `name` that cannot be used; otherwise the error of
+    /// `io`. Under TLS 1.2 a server checks the client's certificate within the handshake, so no
+    /// refusal is late there. A handshake that breaks off is not reported as a likely refusal.
     pub async fn connect<IO>(
         &self,
         name: ServerName<'static>,
@@ -93,12 +93,11 @@ impl Connector {
         self.connect_with(name, io, |_| ()).await
     }
 
-    /// The same, with a connection that `prepare` has had its hands on before the handshake.
+    /// Connects like [`connect()`](Self::connect), after `prepare` has changed the connection.
     ///
-    /// That is the place to write 0-RTT data, with [`ClientConnection::early_data`]. It is sent
-    /// with the ClientHello; whether the server took it is in
-    /// [`ClientConnection::is_early_data_accepted`] of the stream, and if not, it is to be sent
-    /// again.
+    /// `prepare` can write 0-RTT data with [`ClientConnection::early_data`]. The data is sent with
+    /// the ClientHello. [`ClientConnection::is_early_data_accepted`] of the stream tells whether
+    /// the server accepted it; if not, send it again.
     ///
     /// # Errors
     /// As for [`Connector::connect`].
@@ -118,7 +117,7 @@ impl Connector {
             Some(alpn) => connector.with_alpn(alpn.clone()).connect_with(name, io, prepare),
         };
         let mut stream = ClientStream::new(connect.await.map_err(refused)?);
-        // So that what went nowhere does not count as sent.
+        // Bytes that did not reach the server must not count as sent.
         match stream.last_words_if_failed().await {
             Some(err) => Err(err),
             None => Ok(stream),
@@ -132,7 +131,7 @@ impl From<Arc<ClientConfig>> for Connector {
     }
 }
 
-/// What ended a handshake, as a refusal if it is one.
+/// The error that ended a handshake, as a refusal if it is one.
 fn refused(err: io::Error) -> io::Error {
     match tls_error(&err) {
         Some(Error::AlertReceived(alert)) => {

@@ -11,30 +11,29 @@ use crate::{explain, tls_error};
 
 /// Why a connection was not accepted.
 ///
-/// The text of an error of the handshake is that of [`explain`](crate::explain()), which says more
-/// than the [`rustls::Error`]: so that error is no source, but in [`Tls`](Self::Tls). For the texts of
-/// all causes, use [`with_causes`](crate::with_causes).
+/// The text for a failed handshake is that of [`explain`](crate::explain()), which contains more
+/// than the text of the [`rustls::Error`]. So that error is not the source; it is in
+/// [`Tls`](Self::Tls). For the texts of all causes, use [`with_causes`](crate::with_causes).
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AcceptError {
-    /// The client said nothing, or too little, in this time.
+    /// The client sent nothing, or too little, in this time.
     Timeout(Duration),
-    /// The policy could not decide, or took longer than the handshake timeout. The client was sent
-    /// `internal_error`.
+    /// The policy failed, or took longer than the handshake timeout. The alert `internal_error` was
+    /// sent to the client.
     Policy(BoxError),
     /// The handshake failed.
     Tls(rustls::Error),
-    /// The client speaks another protocol, with which the handshake failed.
+    /// The client speaks another protocol than TLS, so the handshake failed.
     OtherProtocol(OtherProtocol, rustls::Error),
-    /// The client closed the connection before it sent anything, as probes do that only look
-    /// whether the port is open.
+    /// The client closed the connection before it sent anything, as port probes do.
     Closed,
     /// The connection failed.
     Io(io::Error),
 }
 
 impl AcceptError {
-    /// The alert that the client sent, if that is what ended the handshake.
+    /// Returns the alert that the client sent, if it ended the handshake.
     pub fn alert_received(&self) -> Option<AlertDescription> {
         match self {
             Self::Tls(rustls::Error::AlertReceived(alert)) => Some(*alert),
@@ -78,10 +77,10 @@ impl StdError for AcceptError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Policy(err) => Some(&**err),
-            // The text says what the client did, which is all that the cause says.
+            // The text contains all that the cause contains.
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => None,
             Self::Io(err) => Some(err),
-            // The text says what the error of rustls means.
+            // The text explains the error of rustls.
             Self::Tls(_) | Self::OtherProtocol(..) => None,
             Self::Timeout(_) | Self::Closed => None,
         }

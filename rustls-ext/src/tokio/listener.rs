@@ -15,17 +15,17 @@ use tokio_rustls::server::TlsStream;
 use super::{AcceptError, AcceptReport, Acceptor, AsyncPolicy};
 use crate::{Live, Policy};
 
-/// A TCP listener whose connections come with their TLS handshakes done, each under the decision of
-/// the policy.
+/// A TCP listener that returns connections with completed TLS handshakes, each under the decision
+/// of the policy.
 ///
-/// Handshakes run side by side, so that a slow client holds up nobody else. Each has a deadline, and
-/// there are at most so many at a time; the operating system keeps further clients waiting. A client
-/// whose handshake fails got an alert where one could be sent, and is reported to
-/// [`on_refusal`](Self::on_refusal), and with the feature `tracing` as an event; it is no error of the
-/// listener's.
+/// Handshakes run concurrently, so that a slow client does not delay others. Each has a deadline,
+/// and their number is limited; further clients wait in the operating system's queue. If a
+/// handshake fails, the client gets an alert if one can be sent, and the failure is reported to
+/// [`on_refusal`](Self::on_refusal), and with the feature `tracing` as an event. It is not an error
+/// of the listener.
 ///
-/// It is a listener for `axum::serve` (features `axum` and `tokio`), and its
-/// [`accept()`](Self::accept) serves any other loop:
+/// It implements the listener trait of `axum::serve` (features `axum` and `tokio`). Other servers
+/// call its [`accept()`](Self::accept) in a loop:
 ///
 #[cfg_attr(feature = "axum", doc = "```no_run")]
 #[cfg_attr(not(feature = "axum"), doc = "```text")]
@@ -44,15 +44,15 @@ use crate::{Live, Policy};
 /// }
 /// ```
 ///
-/// When it is dropped, as by the graceful shutdown of `axum::serve`, handshakes that are not done
-/// are given up: nothing has been asked on these connections.
+/// When the listener is dropped, as by the graceful shutdown of `axum::serve`, unfinished
+/// handshakes are aborted: these connections have carried no requests yet.
 pub struct Listener<P = Policy> {
     tcp: TcpListener,
     acceptor: Acceptor<P>,
     most: usize,
     handshakes: JoinSet<Option<Accepted>>,
     on_refusal: Arc<OnRefusal>,
-    /// Until when no connection is accepted.
+    /// No connection is accepted until then.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
@@ -67,27 +67,28 @@ pub struct RefusedConnection<'a> {
     pub peer: SocketAddr,
     /// Why the handshake failed; [`with_causes`](crate::with_causes) makes a line of it.
     pub error: &'a AcceptError,
-    /// What else is known of it.
+    /// Other facts about the connection.
     pub report: &'a AcceptReport,
 }
 
-/// How long to wait where the system gives no connection: it has no descriptors left, most likely,
-/// and some connections may end.
+/// How long to wait after the system fails to accept a connection: it probably has no file
+/// descriptors left, and some connections may end meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 
 impl<P: AsyncPolicy + 'static> Listener<P> {
-    /// How many handshakes there may be at a time unless one says otherwise.
+    /// The default limit for the number of concurrent handshakes.
     pub const DEFAULT_MAX_HANDSHAKES: usize = 256;
 
-    /// Listen there, and accept each connection under what is current at the time.
+    /// Listens on this address, and accepts each connection under the setup that is current at the
+    /// time.
     ///
     /// # Errors
-    /// Those of [`TcpListener::bind`].
+    /// The errors of [`TcpListener::bind`].
     pub async fn bind(addr: impl ToSocketAddrs, live: impl Into<Live<P>>) -> io::Result<Self> {
         Ok(Self::new(TcpListener::bind(addr).await?, Acceptor::from_live(live.into())))
     }
 
-    /// Have this acceptor do the handshakes of what `tcp` accepts.
+    /// Uses `acceptor` for the handshakes of the connections that `tcp` accepts.
     pub fn new(tcp: TcpListener, acceptor: Acceptor<P>) -> Self {
         Self {
             tcp,
@@ -99,22 +100,22 @@ impl<P: AsyncPolicy + 'static> Listener<P> {
         }
     }
 
-    /// Give a handshake this long, the policy's decision included. The default is
+    /// Limits the duration of a handshake, including the policy's decision. The default is
     /// [`Acceptor::DEFAULT_HANDSHAKE_TIMEOUT`].
     pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
         self.acceptor = self.acceptor.with_handshake_timeout(timeout);
         self
     }
 
-    /// Have at most so many handshakes at a time, and at least one. The default is
+    /// Limits the number of concurrent handshakes; the minimum is one. The default is
     /// [`DEFAULT_MAX_HANDSHAKES`](Self::DEFAULT_MAX_HANDSHAKES).
     pub fn with_max_handshakes(mut self, most: usize) -> Self {
         self.most = most.max(1);
         self
     }
 
-    /// Call this for each connection that is not accepted, in place of the default. It runs on the
-    /// task of the handshake.
+    /// Sets the callback for connections that are not accepted, in place of the default. It runs on
+    /// the task of the handshake.
     ///
     /// ```
     /// use rustls_ext::{tokio::Listener, with_causes};
@@ -134,17 +135,18 @@ impl<P: AsyncPolicy + 'static> Listener<P> {
         self
     }
 
-    /// Where it listens.
+    /// Returns the local address.
     ///
     /// # Errors
-    /// Those of [`TcpListener::local_addr`].
+    /// The errors of [`TcpListener::local_addr`].
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
     }
 
-    /// The next connection whose handshake is complete, and its client's address.
+    /// Returns the next connection whose handshake is complete, and its client's address.
     ///
-    /// Handshakes begin only while somebody waits here. To drop the future loses none of them.
+    /// Handshakes begin only while a call of this method is waiting. Dropping the future does not
+    /// lose any.
     pub async fn accept(&mut self) -> (TlsStream<TcpStream>, SocketAddr) {
         poll_fn(|cx| self.poll_accept(cx)).await
     }
@@ -153,11 +155,11 @@ impl<P: AsyncPolicy + 'static> Listener<P> {
         loop {
             match self.handshakes.poll_join_next(cx) {
                 Poll::Ready(Some(Ok(Some(connection)))) => return Poll::Ready(connection),
-                // One that failed, or whose callback panicked.
+                // A handshake that failed, or whose callback panicked.
                 Poll::Ready(Some(_)) => continue,
                 Poll::Ready(None) | Poll::Pending => {}
             }
-            // One that ends wakes this up.
+            // The end of a handshake wakes this task.
             if self.handshakes.len() >= self.most {
                 return Poll::Pending;
             }
@@ -179,7 +181,7 @@ impl<P: AsyncPolicy + 'static> Listener<P> {
     fn begin(&mut self, tcp: TcpStream, peer: SocketAddr) {
         let (acceptor, on_refusal) = (self.acceptor.clone(), self.on_refusal.clone());
         self.handshakes.spawn(async move {
-            // Without it, small answers wait for acknowledgements. It does not matter if it fails.
+            // Without it, small responses wait for acknowledgements. A failure does not matter.
             let _ = tcp.set_nodelay(true);
             match acceptor.accept_and_report(tcp, peer).await {
                 (Ok(stream), _) => Some((stream, peer)),
@@ -202,7 +204,7 @@ impl<P> fmt::Debug for Listener<P> {
     }
 }
 
-/// What is done with a connection that is not accepted, unless the user says otherwise.
+/// The default callback for a connection that is not accepted.
 fn trace(refused: RefusedConnection<'_>) {
     #[cfg(feature = "tracing")]
     tracing::info!(
@@ -216,7 +218,7 @@ fn trace(refused: RefusedConnection<'_>) {
     let _ = refused;
 }
 
-/// Whether it is the connection that failed, and the next may be there already.
+/// Returns true if only one connection failed, so that the next may be available at once.
 fn is_of_one_connection(err: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(err.kind(), Kind::ConnectionAborted | Kind::ConnectionRefused | Kind::ConnectionReset)

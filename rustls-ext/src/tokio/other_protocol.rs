@@ -1,22 +1,23 @@
 use std::fmt;
 
-/// A protocol that a client speaks in place of TLS.
+/// A protocol that a client speaks instead of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OtherProtocol {
     /// HTTP without TLS, of version 1 or 2.
     Http,
-    /// The PROXY protocol, of version 1 or 2, by which a load balancer tells a server the address of
+    /// The PROXY protocol, version 1 or 2, with which a load balancer tells a server the address of
     /// its client.
     ProxyProtocol,
 }
 
 impl OtherProtocol {
-    /// The protocol that a connection speaks which begins with these bytes, if it is one of these.
+    /// Returns the protocol of a connection that begins with these bytes, if it is a known one.
     ///
     /// Five bytes are enough.
     pub fn of(first: &[u8]) -> Option<Self> {
-        // TLS needs five bytes to be refused, too, and these all differ in their first five.
+        // TLS also needs five bytes to refuse a record, and all of these differ in their first
+        // five.
         const KNOWN: [(&[u8], OtherProtocol); 12] = [
             (b"PROXY ", OtherProtocol::ProxyProtocol),
             (b"\r\n\r\n\0\r\nQUIT\n", OtherProtocol::ProxyProtocol),

@@ -8,17 +8,18 @@ use rustls::server::{ClientAuthDecision, ClientHello};
 
 use crate::{Policy, PolicyError};
 
-/// Why a policy could not decide. The connection is then closed: nobody is let in by accident.
+/// Why a policy could not decide. The connection is then closed, so that no client is admitted by
+/// mistake.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Decides, for each connection, whether its client is asked for a certificate; may take its time.
+/// Decides for each connection whether to request a certificate; the decision may be asynchronous.
 pub trait AsyncPolicy: Send + Sync {
-    /// Decide for the client at `peer` that sent `hello`. Its address is `None` where the connection
-    /// has none, such as over a Unix domain socket.
+    /// Decides for the client at `peer` that sent `hello`. The address is `None` if the connection
+    /// has none, for example over a Unix domain socket.
     ///
-    /// `hello` has the TLS version that the config of the [`Acceptor`](super::Acceptor) chooses, and
-    /// shows flags only if that is TLS 1.3 (FLAGS-9). It has no version where the handshake is
-    /// going to fail, since client and server have none in common.
+    /// `hello` has the TLS version that the config of the [`Acceptor`](super::Acceptor) chooses,
+    /// and contains flags only if that is TLS 1.3 (FLAGS-9). It has no version if the handshake is
+    /// going to fail because client and server have no version in common.
     fn decide(
         &self,
         hello: &ClientHello<'_>,
@@ -50,15 +51,15 @@ impl<P: AsyncPolicy> AsyncPolicy for Arc<P> {
     }
 }
 
-/// What a [`ClientHello`] says, on its own feet.
+/// The data of a [`ClientHello`], as an owned copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HelloInfo {
     /// The server name (RFC 6066), in lower case.
     pub server_name: Option<String>,
-    /// The application protocols (RFC 7301), most wanted first.
+    /// The application protocols (RFC 7301), in order of preference.
     pub alpn: Vec<Vec<u8>>,
-    /// Whether the client offers to authenticate.
+    /// True if the client offers to authenticate.
     pub offered: bool,
     /// The TLS version of the connection; `None` if client and server have none in common.
     pub version: Option<ProtocolVersion>,
@@ -83,7 +84,7 @@ impl From<&ClientHello<'_>> for HelloInfo {
     }
 }
 
-/// A function as a policy.
+/// Makes a policy from a function.
 ///
 /// ```
 /// use rustls_ext::rustls::server::ClientAuthDecision;

@@ -8,18 +8,18 @@ use rustls::AlertDescription as Alert;
 use crate::alert::is_about_certificate;
 use crate::{alert_name, causes};
 
-/// The server ended the connection with an alert.
+/// The server's refusal of a connection, by an alert.
 ///
-/// In an [`io::Error`] of a [`Connector`](super::Connector) or a
-/// [`ClientStream`](super::ClientStream) it is of the kind [`InvalidData`](io::ErrorKind), and in place
-/// of [`rustls::Error::AlertReceived`]. It has no source: its text names the alert.
+/// An [`io::Error`] of a [`Connector`](super::Connector) or a [`ClientStream`](super::ClientStream)
+/// that contains it has the kind [`InvalidData`](io::ErrorKind), and contains it in place of
+/// [`rustls::Error::AlertReceived`]. It has no source: its text names the alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// What the server said (RFC 8446 section 6.2).
+    /// The alert that the server sent (RFC 8446 section 6.2).
     pub alert: Alert,
-    /// Whether the client's handshake was complete. With TLS 1.3 that is so wherever the server
-    /// has looked at the client's certificate before it refused.
+    /// True if the client's handshake was complete. With TLS 1.3 that is always so if the server
+    /// checked the client's certificate before it refused.
     pub after_handshake: bool,
 }
 
@@ -28,13 +28,12 @@ impl Refusal {
         Self { alert, after_handshake }
     }
 
-    /// Whether the alert is one of those that are about the certificate of whoever gets them, or
-    /// about the lack of one.
+    /// Returns true if the alert is about the client's certificate, or about a missing one.
     pub fn is_about_certificate(&self) -> bool {
         is_about_certificate(self.alert)
     }
 
-    /// The first refusal among `err` and its causes: see [`causes`].
+    /// Returns the first refusal among `err` and its causes: see [`causes`].
     pub fn in_chain<'a>(err: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         causes(err).find_map(|err| err.downcast_ref())
     }
@@ -57,15 +56,15 @@ impl fmt::Display for Refusal {
 
 impl StdError for Refusal {}
 
-/// The connection broke off when the server had asked for a certificate, the client had answered,
-/// and nothing had come back: no alert, no ticket, no application data.
+/// The connection broke off after the server had requested a certificate and the client had
+/// answered, before anything came back: no alert, no ticket, no application data.
 ///
-/// That is what a refusal looks like whose alert was lost with the connection, or never sent. It is
-/// also what a server looks like that crashed at that moment, so this claims nothing.
+/// A refusal looks like this if its alert was lost with the connection, or never sent. A server
+/// that crashed at that moment looks the same, so this type is not a proof of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LikelyRefusal {
-    /// How it broke off.
+    /// The kind of the I/O error.
     pub kind: io::ErrorKind,
 }
 
@@ -74,7 +73,7 @@ impl LikelyRefusal {
         Self { kind }
     }
 
-    /// The first of these among `err` and its causes: see [`causes`].
+    /// Returns the first `LikelyRefusal` among `err` and its causes: see [`causes`].
     pub fn in_chain<'a>(err: &'a (dyn StdError + 'static)) -> Option<&'a Self> {
         causes(err).find_map(|err| err.downcast_ref())
     }
@@ -97,20 +96,20 @@ impl StdError for LikelyRefusal {}
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum End {
-    /// The server has closed its side in good order.
+    /// The server closed its side cleanly.
     Closed,
     /// The server sent an alert.
     Refused(Refusal),
-    /// It broke off where a refusal is a likely reason.
+    /// The connection broke off when a refusal is a likely reason.
     LikelyRefused(LikelyRefusal),
-    /// The client gave up on what the server sent.
+    /// The client ended the connection because of data that the server sent.
     Tls(rustls::Error),
-    /// It failed in this way.
+    /// The connection failed with an I/O error of this kind.
     Io(io::ErrorKind),
 }
 
 impl End {
-    /// The error for every read and write from now on, if TLS is over.
+    /// The error for every read and write from now on, if TLS has ended.
     pub(super) fn lasting_error(&self) -> Option<io::Error> {
         let reason: Box<dyn StdError + Send + Sync> = match self {
             Self::Refused(refusal) => Box::new(refusal.clone()),
@@ -133,20 +132,22 @@ impl fmt::Display for End {
     }
 }
 
-/// Tells how a [`ClientStream`](super::ClientStream) ended, to whoever has handed it over.
+/// A handle that returns how a [`ClientStream`](super::ClientStream) ended, even after the stream
+/// was handed over to a library.
 ///
-/// Clones tell the same. It is up to date when a read or a write of the stream returns an error,
-/// so whoever is told of a failure by HTTP can ask.
+/// Clones share the result. It is set before a read or a write of the stream returns an error, so
+/// it is available when an HTTP library reports a failure.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome(Arc<OnceLock<End>>);
 
 impl Outcome {
-    /// How the connection ended; `None` if it has not, or was dropped before it did.
+    /// Returns how the connection ended; `None` if it has not ended, or was dropped before it
+    /// ended.
     pub fn get(&self) -> Option<&End> {
         self.0.get()
     }
 
-    /// The server's alert, if that is how the connection ended.
+    /// Returns the server's alert, if the connection ended with one.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self.get() {
             Some(End::Refused(refusal)) => Some(refusal),
@@ -154,7 +155,7 @@ impl Outcome {
         }
     }
 
-    /// The first to come is the reason of the others.
+    /// The first end is kept, since it is the reason of later ones.
     pub(super) fn set(&self, end: End) {
         let _ = self.0.set(end);
     }

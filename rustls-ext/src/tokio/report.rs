@@ -6,38 +6,39 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, SignatureScheme};
 
-/// What is known of a connection that was accepted or refused, for a log.
+/// Facts about a connection that was accepted or refused, for a log.
 ///
-/// [`Acceptor::accept_and_report`](super::Acceptor::accept_and_report) gives one for each
-/// connection. Nothing in it is an identity: name and certificate are what the client sent.
+/// [`Acceptor::accept_and_report`](super::Acceptor::accept_and_report) returns one for each
+/// connection. Nothing in it is an authenticated identity: name and certificate are values that the
+/// client sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AcceptReport {
-    /// The server name that the client sent (RFC 6066), in lower case; `None` if it sent none, or
-    /// no complete ClientHello.
+    /// The server name that the client sent (RFC 6066), in lower case; `None` if it sent no name,
+    /// or no complete ClientHello.
     pub server_name: Option<String>,
     /// The scope in which a certificate was requested or required; `None` if none was, or if the
     /// policy did not decide.
     pub scope: Option<String>,
-    /// The client's own certificate if it was refused, whether the handshake then failed or went
-    /// on without it. [`subject_of`](crate::subject_of) has its subject as text.
+    /// The client's own certificate if it was refused, whether the handshake then failed or
+    /// continued without it. [`subject_of`](crate::subject_of) returns its subject as text.
     pub refused: Option<CertificateDer<'static>>,
 }
 
-/// The certificate that a verifier looked at last.
+/// The certificate that a verifier checked last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Observer(Arc<Mutex<Option<Seen>>>);
 
 #[derive(Clone, Debug)]
 struct Seen {
     certificate: CertificateDer<'static>,
-    /// Whether the client has signed with it on this connection. A session's chain is verified
-    /// without that.
+    /// True if the client has signed with it on this connection. A resumed session's chain is
+    /// verified without a signature.
     signed: bool,
 }
 
 impl Observer {
-    /// The same decision, whose verifier is observed.
+    /// Returns the same decision, with a verifier that is observed.
     pub(super) fn observe(&self, decision: ClientAuthDecision) -> ClientAuthDecision {
         let observed = |demand: ClientAuthDemand| {
             let verifier = Observed { verifier: demand.verifier().clone(), by: self.clone() };
@@ -50,7 +51,7 @@ impl Observer {
         }
     }
 
-    /// The client's certificate, if this error is its refusal.
+    /// Returns the client's certificate, if this error is its refusal.
     pub(super) fn refused(&self, error: &Error) -> Option<CertificateDer<'static>> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let is_about_certificate = match error {
@@ -77,7 +78,7 @@ impl Observer {
     }
 }
 
-/// A verifier that decides as another one does, and notes which certificate it refused.
+/// A verifier that decides as another one does, and records the certificate that it refused.
 #[derive(Debug)]
 struct Observed {
     verifier: Arc<dyn ClientCertVerifier>,

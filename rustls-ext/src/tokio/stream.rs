@@ -14,55 +14,57 @@ use super::refusal::{End, LikelyRefusal, Outcome, Refusal};
 use super::transport::{Transport, is_gone};
 use crate::tls_error;
 
-/// A client's TLS stream that reports what its server said last, wherever it fails.
+/// A client's TLS stream that reports the server's last alert when a read or a write fails.
 ///
-/// See the [module](super) for what its errors are. Application data that came before the end can
-/// still be read when writing has failed. Until it was read, up to 8 MiB can be written that go
-/// nowhere, unless the server has sent an alert: an HTTP server may have answered before it read the
-/// whole request, and libraries that are told of the failure do not look for the answer.
+/// The [module](super) describes its errors. Application data that arrived before the end can still
+/// be read after writing has failed. Until it has been read, up to 8 MiB can be written and are
+/// discarded, unless the server has sent an alert: an HTTP server may have responded before it read
+/// the whole request, and libraries that get a write error do not look for the response.
 #[derive(Debug)]
 pub struct ClientStream<IO> {
     tls: TlsStream<Transport<IO>>,
     outcome: Outcome,
-    /// Application data that was read while something else was looked for.
+    /// Application data that was read while looking for an alert.
     kept: VecDeque<u8>,
-    /// What reading ends with behind that data.
+    /// The error that follows that data.
     error: Option<io::Error>,
-    /// Whether there was any application data.
+    /// True if there was any application data.
     heard: bool,
-    /// How many bytes were written that went nowhere.
+    /// How many written bytes were discarded.
     lost: usize,
-    /// Who reads, and who looks for last words. `tls` itself knows only who came last.
+    /// The tasks that read, and that wait for the last alert. `tls` itself keeps only the latest
+    /// task.
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
-/// How much application data is kept, in octets. Behind more than that, nothing is looked for.
+/// How much application data is kept, in bytes. An alert after more data than that is not found.
 const MOST_KEPT: usize = 256 * 1024;
 
-/// How many bytes can be written that go nowhere. A program that only writes must come to an end.
+/// How many bytes can be written and discarded. A program that only writes must get an error at
+/// some point.
 const MOST_LOST: usize = 8 * 1024 * 1024;
 
 impl<IO> ClientStream<IO> {
-    /// What this runs over, and the TLS connection.
+    /// Returns the transport and the TLS connection.
     pub fn get_ref(&self) -> (&IO, &ClientConnection) {
         let (io, connection) = self.tls.get_ref();
         (io.get_ref(), connection)
     }
 
-    /// What this runs over, and the TLS connection. What is read from either of them is not seen
-    /// here.
+    /// Returns the transport and the TLS connection. This stream does not see data that is read
+    /// from either of them directly.
     pub fn get_mut(&mut self) -> (&mut IO, &mut ClientConnection) {
         let (io, connection) = self.tls.get_mut();
         (io.get_mut(), connection)
     }
 
-    /// A handle that tells how the connection ended, when it has.
+    /// Returns a handle that tells how the connection ended, once it has.
     pub fn outcome(&self) -> Outcome {
         self.outcome.clone()
     }
 
-    /// What `err` says of the connection's end.
+    /// Converts `err` to the end of the connection that it describes.
     fn end(&self, err: &io::Error) -> End {
         let connection = self.tls.get_ref().1;
         match tls_error(err) {
@@ -79,7 +81,7 @@ impl<IO> ClientStream<IO> {
         }
     }
 
-    /// Whether the server may still be looking at the client's certificate, or at its lack of one.
+    /// Returns true if the server may still be checking the client's certificate, or its absence.
     fn awaits_judgement(&self) -> bool {
         let connection = self.tls.get_ref().1;
         let asked = matches!(
@@ -92,9 +94,9 @@ impl<IO> ClientStream<IO> {
             && !self.heard
     }
 
-    /// Notes that the connection has ended with `err`, and says so in our words.
+    /// Records that the connection has ended with `err`, and returns this crate's error for it.
     fn ended(&mut self, err: io::Error) -> io::Error {
-        // TLS stops at an alert, in front of which there may be data in the same octets.
+        // TLS stops at an alert, which may follow data in the same bytes.
         let mut chunk = [0; 4096];
         while let Ok(read @ 1..) = self.tls.get_mut().1.reader().read(&mut chunk) {
             self.keep(chunk.get(..read).unwrap_or_default());
@@ -113,7 +115,7 @@ impl<IO> ClientStream<IO> {
         self.kept.extend(data);
     }
 
-    /// Why nothing can be written any more.
+    /// Why nothing more can be written.
     fn failure(&mut self) -> io::Error {
         self.tls.get_mut().0.failure().unwrap_or_else(|| ErrorKind::BrokenPipe.into())
     }
@@ -123,7 +125,7 @@ impl<IO> ClientStream<IO> {
     }
 }
 
-/// Whether this is how a connection fails whose other end does not say goodbye.
+/// Returns true for errors of a connection whose peer did not close it cleanly.
 fn breaks_off(kind: ErrorKind) -> bool {
     is_gone(kind) || kind == ErrorKind::UnexpectedEof
 }
@@ -142,7 +144,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
         }
     }
 
-    /// If nothing can be written any more, why.
+    /// Returns the reason if nothing more can be written.
     pub(super) async fn last_words_if_failed(&mut self) -> Option<io::Error> {
         if self.tls.get_ref().0.has_failed() {
             Some(poll_fn(|cx| self.poll_last_words(cx)).await)
@@ -151,7 +153,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
         }
     }
 
-    /// Looks for the server's last words when nothing can be written any more.
+    /// Looks for the server's last alert when nothing more can be written.
     fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         note(&mut self.writer, cx);
         let mut chunk = [0; 4096];
@@ -174,14 +176,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
         }
     }
 
-    /// Reads, and lets everybody know when there is more to read.
+    /// Reads, and wakes all waiting tasks when there is more to read.
     fn poll_read_for_all(&mut self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let all = [&self.reader, &self.writer].into_iter().flatten().cloned().collect();
         let waker = Waker::from(Arc::new(All(all)));
         Pin::new(&mut self.tls).poll_read(&mut Context::from_waker(&waker), buf)
     }
 
-    /// What a write or a flush has come to, now that `outcome` is what TLS says.
+    /// The result of a write or a flush, given the `outcome` that TLS returned.
     fn poll_wrote<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -198,7 +200,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
         }
     }
 
-    /// The same of a write, whose bytes are counted if they go nowhere.
+    /// The same for a write, whose bytes are counted if they are discarded.
     fn poll_wrote_bytes(
         &mut self,
         cx: &mut Context<'_>,
@@ -212,7 +214,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
     }
 }
 
-/// Remembers who is to be woken.
+/// Remembers the task to wake.
 fn note(waker: &mut Option<Waker>, cx: &Context<'_>) {
     match waker {
         Some(known) => known.clone_from(cx.waker()),
@@ -220,7 +222,7 @@ fn note(waker: &mut Option<Waker>, cx: &Context<'_>) {
     }
 }
 
-/// Many wakers as one.
+/// Several wakers as one.
 struct All(Vec<Waker>);
 
 impl Wake for All {

@@ -7,12 +7,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// What a client's TLS runs over. It does not let a failed write drown an alert.
+/// The transport of a client's TLS, in which a failed write does not hide an alert.
 ///
-/// A write that fails because the other end is gone is no reason not to read what that end said
-/// before it went. So the failure is kept, what is written from then on goes nowhere, and TLS reads
-/// on, to the end or for as long as there is patience; only then is it told of the failure, by the
-/// read.
+/// If a write fails because the peer is gone, the data that the peer sent before can still be read.
+/// So the failure is kept, later writes are discarded, and TLS continues to read, to the end or
+/// until the deadline; only then does a read return the failure to TLS.
 #[derive(Debug)]
 pub(super) struct Transport<IO> {
     io: IO,
@@ -23,12 +22,12 @@ pub(super) struct Transport<IO> {
 #[derive(Debug)]
 struct Failure {
     error: io::Error,
-    /// Runs from the first read that has to wait.
+    /// Starts with the first read that has to wait.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Failure {
-    /// The error, as far as it can be had more than once.
+    /// Returns a copy of the error, as far as an error can be copied.
     fn tell(&mut self) -> io::Error {
         let again = match self.error.raw_os_error() {
             Some(code) => io::Error::from_raw_os_error(code),
@@ -51,17 +50,17 @@ impl<IO> Transport<IO> {
         &mut self.io
     }
 
-    /// Whether nothing can be written any more.
+    /// Returns true if nothing more can be written.
     pub(super) fn has_failed(&self) -> bool {
         self.failure.is_some()
     }
 
-    /// Why nothing can be written any more.
+    /// Why nothing more can be written.
     pub(super) fn failure(&mut self) -> Option<io::Error> {
         self.failure.as_mut().map(Failure::tell)
     }
 
-    /// Takes note if `outcome` says that the other end is gone, and then says `instead`.
+    /// If `outcome` is an error of a peer that is gone, records it and returns `instead`.
     fn note<T>(&mut self, outcome: Poll<io::Result<T>>, instead: T) -> Poll<io::Result<T>> {
         match outcome {
             Poll::Ready(Err(error)) if is_gone(error.kind()) => {
@@ -73,7 +72,7 @@ impl<IO> Transport<IO> {
     }
 }
 
-/// Whether this is how a connection fails whose other end is gone.
+/// Returns true for errors of a connection whose peer is gone.
 pub(super) fn is_gone(kind: ErrorKind) -> bool {
     matches!(
         kind,
@@ -149,9 +148,9 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Transport<IO> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.io).poll_shutdown(cx);
         match &outcome {
-            // That is no failure of a shutdown, and tokio-rustls knows.
+            // That is not a failure of a shutdown, and tokio-rustls handles it.
             Poll::Ready(Err(err)) if err.kind() == ErrorKind::NotConnected => outcome,
-            // The other end is gone, so it hardly matters how this ends.
+            // The peer is gone, so the result of the shutdown does not matter.
             _ if self.failure.is_some() => outcome.map(|_| Ok(())),
             _ => self.note(outcome, ()),
         }

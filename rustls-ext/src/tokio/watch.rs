@@ -6,14 +6,14 @@ use tokio::time::sleep;
 
 use crate::{Live, LoadError, Setup};
 
-/// Loads `live` again whenever its files have changed, and says what came of that to `report`.
+/// Reloads `live` whenever its files have changed, and passes the result to `report`.
 ///
-/// Looks every `every`, and loads when two looks in a row see the same change, so that files which
-/// are just being written are left alone. Contents are compared, so it does not matter how files
-/// are replaced, nor on which file system they are. What cannot be loaded is reported once, and
-/// tried again when a file changes.
+/// Checks the files at the interval `every`, and loads when two checks in a row find the same
+/// change, so that files which are still being written are not loaded. Contents are compared, so it
+/// does not matter how files are replaced, nor on which file system they are. A failed load is
+/// reported once, and tried again when a file changes.
 ///
-/// Never ends by itself. Files are read on tokio's threads for blocking work.
+/// Never returns. Files are read on tokio's threads for blocking work.
 pub async fn watch<P: Send + Sync + 'static>(
     live: Live<P>,
     every: Duration,
@@ -23,7 +23,7 @@ pub async fn watch<P: Send + Sync + 'static>(
     loop {
         sleep(every).await;
         let looking = live.clone();
-        // It fails only if the runtime ends, or a load panics, which is not the end of the watch.
+        // This fails only if the runtime ends or a load panics; the watch continues after a panic.
         let Ok(now) = spawn_blocking(move || looking.changes()).await else { continue };
         if now.is_none() || now != before {
             before = now;

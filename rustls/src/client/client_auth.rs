@@ -9,12 +9,12 @@ use crate::msgs::client_auth::{of_flags, wire_version};
 use crate::msgs::enums::ExtensionType;
 use crate::msgs::handshake::NewSessionTicketPayloadTls13;
 
-/// What a client says about its readiness to authenticate itself with a certificate.
+/// A client's offer to authenticate itself with a certificate.
 ///
-/// The default is to say nothing, as upstream rustls does.
+/// The default makes no offer, as upstream rustls.
 ///
-/// Servers are free to ignore an offer.  Make one only where a certificate is at hand without
-/// asking a person or an off-board device (RCA-1).
+/// Servers are free to ignore an offer.  Make one only if a certificate is available without asking
+/// a person or an off-board device (RCA-1).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientAuthOffer {
     by: Offer,
@@ -24,7 +24,7 @@ pub struct ClientAuthOffer {
 }
 
 impl ClientAuthOffer {
-    /// Offer by these ways.
+    /// Offers in these ways.
     pub fn new(offer: Offer) -> Self {
         Self {
             by: offer,
@@ -32,49 +32,51 @@ impl ClientAuthOffer {
         }
     }
 
-    /// Offer by the `request_client_auth` TLS flag, which exists in TLS1.3 only.
+    /// Offers by the `request_client_auth` TLS flag, which exists only in TLS1.3.
     pub fn flag() -> Self {
         Self::new(Offer::FLAG)
     }
 
-    /// Offer by the `client_authentication_request` extension (CARE), in TLS1.2 and TLS1.3.
+    /// Offers by the `client_authentication_request` extension (CARE), in TLS1.2 and TLS1.3.
     ///
-    /// No server can say that it asks because of that; but it can say that it understands, see
-    /// `client_auth_echoed()` of connections.
+    /// A server cannot acknowledge that it requests a certificate because of CARE.  But it can
+    /// declare that it understands CARE: see `client_auth_echoed()` of connections.
     pub fn care() -> Self {
         Self::new(Offer::CARE)
     }
 
-    /// Offer by both.
+    /// Offers in both ways.
     pub fn flag_and_care() -> Self {
         Self::new(Offer::BOTH)
     }
 
-    /// Use these code points, in what is sent and in what is understood.
+    /// Uses these code points, both in sent and in received messages.
     pub fn with_code_points(mut self, code_points: CodePoints) -> Self {
         self.code_points = code_points;
         self
     }
 
-    /// Resume also sessions in which this client did not authenticate.
+    /// Also resumes sessions in which this client did not authenticate.
     ///
-    /// Whoever offers to authenticate does not resume these, since resuming one keeps a server
-    /// from asking (RES-8); unless speed matters more.
+    /// By default, a client that offers to authenticate does not resume these sessions, since a
+    /// server cannot request a certificate when it resumes (RES-8).  Call this if speed matters
+    /// more.
     pub fn prefer_resumption(mut self) -> Self {
         self.prefer_resumption = true;
         self
     }
 
-    /// Whether a certificate may be sent under TLS1.2, where everybody on the way can read it.
+    /// Sets whether a certificate may be sent under TLS1.2, where it is not encrypted.
     ///
-    /// The default is no for those who make an offer, and yes for those who make none, since that
-    /// is what upstream rustls does.  If not, requests under TLS1.2 get an empty answer (CARE-5).
+    /// By default, a client that makes an offer does not send it, and a client that makes no offer
+    /// does, as in upstream rustls.  If not allowed, the client answers requests under TLS1.2 with
+    /// an empty list (CARE-5).
     pub fn with_certificate_under_tls12(mut self, allowed: bool) -> Self {
         self.tls12_certificate = Some(allowed);
         self
     }
 
-    /// By which ways the offer is made.
+    /// Returns the ways in which the offer is made.
     pub fn offer(&self) -> Offer {
         self.by
     }
@@ -85,7 +87,7 @@ impl ClientAuthOffer {
             .unwrap_or(self.by.is_none())
     }
 
-    /// Whether a session in which this client is `authenticated`, or not, may be resumed.
+    /// Whether a session may be resumed in which this client was `authenticated`, or was not.
     pub(super) fn may_resume(&self, authenticated: bool) -> bool {
         authenticated || self.prefer_resumption || self.by.is_none()
     }
@@ -94,10 +96,10 @@ impl ClientAuthOffer {
         ClientNegotiation::new(self.by, self.code_points())
     }
 
-    /// What a connection looks for in messages.
+    /// The code points that a connection recognizes in messages.
     ///
-    /// CARE was never given a code point.  So who does not use it takes what has that number for
-    /// what upstream takes it for: an extension that nobody knows.
+    /// CARE was never assigned a code point.  So a client that does not use CARE treats an
+    /// extension with that number as unknown, as upstream does.
     pub(super) fn code_points(&self) -> CodePoints {
         if self.by.has_care() {
             self.code_points
@@ -106,7 +108,7 @@ impl ClientAuthOffer {
         }
     }
 
-    /// Judges a ticket, which answers nothing.
+    /// Checks a ticket, which does not answer any message.
     pub(super) fn receive_ticket(&self, nst: &NewSessionTicketPayloadTls13) -> Result<(), Fault> {
         let received = of_flags(&nst.extensions.tls_flags);
         self.negotiation()
@@ -115,7 +117,7 @@ impl ClientAuthOffer {
 }
 
 impl ClientConfig {
-    /// The offer of this config, else the one that its resolver carries.
+    /// The offer of this config, or else the one that its resolver carries.
     pub(super) fn offer_in_use(&self) -> &ClientAuthOffer {
         match self.client_auth_cert_resolver.client_auth_offer() {
             Some(carried) if self.client_auth_offer == ClientAuthOffer::default() => carried,
@@ -125,7 +127,7 @@ impl ClientConfig {
 }
 
 impl ClientConnectionData {
-    /// What the next hello is to say.
+    /// The offer to put into the next ClientHello.
     pub(super) fn offer_client_auth(&mut self, tls13: bool) -> HelloOffer {
         self.client_auth.hello(if tls13 {
             Version::Tls13
@@ -134,7 +136,7 @@ impl ClientConnectionData {
         })
     }
 
-    /// Notes which extensions are before the server.
+    /// Records the extensions of the ClientHello that the server evaluates.
     pub(super) fn hello_is_sent(&mut self, sent: &[ExtensionType]) {
         self.client_auth.sent(Offer::new(
             sent.contains(&ExtensionType::TlsFlags),
@@ -142,7 +144,7 @@ impl ClientConnectionData {
         ));
     }
 
-    /// Judges what a message of the server's says of the offer, and takes note of it.
+    /// Checks and records the extensions of a server's message.
     pub(super) fn receive_offer(
         &mut self,
         message: Message,
@@ -156,21 +158,22 @@ impl ClientConnectionData {
 
 #[cfg(feature = "std")]
 impl crate::conn::ConnectionCommon<ClientConnectionData> {
-    /// What became of the offer to authenticate, [`ClientConfig::client_auth_offer`].
+    /// Returns the outcome of the offer to authenticate, [`ClientConfig::client_auth_offer`].
     ///
     /// [`ClientConfig::client_auth_offer`]: crate::ClientConfig::client_auth_offer
     pub fn client_auth_status(&self) -> ClientAuthStatus {
         self.core.data.client_auth.status()
     }
 
-    /// Whether the server said that it understands an offer by CARE, whether or not it asks.
+    /// Returns true if the server has declared that it understands CARE offers, whether it requests
+    /// a certificate or not.
     pub fn client_auth_echoed(&self) -> bool {
         self.core.data.client_auth.echoed()
     }
 }
 
 impl UnbufferedClientConnection {
-    /// What became of the offer to authenticate, [`ClientConfig::client_auth_offer`].
+    /// Returns the outcome of the offer to authenticate, [`ClientConfig::client_auth_offer`].
     ///
     /// [`ClientConfig::client_auth_offer`]: crate::ClientConfig::client_auth_offer
     pub fn client_auth_status(&self) -> ClientAuthStatus {
@@ -181,7 +184,8 @@ impl UnbufferedClientConnection {
             .status()
     }
 
-    /// Whether the server said that it understands an offer by CARE, whether or not it asks.
+    /// Returns true if the server has declared that it understands CARE offers, whether it requests
+    /// a certificate or not.
     pub fn client_auth_echoed(&self) -> bool {
         self.inner
             .core
@@ -193,14 +197,15 @@ impl UnbufferedClientConnection {
 
 #[cfg(feature = "std")]
 impl crate::quic::ConnectionCommon<ClientConnectionData> {
-    /// What became of the offer to authenticate, [`ClientConfig::client_auth_offer`].
+    /// Returns the outcome of the offer to authenticate, [`ClientConfig::client_auth_offer`].
     ///
     /// [`ClientConfig::client_auth_offer`]: crate::ClientConfig::client_auth_offer
     pub fn client_auth_status(&self) -> ClientAuthStatus {
         self.data().client_auth.status()
     }
 
-    /// Whether the server said that it understands an offer by CARE, whether or not it asks.
+    /// Returns true if the server has declared that it understands CARE offers, whether it requests
+    /// a certificate or not.
     pub fn client_auth_echoed(&self) -> bool {
         self.data().client_auth.echoed()
     }

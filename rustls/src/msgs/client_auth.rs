@@ -1,8 +1,7 @@
-//! The extensions by which clients offer to authenticate, on their way in and out of messages:
-//! `tls_flags` (draft-ietf-tls-tlsflags) and `client_authentication_request` (CARE,
-//! draft-thomson-tls-care).
+//! Encodes and decodes the extensions with which clients offer to authenticate: `tls_flags`
+//! (draft-ietf-tls-tlsflags) and `client_authentication_request` (CARE, draft-thomson-tls-care).
 //!
-//! What they say, and where they may stand, is `rustls-ext-wire`'s business.
+//! `rustls-ext-wire` defines their content, and the messages in which they are allowed.
 
 use alloc::vec::Vec;
 
@@ -18,14 +17,14 @@ use crate::msgs::handshake::{
     CertificateRequestExtensions, ClientExtensions, ServerExtensions,
 };
 
-/// The body of `tls_flags`, not decoded yet: in a ClientHello it only matters once TLS1.3 is chosen
-/// (FLAGS-9).
+/// The body of `tls_flags`, not decoded yet: in a ClientHello it matters only after TLS1.3 is
+/// chosen (FLAGS-9).
 pub(crate) type TlsFlags = Configured<true>;
 
 /// The body of `client_authentication_request`.
 pub(crate) type Care = Configured<false>;
 
-/// The body of an extension whose code point is configuration.
+/// The body of an extension whose code point is configurable.
 #[derive(Clone, Debug)]
 pub(crate) struct Configured<const FLAGS: bool> {
     code_point: u16,
@@ -76,7 +75,7 @@ impl<const FLAGS: bool> Codec<'_> for Configured<FLAGS> {
             r.code_points.care()
         };
         Ok(Self {
-            // Without a code point, nothing would have been taken for one of these.
+            // Without a code point, no extension would have been recognized as one of these.
             code_point: code_point.unwrap_or_default(),
             body: Payload::read(r).into_owned(),
         })
@@ -84,7 +83,7 @@ impl<const FLAGS: bool> Codec<'_> for Configured<FLAGS> {
 }
 
 impl ExtensionType {
-    /// What this type, as received, means to a connection with these `code_points`.
+    /// The meaning of this received type for a connection with these `code_points`.
     #[inline]
     pub(crate) fn received(self, code_points: CodePoints) -> Self {
         match u16::from(self) {
@@ -94,7 +93,7 @@ impl ExtensionType {
         }
     }
 
-    /// The same, and under other code points: what has our usual one is not ours.
+    /// The meaning under other code points: a type with our usual number is then unknown.
     #[inline]
     pub(crate) fn or_unknown(self) -> Self {
         match self {
@@ -128,7 +127,7 @@ impl ClientExtensions<'_> {
 impl ServerExtensions<'_> {
     pub(crate) fn client_auth(&self) -> Received<'_> {
         Received {
-            tls_flags: None, // refused where it was read
+            tls_flags: None, // refused when it was read
             care: self.care.as_ref().map(Configured::body),
         }
     }
@@ -160,7 +159,7 @@ impl CertificateRequestExtensions {
     }
 }
 
-/// What the codec calls `version`.
+/// Converts a version to the type of the codec.
 pub(crate) fn wire_version(version: ProtocolVersion) -> Version {
     match version {
         ProtocolVersion::TLSv1_3 => Version::Tls13,
@@ -168,7 +167,7 @@ pub(crate) fn wire_version(version: ProtocolVersion) -> Version {
     }
 }
 
-/// What a message brings that has no CARE, or in which that was refused where it was read.
+/// The extensions of a message without CARE, or in which CARE was refused when it was read.
 pub(crate) fn of_flags(tls_flags: &Option<TlsFlags>) -> Received<'_> {
     Received {
         tls_flags: tls_flags.as_ref().map(Configured::body),
@@ -177,7 +176,7 @@ pub(crate) fn of_flags(tls_flags: &Option<TlsFlags>) -> Received<'_> {
 }
 
 impl CommonState {
-    /// Passes on what was judged, or ends the connection with the alert for it.
+    /// Returns the result of a check, or ends the connection with the alert of its fault.
     pub(crate) fn judged<T>(&mut self, judged: Result<T, Fault>) -> Result<T, Error> {
         judged.map_err(|fault| {
             self.send_fatal_alert(AlertDescription::from(fault.alert().code()), fault)

@@ -23,9 +23,9 @@ use crate::msgs::persist::ServerSessionValue;
 use crate::sync::Arc;
 use crate::verify::{ClientCertVerifier, NoClientAuth};
 
-/// Decides, for each connection, whether its client is asked for a certificate.
+/// Decides for each connection whether to request a certificate from its client.
 ///
-/// A connection uses the first of these that there is:
+/// A connection uses the first of these that exists:
 ///
 /// 1. the decision or the policy of this one connection ([`Accepted::decide()`],
 ///    [`quic::ServerConnection::with_client_auth_policy()`]);
@@ -33,16 +33,16 @@ use crate::verify::{ClientCertVerifier, NoClientAuth};
 /// 3. the policy that the verifier of its config carries
 ///    ([`ClientCertVerifier::client_auth_policy()`]).
 ///
-/// Without any of them, the verifier of the config decides for all connections, as in upstream
-/// rustls.
+/// If there is none, the verifier of the config decides for all connections, as in upstream rustls.
 ///
-/// A decision stands.  Where the client is told to send a second hello, a policy is not asked
-/// again, and a hello that differs in what the decision was made on ends the handshake:
+/// A decision is final.  If the client is told to send a second ClientHello, the policy is not
+/// asked again.  A second ClientHello that differs in the data that the decision was based on ends
+/// the handshake:
 ///
-/// | what differs | the alert is | the error is |
+/// | difference | alert | error |
 /// |---|---|---|
 /// | [`server_name()`] | `illegal_parameter` | [`ServerNameDifferedOnRetry`] |
-/// | the letter case of it, or an address there | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | its letter case, or an address there | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`alpn()`] | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`cipher_suites()`] | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`tls_flags()`] (FLAGS-12) | `illegal_parameter` | [`DifferedOnRetry`] |
@@ -52,18 +52,20 @@ use crate::verify::{ClientCertVerifier, NoClientAuth};
 /// | [`client_cert_types()`] | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`server_cert_types()`] | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`signature_schemes()`] | `illegal_parameter` | [`DifferedOnRetry`] |
-/// | these, in that there are none | `handshake_failure` | [`SchemesRequired`] |
-/// | TLS1.2, by being offered besides | `illegal_parameter` | [`DifferedOnRetry`] |
-/// | [`version()`], to TLS1.2 | `protocol_version` | [`Tls12NotOfferedOrEnabled`] |
-/// | it, in that no list has it | `protocol_version` | [`VersionsRequired`] |
+/// | [`signature_schemes()`] missing | `handshake_failure` | [`SchemesRequired`] |
+/// | TLS1.2 offered in addition | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`version()`] now TLS1.2 | `protocol_version` | [`Tls12NotOfferedOrEnabled`] |
+/// | list of versions missing | `protocol_version` | [`VersionsRequired`] |
 ///
-/// Items that are added, removed, repeated or in another order are a difference like any other, and
-/// the error names the field.  It is refused, not decided upon anew, since RFC 8446 section 4.1.2
-/// lets no honest client change any of this, and since who decided may be outside of the handshake.
+/// Items that are added, removed, repeated or reordered are a difference like any other, and the
+/// error names the field.  The handshake is refused, rather than decided again, because RFC 8446
+/// section 4.1.2 does not allow a client to change any of this, and because the decision may have
+/// been made outside of the handshake.
 ///
-/// What no policy is shown may change as far as upstream lets it: key shares, cookies and
-/// pre-shared keys, but also the random or unknown extensions.  Without a policy, all of it is as
-/// upstream has it, which refuses another name, another version, and a hello without schemes.
+/// Data that no policy sees may change as far as upstream allows it: key shares, cookies and
+/// pre-shared keys, but also the random and unknown extensions.  Without a policy, upstream's
+/// checks apply, which refuse another name, another version, and a ClientHello without signature
+/// schemes.
 ///
 /// [`Accepted::decide()`]: crate::server::Accepted::decide
 /// [`quic::ServerConnection::with_client_auth_policy()`]: crate::quic::ServerConnection::with_client_auth_policy
@@ -84,28 +86,28 @@ use crate::verify::{ClientCertVerifier, NoClientAuth};
 /// [`Tls12NotOfferedOrEnabled`]: crate::PeerIncompatible::Tls12NotOfferedOrEnabled
 /// [`VersionsRequired`]: crate::PeerIncompatible::SupportedVersionsExtensionRequired
 pub trait ClientAuthPolicy: Debug + Send + Sync {
-    /// Decide for the client that sent `client_hello`.
+    /// Decides for the client that sent `client_hello`.
     ///
-    /// This is called once for a connection, when the TLS version is chosen.
+    /// It is called once for a connection, when the TLS version is chosen.
     ///
     /// An error ends the handshake with `internal_error`.
     fn decide(&self, client_hello: &ClientHello<'_>) -> Result<ClientAuthDecision, Error>;
 }
 
-/// The answer of a [`ClientAuthPolicy`].
+/// The decision of a [`ClientAuthPolicy`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ClientAuthDecision {
-    /// Do not ask for a certificate.
+    /// Do not request a certificate.
     None,
-    /// Ask for a certificate, and go on without if the client has none.
+    /// Request a certificate.  A client without one continues unauthenticated.
     Request(ClientAuthDemand),
-    /// Ask for a certificate, and end the handshake if the client has none.
+    /// Require a certificate: the handshake fails without one.
     Require(ClientAuthDemand),
 }
 
 impl ClientAuthDecision {
-    /// What is demanded of the certificate, if one is asked for.
+    /// Returns the requirements for the certificate, if one is requested or required.
     pub fn demand(&self) -> Option<&ClientAuthDemand> {
         match self {
             Self::None => None,
@@ -114,13 +116,14 @@ impl ClientAuthDecision {
     }
 }
 
-/// What is demanded of a client's certificate, and the name under which it then counts.
+/// The requirements for a client's certificate, and the scope in which it then counts.
 ///
-/// Where a session is resumed, the chain that it records is verified again, so that an expired or
-/// revoked certificate, or one of an authority that is no longer trusted, means a full handshake
-/// (RES-5).  So does a proof of possession that is older than
-/// [`max_age()`](ClientAuthDemand::max_age).  That costs a verification of the chain, a signature for each certificate below the trust
-/// anchor; a full handshake costs the same, and two signatures and a key exchange besides.
+/// When a session is resumed, the chain that it records is verified again, so that a certificate
+/// that is expired, revoked, or from an authority that is no longer trusted means a full handshake
+/// (RES-5).  The same holds for a proof of possession that is older than
+/// [`max_age()`](ClientAuthDemand::max_age).  The verification costs a signature for each
+/// certificate below the trust anchor; a full handshake costs the same, plus two signatures and a
+/// key exchange.
 #[derive(Clone, Debug)]
 pub struct ClientAuthDemand {
     verifier: Arc<dyn ClientCertVerifier>,
@@ -131,13 +134,13 @@ pub struct ClientAuthDemand {
 }
 
 impl ClientAuthDemand {
-    /// Demand a certificate that `verifier` accepts.
+    /// Accepts the certificates that `verifier` accepts.
     ///
-    /// `scope`, of 1 to 255 octets, names what such a certificate is good for.  It is stored with
-    /// sessions, and no session resumes outside its scope: give one name to one set of trust
+    /// `scope`, of 1 to 255 bytes, names what such a certificate is valid for.  It is stored with
+    /// sessions, and no session resumes outside its scope: use one name for one set of trust
     /// anchors, also across processes that share tickets.  Other lengths are an error.
     ///
-    /// Whether to ask is the decision's business: the `offer_client_auth()` and
+    /// The decision determines whether to request a certificate: the `offer_client_auth()` and
     /// `client_auth_mandatory()` of `verifier` are not consulted.
     pub fn new(
         verifier: Arc<dyn ClientCertVerifier>,
@@ -156,7 +159,7 @@ impl ClientAuthDemand {
         }
     }
 
-    /// Say that the client's offer is the reason for asking.
+    /// Declares that the client's offer is the reason for requesting a certificate.
     ///
     /// The CertificateRequest then acknowledges the offer, if there was one (RCA-2, RCA-4).
     pub fn in_answer_to_offer(mut self) -> Self {
@@ -164,23 +167,22 @@ impl ClientAuthDemand {
         self
     }
 
-    /// Go on without if the client's certificate does not meet this demand, where it is only
-    /// requested.
+    /// Lets the client continue unauthenticated if its certificate does not meet this demand and is
+    /// only requested.
     ///
-    /// The client is then not authenticated, whatever it sent: nothing of its chain is kept, and
-    /// [`ClientAuth::refusal()`] has the reason.
+    /// Nothing of the client's chain is then kept, and [`ClientAuth::refusal()`] has the reason.
     pub fn or_go_on_without(mut self) -> Self {
         self.tolerant = true;
         self
     }
 
-    /// Limit how long one proof of possession may last.
+    /// Limits the age of a proof of possession.
     ///
     /// A resumed handshake proves nothing about the client's private key, and sessions can be
     /// renewed by resuming them again and again.  After `max_age` since the client last sent a
     /// CertificateVerify, its sessions no longer resume under this demand, and it authenticates
     /// again in a full handshake (TLS1.2 and TLS1.3).  The same holds for a session whose proof is
-    /// in the future, as it is after this server's clock was set back.
+    /// in the future, which happens after this server's clock was set back.
     ///
     /// The unit is whole seconds.  The default is [`DEFAULT_MAX_AGE`](Self::DEFAULT_MAX_AGE).
     /// `Duration::ZERO` allows a resumption only within the second of the proof.
@@ -194,33 +196,33 @@ impl ClientAuthDemand {
     pub const DEFAULT_MAX_AGE: Duration =
         Duration::from_secs(resumption::DEFAULT_MAX_AGE_SECONDS);
 
-    /// The verifier that decides whether a certificate meets this demand.
+    /// Returns the verifier that decides whether a certificate meets this demand.
     pub fn verifier(&self) -> &Arc<dyn ClientCertVerifier> {
         &self.verifier
     }
 
-    /// The same demand with another verifier.
+    /// Returns the same demand with another verifier.
     ///
-    /// This is for a verifier that wraps [`verifier()`](Self::verifier), to observe what it decides
-    /// or to refuse more.  Sessions still resume by the name of the scope, so that a verifier which
+    /// This is for a verifier that wraps [`verifier()`](Self::verifier), to observe its decisions
+    /// or to refuse more.  Sessions still resume by the name of the scope, so a verifier that
     /// accepts other certificates needs a demand with a scope of its own.
     pub fn with_verifier(mut self, verifier: Arc<dyn ClientCertVerifier>) -> Self {
         self.verifier = verifier;
         self
     }
 
-    /// How long one proof of possession may last.
+    /// Returns the maximum age of a proof of possession.
     pub fn max_age(&self) -> Duration {
         self.max_age
     }
 
-    /// The name under which a certificate that meets this demand counts.
+    /// Returns the name of the scope in which a certificate that meets this demand counts.
     pub fn scope(&self) -> &str {
         &self.scope
     }
 
-    /// Whether `session`, whose client proved possession `at` this second, is recent enough at
-    /// `now`, and its chain still meets this demand (RES-5).
+    /// Returns true if `session`, whose client proved possession at the second `at`, is recent
+    /// enough at `now`, and its chain still meets this demand (RES-5).
     fn accepts(&self, session: &ServerSessionValue, at: u64, now: UnixTime) -> bool {
         let is_recent = resumption::is_recent(at, now.as_secs(), self.max_age.as_secs());
         let still_verifies = || {
@@ -238,23 +240,24 @@ impl ClientAuthDemand {
     }
 }
 
-/// How far the authentication of a client has come.
+/// The state of a client's authentication.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuthStatus {
     /// The client was not asked for a certificate.
     #[default]
     NotAsked,
-    /// The client was asked, and its answer is not complete, or not accepted.
+    /// The client was asked, and its answer is incomplete, or not accepted.
     Asked,
-    /// The client was asked, on this connection or the one that it resumes, and sent none.
+    /// The client was asked, on this connection or the one that it resumes, and sent no
+    /// certificate.
     Declined,
-    /// The client sent a certificate that does not meet the demand, and went on without:
+    /// The client sent a certificate that does not meet the demand, and continued unauthenticated:
     /// [`ClientAuth::refusal()`] has the reason.
     Refused,
-    /// The client proved to hold a certificate that the decision's demand accepts.
+    /// The client proved possession of a certificate that the decision's demand accepts.
     Authenticated {
-        /// Whether that was on an earlier connection, which this one resumes.
+        /// True if that was on an earlier connection, which this one resumes.
         resumed: bool,
         /// When the client proved it, by this server's clock.
         at: UnixTime,
@@ -280,37 +283,39 @@ impl ClientAuth {
         })
     }
 
-    /// What the policy decided.
+    /// Returns the decision of the policy.
     pub fn decision(&self) -> &ClientAuthDecision {
         &self.decision
     }
 
-    /// What came of it.
+    /// Returns the state of the authentication.
     pub fn status(&self) -> ClientAuthStatus {
         self.status
     }
 
-    /// Why the client's certificate was refused, if it then went on without.
+    /// Returns why the client's certificate was refused, if the client then continued
+    /// unauthenticated.
     pub fn refusal(&self) -> Option<&Error> {
         self.refusal.as_ref()
     }
 
-    /// The flags of the ClientHello, if TLS1.3 is used and it had any.
+    /// Returns the flags of the ClientHello, if TLS1.3 is used and it had any.
     pub fn flags(&self) -> Option<&FlagSet> {
         Some(self.negotiation.flags()).filter(|flags| !flags.is_empty())
     }
 
-    /// By which ways the client offered to authenticate.
+    /// Returns the ways in which the client offered to authenticate.
     pub fn offer(&self) -> Offer {
         self.negotiation.offer()
     }
 
-    /// Whether the client offered to authenticate, by any way.
+    /// Returns true if the client offered to authenticate in any way.
     pub fn offered(&self) -> bool {
         !self.offer().is_none()
     }
 
-    /// Whether this connection's CertificateRequest, if there is one, acknowledges the offer.
+    /// Returns true if this connection's CertificateRequest, if there is one, acknowledges the
+    /// offer.
     pub fn acknowledged(&self) -> bool {
         !self
             .negotiation
@@ -318,7 +323,7 @@ impl ClientAuth {
             .is_empty()
     }
 
-    /// Whether `session` may stand in for what a full handshake would do now (RES-2 to RES-5).
+    /// Whether `session` may be resumed instead of a full handshake (RES-2 to RES-5).
     fn permits(&self, session: &ServerSessionValue, now: Result<UnixTime, Error>) -> bool {
         let Some(record) = session.record() else {
             return false;
@@ -344,10 +349,10 @@ impl ClientAuth {
         }
     }
 
-    /// What a session of this connection records of its client (RES-1).
+    /// The data about its client that a session of this connection records (RES-1).
     ///
-    /// `None` for a client that was not asked, so that its session is encoded as upstream does;
-    /// and for one that was refused, so that its next connection is asked again.
+    /// `None` for a client that was not asked, so that its session is encoded as in upstream; and
+    /// for a client that was refused, so that it is asked again on its next connection.
     fn record(&self) -> Option<Record<'_>> {
         let scope = self.decision.demand()?.scope.as_bytes();
         match self.status {
@@ -362,23 +367,24 @@ impl ClientAuth {
 }
 
 impl ServerSessionValue {
-    /// What it records of its client (RES-1).
+    /// The data about its client that the session records (RES-1).
     ///
-    /// `None` if the record cannot be read, or disagrees with the certificate chain: such a session
+    /// `None` if the record cannot be decoded, or contradicts the certificate chain: such a session
     /// does not resume (RES-7).
     fn record(&self) -> Option<Record<'_>> {
         let record = match self.client_auth.as_slice() {
             [] => Record::NotAsked,
             encoded => Record::decode(encoded)?,
         };
-        // The chain without a record is one that a config without a policy asked for.
+        // A chain without a record comes from a config that requested it without a policy.
         (record.session().authenticated == self.client_cert_chain.is_some()).then_some(record)
     }
 }
 
-/// A decision that was made outside of the handshake, or why there is none.
+/// A decision that was made outside of the handshake, or the reason why there is none.
 ///
-/// It cannot go stale: a second ClientHello that differs in what it was made on is refused.
+/// It cannot become outdated: a second ClientHello that differs in the data it was based on is
+/// refused.
 #[cfg(feature = "std")]
 #[derive(Debug)]
 struct Decided(Result<ClientAuthDecision, Error>);
@@ -390,7 +396,7 @@ impl ClientAuthPolicy for Decided {
     }
 }
 
-/// What an `Acceptor`, which needs the standard library, shows of a ClientHello.
+/// The parts of a ClientHello that an `Acceptor` shows, which needs the standard library.
 #[cfg(feature = "std")]
 mod accepted {
     use alloc::vec::Vec;
@@ -411,9 +417,9 @@ mod accepted {
     use crate::sync::Arc;
 
     impl ServerConfig {
-        /// The version that a handshake by this config chooses for a ClientHello, over TCP.
+        /// The version that a handshake with this config chooses for a ClientHello, over TCP.
         ///
-        /// `None` if the handshake ends with an alert for want of a common version.
+        /// `None` if the handshake ends with an alert because there is no common version.
         fn version_for(&self, hello: &ClientHelloPayload) -> Option<ProtocolVersion> {
             let enabled = |version| self.supports_version(version, Protocol::Tcp);
             let (tls13, tls12) = match &hello.supported_versions {
@@ -434,19 +440,20 @@ mod accepted {
     }
 
     impl Accepted {
-        /// Make [`client_hello()`](Self::client_hello) show what a handshake with `config` will show
-        /// its policy.
+        /// Makes [`client_hello()`](Self::client_hello) show the same data that a handshake with
+        /// `config` shows to its policy.
         ///
-        /// These depend on the config: the protocol version, the code points of the offer, and with
-        /// the version whether flags count at all (FLAGS-9).  Call this before a decision is made
-        /// outside of the handshake, so that the decision is the same on both paths.  Without it, the
-        /// ClientHello has no version, and shows an offer as a server for TLS1.3 with the default code
-        /// points sees it.
+        /// This data depends on the config: the protocol version, the code points of the offer, and
+        /// with the version whether flags count at all (FLAGS-9).  Call this before a decision is
+        /// made outside of the handshake, so that the decision is the same on both paths.  Without
+        /// it, the ClientHello has no version, and shows an offer as a TLS1.3 server with the
+        /// default code points sees it.
         ///
-        /// Where the handshake with `config` will fail for want of a common version, the ClientHello
-        /// has no version, and no offer.
+        /// If the handshake with `config` will fail because there is no common version, the
+        /// ClientHello has no version, and no offer.
         pub fn with_config(&mut self, config: &ServerConfig) {
-            // A hello that is malformed under these code points is refused by `into_connection()`.
+            // A ClientHello that is malformed under these code points is refused by
+            // `into_connection()`.
             let _ = self.read_with(config.client_auth_code_points);
             let hello = Self::client_hello_payload(&self.message);
             self.version = config.version_for(hello);
@@ -465,25 +472,26 @@ mod accepted {
             }
         }
 
-        /// Decide for this connection, outside of the handshake.
+        /// Decides for this connection, outside of the handshake.
         ///
-        /// [`into_connection()`](Self::into_connection) then uses this decision, and asks no policy:
-        /// neither that of its config nor one that the config's verifier carries.  An error ends the
-        /// handshake with `internal_error`, as an error of a policy does.  Of several calls, the last
-        /// one counts.
+        /// [`into_connection()`](Self::into_connection) then uses this decision, and no policy:
+        /// neither the one of its config nor one that the config's verifier carries.  An error ends
+        /// the handshake with `internal_error`, as an error of a policy does.  After several calls,
+        /// the last one counts.
         ///
-        /// Where code of others calls `into_connection()`, this is the way to hand in the decision;
-        /// elsewhere, [`into_connection_with()`](Self::into_connection_with) is both in one.
+        /// Use this if other code calls `into_connection()`; otherwise
+        /// [`into_connection_with()`](Self::into_connection_with) does both in one call.
         pub fn decide(&mut self, decision: Result<ClientAuthDecision, Error>) {
             self.connection.core.data.client_auth_policy = Some(Arc::new(Decided(decision)));
         }
 
-        /// Like [`into_connection()`](Self::into_connection), with this decision for this connection.
+        /// Like [`into_connection()`](Self::into_connection), with this decision for this
+        /// connection.
         ///
-        /// The same as [`decide()`](Self::decide) before it.
+        /// The same as calling [`decide()`](Self::decide) before it.
         ///
         /// # Errors
-        /// As `into_connection()`; an error in `decision` comes back, with the alert to send.
+        /// As for `into_connection()`; an error in `decision` is returned, with the alert to send.
         pub fn into_connection_with(
             mut self,
             config: Arc<ServerConfig>,
@@ -493,7 +501,7 @@ mod accepted {
             self.into_connection(config)
         }
 
-        /// Reads the offer as under `highest`, the highest version of the server.
+        /// Reads the offer under `highest`, the highest version of the server.
         pub(in crate::server) fn read_offer(&mut self, highest: Version) {
             let hello = Self::client_hello_payload(&self.message);
             let version = match (&hello.supported_versions, highest) {
@@ -506,7 +514,7 @@ mod accepted {
             let _ = self.offer.on_client_hello(version, hello.client_auth());
         }
 
-        /// Reads the hello again if it was read with other code points.
+        /// Reads the ClientHello again if it was read with other code points.
         pub(in crate::server) fn read_with(&mut self, code_points: CodePoints) -> Result<(), InvalidMessage> {
             let common = &mut self.connection.core.common_state;
             if common.code_points == code_points {
@@ -526,9 +534,9 @@ mod accepted {
     }
 }
 
-/// Where there is no [`ClientAuth`], the verifier of the config decides, as upstream.
+/// If there is no [`ClientAuth`], the verifier of the config decides, as in upstream.
 impl ServerConnectionData {
-    /// The policy of this connection: its own, else its config's, else its verifier's.
+    /// The policy of this connection: its own, or else its config's, or else its verifier's.
     pub(super) fn policy<'a>(
         &'a self,
         config: &'a ServerConfig,
@@ -539,10 +547,10 @@ impl ServerConnectionData {
             .or_else(|| config.verifier.client_auth_policy())
     }
 
-    /// What this connection looks for in messages.
+    /// The code points that this connection recognizes in messages.
     ///
-    /// CARE was never given a code point.  So a server without a policy treats what has that number
-    /// as upstream does: as an extension that nobody knows.
+    /// CARE was never assigned a code point.  So a server without a policy treats an extension with
+    /// that number as unknown, as upstream does.
     pub(super) fn code_points_in_use(&self, config: &ServerConfig) -> CodePoints {
         match self.policy(config) {
             Some(_) => config.client_auth_code_points,
@@ -552,7 +560,7 @@ impl ServerConnectionData {
         }
     }
 
-    /// Keeps a decision, which stands, and not the policy that made it.
+    /// Keeps a decision, which is final, but not the policy that made it.
     pub(super) fn decided(&mut self, decision: ClientAuthDecision, offer: ServerNegotiation) {
         self.client_auth = Some(ClientAuth::new(decision, offer));
         self.client_auth_policy = None;
@@ -599,7 +607,8 @@ impl ServerConnectionData {
         Ok(())
     }
 
-    /// Takes the refusal of the client's certificate, or gives it back if it is the end.
+    /// Records a refused client certificate and continues if the demand is lenient; otherwise
+    /// returns the error.
     pub(super) fn tolerate(&mut self, refusal: Error) -> Result<(), Error> {
         match &mut self.client_auth {
             Some(auth) if matches!(&auth.decision, ClientAuthDecision::Request(demand) if demand.tolerant) =>
@@ -612,14 +621,14 @@ impl ServerConnectionData {
         }
     }
 
-    /// Whether the client's certificate was refused, so that nothing else about it matters.
+    /// Whether the client's certificate was refused, so that nothing else about it is checked.
     pub(super) fn client_is_refused(&self) -> bool {
         self.client_auth
             .as_ref()
             .is_some_and(|auth| auth.status == ClientAuthStatus::Refused)
     }
 
-    /// Notes that the client is asked now.
+    /// Records that a certificate is requested now.
     pub(super) fn ask_client(&mut self) {
         if let Some(auth) = &mut self.client_auth {
             auth.status = ClientAuthStatus::Asked;
@@ -631,14 +640,14 @@ impl ServerConnectionData {
         }
     }
 
-    /// The extension to put in a CertificateRequest.
+    /// The extension to put into a CertificateRequest.
     pub(super) fn acknowledgement(&self) -> Option<TlsFlags> {
         let negotiation = &self.client_auth.as_ref()?.negotiation;
         TlsFlags::new(&negotiation.acknowledgement(), negotiation.code_points())
     }
 
-    /// The extension to put in the message that answers the ClientHello in full, by which the
-    /// client knows that CARE is understood (CARE-3).
+    /// The extension to put into the message that answers the ClientHello in full, which tells the
+    /// client that this server understands CARE (CARE-3).
     pub(super) fn care_echo(&self) -> Option<Care> {
         let negotiation = &self.client_auth.as_ref()?.negotiation;
         let echoes = [WireMessage::ServerHello, WireMessage::EncryptedExtensions]
@@ -658,7 +667,8 @@ impl ServerConnectionData {
             None => {
                 let mandatory =
                     config.verifier.offer_client_auth() && config.verifier.client_auth_mandatory();
-                // A session without a chain proves no certificate, whoever stored it.
+                // A session without a chain proves no certificate, regardless of which config
+                // stored it.
                 session.client_auth.is_empty()
                     && (session.client_cert_chain.is_some() || !mandatory)
             }
@@ -677,7 +687,8 @@ impl ServerConnectionData {
         });
     }
 
-    /// What a session of this connection records of its client, encoded; empty without a record.
+    /// The data about its client that a session of this connection records, encoded; empty without
+    /// a record.
     pub(super) fn session_record(&self) -> Vec<u8> {
         let mut buffer = [0; Record::LONGEST];
         self.client_auth
@@ -689,9 +700,9 @@ impl ServerConnectionData {
     }
 }
 
-/// Everything in a ClientHello that a [`ClientAuthPolicy`] is shown, encoded.
+/// All data in a ClientHello that a [`ClientAuthPolicy`] sees, encoded.
 ///
-/// RFC 8446 section 4.1.2 has it that none of this changes in a second ClientHello.
+/// RFC 8446 section 4.1.2 requires that none of it changes in a second ClientHello.
 pub(super) fn decided_on(hello: &ClientHelloPayload) -> [Vec<u8>; DECIDED_ON.len()] {
     DECIDED_ON.map(|(_, typ)| {
         let mut shown = Vec::new();
@@ -703,7 +714,7 @@ pub(super) fn decided_on(hello: &ClientHelloPayload) -> [Vec<u8>; DECIDED_ON.len
     })
 }
 
-/// The first of these in which two hellos differ.
+/// The first of these in which the two ClientHellos differ.
 pub(super) fn difference(
     one: &[Vec<u8>; DECIDED_ON.len()],
     other: &[Vec<u8>; DECIDED_ON.len()],
@@ -752,18 +763,18 @@ pub(super) const DECIDED_ON: [(&str, Option<ExtensionType>); 11] = [
 
 #[cfg(feature = "std")]
 impl crate::conn::ConnectionCommon<ServerConnectionData> {
-    /// The authentication of this connection's client under a [`ClientAuthPolicy`].
+    /// Returns the authentication of this connection's client under a [`ClientAuthPolicy`].
     ///
-    /// `None` until the ClientHello is processed, and without a policy.
+    /// Returns `None` until the ClientHello is processed, and without a policy.
     pub fn client_auth(&self) -> Option<&ClientAuth> {
         self.core.data.client_auth.as_deref()
     }
 }
 
 impl UnbufferedServerConnection {
-    /// The authentication of this connection's client under a [`ClientAuthPolicy`].
+    /// Returns the authentication of this connection's client under a [`ClientAuthPolicy`].
     ///
-    /// `None` until the ClientHello is processed, and without a policy.
+    /// Returns `None` until the ClientHello is processed, and without a policy.
     pub fn client_auth(&self) -> Option<&ClientAuth> {
         self.core.data.client_auth.as_deref()
     }
@@ -771,7 +782,8 @@ impl UnbufferedServerConnection {
 
 #[cfg(feature = "std")]
 impl ConnectionCore<ServerConnectionData> {
-    /// Puts a policy of this connection before that of its `config`, before the first message.
+    /// Gives this connection a policy that takes precedence over that of its `config`, before the
+    /// first message.
     pub(crate) fn decide_by(&mut self, policy: Arc<dyn ClientAuthPolicy>, config: &ServerConfig) {
         self.data.client_auth_policy = Some(policy);
         self.common_state.code_points = self.data.code_points_in_use(config);
@@ -780,9 +792,9 @@ impl ConnectionCore<ServerConnectionData> {
 
 #[cfg(feature = "std")]
 impl crate::quic::ConnectionCommon<ServerConnectionData> {
-    /// The authentication of this connection's client under a [`ClientAuthPolicy`].
+    /// Returns the authentication of this connection's client under a [`ClientAuthPolicy`].
     ///
-    /// `None` until the ClientHello is processed, and without a policy.
+    /// Returns `None` until the ClientHello is processed, and without a policy.
     pub fn client_auth(&self) -> Option<&ClientAuth> {
         self.data().client_auth.as_deref()
     }
@@ -794,7 +806,7 @@ mod tests {
 
     #[test]
     fn whatever_a_policy_is_shown_is_compared() {
-        // Does not compile once more is shown.
+        // Does not compile if a policy sees more data than this.
         fn covered(shown: ClientHello<'_>) -> [&'static str; DECIDED_ON.len()] {
             let ClientHello {
                 cipher_suites: _,

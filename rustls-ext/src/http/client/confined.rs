@@ -19,9 +19,9 @@ use rustls::{ClientConfig, NamedGroup, SignatureScheme};
 #[cfg(feature = "reqwest")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    /// In answer to the offer.
+    /// With an acknowledgement of the offer.
     Acknowledging,
-    /// Without a word on the offer.
+    /// Without an acknowledgement of the offer.
     Plain,
 }
 
@@ -31,18 +31,20 @@ tokio::task_local! {
     static REQUEST: Cell<Option<Request>>;
 }
 
-/// A certificate that is for servers of one name only, whatever is connected to (CANT-6).
+/// A certificate that is shown only to servers of one name, even if its config is used for
+/// connections to others (CANT-6).
 ///
-/// Who connects should see to that. This is for the connections of others, of which some are not
-/// known about: reqwest, for one, uses the config of its connections to servers for those to
-/// `https` proxies as well. A resolver is not told who asks. But a session store is, before any
-/// handshake; and once one has begun with another server, no server gets the certificate any more.
+/// The code that connects should ensure this. This type also covers connections that other code
+/// makes unseen: reqwest, for example, uses the config of its connections to servers for those to
+/// `https` proxies, too. A resolver is not told the server's name. But a session store is, before
+/// any handshake. Once a handshake with another server has begun, no server gets the certificate
+/// any more.
 #[derive(Debug)]
 pub(crate) struct Confined {
     key: Arc<CertifiedKey>,
     name: ServerName<'static>,
     strayed: AtomicBool,
-    /// How many tickets servers have given.
+    /// How many tickets the servers have sent.
     #[cfg(feature = "reqwest")]
     tickets: AtomicU64,
     sessions: ClientSessionMemoryCache,
@@ -60,19 +62,20 @@ impl Confined {
         })
     }
 
-    /// Makes this the certificate of a config. Sessions then stay with it, too.
+    /// Sets this as the certificate of a config. The config's sessions are then stored here, too.
     pub(super) fn install(self: &Arc<Self>, config: &mut ClientConfig) {
         config.client_auth_cert_resolver = self.clone();
         config.resumption = Resumption::store(self.clone());
     }
 
-    /// How many tickets (RFC 8446 section 4.6.1) have come on connections with this certificate.
+    /// Returns how many tickets (RFC 8446 section 4.6.1) arrived on connections with this
+    /// certificate.
     #[cfg(feature = "reqwest")]
     pub(crate) fn tickets(&self) -> u64 {
         self.tickets.load(Ordering::Acquire)
     }
 
-    /// Makes a connection with this, and also says how the server requested a certificate there.
+    /// Makes a connection, and also returns how the server requested a certificate on it.
     #[cfg(feature = "reqwest")]
     pub(crate) async fn noting_request<F: Future>(connecting: F) -> (F::Output, Option<Request>) {
         let noted = async {
@@ -82,7 +85,7 @@ impl Confined {
         REQUEST.scope(Cell::new(None), noted).await
     }
 
-    /// Whether this is the server for which all of it is.
+    /// Returns true if this is the server that may see the certificate.
     fn is_for(&self, name: &ServerName<'_>) -> bool {
         let right = self.name == *name;
         if !right {

@@ -10,7 +10,7 @@ use super::identity::{Identity, IdentityError, Validity};
 use super::report::{Considered, NotChosen};
 use crate::http::Challenge;
 
-/// What a client can authenticate with, and how it offers to.
+/// The identities of a client, and how it offers to authenticate.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     identities: Vec<Arc<Identity>>,
@@ -25,15 +25,16 @@ impl Default for Credentials {
 }
 
 impl Credentials {
-    /// None yet; offers are made by flag, and no certificate goes over TLS 1.2.
+    /// Starts without identities. Offers are made by flag, and no certificate is sent under TLS
+    /// 1.2.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Add an identity. Of several that a challenge accepts, the first is chosen.
+    /// Adds an identity. If a challenge accepts several, the first is chosen.
     ///
     /// # Errors
-    /// [`IdentityError::Duplicate`] if there is one with its name.
+    /// [`IdentityError::Duplicate`] if there is already an identity of this name.
     pub fn with(mut self, identity: Identity) -> Result<Self, IdentityError> {
         if self.identities.iter().any(|known| known.name() == identity.name()) {
             return Err(IdentityError::Duplicate { name: identity.name().into() });
@@ -42,15 +43,16 @@ impl Credentials {
         Ok(self)
     }
 
-    /// Offer like this on connections that answer a challenge (CANT-5). On others, none is made.
+    /// Sets the offer for connections that answer a challenge (CANT-5). Other connections make no
+    /// offer.
     ///
-    /// Whether the offer itself permits certificates under TLS 1.2 does not matter here.
+    /// Whether the offer itself permits certificates under TLS 1.2 has no effect here.
     pub fn offer(mut self, offer: ClientAuthOffer) -> Self {
         self.offer = offer;
         self
     }
 
-    /// Whether certificates may go over TLS 1.2, where everybody on the way can read them (CANT-8).
+    /// Sets whether certificates may be sent under TLS 1.2, where they are not encrypted (CANT-8).
     pub fn certificate_under_tls12(mut self, allowed: bool) -> Self {
         self.under_tls12 = allowed;
         self
@@ -61,8 +63,8 @@ impl Credentials {
         self.under_tls12
     }
 
-    /// The first identity that this host may see and the challenge accepts, or what is wrong with
-    /// each of them.
+    /// The first identity that this host may see and the challenge accepts, or the reason against
+    /// each identity.
     pub(super) fn choose(
         &self,
         host: &str,
@@ -81,7 +83,7 @@ impl Credentials {
         Err(considered)
     }
 
-    /// The config of connections without authentication, whatever `config` has.
+    /// The config of connections without authentication, from any `config`.
     pub(crate) fn plain(config: &ClientConfig) -> ClientConfig {
         let mut config = config.clone();
         config.client_auth_cert_resolver = Arc::new(Nobody);
@@ -103,21 +105,21 @@ impl Credentials {
     }
 }
 
-/// Why this identity is not for this challenge.
+/// Returns the reason if this identity is not for this challenge.
 pub(super) fn fault(
     identity: &Identity,
     host: &str,
     challenge: &Challenge,
     now: UnixTime,
 ) -> Option<NotChosen> {
-    // Who may not see an identity is not told by anything either that it is there.
+    // A host that may not see an identity must not learn by any other reason that it exists.
     if !identity.is_for(host) {
         return Some(NotChosen::NotForHost);
     }
     if !challenge.accepts_facts(identity.facts()) {
         return Some(NotChosen::NotAccepted);
     }
-    // A server would refuse it, and know who was there.
+    // A server would refuse it, but learn the identity.
     match identity.validity_at(now) {
         Validity::NotYet => Some(NotChosen::NotYetValid),
         Validity::Expired => Some(NotChosen::Expired),
@@ -125,7 +127,7 @@ pub(super) fn fault(
     }
 }
 
-/// Has no certificate.
+/// A resolver without a certificate.
 #[derive(Debug)]
 struct Nobody;
 

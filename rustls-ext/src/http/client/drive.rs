@@ -13,7 +13,7 @@ use super::report::{Considered, Report, Unanswered};
 use super::transport::{Facts, Failure, Target, Transport};
 use crate::http::{Challenge, Challenges};
 
-/// How often a request is sent: once, again because of a challenge, and because it was misdirected.
+/// How often a request is sent at most: once, once more for a challenge, and once more after 421.
 const MOST_SENT: u32 = 3;
 
 /// Sends requests with a transport, and answers challenges.
@@ -27,7 +27,7 @@ pub(crate) struct Driver<T: Transport> {
 
 /// What to do about a response.
 enum Next<L> {
-    /// Give it to the caller, with this reason if it asks for something.
+    /// Return it to the caller, with the reason if it asks for something.
     Done(Option<Unanswered>),
     /// Send the request again, on this lane.
     Again(Target, Route<L>),
@@ -47,14 +47,14 @@ impl<T: Transport> Driver<T> {
         self.clock.current_time().unwrap_or_else(UnixTime::now)
     }
 
-    /// Sends a request, and again at most once because of a challenge (CANT-7), and at most once
-    /// because it was misdirected.
+    /// Sends a request. Sends it again at most once for a challenge (CANT-7), and at most once
+    /// after a 421 response.
     pub(crate) async fn send(&self, request: T::Request) -> Result<T::Response, T::Error> {
         let mut target = self.transport.target(&request)?;
         let mut route = self.first_route(&target)?;
         let mut request = request;
         let mut report = Report::default();
-        // The challenge that is being answered.
+        // The response with the challenge that is being answered.
         let mut before: Option<T::Response> = None;
         loop {
             let copy = T::copy(&request);
@@ -95,7 +95,7 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    /// Where a request goes first.
+    /// The lane on which a request is sent first.
     fn first_route(&self, target: &Target) -> Result<Route<T::Lane>, T::Error> {
         let Target { origin, path, other_host } = target;
         if origin.is_https() && !other_host {
@@ -120,7 +120,7 @@ impl<T: Transport> Driver<T> {
             StatusCode::MISDIRECTED_REQUEST if report.misdirected => {
                 Ok(Next::Done(Some(Unanswered::StillMisdirected)))
             }
-            // Where others were redirected from is not known, so neither is what to do without.
+            // The origin of the redirect is unknown, so the lane to replace is unknown, too.
             StatusCode::MISDIRECTED_REQUEST if redirected => {
                 Ok(Next::Done(Some(Unanswered::Redirected)))
             }
@@ -130,7 +130,7 @@ impl<T: Transport> Driver<T> {
                 let route = self.memory.renew(origin, route, make)?;
                 Ok(Next::Again(target.clone(), route))
             }
-            // A 407 is about the hop to a proxy, whose connections are not ours.
+            // A 407 is about the hop to a proxy, whose connections this client does not make.
             StatusCode::UNAUTHORIZED => {
                 let read = Challenges::of_parts(status, headers);
                 self.answer(target, route, read, report)
@@ -161,7 +161,7 @@ impl<T: Transport> Driver<T> {
         if *other_host {
             return Ok(Next::Done(Some(Unanswered::OtherHost)));
         }
-        // This lane was an answer to one of the challenges, or is the one that would be.
+        // This lane already answers one of the challenges, or is the lane that would answer it.
         let still = route.space.as_ref().is_some_and(|space| {
             challenges.iter().any(|challenge| {
                 challenge.realm() == space.realm.as_deref()
@@ -193,7 +193,8 @@ impl<T: Transport> Driver<T> {
         Ok(Next::Done(Some(Unanswered::NoIdentity { challenges, considered })))
     }
 
-    /// The identity for this challenge: the one that its realm has already, if that will do.
+    /// The identity for this challenge: the one that its realm already uses, if the challenge
+    /// accepts it.
     fn choose(
         &self,
         origin: &Origin,
@@ -214,7 +215,7 @@ struct Again<T: Transport> {
     request: T::Request,
 }
 
-/// What to send where, if anything is to be sent again; if not, why not.
+/// The request to send again and its lane, or the reason not to send it.
 fn again<T: Transport>(
     next: Next<T::Lane>,
     copy: Option<T::Request>,
@@ -224,7 +225,7 @@ fn again<T: Transport>(
 ) -> Result<Again<T>, Option<Unanswered>> {
     let (target, route) = match next {
         Next::Done(unanswered) => return Err(unanswered),
-        // Who decides what is next does not let it come to this.
+        // The caller of this function prevents this.
         Next::Again(..) if report.sent >= MOST_SENT => {
             return Err(Some(Unanswered::StillChallenged));
         }
@@ -239,7 +240,7 @@ fn again<T: Transport>(
     Ok(Again { target, route, request })
 }
 
-/// Notes on which connection the last response came.
+/// Records on which connection the last response arrived.
 fn note<L>(report: &mut Report, route: &Route<L>, facts: Facts) {
     report.status = facts.status;
     report.tls_version = facts.tls_version;

@@ -10,7 +10,7 @@ use crate::RuleProblem;
 use crate::http::ChainFacts;
 use crate::rule::Pattern;
 
-/// A certificate of the client, its key, and the hosts that may see it.
+/// A client certificate with its key, and the hosts that may see it.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -52,9 +52,9 @@ impl Hosts {
 }
 
 impl Identity {
-    /// A certificate that no host may see yet.
+    /// Makes an identity that no host may see yet.
     ///
-    /// The name is for reports.
+    /// The name appears in reports.
     ///
     /// # Errors
     /// [`IdentityError::NoCertificate`] and [`IdentityError::Unreadable`].
@@ -75,8 +75,8 @@ impl Identity {
         Ok(Self { name, key, hosts: Vec::new(), facts, valid })
     }
 
-    /// Also this host may see it: a DNS name, `*.` and one for all names of one label more, or an
-    /// IP address.
+    /// Also lets this host see the certificate: a DNS name, `*.` and a DNS name for all names with
+    /// one label more, or an IP address.
     ///
     /// # Errors
     /// [`IdentityError::BadHost`].
@@ -89,13 +89,14 @@ impl Identity {
         Ok(self)
     }
 
-    /// Every host may see it that challenges, and whose own certificate is good.
+    /// Lets every host see the certificate that sends a challenge and has a valid certificate
+    /// itself.
     pub fn for_any_host(mut self) -> Self {
         self.hosts.push(Hosts::Any);
         self
     }
 
-    /// What it is called in reports.
+    /// Returns the name in reports.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -127,7 +128,7 @@ impl Identity {
     }
 }
 
-/// Whether it is time.
+/// Whether the current time is within the validity period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Validity {
     NotYet,
@@ -136,18 +137,18 @@ pub(crate) enum Validity {
 }
 
 impl fmt::Debug for Identity {
-    /// Without the key.
+    /// Leaves out the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, hosts, .. } = self;
         f.debug_struct("Identity").field("name", name).field("hosts", hosts).finish_non_exhaustive()
     }
 }
 
-/// What is wrong with an identity.
+/// An error in an identity or its hosts.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum IdentityError {
-    /// There is a key, and no certificate.
+    /// There is a key, but no certificate.
     NoCertificate {
         /// The identity.
         name: String,
@@ -157,7 +158,8 @@ pub enum IdentityError {
         /// The identity.
         name: String,
     },
-    /// A host is neither a DNS name nor one below a whole-label wildcard, nor an IP address.
+    /// A host is neither a DNS name, nor a DNS name with a whole-label wildcard in front, nor an IP
+    /// address.
     BadHost(RuleProblem),
     /// Two identities have the same name.
     Duplicate {
@@ -179,5 +181,5 @@ impl fmt::Display for IdentityError {
     }
 }
 
-/// It has no source: the problem of a host is the text.
+/// It has no source: the text contains the problem of the host.
 impl std::error::Error for IdentityError {}

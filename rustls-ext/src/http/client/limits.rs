@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-/// Limits of a client: what it remembers, how many connections it has, and how long it waits.
+/// Limits of a client for memory, connections and waiting times.
 ///
-/// What is beyond a limit on memory is forgotten, least recently used first. A request for an
-/// origin or a path that was forgotten is challenged again.
+/// When a limit on memory is exceeded, the least recently used entry is forgotten. A request for a
+/// forgotten origin or path is challenged again.
 ///
-/// A [`Duration::MAX`] is no limit.
+/// [`Duration::MAX`] means no limit.
 ///
 /// ```
 /// let mut limits = rustls_ext::http::client::Limits::default();
@@ -14,51 +14,51 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Origins that are remembered: 256.
+    /// The maximum number of remembered origins: 256.
     ///
-    /// With the client over [`hyper`](crate::http::hyper), there are connections to these origins
-    /// only, so this bounds all connections. With the one over
-    /// [`reqwest`](crate::http::reqwest), it bounds the connections with authentication. Those
-    /// without are in one pool of reqwest's for all origins, which this does not bound: they are
-    /// closed after [`idle_timeout`](Self::idle_timeout).
+    /// The client over [`hyper`](crate::http::hyper) has connections only to these origins, so this
+    /// limits all connections. With the client over [`reqwest`](crate::http::reqwest), it limits
+    /// the connections with authentication. Those without are in one pool of reqwest for all
+    /// origins, which this does not limit: they are closed after
+    /// [`idle_timeout`](Self::idle_timeout).
     pub origins: usize,
-    /// Protection spaces of one origin: 8.
+    /// The maximum number of protection spaces per origin: 8.
     pub spaces_per_origin: usize,
-    /// Paths that are known to belong to one protection space: 32. Those of more than 1024 octets
-    /// are not remembered.
+    /// The maximum number of remembered paths per protection space: 32. Paths of more than 1024
+    /// bytes are not remembered.
     pub paths_per_space: usize,
-    /// Connections over HTTP/1.1 to one origin for one protection space, or without any: 8. More
-    /// requests wait. Over HTTP/2 there is one connection, beside those that are being replaced.
+    /// The maximum number of HTTP/1.1 connections to one origin per protection space, or without
+    /// one: 8. Further requests wait. Over HTTP/2 there is one connection, besides those that are
+    /// being replaced.
     ///
-    /// The client over [`reqwest`](crate::http::reqwest) has that many idle ones.
+    /// For the client over [`reqwest`](crate::http::reqwest), this limits idle connections only.
     pub connections_per_space: usize,
-    /// A connection that was not used for this long is closed: 90 seconds.
+    /// How long an unused connection stays open: 90 seconds.
     pub idle_timeout: Duration,
-    /// Making a connection may take this long, with TLS: 10 seconds. A request waits no longer
-    /// than this for a connection that another request makes.
+    /// The time limit for making a connection, including TLS: 10 seconds. It also limits how long a
+    /// request waits for a connection that another request makes.
     pub connect_timeout: Duration,
-    /// The client sends a PING frame (RFC 9113 section 6.7) on a connection over HTTP/2 that has
-    /// requests underway and on which nothing was received for this long: 30 seconds. `None` for
-    /// never.
+    /// How long an HTTP/2 connection with requests underway may receive nothing before the client
+    /// sends a PING frame (RFC 9113 section 6.7): 30 seconds. `None` disables pings.
     ///
-    /// Without pings, a connection whose packets are lost is noticed only by the timeouts of TCP,
-    /// after many minutes. Some servers, those of gRPC among them, close connections on which
-    /// pings come more often than they permit: for these, ask their operator.
+    /// Without pings, lost packets are noticed only by the timeouts of TCP, after many minutes.
+    /// Some servers, such as gRPC servers, close connections on which pings are more frequent than
+    /// they allow: ask their operator for the limit.
     pub keep_alive_interval: Option<Duration>,
-    /// A connection on which a ping is not answered for this long is closed, and its requests fail:
-    /// 10 seconds.
+    /// How long the client waits for the answer to a ping: 10 seconds. Then it closes the
+    /// connection, and the requests on it fail.
     pub keep_alive_timeout: Duration,
-    /// If a server does not take an identity, challenges of that protection space are not answered
-    /// for this long (CANT-7): 60 seconds.
+    /// How long challenges of a protection space are not answered after the server has refused the
+    /// identity there (CANT-7): 60 seconds.
     ///
-    /// That is so if it says so with an alert about the certificate (RFC 8446 section 6.2), or
-    /// challenges again. Other alerts do not count: they may be over in a moment.
+    /// A refusal is an alert about the certificate (RFC 8446 section 6.2), or another challenge.
+    /// Other alerts do not count: their cause may be temporary.
     pub refusal_timeout: Duration,
-    /// The same if a connection breaks off after the server has asked for the certificate, and
-    /// before anything came back: 5 seconds. If an identity was accepted in that protection space
-    /// before, it does not count at all.
+    /// The same time for a connection that breaks off after the server has requested the
+    /// certificate, before it sends anything else: 5 seconds. It does not apply if an identity was
+    /// accepted in that protection space before.
     ///
-    /// This is never longer than [`refusal_timeout`](Self::refusal_timeout).
+    /// The client never waits longer for it than [`refusal_timeout`](Self::refusal_timeout).
     pub likely_refusal_timeout: Duration,
 }
 
@@ -80,8 +80,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same for libraries that add durations to the time of day, and panic if there is no such
-    /// time.
+    /// The same limits for libraries that add durations to the current time, and panic if the
+    /// result does not fit.
     pub(crate) fn for_clocks(&self) -> Self {
         const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
         Self {

@@ -11,20 +11,21 @@ use super::origin::Origin;
 use super::paths::{Paths, make_room};
 use super::transport::Failure;
 
-/// Connections of one kind to one origin, however many they are: a lane.
+/// A lane: all connections of one kind to one origin.
 ///
-/// A lane has one identity or none from beginning to end, so what matters is only who gets it.
+/// A lane has the same identity, or none, for its whole life, so only the choice of the lane
+/// matters.
 #[derive(Debug)]
 pub(super) struct Route<L> {
     pub(super) lane: Arc<L>,
-    /// The protection space for which it is; `None` for the lane without authentication.
+    /// The protection space of the lane; `None` for the lane without authentication.
     pub(super) space: Option<Space>,
-    /// Whether there was a response on it, or on one that it replaces, that is no challenge.
+    /// True if a response other than a challenge arrived on this lane, or on one that it replaces.
     accepted: Arc<AtomicBool>,
 }
 
 impl<L> Route<L> {
-    /// The server has taken the identity of this lane for something.
+    /// Records that the server has accepted the identity of this lane for a request.
     pub(super) fn accepted(&self) {
         self.accepted.store(true, Ordering::Relaxed);
     }
@@ -37,7 +38,7 @@ impl<L> Clone for Route<L> {
     }
 }
 
-/// What a lane is kept to, besides its origin (CANT-6).
+/// What a lane is reserved for, besides its origin (CANT-6).
 #[derive(Clone, Debug)]
 pub(super) struct Space {
     pub(super) realm: Option<String>,
@@ -50,7 +51,7 @@ impl PartialEq for Space {
     }
 }
 
-/// What is known of each origin: its lanes, and which paths belong to which protection space.
+/// The known origins, each with its lanes and with the paths of its protection spaces.
 #[derive(Debug)]
 pub(super) struct Memory<L> {
     sites: Mutex<Sites<L>>,
@@ -67,7 +68,7 @@ struct Sites<L> {
 #[derive(Debug)]
 struct Site<L> {
     plain: Option<Arc<L>>,
-    /// Those used last come last.
+    /// In order of use, the most recent last.
     spaces: Vec<Known<L>>,
     used: u64,
 }
@@ -81,7 +82,7 @@ struct Known<L> {
     refused: Option<Refused>,
 }
 
-/// When the server did not take an identity, and for how long it is not tried again.
+/// When the server refused an identity, and for how long the identity is not tried again.
 #[derive(Clone, Copy, Debug)]
 struct Refused {
     at: Instant,
@@ -89,7 +90,7 @@ struct Refused {
 }
 
 impl Refused {
-    /// How long the identity is still not to be tried; zero when that is over.
+    /// How much longer the identity is not tried; zero when that time is over.
     fn left(&self) -> Duration {
         self.timeout.saturating_sub(self.at.elapsed())
     }
@@ -101,11 +102,11 @@ impl<L> Known<L> {
     }
 }
 
-/// What came of looking for the lane of a protection space.
+/// The result of looking for the lane of a protection space.
 #[derive(Debug)]
 pub(super) enum Entry<L> {
     Lane(Route<L>),
-    /// The server did not take this identity a short time ago.
+    /// The server refused this identity a short time ago.
     RefusedEarlier,
 }
 
@@ -115,12 +116,13 @@ impl<L> Memory<L> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Sites<L>> {
-        // Whatever a panic interrupted, all of it can be forgotten.
+        // If a panic interrupted a change, the state is still safe to use: any of it may be
+        // forgotten.
         self.sites.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The lane of the protection space to which this path belongs, if one is known whose identity
-    /// will do.
+    /// The lane of the protection space to which this path belongs, if it is known and its identity
+    /// may be used.
     pub(super) fn known(
         &self,
         origin: &Origin,
@@ -154,7 +156,7 @@ impl<L> Memory<L> {
         Ok(Route { lane, space: None, accepted: Arc::default() })
     }
 
-    /// The identity with which a realm's challenges were answered last.
+    /// The identity with which the last challenge of this realm was answered.
     pub(super) fn identity(&self, origin: &Origin, realm: Option<&str>) -> Option<Arc<Identity>> {
         let mut sites = self.lock();
         let site = sites.get(origin)?;
@@ -162,7 +164,7 @@ impl<L> Memory<L> {
         Some(known.space.identity.clone())
     }
 
-    /// The lane of this protection space, to which the path belongs, as has just been learned.
+    /// The lane of this protection space, to which this path belongs according to a new challenge.
     pub(super) fn enter<E>(
         &self,
         origin: &Origin,
@@ -176,7 +178,7 @@ impl<L> Memory<L> {
             Some(number) if site.identity(number) == Some(space.identity.name()) => number,
             in_place_of => {
                 let lane = Arc::new(make(&space.identity)?);
-                // Either the realm asks for another identity now, or it is new.
+                // Either the realm now needs another identity, or it is new.
                 let paths = match in_place_of {
                     Some(number) => site.spaces.remove(number).paths,
                     None => Paths::default(),
@@ -199,14 +201,14 @@ impl<L> Memory<L> {
             known.refused = None;
             known.paths.learn(path, self.limits.paths_per_space);
         }
-        // Where it belonged to another, it does no more.
+        // If the path belonged to another space, it no longer does.
         let others = site.spaces.iter_mut().enumerate().filter(|(other, _)| *other != number);
         others.for_each(|(_, known)| known.paths.forget(path));
         Ok(site.use_space(number).map_or(Entry::RefusedEarlier, Entry::Lane))
     }
 
-    /// A lane without the connections of this one, and in its place; the one that already is there
-    /// if somebody else was faster.
+    /// Replaces this lane by one without its connections, or returns the replacement that another
+    /// request has already made.
     pub(super) fn renew<E>(
         &self,
         origin: &Origin,
@@ -229,24 +231,24 @@ impl<L> Memory<L> {
                 *lane = Arc::new(make(identity)?);
                 lane.clone()
             }
-            // Forgotten in the meantime: this request has its own.
+            // The space was forgotten in the meantime: this request gets its own lane.
             None => Arc::new(make(identity)?),
         };
         Ok(Route { lane, ..route.clone() })
     }
 
-    /// The server challenges still. Unless it has taken the identity of this lane before, and so
-    /// means something else, it does not take it.
+    /// Records that the server still sends a challenge. That is a refusal, unless the server has
+    /// accepted the identity of this lane before, so that the challenge has another cause.
     pub(super) fn still_challenged(&self, origin: &Origin, route: &Route<L>) {
         if !route.accepted.load(Ordering::Relaxed) {
             self.refused(origin, route, self.limits.refusal_timeout);
         }
     }
 
-    /// A request on this lane has failed.
+    /// Records that a request on this lane has failed.
     ///
-    /// A connection that broke off tells little: the server may have crashed. So that counts only
-    /// while the server has never taken the identity, and for a short time.
+    /// A connection that broke off proves little: the server may have crashed. So it counts only if
+    /// the server has never accepted the identity, and for a short time.
     pub(super) fn failed(&self, origin: &Origin, route: &Route<L>, failure: Failure) {
         let Limits { refusal_timeout, likely_refusal_timeout, .. } = self.limits;
         match failure {
@@ -260,14 +262,15 @@ impl<L> Memory<L> {
         }
     }
 
-    /// The server does not take the identity of this lane: do not try it for this long.
+    /// Records that the server refuses the identity of this lane: it is not tried again for this
+    /// long.
     fn refused(&self, origin: &Origin, route: &Route<L>, timeout: Duration) {
         let mut sites = self.lock();
         let Some(site) = sites.get(origin) else { return };
         let known = site.spaces.iter_mut().find(|known| Arc::ptr_eq(&known.lane, &route.lane));
         if let Some(known) = known {
             let new = Refused { at: Instant::now(), timeout };
-            // What is known for certain is not shortened by what is likely.
+            // A certain refusal is not shortened by a likely one.
             if known.refused.is_none_or(|old| old.left() <= new.left()) {
                 known.refused = Some(new);
             }
@@ -299,7 +302,7 @@ impl<L> Sites<L> {
 }
 
 impl<L> Site<L> {
-    /// The lane of this protection space, which is used now.
+    /// The lane of this protection space, marked as used now.
     fn use_space(&mut self, number: usize) -> Option<Route<L>> {
         if number >= self.spaces.len() {
             return None;

@@ -5,7 +5,7 @@ use http::uri::Scheme;
 use http::{HeaderMap, Uri, header};
 use rustls::pki_types::ServerName;
 
-/// Scheme, host and port (RFC 9110 section 4.3.1): what a connection is made for.
+/// The scheme, host and port (RFC 9110 section 4.3.1) that a connection is made for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     https: bool,
@@ -15,7 +15,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin of this URI; `None` if it is neither `http` nor `https`, or has no host.
+    /// Returns the origin of this URI; `None` if it is neither `http` nor `https`, or has no host.
     pub fn of(uri: &Uri) -> Option<Self> {
         let https = match uri.scheme()? {
             scheme if *scheme == Scheme::HTTPS => true,
@@ -28,22 +28,22 @@ impl Origin {
         Some(Self { https, host: host.to_ascii_lowercase(), port })
     }
 
-    /// Whether connections to it are secure.
+    /// Returns true if the scheme is `https`.
     pub fn is_https(&self) -> bool {
         self.https
     }
 
-    /// The host: a name in lower case, or an IP address without brackets.
+    /// Returns the host: a name in lower case, or an IP address without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port.
+    /// Returns the port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Host and port as a `Host` field has them (RFC 9110 section 7.2).
+    /// Host and port in the form of a `Host` field (RFC 9110 section 7.2).
     pub(crate) fn authority(&self) -> String {
         let host = match self.host.parse() {
             Ok(IpAddr::V6(_)) => format!("[{}]", self.host),
@@ -55,20 +55,22 @@ impl Origin {
         }
     }
 
-    /// What the certificate of its servers is for, if a certificate can be.
+    /// The name that the certificate of its servers must have; `None` if a certificate cannot
+    /// contain it.
     pub(crate) fn server_name(&self) -> Option<ServerName<'static>> {
         ServerName::try_from(self.host.clone()).ok()
     }
 
-    /// Returns true if all of these `Host` fields are about the origin, so also if there is none.
+    /// Returns true if all of these `Host` fields name this origin, or if there are none.
     pub(crate) fn is_host_of(&self, headers: &HeaderMap) -> bool {
         headers.get_all(header::HOST).into_iter().all(|host| self.is_host(host.as_bytes()))
     }
 
-    /// Returns true if this `Host` field is about the origin (RFC 9110 section 7.2).
+    /// Returns true if this `Host` field names this origin (RFC 9110 section 7.2).
     ///
-    /// Names with and without a final dot are different: servers do not agree on whether they are
-    /// the same. User information has no place there, and hides the host from some.
+    /// Names with and without a final dot are different: servers disagree on whether they are
+    /// equal. User information is not allowed there, and some parsers would read another host
+    /// because of it.
     fn is_host(&self, field: &[u8]) -> bool {
         if field.contains(&b'@') {
             return false;

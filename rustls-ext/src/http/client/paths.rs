@@ -1,37 +1,38 @@
-/// The longest path that is remembered, in octets.
+/// The longest path that is remembered, in bytes.
 const LONGEST: usize = 1024;
 
-/// Paths that were challenged in one realm; those learned last come last.
+/// Paths that were challenged in one realm, in the order in which they were learned.
 ///
-/// No protection space says what belongs to it. What is below what was challenged probably does;
-/// what is beside it may belong to another, so it is asked for without authentication first.
+/// HTTP does not tell which paths belong to a protection space. Paths below a challenged path
+/// probably do. Paths beside it may belong to another, so they are requested without authentication
+/// first.
 #[derive(Debug, Default)]
 pub(super) struct Paths(Vec<String>);
 
 impl Paths {
-    /// How much of this path is, or is above, one that was challenged; `None` if nothing is.
+    /// The length of the longest challenged path that covers this path; `None` if none does.
     pub(super) fn depth(&self, path: &str) -> Option<usize> {
         self.0.iter().filter(|known| covers(known, path)).map(String::len).max()
     }
 
-    /// This path was challenged, too. There may be as many as `limit`, or one.
+    /// Adds a path that was challenged. At most `limit` paths are kept, but at least one.
     pub(super) fn learn(&mut self, path: &str, limit: usize) {
         if path.len() > LONGEST || self.depth(path).is_some() {
             return;
         }
-        // What is below it is known with it.
+        // Paths below it are now covered by it.
         self.0.retain(|known| !covers(path, known));
         make_room(&mut self.0, limit);
         self.0.push(path.into());
     }
 
-    /// This path belongs to another realm.
+    /// Records that this path belongs to another realm.
     pub(super) fn forget(&mut self, path: &str) {
         self.0.retain(|known| known != path);
     }
 }
 
-/// Whether a path is the same as one that was challenged, or below it.
+/// Returns true if `path` is equal to the challenged path or below it.
 fn covers(challenged: &str, path: &str) -> bool {
     match path.strip_prefix(challenged) {
         Some(rest) => rest.is_empty() || challenged.ends_with('/') || rest.starts_with('/'),
@@ -39,7 +40,7 @@ fn covers(challenged: &str, path: &str) -> bool {
     }
 }
 
-/// Makes room for one more at the end, if there may be as many as this, or one.
+/// Makes room for one more element at the end, given this limit, which counts as at least one.
 pub(super) fn make_room<T>(list: &mut Vec<T>, limit: usize) {
     let most = limit.saturating_sub(1);
     if list.len() > most {

@@ -7,52 +7,55 @@ use rustls::client::ClientAuthStatus;
 
 use crate::http::{Challenge, ChallengeError};
 
-/// What client authentication came to for one response; it is among the response's extensions.
+/// The outcome of client authentication for one response, found in the response's extensions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// The identity of the connection that gave this response; `None` for one without.
+    /// The identity of the connection of this response; `None` if it has none.
     ///
-    /// Whether the server asked for it is in [`status`](Self::status), and what it made of it in
-    /// the response.
+    /// [`status`](Self::status) shows whether the server requested it, and the response whether the
+    /// server accepted it.
     pub identity: Option<Arc<str>>,
-    /// The realm to which that connection is kept, if it has an identity and the challenge had one.
+    /// The realm that the connection is reserved for, if it has an identity and the challenge had a
+    /// realm.
     pub realm: Option<String>,
-    /// What became of the offer on that connection.
+    /// The outcome of the offer on that connection.
     ///
-    /// A resumed session is one in which the server does not ask: it remembers.
+    /// On a resumed session the server does not request a certificate: it already has the client's
+    /// identity.
     pub status: ClientAuthStatus,
-    /// The TLS version of that connection, if there is TLS and its version is known.
+    /// The TLS version of that connection, if it uses TLS and the version is known.
     pub tls_version: Option<ProtocolVersion>,
-    /// How often the request was sent to get it.
+    /// How often the request was sent to get this response.
     pub sent: u32,
-    /// Whether it was sent again because of a challenge.
+    /// True if it was sent again because of a challenge.
     pub challenged: bool,
-    /// Whether it was sent again because a server did not want it on the connection that it came
-    /// on (RFC 9110 section 15.5.20).
+    /// True if it was sent again because of a 421 response: the server refused to answer it on the
+    /// first connection (RFC 9110 section 15.5.20).
     pub misdirected: bool,
-    /// Why this response is a challenge, or says that its request was misdirected, all the same.
+    /// Why the client returned a challenge or a 421 response to the caller.
     pub unanswered: Option<Unanswered>,
 }
 
 impl Report {
-    /// The report of a response with these extensions.
+    /// Returns the report in the extensions of a response.
     pub fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get()
     }
 }
 
-/// Why a challenge was passed on to the caller, and the request not sent again.
+/// Why a challenge was returned to the caller and not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unanswered {
-    /// It came over `http` (CANT-1).
+    /// The challenge arrived over `http` (CANT-1).
     Insecure,
-    /// The request's `Host` field is not about its URI, and no connection is for both (CANT-6).
+    /// The request's `Host` field and its URI name different hosts, so no connection suits both
+    /// (CANT-6).
     OtherHost,
-    /// None of the challenges could be read.
+    /// None of the challenges could be parsed.
     Unreadable(Vec<ChallengeError>),
-    /// There is no identity for any of the challenges.
+    /// No identity is suitable for any of the challenges.
     NoIdentity {
         /// The challenges.
         challenges: Vec<Challenge>,
@@ -60,21 +63,21 @@ pub enum Unanswered {
         /// which it was considered.
         considered: Vec<Considered>,
     },
-    /// The request's body is gone, so that it cannot be sent again by the client. If the caller
-    /// does, it goes to where it belongs at once.
+    /// The request's body is no longer available, so the client cannot send the request again. If
+    /// the caller does, it uses the right connection at once.
     NotReplayable,
-    /// The request was redirected, and it is not known what to send again. If the caller sends a
-    /// request to where this response is from, it goes to where it belongs at once.
+    /// The request was redirected, and the client does not know what to send again. If the caller
+    /// sends a request to the response's URL, it uses the right connection at once.
     Redirected,
-    /// A challenge was answered, on this connection or on the one before, and the server challenges
-    /// still (CANT-7).
+    /// A challenge was answered, on this connection or on the one before, and the server sent
+    /// another challenge (CANT-7).
     StillChallenged,
-    /// That was so a short time ago, and the server has never taken this identity in this realm
-    /// (CANT-7).
+    /// That happened a short time ago, and the server has never accepted this identity in this
+    /// realm (CANT-7).
     RefusedEarlier,
-    /// The connection would have shown the certificate to everybody on the way (CANT-8).
+    /// The certificate would have been sent unencrypted (CANT-8).
     NotConfidential,
-    /// The request was misdirected on a new connection, too.
+    /// The server sent 421 on a new connection, too.
     StillMisdirected,
 }
 
@@ -132,7 +135,7 @@ fn separated<T: fmt::Display>(f: &mut fmt::Formatter<'_>, items: &[T]) -> fmt::R
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Considered {
-    /// Its name.
+    /// The identity's name.
     pub identity: Arc<str>,
     /// Why it was not chosen.
     pub why: NotChosen,
@@ -148,9 +151,9 @@ impl fmt::Display for Considered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotChosen {
-    /// The host may not see it.
+    /// The host may not see the identity.
     NotForHost,
-    /// The challenge does not accept it.
+    /// The challenge does not accept the certificate.
     NotAccepted,
     /// A certificate of its chain is not valid yet.
     NotYetValid,

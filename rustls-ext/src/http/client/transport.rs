@@ -8,40 +8,40 @@ use rustls::client::ClientAuthStatus;
 use super::identity::Identity;
 use super::origin::Origin;
 
-/// Where a request goes.
+/// The destination of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) origin: Origin,
     pub(crate) path: String,
-    /// Whether there is a `Host` field that is about something else.
+    /// True if there is a `Host` field that names another host.
     pub(crate) other_host: bool,
 }
 
-/// What a transport knows of the connection on which a response came.
+/// Facts about the connection on which a response arrived.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) status: ClientAuthStatus,
     pub(crate) tls_version: Option<ProtocolVersion>,
-    /// Where the response is from, if the transport followed a redirect.
+    /// The source of the response, if the transport followed a redirect.
     pub(crate) redirected: Option<Target>,
 }
 
-/// Why there is no response, as far as it matters here.
+/// Why there is no response, as far as it matters for later requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// The connection would have shown the certificate to everybody, so the request was not sent.
+    /// The certificate would have been sent unencrypted, so the request was not sent.
     #[cfg_attr(not(feature = "hyper"), allow(dead_code, reason = "reqwest does not tell"))]
     NotConfidential,
-    /// The server refused the certificate, and said so.
+    /// The server refused the certificate with an alert.
     Refused,
-    /// The connection broke off where a refusal is one possible reason.
+    /// The connection broke off when a refusal is one possible reason.
     LikelyRefused,
-    /// Anything else, among it alerts that are not about the certificate.
+    /// Anything else, including alerts that are not about the certificate.
     Other,
 }
 
-/// What sends requests, over connections that are in lanes: each has one origin, and one identity
-/// or none.
+/// Sends requests over the connections of lanes. Each lane has one origin, and one identity or
+/// none.
 pub(crate) trait Transport: Send + Sync {
     type Request: Send;
     type Response: Send;
@@ -50,14 +50,14 @@ pub(crate) trait Transport: Send + Sync {
 
     fn target(&self, request: &Self::Request) -> Result<Target, Self::Error>;
 
-    /// The request once more, if its body is at hand.
+    /// A copy of the request, if its body is available.
     fn copy(request: &Self::Request) -> Option<Self::Request>;
 
-    /// A new lane, without connections yet.
+    /// A new lane without connections.
     fn lane(&self, origin: &Origin, identity: Option<&Identity>)
     -> Result<Self::Lane, Self::Error>;
 
-    /// A new lane in place of one whose connections are not to be used again.
+    /// A new lane in place of one whose connections must not be used again.
     fn lane_anew(
         &self,
         origin: &Origin,
@@ -78,7 +78,7 @@ pub(crate) trait Transport: Send + Sync {
 
     fn extensions(response: &mut Self::Response) -> &mut Extensions;
 
-    /// What to send to where a redirect has led, if that is known.
+    /// The request to send to the target of a redirect, if it is known.
     fn follow(copy: Self::Request, response: &Self::Response) -> Option<Self::Request> {
         let _ = response;
         Some(copy)

@@ -9,13 +9,13 @@ use tokio::sync::Notify;
 
 use super::heard::Waiting;
 
-/// The body of a response, as hyper has it.
+/// The body of a response, in the type of hyper.
 #[derive(Debug)]
 pub struct ResponseBody {
     body: Incoming,
-    /// Over HTTP/1.1 the connection becomes free with the end of this.
+    /// Over HTTP/1.1 the connection becomes available again when this is dropped.
     end: Option<Reading>,
-    /// Over HTTP/2 a connection is in doubt if the rest of this is waited for in vain.
+    /// Over HTTP/2 the connection is in doubt if the reader gives up waiting for the rest.
     waiting: Option<Waiting>,
 }
 
@@ -69,11 +69,11 @@ impl Body for ResponseBody {
     }
 }
 
-/// Connections that are about to become free: whoever needs one waits for these, rather than
-/// opening another.
+/// Connections that will soon be available: requests that need a connection wait for these rather
+/// than open another.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
-    /// How many responses have been read, whose connections are not back.
+    /// How many responses have been read whose connections have not been returned yet.
     count: AtomicUsize,
     pub(super) changed: Notify,
 }
@@ -83,7 +83,8 @@ impl Ending {
         self.count.load(Ordering::Acquire) > 0
     }
 
-    /// What the reader of a response holds until its end, and what its connection does.
+    /// Two guards: one that the reader of a response holds until its end, and one for its
+    /// connection.
     pub(super) fn response(self: &Arc<Self>) -> (Reading, Busy) {
         let response = Arc::new(One { ending: self.clone(), phase: AtomicU8::new(READING) });
         (Reading(response.clone()), Busy(response))
@@ -100,14 +101,14 @@ struct One {
     phase: AtomicU8,
 }
 
-/// Is dropped when a response has been read to its end, or nobody wants the rest.
+/// Dropped when a response has been read to its end, or the rest is not needed.
 #[derive(Debug)]
 pub(super) struct Reading(Arc<One>);
 
 impl Drop for Reading {
     fn drop(&mut self) {
         let One { ending, phase } = &*self.0;
-        // Counted before it can be seen as read, and so before the count goes down again.
+        // Counted before the response can be seen as read, so before the count is decreased.
         ending.count.fetch_add(1, Ordering::AcqRel);
         if phase.compare_exchange(READING, READ, Ordering::AcqRel, Ordering::Acquire).is_err() {
             ending.count.fetch_sub(1, Ordering::AcqRel);
@@ -116,7 +117,7 @@ impl Drop for Reading {
     }
 }
 
-/// Is dropped when a connection is back among those that are free, or over.
+/// Dropped when a connection is returned to the pool, or has ended.
 #[derive(Debug)]
 pub(super) struct Busy(Arc<One>);
 

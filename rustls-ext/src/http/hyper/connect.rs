@@ -17,14 +17,14 @@ use super::replay::RequestBody;
 use crate::http::client::{Facts, Limits, Origin};
 use crate::tokio::{Connector, Outcome, Refusal};
 
-/// What TLS, or HTTP without it, runs over.
+/// The transport of TLS, or of HTTP without TLS.
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 type Connecting = Pin<Box<dyn Future<Output = Result<Box<dyn Io>, BoxError>> + Send>>;
 
-/// A connector of hyper-util, whatever its type.
+/// A connector of hyper-util of any type.
 #[derive(Clone)]
 pub(super) struct Connect(Arc<dyn Fn(Uri) -> Connecting + Send + Sync>);
 
@@ -58,14 +58,14 @@ pub(super) struct Recipe {
     pub(super) origin: Origin,
     /// `None` for connections without TLS.
     pub(super) tls: Option<Arc<ClientConfig>>,
-    /// The name of the identity with which they authenticate.
+    /// The name of the identity with which the connections authenticate.
     pub(super) identity: Option<Arc<str>>,
-    /// Whether they show a certificate, which not everybody may see.
+    /// True if they present a certificate, which must not be sent unencrypted.
     pub(super) confidential: bool,
     pub(super) limits: Limits,
 }
 
-/// What sends requests on a connection.
+/// Sends requests on a connection.
 pub(super) enum Sender<B> {
     Http1(http1::SendRequest<B>),
     Http2(http2::SendRequest<B>),
@@ -77,13 +77,13 @@ pub(super) struct Connection<B> {
     pub(super) about: Arc<About>,
 }
 
-/// What is known of a connection.
+/// Facts about a connection.
 #[derive(Debug, Default)]
 pub(super) struct About {
     pub(super) facts: Facts,
-    /// How it ended, if it has, as TLS has it.
+    /// How the connection ended at the TLS level, if it has.
     pub(super) outcome: Outcome,
-    /// Whether it is heard from, over HTTP/2.
+    /// Whether anything is received on it, over HTTP/2.
     pub(super) heard: Arc<Heard>,
 }
 
@@ -96,7 +96,7 @@ impl Recipe {
     }
 
     async fn connect_at_leisure<B: RequestBody>(&self) -> Result<Connection<B>, ConnectError> {
-        // It was made of a URI.
+        // It was made from a URI.
         let uri = self.origin.to_string().parse::<Uri>();
         let uri = uri.map_err(|err| ConnectError::Transport(err.into()))?;
         let io = (self.connect.0)(uri).await.map_err(ConnectError::Transport)?;
@@ -123,7 +123,7 @@ impl Recipe {
         self.http(stream, is_http2, about).await
     }
 
-    /// Speaks HTTP over `io`.
+    /// Starts HTTP over `io`.
     async fn http<B: RequestBody>(
         &self,
         io: impl Io + 'static,
@@ -134,8 +134,8 @@ impl Recipe {
             Some(refusal) => ConnectError::Refused(refusal.clone()),
             None => ConnectError::Http(err),
         };
-        // The tasks end when nobody sends requests any more and no response is being read. What
-        // they end with, those who wait for a response are told.
+        // The tasks end when there are no more requests and all responses have been read. Requests
+        // that wait for a response get the error of their task.
         let sender = if is_http2 {
             let io = TokioIo::new(Listening::new(io, &about.heard));
             let shaken = http2::Builder::new(TokioExecutor::new())
@@ -151,8 +151,8 @@ impl Recipe {
             let (mut sender, connection) =
                 http1::handshake(TokioIo::new(io)).await.map_err(|err| refused(&about, err))?;
             tokio::spawn(connection);
-            // It is not ready before the task has run, and would be taken for one that is busy. If
-            // it never is, its first request is told.
+            // It is not ready before the task has run, and would be treated as busy. If it never
+            // becomes ready, its first request gets the error.
             let _ = sender.ready().await;
             Sender::Http1(sender)
         };

@@ -18,17 +18,17 @@ pub enum Error {
     BadUri(Uri),
     /// There is no connection. Several requests may have waited for the same one.
     Connect(Arc<ConnectError>),
-    /// The server refused the connection when it had seen the client's certificate, or that there
-    /// was none.
+    /// The server refused the connection after it received the client's certificate, or an empty
+    /// list.
     Refused {
-        /// What it said.
+        /// The alert that the server sent.
         refusal: Refusal,
         /// The identity of that connection.
         identity: Option<Arc<str>>,
     },
-    /// The connection broke off where a refusal is a likely reason.
+    /// The connection broke off when a refusal is a likely reason.
     LikelyRefused {
-        /// How it broke off.
+        /// How the connection broke off.
         refusal: LikelyRefusal,
         /// The identity of that connection.
         identity: Option<Arc<str>>,
@@ -45,25 +45,25 @@ pub enum ConnectError {
     Timeout(Duration),
     /// The connector failed.
     Transport(BoxError),
-    /// The host is no name that a certificate could have.
+    /// The host is not a name that a certificate can contain.
     BadName(String),
     /// The server refused the handshake.
     Refused(Refusal),
     /// TLS failed.
     Tls(io::Error),
-    /// HTTP/2 or HTTP/1.1 did not get going.
+    /// HTTP/2 or HTTP/1.1 could not be started.
     Http(hyper::Error),
-    /// The certificate would have gone over TLS 1.2, where everybody on the way can read it
-    /// (CANT-8); see [`Credentials`](crate::http::client::Credentials::certificate_under_tls12).
+    /// The certificate would have been sent under TLS 1.2, where it is not encrypted (CANT-8); see
+    /// [`Credentials`](crate::http::client::Credentials::certificate_under_tls12).
     NotConfidential,
-    /// The server closed one connection after the other before there could be a request.
+    /// The server closed several connections in a row before a request could be sent.
     Closed,
-    /// The runtime is about to end.
+    /// The runtime is shutting down.
     Cancelled,
 }
 
 impl Error {
-    /// The server's refusal, whenever it came.
+    /// Returns the server's refusal, during or after the handshake.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused { refusal, .. } => Some(refusal),

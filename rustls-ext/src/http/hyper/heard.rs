@@ -6,21 +6,20 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How often something was received on a connection over HTTP/2, and whether it is in doubt that
-/// something will be again.
+/// Counts received data on an HTTP/2 connection, and tracks whether the connection is in doubt.
 ///
-/// A connection whose packets are lost looks like one whose server is slow. When a request is given
-/// up on which nothing was received since it was waited for, no other goes there until something
-/// is: a response, the answer to a ping, or anything else.
+/// A connection whose packets are lost looks like one with a slow server. If a request is given up
+/// and nothing was received while it waited, the connection is in doubt: it gets no other requests
+/// until something is received, such as a response or the answer to a ping.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     count: AtomicU64,
-    /// What the count was, and one, when a request was given up in vain.
+    /// The count plus one at the time when a request was given up; zero if none was.
     doubted: AtomicU64,
 }
 
 impl Heard {
-    /// Returns true if a request was given up, and nothing was received since.
+    /// Returns true if a request was given up and nothing was received since.
     pub(super) fn is_in_doubt(&self) -> bool {
         self.doubted.load(Ordering::Acquire) == self.now() + 1
     }
@@ -30,8 +29,8 @@ impl Heard {
     }
 }
 
-/// Whoever has this waits for something on a connection. Dropped before it is over, it puts the
-/// connection in doubt if nothing was received meanwhile.
+/// A guard for waiting on a connection. If it is dropped before the wait is over, and nothing was
+/// received meanwhile, the connection is in doubt.
 #[derive(Debug)]
 pub(super) struct Waiting {
     heard: Arc<Heard>,
@@ -43,12 +42,12 @@ impl Waiting {
         Self { heard: heard.clone(), since: Some(heard.now()) }
     }
 
-    /// Begins to wait, unless it does so already.
+    /// Begins to wait, unless it is waiting already.
     pub(super) fn again(&mut self) {
         self.since.get_or_insert_with(|| self.heard.now());
     }
 
-    /// What was waited for is there, or will never be.
+    /// Ends the wait: the awaited data has arrived, or never will.
     pub(super) fn is_over(&mut self) {
         self.since = None;
     }
@@ -62,7 +61,7 @@ impl Drop for Waiting {
     }
 }
 
-/// Counts how often something is received.
+/// A transport that counts how often something is received.
 #[derive(Debug)]
 pub(super) struct Listening<IO> {
     io: IO,

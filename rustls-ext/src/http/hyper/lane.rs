@@ -14,13 +14,13 @@ use super::replay::RequestBody;
 use crate::http::client::Facts;
 use crate::tokio::End;
 
-/// How often a request goes to another connection because one was closed before it was sent.
+/// How often a request is moved to another connection because one was closed before it was sent.
 const ATTEMPTS: usize = 3;
 
-/// The connections that have an origin, a protection space and an identity in common.
+/// The connections for one origin, protection space and identity.
 ///
-/// Over HTTP/2 there is one, and a request that comes while it is made waits for it. Over HTTP/1.1 there
-/// are as many as there are requests at the same time, up to a limit.
+/// Over HTTP/2 there is one, and requests wait while it is being made. Over HTTP/1.1 there are as
+/// many as there are concurrent requests, up to a limit.
 pub(super) struct Lane<B> {
     recipe: Arc<Recipe>,
     pool: Arc<Pool<B>>,
@@ -63,7 +63,8 @@ impl<B: RequestBody> Lane<B> {
                 return Err(refused);
             }
             match err.take_message() {
-                // It was closed before the request was on its way, even if it does not look so yet.
+                // The connection was closed before the request was sent, even if it does not look
+                // closed yet.
                 Some(unsent) if attempt < ATTEMPTS => {
                     self.pool.forget(&about);
                     request = unsent;
@@ -74,14 +75,15 @@ impl<B: RequestBody> Lane<B> {
         }
     }
 
-    /// The same URI, without what is no part of an authority in HTTP (RFC 9110 section 4.2.4).
+    /// The same URI without user information, which is not part of an authority in HTTP (RFC 9110
+    /// section 4.2.4).
     fn without_user(&self, uri: &Uri) -> Uri {
         let mut parts = uri.clone().into_parts();
         parts.authority = self.recipe.origin.authority().parse().ok();
         Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
     }
 
-    /// Makes a request one of HTTP/1.1 (RFC 9112 section 3.2.1).
+    /// Converts a request to the form of HTTP/1.1 (RFC 9112 section 3.2.1).
     fn make_http1(&self, request: &mut Request<B>, uri: &Uri) {
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() = Uri::try_from(path).unwrap_or_default();
@@ -93,7 +95,7 @@ impl<B: RequestBody> Lane<B> {
         }
     }
 
-    /// A connection for one request.
+    /// Waits for a connection for one request.
     async fn ticket(&self) -> Result<(Ticket<B>, Arc<About>), Error> {
         for _ in 0..ATTEMPTS {
             let awaited = {
@@ -142,7 +144,7 @@ impl<B: RequestBody> Lane<B> {
         })
     }
 
-    /// Puts a connection back when its response has been read to its end.
+    /// Returns a connection to the pool when its response has been read to its end.
     fn put_back_after(
         &self,
         response: Response<Incoming>,
@@ -158,16 +160,16 @@ impl<B: RequestBody> Lane<B> {
                     pool.put(sender, about);
                 }
             }
-            // Whoever waits for one of these finds it there.
+            // A request that waits for one of these finds it there.
             drop(busy);
             drop(slot);
         });
         response.map(|body| ResponseBody::http1(body, reading))
     }
 
-    /// Begins to make the connection that everybody waits for.
+    /// Starts making the connection that all requests wait for.
     ///
-    /// In a task of its own, so that it does not matter who goes on waiting.
+    /// It runs in a task of its own, so that a request which stops waiting does not cancel it.
     fn begin(&self) -> watch::Receiver<Come> {
         let (tell, come) = watch::channel(None);
         let (recipe, pool) = (self.recipe.clone(), Arc::downgrade(&self.pool));
@@ -187,7 +189,7 @@ impl<B: RequestBody> Lane<B> {
         come
     }
 
-    /// That the server refused this connection, if it did, or probably did.
+    /// The server's refusal of this connection, or a likely refusal, if there was one.
     fn refused(&self, about: &About) -> Option<Error> {
         let identity = self.recipe.identity.clone();
         match about.outcome.get()? {

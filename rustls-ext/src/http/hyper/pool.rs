@@ -13,7 +13,7 @@ use crate::http::client::Limits;
 /// The connections of a lane.
 pub(super) struct Pool<B> {
     state: Mutex<State<B>>,
-    /// One for each request over HTTP/1.1 whose response is not read to its end.
+    /// One for each HTTP/1.1 request whose response has not been read to its end.
     pub(super) slots: Arc<Semaphore>,
     pub(super) ending: Arc<Ending>,
     idle_timeout: Duration,
@@ -21,17 +21,17 @@ pub(super) struct Pool<B> {
 
 pub(super) struct State<B> {
     http2: Option<Shared<B>>,
-    /// Those that were used last come last.
+    /// In order of use, the most recent last.
     idle: Vec<Idle<B>>,
-    /// Whether the server was seen to speak HTTP/1.1, so that there is no sharing.
+    /// True if the server is known to use HTTP/1.1, so that connections are not shared.
     pub(super) is_http1: bool,
-    /// What came of the connection that everybody waits for.
+    /// The result of the connection that all requests wait for.
     pub(super) awaited: Option<watch::Receiver<Come>>,
-    /// Whether there is a task that closes what is idle for too long.
+    /// True if there is a task that closes idle connections.
     reaped: bool,
 }
 
-/// What came of a connection, when it has.
+/// The result of making a connection, once there is one.
 pub(super) type Come = Option<Result<Arc<About>, Arc<ConnectError>>>;
 
 /// A connection over HTTP/2.
@@ -47,7 +47,7 @@ impl<B> Shared<B> {
     }
 }
 
-/// A connection over HTTP/1.1 on which there is no request.
+/// A connection over HTTP/1.1 without a request.
 struct Idle<B> {
     sender: http1::SendRequest<B>,
     about: Arc<About>,
@@ -81,10 +81,10 @@ impl<B> State<B> {
         }
     }
 
-    /// Closes what was not used for too long; when there is more to close.
+    /// Closes connections that have been idle for too long, and returns when the next one is due.
     fn close_idle(&mut self, patience: Duration) -> Option<Instant> {
         let now = Instant::now();
-        // Who has that much patience, closes nothing.
+        // Without a representable end, nothing is closed.
         let end = |used: Instant| used.checked_add(patience);
         let over = |used: Instant| end(used).is_some_and(|end| end <= now);
         self.idle.retain(|idle| !over(idle.since));
@@ -111,7 +111,7 @@ impl<B: Send + 'static> Pool<B> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on, everybody shares this one.
+    /// From now on, all requests share this connection.
     pub(super) fn share(self: &Arc<Self>, sender: http2::SendRequest<B>, about: Arc<About>) {
         let mut state = self.lock();
         state.is_http1 = false;
@@ -119,7 +119,7 @@ impl<B: Send + 'static> Pool<B> {
         self.reap(&mut state);
     }
 
-    /// This one is there for the next request.
+    /// Makes this connection available to the next request.
     pub(super) fn put(self: &Arc<Self>, sender: http1::SendRequest<B>, about: Arc<About>) {
         let mut state = self.lock();
         state.is_http1 = true;
@@ -127,9 +127,9 @@ impl<B: Send + 'static> Pool<B> {
         self.reap(&mut state);
     }
 
-    /// A connection over HTTP/1.1 on which there is no request, or soon is none.
+    /// Returns an HTTP/1.1 connection that has no request, or soon has none.
     ///
-    /// Waits for no longer than `patience`: a server can keep a connection busy whose response was
+    /// Waits for at most `patience`: a server can keep a connection busy after its response was
     /// read, by not reading the request.
     pub(super) async fn idle(
         &self,
@@ -154,7 +154,7 @@ impl<B: Send + 'static> Pool<B> {
         self.lock().http2.take_if(is);
     }
 
-    /// Sees to it that what is idle gets closed in time.
+    /// Ensures that idle connections are closed in time.
     fn reap(self: &Arc<Self>, state: &mut State<B>) {
         if state.reaped {
             return;
@@ -169,7 +169,7 @@ impl<B: Send + 'static> Pool<B> {
                     state.reaped = next.is_some();
                     next
                 };
-                // So that the wait keeps nothing alive.
+                // Dropped, so that waiting does not keep the pool alive.
                 drop(pool);
                 match next {
                     None => return,

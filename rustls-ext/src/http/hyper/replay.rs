@@ -7,9 +7,9 @@ use hyper::body::Buf;
 
 use super::error::BoxError;
 
-/// A body that knows whether it can be sent again.
+/// A body that can tell whether it can be sent again.
 pub trait Replay: Sized {
-    /// The same body once more, from its beginning; `None` if that is not at hand.
+    /// Returns the same body again, from its beginning; `None` if it is not available.
     ///
     /// It is called before the body is sent.
     fn replay(&self) -> Option<Self>;
@@ -36,10 +36,10 @@ impl<L: Replay, R: Replay> Replay for Either<L, R> {
     }
 }
 
-/// A body that comes only once, such as a stream.
+/// A body that is available only once, such as a stream.
 ///
-/// A response that asks for it again goes to the caller, as it is.
-// Closed: it is the body.
+/// If a response requires sending it again, the caller gets that response.
+// Closed: it is only the body.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Once<B>(pub B);
 
@@ -69,7 +69,7 @@ impl<B: Body + Unpin> Body for Once<B> {
     }
 }
 
-/// What a request's body must be: it goes over connections that others use, too.
+/// The requirements for a request's body, which is sent over shared connections.
 pub trait RequestBody:
     Replay + http_body::Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static
 {

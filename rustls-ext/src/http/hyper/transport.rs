@@ -12,7 +12,7 @@ use crate::http::client::{
     Confined, Credentials, Facts, Failure, Identity, Limits, Origin, Target, Transport,
 };
 
-/// Requests over connections of our own.
+/// Sends requests over this crate's own connections.
 pub(super) struct Hyper<B> {
     tls: ClientConfig,
     plain: Arc<ClientConfig>,

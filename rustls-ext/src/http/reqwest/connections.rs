@@ -25,11 +25,11 @@ tokio::task_local! {
     static MADE: Mutex<Option<Handshake>>;
 }
 
-/// Remembers the handshakes of a lane, each with the connection that it is of.
+/// Remembers the handshakes of a lane, each with its connection.
 ///
-/// reqwest shows neither its connections nor their TLS. But its requests make their connections
+/// reqwest exposes neither its connections nor their TLS. But its requests make their connections
 /// themselves, a layer around its connector sees when each is made, and both errors and responses
-/// of hyper-util have the addresses of their connection.
+/// of hyper-util contain the addresses of their connection.
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     certificate: Arc<Confined>,
@@ -39,21 +39,22 @@ pub(super) struct Connections {
 #[derive(Debug, Default)]
 struct Shared {
     handshakes: Mutex<VecDeque<(Ends, Handshake)>>,
-    /// Whether there was a connection.
+    /// True if there was a connection.
     any: AtomicBool,
 }
 
-/// The addresses of a connection's two ends.
+/// The local and the remote address of a connection.
 type Ends = (SocketAddr, SocketAddr);
 
 /// A handshake of a lane.
 #[derive(Clone, Copy, Debug)]
 struct Handshake {
-    /// How the server requested the certificate; `None` if it did not, as where it resumed.
+    /// How the server requested the certificate; `None` if it did not, for example in a resumed
+    /// session.
     request: Option<Request>,
-    /// How many tickets there had been in the lane.
+    /// How many tickets the lane had received before.
     tickets: u64,
-    /// Whether a response has come since.
+    /// True if a response has arrived since.
     answered: bool,
 }
 
@@ -67,12 +68,12 @@ impl Connections {
         self.shared.any.load(Ordering::Acquire)
     }
 
-    /// Sends a request with this, so that the connections that it makes are its own.
+    /// Sends a request so that the connections that it makes are recorded as its own.
     pub(super) async fn sending<F: Future>(sending: F) -> F::Output {
         MADE.scope(Mutex::default(), sending).await
     }
 
-    /// What became of the offer on the connection of this response, from its extensions.
+    /// The outcome of the offer on the connection of this response, from its extensions.
     pub(super) fn answered(&self, response: &Extensions) -> ClientAuthStatus {
         let handshake = ends(response.get()).and_then(|ends| {
             let mut handshakes = lock(&self.shared.handshakes);
@@ -87,28 +88,28 @@ impl Connections {
         }
     }
 
-    /// Returns true if the server has requested the certificate on the connection on which this
-    /// error happened, and nothing has come back there. To be called within [`Self::sending`].
+    /// Returns true if the server requested the certificate on the connection on which this error
+    /// happened, and has sent nothing since. Call it within [`Self::sending`].
     pub(super) fn awaits_verdict(&self, error: &(dyn StdError + 'static)) -> bool {
         let handshake = match connection_of(error) {
             Some(ends) => {
                 let handshakes = lock(&self.shared.handshakes);
                 handshakes.iter().find(|(known, _)| *known == ends).map(|(_, known)| *known)
             }
-            // The connection ended before there could be a request: it is one that this has made.
+            // The connection ended before a request was sent: this request made it.
             None => made(),
         };
         handshake.is_some_and(|handshake| {
             handshake.request.is_some()
                 && !handshake.answered
-                // A server gives tickets when it has taken the certificate.
+                // A server sends tickets after it has accepted the certificate.
                 && handshake.tickets == self.certificate.tickets()
         })
     }
 
     fn note(&self, connection: &Connected, request: Option<Request>, tickets: u64) {
         let handshake = Handshake { request, tickets, answered: false };
-        // Not there if the request went to another connection, and this one was made all the same.
+        // Not set if the request went to another connection and this one was made nevertheless.
         let _ = MADE.try_with(|made| *lock(made) = Some(handshake));
         let mut extensions = Extensions::new();
         connection.get_extras(&mut extensions);
@@ -139,7 +140,7 @@ fn ends(info: Option<&HttpInfo>) -> Option<Ends> {
     info.map(|info| (info.local_addr(), info.remote_addr()))
 }
 
-/// The connection on which an error happened, if there was one that had got as far as requests.
+/// The connection on which an error happened, if it was already used for requests.
 fn connection_of(error: &(dyn StdError + 'static)) -> Option<Ends> {
     let mut errors = causes(error).filter_map(|error| error.downcast_ref());
     let info = errors.find_map(legacy::Error::connect_info)?;
@@ -157,14 +158,14 @@ impl<S> Layer<S> for Connections {
     }
 }
 
-/// reqwest's connector, with notes on what it has made.
+/// reqwest's connector, which also records the connections that it makes.
 #[derive(Clone)]
 pub(super) struct Connecting<S> {
     connector: S,
     connections: Connections,
 }
 
-// reqwest's own types have no names.
+// reqwest's own types are not public.
 impl<S, To> Service<To> for Connecting<S>
 where
     S: Service<To, Response: Connection, Future: Send + 'static>,

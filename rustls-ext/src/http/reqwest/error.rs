@@ -11,39 +11,39 @@ use crate::{alert_name, causes};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// reqwest cannot be configured like this.
+    /// reqwest refuses this configuration.
     Build(reqwest::Error),
-    /// The URL's host is no name that a certificate could have.
+    /// The URL's host is not a name that a certificate can contain.
     BadName(String),
     /// The URL has no host, or is neither `http` nor `https`.
     BadUrl(String),
-    /// The server refused the connection with an alert, which need not be about the certificate:
-    /// see [`is_about_certificate`](Self::is_about_certificate).
+    /// The server refused the connection with an alert, which may be about something other than the
+    /// certificate: see [`is_about_certificate`](Self::is_about_certificate).
     Refused {
         /// The alert.
         alert: AlertDescription,
         /// The identity of that connection.
         identity: Option<Arc<str>>,
-        /// What reqwest has to say.
+        /// The error of reqwest.
         error: reqwest::Error,
     },
-    /// The connection broke off after the server had requested the certificate there, without a
-    /// response or a ticket.
+    /// The connection broke off after the server had requested the certificate there, before a
+    /// response or a ticket arrived.
     ///
-    /// That is what a refusal looks like whose alert was lost, and also a server that crashed.
+    /// A refusal whose alert was lost looks like this, and so does a server that crashed.
     LikelyRefused {
         /// The identity of that connection.
         identity: Option<Arc<str>>,
-        /// What reqwest has to say.
+        /// The error of reqwest.
         error: reqwest::Error,
     },
-    /// Whatever else reqwest has to say.
+    /// Any other error of reqwest.
     Request(reqwest::Error),
 }
 
 impl Error {
-    /// The error on a connection with this identity, on which the server has requested the
-    /// certificate and then was silent, if it is `silent`.
+    /// The error for a connection with this identity; `silent` is true if the server requested the
+    /// certificate and then sent nothing.
     pub(super) fn of(error: reqwest::Error, identity: Option<Arc<str>>, silent: bool) -> Self {
         if let Some(alert) = alert_in(&error) {
             Self::Refused { alert, identity, error }
@@ -54,7 +54,7 @@ impl Error {
         }
     }
 
-    /// The alert with which the server refused the connection, if it was seen.
+    /// Returns the alert with which the server refused the connection, if it was received.
     pub fn alert(&self) -> Option<AlertDescription> {
         match self {
             Self::Refused { alert, .. } => Some(*alert),
@@ -63,18 +63,18 @@ impl Error {
     }
 
     /// Returns true if the server refused the connection with an alert that is about the client's
-    /// certificate, or about the lack of one (RFC 8446 section 6.2).
+    /// certificate, or about a missing one (RFC 8446 section 6.2).
     pub fn is_about_certificate(&self) -> bool {
         self.alert().is_some_and(is_about_certificate)
     }
 }
 
-/// Returns true if the request itself failed, such as the stream that its body was to come from.
+/// Returns true if the request itself failed, such as the stream of its body.
 fn is_own_fault(err: &(dyn StdError + 'static)) -> bool {
     causes(err).filter_map(|err| err.downcast_ref()).any(hyper::Error::is_user)
 }
 
-/// The alert that ended the connection, if that is among the reasons of `err`.
+/// The alert that ended the connection, if it is among the causes of `err`.
 fn alert_in(err: &(dyn StdError + 'static)) -> Option<AlertDescription> {
     causes(err).find_map(|err| match err.downcast_ref() {
         Some(rustls::Error::AlertReceived(alert)) => Some(*alert),

@@ -15,14 +15,14 @@ use super::error::Error;
 use super::redirect;
 use crate::http::client::Origin;
 
-/// A client of reqwest that goes to one origin with one identity; or to any with none.
+/// A reqwest client for one origin and one identity, or for all origins without an identity.
 #[derive(Debug)]
 pub(super) struct Lane {
     client: reqwest::Client,
     own: Option<Own>,
 }
 
-/// What a lane has that has an identity.
+/// The additional data of a lane that has an identity.
 #[derive(Debug)]
 struct Own {
     identity: Arc<str>,
@@ -31,11 +31,12 @@ struct Own {
     /// How long a request waits for the connection that the first one makes.
     patience: Duration,
     begun: AtomicBool,
-    /// Whether there is a connection for others to share, or the first request is over without.
+    /// True if there is a connection for others to share, or the first request has ended without
+    /// one.
     begun_well: watch::Sender<bool>,
 }
 
-/// A response, and what is known of how it came.
+/// A response, and facts about its connection.
 pub(super) struct Sent {
     pub(super) response: Response,
     pub(super) redirected: bool,
@@ -47,7 +48,8 @@ impl Lane {
         Self { client, own: None }
     }
 
-    /// With the identity of this name, for this origin, over connections that these notes are on.
+    /// A lane with the identity of this name, for this origin, with these records of its
+    /// connections.
     pub(super) fn authenticated(
         client: reqwest::Client,
         identity: Arc<str>,
@@ -74,14 +76,15 @@ impl Lane {
 
 impl Own {
     async fn send(&self, client: &reqwest::Client, mut request: Request) -> Result<Sent, Error> {
-        // Or else a `Host` among the client's default fields would be taken, whatever it says.
+        // Otherwise a `Host` among the client's default fields would be used, even for another
+        // host.
         if !request.headers().contains_key(header::HOST) {
             if let Ok(host) = HeaderValue::try_from(self.origin.authority()) {
                 request.headers_mut().insert(header::HOST, host);
             }
         }
-        // Requests that come together at first would open a connection each, which HTTP/2 needs
-        // not.
+        // Requests that start at the same time would open a connection each, which HTTP/2 does not
+        // need.
         let first = self.first_or_after(&mut request).await;
         Connections::sending(async {
             let (sent, redirected) =
@@ -100,12 +103,12 @@ impl Own {
         .await
     }
 
-    /// Runs a request. If it is the first, others go on as soon as it has a connection.
+    /// Sends a request. If it is the first, others continue as soon as it has a connection.
     async fn run<F: Future>(&self, first: Option<First<'_>>, sending: F) -> F::Output {
         let mut sending = pin!(sending);
         poll_fn(|cx| {
             let polled = sending.as_mut().poll(cx);
-            // Not earlier than now does reqwest's pool have it.
+            // reqwest's pool does not have the connection before this point.
             if let Some(first) = first.as_ref().filter(|_| self.connections.any()) {
                 first.is_over();
             }
@@ -114,8 +117,8 @@ impl Own {
         .await
     }
 
-    /// Waits until there is a connection, the first request has failed, or time is up; or is the
-    /// first.
+    /// Returns a guard if this is the first request. Otherwise waits until there is a connection,
+    /// the first request has failed, or the time is up.
     async fn first_or_after(&self, request: &mut Request) -> Option<First<'_>> {
         if !self.begun.swap(true, Ordering::AcqRel) {
             return Some(First(&self.begun_well));
@@ -126,17 +129,17 @@ impl Own {
         }
         let (since, limit) = (Instant::now(), request.timeout().copied());
         let patience = limit.map_or(self.patience, |limit| limit.min(self.patience));
-        // It cannot fail, since the sender is here.
+        // It cannot fail, since the sender exists.
         let _ = timeout(patience, begun_well.wait_for(|begun_well| *begun_well)).await;
         if let Some(limit) = limit {
-            // For reqwest, the request's time begins now.
+            // reqwest starts to measure the request's time now.
             *request.timeout_mut() = Some(limit.saturating_sub(since.elapsed()));
         }
         None
     }
 }
 
-/// The first request of a lane. When it is over, however it ends, the others go on.
+/// The first request of a lane. When it ends, in any way, the others continue.
 struct First<'a>(&'a watch::Sender<bool>);
 
 impl First<'_> {

@@ -9,7 +9,7 @@ use reqwest::{Method, Request, Response, Url};
 use crate::http::client::Origin;
 
 tokio::task_local! {
-    /// Whether the request that is being sent was redirected.
+    /// True if the request that is being sent was redirected.
     static REDIRECTED: Cell<bool>;
 }
 
@@ -22,10 +22,10 @@ pub(super) fn uri(url: &Url) -> Option<Uri> {
     url.as_str().parse().ok()
 }
 
-/// What `policy` says, but never beyond this origin, if there is one.
+/// Applies `policy`, but never leaves this origin, if there is one.
 pub(super) fn within(origin_only: Option<Origin>, policy: Arc<Policy>) -> Policy {
     Policy::custom(move |attempt| {
-        // Outside of `noting` there is nobody who wants to know.
+        // Outside of `noting`, redirects need not be recorded.
         let _ = REDIRECTED.try_with(|redirected| redirected.set(true));
         match &origin_only {
             Some(only) if origin(attempt.url()).as_ref() != Some(only) => attempt.stop(),
@@ -34,7 +34,7 @@ pub(super) fn within(origin_only: Option<Origin>, policy: Arc<Policy>) -> Policy
     })
 }
 
-/// The outcome of `sending`, and whether there was a redirect on the way.
+/// Returns the outcome of `sending`, and true if there was a redirect.
 pub(super) async fn noting<F: Future>(sending: F) -> (F::Output, bool) {
     let noted = async {
         let outcome = sending.await;
@@ -43,16 +43,16 @@ pub(super) async fn noting<F: Future>(sending: F) -> (F::Output, bool) {
     REDIRECTED.scope(Cell::new(false), noted).await
 }
 
-/// What to send to where `response` is from, when `request` was redirected there.
+/// The request to send to the URL of `response`, after `request` was redirected there.
 ///
-/// Of requests that are not GET or HEAD, or have bodies, it is not known: some redirects make a GET
-/// of a POST, which by then was done.
+/// `None` for requests that are not GET or HEAD, or that have bodies: some redirects replace a POST
+/// by a GET, and the POST was already processed by then.
 pub(super) fn follow(mut request: Request, response: &Response) -> Option<Request> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) || request.body().is_some() {
         return None;
     }
     if origin(request.url()) != origin(response.url()) {
-        // What reqwest itself does not send to others.
+        // Fields that reqwest itself does not send to other hosts.
         let headers = request.headers_mut();
         for secret in [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION] {
             headers.remove(secret);

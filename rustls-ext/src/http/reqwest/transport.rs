@@ -16,7 +16,7 @@ use crate::http::client::{
 
 pub(super) type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
 
-/// Requests over clients of reqwest.
+/// Sends requests with reqwest clients.
 pub(super) struct Reqwest {
     tls: ClientConfig,
     credentials: Credentials,
@@ -81,7 +81,7 @@ fn hosts(request: &Request) -> HeaderMap {
     hosts.map(|host| (header::HOST, host.clone())).collect()
 }
 
-/// What all clients have in common.
+/// The settings that all clients share.
 fn builder(limits: &Limits, configure: &Configure) -> ClientBuilder {
     let builder = reqwest::Client::builder()
         .http2_keep_alive_interval(limits.keep_alive_interval)
@@ -118,7 +118,7 @@ impl Transport for Reqwest {
 
     fn lane_anew(&self, origin: &Origin, identity: Option<&Identity>) -> Result<Lane, Error> {
         match identity {
-            // The common one has the connections that are not to be used again.
+            // The shared client has the connections that must not be used again.
             None => {
                 let anew = plain(&self.tls, &self.limits, &self.redirect, &self.configure)?;
                 Ok(Lane::plain(anew))
@@ -128,7 +128,7 @@ impl Transport for Reqwest {
     }
 
     async fn send(&self, lane: &Arc<Lane>, request: Request) -> Result<(Response, Facts), Error> {
-        // reqwest sends the same `Host` wherever a redirect leads.
+        // reqwest sends the same `Host` to every target of a redirect.
         let hosts = hosts(&request);
         let Sent { response, redirected, status } = lane.send(request).await?;
         let origin = redirect::origin(response.url()).filter(|_| redirected);

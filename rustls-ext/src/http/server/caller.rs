@@ -9,7 +9,7 @@ use super::host::Host;
 use super::hosts::{serves, would_ask};
 use super::{ConnectionInfo, Denied, HostPolicy, Identity, Scope};
 
-/// Who makes a request: on which connection, and to which host of the server's.
+/// The client that makes a request, its connection, and the host that the request is for.
 ///
 /// Each request that has come through a [`CallerLayer`] has one among its extensions.
 #[derive(Clone, Debug)]
@@ -20,55 +20,55 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The caller of a request, from its extensions.
+    /// Returns the caller of a request, from its extensions.
     ///
     /// # Errors
-    /// [`Denied::NoCaller`] if it has not come through a [`CallerLayer`].
+    /// [`Denied::NoCaller`] if the request has not come through a [`CallerLayer`].
     pub fn of(extensions: &Extensions) -> Result<&Self, Denied> {
         extensions.get().ok_or(Denied::NoCaller)
     }
 
-    /// What is known of the connection.
+    /// Returns the connection of the request.
     pub fn connection(&self) -> &ConnectionInfo {
         &self.connection
     }
 
-    /// The host name that the request is for, in lower case and without a final dot; `None` if it
-    /// is for an address.
+    /// Returns the host name that the request is for, in lower case and without a final dot; `None`
+    /// if it is for an address.
     pub fn host(&self) -> Option<&str> {
         self.host.name()
     }
 
-    /// The client, if it is authenticated in `scope` now.
+    /// Returns the client, if it is authenticated in `scope` now.
     pub fn identity(&self, scope: &str) -> Option<Identity> {
         self.connection.identity(scope)
     }
 
-    /// The client, which must be authenticated in `scope`.
+    /// Returns the client, which must be authenticated in `scope`.
     ///
     /// # Errors
-    /// * [`Denied::OtherScope`] if it is authenticated in another one.
+    /// * [`Denied::OtherScope`] if it is authenticated in another scope.
     /// * [`Denied::Unauthenticated`] if it is not authenticated, but may be if it opens another
-    ///   connection to this host. The challenge has the scope's name for its realm.
-    /// * [`Denied::NeverAsked`] if not even that would help.
+    ///   connection to this host. The realm of the challenge is the scope's name.
+    /// * [`Denied::NeverAsked`] if another connection could not change that.
     /// * [`Denied::UnknownScope`] if the policy has no such scope.
     pub fn require(&self, scope: &str) -> Result<Identity, Denied> {
         self.require_with_realm(scope, scope)
     }
 
-    /// The same for a scope with a type.
+    /// The same for a scope that has its own type.
     ///
     /// # Errors
-    /// As [`require()`](Self::require).
+    /// As for [`require()`](Self::require).
     pub fn require_typed<S: Scope>(&self) -> Result<Identity<S>, Denied> {
         self.require(S::NAME)?.typed().ok_or(Denied::OtherScope)
     }
 
-    /// The same as [`require()`](Self::require), with another realm in the challenge: a name for
-    /// what needs the same certificate (RFC 9110 section 11.5).
+    /// The same as [`require()`](Self::require), with another realm in the challenge: the name of
+    /// the protection space, whose resources need the same certificate (RFC 9110 section 11.5).
     ///
     /// # Errors
-    /// As [`require()`](Self::require). A realm that cannot be in a challenge is left out.
+    /// As for [`require()`](Self::require). A realm that a challenge cannot contain is left out.
     pub fn require_with_realm(&self, scope: &str, realm: &str) -> Result<Identity, Denied> {
         if let Some(identity) = self.identity(scope) {
             return Ok(identity);
@@ -86,50 +86,51 @@ impl Caller {
     }
 }
 
-/// Gives each request of a connection its [`Caller`], and turns away those that do not belong on
-/// the connection.
+/// A layer that adds a [`Caller`] to each request of a connection, and refuses requests that do not
+/// belong on the connection.
 ///
-/// A request is answered
+/// Responses:
 ///
 /// | if | with |
 /// |---|---|
-/// | it does not say for which host it is, twice, or not clearly | 400; but a request of HTTP/1.0 without a host is for the server name of its connection |
-/// | connections to its host are asked for something that this one was not asked for | 421 |
-/// | else | whatever the service behind this answers |
+/// | the request names no host, more than one, or a malformed one | 400; but an HTTP/1.0 request without a host is for the server name of its connection |
+/// | the policy requests a certificate for the request's host that was not requested on this connection | 421 |
+/// | otherwise | the response of the inner service |
 ///
 /// A request's body must be a [`Body`](http_body::Body), of which some is read before 400 and 421:
-/// see [`read_unread`](super::read_unread). [`admit`](Self::admit) is for other servers.
+/// see [`read_unread`](super::read_unread). Servers that do not use tower call
+/// [`admit`](Self::admit).
 ///
-/// One layer is enough for all connections of a server, where the HTTP server puts the
-/// [`ConnectionInfo`] of its connection among the extensions of each request, as `axum::serve` does
-/// with `into_make_service_with_connect_info::<ConnectionInfo>()` for a `tokio::Listener` (features
-/// `axum` and `tokio`). A request that has none there gets 500. For other HTTP servers, make a layer
-/// for each connection with [`with_connection()`](Self::with_connection).
+/// One layer is enough for all connections of a server if the HTTP server adds the
+/// [`ConnectionInfo`] to the extensions of each request, as `axum::serve` does with
+/// `into_make_service_with_connect_info::<ConnectionInfo>()` for a `tokio::Listener` (features
+/// `axum` and `tokio`). A request without it gets 500. For other HTTP servers, make a layer for
+/// each connection with [`with_connection()`](Self::with_connection).
 ///
 /// The responses of this layer have an empty body (`R: Default`), unless
 /// [`on_denied()`](Self::on_denied) makes another one.
 ///
-/// There is no way to relax what the layer does: a wildcard certificate
-/// lets HTTP/2 clients send requests for any of its names on one connection (RFC 9113 section
-/// 9.1.1), and these would get past what the handshake has demanded for their own.
+/// The layer's checks cannot be relaxed: a wildcard certificate lets HTTP/2 clients send requests
+/// for any of its names on one connection (RFC 9113 section 9.1.1), and without the checks these
+/// requests would bypass the requirements for their own host.
 ///
-/// What a host's connections are asked for is what the policy would decide for the same client
-/// asking for that host:
-/// * A port does not matter, nor case, nor a final dot. Addresses count as no server name, which is
-///   what a client asks for then.
-/// * A connection that was made for the request's own host name always serves it, also when the
-///   policy has changed since: a connection goes on as it began.
-/// * Where a certificate is required, one that was given in the same scope will do, for whichever
-///   name. Where one is requested, to have been asked will do.
-/// * Where it is not known which rule would hold, as a client's whole list of application protocols
-///   is not, all that may hold must be met.
+/// The certificate request for a host is the policy's decision for the same client and that server
+/// name:
+/// * The port, case and a final dot are ignored. An address counts as no server name, since clients
+///   send none for addresses.
+/// * A connection whose server name is the request's host always serves the request, even if the
+///   policy has changed since: a connection keeps the decision that it began with.
+/// * If a certificate is required, one that was verified in the same scope is enough, for any
+///   server name. If one is requested, an earlier request in that scope is enough.
+/// * If it is unknown which rule would match, because the client's list of application protocols is
+///   not fully known, the connection must satisfy all rules that may match.
 #[derive(Clone, Debug)]
 pub struct CallerLayer<D = EmptyBody> {
     callers: Callers,
     denied: D,
 }
 
-/// Finds out who makes a request.
+/// Finds the caller of a request.
 #[derive(Clone, Debug)]
 pub struct Callers {
     /// `None` if each request has it among its extensions.
@@ -138,7 +139,7 @@ pub struct Callers {
 }
 
 impl CallerLayer {
-    /// For the requests of all connections to a server with this policy.
+    /// Makes a layer for the requests of all connections to a server with this policy.
     pub fn new(hosts: impl HostPolicy + 'static) -> Self {
         let callers = Callers { connection: None, hosts: Arc::new(hosts) };
         Self { callers, denied: EmptyBody }
@@ -146,18 +147,19 @@ impl CallerLayer {
 }
 
 impl<D> CallerLayer<D> {
-    /// The same layer for the requests of this connection only.
+    /// Returns the same layer for the requests of this connection only.
     pub fn with_connection(mut self, connection: ConnectionInfo) -> Self {
         self.callers.connection = Some(connection);
         self
     }
 
-    /// Make the responses to denied requests: own pages for 401, 403 and 421, and also for 400 and 500.
+    /// Sets a function that makes the responses to denied requests, such as pages for 401, 403 and
+    /// 421. It is called for 400 and 500, too.
     ///
-    /// `page` is called with the reason. [`Denied::response`] makes a response with the status and
-    /// the challenge; another response takes its place as it is. It is called for what this layer
-    /// denies, and for what is denied behind it, by [`RequireScope`](super::RequireScope) or an
-    /// extractor, unless an `on_denied()` there has made the response already.
+    /// `page` gets the reason. [`Denied::response`] makes a response with the status and the
+    /// challenge; any other response is sent as it is. `page` is called for requests that this
+    /// layer denies, and for those that [`RequireScope`](super::RequireScope) or an extractor
+    /// inside it denies, unless an `on_denied()` there has already made the response.
     ///
     /// ```
     /// use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
@@ -186,11 +188,11 @@ impl<D> CallerLayer<D> {
         CallerLayer { callers: self.callers, denied: OnDenied::new(page) }
     }
 
-    /// The caller of a request, for servers that do not use tower.
+    /// Returns the caller of a request, for servers that do not use tower.
     ///
     /// # Errors
     /// [`Denied::Host`] and [`Denied::Misdirected`]; [`Denied::NoConnection`] if the layer is for all
-    /// connections, and the request does not say which is its own.
+    /// connections, and the request's extensions do not contain its connection.
     pub fn admit(&self, request: &Parts) -> Result<Caller, Denied> {
         self.callers.admit(request)
     }

@@ -7,10 +7,10 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use crate::http::Fingerprint;
 use crate::name::{common_names, is_invisible, rfc4514};
 
-/// Who a certificate is for, read from it.
+/// The names in a certificate, and other data that identify it.
 ///
-/// What cannot be read is an error, or shown as what it is: never an empty name, and never a name
-/// that another certificate could have, too.
+/// Data that cannot be read is reported as an error or shown as it is. It is never replaced by an
+/// empty name, or by a name that another certificate could have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateInfo {
     fingerprint: Fingerprint,
@@ -26,13 +26,13 @@ struct Names {
     alternatives: Result<Vec<AlternativeName>, CertificateError>,
 }
 
-/// One of the subject's alternative names (RFC 5280 section 4.2.1.6), as the certificate has it.
+/// One of the subject's alternative names (RFC 5280 section 4.2.1.6), as in the certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AlternativeName {
     /// `dNSName`, which may begin with `*.`; in the certificate's case.
     Dns(String),
-    /// `rfc822Name`: an address for electronic mail.
+    /// `rfc822Name`: an email address.
     Email(String),
     /// `uniformResourceIdentifier`, such as a SPIFFE ID.
     Uri(String),
@@ -45,24 +45,24 @@ pub enum AlternativeName {
 }
 
 impl CertificateInfo {
-    /// Read a certificate.
+    /// Reads a certificate.
     pub fn from_der(certificate: &CertificateDer<'_>) -> Self {
         let read = match X509Certificate::from_der(certificate) {
             Ok(([], certificate)) => Ok(Names::of(&certificate)),
             Ok(_) => Err(CertificateError::Malformed),
-            // The verifier is another parser, and may take what this one does not.
+            // The verifier uses another parser, and may accept certificates that this one does not.
             Err(_) => Err(CertificateError::Malformed),
         };
         Self { fingerprint: Fingerprint::sha256(certificate), read }
     }
 
-    /// The SHA-256 fingerprint.
+    /// Returns the SHA-256 fingerprint.
     pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
     }
 
-    /// The subject, as [`rfc4514`](crate::rfc4514) writes it. Empty if the certificate has an empty
-    /// one.
+    /// Returns the subject in the format of [`rfc4514`](crate::rfc4514). Empty if the certificate
+    /// has an empty subject.
     ///
     /// # Errors
     /// [`CertificateError::Malformed`].
@@ -70,7 +70,7 @@ impl CertificateInfo {
         Ok(&self.names()?.subject)
     }
 
-    /// The issuer, in the same form.
+    /// Returns the issuer in the same format.
     ///
     /// # Errors
     /// [`CertificateError::Malformed`].
@@ -78,15 +78,15 @@ impl CertificateInfo {
         Ok(&self.names()?.issuer)
     }
 
-    /// The one common name in the subject; never empty.
+    /// Returns the one common name in the subject; never empty.
     ///
     /// # Errors
-    /// If there is none, more than one, or one that is empty or no text.
+    /// If there is none, more than one, or one that is empty or not text.
     pub fn common_name(&self) -> Result<&str, &CertificateError> {
         self.names()?.common_name.as_deref()
     }
 
-    /// The serial number, in hexadecimal digits, two for each octet.
+    /// Returns the serial number in hexadecimal digits, two for each byte.
     ///
     /// # Errors
     /// [`CertificateError::Malformed`].
@@ -94,7 +94,7 @@ impl CertificateInfo {
         Ok(&self.names()?.serial)
     }
 
-    /// The alternative names, in order; empty if the certificate has none.
+    /// Returns the alternative names, in order; empty if the certificate has none.
     ///
     /// # Errors
     /// If the certificate, or this extension, cannot be read.
@@ -102,10 +102,11 @@ impl CertificateInfo {
         self.names()?.alternatives.as_deref()
     }
 
-    /// The SPIFFE ID (X.509-SVID section 2): the certificate's one URI, whose scheme is `spiffe`.
+    /// Returns the SPIFFE ID (X.509-SVID section 2): the certificate's only URI, whose scheme is
+    /// `spiffe`.
     ///
     /// # Errors
-    /// If it has none, or another URI as well.
+    /// If it has none, or an additional URI.
     pub fn spiffe_id(&self) -> Result<&str, &CertificateError> {
         let mut uris = self.alternative_names()?.iter().filter_map(|name| match name {
             AlternativeName::Uri(uri) => Some(uri.as_str()),
@@ -157,7 +158,7 @@ fn common_name(name: &[u8]) -> Result<String, CertificateError> {
 
 impl AlternativeName {
     fn of(name: &GeneralName<'_>) -> Self {
-        /// What has control characters in it, or nothing, is no name.
+        /// Text that is empty or contains control characters is not a name.
         fn text(name: &str) -> Option<String> {
             (!name.is_empty() && name.chars().all(|c| c.is_ascii_graphic())).then(|| name.into())
         }
@@ -184,7 +185,7 @@ fn address(octets: &[u8]) -> Option<IpAddr> {
 }
 
 impl fmt::Display for AlternativeName {
-    /// The kind of name as OpenSSL writes it, and the name.
+    /// The kind of name in OpenSSL's notation, and the name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dns(name) => write!(f, "DNS:{name}"),
@@ -197,19 +198,19 @@ impl fmt::Display for AlternativeName {
     }
 }
 
-/// Why there is no such name in a certificate.
+/// Why a certificate does not have the requested name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CertificateError {
     /// The certificate cannot be read.
     Malformed,
-    /// This extension is there twice, or cannot be read.
+    /// This extension occurs twice, or cannot be read.
     Unreadable(&'static str),
     /// There is no such name, or it is empty.
     Missing(&'static str),
-    /// There is more than one.
+    /// There is more than one such name.
     Ambiguous(&'static str),
-    /// It is not text.
+    /// The name is not text.
     NotText(&'static str),
 }
 

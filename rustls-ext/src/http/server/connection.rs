@@ -8,11 +8,11 @@ use super::Identity;
 use crate::wire::Offer;
 use crate::{ClientFacts, PeerIdentity};
 
-/// A handle to what a server knows of a connection whose handshake is complete.
+/// A handle to the facts about a server's connection whose handshake is complete.
 ///
-/// All clones are of the same state, and cheap, so that each request can have one. A client can be
+/// Clones are cheap and share their state, so that each request can have one. A client can be
 /// authenticated in several scopes at the same time; a scope that is added while the connection is
-/// open is there for all clones at once.
+/// open is visible to all clones at once.
 #[derive(Clone, Debug)]
 pub struct ConnectionInfo(Arc<Facts>);
 
@@ -27,39 +27,40 @@ struct Facts {
     acknowledged: bool,
     asked: Option<Asked>,
     outcome: Outcome,
-    /// One for each scope at most, the oldest first.
+    /// At most one for each scope, the oldest first.
     identities: RwLock<Vec<Identity>>,
 }
 
-/// What a connection's client was asked for, on this connection or the one that it resumes.
+/// The certificate request that the client received, on this connection or on the one that it
+/// resumes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Asked {
     /// The scope in which its certificate would count.
     pub scope: String,
-    /// Whether there was no going on without one.
+    /// True if the client could not continue without a certificate.
     pub required: bool,
 }
 
-/// What came of it.
+/// The outcome of the certificate request.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// The client was not asked for a certificate.
     NotAsked,
-    /// It was asked and sent none.
+    /// It was asked and sent no certificate.
     Declined,
-    /// It sent one that does not count, and went on without, for this reason.
+    /// It sent a certificate that does not count, and continued unauthenticated, for this reason.
     Refused(rustls::Error),
-    /// It proved to hold one that counts in the scope that it was asked for.
+    /// It proved possession of a certificate that counts in the requested scope.
     Authenticated,
 }
 
 impl ConnectionInfo {
-    /// Of a connection of rustls, as `get_ref().1` of a stream of tokio-rustls, and its peer's
-    /// address.
+    /// Collects the facts about a connection of rustls, which for a stream of tokio-rustls is
+    /// `get_ref().1`, and its peer's address.
     ///
-    /// To be called when the handshake is complete; before that, nobody is authenticated.
+    /// Call it when the handshake is complete; before that, the client is not authenticated.
     pub fn from_tls(connection: &ServerConnection, peer: impl Into<Option<SocketAddr>>) -> Self {
         let auth = connection.client_auth().filter(|_| !connection.is_handshaking());
         let identity = identity(auth, |scope| PeerIdentity::from_connection(connection, scope));
@@ -75,9 +76,9 @@ impl ConnectionInfo {
         )
     }
 
-    /// Of a connection of QUIC.
+    /// Collects the facts about a QUIC connection.
     ///
-    /// To be called when the handshake is complete; before that, nobody is authenticated.
+    /// Call it when the handshake is complete; before that, the client is not authenticated.
     #[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
     pub fn from_quic(handshake: &crate::quic::HandshakeData, peer: SocketAddr) -> Self {
         let auth = handshake.client_auth();
@@ -116,14 +117,15 @@ impl ConnectionInfo {
         }))
     }
 
-    /// The client, if it is authenticated in `scope` now.
+    /// Returns the client, if it is authenticated in `scope` now.
     pub fn identity(&self, scope: &str) -> Option<Identity> {
         self.read_identities(|all| all.iter().find(|it| it.scope() == scope).cloned())
     }
 
-    /// The client in each scope in which it is authenticated now: the scope of the handshake first.
+    /// Returns the client in each scope in which it is authenticated now, the scope of the
+    /// handshake first.
     ///
-    /// For logs. A handler asks for the scope that it needs, with [`identity()`](Self::identity).
+    /// For logs. A handler should name the scope that it needs: [`identity()`](Self::identity).
     pub fn identities(&self) -> Vec<Identity> {
         self.read_identities(<[Identity]>::to_vec)
     }
@@ -133,53 +135,55 @@ impl ConnectionInfo {
         read(&self.0.identities.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether the client is authenticated in any scope. Not public, since a certificate that is
-    /// good in one scope is not good in another.
+    /// Returns true if the client is authenticated in any scope. Not public, since a certificate
+    /// that counts in one scope does not count in another.
     pub(super) fn is_authenticated(&self) -> bool {
         self.read_identities(|all| !all.is_empty())
     }
 
-    /// What the client was asked for, if it was.
+    /// Returns the certificate request that the client received, if any.
     pub fn asked(&self) -> Option<&Asked> {
         self.0.asked.as_ref()
     }
 
-    /// What came of it.
+    /// Returns the outcome of the certificate request.
     pub fn outcome(&self) -> &Outcome {
         &self.0.outcome
     }
 
-    /// By which ways the client offered to authenticate.
+    /// Returns the ways in which the client offered to authenticate.
     pub fn offer(&self) -> Offer {
         self.0.offer
     }
 
-    /// Whether the client was told that it was asked because of its offer.
+    /// Returns true if the server acknowledged the offer, so that the client knows it was asked
+    /// because of it.
     pub fn acknowledged(&self) -> bool {
         self.0.acknowledged
     }
 
-    /// The client's address; `None` if the connection has none, such as over a Unix domain socket.
+    /// Returns the client's address; `None` if the connection has none, for example over a Unix
+    /// domain socket.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.0.peer
     }
 
-    /// The server name that the client asked for (RFC 6066), in lower case.
+    /// Returns the server name that the client sent (RFC 6066), in lower case.
     pub fn server_name(&self) -> Option<&str> {
         self.0.server_name.as_deref()
     }
 
-    /// The application protocol that was agreed on (RFC 7301).
+    /// Returns the negotiated application protocol (RFC 7301).
     pub fn protocol(&self) -> Option<&[u8]> {
         self.0.protocol.as_deref()
     }
 
-    /// The version of TLS.
+    /// Returns the TLS version.
     pub fn tls_version(&self) -> ProtocolVersion {
         self.0.tls_version
     }
 
-    /// Whether the connection resumes an earlier session.
+    /// Returns true if the connection resumes an earlier session.
     pub fn resumed(&self) -> bool {
         self.0.resumed
     }
@@ -195,7 +199,7 @@ impl ConnectionInfo {
         }
     }
 
-    /// What the policy may have been shown of this client, or may be shown of it when it opens
+    /// The facts about this client that the policy may have used, or may use when the client opens
     /// another connection with one of `offers`.
     pub(super) fn client(&self, offers: &[Offer]) -> Vec<ClientFacts> {
         offers

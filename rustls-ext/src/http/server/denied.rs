@@ -6,24 +6,25 @@ use http::{Response, StatusCode};
 use super::HostProblem;
 use crate::http::Challenge;
 
-/// Why a request is not answered as it would like to be; a response.
+/// Why a request is refused, with the status of the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Denied {
-    /// It cannot be told which host the request is for: 400 (RFC 9112 section 3.2).
+    /// The host that the request is for cannot be determined: 400 (RFC 9112 section 3.2).
     Host(HostProblem),
-    /// The request is for a host whose connections are asked for something that this one was not:
-    /// 421 (RFC 9110 section 15.5.20), so that the client opens another one.
+    /// The policy requests a certificate for the request's host that was not requested on this
+    /// connection: 421 (RFC 9110 section 15.5.20), so that the client opens another connection.
     Misdirected,
-    /// The client is not authenticated, and would be, if it came back with a certificate: 401.
+    /// The client is not authenticated, but can be if it repeats the request with a certificate:
+    /// 401.
     Unauthenticated {
-        /// What it should come back with.
+        /// The certificates that are accepted.
         challenge: Box<Challenge>,
     },
     /// The client is authenticated in another scope: 403.
     OtherScope,
-    /// The client is not authenticated, and no connection of its to this host is ever asked for a
-    /// certificate of this scope: 403.
+    /// The client is not authenticated, and the policy never requests a certificate of this scope
+    /// from it on a connection to this host: 403.
     NeverAsked,
     /// The request has not come through a [`CallerLayer`](super::CallerLayer): 500.
     ///
@@ -42,7 +43,7 @@ pub enum Denied {
 }
 
 impl Denied {
-    /// The status code of the response.
+    /// Returns the status code of the response.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Host(_) => StatusCode::BAD_REQUEST,
@@ -55,8 +56,8 @@ impl Denied {
         }
     }
 
-    /// Makes the response, with this status and the challenge if there is one. The denial is among
-    /// its extensions, so that a layer can put another body in it.
+    /// Makes the response. It contains the challenge if there is one. Its extensions contain this
+    /// value, so that an outer layer can replace the body.
     ///
     /// A denial with status 500 is a mistake in the program. With the feature `tracing`, it is an event
     /// at level `ERROR` that says what to write.
@@ -75,8 +76,8 @@ impl Denied {
     }
 }
 
-/// A scope may have more anchors than go into a field. Then they are not named, and any certificate
-/// will do to come back with.
+/// Returns the value of the field. A scope may have more anchors than fit into a field. Then they
+/// are not named, and the challenge accepts any certificate.
 fn field(challenge: &Challenge) -> HeaderValue {
     let short = || {
         let realm = challenge.realm().unwrap_or_default();

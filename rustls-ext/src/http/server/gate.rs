@@ -10,20 +10,20 @@ use tower_service::Service;
 
 use super::{Denied, ReadUnread, read_unread};
 
-/// Checks which requests get through a [`Gate`].
+/// Decides which requests pass through a [`Gate`].
 pub trait Check {
-    /// Lets a request through, or denies it.
+    /// Accepts a request, or denies it.
     fn check(&self, request: &mut Parts) -> Result<(), Denied>;
 }
 
 /// Makes the responses to denied requests, with bodies of type `B`.
 ///
-/// [`EmptyBody`] does, and a function in an [`OnDenied`].
+/// Implemented by [`EmptyBody`], and for functions by [`OnDenied`].
 pub trait DeniedResponse<B> {
-    /// The response to a request that this layer denies.
+    /// Makes the response to a request that this layer denies.
     fn deny(&self, denied: Denied) -> Response<B>;
 
-    /// What becomes of a response of the service behind this layer.
+    /// Converts a response of the inner service.
     fn pass(&self, response: Response<B>) -> Response<B> {
         response
     }
@@ -50,15 +50,15 @@ impl<F> OnDenied<F> {
     }
 }
 
-/// In the extensions of a response that an [`OnDenied`] has made, so that no layer around it makes
-/// another one.
+/// In the extensions of a response that an [`OnDenied`] has made, so that no outer layer replaces
+/// it.
 #[derive(Clone, Copy, Debug)]
 struct Made;
 
 impl<F: Fn(Denied) -> Response<B>, B> DeniedResponse<B> for OnDenied<F> {
     fn deny(&self, denied: Denied) -> Response<B> {
         let mut response = (self.0)(denied.clone());
-        // For layers around this one that count or log denials.
+        // For outer layers that count or log denials.
         response.extensions_mut().insert(denied);
         response.extensions_mut().insert(Made);
         response
@@ -121,14 +121,15 @@ where
 }
 
 pin_project! {
-    /// The response of a service, or a denial, once some of the request's body has been read.
+    /// The future of the inner service's response, or of a denial once some of the request's body
+    /// has been read.
     #[derive(Debug)]
     pub struct Answer<F, D, B> {
         #[pin]
         answer: Option<F>,
         denied: Option<Denied>,
         respond: D,
-        // Kept until the answer is there. Over HTTP/2, the stream is reset without it.
+        // Kept until the response is ready. Over HTTP/2, dropping it would reset the stream.
         #[pin]
         unread: Option<ReadUnread<B>>,
     }
@@ -148,7 +149,7 @@ where
             Some(answer) => {
                 Poll::Ready(ready!(answer.poll(cx)).map(|response| this.respond.pass(response)))
             }
-            // Only a future that is polled after its end has neither.
+            // Only a future that is polled after it has finished has neither.
             None => {
                 if let Some(unread) = this.unread.as_pin_mut() {
                     ready!(unread.poll(cx));

@@ -6,7 +6,7 @@ use http::uri::Authority;
 use http::{HeaderValue, Version, header};
 use rustls::pki_types::DnsName;
 
-/// The host that a request is for, in the form in which a TLS client would have asked for it.
+/// The host that a request is for, in the form of a TLS client's server name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Host {
     name: Name,
@@ -21,14 +21,16 @@ enum Name {
 }
 
 impl Host {
-    /// The host of a request, which all that the request says of it must agree on.
+    /// Returns the host of a request. If the request names the host in several places, they must
+    /// agree.
     ///
-    /// HTTP/2 and HTTP/3 have it in `:authority` and may have it in `Host`, too; HTTP/1.1 has it in
-    /// `Host` and may have it in its target, too. Who looks at one of them must not be told another
-    /// than who looks at the other (RFC 9113 section 8.3.1, RFC 9112 section 3.2.2).
+    /// HTTP/2 and HTTP/3 have the host in `:authority`, and may also have it in `Host`. HTTP/1.1
+    /// has it in `Host`, and may also have it in its target. Programs that read one of these must
+    /// not see another host than programs that read the other (RFC 9113 section 8.3.1, RFC 9112
+    /// section 3.2.2).
     ///
-    /// Only HTTP/1.0 may have it nowhere (RFC 9112 section 3.2). Such a request is for the
-    /// `server_name` that its connection was made for, if its client sent one.
+    /// Only HTTP/1.0 allows a request without a host (RFC 9112 section 3.2). Such a request is for
+    /// the `server_name` of its connection, if the client sent one.
     pub(super) fn of(parts: &Parts, server_name: Option<&str>) -> Result<Self, HostProblem> {
         let target = parts.uri.authority().map(|a| Self::parse(a.as_str())).transpose()?;
         let mut lines = parts.headers.get_all(header::HOST).into_iter();
@@ -55,10 +57,10 @@ impl Host {
         }
         let authority: Authority = text.parse().map_err(|_| bad())?;
         let written = authority.host();
-        // What stands before the host, user information, has no place here (RFC 9110 section 4.2.4).
+        // User information before the host is not allowed here (RFC 9110 section 4.2.4).
         let rest = text.strip_prefix(written).ok_or_else(bad)?;
         let port = match rest.strip_prefix(':') {
-            // There may be nothing behind the colon (RFC 3986 section 3.2.3).
+            // The port after the colon may be empty (RFC 3986 section 3.2.3).
             Some("") => None,
             Some(digits) if digits.bytes().all(|digit| digit.is_ascii_digit()) => {
                 Some(digits.parse().map_err(|_| bad())?)
@@ -75,7 +77,7 @@ impl Host {
             (None, Ok(address)) => Name::Address(address.into()),
             (None, Err(_)) => {
                 let name = written.strip_suffix('.').unwrap_or(written);
-                // One more dot would be let through here.
+                // A second dot would be accepted here.
                 let name = if name.ends_with('.') {
                     return Err(bad());
                 } else {
@@ -87,8 +89,7 @@ impl Host {
         Ok(Self { name, port })
     }
 
-    /// The server name that a client would have sent to get here: none for an address (RFC 6066
-    /// section 3).
+    /// The server name that a client sends for this host: none for an address (RFC 6066 section 3).
     pub(super) fn name(&self) -> Option<&str> {
         match &self.name {
             Name::Dns(name) => Some(name),
@@ -102,17 +103,17 @@ impl Host {
     }
 }
 
-/// Why it cannot be told which host a request is for.
+/// Why the host of a request cannot be determined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HostProblem {
-    /// It says nothing of it.
+    /// The request names no host.
     Missing,
     /// It has more than one `Host` line.
     Repeated,
-    /// What it says is neither a DNS name nor an address, each with or without a port.
+    /// The host is neither a DNS name nor an address, each with or without a port.
     Malformed,
-    /// It says one thing in its target and another in `Host`.
+    /// Its target and its `Host` field name different hosts.
     Contradictory,
 }
 

@@ -10,24 +10,24 @@ use crate::http::Challenge;
 use crate::wire::Offer;
 use crate::{ClientFacts, Live, Policy};
 
-/// Says what connections to a host name are asked for, when there is no ClientHello to decide on.
+/// Tells which certificate requests the policy may make for a host name, without a ClientHello.
 ///
-/// A [`Policy`] can say that of itself. Who decides by other means has to say it here, too: what is
-/// said here keeps requests away from connections that were asked for less.
+/// A [`Policy`] implements this. A server that decides by other means must implement it, too: with
+/// it, requests are kept off connections on which less was requested.
 pub trait HostPolicy: Debug + Send + Sync {
-    /// Whatever may be decided for a connection to `server_name` of a client of which no more than
-    /// this is known; at least one decision.
+    /// Returns all decisions that are possible for a connection to `server_name`, given only these
+    /// facts about the client; at least one.
     ///
-    /// `server_name` is in lower case and without a final dot; `None` is for a client that sends
-    /// none, as for a URL with an address in it.
+    /// `server_name` is in lower case and without a final dot. It is `None` for a client that sends
+    /// none, such as for a URL that contains an address.
     fn possible_decisions(
         &self,
         server_name: Option<&str>,
         client: &ClientFacts,
     ) -> Vec<ClientAuthDecision>;
 
-    /// A challenge that accepts what counts in this scope; `None` if there is no such scope, which is
-    /// then answered with 500.
+    /// Returns a challenge that accepts the certificates of this scope; `None` if there is no such
+    /// scope, which is then answered with 500.
     fn challenge(&self, scope: &str) -> Option<Challenge>;
 }
 
@@ -59,7 +59,7 @@ impl<P: HostPolicy + ?Sized> HostPolicy for Arc<P> {
     }
 }
 
-/// By the policy that is current at the time of the request.
+/// Uses the policy that is current at the time of the request.
 impl<P: HostPolicy> HostPolicy for Live<P> {
     fn possible_decisions(
         &self,
@@ -74,10 +74,10 @@ impl<P: HostPolicy> HostPolicy for Live<P> {
     }
 }
 
-/// Whether `connection` is one on which requests for `host` may be answered.
+/// Returns true if requests for `host` may be answered on `connection`.
 ///
-/// It is, if it was made for that very name; or else, if it was asked for whatever its client would
-/// have been asked for on a connection to that name, and has given it where that is required.
+/// That is so if the connection was made for that name. It is also so if the connection already
+/// satisfies each decision that is possible for its client on a connection to that name.
 pub(super) fn serves(
     hosts: &(impl HostPolicy + ?Sized),
     connection: &ConnectionInfo,
@@ -89,8 +89,8 @@ pub(super) fn serves(
     let offer = connection.offer();
     let offers = match connection.tls_version() {
         ProtocolVersion::TLSv1_3 => vec![offer],
-        // A flag in the hello does not count, and is forgotten; but who decided before the version
-        // was chosen has seen it.
+        // Under TLS 1.2 a flag does not count and is not kept. But a policy that decided before the
+        // version was chosen has seen it.
         _ => vec![offer, Offer::new(true, offer.has_care())],
     };
     connection
@@ -100,8 +100,8 @@ pub(super) fn serves(
         .all(|decision| connection.meets(&decision))
 }
 
-/// Whether the client of `connection` may be asked for a certificate that counts in `scope`, if it
-/// opens another connection to `host` and offers what it can.
+/// Returns true if a certificate that counts in `scope` may be requested from the client of
+/// `connection`, when it opens another connection to `host` with any possible offer.
 pub(super) fn would_ask(
     hosts: &(impl HostPolicy + ?Sized),
     connection: &ConnectionInfo,
@@ -110,7 +110,7 @@ pub(super) fn would_ask(
 ) -> bool {
     let offers = match connection.tls_version() {
         ProtocolVersion::TLSv1_3 => &[Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH][..],
-        // There is no flag (FLAGS-9).
+        // There are no flags under TLS 1.2 (FLAGS-9).
         _ => &[Offer::NONE, Offer::CARE],
     };
     connection

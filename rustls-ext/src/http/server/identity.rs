@@ -7,8 +7,8 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use super::CertificateInfo;
 use crate::PeerIdentity;
 
-/// A scope with a type of its own, so that handlers can say in their signatures in which scope
-/// their callers must be authenticated.
+/// A scope that has its own type, so that the signatures of handlers can state the scope that their
+/// callers need.
 ///
 /// ```
 /// use rustls_ext::http::server::{Identity, Scope};
@@ -18,23 +18,23 @@ use crate::PeerIdentity;
 ///     const NAME: &'static str = "staff";
 /// }
 ///
-/// /// Nobody can call this with an agent's identity.
+/// /// An agent's identity does not fit here.
 /// fn dismiss(boss: &Identity<Staff>) {}
 /// ```
 pub trait Scope: Send + Sync + 'static {
-    /// The name that the policy has for it.
+    /// The scope's name in the policy.
     const NAME: &'static str;
 }
 
-/// The scope that was named at run time when the identity was asked for.
+/// Stands for a scope that was named at run time.
 #[derive(Clone, Copy, Debug)]
 pub enum Named {}
 
-/// A client that is authenticated in a scope: the one that the type says, or, if that is
-/// [`Named`], the one that was asked about.
+/// A client that is authenticated in a scope. The type names the scope, or is [`Named`] for a scope
+/// that was named at run time.
 ///
-/// There is no way to make one of a certificate that was refused, or that counts in another scope.
-/// Clones are cheap.
+/// It cannot be made from a certificate that was refused, or that counts in another scope. Clones
+/// are cheap.
 pub struct Identity<S = Named> {
     facts: Arc<Facts>,
     scope: PhantomData<fn() -> S>,
@@ -50,7 +50,7 @@ struct Facts {
 }
 
 impl Identity {
-    /// Of a peer that is authenticated in `scope`.
+    /// The identity of a peer that is authenticated in `scope`.
     pub(super) fn new(scope: &str, peer: &PeerIdentity<'_>) -> Option<Self> {
         let certificate = CertificateInfo::from_der(peer.chain.first()?);
         let facts = Facts {
@@ -63,34 +63,35 @@ impl Identity {
         Some(Self { facts: Arc::new(facts), scope: PhantomData })
     }
 
-    /// The same under the scope's type, if it is this one.
+    /// Returns the same identity with the type of its scope, if this is its scope.
     pub fn typed<S: Scope>(self) -> Option<Identity<S>> {
         (self.facts.scope == S::NAME).then_some(Identity { facts: self.facts, scope: PhantomData })
     }
 }
 
 impl<S> Identity<S> {
-    /// The scope in which the client is authenticated.
+    /// Returns the scope in which the client is authenticated.
     pub fn scope(&self) -> &str {
         &self.facts.scope
     }
 
-    /// What the client's certificate says.
+    /// Returns the data of the client's certificate.
     pub fn certificate(&self) -> &CertificateInfo {
         &self.facts.certificate
     }
 
-    /// The certificates as the client sent them, its own first; never empty.
+    /// Returns the certificates as the client sent them, the end-entity certificate first; never
+    /// empty.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.facts.chain
     }
 
-    /// Whether the proof was given on an earlier connection, which this one resumes.
+    /// Returns true if the proof was given on an earlier connection, which this one resumes.
     pub fn resumed(&self) -> bool {
         self.facts.resumed
     }
 
-    /// When the proof was given, by this server's clock.
+    /// Returns when the proof was given, by this server's clock.
     pub fn authenticated_at(&self) -> UnixTime {
         self.facts.authenticated_at
     }

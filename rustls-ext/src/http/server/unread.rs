@@ -9,26 +9,27 @@ use http::{HeaderMap, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-/// The most that is read of a request's body before the request is refused, in bytes.
+/// How much of a request's body is read at most before the request is refused, in bytes.
 const MOST: u64 = 8 * 1024 * 1024;
 
 /// How long a client may take to send it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Reads some of a request's body before the request is refused, so that its client sees why.
+/// Reads some of a request's body before the request is refused, so that the client receives the
+/// response.
 ///
-/// Over HTTP/1.1, a server that answers before it has read the body closes the connection, and TCP
-/// then resets it (RFC 9112 section 9.6). Many clients are still sending at that time. They see
-/// the failure to send, and never read the 401 response that would have told them what to do.
+/// Over HTTP/1.1, a server that responds before it has read the body closes the connection, and TCP
+/// then resets it (RFC 9112 section 9.6). Many clients are still sending at that time. They get a
+/// write error, and never read the 401 response with the challenge.
 ///
-/// The future is ready when the body is over, or has failed; after at most 8 MiB and one second;
-/// and at once if the body is longer than that by its `Content-Length`, or if its client waits for
-/// permission to send it (`Expect: 100-continue`, RFC 9110 section 10.1.1). It needs no runtime in
-/// particular. What was read is dropped.
+/// The future is ready when the body has ended or failed; after at most 8 MiB or one second; and at
+/// once if its `Content-Length` is more than that, or if the client waits for permission to send
+/// the body (`Expect: 100-continue`, RFC 9110 section 10.1.1). It works with any runtime. The data
+/// is discarded.
 ///
-/// The layers of this module do this themselves. It is for services that refuse requests by their
-/// heads in another way: extractors of axum's, for example, know nothing of the body, so put a
-/// layer in front of handlers to which large bodies are sent.
+/// The layers of this module call this function themselves. It is for services that refuse requests
+/// by their heads in another way. Extractors of axum, for example, do not see the body, so put a
+/// layer in front of handlers that receive large bodies.
 ///
 /// ```
 /// use std::convert::Infallible;
@@ -64,7 +65,7 @@ pin_project! {
         #[pin]
         body: Option<B>,
         left: u64,
-        // Runs from when there is something to wait for.
+        // Starts when there is something to wait for.
         patience: Option<Delay>,
     }
 }

@@ -364,8 +364,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "off: who does not use CARE takes its number for it",
         file: "src/client/client_auth.rs",
         item: "ClientAuthOffer::code_points",
-        from: "false => self.code_points.without_care()",
-        to: "false => self.code_points",
+        from: "self.code_points.without_care()",
+        to: "self.code_points",
     },
     Mutant {
         name: "off: a server without a policy takes CARE's number for it",

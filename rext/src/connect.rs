@@ -42,7 +42,7 @@ pub struct ConnectArgs {
     #[command(flatten)]
     /// The code points.
     pub code_points: CodePointArgs,
-    /// Speak HTTP/1.1 only
+    /// Use HTTP/1.1 only
     #[arg(long)]
     pub http1: bool,
     /// How many requests to send, one after the other; stops at the first that fails, unless

@@ -35,8 +35,7 @@ pub enum Asks {
 /// server.on_client_hello(Version::Tls13, Received { tls_flags: Some(&body), care: None })?;
 /// assert_eq!(server.offer(), Offer::FLAG);
 ///
-/// // The server requests a certificate because of that, and acknowledges it in its
-/// CertificateRequest.
+/// // The server requests a certificate because of that, and acknowledges the offer.
 /// server.asks(Asks::BecauseOffered);
 /// assert_eq!(server.acknowledgement().body(), Some(&body[..]));
 /// # Ok::<(), rustls_ext_wire::Fault>(())

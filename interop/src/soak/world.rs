@@ -135,7 +135,7 @@ async fn watch(
     let mut known = None;
     let ended = tokio::select! {
             ended = &mut client => ended,
-            // Whoever stalls holds on until the server has given up.
+            // A stalled client keeps its connection until the server gives up.
             end = &mut reported, if stalls => {
                 known = Some(end);
                 if fired.get() {

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls_ext::quic::HandshakeData;
-use rustls_ext::rustls::client::ClientAuthStatus;
+use rustls_ext::rustls::client::ClientAuthOfferStatus;
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion};
 use rustls_ext::tokio::{ClientStream, Connector};
@@ -90,22 +90,23 @@ impl Facts {
         })
     }
 
-    fn with(status: ClientAuthStatus, offers: bool, protocol: &'static str) -> Self {
+    fn with(status: ClientAuthOfferStatus, offers: bool, protocol: &'static str) -> Self {
         Self {
             protocol,
             tls_version: String::new(),
             resumed: false,
             offered: match status {
-                ClientAuthStatus::NotOffered => false,
-                ClientAuthStatus::Offered | ClientAuthStatus::Acknowledged => true,
+                ClientAuthOfferStatus::NotOffered => false,
+                ClientAuthOfferStatus::Offered | ClientAuthOfferStatus::Acknowledged => true,
                 // The status does not show it in this case.
                 _ => offers,
             },
             asked: matches!(
                 status,
-                ClientAuthStatus::Acknowledged | ClientAuthStatus::AskedWithoutAcknowledgement
+                ClientAuthOfferStatus::Acknowledged
+                    | ClientAuthOfferStatus::AskedWithoutAcknowledgement
             ),
-            acknowledged: status == ClientAuthStatus::Acknowledged,
+            acknowledged: status == ClientAuthOfferStatus::Acknowledged,
             care_echoed: false,
             http_status: None,
         }

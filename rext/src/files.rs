@@ -48,7 +48,7 @@ fn identity_from(files: &mut Files, cert: &Path, key: &Path) -> Result<Arc<Certi
 pub fn failure(options: &[(&str, &Path)], err: &FileError) -> Failure {
     let is_key = matches!(
         err.problem,
-        FileProblem::Nothing("private key")
+        FileProblem::Missing { expected: "private key", .. }
             | FileProblem::EncryptedKey
             | FileProblem::BadKey(_)
             | FileProblem::UnsupportedKey { .. }

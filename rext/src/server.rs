@@ -320,7 +320,7 @@ mod tests {
             (
                 AcceptError::Policy("the directory is down\nINFO forged".into()),
                 "WARN handshake failed peer=192.0.2.7:5 alert=internal_error from=\"server\" \
-                 reason=\"the policy could not decide: the directory is down\\nINFO forged\"",
+                 reason=\"the policy failed: the directory is down\\nINFO forged\"",
             ),
             (
                 AcceptError::OtherProtocol(OtherProtocol::ProxyProtocol, corrupt),

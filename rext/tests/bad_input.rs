@@ -68,11 +68,11 @@ fn a_file_without_anything_of_its_kind_is_named() {
     }
     assert_eq!(
         failure(&files, &serve("--cert", "server.key")),
-        "error: --cert server.key: no certificate in it"
+        "error: --cert server.key: no certificate in it, only PRIVATE KEY"
     );
     assert_eq!(
         failure(&files, &serve("--key", "server.pem")),
-        "error: --key server.pem: no private key in it"
+        "error: --key server.pem: no private key in it, only CERTIFICATE"
     );
 }
 
@@ -192,7 +192,7 @@ fn what_is_wrong_with_a_policy_file_is_named() {
     let list = ["--client-ca", "client-ca.pem", "--policy", "never", "--client-crl", "client.pem"];
     assert_eq!(
         serve(&list),
-        "error: --client-crl client.pem: no certificate revocation list in it"
+        "error: --client-crl client.pem: no certificate revocation list in it, only CERTIFICATE"
     );
 }
 

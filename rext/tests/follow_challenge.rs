@@ -85,7 +85,7 @@ fn cant_7_without_a_challenge_or_a_certificate_for_it_nothing_is_sent_again() {
     assert_eq!(lines, [expected]);
     let why = why.as_str().unwrap();
     assert!(why.starts_with("no identity for ClientCertificate realm=\"users\""), "{why}");
-    assert!(why.ends_with("admin.pem is not what is asked for"), "{why}");
+    assert!(why.ends_with("admin.pem is not accepted by the challenge"), "{why}");
     assert!(page.contains("Log in to see this page"), "{page}");
 }
 

@@ -18,7 +18,7 @@ use rext_cli::tls;
 use rustls_ext::ClientAuthOffer;
 use rustls_ext::rustls::DEFAULT_VERSIONS;
 use rustls_ext::rustls::pki_types::ServerName;
-use rustls_ext::tokio::{ClientStream, Connector, End, Outcome, Refusal};
+use rustls_ext::tokio::{ClientStream, ConnectionOutcome, Connector, End, Refusal};
 use test_pki::Authority;
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadBuf, duplex,
@@ -186,7 +186,7 @@ impl AsyncWrite for Tls {
 }
 
 /// A POST of so many octets, by a client that keeps and manages its connections as reqwest's does.
-async fn post(connector: Connector, addr: SocketAddr, size: usize) -> Outcome {
+async fn post(connector: Connector, addr: SocketAddr, size: usize) -> ConnectionOutcome {
     let connector = tower::service_fn(move |_: Uri| {
         let connector = connector.clone();
         Box::pin(async move {

@@ -39,7 +39,7 @@ fn client(offered: bool, asked: bool, acknowledged: bool, http_status: Option<u1
 const OFFER: &[&str] = &["--offer", "flag"];
 
 /// What a client says that lacks a certificate.
-const REQUIRED: &str = "error: the server insists on a client certificate: certificate_required";
+const REQUIRED: &str = "error: the server requires a client certificate: certificate_required";
 /// What a client says whose certificate does not count.
 const UNKNOWN: &str = "error: the server refused the client's certificate: unknown_ca";
 

@@ -7,7 +7,7 @@ use common::site::{LOGIN, SITE, STAFF, Site};
 use reqwest::StatusCode;
 use rext_cli::tls;
 use rustls_ext::ClientAuthOffer;
-use rustls_ext::http::client::{Credentials, Identity as Credential, Report};
+use rustls_ext::http::client::{ClientIdentity, Credentials, Report};
 use rustls_ext::http::reqwest as challenged;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
 use test_pki::Identity;
@@ -34,7 +34,7 @@ fn browser(site: &Site, identity: Option<&Identity>) -> reqwest::Client {
 fn agent(site: &Site, identities: &[&Identity]) -> challenged::Client {
     let port = site.server.port;
     let credentials = identities.iter().enumerate().fold(Credentials::new(), |known, (n, own)| {
-        let own = Credential::new(n.to_string(), own.certified_key().unwrap()).unwrap();
+        let own = ClientIdentity::new(n.to_string(), own.certified_key().unwrap()).unwrap();
         known.with(own.for_any_host()).unwrap()
     });
     challenged::Client::builder(config(site, None, ClientAuthOffer::default()), credentials)

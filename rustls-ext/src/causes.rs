@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_webpki_is_shown_in_words() {
+    fn an_error_of_webpki_is_explained() {
         let old =
             CertificateError::Other(OtherError(Arc::new(webpki::Error::UnsupportedCertVersion)));
         let line = with_causes(&io::Error::other(rustls::Error::InvalidCertificate(old)));

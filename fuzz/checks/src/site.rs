@@ -99,7 +99,7 @@ pub(crate) fn demand() -> ClientAuthDemand {
     let verifier = WebPkiClientVerifier::builder_with_provider(PKI.roots.clone(), provider)
         .build()
         .expect("anchors");
-    ClientAuthDemand::new(verifier, SCOPE).expect("a scope").in_answer_to_offer()
+    ClientAuthDemand::new(verifier, SCOPE).expect("a scope").because_offered()
 }
 
 /// What a policy of tests decides for everybody.
@@ -149,7 +149,9 @@ fn server_of(decides: Decides, versions: &[&'static SupportedProtocolVersion]) -
     config.client_auth_policy = Some(Arc::new(Always(match decides {
         Decides::Nothing => ClientAuthDecision::None,
         Decides::Request => ClientAuthDecision::Request(demand()),
-        Decides::RequestLeniently => ClientAuthDecision::Request(demand().or_go_on_without()),
+        Decides::RequestLeniently => {
+            ClientAuthDecision::Request(demand().or_continue_unauthenticated())
+        }
         Decides::Require => ClientAuthDecision::Require(demand()),
     })));
     config

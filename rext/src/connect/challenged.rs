@@ -7,10 +7,10 @@ use http::{Request, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use rustls_ext::http::client::{Credentials, Identity, IdentityError, Report};
+use rustls_ext::http::client::{ClientIdentity, Credentials, IdentityError, Report};
 use rustls_ext::http::hyper::Client;
 use rustls_ext::rustls::ClientConfig;
-use rustls_ext::rustls::client::ClientAuthStatus;
+use rustls_ext::rustls::client::ClientAuthOfferStatus;
 use rustls_ext::wire::Offer;
 use rustls_ext::with_causes;
 use serde::Serialize;
@@ -92,7 +92,7 @@ fn credentials(args: &ConnectArgs) -> Result<Credentials, Failure> {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let unusable =
         |err: IdentityError| Failure::option("--cert", cert.display(), with_causes(&err));
-    let identity = Identity::new(cert.display().to_string(), files::identity(cert, key)?)
+    let identity = ClientIdentity::new(cert.display().to_string(), files::identity(cert, key)?)
         .and_then(|identity| identity.for_host(host))
         .map_err(unusable)?;
     let by = match args.offer {
@@ -117,10 +117,12 @@ impl Facts {
             identity: report.identity.as_deref().map(str::to_owned),
             realm: report.realm.clone(),
             status: match report.status {
-                ClientAuthStatus::NotOffered => "not_offered",
-                ClientAuthStatus::Offered => "offered",
-                ClientAuthStatus::Acknowledged => "acknowledged",
-                ClientAuthStatus::AskedWithoutAcknowledgement => "asked_without_acknowledgement",
+                ClientAuthOfferStatus::NotOffered => "not_offered",
+                ClientAuthOfferStatus::Offered => "offered",
+                ClientAuthOfferStatus::Acknowledged => "acknowledged",
+                ClientAuthOfferStatus::AskedWithoutAcknowledgement => {
+                    "asked_without_acknowledgement"
+                }
                 _ => "unknown",
             },
             tls_version: tls::version_name(report.tls_version),

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::Version;
 use maud::{DOCTYPE, Markup, html};
-use rustls_ext::http::server::{Caller, CertificateInfo, Denied, Identity, Outcome};
+use rustls_ext::http::server::{Caller, CertificateInfo, ClientAuthOutcome, Denied, Identity};
 
 use super::{Names, Staff, Users, words};
 
@@ -106,7 +106,7 @@ impl Page {
                     p { a href=(self.url(&self.names.site, "/")) { "Back to the public pages" } }
                 },
             ),
-            (_, Outcome::Refused(reason)) if there => (
+            (_, ClientAuthOutcome::Refused(reason)) if there => (
                 "Your certificate was not accepted",
                 html! {
                     p.lead role="alert" {
@@ -119,7 +119,7 @@ impl Page {
                     }
                 },
             ),
-            (_, Outcome::Declined) if there => (
+            (_, ClientAuthOutcome::Declined) if there => (
                 "You are not logged in",
                 html! {
                     p.lead role="alert" {

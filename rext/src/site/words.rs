@@ -2,7 +2,7 @@
 
 use http::Version;
 use rustls_ext::CertificateProblem;
-use rustls_ext::http::server::{ConnectionInfo, Outcome};
+use rustls_ext::http::server::{ClientAuthOutcome, ConnectionInfo};
 use rustls_ext::rustls::{CertificateError, Error};
 use rustls_ext::wire::Offer;
 
@@ -10,7 +10,7 @@ use crate::tls;
 
 /// One line for each known fact about the connection: its name and its value.
 pub(super) fn facts(connection: &ConnectionInfo, version: Version) -> Vec<(&'static str, String)> {
-    let asked = match connection.asked() {
+    let asked = match connection.certificate_request() {
         None => "no".to_owned(),
         Some(asked) => format!("yes, for “{}”", asked.scope),
     };
@@ -52,14 +52,14 @@ fn offer(offer: Offer) -> &'static str {
     }
 }
 
-pub(super) fn outcome(outcome: &Outcome) -> String {
+pub(super) fn outcome(outcome: &ClientAuthOutcome) -> String {
     match outcome {
-        Outcome::NotAsked => "nobody was asked".to_owned(),
-        Outcome::Declined => "your client sent no certificate".to_owned(),
-        Outcome::Refused(reason) => {
+        ClientAuthOutcome::NotAsked => "nobody was asked".to_owned(),
+        ClientAuthOutcome::Declined => "your client sent no certificate".to_owned(),
+        ClientAuthOutcome::Refused(reason) => {
             format!("the certificate was not accepted: {}", refusal(reason))
         }
-        Outcome::Authenticated => "the certificate was accepted".to_owned(),
+        ClientAuthOutcome::Authenticated => "the certificate was accepted".to_owned(),
         _ => "unknown".to_owned(),
     }
 }
@@ -110,7 +110,7 @@ mod tests {
             (CertificateError::UnknownIssuer, "this site does not know who issued it"),
             (CertificateError::BadEncoding, "it cannot be verified"),
         ] {
-            let outcome = outcome(&Outcome::Refused(Error::InvalidCertificate(reason)));
+            let outcome = outcome(&ClientAuthOutcome::Refused(Error::InvalidCertificate(reason)));
             assert_eq!(outcome, format!("the certificate was not accepted: {words}"));
         }
     }

@@ -60,7 +60,7 @@ async fn only_where_one_logs_in_does_the_browser_ask() {
     browser.goto(&site.url(LOGIN, "/account")).await;
     // It leaves the handshake to ask its person, and does not go on without an answer.
     let line = site.server.wait_for_log(&["handshake"]);
-    assert!(line.contains("the client hung up during the handshake"), "{line}");
+    assert!(line.contains("the client closed the connection during the handshake"), "{line}");
     let log = site.server.log_so_far();
     assert!(!log.iter().any(|line| line.contains("decision=\"request\"")), "{log:?}");
     browser.close().await;

@@ -1,4 +1,4 @@
-//! Failures that are over in a moment: none of them must keep an identity from being used.
+//! Temporary failures: none of them may prevent an identity from being used.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::over_reqwest::{get, report, resolve, url};
 use super::site::{Site, challenge, cut, say};
 use super::world::{BOTH, Http, World, identity};
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug, PartialEq)]
 enum Came {
     Response(StatusCode, Option<Unanswered>),
@@ -90,14 +90,16 @@ impl Client {
 /// it was refused.
 fn site(
     world: &World,
-    path_of_agents: fn(&super::site::Asked) -> super::site::Answer,
+    path_of_agents: fn(&super::site::ReceivedRequest) -> super::site::Answer,
 ) -> Arc<Site> {
     let agents = world.agents();
     let mut tls = world.tls();
     tls.send_tls13_tickets = 0;
-    Site::new(Some(tls), world.ask_those_who_offer(), move |asked| match &asked.certificate {
-        Some(_) => path_of_agents(asked),
-        None => challenge(&agents),
+    Site::new(Some(tls), world.request_from_clients_that_offer(), move |asked| {
+        match &asked.certificate {
+            Some(_) => path_of_agents(asked),
+            None => challenge(&agents),
+        }
     })
 }
 
@@ -106,7 +108,7 @@ async fn an_alert_that_is_not_about_the_certificate_does_not_make_an_identity_re
     for http in BOTH {
         let world = World::new();
         for client in clients(&world, http, &Limits::default()) {
-            let demand = world.pki.demand("agents").in_answer_to_offer();
+            let demand = world.pki.demand("agents").because_offered();
             let fails = Arc::new(AtomicBool::new(true));
             let policy = policy_fn(move |hello: HelloInfo, _| {
                 let fails = hello.offered && fails.swap(false, Ordering::SeqCst);
@@ -215,13 +217,14 @@ async fn a_request_is_not_blamed_for_the_handshake_of_another_connection() {
         let hold = Arc::new(Notify::new());
         let held = hold.clone();
         let agents = world.agents();
-        let site = Site::new(Some(world.tls()), world.ask_those_who_offer(), move |asked| {
-            match (&asked.certificate, asked.path.as_str()) {
-                (None, _) => challenge(&agents),
-                (_, "/cut") => cut().held_by(&held),
-                _ => say(StatusCode::OK, "welcome"),
-            }
-        });
+        let site =
+            Site::new(Some(world.tls()), world.request_from_clients_that_offer(), move |asked| {
+                match (&asked.certificate, asked.path.as_str()) {
+                    (None, _) => challenge(&agents),
+                    (_, "/cut") => cut().held_by(&held),
+                    _ => say(StatusCode::OK, "welcome"),
+                }
+            });
         let port = site.listen().await;
         // An old connection, which is cut after another one was made.
         assert_eq!(client.get(port, "/").await, WELCOME);

@@ -14,21 +14,21 @@ use tokio::time::timeout;
 use crate::common::name;
 use crate::server::{REASONS, Setting, end, late, write_on};
 
-/// How a server ends a connection when it has sent its alert, or not.
+/// How a server ends a connection, with or without an alert.
 #[derive(Clone, Copy, Debug)]
 enum Farewell {
     /// By a reset.
     Reset,
-    /// By closing with something unread, which makes it a reset.
+    /// By closing with unread data, which resets the connection.
     Unread,
-    /// By a reset, without a word.
+    /// By a reset, without an alert.
     Mute,
 }
 
-/// How often a race is run; either may win each time.
+/// How often a race runs; either side may win each time.
 const RACES: usize = 200;
 
-/// Far more than anybody needs.
+/// Longer than any test here needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn server(setting: &Setting, listener: &TcpListener, farewell: Farewell) {
@@ -40,7 +40,7 @@ async fn server(setting: &Setting, listener: &TcpListener, farewell: Farewell) {
             tcp.set_zero_linger().unwrap();
         }
         Farewell::Unread => {
-            // The client's request is there, and nobody reads it.
+            // The client's request has arrived, and is not read.
             tcp.readable().await.unwrap();
             tcp.write_all(&alert).await.unwrap();
         }
@@ -57,7 +57,7 @@ async fn listener() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
 }
 
-/// What must be seen: systems differ in whether a reset takes along what came before it.
+/// The expected end: systems differ in whether a reset discards the data before it.
 #[track_caller]
 fn assert_typed(end: &End, farewell: Farewell) {
     match farewell {
@@ -68,7 +68,7 @@ fn assert_typed(end: &End, farewell: Farewell) {
 }
 
 #[tokio::test]
-async fn an_alert_that_a_reset_follows_is_found_by_who_writes_after_both() {
+async fn an_alert_before_a_reset_is_found_by_a_later_write() {
     for (reason, alert, _) in REASONS {
         let (setting, listener) = (Setting::new(reason), listener().await);
         let (mut stream, ()) =
@@ -82,7 +82,7 @@ async fn an_alert_that_a_reset_follows_is_found_by_who_writes_after_both() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_wins_the_race_the_outcome_is_a_refusal() {
+async fn the_outcome_of_the_race_is_always_a_refusal() {
     let setting = Arc::new(Setting::unknown_ca());
     for farewell in [Farewell::Reset, Farewell::Unread, Farewell::Mute] {
         for round in 0..RACES {
@@ -97,9 +97,9 @@ async fn whoever_wins_the_race_the_outcome_is_a_refusal() {
                 Ok(mut stream) => {
                     let outcome = stream.outcome();
                     let err = match round % 2 {
-                        // a large request, as if nobody could refuse it
+                        // a large request, which is written completely before a read
                         0 => timeout(PATIENCE, write_on(&mut stream)).await.unwrap(),
-                        // a small one, and then the answer
+                        // a small one, and then the response
                         _ => match stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await {
                             Err(err) => err,
                             Ok(()) => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use rustls_ext::PeerIdentity;
-use rustls_ext::rustls::client::{ClientAuthOffer, ClientAuthStatus};
+use rustls_ext::rustls::client::{ClientAuthOffer, ClientAuthOfferStatus};
 use rustls_ext::rustls::server::ClientAuthStatus as Status;
 use rustls_ext::rustls::{
     ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection,
@@ -107,7 +107,7 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
     let offer = OFFERS[place];
     assert!(offer.has_care() || !client.client_auth_echoed(), "an echo of nothing");
     // There is nothing to acknowledge with.
-    assert_ne!(client.client_auth_status(), ClientAuthStatus::Acknowledged);
+    assert_ne!(client.client_auth_status(), ClientAuthOfferStatus::Acknowledged);
     if !changed {
         assert_eq!(client.is_handshaking(), server.is_handshaking());
         assert_eq!(server.is_handshaking(), decides == Decides::Require && !shows);
@@ -136,7 +136,7 @@ fn agreed(
         status => panic!("complete, and {status:?}"),
     }
     let said = client.client_auth_status();
-    assert_eq!(said == ClientAuthStatus::AskedWithoutAcknowledgement, asked, "{said:?}");
+    assert_eq!(said == ClientAuthOfferStatus::AskedWithoutAcknowledgement, asked, "{said:?}");
 }
 
 #[cfg(test)]

@@ -63,7 +63,10 @@ fn try_one(err: &(dyn Error + 'static)) {
     let mut outer = err;
     while let Some(source) = outer.source() {
         let (text, cause) = (outer.to_string(), source.to_string());
-        assert!(!cause.is_empty() && !text.contains(&cause), "{outer:?} repeats its cause: {cause}");
+        assert!(
+            !cause.is_empty() && !text.contains(&cause),
+            "{outer:?} repeats its cause: {cause}"
+        );
         outer = source;
     }
     let line = with_causes(err);

@@ -141,7 +141,7 @@ async fn a_connection_that_the_server_ends_is_replaced() {
         let mut world = World::new();
         let agents = world.agents();
         let site = world.site(A, move |asked| match &asked.certificate {
-            Some(_) => say(StatusCode::OK, "welcome").and_goodbye(),
+            Some(_) => say(StatusCode::OK, "welcome").and_close(),
             None => super::site::challenge(&agents),
         });
         let client = world.client(http);

@@ -61,7 +61,7 @@ pub struct Answer {
 /// What happens to the connection.
 enum AfterResponse {
     Open,
-    Goodbye,
+    Close,
     Cut,
 }
 
@@ -90,8 +90,8 @@ impl Answer {
     }
 
     /// Announces the end of the connection: in this response over HTTP/1.1, by GOAWAY over HTTP/2.
-    pub fn and_goodbye(mut self) -> Self {
-        self.end = AfterResponse::Goodbye;
+    pub fn and_close(mut self) -> Self {
+        self.end = AfterResponse::Close;
         self
     }
 
@@ -241,8 +241,8 @@ impl Site {
         certificate: Option<CertificateDer<'static>>,
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) {
-        let (goodbye, cut) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (last, cutting) = (goodbye.clone(), cut.clone());
+        let (closing, cut) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (last, cutting) = (closing.clone(), cut.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let (site, certificate) = (self.clone(), certificate.clone());
             let (last, cutting) = (last.clone(), cutting.clone());
@@ -268,7 +268,7 @@ impl Site {
                 }
                 match answer.end {
                     AfterResponse::Open => {}
-                    AfterResponse::Goodbye => last.notify_one(),
+                    AfterResponse::Close => last.notify_one(),
                     AfterResponse::Cut => {
                         cutting.notify_one();
                         std::future::pending().await
@@ -281,7 +281,7 @@ impl Site {
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
         tokio::select! {
             _ = &mut connection => {}
-            () = goodbye.notified() => {
+            () = closing.notified() => {
                 connection.as_mut().graceful_shutdown();
                 let _ = connection.await;
             }

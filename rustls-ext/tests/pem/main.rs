@@ -327,7 +327,10 @@ fn sections_of_another_kind_are_passed_over() {
     assert_eq!(folder.certificates(&combined), Ok(1));
     assert_eq!(folder.crls(combined.clone() + &list), Ok(1));
     let others = "EC PARAMETERS, EC PRIVATE KEY, CERTIFICATE";
-    assert_eq!(folder.crls(&combined), Err(format!("no certificate revocation list in it, only {others}")));
+    assert_eq!(
+        folder.crls(&combined),
+        Err(format!("no certificate revocation list in it, only {others}"))
+    );
 
     // As `openssl ecparam -genkey` writes it
     let sec1 = pem("EC PRIVATE KEY", &[0x30, 3, 2, 1, 1]);
@@ -367,5 +370,8 @@ fn a_file_has_one_private_key_that_can_be_used() {
         "line 1: the section is not exactly one private key, or is cut short: copy or export it \
          once more"
     );
-    assert_eq!(error(&pem("CERTIFICATE", &pki.agents.der)), "no private key in it, only CERTIFICATE");
+    assert_eq!(
+        error(&pem("CERTIFICATE", &pki.agents.der)),
+        "no private key in it, only CERTIFICATE"
+    );
 }

@@ -86,7 +86,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Build(_) => f.write_str("reqwest does not accept this configuration"),
-            Self::BadName(host) => write!(f, "{host:?} is not a name that a server certificate can contain"),
+            Self::BadName(host) => {
+                write!(f, "{host:?} is not a name that a server certificate can contain")
+            }
             Self::BadUrl(url) => write!(f, "{url} is not an http or https URL with a host"),
             Self::Refused { alert, .. } => {
                 write!(f, "the server refused the connection: {}", alert_name(*alert))

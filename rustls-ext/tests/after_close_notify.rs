@@ -17,7 +17,7 @@ const GARBAGE: [u8; 37] = {
 };
 
 #[test]
-fn a_fault_behind_a_goodbye_is_an_error_and_no_panic() {
+fn an_error_of_the_peer_after_our_close_notify_does_not_panic() {
     let pki = Pki::new();
     for version in [&TLS13, &TLS12] {
         let client = Arc::new(pki.client_config(None, ClientAuthOffer::default(), &[version]));

@@ -120,7 +120,7 @@ async fn res_6_early_data_goes_with_the_hello_of_a_session_that_resumes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_it_runs_over_can_be_lent() {
+async fn the_transport_can_be_borrowed() {
     let (acceptor, connector) = setting(|server, _| {
         server.alpn_protocols = vec![b"h2".into()];
     });

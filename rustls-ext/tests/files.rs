@@ -23,7 +23,7 @@ impl Folder {
 }
 
 #[test]
-fn what_is_in_a_file_is_read() {
+fn the_items_of_a_file_are_read() {
     let (folder, pki) = (Folder::new(), Pki::new());
     let both = pem("CERTIFICATE", &pki.agents.der) + &pem("CERTIFICATE", &pki.staff.der);
     let mut files = Files::new();

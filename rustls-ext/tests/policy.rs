@@ -141,7 +141,7 @@ fn peers_are_matched_by_network() {
 }
 
 #[test]
-fn what_is_not_known_of_a_client_leaves_decisions_possible() {
+fn unknown_facts_about_a_client_leave_several_decisions_possible() {
     let net = "10.0.0.0/8".parse::<rustls_ext::crates::ipnet::IpNet>().unwrap();
     let policy = builder()
         .rule(Rule::when().server_name("www.example.com").alpn("h2").require("staff"))

@@ -146,7 +146,7 @@ fn a_policy_may_have_no_rules() {
 }
 
 #[test]
-fn what_is_not_understood_is_an_error_with_its_place() {
+fn text_that_is_not_understood_is_an_error_with_its_line() {
     let nothing = "[otherwise]\nask = \"nothing\"\n";
     for (text, said) in [
         (String::new(), "missing field `otherwise`"),

@@ -252,7 +252,7 @@ fn an_error_of_a_torn_load_does_not_count() {
 }
 
 #[test]
-fn what_is_put_in_place_with_the_same_content_is_no_change() {
+fn replacing_a_file_by_the_same_content_is_no_change() {
     let site = Site::new(How::Renamed, &config());
     let live = site.live().unwrap();
     site.plan(&[(1, 0, 0), (1, 2, 0), (1, 4, 0)]);

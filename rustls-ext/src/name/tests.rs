@@ -164,7 +164,7 @@ fn oids_are_dotted() {
 }
 
 #[test]
-fn what_is_no_certificate_has_no_subject() {
+fn data_that_is_not_a_certificate_has_no_subject() {
     for bytes in [&[][..], &[0x30, 0], &[0x30, 2, 0x30, 0]] {
         let text = subject_of(&CertificateDer::from(bytes));
         assert_eq!(text, "(a certificate that cannot be read)");

@@ -125,7 +125,7 @@ fn control_characters_stop_the_parsing_of_a_line() {
 }
 
 #[test]
-fn what_could_not_be_read_is_not_written() {
+fn a_challenge_that_could_not_be_parsed_is_not_written() {
     let name = |length: usize| vec![0x30; length];
     let longest = Challenge::new().accept_issuer(name(limits::VALUE_LENGTH / 4 * 3));
     assert_eq!(one(longest.to_value().unwrap()), longest);

@@ -88,12 +88,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn what_is_written_is_read(challenge in challenge()) {
+    fn a_written_challenge_is_parsed(challenge in challenge()) {
         prop_assert_eq!(one(challenge.to_value().unwrap()), challenge);
     }
 
     #[test]
-    fn what_is_written_is_read_among_others(
+    fn a_written_challenge_is_parsed_among_others(
         before in vec(other(), 0..4), challenge in challenge(), after in vec(other(), 0..4)
     ) {
         let all = [before, vec![challenge.to_string()], after].concat();

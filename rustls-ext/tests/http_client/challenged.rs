@@ -145,7 +145,7 @@ async fn a_body_that_is_not_is_not_sent_again_and_the_response_is_the_callers() 
 }
 
 #[tokio::test]
-async fn what_else_a_request_has_is_sent_again_and_challenges_of_other_schemes_are_not_minded() {
+async fn other_fields_are_sent_again_and_other_schemes_are_ignored() {
     let mut world = World::new();
     let agents = world.agents();
     let site = world.site(A, move |asked| match &asked.certificate {

@@ -240,7 +240,7 @@ async fn a_refusal_after_the_handshake_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_reqwest_is_configured_to_do_is_so_for_all_connections() {
+async fn the_configuration_of_reqwest_applies_to_all_connections() {
     let mut world = World::new();
     let site = world.usual_site("");
     let url = url("a.example.test", site.listen().await, "/agents");

@@ -85,7 +85,7 @@ async fn a_client_sends_no_server_name_for_an_address() {
 }
 
 #[tokio::test]
-async fn what_was_asked_for_on_one_host_is_good_for_another_that_asks_for_the_same() {
+async fn a_request_for_one_host_suffices_for_another_with_the_same_demand() {
     let site = Site::start().await;
     let boss = site.client().with(&site.pki.boss);
     let expected = [("admin.example", 200), ("www.example", 200), ("login.example", MISDIRECTED)];

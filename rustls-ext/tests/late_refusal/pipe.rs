@@ -28,7 +28,7 @@ async fn accepted(setting: &Setting) -> (ClientStream<DuplexStream>, DuplexStrea
 }
 
 #[tokio::test]
-async fn an_alert_may_come_an_byte_at_a_time() {
+async fn an_alert_may_come_a_byte_at_a_time() {
     let (mut stream, mut far, bytes) = start(&Setting::unknown_ca()).await;
     let outcome = stream.outcome();
     let server = async {
@@ -43,7 +43,7 @@ async fn an_alert_may_come_an_byte_at_a_time() {
 }
 
 #[tokio::test]
-async fn an_alert_may_come_an_byte_at_a_time_when_writing_has_failed() {
+async fn an_alert_may_arrive_byte_by_byte_after_writing_has_failed() {
     let setting = Setting::unknown_ca();
     let (reading, mut alerting) = duplex(64 * 1024);
     let (writing, listening) = duplex(64 * 1024);
@@ -158,7 +158,7 @@ async fn data_before_the_end_is_read_before_writing_fails() {
 
 /// A program that only writes gets the error eventually.
 #[tokio::test]
-async fn what_goes_nowhere_is_limited() {
+async fn discarded_bytes_are_limited() {
     let (mut stream, mut far, mut server) = accepted(&Setting::accepting()).await;
     far.write_all(&server.say(b"no, thank you")).await.unwrap();
     drop(far);

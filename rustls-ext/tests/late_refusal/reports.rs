@@ -107,7 +107,7 @@ async fn a_refusal_within_the_handshake_is_one_too() {
 }
 
 #[tokio::test]
-async fn what_is_the_client_s_own_fault_finding_is_no_refusal() {
+async fn an_error_that_the_client_finds_is_not_a_refusal() {
     let (mut stream, mut far, _) = start(&Setting::unknown_ca()).await;
     far.write_all(&[23, 3, 3, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
         .await

@@ -113,7 +113,7 @@ fn the_purposes_of_an_authority_limit_what_it_issues() {
 }
 
 #[test]
-fn what_is_no_object_identifier_is_an_error() {
+fn an_invalid_object_identifier_is_an_error() {
     assert_eq!(Usage::one_of::<[&str; 0]>([]), Err(BadUsage(String::new())));
     for bad in ["", "client", "1.2.x", "1..2", "1.2.99999999999999999999999", "3.1", "1.99"] {
         assert_eq!(Usage::one_of([SERVER, bad]), Err(BadUsage(bad.into())), "{bad:?}");

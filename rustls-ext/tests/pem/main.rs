@@ -191,7 +191,7 @@ fn damage_to_a_boundary_never_hides_a_certificate() {
 }
 
 #[test]
-fn what_is_not_understood_is_named_by_its_line() {
+fn a_line_that_is_not_understood_is_named() {
     let (folder, pki) = (Folder::new(), Pki::new());
     let good = pem("CERTIFICATE", &pki.agents.der).replace("\r\n", "\n");
     let lines = good.lines().count();
@@ -213,7 +213,7 @@ fn what_is_not_understood_is_named_by_its_line() {
         (
             good.replace("-----BEGIN CERTIFICATE-----\n", "\n"),
             lines,
-            "a section \"CERTIFICATE\" ends here that did not begin: put its first line, \
+            "a section \"CERTIFICATE\" has an end here, but no beginning: put its first line, \
              `-----BEGIN CERTIFICATE-----`, before it"
                 .into(),
         ),

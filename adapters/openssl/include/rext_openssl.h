@@ -50,6 +50,21 @@ typedef struct rext_ossl_scope rext_ossl_scope;
 rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities);
 
 /*
+ * Makes a scope of what an SSL_CTX already trusts: its certificate store, its list of authorities and
+ * its verification parameters (depth, flags, purpose). The store is shared, so revocation lists that
+ * the host program adds to it count at once. The list and the parameters are copied.
+ *
+ * name: 1 to 255 bytes. Two SSL_CTXs that trust different authorities need different names: sessions of
+ * one would else resume in the other as long as their chains verify there.
+ * ctx: the one on which connections of this scope are verified. The scope does not keep it alive.
+ *
+ * Returns the scope, to be freed with rext_ossl_scope_free(); or NULL and an error in the queue, also
+ * if the names of the authorities take more than 64,511 bytes.
+ * Threads: setup.
+ */
+rext_ossl_scope *rext_ossl_scope_of(const char *name, SSL_CTX *ctx);
+
+/*
  * The store of a scope, to add revocation lists to, say. It is the scope's. A store of which a function
  * is replaced that decides (X509_STORE_set_verify(), X509_STORE_set_check_revocation() and the like)
  * authenticates nobody.
@@ -129,6 +144,40 @@ typedef int (*rext_ossl_policy)(const rext_ossl_question *question, rext_ossl_de
 int rext_ossl_server(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_policy policy,
                      void *argument);
 
+/*
+ * The same for an SSL_CTX that belongs to a host program, such as a module of a web server: the host
+ * keeps its ClientHello, certificate, server name, verification and info callbacks, its session store,
+ * its session id contexts, its certificate stores and its options.
+ *
+ * The adapter takes over the message callback, the session ticket callbacks, the application data of
+ * sessions, and the two extensions. If the SSL_CTX has a callback that gets sessions from a store, the
+ * adapter calls it and drops sessions that may not resume; set that callback before. Sessions in
+ * OpenSSL's internal cache cannot be checked, so it is no longer searched
+ * (SSL_SESS_CACHE_NO_INTERNAL_LOOKUP).
+ *
+ * The policy is called once for a connection: when the client presents a session, or else when the
+ * ServerHello has been written, which is after the host has chosen an SSL_CTX for the server name. It
+ * is the policy of the SSL_CTX that the connection has at that time. The scope that it returns must be
+ * that of the SSL_CTX on which the host verifies certificates (rext_ossl_scope_of()). The host's own
+ * verification mode is in place again when the client's Finished has been read, so that a host that
+ * compares modes for each request, or requests a certificate later (TLS 1.2 renegotiation,
+ * post-handshake authentication), works as without the adapter.
+ *
+ * REXT_DEMAND_REQUIRE ends the handshake without a certificate. A host that answers such clients
+ * itself, with a page, wants REXT_DEMAND_REQUEST.
+ *
+ * Failure. A ClientHello that breaks a rule ends the handshake with the alert of the rule; where the
+ * client sent neither extension, after the ServerHello of TLS 1.3. If the policy fails, or memory is
+ * short, or the scope is not that of the connection's SSL_CTX, the host's own verification mode
+ * decides, no session resumes, and nothing is acknowledged.
+ *
+ * Each SSL_CTX that the host can choose for a server name needs this call.
+ *
+ * Returns 1; or 0 and an error in the queue. Threads: setup, and once.
+ */
+int rext_ossl_server_hosted(SSL_CTX *ctx, const rext_code_points *numbers,
+                            rext_ossl_policy policy, void *argument);
+
 /* What came of a connection. The pointer in it is the scope of the policy. */
 typedef struct rext_ossl_server_outcome {
     /* By which ways the client offered to authenticate. */
@@ -180,7 +229,10 @@ typedef struct rext_ossl_client_config {
      * REXT_CLIENT_ACKNOWLEDGED or REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT. Returns 1; or 0 to end
      * the handshake. Without it, the SSL_CTX's certificate is sent. */
     int (*certificate)(SSL *ssl, rext_client_status status, void *argument);
-    /* For that function; the caller's. */
+    /* NULL, or returns 1 if this connection offers and 0 if it does not. It is called once, when the
+     * first ClientHello is made: by then the host has set certificate and server name. */
+    int (*offers)(SSL *ssl, void *argument);
+    /* For these functions; the caller's. */
     void *argument;
 } rext_ossl_client_config;
 
@@ -196,6 +248,17 @@ typedef struct rext_ossl_client_config {
  * Returns 1 or 0. Threads: setup, and once.
  */
 int rext_ossl_client(SSL_CTX *ctx, const rext_ossl_client_config *config);
+
+/*
+ * The same for an SSL_CTX that belongs to a host program, which sets and stores sessions itself: the
+ * adapter notes in each session whether the client authenticated, when the server requests a
+ * certificate, and a connection for which the host has set a session without such a note does not offer
+ * (RES-8). The host keeps its options. A certificate callback that the host sets replaces the adapter's:
+ * then the offer is sent, but no session is noted, and the outcome has no status of the request.
+ *
+ * Returns 1; or 0 and an error in the queue. Threads: setup, and once.
+ */
+int rext_ossl_client_hosted(SSL_CTX *ctx, const rext_ossl_client_config *config);
 
 /*
  * Notes in a session whether the client authenticated. To be called before the session is stored:

@@ -200,6 +200,9 @@ typedef struct rext_ossl_server_outcome {
     uint64_t authenticated_at;
     /* Its certificate; NULL if it did not. Good as long as the connection is. */
     X509 *certificate;
+    /* Not 0 if the adapter failed in hosted mode, so that the host's own verification mode decided.
+     * The fields above are then 0, but for the offer. */
+    int failed;
 } rext_ossl_server_outcome;
 
 /*

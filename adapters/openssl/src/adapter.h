@@ -6,6 +6,9 @@
 
 struct rext_ossl_scope {
     char *name;
+    /* rext_ossl_scope_of(): the SSL_CTX that it is of, to compare, and its parameters; or NULL. */
+    const SSL_CTX *ctx;
+    X509_VERIFY_PARAM *parameters;
     X509_STORE *store;
     STACK_OF(X509_NAME) *names;
     /* Seconds for which one proof of possession may last. */
@@ -34,10 +37,45 @@ struct place {
     void (*free)(struct place *place);
 };
 
+/* The settings of servers of one SSL_CTX. */
+typedef struct server_setup {
+    struct place place;
+    rext_code_points numbers;
+    rext_scan *scan;
+    rext_ossl_policy policy;
+    void *argument;
+    /* True if the SSL_CTX belongs to a host program: rext_ossl_server_hosted(). */
+    int hosted;
+    /* Hosted: the host's callback that gets a session from its store, which the adapter's calls. */
+    SSL_SESSION *(*host_get)(SSL *ssl, const unsigned char *id, int length, int *copy);
+} server_setup;
+
+/* A server's connection in hosted mode. */
+struct hosted {
+    /* The setup of the SSL_CTX that the connection was made of; NULL unless hosted. */
+    const server_setup *setup;
+    /* True if a ClientHello was seen that has not been validated yet. */
+    int pending;
+    /* True if the client broke a rule: this error ends the handshake. */
+    int refused;
+    rext_error refusal;
+    /* True if the adapter failed: the host's own verification mode decides. */
+    int failed;
+    /* True after the client's first Finished: later requests for a certificate are the host's. */
+    int finished;
+    /* True if the session that the client presented may resume. */
+    int may_resume;
+    /* True while the adapter's verification mode is in place of the host's. */
+    int applied;
+    int mode;
+    int host_mode;
+};
+
 /* A server's connection. */
 typedef struct server_state {
     struct place place;
     rext_server *negotiation;
+    struct hosted hosted;
     /* As chosen when the hello came, before OpenSSL chose. */
     rext_version_number version;
     /* Whether the policy has decided, and what. */
@@ -67,6 +105,11 @@ int raise_line(const char *line);
 /* Takes a ClientHello apart, in a client hello callback. 1, or 0 and the alert. */
 int hello_read(struct hello *hello, SSL *ssl, const rext_scan *scan, int *alert);
 void hello_free(struct hello *hello);
+
+/* Reads a ClientHello with the header of its message. 1; or 0 and the error, which has no alert if
+ * the client did nothing wrong. */
+int hello_read_message(struct hello *hello, const uint8_t *message, size_t length,
+                       const rext_scan *scan, rext_error *error);
 
 /* Whether a second hello says what the first did, but for what may change (RFC 8446 4.1.2). */
 int hello_same(const struct hello *first, const struct hello *second);
@@ -102,8 +145,33 @@ int on_verify(int good, X509_STORE_CTX *context);
 /* Whether the client proved to hold a certificate that counts, on this connection itself. */
 int server_authenticated(SSL *ssl, server_state *state);
 
+/* The state of a connection; made if it has none. NULL if there is not enough memory. */
+server_state *server_state_for(SSL *ssl, const server_setup *setup);
+
+/* Calls the policy, and keeps its decision. 0 if it fails. */
+int server_decide(SSL *ssl, const server_setup *setup, server_state *state,
+                  const struct hello *hello);
+
+/* Hosted mode: the message callback. */
+void hosted_setup(SSL_CTX *ctx, server_setup *setup);
+
+/* Validates the ClientHello that was seen last; 0 if it breaks a rule. */
+int hosted_validate(SSL *ssl, server_state *state);
+
+/* Puts the error of a refused connection into OpenSSL's queue; the alert that it calls for. */
+int hosted_refusal(const server_state *state);
+
+/* Has the policy decide, if it has not; 0 if no session of the connection may resume. */
+int hosted_decide(SSL *ssl, server_state *state);
+
 /* Sessions of servers: their tickets, and their context. */
 void sessions_setup(SSL_CTX *ctx);
+
+/* The same for a host's SSL_CTX: sessions in its store are checked, too. */
+void sessions_setup_hosted(SSL_CTX *ctx, server_setup *setup);
+
+/* Records in the session of a connection what its client authenticated for. */
+int session_note(SSL *ssl, server_state *state);
 int sessions_confine(SSL *ssl, const rext_ossl_decision *decision);
 
 /* What the session of a connection records; 0 if there is nothing. It points into the session. */

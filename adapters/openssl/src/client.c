@@ -10,11 +10,15 @@ typedef struct client_setup {
     struct place place;
     rext_ossl_client_config config;
     rext_code_points numbers;
+    /* True if the SSL_CTX belongs to a host program: rext_ossl_client_hosted(). */
+    int hosted;
 } client_setup;
 
 typedef struct client_state {
     struct place place;
     rext_client *negotiation;
+    /* What the connection was to offer; in a ClientHello without TLS 1.3, no flag is sent. */
+    rext_offer wanted;
     /* Whether what the request has of the flags is judged. */
     int request_judged;
 } client_state;
@@ -32,6 +36,29 @@ static void free_state(struct place *place) {
     OPENSSL_free(state);
 }
 
+/* Whether the client authenticated in a session, as its note says. */
+static int noted(SSL_SESSION *session) {
+    void *data = NULL;
+    size_t length = 0;
+    rext_session record;
+    return session != NULL && SSL_SESSION_get0_ticket_appdata(session, &data, &length) &&
+           rext_session_decode(data, length, &record) == REXT_OK && record.authenticated;
+}
+
+/* What a connection offers. */
+static rext_offer offer_of(SSL *ssl, const client_setup *setup) {
+    const rext_ossl_client_config *config = &setup->config;
+    SSL_SESSION *session = SSL_get_session(ssl);
+    /* OpenSSL resumes this one, and a host does not ask the adapter before it sets it (RES-8). A new
+     * session of this connection is not resumable yet. */
+    if (setup->hosted && !config->resume_unauthenticated && session != NULL &&
+        SSL_SESSION_is_resumable(session) && !noted(session))
+        return REXT_OFFER_NONE;
+    if (config->offers != NULL && !config->offers(ssl, config->argument))
+        return REXT_OFFER_NONE;
+    return config->offer;
+}
+
 static client_state *state_for(SSL *ssl, const client_setup *setup) {
     client_state *state = state_of(ssl, CLIENT);
     rext_error error;
@@ -43,8 +70,8 @@ static client_state *state_for(SSL *ssl, const client_setup *setup) {
     if (state == NULL)
         return NULL;
     /* As in a hello without TLS 1.3, until OpenSSL asks for the flags: it does if there is. */
-    if (rext_client_new(setup->config.offer, &setup->numbers, &state->negotiation, &error) !=
-            REXT_OK ||
+    state->wanted = offer_of(ssl, setup);
+    if (rext_client_new(state->wanted, &setup->numbers, &state->negotiation, &error) != REXT_OK ||
         rext_client_hello(state->negotiation, REXT_TLS12, &flags, &care) != REXT_OK) {
         free_state(&state->place);
         return NULL;
@@ -115,7 +142,7 @@ static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned ch
         return 0;
     int flags = type == setup->numbers.tls_flags;
     /* CARE has a number for private use: who does not offer by it does not know it in a request. */
-    if (!flags && (setup->config.offer & REXT_OFFER_CARE) == 0 &&
+    if (!flags && (state->wanted & REXT_OFFER_CARE) == 0 &&
         (message == REXT_CERTIFICATE_REQUEST || message == REXT_NEW_SESSION_TICKET))
         return 1;
     rext_version_number version =
@@ -130,6 +157,21 @@ static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned ch
     return 1;
 }
 
+/* Notes in a session whether the client authenticated. */
+static int note(SSL_SESSION *session, int authenticated) {
+    uint8_t octets[REXT_SESSION_LONGEST];
+    rext_session record = {0};
+    size_t length;
+    if (authenticated) {
+        record.scope.data = (const uint8_t *)SCOPE;
+        record.scope.length = sizeof SCOPE - 1;
+        record.authenticated = 1;
+        record.authenticated_at = (uint64_t)time(NULL);
+    }
+    return rext_session_encode(&record, octets, sizeof octets, &length) == REXT_OK &&
+           SSL_SESSION_set1_ticket_appdata(session, octets, length);
+}
+
 /* The server asks for a certificate. */
 static int on_certificate(SSL *ssl, void *argument) {
     const client_setup *setup = argument;
@@ -141,23 +183,27 @@ static int on_certificate(SSL *ssl, void *argument) {
                                          NULL, NULL, NULL) != REXT_OK))
         return raise_line("cannot take note of a CertificateRequest");
     state->request_judged = 1;
-    if (version == REXT_TLS12 && config->offer != REXT_OFFER_NONE &&
+    if (version == REXT_TLS12 && state->wanted != REXT_OFFER_NONE &&
         !config->certificate_under_tls12) {
         SSL_certs_clear(ssl); /* CARE-5: an empty Certificate */
         return 1;
     }
-    if (config->certificate == NULL)
-        return 1;
-    return config->certificate(ssl, rext_client_status_of(state->negotiation), config->argument);
+    if (config->certificate != NULL &&
+        !config->certificate(ssl, rext_client_status_of(state->negotiation), config->argument))
+        return 0;
+    /* A host stores the session without asking the adapter. If the handshake fails, there is none. */
+    return !setup->hosted || SSL_get_certificate(ssl) == NULL || SSL_get_privatekey(ssl) == NULL ||
+           note(SSL_get_session(ssl), 1);
 }
 
-int rext_ossl_client(SSL_CTX *ctx, const rext_ossl_client_config *config) {
+static int set_up(SSL_CTX *ctx, const rext_ossl_client_config *config, int hosted) {
     rext_error error;
     rext_client *probe;
     client_setup *setup = new_place(sizeof *setup, CLIENT, free_setup);
     if (setup == NULL)
         return 0;
     setup->config = *config;
+    setup->hosted = hosted;
     rext_code_points_default(&setup->numbers);
     if (config->numbers != NULL)
         setup->numbers = *config->numbers;
@@ -187,37 +233,25 @@ int rext_ossl_client(SSL_CTX *ctx, const rext_ossl_client_config *config) {
          !SSL_CTX_add_custom_ext(ctx, setup->numbers.care, care, on_add, free_body, setup, on_parse,
                                  setup)))
         return raise_line("OpenSSL has one of the extensions itself, or it was added before");
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
+    if (!hosted)
+        SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_cert_cb(ctx, on_certificate, setup);
     return 1;
 }
 
-int rext_ossl_client_note(SSL *ssl, SSL_SESSION *session) {
-    uint8_t octets[REXT_SESSION_LONGEST];
-    rext_session record = {0};
-    size_t length;
-    int kind;
-    /* What goes on from a session has its note. */
-    if (SSL_session_reused(ssl))
-        return 1;
-    /* There is a kind of signature if the client made one: in CertificateVerify. */
-    if (SSL_get_signature_type_nid(ssl, &kind)) {
-        record.scope.data = (const uint8_t *)SCOPE;
-        record.scope.length = sizeof SCOPE - 1;
-        record.authenticated = 1;
-        record.authenticated_at = (uint64_t)time(NULL);
-    }
-    return rext_session_encode(&record, octets, sizeof octets, &length) == REXT_OK &&
-           SSL_SESSION_set1_ticket_appdata(session, octets, length);
+int rext_ossl_client(SSL_CTX *ctx, const rext_ossl_client_config *config) {
+    return set_up(ctx, config, 0);
 }
 
-/* Whether the client authenticated in a session, as its note says. */
-static int noted(SSL_SESSION *session) {
-    void *data = NULL;
-    size_t length = 0;
-    rext_session record;
-    return session != NULL && SSL_SESSION_get0_ticket_appdata(session, &data, &length) &&
-           rext_session_decode(data, length, &record) == REXT_OK && record.authenticated;
+int rext_ossl_client_hosted(SSL_CTX *ctx, const rext_ossl_client_config *config) {
+    return set_up(ctx, config, 1);
+}
+
+int rext_ossl_client_note(SSL *ssl, SSL_SESSION *session) {
+    int kind;
+    /* What goes on from a session has its note. There is a kind of signature if the client made one:
+     * in CertificateVerify. */
+    return SSL_session_reused(ssl) || note(session, SSL_get_signature_type_nid(ssl, &kind));
 }
 
 int rext_ossl_client_resume(SSL *ssl, SSL_SESSION *session) {

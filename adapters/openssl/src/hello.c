@@ -70,11 +70,47 @@ int hello_read(struct hello *hello, SSL *ssl, const rext_scan *scan, int *alert)
     return 1;
 }
 
+int hello_read_message(struct hello *hello, const uint8_t *message, size_t length,
+                       const rext_scan *scan, rext_error *error) {
+    rext_list list;
+    memset(hello, 0, sizeof *hello);
+    memset(error, 0, sizeof *error);
+    if (length < SSL3_HM_HEADER_LENGTH)
+        return 0;
+    length -= SSL3_HM_HEADER_LENGTH;
+    hello->body = OPENSSL_memdup(message + SSL3_HM_HEADER_LENGTH, length);
+    if (hello->body == NULL ||
+        rext_scan_body(scan, hello->body, length, &hello->view, error) != REXT_OK ||
+        rext_hello_extensions(&hello->view, &list) != REXT_OK)
+        return 0;
+    rext_list rest = list;
+    size_t extensions = 0;
+    rext_bytes body;
+    while (rext_list_next(&rest, NULL, &body) == REXT_YES) {
+        extensions += 4 + body.length;
+        hello->count++;
+    }
+    hello->head = length - extensions;
+    hello->extensions = OPENSSL_zalloc((hello->count + 1) * sizeof *hello->extensions);
+    if (hello->extensions == NULL)
+        return 0;
+    uint16_t number;
+    for (size_t i = 0; i < hello->count && rext_list_next(&list, &number, NULL) == REXT_YES; i++)
+        hello->extensions[i] = number;
+    /* The length of the extensions, which may change from one ClientHello to the next. */
+    if (hello->count > 0)
+        hello->head -= 2;
+    return 1;
+}
+
 void hello_free(struct hello *hello) {
     OPENSSL_free(hello->body);
     OPENSSL_free(hello->extensions);
     memset(hello, 0, sizeof *hello);
 }
+
+/* Its payload differs in each ClientHello (RFC 9849 section 6.1.5). OpenSSL 3.0 has no name for it. */
+#define ENCRYPTED_CLIENT_HELLO 0xfe0d
 
 /* What RFC 8446 section 4.1.2 lets a second hello change. */
 static int may_change(int extension) {
@@ -84,6 +120,7 @@ static int may_change(int extension) {
     case TLSEXT_TYPE_early_data:
     case TLSEXT_TYPE_cookie:
     case TLSEXT_TYPE_key_share:
+    case ENCRYPTED_CLIENT_HELLO:
         return 1;
     default:
         return 0;

@@ -29,19 +29,29 @@ static int names_fit(const STACK_OF(X509_NAME) *names, const char *authorities) 
     return 0;
 }
 
-rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities) {
+static rext_ossl_scope *scope_named(const char *name) {
     size_t length = strlen(name);
     if (length < 1 || length > 255) {
-        raise_line("the name of a scope has 1 to 255 octets");
+        raise_line("the name of a scope must have 1 to 255 bytes");
         return NULL;
     }
     rext_ossl_scope *scope = OPENSSL_zalloc(sizeof *scope);
     if (scope == NULL)
         return NULL;
     scope->name = OPENSSL_strdup(name);
-    scope->store = X509_STORE_new();
     scope->max_age = REXT_MAX_AGE_SECONDS;
-    if (scope->name == NULL || scope->store == NULL)
+    if (scope->name != NULL)
+        return scope;
+    OPENSSL_free(scope);
+    return NULL;
+}
+
+rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities) {
+    rext_ossl_scope *scope = scope_named(name);
+    if (scope == NULL)
+        return NULL;
+    scope->store = X509_STORE_new();
+    if (scope->store == NULL)
         goto failed;
     /* Both refuse a file without a certificate. */
     scope->names = SSL_load_client_CA_file(authorities);
@@ -55,6 +65,25 @@ rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities) 
         goto failed;
     return scope;
 failed:
+    rext_ossl_scope_free(scope);
+    return NULL;
+}
+
+rext_ossl_scope *rext_ossl_scope_of(const char *name, SSL_CTX *ctx) {
+    rext_ossl_scope *scope = scope_named(name);
+    if (scope == NULL)
+        return NULL;
+    const STACK_OF(X509_NAME) *names = SSL_CTX_get_client_CA_list(ctx);
+    scope->ctx = ctx;
+    scope->names = names != NULL ? SSL_dup_CA_list(names) : sk_X509_NAME_new_null();
+    scope->parameters = X509_VERIFY_PARAM_new();
+    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+    if (store != NULL && X509_STORE_up_ref(store))
+        scope->store = store;
+    if (scope->names != NULL && scope->store != NULL && scope->parameters != NULL &&
+        X509_VERIFY_PARAM_set1(scope->parameters, SSL_CTX_get0_param(ctx)) &&
+        names_fit(scope->names, name))
+        return scope;
     rext_ossl_scope_free(scope);
     return NULL;
 }
@@ -76,6 +105,7 @@ void rext_ossl_scope_free(rext_ossl_scope *scope) {
         return;
     OPENSSL_free(scope->name);
     X509_STORE_free(scope->store);
+    X509_VERIFY_PARAM_free(scope->parameters);
     sk_X509_NAME_pop_free(scope->names, X509_NAME_free);
     OPENSSL_free(scope);
 }

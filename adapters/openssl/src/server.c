@@ -5,14 +5,6 @@
 
 #include <openssl/err.h>
 
-typedef struct server_setup {
-    struct place place;
-    rext_code_points numbers;
-    rext_scan *scan;
-    rext_ossl_policy policy;
-    void *argument;
-} server_setup;
-
 static void free_setup(struct place *place) {
     server_setup *setup = (server_setup *)place;
     rext_scan_free(setup->scan);
@@ -26,7 +18,7 @@ static void free_state(struct place *place) {
     OPENSSL_free(state);
 }
 
-static server_state *state_for(SSL *ssl, const server_setup *setup) {
+server_state *server_state_for(SSL *ssl, const server_setup *setup) {
     server_state *state = state_of(ssl, SERVER);
     rext_error error;
     if (state != NULL)
@@ -104,8 +96,7 @@ static int apply(SSL *ssl, server_state *state) {
     return 1;
 }
 
-/* Asks the policy. */
-static int decide(SSL *ssl, const server_setup *setup, server_state *state,
+int server_decide(SSL *ssl, const server_setup *setup, server_state *state,
                   const struct hello *hello) {
     rext_ossl_question question = {0};
     rext_ossl_decision *decision = &state->decision;
@@ -132,7 +123,7 @@ static int decide(SSL *ssl, const server_setup *setup, server_state *state,
 /* A first or a second ClientHello, before anything is made of it. */
 static int judge(SSL *ssl, const server_setup *setup, struct hello *now, int *alert) {
     rext_error error;
-    server_state *state = state_for(ssl, setup);
+    server_state *state = server_state_for(ssl, setup);
     *alert = SSL_AD_INTERNAL_ERROR;
     if (state == NULL || !hello_read(now, ssl, setup->scan, alert))
         return 0;
@@ -149,7 +140,7 @@ static int judge(SSL *ssl, const server_setup *setup, struct hello *now, int *al
     state->retried = state->decided;
     if (!state->decided) {
         state->version = version;
-        if (!decide(ssl, setup, state, now))
+        if (!server_decide(ssl, setup, state, now))
             return 0;
         state->decided = 1;
         state->first = *now;
@@ -188,9 +179,19 @@ static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char
                   size_t *length, X509 *certificate, size_t index, int *alert, void *argument) {
     server_state *state = state_of(ssl, SERVER);
     rext_message message;
-    (void)certificate, (void)index, (void)alert;
+    (void)certificate, (void)index;
     *out = NULL;
     *length = 0;
+    if (state != NULL && state->hosted.setup != NULL &&
+        (context & SSL_EXT_TLS1_3_CERTIFICATE_REQUEST) != 0) {
+        /* A request after the handshake is the host's: it has another reason (RCA-3). */
+        if (state->hosted.finished || state->hosted.failed)
+            return 0;
+        if (state->hosted.refused) {
+            *alert = hosted_refusal(state);
+            return -1;
+        }
+    }
     if (state == NULL || !state->decided)
         return 0;
     if (is_flags(argument, type)) {
@@ -202,6 +203,7 @@ static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char
             return 0;
         *out = OPENSSL_memdup(body.data, body.length);
         *length = body.length;
+        *alert = SSL_AD_INTERNAL_ERROR;
         state->acknowledged = *out != NULL;
         return *out != NULL ? 1 : -1;
     }
@@ -220,9 +222,17 @@ static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned ch
     server_state *state = state_of(ssl, SERVER);
     rext_bytes body = {in, length};
     rext_error error;
+    const server_setup *setup = argument;
     (void)certificate, (void)index;
-    if ((context & SSL_EXT_TLS1_3_CERTIFICATE) == 0)
+    /* A host that took the message callback for itself: as without the adapter. */
+    if (setup->hosted && (state == NULL || state->hosted.setup == NULL))
         return 1;
+    if ((context & SSL_EXT_TLS1_3_CERTIFICATE) == 0) {
+        if (!setup->hosted || state->hosted.finished || hosted_validate(ssl, state))
+            return 1;
+        *alert = hosted_refusal(state);
+        return 0;
+    }
     *alert = SSL_AD_INTERNAL_ERROR;
     if (state == NULL)
         return 0;
@@ -234,14 +244,15 @@ static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned ch
     return 0;
 }
 
-int rext_ossl_server(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_policy policy,
-                     void *argument) {
+static int set_up(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_policy policy,
+                  void *argument, int hosted) {
     rext_error error;
     server_setup *setup = new_place(sizeof *setup, SERVER, free_setup);
     if (setup == NULL)
         return 0;
     setup->policy = policy;
     setup->argument = argument;
+    setup->hosted = hosted;
     rext_code_points_default(&setup->numbers);
     if (numbers != NULL)
         setup->numbers = *numbers;
@@ -252,7 +263,7 @@ int rext_ossl_server(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_po
     }
     if (!setup_keep(ctx, &setup->place))
         return 0;
-    if (SSL_CTX_get_min_proto_version(ctx) < TLS1_2_VERSION &&
+    if (!hosted && SSL_CTX_get_min_proto_version(ctx) < TLS1_2_VERSION &&
         !SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION))
         return 0;
     /* Where the flags may not stand at all, OpenSSL itself refuses them: illegal_parameter. */
@@ -266,11 +277,25 @@ int rext_ossl_server(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_po
          !SSL_CTX_add_custom_ext(ctx, setup->numbers.care, care, on_add, free_body, setup, on_parse,
                                  setup)))
         return raise_line("OpenSSL has one of the extensions itself, or it was added before");
+    if (hosted) {
+        hosted_setup(ctx, setup);
+        return 1;
+    }
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_client_hello_cb(ctx, on_hello, setup);
     SSL_CTX_set_cert_cb(ctx, on_certificate, NULL);
     sessions_setup(ctx);
     return 1;
+}
+
+int rext_ossl_server(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_policy policy,
+                     void *argument) {
+    return set_up(ctx, numbers, policy, argument, 0);
+}
+
+int rext_ossl_server_hosted(SSL_CTX *ctx, const rext_code_points *numbers,
+                            rext_ossl_policy policy, void *argument) {
+    return set_up(ctx, numbers, policy, argument, 1);
 }
 
 int rext_ossl_server_outcome_of(SSL *ssl, rext_ossl_server_outcome *outcome) {
@@ -280,7 +305,8 @@ int rext_ossl_server_outcome_of(SSL *ssl, rext_ossl_server_outcome *outcome) {
         return setup_of(SSL_get_SSL_CTX(ssl), SERVER) != NULL ||
                raise_line("the connection's SSL_CTX is none of rext_ossl_server()");
     outcome->offer = rext_server_offer(state->negotiation);
-    if (!state->decided)
+    outcome->failed = state->hosted.failed;
+    if (!state->decided || state->hosted.failed)
         return 1;
     outcome->demand = state->decision.demand;
     outcome->scope = state->decision.scope;

@@ -55,37 +55,74 @@ static STACK_OF(X509) *chain_of(SSL_SESSION *session) {
 }
 
 /* Whether the session's chain verifies in a scope, now (RES-5). */
-static int verifies(SSL *ssl, SSL_SESSION *session, const rext_ossl_scope *scope) {
+static int verifies(SSL *ssl, SSL_SESSION *session, const rext_ossl_scope *scope, int consult) {
     STACK_OF(X509) *chain = chain_of(session);
-    int good = verify_in(scope, ssl, SSL_SESSION_get0_peer(session), chain, 1);
+    int good = verify_in(scope, ssl, SSL_SESSION_get0_peer(session), chain, consult);
     sk_X509_pop_free(chain, X509_free);
     return good;
+}
+
+/* Whether a session may stand in for a full handshake of this connection. */
+static int may_resume(SSL *ssl, server_state *state, SSL_SESSION *session) {
+    const rext_ossl_decision *decision = &state->decision;
+    int hosted = state->hosted.setup != NULL;
+    rext_session record;
+    rext_bytes scope;
+    if (!session_record(session, &record))
+        return 0;
+    /* A host can authenticate a client after the handshake, or accept a certificate that does not
+     * verify: a record made before, or in spite of that, says nothing about such a session. */
+    if (hosted && (SSL_SESSION_get0_peer(session) != NULL) != (record.authenticated != 0))
+        return 0;
+    if (decision->demand != REXT_DEMAND_NONE) {
+        scope.data = (const uint8_t *)decision->scope->name;
+        scope.length = strlen(decision->scope->name);
+    }
+    rext_resumption result = rext_resumption_judge(
+        decision->demand, decision->demand == REXT_DEMAND_NONE ? NULL : &scope,
+        rext_server_offer(state->negotiation) != REXT_OFFER_NONE, &record);
+    return result == REXT_RESUMPTION_ALLOWED ||
+           (result == REXT_RESUMPTION_IF_VERIFIED &&
+            rext_resumption_is_recent(record.authenticated_at, (uint64_t)time(NULL),
+                                      decision->scope->max_age) &&
+            verifies(ssl, session, decision->scope, !hosted));
+}
+
+/* Whether there is a decision that sessions can be checked against. */
+static int is_decided(SSL *ssl, server_state *state) {
+    if (state == NULL)
+        return 0;
+    if (state->hosted.setup == NULL)
+        return state->decided && SSL_version(ssl) == state->version;
+    return !state->hosted.finished && hosted_decide(ssl, state);
 }
 
 static SSL_TICKET_RETURN on_use(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
                                 size_t length, SSL_TICKET_STATUS status, void *argument) {
     server_state *state = state_of(ssl, SERVER);
-    rext_session record;
-    rext_bytes scope;
     (void)name, (void)length, (void)argument;
-    if ((status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) || state == NULL ||
-        !state->decided || SSL_version(ssl) != state->version || !session_record(session, &record))
+    if ((status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) ||
+        !is_decided(ssl, state) || !may_resume(ssl, state, session))
         return SSL_TICKET_RETURN_IGNORE_RENEW;
-    const rext_ossl_decision *decision = &state->decision;
-    if (decision->demand != REXT_DEMAND_NONE) {
-        scope.data = (const uint8_t *)decision->scope->name;
-        scope.length = strlen(decision->scope->name);
-    }
-    rext_resumption judged = rext_resumption_judge(
-        decision->demand, decision->demand == REXT_DEMAND_NONE ? NULL : &scope,
-        rext_server_offer(state->negotiation) != REXT_OFFER_NONE, &record);
-    if (judged != REXT_RESUMPTION_ALLOWED &&
-        !(judged == REXT_RESUMPTION_IF_VERIFIED &&
-          rext_resumption_is_recent(record.authenticated_at, (uint64_t)time(NULL),
-                                    decision->scope->max_age) &&
-          verifies(ssl, session, decision->scope)))
-        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    state->hosted.may_resume = 1;
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+/* Hosted: gets a session from the host's store, and drops it if it may not resume. */
+static SSL_SESSION *on_get(SSL *ssl, const unsigned char *id, int length, int *copy) {
+    server_state *state = state_of(ssl, SERVER);
+    if (state == NULL || state->hosted.setup == NULL || state->hosted.setup->host_get == NULL)
+        return NULL;
+    SSL_SESSION *session = state->hosted.setup->host_get(ssl, id, length, copy);
+    if (session == NULL)
+        return NULL;
+    if (is_decided(ssl, state) && may_resume(ssl, state, session)) {
+        state->hosted.may_resume = 1;
+        return session;
+    }
+    if (!*copy)
+        SSL_SESSION_free(session);
+    return NULL;
 }
 
 /* Puts the chain behind the client's own certificate into the application data of a ticket. */
@@ -103,29 +140,30 @@ static size_t put_chain(SSL *ssl, uint8_t *to) {
     return total;
 }
 
-static int on_make(SSL *ssl, void *argument) {
-    server_state *state = state_of(ssl, SERVER);
+int session_note(SSL *ssl, server_state *state) {
     SSL_SESSION *session = SSL_get_session(ssl);
+    const rext_ossl_decision *decision = &state->decision;
+    int hosted = state->hosted.setup != NULL;
     rext_session record;
     size_t length;
-    (void)argument;
-    if (state == NULL || !state->decided)
-        return raise_line("a ticket for a connection that nobody decided about");
+    /* A session without a record does not resume (RES-7). */
+    if (hosted && (!state->decided || state->hosted.failed))
+        return SSL_SESSION_set1_ticket_appdata(session, NULL, 0);
     /* A session that goes on keeps what it records: when its client authenticated, say. One without
      * a record is an external PSK, which says nothing about a certificate. */
     int resumed = SSL_session_reused(ssl);
     if (resumed && session_record(session, &record))
         return 1;
     memset(&record, 0, sizeof record);
-    if (state->decision.demand != REXT_DEMAND_NONE) {
-        record.scope.data = (const uint8_t *)state->decision.scope->name;
-        record.scope.length = strlen(state->decision.scope->name);
+    if (decision->demand != REXT_DEMAND_NONE) {
+        record.scope.data = (const uint8_t *)decision->scope->name;
+        record.scope.length = strlen(decision->scope->name);
         record.authenticated = !resumed && server_authenticated(ssl, state);
         record.authenticated_at = state->authenticated_at;
     }
     /* OpenSSL has seen to that, unless its settings were changed behind the adapter's back. Where
      * no ticket is made, see on_info(). */
-    if (state->decision.demand == REXT_DEMAND_REQUIRE && !record.authenticated)
+    if (!hosted && decision->demand == REXT_DEMAND_REQUIRE && !record.authenticated)
         return raise_line("a certificate is required, and none counts");
     uint8_t *data = OPENSSL_malloc(HEADER + REXT_SESSION_LONGEST + CHAIN_MAX);
     if (data == NULL ||
@@ -141,6 +179,26 @@ static int on_make(SSL *ssl, void *argument) {
     int done = SSL_SESSION_set1_ticket_appdata(session, data, length);
     OPENSSL_free(data);
     return done;
+}
+
+static int on_make(SSL *ssl, void *argument) {
+    server_state *state = state_of(ssl, SERVER);
+    const server_setup *setup = argument;
+    if (setup != NULL && (state == NULL || state->hosted.setup == NULL))
+        return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), NULL, 0);
+    if (state == NULL || (setup == NULL && !state->decided))
+        return raise_line("a ticket for a connection that nobody decided about");
+    return session_note(ssl, state);
+}
+
+void sessions_setup_hosted(SSL_CTX *ctx, server_setup *setup) {
+    SSL_CTX_set_session_ticket_cb(ctx, on_make, on_use, setup);
+    /* OpenSSL asks no callback about sessions in its own cache. */
+    SSL_CTX_set_session_cache_mode(ctx, SSL_CTX_get_session_cache_mode(ctx) |
+                                            SSL_SESS_CACHE_NO_INTERNAL_LOOKUP);
+    setup->host_get = SSL_CTX_sess_get_get_cb(ctx);
+    if (setup->host_get != NULL)
+        SSL_CTX_sess_set_get_cb(ctx, on_get);
 }
 
 void sessions_setup(SSL_CTX *ctx) {

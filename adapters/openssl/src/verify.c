@@ -74,7 +74,8 @@ int verify_in(const rext_ossl_scope *scope, SSL *ssl, X509 *certificate, STACK_O
         X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
         X509_VERIFY_PARAM_set_auth_level(parameters, SSL_get_security_level(ssl));
         X509_STORE_CTX_set_verify_cb(context, consult ? ask_host_in_vain : as_found);
-        good = X509_VERIFY_PARAM_set1(parameters, SSL_get0_param(ssl)) &&
+        good = X509_VERIFY_PARAM_set1(parameters, scope->parameters != NULL ? scope->parameters
+                                                                            : SSL_get0_param(ssl)) &&
                X509_verify_cert(context) == 1 && X509_STORE_CTX_get_error(context) == X509_V_OK;
     }
     ERR_pop_to_mark();
@@ -91,7 +92,8 @@ int server_authenticated(SSL *ssl, server_state *state) {
      * asked once more, without them. */
     if (state->counts == 0) {
         int counts = SSL_get_verify_result(ssl) == X509_V_OK &&
-                     SSL_get0_verify_cert_store(ssl, &store) && store == scope->store &&
+                     (scope->ctx != NULL || (SSL_get0_verify_cert_store(ssl, &store) &&
+                                             store == scope->store)) &&
                      verify_in(scope, ssl, SSL_get0_peer_certificate(ssl),
                                SSL_get_peer_cert_chain(ssl), 0);
         state->counts = counts ? 1 : -1;

@@ -17,7 +17,7 @@
  * No function keeps a pointer after it has returned, but rext_scanner_new() that to its buffer, and
  * the structs rext_hello, rext_list, rext_bytes and rext_session what they say.
  *
- * Lengths count octets. Integers are in the byte order of the machine, octets as on the wire.
+ * Lengths count bytes. Integers are in the byte order of the machine, bytes as on the wire.
  *
  * Objects (rext_scan, rext_scanner, rext_client, rext_server) are made by a function that ends in
  * _new and freed by the one that ends in _free. Structs are the caller's: set them to zero if they
@@ -40,12 +40,12 @@
 #include <stdint.h>
 
 /**
- * The highest number of a flag: what 255 octets have room for.
+ * The highest number of a flag: what 255 bytes have room for.
  */
 #define REXT_FLAG_MAX 2039
 
 /**
- * The most octets of a session record.
+ * The most bytes of a session record.
  */
 #define REXT_SESSION_LONGEST 270
 
@@ -74,10 +74,10 @@ typedef struct rext_client rext_client;
 typedef struct rext_scan rext_scan;
 
 /**
- * A scan of a stream whose octets come little by little.
+ * A scan of a stream whose bytes come little by little.
  *
  * What a client can make it do is linear in what the client sends, however it cuts that into
- * records and however few octets come at a time. The answer is the same as with all the octets at
+ * records and however few bytes come at a time. The answer is the same as with all the bytes at
  * once. After a refusal, it is that refusal again whatever comes. After a hello, it stands at the
  * beginning of another one: a client has a second to send when it gets a HelloRetryRequest.
  */
@@ -167,7 +167,7 @@ typedef uint16_t rext_version_number;
  */
 typedef struct rext_flags {
     /**
-     * The number of octets of flags, and these; what follows does not count.
+     * The number of bytes of flags, and these; what follows does not count.
      */
     uint8_t body[256];
 } rext_flags;
@@ -180,9 +180,9 @@ typedef struct rext_flags {
 typedef int32_t rext_message;
 
 /**
- * Octets that somebody else owns: whose, and for how long, says the function that has them.
+ * Bytes that somebody else owns: whose, and for how long, says the function that has them.
  *
- * No octets are { NULL, 0 }, or any pointer and 0.
+ * No bytes are { NULL, 0 }, or any pointer and 0.
  */
 typedef struct rext_bytes {
     /**
@@ -204,7 +204,7 @@ typedef int32_t rext_client_status;
  * A view of a ClientHello whose structure holds (RFC 8446 section 4.1.2). The caller makes room
  * for it, and a scan fills it; set to zero, it is a view of nothing, which is REXT_ERR_UNSET.
  *
- * It points into the octets that were scanned, or into the buffer in which they were put together:
+ * It points into the bytes that were scanned, or into the buffer in which they were put together:
  * neither may change or go away while the view, or what it has shown, is used. It owns nothing and
  * may be copied. What a client says is shown as it came, GREASE included.
  */
@@ -229,15 +229,15 @@ typedef struct rext_hello_fields {
      */
     uint16_t legacy_version;
     /**
-     * random, 32 octets of the hello.
+     * random, 32 bytes of the hello.
      */
     struct rext_bytes random;
     /**
-     * legacy_session_id, 0 to 32 octets of the hello.
+     * legacy_session_id, 0 to 32 bytes of the hello.
      */
     struct rext_bytes session_id;
     /**
-     * The message, without the four octets of its header.
+     * The message, without the four bytes of its header.
      */
     struct rext_bytes body;
 } rext_hello_fields;
@@ -273,7 +273,7 @@ typedef int32_t rext_demand;
 typedef struct rext_session {
     /**
      * The scope in which the client was asked for a certificate: the name under which that counts,
-     * 1 to 255 octets of any value. { NULL, 0 } if it was not asked.
+     * 1 to 255 bytes of any value. { NULL, 0 } if it was not asked.
      */
     struct rext_bytes scope;
     /**
@@ -457,7 +457,7 @@ typedef int32_t rext_asks;
 #define REXT_YES 1
 
 /**
- * Status, of a scan: the octets are the beginning of what may become a ClientHello.
+ * Status, of a scan: the bytes are the beginning of what may become a ClientHello.
  */
 #define REXT_INCOMPLETE 2
 
@@ -508,7 +508,7 @@ typedef int32_t rext_asks;
 #define REXT_ERR_PANIC -9
 
 /**
- * Octets that are no session record of a version known here. Nobody's fault: the session does not
+ * Bytes that are no session record of a version known here. Nobody's fault: the session does not
  * resume (RES-7).
  */
 #define REXT_ERR_RECORD -10
@@ -554,7 +554,7 @@ typedef int32_t rext_asks;
 #define REXT_ERR_EMPTY_RECORD -33
 
 /**
- * Scan: a record of more than 16384 octets. RFC 8446 section 5.1.
+ * Scan: a record of more than 16384 bytes. RFC 8446 section 5.1.
  */
 #define REXT_ERR_RECORD_TOO_LONG -34
 
@@ -610,14 +610,14 @@ typedef int32_t rext_asks;
 #define REXT_ERR_FLAGS_EMPTY_LIST -61
 
 /**
- * tls_flags: fewer octets than the length says. FLAGS-3.
+ * tls_flags: fewer bytes than the length says. FLAGS-3.
  */
 #define REXT_ERR_FLAGS_TRUNCATED -62
 
 /**
- * tls_flags: more octets than the length says. FLAGS-3.
+ * tls_flags: more bytes than the length says. FLAGS-3.
  */
-#define REXT_ERR_FLAGS_TRAILING_OCTETS -63
+#define REXT_ERR_FLAGS_TRAILING_BYTES -63
 
 /**
  * tls_flags: no flag is set. FLAGS-2.
@@ -625,7 +625,7 @@ typedef int32_t rext_asks;
 #define REXT_ERR_FLAGS_NONE_SET -64
 
 /**
- * tls_flags: the last octet is zero. FLAGS-2.
+ * tls_flags: the last byte is zero. FLAGS-2.
  */
 #define REXT_ERR_FLAGS_TRAILING_ZERO -65
 
@@ -818,7 +818,7 @@ rext_status rext_code_points_check(const struct rext_code_points *numbers,
  *
  * Whether the flags may stand in their message says rext_check_flags().
  *
- * body, length: the octets; NULL and 0 for none.
+ * body, length: the bytes; NULL and 0 for none.
  * flags: where to; not NULL. Written on REXT_OK only.
  * error: NULL, or where to say what is wrong.
  *
@@ -834,12 +834,12 @@ rext_status rext_flags_decode(const uint8_t *body,
 
 /**
  * The body of an extension tls_flags that carries the set, in the shortest form (FLAGS-1): 2 to
- * 256 octets.
+ * 256 bytes.
  *
  * flags: not NULL.
- * body: where to put the octets; not NULL. They are those of flags, and there as long as that is.
+ * body: where to put the bytes; not NULL. They are those of flags, and there as long as that is.
  *
- * Returns: REXT_YES; REXT_NO, and no octets, for the set without a flag, for which the extension
+ * Returns: REXT_YES; REXT_NO, and no bytes, for the set without a flag, for which the extension
  * is left out (FLAGS-8); or a mistake of the caller.
  *
  * Threads: any, if none changes the set.
@@ -906,13 +906,13 @@ rext_status rext_flags_next(const struct rext_flags *flags,
                             uint16_t *flag);
 
 /**
- * The host name that the client wants to talk to (RFC 6066 section 3), as it came: one octet or
+ * The host name that the client wants to talk to (RFC 6066 section 3), as it came: one byte or
  * more, not NUL-terminated, and perhaps no good name.
  *
  * hello: not NULL.
- * name: where to; not NULL. The octets are those of the hello.
+ * name: where to; not NULL. The bytes are those of the hello.
  *
- * Returns: REXT_YES; REXT_NO, and no octets, without one; or a mistake of the caller.
+ * Returns: REXT_YES; REXT_NO, and no bytes, without one; or a mistake of the caller.
  *
  * Threads: any.
  */
@@ -978,9 +978,9 @@ rext_status rext_hello_has_psk(const struct rext_hello *hello);
  *
  * hello: not NULL.
  * number: the extension's.
- * body: where to; not NULL. The octets are those of the hello; there may be none.
+ * body: where to; not NULL. The bytes are those of the hello; there may be none.
  *
- * Returns: REXT_YES; REXT_NO, and no octets, without that extension; or a mistake of the caller.
+ * Returns: REXT_YES; REXT_NO, and no bytes, without that extension; or a mistake of the caller.
  *
  * Threads: any.
  */
@@ -992,7 +992,7 @@ rext_status rext_hello_extension(const struct rext_hello *hello,
  * The fields of the message that are not extensions.
  *
  * hello: not NULL.
- * fields: where to; not NULL. The octets are those of the hello.
+ * fields: where to; not NULL. The bytes are those of the hello.
  *
  * Returns: REXT_OK, or a mistake of the caller.
  *
@@ -1054,7 +1054,7 @@ rext_status rext_hello_has_care(const struct rext_hello *hello,
 
 /**
  * The application protocols that the client speaks (RFC 7301), in its order; none when it does not
- * say. Each item is octets, one or more; its number is 0.
+ * say. Each item is bytes, one or more; its number is 0.
  *
  * hello: not NULL.
  * list: where to; not NULL.
@@ -1068,7 +1068,7 @@ rext_status rext_hello_alpn(const struct rext_hello *hello,
 
 /**
  * The distinguished names of the authorities that the client trusts (RFC 8446 section 4.2.4), in
- * its order; none when it does not say. Each item is octets, the DER as it came; its number is 0.
+ * its order; none when it does not say. Each item is bytes, the DER as it came; its number is 0.
  *
  * hello: not NULL.
  * list: where to; not NULL.
@@ -1082,7 +1082,7 @@ rext_status rext_hello_authorities(const struct rext_hello *hello,
 
 /**
  * The versions that the client offers, in its order: those of supported_versions, or without that
- * extension the one of legacy_version. Each item is a number, GREASE included, without octets.
+ * extension the one of legacy_version. Each item is a number, GREASE included, without bytes.
  *
  * hello: not NULL.
  * list: where to; not NULL.
@@ -1096,7 +1096,7 @@ rext_status rext_hello_versions(const struct rext_hello *hello,
 
 /**
  * The cipher suites that the client offers, in its order. Each item is a number, GREASE included,
- * without octets.
+ * without bytes.
  *
  * hello: not NULL.
  * list: where to; not NULL.
@@ -1109,7 +1109,7 @@ rext_status rext_hello_cipher_suites(const struct rext_hello *hello,
                                      struct rext_list *list);
 
 /**
- * All extensions, in the client's order. Each item is a number and octets, the extension's body.
+ * All extensions, in the client's order. Each item is a number and bytes, the extension's body.
  *
  * hello: not NULL.
  * list: where to; not NULL.
@@ -1126,7 +1126,7 @@ rext_status rext_hello_extensions(const struct rext_hello *hello,
  *
  * list: not NULL.
  * number: NULL, or where to put the item's number.
- * octets: NULL, or where to put the item's octets, which are those of the hello.
+ * bytes: NULL, or where to put the item's bytes, which are those of the hello.
  *
  * Returns: REXT_YES; REXT_NO at the end, and then neither is written; or a mistake of the caller.
  *
@@ -1134,13 +1134,13 @@ rext_status rext_hello_extensions(const struct rext_hello *hello,
  */
 rext_status rext_list_next(struct rext_list *list,
                            uint16_t *number,
-                           struct rext_bytes *octets);
+                           struct rext_bytes *bytes);
 
 /**
  * Whether a session may stand in for what a server demands of this client (RES-2, RES-3, RES-4).
  *
  * demand: one of REXT_DEMAND_....
- * scope: of the demand; not NULL, and at least an octet, unless that is REXT_DEMAND_NONE.
+ * scope: of the demand; not NULL, and at least a byte, unless that is REXT_DEMAND_NONE.
  * offered: not 0 if the client offers to authenticate, by flag or CARE.
  * session: what it records; not NULL. A session without a record is not to be resumed (RES-7).
  *
@@ -1173,7 +1173,7 @@ int32_t rext_resumption_is_recent(uint64_t authenticated_at,
                                   uint64_t max_age);
 
 /**
- * The octets of a session record, for a place that keeps them with the session: the application
+ * The bytes of a session record, for a place that keeps them with the session: the application
  * data of a ticket, say. They are neither secret nor protected; that is for the ticket to be.
  *
  * session: not NULL.
@@ -1181,7 +1181,7 @@ int32_t rext_resumption_is_recent(uint64_t authenticated_at,
  * written: where to put how many there are; not NULL. Written on REXT_OK only.
  *
  * Returns: REXT_OK; REXT_ERR_BUFFER if there is no room; REXT_ERR_VALUE for a scope of more than 255
- * octets, or a session that authenticated in none; or another mistake of the caller.
+ * bytes, or a session that authenticated in none; or another mistake of the caller.
  *
  * Threads: any, with a buffer of their own.
  */
@@ -1191,17 +1191,17 @@ rext_status rext_session_encode(const struct rext_session *session,
                                 size_t *written);
 
 /**
- * Reads octets that rext_session_encode() made, of this library or another of its version.
+ * Reads bytes that rext_session_encode() made, of this library or another of its version.
  *
- * octets, length: the octets; NULL and 0 for none.
- * session: where to; not NULL. Written on REXT_OK only; its scope is some of the octets.
+ * bytes, length: the bytes; NULL and 0 for none.
+ * session: where to; not NULL. Written on REXT_OK only; its scope is some of the bytes.
  *
- * Returns: REXT_OK; REXT_ERR_RECORD for octets of anything else, those of a later version included:
+ * Returns: REXT_OK; REXT_ERR_RECORD for bytes of anything else, those of a later version included:
  * the session then does not resume, and nobody is told (RES-7); or a mistake of the caller.
  *
  * Threads: any.
  */
-rext_status rext_session_decode(const uint8_t *octets,
+rext_status rext_session_decode(const uint8_t *bytes,
                                 size_t length,
                                 struct rext_session *session);
 
@@ -1269,7 +1269,7 @@ rext_message rext_care_echo_in(rext_version_number version);
  * Makes a scan.
  *
  * numbers: NULL for the default ones.
- * max_message: the most octets that a ClientHello may have, without the header of the message; 0
+ * max_message: the most bytes that a ClientHello may have, without the header of the message; 0
  * for 65535, which also is the most that is allowed. Those of today's clients have 200 to 2000.
  * scan: where to put the scan; not NULL. Free it with rext_scan_free().
  * error: NULL, or where to say what is wrong.
@@ -1295,25 +1295,25 @@ rext_status rext_scan_new(const struct rext_code_points *numbers,
 void rext_scan_free(struct rext_scan *scan);
 
 /**
- * Looks at octets as they come off a socket, from the first on, for a ClientHello.
+ * Looks at bytes as they come off a socket, from the first on, for a ClientHello.
  *
  * Records and messages are checked to the end; what is wrong is found as soon as it shows. Time is
- * linear in the octets. A hello in one record, as nearly always, is looked at where it is; one over
+ * linear in the bytes. A hello in one record, as nearly always, is looked at where it is; one over
  * several records (RFC 8446 section 5.1) is put together in scratch.
  *
- * When the answer is REXT_INCOMPLETE, call again with more octets, from the first on. It then
+ * When the answer is REXT_INCOMPLETE, call again with more bytes, from the first on. It then
  * begins anew: wait for as many as are needed, so that a client cannot make it do that for each
- * octet, or use a rext_scanner, which goes on from where it was.
+ * byte, or use a rext_scanner, which goes on from where it was.
  *
  * scan: NULL for the default one.
- * octets, length: the octets; NULL and 0 for none.
- * scratch, scratch_length: room for a hello over several records, without its header; 4096 octets
+ * bytes, length: the bytes; NULL and 0 for none.
+ * scratch, scratch_length: room for a hello over several records, without its header; 4096 bytes
  * are enough for clients of today. NULL and 0 for none: these are then refused as too long. It may
- * not overlap with the octets.
- * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into octets or
+ * not overlap with the bytes.
+ * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into bytes or
  * scratch.
- * count: NULL, or where to put a number: on REXT_OK, how many octets the hello took, from the first
- * on (what follows was not looked at); on REXT_INCOMPLETE, how many octets more it takes at least.
+ * count: NULL, or where to put a number: on REXT_OK, how many bytes the hello took, from the first
+ * on (what follows was not looked at); on REXT_INCOMPLETE, how many bytes more it takes at least.
  * error: NULL, or where to say what is wrong.
  *
  * Returns: REXT_OK; REXT_INCOMPLETE; REXT_ERR_DTLS to REXT_ERR_NOT_TLS, without an alert;
@@ -1323,7 +1323,7 @@ void rext_scan_free(struct rext_scan *scan);
  * Threads: any, with a scratch of their own.
  */
 rext_status rext_scan_records(const struct rext_scan *scan,
-                              const uint8_t *octets,
+                              const uint8_t *bytes,
                               size_t length,
                               uint8_t *scratch,
                               size_t scratch_length,
@@ -1332,12 +1332,12 @@ rext_status rext_scan_records(const struct rext_scan *scan,
                               struct rext_error *error);
 
 /**
- * Looks at a handshake message for a ClientHello: four octets of header, and the body. That is what
+ * Looks at a handshake message for a ClientHello: four bytes of header, and the body. That is what
  * some TLS stacks hand over, and what QUIC has in CRYPTO frames.
  *
  * scan: NULL for the default one.
- * octets, length: the octets; NULL and 0 for none.
- * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into octets.
+ * bytes, length: the bytes; NULL and 0 for none.
+ * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into bytes.
  * count: as of rext_scan_records().
  * error: NULL, or where to say what is wrong.
  *
@@ -1346,7 +1346,7 @@ rext_status rext_scan_records(const struct rext_scan *scan,
  * Threads: any.
  */
 rext_status rext_scan_handshake(const struct rext_scan *scan,
-                                const uint8_t *octets,
+                                const uint8_t *bytes,
                                 size_t length,
                                 struct rext_hello *hello,
                                 size_t *count,
@@ -1357,8 +1357,8 @@ rext_status rext_scan_handshake(const struct rext_scan *scan,
  * over.
  *
  * scan: NULL for the default one.
- * octets, length: the octets; NULL and 0 for none.
- * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into octets.
+ * bytes, length: the bytes; NULL and 0 for none.
+ * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into bytes.
  * error: NULL, or where to say what is wrong.
  *
  * Returns: as rext_scan_records(), but never REXT_INCOMPLETE.
@@ -1366,7 +1366,7 @@ rext_status rext_scan_handshake(const struct rext_scan *scan,
  * Threads: any.
  */
 rext_status rext_scan_body(const struct rext_scan *scan,
-                           const uint8_t *octets,
+                           const uint8_t *bytes,
                            size_t length,
                            struct rext_hello *hello,
                            struct rext_error *error);
@@ -1375,7 +1375,7 @@ rext_status rext_scan_body(const struct rext_scan *scan,
  * Makes a scanner.
  *
  * scan: NULL for the default one. It need not live as long as the scanner.
- * buffer, length: where to put a hello together; the most octets that a hello can have, without
+ * buffer, length: where to put a hello together; the most bytes that a hello can have, without
  * its header, if that is less than the scan's limit. 4096 are enough for clients of today. It is
  * the caller's to free, and until the scanner is freed nobody else's to change. NULL and 0 for
  * none: no hello is then short enough.
@@ -1404,14 +1404,14 @@ rext_status rext_scanner_new(const struct rext_scan *scan,
 void rext_scanner_free(struct rext_scanner *scanner);
 
 /**
- * Takes the octets that came since the last call.
+ * Takes the bytes that came since the last call.
  *
  * scanner: not NULL.
- * octets, length: the octets; NULL and 0 for none. They may not overlap with the scanner's buffer.
- * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into octets, if
+ * bytes, length: the bytes; NULL and 0 for none. They may not overlap with the scanner's buffer.
+ * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into bytes, if
  * they are a whole hello in one record, or into the scanner's buffer: so it is good until the next
  * call with that scanner.
- * count: as of rext_scan_records(), but on REXT_OK the octets of all calls since the last hello.
+ * count: as of rext_scan_records(), but on REXT_OK the bytes of all calls since the last hello.
  * error: NULL, or where to say what is wrong.
  *
  * Returns: as rext_scan_records().
@@ -1419,22 +1419,22 @@ void rext_scanner_free(struct rext_scanner *scanner);
  * Threads: one at a time per scanner.
  */
 rext_status rext_scanner_feed(struct rext_scanner *scanner,
-                              const uint8_t *octets,
+                              const uint8_t *bytes,
                               size_t length,
                               struct rext_hello *hello,
                               size_t *count,
                               struct rext_error *error);
 
 /**
- * Looks at all octets from the beginning of the hello, at those of earlier calls too. For those who
- * keep them anyway, as one who will pass them on does. Octets of earlier calls are not looked at
+ * Looks at all bytes from the beginning of the hello, at those of earlier calls too. For those who
+ * keep them anyway, as one who will pass them on does. Bytes of earlier calls are not looked at
  * again, except for the last record's if it is not whole. One scanner is for this or for
  * rext_scanner_feed(), not for both.
  *
  * scanner: not NULL.
- * octets, length: all octets so far; NULL and 0 for none. They may not overlap with the scanner's
+ * bytes, length: all bytes so far; NULL and 0 for none. They may not overlap with the scanner's
  * buffer.
- * hello: as of rext_scanner_feed(); it points into octets whenever the hello lies in one record.
+ * hello: as of rext_scanner_feed(); it points into bytes whenever the hello lies in one record.
  * count: as of rext_scan_records().
  * error: NULL, or where to say what is wrong.
  *
@@ -1443,7 +1443,7 @@ rext_status rext_scanner_feed(struct rext_scanner *scanner,
  * Threads: one at a time per scanner.
  */
 rext_status rext_scanner_peek(struct rext_scanner *scanner,
-                              const uint8_t *octets,
+                              const uint8_t *bytes,
                               size_t length,
                               struct rext_hello *hello,
                               size_t *count,

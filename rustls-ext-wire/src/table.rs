@@ -302,7 +302,7 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rule, flag, message } = self;
-        write!(f, "TLS flag {flag} may not stand in this {message} ({rule})")
+        write!(f, "TLS flag {flag} is not allowed in this {message} ({rule})")
     }
 }
 

@@ -86,14 +86,14 @@ pub fn install(
     context.set_verify(SslVerifyMode::NONE);
     context.set_select_certificate_callback(move |mut client_hello: BoringHello<'_>| {
         // Both by their own, since the connection is written to while the hello is read.
-        let octets = client_hello.as_bytes().to_vec();
+        let bytes = client_hello.as_bytes().to_vec();
         let ssl = client_hello.ssl_mut();
         // FLAGS-9: in TLS 1.2 nobody looks at flags.
         let most = ssl.max_proto_version().unwrap_or(SslVersion::TLS1_3);
         let options = ssl.set_options(SslOptions::empty()); // adds none, and says which there are
         let tls13 = most == SslVersion::TLS1_3 && !options.contains(SslOptions::NO_TLSV1_3);
         let best = if tls13 { Version::Tls13 } else { Version::Tls12 };
-        let (auth, outcome) = match Hello::read(&octets, &scan, code_points, best) {
+        let (auth, outcome) = match Hello::read(&bytes, &scan, code_points, best) {
             Ok(hello) => {
                 let decision = decide(&hello);
                 let outcome = demand(ssl, &decision).map_err(|_| SelectCertError::ERROR);

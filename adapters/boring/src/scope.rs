@@ -6,7 +6,7 @@ use boring::error::ErrorStack;
 use boring::x509::X509;
 use boring::x509::store::{X509Store, X509StoreBuilder};
 
-/// The most octets of authorities' names in a CertificateRequest, with two octets of length for each: of
+/// The most bytes of authorities' names in a CertificateRequest, with two bytes of length for each: of
 /// the 65,535 of a block of extensions (RFC 8446 sections 4.2.4 and 4.3.2), the others get 1,024.
 const MOST_OF_NAMES: usize = 65_535 - 1024;
 
@@ -29,13 +29,13 @@ impl Scope {
             return Err(NoAnchors::Empty(name));
         }
         let mut store = X509StoreBuilder::new().map_err(NoAnchors::BoringSsl)?;
-        let mut octets = 0;
+        let mut bytes = 0;
         for anchor in &anchors {
             store.add_cert(anchor).map_err(NoAnchors::BoringSsl)?;
-            octets += 2 + anchor.subject_name().to_der().map_err(NoAnchors::BoringSsl)?.len();
+            bytes += 2 + anchor.subject_name().to_der().map_err(NoAnchors::BoringSsl)?.len();
         }
-        if octets > MOST_OF_NAMES {
-            return Err(NoAnchors::TooManyNames { scope: name, octets });
+        if bytes > MOST_OF_NAMES {
+            return Err(NoAnchors::TooManyNames { scope: name, bytes });
         }
         Ok(Self { name, anchors, store: store.build() })
     }
@@ -70,8 +70,8 @@ pub enum NoAnchors {
     TooManyNames {
         /// The name of the scope.
         scope: String,
-        /// How many octets the names take, with their lengths.
-        octets: usize,
+        /// How many bytes the names take, with their lengths.
+        bytes: usize,
     },
     /// BoringSSL refuses one.
     BoringSsl(ErrorStack),
@@ -81,9 +81,9 @@ impl fmt::Display for NoAnchors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty(name) => write!(f, "the scope {name:?} has no authority"),
-            Self::TooManyNames { scope, octets } => write!(
+            Self::TooManyNames { scope, bytes } => write!(
                 f,
-                "the names of the authorities of scope {scope:?} take {octets} octets, and a \
+                "the names of the authorities of scope {scope:?} take {bytes} bytes, and a \
                  CertificateRequest has room for {MOST_OF_NAMES}: make a scope of fewer authorities"
             ),
             Self::BoringSsl(err) => write!(f, "an authority cannot be used: {err}"),
@@ -101,7 +101,7 @@ mod tests {
     use super::{NoAnchors, Scope};
 
     fn anchors(count: usize) -> Vec<X509> {
-        // The name of each takes 125 octets, and 2 more for its length.
+        // The name of each takes 125 bytes, and 2 more for its length.
         let pem = |n| Authority::new(&format!("{n:0>112}")).unwrap().pem();
         (0..count).map(|n| X509::from_pem(pem(n).as_bytes()).unwrap()).collect()
     }
@@ -110,6 +110,6 @@ mod tests {
     fn a_scope_whose_names_do_not_fit_is_refused() {
         assert!(Scope::new("many", anchors(490)).is_ok());
         let refused = Scope::new("many", anchors(600));
-        assert!(matches!(refused, Err(NoAnchors::TooManyNames { octets: 65_536.., .. })));
+        assert!(matches!(refused, Err(NoAnchors::TooManyNames { bytes: 65_536.., .. })));
     }
 }

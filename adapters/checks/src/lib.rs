@@ -1,5 +1,5 @@
 //! What every adapter for servers must do, checked from outside: the adapter's example server over
-//! TCP, and a client that sees every octet and can break the rules.
+//! TCP, and a client that sees every byte and can break the rules.
 //!
 //! Each check panics where something is not as it should be: they are for tests.
 #![forbid(unsafe_code)]
@@ -123,7 +123,7 @@ impl Site {
         let authorities = request.find_extension(raw_peer::ext::CERTIFICATE_AUTHORITIES);
         assert_eq!(authorities.is_some(), self.adapter.names_authorities);
         if let Some(authorities) = authorities {
-            assert!(authorities.windows(9).any(|octets| octets == b"Client CA"));
+            assert!(authorities.windows(9).any(|bytes| bytes == b"Client CA"));
         }
         assert_eq!(seen.server["offer"], "flag");
         assert_eq!(seen.server["decision"], "request");

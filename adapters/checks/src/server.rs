@@ -66,7 +66,7 @@ impl Server {
         let mut tcp = TcpStream::connect(self.addr).unwrap();
         tcp.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut asked = false;
-        let mut octets = [0; 4096];
+        let mut bytes = [0; 4096];
         loop {
             if peer.is_complete() && !asked {
                 asked = true;
@@ -74,8 +74,8 @@ impl Server {
             }
             // It may be gone already: then what it said before is there to be read.
             let _ = tcp.write_all(&peer.take_output());
-            match tcp.read(&mut octets) {
-                Ok(count) if count > 0 => peer.read(&octets[..count]).unwrap(),
+            match tcp.read(&mut bytes) {
+                Ok(count) if count > 0 => peer.read(&bytes[..count]).unwrap(),
                 Err(err) if err.kind() != std::io::ErrorKind::ConnectionReset => panic!("{err}"),
                 Ok(_) | Err(_) => return peer,
             }

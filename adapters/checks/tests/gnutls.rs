@@ -68,7 +68,7 @@ fn a_function_that_verifies_nothing_makes_nobody_known_and_names_have_to_fit() {
         write(&format!("{name}.key"), &identity.key_pem());
     }
     write("client-ca.pem", &clients.pem());
-    // The name of each takes 125 octets, and 2 more for its length.
+    // The name of each takes 125 bytes, and 2 more for its length.
     let many = (0..600).map(|n| Authority::new(&format!("{n:0>112}")).unwrap().pem());
     write("too-many.pem", &many.collect::<String>());
     let args = ["server.pem", "server.key", "client-ca.pem", "client.pem", "client.key"];

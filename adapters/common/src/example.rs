@@ -20,7 +20,7 @@ pub use options::{Ask, ClientOptions, ServerOptions};
 
 /// How long a peer may be silent.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The most octets of a request, and of an answer.
+/// The most bytes of a request, and of an answer.
 const LARGEST: usize = 64 * 1024;
 
 /// Whatever ends a program, or a connection.
@@ -108,10 +108,10 @@ pub fn answer(stream: &mut (impl Read + Write), served: &Served) -> Result<(), E
     let body = serde_json::to_string(served)?;
     say(&body);
     let mut request = Vec::new();
-    let mut octets = [0; 1024];
+    let mut bytes = [0; 1024];
     while !request.ends_with(b"\r\n\r\n") {
-        let count = stream.read(&mut octets)?;
-        request.extend_from_slice(octets.get(..count).unwrap_or_default());
+        let count = stream.read(&mut bytes)?;
+        request.extend_from_slice(bytes.get(..count).unwrap_or_default());
         if count == 0 || request.len() > LARGEST {
             return Err("no whole request".into());
         }

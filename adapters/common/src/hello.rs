@@ -20,12 +20,12 @@ impl<'a> Hello<'a> {
     /// # Errors
     /// Why it is to be refused.
     pub fn read(
-        octets: &'a [u8],
+        bytes: &'a [u8],
         scan: &Scan,
         code_points: CodePoints,
         best: Version,
     ) -> Result<Self, Refusal> {
-        let client_hello = match scan.body(octets) {
+        let client_hello = match scan.body(bytes) {
             Answer::Hello { hello, .. } => hello,
             Answer::Malformed(error) => return Err(Refusal::Hello(error)),
             Answer::Incomplete { .. } | Answer::NotTls(_) => return Err(Refusal::Unknown),

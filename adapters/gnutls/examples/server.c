@@ -47,7 +47,7 @@ static gnutls_certificate_credentials_t credentials(const char *cert, const char
     return made;
 }
 
-/* The subject of a certificate, of which the client chose no octet that JSON cannot have. */
+/* The subject of a certificate, of which the client chose no byte that JSON cannot have. */
 static void subject_of(const gnutls_datum_t *der, char *text, size_t size) {
     gnutls_x509_crt_t certificate;
     gnutls_datum_t name = {NULL, 0};
@@ -57,8 +57,8 @@ static void subject_of(const gnutls_datum_t *der, char *text, size_t size) {
         gnutls_x509_crt_get_dn3(certificate, &name, 0) >= 0) {
         size_t length = 0;
         for (unsigned i = 0; i < name.size && length + 1 < size; i++) {
-            unsigned char octet = name.data[i];
-            text[length++] = octet < 0x20 || octet > 0x7e || octet == '"' || octet == '\\' ? '?' : (char)octet;
+            unsigned char byte = name.data[i];
+            text[length++] = byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\' ? '?' : (char)byte;
         }
         text[length] = '\0';
         gnutls_free(name.data);
@@ -101,10 +101,10 @@ static int answer(gnutls_session_t session, const char *body) {
         if (strstr(head, "\r\n\r\n") != NULL)
             break;
     }
-    int octets = snprintf(response, sizeof response,
+    int bytes = snprintf(response, sizeof response,
                           "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
                           "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
-    return gnutls_record_send(session, response, (size_t)octets) == octets;
+    return gnutls_record_send(session, response, (size_t)bytes) == bytes;
 }
 
 static void *serve(void *argument) {
@@ -112,7 +112,7 @@ static void *serve(void *argument) {
     rext_gnutls_connection connection;
     const rext_gnutls_config config = {NULL, highest, &ticket_key, policy, NULL};
     gnutls_session_t session;
-    char line[768], octets[4096];
+    char line[768], bytes[4096];
     free(argument);
     if (gnutls_init(&session, GNUTLS_SERVER) < 0 ||
         gnutls_priority_set(session, priorities) < 0 ||
@@ -142,7 +142,7 @@ static void *serve(void *argument) {
     rext_gnutls_end(&connection);
     /* So that a reset does not overtake the last words. */
     shutdown(socket_, SHUT_WR);
-    while (read(socket_, octets, sizeof octets) > 0)
+    while (read(socket_, bytes, sizeof bytes) > 0)
         ;
     close(socket_);
     return NULL;

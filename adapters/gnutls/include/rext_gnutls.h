@@ -86,13 +86,13 @@ typedef struct rext_gnutls_connection {
  * certificate is required, the handshake ends.
  *
  * Returns 0; or GNUTLS_E_NO_CERTIFICATE_FOUND if the credentials trust no authority, and
- * GNUTLS_E_SHORT_MEMORY_BUFFER if the names of the authorities take more octets than a
+ * GNUTLS_E_SHORT_MEMORY_BUFFER if the names of the authorities take more bytes than a
  * CertificateRequest has room for, which are REXT_GNUTLS_NAMES_MAX: then make a scope of fewer.
  */
 int rext_gnutls_scope(gnutls_certificate_credentials_t scope);
 
 /*
- * The most octets of authorities' names in a CertificateRequest, with two octets of length for each: of
+ * The most bytes of authorities' names in a CertificateRequest, with two bytes of length for each: of
  * the 65,535 of a block of extensions (RFC 8446 sections 4.2.4 and 4.3.2), the others get 1,024.
  */
 #define REXT_GNUTLS_NAMES_MAX (65535 - 1024)

@@ -40,13 +40,13 @@ int rext_gnutls_scope(gnutls_certificate_credentials_t scope) {
     gnutls_x509_trust_list_t trusted;
     gnutls_x509_trust_list_iter_t at = NULL;
     gnutls_x509_crt_t authority;
-    size_t octets = 0;
+    size_t bytes = 0;
     int count = 0, error;
     gnutls_certificate_get_trust_list(scope, &trusted);
     while ((error = gnutls_x509_trust_list_iter_get_ca(trusted, &at, &authority)) >= 0) {
         gnutls_datum_t name = {NULL, 0};
         error = gnutls_x509_crt_get_raw_dn(authority, &name);
-        octets += 2 + name.size;
+        bytes += 2 + name.size;
         count++;
         gnutls_free(name.data);
         gnutls_x509_crt_deinit(authority);
@@ -57,7 +57,7 @@ int rext_gnutls_scope(gnutls_certificate_credentials_t scope) {
     }
     if (count == 0)
         return GNUTLS_E_NO_CERTIFICATE_FOUND;
-    if (octets > REXT_GNUTLS_NAMES_MAX)
+    if (bytes > REXT_GNUTLS_NAMES_MAX)
         return GNUTLS_E_SHORT_MEMORY_BUFFER;
     gnutls_certificate_set_verify_function(scope, verify);
     return 0;

@@ -90,12 +90,12 @@ static struct visit visit(enum way way, const char *certificate, const char *key
     visit.complete = here == 0;
     visit.known = rext_gnutls_identity(&connection, server, scope, &length) != NULL;
     if (here != 0) {
-        char octet;
+        char byte;
         int tries = 0;
         CHECK(rext_gnutls_alert(&connection, server, here) == 0);
         if (there == 0)
             do
-                there = (int)gnutls_record_recv(client, &octet, 1);
+                there = (int)gnutls_record_recv(client, &byte, 1);
             while (there == GNUTLS_E_AGAIN && ++tries < 5);
         else
             there = gnutls_handshake(client);

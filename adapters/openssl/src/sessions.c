@@ -76,7 +76,7 @@ static SSL_TICKET_RETURN on_use(SSL *ssl, SSL_SESSION *session, const unsigned c
         scope.data = (const uint8_t *)decision->scope->name;
         scope.length = strlen(decision->scope->name);
     }
-    rext_resumption judged = rext_resumption_judge(
+    rext_resumption judged = rext_resumption_check(
         decision->demand, decision->demand == REXT_DEMAND_NONE ? NULL : &scope,
         rext_server_offer(state->negotiation) != REXT_OFFER_NONE, &record);
     if (judged != REXT_RESUMPTION_ALLOWED &&

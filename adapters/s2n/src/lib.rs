@@ -89,8 +89,8 @@ where
 
     fn on(&self, connection: &mut Connection) -> Result<ClientAuth, Error> {
         // All of it but the random, which nobody looks at here.
-        let octets = connection.client_hello()?.raw_message()?;
-        let hello = match Hello::read(&octets, &self.scan, self.code_points, self.best) {
+        let bytes = connection.client_hello()?.raw_message()?;
+        let hello = match Hello::read(&bytes, &self.scan, self.code_points, self.best) {
             Ok(hello) => hello,
             Err(refusal) => return Ok(ClientAuth::refused(refusal)),
         };

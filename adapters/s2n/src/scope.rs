@@ -27,7 +27,7 @@ impl Scope {
         anchors: &[u8],
     ) -> Result<Self, NoScope> {
         let name = name.into();
-        if !anchors.windows(BEGIN.len()).any(|octets| octets == BEGIN) {
+        if !anchors.windows(BEGIN.len()).any(|bytes| bytes == BEGIN) {
             return Err(NoScope::NoAnchors(name));
         }
         // RCA-8: no other authority counts, those of the system least of all.

@@ -1,4 +1,4 @@
-//! A server that looks at a ClientHello before it decides: no octets make it panic, and it sees
+//! A server that looks at a ClientHello before it decides: no bytes make it panic, and it sees
 //! the offer that the scan sees.
 
 use std::sync::{Arc, LazyLock};
@@ -15,9 +15,9 @@ static SERVER: LazyLock<Arc<ServerConfig>> =
     LazyLock::new(|| Arc::new(site::server(Decides::Require)));
 
 /// See the module.
-pub fn check(octets: &[u8]) {
+pub fn check(bytes: &[u8]) {
     let mut acceptor = Acceptor::default();
-    let mut rest = octets;
+    let mut rest = bytes;
     // It takes as much at a time as it has room for.
     while !rest.is_empty() {
         match acceptor.read_tls(&mut rest) {
@@ -29,8 +29,7 @@ pub fn check(octets: &[u8]) {
             Ok(Some(accepted)) => {
                 let mut room = vec![0; Scan::LONGEST];
                 let hello = accepted.client_hello();
-                if let Answer::Hello { hello: seen, .. } =
-                    Scan::default().records(octets, &mut room)
+                if let Answer::Hello { hello: seen, .. } = Scan::default().records(bytes, &mut room)
                 {
                     offers_are_seen(hello.client_auth_offer(), &seen);
                     assert_eq!(hello.server_name().is_some(), seen.server_name().is_some());

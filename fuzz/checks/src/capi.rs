@@ -1,8 +1,8 @@
 //! The C ABI, its functions called in any order, with any pointers and lengths that C may pass:
 //! each answers with a number that has a name, never that there is a bug, and what it shows of a
-//! hello lies in the octets that were scanned.
+//! hello lies in the bytes that were scanned.
 //!
-//! Octets lie in allocations of just their length, so that a sanitizer finds any access beyond.
+//! Bytes lie in allocations of just their length, so that a sanitizer finds any access beyond.
 
 use std::ffi::{CStr, c_char};
 use std::mem::MaybeUninit;
@@ -14,14 +14,14 @@ use rext::*;
 mod objects;
 mod views;
 
-/// The most calls, and the most octets of a buffer.
+/// The most calls, and the most bytes of a buffer.
 const CALLS: usize = 16;
 const ROOM: usize = 4096;
 
 /// What a C program has at hand.
 struct World {
     /// What pointers point to; kept to the end.
-    octets: Vec<Box<[u8]>>,
+    bytes: Vec<Box<[u8]>>,
     scan: *mut rext_scan,
     scanner: *mut rext_scanner,
     /// All that it was shown, if it is shown all each time.
@@ -40,9 +40,9 @@ const NO_LIST: rext_list = rext_list { opaque: [MaybeUninit::new(0); 6] };
 const NO_BYTES: rext_bytes = rext_bytes { data: null(), length: 0 };
 
 /// See the module.
-pub fn check(octets: &[u8]) {
+pub fn check(bytes: &[u8]) {
     let mut world = World {
-        octets: Vec::new(),
+        bytes: Vec::new(),
         scan: null_mut(),
         scanner: null_mut(),
         shown: None,
@@ -53,8 +53,8 @@ pub fn check(octets: &[u8]) {
         of_scanner: false,
         flags: rext_flags { body: [0; 256] },
     };
-    // Too few octets are fewer calls.
-    let _ = world.calls(&mut Unstructured::new(octets));
+    // Too few bytes are fewer calls.
+    let _ = world.calls(&mut Unstructured::new(bytes));
     // SAFETY: each is of its function, or null, and not used any more.
     unsafe {
         rext_scanner_free(world.scanner);
@@ -82,20 +82,20 @@ impl World {
         Ok(())
     }
 
-    /// A pointer to octets of their own, and how many; for none, null or any pointer.
+    /// A pointer to bytes of their own, and how many; for none, null or any pointer.
     fn place(&mut self, u: &mut Unstructured<'_>, most: usize) -> Result<(*mut u8, usize)> {
         let length = usize::from(u16::arbitrary(u)?) % (most + 1);
-        let octets = u.bytes(length.min(u.len()))?;
-        Ok(match (octets, bool::arbitrary(u)?) {
+        let bytes = u.bytes(length.min(u.len()))?;
+        Ok(match (bytes, bool::arbitrary(u)?) {
             ([], true) => (null_mut(), 0),
             ([], false) => (NonNull::dangling().as_ptr(), 0),
-            (octets, _) => self.keep(octets),
+            (bytes, _) => self.keep(bytes),
         })
     }
 
-    fn keep(&mut self, octets: &[u8]) -> (*mut u8, usize) {
-        self.octets.push(octets.into());
-        let kept = self.octets.last_mut().expect("just now");
+    fn keep(&mut self, bytes: &[u8]) -> (*mut u8, usize) {
+        self.bytes.push(bytes.into());
+        let kept = self.bytes.last_mut().expect("just now");
         (kept.as_mut_ptr(), kept.len())
     }
 
@@ -151,9 +151,9 @@ fn plain(status: rext_status) -> rext_status {
 }
 
 fn words(text: &[c_char]) -> &str {
-    // SAFETY: they are octets.
-    let octets = unsafe { std::slice::from_raw_parts(text.as_ptr().cast(), text.len()) };
-    let text = CStr::from_bytes_until_nul(octets).expect("words that end");
+    // SAFETY: they are bytes.
+    let bytes = unsafe { std::slice::from_raw_parts(text.as_ptr().cast(), text.len()) };
+    let text = CStr::from_bytes_until_nul(bytes).expect("words that end");
     let text = text.to_str().expect("words");
     assert!(text.is_ascii());
     text

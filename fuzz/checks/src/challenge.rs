@@ -4,8 +4,8 @@
 use rustls_ext::http::{Challenge, Challenges};
 
 /// Fields, one for each line.
-pub fn check(octets: &[u8]) {
-    let read = Challenges::in_lines(octets.split(|octet| *octet == b'\n'));
+pub fn check(bytes: &[u8]) {
+    let read = Challenges::in_lines(bytes.split(|byte| *byte == b'\n'));
     for error in &read.errors {
         assert!(!error.to_string().is_empty());
     }

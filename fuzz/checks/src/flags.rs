@@ -27,7 +27,7 @@ pub fn check(body: &[u8]) {
     }
 }
 
-/// Whether the length is right, and the last octet has a flag (FLAGS-1, FLAGS-2, FLAGS-3).
+/// Whether the length is right, and the last byte has a flag (FLAGS-1, FLAGS-2, FLAGS-3).
 pub(crate) fn well_formed(body: &[u8]) -> bool {
     match body {
         [declared, .., last] => usize::from(*declared) == body.len() - 1 && *last != 0,

@@ -1,4 +1,4 @@
-//! What must hold of any octets, whoever sends them.
+//! What must hold of any bytes, whoever sends them.
 //!
 //! Each module is what one fuzz target asserts (`fuzz/fuzz_targets/`, of the same names); its
 //! `check` panics where something is wrong. Being functions in a library, they also replay, in
@@ -24,7 +24,7 @@ mod site;
 pub struct Target {
     /// The name of its program, and of its folders of seeds and regressions.
     pub name: &'static str,
-    /// Panics unless all is well with these octets.
+    /// Panics unless all is well with these bytes.
     pub check: fn(&[u8]),
     /// Whether recorded ClientHellos are seeds, too.
     pub hellos: bool,
@@ -63,6 +63,6 @@ fn seeds<T: Ord>(
 ) -> std::collections::BTreeSet<T> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../seeds").join(name);
     let seeds = folder.read_dir().expect("seeds").map(|entry| entry.expect("a seed").path());
-    let octets = seeds.map(|path| std::fs::read(path).expect("a seed"));
-    octets.filter_map(|octets| run(&mut arbitrary::Unstructured::new(&octets)).ok()).collect()
+    let bytes = seeds.map(|path| std::fs::read(path).expect("a seed"));
+    bytes.filter_map(|bytes| run(&mut arbitrary::Unstructured::new(&bytes)).ok()).collect()
 }

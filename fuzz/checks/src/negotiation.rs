@@ -2,7 +2,7 @@
 //! nobody said.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use rustls_ext_wire::resumption::{Demand, Resumption, Session, judge};
+use rustls_ext_wire::resumption::{self, Demand, Resumption, Session};
 use rustls_ext_wire::{
     Asks, ClientNegotiation, ClientStatus, CodePoints, Flag, Message, Offer, Received,
     ServerNegotiation, Version,
@@ -151,7 +151,7 @@ fn session(u: &mut Unstructured<'_>) -> Result<()> {
     let recorded = *u.choose(&[None, Some(SCOPES[0]), Some(SCOPES[1])])?;
     let session = Session { scope: recorded, authenticated: bool::arbitrary(u)? };
     let offered = bool::arbitrary(u)?;
-    match judge(demand, offered, session) {
+    match resumption::check(demand, offered, session) {
         Resumption::Allowed => {
             assert!(!session.authenticated && !matches!(demand, Demand::Require(_)));
             assert!(demand == Demand::None || (recorded == Some(scope) && !offered));

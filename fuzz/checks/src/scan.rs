@@ -1,4 +1,4 @@
-//! The scan: all ways to hand octets to it come to the same answer.
+//! The scan: all ways to hand bytes to it come to the same answer.
 
 use std::ops::Range;
 
@@ -8,30 +8,30 @@ use crate::flags::well_formed;
 
 /// More than the longest hello that a fuzzer makes.
 const ROOM: usize = 8 * 1024;
-/// The octets of a record's header, and of a message's.
+/// The bytes of a record's header, and of a message's.
 const HEADERS: [usize; 2] = [5, 4];
 /// The longest message, in as few records as it takes, behind one that is short.
 const MOST_NEEDED: usize = HEADERS[1] + Scan::LONGEST + 6 * HEADERS[0];
 /// How many extensions are looked up by number; that takes quadratic time.
 const LOOKED_UP: usize = 64;
 
-/// Octets as records, as a handshake message and as a body: the views stay within the octets, and
+/// Bytes as records, as a handshake message and as a body: the views stay within the bytes, and
 /// agree with one another.
-pub fn check(octets: &[u8]) {
+pub fn check(bytes: &[u8]) {
     let scan = Scan::default();
     let mut room = [0; ROOM];
-    match scan.records(octets, &mut room) {
-        Answer::Hello { hello, octets: length } => {
-            assert!(length <= octets.len());
+    match scan.records(bytes, &mut room) {
+        Answer::Hello { hello, length } => {
+            assert!(length <= bytes.len());
             visit(&hello);
             let body = hello.body();
-            assert_eq!(scan.body(body), Answer::Hello { hello, octets: body.len() });
+            assert_eq!(scan.body(body), Answer::Hello { hello, length: body.len() });
             // In one record, it is also a message, behind that record's header.
             let [record, message] = HEADERS;
             if length == record + message + body.len() {
-                let octets = &octets[record..];
+                let bytes = &bytes[record..];
                 let length = length - record;
-                assert_eq!(scan.handshake(octets), Answer::Hello { hello, octets: length });
+                assert_eq!(scan.handshake(bytes), Answer::Hello { hello, length });
             }
         }
         Answer::Incomplete { needed } => assert!(needed.get() <= MOST_NEEDED),
@@ -40,10 +40,10 @@ pub fn check(octets: &[u8]) {
             assert!(!error.rule().is_empty() && !error.to_string().is_empty());
         }
     }
-    for answer in [scan.handshake(octets), scan.body(octets)] {
+    for answer in [scan.handshake(bytes), scan.body(bytes)] {
         match answer {
-            Answer::Hello { hello, octets: length } => {
-                assert!(length <= octets.len());
+            Answer::Hello { hello, length } => {
+                assert!(length <= bytes.len());
                 visit(&hello);
             }
             Answer::Incomplete { .. } | Answer::NotTls(_) | Answer::Malformed(_) => {}
@@ -53,10 +53,10 @@ pub fn check(octets: &[u8]) {
 
 /// Looks at everything that a view shows.
 fn visit(hello: &ClientHello<'_>) {
-    let octets = hello.body().as_ptr_range();
+    let bytes = hello.body().as_ptr_range();
     let inside = |part: &[u8]| {
         let Range { start, end } = part.as_ptr_range();
-        assert!(part.is_empty() || (octets.start <= start && end <= octets.end));
+        assert!(part.is_empty() || (bytes.start <= start && end <= bytes.end));
     };
     assert_eq!(hello.random().len(), 32);
     inside(hello.random());
@@ -98,16 +98,16 @@ fn visit(hello: &ClientHello<'_>) {
     );
 }
 
-/// Octets in pieces, fed one by one, or shown again with each: the answer is that of all at once.
+/// Bytes in pieces, fed one by one, or shown again with each: the answer is that of all at once.
 ///
-/// The first octet says how many pieces there are before the rest, and an octet for each its length.
+/// The first byte says how many pieces there are before the rest, and a byte for each its length.
 pub fn check_pieces(data: &[u8]) {
     let Some((count, rest)) = data.split_first() else { return };
-    let Some((lengths, octets)) = rest.split_at_checked(usize::from(count % 8)) else { return };
-    let mut ends = [octets.len(); 8];
+    let Some((lengths, bytes)) = rest.split_at_checked(usize::from(count % 8)) else { return };
+    let mut ends = [bytes.len(); 8];
     let mut end = 0;
     for (place, length) in ends.iter_mut().zip(lengths) {
-        end = (end + usize::from(*length)).min(octets.len());
+        end = (end + usize::from(*length)).min(bytes.len());
         *place = end;
     }
     let ends = &ends[..=lengths.len()];
@@ -115,12 +115,12 @@ pub fn check_pieces(data: &[u8]) {
     // With no more than what there is room for, it does not matter whether room is needed.
     let scan = Scan::default().max_message(ROOM);
     let mut room = [0; ROOM];
-    let expected = scan.records(octets, &mut room);
+    let expected = scan.records(bytes, &mut room);
 
     let mut scanner = scan.scanner([0; ROOM]);
     let mut start = 0;
     let fed = ends.iter().any(|end| {
-        let piece = &octets[start..*end];
+        let piece = &bytes[start..*end];
         start = *end;
         settles(scanner.feed(piece), expected, *end)
     });
@@ -130,16 +130,16 @@ pub fn check_pieces(data: &[u8]) {
     }
 
     let mut scanner = scan.scanner([0; ROOM]);
-    let peeked = ends.iter().any(|end| settles(scanner.peek(&octets[..*end]), expected, *end));
+    let peeked = ends.iter().any(|end| settles(scanner.peek(&bytes[..*end]), expected, *end));
     assert_eq!(peeked, fed);
 }
 
-/// Whether an answer to the octets up to `end` is final; panics unless it then is as `expected`.
+/// Whether an answer to the bytes up to `end` is final; panics unless it then is as `expected`.
 #[track_caller]
 fn settles(answer: Answer<'_>, expected: Answer<'_>, end: usize) -> bool {
     if let Answer::Incomplete { needed } = answer {
-        if let Answer::Hello { octets, .. } = expected {
-            assert!(end + needed.get() <= octets, "fewer would do");
+        if let Answer::Hello { length, .. } = expected {
+            assert!(end + needed.get() <= length, "fewer bytes are enough");
         }
         return false;
     }

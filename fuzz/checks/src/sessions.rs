@@ -68,7 +68,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     World { lender, servers, sessions }
 });
 
-/// An honest session, changed in places, or any octets in its place.
+/// An honest session, changed in places, or any bytes in its place.
 pub fn check(data: &[u8]) {
     let _ = resume(&mut Unstructured::new(data));
 }

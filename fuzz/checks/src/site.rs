@@ -62,9 +62,9 @@ fn for_rustls(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyD
     (chain, PrivatePkcs8KeyDer::from(identity.key.clone()).into())
 }
 
-/// Lets an end read octets, up to what it does not take.
-pub(crate) fn feed(tls: &mut Connection, octets: &[u8]) {
-    let mut rest = octets;
+/// Lets an end read bytes, up to what it does not take.
+pub(crate) fn feed(tls: &mut Connection, bytes: &[u8]) {
+    let mut rest = bytes;
     while !rest.is_empty() && tls.read_tls(&mut rest).is_ok_and(|read| read > 0) {
         if tls.process_new_packets().is_err() {
             break;
@@ -74,12 +74,12 @@ pub(crate) fn feed(tls: &mut Connection, octets: &[u8]) {
 
 /// What an end has to say.
 pub(crate) fn said(tls: &mut Connection) -> Vec<u8> {
-    let mut octets = Vec::new();
-    while tls.wants_write() && tls.write_tls(&mut octets).is_ok() {}
-    octets
+    let mut bytes = Vec::new();
+    while tls.wants_write() && tls.write_tls(&mut bytes).is_ok() {}
+    bytes
 }
 
-/// Carries octets until both ends have nothing more to say.
+/// Carries bytes until both ends have nothing more to say.
 pub(crate) fn carry(peer: &mut Peer, tls: &mut Connection) {
     // A handshake has a few flights, whatever is in them.
     for _ in 0..16 {

@@ -39,8 +39,8 @@ fn inputs(target: &Target) -> Vec<PathBuf> {
 /// The inputs that do not pass a check.
 fn replay(check: fn(&[u8]), inputs: Vec<PathBuf>) -> Vec<PathBuf> {
     let fails = |path: &PathBuf| {
-        let octets = fs::read(path).unwrap();
-        catch_unwind(|| check(&octets)).is_err()
+        let bytes = fs::read(path).unwrap();
+        catch_unwind(|| check(&bytes)).is_err()
     };
     inputs.into_iter().filter(fails).collect()
 }
@@ -57,8 +57,8 @@ fn seeds_and_regressions_pass() {
 
 #[test]
 fn an_input_that_does_not_pass_is_named() {
-    fn any_other(octets: &[u8]) {
-        assert_ne!(octets, [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "this is the one");
+    fn any_other(bytes: &[u8]) {
+        assert_ne!(bytes, [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "this is the one");
     }
     let flags = TARGETS.iter().find(|target| target.name == "flags").unwrap();
     let seed = folder("fuzz/seeds/flags/flag_80");

@@ -1,4 +1,4 @@
-//! The scan, from octets to an answer.
+//! The scan, from bytes to an answer.
 
 mod build;
 mod corpus;

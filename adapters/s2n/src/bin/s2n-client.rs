@@ -19,9 +19,9 @@ struct Sessions(Arc<Mutex<Option<Vec<u8>>>>);
 
 impl SessionTicketCallback for Sessions {
     fn on_session_ticket(&self, _: &mut Connection, ticket: &SessionTicket) {
-        let mut octets = vec![0; ticket.len().unwrap_or_default()];
-        if let (Ok(()), Ok(mut last)) = (ticket.data(&mut octets), self.0.lock()) {
-            *last = Some(octets);
+        let mut bytes = vec![0; ticket.len().unwrap_or_default()];
+        if let (Ok(()), Ok(mut last)) = (ticket.data(&mut bytes), self.0.lock()) {
+            *last = Some(bytes);
         }
     }
 }

@@ -146,7 +146,7 @@ impl World {
         let (version, asks) = (version(u)?, u.int_in_range(-1..=3)?);
         let of_view = bool::arbitrary(u)?;
         let mut set = self.flags;
-        // SAFETY: the server is not freed yet, the octets of the hello are kept, and what the others
+        // SAFETY: the server is not freed yet, the bytes of the hello are kept, and what the others
         // point to is here or in `self`.
         unsafe {
             let (flags, care) = (pointer(flags.as_ref()), pointer(care.as_ref()));
@@ -171,7 +171,7 @@ impl World {
         Ok(())
     }
 
-    /// What is written can be read, and what is read can be judged.
+    /// What is written can be read, and what is read can be result.
     pub(super) fn sessions(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let (data, length) = self.place(u, 300)?;
         let (record, size) = self.place(u, 300)?;
@@ -192,10 +192,10 @@ impl World {
             }
             plain(rext_session_decode(record, size, &mut session));
             let demand = u.int_in_range(-1..=3)?;
-            let judged = rext_resumption_judge(demand, &scope, authenticated, &session);
-            assert!(judged <= REXT_RESUMPTION_IF_VERIFIED && judged != REXT_ERR_PANIC);
+            let result = rext_resumption_check(demand, &scope, authenticated, &session);
+            assert!(result <= REXT_RESUMPTION_IF_VERIFIED && result != REXT_ERR_PANIC);
             let certain = demand == REXT_DEMAND_REQUIRE && session.authenticated == 0;
-            assert!(!certain || judged <= REXT_RESUMPTION_REFUSED);
+            assert!(!certain || result <= REXT_RESUMPTION_REFUSED);
         }
         Ok(())
     }
@@ -203,7 +203,7 @@ impl World {
 
 /// Whether it is the body of an extension, or none.
 fn usable(flags: &rext_flags) -> bool {
-    let [length, octets @ ..] = &flags.body;
-    let octets = &octets[..usize::from(*length)];
-    octets.last() != Some(&0)
+    let [length, bytes @ ..] = &flags.body;
+    let bytes = &bytes[..usize::from(*length)];
+    bytes.last() != Some(&0)
 }

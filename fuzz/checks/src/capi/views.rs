@@ -4,7 +4,7 @@ use super::*;
 
 impl World {
     pub(super) fn scans(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        let (octets, length) = self.place(u, ROOM)?;
+        let (bytes, length) = self.place(u, ROOM)?;
         let (scratch, size) = self.place(u, ROOM)?;
         let scan = self.scan;
         let (mut hello, mut count) = (NO_HELLO, usize::MAX);
@@ -15,10 +15,10 @@ impl World {
         let status = call(u, |error| unsafe {
             match kind {
                 0 => {
-                    rext_scan_records(scan, octets, length, scratch, size, &mut hello, place, error)
+                    rext_scan_records(scan, bytes, length, scratch, size, &mut hello, place, error)
                 }
-                1 => rext_scan_handshake(scan, octets, length, &mut hello, place, error),
-                _ => rext_scan_body(scan, octets, length, &mut hello, error),
+                1 => rext_scan_handshake(scan, bytes, length, &mut hello, place, error),
+                _ => rext_scan_body(scan, bytes, length, &mut hello, error),
             }
         })?;
         if counts && kind < 2 {
@@ -36,16 +36,16 @@ impl World {
         if self.scanner.is_null() {
             return Ok(());
         }
-        let (mut octets, mut length) = self.place(u, ROOM)?;
+        let (mut bytes, mut length) = self.place(u, ROOM)?;
         let peeks = match &mut self.shown {
             None => false,
             Some(shown) => {
-                // SAFETY: the octets are there, if there are any.
+                // SAFETY: the bytes are there, if there are any.
                 if length > 0 {
-                    shown.extend(unsafe { std::slice::from_raw_parts(octets, length) });
+                    shown.extend(unsafe { std::slice::from_raw_parts(bytes, length) });
                 }
                 let shown = shown.clone();
-                (octets, length) = self.keep(&shown);
+                (bytes, length) = self.keep(&shown);
                 true
             }
         };
@@ -53,7 +53,7 @@ impl World {
         // SAFETY: the scanner is not freed yet, nor is its buffer, which is nobody else's.
         let status = call(u, |error| unsafe {
             let function = if peeks { rext_scanner_peek } else { rext_scanner_feed };
-            function(scanner, octets, length, &mut hello, &mut count, error)
+            function(scanner, bytes, length, &mut hello, &mut count, error)
         })?;
         if let (REXT_OK, Some(shown)) = (status, &mut self.shown) {
             shown.clear(); // the next hello begins
@@ -75,7 +75,7 @@ impl World {
     pub(super) fn views(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let hello = self.hello;
         let mut fields = MaybeUninit::<rext_hello_fields>::uninit();
-        // SAFETY: the octets of the hello are kept, and what is written to is here.
+        // SAFETY: the bytes of the hello are kept, and what is written to is here.
         let status = plain(unsafe { rext_hello_fields_of(&hello, fields.as_mut_ptr()) });
         if status == REXT_ERR_UNSET {
             return Ok(());
@@ -89,9 +89,9 @@ impl World {
             let within = body <= start && end <= body + fields.body.length;
             assert!(part.length == 0 || within);
             // SAFETY: it is of the hello.
-            let octets = (part.length > 0)
+            let bytes = (part.length > 0)
                 .then(|| unsafe { std::slice::from_raw_parts(part.data, part.length) });
-            octets.map_or(0, |octets| octets.iter().fold(0, |sum: u8, it| sum.wrapping_add(*it)))
+            bytes.map_or(0, |bytes| bytes.iter().fold(0, |sum: u8, it| sum.wrapping_add(*it)))
         };
         inside(fields.random);
         inside(fields.session_id);
@@ -132,17 +132,17 @@ impl World {
             rext_hello_cipher_suites,
             rext_hello_extensions,
         ])?;
-        // SAFETY: the octets of the hello are kept.
+        // SAFETY: the bytes of the hello are kept.
         plain(unsafe { begin(&self.hello, &mut self.list) });
         for _ in 0..u.int_in_range(0..=8)? {
-            let (mut number, mut octets) = (0, NO_BYTES);
+            let (mut number, mut bytes) = (0, NO_BYTES);
             let place = if bool::arbitrary(u)? { &raw mut number } else { null_mut() };
             // SAFETY: likewise.
-            match plain(unsafe { rext_list_next(&mut self.list, place, &mut octets) }) {
-                REXT_YES if octets.length > 0 => {
+            match plain(unsafe { rext_list_next(&mut self.list, place, &mut bytes) }) {
+                REXT_YES if bytes.length > 0 => {
                     // SAFETY: they are of the hello.
-                    let octets = unsafe { std::slice::from_raw_parts(octets.data, octets.length) };
-                    std::hint::black_box(octets.to_vec());
+                    let bytes = unsafe { std::slice::from_raw_parts(bytes.data, bytes.length) };
+                    std::hint::black_box(bytes.to_vec());
                 }
                 _ => {}
             }

@@ -33,9 +33,9 @@ enum Shows {
 }
 
 /// See the module.
-pub fn check(octets: &[u8]) {
-    // Too few octets are no handshake.
-    let _ = handshake(&mut Unstructured::new(octets));
+pub fn check(bytes: &[u8]) {
+    // Too few bytes are no handshake.
+    let _ = handshake(&mut Unstructured::new(bytes));
 }
 
 fn handshake(u: &mut Unstructured<'_>) -> Result<Outcome> {

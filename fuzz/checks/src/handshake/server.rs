@@ -32,9 +32,9 @@ static CLIENTS: LazyLock<[Arc<ClientConfig>; 4]> = LazyLock::new(|| {
 });
 
 /// See the module.
-pub fn check(octets: &[u8]) {
-    // Too few octets are no handshake.
-    let _ = handshake(&mut Unstructured::new(octets));
+pub fn check(bytes: &[u8]) {
+    // Too few bytes are no handshake.
+    let _ = handshake(&mut Unstructured::new(bytes));
 }
 
 /// Whether the handshake is complete, and what the client says of it.
@@ -101,9 +101,9 @@ fn never_more_than_said(client: &ClientConnection, offer: Offer, peer: &Peer) {
 /// For each CertificateRequest that the peer sent, in whichever pieces, whether it has flags.
 fn requests(peer: &Peer) -> Vec<bool> {
     let sent = peer.messages().filter(|it| it.encrypted && it.direction == Direction::Sent);
-    let octets = sent.flat_map(|message| message.bytes.iter().copied()).collect::<Vec<_>>();
+    let bytes = sent.flat_map(|message| message.bytes.iter().copied()).collect::<Vec<_>>();
     let mut requests = Vec::new();
-    let mut rest = octets.as_slice();
+    let mut rest = bytes.as_slice();
     while let [typ, a, b, c, ..] = rest {
         let end = 4 + u32::from_be_bytes([0, *a, *b, *c]) as usize;
         let Some((message, after)) = rest.split_at_checked(end) else { break };

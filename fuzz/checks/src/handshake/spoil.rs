@@ -36,23 +36,23 @@ fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
         6 => Edit::omit(),
         7 => {
             let (at, bits) = (u16::arbitrary(u)?, u8::arbitrary(u)?);
-            Edit::raw(move |octets| {
-                let at = usize::from(at) % octets.len().max(1);
-                if let Some(octet) = octets.get_mut(at) {
-                    *octet ^= bits;
+            Edit::raw(move |bytes| {
+                let at = usize::from(at) % bytes.len().max(1);
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= bits;
                 }
             })
         }
         8 => {
             let more = body(u)?;
-            Edit::raw(move |octets| octets.extend_from_slice(&more))
+            Edit::raw(move |bytes| bytes.extend_from_slice(&more))
         }
         _ => {
             let (at, more) = (u16::arbitrary(u)?, body(u)?);
-            Edit::raw(move |octets| {
-                let at = usize::from(at) % (octets.len() + 1);
-                octets.splice(at..at, more.iter().copied());
-                raw_peer::fix_length(octets);
+            Edit::raw(move |bytes| {
+                let at = usize::from(at) % (bytes.len() + 1);
+                bytes.splice(at..at, more.iter().copied());
+                raw_peer::fix_length(bytes);
             })
         }
     })
@@ -65,7 +65,7 @@ fn body(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     })
 }
 
-/// Carries octets until both ends have nothing more to say, and then says some more.
+/// Carries bytes until both ends have nothing more to say, and then says some more.
 pub(super) fn run(u: &mut Unstructured<'_>, peer: &mut Peer, tls: &mut Connection) -> Result<()> {
     for _ in 0..=MOST {
         site::carry(peer, tls);

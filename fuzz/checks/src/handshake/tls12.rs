@@ -1,4 +1,4 @@
-//! A client and a server of ours under TLS 1.2, and somebody between them who changes octets: what
+//! A client and a server of ours under TLS 1.2, and somebody between them who changes bytes: what
 //! either end says of the other holds all the same.
 
 use std::sync::{Arc, LazyLock};
@@ -33,11 +33,11 @@ static CLIENTS: LazyLock<[[Arc<ClientConfig>; 2]; 3]> = LazyLock::new(|| {
     })
 });
 
-/// A change of one flight's octets.
+/// A change of one flight's bytes.
 #[derive(Debug, Arbitrary)]
 enum Change {
     Flip { at: u16, bits: u8 },
-    Insert { at: u16, octets: [u8; 4] },
+    Insert { at: u16, bytes: [u8; 4] },
     Remove { at: u16, count: u8 },
 }
 
@@ -47,13 +47,13 @@ impl Change {
         match *self {
             Self::Flip { at, bits } => {
                 let at = place(at);
-                if let Some(octet) = flight.get_mut(at) {
-                    *octet ^= bits;
+                if let Some(byte) = flight.get_mut(at) {
+                    *byte ^= bits;
                 }
             }
-            Self::Insert { at, octets } => {
+            Self::Insert { at, bytes } => {
                 let at = place(at);
-                flight.splice(at..at, octets);
+                flight.splice(at..at, bytes);
             }
             Self::Remove { at, count } => {
                 let at = place(at);
@@ -64,9 +64,9 @@ impl Change {
 }
 
 /// See the module.
-pub fn check(octets: &[u8]) {
-    // Too few octets are no handshake.
-    let _ = handshake(&mut Unstructured::new(octets));
+pub fn check(bytes: &[u8]) {
+    // Too few bytes are no handshake.
+    let _ = handshake(&mut Unstructured::new(bytes));
 }
 
 /// Whether the handshake is complete, and whether the client is authenticated.
@@ -119,7 +119,7 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
     Ok((!server.is_handshaking(), identity.is_some()))
 }
 
-/// Both ends had the same octets, or the client's Finished would not have verified.
+/// Both ends had the same bytes, or the client's Finished would not have verified.
 fn agreed(
     client: &ClientConnection,
     server: &ServerConnection,

@@ -185,15 +185,15 @@ families! {
              only into those of them for which it is registered."
         FLAGS_5 "FLAGS-5" MustNot "draft-ietf-tls-tlsflags-16 section 3"
             "A server does not set a flag in ServerHello, HelloRetryRequest, EncryptedExtensions \
-             or its Certificate that the ClientHello did not have, nor a client one in its \
-             Certificate that the CertificateRequest did not have; the receiver refuses such a \
-             flag with `illegal_parameter`."
+             or its Certificate that the ClientHello did not have, and a client does not set a \
+             flag in its Certificate that the CertificateRequest did not have; the receiver \
+             refuses such a flag with `illegal_parameter`."
         FLAGS_6 "FLAGS-6" Must "draft-ietf-tls-tlsflags-16 section 3"
             "A receiver ignores unknown flags in ClientHello, CertificateRequest and \
              NewSessionTicket, where unsolicited flags are allowed."
         FLAGS_7 "FLAGS-7" MustNot "draft-ietf-tls-tlsflags-16 section 3"
-            "An endpoint does not answer a flag with anything but the same flag, such as an \
-             extension with content, and does not answer a flag in NewSessionTicket."
+            "An endpoint answers a flag with the same flag or not at all, never with an extension \
+             that has content, and does not answer a flag in NewSessionTicket."
         FLAGS_8 "FLAGS-8" MustNot "draft-ietf-tls-tlsflags-16 section 3"
             "An endpoint that has no flag to send does not send the extension, not even an empty \
              one."
@@ -238,9 +238,8 @@ families! {
             "A client may choose its certificate depending on whether the server acknowledged the \
              flag."
         RCA_8 "RCA-8" Choice "draft-jhoyla-req-mtls-flag section 4, which leaves it open"
-            "A server that verifies clients with the flag against other trust anchors than the \
-             rest never accepts a chain to one set of anchors where it requires a chain to \
-             another."
+            "A server with separate trust anchors for clients that set the flag never accepts a \
+             chain to one set of anchors where it requires a chain to the other."
         RCA_9 "RCA-9" May "draft-jhoyla-req-mtls-flag section 3"
             "A server may ignore the flag."
     }
@@ -271,8 +270,8 @@ families! {
             "A server records in each session, whether it stores the session or puts it into a \
              ticket, under which demand the client authenticated or did not."
         RES_2 "RES-2" Must "RFC 8446 section 4.6.1, CVE-2025-23419, CVE-2025-23048"
-            "A server resumes a session only if the session's record satisfies the demand of the \
-             new connection; otherwise it makes a full handshake, without an alert."
+            "A server resumes a session only if the demand of the new connection accepts the \
+             session's record; otherwise it makes a full handshake, without an alert."
         RES_3 "RES-3" Must "RFC 8446 section 4.6.1, CVE-2025-23419"
             "A server makes a full handshake with a client that offers to authenticate and \
              presents a session without a certificate, if the policy would request a certificate \

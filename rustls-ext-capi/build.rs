@@ -1,8 +1,8 @@
 //! Gives the shared library its soname, and its symbols the soname as their version.
 //!
 //! rustc passes a version script of its own. A second one is not possible: GNU ld refuses it, and
-//! LLVM's linker ignores it. GNU ld can derive the symbol versions from the soname without a script, so
-//! it links the shared library where it is available.
+//! LLVM's linker ignores it. GNU ld can derive the symbol versions from the soname without a
+//! script, so it links the shared library where it is available.
 #![forbid(unsafe_code)]
 
 use std::process::{Command, Stdio};

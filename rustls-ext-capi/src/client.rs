@@ -28,15 +28,15 @@ pub type rext_client_status = i32;
 
 /// Client: the server received no offer, and did not request a certificate.
 pub const REXT_CLIENT_NOT_OFFERED: rext_client_status = 0;
-/// Client: an offer was sent. The server has not requested a certificate (yet); it never does when it
-/// resumes a session.
+/// Client: an offer was sent. The server has not requested a certificate (yet); it never does when
+/// it resumes a session.
 pub const REXT_CLIENT_OFFERED: rext_client_status = 1;
 /// Client: the server requested a certificate, and acknowledged that it did so because of the offer
 /// (RCA-2).
 pub const REXT_CLIENT_ACKNOWLEDGED: rext_client_status = 2;
-/// Client: the server requested a certificate without an acknowledgement: there was no offer, it was
-/// made by CARE, which has no acknowledgement, the server has another reason (RCA-3), or the server
-/// follows an older draft.
+/// Client: the server requested a certificate without an acknowledgement: there was no offer, it
+/// was made by CARE, which has no acknowledgement, the server has another reason (RCA-3), or the
+/// server follows an older draft.
 pub const REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT: rext_client_status = 3;
 
 /// The negotiation on one connection of a client: the offer to put into its ClientHello, and the
@@ -116,7 +116,8 @@ pub unsafe extern "C" fn rext_client_free(client: *mut rext_client) {
     unsafe { release(client) }
 }
 
-/// Returns the offer to put into a ClientHello, the same in the first and the second one (FLAGS-12).
+/// Returns the offer to put into a ClientHello, the same in the first and the second one
+/// (FLAGS-12).
 ///
 /// With Encrypted Client Hello, it goes only into the inner ClientHello, and no part of it into the
 /// outer one (FLAGS-13); see rext_client_sent().
@@ -186,8 +187,8 @@ pub unsafe extern "C" fn rext_client_sent(
 /// care: the body of CARE; NULL if the message does not have it.
 /// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with the
-/// alert that ends the connection; or a mistake of the caller.
+/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with
+/// the alert that ends the connection; or a mistake of the caller.
 ///
 /// Threads: one at a time per client.
 #[unsafe(no_mangle)]

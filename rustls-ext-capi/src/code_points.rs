@@ -7,11 +7,11 @@ use crate::fence::{borrow, borrow_if, fence, out};
 use crate::refusal::Refusal;
 use crate::status::{REXT_OK, rext_status};
 
-/// The numbers of the extensions and the flag on the wire. Client and server of a connection must use
-/// the same numbers.
+/// The numbers of the extensions and the flag on the wire. Client and server of a connection must
+/// use the same numbers.
 ///
-/// They are configurable because they are not final. rext_code_points_default() fills in the default
-/// ones, which functions also use if they get NULL.
+/// They are configurable because they are not final. rext_code_points_default() fills in the
+/// default ones, which functions also use if they get NULL.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_code_points {
@@ -66,15 +66,15 @@ pub unsafe extern "C" fn rext_code_points_default(numbers: *mut rext_code_points
     })
 }
 
-/// Checks whether the numbers are allowed. Every function that takes code points does the same; this
-/// one is for checking a configuration early.
+/// Checks whether the numbers are allowed. Every function that takes code points does the same;
+/// this one is for checking a configuration early.
 ///
 /// numbers: not NULL.
 /// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; REXT_ERR_TAKEN if another extension or flag uses one of the numbers, assigned by
-/// IANA, by GREASE (RFC 8701) or in practice, or if two of them are the same; REXT_ERR_VALUE if the
-/// flag is above 2039; or another mistake of the caller.
+/// Returns: REXT_OK; REXT_ERR_TAKEN if another extension or flag uses one of the numbers, assigned
+/// by IANA, by GREASE (RFC 8701) or in practice, or if two of them are the same; REXT_ERR_VALUE if
+/// the flag is above 2039; or another mistake of the caller.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]

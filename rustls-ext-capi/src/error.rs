@@ -6,8 +6,8 @@ use core::fmt::{self, Write};
 use crate::refusal::Refusal;
 use crate::status::rext_status;
 
-/// The details of an error. The caller provides the struct; a function writes it only if it returns an
-/// error.
+/// The details of an error. The caller provides the struct; a function writes it only if it returns
+/// an error.
 ///
 /// It owns nothing, so it need not be freed, and it may be copied.
 #[repr(C)]
@@ -15,8 +15,8 @@ use crate::status::rext_status;
 pub struct rext_error {
     /// The status that the function returned.
     pub status: rext_status,
-    /// The TLS alert to send (RFC 8446 section 6); 0 for none: the error is a mistake of the caller,
-    /// or the peer does not use TLS.
+    /// The TLS alert to send (RFC 8446 section 6); 0 for none: the error is a mistake of the
+    /// caller, or the peer does not use TLS.
     pub alert: u8,
     /// The rule that the peer broke, such as "FLAGS-3" or "RFC 8446 4.2.11", NUL-terminated; empty
     /// if the peer broke none.

@@ -12,8 +12,8 @@ use crate::status::rext_status;
 
 /// Runs the body of a function of the C ABI.
 ///
-/// A panic is a bug of this library, and is returned as [`Misuse::Panic`]. If the program is built with
-/// `panic = "abort"`, it ends the process instead. It never unwinds into C.
+/// A panic is a bug of this library, and is returned as [`Misuse::Panic`]. If the program is built
+/// with `panic = "abort"`, it ends the process instead. It never unwinds into C.
 ///
 /// # Safety
 /// `error` is null, or valid for a write.

@@ -11,8 +11,8 @@ use crate::status::{REXT_NO, REXT_OK, REXT_YES, rext_status};
 /// The highest number of a flag: the last bit of 255 bytes.
 pub const REXT_FLAG_MAX: u16 = 2039;
 
-/// A set of TLS flags (draft-ietf-tls-tlsflags-16), stored as the body of the extension that carries
-/// it. The caller provides the struct; all zeros are the empty set.
+/// A set of TLS flags (draft-ietf-tls-tlsflags-16), stored as the body of the extension that
+/// carries it. The caller provides the struct; all zeros are the empty set.
 ///
 /// It owns nothing, and may be copied. Change it only by functions of this library: they return
 /// REXT_ERR_UNSET if it does not contain a valid body.
@@ -53,8 +53,8 @@ impl rext_flags {
 /// flags: receives the set; not NULL. Written only on REXT_OK.
 /// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; one of REXT_ERR_FLAGS_... if the body breaks FLAGS-2 or FLAGS-3, always with the
-/// alert illegal_parameter (47); or a mistake of the caller.
+/// Returns: REXT_OK; one of REXT_ERR_FLAGS_... if the body breaks FLAGS-2 or FLAGS-3, always with
+/// the alert illegal_parameter (47); or a mistake of the caller.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -74,8 +74,8 @@ pub unsafe extern "C" fn rext_flags_decode(
     })
 }
 
-/// Returns the body of the extension tls_flags that carries a set, in the shortest form (FLAGS-1): 2
-/// to 256 bytes.
+/// Returns the body of the extension tls_flags that carries a set, in the shortest form (FLAGS-1):
+/// 2 to 256 bytes.
 ///
 /// flags: not NULL.
 /// body: receives the bytes; not NULL. They are part of flags, and valid as long as it is.

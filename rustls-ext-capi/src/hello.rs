@@ -11,12 +11,13 @@ use crate::refusal::{Misuse, Refusal};
 use crate::rules::rext_version_number;
 use crate::status::{REXT_NO, REXT_OK, REXT_YES, rext_status};
 
-/// A view of a ClientHello whose structure was checked (RFC 8446 section 4.1.2). The caller provides
-/// the struct, and a scan fills it. With a struct of zeros, functions return REXT_ERR_UNSET.
+/// A view of a ClientHello whose structure was checked (RFC 8446 section 4.1.2). The caller
+/// provides the struct, and a scan fills it. With a struct of zeros, functions return
+/// REXT_ERR_UNSET.
 ///
-/// It points into the bytes that were scanned, or into the buffer in which they were assembled. Neither
-/// may change or be freed while the view, or a result of it, is used. It owns nothing, and may be
-/// copied. All values are as the client sent them, including GREASE.
+/// It points into the bytes that were scanned, or into the buffer in which they were assembled.
+/// Neither may change or be freed while the view, or a result of it, is used. It owns nothing, and
+/// may be copied. All values are as the client sent them, including GREASE.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_hello {
@@ -48,8 +49,8 @@ impl rext_hello {
     }
 
     /// # Safety
-    /// The struct was written by a function of this library, or does not begin with [`MARK`]; and the
-    /// bytes that it borrows do not change during `'a`.
+    /// The struct was written by a function of this library, or does not begin with [`MARK`]; and
+    /// the bytes that it borrows do not change during `'a`.
     unsafe fn get<'a>(&self) -> Result<ClientHello<'a>, Misuse> {
         // SAFETY: size and alignment suffice, and any bytes are valid for both fields.
         let view = unsafe { &*(&raw const *self).cast::<View<'a>>() };
@@ -97,8 +98,8 @@ unsafe fn show(
     }
 }
 
-/// Returns the host name in the extension server_name (RFC 6066 section 3), as sent: one byte or more,
-/// not NUL-terminated, and not checked to be a valid name.
+/// Returns the host name in the extension server_name (RFC 6066 section 3), as sent: one byte or
+/// more, not NUL-terminated, and not checked to be a valid name.
 ///
 /// hello: not NULL.
 /// name: receives the name; not NULL. It is valid as long as the view.
@@ -139,9 +140,9 @@ pub unsafe extern "C" fn rext_hello_has_alpn(
     })
 }
 
-/// Returns REXT_YES if the client offers a version: in supported_versions, or without that extension
-/// by legacy_version, which means that version and older ones, but never TLS 1.3 (RFC 8446 section
-/// 4.2.1). rext_hello_versions() lists them as sent.
+/// Returns REXT_YES if the client offers a version: in supported_versions, or without that
+/// extension by legacy_version, which means that version and older ones, but never TLS 1.3 (RFC
+/// 8446 section 4.2.1). rext_hello_versions() lists them as sent.
 ///
 /// hello: not NULL.
 /// version: such as REXT_TLS13, or any other number.
@@ -176,12 +177,12 @@ pub type rext_ech = i32;
 
 /// Encrypted Client Hello: not used.
 pub const REXT_ECH_NONE: rext_ech = 0;
-/// Encrypted Client Hello: the outer one. It contains an encrypted ClientHello that only the server can
-/// read, or imitates one (GREASE). If it contains one, the server name and other values are not the
-/// ones that the client really wants.
+/// Encrypted Client Hello: the outer one. It contains an encrypted ClientHello that only the server
+/// can read, or imitates one (GREASE). If it contains one, the server name and other values are not
+/// the ones that the client really wants.
 pub const REXT_ECH_OUTER: rext_ech = 1;
-/// Encrypted Client Hello: the inner one, which a server that decrypted it passes on. No client sends
-/// it unencrypted.
+/// Encrypted Client Hello: the inner one, which a server that decrypted it passes on. No client
+/// sends it unencrypted.
 pub const REXT_ECH_INNER: rext_ech = 2;
 
 /// Returns the kind of ClientHello, inner or outer, in Encrypted Client Hello.

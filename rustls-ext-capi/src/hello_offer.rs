@@ -11,8 +11,8 @@ use crate::status::rext_status;
 /// Returns the flags of the extension tls_flags.
 ///
 /// Only a server that negotiates TLS 1.3 ends the connection if they are malformed; under older
-/// versions the extension is ignored, whatever it contains (FLAGS-9). That is why a scan does not check
-/// it.
+/// versions the extension is ignored, whatever it contains (FLAGS-9). That is why a scan does not
+/// check it.
 ///
 /// hello: not NULL.
 /// flags: receives the flags; not NULL. Written only on REXT_YES and REXT_NO.
@@ -38,8 +38,8 @@ pub unsafe extern "C" fn rext_hello_flags(
     })
 }
 
-/// Returns REXT_YES if a flag is set in the extension tls_flags, such as request_client_auth, by which
-/// a client offers to authenticate. An offer is never a credential: any client can send it.
+/// Returns REXT_YES if a flag is set in the extension tls_flags, such as request_client_auth, by
+/// which a client offers to authenticate. An offer is never a credential: any client can send it.
 ///
 /// hello: not NULL.
 /// flag: 0 to REXT_FLAG_MAX; 80 is request_client_auth by default.
@@ -63,8 +63,8 @@ pub unsafe extern "C" fn rext_hello_has_flag(
     })
 }
 
-/// Returns REXT_YES if the extension client_authentication_request (CARE) is present, under its number
-/// in the code points of the scan. Like the flag, it is an offer, never a credential.
+/// Returns REXT_YES if the extension client_authentication_request (CARE) is present, under its
+/// number in the code points of the scan. Like the flag, it is an offer, never a credential.
 ///
 /// hello: not NULL.
 /// error: receives the error; may be NULL.

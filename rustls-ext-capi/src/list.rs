@@ -14,8 +14,8 @@ use crate::status::{REXT_NO, REXT_OK, REXT_YES, rext_status};
 /// rext_hello_alpn() fills it, and rext_list_next() returns its items. With a struct of zeros,
 /// rext_list_next() returns REXT_ERR_UNSET.
 ///
-/// It is valid as long as the view that it was made from. It owns nothing, and may be copied; the copy
-/// then has its own position.
+/// It is valid as long as the view that it was made from. It owns nothing, and may be copied; the
+/// copy then has its own position.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_list {
@@ -54,8 +54,8 @@ impl rext_list {
     }
 
     /// # Safety
-    /// The struct was written by a function of this library, or does not begin with [`MARK`]; and the
-    /// bytes of the list do not change during `'a`.
+    /// The struct was written by a function of this library, or does not begin with [`MARK`]; and
+    /// the bytes of the list do not change during `'a`.
     unsafe fn get<'a>(&mut self) -> Result<&mut Rest<'a>, Misuse> {
         // SAFETY: size and alignment suffice, and any bytes are valid for both fields.
         let state = unsafe { &mut *(&raw mut *self).cast::<State<'a>>() };
@@ -123,8 +123,9 @@ pub unsafe extern "C" fn rext_hello_authorities(
     })
 }
 
-/// Returns the versions that the client offers, in its order: those of supported_versions, or without
-/// that extension the one of legacy_version. Each item is a number without bytes; GREASE is included.
+/// Returns the versions that the client offers, in its order: those of supported_versions, or
+/// without that extension the one of legacy_version. Each item is a number without bytes; GREASE is
+/// included.
 ///
 /// hello: not NULL.
 /// list: receives the list; not NULL.

@@ -34,8 +34,8 @@ pub(crate) enum Misuse {
 }
 
 impl Refusal {
-    /// The status. Errors that a later codec adds are [`REXT_ERR_OTHER`] until they are added here; a
-    /// test has a case for each error of the current codec.
+    /// The status. Errors that a later codec adds are [`REXT_ERR_OTHER`] until they are added here;
+    /// a test has a case for each error of the current codec.
     pub(crate) const fn status(&self) -> rext_status {
         match self {
             Self::Misuse(misuse) => misuse.status(),

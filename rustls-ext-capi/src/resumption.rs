@@ -23,7 +23,8 @@ pub const REXT_DEMAND_REQUIRE: rext_demand = 2;
 /// above.
 pub type rext_resumption = i32;
 
-/// Resumption: it may not. Do a full handshake without an error, and refuse 0-RTT data (RES-2, RES-6).
+/// Resumption: it may not. Do a full handshake without an error, and refuse 0-RTT data (RES-2,
+/// RES-6).
 pub const REXT_RESUMPTION_REFUSED: rext_resumption = 0;
 /// Resumption: it may.
 pub const REXT_RESUMPTION_ALLOWED: rext_resumption = 1;
@@ -39,11 +40,11 @@ const _: () = assert!(REXT_SESSION_LONGEST == Record::LONGEST);
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_session {
-    /// The scope in which the client was asked for a certificate: the name under which the certificate
-    /// counts, 1 to 255 bytes. { NULL, 0 } if the client was not asked.
+    /// The scope in which the client was asked for a certificate: the name under which the
+    /// certificate counts, 1 to 255 bytes. { NULL, 0 } if the client was not asked.
     pub scope: rext_bytes,
-    /// When the client authenticated, in seconds since the Unix epoch; 0 if it did not. A resumption
-    /// does not change it.
+    /// When the client authenticated, in seconds since the Unix epoch; 0 if it did not. A
+    /// resumption does not change it.
     pub authenticated_at: u64,
     /// Not 0 if the client proved possession of a certificate that counts in that scope.
     pub authenticated: i32,
@@ -120,17 +121,17 @@ pub unsafe extern "C" fn rext_resumption_check(
     })
 }
 
-/// The default limit for the age of one proof of possession, in seconds: 7 days, the longest lifetime
-/// of a ticket (RFC 8446 section 4.6.1).
+/// The default limit for the age of one proof of possession, in seconds: 7 days, the longest
+/// lifetime of a ticket (RFC 8446 section 4.6.1).
 pub const REXT_MAX_AGE_SECONDS: u64 = 604_800;
 
 const _: () = assert!(REXT_MAX_AGE_SECONDS == DEFAULT_MAX_AGE_SECONDS);
 
 /// Returns 1 if a client's proof of possession is recent enough for its session to be resumed.
 ///
-/// A resumed handshake contains no new proof, so without this limit a session that is renewed by each
-/// resumption would last forever. A proof in the future is not recent: the clock was set back, so the
-/// age is unknown.
+/// A resumed handshake contains no new proof, so without this limit a session that is renewed by
+/// each resumption would last forever. A proof in the future is not recent: the clock was set back,
+/// so the age is unknown.
 ///
 /// authenticated_at: from the session's record, in seconds since the Unix epoch.
 /// now: the current time, in the same unit.
@@ -152,7 +153,8 @@ pub extern "C" fn rext_resumption_is_recent(authenticated_at: u64, now: u64, max
 /// written: receives the record's length; not NULL. Written only on REXT_OK.
 ///
 /// Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_VALUE for a scope of more
-/// than 255 bytes, or for an authenticated session without a scope; or another mistake of the caller.
+/// than 255 bytes, or for an authenticated session without a scope; or another mistake of the
+/// caller.
 ///
 /// Threads: any, each with its own buffer.
 #[unsafe(no_mangle)]
@@ -181,8 +183,8 @@ pub unsafe extern "C" fn rext_session_encode(
 /// bytes, length: the record; NULL and 0 if it is empty.
 /// session: receives the record; not NULL. Written only on REXT_OK. Its scope points into bytes.
 ///
-/// Returns: REXT_OK; REXT_ERR_RECORD for any other bytes, including records of another version: then
-/// do a full handshake without an error (RES-7); or a mistake of the caller.
+/// Returns: REXT_OK; REXT_ERR_RECORD for any other bytes, including records of another version:
+/// then do a full handshake without an error (RES-7); or a mistake of the caller.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]

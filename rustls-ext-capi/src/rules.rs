@@ -69,9 +69,9 @@ pub(crate) fn message_of(number: rext_message) -> Result<Message, Misuse> {
 /// message: one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
 /// received: its flags; not NULL.
 /// answered: the flags of the message that it answers. For the client's Certificate that is the
-/// CertificateRequest; for every other message that a server sends before it has finished, including
-/// CertificateRequest, it is the ClientHello. NULL for none, as for ClientHello and NewSessionTicket,
-/// which answer nothing.
+/// CertificateRequest; for every other message that a server sends before it has finished,
+/// including CertificateRequest, it is the ClientHello. NULL for none, as for ClientHello and
+/// NewSessionTicket, which answer nothing.
 /// numbers: the code points; NULL for the default ones.
 /// error: receives the error; may be NULL.
 ///

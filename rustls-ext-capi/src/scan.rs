@@ -9,9 +9,9 @@ use crate::hello::rext_hello;
 use crate::refusal::{Misuse, Refusal};
 use crate::status::{REXT_INCOMPLETE, REXT_OK, rext_status};
 
-/// A parser for ClientHellos, with its code points and its limit. It does not change, so any number of
-/// threads may use it at once. Where a function takes NULL instead, it uses the default code points, and
-/// a limit of 65535 bytes.
+/// A parser for ClientHellos, with its code points and its limit. It does not change, so any number
+/// of threads may use it at once. Where a function takes NULL instead, it uses the default code
+/// points, and a limit of 65535 bytes.
 pub struct rext_scan(pub(crate) Scan);
 
 /// The scan that functions use for null.
@@ -29,14 +29,15 @@ pub(crate) unsafe fn scan<'a>(from: *const rext_scan) -> Result<&'a Scan, Misuse
 /// Makes a scan.
 ///
 /// numbers: the code points; NULL for the default ones.
-/// max_message: the limit for the length of a ClientHello in bytes, without the header of the message;
-/// at most 65535, which is also the meaning of 0. ClientHellos of current clients have 200 to 2000.
+/// max_message: the limit for the length of a ClientHello in bytes, without the header of the
+/// message; at most 65535, which is also the meaning of 0. ClientHellos of current clients have 200
+/// to 2000.
 /// scan: receives the scan; not NULL. Free it with rext_scan_free().
 /// error: receives the error; may be NULL.
 ///
 /// Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that are not allowed;
-/// REXT_ERR_VALUE for a limit above 65535; REXT_ERR_MEMORY; or another mistake of the caller. After an
-/// error, the scan that is received is NULL.
+/// REXT_ERR_VALUE for a limit above 65535; REXT_ERR_MEMORY; or another mistake of the caller. After
+/// an error, the scan that is received is NULL.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -97,26 +98,30 @@ pub unsafe extern "C" fn rext_scan_free(scan: *mut rext_scan) {
 /// Scans bytes for a ClientHello as they arrive from a socket, from the first on.
 ///
 /// Records and the message are checked completely, and a fault is reported at the first byte that
-/// shows it. Time is linear in the number of bytes. A ClientHello in one record, as it nearly always is,
-/// is read in place; one over several records (RFC 8446 section 5.1) is assembled in scratch.
+/// shows it. Time is linear in the number of bytes. A ClientHello in one record, as it nearly
+/// always is, is read in place; one over several records (RFC 8446 section 5.1) is assembled in
+/// scratch.
 ///
-/// If the result is REXT_INCOMPLETE, call this again with more bytes, from the first on. It then starts
-/// anew: wait for as many bytes as are needed, so that a client cannot cause a new scan for each byte,
-/// or use a rext_scanner, which continues from its last position.
+/// If the result is REXT_INCOMPLETE, call this again with more bytes, from the first on. It then
+/// starts
+/// anew: wait for as many bytes as are needed, so that a client cannot cause a new scan for each
+/// byte, or use a rext_scanner, which continues from its last position.
 ///
 /// scan: NULL for the default one.
 /// bytes, length: the bytes; NULL and 0 for none.
-/// scratch, scratch_length: a buffer for a ClientHello over several records, without its header; 4096
-/// bytes are enough for current clients. NULL and 0 for none: such ClientHellos are then refused as
-/// too long. It must not overlap with the bytes.
-/// hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes or scratch.
-/// count: receives on REXT_OK the number of bytes that the ClientHello took, from the first on (later
-/// bytes were not read), and on REXT_INCOMPLETE the minimum number of further bytes; may be NULL.
+/// scratch, scratch_length: a buffer for a ClientHello over several records, without its header;
+/// 4096 bytes are enough for current clients. NULL and 0 for none: such ClientHellos are then
+/// refused as too long. It must not overlap with the bytes.
+/// hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes or
+/// scratch.
+/// count: receives on REXT_OK the number of bytes that the ClientHello took, from the first on
+/// (later bytes were not read), and on REXT_INCOMPLETE the minimum number of further bytes; may be
+/// NULL.
 /// error: receives the error; may be NULL.
 ///
 /// Returns: REXT_OK; REXT_INCOMPLETE; REXT_ERR_DTLS to REXT_ERR_NOT_TLS, without an alert;
-/// REXT_ERR_UNEXPECTED_RECORD to REXT_ERR_BINDER_COUNT, with the alert that a server must send; or a
-/// mistake of the caller.
+/// REXT_ERR_UNEXPECTED_RECORD to REXT_ERR_BINDER_COUNT, with the alert that a server must send; or
+/// a mistake of the caller.
 ///
 /// Threads: any, each with its own scratch.
 #[unsafe(no_mangle)]
@@ -143,8 +148,8 @@ pub unsafe extern "C" fn rext_scan_records(
     })
 }
 
-/// Scans a handshake message: a header of four bytes, and the body. Some TLS stacks provide this form,
-/// and QUIC has it in CRYPTO frames.
+/// Scans a handshake message: a header of four bytes, and the body. Some TLS stacks provide this
+/// form, and QUIC has it in CRYPTO frames.
 ///
 /// scan: NULL for the default one.
 /// bytes, length: the bytes; NULL and 0 for none.
@@ -174,8 +179,8 @@ pub unsafe extern "C" fn rext_scan_handshake(
     })
 }
 
-/// Scans the body of a ClientHello, without the header of the message: the form that other TLS stacks
-/// provide.
+/// Scans the body of a ClientHello, without the header of the message: the form that other TLS
+/// stacks provide.
 ///
 /// scan: NULL for the default one.
 /// bytes, length: the bytes; NULL and 0 for none.

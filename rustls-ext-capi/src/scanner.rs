@@ -12,9 +12,10 @@ use crate::status::rext_status;
 
 /// A scan of a stream whose bytes arrive in pieces.
 ///
-/// Its work is linear in the length of the data, however the client divides the data into records and
-/// however few bytes arrive at a time. The result is the same as for all bytes at once. After a refusal,
-/// every later call returns the same refusal. After a ClientHello, the scanner is ready for another
+/// Its work is linear in the length of the data, however the client divides the data into records
+/// and however few bytes arrive at a time. The result is the same as for all bytes at once. After a
+/// refusal, every later call returns the same refusal. After a ClientHello, the scanner is ready
+/// for another
 /// one: a client sends a second ClientHello when it gets a HelloRetryRequest.
 pub struct rext_scanner(Scanner<Buffer>);
 
@@ -26,8 +27,9 @@ struct Buffer {
 
 impl AsMut<[u8]> for Buffer {
     fn as_mut(&mut self) -> &mut [u8] {
-        // SAFETY: by the requirements of `rext_scanner_new`, the buffer is valid, and only the scanner
-        // uses it, until the scanner is freed. Pointer and length are those of a checked slice.
+        // SAFETY: by the requirements of `rext_scanner_new`, the buffer is valid, and only the
+        // scanner uses it, until the scanner is freed. Pointer and length are those of a checked
+        // slice.
         unsafe { core::slice::from_raw_parts_mut(self.data.as_ptr(), self.length) }
     }
 }
@@ -37,13 +39,14 @@ impl AsMut<[u8]> for Buffer {
 /// scan: NULL for the default one. It may be freed before the scanner.
 /// buffer, length: the buffer in which a ClientHello is assembled. Its length limits that of a
 /// ClientHello without its header, if it is less than the scan's limit; 4096 bytes are enough for
-/// current clients. The caller frees it, and must not use it until the scanner is freed. NULL and 0 for
+/// current clients. The caller frees it, and must not use it until the scanner is freed. NULL and 0
+/// for
 /// none: every ClientHello is then refused as too long.
 /// scanner: receives the scanner; not NULL. Free it with rext_scanner_free().
 /// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK, REXT_ERR_MEMORY, or a mistake of the caller. After an error, the scanner that is
-/// received is NULL.
+/// Returns: REXT_OK, REXT_ERR_MEMORY, or a mistake of the caller. After an error, the scanner that
+/// is received is NULL.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -84,11 +87,11 @@ pub unsafe extern "C" fn rext_scanner_free(scanner: *mut rext_scanner) {
 ///
 /// scanner: not NULL.
 /// bytes, length: the bytes; NULL and 0 for none. They must not overlap with the scanner's buffer.
-/// hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes if they are a
-/// complete ClientHello in one record, and into the scanner's buffer otherwise: so it is valid until the
-/// next call with that scanner.
-/// count: as for rext_scan_records(), but on REXT_OK it counts the bytes of all calls since the last
-/// ClientHello.
+/// hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes if they
+/// are a complete ClientHello in one record, and into the scanner's buffer otherwise: so it is
+/// valid until the next call with that scanner.
+/// count: as for rext_scan_records(), but on REXT_OK it counts the bytes of all calls since the
+/// last ClientHello.
 /// error: receives the error; may be NULL.
 ///
 /// Returns: as for rext_scan_records().
@@ -114,10 +117,10 @@ pub unsafe extern "C" fn rext_scanner_feed(
     })
 }
 
-/// Takes all bytes from the beginning of the ClientHello, including those of earlier calls. For callers
-/// that store the bytes anyway, for example to pass them on. Bytes of earlier calls are not read again,
-/// except for those of an incomplete last record. Use either this function or rext_scanner_feed() with a
-/// scanner, not both.
+/// Takes all bytes from the beginning of the ClientHello, including those of earlier calls. For
+/// callers that store the bytes anyway, for example to pass them on. Bytes of earlier calls are not
+/// read again, except for those of an incomplete last record. Use either this function or
+/// rext_scanner_feed() with a scanner, not both.
 ///
 /// scanner: not NULL.
 /// bytes, length: all bytes so far; NULL and 0 for none. They must not overlap with the scanner's

@@ -21,7 +21,8 @@ pub type rext_asks = i32;
 pub const REXT_ASKS_NOT: rext_asks = 0;
 /// Server: it requests a certificate because the client offered (RCA-2).
 pub const REXT_ASKS_BECAUSE_OFFERED: rext_asks = 1;
-/// Server: it requests a certificate for another reason: always, or because of this host name (RCA-3).
+/// Server: it requests a certificate for another reason: always, or because of this host name
+/// (RCA-3).
 pub const REXT_ASKS_FOR_ANOTHER_REASON: rext_asks = 2;
 
 /// The negotiation on one connection of a server: the client's offer, and the extensions to answer
@@ -35,8 +36,8 @@ pub struct rext_server(ServerNegotiation);
 /// error: receives the error; may be NULL.
 ///
 /// Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that are not allowed;
-/// REXT_ERR_MEMORY; or another mistake of the caller. After an error, the server that is received is
-/// NULL.
+/// REXT_ERR_MEMORY; or another mistake of the caller. After an error, the server that is received
+/// is NULL.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -67,9 +68,9 @@ pub unsafe extern "C" fn rext_server_free(server: *mut rext_server) {
     unsafe { release(server) }
 }
 
-/// Checks and records the offer in a ClientHello. Call it for the first and the second one, once the
-/// version is chosen. Flags are for TLS 1.3 only: under TLS 1.2 they are ignored, even if malformed
-/// (FLAGS-9).
+/// Checks and records the offer in a ClientHello. Call it for the first and the second one, once
+/// the version is chosen. Flags are for TLS 1.3 only: under TLS 1.2 they are ignored, even if
+/// malformed (FLAGS-9).
 ///
 /// server: not NULL.
 /// version: the chosen version, REXT_TLS12 or REXT_TLS13.
@@ -98,8 +99,8 @@ pub unsafe extern "C" fn rext_server_on_client_hello(
     })
 }
 
-/// The same as rext_server_on_client_hello(), for a ClientHello that was scanned with the server's code
-/// points.
+/// The same as rext_server_on_client_hello(), for a ClientHello that was scanned with the server's
+/// code points.
 ///
 /// server: not NULL.
 /// version: the chosen version, REXT_TLS12 or REXT_TLS13.
@@ -176,8 +177,8 @@ pub unsafe extern "C" fn rext_server_flags(
     })
 }
 
-/// Records whether the server requests a certificate from this client, and why. A server that resumes
-/// a session does not.
+/// Records whether the server requests a certificate from this client, and why. A server that
+/// resumes a session does not.
 ///
 /// server: not NULL.
 /// asks: one of REXT_ASKS_....
@@ -229,8 +230,8 @@ pub unsafe extern "C" fn rext_server_echoes_care(
 /// RCA-4).
 ///
 /// server: not NULL.
-/// flags: receives the flags; not NULL. rext_flags_body() returns the body, or REXT_NO if the extension
-/// is not sent.
+/// flags: receives the flags; not NULL. rext_flags_body() returns the body, or REXT_NO if the
+/// extension is not sent.
 ///
 /// Returns: REXT_OK, or a mistake of the caller.
 ///
@@ -257,8 +258,8 @@ pub unsafe extern "C" fn rext_server_acknowledgement(
 /// care: the body of CARE; NULL if the message does not have it.
 /// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with the
-/// alert that ends the connection; or a mistake of the caller.
+/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with
+/// the alert that ends the connection; or a mistake of the caller.
 ///
 /// Threads: any, if none changes the server.
 #[unsafe(no_mangle)]

@@ -4,8 +4,8 @@ use core::ffi::{CStr, c_char};
 
 /// The status of a function: 0 or above for a result, below 0 for an error.
 ///
-/// A number never changes its meaning, and is never reused. Later versions may return errors that are
-/// not listed here: treat every number below 0 as an error.
+/// A number never changes its meaning, and is never reused. Later versions may return errors that
+/// are not listed here: treat every number below 0 as an error.
 pub type rext_status = i32;
 
 /// Status: success.
@@ -36,11 +36,12 @@ pub const REXT_ERR_MEMORY: rext_status = -8;
 /// A bug in this library. End the connection, free the objects of the call, and do not use them for
 /// anything else.
 pub const REXT_ERR_PANIC: rext_status = -9;
-/// The bytes are not a session record of a known version. Do a full handshake; this is not a fault of
-/// the client (RES-7).
+/// The bytes are not a session record of a known version. Do a full handshake; this is not a fault
+/// of the client (RES-7).
 pub const REXT_ERR_RECORD: rext_status = -10;
 
-/// Not TLS, but DTLS. As for the next three, send no alert: the client does not understand TLS alerts.
+/// Not TLS, but DTLS. As for the next three, send no alert: the client does not understand TLS
+/// alerts.
 pub const REXT_ERR_DTLS: rext_status = -20;
 /// Not TLS, but SSL 2, or a newer version in an SSL 2 ClientHello (RFC 6176).
 pub const REXT_ERR_SSL2: rext_status = -21;
@@ -51,7 +52,8 @@ pub const REXT_ERR_NOT_TLS: rext_status = -23;
 
 /// Scan: a record that does not belong to a handshake comes first. RFC 8446 section 5.
 pub const REXT_ERR_UNEXPECTED_RECORD: rext_status = -30;
-/// Scan: a record of another type between two records of the same ClientHello. RFC 8446 section 5.1.
+/// Scan: a record of another type between two records of the same ClientHello. RFC 8446 section
+/// 5.1.
 pub const REXT_ERR_INTERLEAVED: rext_status = -31;
 /// Scan: a record after the first has a version that does not begin with 3. RFC 8446 section 5.1.
 pub const REXT_ERR_RECORD_VERSION: rext_status = -32;
@@ -67,14 +69,15 @@ pub const REXT_ERR_UNEXPECTED_MESSAGE: rext_status = -36;
 pub const REXT_ERR_MESSAGE_TOO_LONG: rext_status = -37;
 /// Scan: the message is too short for a ClientHello. RFC 8446 section 4.1.2.
 pub const REXT_ERR_MESSAGE_TOO_SHORT: rext_status = -38;
-/// Scan: a part of the message does not have the required format. The error's message names the part,
-/// and its rule the section that specifies the format.
+/// Scan: a part of the message does not have the required format. The error's message names the
+/// part, and its rule the section that specifies the format.
 pub const REXT_ERR_MALFORMED: rext_status = -39;
 /// Scan: an extension occurs twice. RFC 8446 section 4.2.
 pub const REXT_ERR_DUPLICATE_EXTENSION: rext_status = -40;
 /// Scan: an extension after pre_shared_key. RFC 8446 section 4.2.11.
 pub const REXT_ERR_AFTER_PRE_SHARED_KEY: rext_status = -41;
-/// Scan: the numbers of binders and of identities in pre_shared_key differ. RFC 8446 section 4.2.11.
+/// Scan: the numbers of binders and of identities in pre_shared_key differ. RFC 8446 section
+/// 4.2.11.
 pub const REXT_ERR_BINDER_COUNT: rext_status = -42;
 
 /// tls_flags: the body is empty. FLAGS-3.
@@ -102,7 +105,8 @@ pub const REXT_ERR_CARE_MISPLACED: rext_status = -72;
 /// The second ClientHello does not repeat the offer of the first. FLAGS-12.
 pub const REXT_ERR_SECOND_HELLO_DIFFERS: rext_status = -80;
 
-/// A fault of the peer that has no number in this version. The error has its rule, alert and message.
+/// A fault of the peer that has no number in this version. The error has its rule, alert and
+/// message.
 pub const REXT_ERR_OTHER: rext_status = -99;
 
 /// Returns the name of a status in lower case, without "REXT_" and "ERR_".

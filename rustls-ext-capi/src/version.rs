@@ -2,7 +2,8 @@
 
 use core::ffi::{CStr, c_char};
 
-/// The number of this ABI. Additions do not change it. An incompatible change also changes the soname.
+/// The number of this ABI. Additions do not change it. An incompatible change also changes the
+/// soname.
 pub const REXT_ABI: u32 = 0;
 
 const VERSION: &CStr =

@@ -99,7 +99,7 @@ pub struct Cell {
 
 /// The flags that are allowed in one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive] // a column more for each flag that we come to know
+#[non_exhaustive] // a further known flag adds a column
 pub struct Row {
     /// The message.
     pub message: Message,

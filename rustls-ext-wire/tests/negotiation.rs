@@ -1,4 +1,5 @@
-//! The negotiation of a client and a server that follow the rules, and the faults that each detects.
+//! The negotiation of a client and a server that follow the rules, and the faults that each
+//! detects.
 
 use rustls_ext_wire::{
     Asks, ClientNegotiation, ClientStatus, CodePoints, Fault, Flag, FlagSet, Message, Offer,

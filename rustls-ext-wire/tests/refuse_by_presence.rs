@@ -30,8 +30,8 @@ fn messages_that_must_stay_empty() -> Vec<(Message, FlagSet)> {
 /// The rule, the flag that breaks it, the message that contains the flag, and the alert.
 type Refusal = (&'static str, u16, Message, Alert);
 
-/// The expected error for a set in one of these messages: it names a flag that has rules of its own,
-/// or else the lowest.
+/// The expected error for a set in one of these messages: it names a flag that has rules of its
+/// own, or else the lowest.
 fn refusal(received: &FlagSet, message: Message) -> Result<(), Refusal> {
     let has = |number| received.contains(Flag::new(number).unwrap());
     let (rule, flag) = match (has(80), has(8)) {

@@ -26,8 +26,8 @@ impl State {
         ssl.ex_data(crate::index().ok()?)
     }
 
-    /// Records BoringSSL's verdict on a certificate of the chain. A callback that replaces BoringSSL's
-    /// own verification does not call this, so it cannot mark a chain as verified.
+    /// Records BoringSSL's verdict on a certificate of the chain. A callback that replaces
+    /// BoringSSL's own verification does not call this, so it cannot mark a chain as verified.
     pub(crate) fn record(&self, verified: bool) {
         self.verified.store(verified, Ordering::Release);
     }
@@ -52,8 +52,8 @@ pub fn client_auth(ssl: &SslRef) -> Option<&ClientAuth> {
 pub fn identity(ssl: &SslRef, scope: &str) -> Option<X509> {
     let State { auth, verified } = State::of(ssl)?;
     let asked = auth.decision().scope()?;
-    // A client that was asked for a certificate is never resumed, and a failed verification ends the
-    // handshake. Any other chain does not count.
+    // A client that was asked for a certificate is never resumed, and a failed verification ends
+    // the handshake. Any other chain does not count.
     let verified = verified.load(Ordering::Acquire)
         && ssl.verify_result().is_ok()
         && !ssl.session_reused()

@@ -1,8 +1,8 @@
 //! Client authentication by offer for servers on BoringSSL, through the `boring` crate.
 //!
 //! [`install`] configures a context before its connections. For each ClientHello, a closure of the
-//! server sees the client's values, including its offer to authenticate, and decides whether the server
-//! requests a certificate on this connection, and in which scope.
+//! server sees the client's values, including its offer to authenticate, and decides whether the
+//! server requests a certificate on this connection, and in which scope.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -24,29 +24,31 @@
 //! ```
 //!
 //! # Limits of BoringSSL's API
-//! - No extension in CertificateRequest: offers are not acknowledged (RCA-2), as in the drafts before
-//!   -03. No new extension in EncryptedExtensions or ServerHello: CARE is not echoed (CARE-3).
+//! - No extension in CertificateRequest: offers are not acknowledged (RCA-2), as in the drafts
+//!   before -03. No new extension in EncryptedExtensions or ServerHello: CARE is not echoed
+//!   (CARE-3).
 //! - No choice of the alert for a bad offer: it is `handshake_failure`, not `illegal_parameter`
-//!   (FLAGS-2, FLAGS-3, CARE-1). [`ClientAuth::refusal`](adapter_common::ClientAuth::refusal) returns
-//!   the fault.
-//! - No callback for the ClientHello after a HelloRetryRequest: the offer in the first one counts, and is
-//!   not compared with the second (FLAGS-12).
+//!   (FLAGS-2, FLAGS-3, CARE-1). [`ClientAuth::refusal`](adapter_common::ClientAuth::refusal)
+//!   returns the fault.
+//! - No callback for the ClientHello after a HelloRetryRequest: the offer in the first one counts,
+//!   and is not compared with the second (FLAGS-12).
 //!
 //! # Resumption
-//! A session of BoringSSL does not record the scope in which its client was asked for a certificate,
-//! and a connection cannot choose which sessions it accepts. So certificates are requested in full
-//! handshakes only: such connections neither accept tickets nor send them. All other connections resume
-//! by ticket, only from each other's sessions. Session ids (the other way in TLS 1.2) are disabled:
-//! leave the cache as [`install`] sets it, and set neither a callback that looks up sessions nor a
-//! verification mode on the context.
+//! A session of BoringSSL does not record the scope in which its client was asked for a
+//! certificate, and a connection cannot choose which sessions it accepts. So certificates are
+//! requested in full handshakes only: such connections neither accept tickets nor send them. All
+//! other connections resume by ticket, only from each other's sessions. Session ids (the other way
+//! in TLS 1.2) are disabled: leave the cache as [`install`] sets it, and set neither a callback
+//! that looks up sessions nor a verification mode on the context.
 //!
 //! A callback that replaces BoringSSL's verification (`set_cert_verify_callback`,
-//! `set_custom_verify_callback`) does not authenticate clients: [`identity`] is `None`. But it may accept
-//! clients that [`Decision::Require`] must refuse, so a server that sets one must check [`identity`].
+//! `set_custom_verify_callback`) does not authenticate clients: [`identity`] is `None`. But it may
+//! accept clients that [`Decision::Require`] must refuse, so a server that sets one must check
+//! [`identity`].
 //!
 //! # Contexts
-//! A connection on which a certificate is requested must keep its context: if a callback selects another
-//! one, the client's certificate is refused. Select the context earlier, or use only one.
+//! A connection on which a certificate is requested must keep its context: if a callback selects
+//! another one, the client's certificate is refused. Select the context earlier, or use only one.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
@@ -71,11 +73,11 @@ use client_auth::State;
 pub use client_auth::{ClientAuth, Decision, client_auth, identity};
 pub use scope::{NoAnchors, Scope};
 
-/// Configures a context so that `decide` is called for each ClientHello, and decides whether the server
-/// requests a certificate.
+/// Configures a context so that `decide` is called for each ClientHello, and decides whether the
+/// server requests a certificate.
 ///
-/// This replaces the context's select-certificate callback and its verification mode, and disables the
-/// session cache.
+/// This replaces the context's select-certificate callback and its verification mode, and disables
+/// the session cache.
 ///
 /// # Errors
 /// If BoringSSL cannot allocate memory.

@@ -6,8 +6,8 @@ use boring::error::ErrorStack;
 use boring::x509::X509;
 use boring::x509::store::{X509Store, X509StoreBuilder};
 
-/// The maximum length of the authorities' names in a CertificateRequest, in bytes, with two bytes of
-/// length for each. The list of extensions has at most 65,535 bytes (RFC 8446 sections 4.2.4 and
+/// The maximum length of the authorities' names in a CertificateRequest, in bytes, with two bytes
+/// of length for each. The list of extensions has at most 65,535 bytes (RFC 8446 sections 4.2.4 and
 /// 4.3.2), of which 1,024 are left for other extensions.
 const LONGEST_NAMES: usize = 65_535 - 1024;
 

@@ -1,4 +1,5 @@
-//! Settings of an application beside the adapter: callbacks that replace the verification, and versions.
+//! Settings of an application beside the adapter: callbacks that replace the verification, and
+//! versions.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -24,8 +25,8 @@ fn certificate(identity: &Identity) -> X509 {
     X509::from_pem(identity.cert_pem().as_bytes()).unwrap()
 }
 
-/// Makes a handshake with a client that has this certificate. Returns whether the server completes it,
-/// and whether it has an identity.
+/// Makes a handshake with a client that has this certificate. Returns whether the server completes
+/// it, and whether it has an identity.
 fn visit(
     change: Change,
     client: &Identity,

@@ -1,5 +1,5 @@
-//! Tests that every adapter for servers must pass. They run the adapter's example server, and connect
-//! over TCP with a client that sees every byte and can break rules.
+//! Tests that every adapter for servers must pass. They run the adapter's example server, and
+//! connect over TCP with a client that sees every byte and can break rules.
 //!
 //! Each check panics if it fails.
 #![forbid(unsafe_code)]
@@ -29,7 +29,8 @@ const CARE: u16 = 0xffca;
 pub struct Adapter {
     /// The path of the program.
     pub program: PathBuf,
-    /// The alert for a ClientHello that breaks a rule; `None` if the server only closes the connection.
+    /// The alert for a ClientHello that breaks a rule; `None` if the server only closes the
+    /// connection.
     pub bad_hello: Option<u8>,
     /// The alert for a certificate of an unknown authority, if any.
     pub unknown_ca: Option<u8>,
@@ -227,8 +228,8 @@ impl Site {
         assert_eq!(server.refusal(config), self.adapter.no_certificate);
     }
 
-    /// A client that was asked for a certificate gets no session that it could resume in another scope
-    /// (RES-2).
+    /// A client that was asked for a certificate gets no session that it could resume in another
+    /// scope (RES-2).
     pub fn res_2_a_client_that_was_asked_gets_no_session(&self) {
         let server = self.server("offered");
         for answer in [Answer::With(self.client.for_raw()), Answer::Empty] {
@@ -238,8 +239,8 @@ impl Site {
         }
     }
 
-    /// The offer of the first ClientHello counts after HelloRetryRequest. A second ClientHello without it
-    /// is refused, or makes no difference, as the adapter declares (FLAGS-12).
+    /// The offer of the first ClientHello counts after HelloRetryRequest. A second ClientHello
+    /// without it is refused, or makes no difference, as the adapter declares (FLAGS-12).
     pub fn flags_12_the_first_client_hello_counts(&self) {
         let server = self.server("require-offered");
         let shares = Shares::Only(Vec::new());

@@ -23,8 +23,8 @@ fn adapter() -> Adapter {
     }
 }
 
-/// Builds the adapter and its server with the static library that cargo built for this test. It needs
-/// Debian's `gcc`, `make`, `pkg-config` and `libgnutls28-dev`.
+/// Builds the adapter and its server with the static library that cargo built for this test. It
+/// needs Debian's `gcc`, `make`, `pkg-config` and `libgnutls28-dev`.
 fn build() -> PathBuf {
     make("gnutls", &[]).join("rext-gnutls-server")
 }

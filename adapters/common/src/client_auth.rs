@@ -4,14 +4,14 @@ use rustls_ext_wire::Offer;
 
 use crate::hello::Refusal;
 
-/// Whether the server requests a certificate, and in which scope. `S` is the scope of a TLS library: the
-/// name under which certificates are accepted, and their verifier.
+/// Whether the server requests a certificate, and in which scope. `S` is the scope of a TLS
+/// library: the name under which certificates are accepted, and their verifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision<S> {
     /// The server does not request a certificate.
     None,
-    /// The server requests a certificate, and continues without one. A certificate that does not verify
-    /// in the scope ends the handshake.
+    /// The server requests a certificate, and continues without one. A certificate that does not
+    /// verify in the scope ends the handshake.
     Request(S),
     /// The server requires a certificate that verifies in the scope.
     Require(S),

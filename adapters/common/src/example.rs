@@ -1,9 +1,9 @@
 //! Common code of the adapters' example programs: their options and their output.
 //!
 //! A server prints `listening on 127.0.0.1:PORT`, and then a line of JSON for each connection,
-//! [`Served`], which is also the body of its response to any request. A client prints a line for each
-//! connection, [`Connected`], and then the response. `interop matrix` runs these programs, and programs
-//! in other languages with the same options and output.
+//! [`Served`], which is also the body of its response to any request. A client prints a line for
+//! each connection, [`Connected`], and then the response. `interop matrix` runs these programs, and
+//! programs in other languages with the same options and output.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -77,8 +77,8 @@ pub struct Connected {
     pub asked: Option<bool>,
 }
 
-/// Listens on a free port of the loopback interface, and serves each connection in a thread. It does not
-/// return, except with an error.
+/// Listens on a free port of the loopback interface, and serves each connection in a thread. It
+/// does not return, except with an error.
 ///
 /// # Errors
 /// If it cannot listen.

@@ -1,4 +1,5 @@
-//! Common code of the adapters for servers: [`Hello`] has a ClientHello and its offer, [`Decision`] and
+//! Common code of the adapters for servers: [`Hello`] has a ClientHello and its offer, [`Decision`]
+//! and
 //! [`ClientAuth`] the server's decision. [`example`] is for the example programs.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]

@@ -1,5 +1,6 @@
-/* An HTTP/1.1 server on GnuTLS that requests certificates from clients that offer. It prints `listening on
- * 127.0.0.1:PORT`, and then a line of JSON for each connection, which is also the body of its response. */
+/* An HTTP/1.1 server on GnuTLS that requests certificates from clients that offer. It prints
+ * `listening on 127.0.0.1:PORT`, and then a line of JSON for each connection, which is also the
+ * body of its response. */
 #include <rext_gnutls.h>
 
 #include <arpa/inet.h>
@@ -140,8 +141,8 @@ static void *serve(void *argument) {
     fflush(stdout);
     gnutls_deinit(session);
     rext_gnutls_end(&connection);
-    /* Read the rest first: closing with unread data could reset the connection before the alert or the
-     * response arrives. */
+    /* Read the rest first: closing with unread data could reset the connection before the alert or
+     * the response arrives. */
     shutdown(socket_, SHUT_WR);
     while (read(socket_, bytes, sizeof bytes) > 0)
         ;

@@ -27,7 +27,8 @@ static int verify(gnutls_session_t session) {
     if (error != 0)
         set_fault(connection, GNUTLS_A_BAD_CERTIFICATE, "the certificate cannot be verified");
     else if ((status & GNUTLS_CERT_SIGNER_NOT_FOUND) != 0)
-        set_fault(connection, GNUTLS_A_UNKNOWN_CA, "the certificate was issued by an unknown authority");
+        set_fault(connection, GNUTLS_A_UNKNOWN_CA,
+                  "the certificate was issued by an unknown authority");
     else if ((status & GNUTLS_CERT_EXPIRED) != 0)
         set_fault(connection, GNUTLS_A_CERTIFICATE_EXPIRED, "the certificate has expired");
     else if ((status & GNUTLS_CERT_REVOKED) != 0)
@@ -69,8 +70,8 @@ static int demand(rext_gnutls_connection *connection, gnutls_session_t session) 
     const rext_gnutls_decision *decision = &connection->decision;
     if (decision->demand == REXT_DEMAND_NONE) {
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_IGNORE);
-        /* Only clients that are not asked for a certificate get tickets (RES-2). Without the key, GnuTLS
-         * neither accepts nor sends tickets. */
+        /* Only clients that are not asked for a certificate get tickets (RES-2). Without the key,
+         * GnuTLS neither accepts nor sends tickets. */
         if (connection->config.ticket_key == NULL)
             return 0;
         return gnutls_session_ticket_enable_server(session, connection->config.ticket_key);
@@ -111,7 +112,8 @@ static int on_finished(rext_gnutls_connection *connection) {
     if (connection->decision.demand != REXT_DEMAND_REQUIRE || connection->verified)
         return 0;
     if (connection->fault.status == REXT_OK)
-        set_fault(connection, GNUTLS_A_ACCESS_DENIED, "a certificate is required, and the client has none that was verified");
+        set_fault(connection, GNUTLS_A_ACCESS_DENIED,
+                  "a certificate is required, and the client has none that was verified");
     return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
@@ -161,8 +163,8 @@ const gnutls_datum_t *rext_gnutls_identity(const rext_gnutls_connection *connect
     *length = 0;
     if (connection->decision.demand == REXT_DEMAND_NONE || connection->decision.scope != scope)
         return NULL;
-    /* A client that was asked for a certificate is never resumed, and a chain that does not verify ends
-     * the handshake. Any other chain does not count. */
+    /* A client that was asked for a certificate is never resumed, and a chain that does not verify
+     * ends the handshake. Any other chain does not count. */
     if (!connection->verified || connection->fault.status != REXT_OK ||
         gnutls_session_is_resumed(session))
         return NULL;

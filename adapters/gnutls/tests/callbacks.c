@@ -1,8 +1,8 @@
-/* Verification functions of an application that accept every chain do not authenticate clients, and if a
- * certificate is required, the handshake fails. Scopes whose names do not fit are refused.
- * Arguments: the server's certificate and key, the clients' authorities, a client's certificate and key,
- * a certificate and key from another authority, and a file with more authorities than fit into a
- * CertificateRequest. */
+/* Verification functions of an application that accept every chain do not authenticate clients, and
+ * if a certificate is required, the handshake fails. Scopes whose names do not fit are refused.
+ * Arguments: the server's certificate and key, the clients' authorities, a client's certificate and
+ * key, a certificate and key from another authority, and a file with more authorities than fit into
+ * a CertificateRequest. */
 #include <rext_gnutls.h>
 
 #include <fcntl.h>

@@ -1,8 +1,9 @@
 //! Client authentication by offer for servers on s2n-tls, through the `s2n-tls` crate.
 //!
 //! [`ByOffer`] is a callback for ClientHellos. For each, a closure of the server sees the client's
-//! values, including its offer to authenticate, and decides whether the server requests a certificate on
-//! this connection, and in which scope. A connection with a request continues with the config of a
+//! values, including its offer to authenticate, and decides whether the server requests a
+//! certificate on this connection, and in which scope. A connection with a request continues with
+//! the config of a
 //! [`Scope`].
 //!
 //! ```no_run
@@ -33,21 +34,22 @@
 //! # Limits of s2n-tls's API
 //! - No new extension in CertificateRequest, EncryptedExtensions or ServerHello: offers are not
 //!   acknowledged (RCA-2), as in the drafts before -03, and CARE is not echoed (CARE-3).
-//! - No alerts: for a bad offer (FLAGS-2, FLAGS-3, CARE-1), and for a refused certificate, s2n-tls sends
-//!   only `close_notify`. [`ClientAuth::refusal`](adapter_common::ClientAuth::refusal) returns the fault
-//!   of the offer.
-//! - No authorities of the scope in CertificateRequest: under TLS 1.3 the crate sends them only with an
-//!   unstable feature, so clients do not learn which certificates are accepted.
-//! - No callback for the ClientHello after a HelloRetryRequest: the offer in the first one counts, and is
-//!   not compared with the second (FLAGS-12).
-//! - The callback does not know the version that s2n-tls will choose: [`ByOffer::new`] takes the highest
-//!   one.
+//! - No alerts: for a bad offer (FLAGS-2, FLAGS-3, CARE-1), and for a refused certificate, s2n-tls
+//!   sends only `close_notify`. [`ClientAuth::refusal`](adapter_common::ClientAuth::refusal)
+//!   returns the fault of the offer.
+//! - No authorities of the scope in CertificateRequest: under TLS 1.3 the crate sends them only
+//!   with an unstable feature, so clients do not learn which certificates are accepted.
+//! - No callback for the ClientHello after a HelloRetryRequest: the offer in the first one counts,
+//!   and is not compared with the second (FLAGS-12).
+//! - The callback does not know the version that s2n-tls will choose: [`ByOffer::new`] takes the
+//!   highest one.
 //!
 //! # Resumption
-//! A resumed session of s2n-tls does not have the client's certificate, and does not record the scope in
-//! which the client was asked for one. So certificates are requested in full handshakes only: the config
-//! of a scope neither accepts tickets nor sends them. All other connections resume from each other's
-//! sessions, if the server's own config enables that. That config must not request certificates itself.
+//! A resumed session of s2n-tls does not have the client's certificate, and does not record the
+//! scope in which the client was asked for one. So certificates are requested in full handshakes
+//! only: the config of a scope neither accepts tickets nor sends them. All other connections resume
+//! from each other's sessions, if the server's own config enables that. That config must not
+//! request certificates itself.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]

@@ -16,9 +16,9 @@ pub struct Scope {
 impl Scope {
     /// Makes a scope with the trust anchors in `anchors`, in PEM.
     ///
-    /// `config` has the server's own certificate and security policy. Its trust store is replaced, and its
-    /// sessions are disabled (see the crate). Do not call `disable_x509_verification` on it: s2n-tls does
-    /// not report that, and every chain would be accepted.
+    /// `config` has the server's own certificate and security policy. Its trust store is replaced,
+    /// and its sessions are disabled (see the crate). Do not call `disable_x509_verification` on
+    /// it: s2n-tls does not report that, and every chain would be accepted.
     ///
     /// # Errors
     /// [`NoScope`].

@@ -1,6 +1,6 @@
-//! The C ABI: functions called in any order, with any pointers and lengths that C may pass. Each returns
-//! a status that has a name, and never `REXT_ERR_PANIC`; the parts of a view are within the scanned
-//! bytes.
+//! The C ABI: functions called in any order, with any pointers and lengths that C may pass. Each
+//! returns a status that has a name, and never `REXT_ERR_PANIC`; the parts of a view are within the
+//! scanned bytes.
 //!
 //! Bytes are in allocations of exactly their length, so that a sanitizer finds any access beyond.
 

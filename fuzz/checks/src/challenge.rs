@@ -1,5 +1,5 @@
-//! `WWW-Authenticate` fields: none makes the parser panic or loop, and a parsed challenge can be written
-//! and parsed again.
+//! `WWW-Authenticate` fields: none makes the parser panic or loop, and a parsed challenge can be
+//! written and parsed again.
 
 use rustls_ext::http::{Challenge, Challenges};
 

@@ -35,8 +35,8 @@ pub(crate) fn well_formed(body: &[u8]) -> bool {
     }
 }
 
-/// Asserts that flags which are allowed unsolicited are also allowed as an answer, and that a violation
-/// names one of the flags.
+/// Asserts that flags which are allowed unsolicited are also allowed as an answer, and that a
+/// violation names one of the flags.
 fn assert_consistent(message: Message, flags: &FlagSet) {
     let points = CodePoints::DEFAULT;
     let alone = permit(message, flags, &FlagSet::EMPTY, &points);

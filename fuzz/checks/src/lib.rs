@@ -1,8 +1,8 @@
 //! Properties that must hold for any bytes from a peer.
 //!
 //! Each module has the assertions of the fuzz target with the same name (`fuzz/fuzz_targets/`); its
-//! `check` panics if one fails. `cargo test` also calls these functions, with the seeds of the targets
-//! and with all inputs that a fuzzer has found.
+//! `check` panics if one fails. `cargo test` also calls these functions, with the seeds of the
+//! targets and with all inputs that a fuzzer has found.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 

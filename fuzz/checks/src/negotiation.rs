@@ -1,5 +1,5 @@
-//! Both sides of the negotiation, with any messages in any order: they report nothing that the peer did
-//! not send. And the rules of resumption.
+//! Both sides of the negotiation, with any messages in any order: they report nothing that the peer
+//! did not send. And the rules of resumption.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use rustls_ext_wire::resumption::{self, Demand, Resumption, Session};

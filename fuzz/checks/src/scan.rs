@@ -100,7 +100,8 @@ fn assert_consistent(hello: &ClientHello<'_>) {
 
 /// Scans bytes in pieces, by `feed` and by `peek`: the result is that of all bytes at once.
 ///
-/// The first byte of `data` gives the number of pieces before the rest, the next bytes their lengths.
+/// The first byte of `data` gives the number of pieces before the rest, the next bytes their
+/// lengths.
 pub fn check_pieces(data: &[u8]) {
     let Some((count, rest)) = data.split_first() else { return };
     let Some((lengths, bytes)) = rest.split_at_checked(usize::from(count % 8)) else { return };
@@ -112,7 +113,8 @@ pub fn check_pieces(data: &[u8]) {
     }
     let ends = &ends[..=lengths.len()];
 
-    // With this limit the buffer is always long enough, so it makes no difference whether it is used.
+    // With this limit the buffer is always long enough, so it makes no difference whether it is
+    // used.
     let scan = Scan::default().max_message(ROOM);
     let mut room = [0; ROOM];
     let expected = scan.records(bytes, &mut room);

@@ -1,6 +1,6 @@
 //! The scan compared with BoringSSL, s2n-tls and tls-parser: they accept every ClientHello that it
-//! accepts, with the same values, and refuse those that it refuses, except for the differences listed
-//! here.
+//! accepts, with the same values, and refuse those that it refuses, except for the differences
+//! listed here.
 
 use std::cell::RefCell;
 

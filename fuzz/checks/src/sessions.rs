@@ -1,5 +1,5 @@
-//! Modified sessions and tickets: they do not resume, or their chain is verified again; nothing panics
-//! (RES-5, RES-7).
+//! Modified sessions and tickets: they do not resume, or their chain is verified again; nothing
+//! panics (RES-5, RES-7).
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -118,9 +118,9 @@ fn resume(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
     Ok((peer.is_resumed(), identity.is_some()))
 }
 
-/// Returns true if the valid session at `place` resumes (RES-2, RES-4). The clients of the sessions: 0 has
-/// no certificate and was not asked, 1 declined, 2 has a certificate and was not asked, 3
-/// authenticated.
+/// Returns true if the valid session at `place` resumes (RES-2, RES-4). The clients of the
+/// sessions: 0 has no certificate and was not asked, 1 declined, 2 has a certificate and was not
+/// asked, 3 authenticated.
 fn resumes(decides: Decides, place: usize) -> bool {
     match decides {
         Decides::Nothing => place != 3,

@@ -1,7 +1,8 @@
 /* The content of a view. */
 #include "check.h"
 
-/* Makes the body of a ClientHello with these extensions, which the caller frees, and a view of it. */
+/* Makes the body of a ClientHello with these extensions, which the caller frees, and a view of
+ * it. */
 static uint8_t *view(const uint8_t *extensions, size_t length, rext_hello *hello) {
     static const uint8_t head[] = {0xc0, 0x2f, 0x13, 0x01};
     size_t whole = 2 + 32 + 1 + 2 + 4 + 2 + 2 + length;

@@ -3,11 +3,11 @@
 mod build;
 mod corpus;
 mod extensions;
+mod flags_and_care;
 mod generated;
 mod limits;
 mod message;
 mod mutations;
-mod ours;
 mod pieces;
 mod records;
 mod reference;

@@ -5,8 +5,8 @@ use rustls_ext_wire::{Alert, Answer, NotTls, Scan, ScanError};
 use crate::build::{self, Hello};
 use crate::reference::{self, Told, told};
 
-/// The answer for these bytes, on which the scan (in one call, fed byte by byte, and with `peek`) and
-/// the reference must agree. With fewer bytes, the answer must be `Incomplete`.
+/// The answer for these bytes, on which the scan (in one call, fed byte by byte, and with `peek`)
+/// and the reference must agree. With fewer bytes, the answer must be `Incomplete`.
 fn decided_by(bytes: &[u8]) -> Told {
     let scan = Scan::default();
     let (mut fed, mut peeked) = (scan.scanner([0; 0xffff]), scan.scanner([0; 0xffff]));

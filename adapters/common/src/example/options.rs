@@ -15,7 +15,8 @@ pub enum Ask {
     RequireOffered,
 }
 
-/// `--cert FILE --key FILE --client-ca FILE --ask nobody|offered|require-offered [--tls12] [--retry]`
+/// `--cert FILE --key FILE --client-ca FILE --ask nobody|offered|require-offered [--tls12]
+/// [--retry]`
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     /// The server's certificate chain, in PEM.

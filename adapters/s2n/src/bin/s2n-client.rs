@@ -1,5 +1,5 @@
-//! A client on s2n-tls; see `adapter_common::example`. It cannot offer to authenticate, since s2n-tls
-//! does not send unknown extensions.
+//! A client on s2n-tls; see `adapter_common::example`. It cannot offer to authenticate, since
+//! s2n-tls does not send unknown extensions.
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};

@@ -146,8 +146,8 @@ impl World {
         let (version, asks) = (version(u)?, u.int_in_range(-1..=3)?);
         let from_view = bool::arbitrary(u)?;
         let mut set = self.flags;
-        // SAFETY: the server is not freed yet, the bytes of the view are kept, and all other pointers
-        // are to locals or to `self`.
+        // SAFETY: the server is not freed yet, the bytes of the view are kept, and all other
+        // pointers are to locals or to `self`.
         unsafe {
             let (flags, care) = (pointer(flags.as_ref()), pointer(care.as_ref()));
             call(u, |e| {

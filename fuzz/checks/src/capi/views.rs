@@ -50,7 +50,8 @@ impl World {
             }
         };
         let (scanner, mut hello, mut count) = (self.scanner, NO_HELLO, 0);
-        // SAFETY: the scanner and its buffer are not freed yet, and the buffer is not used otherwise.
+        // SAFETY: the scanner and its buffer are not freed yet, and the buffer is not used
+        // otherwise.
         let status = call(u, |error| unsafe {
             let function = if peeks { rext_scanner_peek } else { rext_scanner_feed };
             function(scanner, bytes, length, &mut hello, &mut count, error)

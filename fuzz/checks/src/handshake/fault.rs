@@ -65,7 +65,8 @@ fn body(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     })
 }
 
-/// Passes bytes between both peers until neither sends any more, and then sends unexpected messages.
+/// Passes bytes between both peers until neither sends any more, and then sends unexpected
+/// messages.
 pub(super) fn run(u: &mut Unstructured<'_>, peer: &mut Peer, tls: &mut Connection) -> Result<()> {
     for _ in 0..=MOST {
         site::carry(peer, tls);

@@ -1,5 +1,5 @@
-//! Our client and our server under TLS 1.2, with an attacker in between who changes bytes: each side
-//! still reports the truth about the other.
+//! Our client and our server under TLS 1.2, with an attacker in between who changes bytes: each
+//! side still reports the truth about the other.
 
 use std::sync::{Arc, LazyLock};
 
@@ -120,8 +120,8 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
     Ok((!server.is_handshaking(), identity.is_some()))
 }
 
-/// Asserts that client and server agree: they saw the same messages, or the client's Finished would not
-/// have verified.
+/// Asserts that client and server agree: they saw the same messages, or the client's Finished would
+/// not have verified.
 fn assert_agreement(
     client: &ClientConnection,
     server: &ServerConnection,

@@ -1,36 +1,37 @@
 /*
  * librext: offers of TLS clients to authenticate with a certificate, for TLS stacks, proxies and
- * routers. It scans ClientHellos, encodes and decodes the TLS flags extension, negotiates for clients
- * and servers, and decides whether sessions may be resumed.
+ * routers. It scans ClientHellos, encodes and decodes the TLS flags extension, negotiates for
+ * clients and servers, and decides whether sessions may be resumed.
  *
  * Licensed under Apache-2.0 or MIT, as you like.
  *
  * Status. Functions return a rext_status, or another number that is below 0 for the same errors. A
- * fault of the peer also has a rule and an alert: pass a rext_error to receive them. After an error, a
- * function has written only the rext_error, unless its documentation says otherwise.
+ * fault of the peer also has a rule and an alert: pass a rext_error to receive them. After an
+ * error, a function has written only the rext_error, unless its documentation says otherwise.
  *
- * Rules are cited by number: FLAGS-n is draft-ietf-tls-tlsflags-16, RCA-n draft-jhoyla-req-mtls-flag
- * (June 2025), CARE-n draft-thomson-tls-care-00, RES-n RFC 8446 section 4.6.1 and RFC 5077.
+ * Rules are cited by number: FLAGS-n is draft-ietf-tls-tlsflags-16, RCA-n
+ * draft-jhoyla-req-mtls-flag (June 2025), CARE-n draft-thomson-tls-care-00, RES-n RFC 8446 section
+ * 4.6.1 and RFC 5077.
  *
  * Pointers. A parameter may be NULL only if its documentation says so; otherwise NULL is
- * REXT_ERR_NULL. Any other pointer must point to a valid value of its type, or to as many bytes as the
- * length that belongs to it; one that is not aligned is REXT_ERR_ALIGNMENT. Memory that a function
- * writes must not overlap with any other argument. No function keeps a pointer after it has returned,
- * except that a scanner keeps its buffer, and that rext_hello, rext_list, rext_bytes and rext_session
- * point into memory of the caller, as documented.
+ * REXT_ERR_NULL. Any other pointer must point to a valid value of its type, or to as many bytes as
+ * the length that belongs to it; one that is not aligned is REXT_ERR_ALIGNMENT. Memory that a
+ * function writes must not overlap with any other argument. No function keeps a pointer after it
+ * has returned, except that a scanner keeps its buffer, and that rext_hello, rext_list, rext_bytes
+ * and rext_session point into memory of the caller, as documented.
  *
  * Lengths are in bytes. Integers are in the byte order of the machine; bytes are as on the wire.
  *
- * Objects (rext_scan, rext_scanner, rext_client, rext_server) are made by a function whose name ends
- * in _new, and freed by the one whose name ends in _free. The caller provides the memory of structs: set
- * them to zero if they may be read before they are filled.
+ * Objects (rext_scan, rext_scanner, rext_client, rext_server) are made by a function whose name
+ * ends in _new, and freed by the one whose name ends in _free. The caller provides the memory of
+ * structs: set them to zero if they may be read before they are filled.
  *
  * Threads. "any": any number of threads may call the function at once. "one at a time": two threads
  * must not call it, or another function for the same object, at once. There is no other state.
  *
- * No function blocks or calls back, and no panic leaves the library: a bug in it is REXT_ERR_PANIC and
- * a line on standard error, or the end of the process if the library is built with panic=abort. Only
- * the _new functions allocate.
+ * No function blocks or calls back, and no panic leaves the library: a bug in it is REXT_ERR_PANIC
+ * and a line on standard error, or the end of the process if the library is built with panic=abort.
+ * Only the _new functions allocate.
  */
 
 #ifndef REXT_H
@@ -52,13 +53,14 @@
 #define REXT_SESSION_LONGEST 270
 
 /**
- * The default limit for the age of one proof of possession, in seconds: 7 days, the longest lifetime
- * of a ticket (RFC 8446 section 4.6.1).
+ * The default limit for the age of one proof of possession, in seconds: 7 days, the longest
+ * lifetime of a ticket (RFC 8446 section 4.6.1).
  */
 #define REXT_MAX_AGE_SECONDS 604800
 
 /**
- * The number of this ABI. Additions do not change it. An incompatible change also changes the soname.
+ * The number of this ABI. Additions do not change it. An incompatible change also changes the
+ * soname.
  */
 #define REXT_ABI 0
 
@@ -69,19 +71,19 @@
 typedef struct rext_client rext_client;
 
 /**
- * A parser for ClientHellos, with its code points and its limit. It does not change, so any number of
- * threads may use it at once. Where a function takes NULL instead, it uses the default code points, and
- * a limit of 65535 bytes.
+ * A parser for ClientHellos, with its code points and its limit. It does not change, so any number
+ * of threads may use it at once. Where a function takes NULL instead, it uses the default code
+ * points, and a limit of 65535 bytes.
  */
 typedef struct rext_scan rext_scan;
 
 /**
  * A scan of a stream whose bytes arrive in pieces.
  *
- * Its work is linear in the length of the data, however the client divides the data into records and
- * however few bytes arrive at a time. The result is the same as for all bytes at once. After a refusal,
- * every later call returns the same refusal. After a ClientHello, the scanner is ready for another
- * one: a client sends a second ClientHello when it gets a HelloRetryRequest.
+ * Its work is linear in the length of the data, however the client divides the data into records
+ * and however few bytes arrive at a time. The result is the same as for all bytes at once. After a
+ * refusal, every later call returns the same refusal. After a ClientHello, the scanner is ready
+ * for a second one, which a client sends when it gets a HelloRetryRequest.
  */
 typedef struct rext_scanner rext_scanner;
 
@@ -94,8 +96,8 @@ typedef struct rext_server rext_server;
 /**
  * The status of a function: 0 or above for a result, below 0 for an error.
  *
- * A number never changes its meaning, and is never reused. Later versions may return errors that are
- * not listed here: treat every number below 0 as an error.
+ * A number never changes its meaning, and is never reused. Later versions may return errors that
+ * are not listed here: treat every number below 0 as an error.
  */
 typedef int32_t rext_status;
 
@@ -106,11 +108,11 @@ typedef int32_t rext_status;
 typedef int32_t rext_offer;
 
 /**
- * The numbers of the extensions and the flag on the wire. Client and server of a connection must use
- * the same numbers.
+ * The numbers of the extensions and the flag on the wire. Client and server of a connection must
+ * use the same numbers.
  *
- * They are configurable because they are not final. rext_code_points_default() fills in the default
- * ones, which functions also use if they get NULL.
+ * They are configurable because they are not final. rext_code_points_default() fills in the
+ * default ones, which functions also use if they get NULL.
  */
 typedef struct rext_code_points {
     /**
@@ -129,8 +131,8 @@ typedef struct rext_code_points {
 } rext_code_points;
 
 /**
- * The details of an error. The caller provides the struct; a function writes it only if it returns an
- * error.
+ * The details of an error. The caller provides the struct; a function writes it only if it returns
+ * an error.
  *
  * It owns nothing, so it need not be freed, and it may be copied.
  */
@@ -140,8 +142,8 @@ typedef struct rext_error {
      */
     rext_status status;
     /**
-     * The TLS alert to send (RFC 8446 section 6); 0 for none: the error is a mistake of the caller,
-     * or the peer does not use TLS.
+     * The TLS alert to send (RFC 8446 section 6); 0 for none: the error is a mistake of the
+     * caller, or the peer does not use TLS.
      */
     uint8_t alert;
     /**
@@ -161,8 +163,8 @@ typedef struct rext_error {
 typedef uint16_t rext_version_number;
 
 /**
- * A set of TLS flags (draft-ietf-tls-tlsflags-16), stored as the body of the extension that carries
- * it. The caller provides the struct; all zeros are the empty set.
+ * A set of TLS flags (draft-ietf-tls-tlsflags-16), stored as the body of the extension that
+ * carries it. The caller provides the struct; all zeros are the empty set.
  *
  * It owns nothing, and may be copied. Change it only by functions of this library: they return
  * REXT_ERR_UNSET if it does not contain a valid body.
@@ -204,12 +206,13 @@ typedef struct rext_bytes {
 typedef int32_t rext_client_status;
 
 /**
- * A view of a ClientHello whose structure was checked (RFC 8446 section 4.1.2). The caller provides
- * the struct, and a scan fills it. With a struct of zeros, functions return REXT_ERR_UNSET.
+ * A view of a ClientHello whose structure was checked (RFC 8446 section 4.1.2). The caller
+ * provides the struct, and a scan fills it. With a struct of zeros, functions return
+ * REXT_ERR_UNSET.
  *
- * It points into the bytes that were scanned, or into the buffer in which they were assembled. Neither
- * may change or be freed while the view, or a result of it, is used. It owns nothing, and may be
- * copied. All values are as the client sent them, including GREASE.
+ * It points into the bytes that were scanned, or into the buffer in which they were assembled.
+ * Neither may change or be freed while the view, or a result of it, is used. It owns nothing, and
+ * may be copied. All values are as the client sent them, including GREASE.
  */
 typedef struct rext_hello {
     /**
@@ -251,8 +254,8 @@ typedef struct rext_hello_fields {
  * rext_hello_alpn() fills it, and rext_list_next() returns its items. With a struct of zeros,
  * rext_list_next() returns REXT_ERR_UNSET.
  *
- * It is valid as long as the view that it was made from. It owns nothing, and may be copied; the copy
- * then has its own position.
+ * It is valid as long as the view that it was made from. It owns nothing, and may be copied; the
+ * copy then has its own position.
  */
 typedef struct rext_list {
     /**
@@ -277,13 +280,13 @@ typedef int32_t rext_demand;
  */
 typedef struct rext_session {
     /**
-     * The scope in which the client was asked for a certificate: the name under which the certificate
-     * counts, 1 to 255 bytes. { NULL, 0 } if the client was not asked.
+     * The scope in which the client was asked for a certificate: the name under which the
+     * certificate counts, 1 to 255 bytes. { NULL, 0 } if the client was not asked.
      */
     struct rext_bytes scope;
     /**
-     * When the client authenticated, in seconds since the Unix epoch; 0 if it did not. A resumption
-     * does not change it.
+     * When the client authenticated, in seconds since the Unix epoch; 0 if it did not. A
+     * resumption does not change it.
      */
     uint64_t authenticated_at;
     /**
@@ -318,8 +321,8 @@ typedef int32_t rext_asks;
 #define REXT_CLIENT_NOT_OFFERED 0
 
 /**
- * Client: an offer was sent. The server has not requested a certificate (yet); it never does when it
- * resumes a session.
+ * Client: an offer was sent. The server has not requested a certificate (yet); it never does when
+ * it resumes a session.
  */
 #define REXT_CLIENT_OFFERED 1
 
@@ -330,9 +333,9 @@ typedef int32_t rext_asks;
 #define REXT_CLIENT_ACKNOWLEDGED 2
 
 /**
- * Client: the server requested a certificate without an acknowledgement: there was no offer, it was
- * made by CARE, which has no acknowledgement, the server has another reason (RCA-3), or the server
- * follows an older draft.
+ * Client: the server requested a certificate without an acknowledgement: there was no offer, it
+ * was made by CARE, which has no acknowledgement, the server has another reason (RCA-3), or the
+ * server follows an older draft.
  */
 #define REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT 3
 
@@ -342,15 +345,15 @@ typedef int32_t rext_asks;
 #define REXT_ECH_NONE 0
 
 /**
- * Encrypted Client Hello: the outer one. It contains an encrypted ClientHello that only the server can
- * read, or imitates one (GREASE). If it contains one, the server name and other values are not the
- * ones that the client really wants.
+ * Encrypted Client Hello: the outer one. It contains an encrypted ClientHello that only the server
+ * can read, or imitates one (GREASE). If it contains one, the server name and other values are not
+ * the ones that the client really wants.
  */
 #define REXT_ECH_OUTER 1
 
 /**
- * Encrypted Client Hello: the inner one, which a server that decrypted it passes on. No client sends
- * it unencrypted.
+ * Encrypted Client Hello: the inner one, which a server that decrypted it passes on. No client
+ * sends it unencrypted.
  */
 #define REXT_ECH_INNER 2
 
@@ -370,7 +373,8 @@ typedef int32_t rext_asks;
 #define REXT_DEMAND_REQUIRE 2
 
 /**
- * Resumption: it may not. Do a full handshake without an error, and refuse 0-RTT data (RES-2, RES-6).
+ * Resumption: it may not. Do a full handshake without an error, and refuse 0-RTT data (RES-2,
+ * RES-6).
  */
 #define REXT_RESUMPTION_REFUSED 0
 
@@ -445,7 +449,8 @@ typedef int32_t rext_asks;
 #define REXT_ASKS_BECAUSE_OFFERED 1
 
 /**
- * Server: it requests a certificate for another reason: always, or because of this host name (RCA-3).
+ * Server: it requests a certificate for another reason: always, or because of this host name
+ * (RCA-3).
  */
 #define REXT_ASKS_FOR_ANOTHER_REASON 2
 
@@ -516,13 +521,14 @@ typedef int32_t rext_asks;
 #define REXT_ERR_PANIC -9
 
 /**
- * The bytes are not a session record of a known version. Do a full handshake; this is not a fault of
- * the client (RES-7).
+ * The bytes are not a session record of a known version. Do a full handshake; this is not a fault
+ * of the client (RES-7).
  */
 #define REXT_ERR_RECORD -10
 
 /**
- * Not TLS, but DTLS. As for the next three, send no alert: the client does not understand TLS alerts.
+ * Not TLS, but DTLS. As for the next three, send no alert: the client does not understand TLS
+ * alerts.
  */
 #define REXT_ERR_DTLS -20
 
@@ -547,7 +553,8 @@ typedef int32_t rext_asks;
 #define REXT_ERR_UNEXPECTED_RECORD -30
 
 /**
- * Scan: a record of another type between two records of the same ClientHello. RFC 8446 section 5.1.
+ * Scan: a record of another type between two records of the same ClientHello. RFC 8446 section
+ * 5.1.
  */
 #define REXT_ERR_INTERLEAVED -31
 
@@ -587,8 +594,8 @@ typedef int32_t rext_asks;
 #define REXT_ERR_MESSAGE_TOO_SHORT -38
 
 /**
- * Scan: a part of the message does not have the required format. The error's message names the part,
- * and its rule the section that specifies the format.
+ * Scan: a part of the message does not have the required format. The error's message names the
+ * part, and its rule the section that specifies the format.
  */
 #define REXT_ERR_MALFORMED -39
 
@@ -603,7 +610,8 @@ typedef int32_t rext_asks;
 #define REXT_ERR_AFTER_PRE_SHARED_KEY -41
 
 /**
- * Scan: the numbers of binders and of identities in pre_shared_key differ. RFC 8446 section 4.2.11.
+ * Scan: the numbers of binders and of identities in pre_shared_key differ. RFC 8446 section
+ * 4.2.11.
  */
 #define REXT_ERR_BINDER_COUNT -42
 
@@ -663,7 +671,8 @@ typedef int32_t rext_asks;
 #define REXT_ERR_SECOND_HELLO_DIFFERS -80
 
 /**
- * A fault of the peer that has no number in this version. The error has its rule, alert and message.
+ * A fault of the peer that has no number in this version. The error has its rule, alert and
+ * message.
  */
 #define REXT_ERR_OTHER -99
 
@@ -700,7 +709,8 @@ rext_status rext_client_new(rext_offer offer,
 void rext_client_free(struct rext_client *client);
 
 /**
- * Returns the offer to put into a ClientHello, the same in the first and the second one (FLAGS-12).
+ * Returns the offer to put into a ClientHello, the same in the first and the second one
+ * (FLAGS-12).
  *
  * With Encrypted Client Hello, it goes only into the inner ClientHello, and no part of it into the
  * outer one (FLAGS-13); see rext_client_sent().
@@ -748,8 +758,8 @@ rext_status rext_client_sent(struct rext_client *client,
  * care: the body of CARE; NULL if the message does not have it.
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with the
- * alert that ends the connection; or a mistake of the caller.
+ * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with
+ * the alert that ends the connection; or a mistake of the caller.
  *
  * Threads: one at a time per client.
  */
@@ -806,15 +816,15 @@ rext_status rext_client_echoed(const struct rext_client *client);
 rext_status rext_code_points_default(struct rext_code_points *numbers);
 
 /**
- * Checks whether the numbers are allowed. Every function that takes code points does the same; this
- * one is for checking a configuration early.
+ * Checks whether the numbers are allowed. Every function that takes code points does the same;
+ * this one is for checking a configuration early.
  *
  * numbers: not NULL.
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; REXT_ERR_TAKEN if another extension or flag uses one of the numbers, assigned by
- * IANA, by GREASE (RFC 8701) or in practice, or if two of them are the same; REXT_ERR_VALUE if the
- * flag is above 2039; or another mistake of the caller.
+ * Returns: REXT_OK; REXT_ERR_TAKEN if another extension or flag uses one of the numbers, assigned
+ * by IANA, by GREASE (RFC 8701) or in practice, or if two of them are the same; REXT_ERR_VALUE if
+ * the flag is above 2039; or another mistake of the caller.
  *
  * Threads: any.
  */
@@ -830,8 +840,8 @@ rext_status rext_code_points_check(const struct rext_code_points *numbers,
  * flags: receives the set; not NULL. Written only on REXT_OK.
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; one of REXT_ERR_FLAGS_... if the body breaks FLAGS-2 or FLAGS-3, always with the
- * alert illegal_parameter (47); or a mistake of the caller.
+ * Returns: REXT_OK; one of REXT_ERR_FLAGS_... if the body breaks FLAGS-2 or FLAGS-3, always with
+ * the alert illegal_parameter (47); or a mistake of the caller.
  *
  * Threads: any.
  */
@@ -841,8 +851,8 @@ rext_status rext_flags_decode(const uint8_t *body,
                               struct rext_error *error);
 
 /**
- * Returns the body of the extension tls_flags that carries a set, in the shortest form (FLAGS-1): 2
- * to 256 bytes.
+ * Returns the body of the extension tls_flags that carries a set, in the shortest form (FLAGS-1):
+ * 2 to 256 bytes.
  *
  * flags: not NULL.
  * body: receives the bytes; not NULL. They are part of flags, and valid as long as it is.
@@ -914,8 +924,8 @@ rext_status rext_flags_next(const struct rext_flags *flags,
                             uint16_t *flag);
 
 /**
- * Returns the host name in the extension server_name (RFC 6066 section 3), as sent: one byte or more,
- * not NUL-terminated, and not checked to be a valid name.
+ * Returns the host name in the extension server_name (RFC 6066 section 3), as sent: one byte or
+ * more, not NUL-terminated, and not checked to be a valid name.
  *
  * hello: not NULL.
  * name: receives the name; not NULL. It is valid as long as the view.
@@ -943,9 +953,9 @@ rext_status rext_hello_has_alpn(const struct rext_hello *hello,
                                 size_t length);
 
 /**
- * Returns REXT_YES if the client offers a version: in supported_versions, or without that extension
- * by legacy_version, which means that version and older ones, but never TLS 1.3 (RFC 8446 section
- * 4.2.1). rext_hello_versions() lists them as sent.
+ * Returns REXT_YES if the client offers a version: in supported_versions, or without that
+ * extension by legacy_version, which means that version and older ones, but never TLS 1.3 (RFC
+ * 8446 section 4.2.1). rext_hello_versions() lists them as sent.
  *
  * hello: not NULL.
  * version: such as REXT_TLS13, or any other number.
@@ -1013,8 +1023,8 @@ rext_status rext_hello_fields_of(const struct rext_hello *hello,
  * Returns the flags of the extension tls_flags.
  *
  * Only a server that negotiates TLS 1.3 ends the connection if they are malformed; under older
- * versions the extension is ignored, whatever it contains (FLAGS-9). That is why a scan does not check
- * it.
+ * versions the extension is ignored, whatever it contains (FLAGS-9). That is why a scan does not
+ * check it.
  *
  * hello: not NULL.
  * flags: receives the flags; not NULL. Written only on REXT_YES and REXT_NO.
@@ -1030,8 +1040,8 @@ rext_status rext_hello_flags(const struct rext_hello *hello,
                              struct rext_error *error);
 
 /**
- * Returns REXT_YES if a flag is set in the extension tls_flags, such as request_client_auth, by which
- * a client offers to authenticate. An offer is never a credential: any client can send it.
+ * Returns REXT_YES if a flag is set in the extension tls_flags, such as request_client_auth, by
+ * which a client offers to authenticate. An offer is never a credential: any client can send it.
  *
  * hello: not NULL.
  * flag: 0 to REXT_FLAG_MAX; 80 is request_client_auth by default.
@@ -1047,8 +1057,8 @@ rext_status rext_hello_has_flag(const struct rext_hello *hello,
                                 struct rext_error *error);
 
 /**
- * Returns REXT_YES if the extension client_authentication_request (CARE) is present, under its number
- * in the code points of the scan. Like the flag, it is an offer, never a credential.
+ * Returns REXT_YES if the extension client_authentication_request (CARE) is present, under its
+ * number in the code points of the scan. Like the flag, it is an offer, never a credential.
  *
  * hello: not NULL.
  * error: receives the error; may be NULL.
@@ -1091,8 +1101,9 @@ rext_status rext_hello_authorities(const struct rext_hello *hello,
                                    struct rext_list *list);
 
 /**
- * Returns the versions that the client offers, in its order: those of supported_versions, or without
- * that extension the one of legacy_version. Each item is a number without bytes; GREASE is included.
+ * Returns the versions that the client offers, in its order: those of supported_versions, or
+ * without that extension the one of legacy_version. Each item is a number without bytes; GREASE is
+ * included.
  *
  * hello: not NULL.
  * list: receives the list; not NULL.
@@ -1167,9 +1178,9 @@ rext_resumption rext_resumption_check(rext_demand demand,
 /**
  * Returns 1 if a client's proof of possession is recent enough for its session to be resumed.
  *
- * A resumed handshake contains no new proof, so without this limit a session that is renewed by each
- * resumption would last forever. A proof in the future is not recent: the clock was set back, so the
- * age is unknown.
+ * A resumed handshake contains no new proof, so without this limit a session that is renewed by
+ * each resumption would last forever. A proof in the future is not recent: the clock was set back,
+ * so the age is unknown.
  *
  * authenticated_at: from the session's record, in seconds since the Unix epoch.
  * now: the current time, in the same unit.
@@ -1192,7 +1203,8 @@ int32_t rext_resumption_is_recent(uint64_t authenticated_at,
  * written: receives the record's length; not NULL. Written only on REXT_OK.
  *
  * Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_VALUE for a scope of more
- * than 255 bytes, or for an authenticated session without a scope; or another mistake of the caller.
+ * than 255 bytes, or for an authenticated session without a scope; or another mistake of the
+ * caller.
  *
  * Threads: any, each with its own buffer.
  */
@@ -1207,8 +1219,8 @@ rext_status rext_session_encode(const struct rext_session *session,
  * bytes, length: the record; NULL and 0 if it is empty.
  * session: receives the record; not NULL. Written only on REXT_OK. Its scope points into bytes.
  *
- * Returns: REXT_OK; REXT_ERR_RECORD for any other bytes, including records of another version: then
- * do a full handshake without an error (RES-7); or a mistake of the caller.
+ * Returns: REXT_OK; REXT_ERR_RECORD for any other bytes, including records of another version:
+ * then do a full handshake without an error (RES-7); or a mistake of the caller.
  *
  * Threads: any.
  */
@@ -1225,9 +1237,9 @@ rext_status rext_session_decode(const uint8_t *bytes,
  * message: one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
  * received: its flags; not NULL.
  * answered: the flags of the message that it answers. For the client's Certificate that is the
- * CertificateRequest; for every other message that a server sends before it has finished, including
- * CertificateRequest, it is the ClientHello. NULL for none, as for ClientHello and NewSessionTicket,
- * which answer nothing.
+ * CertificateRequest; for every other message that a server sends before it has finished,
+ * including CertificateRequest, it is the ClientHello. NULL for none, as for ClientHello and
+ * NewSessionTicket, which answer nothing.
  * numbers: the code points; NULL for the default ones.
  * error: receives the error; may be NULL.
  *
@@ -1281,14 +1293,15 @@ rext_message rext_care_echo_in(rext_version_number version);
  * Makes a scan.
  *
  * numbers: the code points; NULL for the default ones.
- * max_message: the limit for the length of a ClientHello in bytes, without the header of the message;
- * at most 65535, which is also the meaning of 0. ClientHellos of current clients have 200 to 2000.
+ * max_message: the limit for the length of a ClientHello in bytes, without the header of the
+ * message; at most 65535, which is also the meaning of 0. ClientHellos of current clients have 200
+ * to 2000.
  * scan: receives the scan; not NULL. Free it with rext_scan_free().
  * error: receives the error; may be NULL.
  *
  * Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that are not allowed;
- * REXT_ERR_VALUE for a limit above 65535; REXT_ERR_MEMORY; or another mistake of the caller. After an
- * error, the scan that is received is NULL.
+ * REXT_ERR_VALUE for a limit above 65535; REXT_ERR_MEMORY; or another mistake of the caller. After
+ * an error, the scan that is received is NULL.
  *
  * Threads: any.
  */
@@ -1310,26 +1323,29 @@ void rext_scan_free(struct rext_scan *scan);
  * Scans bytes for a ClientHello as they arrive from a socket, from the first on.
  *
  * Records and the message are checked completely, and a fault is reported at the first byte that
- * shows it. Time is linear in the number of bytes. A ClientHello in one record, as it nearly always is,
- * is read in place; one over several records (RFC 8446 section 5.1) is assembled in scratch.
+ * shows it. Time is linear in the number of bytes. A ClientHello in one record, as it nearly
+ * always is, is read in place; one over several records (RFC 8446 section 5.1) is assembled in
+ * scratch.
  *
- * If the result is REXT_INCOMPLETE, call this again with more bytes, from the first on. It then starts
- * anew: wait for as many bytes as are needed, so that a client cannot cause a new scan for each byte,
- * or use a rext_scanner, which continues from its last position.
+ * If the result is REXT_INCOMPLETE, call this again with more bytes, from the first on. It then
+ * starts anew. So wait for as many bytes as are needed, so that a client cannot cause a new scan
+ * for each byte, or use a rext_scanner, which continues from its last position.
  *
  * scan: NULL for the default one.
  * bytes, length: the bytes; NULL and 0 for none.
- * scratch, scratch_length: a buffer for a ClientHello over several records, without its header; 4096
- * bytes are enough for current clients. NULL and 0 for none: such ClientHellos are then refused as
- * too long. It must not overlap with the bytes.
- * hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes or scratch.
- * count: receives on REXT_OK the number of bytes that the ClientHello took, from the first on (later
- * bytes were not read), and on REXT_INCOMPLETE the minimum number of further bytes; may be NULL.
+ * scratch, scratch_length: a buffer for a ClientHello over several records, without its header;
+ * 4096 bytes are enough for current clients. NULL and 0 for none: such ClientHellos are then
+ * refused as too long. It must not overlap with the bytes.
+ * hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes or
+ * scratch.
+ * count: receives on REXT_OK the number of bytes that the ClientHello took, from the first on
+ * (later bytes were not read), and on REXT_INCOMPLETE the minimum number of further bytes; may be
+ * NULL.
  * error: receives the error; may be NULL.
  *
  * Returns: REXT_OK; REXT_INCOMPLETE; REXT_ERR_DTLS to REXT_ERR_NOT_TLS, without an alert;
- * REXT_ERR_UNEXPECTED_RECORD to REXT_ERR_BINDER_COUNT, with the alert that a server must send; or a
- * mistake of the caller.
+ * REXT_ERR_UNEXPECTED_RECORD to REXT_ERR_BINDER_COUNT, with the alert that a server must send; or
+ * a mistake of the caller.
  *
  * Threads: any, each with its own scratch.
  */
@@ -1343,8 +1359,8 @@ rext_status rext_scan_records(const struct rext_scan *scan,
                               struct rext_error *error);
 
 /**
- * Scans a handshake message: a header of four bytes, and the body. Some TLS stacks provide this form,
- * and QUIC has it in CRYPTO frames.
+ * Scans a handshake message: a header of four bytes, and the body. Some TLS stacks provide this
+ * form, and QUIC has it in CRYPTO frames.
  *
  * scan: NULL for the default one.
  * bytes, length: the bytes; NULL and 0 for none.
@@ -1364,8 +1380,8 @@ rext_status rext_scan_handshake(const struct rext_scan *scan,
                                 struct rext_error *error);
 
 /**
- * Scans the body of a ClientHello, without the header of the message: the form that other TLS stacks
- * provide.
+ * Scans the body of a ClientHello, without the header of the message: the form that other TLS
+ * stacks provide.
  *
  * scan: NULL for the default one.
  * bytes, length: the bytes; NULL and 0 for none.
@@ -1388,13 +1404,13 @@ rext_status rext_scan_body(const struct rext_scan *scan,
  * scan: NULL for the default one. It may be freed before the scanner.
  * buffer, length: the buffer in which a ClientHello is assembled. Its length limits that of a
  * ClientHello without its header, if it is less than the scan's limit; 4096 bytes are enough for
- * current clients. The caller frees it, and must not use it until the scanner is freed. NULL and 0 for
- * none: every ClientHello is then refused as too long.
+ * current clients. The caller frees it, and must not use it until the scanner is freed. NULL and 0
+ * for no buffer: every ClientHello is then refused as too long.
  * scanner: receives the scanner; not NULL. Free it with rext_scanner_free().
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK, REXT_ERR_MEMORY, or a mistake of the caller. After an error, the scanner that is
- * received is NULL.
+ * Returns: REXT_OK, REXT_ERR_MEMORY, or a mistake of the caller. After an error, the scanner that
+ * is received is NULL.
  *
  * Threads: any.
  */
@@ -1419,11 +1435,11 @@ void rext_scanner_free(struct rext_scanner *scanner);
  *
  * scanner: not NULL.
  * bytes, length: the bytes; NULL and 0 for none. They must not overlap with the scanner's buffer.
- * hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes if they are a
- * complete ClientHello in one record, and into the scanner's buffer otherwise: so it is valid until the
- * next call with that scanner.
- * count: as for rext_scan_records(), but on REXT_OK it counts the bytes of all calls since the last
- * ClientHello.
+ * hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes if they
+ * are a complete ClientHello in one record, and into the scanner's buffer otherwise: so it is
+ * valid until the next call with that scanner.
+ * count: as for rext_scan_records(), but on REXT_OK it counts the bytes of all calls since the
+ * last ClientHello.
  * error: receives the error; may be NULL.
  *
  * Returns: as for rext_scan_records().
@@ -1438,10 +1454,10 @@ rext_status rext_scanner_feed(struct rext_scanner *scanner,
                               struct rext_error *error);
 
 /**
- * Takes all bytes from the beginning of the ClientHello, including those of earlier calls. For callers
- * that store the bytes anyway, for example to pass them on. Bytes of earlier calls are not read again,
- * except for those of an incomplete last record. Use either this function or rext_scanner_feed() with a
- * scanner, not both.
+ * Takes all bytes from the beginning of the ClientHello, including those of earlier calls. For
+ * callers that store the bytes anyway, for example to pass them on. Bytes of earlier calls are not
+ * read again, except for those of an incomplete last record. Use either this function or
+ * rext_scanner_feed() with a scanner, not both.
  *
  * scanner: not NULL.
  * bytes, length: all bytes so far; NULL and 0 for none. They must not overlap with the scanner's
@@ -1469,8 +1485,8 @@ rext_status rext_scanner_peek(struct rext_scanner *scanner,
  * error: receives the error; may be NULL.
  *
  * Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that are not allowed;
- * REXT_ERR_MEMORY; or another mistake of the caller. After an error, the server that is received is
- * NULL.
+ * REXT_ERR_MEMORY; or another mistake of the caller. After an error, the server that is received
+ * is NULL.
  *
  * Threads: any.
  */
@@ -1488,9 +1504,9 @@ rext_status rext_server_new(const struct rext_code_points *numbers,
 void rext_server_free(struct rext_server *server);
 
 /**
- * Checks and records the offer in a ClientHello. Call it for the first and the second one, once the
- * version is chosen. Flags are for TLS 1.3 only: under TLS 1.2 they are ignored, even if malformed
- * (FLAGS-9).
+ * Checks and records the offer in a ClientHello. Call it for the first and the second one, once
+ * the version is chosen. Flags are for TLS 1.3 only: under TLS 1.2 they are ignored, even if
+ * malformed (FLAGS-9).
  *
  * server: not NULL.
  * version: the chosen version, REXT_TLS12 or REXT_TLS13.
@@ -1511,8 +1527,8 @@ rext_status rext_server_on_client_hello(struct rext_server *server,
                                         struct rext_error *error);
 
 /**
- * The same as rext_server_on_client_hello(), for a ClientHello that was scanned with the server's code
- * points.
+ * The same as rext_server_on_client_hello(), for a ClientHello that was scanned with the server's
+ * code points.
  *
  * server: not NULL.
  * version: the chosen version, REXT_TLS12 or REXT_TLS13.
@@ -1555,8 +1571,8 @@ rext_status rext_server_flags(const struct rext_server *server,
                               struct rext_flags *flags);
 
 /**
- * Records whether the server requests a certificate from this client, and why. A server that resumes
- * a session does not.
+ * Records whether the server requests a certificate from this client, and why. A server that
+ * resumes a session does not.
  *
  * server: not NULL.
  * asks: one of REXT_ASKS_....
@@ -1588,8 +1604,8 @@ rext_status rext_server_echoes_care(const struct rext_server *server,
  * RCA-4).
  *
  * server: not NULL.
- * flags: receives the flags; not NULL. rext_flags_body() returns the body, or REXT_NO if the extension
- * is not sent.
+ * flags: receives the flags; not NULL. rext_flags_body() returns the body, or REXT_NO if the
+ * extension is not sent.
  *
  * Returns: REXT_OK, or a mistake of the caller.
  *
@@ -1607,8 +1623,8 @@ rext_status rext_server_acknowledgement(const struct rext_server *server,
  * care: the body of CARE; NULL if the message does not have it.
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with the
- * alert that ends the connection; or a mistake of the caller.
+ * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with
+ * the alert that ends the connection; or a mistake of the caller.
  *
  * Threads: any, if none changes the server.
  */

@@ -103,9 +103,8 @@ pub unsafe extern "C" fn rext_scan_free(scan: *mut rext_scan) {
 /// scratch.
 ///
 /// If the result is REXT_INCOMPLETE, call this again with more bytes, from the first on. It then
-/// starts
-/// anew: wait for as many bytes as are needed, so that a client cannot cause a new scan for each
-/// byte, or use a rext_scanner, which continues from its last position.
+/// starts anew. So wait for as many bytes as are needed, so that a client cannot cause a new scan
+/// for each byte, or use a rext_scanner, which continues from its last position.
 ///
 /// scan: NULL for the default one.
 /// bytes, length: the bytes; NULL and 0 for none.

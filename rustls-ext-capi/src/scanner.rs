@@ -15,8 +15,7 @@ use crate::status::rext_status;
 /// Its work is linear in the length of the data, however the client divides the data into records
 /// and however few bytes arrive at a time. The result is the same as for all bytes at once. After a
 /// refusal, every later call returns the same refusal. After a ClientHello, the scanner is ready
-/// for another
-/// one: a client sends a second ClientHello when it gets a HelloRetryRequest.
+/// for a second one, which a client sends when it gets a HelloRetryRequest.
 pub struct rext_scanner(Scanner<Buffer>);
 
 /// The caller's buffer.
@@ -40,8 +39,7 @@ impl AsMut<[u8]> for Buffer {
 /// buffer, length: the buffer in which a ClientHello is assembled. Its length limits that of a
 /// ClientHello without its header, if it is less than the scan's limit; 4096 bytes are enough for
 /// current clients. The caller frees it, and must not use it until the scanner is freed. NULL and 0
-/// for
-/// none: every ClientHello is then refused as too long.
+/// for no buffer: every ClientHello is then refused as too long.
 /// scanner: receives the scanner; not NULL. Free it with rext_scanner_free().
 /// error: receives the error; may be NULL.
 ///

@@ -96,7 +96,8 @@ pub fn install(
         let ssl = client_hello.ssl_mut();
         // FLAGS-9: under TLS 1.2, flags are ignored.
         let highest = ssl.max_proto_version().unwrap_or(SslVersion::TLS1_3);
-        let options = ssl.set_options(SslOptions::empty()); // adds none, and returns the current ones
+        // Adds none, and returns the current ones.
+        let options = ssl.set_options(SslOptions::empty());
         let tls13 = highest == SslVersion::TLS1_3 && !options.contains(SslOptions::NO_TLSV1_3);
         let best = if tls13 { Version::Tls13 } else { Version::Tls12 };
         let (auth, outcome) = match Hello::read(&bytes, &scan, code_points, best) {

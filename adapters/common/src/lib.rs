@@ -1,6 +1,5 @@
 //! Common code of the adapters for servers: [`Hello`] has a ClientHello and its offer, [`Decision`]
-//! and
-//! [`ClientAuth`] the server's decision. [`example`] is for the example programs.
+//! and [`ClientAuth`] have the server's decision. [`example`] is for the example programs.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]

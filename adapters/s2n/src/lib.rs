@@ -3,8 +3,7 @@
 //! [`ByOffer`] is a callback for ClientHellos. For each, a closure of the server sees the client's
 //! values, including its offer to authenticate, and decides whether the server requests a
 //! certificate on this connection, and in which scope. A connection with a request continues with
-//! the config of a
-//! [`Scope`].
+//! the config of a [`Scope`].
 //!
 //! ```no_run
 //! use std::sync::Arc;

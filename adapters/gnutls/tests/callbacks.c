@@ -59,7 +59,7 @@ struct visit {
 static struct visit visit(enum function function, const char *certificate, const char *key,
                           const char *priority) {
     struct visit visit = {0, 0, 0};
-    int ends[2], there = GNUTLS_E_AGAIN, here = GNUTLS_E_AGAIN;
+    int sockets[2], client_result = GNUTLS_E_AGAIN, server_result = GNUTLS_E_AGAIN;
     unsigned length;
     gnutls_session_t server, client;
     rext_gnutls_connection connection;
@@ -70,8 +70,8 @@ static struct visit visit(enum function function, const char *certificate, const
     CHECK(rext_gnutls_scope(scope) == 0);
     if (function == FUNCTION_OF_SCOPE)
         gnutls_certificate_set_verify_function(scope, accept_every_chain);
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-    CHECK(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 && fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
+    CHECK(fcntl(sockets[0], F_SETFL, O_NONBLOCK) == 0 && fcntl(sockets[1], F_SETFL, O_NONBLOCK) == 0);
     CHECK(gnutls_init(&server, GNUTLS_SERVER | GNUTLS_NONBLOCK) == 0);
     CHECK(gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_FORCE_CLIENT_CERT) == 0);
     CHECK(gnutls_priority_set_direct(server, priority, NULL) == 0);
@@ -81,26 +81,27 @@ static struct visit visit(enum function function, const char *certificate, const
     CHECK(rext_gnutls_begin(&connection, server, &config) == 0);
     if (function == FUNCTION_OF_SESSION)
         gnutls_session_set_verify_function(server, accept_every_chain);
-    gnutls_transport_set_int(server, ends[0]);
-    gnutls_transport_set_int(client, ends[1]);
-    for (int i = 0; i < 20 && here != 0 && !gnutls_error_is_fatal(here); i++) {
-        if (there != 0 && !gnutls_error_is_fatal(there))
-            there = gnutls_handshake(client);
-        here = gnutls_handshake(server);
+    gnutls_transport_set_int(server, sockets[0]);
+    gnutls_transport_set_int(client, sockets[1]);
+    for (int i = 0; i < 20 && server_result != 0 && !gnutls_error_is_fatal(server_result); i++) {
+        if (client_result != 0 && !gnutls_error_is_fatal(client_result))
+            client_result = gnutls_handshake(client);
+        server_result = gnutls_handshake(server);
     }
-    visit.complete = here == 0;
+    visit.complete = server_result == 0;
     visit.authenticated = rext_gnutls_identity(&connection, server, scope, &length) != NULL;
-    if (here != 0) {
+    if (server_result != 0) {
         char byte;
         int tries = 0;
-        CHECK(rext_gnutls_alert(&connection, server, here) == 0);
-        if (there == 0)
+        CHECK(rext_gnutls_alert(&connection, server, server_result) == 0);
+        if (client_result == 0)
             do
-                there = (int)gnutls_record_recv(client, &byte, 1);
-            while (there == GNUTLS_E_AGAIN && ++tries < 5);
+                client_result = (int)gnutls_record_recv(client, &byte, 1);
+            while (client_result == GNUTLS_E_AGAIN && ++tries < 5);
         else
-            there = gnutls_handshake(client);
-        visit.alert = there == GNUTLS_E_FATAL_ALERT_RECEIVED ? (int)gnutls_alert_get(client) : -1;
+            client_result = gnutls_handshake(client);
+        visit.alert =
+            client_result == GNUTLS_E_FATAL_ALERT_RECEIVED ? (int)gnutls_alert_get(client) : -1;
     }
     gnutls_deinit(server);
     gnutls_deinit(client);
@@ -108,8 +109,8 @@ static struct visit visit(enum function function, const char *certificate, const
     gnutls_certificate_free_credentials(scope);
     gnutls_certificate_free_credentials(visitors);
     gnutls_certificate_free_credentials(own);
-    close(ends[0]);
-    close(ends[1]);
+    close(sockets[0]);
+    close(sockets[1]);
     return visit;
 }
 

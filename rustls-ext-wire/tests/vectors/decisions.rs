@@ -71,9 +71,9 @@ fn resumptions() -> Vec<Value> {
                     Resumption::IfVerified => "if verified",
                     Resumption::Refused => "refused",
                 };
-                let says = if offered { "offers" } else { "does not offer" };
+                let offers = if offered { "offers" } else { "does not offer" };
                 cases.push(json!({
-                    "name": format!("demand {wanted}, session {was}, client {says}"),
+                    "name": format!("demand {wanted}, session {was}, client {offers}"),
                     "kind": "resumption",
                     "demand": wanted.split(' ').next(),
                     "offered": offered,

@@ -124,7 +124,7 @@ impl fmt::Display for ClientError {
 impl std::error::Error for ClientError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // This error's own text says what the cause would.
+            // This error's own text contains the cause's meaning.
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => None,
             Self::Connect(_, err) | Self::Io(err) => Some(err),
             Self::Http(err) => Some(err),

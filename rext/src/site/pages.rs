@@ -35,8 +35,8 @@ impl Page {
     pub(super) fn home(&self) -> Markup {
         let content = html! {
             p.lead {
-                "This page needs no certificate, and the server requested none. "
-                "It requests one only where you choose to log in."
+                "This page needs no certificate. The server requests one only where you choose to log in, "
+                "and from agents that offer one."
             }
             p.actions {
                 a.button href=(self.url(&self.names.login, "/account")) { "Log in with a certificate" }

@@ -76,7 +76,7 @@ fn both(way: Way) -> Box<dyn Ends> {
 #[library_benchmark]
 #[benches::case(iter = corpus::read().expect("the corpus"))]
 fn scan(hello: Hello) -> Hello {
-    black_box(&Scan::default().records(black_box(hello.octets()), &mut []));
+    black_box(&Scan::default().records(black_box(hello.bytes()), &mut []));
     hello // to be dropped uncounted
 }
 

@@ -22,11 +22,11 @@ impl Contender for OurScan {
     }
 
     fn read(&mut self, hello: &Hello) {
-        black_box(&self.0.records(hello.octets(), &mut []));
+        black_box(&self.0.records(hello.bytes(), &mut []));
     }
 
     fn find<'a>(&mut self, hello: &'a Hello) -> Found<'a> {
-        let Answer::Hello { hello, .. } = self.0.records(hello.octets(), &mut []) else {
+        let Answer::Hello { hello, .. } = self.0.records(hello.bytes(), &mut []) else {
             return Found::default();
         };
         let mut alpn = hello.alpn();

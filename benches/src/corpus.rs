@@ -8,15 +8,15 @@ use rustls_ext_wire::{Answer, Scan};
 /// A recorded first flight: one record with one ClientHello, which is well formed.
 pub struct Hello {
     name: String,
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl Hello {
     /// `None` when it is anything else.
-    fn new(name: String, octets: Vec<u8>) -> Option<Self> {
-        match Scan::default().records(&octets, &mut []) {
-            Answer::Hello { octets: length, .. } if length == octets.len() => {
-                Some(Self { name, octets })
+    fn new(name: String, bytes: Vec<u8>) -> Option<Self> {
+        match Scan::default().records(&bytes, &mut []) {
+            Answer::Hello { octets: length, .. } if length == bytes.len() => {
+                Some(Self { name, bytes })
             }
             _ => None,
         }
@@ -26,18 +26,18 @@ impl Hello {
         &self.name
     }
 
-    pub fn octets(&self) -> &[u8] {
-        &self.octets
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
-    /// The ClientHello, with its header of four octets.
+    /// The ClientHello, with its header of four bytes.
     pub fn message(&self) -> &[u8] {
-        &self.octets[5..]
+        &self.bytes[5..]
     }
 
     /// The ClientHello, without its header.
     pub fn body(&self) -> &[u8] {
-        &self.octets[9..]
+        &self.bytes[9..]
     }
 }
 

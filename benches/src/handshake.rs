@@ -31,8 +31,8 @@ pub const SERVER_NAME: &str = "localhost";
 pub struct Cost {
     /// How often either end spoke in its turn.
     pub flights: u32,
-    /// Octets of TLS records, in both directions.
-    pub octets: usize,
+    /// Bytes of TLS records, in both directions.
+    pub bytes: usize,
 }
 
 /// A client and a server that shake hands as often as one likes.
@@ -46,10 +46,10 @@ pub trait Ends {
 
 impl Cost {
     /// One end has spoken, or had nothing to say.
-    fn count(&mut self, octets: usize) {
-        if octets > 0 {
+    fn count(&mut self, bytes: usize) {
+        if bytes > 0 {
             self.flights += 1;
-            self.octets += octets;
+            self.bytes += bytes;
         }
     }
 }

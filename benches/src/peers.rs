@@ -5,11 +5,11 @@ use crate::contender::Contender;
 mod acceptor;
 mod bodies;
 mod boringssl;
-mod judge;
+mod parser;
 mod s2n;
 mod tls_parser;
 
-pub use judge::{Judge, Seen};
+pub use parser::{Parsed, Parser};
 
 pub(crate) fn all() -> Vec<Box<dyn Contender>> {
     vec![
@@ -20,8 +20,8 @@ pub(crate) fn all() -> Vec<Box<dyn Contender>> {
     ]
 }
 
-/// BoringSSL, s2n-tls and tls-parser, to be asked about any octets.
-pub fn judges() -> [Box<dyn Judge>; 3] {
+/// BoringSSL, s2n-tls and tls-parser, to be asked about any bytes.
+pub fn parsers() -> [Box<dyn Parser>; 3] {
     [
         Box::new(boringssl::BoringSsl::new()),
         Box::new(s2n::S2n::new()),

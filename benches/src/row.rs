@@ -22,12 +22,12 @@ pub struct Row {
     pub flights: Option<u32>,
     /// On the wire, or in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub octets: Option<u64>,
+    pub bytes: Option<u64>,
     /// Of a server under load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
     /// How many times as much as the others of the group: in instructions where both have them,
-    /// else in time, else in octets.
+    /// else in time, else in bytes.
     #[serde(default)]
     pub ratio: BTreeMap<String, f64>,
 }
@@ -49,10 +49,10 @@ impl Row {
 
     /// How many times as much as another.
     pub fn over(&self, other: &Self) -> Option<f64> {
-        let octets = |row: &Self| Some(row.octets? as f64);
+        let bytes = |row: &Self| Some(row.bytes? as f64);
         None.or(self.instructions.zip(other.instructions))
             .or(self.median.zip(other.median))
-            .or(octets(self).zip(octets(other)))
+            .or(bytes(self).zip(bytes(other)))
             .filter(|(_, other)| *other > 0.0)
             .map(|(this, other)| this / other)
     }
@@ -69,7 +69,7 @@ pub fn merge(rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
                 other.median = other.median.or(row.median);
                 other.instructions = other.instructions.or(row.instructions);
                 other.flights = other.flights.or(row.flights);
-                other.octets = other.octets.or(row.octets);
+                other.bytes = other.bytes.or(row.bytes);
                 other.load = other.load.take().or(row.load);
             }
         }

@@ -17,31 +17,31 @@ pub struct Malformed {
     pub rule: &'static str,
     /// What it is.
     pub what: &'static str,
-    /// The octets.
+    /// The bytes.
     pub body: &'static [u8],
 }
 
 /// Malformed in every way.
 pub const MALFORMED: [Malformed; 8] = [
     Malformed {
-        name: "zero-octet",
+        name: "zero-byte",
         rule: "FLAGS-2",
-        what: "a single octet without a flag",
+        what: "a single byte without a flag",
         body: &[1, 0],
     },
     Malformed {
-        name: "zero-octets",
+        name: "zero-bytes",
         rule: "FLAGS-2",
-        what: "octets without any flag",
+        what: "bytes without any flag",
         body: &[3, 0, 0, 0],
     },
     Malformed {
         name: "trailing-zero",
         rule: "FLAGS-2",
-        what: "a zero octet behind the last flag",
+        what: "a zero byte behind the last flag",
         body: &[2, 2, 0],
     },
-    Malformed { name: "no-octets", rule: "FLAGS-3", what: "an empty body", body: &[] },
+    Malformed { name: "no-bytes", rule: "FLAGS-3", what: "an empty body", body: &[] },
     Malformed { name: "empty-list", rule: "FLAGS-3", what: "an empty list", body: &[0] },
     Malformed {
         name: "length-too-long",
@@ -50,15 +50,15 @@ pub const MALFORMED: [Malformed; 8] = [
         body: &[2, 1],
     },
     Malformed {
-        name: "octets-behind",
+        name: "bytes-behind",
         rule: "FLAGS-3",
-        what: "octets behind the list",
+        what: "bytes behind the list",
         body: &[1, 2, 2],
     },
     Malformed {
-        name: "empty-list-and-octets",
+        name: "empty-list-and-bytes",
         rule: "FLAGS-3",
-        what: "an empty list with octets behind it",
+        what: "an empty list with bytes behind it",
         body: &[0, 1],
     },
 ];

@@ -148,17 +148,17 @@ pub struct Case<L, N> {
 }
 
 /// An experiment.
-pub type Run<L> = Box<dyn Fn(&mut L) -> Outcome>;
+pub type Run<L> = Box<dyn Fn(&mut L) -> CaseResult>;
 
 /// A grade; an error is one that came before the end of the experiment.
-pub type Outcome = Result<Grade, Grade>;
+pub type CaseResult = Result<Grade, Grade>;
 
 impl<L, N> Case<L, N> {
     /// A case that is only run where all of `needs` are met.
     pub fn new(
         about: About,
         needs: impl IntoIterator<Item = N>,
-        run: impl Fn(&mut L) -> Outcome + 'static,
+        run: impl Fn(&mut L) -> CaseResult + 'static,
     ) -> Self {
         Self { about, needs: needs.into_iter().collect(), run: Box::new(run) }
     }

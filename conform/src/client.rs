@@ -11,23 +11,23 @@ use std::time::{Duration, Instant};
 use rustls_ext_wire::CodePoints;
 
 use super::bodies::body;
-use super::case::Outcome;
+use super::case::CaseResult;
 use super::grade::{DECODE_ERROR, Grade, ILLEGAL_PARAMETER, accepted, refused};
 use super::run::Bench;
 use super::talk::{self, Talk, Verdict};
 use command_line::{Failure, emit};
-use raw_peer::{Edit, HandshakeType, Identity, Peer, ServerConfig, Slot};
+use raw_peer::{ChainAndKey, Edit, HandshakeType, Peer, ServerConfig, Slot};
 
 mod answer;
 mod care;
-mod facts;
+mod features;
 mod hello;
 mod request;
 mod resumption;
 mod ticket;
 pub(super) mod tls12;
 
-pub use facts::{Facts, Need};
+pub use features::{ClientFeatures, Need};
 
 /// The most connections of one command that are served: a client that ever connects again shows
 /// nothing new.
@@ -59,7 +59,7 @@ pub struct Lab {
     /// What starts the client; `None` waits for one.
     pub command: Option<Vec<OsString>>,
     /// The server's certificate.
-    pub identity: Identity,
+    pub identity: ChainAndKey,
     /// Keeps the files of the PKI, if they are to go away.
     pub files: Option<tempfile::TempDir>,
     /// Where they are.
@@ -69,7 +69,7 @@ pub struct Lab {
     /// How long a connection may take.
     pub patience: Duration,
     /// What is known of the client.
-    pub facts: Facts,
+    pub features: ClientFeatures,
     /// The connections of the case.
     pub talks: Vec<Rc<Talk>>,
 }
@@ -81,7 +81,7 @@ impl Lab {
         config.alpn = vec![b"http/1.1".to_vec()];
         config.ask_certificate = true;
         config.tickets = 1;
-        if self.facts.offers_flag {
+        if self.features.offers_flag {
             config.plan.certificate_request.push(self.acknowledgement());
         }
         config
@@ -139,17 +139,17 @@ impl Lab {
     /// Whether the client shows that it went on with all that is bent in this configuration. Of
     /// what comes behind its Finished, it shows that only by what its command makes of it.
     fn reads(&self, config: &ServerConfig) -> bool {
-        self.facts.reads_on || config.plan.new_session_ticket.is_empty()
+        self.features.reads_on || config.plan.new_session_ticket.is_empty()
     }
 
     /// Has the client connect; it has to refuse with illegal_parameter, or by one of `tolerated`.
-    fn host_ill(&mut self, config: ServerConfig, tolerated: &[u8]) -> Outcome {
+    fn host_ill(&mut self, config: ServerConfig, tolerated: &[u8]) -> CaseResult {
         let tolerated = [&[DECODE_ERROR], tolerated].concat();
         self.host_refusing(config, ILLEGAL_PARAMETER, &tolerated)
     }
 
     /// Has the client connect; it has to refuse with `wanted`, or by one of `tolerated`.
-    fn host_refusing(&mut self, config: ServerConfig, wanted: u8, tolerated: &[u8]) -> Outcome {
+    fn host_refusing(&mut self, config: ServerConfig, wanted: u8, tolerated: &[u8]) -> CaseResult {
         let reads = self.reads(&config);
         let verdict = self.host(config)?.verdict();
         if verdict == Verdict::Accepted && !reads {
@@ -193,11 +193,11 @@ impl Lab {
         }
         let ended = child.as_mut().map_or(Ended::Well, |child| end(child, deadline));
         // Only where it ends well otherwise does its end show anything.
-        if let (Some(last), true) = (talks.last_mut(), self.facts.succeeds) {
+        if let (Some(last), true) = (talks.last_mut(), self.features.succeeds) {
             last.complains = ended == Ended::Complaining;
             last.hangs = ended == Ended::Killed;
         }
-        self.facts.ended_well = ended == Ended::Well;
+        self.features.ended_well = ended == Ended::Well;
         let talks: Vec<_> = talks.into_iter().map(Rc::new).collect();
         self.talks.extend(talks.iter().cloned());
         talks
@@ -300,7 +300,7 @@ impl Bench for Lab {
     type Need = Need;
 
     fn lacks(&self, need: Need) -> Option<String> {
-        self.facts.lacks(need)
+        self.features.lacks(need)
     }
 
     fn take_talks(&mut self) -> Vec<Rc<Talk>> {

@@ -126,7 +126,7 @@ fn find(message: &Message, points: &CodePoints) -> Result<Vec<Found>, u8> {
         .collect()
 }
 
-/// Whether a list of 16-bit numbers behind one octet has this one.
+/// Whether a list of 16-bit numbers behind one byte has this one.
 fn lists(parsed: &Handshake, typ: u16, number: u16) -> bool {
     let blocks = parsed.blocks();
     let bodies = blocks.into_iter().filter_map(|block| ext::find(block, typ));

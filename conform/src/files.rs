@@ -28,7 +28,7 @@ pub fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'sta
 /// # Errors
 /// If one of them cannot be read, if the key is none for ECDSA with P-256 in PKCS #8, or if they do
 /// not belong together.
-pub fn identity(cert: &Path, key: &Path) -> Result<raw_peer::Identity, Failure> {
+pub fn identity(cert: &Path, key: &Path) -> Result<raw_peer::ChainAndKey, Failure> {
     let chain = certificates("--cert", cert)?;
     let wrong = |why: String| Failure::option("--key", key.display(), why);
     let read = PrivateKeyDer::from_pem_file(key).map_err(|err| wrong(reason(&err)))?;
@@ -36,7 +36,7 @@ pub fn identity(cert: &Path, key: &Path) -> Result<raw_peer::Identity, Failure> 
         let advice = "not in PKCS #8: `openssl pkcs8 -topk8 -nocrypt` makes it so";
         return Err(wrong(advice.into()));
     };
-    let identity = raw_peer::Identity {
+    let identity = raw_peer::ChainAndKey {
         chain: chain.iter().map(|der| der.to_vec()).collect(),
         key: read.secret_pkcs8_der().to_vec(),
     };

@@ -19,7 +19,7 @@ use self::allow::Allowed;
 use self::args::{ClientArgs, CommonArgs, ConformArgs, RoleArgs, ServerArgs};
 use self::case::{About, Case};
 use self::grade::Grade;
-use self::report::Report;
+use self::report::ConformReport;
 use self::run::Bench;
 use self::server::{Lab, Target};
 use command_line::{Failure, emit};
@@ -60,7 +60,7 @@ pub fn run(args: &ConformArgs) -> Result<(), Failure> {
 ///
 /// # Errors
 /// If a file or an option is unusable, or there is nobody to test.
-pub fn test_server(args: &ServerArgs) -> Result<Option<Report>, Failure> {
+pub fn test_server(args: &ServerArgs) -> Result<Option<ConformReport>, Failure> {
     run_with(&args.common, server::cases(), "server", || server_lab(args))
 }
 
@@ -68,7 +68,7 @@ pub fn test_server(args: &ServerArgs) -> Result<Option<Report>, Failure> {
 ///
 /// # Errors
 /// If a file or an option is unusable, or there is nobody to test.
-pub fn test_client(args: &ClientArgs) -> Result<Option<Report>, Failure> {
+pub fn test_client(args: &ClientArgs) -> Result<Option<ConformReport>, Failure> {
     run_with(&args.common, client::cases(), "client", || client_lab(args))
 }
 
@@ -78,7 +78,7 @@ fn run_with<B: Bench>(
     cases: Vec<Case<B, B::Need>>,
     role: &'static str,
     lab: impl FnOnce() -> Result<Known<B>, Failure>,
-) -> Result<Option<Report>, Failure> {
+) -> Result<Option<ConformReport>, Failure> {
     let allowed = match &args.allow {
         Some(path) => {
             let ids: Vec<_> = cases.iter().map(|case| case.about.id.as_str()).collect();
@@ -92,7 +92,7 @@ fn run_with<B: Bench>(
         return Ok(None);
     }
     let started = Instant::now();
-    let (mut bench, target, facts) = lab()?;
+    let (mut bench, target, features) = lab()?;
     if args.dry_run {
         let skipped = |case: &Case<B, B::Need>| run::skipped(&bench, case);
         let all: Vec<(&About, _)> = cases.iter().map(|c| (&c.about, Some(skipped(c)))).collect();
@@ -100,7 +100,7 @@ fn run_with<B: Bench>(
         return Ok(None);
     }
     let findings = run::all(&mut bench, &cases, &allowed);
-    let report = Report { role, target, facts, findings, took: started.elapsed() };
+    let report = ConformReport { role, target, features, findings, took: started.elapsed() };
     if let Some(dir) = &args.keep {
         keep(dir, &report).map_err(|err| Failure::option("--keep", dir.display(), err))?;
     }
@@ -121,7 +121,7 @@ fn outcome(failures: usize, undecided: usize) -> Result<(), Failure> {
 }
 
 /// Puts a capture of each failed case into a folder.
-fn keep(dir: &Path, report: &Report) -> std::io::Result<()> {
+fn keep(dir: &Path, report: &ConformReport) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
     for finding in report.findings.iter().filter(|f| matches!(f.grade, Grade::Failed(_))) {
         let file = pcapng::file(finding.talks.iter().map(|t| &**t), report.role == "server");
@@ -183,14 +183,14 @@ fn client_lab(args: &ClientArgs) -> Result<Known<client::Lab>, Failure> {
         pki,
         points: args.common.code_points.get()?,
         patience: args.common.timeout,
-        facts: client::Facts::default(),
+        features: client::ClientFeatures::default(),
         talks: Vec::new(),
     };
     lab.look(args.common.implements)?;
     let words: Vec<_> = args.command.iter().map(|word| word.to_string_lossy()).collect();
     let target = if args.manual { "started by hand".into() } else { words.join(" ") };
-    let facts = lab.facts.words();
-    Ok((lab, target, facts))
+    let features = lab.features.words();
+    Ok((lab, target, features))
 }
 
 fn server_lab(args: &ServerArgs) -> Result<Known<Lab>, Failure> {
@@ -215,11 +215,11 @@ fn server_lab(args: &ServerArgs) -> Result<Known<Lab>, Failure> {
     let lab = Lab::of(target_of, args.common.implements)?;
     if let Some(trusted) = trusted {
         let name = name.unwrap_or(host);
-        verify(&lab.facts.chain, &trusted, &name)
+        verify(&lab.features.chain, &trusted, &name)
             .map_err(|why| Failure::Failed(format!("{target} is not {name}: {why}")))?;
     }
-    let facts = lab.facts.words();
-    Ok((lab, target, facts))
+    let features = lab.features.words();
+    Ok((lab, target, features))
 }
 
 /// Whether the server is who it should be, before it is told anything more.

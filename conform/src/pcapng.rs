@@ -1,7 +1,7 @@
 //! Connections as a capture file with its keys, which Wireshark opens decrypted.
 //!
 //! The format (draft-ietf-opsawg-pcapng) is a sequence of blocks. What was on the wire is known as
-//! octets of two streams, so the TCP segments around them are made up: a handshake, data, an end.
+//! bytes of two streams, so the TCP segments around them are made up: a handshake, data, an end.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -34,7 +34,7 @@ pub fn file<'a>(talks: impl IntoIterator<Item = &'a Talk>, is_client: bool) -> V
     section.extend([1, 0, 0, 0]);
     section.extend([0xff; 8]);
     block(&mut file, SECTION_HEADER, section);
-    // The link type, two octets that are not used, and no limit to a packet.
+    // The link type, two bytes that are not used, and no limit to a packet.
     block(&mut file, INTERFACE, [&RAW_IP.to_le_bytes()[..], &[0; 6]].concat());
     for talk in talks {
         let mut keys = talk.peer.key_log().join("\n");
@@ -84,7 +84,7 @@ impl<'a> Stream<'a> {
         self.packet(file, first.at, true, ACK, &[]);
         for chunk in chunks {
             let by_client = (chunk.direction == Direction::Sent) == self.is_client;
-            for part in chunk.octets.chunks(MOST) {
+            for part in chunk.bytes.chunks(MOST) {
                 self.packet(file, chunk.at, by_client, PSH | ACK, part);
             }
         }

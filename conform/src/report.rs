@@ -16,20 +16,20 @@ mod text;
 
 /// What came of it all.
 #[derive(Debug)]
-pub struct Report {
+pub struct ConformReport {
     /// Which end was under test.
     pub role: &'static str,
     /// Who that was.
     pub target: String,
     /// What it can do.
-    pub facts: Vec<(&'static str, bool)>,
+    pub features: Vec<(&'static str, bool)>,
     /// What came of each case, in order.
     pub findings: Vec<Finding>,
     /// How long it took.
     pub took: Duration,
 }
 
-impl Report {
+impl ConformReport {
     /// In this form.
     ///
     /// # Errors

@@ -7,25 +7,26 @@ use std::time::Duration;
 use rustls_ext_wire::CodePoints;
 
 use super::bodies::body;
-use super::case::Outcome;
+use super::case::CaseResult;
 use super::grade::{DECODE_ERROR, Grade, ILLEGAL_PARAMETER, accepted, refused};
 use super::run::Bench;
 use super::talk::{self, Talk, Verdict};
 use raw_peer::{
-    Answer, ClientConfig, Direction, Edit, HandshakeType, Identity, Shares, Slot, Ticket, group,
+    CertificateAnswer, ChainAndKey, ClientConfig, Direction, Edit, HandshakeType, Shares, Slot,
+    Ticket, group,
 };
 
 mod answer;
 mod care;
 mod certificate;
-mod facts;
+mod features;
 mod hello;
 mod request;
 mod resumption;
 mod retry;
 mod tls12;
 
-pub use facts::{Facts, Implements, Need};
+pub use features::{Implements, Need, ServerFeatures};
 
 /// certificate_required.
 const CERTIFICATE_REQUIRED: u8 = 116;
@@ -63,7 +64,7 @@ pub struct Target {
     /// server_name.
     pub name: Option<String>,
     /// A certificate that the server accepts.
-    pub identity: Option<Identity>,
+    pub identity: Option<ChainAndKey>,
     /// The numbers on the wire.
     pub points: CodePoints,
     /// How long a connection may take.
@@ -76,7 +77,7 @@ pub struct Lab {
     /// Where.
     pub target: Target,
     /// What is known of the server.
-    pub facts: Facts,
+    pub features: ServerFeatures,
     /// The connections of the case.
     pub talks: Vec<Rc<Talk>>,
 }
@@ -87,7 +88,11 @@ impl Lab {
         ClientConfig {
             server_name: self.target.name.clone(),
             alpn: vec![b"http/1.1".to_vec()],
-            answer: self.target.identity.clone().map_or(Answer::Empty, Answer::With),
+            answer: self
+                .target
+                .identity
+                .clone()
+                .map_or(CertificateAnswer::Empty, CertificateAnswer::With),
             ..ClientConfig::default()
         }
     }
@@ -154,7 +159,7 @@ impl Lab {
             Verdict::Accepted => Ok(talk),
             // It asked, and there is nothing to show.
             Verdict::Alert(CERTIFICATE_REQUIRED) if self.target.identity.is_none() => Ok(talk),
-            verdict if self.facts.may_go_on(&talk, &verdict) => Ok(talk),
+            verdict if self.features.may_go_on(&talk, &verdict) => Ok(talk),
             other => Err(accepted(&other)),
         }
     }
@@ -162,7 +167,7 @@ impl Lab {
     /// Visits the server, which has to go on, also after all that the client sends.
     fn visit_to_the_end(&mut self, config: ClientConfig) -> Result<Rc<Talk>, Grade> {
         let talk = self.visit_well(config)?;
-        if self.facts.may_go_on(&talk, &talk.verdict()) { Err(undecided()) } else { Ok(talk) }
+        if self.features.may_go_on(&talk, &talk.verdict()) { Err(undecided()) } else { Ok(talk) }
     }
 
     /// The grade of a connection on which the server had to refuse the client: with `wanted`, or
@@ -170,8 +175,8 @@ impl Lab {
     fn refused(&self, talk: &Talk, wanted: u8, tolerated: &[u8]) -> Grade {
         let verdict = talk.verdict();
         let alert_for_all = matches!(verdict, Verdict::Alert(got)
-            if self.facts.honest == verdict && (got == wanted || tolerated.contains(&got)));
-        if alert_for_all || self.facts.may_go_on(talk, &verdict) {
+            if self.features.honest == verdict && (got == wanted || tolerated.contains(&got)));
+        if alert_for_all || self.features.may_go_on(talk, &verdict) {
             return undecided();
         }
         refused(&verdict, wanted, tolerated)
@@ -183,7 +188,7 @@ impl Lab {
     /// accept with a status of 4xx, and others with something else.
     fn accepts(&self, talk: &Talk) -> bool {
         let is_error = talk.status().is_some_and(|status| (400..500).contains(&status));
-        let turned_down = is_error && talk.status() != self.facts.anonymous_status;
+        let turned_down = is_error && talk.status() != self.features.anonymous_status;
         talk.verdict() == Verdict::Accepted && !turned_down
     }
 
@@ -194,7 +199,7 @@ impl Lab {
     }
 
     /// Visits the server, which has to refuse with illegal_parameter; decode_error is tolerated.
-    fn visit_ill(&mut self, config: ClientConfig) -> Outcome {
+    fn visit_ill(&mut self, config: ClientConfig) -> CaseResult {
         let talk = self.visit(config);
         Ok(self.refused(&talk, ILLEGAL_PARAMETER, &[DECODE_ERROR]))
     }
@@ -213,7 +218,7 @@ impl Bench for Lab {
     type Need = Need;
 
     fn lacks(&self, need: Need) -> Option<String> {
-        self.facts.lacks(need)
+        self.features.lacks(need)
     }
 
     fn take_talks(&mut self) -> Vec<Rc<Talk>> {

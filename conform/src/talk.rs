@@ -59,7 +59,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Octets on the wire.
+/// Bytes on the wire.
 #[derive(Clone, Debug)]
 pub struct Chunk {
     /// When.
@@ -67,7 +67,7 @@ pub struct Chunk {
     /// As the raw peer sees it.
     pub direction: Direction,
     /// Which.
-    pub octets: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 /// What ended a connection.
@@ -86,7 +86,7 @@ enum End {
 pub struct Talk {
     /// The raw peer, with all messages.
     pub peer: Peer,
-    /// All octets, as they came and went.
+    /// All bytes, as they came and went.
     pub wire: Vec<Chunk>,
     /// The client's address and the server's.
     pub ends: (SocketAddr, SocketAddr),
@@ -224,11 +224,11 @@ impl Line {
         match read {
             Ok(0) => self.talk.end = End::Closed,
             Ok(count) => {
-                let octets = buffer.get(..count).unwrap_or_default();
+                let bytes = buffer.get(..count).unwrap_or_default();
                 self.count(count);
-                self.note(Direction::Received, octets.to_vec());
+                self.note(Direction::Received, bytes.to_vec());
                 // Its error is kept by the peer, and the alert for it is in its output.
-                let _ = self.talk.peer.read(octets);
+                let _ = self.talk.peer.read(bytes);
                 self.flush();
                 return true;
             }
@@ -276,19 +276,19 @@ impl Line {
     }
 
     fn flush(&mut self) {
-        let octets = self.talk.peer.take_output();
-        if octets.is_empty() {
+        let bytes = self.talk.peer.take_output();
+        if bytes.is_empty() {
             return;
         }
         if let Some(stream) = &mut self.stream {
             // Who cannot be written to may still have said why.
-            let _ = stream.write_all(&octets);
+            let _ = stream.write_all(&bytes);
         }
-        self.note(Direction::Sent, octets);
+        self.note(Direction::Sent, bytes);
     }
 
-    fn note(&mut self, direction: Direction, octets: Vec<u8>) {
-        self.talk.wire.push(Chunk { at: SystemTime::now(), direction, octets });
+    fn note(&mut self, direction: Direction, bytes: Vec<u8>) {
+        self.talk.wire.push(Chunk { at: SystemTime::now(), direction, bytes });
     }
 }
 
@@ -366,7 +366,7 @@ pub fn host(
 }
 
 fn empty() -> raw_peer::ServerConfig {
-    raw_peer::ServerConfig::new(raw_peer::Identity::default())
+    raw_peer::ServerConfig::new(raw_peer::ChainAndKey::default())
 }
 
 fn none(peer: Peer, to: SocketAddr, why: String) -> Talk {

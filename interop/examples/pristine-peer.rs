@@ -102,9 +102,9 @@ fn version(version: Option<ProtocolVersion>) -> String {
     }
 }
 
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+type ChainAndKey = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn identity(cert: &std::path::Path, key: &std::path::Path) -> Result<Identity, Error> {
+fn identity(cert: &std::path::Path, key: &std::path::Path) -> Result<ChainAndKey, Error> {
     let chain = CertificateDer::pem_file_iter(cert)?.collect::<Result<_, _>>()?;
     Ok((chain, PrivateKeyDer::from_pem_file(key)?))
 }

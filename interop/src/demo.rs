@@ -21,21 +21,21 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use command_line::{Failure, emit};
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 pub mod cases;
+pub mod client_view;
 pub mod clients;
+pub mod counted;
 pub mod http3;
-pub mod noted;
+pub mod recorded;
 pub mod round_trips;
 pub mod row;
-pub mod seen;
 pub mod server;
-pub mod wires;
 
-use noted::Report;
+use client_view::ClientView;
+use recorded::HandshakeReport;
 use row::Row;
-use seen::Seen;
 
 /// Options of `interop demo`.
 #[derive(Clone, Debug, Args)]
@@ -55,29 +55,29 @@ pub const LOGIN: &str = "login.localhost";
 pub const AGENTS: &str = "agents.localhost";
 
 /// How long the server's report of a connection may take when its client is done.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// All who take part.
 #[derive(Debug)]
-pub struct Cast {
+pub struct DemoPki {
     /// Issued the server's certificate.
     pub servers: Authority,
     /// The server, of all host names.
-    pub server: Identity,
+    pub server: IssuedCertificate,
     /// The anchors of the scope "agents".
     pub agents: Authority,
     /// One of them.
-    pub agent: Identity,
+    pub agent: IssuedCertificate,
     /// The anchors of the scope "staff".
     pub staff: Authority,
     /// One of them.
-    pub admin: Identity,
+    pub admin: IssuedCertificate,
     /// Of an authority that the server does not know.
-    pub stranger: Identity,
+    pub stranger: IssuedCertificate,
 }
 
-impl Cast {
-    /// A new cast, with a server of these host names.
+impl DemoPki {
+    /// A new pki, with a server of these host names.
     ///
     /// # Errors
     /// If the system has no randomness.
@@ -103,21 +103,21 @@ impl Cast {
 /// # Errors
 /// If anything in the table is not as it should be.
 pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
-    let cast = Cast::new(&[PUBLIC, ADMIN, LOGIN, AGENTS])?;
-    let mut server = server::start(&cast).await?;
+    let pki = DemoPki::new(&[PUBLIC, ADMIN, LOGIN, AGENTS])?;
+    let mut server = server::start(&pki).await?;
     let mut rows = Vec::new();
     let mut wrong = Vec::new();
     for case in cases::all() {
-        let Some(seen) = clients::send(&case, &cast, &server).await? else {
+        let Some(view) = clients::send(&case, &pki, &server).await? else {
             continue;
         };
-        for ((client, expected), seen) in case.connections.iter().zip(&seen) {
-            let report = timeout(PATIENCE, server.reports.recv()).await.ok().flatten();
+        for ((client, expected), view) in case.connections.iter().zip(&view) {
+            let report = timeout(TIMEOUT, server.reports.recv()).await.ok().flatten();
             let Some(report) = report else {
                 wrong.push(format!("{client:?}: no connection reached the server"));
                 continue;
             };
-            let row = combine(client, &report, seen, &mut wrong);
+            let row = combine(client, &report, view, &mut wrong);
             wrong.extend(expected.differences(&row));
             rows.push(row);
         }
@@ -125,7 +125,7 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
             wrong.push(format!("{:?}: one connection too many", case.connections[0].0));
         }
     }
-    let round_trips = round_trips::measure(&cast, &server).await?;
+    let round_trips = round_trips::measure(&pki, &server).await?;
     wrong.extend(round_trips::differences(&round_trips));
     emit(if args.json {
         let all = json!({ "connections": rows, "round_trips": round_trips });
@@ -143,25 +143,25 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
 }
 
 /// The row of a connection, as the server has it. Where the client disagrees, the row is wrong.
-fn combine(row: &str, report: &Report, seen: &Seen, wrong: &mut Vec<String>) -> Row {
-    let mut disagree = |column: &str, client: String, server: String| {
+fn combine(row: &str, report: &HandshakeReport, view: &ClientView, wrong: &mut Vec<String>) -> Row {
+    let mut compare = |column: &str, client: String, server: String| {
         if client != server {
             wrong.push(format!(
                 "{row:?}, {column}: the client says {client}, the server says {server}"
             ));
         }
     };
-    let facts = seen.facts.as_ref();
+    let facts = view.facts.as_ref();
     // The server's side of a connection that was refused is gone, and with it this one fact.
     let acknowledged =
         report.acknowledged.or(facts.map(|facts| facts.acknowledged)).unwrap_or_default();
     if let Some(facts) = facts {
-        disagree("offered", row::word(facts.offered), row::word(report.offered));
-        disagree("asked", row::word(facts.asked), row::word(report.asked));
-        disagree("acknowledged", row::word(facts.acknowledged), row::word(acknowledged));
+        compare("offered", row::word(facts.offered), row::word(report.offered));
+        compare("asked", row::word(facts.asked), row::word(report.asked));
+        compare("acknowledged", row::word(facts.acknowledged), row::word(acknowledged));
     }
-    if let Some(refused) = &seen.refused {
-        disagree("refused", row::or_dash(refused), row::or_dash(&report.refused));
+    if let Some(refused) = &view.refused {
+        compare("refused", row::or_dash(refused), row::or_dash(&report.refused));
     }
     let (authenticated, scope) = match &report.verified {
         Some(verified) => (Some(verified.subject.clone()), Some(verified.scope.clone())),
@@ -174,9 +174,9 @@ fn combine(row: &str, report: &Report, seen: &Seen, wrong: &mut Vec<String>) -> 
         acknowledged,
         authenticated,
         scope,
-        http_status: seen.http_status,
+        http_status: view.http_status,
         refused: report.refused.clone(),
-        handshake_bytes: report.count.map(|count| count.octets),
+        handshake_bytes: report.count.map(|count| count.bytes),
         flights: report.count.map(|count| count.flights),
     }
 }

@@ -36,7 +36,7 @@ enum Command {
     /// Send real clients to a server with a policy, and check what comes of each.
     ///
     /// Makes a PKI, starts a server of HTTP/2 and HTTP/3 on loopback, and prints a line for each
-    /// connection; octets and flights are counted over TCP only. Then counts the round trips that an
+    /// connection; bytes and flights are counted over TCP only. Then counts the round trips that an
     /// agent takes to its first answer. Exits with 1 unless everything is as it should be.
     Demo(demo::DemoArgs),
     /// Shake hands with a server many times, faults included, and check every outcome.

@@ -15,7 +15,7 @@ use command_line::{Failure, Progress, emit};
 
 mod case;
 pub mod expect;
-mod meet;
+mod pair;
 mod peer;
 pub mod peers;
 pub mod report;
@@ -23,12 +23,12 @@ mod site;
 pub mod tap;
 
 pub use case::{Case, Serving};
-pub use meet::Met;
-pub use peer::{Can, Client, Peer, Saw, Server, Step, Visit};
+pub use pair::PairResult;
+pub use peer::{Can, Client, Peer, PeerView, Server, Step, Visit};
 pub use site::{CLIENT, Site};
 
-use meet::Running;
-use report::{Cell, Found, Outcome, Report};
+use pair::RunningServer;
+use report::{Cell, CellResult, Found, MatrixReport};
 
 /// Options of `interop matrix`.
 #[derive(Clone, Debug, Args)]
@@ -100,7 +100,7 @@ pub async fn run(args: &MatrixArgs) -> Result<(), Failure> {
     drop(progress);
     let mut rows = done;
     rows.sort_by_key(|(at, _)| *at);
-    let report = Report {
+    let report = MatrixReport {
         peers: found.iter().map(|(name, found)| (*name, found.clone())).collect(),
         cells: rows.into_iter().flat_map(|(_, cells)| cells).collect(),
     };
@@ -110,10 +110,10 @@ pub async fn run(args: &MatrixArgs) -> Result<(), Failure> {
         Format::Json => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
     });
     let mut failures = 0;
-    for (cell, met) in report.wrong() {
+    for (cell, result) in report.wrong() {
         failures += 1;
         eprintln!("wrong: {} at {}, {}:", cell.client, cell.server, cell.case.title());
-        for line in &met.wrong {
+        for line in &result.wrong {
             eprintln!("  {line}");
         }
     }
@@ -179,36 +179,36 @@ impl Row {
         client: &'static dyn Peer,
         site: &Site,
         found: &BTreeMap<&'static str, Found>,
-        running: &mut Option<Result<Running<'a>, String>>,
-    ) -> Outcome {
+        running: &mut Option<Result<RunningServer<'a>, String>>,
+    ) -> CellResult {
         for peer in [client, self.server] {
             if let Some(Found::Missing(_)) = found.get(peer.name()) {
-                return Outcome::Missing { peer: peer.name() };
+                return CellResult::Missing { peer: peer.name() };
             }
         }
         let (Some(as_client), Some(as_server)) = (client.client(), self.server.server()) else {
-            return Outcome::NotPossible { reason: "no such role" };
+            return CellResult::NotPossible { reason: "no such role" };
         };
         let ends = ((client.name(), &as_client), (self.server.name(), &as_server));
         let (expected, remarks) = match expect::expected(ends.0, ends.1, self.case) {
             Ok(expected) => expected,
-            Err(reason) => return Outcome::NotPossible { reason },
+            Err(reason) => return CellResult::NotPossible { reason },
         };
         if running.is_none() {
-            *running = Some(Running::start(self.server, site, &self.case.serving()).await);
+            *running = Some(RunningServer::start(self.server, site, &self.case.serving()).await);
         }
-        let met = match running {
-            Some(Ok(running)) => running.meet(client, site, self.case, &expected).await,
+        let result = match running {
+            Some(Ok(running)) => running.run_pair(client, site, self.case, &expected).await,
             Some(Err(why)) => {
                 let wrong = vec![format!("the server: {why}")];
-                Met { client: Saw::default(), server: Saw::default(), wrong }
+                PairResult { client: PeerView::default(), server: PeerView::default(), wrong }
             }
-            None => return Outcome::NotPossible { reason: "no server" },
+            None => return CellResult::NotPossible { reason: "no server" },
         };
-        if met.wrong.is_empty() {
-            Outcome::AsExpected { expected, remarks, met }
+        if result.wrong.is_empty() {
+            CellResult::AsExpected { expected, remarks, result }
         } else {
-            Outcome::Wrong { expected, met }
+            CellResult::Wrong { expected, result }
         }
     }
 }

@@ -6,7 +6,7 @@
 //! and some that talk no TLS at all. Each client knows what is right for it, at both ends ([`who`],
 //! [`raw_client`]), and what else is right if its connection breaks ([`judge`]).
 //!
-//! Who connects when, and what happens to each connection, follows from a seed ([`plan`]); what the
+//! HonestClient connects when, and what happens to each connection, follows from a seed ([`plan`]); what the
 //! network makes of it does not, and does not matter. Each connection has an address of 127.0.0.0/8
 //! of its own, which is how the server's report of it is found, and why there are ports enough.
 
@@ -21,25 +21,25 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::demo::Cast as People;
+use crate::demo::DemoPki;
 use command_line::{Failure, Progress, emit};
 
+pub mod check;
 pub mod client;
-pub mod ends;
 pub mod fault;
-pub mod judge;
+pub mod honest_client;
 pub mod memory;
+pub mod outcome;
 pub mod plan;
 pub mod raw_client;
 pub mod report;
 pub mod server;
-pub mod who;
 mod world;
 
+use honest_client::{Certificate, Host};
 use plan::Plan;
-use report::Report;
+use report::SoakReport;
 use server::Server;
-use who::{Certificate, Host};
 use world::World;
 
 /// Options of `interop soak`.
@@ -72,29 +72,29 @@ const MOST_PRINTED: usize = 20;
 
 /// All who take part.
 #[derive(Debug)]
-pub struct Cast {
+pub struct SoakPki {
     /// Those of the demo.
-    pub people: People,
+    pub demo: DemoPki,
     keys: [(Certificate, Arc<CertifiedKey>); 4],
     /// An agent, for the raw peer.
-    pub raw_agent: raw_peer::Identity,
+    pub raw_agent: raw_peer::ChainAndKey,
 }
 
-impl Cast {
-    /// A new cast.
+impl SoakPki {
+    /// A new pki.
     ///
     /// # Errors
     /// If the system has no randomness.
     pub fn new() -> Result<Self, test_pki::Error> {
-        let people = People::new(&Host::ALL.map(Host::name))?;
-        let expired = people.agents.expired_client("agent-6")?;
+        let demo = DemoPki::new(&Host::ALL.map(Host::name))?;
+        let expired = demo.agents.expired_client("agent-6")?;
         let keys = [
-            (Certificate::Agent, people.agent.certified_key()?),
-            (Certificate::Admin, people.admin.certified_key()?),
-            (Certificate::Stranger, people.stranger.certified_key()?),
+            (Certificate::Agent, demo.agent.certified_key()?),
+            (Certificate::Admin, demo.admin.certified_key()?),
+            (Certificate::Stranger, demo.stranger.certified_key()?),
             (Certificate::Expired, expired.certified_key()?),
         ];
-        Ok(Self { raw_agent: people.agent.for_raw(), people, keys })
+        Ok(Self { raw_agent: demo.agent.for_raw(), demo, keys })
     }
 
     /// A certificate and its key.
@@ -110,13 +110,13 @@ impl Cast {
 pub async fn run(args: &SoakArgs) -> Result<(), Failure> {
     // Before all the work, so that it is not for nothing.
     memory::peak()?;
-    let cast = Cast::new()?;
-    let policy = server::policy(&cast.people, server::rules(), Verdict::None)?;
+    let pki = SoakPki::new()?;
+    let policy = server::policy(&pki.demo, server::rules(), Verdict::None)?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     if !args.json {
         emit(format!("seed {seed}\n"));
     }
-    let report = soak(args, seed, cast, policy).await?;
+    let report = soak(args, seed, pki, policy).await?;
     emit(if args.json {
         serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
     } else {
@@ -132,12 +132,17 @@ pub async fn run(args: &SoakArgs) -> Result<(), Failure> {
 }
 
 /// Does all of it, and reports.
-async fn soak(args: &SoakArgs, seed: u64, cast: Cast, policy: Policy) -> Result<Report, Failure> {
+async fn soak(
+    args: &SoakArgs,
+    seed: u64,
+    pki: SoakPki,
+    policy: Policy,
+) -> Result<SoakReport, Failure> {
     let tasks = Handle::current().metrics().num_alive_tasks();
-    let server = Server::start(&cast.people, policy).await?;
-    let world = Arc::new(World { cast, server });
+    let server = Server::start(&pki.demo, policy).await?;
+    let world = Arc::new(World { pki, server });
     let places = Arc::new(Semaphore::new(args.concurrency.into()));
-    let mut report = Report::new(seed, args);
+    let mut report = SoakReport::new(seed, args);
     let mut jobs = JoinSet::new();
     let progress = Progress::new("connections", args.connections as usize);
     let started = Instant::now();
@@ -186,10 +191,14 @@ mod tests {
     use rustls_ext::Rule;
 
     use super::*;
-    use ends::{AGENTS, STAFF};
+    use outcome::{AGENTS, STAFF};
 
     /// A soak of a server under these rules.
-    async fn soaked(change: impl FnOnce(&mut Cast), rules: [Rule; 4], last: Verdict) -> Report {
+    async fn soaked(
+        change: impl FnOnce(&mut SoakPki),
+        rules: [Rule; 4],
+        last: Verdict,
+    ) -> SoakReport {
         let args = SoakArgs {
             connections: 300,
             seed: None,
@@ -197,10 +206,10 @@ mod tests {
             memory_ceiling: 1024,
             json: false,
         };
-        let mut cast = Cast::new().unwrap();
-        change(&mut cast);
-        let policy = server::policy(&cast.people, rules, last).unwrap();
-        soak(&args, 1, cast, policy).await.unwrap()
+        let mut pki = SoakPki::new().unwrap();
+        change(&mut pki);
+        let policy = server::policy(&pki.demo, rules, last).unwrap();
+        soak(&args, 1, pki, policy).await.unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -212,7 +221,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_found_out(report: &Report) {
+    fn assert_found_out(report: &SoakReport) {
         let count = report.wrong.len();
         assert_ne!(count, 0);
         assert_eq!(report.complaints(), [format!("{count} wrong outcomes")]);
@@ -237,8 +246,8 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_mistake_in_the_anchors_is_found_out() {
-        let swap = |cast: &mut Cast| {
-            std::mem::swap(&mut cast.people.agents, &mut cast.people.staff);
+        let swap = |pki: &mut SoakPki| {
+            std::mem::swap(&mut pki.demo.agents, &mut pki.demo.staff);
         };
         assert_found_out(&soaked(swap, server::rules(), Verdict::None).await);
     }

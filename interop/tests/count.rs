@@ -54,7 +54,7 @@ async fn what_a_client_sends_with_its_finished_is_not_counted() {
         count
     };
     let ((_stream, at_client), at_server) = tokio::join!(client, server);
-    assert_eq!(at_server.octets, at_client.octets);
+    assert_eq!(at_server.bytes, at_client.bytes);
     // The client sees more of them: it answers the ServerHello with a ChangeCipherSpec at once.
     assert_eq!(at_server.flights, 3);
 }

@@ -13,8 +13,8 @@ fn matrix(args: &[&str], path: Option<&str>) -> Output {
     command.args(args).output().unwrap()
 }
 
-fn text(octets: &[u8]) -> String {
-    String::from_utf8(octets.to_vec()).unwrap()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 #[test]

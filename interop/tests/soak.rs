@@ -11,8 +11,8 @@ fn soak(args: &[&str]) -> Output {
     command.arg("soak").args(args).stdin(Stdio::null()).output().unwrap()
 }
 
-fn text(octets: &[u8]) -> String {
-    String::from_utf8(octets.to_vec()).unwrap()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use super::common::Common;
 use super::crypto::Share;
 use super::{
-    Answer, CertificateRequest, ClientConfig, ClientHello, Direction, Error, Event, Extension,
-    Handshake, HandshakeType, Identity, Message, NewSessionTicket, ServerHello, Slot, Suite,
-    Ticket, client_hello, codec, compress, ext, group, record, version,
+    CertificateAnswer, CertificateRequest, ChainAndKey, ClientConfig, ClientHello, Direction,
+    Error, Event, Extension, Handshake, HandshakeType, Message, NewSessionTicket, ServerHello,
+    Slot, Suite, Ticket, client_hello, codec, compress, ext, group, record, version,
 };
 
 pub(super) struct Client {
@@ -285,14 +285,14 @@ impl Client {
             let context = self.request.as_ref().map(|r| r.context.clone()).unwrap_or_default();
             let zlib = self.config.compress_certificate;
             match &self.config.answer {
-                Answer::Empty => {
-                    common.send_identity(&Identity::default(), context, zlib, "client")?;
+                CertificateAnswer::Empty => {
+                    common.send_identity(&ChainAndKey::default(), context, zlib, "client")?;
                 }
-                Answer::With(identity) => {
+                CertificateAnswer::With(identity) => {
                     common.send_identity(identity, context, zlib, "client")?
                 }
-                Answer::NoCertificate => {}
-                Answer::Silence => {
+                CertificateAnswer::NoCertificate => {}
+                CertificateAnswer::Silence => {
                     self.state = State::Watching;
                     return Ok(());
                 }

@@ -5,8 +5,8 @@ use super::crypto::{self, Cipher, KeySchedule};
 use super::log::Alert;
 use super::record::{self, Records};
 use super::{
-    Certificate, CertificateEntry, CertificateVerify, Direction, Error, Event, Handshake,
-    HandshakeType, Identity, Message, Plan, Slot, Suite, Ticket, codec, compress, edit,
+    Certificate, CertificateEntry, CertificateVerify, ChainAndKey, Direction, Error, Event,
+    Handshake, HandshakeType, Message, Plan, Slot, Suite, Ticket, codec, compress, edit,
 };
 
 /// ecdsa_secp256r1_sha256 (RFC 8446 section 4.2.3).
@@ -57,7 +57,7 @@ impl Common {
         }
     }
 
-    /// Applies the plan: gives the message as edited, and its octets.
+    /// Applies the plan: gives the message as edited, and its bytes.
     pub(super) fn build(
         &self,
         slot: Slot,
@@ -66,11 +66,11 @@ impl Common {
         let edits = self.plan.edits(slot);
         edit::on_message(edits, &mut message);
         let mut bytes = codec::encode(&message)?;
-        edit::on_octets(edits, &mut bytes);
+        edit::on_bytes(edits, &mut bytes);
         Ok((message, bytes))
     }
 
-    /// Sends and logs octets as a handshake message; an empty one not at all.
+    /// Sends and logs bytes as a handshake message; an empty one not at all.
     pub(super) fn emit(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
         if bytes.is_empty() {
             return Ok(());
@@ -190,7 +190,7 @@ impl Common {
     /// Certificate and, if there is one to prove, CertificateVerify.
     pub(super) fn send_identity(
         &mut self,
-        identity: &Identity,
+        identity: &ChainAndKey,
         context: Vec<u8>,
         zlib: bool,
         role: &'static str,

@@ -21,15 +21,15 @@ pub mod version {
 
 /// A certificate chain and its key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
+pub struct ChainAndKey {
     /// DER, leaf first.
     pub chain: Vec<Vec<u8>>,
     /// A P-256 key as PKCS#8, DER.
     pub key: Vec<u8>,
 }
 
-impl Identity {
-    /// The public half of the key: an uncompressed point, 65 octets.
+impl ChainAndKey {
+    /// The public half of the key: an uncompressed point, 65 bytes.
     ///
     /// # Errors
     /// If the key is not what it should be.
@@ -49,11 +49,11 @@ pub enum Shares {
 
 /// What a client does about a CertificateRequest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum CertificateAnswer {
     /// A Certificate without entries: the honest way to decline (RFC 8446 section 4.4.2).
     Empty,
     /// This chain, and a CertificateVerify by its key.
-    With(Identity),
+    With(ChainAndKey),
     /// No Certificate at all, straight on to Finished: against the rules.
     NoCertificate,
     /// Nothing more is sent, as by a client that waits for its user.
@@ -77,7 +77,7 @@ pub struct ClientConfig {
     /// key_share of the first ClientHello.
     pub shares: Shares,
     /// What to do about a CertificateRequest.
-    pub answer: Answer,
+    pub answer: CertificateAnswer,
     /// Answer even when there was no CertificateRequest: against the rules.
     pub answer_unasked: bool,
     /// Send our certificate compressed, whether or not the server can read that.
@@ -106,7 +106,7 @@ impl Default for ClientConfig {
             suites: vec![Suite::Aes128GcmSha256, Suite::Aes256GcmSha384],
             groups: vec![group::X25519, group::SECP256R1],
             shares: Shares::X25519,
-            answer: Answer::Empty,
+            answer: CertificateAnswer::Empty,
             answer_unasked: false,
             compress_certificate: false,
             accept_compression: false,
@@ -123,7 +123,7 @@ impl Default for ClientConfig {
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// What to authenticate with.
-    pub identity: Identity,
+    pub identity: ChainAndKey,
     /// ALPN protocols; the first that the client has too is chosen.
     pub alpn: Vec<Vec<u8>>,
     /// Cipher suites, best first.
@@ -171,7 +171,7 @@ pub struct ServerConfig {
 
 impl ServerConfig {
     /// An honest server that asks for nothing and sends no tickets.
-    pub fn new(identity: Identity) -> Self {
+    pub fn new(identity: ChainAndKey) -> Self {
         Self {
             identity,
             alpn: Vec::new(),

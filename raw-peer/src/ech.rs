@@ -38,7 +38,7 @@ impl EchKey {
     /// one `id`, a server tries both.
     ///
     /// # Errors
-    /// [`Error::TooLong`] for a name of more than 255 octets; [`Error::Crypto`].
+    /// [`Error::TooLong`] for a name of more than 255 bytes; [`Error::Crypto`].
     pub fn generate(id: u8, public_name: &str) -> Result<Self, Error> {
         let (private, public) = X25519HkdfSha256::derive_keypair(&crypto::random::<32>()?);
         let mut contents = Writer::default();

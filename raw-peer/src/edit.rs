@@ -8,13 +8,13 @@ use super::{Extension, Handshake, ext};
 /// One alteration of one message.
 ///
 /// The structural edits run in the order in which they are listed, on the message as a struct;
-/// then the [raw](Edit::raw) ones, in their order, on its octets. In a Certificate, extension
+/// then the [raw](Edit::raw) ones, in their order, on its bytes. In a Certificate, extension
 /// edits touch every entry unless confined by [`Edit::in_entry`].
 #[derive(Clone, Debug)]
 pub struct Edit(Kind);
 
 type OnMessage = Arc<dyn Fn(&mut Handshake) + Send + Sync>;
-type OnOctets = Arc<dyn Fn(&mut Vec<u8>) + Send + Sync>;
+type OnBytes = Arc<dyn Fn(&mut Vec<u8>) + Send + Sync>;
 
 #[derive(Clone)]
 enum Kind {
@@ -26,7 +26,7 @@ enum Kind {
     Duplicate(u16),
     InEntry(usize, Box<Edit>),
     Message(OnMessage),
-    Raw(OnOctets),
+    Raw(OnBytes),
 }
 
 impl Edit {
@@ -66,8 +66,8 @@ impl Edit {
         Self(Kind::Message(Arc::new(edit)))
     }
 
-    /// Anything, on the octets of the message: type, three length octets, body. Nothing is put
-    /// right afterwards (see [`fix_length`]). An emptied message is not sent at all; octets of
+    /// Anything, on the bytes of the message: type, three length bytes, body. Nothing is put
+    /// right afterwards (see [`fix_length`]). An emptied message is not sent at all; bytes of
     /// further messages may be appended.
     pub fn raw(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
         Self(Kind::Raw(Arc::new(edit)))
@@ -131,15 +131,15 @@ pub(super) fn on_message(edits: &[Edit], message: &mut Handshake) {
     }
 }
 
-pub(super) fn on_octets(edits: &[Edit], octets: &mut Vec<u8>) {
+pub(super) fn on_bytes(edits: &[Edit], bytes: &mut Vec<u8>) {
     for edit in edits {
         if let Kind::Raw(change) = &edit.0 {
-            change(octets);
+            change(bytes);
         }
     }
 }
 
-/// Makes the three length octets of a single message right again, for raw edits that change its
+/// Makes the three length bytes of a single message right again, for raw edits that change its
 /// size.
 pub fn fix_length(message: &mut [u8]) {
     if let Some((header, body)) = message.split_first_chunk_mut::<4>() {

@@ -8,7 +8,7 @@ use super::HandshakeType;
 /// [`Event`](super::Event).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// Ends too early, is too long, or has octets left over; names what was being read.
+    /// Ends too early, is too long, or has bytes left over; names what was being read.
     Decode(&'static str),
     /// What was to be sent does not fit its length field.
     TooLong(&'static str),
@@ -25,7 +25,7 @@ pub enum Error {
         /// What should have come.
         wanted: &'static str,
     },
-    /// Handshake octets on both sides of a change of keys (RFC 8446 section 5.1).
+    /// Handshake bytes on both sides of a change of keys (RFC 8446 section 5.1).
     KeyChangeInsideRecord,
     /// A needed extension is absent.
     MissingExtension(u16),
@@ -84,7 +84,7 @@ impl fmt::Display for Error {
             Self::BadRecordMac => f.write_str("record does not decrypt"),
             Self::UnexpectedRecord(typ) => write!(f, "unexpected record of type {typ}"),
             Self::UnexpectedMessage { got, wanted } => write!(f, "got {got}, wanted {wanted}"),
-            Self::KeyChangeInsideRecord => f.write_str("handshake octets across a key change"),
+            Self::KeyChangeInsideRecord => f.write_str("handshake bytes across a key change"),
             Self::MissingExtension(typ) => write!(f, "extension {typ} is missing"),
             Self::Illegal(why) => write!(f, "illegal parameter: {why}"),
             Self::NoCommonVersion => f.write_str("the peer does not offer TLS 1.3"),

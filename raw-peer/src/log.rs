@@ -29,7 +29,7 @@ pub enum Event {
         direction: Direction,
         /// Whether it is 0-RTT data.
         early: bool,
-        /// The octets.
+        /// The bytes.
         data: Vec<u8>,
     },
     /// The handshake is complete, as far as this end is concerned.
@@ -59,11 +59,11 @@ impl fmt::Debug for Alert {
 pub struct Message {
     /// Seen from the raw peer.
     pub direction: Direction,
-    /// Its first octet; [`HandshakeType::HELLO_RETRY_REQUEST`] for a HelloRetryRequest.
+    /// Its first byte; [`HandshakeType::HELLO_RETRY_REQUEST`] for a HelloRetryRequest.
     pub typ: HandshakeType,
     /// Whether it was in an encrypted record.
     pub encrypted: bool,
-    /// All its octets: type, three length octets, body.
+    /// All its bytes: type, three length bytes, body.
     pub bytes: Vec<u8>,
 }
 

@@ -170,7 +170,7 @@ pub enum Handshake {
 }
 
 impl Handshake {
-    /// The type octet that goes on the wire.
+    /// The type byte that goes on the wire.
     pub fn typ(&self) -> HandshakeType {
         match self {
             Self::ClientHello(_) => HandshakeType::CLIENT_HELLO,

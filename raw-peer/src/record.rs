@@ -12,16 +12,16 @@ pub(super) const APPLICATION_DATA: u8 = 23;
 const HEADER: usize = 5;
 const MAX_PLAIN: usize = 1 << 14;
 const MAX_SEALED: usize = MAX_PLAIN + 256;
-/// No honest handshake message comes near; without a limit three octets could claim 16 MiB.
+/// No honest handshake message comes near; without a limit three bytes could claim 16 MiB.
 const MAX_MESSAGE: usize = 1 << 20;
 
 /// How messages are put into records.
 #[derive(Clone, Debug)]
 pub struct RecordOptions {
-    /// Most octets of content per record, at least 1: small values fragment handshake messages
+    /// Most bytes of content per record, at least 1: small values fragment handshake messages
     /// over many records.
     pub max_fragment: usize,
-    /// Zero octets of padding in each encrypted record (RFC 8446 section 5.4).
+    /// Zero bytes of padding in each encrypted record (RFC 8446 section 5.4).
     pub padding: usize,
     /// Whether to send the change_cipher_spec of RFC 8446 appendix D.4.
     pub change_cipher_spec: bool,
@@ -212,7 +212,7 @@ impl Records {
     }
 }
 
-/// The true content type is the last octet that is not zero (RFC 8446 section 5.2).
+/// The true content type is the last byte that is not zero (RFC 8446 section 5.2).
 fn unpad(mut inner: Vec<u8>) -> Result<Record, Error> {
     while let Some(last) = inner.pop() {
         if last != 0 {

@@ -51,7 +51,7 @@ impl Authority {
     ///
     /// # Errors
     /// If one of them is no DNS name, or the system has no randomness.
-    pub fn server(&self, names: &[&str]) -> Result<Identity, Error> {
+    pub fn server(&self, names: &[&str]) -> Result<IssuedCertificate, Error> {
         let alternatives = names.iter().map(|name| (*name).to_owned()).collect();
         let common_name = names.first().copied().unwrap_or_default();
         self.issue(named(common_name, alternatives)?, ExtendedKeyUsagePurpose::ServerAuth)
@@ -61,7 +61,7 @@ impl Authority {
     ///
     /// # Errors
     /// If the system has no randomness.
-    pub fn client(&self, common_name: impl Into<DnValue>) -> Result<Identity, Error> {
+    pub fn client(&self, common_name: impl Into<DnValue>) -> Result<IssuedCertificate, Error> {
         self.issue(named(common_name, vec![])?, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
@@ -69,7 +69,7 @@ impl Authority {
     ///
     /// # Errors
     /// If the system has no randomness.
-    pub fn expired_client(&self, common_name: &str) -> Result<Identity, Error> {
+    pub fn expired_client(&self, common_name: &str) -> Result<IssuedCertificate, Error> {
         let mut params = named(common_name, vec![])?;
         (params.not_before, params.not_after) =
             (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
@@ -80,7 +80,7 @@ impl Authority {
     ///
     /// # Errors
     /// None that is known.
-    pub fn crl(&self, revoked: &[&Identity]) -> Result<String, Error> {
+    pub fn crl(&self, revoked: &[&IssuedCertificate]) -> Result<String, Error> {
         let serial_numbers = revoked.iter().map(|identity| identity.serial_number.clone());
         self.revoke(serial_numbers)?.pem().map_err(failed)
     }
@@ -136,7 +136,7 @@ impl Authority {
         &self,
         mut params: CertificateParams,
         purpose: ExtendedKeyUsagePurpose,
-    ) -> Result<Identity, Error> {
+    ) -> Result<IssuedCertificate, Error> {
         params.extended_key_usages = vec![purpose];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         self.sign(params, KeyPair::generate().map_err(failed)?)
@@ -147,24 +147,33 @@ impl Authority {
     ///
     /// # Errors
     /// If the parameters cannot be encoded.
-    pub fn sign(&self, mut params: CertificateParams, key: KeyPair) -> Result<Identity, Error> {
+    pub fn sign(
+        &self,
+        mut params: CertificateParams,
+        key: KeyPair,
+    ) -> Result<IssuedCertificate, Error> {
         let next = || SerialNumber::from(SERIAL_NUMBERS.fetch_add(1, Ordering::Relaxed));
         let serial_number = params.serial_number.get_or_insert_with(next).clone();
         let certificate = params.signed_by(&key, &self.0).map_err(failed)?;
-        Ok(Identity { pem: certificate.pem(), der: certificate.der().clone(), key, serial_number })
+        Ok(IssuedCertificate {
+            pem: certificate.pem(),
+            der: certificate.der().clone(),
+            key,
+            serial_number,
+        })
     }
 }
 
 /// A certificate and its key.
 #[derive(Debug)]
-pub struct Identity {
+pub struct IssuedCertificate {
     pem: String,
     der: CertificateDer<'static>,
     key: KeyPair,
     serial_number: SerialNumber,
 }
 
-impl Identity {
+impl IssuedCertificate {
     /// The certificate, in PEM.
     pub fn cert_pem(&self) -> &str {
         &self.pem
@@ -199,8 +208,8 @@ impl Identity {
 
     /// Both, as the raw peer wants them.
     #[cfg(feature = "raw-peer")]
-    pub fn for_raw(&self) -> raw_peer::Identity {
-        raw_peer::Identity { chain: vec![self.der.to_vec()], key: self.key_der() }
+    pub fn for_raw(&self) -> raw_peer::ChainAndKey {
+        raw_peer::ChainAndKey { chain: vec![self.der.to_vec()], key: self.key_der() }
     }
 }
 

@@ -8,16 +8,16 @@ use command_line::Progress;
 
 use crate::Result;
 
-mod said;
+mod output;
 
-pub use said::Said;
+pub use output::FuzzOutput;
 
 /// A program in `fuzz/fuzz_targets`, and how to run it.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Its name.
     pub name: &'static str,
-    /// The most octets that an input is worth having.
+    /// The most bytes that an input is worth having.
     longest: usize,
     /// Its dictionary.
     words: Option<&'static str>,
@@ -80,7 +80,7 @@ pub fn run(repository: &Path, seconds: u32, chosen: &[String], peers: bool) -> R
     let targets = choose(chosen, peers)?;
     let folder = repository.join("fuzz");
     let mut findings = 0;
-    let mut table = vec![Said::HEADING.to_owned()];
+    let mut table = vec![FuzzOutput::HEADING.to_owned()];
     let progress = Progress::new("targets", targets.len());
     for target in targets {
         progress.doing(target.name);
@@ -165,7 +165,7 @@ fn host() -> Result<String> {
 }
 
 /// Runs a target. What is worth having for the next round it leaves in `fuzz/corpus`.
-fn round(folder: &Path, program: &Path, target: &Target, seconds: u32) -> Result<Said> {
+fn round(folder: &Path, program: &Path, target: &Target, seconds: u32) -> Result<FuzzOutput> {
     let corpus = folder.join("corpus").join(target.name);
     let artifacts = folder.join("artifacts").join(target.name);
     fs::create_dir_all(&corpus)?;
@@ -186,7 +186,7 @@ fn round(folder: &Path, program: &Path, target: &Target, seconds: u32) -> Result
         fuzzer.arg(folder.join("../rustls-ext-wire/corpus"));
     }
     let done = fuzzer.output().map_err(|err| format!("{}: {err}", program.display()))?;
-    let said = Said::of(&String::from_utf8_lossy(&done.stderr));
+    let said = FuzzOutput::of(&String::from_utf8_lossy(&done.stderr));
     if done.status.success() == said.findings.is_empty() {
         Ok(said)
     } else {

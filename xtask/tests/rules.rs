@@ -62,12 +62,12 @@ fn files() -> impl Iterator<Item = (String, String)> {
     )
     .unwrap();
     let names: Vec<_> = listed.split('\0').map(str::to_owned).collect();
-    // Inputs of the fuzz targets are octets, whatever words there may be among them.
+    // Inputs of the fuzz targets are bytes, whatever words there may be among them.
     let of_people =
         |name: &String| !["fuzz/seeds/", "fuzz/regressions/"].iter().any(|it| name.starts_with(it));
     names.into_iter().filter(of_people).filter_map(move |name| {
-        let octets = fs::read(repository.join(&name)).ok()?; // a file that was deleted
-        Some((name, String::from_utf8(octets).ok()?))
+        let bytes = fs::read(repository.join(&name)).ok()?; // a file that was deleted
+        Some((name, String::from_utf8(bytes).ok()?))
     })
 }
 

@@ -15,17 +15,22 @@ use boring::ssl::{
 use boring::x509::X509;
 use raw_peer::{ClientConfig, Edit, Peer, version};
 use rustls_ext_wire::{CodePoints, FlagSet, Offer};
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 /// What an application does to the verification.
 type Way = fn(&mut SslAcceptorBuilder);
 
-fn certificate(identity: &Identity) -> X509 {
+fn certificate(identity: &IssuedCertificate) -> X509 {
     X509::from_pem(identity.cert_pem().as_bytes()).unwrap()
 }
 
 /// Whether the server completes a handshake with a client of this certificate, and knows it.
-fn visit(way: Way, client: &Identity, server: &Identity, clients: &Authority) -> (bool, bool) {
+fn visit(
+    way: Way,
+    client: &IssuedCertificate,
+    server: &IssuedCertificate,
+    clients: &Authority,
+) -> (bool, bool) {
     let anchors = vec![X509::from_pem(clients.pem().as_bytes()).unwrap()];
     let scope = Arc::new(Scope::new("clients", anchors).unwrap());
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();

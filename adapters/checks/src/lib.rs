@@ -8,8 +8,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use raw_peer::{Answer, ClientConfig, Edit, HandshakeType, Plan, Shares, Slot, Ticket, group};
-use test_pki::{Authority, Identity};
+use raw_peer::{
+    CertificateAnswer, ClientConfig, Edit, HandshakeType, Plan, Shares, Slot, Ticket, group,
+};
+use test_pki::{Authority, IssuedCertificate};
 
 mod client;
 mod server;
@@ -45,8 +47,8 @@ pub struct Adapter {
 pub struct Site {
     adapter: Adapter,
     folder: tempfile::TempDir,
-    client: Identity,
-    stranger: Identity,
+    client: IssuedCertificate,
+    stranger: IssuedCertificate,
 }
 
 impl Site {
@@ -88,7 +90,7 @@ impl Site {
     /// The client with its certificate, and this in its `tls_flags`.
     fn offering(&self, body: impl Into<Vec<u8>>) -> ClientConfig {
         ClientConfig {
-            answer: Answer::With(self.client.for_raw()),
+            answer: CertificateAnswer::With(self.client.for_raw()),
             // The one that it can use, so that it is the one that a server retries with.
             groups: vec![group::X25519],
             plan: Plan::one(Slot::ClientHello, Edit::add(TLS_FLAGS, body)),
@@ -145,7 +147,7 @@ impl Site {
 
     /// Who offers and has nothing to show is served by a server that does not insist.
     pub fn who_declines_is_served_and_not_known(&self) {
-        let config = ClientConfig { answer: Answer::Empty, ..self.offering(FLAG) };
+        let config = ClientConfig { answer: CertificateAnswer::Empty, ..self.offering(FLAG) };
         let seen = self.server("offered").visit(config);
         assert!(seen.asked());
         assert!(seen.server["verified_subject"].is_null());
@@ -153,14 +155,14 @@ impl Site {
 
     /// … and refused by one that does.
     pub fn who_declines_is_refused_where_it_is_required(&self) {
-        let config = ClientConfig { answer: Answer::Empty, ..self.offering(FLAG) };
+        let config = ClientConfig { answer: CertificateAnswer::Empty, ..self.offering(FLAG) };
         let alert = self.server("require-offered").refusal(config);
         assert_eq!(alert, self.adapter.no_certificate);
     }
 
     /// A certificate of another authority counts nowhere (RCA-8).
     pub fn rca_8_a_certificate_of_another_authority_is_refused(&self) {
-        let answer = Answer::With(self.stranger.for_raw());
+        let answer = CertificateAnswer::With(self.stranger.for_raw());
         let config = ClientConfig { answer, ..self.offering(FLAG) };
         for ask in ["offered", "require-offered"] {
             let alert = self.server(ask).refusal(config.clone());
@@ -220,7 +222,7 @@ impl Site {
         let config = ClientConfig {
             ticket: Some(self.visitor_s_ticket(&server)),
             shares: Shares::Only(Vec::new()),
-            answer: Answer::Empty,
+            answer: CertificateAnswer::Empty,
             ..self.offering(FLAG)
         };
         assert_eq!(server.refusal(config), self.adapter.no_certificate);
@@ -229,7 +231,7 @@ impl Site {
     /// Who was asked leaves no session behind that could come back elsewhere (RES-2).
     pub fn res_2_who_was_asked_gets_no_session(&self) {
         let server = self.server("offered");
-        for answer in [Answer::With(self.client.for_raw()), Answer::Empty] {
+        for answer in [CertificateAnswer::With(self.client.for_raw()), CertificateAnswer::Empty] {
             let seen = server.visit(ClientConfig { answer, ..self.offering(FLAG) });
             assert!(seen.asked());
             assert_eq!(seen.peer.tickets().len(), 0);
@@ -254,7 +256,7 @@ impl Site {
             // Its absence weakens nothing.
             let seen = server.visit(config.clone());
             assert_eq!(seen.server["verified_subject"], "CN=client-1");
-            let config = ClientConfig { answer: Answer::Empty, ..config };
+            let config = ClientConfig { answer: CertificateAnswer::Empty, ..config };
             assert_eq!(server.refusal(config), self.adapter.no_certificate);
         }
     }

@@ -1,4 +1,4 @@
-//! The ways to a client's certificate, in turns: time, flights, octets. With the feature `openssl`
+//! The ways to a client's certificate, in turns: time, flights, bytes. With the feature `openssl`
 //! or `peers` there is more than one.
 //!
 //! Of many short turns the median counts, so that whatever else the machine does troubles all
@@ -26,15 +26,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let mut rows = Vec::new();
-    println!("| {WAYS}, with P-256 | µs, both ends | flights | octets |\n|---|---|---|---|");
+    println!("| {WAYS}, with P-256 | µs, both ends | flights | bytes |\n|---|---|---|---|");
     for (way, mut times) in ways.iter_mut().zip(times) {
         times.sort_by(f64::total_cmp);
         let (median, cost) = (times[times.len() / 2], way.ends.shake());
-        println!("| {} | {:.0} | {} | {} |", way.name, median / 1e3, cost.flights, cost.octets);
+        println!("| {} | {:.0} | {} | {} |", way.name, median / 1e3, cost.flights, cost.bytes);
         rows.push(Row {
             median: Some(median),
             flights: Some(cost.flights),
-            octets: Some(cost.octets as u64),
+            bytes: Some(cost.bytes as u64),
             ..Row::new(WAYS, &way.name)
         });
     }

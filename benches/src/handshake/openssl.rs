@@ -102,10 +102,10 @@ impl Ends for Later {
         it.turn(|it| it.server.do_handshake());
         it.count();
         loop {
-            let said = it.cost.octets;
+            let said = it.cost.bytes;
             assert!(it.turn(|it| it.client.ssl_read(&mut [0; 64])).is_none());
             it.count();
-            assert!(it.cost.octets > said, "the client has nothing to say");
+            assert!(it.cost.bytes > said, "the client has nothing to say");
             assert!(it.turn(|it| it.server.ssl_read(&mut [0; 64])).is_none());
             if it.server.ssl().peer_certificate().is_some() {
                 return it.done();

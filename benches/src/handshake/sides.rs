@@ -15,7 +15,7 @@ macro_rules! sides {
             ServerConnection, version,
         };
 
-        use crate::handshake::pki::Identity;
+        use crate::handshake::pki::CertifiedKeyDer;
         use crate::handshake::{Case, Cost, Ends, Pki, Provider, SERVER_NAME, Scenario, Version};
 
         struct Sides {
@@ -55,7 +55,9 @@ macro_rules! sides {
             roots.into()
         }
 
-        fn identity(of: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        fn identity(
+            of: &CertifiedKeyDer,
+        ) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
             (vec![of.certificate.clone().into()], PrivatePkcs8KeyDer::from(of.key.clone()).into())
         }
 
@@ -161,14 +163,14 @@ macro_rules! sides {
 
 macro_rules! turn {
     ($connection:ident, $inbox:ident, $outbox:ident) => {
-        let mut octets = &$inbox[..];
-        while !octets.is_empty() {
-            $connection.read_tls(&mut octets).expect("octets in memory");
+        let mut bytes = &$inbox[..];
+        while !bytes.is_empty() {
+            $connection.read_tls(&mut bytes).expect("bytes in memory");
             $connection.process_new_packets().expect("a peer that makes no mistakes");
         }
         $inbox.clear();
         while $connection.wants_write() {
-            $connection.write_tls($outbox).expect("octets in memory");
+            $connection.write_tls($outbox).expect("bytes in memory");
         }
     };
 }

@@ -5,21 +5,24 @@ use std::io::{self, Read, Write};
 use std::rc::Rc;
 
 /// One direction of a connection in memory.
-type Octets = Rc<RefCell<Vec<u8>>>;
+type SharedBytes = Rc<RefCell<Vec<u8>>>;
 
 /// An end of a connection in memory. Who reads what is not there is told to come again.
 #[derive(Clone)]
 pub(super) struct Pipe {
-    inbox: Octets,
-    outbox: Octets,
+    inbox: SharedBytes,
+    outbox: SharedBytes,
     /// How much both ends have written.
     total: Rc<Cell<usize>>,
 }
 
 impl Pipe {
     pub(super) fn pair() -> (Self, Self) {
-        let client =
-            Self { inbox: Octets::default(), outbox: Octets::default(), total: Rc::default() };
+        let client = Self {
+            inbox: SharedBytes::default(),
+            outbox: SharedBytes::default(),
+            total: Rc::default(),
+        };
         let server = Self {
             inbox: client.outbox.clone(),
             outbox: client.inbox.clone(),
@@ -47,10 +50,10 @@ impl Read for Pipe {
 }
 
 impl Write for Pipe {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.outbox.borrow_mut().extend_from_slice(octets);
-        self.total.set(self.total() + octets.len());
-        Ok(octets.len())
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.outbox.borrow_mut().extend_from_slice(bytes);
+        self.total.set(self.total() + bytes.len());
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -68,13 +71,13 @@ macro_rules! ssl {
         };
         use $library::x509::X509;
 
-        use crate::handshake::pki::Identity;
+        use crate::handshake::pki::CertifiedKeyDer;
         use crate::handshake::ssl::Pipe;
         use crate::handshake::{Cost, Ends, Key, Pki, SERVER_NAME};
 
         /// Both ends' contexts: without resumption, and with X25519 alone.
         fn contexts(pki: &Pki, version: SslVersion) -> (SslContextBuilder, SslContextBuilder) {
-            let context = |identity: &Identity| {
+            let context = |identity: &CertifiedKeyDer| {
                 let mut context = SslContext::builder(SslMethod::tls()).expect("a context");
                 context.set_min_proto_version(Some(version)).expect("a version");
                 context.set_max_proto_version(Some(version)).expect("a version");
@@ -135,7 +138,7 @@ macro_rules! ssl {
 
             /// What was said since the last time was a flight.
             fn count(&mut self) {
-                self.cost.count(self.wire.total() - self.cost.octets);
+                self.cost.count(self.wire.total() - self.cost.bytes);
             }
 
             /// Shakes hands until the server is done.

@@ -24,7 +24,7 @@ pub struct Claim {
 pub enum Unit {
     Times,
     Instructions,
-    Octets,
+    Bytes,
 }
 
 impl Claim {
@@ -39,7 +39,7 @@ impl fmt::Display for Claim {
             Unit::Times if number > 0.9 => format!("{number:.4} ×"),
             Unit::Times => format!("{number:.3} ×"),
             Unit::Instructions => format!("{number:.0} instructions"),
-            Unit::Octets => format!("{number:.0} bytes"),
+            Unit::Bytes => format!("{number:.0} bytes"),
         };
         let holds = if self.holds() { "✓" } else { "missed" };
         let Self { what, limit, measured, .. } = self;
@@ -128,11 +128,11 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
     let what = "ClientHello scan of the largest message, instructions";
     claim(what.into(), 1100.0, most, Unit::Instructions);
 
-    let idle = |case: Case| rows.row("memory of an idle connection", &case.name())?.octets;
+    let idle = |case: Case| rows.row("memory of an idle connection", &case.name())?.bytes;
     let more = idle(patched(unused)).zip(idle(pristine(unused)));
     let more = more.map(|(patched, pristine)| patched as f64 - pristine as f64);
     let what = "memory of an idle server connection, unused patch minus pristine rustls";
-    claim(what.into(), 64.0, more, Unit::Octets);
+    claim(what.into(), 64.0, more, Unit::Bytes);
     claims
 }
 

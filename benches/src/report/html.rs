@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use super::figure::figure;
-use super::summary::Report;
+use super::summary::BenchReport;
 use super::svg::{self, escape};
 use crate::handshake::Case;
 use crate::row::Row;
 
-pub(super) fn page(report: &Report) -> String {
+pub(super) fn page(report: &BenchReport) -> String {
     let mut claims = String::new();
     for claim in &report.claims {
         // | what | limit | measured | holds |
@@ -29,7 +29,7 @@ pub(super) fn page(report: &Report) -> String {
     }
     for group in names {
         let _ = write!(groups, "<h2>{}</h2>\n<table>", escape(group));
-        groups += "<tr><th>name<th>measured<th>flights<th>octets<th>times the others</tr>\n";
+        groups += "<tr><th>name<th>measured<th>flights<th>bytes<th>times the others</tr>\n";
         for row in report.rows.iter().filter(|row| row.group == group) {
             groups += &line(row);
         }
@@ -103,6 +103,6 @@ fn line(row: &Row) -> String {
         escape(&row.name),
         escape(&measured),
         number(row.flights.map(u64::from)),
-        number(row.octets),
+        number(row.bytes),
     )
 }

@@ -13,7 +13,7 @@ use crate::row::{self, Row};
 
 /// `target/bench/report.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct BenchReport {
     /// Year, month, day.
     pub date: String,
     pub machine: String,
@@ -22,7 +22,7 @@ pub struct Report {
     pub rows: Vec<Row>,
 }
 
-impl Report {
+impl BenchReport {
     /// From the target folder of cargo, where criterion leaves what it measured, and `bench/parts` in
     /// it, where our programs do.
     ///

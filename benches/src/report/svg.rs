@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::figure::thousands;
-use super::summary::Report;
+use super::summary::BenchReport;
 use crate::contenders::PARSE;
 use crate::handshake::WAYS;
 use crate::row::Row;
@@ -74,7 +74,7 @@ fn bar(row: &Row, length: f64, figure: String) -> Bar {
 }
 
 /// Bars of the time, or else of the instructions, of a group.
-fn times(report: &Report, group: &str) -> Vec<Bar> {
+fn times(report: &BenchReport, group: &str) -> Vec<Bar> {
     let rows = report.rows.iter().filter(|row| row.group == group);
     let time = |row: &Row| {
         let (median, micro) = (row.median?, row.median? / 1e3);
@@ -86,7 +86,7 @@ fn times(report: &Report, group: &str) -> Vec<Bar> {
 }
 
 /// What the README shows.
-pub fn headline(report: &Report) -> String {
+pub fn headline(report: &BenchReport) -> String {
     bars(&[
         ("A client's verified certificate: time at both ends".into(), times(report, WAYS)),
         ("A hello, parsed: time".into(), times(report, PARSE)),
@@ -94,7 +94,7 @@ pub fn headline(report: &Report) -> String {
 }
 
 /// What handshakes cost by the number of rules, in instructions at the server.
-pub fn rules(report: &Report) -> String {
+pub fn rules(report: &BenchReport) -> String {
     let cost = |row: &Row| {
         let rules = row.name.strip_prefix("patched, offered and accepted")?;
         if rules.contains("resumed") {
@@ -111,7 +111,7 @@ pub fn rules(report: &Report) -> String {
 }
 
 /// Requests under load.
-pub fn load(report: &Report) -> String {
+pub fn load(report: &BenchReport) -> String {
     let charts = [("Handshakes per second", 0), ("99 % are answered within", 1)];
     let charts = charts.map(|(title, which)| {
         let bar = |row: &Row| {

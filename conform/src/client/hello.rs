@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
             |lab| {
                 let talk = lab.host(lab.honest())?;
                 let bodies = in_hellos(&talk, lab.points.tls_flags()).concat();
-                let has_bit = |body: &Vec<u8>| body.iter().skip(1).any(|octet| *octet != 0);
+                let has_bit = |body: &Vec<u8>| body.iter().skip(1).any(|byte| *byte != 0);
                 Ok(Grade::from(bodies.iter().all(has_bit), format!("sends {bodies:02x?}")))
             },
         ),

@@ -1,7 +1,7 @@
 //! CertificateRequest with and without acknowledgement, and the Certificate that answers it.
 
 use super::answer::Body;
-use super::facts::shows_certificate;
+use super::features::shows_certificate;
 use super::{Case, Lab, Need, body};
 use crate::case::{About, Group, Level, Role};
 use crate::grade::{Grade, ILLEGAL_PARAMETER, UNSUPPORTED_EXTENSION, accepted, refused};
@@ -99,7 +99,7 @@ fn positive() -> Vec<Case> {
             lab.host_well(config).map(|_| Grade::Passed)
         }),
         Case::new(
-            about(group, "highest-flag", "FLAGS-6", "ignores flag 2039, in 255 octets"),
+            about(group, "highest-flag", "FLAGS-6", "ignores flag 2039, in 255 bytes"),
             [],
             |lab| {
                 let config = lab.with(Slot::CertificateRequest, lab.flags(body([2039])));
@@ -166,7 +166,7 @@ fn certificates() -> Vec<Case> {
             "has neither flags nor CARE {} Certificate",
             if compressed { "in its compressed" } else { "in its" }
         );
-        let needs: Vec<_> = [Some(Need::Identity), compressed.then_some(Need::SendsCompressed)]
+        let needs: Vec<_> = [Some(Need::Certificate), compressed.then_some(Need::SendsCompressed)]
             .into_iter()
             .flatten()
             .collect();

@@ -48,7 +48,7 @@ pub(super) fn cases() -> Vec<Case> {
         .level(Level::Should),
         Case::new(
             about("authenticated", "CARE-4", "goes on where an authenticated session is resumed"),
-            [Need::Twice, Need::Offers, Need::Identity],
+            [Need::Twice, Need::Offers, Need::Certificate],
             |lab| {
                 let (_, second) = twice(lab, lab.honest())?;
                 if !second.peer.is_resumed() {

@@ -16,7 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, what, flags) in [
         ("unknown-flags", "unknown flags", &[1u16, 1023][..]),
-        ("highest-flag", "flag 2039, in 255 octets", &[2039]),
+        ("highest-flag", "flag 2039, in 255 bytes", &[2039]),
         ("across-names", "flag 8, which belongs there", &[8]),
     ] {
         let about = about(name, "FLAGS-6", &format!("goes on with {what}"));

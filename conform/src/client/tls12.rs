@@ -4,13 +4,13 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 
 use super::{Case, Lab, Need, body};
-use crate::case::{About, Group, Level, Outcome, Role};
+use crate::case::{About, CaseResult, Group, Level, Role};
 use crate::grade::{
     DECODE_ERROR, Grade, ILLEGAL_PARAMETER, UNEXPECTED_MESSAGE, UNSUPPORTED_EXTENSION, refused,
 };
 use crate::talk::{Talk, Verdict};
 use raw_peer::{
-    Extension, Handshake, HandshakeType, Identity, Peer, ServerConfig, ServerHello, ext, version,
+    ChainAndKey, Extension, Handshake, HandshakeType, Peer, ServerConfig, ServerHello, ext, version,
 };
 
 const SERVER_KEY_EXCHANGE: HandshakeType = HandshakeType(12);
@@ -89,7 +89,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         Case::new(
             about("request", "CARE-5", "does not show its certificate in the clear"),
-            [Need::Tls12, Need::Identity],
+            [Need::Tls12, Need::Certificate],
             clear,
         )
         .level(Level::Should),
@@ -97,7 +97,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// A request under TLS 1.2: who shows a certificate there should have been told to.
-fn clear(lab: &mut Lab) -> Outcome {
+fn clear(lab: &mut Lab) -> CaseResult {
     let talk = speak_well(lab, Says { request: Some(Vec::new()), ..Says::default() })?;
     let certificate = talk.peer.received(HandshakeType::CERTIFICATE);
     Ok(match certificate.map(|message| message.body()) {
@@ -134,7 +134,7 @@ fn speak(lab: &mut Lab, says: Says) -> Result<std::rc::Rc<Talk>, Grade> {
 }
 
 /// ServerHello to ServerHelloDone (RFC 5246 section 7.3).
-pub(crate) fn flight(peer: &mut Peer, identity: &Identity, says: &Says) -> Option<()> {
+pub(crate) fn flight(peer: &mut Peer, identity: &ChainAndKey, says: &Says) -> Option<()> {
     let Ok(Handshake::ClientHello(hello)) = peer.received(HandshakeType::CLIENT_HELLO)?.parse()
     else {
         return None;
@@ -186,7 +186,7 @@ pub(crate) fn flight(peer: &mut Peer, identity: &Identity, says: &Says) -> Optio
     peer.send_handshake(&Handshake::Other(SERVER_HELLO_DONE, Vec::new())).ok()
 }
 
-/// The three octets of a length in a Certificate.
+/// The three bytes of a length in a Certificate.
 fn length(len: usize) -> [u8; 3] {
     let [.., a, b, c] = len.to_be_bytes();
     [a, b, c]

@@ -11,8 +11,8 @@ use crate::files;
 use crate::talk::{Line, Talk, Verdict};
 use command_line::Failure;
 use raw_peer::{
-    Answer, ClientConfig, Control, Edit, Handshake, HandshakeType, Identity, Message, Peer, Ticket,
-    ext, version,
+    CertificateAnswer, ChainAndKey, ClientConfig, Control, Edit, Handshake, HandshakeType, Message,
+    Peer, Ticket, ext, version,
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ pub(super) fn run(args: &FaultyClientArgs) -> Result<(), Failure> {
 
 fn connect(
     args: &FaultyClientArgs,
-    identity: &Identity,
+    identity: &ChainAndKey,
     ticket: Option<Ticket>,
 ) -> Result<Talk, Failure> {
     let points = args.code_points.get()?;
@@ -81,7 +81,7 @@ fn connect(
     };
     let config = mind.config(identity, ticket);
     let peer = Peer::client(config)?;
-    let peer = peer.judged_by(move |message, control| match control {
+    let peer = peer.checked_by(move |message, control| match control {
         Control::Client(config) => mind.on(message, config),
         Control::Server(_) => Ok(()),
     });
@@ -131,16 +131,16 @@ impl Mind {
         self.fault == Some(fault)
     }
 
-    fn config(&mut self, identity: &Identity, ticket: Option<Ticket>) -> ClientConfig {
+    fn config(&mut self, identity: &ChainAndKey, ticket: Option<Ticket>) -> ClientConfig {
         let mut config = ClientConfig {
             alpn: vec![b"http/1.1".to_vec()],
             versions: vec![version::TLS13, version::TLS12],
-            answer: Answer::With(identity.clone()),
+            answer: CertificateAnswer::With(identity.clone()),
             accept_compression: true,
             ..ClientConfig::default()
         };
         if self.is(Fault::NoCertificate) {
-            config.answer = Answer::NoCertificate;
+            config.answer = CertificateAnswer::NoCertificate;
         }
         let offer = self.negotiation.hello(Version::Tls13);
         let (number, care) = (self.points.tls_flags(), offer.care().unwrap_or_default());

@@ -39,7 +39,7 @@ pub enum Fault {
     AnswersInTickets,
     /// Asks everybody, and acknowledges
     AcknowledgesAnybody,
-    /// Has a zero octet behind its acknowledgement
+    /// Has a zero byte behind its acknowledgement
     MalformedAcknowledgement,
     /// Does not look at extensions in a Certificate
     LaxCertificates,
@@ -106,7 +106,7 @@ pub(super) fn run(args: &FaultyServerArgs) -> Result<(), Failure> {
             sessions: sessions.clone(),
             now: now.clone(),
         };
-        let peer = Peer::server(config).judged_by(move |message, control| match control {
+        let peer = Peer::server(config).checked_by(move |message, control| match control {
             Control::Server(config) => mind.on(message, config),
             Control::Client(_) => Ok(()),
         });

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{Report, text};
+use super::{ConformReport, text};
 use crate::run::Finding;
 
-pub(super) fn print(report: &Report) -> String {
+pub(super) fn print(report: &ConformReport) -> String {
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     let _ = writeln!(
         xml,

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::Report;
+use super::ConformReport;
 
-pub(super) fn print(report: &Report) -> String {
+pub(super) fn print(report: &ConformReport) -> String {
     let mut text =
         format!("{} under test: {}. {}.\n\n", report.role, report.target, report.summary());
     text.push_str("| case | rule | level | expected | grade |\n|---|---|---|---|---|\n");

@@ -4,7 +4,7 @@
 use rustls_ext_wire::{ClientNegotiation, FlagSet, Message, Offer, Received, Version};
 
 use super::{Case, Lab, Need, body, received};
-use crate::case::{About, Group, Outcome, Role};
+use crate::case::{About, CaseResult, Group, Role};
 use crate::grade::Grade;
 use crate::talk::Talk;
 use raw_peer::{ClientConfig, HandshakeType};
@@ -66,7 +66,12 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// What the server says of flags in one message, as the negotiation of the codec judges it.
-fn answers(lab: &mut Lab, config: ClientConfig, typ: HandshakeType, message: Message) -> Outcome {
+fn answers(
+    lab: &mut Lab,
+    config: ClientConfig,
+    typ: HandshakeType,
+    message: Message,
+) -> CaseResult {
     let talk = lab.visit_well(config)?;
     if talk.peer.received(typ).is_none() {
         return Err(Grade::Skipped(format!("the server sent no {typ} this time")));
@@ -74,11 +79,11 @@ fn answers(lab: &mut Lab, config: ClientConfig, typ: HandshakeType, message: Mes
     let offers = talk.peer.sent(HandshakeType::CLIENT_HELLO);
     let offered = offers.and_then(|hello| hello.find_extension(lab.points().tls_flags()));
     let offer = if offered.is_some() { Offer::FLAG } else { Offer::NONE };
-    Ok(judge(lab, &talk, typ, message, offer))
+    Ok(check_flags(lab, &talk, typ, message, offer))
 }
 
 /// Whether what is in these messages may be there, for a client of this offer.
-pub(super) fn judge(
+pub(super) fn check_flags(
     lab: &Lab,
     talk: &Talk,
     typ: HandshakeType,

@@ -95,8 +95,8 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
     ];
-    for (name, length) in [("one-octet", 1), ("many-octets", 300)] {
-        let expects = format!("refuses CARE with a body ({length} octets) with illegal_parameter");
+    for (name, length) in [("one-byte", 1), ("many-bytes", 300)] {
+        let expects = format!("refuses CARE with a body ({length} bytes) with illegal_parameter");
         let about = about(name, "CARE-1", &expects);
         cases.push(Case::new(about, [Need::Care], move |lab: &mut Lab| {
             lab.visit_ill(lab.hello(lab.care(vec![0; length])))
@@ -128,7 +128,7 @@ pub(super) fn cases() -> Vec<Case> {
     }
     cases.push(Case::new(
         about("in-certificate", "CARE-3", "refuses CARE in the client's Certificate"),
-        [Need::Care, Need::Asks, Need::Identity],
+        [Need::Care, Need::Asks, Need::Certificate],
         |lab| {
             let mut config = lab.offering();
             config.plan.certificate.extend(lab.care([]));

@@ -1,6 +1,6 @@
 //! The extension in a client's hello: malformed, in every form that is right, and its place.
 
-use super::facts::unknown;
+use super::features::unknown;
 use super::{Body, Case, Lab, Need, asks, body, received};
 use crate::bodies::MALFORMED;
 use crate::case::{About, Group, Level, Role};
@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
         about(
             "offer-with-trailing-zero",
             "FLAGS-2",
-            "refuses an offer in one octet too many with illegal_parameter",
+            "refuses an offer in one byte too many with illegal_parameter",
         ),
         [Need::Flags],
         |lab| {
@@ -42,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
         about(
             "offer-without-length",
             "FLAGS-3",
-            "refuses an offer without its length octet with illegal_parameter",
+            "refuses an offer without its length byte with illegal_parameter",
         ),
         [Need::Flags],
         |lab| {
@@ -59,7 +59,7 @@ fn well_formed() -> Vec<Case> {
     let forms: [(&str, &str, Body); 6] = [
         ("unknown-flags", "flags that nobody knows", |_| unknown()),
         ("lowest-flag", "flag 0 alone", |_| body([0])),
-        ("highest-flag", "flag 2039, in 255 octets", |_| body([2039])),
+        ("highest-flag", "flag 2039, in 255 bytes", |_| body([2039])),
         ("every-unknown-flag", "nearly all flags at once", |lab| {
             let known = [8, lab.points().request_client_auth().get()];
             body((0..=2039).filter(move |flag| !known.contains(flag)))
@@ -192,7 +192,7 @@ fn placed() -> Vec<Case> {
 /// The server asks as it does for any offer.
 fn same_as_ever(lab: &Lab, asks: bool) -> Grade {
     Grade::from(
-        asks == lab.facts.asks_for_flag,
+        asks == lab.features.asks_for_flag,
         if asks {
             "asks, though it does not ask who offers otherwise"
         } else {

@@ -2,9 +2,9 @@
 
 use rustls_ext_wire::{FlagSet, Message, Offer};
 
-use super::answer::judge;
+use super::answer::check_flags;
 use super::{Case, Lab, Need, asks, received};
-use crate::case::{About, Group, Level, Outcome, Role};
+use crate::case::{About, CaseResult, Group, Level, Role};
 use crate::grade::Grade;
 use crate::talk::Talk;
 use raw_peer::HandshakeType;
@@ -51,7 +51,7 @@ pub(super) fn cases() -> Vec<Case> {
             [Need::Asks],
             |lab| {
                 let talk = lab.visit_well(lab.offering())?;
-                Ok(judge(lab, &talk, REQUEST, Message::CertificateRequest, Offer::FLAG))
+                Ok(check_flags(lab, &talk, REQUEST, Message::CertificateRequest, Offer::FLAG))
             },
         ),
         Case::new(
@@ -68,15 +68,15 @@ pub(super) fn cases() -> Vec<Case> {
             [Need::AsksAnyway],
             |lab| {
                 let talk = lab.visit_well(lab.honest())?;
-                Ok(judge(lab, &talk, REQUEST, Message::CertificateRequest, Offer::NONE))
+                Ok(check_flags(lab, &talk, REQUEST, Message::CertificateRequest, Offer::NONE))
             },
         ),
         Case::new(
             about("unoffered-but-unknown", "RCA-4", "acknowledges no offer to unknown flags"),
             [Need::AsksAnyway],
             |lab| {
-                let talk = lab.visit_well(lab.hello([lab.flags(super::facts::unknown())]))?;
-                Ok(judge(lab, &talk, REQUEST, Message::CertificateRequest, Offer::NONE))
+                let talk = lab.visit_well(lab.hello([lab.flags(super::features::unknown())]))?;
+                Ok(check_flags(lab, &talk, REQUEST, Message::CertificateRequest, Offer::NONE))
             },
         ),
         Case::new(
@@ -99,7 +99,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Exactly the offer is acknowledged.
-pub(super) fn acknowledgement(lab: &Lab, talk: &Talk) -> Outcome {
+pub(super) fn acknowledgement(lab: &Lab, talk: &Talk) -> CaseResult {
     if !asks(talk) {
         return Ok(Grade::Failed("does not ask, though it asks who offers otherwise".into()));
     }

@@ -1,10 +1,10 @@
 //! Sessions: a resumed handshake asks for nothing, so it must not bypass a demand.
 
 use super::{Case, Client, Lab, Need, asks, received, without_share};
-use crate::case::{About, Group, Level, Outcome, Role};
+use crate::case::{About, CaseResult, Group, Level, Role};
 use crate::grade::Grade;
 use crate::talk::Talk;
-use raw_peer::{Answer, ClientConfig, HandshakeType, Ticket};
+use raw_peer::{CertificateAnswer, ClientConfig, HandshakeType, Ticket};
 
 const EARLY: &[u8] = b"GET /early HTTP/1.1\r\n\r\n";
 
@@ -20,7 +20,7 @@ fn with(ticket: Ticket, config: ClientConfig) -> ClientConfig {
 }
 
 fn declining(lab: &Lab) -> ClientConfig {
-    ClientConfig { answer: Answer::Empty, ..lab.offering() }
+    ClientConfig { answer: CertificateAnswer::Empty, ..lab.offering() }
 }
 
 /// A full handshake, with a request.
@@ -95,7 +95,7 @@ pub(super) fn cases() -> Vec<Case> {
     );
     cases.push(Case::new(
         about("authenticated", "CARE-4", "resumes who authenticated, or asks again"),
-        [Need::Resumes, Need::Asks, Need::Identity],
+        [Need::Resumes, Need::Asks, Need::Certificate],
         |lab| {
             let ticket = lab.session(lab.offering())?;
             let talk = lab.visit_well(with(ticket, lab.offering()))?;
@@ -106,7 +106,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(
         Case::new(
             about("authenticated-then-silent", "RES-2", "does not carry who it was elsewhere"),
-            [Need::Resumes, Need::AsksForFlag, Need::Identity],
+            [Need::Resumes, Need::AsksForFlag, Need::Certificate],
             |lab| {
                 let ticket = lab.session(lab.offering())?;
                 let talk = lab.visit_well(with(ticket, lab.honest()))?;
@@ -159,8 +159,8 @@ pub(super) fn cases() -> Vec<Case> {
     );
     let broken: [(&str, &str, Breaks); 2] = [
         ("garbled", "that is garbled", |ticket| {
-            if let Some(octet) = ticket.identity.first_mut() {
-                *octet ^= 0xff;
+            if let Some(byte) = ticket.identity.first_mut() {
+                *byte ^= 0xff;
             }
         }),
         ("foreign", "of somebody else", |ticket| ticket.identity = vec![7; 100]),
@@ -223,7 +223,7 @@ fn no_session(why: &str) -> Grade {
     Grade::Skipped(format!("there is no session {why}"))
 }
 
-fn early(lab: &mut Lab, ticket: Ticket) -> Outcome {
+fn early(lab: &mut Lab, ticket: Ticket) -> CaseResult {
     let config = ClientConfig { early_data: Some(EARLY.to_vec()), ..lab.offering() };
     let talk = lab.visit_well(with(ticket, config))?;
     Ok(full(&talk, true))

@@ -1,9 +1,9 @@
 //! A client's second hello, behind a HelloRetryRequest.
 
-use super::facts::unknown;
+use super::features::unknown;
 use super::{Case, Client, Lab, Need, asks, received, second, without_share};
 use crate::bodies::MALFORMED;
-use crate::case::{About, Group, Level, Outcome, Role};
+use crate::case::{About, CaseResult, Group, Level, Role};
 use crate::grade::{Grade, ILLEGAL_PARAMETER};
 use crate::talk::{Talk, Verdict};
 use raw_peer::{ClientConfig, Edit, HandshakeType};
@@ -20,7 +20,10 @@ pub(super) fn cases() -> Vec<Case> {
             |lab| {
                 let talk =
                     retried(lab.visit_well(without_share(lab.offering()))?.as_ref()).map(asks)?;
-                Ok(Grade::from(talk == lab.facts.asks_for_flag, "asks others than without a retry"))
+                Ok(Grade::from(
+                    talk == lab.features.asks_for_flag,
+                    "asks others than without a retry",
+                ))
             },
         ),
         Case::new(
@@ -77,7 +80,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// A second hello with other flags is refused, or at least nothing is made of the first one.
-fn changed(lab: &mut Lab, config: ClientConfig) -> Outcome {
+fn changed(lab: &mut Lab, config: ClientConfig) -> CaseResult {
     let talk = lab.visit(config);
     retried(&talk)?;
     if talk.verdict() != Verdict::Accepted {
@@ -88,7 +91,7 @@ fn changed(lab: &mut Lab, config: ClientConfig) -> Outcome {
     let last = hellos.last().and_then(|hello| hello.find_extension(number)).unwrap_or_default();
     let offered = rustls_ext_wire::FlagSet::decode(&last)
         .is_ok_and(|flags| flags.contains(lab.points().request_client_auth()));
-    let wanted = if offered { lab.facts.asks_for_flag } else { lab.facts.asks_anyway };
+    let wanted = if offered { lab.features.asks_for_flag } else { lab.features.asks_anyway };
     let acknowledged = !received(&talk, HandshakeType::CERTIFICATE_REQUEST, number).is_empty();
     Ok(if asks(&talk) == wanted && (offered || !acknowledged) {
         Grade::Tolerated("goes on, by the second hello alone".into())

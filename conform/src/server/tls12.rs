@@ -1,7 +1,7 @@
 //! What differs where TLS 1.2 is chosen: flags count for nothing, CARE is echoed in ServerHello.
 //! What a server says up to ServerHelloDone is in the clear, and shows all of it.
 
-use super::facts::{either, unknown};
+use super::features::{either, unknown};
 use super::{Body, Case, Lab, Need, asks, received};
 use crate::bodies::MALFORMED;
 use crate::case::{About, Group, Role};
@@ -70,8 +70,7 @@ fn ignored() -> Vec<Case> {
                 Ok(Grade::from(asks(&talk) == plain, "asks because of a flag"))
             }));
         }
-        for malformed in MALFORMED.iter().filter(|m| ["zero-octet", "no-octets"].contains(&m.name))
-        {
+        for malformed in MALFORMED.iter().filter(|m| ["zero-byte", "no-bytes"].contains(&m.name)) {
             let expects = format!("ignores {} {words}", malformed.what);
             let about = about(&format!("{}{suffix}", malformed.name), "FLAGS-9", &expects);
             cases.push(Case::new(about, [need], move |lab: &mut Lab| {
@@ -93,7 +92,7 @@ pub(super) fn cases() -> Vec<Case> {
             let number = lab.points().care().unwrap_or_default();
             let echoes = received(&talk, HandshakeType::SERVER_HELLO, number);
             Ok(match echoes.as_slice() {
-                [] if lab.facts.care => {
+                [] if lab.features.care => {
                     Grade::Tolerated("does not echo it, which CARE-3 allows".into())
                 }
                 [] => Grade::Passed,

@@ -154,7 +154,7 @@ fn there_are_enough_cases_each_with_a_name_of_its_own_and_a_rule() {
 }
 
 #[test]
-fn a_failed_case_shows_its_octets_in_every_format_and_can_be_allowed() {
+fn a_failed_case_shows_its_bytes_in_every_format_and_can_be_allowed() {
     let files = Files::new();
     let it = faulty_server(&files, Some("takes-twice"));
     let only = ["--case", "server.hello.tw*"];
@@ -330,7 +330,7 @@ fn a_server_that_refuses_nothing_and_answers_nothing_does_not_succeed() {
         assert_eq!(graded(&report, "failed"), set(&[]), "{lie:?}");
         // Its Finished says that it goes on with the ClientHello.
         assert_eq!(graded(&report, "passed"), set(&["hello.unknown-flags"]), "{lie:?}");
-        assert_eq!(report["facts"]["answers an honest client"], false, "{lie:?}");
+        assert_eq!(report["features"]["answers an honest client"], false, "{lie:?}");
         assert_eq!(output.status.code(), Some(1), "{lie:?}");
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(said, "error: 5 cases of a MUST could not be decided\n", "{lie:?}");
@@ -401,7 +401,7 @@ fn a_status_of_4xx_that_only_clients_with_the_certificate_get_is_no_acceptance()
     let report = json(&output);
     assert_eq!(graded(&report, "failed"), set(&["hello.twice", "hello.twice-differing"]));
     assert_eq!(graded(&report, "passed"), set(&["hello.unknown-flags", "certificate.declined"]));
-    assert_eq!(report["facts"]["accepts the certificate"], false);
+    assert_eq!(report["features"]["accepts the certificate"], false);
     let skipped = set(&["certificate.accepted", "certificate.stolen"]);
     assert_eq!(graded(&report, "skipped"), skipped);
     let cases = report["cases"].as_array().unwrap();
@@ -443,9 +443,9 @@ fn flags_9_a_server_of_tls12_alone_is_tested_also_with_hellos_that_offer_tls13()
     let files = Files::new();
     let honest = faulty_server_with(&files, None, &["--tls12"]);
     let report = assert_no_failure(&test_server(&files, &honest.1, &["--format", "json"]));
-    assert_eq!(report["facts"]["speaks TLS 1.3"], false);
-    assert_eq!(report["facts"]["speaks TLS 1.2"], true);
-    let ignored = ["offer", "unknown-flags", "zero-octet", "no-octets"];
+    assert_eq!(report["features"]["speaks TLS 1.3"], false);
+    assert_eq!(report["features"]["speaks TLS 1.2"], true);
+    let ignored = ["offer", "unknown-flags", "zero-byte", "no-bytes"];
     let both: BTreeSet<String> = ["", "-beside-tls13"]
         .iter()
         .flat_map(|suffix| ignored.iter().map(move |name| format!("tls12.{name}{suffix}")))
@@ -472,7 +472,7 @@ fn care_is_looked_for_under_the_number_of_either_option() {
     let other = faulty_server_with(&files, None, &["--care-code-point", "0xff5a"]);
     let reads = |option: &[&str]| {
         let args = [option, &["--case", "server.care.offer", "--format", "json"]].concat();
-        json(&test_server(&files, &other.1, &args))["facts"]["reads CARE"] == true
+        json(&test_server(&files, &other.1, &args))["features"]["reads CARE"] == true
     };
     assert!(reads(&["--care-code-point", "0xff5a"]));
     assert!(reads(&["--care", "0xff5a"]));

@@ -77,8 +77,8 @@ final class Peer {
             System.out.flush();
             InputStream in = socket.getInputStream();
             StringBuilder request = new StringBuilder();
-            for (int octet; request.indexOf("\r\n\r\n") < 0 && (octet = in.read()) >= 0;) {
-                request.append((char) octet);
+            for (int byte; request.indexOf("\r\n\r\n") < 0 && (byte = in.read()) >= 0;) {
+                request.append((char) byte);
             }
             byte[] body = line.getBytes(StandardCharsets.UTF_8);
             ByteArrayOutputStream answer = new ByteArrayOutputStream();

@@ -71,7 +71,7 @@ pub enum Certificate {
 }
 
 /// What must come of a client that is left alone.
-const LEFT_ALONE: Expected = Expected {
+const NOT_ASKED: Expected = Expected {
     offered: false,
     asked: false,
     acknowledged: false,
@@ -91,7 +91,7 @@ const AGENT: Expected = Expected {
     authenticated: Some("CN=agent-7"),
     scope: Some("agents"),
     handshake_bytes: CERTIFICATE,
-    ..LEFT_ALONE
+    ..NOT_ASKED
 };
 
 /// What must come of a client that is refused, an offer that was taken up before that.
@@ -141,8 +141,8 @@ pub fn all() -> Vec<Case> {
     };
     vec![
         // Nobody who did not offer notices anything.
-        case("no offer", PUBLIC, own(false, None), LEFT_ALONE),
-        case("no offer, has a certificate", PUBLIC, own(false, Some(Agent)), LEFT_ALONE),
+        case("no offer", PUBLIC, own(false, None), NOT_ASKED),
+        case("no offer, has a certificate", PUBLIC, own(false, Some(Agent)), NOT_ASKED),
         case("offer, agent's certificate", PUBLIC, own(true, Some(Agent)), AGENT),
         // Asked, declined, served.
         case(
@@ -240,7 +240,7 @@ pub fn all() -> Vec<Case> {
             authority: None,
             kind: Kind::Challenged { certificate: Agent },
             connections: vec![
-                ("agent asks for reports", Expected { http_status: Some(401), ..LEFT_ALONE }),
+                ("agent asks for reports", Expected { http_status: Some(401), ..NOT_ASKED }),
                 ("agent comes back, as it is told", AGENT),
             ],
         },
@@ -249,7 +249,7 @@ pub fn all() -> Vec<Case> {
             "staff asks for reports",
             PUBLIC,
             Kind::Challenged { certificate: Admin },
-            Expected { http_status: Some(401), ..LEFT_ALONE },
+            Expected { http_status: Some(401), ..NOT_ASKED },
         ),
         // A browser makes no offer; where its person logs in, it is asked all the same.
         case(
@@ -283,7 +283,7 @@ pub fn all() -> Vec<Case> {
                 "no offer, asks for login host",
                 PUBLIC,
                 own(false, Some(Admin)),
-                Expected { http_status: Some(421), ..LEFT_ALONE },
+                Expected { http_status: Some(421), ..NOT_ASKED },
             )
         },
         // A connection is no way around its own server name.
@@ -302,8 +302,8 @@ pub fn all() -> Vec<Case> {
             Kind::Reqwest { certificate: Agent },
             AGENT,
         ),
-        case("curl", PUBLIC, Kind::Curl, Expected { handshake_bytes: CURL, ..LEFT_ALONE }),
-        http3("HTTP/3, no offer", PUBLIC, Offer::NONE, None, LEFT_ALONE),
+        case("curl", PUBLIC, Kind::Curl, Expected { handshake_bytes: CURL, ..NOT_ASKED }),
+        http3("HTTP/3, no offer", PUBLIC, Offer::NONE, None, NOT_ASKED),
         http3("HTTP/3, offer, agent's certificate", PUBLIC, Offer::FLAG, Some(Agent), AGENT),
         http3(
             "HTTP/3, CARE, agent's certificate",

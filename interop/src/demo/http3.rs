@@ -18,15 +18,15 @@ use rustls_ext::{alert_name, with_causes};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
-use super::noted::{Noting, Report, answer};
-use super::seen::{Seen, failed};
+use super::client_view::{ClientView, failed};
+use super::recorded::{HandshakeReport, RecordingPolicy, answer};
 use command_line::Failure;
 use rext_cli::client::Facts;
 use rext_cli::debug_info::Verified;
 use rext_cli::tls;
 
 /// How long a connection and its request may each take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -37,7 +37,7 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 pub(super) fn start(
     config: &ServerConfig,
     policy: &Arc<Policy>,
-    reports: &UnboundedSender<Report>,
+    reports: &UnboundedSender<HandshakeReport>,
 ) -> Result<SocketAddr, BoxError> {
     let mut config = config.clone();
     config.alpn_protocols = vec![tls::H3.to_vec()];
@@ -47,7 +47,7 @@ pub(super) fn start(
     let (policy, reports) = (policy.clone(), reports.clone());
     tokio::spawn(async move {
         while let Some(incoming) = endpoint.accept().await {
-            let noting = Noting { policy: policy.clone(), noted: Arc::default() };
+            let noting = RecordingPolicy { policy: policy.clone(), noted: Arc::default() };
             tokio::spawn(serve(incoming, config.clone(), noting, reports.clone()));
         }
     });
@@ -61,22 +61,22 @@ fn for_quic(config: ServerConfig) -> Result<quinn::ServerConfig, BoxError> {
 async fn serve(
     incoming: Incoming,
     mut config: ServerConfig,
-    noting: Noting,
-    reports: UnboundedSender<Report>,
+    noting: RecordingPolicy,
+    reports: UnboundedSender<HandshakeReport>,
 ) {
     let (noted, rules) = (noting.noted.clone(), noting.policy.clone());
     config.client_auth_policy = Some(Arc::new(noting));
     match accept(incoming, config).await {
         Err(err) => {
             let noted = noted.get().copied().unwrap_or_default();
-            let _ = reports.send(Report::refused(noted, err, None));
+            let _ = reports.send(HandshakeReport::refused(noted, err, None));
         }
         Ok(connection) => {
             let handshake = HandshakeData::from_quinn(connection.handshake_data());
             let verified = handshake.as_ref().and_then(Verified::over_quic);
             let auth = handshake.as_ref().and_then(HandshakeData::client_auth);
-            let _ = reports.send(Report::accepted(auth, verified, None));
-            // What fails now fails at the client, too, and is seen there.
+            let _ = reports.send(HandshakeReport::accepted(auth, verified, None));
+            // What fails now fails at the client, too, and is view there.
             let peer = connection.remote_address();
             let info = handshake.as_ref().map(|known| ConnectionInfo::from_quic(known, peer));
             if let Some(info) = info {
@@ -120,29 +120,29 @@ pub(super) async fn get(
     host: &str,
     url: &str,
     addr: SocketAddr,
-) -> Result<Seen, Failure> {
+) -> Result<ClientView, Failure> {
     let uri = url.parse::<Uri>().map_err(failed)?;
     let offer = config.client_auth_offer.offer();
     let crypto = QuicClientConfig::try_from(config).map_err(failed)?;
     let config = quinn::ClientConfig::new(Arc::new(crypto));
     let endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).map_err(failed)?;
     let connecting = endpoint.connect_with(config, addr, host).map_err(failed)?;
-    let connection = match timeout(PATIENCE, connecting).await {
+    let connection = match timeout(TIMEOUT, connecting).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(err)) => {
-            return Ok(Seen {
+            return Ok(ClientView {
                 refused: Some(Some(refusal(&err, "client", "server"))),
-                ..Seen::default()
+                ..ClientView::default()
             });
         }
-        Err(_) => return Ok(Seen::default()),
+        Err(_) => return Ok(ClientView::default()),
     };
-    let answer = timeout(PATIENCE, ask(connection.clone(), uri)).await;
+    let answer = timeout(TIMEOUT, ask(connection.clone(), uri)).await;
     let status = answer.ok().and_then(Result::ok);
     let refused = match status {
         Some(_) => None,
         // Why there is no answer is why there is no connection any more.
-        None => timeout(PATIENCE, connection.closed())
+        None => timeout(TIMEOUT, connection.closed())
             .await
             .ok()
             .map(|err| refusal(&err, "client", "server")),
@@ -150,7 +150,7 @@ pub(super) async fn get(
     let facts = HandshakeData::from_quinn(connection.handshake_data())
         .and_then(|handshake| Facts::over_quic(&handshake, offer));
     let http_status = status.map(|status| status.as_u16());
-    Ok(Seen { facts, refused: Some(refused), http_status })
+    Ok(ClientView { facts, refused: Some(refused), http_status })
 }
 
 async fn ask(connection: Connection, uri: Uri) -> Result<StatusCode, BoxError> {

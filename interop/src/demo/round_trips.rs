@@ -1,4 +1,4 @@
-//! How many round trips it takes an agent to get its first answer, counted on the wire.
+//! How many round trips it takes an agent to get its first answer, counted on the connection.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use serde::Serialize;
 use tokio::net::TcpStream;
 
 use super::cases::Certificate;
+use super::client_view::failed;
 use super::clients::{answering, config};
-use super::noted::REPORTS;
-use super::seen::failed;
+use super::recorded::REPORTS;
 use super::server::Server;
-use super::{Cast, PUBLIC, row};
+use super::{DemoPki, PUBLIC, row};
 use command_line::Failure;
 use rext_cli::tls;
 
-/// What an answer took, from the client's first octet to the answer's last.
+/// What an answer took, from the client's first byte to the answer's last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoundTrips {
     /// What kind of client it is.
@@ -46,11 +46,11 @@ const EXPECTED: [(&str, u32, u32); 3] =
 ///
 /// # Errors
 /// If a client cannot be made, or gets no answer.
-pub async fn measure(cast: &Cast, server: &Server) -> Result<Vec<RoundTrips>, Failure> {
+pub async fn measure(pki: &DemoPki, server: &Server) -> Result<Vec<RoundTrips>, Failure> {
     let mut measured = Vec::new();
-    let mut before = server.wires.so_far();
+    let mut before = server.connections.so_far();
     let mut note = |client, http_status| {
-        let now = server.wires.so_far();
+        let now = server.connections.so_far();
         let (connections, round_trips) = (now.0 - before.0, now.1 - before.1);
         before = now;
         let with_tcp = round_trips + connections;
@@ -58,9 +58,9 @@ pub async fn measure(cast: &Cast, server: &Server) -> Result<Vec<RoundTrips>, Fa
     };
     let addr = server.addr;
     let [(offers, ..), (challenged, ..), (later, ..)] = EXPECTED;
-    note(offers, offer_at_once(cast, addr).await?);
+    note(offers, offer_at_once(pki, addr).await?);
 
-    let client = answering(cast, Certificate::Agent, tls::HTTP1, move || TcpStream::connect(addr))?;
+    let client = answering(pki, Certificate::Agent, tls::HTTP1, move || TcpStream::connect(addr))?;
     let url = format!("https://{PUBLIC}:{}{REPORTS}", addr.port());
     for name in [challenged, later] {
         let request = Request::get(&url).body(Empty::new()).map_err(failed)?;
@@ -73,8 +73,8 @@ pub async fn measure(cast: &Cast, server: &Server) -> Result<Vec<RoundTrips>, Fa
 }
 
 /// The status code of the answer to a client that knows that it will be asked.
-async fn offer_at_once(cast: &Cast, addr: SocketAddr) -> Result<u16, Failure> {
-    let config = config(cast, ClientAuthOffer::flag(), Some(Certificate::Agent), tls::HTTP1)?;
+async fn offer_at_once(pki: &DemoPki, addr: SocketAddr) -> Result<u16, Failure> {
+    let config = config(pki, ClientAuthOffer::flag(), Some(Certificate::Agent), tls::HTTP1)?;
     let name = ServerName::try_from(PUBLIC).map_err(failed)?;
     let tcp = TcpStream::connect(addr).await.map_err(failed)?;
     let stream = Connector::new(Arc::new(config)).connect(name, tcp).await.map_err(failed)?;

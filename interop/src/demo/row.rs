@@ -24,7 +24,7 @@ pub struct Row {
     pub http_status: Option<u16>,
     /// The alert that ended the handshake and who sent it, as `unknown_ca from server`.
     pub refused: Option<String>,
-    /// The octets of TLS records in both directions until the server's handshake ended. `None`
+    /// The bytes of TLS records in both directions until the server's handshake ended. `None`
     /// over QUIC, which has no records, and pads what it sends.
     pub handshake_bytes: Option<u64>,
     /// The changes of direction until then, and 1. `None` over QUIC, where both ends may send at
@@ -49,7 +49,7 @@ pub struct Expected {
     pub http_status: Option<u16>,
     /// See [`Row::refused`].
     pub refused: Option<&'static str>,
-    /// See [`Row::handshake_bytes`]; ECDSA signatures differ by some octets.
+    /// See [`Row::handshake_bytes`]; ECDSA signatures differ by some bytes.
     pub handshake_bytes: Option<RangeInclusive<u64>>,
     /// See [`Row::flights`].
     pub flights: Option<u32>,
@@ -85,8 +85,8 @@ impl Expected {
             or_dash(&range.map(|range| format!("{} to {}", range.start(), range.end()))),
             or_dash(&row.handshake_bytes),
             match (range, row.handshake_bytes) {
-                (Some(range), Some(octets)) => range.contains(&octets),
-                (range, octets) => range.is_none() && octets.is_none(),
+                (Some(range), Some(bytes)) => range.contains(&bytes),
+                (range, bytes) => range.is_none() && bytes.is_none(),
             },
         );
         lines

@@ -47,7 +47,7 @@ impl Case {
     /// How the server is to be.
     pub fn serving(self) -> Serving {
         Serving {
-            asks_offering: self != Self::OfferIgnored,
+            requests_on_offer: self != Self::OfferIgnored,
             retry: self == Self::HelloRetryRequest,
             tls12: self == Self::Tls12,
         }
@@ -58,7 +58,7 @@ impl Case {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Serving {
     /// Whether it asks those who offer, if it can; it never asks anybody else.
-    pub asks_offering: bool,
+    pub requests_on_offer: bool,
     /// Whether it agrees only to a group for which clients have no key share: P-384.
     pub retry: bool,
     /// Whether it speaks TLS 1.2 only.

@@ -4,9 +4,9 @@ use rustls_ext::wire::Offer;
 use serde::Serialize;
 
 use super::case::Case;
-use super::peer::{Client, Saw, Server};
+use super::peer::{Client, PeerView, Server};
 use super::site::CLIENT;
-use super::tap::Wire;
+use super::tap::WireView;
 
 /// What must come of a visit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,7 +37,7 @@ struct Known {
 
 const ECHO: &str = "`s_client -serverinfo` can offer by CARE, but takes the extension for one of TLS 1.2, and so refuses \
      its echo in EncryptedExtensions (CARE-3)";
-const GUESSED: &str =
+const HAS_KEY_SHARE: &str =
     "this client sends a key share for one of the groups that this server can be told to agree to";
 
 const LATE_TICKET: &str = "`gnutls-cli --resume` waits for a ticket before it sends anything, and BoringSSL sends it with its \
@@ -54,9 +54,9 @@ const KNOWN: &[Known] = &[
     known("openssl", "openssl-adapter", Case::OfferIgnored, ECHO),
     known("openssl", "openssl-adapter", Case::Resumption, ECHO),
     known("openssl", "openssl-adapter", Case::HelloRetryRequest, ECHO),
-    known("s2n-tls", "s2n-tls", Case::HelloRetryRequest, GUESSED),
-    known("java", "s2n-tls", Case::HelloRetryRequest, GUESSED),
-    known("gnutls", "s2n-tls", Case::HelloRetryRequest, GUESSED),
+    known("s2n-tls", "s2n-tls", Case::HelloRetryRequest, HAS_KEY_SHARE),
+    known("java", "s2n-tls", Case::HelloRetryRequest, HAS_KEY_SHARE),
+    known("gnutls", "s2n-tls", Case::HelloRetryRequest, HAS_KEY_SHARE),
     known("gnutls", "boringssl", Case::Resumption, LATE_TICKET),
     known("openssl-adapter", "openssl", Case::Resumption, HTTP10),
 ];
@@ -82,10 +82,10 @@ pub fn expected(
     let offer = match (case, client.offers) {
         (Case::NoOffer, _) => Offer::NONE,
         (Case::OfferAccepted | Case::OfferIgnored, Err(why)) => return Err(why),
-        (Case::OfferAccepted, Ok(offer)) => server.asks_offering.map(|()| offer)?,
+        (Case::OfferAccepted, Ok(offer)) => server.requests_on_offer.map(|()| offer)?,
         // Elsewhere it does not matter. Here an offer that is not taken up keeps some clients from
         // resuming (RES-8).
-        (Case::Resumption, Ok(offer)) if server.asks_offering.is_ok() => offer,
+        (Case::Resumption, Ok(offer)) if server.requests_on_offer.is_ok() => offer,
         (Case::Resumption, _) => Offer::NONE,
         (_, offers) => offers.unwrap_or(Offer::NONE),
     };
@@ -94,7 +94,7 @@ pub fn expected(
     }
     // FLAGS-9: in TLS 1.2 flags do not count.
     let counts = if case == Case::Tls12 { offer.has_care() } else { !offer.is_none() };
-    let known_client = counts && server.asks_offering.is_ok() && case != Case::OfferIgnored;
+    let known_client = counts && server.requests_on_offer.is_ok() && case != Case::OfferIgnored;
     let not_resumed = if known_client { server.resumes_authenticated.err() } else { None };
     let resumed = case == Case::Resumption && not_resumed.is_none();
     if case == Case::Resumption {
@@ -125,7 +125,7 @@ pub fn expected(
 
 impl Expected {
     /// What is otherwise, a line for each.
-    pub fn differences(&self, wire: Wire, client: &Saw, server: &Saw) -> Vec<String> {
+    pub fn differences(&self, wire: WireView, client: &PeerView, server: &PeerView) -> Vec<String> {
         let mut lines = Vec::new();
         let mut check = |who: &str, what: &str, expected: String, got: Option<String>| {
             if got.as_ref().is_some_and(|got| *got != expected) {
@@ -140,13 +140,13 @@ impl Expected {
         check("the wire", "offer", self.offer.clone(), Some(offer));
         let retried = wire.retried.map_or("nothing".to_owned(), word);
         check("the wire", "HelloRetryRequest", word(self.retried), Some(retried));
-        for (who, saw) in [("the client", client), ("the server", server)] {
+        for (who, view) in [("the client", client), ("the server", server)] {
             let version = self.tls_version.to_owned();
-            check(who, "version", version, saw.tls_version.clone());
-            check(who, "resumed", word(self.resumed), saw.resumed.map(word));
-            check(who, "asked", word(self.asked), saw.asked.map(word));
-            check(who, "acknowledged", word(self.acknowledged), saw.acknowledged.map(word));
-            let subject = saw.subject.as_ref().map(|subject| name(subject.as_deref()));
+            check(who, "version", version, view.tls_version.clone());
+            check(who, "resumed", word(self.resumed), view.resumed.map(word));
+            check(who, "asked", word(self.asked), view.asked.map(word));
+            check(who, "acknowledged", word(self.acknowledged), view.acknowledged.map(word));
+            let subject = view.subject.as_ref().map(|subject| name(subject.as_deref()));
             check(who, "client", name(self.subject), subject);
         }
         // Who is known nobody but the server can say.
@@ -177,15 +177,15 @@ mod tests {
     use super::*;
 
     const ABLE: Server =
-        Server { asks_offering: Ok(()), acknowledges: Ok(()), resumes_authenticated: Ok(()) };
+        Server { requests_on_offer: Ok(()), acknowledges: Ok(()), resumes_authenticated: Ok(()) };
     const BY_FLAG: Client = Client { offers: Ok(Offer::FLAG), resumes: Ok(()) };
 
     fn told() -> Expected {
         expected(("c", &BY_FLAG), ("s", &ABLE), Case::OfferAccepted).unwrap().0
     }
 
-    fn saw() -> Saw {
-        Saw {
+    fn view() -> PeerView {
+        PeerView {
             tls_version: Some("TLSv1.3".into()),
             resumed: Some(false),
             asked: Some(true),
@@ -194,40 +194,40 @@ mod tests {
         }
     }
 
-    const WIRE: Wire = Wire { offer: Some(Offer::FLAG), retried: Some(false) };
+    const WIRE: WireView = WireView { offer: Some(Offer::FLAG), retried: Some(false) };
 
     #[test]
     fn what_is_as_expected_has_no_differences() {
-        assert_eq!(told().differences(WIRE, &saw(), &saw()), Vec::<String>::new());
+        assert_eq!(told().differences(WIRE, &view(), &view()), Vec::<String>::new());
         // A client need not tell anything.
-        assert_eq!(told().differences(WIRE, &Saw::default(), &saw()), Vec::<String>::new());
+        assert_eq!(told().differences(WIRE, &PeerView::default(), &view()), Vec::<String>::new());
     }
 
     #[test]
     fn each_fact_of_each_end_is_compared() {
-        type Change = fn(&mut Saw);
+        type Change = fn(&mut PeerView);
         let changes: [(Change, &str); 5] = [
-            (|saw| saw.tls_version = Some("TLSv1.2".into()), "version: expected TLSv1.3"),
-            (|saw| saw.resumed = Some(true), "resumed: expected no"),
-            (|saw| saw.asked = Some(false), "asked: expected yes"),
-            (|saw| saw.acknowledged = Some(false), "acknowledged: expected yes"),
-            (|saw| saw.subject = Some(None), "client: expected CN=client-1"),
+            (|view| view.tls_version = Some("TLSv1.2".into()), "version: expected TLSv1.3"),
+            (|view| view.resumed = Some(true), "resumed: expected no"),
+            (|view| view.asked = Some(false), "asked: expected yes"),
+            (|view| view.acknowledged = Some(false), "acknowledged: expected yes"),
+            (|view| view.subject = Some(None), "client: expected CN=client-1"),
         ];
         for (change, line) in changes {
-            let mut other = saw();
+            let mut other = view();
             change(&mut other);
-            for (client, server) in [(&other, &saw()), (&saw(), &other)] {
+            for (client, server) in [(&other, &view()), (&view(), &other)] {
                 let lines = told().differences(WIRE, client, server);
                 assert!(matches!(&lines[..], [only] if only.starts_with(line)), "{lines:?}");
             }
         }
-        let no_offer = Wire { offer: Some(Offer::NONE), ..WIRE };
+        let no_offer = WireView { offer: Some(Offer::NONE), ..WIRE };
         assert_eq!(
-            told().differences(no_offer, &saw(), &saw()),
+            told().differences(no_offer, &view(), &view()),
             ["offer: expected flag, the wire says none"]
         );
         assert_eq!(
-            told().differences(Wire::default(), &saw(), &Saw::default()),
+            told().differences(WireView::default(), &view(), &PeerView::default()),
             [
                 "offer: expected flag, the wire says nothing",
                 "HelloRetryRequest: expected no, the wire says nothing",

@@ -45,8 +45,8 @@ pub trait Peer: Sync {
 
     /// What the server says of a connection in its answer; `None` if it does so in a line of JSON on
     /// standard output.
-    fn answer(&self, body: &str) -> Option<Saw> {
-        body.lines().rev().find_map(|line| Saw::of_server(&serde_json::from_str(line).ok()?))
+    fn answer(&self, body: &str) -> Option<PeerView> {
+        body.lines().rev().find_map(|line| PeerView::of_server(&serde_json::from_str(line).ok()?))
     }
 
     /// The command with this number, from 0 on, of those that make the connections of a visit, one
@@ -66,7 +66,7 @@ pub trait Peer: Sync {
     }
 
     /// What the client says of the last connection.
-    fn saw(&self, outputs: &[Output]) -> Saw {
+    fn view(&self, outputs: &[Output]) -> PeerView {
         outputs.last().map(json_line).unwrap_or_default()
     }
 }
@@ -84,7 +84,7 @@ pub struct Client {
 #[derive(Clone, Copy, Debug)]
 pub struct Server {
     /// Whether it can ask those who offer, and nobody else.
-    pub asks_offering: Can,
+    pub requests_on_offer: Can,
     /// Whether it can say in CertificateRequest that it asks because of the offer.
     pub acknowledges: Can,
     /// Whether those who are authenticated can resume.
@@ -94,7 +94,11 @@ pub struct Server {
 impl Server {
     /// A server that knows nothing of offers, for this reason.
     pub const fn plain(why: &'static str) -> Self {
-        Self { asks_offering: Err(why), acknowledges: Err(why), resumes_authenticated: Err(why) }
+        Self {
+            requests_on_offer: Err(why),
+            acknowledges: Err(why),
+            resumes_authenticated: Err(why),
+        }
     }
 }
 
@@ -127,7 +131,7 @@ impl Step {
 
 /// What one end says of a connection; `None` where it does not tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Saw {
+pub struct PeerView {
     /// `TLSv1.3` or `TLSv1.2`.
     pub tls_version: Option<String>,
     /// Whether the session is an earlier one.
@@ -140,7 +144,7 @@ pub struct Saw {
     pub subject: Option<Option<String>>,
 }
 
-impl Saw {
+impl PeerView {
     /// What a server says in JSON, in the words of `rext serve` or of an adapter's example.
     pub fn of_server(line: &Value) -> Option<Self> {
         let either = |one: &str, other: &str| line.get(one).or_else(|| line.get(other)).cloned();
@@ -175,10 +179,12 @@ impl Saw {
 }
 
 /// What the last line of JSON says that a client printed.
-pub(super) fn json_line(output: &Output) -> Saw {
+pub(super) fn json_line(output: &Output) -> PeerView {
     let text = text(output);
     let mut lines = text.lines().rev();
-    lines.find_map(|line| Saw::of_client(&serde_json::from_str(line).ok()?)).unwrap_or_default()
+    lines
+        .find_map(|line| PeerView::of_client(&serde_json::from_str(line).ok()?))
+        .unwrap_or_default()
 }
 
 /// All that a program printed, standard error first.

@@ -49,14 +49,14 @@ const DECIDES_FOR_ALL: &str =
     "this server knows nothing of offers: it asks all of its clients or nobody";
 
 /// Why who is authenticated does not resume.
-const ASKED_ANEW: &str = "a session does not record in which scope its client was asked, so whoever is asked is \
+const FULL_HANDSHAKE: &str = "a session does not record in which scope its client was asked, so whoever is asked is \
      asked in a full handshake";
 
 /// The options of the servers that we wrote.
 fn serve(site: &Site, program: PathBuf, serving: &Serving) -> Command {
     let mut command = site.command(program);
     command.args(["--cert", "server.pem", "--key", "server.key", "--client-ca", "client-ca.pem"]);
-    command.args(["--ask", if serving.asks_offering { "offered" } else { "nobody" }]);
+    command.args(["--ask", if serving.requests_on_offer { "offered" } else { "nobody" }]);
     if serving.retry {
         command.arg("--retry");
     }

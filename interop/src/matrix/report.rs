@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::case::Case;
 use super::expect::Expected;
-use super::meet::Met;
+use super::pair::PairResult;
 
 /// All that came of it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct MatrixReport {
     /// The peers, with their versions, or why they are missing.
     pub peers: BTreeMap<&'static str, Found>,
     /// The cells, by case, client and server.
@@ -39,13 +39,13 @@ pub struct Cell {
     pub server: &'static str,
     /// What came of it.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: CellResult,
 }
 
 /// What came of a pair in a case.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum CellResult {
     /// What must come of it.
     AsExpected {
         /// What that is.
@@ -54,7 +54,7 @@ pub enum Outcome {
         remarks: Vec<&'static str>,
         /// What both ends say.
         #[serde(flatten)]
-        met: Met,
+        result: PairResult,
     },
     /// Something else.
     Wrong {
@@ -62,7 +62,7 @@ pub enum Outcome {
         expected: Expected,
         /// What both ends say.
         #[serde(flatten)]
-        met: Met,
+        result: PairResult,
     },
     /// This pair cannot be in this case.
     NotPossible {
@@ -76,11 +76,11 @@ pub enum Outcome {
     },
 }
 
-impl Report {
+impl MatrixReport {
     /// The cells that are not as they must be.
-    pub fn wrong(&self) -> impl Iterator<Item = (&Cell, &Met)> {
+    pub fn wrong(&self) -> impl Iterator<Item = (&Cell, &PairResult)> {
         self.cells.iter().filter_map(|cell| match &cell.outcome {
-            Outcome::Wrong { met, .. } => Some((cell, met)),
+            CellResult::Wrong { result, .. } => Some((cell, result)),
             _ => None,
         })
     }
@@ -113,10 +113,10 @@ impl Report {
         for cell in &self.cells {
             let [expected, wrong, impossible, missing] = &mut counts;
             *match cell.outcome {
-                Outcome::AsExpected { .. } => expected,
-                Outcome::Wrong { .. } => wrong,
-                Outcome::NotPossible { .. } => impossible,
-                Outcome::Missing { .. } => missing,
+                CellResult::AsExpected { .. } => expected,
+                CellResult::Wrong { .. } => wrong,
+                CellResult::NotPossible { .. } => impossible,
+                CellResult::Missing { .. } => missing,
             } += 1;
         }
         let [expected, wrong, impossible, missing] = counts;
@@ -159,12 +159,12 @@ fn entry<'a>(cell: &'a Cell, notes: &mut Vec<&'a str>) -> String {
         format!(" [{}]", at + 1)
     };
     match &cell.outcome {
-        Outcome::AsExpected { expected, remarks, .. } => {
+        CellResult::AsExpected { expected, remarks, .. } => {
             let remarks: String = remarks.iter().map(|remark| number(remark)).collect();
             expected.words() + &remarks
         }
-        Outcome::Wrong { .. } => "**WRONG**".into(),
-        Outcome::NotPossible { reason } => format!("n/a{}", number(reason)),
-        Outcome::Missing { .. } => "missing".into(),
+        CellResult::Wrong { .. } => "**WRONG**".into(),
+        CellResult::NotPossible { reason } => format!("n/a{}", number(reason)),
+        CellResult::Missing { .. } => "missing".into(),
     }
 }

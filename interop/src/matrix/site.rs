@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use command_line::Failure;
 
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 /// Whom the client's certificate names.
 pub const CLIENT: &str = "CN=client-1";
@@ -50,7 +50,7 @@ impl Site {
         Ok(site)
     }
 
-    fn identity(&self, name: &str, identity: &Identity) -> Result<(), Failure> {
+    fn identity(&self, name: &str, identity: &IssuedCertificate) -> Result<(), Failure> {
         self.write(&format!("{name}.pem"), identity.cert_pem())?;
         self.write(&format!("{name}.key"), &identity.key_pem())
     }

@@ -11,7 +11,7 @@ use raw_peer::HELLO_RETRY_RANDOM;
 
 /// What the first messages of a connection say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wire {
+pub struct WireView {
     /// How the ClientHello offers; `None` if it was not read.
     pub offer: Option<Offer>,
     /// Whether the server answered with a HelloRetryRequest; `None` if it did not answer.
@@ -25,7 +25,7 @@ type Shared<T> = Arc<Mutex<T>>;
 pub struct Tap {
     /// Its port on loopback.
     pub port: u16,
-    seen: Shared<Vec<Shared<Wire>>>,
+    seen: Shared<Vec<Shared<WireView>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -48,7 +48,7 @@ impl Tap {
     }
 
     /// What was seen since the last time, a connection each, in their order.
-    pub fn take(&self) -> Vec<Wire> {
+    pub fn take(&self) -> Vec<WireView> {
         let seen = std::mem::take(&mut *lock(&self.seen));
         seen.iter().map(|wire| *lock(wire)).collect()
     }
@@ -64,29 +64,29 @@ fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn carry(client: TcpStream, server: u16, all: Shared<Vec<Shared<Wire>>>) {
+async fn carry(client: TcpStream, server: u16, all: Shared<Vec<Shared<WireView>>>) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else {
         return;
     };
-    let wire = Shared::<Wire>::default();
+    let wire = Shared::<WireView>::default();
     lock(&all).push(wire.clone());
     let (client_out, client_in) = client.into_split();
     let (server_out, server_in) = server.into_split();
     let _ = tokio::join!(
-        copy(client_out, server_in, |octets| {
-            let offer = offer(octets);
+        copy(client_out, server_in, |bytes| {
+            let offer = offer(bytes);
             lock(&wire).offer = offer;
             offer.is_some()
         }),
-        copy(server_out, client_in, |octets| {
-            let retried = retried(octets);
+        copy(server_out, client_in, |bytes| {
+            let retried = retried(bytes);
             lock(&wire).retried = retried;
             retried.is_some()
         }),
     );
 }
 
-/// Carries octets; `look` sees them from the first on until it has seen enough.
+/// Carries bytes; `look` sees them from the first on until it has seen enough.
 async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -96,22 +96,22 @@ async fn copy(
     let mut first = Vec::new();
     let mut enough = false;
     loop {
-        let octets = from.read(&mut piece).await?;
-        let Some(octets) = piece.get(..octets).filter(|octets| !octets.is_empty()) else {
+        let bytes = from.read(&mut piece).await?;
+        let Some(bytes) = piece.get(..bytes).filter(|bytes| !bytes.is_empty()) else {
             return to.shutdown().await;
         };
         if !enough {
-            first.extend_from_slice(octets);
+            first.extend_from_slice(bytes);
             enough = look(&first) || first.len() > 64 * 1024;
         }
-        to.write_all(octets).await?;
+        to.write_all(bytes).await?;
     }
 }
 
 /// How a ClientHello offers, when it is whole.
-fn offer(octets: &[u8]) -> Option<Offer> {
+fn offer(bytes: &[u8]) -> Option<Offer> {
     let mut scratch = [0; 4096];
-    let Answer::Hello { hello, .. } = Scan::default().records(octets, &mut scratch) else {
+    let Answer::Hello { hello, .. } = Scan::default().records(bytes, &mut scratch) else {
         return None;
     };
     let mut negotiation = ServerNegotiation::new(CodePoints::default());
@@ -120,7 +120,7 @@ fn offer(octets: &[u8]) -> Option<Offer> {
 }
 
 /// Whether the first message of a server is a HelloRetryRequest; `None` before it is there. Five
-/// octets of record, four of message and two of version stand before the random (RFC 8446 4.1.3).
-fn retried(octets: &[u8]) -> Option<bool> {
-    octets.get(11..43).map(|random| random == HELLO_RETRY_RANDOM)
+/// bytes of record, four of message and two of version stand before the random (RFC 8446 4.1.3).
+fn retried(bytes: &[u8]) -> Option<bool> {
+    bytes.get(11..43).map(|random| random == HELLO_RETRY_RANDOM)
 }

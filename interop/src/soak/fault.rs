@@ -1,4 +1,4 @@
-//! Faults of a connection, injected at an octet of the client's choice.
+//! Faults of a connection, injected at a byte of the client's choice.
 
 use std::fmt;
 use std::io;
@@ -16,9 +16,9 @@ use tokio::net::TcpStream;
 pub struct Fault {
     /// What happens.
     pub kind: FaultKind,
-    /// In which direction the octets count, and suffer.
+    /// In which direction the bytes count, and suffer.
     pub direction: Direction,
-    /// Behind how many octets.
+    /// Behind how many bytes.
     pub at: usize,
 }
 
@@ -31,19 +31,19 @@ pub enum FaultKind {
     Reset,
     /// Nothing arrives any more, in either direction, and nobody closes.
     Stall,
-    /// Bits of the next octet change.
+    /// Bits of the next byte change.
     Flip(u8),
-    /// These octets come in between.
-    Garbage(Octets),
+    /// These bytes come in between.
+    Garbage(RawBytes),
 }
 
-/// Some octets, in a Debug of no length.
+/// Some bytes, in a Debug of no length.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Octets(pub Vec<u8>);
+pub struct RawBytes(pub Vec<u8>);
 
-impl fmt::Debug for Octets {
+impl fmt::Debug for RawBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} octets", self.0.len())
+        write!(f, "{} bytes", self.0.len())
     }
 }
 
@@ -65,12 +65,12 @@ impl Fault {
             9..=10 => FaultKind::Stall,
             11..=15 => FaultKind::Flip(1 << rng.u8(..8)),
             _ => {
-                let mut octets = vec![0; rng.usize(1..=64)];
-                rng.fill(&mut octets);
-                FaultKind::Garbage(Octets(octets))
+                let mut bytes = vec![0; rng.usize(1..=64)];
+                rng.fill(&mut bytes);
+                FaultKind::Garbage(RawBytes(bytes))
             }
         };
-        // Handshakes have some 300 to 1800 octets in each direction; a bit more, to go beyond.
+        // Handshakes have some 300 to 1800 bytes in each direction; a bit more, to go beyond.
         Self {
             kind,
             direction: if rng.bool() { Direction::Up } else { Direction::Down },
@@ -112,7 +112,7 @@ pub struct Faulty {
     fault: Option<Fault>,
     fired: Fired,
     stalled: bool,
-    /// What is still to be done to the octets in this direction.
+    /// What is still to be done to the bytes in this direction.
     damage: Option<(Direction, Damage)>,
 }
 
@@ -130,7 +130,7 @@ impl Faulty {
         (Self { tcp, fault, fired: fired.clone(), stalled: false, damage: None }, fired)
     }
 
-    /// How many octets may pass in `direction` before something happens.
+    /// How many bytes may pass in `direction` before something happens.
     fn passing(&self, direction: Direction) -> usize {
         match (&self.fault, &self.damage) {
             (Some(fault), _) if fault.direction == direction => fault.at,
@@ -139,9 +139,9 @@ impl Faulty {
         }
     }
 
-    fn passed(&mut self, direction: Direction, octets: usize) {
+    fn passed(&mut self, direction: Direction, bytes: usize) {
         if let Some(fault) = self.fault.as_mut().filter(|fault| fault.direction == direction) {
-            fault.at = fault.at.saturating_sub(octets);
+            fault.at = fault.at.saturating_sub(bytes);
         }
     }
 
@@ -157,13 +157,13 @@ impl Faulty {
             }
             FaultKind::Stall => self.stalled = true,
             FaultKind::Flip(bits) => self.damage = Some((fault.direction, Damage::Flip(bits))),
-            FaultKind::Garbage(Octets(octets)) => {
-                self.damage = Some((fault.direction, Damage::Garbage(octets)));
+            FaultKind::Garbage(RawBytes(bytes)) => {
+                self.damage = Some((fault.direction, Damage::Garbage(bytes)));
             }
         }
     }
 
-    /// The bits to change in the next octet.
+    /// The bits to change in the next byte.
     fn take_flip(&mut self, direction: Direction) -> u8 {
         match self.damage {
             Some((damaged, Damage::Flip(bits))) if damaged == direction => {
@@ -176,7 +176,7 @@ impl Faulty {
 
     fn garbage(&mut self, direction: Direction) -> Option<&mut Vec<u8>> {
         match &mut self.damage {
-            Some((damaged, Damage::Garbage(octets))) if *damaged == direction => Some(octets),
+            Some((damaged, Damage::Garbage(bytes))) if *damaged == direction => Some(bytes),
             _ => None,
         }
     }
@@ -194,9 +194,9 @@ impl AsyncRead for Faulty {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.passing(Direction::Down) == 0 {
-            // It happens in place of an octet, not in place of nothing.
-            let mut octet = [0];
-            if ready!(this.tcp()?.poll_peek(cx, &mut ReadBuf::new(&mut octet)))? == 0 {
+            // It happens in place of a byte, not in place of nothing.
+            let mut byte = [0];
+            if ready!(this.tcp()?.poll_peek(cx, &mut ReadBuf::new(&mut byte)))? == 0 {
                 return Poll::Ready(Ok(()));
             }
             this.fire();
@@ -240,9 +240,9 @@ impl AsyncWrite for Faulty {
             return Poll::Ready(Ok(buf.len()));
         }
         while let Some(garbage) = this.garbage(Direction::Up) {
-            let octets = garbage.clone();
-            let wrote = ready!(this.tcp()?.poll_write(cx, &octets))?;
-            match octets.get(wrote..) {
+            let bytes = garbage.clone();
+            let wrote = ready!(this.tcp()?.poll_write(cx, &bytes))?;
+            match bytes.get(wrote..) {
                 Some(rest @ [_, ..]) => {
                     this.damage = Some((Direction::Up, Damage::Garbage(rest.to_vec())));
                 }

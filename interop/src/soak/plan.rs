@@ -2,10 +2,10 @@
 
 use fastrand::Rng;
 
-use super::fault::{Fault, Octets};
+use super::fault::{Fault, RawBytes};
+use super::honest_client::HonestClient;
 use super::raw_client::{CASES, PLAIN, RawCase};
 use super::server::{LONGEST_MESSAGE, MOST_EARLY, Port};
-use super::who::Who;
 
 /// What one client does, one connection after the other.
 #[derive(Clone, Debug)]
@@ -14,25 +14,25 @@ pub struct Job {
     pub first: u32,
     /// How many connections it makes.
     pub count: u32,
-    /// Who does it.
+    /// HonestClient does it.
     pub kind: Kind,
     /// The port.
     pub port: Port,
-    /// How many octets of application data are sent back each time.
+    /// How many bytes of application data are sent back each time.
     pub message: usize,
     /// What happens to the last connection.
     pub fault: Option<Fault>,
 }
 
-/// Who connects.
+/// HonestClient connects.
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// A client of rustls, with so much 0-RTT data to send where it can.
-    Honest(Who, usize),
+    Honest(HonestClient, usize),
     /// A client that is about a rule.
     Raw(RawCase),
-    /// Octets that are no TLS.
-    Noise(Octets),
+    /// Bytes that are no TLS.
+    Noise(RawBytes),
 }
 
 impl Job {
@@ -82,35 +82,37 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Job {
     fn draw(first: u32, left: u32, rng: &mut Rng) -> Self {
-        let mut port = Port { stores: rng.bool(), impatient: false };
+        let mut port = Port { stores: rng.bool(), short_timeout: false };
         let (kind, count, faulty) = match rng.u8(..100) {
-            0..30 => (Kind::Honest(Who::random(rng), 0), 1, false),
-            30..60 => (Kind::Honest(Who::random(rng), 0), 1, true),
-            60..75 => (Kind::Honest(Who::random(rng), 0), rng.u32(2..=3), rng.u8(..3) == 0),
+            0..30 => (Kind::Honest(HonestClient::random(rng), 0), 1, false),
+            30..60 => (Kind::Honest(HonestClient::random(rng), 0), 1, true),
+            60..75 => {
+                (Kind::Honest(HonestClient::random(rng), 0), rng.u32(2..=3), rng.u8(..3) == 0)
+            }
             75..82 => {
                 let early = rng.usize(1..=MOST_EARLY);
                 port.stores = true;
-                (Kind::Honest(Who::random(rng), early), 2, rng.u8(..3) == 0)
+                (Kind::Honest(HonestClient::random(rng), early), 2, rng.u8(..3) == 0)
             }
             82..94 => {
                 let case = rng.choice(CASES).unwrap_or(PLAIN);
-                port = Port { stores: false, impatient: case.stalls() };
+                port = Port { stores: false, short_timeout: case.stalls() };
                 (Kind::Raw(case), 1 + u32::from(case.resumes), false)
             }
             _ => {
-                let mut octets = vec![0; rng.usize(1..2000)];
-                rng.fill(&mut octets);
-                // Some begin as a record does, so that not all is decided by the first octet.
+                let mut bytes = vec![0; rng.usize(1..2000)];
+                rng.fill(&mut bytes);
+                // Some begin as a record does, so that not all is decided by the first byte.
                 if rng.bool() {
-                    for (octet, usual) in octets.iter_mut().zip([22, 3, 1, 0]) {
-                        *octet = usual;
+                    for (byte, usual) in bytes.iter_mut().zip([22, 3, 1, 0]) {
+                        *byte = usual;
                     }
                 }
-                (Kind::Noise(Octets(octets)), 1, false)
+                (Kind::Noise(RawBytes(bytes)), 1, false)
             }
         };
         let fault = faulty.then(|| Fault::random(rng));
-        port.impatient |= fault.is_some();
+        port.short_timeout |= fault.is_some();
         let message = match rng.u8(..50) {
             0 if !matches!(kind, Kind::Raw(_)) => rng.usize(..LONGEST_MESSAGE),
             _ => rng.usize(..2000),

@@ -8,18 +8,18 @@ use serde::Serialize;
 use tokio::task::JoinError;
 
 use super::SoakArgs;
-use super::ends::ServerEnd;
+use super::outcome::ServerOutcome;
 use command_line::Failure;
 
 /// What came of one connection.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct ConnectionResult {
     /// What kind of client it was.
     pub name: &'static str,
     /// Which fault happened.
     pub fault: Option<&'static str>,
     /// How the handshake ended at the server.
-    pub server: ServerEnd,
+    pub server: ServerOutcome,
     /// How long the client's handshake took, if it was served.
     pub took: Option<Duration>,
     /// What is wrong about it.
@@ -28,7 +28,7 @@ pub struct Outcome {
 
 /// What came of all connections.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Report {
+pub struct SoakReport {
     /// What decided which connections there were.
     pub seed: u64,
     /// How many there were.
@@ -76,7 +76,7 @@ pub struct Latency {
     pub max: u32,
 }
 
-impl Report {
+impl SoakReport {
     /// A report of nothing yet.
     pub fn new(seed: u64, args: &SoakArgs) -> Self {
         let memory_ceiling_kib = args.memory_ceiling.saturating_mul(1024);
@@ -89,7 +89,7 @@ impl Report {
     /// If a connection could not be made, for which nobody is to blame but this machine.
     pub fn add(
         &mut self,
-        job: Result<Result<Vec<Outcome>, Failure>, JoinError>,
+        job: Result<Result<Vec<ConnectionResult>, Failure>, JoinError>,
     ) -> Result<(), Failure> {
         let outcomes = job.map_err(|err| Failure::Failed(format!("a client broke: {err}")))??;
         for outcome in outcomes {
@@ -99,7 +99,7 @@ impl Report {
             if let Some(fault) = outcome.fault {
                 *self.faults.entry(fault).or_default() += 1;
             }
-            if let ServerEnd::Accepted(accepted) = &outcome.server {
+            if let ServerOutcome::Accepted(accepted) = &outcome.server {
                 self.resumed += u64::from(accepted.resumed);
                 self.retried += u64::from(accepted.retried);
                 self.early_data += u64::from(accepted.early > 0);
@@ -145,7 +145,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for SoakReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -186,19 +186,23 @@ mod tests {
 
     use super::*;
 
-    fn outcome(server: ServerEnd, fault: Option<&'static str>, wrong: Option<&str>) -> Outcome {
+    fn outcome(
+        server: ServerOutcome,
+        fault: Option<&'static str>,
+        wrong: Option<&str>,
+    ) -> ConnectionResult {
         let took = Some(Duration::from_micros(7));
-        Outcome { name: "full", fault, server, took, wrong: wrong.map(str::to_owned) }
+        ConnectionResult { name: "full", fault, server, took, wrong: wrong.map(str::to_owned) }
     }
 
     #[test]
     fn outcomes_are_counted() {
-        let mut report = Report::default();
-        let sent = ServerEnd::Sent(AlertDescription::UnknownCA);
+        let mut report = SoakReport::default();
+        let sent = ServerOutcome::Sent(AlertDescription::UnknownCA);
         let outcomes = vec![
             outcome(sent.clone(), None, None),
             outcome(sent, Some("cut"), None),
-            outcome(ServerEnd::HungUp, Some("cut"), Some("that")),
+            outcome(ServerOutcome::HungUp, Some("cut"), Some("that")),
         ];
         report.add(Ok(Ok(outcomes))).unwrap();
         report.took(Duration::from_secs(2));
@@ -214,9 +218,10 @@ mod tests {
 
     #[test]
     fn all_that_is_not_as_it_should_be_is_a_complaint() {
-        let good = Report { memory_ceiling_kib: 1024, peak_memory_kib: 1024, ..Report::default() };
+        let good =
+            SoakReport { memory_ceiling_kib: 1024, peak_memory_kib: 1024, ..SoakReport::default() };
         assert_eq!(good.complaints(), Vec::<String>::new());
-        let bad = Report {
+        let bad = SoakReport {
             wrong: vec!["that".into()],
             open_connections: 1,
             tasks: 2,

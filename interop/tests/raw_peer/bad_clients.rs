@@ -109,9 +109,9 @@ fn in_hellos(site: &Site) -> Vec<Case> {
             malformed(FlagsError::EmptyList),
         ),
         case(
-            "FLAGS-3: an octet more",
+            "FLAGS-3: a byte more",
             hello(vec![Edit::add(FLAGS, [1, 2, 2])]),
-            malformed(FlagsError::TrailingOctets { declared: 1, present: 2 }),
+            malformed(FlagsError::TrailingBytes { declared: 1, present: 2 }),
         ),
         case(
             "FLAGS-4: a flag of NewSessionTicket",

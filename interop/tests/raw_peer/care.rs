@@ -1,7 +1,8 @@
 //! CARE in every message: what the patched rustls sends of it, and how it ends what may not be.
 
 use raw_peer::{
-    Answer, ClientConfig, Edit, Extension, HandshakeType, Plan, ServerConfig, Shares, Slot, version,
+    CertificateAnswer, ClientConfig, Edit, Extension, HandshakeType, Plan, ServerConfig, Shares,
+    Slot, version,
 };
 use rustls::client::{ClientAuthOffer, ClientAuthStatus};
 use rustls::ext_wire::{CareError, CodePoints, Offer};
@@ -33,7 +34,7 @@ fn client(
 ) -> Pair {
     let mut config = ClientConfig {
         versions: vec![version::TLS13, version::TLS12],
-        answer: Answer::With(pki.client.clone()),
+        answer: CertificateAnswer::With(pki.client.clone()),
         ..ClientConfig::default()
     };
     config.plan.client_hello = edits;
@@ -134,7 +135,7 @@ fn care_3_in_a_clients_certificate_it_is_illegal_parameter() {
     let pki = Pki::new();
     for compress_certificate in [false, true] {
         let config = ClientConfig {
-            answer: Answer::With(pki.client.clone()),
+            answer: CertificateAnswer::With(pki.client.clone()),
             compress_certificate,
             plan: Plan::one(Slot::Certificate, Edit::add(CARE, [])),
             ..ClientConfig::default()

@@ -170,7 +170,7 @@ pub fn seen() -> Vec<(Change, Error, u8)> {
         (vec![name("127.0.0.1")], name("localhost")),
     ];
     add(changes, PeerMisbehaved::ServerNameDifferedOnRetry.into(), ILLEGAL_PARAMETER);
-    // These are the same name, and no name, to a policy; the octets differ all the same.
+    // These are the same name, and no name, to a policy; the bytes differ all the same.
     let changes = vec![
         (vec![], name("LOCALHOST")),
         (vec![name("127.0.0.1")], Edit::remove(ext::SERVER_NAME)),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use raw_peer::{Alert, Answer, ClientConfig, Edit, Plan, Shares, Slot, Ticket};
+use raw_peer::{Alert, CertificateAnswer, ClientConfig, Edit, Plan, Shares, Slot, Ticket};
 use rustls::crypto::ring;
 use rustls::server::{
     ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientAuthStatus, ClientHello,
@@ -127,7 +127,7 @@ impl Site {
     pub fn config(&self, visit: Visit) -> ClientConfig {
         let mut config = ClientConfig::default();
         if !visit.declines {
-            config.answer = Answer::With(self.pki.client.clone());
+            config.answer = CertificateAnswer::With(self.pki.client.clone());
         }
         if visit.retry {
             config.shares = Shares::Only(Vec::new());

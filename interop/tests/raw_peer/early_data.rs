@@ -1,4 +1,4 @@
-//! 0-RTT data, sent whatever the ticket allows: where a connection is to be asked, no octet of it
+//! 0-RTT data, sent whatever the ticket allows: where a connection is to be asked, no byte of it
 //! reaches the application (RES-6), and the handshake is a full one.
 
 use std::io::Read;
@@ -21,7 +21,7 @@ fn asked(pair: &Pair) -> bool {
     pair.raw.received(HandshakeType::CERTIFICATE_REQUEST).is_some()
 }
 
-/// No early octet is there for the application, at either place where it could look.
+/// No early byte is there for the application, at either place where it could look.
 #[track_caller]
 fn assert_nothing_early(pair: &mut Pair) {
     assert!(!pair.raw.early_data_accepted());

@@ -104,13 +104,13 @@ pub fn inner(pair: &Pair) -> Vec<&Message> {
     pair.raw.inner_hellos().collect()
 }
 
-pub fn count(octets: &[u8], needle: &[u8]) -> usize {
-    octets.windows(needle.len()).filter(|window| *window == needle).count()
+pub fn count(bytes: &[u8], needle: &[u8]) -> usize {
+    bytes.windows(needle.len()).filter(|window| *window == needle).count()
 }
 
 /// How often a hello offers, by flag and by CARE. Reading it and searching it agree on that: where
 /// it does not, there is nothing like the extensions under any number that they could have, and no
-/// octets of the flag.
+/// bytes of the flag.
 #[track_caller]
 pub fn offers(hello: &Message, points: CodePoints) -> usize {
     let flags = body(points);

@@ -1,7 +1,9 @@
 //! Flags where they may not stand, in every message of TLS 1.3: the patched rustls ends each case
 //! with `illegal_parameter`, and the raw peer receives it.
 
-use raw_peer::{Answer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot};
+use raw_peer::{
+    CertificateAnswer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot,
+};
 use rustls::client::{ClientAuthOffer, ClientAuthStatus};
 use rustls::ext_wire::{CodePoints, Flag};
 use rustls::{Connection, Error, HandshakeKind, InvalidMessage, PeerMisbehaved};
@@ -194,7 +196,7 @@ fn with_other_code_points_62_is_any_unknown_extension() {
 /// A raw client with these edits, against a server of ours.
 fn client(pki: &Pki, plan: Plan, compressed: bool, retry: bool) -> Pair {
     let mut config = ClientConfig {
-        answer: Answer::With(pki.client.clone()),
+        answer: CertificateAnswer::With(pki.client.clone()),
         compress_certificate: compressed,
         plan,
         ..ClientConfig::default()

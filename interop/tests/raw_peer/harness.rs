@@ -48,7 +48,7 @@ impl Pair {
         Self { raw, tls, ours: Ok(()), theirs: Ok(()) }
     }
 
-    /// Carries octets until both ends have nothing more to say.
+    /// Carries bytes until both ends have nothing more to say.
     pub fn run(&mut self) {
         loop {
             let from_raw = self.raw.take_output();

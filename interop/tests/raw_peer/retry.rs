@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use raw_peer::{Answer, ClientConfig, Edit, Peer, Plan, Shares, Slot};
+use raw_peer::{CertificateAnswer, ClientConfig, Edit, Peer, Plan, Shares, Slot};
 use rustls::crypto::ring;
 use rustls::server::{
     ClientAuthDecision, ClientAuthPolicy, ClientHello as Shown, ResolvesServerCert,
@@ -57,7 +57,7 @@ fn config(pki: &Pki, (first, second): &Change) -> ClientConfig {
     let mut plan = Plan::one(Slot::SecondClientHello, second.clone());
     plan.client_hello.clone_from(first);
     let shares = Shares::Only(Vec::new());
-    let answer = Answer::With(pki.client.clone());
+    let answer = CertificateAnswer::With(pki.client.clone());
     ClientConfig { shares, plan, answer, ..ClientConfig::default() }
 }
 

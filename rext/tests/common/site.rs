@@ -1,6 +1,6 @@
 //! `rext serve --site` with a PKI of its own.
 
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 use super::{Files, Server};
 
@@ -36,13 +36,13 @@ pub struct Site {
     /// Issued the server's certificate, which is for all names.
     pub servers: Authority,
     /// Of the scope "users".
-    pub user: Identity,
+    pub user: IssuedCertificate,
     /// The same, and revoked.
-    pub revoked: Identity,
+    pub revoked: IssuedCertificate,
     /// Of the scope "staff".
-    pub admin: Identity,
+    pub admin: IssuedCertificate,
     /// Of an authority that the site does not know.
-    pub stranger: Identity,
+    pub stranger: IssuedCertificate,
 }
 
 impl Site {

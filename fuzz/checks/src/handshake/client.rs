@@ -9,7 +9,7 @@ use rustls_ext::rustls::{Connection, ServerConfig, ServerConnection};
 
 use super::spoil;
 use crate::site::{self, Decides, PKI, SCOPE};
-use raw_peer::{Answer, ClientConfig, Peer, Shares, Slot, version};
+use raw_peer::{CertificateAnswer, ClientConfig, Peer, Shares, Slot, version};
 
 const SLOTS: [Slot; 6] = [
     Slot::ClientHello,
@@ -49,10 +49,10 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<Outcome> {
         },
         shares: if u.ratio(1, 4)? { Shares::Only(Vec::new()) } else { Shares::X25519 },
         answer: match shows {
-            Shows::Nothing => Answer::Empty,
-            Shows::NotEvenThat => Answer::NoCertificate,
-            Shows::ACertificate => Answer::With(PKI.client.clone()),
-            Shows::AStrangers => Answer::With(PKI.stranger.clone()),
+            Shows::Nothing => CertificateAnswer::Empty,
+            Shows::NotEvenThat => CertificateAnswer::NoCertificate,
+            Shows::ACertificate => CertificateAnswer::With(PKI.client.clone()),
+            Shows::AStrangers => CertificateAnswer::With(PKI.stranger.clone()),
         },
         answer_unasked: u.ratio(1, 8)?,
         compress_certificate: u.ratio(1, 8)?,

@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use super::NO_EXTENSION;
-use crate::matrix::{Client, Peer, Saw, Site, Step, Visit};
+use crate::matrix::{Client, Peer, PeerView, Site, Step, Visit};
 
 pub(super) struct Chromium;
 
@@ -49,7 +49,7 @@ impl Peer for Chromium {
     }
 
     /// It tells nothing else.
-    fn saw(&self, _: &[Output]) -> Saw {
-        Saw::default()
+    fn view(&self, _: &[Output]) -> PeerView {
+        PeerView::default()
     }
 }

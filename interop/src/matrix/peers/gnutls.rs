@@ -4,7 +4,7 @@ use std::process::Output;
 
 use super::{NO_EXTENSION, REQUEST};
 use crate::matrix::peer::text;
-use crate::matrix::{Client, Peer, Saw, Site, Step, Visit};
+use crate::matrix::{Client, Peer, PeerView, Site, Step, Visit};
 
 pub(super) struct GnuTls;
 
@@ -33,7 +33,7 @@ impl Peer for GnuTls {
         (number == 0).then_some(Step { command, stdin: REQUEST })
     }
 
-    fn saw(&self, outputs: &[Output]) -> Saw {
+    fn view(&self, outputs: &[Output]) -> PeerView {
         let text = outputs.last().map(text).unwrap_or_default();
         // Of the second connection, if there is one.
         let (resumed, last) = match text.find("*** This is a resumed session") {
@@ -42,7 +42,7 @@ impl Peer for GnuTls {
         };
         let description = last.lines().rev().find_map(|line| line.strip_prefix("- Description: ("));
         let version = description.and_then(|line| line.split([')', '-']).next());
-        Saw {
+        PeerView {
             tls_version: version.map(|version| version.replace("TLS", "TLSv")),
             resumed: version.map(|_| resumed),
             asked: None,

@@ -2,7 +2,7 @@
 
 use tokio::process::Command;
 
-use super::{ASKED_ANEW, NO_EXTENSION};
+use super::{FULL_HANDSHAKE, NO_EXTENSION};
 use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
 
 pub(super) struct Go;
@@ -20,9 +20,9 @@ impl Peer for Go {
     /// and that there are flags, and takes these for the one that is meant here.
     fn server(&self) -> Option<Server> {
         Some(Server {
-            asks_offering: Ok(()),
+            requests_on_offer: Ok(()),
             acknowledges: Err("crypto/tls has no way to put an extension into CertificateRequest"),
-            resumes_authenticated: Err(ASKED_ANEW),
+            resumes_authenticated: Err(FULL_HANDSHAKE),
         })
     }
 

@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use super::{DECIDES_FOR_ALL, REQUEST};
 use crate::matrix::peer::text;
-use crate::matrix::{CLIENT, Client, Peer, Saw, Server, Serving, Site, Step, Visit};
+use crate::matrix::{CLIENT, Client, Peer, PeerView, Server, Serving, Site, Step, Visit};
 
 pub(super) struct OpenSsl;
 
@@ -47,12 +47,12 @@ impl Peer for OpenSsl {
     }
 
     /// A page that has the session in it.
-    fn answer(&self, body: &str) -> Option<Saw> {
+    fn answer(&self, body: &str) -> Option<PeerView> {
         let page = body.get(body.rfind("<pre>")?..)?;
         let (resumed, version) = session_line(page)?;
         let known = page.contains("CLIENT-1") || page.contains("client-1");
         let nobody = page.contains("no client certificate available");
-        Some(Saw {
+        Some(PeerView {
             tls_version: Some(version),
             resumed: Some(resumed),
             asked: None,
@@ -79,12 +79,12 @@ impl Peer for OpenSsl {
         Some(Step { command, stdin: REQUEST })
     }
 
-    fn saw(&self, outputs: &[Output]) -> Saw {
+    fn view(&self, outputs: &[Output]) -> PeerView {
         let text = outputs.last().map(text).unwrap_or_default();
         let Some((resumed, version)) = session_line(&text) else {
-            return Saw::default();
+            return PeerView::default();
         };
-        Saw {
+        PeerView {
             tls_version: Some(version),
             resumed: Some(resumed),
             asked: Some(text.contains("Requested Signature Algorithms:")),

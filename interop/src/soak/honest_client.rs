@@ -4,7 +4,7 @@ use fastrand::Rng;
 use rustls_ext::rustls::AlertDescription as Alert;
 use rustls_ext::wire::Offer;
 
-use super::ends::{AGENTS, Accepted, ClientEnd, STAFF, Served, ServerEnd, Status};
+use super::outcome::{AGENTS, Accepted, ClientOutcome, STAFF, Served, ServerOutcome, Status};
 use crate::demo;
 
 /// Whom a client asks for.
@@ -52,7 +52,7 @@ pub enum Certificate {
 
 /// An honest client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Who {
+pub struct HonestClient {
     /// Whom it asks for.
     pub host: Host,
     /// What it has to show.
@@ -69,23 +69,23 @@ pub struct Who {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// At the server.
-    pub server: ServerEnd,
+    pub server: ServerOutcome,
     /// At the client.
-    pub client: ClientEnd,
+    pub client: ClientOutcome,
 }
 
 /// Where in a sequence of connections of one client, and to which server.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Moment {
+pub struct Position {
     /// Whether there was a connection before that was like this one.
     pub again: bool,
     /// Whether the server needs a key share that nobody sends unless asked for it.
     pub retries: bool,
-    /// How much 0-RTT data the client sends where it can, in octets.
+    /// How much 0-RTT data the client sends where it can, in bytes.
     pub early: usize,
 }
 
-impl Who {
+impl HonestClient {
     /// Anybody.
     pub fn random(rng: &mut Rng) -> Self {
         use Certificate::{Admin, Agent, Expired, None, Stranger};
@@ -108,40 +108,45 @@ impl Who {
     }
 
     /// What is right for a connection of this client.
-    pub fn expected(&self, moment: Moment) -> Expected {
+    pub fn expected(&self, position: Position) -> Expected {
         let (status, scope, answered) = match self.verdict() {
             Err(alert) => {
                 return Expected {
-                    server: ServerEnd::Sent(alert),
-                    client: ClientEnd::Refused { alert, late: !self.tls12 },
+                    server: ServerOutcome::Sent(alert),
+                    client: ClientOutcome::Refused { alert, late: !self.tls12 },
                 };
             }
             Ok(accepted) => accepted,
         };
         // RES-4 and RES-8: without authentication, whoever offers does not resume. What was refused
         // is not remembered.
-        let resumed = moment.again
+        let resumed = position.again
             && match status {
                 Status::Authenticated => true,
                 Status::NotAsked | Status::Declined => self.offer.is_none(),
                 Status::Tolerated => false,
             };
-        let early = if resumed && !self.tls12 { moment.early } else { 0 };
+        let early = if resumed && !self.tls12 { position.early } else { 0 };
         let asked = status != Status::NotAsked && !resumed;
         // There is no way to acknowledge CARE.
         let acknowledged = answered && asked && self.offer.has_flag() && !self.tls12;
         Expected {
-            server: ServerEnd::Accepted(Accepted {
+            server: ServerOutcome::Accepted(Accepted {
                 tls12: self.tls12,
                 status,
                 scopes: scope.into_iter().collect(),
                 offered: self.offers(),
                 acknowledged,
                 resumed,
-                retried: moment.retries && !moment.again && !self.tls12,
+                retried: position.retries && !position.again && !self.tls12,
                 early,
             }),
-            client: ClientEnd::Served(Served { asked, acknowledged, resumed, early: early > 0 }),
+            client: ClientOutcome::Served(Served {
+                asked,
+                acknowledged,
+                resumed,
+                early: early > 0,
+            }),
         }
     }
 

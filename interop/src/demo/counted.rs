@@ -8,34 +8,35 @@ use crate::count_io::Counter;
 /// The connections of a server. Clients count other flights: they send what is for compatibility
 /// with middleboxes (RFC 8446 appendix D.4) while they still read.
 #[derive(Clone, Debug, Default)]
-pub struct Wires(Arc<Mutex<Vec<Arc<AtomicU32>>>>);
+pub struct CountedConnections(Arc<Mutex<Vec<Arc<AtomicU32>>>>);
 
 /// A connection of a server.
 #[derive(Clone, Debug)]
-pub(super) struct Wire {
+pub(super) struct CountedConnection {
     counter: Counter,
     /// The flights up to the last answer, that included.
     answered: Arc<AtomicU32>,
 }
 
-impl Wires {
+impl CountedConnections {
     /// One more, with its count.
-    pub(super) fn add(&self, counter: Counter) -> Wire {
+    pub(super) fn add(&self, counter: Counter) -> CountedConnection {
         let answered = Arc::<AtomicU32>::default();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(answered.clone());
-        Wire { counter, answered }
+        CountedConnection { counter, answered }
     }
 
     /// How many there are, and the round trips on all of them so far.
     pub(super) fn so_far(&self) -> (u32, u32) {
-        let wires = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Each begins with what the client sends.
-        let round_trips = wires.iter().map(|flights| flights.load(Ordering::SeqCst) / 2).sum();
-        (u32::try_from(wires.len()).unwrap_or(u32::MAX), round_trips)
+        let round_trips =
+            connections.iter().map(|flights| flights.load(Ordering::SeqCst) / 2).sum();
+        (u32::try_from(connections.len()).unwrap_or(u32::MAX), round_trips)
     }
 }
 
-impl Wire {
+impl CountedConnection {
     /// Note that a request is there, and its answer goes next. What comes behind the last one, as
     /// goodbyes do, does not count.
     pub(super) fn answers(&self) {

@@ -24,7 +24,7 @@ pub enum Need {
     /// It offers in some way.
     Offers,
     /// It shows a certificate when it is asked.
-    Identity,
+    Certificate,
     /// It reads compressed certificates.
     ReadsCompressed,
     /// It sends its certificate compressed.
@@ -37,7 +37,7 @@ pub enum Need {
 
 /// What a client can do.
 #[derive(Clone, Debug, Default)]
-pub struct Facts {
+pub struct ClientFeatures {
     /// It reads tls_flags.
     pub flags: bool,
     /// It reads CARE.
@@ -65,7 +65,7 @@ pub struct Facts {
     pub(super) ended_well: bool,
 }
 
-impl Facts {
+impl ClientFeatures {
     /// Why a case that needs this cannot be run.
     pub fn lacks(&self, need: Need) -> Option<String> {
         let (met, why) = match need {
@@ -76,7 +76,7 @@ impl Facts {
             Need::OffersCare => (self.offers_care, "the client does not offer by CARE"),
             Need::OffersNoCare => (!self.offers_care, "the client offers by CARE"),
             Need::Offers => (self.offers_flag || self.offers_care, "the client does not offer"),
-            Need::Identity => (self.identity, "the client shows no certificate when asked"),
+            Need::Certificate => (self.identity, "the client shows no certificate when asked"),
             Need::ReadsCompressed => {
                 (self.reads_compressed, "the client does not read certificates compressed by zlib")
             }
@@ -89,7 +89,7 @@ impl Facts {
         (!met).then(|| why.to_owned())
     }
 
-    /// The facts as words, for the report.
+    /// The features as words, for the report.
     pub fn words(&self) -> Vec<(&'static str, bool)> {
         vec![
             ("reads tls_flags", self.flags),
@@ -126,35 +126,35 @@ impl Lab {
             let why = format!("no handshake of TLS 1.3 to begin with: {verdict}");
             return Err(Failure::Failed(why));
         }
-        self.facts.succeeds = self.facts.ended_well;
-        self.facts.twice = talks.len() > 1;
+        self.features.succeeds = self.features.ended_well;
+        self.features.twice = talks.len() > 1;
         let has = |number| in_hellos(talk, number).concat();
-        self.facts.offers_flag = has(self.points.tls_flags()).iter().any(|flags| {
+        self.features.offers_flag = has(self.points.tls_flags()).iter().any(|flags| {
             rustls_ext_wire::FlagSet::decode(flags)
                 .is_ok_and(|flags| flags.contains(self.points.request_client_auth()))
         });
-        self.facts.offers_care = self.points.care().is_some_and(|care| !has(care).is_empty());
+        self.features.offers_care = self.points.care().is_some_and(|care| !has(care).is_empty());
         let hello = talk.peer.received(HandshakeType::CLIENT_HELLO);
         let list = |typ| hello.and_then(|m| m.find_extension(typ)).unwrap_or_default();
         let names = |typ, wanted: u16| {
             list(typ).get(1..).unwrap_or_default().chunks(2).any(|n| n == wanted.to_be_bytes())
         };
-        self.facts.reads_compressed = names(ext::COMPRESS_CERTIFICATE, 1);
-        self.facts.tls12 = names(ext::SUPPORTED_VERSIONS, version::TLS12);
+        self.features.reads_compressed = names(ext::COMPRESS_CERTIFICATE, 1);
+        self.features.tls12 = names(ext::SUPPORTED_VERSIONS, version::TLS12);
 
-        if self.facts.succeeds && self.command.is_some() {
+        if self.features.succeeds && self.command.is_some() {
             let mut mute = self.honest();
             mute.ask_certificate = false;
             self.host_all_with(mute, &[], None);
-            self.facts.reads_on = !self.facts.ended_well;
+            self.features.reads_on = !self.features.ended_well;
         }
 
         let mut asking = self.honest();
         asking.accept_compression = true;
         let talk = self.host_all(asking, None).into_iter().next();
-        self.facts.identity = talk.as_ref().is_some_and(|talk| shows_certificate(talk));
+        self.features.identity = talk.as_ref().is_some_and(|talk| shows_certificate(talk));
         let compressed = HandshakeType::COMPRESSED_CERTIFICATE;
-        self.facts.sends_compressed =
+        self.features.sends_compressed =
             talk.is_some_and(|talk| talk.peer.received(compressed).is_some());
 
         let malformed = self.with(Slot::NewSessionTicket, self.flags([1, 0]));
@@ -163,9 +163,9 @@ impl Lab {
                 |talk: &Talk| matches!(talk.verdict(), Verdict::Alert(_) | Verdict::Closed);
             talks.first().is_some_and(|talk| refused(talk))
         };
-        let reads_flags = self.facts.offers_flag || refuses(self.host_all(malformed, None));
-        let shown = (reads_flags, self.facts.offers_care);
-        (self.facts.flags, self.facts.care) = implements.or(shown);
+        let reads_flags = self.features.offers_flag || refuses(self.host_all(malformed, None));
+        let shown = (reads_flags, self.features.offers_care);
+        (self.features.flags, self.features.care) = implements.or(shown);
         self.talks.clear();
         Ok(())
     }

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use super::{Lab, Target, asks, body, received};
 use crate::talk::{Talk, Verdict};
 use command_line::Failure;
-use raw_peer::{Answer, ClientConfig, HandshakeType, ext, version};
+use raw_peer::{CertificateAnswer, ClientConfig, HandshakeType, ext, version};
 
 /// What the other end is held to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -52,7 +52,7 @@ pub enum Need {
     /// It asks for a certificate, be it that the client offers.
     Asks,
     /// There is a certificate that it accepts.
-    Identity,
+    Certificate,
     /// It reads compressed certificates.
     ReadsCompressed,
     /// It sends its certificate compressed.
@@ -71,7 +71,7 @@ pub enum Need {
 
 /// What a server can do.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub struct ServerFeatures {
     /// What it makes of a client that keeps all rules. Unless that is [`Verdict::Accepted`], what
     /// comes behind its Finished shows nothing.
     pub honest: Verdict,
@@ -107,7 +107,7 @@ pub struct Facts {
     pub chain: Vec<Vec<u8>>,
 }
 
-impl Facts {
+impl ServerFeatures {
     fn new() -> Self {
         Self {
             honest: Verdict::Hung,
@@ -139,7 +139,7 @@ impl Facts {
 
     /// Why a case that needs this cannot be run.
     pub fn lacks(&self, need: Need) -> Option<String> {
-        if let (Need::Identity, Some(status)) = (need, self.refusing_status) {
+        if let (Need::Certificate, Some(status)) = (need, self.refusing_status) {
             return Some(format!(
                 "the server answers {status} to a client with the certificate of --cert, and \
                  something else to one without: it does not accept the certificate"
@@ -160,7 +160,7 @@ impl Facts {
             Need::Asks => {
                 (self.asks_for_flag || self.asks_anyway, "the server asks for no certificate")
             }
-            Need::Identity => (
+            Need::Certificate => (
                 self.identity,
                 "there is no certificate that the server accepts (--cert and --key)",
             ),
@@ -181,7 +181,7 @@ impl Facts {
         (!met).then(|| why.to_owned())
     }
 
-    /// The facts as words, for the report.
+    /// The features as words, for the report.
     pub fn words(&self) -> Vec<(&'static str, bool)> {
         vec![
             ("reads tls_flags", self.flags),
@@ -207,7 +207,7 @@ impl Lab {
     /// # Errors
     /// If there is nothing to speak TLS 1.3 or TLS 1.2 with.
     pub fn of(target: Target, implements: Implements) -> Result<Self, Failure> {
-        let mut lab = Self { target, facts: Facts::new(), talks: Vec::new() };
+        let mut lab = Self { target, features: ServerFeatures::new(), talks: Vec::new() };
         // The server's choice says which versions are to be tested.
         let either = lab.visit(either(lab.honest()));
         if either.has_watched_all() {
@@ -228,10 +228,10 @@ impl Lab {
 
     /// Looks what a server can do that chose TLS 1.2 though the client offers both versions.
     fn look_by_tls12(&mut self, plain: &Talk, implements: Implements) {
-        self.facts.honest = plain.verdict();
-        self.facts.tls12 = true;
+        self.features.honest = plain.verdict();
+        self.features.tls12 = true;
         let certificate = plain.peer.received(HandshakeType::CERTIFICATE);
-        self.facts.chain = certificate.and_then(|m| tls12_chain(m.body())).unwrap_or_default();
+        self.features.chain = certificate.and_then(|m| tls12_chain(m.body())).unwrap_or_default();
         // Before its CertificateRequest everything is in the clear, and shows.
         let old = |edits| ClientConfig { versions: vec![version::TLS12], ..edits };
         let caring = self.visit(old(self.caring()));
@@ -239,10 +239,10 @@ impl Lab {
         let echoes = self.points().care().is_some_and(|number| {
             !received(&caring, HandshakeType::SERVER_HELLO, number).is_empty()
         });
-        self.facts.asks_for_care = self.points().care().is_some() && asks(&caring);
+        self.features.asks_for_care = self.points().care().is_some() && asks(&caring);
         let care =
-            echoes || self.facts.asks_for_care != asks(plain) || !malformed.has_watched_all();
-        (self.facts.flags, self.facts.care) =
+            echoes || self.features.asks_for_care != asks(plain) || !malformed.has_watched_all();
+        (self.features.flags, self.features.care) =
             implements.or((false, care && self.points().care().is_some()));
     }
 
@@ -252,72 +252,74 @@ impl Lab {
         if !reached_finished(&plain) {
             return Err(lab.no_handshake("TLS 1.3", &plain));
         }
-        lab.facts.tls13 = true;
+        lab.features.tls13 = true;
         let chain = plain.peer.received(HandshakeType::CERTIFICATE).map(|m| m.parse());
         if let Some(Ok(raw_peer::Handshake::Certificate(certificate))) = chain {
-            lab.facts.chain = certificate.entries.into_iter().map(|entry| entry.der).collect();
+            lab.features.chain = certificate.entries.into_iter().map(|entry| entry.der).collect();
         }
-        lab.facts.asks_anyway = asks(&plain);
-        lab.facts.early_data = plain.peer.tickets().iter().any(|t| t.max_early_data > 0);
+        lab.features.asks_anyway = asks(&plain);
+        lab.features.early_data = plain.peer.tickets().iter().any(|t| t.max_early_data > 0);
 
         let has_identity = lab.target.identity.is_some();
-        lab.facts.honest = plain.verdict();
+        lab.features.honest = plain.verdict();
         if has_identity {
-            let declining = lab.visit(ClientConfig { answer: Answer::Empty, ..lab.offering() });
-            lab.facts.anonymous_status = declining.status();
+            let declining =
+                lab.visit(ClientConfig { answer: CertificateAnswer::Empty, ..lab.offering() });
+            lab.features.anonymous_status = declining.status();
             // It may have been the certificate that the server minds.
-            if lab.facts.honest != Verdict::Accepted && declining.verdict() == Verdict::Accepted {
-                lab.facts.honest = Verdict::Accepted;
+            if lab.features.honest != Verdict::Accepted && declining.verdict() == Verdict::Accepted
+            {
+                lab.features.honest = Verdict::Accepted;
             }
         }
         let offering = lab.visit(lab.offering());
         let request = HandshakeType::CERTIFICATE_REQUEST;
         let acknowledged = received(&offering, request, lab.points().tls_flags());
-        lab.facts.asks_for_flag = asks(&offering);
+        lab.features.asks_for_flag = asks(&offering);
         let verdict = offering.verdict();
         if has_identity && asks(&offering) {
             let accepted = lab.accepts(&offering);
             if verdict == Verdict::Accepted && !accepted {
-                lab.facts.refusing_status = offering.status();
+                lab.features.refusing_status = offering.status();
             }
-            lab.facts.identity = accepted || lab.facts.may_go_on(&offering, &verdict);
+            lab.features.identity = accepted || lab.features.may_go_on(&offering, &verdict);
         }
         let request = offering.peer.received(request);
         let algorithms = request.and_then(|m| m.find_extension(ext::COMPRESS_CERTIFICATE));
-        lab.facts.reads_compressed = algorithms.is_some_and(|body| {
+        lab.features.reads_compressed = algorithms.is_some_and(|body| {
             body.get(1..).unwrap_or_default().chunks(2).any(|algorithm| algorithm == [0, 1])
         });
 
         let caring = lab.visit(lab.caring());
-        lab.facts.asks_for_care = lab.points().care().is_some() && asks(&caring);
+        lab.features.asks_for_care = lab.points().care().is_some() && asks(&caring);
         let malformed = lab.visit(lab.hello([lab.flags([1, 0])]));
         let malformed_care = lab.visit(lab.hello(lab.care([1])));
         let echoes = lab.points().care().is_some_and(|number| {
             !received(&caring, HandshakeType::ENCRYPTED_EXTENSIONS, number).is_empty()
         });
         let flags = !acknowledged.is_empty()
-            || lab.facts.asks_for_flag != lab.facts.asks_anyway
+            || lab.features.asks_for_flag != lab.features.asks_anyway
             || !reached_finished(&malformed);
         let care = echoes
-            || lab.facts.asks_for_care != lab.facts.asks_anyway
+            || lab.features.asks_for_care != lab.features.asks_anyway
             || !reached_finished(&malformed_care);
-        (lab.facts.flags, lab.facts.care) =
+        (lab.features.flags, lab.features.care) =
             implements.or((flags, care && lab.points().care().is_some()));
 
         let mut compressing = lab.honest();
         compressing.accept_compression = true;
         let compressing = lab.visit(compressing);
         let compressed = HandshakeType::COMPRESSED_CERTIFICATE;
-        lab.facts.sends_compressed = compressing.peer.received(compressed).is_some();
+        lab.features.sends_compressed = compressing.peer.received(compressed).is_some();
 
         let mut old = lab.honest();
         old.versions = vec![version::TLS12];
-        lab.facts.tls12 = lab.visit(old).has_watched_all();
+        lab.features.tls12 = lab.visit(old).has_watched_all();
 
         if let Some(ticket) = plain.peer.tickets().last() {
             let mut again = lab.honest();
             again.ticket = Some(ticket.clone());
-            lab.facts.resumes = lab.visit(again).peer.is_resumed();
+            lab.features.resumes = lab.visit(again).peer.is_resumed();
         }
         Ok(())
     }

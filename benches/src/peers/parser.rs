@@ -1,8 +1,8 @@
-//! Octets that may be no hello, for who wants to know whether others agree about that.
+//! Bytes that may be no hello, for who wants to know whether others agree about that.
 
 /// What a library found in a ClientHello.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct Parsed {
     pub server_name: Option<Vec<u8>>,
     pub alpn: Vec<Vec<u8>>,
     /// Whether the extension is there.
@@ -12,10 +12,10 @@ pub struct Seen {
 }
 
 /// A library, asked about anything.
-pub trait Judge {
+pub trait Parser {
     fn name(&self) -> &'static str;
 
     /// Reads a handshake message of type ClientHello, whose header fits; `None` when the library
     /// refuses it.
-    fn judge(&mut self, message: &[u8]) -> Option<Seen>;
+    fn parse(&mut self, message: &[u8]) -> Option<Parsed>;
 }

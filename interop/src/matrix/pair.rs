@@ -11,17 +11,17 @@ use tokio::time::timeout;
 
 use super::case::{Case, Serving};
 use super::expect::Expected;
-use super::peer::{Peer, Saw, Step, Visit};
+use super::peer::{Peer, PeerView, Step, Visit};
 use super::site::Site;
 use super::tap::Tap;
 
 /// How long a server may take to start, and a client for all that it does.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a server may take to say what came of a connection when the client is done.
-const WORD: Duration = Duration::from_secs(5);
+const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server while it runs, and the tap in front of it.
-pub(super) struct Running<'a> {
+pub(super) struct RunningServer<'a> {
     peer: &'a dyn Peer,
     _child: Child,
     lines: UnboundedReceiver<String>,
@@ -30,16 +30,16 @@ pub(super) struct Running<'a> {
 
 /// What both ends say, and what is wrong with it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Met {
+pub struct PairResult {
     /// What the client says of the last connection.
-    pub client: Saw,
+    pub client: PeerView,
     /// What the server says of it.
-    pub server: Saw,
+    pub server: PeerView,
     /// What is not as it must be, a line each.
     pub wrong: Vec<String>,
 }
 
-impl<'a> Running<'a> {
+impl<'a> RunningServer<'a> {
     /// Starts a server.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl<'a> Running<'a> {
             tokio::spawn(forward(stderr, sender));
         }
         let mut said = Vec::new();
-        let port = timeout(PATIENCE, async {
+        let port = timeout(TIMEOUT, async {
             while let Some(line) = lines.recv().await {
                 if let Some(port) = peer.listening(&line) {
                     return Some(port);
@@ -77,13 +77,13 @@ impl<'a> Running<'a> {
     }
 
     /// Has a client meet it.
-    pub(super) async fn meet(
+    pub(super) async fn run_pair(
         &mut self,
         client: &dyn Peer,
         site: &Site,
         case: Case,
         expected: &Expected,
-    ) -> Met {
+    ) -> PairResult {
         while self.lines.try_recv().is_ok() {}
         self.tap.take();
         let visit = Visit {
@@ -97,17 +97,17 @@ impl<'a> Running<'a> {
             let Some(step) = client.connect(site, &visit, number) else {
                 break;
             };
-            match timeout(PATIENCE, run(step)).await {
+            match timeout(TIMEOUT, run(step)).await {
                 Ok(Ok(output)) => outputs.push(output),
                 Ok(Err(err)) => wrong.push(format!("the client does not run: {err}")),
                 Err(_) => wrong.push("the client does not end".into()),
             }
         }
-        let saw = client.saw(&outputs);
+        let view = client.view(&outputs);
         let printed = outputs.last().map(|output| client.printed(output)).unwrap_or_default();
         let server = match self.peer.answer(&printed) {
             Some(server) => server,
-            None => self.word(visit.connections).await,
+            None => self.server_view(visit.connections).await,
         };
         let seen = self.tap.take();
         let enough = if client.makes_more_connections() {
@@ -120,27 +120,27 @@ impl<'a> Running<'a> {
             wrong.push(format!("connections: expected {expected}, the wire says {got}"));
         }
         let wire = seen.last().copied().unwrap_or_default();
-        wrong.extend(expected.differences(wire, &saw, &server));
+        wrong.extend(expected.differences(wire, &view, &server));
         if !wrong.is_empty() {
             let lines = printed.lines().filter(|line| !line.trim().is_empty());
             let said: Vec<_> = lines.take(4).map(str::trim).collect();
             wrong.push(format!("the client printed: {}", said.join(" | ")));
         }
-        Met { client: saw, server, wrong }
+        PairResult { client: view, server, wrong }
     }
 
     /// What the server says of the last of so many connections.
-    async fn word(&mut self, connections: u32) -> Saw {
-        let last = timeout(WORD, async {
-            let mut last = Saw::default();
+    async fn server_view(&mut self, connections: u32) -> PeerView {
+        let last = timeout(REPORT_TIMEOUT, async {
+            let mut last = PeerView::default();
             for _ in 0..connections {
                 last = loop {
                     let Some(line) = self.lines.recv().await else {
                         return last;
                     };
                     let json = serde_json::from_str(&line).ok();
-                    if let Some(saw) = json.as_ref().and_then(Saw::of_server) {
-                        break saw;
+                    if let Some(view) = json.as_ref().and_then(PeerView::of_server) {
+                        break view;
                     }
                 };
             }

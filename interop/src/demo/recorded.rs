@@ -18,7 +18,7 @@ use crate::count_io::Count;
 
 /// What the server knows of a handshake that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct HandshakeReport {
     /// Whether the client offered to authenticate.
     pub offered: bool,
     /// Whether it was asked for a certificate.
@@ -33,7 +33,7 @@ pub struct Report {
     pub count: Option<Count>,
 }
 
-impl Report {
+impl HandshakeReport {
     pub(super) fn accepted(
         auth: Option<&ClientAuth>,
         verified: Option<Verified>,
@@ -49,7 +49,7 @@ impl Report {
         }
     }
 
-    pub(super) fn refused(noted: Noted, by: String, count: Option<Count>) -> Self {
+    pub(super) fn refused(noted: PolicyRecord, by: String, count: Option<Count>) -> Self {
         Self {
             offered: noted.offered,
             asked: noted.asked,
@@ -83,34 +83,35 @@ pub(super) fn answer(layer: &CallerLayer, request: &Parts) -> Response<String> {
 
 /// The demo's policy, and a note of what it saw and said, which outlives a handshake that fails.
 #[derive(Debug)]
-pub(super) struct Noting {
+pub(super) struct RecordingPolicy {
     pub(super) policy: Arc<Policy>,
-    pub(super) noted: Arc<OnceLock<Noted>>,
+    pub(super) noted: Arc<OnceLock<PolicyRecord>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Noted {
+pub(super) struct PolicyRecord {
     pub(super) offered: bool,
     pub(super) asked: bool,
 }
 
-impl Noting {
+impl RecordingPolicy {
     fn note(&self, hello: &ClientHello<'_>, peer: Option<SocketAddr>) -> ClientAuthDecision {
         let decision = Policy::decide(&self.policy, hello, peer);
-        let _ = self
-            .noted
-            .set(Noted { offered: hello.offers_client_auth(), asked: decision.demand().is_some() });
+        let _ = self.noted.set(PolicyRecord {
+            offered: hello.offers_client_auth(),
+            asked: decision.demand().is_some(),
+        });
         decision
     }
 }
 
-impl ClientAuthPolicy for Noting {
+impl ClientAuthPolicy for RecordingPolicy {
     fn decide(&self, hello: &ClientHello<'_>) -> Result<ClientAuthDecision, Error> {
         Ok(self.note(hello, None))
     }
 }
 
-impl AsyncPolicy for Noting {
+impl AsyncPolicy for RecordingPolicy {
     async fn decide(
         &self,
         hello: &ClientHello<'_>,

@@ -14,7 +14,7 @@ pub const STAFF: &str = "staff";
 
 /// How a handshake ended at the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerEnd {
+pub enum ServerOutcome {
     /// It is complete.
     Accepted(Accepted),
     /// The server sent this alert.
@@ -28,7 +28,7 @@ pub enum ServerEnd {
     /// The client took too long.
     Timeout,
     /// Something that is never right.
-    Odd(String),
+    Unexpected(String),
 }
 
 /// What the server knows of a client that it has accepted.
@@ -48,7 +48,7 @@ pub struct Accepted {
     pub resumed: bool,
     /// Whether there was a HelloRetryRequest.
     pub retried: bool,
-    /// The octets of 0-RTT data.
+    /// The bytes of 0-RTT data.
     pub early: usize,
 }
 
@@ -68,7 +68,7 @@ pub enum Status {
 /// What came of the application data, at the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Application {
-    /// So many octets were sent back, and the end was orderly.
+    /// So many bytes were sent back, and the end was orderly.
     Echoed(usize),
     /// It broke off.
     Broken,
@@ -78,7 +78,7 @@ pub enum Application {
 
 /// How a connection ended at the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientEnd {
+pub enum ClientOutcome {
     /// The client got its data back, and the end was orderly.
     Served(Served),
     /// The server sent an alert.
@@ -97,7 +97,7 @@ pub enum ClientEnd {
     /// The client waits no more: what it is waiting for never comes.
     Stalled,
     /// Something that is never right.
-    Odd(String),
+    Unexpected(String),
 }
 
 /// What a client knows of a connection that served it.
@@ -139,27 +139,27 @@ impl Accepted {
     }
 }
 
-impl ServerEnd {
+impl ServerOutcome {
     /// What is never right.
-    pub fn odd(&self) -> Option<&str> {
+    pub fn unexpected(&self) -> Option<&str> {
         match self {
-            Self::Odd(text) => Some(text),
+            Self::Unexpected(text) => Some(text),
             _ => None,
         }
     }
 }
 
-impl ClientEnd {
+impl ClientOutcome {
     /// What is never right.
-    pub fn odd(&self) -> Option<&str> {
+    pub fn unexpected(&self) -> Option<&str> {
         match self {
-            Self::Odd(text) => Some(text),
+            Self::Unexpected(text) => Some(text),
             _ => None,
         }
     }
 }
 
-impl From<AcceptError> for ServerEnd {
+impl From<AcceptError> for ServerOutcome {
     fn from(err: AcceptError) -> Self {
         use std::io::ErrorKind;
         match (err.alert_received(), &err) {
@@ -175,15 +175,15 @@ impl From<AcceptError> for ServerEnd {
                 | ErrorKind::ConnectionReset
                 | ErrorKind::ConnectionAborted
                 | ErrorKind::NotConnected => Self::HungUp,
-                _ => Self::Odd(with_causes(&err)),
+                _ => Self::Unexpected(with_causes(&err)),
             },
-            _ => Self::Odd(with_causes(&err)),
+            _ => Self::Unexpected(with_causes(&err)),
         }
     }
 }
 
 /// In few words, so that many can be counted together.
-impl fmt::Display for ServerEnd {
+impl fmt::Display for ServerOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accepted(accepted) => {
@@ -200,7 +200,7 @@ impl fmt::Display for ServerEnd {
             Self::Received(alert) => write!(f, "{} from client", alert_name(*alert)),
             Self::HungUp => f.write_str("hung up"),
             Self::Timeout => f.write_str("timed out"),
-            Self::Odd(_) => f.write_str("odd"),
+            Self::Unexpected(_) => f.write_str("unexpected"),
         }
     }
 }

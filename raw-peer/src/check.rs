@@ -4,7 +4,7 @@ use super::{ClientConfig, Error, Message, ServerConfig};
 
 /// Looks at every message that is received, refuses it with an alert if need be, and may change
 /// what the peer does next. So a peer keeps rules of which it knows nothing.
-pub(super) type Judge = Box<dyn FnMut(&Message, Control<'_>) -> Result<(), u8> + Send>;
+pub(super) type Check = Box<dyn FnMut(&Message, Control<'_>) -> Result<(), u8> + Send>;
 
 /// What a peer does from now on, plan included.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub enum Control<'a> {
 
 /// Asks, and gives the plan that counts from now on.
 pub(super) fn ask(
-    judge: &mut Judge,
+    check: &mut Check,
     message: &Message,
     mut control: Control<'_>,
 ) -> Result<super::Plan, Error> {
@@ -25,7 +25,7 @@ pub(super) fn ask(
         Control::Client(config) => Control::Client(config),
         Control::Server(config) => Control::Server(config),
     };
-    judge(message, again).map_err(Error::Refused)?;
+    check(message, again).map_err(Error::Refused)?;
     Ok(match control {
         Control::Client(config) => config.plan.clone(),
         Control::Server(config) => config.plan.clone(),

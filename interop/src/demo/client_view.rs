@@ -5,7 +5,7 @@ use rext_cli::client::Facts;
 
 /// What a client says of its connection.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct ClientView {
     /// What it knows of the connection, if it can tell.
     pub facts: Option<Facts>,
     /// The alert that ended the connection, if any, and if it can tell.

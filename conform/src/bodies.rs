@@ -1,4 +1,4 @@
-//! Bodies of tls_flags, whoever sends them.
+//! Bodies of tls_flags, for both roles.
 
 use rustls_ext_wire::{Flag, FlagSet};
 
@@ -11,17 +11,17 @@ pub fn body(flags: impl IntoIterator<Item = u16>) -> Vec<u8> {
 /// A malformed body.
 #[derive(Clone, Copy, Debug)]
 pub struct Malformed {
-    /// For the name of a case.
+    /// Its part of a case's name.
     pub name: &'static str,
     /// The rule that it breaks.
     pub rule: &'static str,
-    /// What it is.
+    /// Its description.
     pub what: &'static str,
     /// The bytes.
     pub body: &'static [u8],
 }
 
-/// Malformed in every way.
+/// All malformed bodies.
 pub const MALFORMED: [Malformed; 8] = [
     Malformed {
         name: "zero-byte",
@@ -38,7 +38,7 @@ pub const MALFORMED: [Malformed; 8] = [
     Malformed {
         name: "trailing-zero",
         rule: "FLAGS-2",
-        what: "a zero byte behind the last flag",
+        what: "a zero byte after the last flag",
         body: &[2, 2, 0],
     },
     Malformed { name: "no-bytes", rule: "FLAGS-3", what: "an empty body", body: &[] },
@@ -46,19 +46,19 @@ pub const MALFORMED: [Malformed; 8] = [
     Malformed {
         name: "length-too-long",
         rule: "FLAGS-3",
-        what: "a length of more than there is",
+        what: "a length beyond the end",
         body: &[2, 1],
     },
     Malformed {
         name: "bytes-behind",
         rule: "FLAGS-3",
-        what: "bytes behind the list",
+        what: "bytes after the list",
         body: &[1, 2, 2],
     },
     Malformed {
         name: "empty-list-and-bytes",
         rule: "FLAGS-3",
-        what: "an empty list with bytes behind it",
+        what: "an empty list, followed by bytes",
         body: &[0, 1],
     },
 ];

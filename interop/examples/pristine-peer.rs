@@ -1,5 +1,5 @@
-//! A server and a client on rustls as published, with the options and the words of the adapters'
-//! examples: for `interop matrix`. The server asks nobody, since it sees no offer.
+//! A server and a client on pristine rustls, with the options and output of the adapters' examples:
+//! for `interop matrix`. The server does not request certificates, since it does not recognise offers.
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! rustls as published, as a server and as a client, for `rext-conform` to test.
+//! A server and a client on pristine rustls, for `rext-conform` to test.
 //!
 //! ```console
 //! pristine server ADDR:PORT CERT KEY [CLIENT_CA]

@@ -1,4 +1,4 @@
-//! Counts the bytes and flights of a handshake at a socket, whoever is at the other end.
+//! Counts the bytes and flights of a handshake on a socket, with any peer.
 
 use std::io;
 use std::pin::Pin;
@@ -7,21 +7,21 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What a handshake took.
+/// Bytes and flights of a handshake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     /// The bytes of TLS records, headers included, in both directions.
     pub bytes: u64,
-    /// How many times a direction was taken up: the changes of direction, and 1.
+    /// The number of flights: the changes of direction, plus 1.
     pub flights: u32,
 }
 
-/// A stream whose bytes are counted until [`Counter::stop`], or until it is shut down.
+/// A stream that counts its bytes until [`Counter::stop`], or until it is shut down.
 ///
-/// While it counts, it gives its reader one TLS record (RFC 8446 section 5.1) at a time, and says
-/// "not yet" once between two of them. So a reader that reads as much as it can, as tokio-rustls
-/// does, first looks at where the handshake is; what a client sends after its Finished, in the
-/// same segment even, is not read and not counted before the handshake's end was noticed.
+/// While it counts, it gives its reader one TLS record (RFC 8446 section 5.1) at a time, and returns
+/// `Pending` once between two records. So a reader that reads as much as it can, such as
+/// tokio-rustls, first checks the state of the handshake; data that a client sends after its
+/// Finished, even in the same segment, is not read or counted before the handshake ends.
 #[derive(Debug)]
 pub struct CountIo<IO> {
     io: IO,
@@ -31,7 +31,7 @@ pub struct CountIo<IO> {
 }
 
 impl<IO> CountIo<IO> {
-    /// Count what goes through `io`, from now on.
+    /// Counts the bytes of `io` from now on.
     pub fn new(io: IO) -> (Self, Counter) {
         let counter = Counter(Arc::default());
         let this = Self { io, counter: counter.clone(), record: Record::default(), pause: false };
@@ -57,14 +57,14 @@ enum Direction {
 }
 
 impl Counter {
-    /// Stop counting, and let everything through.
+    /// Stops counting; data still passes.
     pub fn stop(&self) -> Count {
         let mut state = self.lock();
         state.stopped = true;
         state.count
     }
 
-    /// What was counted until now.
+    /// The count so far.
     pub fn so_far(&self) -> Count {
         self.lock().count
     }
@@ -89,7 +89,7 @@ impl Counter {
     }
 }
 
-/// Where in a record the next byte belongs.
+/// The position in the current record.
 #[derive(Debug, Default)]
 struct Record {
     header: Vec<u8>,
@@ -99,7 +99,7 @@ struct Record {
 impl Record {
     const HEADER: usize = 5;
 
-    /// How many bytes the header, or else the body, still lacks; never 0.
+    /// How many bytes of the header or the body are missing; never 0.
     fn wants(&self) -> usize {
         match self.body_left {
             0 => Self::HEADER - self.header.len(),
@@ -107,7 +107,7 @@ impl Record {
         }
     }
 
-    /// Go on by these bytes, at most as many as are wanted. True if they end a record.
+    /// Adds these bytes, at most as many as are missing. Returns true at the end of a record.
     fn feed(&mut self, bytes: &[u8]) -> bool {
         if self.body_left > 0 {
             self.body_left = self.body_left.saturating_sub(bytes.len());

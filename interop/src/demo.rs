@@ -1,18 +1,18 @@
-//! `interop demo`: real clients, one after the other, at a server with a policy.
+//! `interop demo`: real clients connect to a server with a policy, one after the other.
 //!
-//! The server's policy, first match wins:
+//! The server's policy; the first rule that matches decides:
 //!
-//! | who | is asked |
+//! | condition | the server |
 //! |---|---|
-//! | whoever asks for `admin.localhost` | must show a certificate of the scope "staff" |
-//! | whoever asks for `login.localhost` | is asked for one of the scope "staff", and may go on without, or with one that does not count |
-//! | whoever asks for `agents.localhost` and offers | must show one of the scope "agents" |
-//! | whoever else offers | is asked for one of the scope "agents", and may go on without |
-//! | everybody else | is left alone |
+//! | name `admin.localhost` | requires a certificate of the scope "staff" |
+//! | name `login.localhost` | requests one of the scope "staff", leniently |
+//! | name `agents.localhost`, and an offer | requires one of the scope "agents" |
+//! | an offer | requests one of the scope "agents" |
+//! | otherwise | does not request a certificate |
 //!
-//! On all of these names, `/reports` is for those who are authenticated in the scope "agents".
+//! On all of these names, `/reports` requires an identity of the scope "agents".
 //!
-//! What must come of each client is next to it in [`cases`].
+//! The expected outcome of each client is in [`cases`].
 
 use clap::Args;
 use std::time::Duration;
@@ -40,44 +40,44 @@ use row::Row;
 /// Options of `interop demo`.
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
-    /// Print an object instead of tables
+    /// Print a JSON object instead of tables
     #[arg(long)]
     pub json: bool,
 }
 
 /// The public host name.
 pub const PUBLIC: &str = "localhost";
-/// The host name that needs a certificate of the staff.
+/// The host name that requires a certificate of the scope "staff".
 pub const ADMIN: &str = "admin.localhost";
-/// The host name where people log in.
+/// The host name with a login, where the request is lenient.
 pub const LOGIN: &str = "login.localhost";
-/// The host name that takes an offer at its word.
+/// The host name that requires a certificate of clients that offer.
 pub const AGENTS: &str = "agents.localhost";
 
-/// How long the server's report of a connection may take when its client is done.
+/// The timeout for the server's report of a connection, after its client has ended.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// All who take part.
+/// The certificates of the demo.
 #[derive(Debug)]
 pub struct DemoPki {
-    /// Issued the server's certificate.
+    /// The authority of the server's certificate.
     pub servers: Authority,
-    /// The server, of all host names.
+    /// The server's certificate, for all host names.
     pub server: IssuedCertificate,
-    /// The anchors of the scope "agents".
+    /// The authority of the scope "agents".
     pub agents: Authority,
-    /// One of them.
+    /// A certificate of this authority.
     pub agent: IssuedCertificate,
-    /// The anchors of the scope "staff".
+    /// The authority of the scope "staff".
     pub staff: Authority,
-    /// One of them.
+    /// A certificate of this authority.
     pub admin: IssuedCertificate,
-    /// Of an authority that the server does not know.
+    /// A certificate of an authority that the server does not trust.
     pub stranger: IssuedCertificate,
 }
 
 impl DemoPki {
-    /// A new pki, with a server of these host names.
+    /// Issues new certificates, with a server certificate for these host names.
     ///
     /// # Errors
     /// If the system has no randomness.
@@ -98,10 +98,10 @@ impl DemoPki {
     }
 }
 
-/// Do what `interop demo` says.
+/// Runs `interop demo`.
 ///
 /// # Errors
-/// If anything in the table is not as it should be.
+/// If the demo cannot run, or an outcome is not the expected one.
 pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let pki = DemoPki::new(&[PUBLIC, ADMIN, LOGIN, AGENTS])?;
     let mut server = server::start(&pki).await?;
@@ -122,7 +122,10 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
             rows.push(row);
         }
         if server.reports.try_recv().is_ok() {
-            wrong.push(format!("{:?}: one connection too many", case.connections[0].0));
+            wrong.push(format!(
+                "{:?}: the server reports one connection too many",
+                case.connections[0].0
+            ));
         }
     }
     let round_trips = round_trips::measure(&pki, &server).await?;
@@ -138,21 +141,21 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
     }
     match wrong.len() {
         0 => Ok(()),
-        count => Err(Failure::Failed(format!("{count} things are not as they should be"))),
+        count => Err(Failure::Failed(format!("{count} differences from the expected outcomes"))),
     }
 }
 
-/// The row of a connection, as the server has it. Where the client disagrees, the row is wrong.
+/// Makes the row of a connection from the server's report, and notes where the client disagrees.
 fn combine(row: &str, report: &HandshakeReport, view: &ClientView, wrong: &mut Vec<String>) -> Row {
     let mut compare = |column: &str, client: String, server: String| {
         if client != server {
             wrong.push(format!(
-                "{row:?}, {column}: the client says {client}, the server says {server}"
+                "{row:?}, {column}: the client reports {client}, the server reports {server}"
             ));
         }
     };
     let facts = view.facts.as_ref();
-    // The server's side of a connection that was refused is gone, and with it this one fact.
+    // After a refusal, only the client knows whether the server acknowledged.
     let acknowledged =
         report.acknowledged.or(facts.map(|facts| facts.acknowledged)).unwrap_or_default();
     if let Some(facts) = facts {

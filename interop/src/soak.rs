@@ -1,14 +1,14 @@
-//! `interop soak`: many handshakes at one server, faults included, and a judge at both ends.
+//! `interop soak`: many handshakes with one server, with injected faults, each outcome checked.
 //!
-//! The server is the acceptor that everybody uses, under a policy as the demo's, and a tolerant
-//! rule; it stores sessions on two of its ports and puts them in tickets on the others. The clients
-//! are rustls', over connections some of which break on the way, raw peers that break the rules,
-//! and some that talk no TLS at all. Each client knows what is right for it, at both ends ([`who`],
-//! [`raw_client`]), and what else is right if its connection breaks ([`judge`]).
+//! The server uses [`rustls_ext::tokio::Acceptor`] with a policy like the demo's. It stores sessions on
+//! two of its ports, and sends tickets on the other two. There are three kinds of client: rustls
+//! clients, some over connections that fail ([`fault`]); raw peers that break rules; and clients
+//! that send no TLS. Each client has an expected outcome ([`honest_client`], [`raw_client`]);
+//! [`check`] also knows which other outcomes a fault explains.
 //!
-//! HonestClient connects when, and what happens to each connection, follows from a seed ([`plan`]); what the
-//! network makes of it does not, and does not matter. Each connection has an address of 127.0.0.0/8
-//! of its own, which is how the server's report of it is found, and why there are ports enough.
+//! A seed determines all connections and their faults ([`plan`]); only timing differs between runs.
+//! Each connection has its own client address in 127.0.0.0/8: the server finds its report by this
+//! address, and ports do not run out.
 
 use clap::Args;
 use std::sync::Arc;
@@ -48,40 +48,39 @@ pub struct SoakArgs {
     /// How many connections to make
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub connections: u32,
-    /// What decides which connections these are, and what happens to them; made up and printed if
-    /// there is none
+    /// The seed that determines all connections and their faults; random if not given, and always printed
     #[arg(long, value_name = "SEED")]
     pub seed: Option<u64>,
-    /// How many clients there are at a time
+    /// How many clients run at the same time
     #[arg(long, value_name = "N", default_value = "64",
           value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
-    /// How much memory the process may have at most
+    /// The limit of the peak memory of the process
     #[arg(long, value_name = "MIB", default_value = "128",
           value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     pub memory_ceiling: u64,
-    /// Print an object instead of a text
+    /// Print a JSON object instead of text
     #[arg(long)]
     pub json: bool,
 }
 
-/// How long the last connections may take to end.
+/// The timeout for the last connections to end.
 const LEAVE: Duration = Duration::from_secs(30);
-/// How many wrong outcomes are printed.
+/// The maximum number of wrong outcomes to print.
 const MOST_PRINTED: usize = 20;
 
-/// All who take part.
+/// The certificates of a soak.
 #[derive(Debug)]
 pub struct SoakPki {
-    /// Those of the demo.
+    /// The certificates of the demo.
     pub demo: DemoPki,
     keys: [(Certificate, Arc<CertifiedKey>); 4],
-    /// An agent, for the raw peer.
+    /// The agent's certificate, for the raw peer.
     pub raw_agent: raw_peer::ChainAndKey,
 }
 
 impl SoakPki {
-    /// A new pki.
+    /// Issues new certificates.
     ///
     /// # Errors
     /// If the system has no randomness.
@@ -97,18 +96,18 @@ impl SoakPki {
         Ok(Self { raw_agent: demo.agent.for_raw(), demo, keys })
     }
 
-    /// A certificate and its key.
+    /// The certificate with its key; `None` for [`Certificate::None`].
     pub fn key(&self, certificate: Certificate) -> Option<&Arc<CertifiedKey>> {
         self.keys.iter().find(|(known, _)| *known == certificate).map(|(_, key)| key)
     }
 }
 
-/// Do what `interop soak` says.
+/// Runs `interop soak`.
 ///
 /// # Errors
-/// If anything is not as it should be.
+/// If the soak cannot run, an outcome is wrong, or a limit is exceeded.
 pub async fn run(args: &SoakArgs) -> Result<(), Failure> {
-    // Before all the work, so that it is not for nothing.
+    // First, so that a system without this measurement fails at once.
     memory::peak()?;
     let pki = SoakPki::new()?;
     let policy = server::policy(&pki.demo, server::rules(), Verdict::None)?;
@@ -131,7 +130,7 @@ pub async fn run(args: &SoakArgs) -> Result<(), Failure> {
     }
 }
 
-/// Does all of it, and reports.
+/// Runs all jobs of the plan.
 async fn soak(
     args: &SoakArgs,
     seed: u64,
@@ -147,7 +146,7 @@ async fn soak(
     let progress = Progress::new("connections", args.connections as usize);
     let started = Instant::now();
     for job in Plan::new(seed, args.connections) {
-        // It is never closed.
+        // The semaphore is never closed.
         let Ok(place) = places.clone().acquire_owned().await else { break };
         let world = world.clone();
         jobs.spawn(async move {
@@ -168,7 +167,7 @@ async fn soak(
     report.took(started.elapsed());
 
     let Some(mut world) = Arc::into_inner(world) else {
-        return Err(Failure::Failed("a client outlives its job".into()));
+        return Err(Failure::Failed("a client still runs after its job ended".into()));
     };
     world.server.stop().await;
     let left = || {
@@ -193,7 +192,7 @@ mod tests {
     use super::*;
     use outcome::{AGENTS, STAFF};
 
-    /// A soak of a server under these rules.
+    /// The report of a soak of a server with these rules.
     async fn soaked(
         change: impl FnOnce(&mut SoakPki),
         rules: [Rule; 4],
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_server_as_it_should_be_has_nothing_wrong() {
+    async fn a_correct_server_has_no_wrong_outcomes() {
         let report = soaked(|_| {}, server::rules(), Verdict::None).await;
         assert_eq!(report.wrong, Vec::<String>::new());
         assert_eq!(report.complaints(), Vec::<String>::new());

@@ -1,21 +1,21 @@
-//! Who looks at what is received before the peer itself does.
+//! A check of received messages, before the peer handles them.
 
 use super::{ClientConfig, Error, Message, ServerConfig};
 
-/// Looks at every message that is received, refuses it with an alert if need be, and may change
-/// what the peer does next. So a peer keeps rules of which it knows nothing.
+/// Checks each received message, can refuse it with an alert, and can change the peer's
+/// configuration. With it, a peer can keep rules that it does not implement.
 pub(super) type Check = Box<dyn FnMut(&Message, Control<'_>) -> Result<(), u8> + Send>;
 
-/// What a peer does from now on, plan included.
+/// The configuration of a peer, plan included, for its next messages.
 #[derive(Debug)]
 pub enum Control<'a> {
-    /// Of a client.
+    /// A client's configuration.
     Client(&'a mut ClientConfig),
-    /// Of a server.
+    /// A server's configuration.
     Server(&'a mut ServerConfig),
 }
 
-/// Asks, and gives the plan that counts from now on.
+/// Runs the check, and returns the plan for the next messages.
 pub(super) fn ask(
     check: &mut Check,
     message: &Message,

@@ -1,4 +1,4 @@
-//! What client and server share: the log, the transcript, the keys, the authentication
+//! Shared by client and server: the log, the transcript, the keys, the authentication
 //! messages.
 
 use super::crypto::{self, Cipher, KeySchedule};
@@ -57,7 +57,7 @@ impl Common {
         }
     }
 
-    /// Applies the plan: gives the message as edited, and its bytes.
+    /// Applies the plan; returns the edited message and its bytes.
     pub(super) fn build(
         &self,
         slot: Slot,
@@ -96,7 +96,7 @@ impl Common {
         Ok(())
     }
 
-    /// The one change_cipher_spec of this end, if it is wanted.
+    /// Sends the one change_cipher_spec of this side, if it is configured.
     pub(super) fn send_change_cipher_spec(&mut self) {
         let sent = Event::ChangeCipherSpec(Direction::Sent);
         if self.records.options.change_cipher_spec && !self.events.contains(&sent) {
@@ -135,7 +135,7 @@ impl Common {
         Cipher::new(ticket.suite, secret)
     }
 
-    /// To be called when the transcript ends with the ServerHello.
+    /// Call this when the transcript ends with the ServerHello.
     pub(super) fn enter_handshake(
         &mut self,
         suite: Suite,
@@ -161,7 +161,7 @@ impl Common {
         Ok(())
     }
 
-    /// To be called when the transcript ends with the server's Finished.
+    /// Call this when the transcript ends with the server's Finished.
     pub(super) fn derive_application(&mut self) -> Result<(), Error> {
         let hash = self.keys()?.suite.hash(&self.transcript);
         let keys = self.keys_mut()?;
@@ -177,7 +177,7 @@ impl Common {
         Ok(())
     }
 
-    /// To be called when the transcript ends with the client's Finished.
+    /// Call this when the transcript ends with the client's Finished.
     pub(super) fn completed(&mut self) -> Result<(), Error> {
         let hash = self.keys()?.suite.hash(&self.transcript);
         let keys = self.keys_mut()?;
@@ -221,7 +221,7 @@ impl Common {
         self.send(Slot::Finished, Handshake::Finished(data))
     }
 
-    /// To be called before the Finished is absorbed.
+    /// Call this before the Finished is added to the transcript.
     pub(super) fn check_finished(&self, base: &[u8], data: &[u8]) -> Result<(), Error> {
         let suite = self.keys()?.suite;
         if crypto::verifies(suite, base, &suite.hash(&self.transcript), data)? {

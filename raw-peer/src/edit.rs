@@ -1,4 +1,4 @@
-//! How a test bends the messages of a [`Peer`](super::Peer) before they leave.
+//! Edits of the messages of a [`Peer`](super::Peer) before it sends them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ enum Kind {
 }
 
 impl Edit {
-    /// Adds an extension behind the others, whether or not one of its type is there; in a
-    /// ClientHello in front of a pre_shared_key, which must be last.
+    /// Adds an extension after the others, even if there is one of its type; in a ClientHello
+    /// before pre_shared_key, which must be last.
     pub fn add(typ: u16, body: impl Into<Vec<u8>>) -> Self {
         Self(Kind::Add(Extension::new(typ, body)))
     }
@@ -41,7 +41,7 @@ impl Edit {
         Self(Kind::First(Extension::new(typ, body)))
     }
 
-    /// Adds an extension behind all others, even behind pre_shared_key.
+    /// Adds an extension after all others, even after pre_shared_key.
     pub fn last(typ: u16, body: impl Into<Vec<u8>>) -> Self {
         Self(Kind::Last(Extension::new(typ, body)))
     }
@@ -56,19 +56,19 @@ impl Edit {
         Self(Kind::Remove(typ))
     }
 
-    /// Repeats the first extension of this type right behind itself.
+    /// Repeats the first extension of this type directly after itself.
     pub fn duplicate(typ: u16) -> Self {
         Self(Kind::Duplicate(typ))
     }
 
-    /// Anything, on the message as a struct.
+    /// Any change of the message as a struct.
     pub fn message(edit: impl Fn(&mut Handshake) + Send + Sync + 'static) -> Self {
         Self(Kind::Message(Arc::new(edit)))
     }
 
-    /// Anything, on the bytes of the message: type, three length bytes, body. Nothing is put
-    /// right afterwards (see [`fix_length`]). An emptied message is not sent at all; bytes of
-    /// further messages may be appended.
+    /// Any change of the bytes of the message: type, three length bytes, body. Lengths are not
+    /// corrected afterwards (see [`fix_length`]). An empty message is not sent; bytes of further
+    /// messages may be appended.
     pub fn raw(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
         Self(Kind::Raw(Arc::new(edit)))
     }

@@ -1,10 +1,9 @@
 //! A TLS 1.3 peer that sees every byte and can break every rule.
 //!
-//! [`Peer`] is a client or a server over nothing but bytes in and bytes out: no I/O, no TLS
-//! library. Left alone it keeps RFC 8446. A [`Plan`] bends its messages before they leave, by
-//! [`Edit`]s on their extensions, on the message as a struct, or on its bytes; the transcript,
-//! and so the rest of the handshake, follows what was really sent. What happened is in
-//! [`Peer::events`], decrypted.
+//! [`Peer`] is a client or a server without I/O and without a TLS library: bytes go in, and bytes
+//! come out. Without a plan, it keeps RFC 8446. A [`Plan`] changes its messages before it sends
+//! them, by [`Edit`]s of their extensions, of the message as a struct, or of its bytes. The
+//! transcript has the messages as sent. [`Peer::events`] lists all messages, decrypted.
 //!
 //! Extension 62 in the ClientHello and in the leaf of the client's Certificate:
 //!
@@ -20,7 +19,7 @@
 //! # Ok::<(), raw_peer::Error>(())
 //! ```
 //!
-//! A server that sends it in every message it has:
+//! A server that sends it in each of its messages:
 //!
 //! ```
 //! use raw_peer::{Edit, ChainAndKey, Peer, ServerConfig, Slot};
@@ -35,11 +34,11 @@
 //! ```
 //!
 //! Limits: x25519, AES-GCM, P-256 signatures; one PSK per ClientHello; no verification of
-//! certificates or CertificateVerify; of TLS 1.2 only what comes in the clear is logged; Encrypted
-//! ClientHello as a server only; no post-handshake authentication of its own.
+//! certificates; of TLS 1.2, only unencrypted messages are logged; Encrypted ClientHello as a
+//! server only; no post-handshake authentication.
 //!
-//! [`Peer::checked_by`] has somebody look at what is received before the peer does, refuse it or
-//! change what comes next: so a peer can be made to keep rules of which it knows nothing.
+//! [`Peer::checked_by`] sets a function that checks each received message, and can refuse it or
+//! change the configuration: with it, a peer keeps rules that it does not implement.
 
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]

@@ -1,4 +1,4 @@
-//! A cursor that cannot run past its end, and a writer that refuses what does not fit.
+//! A reader that cannot run past its end, and a writer that refuses values that do not fit.
 
 use super::Error;
 
@@ -9,7 +9,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// `what` names the thing being read, for the error.
+    /// `what` names the structure for the error.
     pub(super) fn new(bytes: &'a [u8], what: &'static str) -> Self {
         Self { rest: bytes, what }
     }

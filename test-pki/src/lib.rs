@@ -20,10 +20,10 @@ use rcgen::{
 #[cfg(feature = "rustls")]
 use rustls::{RootCertStore, crypto::ring, pki_types::PrivatePkcs8KeyDer, sign::CertifiedKey};
 
-/// What the next certificate is numbered, whoever issues it.
+/// The serial number of the next certificate, of any authority.
 static SERIAL_NUMBERS: AtomicU64 = AtomicU64::new(1);
 
-/// An authority that issues certificates, its own one among them.
+/// A certificate authority with a self-signed certificate.
 #[derive(Debug)]
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -39,7 +39,7 @@ impl Authority {
     /// The same, with this key.
     ///
     /// # Errors
-    /// None that is known.
+    /// No known case.
     pub fn with_key(common_name: &str, key: KeyPair) -> Result<Self, Error> {
         let mut params = named(common_name, vec![])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -57,7 +57,7 @@ impl Authority {
         self.issue(named(common_name, alternatives)?, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// A certificate for a client of this common name, in whichever string type.
+    /// A certificate for a client of this common name, in any string type.
     ///
     /// # Errors
     /// If the system has no randomness.
@@ -79,7 +79,7 @@ impl Authority {
     /// A list that revokes these certificates of the authority's, in PEM.
     ///
     /// # Errors
-    /// None that is known.
+    /// No known case.
     pub fn crl(&self, revoked: &[&IssuedCertificate]) -> Result<String, Error> {
         let serial_numbers = revoked.iter().map(|identity| identity.serial_number.clone());
         self.revoke(serial_numbers)?.pem().map_err(failed)
@@ -88,7 +88,7 @@ impl Authority {
     /// A list that revokes the certificates with these serial numbers, from 2024 to 4000.
     ///
     /// # Errors
-    /// None that is known.
+    /// No known case.
     pub fn revoke(
         &self,
         serial_numbers: impl IntoIterator<Item = SerialNumber>,
@@ -124,7 +124,7 @@ impl Authority {
     /// The authority's certificate as the only trust anchor.
     ///
     /// # Errors
-    /// None that is known.
+    /// No known case.
     #[cfg(feature = "rustls")]
     pub fn roots(&self) -> Result<RootCertStore, Error> {
         let mut roots = RootCertStore::empty();
@@ -142,8 +142,8 @@ impl Authority {
         self.sign(params, KeyPair::generate().map_err(failed)?)
     }
 
-    /// A certificate as these parameters say, for this key. Without a serial number in them, it gets
-    /// one that no other has in this process.
+    /// A certificate with these parameters, for this key. Without a serial number in them, it gets a
+    /// number that is unique in this process.
     ///
     /// # Errors
     /// If the parameters cannot be encoded.
@@ -164,7 +164,7 @@ impl Authority {
     }
 }
 
-/// A certificate and its key.
+/// A certificate that an [`Authority`] issued, and its key.
 #[derive(Debug)]
 pub struct IssuedCertificate {
     pem: String,
@@ -194,10 +194,10 @@ impl IssuedCertificate {
         self.key.serialize_pem()
     }
 
-    /// Both, as rustls wants them.
+    /// Both, as rustls takes them.
     ///
     /// # Errors
-    /// None that is known.
+    /// No known case.
     #[cfg(feature = "rustls")]
     pub fn certified_key(&self) -> Result<Arc<CertifiedKey>, Error> {
         let key = PrivatePkcs8KeyDer::from(self.key.serialize_der()).into();
@@ -206,7 +206,7 @@ impl IssuedCertificate {
             .map_err(failed)
     }
 
-    /// Both, as the raw peer wants them.
+    /// Both, as the raw peer takes them.
     #[cfg(feature = "raw-peer")]
     pub fn for_raw(&self) -> raw_peer::ChainAndKey {
         raw_peer::ChainAndKey { chain: vec![self.der.to_vec()], key: self.key_der() }
@@ -223,7 +223,7 @@ fn named(
     Ok(params)
 }
 
-/// Why something was not issued: a name that is none, or a system without randomness.
+/// An error of issuing: an invalid name, or a system without randomness.
 #[derive(Debug)]
 pub struct Error(String);
 
@@ -233,7 +233,7 @@ fn failed(err: impl fmt::Display) -> Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot make a PKI: {}", self.0)
+        write!(f, "cannot issue certificates: {}", self.0)
     }
 }
 

@@ -35,7 +35,7 @@ fn about(name: &str, rule: &'static str, expects: &str) -> About {
 pub(super) fn cases() -> Vec<Case> {
     let flag = |lab: &Lab| body([lab.points.request_client_auth().get()]);
     vec![
-        Case::new(about("plain", "FLAGS-9", "goes on under TLS 1.2"), [Need::Tls12], |lab| {
+        Case::new(about("plain", "FLAGS-9", "continues under TLS 1.2"), [Need::Tls12], |lab| {
             speak_well(lab, Says::default()).map(|_| Grade::Passed)
         }),
         Case::new(
@@ -50,7 +50,11 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("flags-in-request", "FLAGS-9", "refuses flags behind a CertificateRequest"),
+            about(
+                "flags-in-request",
+                "FLAGS-9",
+                "refuses flags after the fields of a CertificateRequest",
+            ),
             [Need::Tls12, Need::Flags],
             move |lab: &mut Lab| {
                 let flags = flag(lab);
@@ -66,7 +70,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("care-echo", "CARE-3", "goes on when CARE is echoed in ServerHello"),
+            about("care-echo", "CARE-3", "continues when CARE is echoed in ServerHello"),
             [Need::Tls12, Need::OffersCare],
             |lab| speak_well(lab, echo(lab, &[])).map(|_| Grade::Passed),
         ),
@@ -79,7 +83,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("care-unoffered", "CARE-3", "refuses an echo of what it did not send"),
+            about("care-unoffered", "CARE-3", "refuses an echo of CARE that it did not send"),
             [Need::Tls12, Need::Flags, Need::OffersNoCare],
             |lab| {
                 let verdict = speak(lab, echo(lab, &[]))?.verdict();
@@ -88,7 +92,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("request", "CARE-5", "does not show its certificate in the clear"),
+            about("request", "CARE-5", "does not send its certificate unencrypted"),
             [Need::Tls12, Need::Certificate],
             clear,
         )
@@ -104,7 +108,7 @@ fn clear(lab: &mut Lab) -> CaseResult {
         // What the list is long.
         Some([0, 0, 0]) => Grade::Passed,
         Some(_) => Grade::Tolerated(
-            "shows its certificate to everybody on the way, which must have been configured".into(),
+            "sends its certificate unencrypted, which must have been configured".into(),
         ),
         None => Grade::Failed("sends no Certificate, not even an empty one".into()),
     })

@@ -108,7 +108,7 @@ fn connect(
     Ok(line.end())
 }
 
-/// What a client of TLS 1.2 goes on with: no certificate in the clear (CARE-5).
+/// What a client of TLS 1.2 continues with: no certificate in the clear (CARE-5).
 fn tls12(peer: &mut Peer) {
     if peer.received(HandshakeType::CERTIFICATE_REQUEST).is_some() {
         let empty = Handshake::Other(HandshakeType::CERTIFICATE, vec![0, 0, 0]);

@@ -1,4 +1,4 @@
-//! An object, for programs.
+//! The report as a JSON object.
 
 use serde_json::{Value, json};
 

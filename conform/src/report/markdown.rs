@@ -1,4 +1,4 @@
-//! Tables, for a page.
+//! The report as a Markdown table.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ pub(super) fn print(report: &ConformReport) -> String {
                 let _ = write!(grade, ": {reason}");
             }
             if let Some(why) = &finding.allowed {
-                let _ = write!(grade, " (allowed to: {why})");
+                let _ = write!(grade, " (allowed to fail: {why})");
             }
             let (id, rule, level) = (&about.id, about.rule, about.level.name());
             let (expects, grade) = (about.expects.replace('|', "\\|"), grade.replace('|', "\\|"));

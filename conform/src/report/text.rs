@@ -1,4 +1,4 @@
-//! For people, what failed first.
+//! The report as text, with the failed cases first.
 
 use std::fmt::Write;
 
@@ -60,7 +60,7 @@ fn failed(text: &mut String, finding: &Finding) {
     }
 }
 
-/// What was said, in the clear, a line for each message.
+/// The messages of a connection, decrypted, one line each.
 pub(super) fn lines(talk: &Talk) -> Vec<String> {
     let arrow = |direction: &Direction| match direction {
         Direction::Sent => "->",
@@ -82,7 +82,7 @@ pub(super) fn lines(talk: &Talk) -> Vec<String> {
                 format!("{} {kind} {}", arrow(direction), hex(data))
             }
             Event::Complete => "   the handshake is complete".into(),
-            Event::InnerHello(m) => format!("   inner hello {}", hex(&m.bytes)),
+            Event::InnerHello(m) => format!("   inner ClientHello {}", hex(&m.bytes)),
         });
     }
     lines.push(format!("   {}", talk.verdict()));

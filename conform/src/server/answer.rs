@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
             _ => vec![],
         };
         let to = |kind: &str| format!("{name}-to-{kind}");
-        let expects = format!("answers no offer in {message}");
+        let expects = format!("does not answer an offer in {message}");
         let case = about(&to("offer"), "RCA-5", &expects);
         cases.push(Case::new(case, needs.clone(), move |lab: &mut Lab| {
             let mut config = lab.offering();
@@ -46,7 +46,7 @@ pub(super) fn cases() -> Vec<Case> {
         }));
     }
     cases.push(Case::new(
-        about("unknown-flags", "FLAGS-7", "answers no flag that it cannot know, in any message"),
+        about("unknown-flags", "FLAGS-7", "answers no unknown flag in any message"),
         [],
         |lab| {
             let config = lab.hello([lab.flags(body([1, 5, 1023]))]);

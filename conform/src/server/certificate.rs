@@ -23,7 +23,7 @@ fn showing(lab: &Lab, compressed: bool) -> ClientConfig {
 fn accepted_certificate(lab: &mut Lab, compressed: bool) -> CaseResult {
     let talk = lab.visit_to_the_end(showing(lab, compressed))?;
     let status = talk.status().unwrap_or_default();
-    let why = format!("answers {status}, and something else to a client without a certificate");
+    let why = format!("answers {status}, and another status to a client without a certificate");
     Ok(Grade::from(lab.accepts(&talk), why))
 }
 
@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<Case> {
             |lab| accepted_certificate(lab, false),
         ),
         Case::new(
-            about("accepted-compressed", "RCA-6", "accepts it compressed, if it says so"),
+            about("accepted-compressed", "RCA-6", "accepts it compressed, if it announced this"),
             [Need::Asks, Need::Certificate, Need::ReadsCompressed],
             |lab| accepted_certificate(lab, true),
         ),
@@ -43,7 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
             about(
                 "declined",
                 "RCA-6",
-                "goes on without, or says certificate_required, when an empty Certificate comes",
+                "continues, or refuses with certificate_required, after an empty Certificate",
             ),
             [Need::Asks],
             |lab| {
@@ -63,7 +63,11 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("left-out", "RCA-6", "refuses a client that sends no Certificate though asked"),
+            about(
+                "left-out",
+                "RCA-6",
+                "refuses a client that sends no Certificate after a request",
+            ),
             [Need::Asks],
             |lab| {
                 let config =
@@ -73,11 +77,13 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("unasked", "RCA-6", "refuses a Certificate for which it did not ask"),
+            about("unasked", "RCA-6", "refuses a Certificate that it did not request"),
             [],
             |lab| {
                 if lab.features.asks_anyway {
-                    return Ok(Grade::Skipped("the server asks everybody".into()));
+                    return Ok(Grade::Skipped(
+                        "the server requests a certificate of every client".into(),
+                    ));
                 }
                 let config = ClientConfig { answer_unasked: true, ..lab.honest() };
                 let talk = lab.visit(config);
@@ -107,7 +113,7 @@ pub(super) fn cases() -> Vec<Case> {
         let bodies: [(&str, &str, &str, Body); 4] = [
             ("request-client-auth", "RCA-5", "the flag of the offer", |lab| lab.body([])),
             ("unknown-flags", "FLAGS-5", "flags that it did not send", |_| unknown()),
-            ("trailing-zero", "FLAGS-2", "a zero byte behind the last flag", |_| vec![2, 2, 0]),
+            ("trailing-zero", "FLAGS-2", "a zero byte after the last flag", |_| vec![2, 2, 0]),
             ("empty-list", "FLAGS-3", "an empty list of flags", |_| vec![0]),
         ];
         for (kind, rule, what, body) in bodies {
@@ -119,7 +125,9 @@ pub(super) fn cases() -> Vec<Case> {
                 config.plan.certificate.push(lab.flags(body(lab)));
                 let talk = lab.visit(config);
                 if !asks(&talk) {
-                    return Ok(Grade::Skipped("the server did not ask this time".into()));
+                    return Ok(Grade::Skipped(
+                        "the server did not request a certificate this time".into(),
+                    ));
                 }
                 let tolerated = [DECODE_ERROR, UNSUPPORTED_EXTENSION];
                 Ok(lab.refused(&talk, ILLEGAL_PARAMETER, &tolerated))

@@ -17,17 +17,21 @@ fn about(name: &str, rule: &'static str, expects: &str) -> About {
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::new(about("asks", "RCA-2", "asks who offers"), [Need::Flags], |lab| {
-            let talk = lab.visit_well(lab.offering())?;
-            Ok(if asks(&talk) {
-                Grade::Passed
-            } else {
-                Grade::Tolerated("never asks, which RCA-9 allows".into())
-            })
-        })
+        Case::new(
+            about("asks", "RCA-2", "requests a certificate after an offer"),
+            [Need::Flags],
+            |lab| {
+                let talk = lab.visit_well(lab.offering())?;
+                Ok(if asks(&talk) {
+                    Grade::Passed
+                } else {
+                    Grade::Tolerated("never requests a certificate, which RCA-9 allows".into())
+                })
+            },
+        )
         .level(Level::May),
         Case::new(
-            about("acknowledges", "RCA-2", "has the flag where it asks because of it"),
+            about("acknowledges", "RCA-2", "has the flag in a request because of the offer"),
             [Need::Flags, Need::AsksForFlag],
             |lab| {
                 let talk = lab.visit_well(lab.offering())?;
@@ -38,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
             about(
                 "acknowledges-among-unknown",
                 "FLAGS-7",
-                "answers the offer, and none of the unknown flags beside it",
+                "answers the offer, and no unknown flag",
             ),
             [Need::Flags, Need::AsksForFlag],
             |lab| {
@@ -47,7 +51,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("well-formed", "FLAGS-1", "has flags in their shortest form, if any"),
+            about("well-formed", "FLAGS-1", "sends flags in their shortest form, if any"),
             [Need::Asks],
             |lab| {
                 let talk = lab.visit_well(lab.offering())?;
@@ -55,7 +59,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("once", "FLAGS-10", "has the extension once at most"),
+            about("once", "FLAGS-10", "sends the extension at most once"),
             [Need::Asks],
             |lab| {
                 let talk = lab.visit_well(lab.offering())?;
@@ -64,7 +68,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("unoffered", "RCA-4", "never acknowledges what was not offered"),
+            about("unoffered", "RCA-4", "never acknowledges without an offer"),
             [Need::AsksAnyway],
             |lab| {
                 let talk = lab.visit_well(lab.honest())?;
@@ -72,7 +76,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("unoffered-but-unknown", "RCA-4", "acknowledges no offer to unknown flags"),
+            about("unoffered-but-unknown", "RCA-4", "does not treat unknown flags as an offer"),
             [Need::AsksAnyway],
             |lab| {
                 let talk = lab.visit_well(lab.hello([lab.flags(super::features::unknown())]))?;
@@ -80,7 +84,11 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("another-reason", "RCA-3", "does not acknowledge where it asks everybody"),
+            about(
+                "another-reason",
+                "RCA-3",
+                "does not acknowledge if it requests a certificate of every client",
+            ),
             [Need::Flags, Need::AsksAnyway],
             |lab| {
                 let talk = lab.visit_well(lab.offering())?;
@@ -101,12 +109,14 @@ pub(super) fn cases() -> Vec<Case> {
 /// Exactly the offer is acknowledged.
 pub(super) fn acknowledgement(lab: &Lab, talk: &Talk) -> CaseResult {
     if !asks(talk) {
-        return Ok(Grade::Failed("does not ask, though it asks who offers otherwise".into()));
+        return Ok(Grade::Failed(
+            "does not request a certificate, although it does after other offers".into(),
+        ));
     }
     let wanted = FlagSet::single(lab.points().request_client_auth());
     Ok(match received(talk, REQUEST, lab.points().tls_flags()).as_slice() {
         [] => Grade::Tolerated(
-            "asks without acknowledgement, as revisions -00 to -02 of the draft have it".into(),
+            "requests without acknowledgement, as in revisions -00 to -02 of the draft".into(),
         ),
         [body] => match FlagSet::decode(body) {
             Ok(flags) if flags == wanted => Grade::Passed,

@@ -1,4 +1,4 @@
-//! A client's second hello, behind a HelloRetryRequest.
+//! A client's second hello, after a HelloRetryRequest.
 
 use super::features::unknown;
 use super::{Case, Client, Lab, Need, asks, received, second, without_share};
@@ -15,14 +15,18 @@ fn about(name: &str, rule: &'static str, expects: &str) -> About {
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case::new(
-            about("offer", "FLAGS-12", "asks as ever who offers in both hellos"),
+            about(
+                "offer",
+                "FLAGS-12",
+                "requests a certificate as before if both ClientHellos offer",
+            ),
             [],
             |lab| {
                 let talk =
                     retried(lab.visit_well(without_share(lab.offering()))?.as_ref()).map(asks)?;
                 Ok(Grade::from(
                     talk == lab.features.asks_for_flag,
-                    "asks others than without a retry",
+                    "requests in other cases than without a retry",
                 ))
             },
         ),
@@ -38,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("acknowledged", "RCA-2", "acknowledges behind a retry, too"),
+            about("acknowledged", "RCA-2", "acknowledges after a retry, too"),
             [Need::Flags, Need::AsksForFlag],
             |lab| {
                 let talk = lab.visit_well(without_share(lab.offering()))?;
@@ -60,16 +64,16 @@ pub(super) fn cases() -> Vec<Case> {
         }),
     ];
     for (name, what, change) in changes {
-        let expects = format!("refuses {what} in the second hello with illegal_parameter");
+        let expects = format!("refuses {what} in the second ClientHello with illegal_parameter");
         let case = Case::new(about(name, "FLAGS-12", &expects), [Need::Flags], move |lab| {
             changed(lab, change(lab))
         });
-        // RFC 8446 binds the client; a server may go by the second hello alone.
+        // RFC 8446 binds the client; a server may go by the second ClientHello alone.
         cases.push(case.level(Level::Should));
     }
     for malformed in MALFORMED.iter().filter(|m| ["trailing-zero", "empty-list"].contains(&m.name))
     {
-        let expects = format!("refuses {} in the second hello, too", malformed.what);
+        let expects = format!("refuses {} in the second ClientHello, too", malformed.what);
         let about = about(malformed.name, malformed.rule, &expects);
         cases.push(Case::new(about, [Need::Flags], move |lab: &mut Lab| {
             let edit = Edit::replace(lab.points().tls_flags(), malformed.body);
@@ -94,9 +98,9 @@ fn changed(lab: &mut Lab, config: ClientConfig) -> CaseResult {
     let wanted = if offered { lab.features.asks_for_flag } else { lab.features.asks_anyway };
     let acknowledged = !received(&talk, HandshakeType::CERTIFICATE_REQUEST, number).is_empty();
     Ok(if asks(&talk) == wanted && (offered || !acknowledged) {
-        Grade::Tolerated("goes on, by the second hello alone".into())
+        Grade::Tolerated("continues with the second ClientHello".into())
     } else {
-        Grade::Failed("goes by the first hello though the second differs".into())
+        Grade::Failed("uses the first ClientHello although the second differs".into())
     })
 }
 

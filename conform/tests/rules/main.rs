@@ -162,7 +162,7 @@ fn a_failed_case_shows_its_bytes_in_every_format_and_can_be_allowed() {
     let text = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
 
     let said = text(&run(&[]));
-    assert!(said.starts_with("failed    server.hello.twice: it went on, but"), "{said}");
+    assert!(said.starts_with("failed    server.hello.twice: it continued, but"), "{said}");
     assert!(said.contains("-> ClientHello 01"));
     assert!(said.contains("2 cases: 2 failed, 0 tolerated, 0 passed, 0 skipped"));
 
@@ -212,7 +212,7 @@ fn what_cannot_be_used_is_said_in_one_line() {
     for (args, code, words) in [
         (&["server", target][..], 2, "--ca"),
         (&["server", "nowhere", "--insecure"], 2, "HOST:PORT nowhere"),
-        (&["server", gone, "--insecure"], 1, "no handshake of TLS 1.3 or TLS 1.2"),
+        (&["server", gone, "--insecure"], 1, "no handshake with TLS 1.3 or TLS 1.2"),
         (&["server", target, "--ca", "client-ca.pem"], 1, "is not localhost"),
         (&["server", target, "--insecure", "--case", "nothing"], 2, "--case nothing"),
         (&["server", target, "--insecure", "--allow", "no-reason"], 2, "line 1: no reason"),
@@ -228,12 +228,12 @@ fn what_cannot_be_used_is_said_in_one_line() {
         (
             &[&insecure[..], &["--cert", "client.key", "--key", "client.key"]].concat(),
             2,
-            "there is no certificate in it",
+            "the file contains no certificate",
         ),
         (
             &[&insecure[..], &["--cert", "client.pem", "--key", "client.pem"]].concat(),
             2,
-            "--key client.pem: there is nothing",
+            "--key client.pem: the file contains no key",
         ),
         (
             &[&insecure[..], &["--cert", "client.pem", "--key", "sec1.key"]].concat(),
@@ -248,7 +248,7 @@ fn what_cannot_be_used_is_said_in_one_line() {
         (
             &["server", target, "--ca", "client.key"],
             2,
-            "--ca client.key: there is no certificate in it",
+            "--ca client.key: the file contains no certificate",
         ),
         (&["client"], 2, "COMMAND"),
         (&["client", "--", "./no-such-thing"], 2, "cannot start ./no-such-thing"),
@@ -328,7 +328,7 @@ fn a_server_that_refuses_nothing_and_answers_nothing_does_not_succeed() {
         assert_eq!(graded(&report, "skipped"), expected, "{lie:?}");
         assert_eq!(graded(&report, "tolerated"), set(&[]), "{lie:?}");
         assert_eq!(graded(&report, "failed"), set(&[]), "{lie:?}");
-        // Its Finished says that it goes on with the ClientHello.
+        // Its Finished says that it continues with the ClientHello.
         assert_eq!(graded(&report, "passed"), set(&["hello.unknown-flags"]), "{lie:?}");
         assert_eq!(report["features"]["answers an honest client"], false, "{lie:?}");
         assert_eq!(output.status.code(), Some(1), "{lie:?}");
@@ -362,7 +362,7 @@ fn no_case_counts_in_favour_of_a_server_that_ends_every_connection_in_silence() 
         "{text}"
     );
     assert!(
-        text.contains("1 skipped; 1 of the skipped are MUSTs that cannot be decided"),
+        text.contains("1 skipped; 1 of the skipped cases are MUSTs that cannot be decided"),
         "{text}"
     );
     assert!(text.contains("The server no: answers an honest client\n"), "{text}");
@@ -425,7 +425,7 @@ fn an_alert_that_honest_clients_get_too_is_no_refusal() {
     let output = test_liar(&files, Lie::AlertAtOnce, &[]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("no handshake of TLS 1.3 or TLS 1.2 to begin with"), "{said}");
+    assert!(said.contains("no handshake with TLS 1.3 or TLS 1.2 is possible"), "{said}");
     assert!(said.contains("illegal_parameter (47)"), "{said}");
 
     let args = [&LIARS_CASES[..], &["--format", "json"]].concat();

@@ -1,4 +1,4 @@
-//! The demo's clients: our own, reqwest, and curl. Those of HTTP/3 are in [`super::http3`].
+//! The demo's clients: rustls with hyper, reqwest, and curl. HTTP/3 clients are in [`super::http3`].
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -32,14 +32,14 @@ use command_line::Failure;
 use rext_cli::client::{self, Target};
 use rext_cli::tls;
 
-/// How long a client that is not ours may take.
+/// The timeout of reqwest, curl, and clients that are challenged.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Send the client of `case` to `server`: what it says of its connections. `None` if there is no
-/// such client here.
+/// Runs the client of `case` with `server`, and returns its view of each connection; `None` if the client
+/// is not installed.
 ///
 /// # Errors
-/// If the client cannot be made. What comes of its connections is never an error.
+/// If the client cannot be made. The outcome of its connections is never an error.
 pub async fn send(
     case: &Case,
     pki: &DemoPki,
@@ -103,7 +103,7 @@ pub(super) fn config(
         .map_err(failed)
 }
 
-/// A client that answers challenges with this certificate, over connections that `connect` makes.
+/// Makes a client that answers challenges with this certificate. `connect` opens its connections.
 pub(super) fn answering<IO, F>(
     pki: &DemoPki,
     certificate: Certificate,
@@ -194,20 +194,20 @@ async fn curl(
     let speaks_h2 =
         version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("HTTP2"));
     if !speaks_h2 {
-        eprintln!("note: no curl with HTTP/2 here; its row is left out");
+        eprintln!("note: curl with HTTP/2 is not installed, so its row is left out");
         return Ok(None);
     }
     let mut ca = tempfile::NamedTempFile::new().map_err(failed)?;
     ca.write_all(pki.servers.pem().as_bytes()).and_then(|()| ca.flush()).map_err(failed)?;
     let output = Command::new("curl")
-        // First of all: no curlrc.
+        // `-q` must be first: do not read a curlrc file.
         .args(["-q", "--http2", "--silent", "--noproxy", "*", "--cacert"])
         .arg(ca.path())
         .arg("--resolve")
         .arg(format!("{host}:{}:{}", addr.port(), addr.ip()))
         .arg("--max-time")
         .arg(TIMEOUT.as_secs().to_string())
-        // After the body, a line of its own.
+        // The status code, on its own line after the body.
         .args(["--write-out", "\n%{http_code}", url])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
@@ -216,7 +216,7 @@ async fn curl(
         .await
         .map_err(failed)?;
     let stdout = String::from_utf8_lossy(&output.stdout);
-    // curl writes 000 where there was no answer.
+    // curl writes 000 if there was no response.
     let http_status =
         stdout.lines().last().and_then(|line| line.parse().ok()).filter(|status| *status != 0);
     Ok(Some(ClientView { http_status, ..ClientView::default() }))

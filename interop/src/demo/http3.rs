@@ -1,4 +1,4 @@
-//! The demo over HTTP/3: the same policy and the same answers, with quinn and h3 as they are.
+//! The demo over HTTP/3: the same policy and responses, with unmodified quinn and h3.
 
 use std::error::Error as StdError;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,15 +25,15 @@ use rext_cli::client::Facts;
 use rext_cli::debug_info::Verified;
 use rext_cli::tls;
 
-/// How long a connection and its request may each take.
+/// The timeout for a connection, and for its request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Start a server of HTTP/3 on a free port of the loopback interface; where it listens.
+/// Starts an HTTP/3 server on a free port of the loopback interface, and returns its address.
 ///
 /// # Errors
-/// If there is none, or the config cannot be used for QUIC.
+/// If no port is free, or the config cannot be used for QUIC.
 pub(super) fn start(
     config: &ServerConfig,
     policy: &Arc<Policy>,
@@ -76,7 +76,7 @@ async fn serve(
             let verified = handshake.as_ref().and_then(Verified::over_quic);
             let auth = handshake.as_ref().and_then(HandshakeData::client_auth);
             let _ = reports.send(HandshakeReport::accepted(auth, verified, None));
-            // What fails now fails at the client, too, and is view there.
+            // The client reports errors of the exchange.
             let peer = connection.remote_address();
             let info = handshake.as_ref().map(|known| ConnectionInfo::from_quic(known, peer));
             if let Some(info) = info {
@@ -87,7 +87,7 @@ async fn serve(
     }
 }
 
-/// A connection under a config of its own, or why there is none.
+/// Accepts a connection with its own config. The error is the reason for the refusal.
 async fn accept(incoming: Incoming, config: ServerConfig) -> Result<Connection, String> {
     let config = for_quic(config).map_err(|err| with_causes(&*err))?;
     match incoming.accept_with(Arc::new(config)) {
@@ -101,7 +101,7 @@ async fn answer_all(connection: Connection, layer: &CallerLayer) -> Result<(), B
     let mut connection = h3::server::Connection::new(h3_quinn::Connection::new(connection)).await?;
     while let Some(resolver) = connection.accept().await? {
         let (request, mut stream) = resolver.resolve_request().await?;
-        // Else the client might be told to stop before it has come to its end.
+        // Otherwise the client could receive STOP_SENDING before the end of its request.
         while stream.recv_data().await?.is_some() {}
         let (head, text) = answer(layer, &request.into_parts().0).into_parts();
         stream.send_response(Response::from_parts(head, ())).await?;
@@ -111,10 +111,10 @@ async fn answer_all(connection: Connection, layer: &CallerLayer) -> Result<(), B
     Ok(())
 }
 
-/// Connect, send one GET request, and read the answer.
+/// Connects, sends one GET request, and reads the response.
 ///
 /// # Errors
-/// If the client cannot be made. What comes of its connection is never an error.
+/// If the client cannot be made. The outcome of its connection is never an error.
 pub(super) async fn get(
     config: ClientConfig,
     host: &str,
@@ -141,7 +141,7 @@ pub(super) async fn get(
     let status = answer.ok().and_then(Result::ok);
     let refused = match status {
         Some(_) => None,
-        // Why there is no answer is why there is no connection any more.
+        // The connection's end is the reason for the missing response.
         None => timeout(TIMEOUT, connection.closed())
             .await
             .ok()
@@ -165,7 +165,7 @@ async fn ask(connection: Connection, uri: Uri) -> Result<StatusCode, BoxError> {
     tokio::select! {
         biased;
         answer = request => {
-            // Says goodbye, since there is nobody left to ask anything.
+            // Closes the connection in order, since no request sender is left.
             driver.wait_idle().await;
             answer
         }
@@ -173,11 +173,11 @@ async fn ask(connection: Connection, uri: Uri) -> Result<StatusCode, BoxError> {
     }
 }
 
-/// What ended a connection and who sent it, as `unknown_ca from server`.
-fn refusal(err: &ConnectionError, we: &str, they: &str) -> String {
+/// The alert that ended a connection and the side that sent it, such as `unknown_ca from server`.
+fn refusal(err: &ConnectionError, this_side: &str, peer: &str) -> String {
     match (alert_sent(err), alert_received(err)) {
-        (Some(alert), _) => format!("{} from {we}", alert_name(alert)),
-        (None, Some(alert)) => format!("{} from {they}", alert_name(alert)),
+        (Some(alert), _) => format!("{} from {this_side}", alert_name(alert)),
+        (None, Some(alert)) => format!("{} from {peer}", alert_name(alert)),
         (None, None) => with_causes(err),
     }
 }

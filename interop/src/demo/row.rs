@@ -1,38 +1,37 @@
-//! The rows of the demo's table, and what they must say.
+//! The rows of the demo's table, and the expected values.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
-/// What came of one client.
+/// The outcome of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// What kind of client it is.
+    /// The kind of client.
     pub client: String,
-    /// Whether it offered to authenticate.
+    /// Whether the client made an offer.
     pub offered: bool,
-    /// Whether it was asked for a certificate.
+    /// Whether the server requested a certificate.
     pub asked: bool,
-    /// Whether it was told that it was asked because of its offer.
+    /// Whether the server acknowledged the offer.
     pub acknowledged: bool,
-    /// The subject of its certificate, if that was verified.
+    /// The subject of the client's certificate, if the server verified it.
     pub authenticated: Option<String>,
-    /// The scope in which the certificate counts.
+    /// The scope in which the client is authenticated.
     pub scope: Option<String>,
-    /// The status code of the answer to its request.
+    /// The status code of the response.
     pub http_status: Option<u16>,
-    /// The alert that ended the handshake and who sent it, as `unknown_ca from server`.
+    /// The alert that ended the handshake and the side that sent it, such as `unknown_ca from server`.
     pub refused: Option<String>,
-    /// The bytes of TLS records in both directions until the server's handshake ended. `None`
-    /// over QUIC, which has no records, and pads what it sends.
+    /// The bytes of TLS records in both directions, until the server's handshake ended. `None`
+    /// over QUIC, which has no TLS records and pads its packets.
     pub handshake_bytes: Option<u64>,
-    /// The changes of direction until then, and 1. `None` over QUIC, where both ends may send at
-    /// any time.
+    /// The flights until then. `None` over QUIC, where both sides may send at any time.
     pub flights: Option<u32>,
 }
 
-/// What a [`Row`] must say.
+/// The expected values of a [`Row`].
 #[derive(Clone, Debug)]
 pub struct Expected {
     /// See [`Row::offered`].
@@ -49,14 +48,14 @@ pub struct Expected {
     pub http_status: Option<u16>,
     /// See [`Row::refused`].
     pub refused: Option<&'static str>,
-    /// See [`Row::handshake_bytes`]; ECDSA signatures differ by some bytes.
+    /// See [`Row::handshake_bytes`]; a range, since ECDSA signatures differ in length.
     pub handshake_bytes: Option<RangeInclusive<u64>>,
     /// See [`Row::flights`].
     pub flights: Option<u32>,
 }
 
 impl Expected {
-    /// What in `row` is not as it should be, a line for each.
+    /// The differences of `row` from these values, one line each.
     pub fn differences(&self, row: &Row) -> Vec<String> {
         let mut lines = Vec::new();
         let mut check = |column: &str, expected: String, got: String, holds: bool| {
@@ -103,12 +102,12 @@ pub(crate) fn or_dash(value: &Option<impl Display>) -> String {
     value.as_ref().map_or_else(|| "-".into(), ToString::to_string)
 }
 
-/// The rows as a table for people.
+/// The rows as a text table.
 pub fn table(rows: &[Row]) -> String {
     let head = [
         "client",
         "offered",
-        "asked",
+        "requested",
         "acknowledged",
         "authenticated as",
         "scope",
@@ -136,7 +135,7 @@ pub fn table(rows: &[Row]) -> String {
     columns(&lines)
 }
 
-/// Lines of cells, one below the other.
+/// Aligns cells in columns.
 pub(super) fn columns<const N: usize>(lines: &[[String; N]]) -> String {
     let mut widths = [0; N];
     for line in lines {
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_as_it_should_be_has_no_differences() {
+    fn an_expected_row_has_no_differences() {
         assert_eq!(expected().differences(&row()), Vec::<String>::new());
     }
 

@@ -1,4 +1,4 @@
-//! The demo's server: HTTP/1.1, 2 and 3 under the demo's policy, with a report of every handshake.
+//! The demo's server: HTTP/1.1, HTTP/2 and HTTP/3 with the demo's policy, and a report of each handshake.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -26,30 +26,30 @@ use command_line::Failure;
 use rext_cli::debug_info::Verified;
 use rext_cli::tls;
 
-/// A server that runs as long as the runtime.
+/// A server that runs until the runtime ends.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens with TCP.
+    /// Its TCP address.
     pub addr: SocketAddr,
-    /// Where it listens with QUIC.
+    /// Its QUIC address.
     pub quic: SocketAddr,
-    /// The connections with TCP, counted from beginning to end.
+    /// The TCP connections, with their flights.
     pub connections: CountedConnections,
-    /// What it has to say about each handshake, when that has ended.
+    /// A report of each handshake that has ended.
     pub reports: UnboundedReceiver<HandshakeReport>,
 }
 
-/// Start the server on free ports of the loopback interface.
+/// Starts the server on free ports of the loopback interface.
 ///
 /// # Errors
-/// If there are none, or the pki is unusable.
+/// If no port is free, or a certificate cannot be used.
 pub async fn start(pki: &DemoPki) -> Result<Server, Failure> {
     let failed = |err: &(dyn std::error::Error + 'static)| {
-        Failure::Failed(format!("no server: {}", with_causes(err)))
+        Failure::Failed(format!("cannot start the server: {}", with_causes(err)))
     };
     let mut config = tls::server_config(pki.server.certified_key()?, &[tls::H2, tls::HTTP1])
         .map_err(|err| failed(&err))?;
-    // Tickets follow the handshake at once, and would be counted as part of it.
+    // The server sends tickets right after the handshake, so they would count as part of it.
     config.send_tls13_tickets = 0;
     let policy = policy(pki).map_err(|err| failed(&*err))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|err| failed(&err))?;
@@ -127,7 +127,7 @@ async fn serve(
             } else {
                 auto::Builder::new(TokioExecutor::new()).http1_only()
             };
-            // What fails now fails at the client, too, and is view there.
+            // The client reports errors of the exchange.
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
         }
     }

@@ -1,4 +1,4 @@
-//! What goes over the wire between a client and a server, which neither has to be asked for.
+//! A tap between client and server, which reads their first messages.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,18 +9,18 @@ use tokio::net::{TcpListener, TcpStream};
 
 use raw_peer::HELLO_RETRY_RANDOM;
 
-/// What the first messages of a connection say.
+/// The contents of the first messages of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WireView {
-    /// How the ClientHello offers; `None` if it was not read.
+    /// The offer in the ClientHello; `None` if there was no readable ClientHello.
     pub offer: Option<Offer>,
-    /// Whether the server answered with a HelloRetryRequest; `None` if it did not answer.
+    /// Whether the server sent a HelloRetryRequest; `None` if it sent no answer.
     pub retried: Option<bool>,
 }
 
 type Shared<T> = Arc<Mutex<T>>;
 
-/// A listener whose connections are carried to a server, until it is dropped.
+/// A listener that forwards connections to a server, until it is dropped.
 #[derive(Debug)]
 pub struct Tap {
     /// Its port on loopback.
@@ -30,10 +30,10 @@ pub struct Tap {
 }
 
 impl Tap {
-    /// In front of the server on this port of loopback.
+    /// Starts a tap in front of the server on this port of the loopback interface.
     ///
     /// # Errors
-    /// If there is no port.
+    /// If no port is free.
     pub async fn new(server: u16) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
@@ -47,7 +47,7 @@ impl Tap {
         Ok(Self { port, seen, task })
     }
 
-    /// What was seen since the last time, a connection each, in their order.
+    /// The connections since the last call, in order.
     pub fn take(&self) -> Vec<WireView> {
         let seen = std::mem::take(&mut *lock(&self.seen));
         seen.iter().map(|wire| *lock(wire)).collect()
@@ -86,7 +86,7 @@ async fn carry(client: TcpStream, server: u16, all: Shared<Vec<Shared<WireView>>
     );
 }
 
-/// Carries bytes; `look` sees them from the first on until it has seen enough.
+/// Forwards bytes. `look` gets all bytes so far, until it returns true.
 async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -108,7 +108,7 @@ async fn copy(
     }
 }
 
-/// How a ClientHello offers, when it is whole.
+/// The offer in a ClientHello; `None` if it is not complete.
 fn offer(bytes: &[u8]) -> Option<Offer> {
     let mut scratch = [0; 4096];
     let Answer::Hello { hello, .. } = Scan::default().records(bytes, &mut scratch) else {
@@ -119,8 +119,8 @@ fn offer(bytes: &[u8]) -> Option<Offer> {
     Some(negotiation.offer())
 }
 
-/// Whether the first message of a server is a HelloRetryRequest; `None` before it is there. Five
-/// bytes of record, four of message and two of version stand before the random (RFC 8446 4.1.3).
+/// Whether the first message of a server is a HelloRetryRequest; `None` if it is not complete. The random
+/// follows five bytes of record, four of message and two of version (RFC 8446 section 4.1.3).
 fn retried(bytes: &[u8]) -> Option<bool> {
     bytes.get(11..43).map(|random| random == HELLO_RETRY_RANDOM)
 }

@@ -1,4 +1,4 @@
-//! Whether what came of a connection is expectation.
+//! Checks the observed outcome of a connection.
 
 use rustls_ext::rustls::AlertDescription as Alert;
 
@@ -6,52 +6,52 @@ use super::fault::{Direction, Fault, FaultKind};
 use super::honest_client::Expected;
 use super::outcome::{Application, ClientOutcome, ServerOutcome};
 
-/// What is to be judged: a connection and what came of it.
+/// The observed outcome of a connection.
 #[derive(Clone, Debug)]
 pub struct Observed {
-    /// How the handshake ended at the server.
+    /// The outcome of the handshake at the server.
     pub server: ServerOutcome,
-    /// What came of the application data there.
+    /// The outcome of the application data at the server.
     pub application: Option<Application>,
-    /// How the connection ended at the client.
+    /// The outcome at the client.
     pub client: ClientOutcome,
-    /// Whether the fault has happened.
+    /// Whether the injected fault happened.
     pub fired: bool,
 }
 
-/// What is expectation without a fault.
+/// The expected outcome without a fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expectation {
-    /// This.
+    /// Exactly this outcome.
     Exactly(Expected),
-    /// An alert, or none, and no handshake.
+    /// No complete handshake, with or without an alert.
     NoHandshake,
 }
 
-/// What a connection was like.
+/// The conditions of a connection.
 #[derive(Clone, Debug)]
 pub struct Circumstances {
-    /// What is expectation without a fault.
+    /// The expected outcome without a fault.
     pub expectation: Expectation,
-    /// How many bytes were to be sent back.
+    /// How many bytes the server should send back.
     pub message: usize,
-    /// The fault.
+    /// The injected fault.
     pub fault: Option<Fault>,
-    /// Whether the server was one that soon loses its patience, which then is no error of its.
+    /// Whether the server has a short timeout: then a timeout is not an error.
     pub short_timeout: bool,
 }
 
 impl Circumstances {
-    /// Whether `observed` is expectation.
+    /// Checks `observed` against the expected outcome.
     ///
-    /// | what happened | what is expectation |
+    /// | fault | accepted outcomes |
     /// |---|---|
-    /// | nothing | what is expected, at both ends |
-    /// | cut, reset, stall | the same, or nothing: the server has observed the start of it |
-    /// | bit flip, garbage | the same, or a fault found by one end, and then told to the other |
+    /// | none | the expected outcome, at the server and the client |
+    /// | cut, reset, stall | the expected outcome, or a connection that ends without an alert |
+    /// | bit flip, garbage | the expected outcome, or an error of one side, with its alert at the other |
     ///
     /// # Errors
-    /// What is not, in words.
+    /// A text that describes the difference.
     pub fn check(&self, observed: &Observed) -> Result<(), String> {
         if let Some(unexpected) = observed.server.unexpected().or(observed.client.unexpected()) {
             return Err(unexpected.into());
@@ -69,8 +69,8 @@ impl Circumstances {
         expectation.then_some(()).ok_or_else(|| format!("{observed:?}"))
     }
 
-    /// What holds whatever happens: nobody is accepted as anybody else, or who is to be refused;
-    /// and there is application data for who is accepted only.
+    /// Invariants under any fault: the server never accepts a client in another way than
+    /// expected, and only an accepted client exchanges application data.
     fn upholds_invariants(&self, expected: &Expected, observed: &Observed) -> bool {
         let accepted = matches!(observed.server, ServerOutcome::Accepted(_));
         let served = matches!(observed.client, ClientOutcome::Served(_));
@@ -88,13 +88,13 @@ impl Circumstances {
     }
 }
 
-/// What may come of `fault`, beside what the promises say.
+/// Whether `fault` explains the outcome. The invariants are checked separately.
 fn is_explained_by(fault: &Fault, expected: &Expected, observed: &Observed) -> bool {
     let garbled = matches!(fault.kind, FaultKind::Flip(_) | FaultKind::Garbage(_));
     let stalled = fault.kind == FaultKind::Stall;
     let server = match &observed.server {
         end if *end == expected.server => true,
-        // Whatever it is, it is not the server's own fault.
+        // An internal error is always a defect of the server.
         ServerOutcome::Sent(alert) => garbled && *alert != Alert::InternalError,
         ServerOutcome::Refused | ServerOutcome::Received(_) => garbled,
         ServerOutcome::HungUp => !stalled,
@@ -102,20 +102,20 @@ fn is_explained_by(fault: &Fault, expected: &Expected, observed: &Observed) -> b
         ServerOutcome::Accepted(_) | ServerOutcome::Unexpected(_) => false,
     };
     let client = match (&observed.client, &observed.server) {
-        // What a client has heard was said, unless it was garbled on the way.
+        // The server sent the alert that the client received, unless it was garbled on the way.
         (ClientOutcome::Refused { alert, .. }, ServerOutcome::Sent(sent)) if alert == sent => true,
         (ClientOutcome::Refused { .. }, _) if fault.direction == Direction::Down => garbled,
         (ClientOutcome::Refused { alert, .. }, ServerOutcome::Refused) => {
             garbled && is_unnamed(*alert)
         }
-        // Behind the handshake, the server does not tell what it has said.
+        // After the handshake, the server does not report its alerts.
         (ClientOutcome::Refused { alert, .. }, ServerOutcome::Accepted(_)) => {
             garbled && *alert != Alert::InternalError
         }
         (ClientOutcome::Refused { .. }, _) => false,
-        // What a client has said was heard, if the server could read it.
-        (ClientOutcome::GaveUp(Some(said)), ServerOutcome::Received(heard)) => {
-            garbled && said == heard
+        // The server received the alert that the client sent, if it could decrypt it.
+        (ClientOutcome::GaveUp(Some(sent)), ServerOutcome::Received(alert)) => {
+            garbled && sent == alert
         }
         (ClientOutcome::GaveUp(None), ServerOutcome::Received(heard)) => {
             garbled && is_unnamed(*heard)
@@ -128,12 +128,12 @@ fn is_explained_by(fault: &Fault, expected: &Expected, observed: &Observed) -> b
     server && client
 }
 
-/// Whether `alert` goes with errors that do not tell their alert.
+/// Whether `alert` belongs to an error of rustls that does not name its alert.
 fn is_unnamed(alert: Alert) -> bool {
     matches!(alert, Alert::BadRecordMac | Alert::DecryptError)
 }
 
-/// What may come of bytes that are no TLS.
+/// Whether the outcome is right for a client that sends no TLS.
 fn no_handshake(observed: &Observed) -> bool {
     let ends = match (&observed.server, &observed.client) {
         (ServerOutcome::Sent(sent), ClientOutcome::Refused { alert, late: false }) => {
@@ -145,7 +145,7 @@ fn no_handshake(observed: &Observed) -> bool {
     ends && observed.application.is_none()
 }
 
-/// Whether the server has not waited long enough, to which a busy machine is reason enough.
+/// Whether the short timeout of the server ended the connection: a busy machine can cause this.
 fn timed_out_early(observed: &Observed) -> bool {
     let broke_off = matches!(
         observed.client,

@@ -1,4 +1,4 @@
-//! Clients of rustls, honest, though their connections may not be.
+//! Honest rustls clients. Their connections may have faults.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use super::outcome::{ClientOutcome, Served};
 use command_line::Failure;
 use rext_cli::tls;
 
-/// A client with a memory of its own.
+/// A client with its own session storage.
 #[derive(Debug)]
 pub struct Client {
     connector: Connector,
     name: ServerName<'static>,
-    /// The 0-RTT data to send where that can be, in bytes.
+    /// The length of the 0-RTT data to send if possible, in bytes.
     early: usize,
 }
 
@@ -31,7 +31,7 @@ impl Client {
     /// A new client.
     ///
     /// # Errors
-    /// If the pki is unusable.
+    /// If a certificate cannot be used.
     pub fn new(who: &HonestClient, early: usize, pki: &SoakPki) -> Result<Self, Failure> {
         let mut offer = ClientAuthOffer::new(who.offer);
         if who.in_clear {
@@ -48,8 +48,8 @@ impl Client {
         Ok(Self { connector: Connector::new(Arc::new(config)), name, early })
     }
 
-    /// Connect over `io`, and have a message of so many bytes sent back. Also tells how long the
-    /// client's handshake took.
+    /// Connects over `io`, sends a message of this many bytes, and reads it back. Also returns the
+    /// duration of the client's handshake.
     pub async fn exchange(
         &self,
         io: impl AsyncRead + AsyncWrite + Unpin,
@@ -72,9 +72,9 @@ impl Client {
             Ok(()) => ClientOutcome::Served(served(&stream)),
             Err(err) => outcome_of(&err),
         };
-        // Whoever asks the handle is told the same.
+        // The handle must report the same outcome.
         let told = match outcome.get() {
-            // The client's own goodbye may fail after that.
+            // Sending close_notify may fail after that.
             Some(End::Closed) => matches!(end, ClientOutcome::Served(_) | ClientOutcome::Broken),
             Some(End::Refused(refusal)) => {
                 let late = refusal.after_handshake;
@@ -88,13 +88,13 @@ impl Client {
         if told {
             (end, took)
         } else {
-            let text = format!("{end:?}, but the handle says {:?}", outcome.get());
+            let text = format!("{end:?}, but the handle reports {:?}", outcome.get());
             (ClientOutcome::Unexpected(text), took)
         }
     }
 }
 
-/// Sends a message, its length in four bytes first, and reads it, while it is being sent.
+/// Sends a message with a length prefix of four bytes, and reads it back at the same time.
 async fn talk<IO>(stream: &mut ClientStream<IO>, message: usize) -> io::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
@@ -117,7 +117,7 @@ where
     stream.shutdown().await
 }
 
-/// A message of so many bytes, as it is sent.
+/// A message of this many bytes, with its length prefix.
 pub(super) fn encode(message: usize) -> Vec<u8> {
     let length = u32::try_from(message).unwrap_or(u32::MAX);
     let mut bytes = length.to_be_bytes().to_vec();
@@ -148,7 +148,7 @@ fn outcome_of(err: &io::Error) -> ClientOutcome {
         Some(tls) => ClientOutcome::GaveUp(tls.alert_sent()),
         None => match err.kind() {
             io::ErrorKind::InvalidData => {
-                ClientOutcome::Unexpected("another message came back".into())
+                ClientOutcome::Unexpected("the server sent back another message".into())
             }
             _ => ClientOutcome::Broken,
         },
@@ -156,5 +156,5 @@ fn outcome_of(err: &io::Error) -> ClientOutcome {
 }
 
 fn failed(err: impl std::error::Error + 'static) -> Failure {
-    Failure::Failed(format!("no client: {}", with_causes(&err)))
+    Failure::Failed(format!("cannot make a client: {}", with_causes(&err)))
 }

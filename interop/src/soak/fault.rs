@@ -1,4 +1,4 @@
-//! Faults of a connection, injected at a byte of the client's choice.
+//! Faults that a client injects into its connection at a chosen byte.
 
 use std::fmt;
 use std::io;
@@ -14,30 +14,30 @@ use tokio::net::TcpStream;
 /// A fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What happens.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// In which direction the bytes count, and suffer.
+    /// The direction that it affects.
     pub direction: Direction,
-    /// Behind how many bytes.
+    /// After how many bytes of that direction it happens.
     pub at: usize,
 }
 
-/// What a fault is.
+/// A kind of fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// The client closes the connection.
     Cut,
-    /// The client resets it.
+    /// The client resets the connection.
     Reset,
-    /// Nothing arrives any more, in either direction, and nobody closes.
+    /// No more data arrives in either direction, and the connection stays open.
     Stall,
-    /// Bits of the next byte change.
+    /// These bits of the next byte are inverted.
     Flip(u8),
-    /// These bytes come in between.
+    /// These bytes are inserted.
     Garbage(RawBytes),
 }
 
-/// Some bytes, in a Debug of no length.
+/// Bytes whose `Debug` shows only their number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawBytes(pub Vec<u8>);
 
@@ -57,7 +57,7 @@ pub enum Direction {
 }
 
 impl Fault {
-    /// Any fault.
+    /// A random fault.
     pub fn random(rng: &mut Rng) -> Self {
         let kind = match rng.u8(..20) {
             0..=4 => FaultKind::Cut,
@@ -70,7 +70,7 @@ impl Fault {
                 FaultKind::Garbage(RawBytes(bytes))
             }
         };
-        // Handshakes have some 300 to 1800 bytes in each direction; a bit more, to go beyond.
+        // Handshakes have about 300 to 1800 bytes in each direction; the limit is a little higher.
         Self {
             kind,
             direction: if rng.bool() { Direction::Up } else { Direction::Down },
@@ -92,7 +92,7 @@ impl FaultKind {
     }
 }
 
-/// Whether a fault has happened.
+/// Shows whether a fault has happened.
 #[derive(Clone, Debug, Default)]
 pub struct Fired(Arc<AtomicBool>);
 
@@ -103,16 +103,16 @@ impl Fired {
     }
 }
 
-/// A connection with a fault, or none.
+/// A TCP connection with at most one fault.
 #[derive(Debug)]
 pub struct Faulty {
-    /// Gone after a cut.
+    /// `None` after a cut.
     tcp: Option<TcpStream>,
-    /// What is still to come.
+    /// The fault, until it happens.
     fault: Option<Fault>,
     fired: Fired,
     stalled: bool,
-    /// What is still to be done to the bytes in this direction.
+    /// Damage that is still to be applied in this direction.
     damage: Option<(Direction, Damage)>,
 }
 
@@ -123,14 +123,14 @@ enum Damage {
 }
 
 impl Faulty {
-    /// `tcp` with `fault`.
+    /// Adds `fault` to `tcp`.
     pub fn new(tcp: TcpStream, fault: Option<Fault>) -> (Self, Fired) {
         let fired = Fired::default();
         let tcp = Some(tcp);
         (Self { tcp, fault, fired: fired.clone(), stalled: false, damage: None }, fired)
     }
 
-    /// How many bytes may pass in `direction` before something happens.
+    /// How many bytes may pass in `direction` before the fault happens.
     fn passing(&self, direction: Direction) -> usize {
         match (&self.fault, &self.damage) {
             (Some(fault), _) if fault.direction == direction => fault.at,
@@ -163,7 +163,7 @@ impl Faulty {
         }
     }
 
-    /// The bits to change in the next byte.
+    /// The bits to invert in the next byte.
     fn take_flip(&mut self, direction: Direction) -> u8 {
         match self.damage {
             Some((damaged, Damage::Flip(bits))) if damaged == direction => {
@@ -194,7 +194,7 @@ impl AsyncRead for Faulty {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.passing(Direction::Down) == 0 {
-            // It happens in place of a byte, not in place of nothing.
+            // The fault happens when a byte is due, not at the end of the stream.
             let mut byte = [0];
             if ready!(this.tcp()?.poll_peek(cx, &mut ReadBuf::new(&mut byte)))? == 0 {
                 return Poll::Ready(Ok(()));

@@ -1,4 +1,4 @@
-//! Clients that break rules, or keep them as no library does, and clients that speak no TLS.
+//! Raw peers that break a rule, or test one in a way that no library allows, and clients that send no TLS.
 
 use rustls_ext::rustls::AlertDescription as Alert;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -17,32 +17,33 @@ const CARE: u16 = 0xffca;
 const SERVER_NAME: u16 = 0;
 /// An offer.
 const OFFER: [u8; 12] = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-/// An offer, and a flag that nobody knows.
+/// An offer, and an unknown flag.
 const MORE: [u8; 12] = [11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
-/// A rule, and a client that is about it.
+/// A rule, and a client that tests it.
 #[derive(Clone, Copy, Debug)]
 pub struct RawCase {
     /// The rule.
     pub rule: &'static str,
-    /// Whom the client asks for.
+    /// The host in the client's server_name.
     pub host: Host,
     prepare: fn(&SoakPki, &mut ClientConfig),
     right: RawOutcome,
-    /// Whether the client puts forward a session of the public host, in which it was not asked.
+    /// Whether the client first makes a session without a request at the public host, and then
+    /// offers that session.
     pub resumes: bool,
 }
 
-/// What is right.
+/// The expected outcome of a raw client.
 #[derive(Clone, Copy, Debug)]
 enum RawOutcome {
     NotAsked,
     Resumed,
     Declined,
     Agent,
-    /// Refused before, or after, the client's handshake is complete.
+    /// Refused with this alert. True: after the client's handshake is complete.
     Refused(Alert, bool),
-    /// Refused with this alert, which the server's error does not tell.
+    /// Refused with this alert, which the server's error does not name.
     Unnamed(Alert),
     Timeout,
 }
@@ -53,14 +54,14 @@ const UNPROVEN: RawOutcome = RawOutcome::Refused(Alert::DecryptError, true);
 const UNREADABLE: RawOutcome = RawOutcome::Unnamed(Alert::DecryptError);
 const NOT_WITHOUT: RawOutcome = RawOutcome::Refused(Alert::CertificateRequired, true);
 
-/// A client that leaves nothing to be said.
+/// A client that breaks no rule and makes no offer.
 pub const PLAIN: RawCase = case("none", Host::Public, |_, _| {}, RawOutcome::NotAsked);
 
-/// All others.
+/// All other clients.
 pub const CASES: [RawCase; 20] = [
     case("FLAGS-1", Host::Public, |_, c| offer(c, &OFFER), RawOutcome::Declined),
     case("FLAGS-2", Host::Public, |_, c| offer(c, &[2, 1, 0]), ILLEGAL),
-    case("FLAGS-3, nothing", Host::Public, |_, c| offer(c, &[0]), ILLEGAL),
+    case("FLAGS-3, empty", Host::Public, |_, c| offer(c, &[0]), ILLEGAL),
     case("FLAGS-3, length", Host::Admin, |_, c| offer(c, &[3, 1]), ILLEGAL),
     case("FLAGS-4", Host::Public, |_, c| offer(c, &[2, 0, 1]), ILLEGAL),
     case(
@@ -74,17 +75,32 @@ pub const CASES: [RawCase; 20] = [
     case("FLAGS-12", Host::Public, |_, c| retry(c, Edit::replace(FLAGS, MORE)), ILLEGAL),
     case("CARE-1", Host::Public, |_, c| c.plan.client_hello.push(Edit::add(CARE, [0])), ILLEGAL),
     case("RCA-9", Host::Lenient, |_, c| offer(c, &MORE), RawOutcome::Declined),
-    case("another name", Host::Agents, |_, c| retry(c, Edit::remove(SERVER_NAME)), ILLEGAL),
+    case(
+        "RFC 8446, changed name",
+        Host::Agents,
+        |_, c| retry(c, Edit::remove(SERVER_NAME)),
+        ILLEGAL,
+    ),
     case(
         "no Certificate",
         Host::Admin,
         |_, c| c.answer = CertificateAnswer::NoCertificate,
         UNEXPECTED,
     ),
-    case("Certificate unasked", Host::Public, |_, c| c.answer_unasked = true, UNEXPECTED),
-    case("no proof", Host::Agents, no_proof, UNPROVEN),
-    case("another Finished", Host::Public, |_, c| c.plan.finished.push(flip()), UNREADABLE),
-    case("silence", Host::Admin, |_, c| c.answer = CertificateAnswer::Silence, RawOutcome::Timeout),
+    case(
+        "RFC 8446, unrequested Certificate",
+        Host::Public,
+        |_, c| c.answer_unasked = true,
+        UNEXPECTED,
+    ),
+    case("RFC 8446, wrong CertificateVerify", Host::Agents, no_proof, UNPROVEN),
+    case("RFC 8446, wrong Finished", Host::Public, |_, c| c.plan.finished.push(flip()), UNREADABLE),
+    case(
+        "no answer",
+        Host::Admin,
+        |_, c| c.answer = CertificateAnswer::Silence,
+        RawOutcome::Timeout,
+    ),
     resuming(case("RES-2 and RES-6", Host::Admin, early, NOT_WITHOUT)),
     resuming(case("RES-3", Host::Public, |_, c| offer(c, &OFFER), RawOutcome::Declined)),
     resuming(case("RES-4", Host::Public, |_, _| {}, RawOutcome::Resumed)),
@@ -147,12 +163,12 @@ fn flip() -> Edit {
 }
 
 impl RawCase {
-    /// Whether the server has to wait for nothing.
+    /// Whether the client stalls, so that the server times out.
     pub fn stalls(&self) -> bool {
         matches!(self.right, RawOutcome::Timeout)
     }
 
-    /// What is right.
+    /// The expected outcome of a raw client.
     pub fn expected(&self) -> Expected {
         let (status, scopes, resumed) = match self.right {
             RawOutcome::NotAsked => (Status::NotAsked, vec![], false),
@@ -171,7 +187,7 @@ impl RawCase {
                 return Expected { server: ServerOutcome::Timeout, client: ClientOutcome::Broken };
             }
         };
-        // Here whoever offers is asked, and only they are.
+        // In these cases, the server requests a certificate exactly if the client offers.
         let asked = status != Status::NotAsked;
         let acknowledged = asked && self.host != Host::Lenient;
         let accepted = Accepted {
@@ -190,10 +206,10 @@ impl RawCase {
         }
     }
 
-    /// The client, with a session to put forward.
+    /// Makes the client, which offers the session of `ticket`.
     ///
     /// # Errors
-    /// If it cannot be made, which is a fault of the pki's.
+    /// If the client's certificate cannot be used.
     pub fn client(&self, pki: &SoakPki, ticket: Option<Ticket>) -> Result<Peer, raw_peer::Error> {
         let mut config = ClientConfig {
             server_name: Some(self.host.name().into()),
@@ -205,7 +221,7 @@ impl RawCase {
     }
 }
 
-/// A raw client's connection; a message of so many bytes is to be sent back.
+/// Runs the connection of a raw client, which sends a message of this many bytes and reads it back.
 pub async fn exchange(
     peer: &mut Peer,
     io: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -216,9 +232,9 @@ pub async fn exchange(
     let mut buf = [0; 4096];
     loop {
         if peer.is_complete() && to_send.take().is_some_and(|data| peer.send_data(data).is_err()) {
-            return ClientOutcome::Unexpected("a key is missing".into());
+            return ClientOutcome::Unexpected("the raw peer has no key".into());
         }
-        // What cannot be written any more is no reason not to read.
+        // Read even if writing fails: the server may have sent an alert.
         let _ = io.write_all(&peer.take_output()).await;
         let alert = peer.alerts().next();
         match alert {
@@ -231,7 +247,9 @@ pub async fn exchange(
                 let _ = io.write_all(&peer.take_output()).await;
                 return ClientOutcome::Served(served(peer));
             }
-            Some(_) => return ClientOutcome::Unexpected("another message came back".into()),
+            Some(_) => {
+                return ClientOutcome::Unexpected("the server sent back another message".into());
+            }
             None => {}
         }
         let bytes = match io.read(&mut buf).await {
@@ -255,7 +273,7 @@ fn served(peer: &Peer) -> Served {
     }
 }
 
-/// Sends `bytes` that are no TLS, closes, and reads the answer.
+/// Sends `bytes`, which are not TLS, closes the sending side, and reads the answer.
 pub async fn send_noise(
     bytes: &[u8],
     io: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -265,7 +283,7 @@ pub async fn send_noise(
     let mut answer = Vec::new();
     let _ = io.read_to_end(&mut answer).await;
     match answer[..] {
-        // an alert in the clear (RFC 8446 sections 5.1 and 6)
+        // an unencrypted alert (RFC 8446 sections 5.1 and 6)
         [21, 3, _, 0, 2, 2, description] => {
             ClientOutcome::Refused { alert: description.into(), late: false }
         }

@@ -1,4 +1,4 @@
-//! The server: the acceptor that everybody uses, under a policy, on four ports of loopback.
+//! The server: [`Acceptor`] with a policy, on four ports of the loopback interface.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -24,28 +24,28 @@ use crate::demo::DemoPki;
 use command_line::Failure;
 use rext_cli::tls;
 
-/// How long a client may take where none is meant to take long.
+/// The timeout on ports where no client is expected to stall.
 pub const LONG_TIMEOUT: Duration = Duration::from_secs(120);
-/// The same where some are.
+/// The timeout on ports where clients stall on purpose.
 const SHORT_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The most 0-RTT data that a client may send, in bytes. Where its session does not resume, rustls
-/// 0.23.46 passes over no more than that with the records' overhead, and refuses the client beyond.
+/// The server's limit of 0-RTT data, in bytes. If the session does not resume, rustls 0.23.46 skips at
+/// most this much, record overhead included, and refuses a client that sends more.
 const EARLY_LIMIT: u32 = 1024;
-/// The most 0-RTT data that a client sends: such that it can be passed over, in one record.
+/// The most 0-RTT data that a client sends, in bytes: one record that the server can skip.
 pub const MOST_EARLY: usize = 1000;
 /// The longest message, in bytes.
 pub const LONGEST_MESSAGE: usize = 512 * 1024;
-/// How many sessions are stored: more than there are between two connections of a client.
+/// How many sessions are stored: more than other clients add between two connections of a client.
 const SESSIONS: usize = 16 * 1024;
 
 /// One of the server's ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// Whether sessions are stored, and not in tickets. There, the first hello of a client under
-    /// TLS 1.3 is answered with a HelloRetryRequest; and 0-RTT data is accepted.
+    /// Whether the server stores sessions, instead of sending them in tickets. On these ports, it
+    /// also accepts 0-RTT data, and answers the first ClientHello of TLS 1.3 with a HelloRetryRequest.
     pub stores: bool,
-    /// Whether the server soon loses its patience.
+    /// Whether the timeout is short.
     pub short_timeout: bool,
 }
 
@@ -58,7 +58,7 @@ impl Port {
     ];
 }
 
-/// What the server has to say of one connection.
+/// The server's report of one connection, which may not be there yet.
 #[derive(Debug)]
 pub struct PendingReport {
     handshake: oneshot::Receiver<ServerOutcome>,
@@ -66,7 +66,7 @@ pub struct PendingReport {
 }
 
 impl PendingReport {
-    /// How it ended, when it has. There is application data only behind an accepted handshake.
+    /// Waits for the outcome. Only an accepted handshake has an outcome of application data.
     pub async fn end(self) -> (ServerOutcome, Option<Application>) {
         let lost = |_| ServerOutcome::Unexpected("the server's task ended without a report".into());
         (self.handshake.await.unwrap_or_else(lost), self.application.await.ok())
@@ -86,10 +86,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Start a server under `policy` on free ports.
+    /// Starts a server with `policy` on free ports.
     ///
     /// # Errors
-    /// If there are none, or the pki is unusable.
+    /// If no port is free, or a certificate cannot be used.
     pub async fn start(pki: &DemoPki, policy: Policy) -> Result<Self, Failure> {
         let policy = Arc::new(policy);
         let mut this = Self {
@@ -116,14 +116,14 @@ impl Server {
         Ok(this)
     }
 
-    /// Where `port` is.
+    /// The address of `port`.
     pub fn addr(&self, port: Port) -> SocketAddr {
         let known = self.ports.iter().find(|(known, _)| *known == port);
-        // There is nobody on port 0, but there is somebody on each of the others.
+        // Each port of `Port::ALL` has an address; nothing listens on port 0.
         known.map_or((Ipv4Addr::LOCALHOST, 0).into(), |(_, addr)| *addr)
     }
 
-    /// Have the connection of the client at `ip` reported.
+    /// Requests a report of the connection of the client at `ip`.
     pub fn expect(&self, ip: Ipv4Addr) -> PendingReport {
         let (handshake, application) = (oneshot::channel(), oneshot::channel());
         let mut expecting = self.expecting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -136,7 +136,7 @@ impl Server {
         self.open.load(Ordering::SeqCst)
     }
 
-    /// Accept no more connections.
+    /// Stops accepting connections.
     pub async fn stop(&mut self) {
         for listener in self.listeners.drain(..) {
             listener.abort();
@@ -145,7 +145,7 @@ impl Server {
     }
 }
 
-/// The rules: by name and by offer; insisting, asking, and tolerant.
+/// The rules of the policy: by name and by offer; they require, request, or request leniently.
 pub fn rules() -> [Rule; 4] {
     [
         Rule::when().server_name(Host::Admin.name()).require(STAFF),
@@ -155,10 +155,10 @@ pub fn rules() -> [Rule; 4] {
     ]
 }
 
-/// A policy of these rules, and `last` where none holds.
+/// A policy with these rules, and `last` as the verdict if none matches.
 ///
 /// # Errors
-/// If the pki is unusable.
+/// If an authority cannot be used.
 pub fn policy(pki: &DemoPki, rules: [Rule; 4], last: Verdict) -> Result<Policy, Failure> {
     let builder = Policy::builder()
         .provider(tls::provider())
@@ -180,7 +180,7 @@ fn tickets(pki: &DemoPki) -> Result<ServerConfig, Failure> {
 }
 
 fn stores(pki: &DemoPki) -> Result<ServerConfig, Failure> {
-    // Nobody guesses this group.
+    // No client sends a key share for this group at first.
     let provider = tls::provider_with(&[kx_group::SECP256R1]);
     let mut config =
         tls::server_config_with(provider, DEFAULT_VERSIONS, pki.server.certified_key()?, &[])
@@ -192,7 +192,7 @@ fn stores(pki: &DemoPki) -> Result<ServerConfig, Failure> {
 }
 
 fn failed(err: impl std::error::Error + 'static) -> Failure {
-    Failure::Failed(format!("no server: {}", with_causes(&err)))
+    Failure::Failed(format!("cannot start the server: {}", with_causes(&err)))
 }
 
 struct Service {
@@ -209,13 +209,13 @@ async fn listen(listener: TcpListener, service: Arc<Service>) {
                 let service = service.clone();
                 tokio::spawn(async move { service.serve(tcp, peer).await });
             }
-            // Out of descriptors, most likely: let some connections end.
+            // Most likely no file descriptors are left: wait until some connections end.
             Err(_) => sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-/// Counts as open while it lives.
+/// Counts a connection as open until it is dropped.
 struct Open<'a>(&'a AtomicUsize);
 
 impl Drop for Open<'_> {
@@ -255,7 +255,7 @@ impl Service {
     }
 }
 
-/// Sends a message back, closes, and waits for the client to do the same.
+/// Sends a message back, closes, and waits until the client closes.
 async fn serve(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<usize> {
     let bytes = echo(stream).await?;
     stream.shutdown().await?;
@@ -265,7 +265,7 @@ async fn serve(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result
     }
 }
 
-/// Sends a message back, its length in four bytes first.
+/// Sends a message back, with its length prefix of four bytes.
 async fn echo(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<usize> {
     let length = stream.read_u32().await?;
     let mut left = usize::try_from(length).unwrap_or(usize::MAX);

@@ -1,4 +1,4 @@
-//! The clients, doing their jobs.
+//! Runs the jobs of the plan.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -18,17 +18,17 @@ use super::report::ConnectionResult;
 use super::server::{LONG_TIMEOUT, PendingReport, Server};
 use command_line::Failure;
 
-/// The address of the first connection; those below are the server's.
+/// The client address of the first connection; lower ones are the server's.
 const FIRST_ADDRESS: u32 = u32::from_be_bytes([127, 0, 1, 0]);
 
-/// Where the clients live.
+/// The certificates and the server that all jobs use.
 pub(super) struct World {
     pub(super) pki: SoakPki,
     pub(super) server: Server,
 }
 
 impl World {
-    /// Does a job, and judges what came of each connection.
+    /// Runs a job, and checks the outcome of each connection.
     pub(super) async fn work(&self, job: Job) -> Result<Vec<ConnectionResult>, Failure> {
         let mut outcomes = Vec::new();
         match &job.kind {
@@ -70,7 +70,7 @@ impl World {
         Ok(outcomes)
     }
 
-    /// Makes the connection of this number of a job, and judges it.
+    /// Makes connection number `at` of a job, and checks its outcome.
     async fn connection(
         &self,
         job: &Job,
@@ -95,7 +95,7 @@ impl World {
             took: matches!(observed.client, ClientOutcome::Served(_)).then_some(took),
             wrong: circumstances.check(&observed).err().map(|text| {
                 format!(
-                    "connection {number}: {text}, where expectation was {:?}; {job:?}",
+                    "connection {number}: observed {text}, expected {:?}; {job:?}",
                     circumstances.expectation
                 )
             }),
@@ -103,7 +103,7 @@ impl World {
         })
     }
 
-    /// A TCP connection from an address of its own.
+    /// Opens a TCP connection from its own client address.
     async fn link(
         &self,
         number: u32,
@@ -124,7 +124,7 @@ impl World {
     }
 }
 
-/// Both ends of a connection.
+/// Observes a connection at the client and at the server.
 async fn watch(
     client: impl Future<Output = (ClientOutcome, Duration)>,
     reports: PendingReport,
@@ -136,7 +136,7 @@ async fn watch(
     let mut known = None;
     let ended = tokio::select! {
             ended = &mut client => ended,
-            // A stalled client keeps its connection until the server gives up.
+            // A stalled client keeps its connection until the server times out.
             end = &mut reported, if stalls => {
                 known = Some(end);
                 if fired.get() {
@@ -146,11 +146,11 @@ async fn watch(
     }
             }
         };
-    let waits = |_| (ClientOutcome::Unexpected("it waits for ever".into()), Duration::ZERO);
+    let waits = |_| (ClientOutcome::Unexpected("the client does not end".into()), Duration::ZERO);
     let (client, took) = ended.unwrap_or_else(waits);
     let (server, application) = match known {
         Some(end) => end,
-        // More than enough: the server gives up on the client, and then on its goodbye.
+        // The server waits at most for the handshake, and then for the application data.
         None => timeout(3 * LONG_TIMEOUT, reported).await.unwrap_or_else(|_| {
             (ServerOutcome::Unexpected("the server does not report".into()), None)
         }),

@@ -18,7 +18,9 @@ impl Peer for Boring {
     fn client(&self) -> Option<Client> {
         Some(Client {
             offers: Err(NO_EXTENSION),
-            resumes: Err("resuming is `unsafe` in the crate boring, and nothing here is"),
+            resumes: Err(
+                "resumption is `unsafe` in the crate boring, and this client has no unsafe code",
+            ),
         })
     }
 

@@ -1,4 +1,4 @@
-//! GnuTLS as it is: `gnutls-cli`. (`gnutls-serv` is no server here: it listens on all addresses.)
+//! Unmodified GnuTLS: `gnutls-cli`. (`gnutls-serv` is not used, since it listens on all addresses.)
 
 use std::process::Output;
 
@@ -35,7 +35,7 @@ impl Peer for GnuTls {
 
     fn view(&self, outputs: &[Output]) -> PeerView {
         let text = outputs.last().map(text).unwrap_or_default();
-        // Of the second connection, if there is one.
+        // The output of the second connection, if there is one.
         let (resumed, last) = match text.find("*** This is a resumed session") {
             Some(at) => (true, text.get(at..).unwrap_or_default()),
             None => (false, &*text),

@@ -16,8 +16,8 @@ impl Peer for Go {
         Some(Client { offers: Err(NO_EXTENSION), resumes: Ok(()) })
     }
 
-    /// A server is shown which extensions a ClientHello has, and not what is in them. So it sees CARE,
-    /// and that there are flags, and takes these for the one that is meant here.
+    /// crypto/tls shows a server the types of the extensions, not their bodies. So the server recognises
+    /// CARE, and treats any `tls_flags` as an offer.
     fn server(&self) -> Option<Server> {
         Some(Server {
             requests_on_offer: Ok(()),

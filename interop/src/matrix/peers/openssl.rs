@@ -1,4 +1,4 @@
-//! OpenSSL as it is: `openssl s_server` and `openssl s_client`.
+//! Unmodified OpenSSL: `openssl s_server` and `openssl s_client`.
 
 use std::process::Output;
 
@@ -17,7 +17,7 @@ impl Peer for OpenSsl {
     }
 
     fn client(&self) -> Option<Client> {
-        // `-serverinfo` sends any extension with an empty body, which is what CARE is.
+        // `-serverinfo` sends any extension with an empty body, such as CARE.
         Some(Client { offers: Ok(Offer::CARE), resumes: Ok(()) })
     }
 
@@ -46,7 +46,7 @@ impl Peer for OpenSsl {
         line.strip_prefix("ACCEPT 127.0.0.1:")?.trim().parse().ok()
     }
 
-    /// A page that has the session in it.
+    /// The status page of `s_server`, which shows the session.
     fn answer(&self, body: &str) -> Option<PeerView> {
         let page = body.get(body.rfind("<pre>")?..)?;
         let (resumed, version) = session_line(page)?;
@@ -94,9 +94,9 @@ impl Peer for OpenSsl {
     }
 }
 
-/// Whether the session is an earlier one, and its version, of a line that both programs print:
-/// `New, TLSv1.3, Cipher is …`. The version is the first that has that cipher, so it is no other than
-/// the session's where both ends prefer ciphers of today.
+/// Reads whether the session was resumed, and its version, from a line that both programs print:
+/// `New, TLSv1.3, Cipher is …`. The version is the first one that has the cipher, which is the session's
+/// version for current ciphers.
 fn session_line(text: &str) -> Option<(bool, String)> {
     text.lines().find_map(|line| {
         let (kind, rest) = line.split_once(", ")?;

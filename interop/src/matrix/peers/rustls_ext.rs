@@ -50,7 +50,7 @@ impl Peer for RustlsExt {
     }
 }
 
-/// This very program; where it cannot be told which that is, nothing else would have begun.
+/// This program. Its path is always known here, since the certificates' files are found by it.
 fn this(site: &Site) -> Command {
     site.command(std::env::current_exe().unwrap_or_default())
 }

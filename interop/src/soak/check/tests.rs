@@ -1,4 +1,4 @@
-//! The judge, before outcomes that are right and outcomes that are not.
+//! The check accepts right outcomes, and refuses wrong ones.
 
 use rustls_ext::wire::Offer;
 
@@ -8,7 +8,7 @@ use crate::soak::outcome::{AGENTS, STAFF, Served, Status};
 
 const SIZE: usize = 100;
 
-/// An agent that offers, at a host that insists then.
+/// An agent that offers, at a host that then requires a certificate.
 const AGENT: HonestClient = HonestClient {
     host: Host::Agents,
     certificate: Certificate::Agent,
@@ -16,19 +16,19 @@ const AGENT: HonestClient = HonestClient {
     tls12: false,
     in_clear: false,
 };
-/// The same without a certificate, which is refused.
+/// The same without a certificate: it is refused.
 const REFUSED: HonestClient = HonestClient { certificate: Certificate::None, ..AGENT };
 
 fn circumstances(who: &HonestClient, fault: Option<(FaultKind, Direction)>) -> Circumstances {
     Circumstances {
-        right: Expectation::Exactly(who.expected(Position::default())),
+        expectation: Expectation::Exactly(who.expected(Position::default())),
         message: SIZE,
         short_timeout: fault.is_some(),
         fault: fault.map(|(kind, direction)| Fault { kind, direction, at: 0 }),
     }
 }
 
-/// What is right without a fault.
+/// The expected outcome without a fault.
 fn right(who: &HonestClient) -> Observed {
     let Expected { server, client } = who.expected(Position::default());
     let served = matches!(client, ClientOutcome::Served(_));
@@ -42,7 +42,7 @@ fn broken(server: ServerOutcome) -> Observed {
     Observed { server, application, client: ClientOutcome::Broken, fired: true }
 }
 
-/// The agent's connection, with what the server knows of it changed by `change`.
+/// The agent's connection, with the server's view changed by `change`.
 fn known(change: impl FnOnce(&mut crate::soak::outcome::Accepted)) -> Observed {
     let mut observed = right(&AGENT);
     if let ServerOutcome::Accepted(accepted) = &mut observed.server {
@@ -52,10 +52,10 @@ fn known(change: impl FnOnce(&mut crate::soak::outcome::Accepted)) -> Observed {
 }
 
 #[test]
-fn what_is_expected_is_right() {
+fn the_expected_outcome_is_accepted() {
     for who in [AGENT, REFUSED] {
         assert_eq!(circumstances(&who, None).check(&right(&who)), Ok(()));
-        // and it is right as well where a fault has not happened, or has done no harm
+        // also if a fault did not happen, or did no harm
         for kind in [FaultKind::Cut, FaultKind::Stall, FaultKind::Flip(1)] {
             let circumstances = circumstances(&who, Some((kind, Direction::Up)));
             assert_eq!(circumstances.check(&right(&who)), Ok(()));
@@ -65,7 +65,7 @@ fn what_is_expected_is_right() {
 }
 
 #[test]
-fn whatever_differs_from_what_is_expected_is_wrong() {
+fn any_other_outcome_without_a_fault_is_wrong() {
     let refused = right(&REFUSED);
     let all = [
         (AGENT, known(|known| known.status = Status::Declined)),
@@ -91,7 +91,7 @@ fn whatever_differs_from_what_is_expected_is_wrong() {
             Observed { client: ClientOutcome::Unexpected("unexpected".into()), ..right(&AGENT) },
         ),
         (AGENT, broken(ServerOutcome::Unexpected("unexpected".into()))),
-        // Whoever is refused is nobody, and knows why.
+        // A refused client is never accepted, and receives the alert.
         (REFUSED, right(&AGENT)),
         (REFUSED, Observed { server: ServerOutcome::Sent(Alert::UnknownCA), ..refused.clone() }),
         (REFUSED, Observed { server: ServerOutcome::Refused, ..refused.clone() }),
@@ -118,7 +118,7 @@ fn whatever_differs_from_what_is_expected_is_wrong() {
 }
 
 #[test]
-fn a_fault_is_no_excuse_for_what_it_cannot_bring_about() {
+fn a_fault_explains_only_its_possible_outcomes() {
     let cut = || (FaultKind::Cut, Direction::Up);
     let stall = || (FaultKind::Stall, Direction::Up);
     let flip = |direction| (FaultKind::Flip(1), direction);
@@ -137,25 +137,25 @@ fn a_fault_is_no_excuse_for_what_it_cannot_bring_about() {
     let (bad_mac, decode) = (Alert::BadRecordMac, Alert::DecodeError);
     let fired = |observed: Observed| Observed { fired: true, ..observed };
     let all = [
-        // accepted as somebody else, or instead of refused
+        // accepted in another scope or status, or accepted instead of refused
         (AGENT, cut(), broken(known(|known| known.scopes = vec![STAFF]).server)),
         (AGENT, flip(Direction::Up), fired(known(|known| known.status = Status::Declined))),
         (REFUSED, flip(Direction::Up), broken(right(&AGENT).server)),
         (REFUSED, cut(), fired(right(&AGENT))),
-        // served without a server, or with other data
+        // served although the server did not accept, or with other data
         (AGENT, cut(), Observed { server: ServerOutcome::HungUp, ..fired(right(&AGENT)) }),
         (AGENT, cut(), Observed { application: None, ..fired(right(&AGENT)) }),
-        // alerts that bytes from the honest client do not bring about
+        // alerts that an honest client's bytes never cause
         (AGENT, cut(), broken(ServerOutcome::Sent(decode))),
         (AGENT, stall(), broken(ServerOutcome::Sent(Alert::UnknownCA))),
         (AGENT, stall(), broken(ServerOutcome::HungUp)),
         (AGENT, cut(), broken(ServerOutcome::Timeout)),
         (AGENT, cut(), broken(ServerOutcome::Refused)),
         (AGENT, cut(), broken(ServerOutcome::Received(decode))),
-        // the server's own fault
+        // defects of the server
         (AGENT, flip(Direction::Up), broken(ServerOutcome::Sent(Alert::InternalError))),
         (AGENT, flip(Direction::Up), broken(ServerOutcome::Unexpected("unexpected".into()))),
-        // what one end has said and the other has not heard, or heard otherwise
+        // an alert that one side sent, and the other did not receive, or received as another one
         (AGENT, flip(Direction::Up), heard(bad_mac, ServerOutcome::Sent(decode))),
         (AGENT, flip(Direction::Up), heard(decode, ServerOutcome::Refused)),
         (AGENT, flip(Direction::Up), heard(decode, ServerOutcome::HungUp)),
@@ -183,7 +183,7 @@ fn a_fault_is_no_excuse_for_what_it_cannot_bring_about() {
 }
 
 #[test]
-fn only_an_impatient_server_may_lose_its_patience() {
+fn only_a_server_with_a_short_timeout_may_time_out() {
     let timeout = Observed { fired: false, ..broken(ServerOutcome::Timeout) };
     let idle = Observed {
         application: Some(Application::Idle),
@@ -200,7 +200,7 @@ fn only_an_impatient_server_may_lose_its_patience() {
 #[test]
 fn noise_gets_an_alert_or_nothing() {
     let noise = Circumstances {
-        right: Expectation::NoHandshake,
+        expectation: Expectation::NoHandshake,
         message: SIZE,
         fault: None,
         short_timeout: false,

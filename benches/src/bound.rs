@@ -1,7 +1,7 @@
-//! What is lost by being safe: the scan with every bounds check left out, for comparison only.
+//! The cost of bounds checks: the scan without them, for comparison only.
 //!
-//! It checks what the scan checks of one hello in one record, in the same order, and finds the
-//! same; but it believes every length, so it may only be given what is known to be well formed.
+//! For one ClientHello in one record, it makes the same checks as the scan in the same order, and finds the
+//! same values. But it trusts every length, so its input must be well formed.
 
 use crate::contender::{Contender, Found, names};
 use crate::corpus::Hello;
@@ -14,7 +14,7 @@ pub struct View<'a> {
     places: [u16; 8],
 }
 
-/// The answer, in the form of the scan's.
+/// The result, in the same form as the scan's.
 pub enum BoundScan<'a> {
     Hello { hello: View<'a>, bytes: usize },
     Malformed(u8),
@@ -192,7 +192,7 @@ impl<'a> View<'a> {
 
 impl Contender for Bound {
     fn name(&self) -> &'static str {
-        "unsafe bound"
+        "scan without bounds checks"
     }
 
     fn read(&mut self, hello: &Hello) {

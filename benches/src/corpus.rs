@@ -1,4 +1,4 @@
-//! The corpus of the scan.
+//! The recorded ClientHellos of the scan's corpus.
 
 use std::io;
 use std::path::Path;
@@ -12,7 +12,7 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// `None` when it is anything else.
+    /// `None` if the bytes are anything else.
     fn new(name: String, bytes: Vec<u8>) -> Option<Self> {
         match Scan::default().records(&bytes, &mut []) {
             Answer::Hello { octets: length, .. } if length == bytes.len() => {
@@ -41,7 +41,7 @@ impl Hello {
     }
 }
 
-/// All of them, by name.
+/// Reads all ClientHellos, sorted by name.
 pub fn read() -> io::Result<Vec<Hello>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rustls-ext-wire/corpus");
     let mut hellos = Vec::new();
@@ -49,7 +49,7 @@ pub fn read() -> io::Result<Vec<Hello>> {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "bin") {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let malformed = format!("{}: no ClientHello", path.display());
+            let malformed = format!("{}: not a ClientHello", path.display());
             let hello = Hello::new(name, std::fs::read(&path)?);
             hellos.push(hello.ok_or_else(|| io::Error::other(malformed))?);
         }
@@ -58,10 +58,9 @@ pub fn read() -> io::Result<Vec<Hello>> {
     Ok(hellos)
 }
 
-/// So many places in a list of `length`, at random and always the same (xorshift64).
+/// Random indices below `length`, always the same ones (xorshift64).
 ///
-/// In a fixed order, branch predictors learn the hellos by heart, which no server's visitors let
-/// them do.
+/// In a fixed order, branch predictors would learn the ClientHellos, which does not happen on a server.
 pub fn random_order(length: usize, count: usize, seed: u64) -> Vec<usize> {
     let mut state = seed | 1;
     let next = |_| {

@@ -1,4 +1,4 @@
-//! Other libraries that read a ClientHello, each in the way that it offers for that.
+//! Other libraries that parse a ClientHello, each with its own function for this.
 
 use crate::contender::Contender;
 
@@ -20,7 +20,7 @@ pub(crate) fn all() -> Vec<Box<dyn Contender>> {
     ]
 }
 
-/// BoringSSL, s2n-tls and tls-parser, to be asked about any bytes.
+/// The parsers of BoringSSL, s2n-tls and tls-parser.
 pub fn parsers() -> [Box<dyn Parser>; 3] {
     [
         Box::new(boringssl::BoringSsl::new()),

@@ -1,4 +1,4 @@
-//! What all programs here measured, in one place.
+//! The report of all measurements.
 
 use std::path::Path;
 use std::{fs, io};
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moved_is_shown_and_what_did_not_is_not() {
+    fn only_changed_rows_are_shown() {
         let (before, after) = (report(1_000_000.0), report(1_020_000.0));
         let moved = before.moved(&after);
         assert!(moved.contains("TLS 1.3: patched <&>"), "{moved}");
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_shows_what_it_is_over_its_pristine_counterpart() {
+    fn a_handshake_shows_its_ratio_to_the_pristine_one() {
         let counted = |name: &str, count: f64| Row {
             instructions: Some(count),
             ..Row::new("TLS 1.3 ring P-256, server", name)

@@ -1,4 +1,4 @@
-//! What was measured, as the programs here hand it to the report.
+//! The rows that the measuring programs hand to the report.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-/// One thing, measured in one or several ways.
+/// The measurements of one operation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// What it can be compared with has the same.
+    /// Rows of the same group can be compared.
     pub group: String,
     pub name: String,
     /// Nanoseconds.
@@ -23,16 +23,16 @@ pub struct Row {
     /// On the wire, or in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// Of a server under load.
+    /// The rates and latencies of a server under load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
-    /// How many times as much as the others of the group: in instructions where both have them,
-    /// else in time, else in bytes.
+    /// The ratio to each other row of the group: of instructions if both have them, else of time,
+    /// else of bytes.
     #[serde(default)]
     pub ratio: BTreeMap<String, f64>,
 }
 
-/// Of a server under load.
+/// The rates and latencies of a server under load.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Load {
     pub handshakes_per_second: f64,
@@ -47,7 +47,7 @@ impl Row {
         Self { group: group.into(), name: name.into(), ..Self::default() }
     }
 
-    /// How many times as much as another.
+    /// The ratio to another row.
     pub fn over(&self, other: &Self) -> Option<f64> {
         let bytes = |row: &Self| Some(row.bytes? as f64);
         None.or(self.instructions.zip(other.instructions))
@@ -58,7 +58,7 @@ impl Row {
     }
 }
 
-/// Rows of the same group and name become one, which has what either has.
+/// Merges rows of the same group and name.
 pub fn merge(rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
     let mut merged: Vec<Row> = Vec::new();
     for row in rows {
@@ -90,7 +90,7 @@ pub fn compare(rows: &mut [Row]) {
 /// Reads rows from a file.
 ///
 /// # Errors
-/// If it cannot be read, or has something else in it.
+/// If it cannot be read, or does not contain rows.
 pub fn read(path: &Path) -> io::Result<Vec<Row>> {
     Ok(serde_json::from_slice(&fs::read(path)?)?)
 }

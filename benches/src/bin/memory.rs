@@ -1,6 +1,6 @@
-//! What a server keeps in memory of a connection that is idle: bytes on the heap, all inclusive.
+//! Measures the memory of an idle server connection: all its bytes on the heap.
 //!
-//! The name of a file as argument: there, the rows are written in JSON.
+//! An argument names a file for the rows in JSON.
 
 use std::error::Error;
 
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn measure(case: Case, pki: &Pki) -> u64 {
     let mut connect = case.idle(pki);
-    drop(connect()); // what is made once
+    drop(connect()); // allocations that are made only once
     let mut kept = Vec::with_capacity(CONNECTIONS);
     let before = HeapStats::get().curr_bytes;
     kept.extend((0..CONNECTIONS).map(|_| connect()));

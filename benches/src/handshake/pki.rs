@@ -1,4 +1,4 @@
-//! Certificates for one run, of one authority.
+//! The certificates of a run, of one authority.
 
 use rcgen::{
     CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, PKCS_ECDSA_P256_SHA256,

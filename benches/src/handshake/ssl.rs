@@ -1,4 +1,4 @@
-//! What OpenSSL and BoringSSL have in common, by the crates that bind them.
+//! Code for OpenSSL and BoringSSL, over the crates that bind them.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
@@ -7,12 +7,12 @@ use std::rc::Rc;
 /// One direction of a connection in memory.
 type SharedBytes = Rc<RefCell<Vec<u8>>>;
 
-/// An end of a connection in memory. Who reads what is not there is told to come again.
+/// One side of a connection in memory. A read without data returns `WouldBlock`.
 #[derive(Clone)]
 pub(super) struct Pipe {
     inbox: SharedBytes,
     outbox: SharedBytes,
-    /// How much both ends have written.
+    /// How many bytes both sides have written.
     total: Rc<Cell<usize>>,
 }
 
@@ -75,7 +75,7 @@ macro_rules! ssl {
         use crate::handshake::ssl::Pipe;
         use crate::handshake::{Cost, Ends, Key, Pki, SERVER_NAME};
 
-        /// Both ends' contexts: without resumption, and with X25519 alone.
+        /// The contexts of client and server: no resumption, and only X25519.
         fn contexts(pki: &Pki, version: SslVersion) -> (SslContextBuilder, SslContextBuilder) {
             let context = |identity: &CertifiedKeyDer| {
                 let mut context = SslContext::builder(SslMethod::tls()).expect("a context");
@@ -83,8 +83,8 @@ macro_rules! ssl {
                 context.set_max_proto_version(Some(version)).expect("a version");
                 context.set_session_cache_mode(SslSessionCacheMode::OFF);
                 context.set_session_id_context(b"benches").expect("short");
-                // Or OpenSSL looks for more of its own chain in what it trusts, each time anew, and
-                // sends the authority's certificate, too.
+                // Otherwise OpenSSL searches its trusted certificates for its own chain in each
+                // handshake, and also sends the authority's certificate.
                 context.set_mode(SslMode::NO_AUTO_CHAIN);
                 let authority = X509::from_der(&pki.authority).expect("an authority");
                 context.cert_store_mut().add_cert(authority).expect("an authority");
@@ -100,7 +100,7 @@ macro_rules! ssl {
             (client, context(&pki.server))
         }
 
-        /// A connection in the making.
+        /// An open connection.
         struct Connection {
             client: SslStream<Pipe>,
             server: SslStream<Pipe>,
@@ -124,7 +124,7 @@ macro_rules! ssl {
                 }
             }
 
-            /// One end's turn; whether it got what it wanted, without waiting for more.
+            /// Runs one side; returns whether its operation completed without more input.
             fn turn<T>(
                 &mut self,
                 act: impl FnOnce(&mut Self) -> Result<T, $library::ssl::Error>,
@@ -136,12 +136,12 @@ macro_rules! ssl {
                 }
             }
 
-            /// What was said since the last time was a flight.
+            /// Counts the bytes since the last call as a flight.
             fn count(&mut self) {
                 self.cost.count(self.wire.total() - self.cost.bytes);
             }
 
-            /// Shakes hands until the server is done.
+            /// Runs the handshake until it is complete at the server.
             fn handshake(&mut self) {
                 loop {
                     self.turn(|it| it.client.connect());
@@ -153,7 +153,7 @@ macro_rules! ssl {
                 }
             }
 
-            /// The server has verified a certificate; the client reads what is still to come.
+            /// Checks that the server has verified a certificate; the client reads the rest.
             fn done(mut self) -> Cost {
                 assert!(self.server.ssl().peer_certificate().is_some());
                 assert_eq!(self.server.ssl().verify_result(), OK);
@@ -162,7 +162,7 @@ macro_rules! ssl {
             }
         }
 
-        /// The server insists on a certificate from everybody.
+        /// A server that requires a certificate of every client.
         struct Mutual(SslContext, SslContext);
 
         impl Mutual {

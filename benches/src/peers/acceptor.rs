@@ -1,4 +1,4 @@
-//! rustls: an `Acceptor`, which also makes a connection, and parsers more than the form.
+//! rustls: an `Acceptor`, which also makes a connection, and checks more than the syntax.
 
 use std::hint::black_box;
 

@@ -1,21 +1,21 @@
-//! Bytes that may be no hello, for who wants to know whether others agree about that.
+//! Parsers of other libraries, for any bytes, to compare their results with the scan's.
 
-/// What a library found in a ClientHello.
+/// The values that a library found in a ClientHello.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
     pub server_name: Option<Vec<u8>>,
     pub alpn: Vec<Vec<u8>>,
-    /// Whether the extension is there.
+    /// Whether the extension is present.
     pub tls_flags: bool,
-    /// How many extensions it read, from the first on, if it may have stopped before the last.
+    /// How many extensions it read, if it may stop before the last one.
     pub read: Option<usize>,
 }
 
-/// A library, asked about anything.
+/// A library's parser of ClientHellos.
 pub trait Parser {
     fn name(&self) -> &'static str;
 
-    /// Reads a handshake message of type ClientHello, whose header fits; `None` when the library
+    /// Parses a handshake message of type ClientHello with a correct header; `None` if the library
     /// refuses it.
     fn parse(&mut self, message: &[u8]) -> Option<Parsed>;
 }

@@ -1,8 +1,8 @@
-//! Numbers, as they are shown.
+//! The format of numbers.
 
 use crate::row::Row;
 
-/// What decides of a row, with its unit.
+/// The most precise measurement of a row, with its unit: instructions, time, or bytes.
 pub(super) fn figure(row: &Row) -> String {
     match (row.instructions, row.median, row.bytes) {
         (Some(count), ..) => format!("{} instructions", thousands(count)),

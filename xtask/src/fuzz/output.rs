@@ -1,26 +1,26 @@
-//! What libFuzzer says of a round.
+//! The output of libFuzzer.
 
 use std::path::PathBuf;
 
-/// The numbers of a round, and what was found.
+/// The numbers and findings of a round.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FuzzOutput {
     /// How many inputs were tried.
     pub executions: u64,
-    /// How many of them in a second.
+    /// Inputs per second.
     pub per_second: u64,
-    /// Branches that were taken (`cov`).
+    /// Branches taken (`cov`).
     pub branches: u64,
-    /// Branches, told apart by how often they were taken and by what was compared (`ft`).
+    /// Branches, distinguished by how often they were taken and by compared values (`ft`).
     pub features: u64,
-    /// Inputs that do not pass, or take too long or too much memory.
+    /// Inputs that fail, or take too long or too much memory.
     pub findings: Vec<PathBuf>,
-    /// What the last lines say, in case of a finding.
+    /// The last lines of output, which explain a finding.
     pub reason: String,
 }
 
 impl FuzzOutput {
-    /// What the columns of rows are.
+    /// The titles of the columns.
     pub const HEADING: &'static str =
         "target               executions  per second  branches  features  found";
 

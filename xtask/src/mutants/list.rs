@@ -3,19 +3,19 @@
 /// A way to break the patched rustls.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
-    /// What it does wrong, and the rule that this breaks.
+    /// The rule that it breaks, and how.
     pub name: &'static str,
-    /// A file of the patched source, or of the codec that it goes by.
+    /// A file of the patched source, or of the codec that it uses.
     pub file: &'static str,
-    /// The function, `Type::function` or constant in which it does so.
+    /// The function, `Type::function` or constant that it changes.
     pub item: &'static str,
-    /// What is taken out, as tokens: white space does not count. It is there once.
+    /// The removed code, as tokens: white space does not matter. It must be there once.
     pub from: &'static str,
-    /// What is put in its place.
+    /// The code in its place.
     pub to: &'static str,
 }
 
-/// All of them.
+/// All mutants.
 pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "RES-2: a session with a certificate resumes where nobody is asked",

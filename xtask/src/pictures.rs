@@ -69,7 +69,7 @@ fn pictures(repository: &Path) -> Result<[(&'static str, String); 2]> {
 }
 
 /// The width of each picture.
-const WIDTH: u32 = 780;
+const WIDTH: u32 = 800;
 
 /// An SVG document with a title and a description for screen readers, in colours for light and dark
 /// pages.
@@ -206,18 +206,23 @@ fn sequence() -> String {
 /// The columns of the demo's table: the title, the horizontal place, and the text of a row.
 type Column = (&'static str, u32, fn(&Value) -> String);
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 6] = [
     ("client", 12, |row| text(&row["client"])),
     ("offered", 306, |row| mark(&row["offered"])),
-    ("requested", 360, |row| mark(&row["asked"])),
-    ("acknowledged", 428, |row| mark(&row["acknowledged"])),
-    ("authenticated", 514, |row| match &row["authenticated"] {
+    ("requested", 364, |row| mark(&row["asked"])),
+    ("acknowledged", 436, |row| mark(&row["acknowledged"])),
+    ("authenticated", 532, |row| match &row["authenticated"] {
         Value::Null => String::new(),
         name => format!("{} in {}", text(name), text(&row["scope"])),
     }),
-    ("HTTP", 652, |row| text(&row["http_status"])),
-    ("refused", 690, |row| text(&row["refused"]).replace(" from server", "")),
+    (RESULT, 674, |row| match &row["refused"] {
+        Value::Null => text(&row["http_status"]),
+        alert => text(alert).replace(" from server", ""),
+    }),
 ];
+
+/// The title of the last column.
+const RESULT: &str = "status or alert";
 
 fn mark(fact: &Value) -> String {
     if fact == &Value::Bool(true) { "✓".into() } else { "–".into() }
@@ -252,7 +257,7 @@ fn demo_table(record: &str) -> Result<String> {
         for (title, x, cell) in COLUMNS {
             let class = match title {
                 "authenticated" => r#" class="ours""#,
-                "refused" => r#" class="bad""#,
+                RESULT if !row["refused"].is_null() => r#" class="bad""#,
                 _ => "",
             };
             let cell = escape(&cell(row));

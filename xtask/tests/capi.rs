@@ -1,4 +1,4 @@
-//! The C ABI as it is installed: what pkg-config says is enough to build and run a program.
+//! The installed C library: pkg-config's output is enough to build and run a program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! A PKI in a folder that goes away with it, and the binary there.
+//! Certificates and the binary in a temporary folder.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! Servers that complete every handshake and refuse nothing, each with its own way not to answer.
+//! Servers that complete every handshake and refuse nothing, with different responses.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use raw_peer::{ChainAndKey, Control, Edit, Handshake, HandshakeType, Peer, ServerConfig, ext};
 use rustls_ext_wire::{CodePoints, FlagSet};
 
-/// What a liar sends behind the handshake.
+/// The data that a liar sends after the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lie {
     /// Nothing at all, until the client ends the connection.
@@ -41,7 +41,7 @@ pub fn start(lie: Lie, cert: &Path, key: &Path) -> u16 {
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            // What a client does to its connection is no matter of the liar's.
+            // Errors of the connection do not matter.
             let _ = serve(lie, &identity, stream.unwrap());
         }
     });

@@ -1,5 +1,5 @@
-//! Each fault is found by the cases that are about it, and what is printed can be read by those it is
-//! for. That our own ends keep every rule, the tests of `rext` show.
+//! The cases find each fault, and all output formats are readable. The tests of `rext` show that our own
+//! server and client keep every rule.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};

@@ -1,4 +1,4 @@
-//! Clients that break a rule on purpose, behind their hellos.
+//! Clients that break a rule on purpose after their ClientHello.
 
 use raw_peer::{
     Certificate, CertificateAnswer, CertificateRequest, ChainAndKey, ClientConfig, Edit, Extension,

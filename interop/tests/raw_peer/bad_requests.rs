@@ -1,4 +1,4 @@
-//! Servers that ask where they may not, or are not who they say they are.
+//! Servers that send a forbidden request, or that do not prove their identity.
 
 use raw_peer::{
     CertificateRequest, ChainAndKey, Edit, Extension, Handshake, Peer, ServerConfig, Slot, Ticket,

@@ -1,4 +1,4 @@
-//! CARE in every message: what the patched rustls sends of it, and how it ends what may not be.
+//! CARE in every message: which messages of the patched rustls have it, and which errors it sends.
 
 use raw_peer::{
     CertificateAnswer, ClientConfig, Edit, Extension, HandshakeType, Plan, ServerConfig, Shares,
@@ -227,7 +227,7 @@ fn care_3_an_echo_says_that_it_is_understood() {
             assert_eq!(known_at(&pair), (ClientAuthStatus::Offered, true));
         }
     }
-    // Being asked is no echo, and has no word for CARE.
+    // A request is not an echo, and cannot acknowledge CARE.
     let none = Edit::remove(FLAGS);
     let pair = server(&pki, ClientAuthOffer::care(), Slot::CertificateRequest, none, false);
     pair.assert_complete();
@@ -257,7 +257,7 @@ fn care_3_an_echo_of_what_was_not_sent_is_unsupported_extension() {
                 assert_alert(&pair, UNSUPPORTED_EXTENSION);
             }
         }
-        // What answers nothing may have anybody's extensions.
+        // Messages that answer nothing may have any extension.
         for slot in [Slot::CertificateRequest, Slot::NewSessionTicket] {
             server(&pki, offer.clone(), slot, Edit::add(CARE, [1]), false).assert_complete();
         }
@@ -323,7 +323,7 @@ fn care_1_an_echo_with_a_body_is_illegal_parameter_under_tls12_too() {
         }
     }
 
-    // One that is as it should be is no reason to end: that comes with the raw peer's next words.
+    // A correct echo does not end the connection; the raw peer's next message does.
     for (body, echoed) in [(Some(&[][..]), true), (None, false)] {
         let pair = tls12_server(&pki, ClientAuthOffer::care(), body);
         assert_alert(&pair, UNEXPECTED_MESSAGE);

@@ -1,5 +1,5 @@
-//! 0-RTT data, sent whatever the ticket allows: where a connection is to be asked, no byte of it
-//! reaches the application (RES-6), and the handshake is a full one.
+//! 0-RTT data, sent whether or not the ticket allows it: if the server requests a certificate, no byte of
+//! it reaches the application (RES-6), and the handshake is a full one.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -104,7 +104,7 @@ fn res_6_early_data_is_refused_where_the_client_is_to_be_asked() {
         let request = requesting(&site.pki);
         let retries_and_offers = Visit { retry: true, ..OFFERS };
         for (made_under, made, decision, visit) in [
-            // nobody was asked (also RES-3: the offer alone is the reason)
+            // no request in the session (also RES-3: the offer alone is the reason)
             (&none, PLAIN, &require, PLAIN),
             (&none, PLAIN, &request, PLAIN),
             (&none, PLAIN, &request, OFFERS),

@@ -1,5 +1,5 @@
-//! Encrypted ClientHello, with HPKE on both ends and an implementation for each: the offer is for
-//! the server behind it (FLAGS-13), judged on the bytes that an observer sees.
+//! Encrypted ClientHello, with a different HPKE implementation at client and server: the offer is only in
+//! the inner ClientHello (FLAGS-13), checked on the bytes that an observer sees.
 
 use std::sync::Arc;
 
@@ -207,7 +207,7 @@ fn raw_server_opens_nothing_that_was_changed_on_the_way() {
     };
     let mut pair = Pair::server(server.clone(), Arc::clone(&client));
     let first = hello(&mut pair.tls);
-    // Behind the headers of record and message, whatever byte it is.
+    // Any byte after the headers of record and message.
     for at in 9..first.len() {
         let mut changed = first.clone();
         changed[at] ^= 1;

@@ -1,4 +1,4 @@
-//! Clients and servers of Encrypted ClientHello, and what is to be seen of them.
+//! Clients and servers of Encrypted ClientHello, and the view of an observer.
 
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ pub fn status(pair: &Pair) -> (EchStatus, ClientAuthStatus) {
     }
 }
 
-/// The hellos as everybody sees them.
+/// The outer ClientHellos, as an observer sees them.
 pub fn outer(pair: &Pair) -> Vec<&Message> {
     pair.raw.messages().filter(|m| m.typ == HandshakeType::CLIENT_HELLO).collect()
 }

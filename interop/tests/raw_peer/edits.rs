@@ -1,4 +1,4 @@
-//! What a raw client changes on purpose, as a rustls server sees it.
+//! Edits of a raw client, as a rustls server sees them.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Flags where they may not stand, in every message of TLS 1.3: the patched rustls ends each case
-//! with `illegal_parameter`, and the raw peer receives it.
+//! Flags in messages that must not have them, in every message of TLS 1.3: the patched rustls ends each
+//! connection with `illegal_parameter`, and the raw peer receives it.
 
 use raw_peer::{
     CertificateAnswer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot,

@@ -1,4 +1,4 @@
-//! Honest clients and servers of ours, among others that are not.
+//! Honest patched clients and servers, next to peers that break rules.
 
 use std::io::{Read, Write};
 use std::sync::Arc;

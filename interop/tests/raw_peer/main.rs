@@ -1,8 +1,8 @@
-//! The raw peer against rustls, in memory, both ways. It shows that the peer speaks RFC 8446 when
-//! left alone, and that what it breaks on purpose arrives broken.
+//! The raw peer with rustls, in memory, as client and as server. The tests show that the peer keeps
+//! RFC 8446 without a plan, and that its edits arrive.
 //!
-//! Who can break which rule on the wire, and the first test to look at. `nobody` is where a peer
-//! has no way to, or where the other end cannot tell. Some of the tests are in `rustls-ext`.
+//! The table shows which side can break each rule on the wire, and its first test. `nobody` means that no peer
+//! can break it, or that the other side cannot detect it. Some of the tests are in `rustls-ext`.
 //!
 //! | rule | broken by | test |
 //! |---|---|---|

@@ -25,7 +25,7 @@ impl Pki {
         Self::named("authority")
     }
 
-    /// With an authority of this name. They are others each time, whatever their names.
+    /// Makes new certificates, with an authority of this name.
     pub fn named(authority: &str) -> Self {
         let authority = Authority::new(authority).unwrap();
         Self {

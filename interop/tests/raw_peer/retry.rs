@@ -1,5 +1,5 @@
-//! A second ClientHello that differs from the first. What a policy is shown may not change, and
-//! whatever else does is as with upstream; without a policy, everything is.
+//! A second ClientHello that differs from the first. Values that a policy sees must not change; all other
+//! changes have the same result as with upstream. Without a policy, all changes do.
 
 use std::sync::{Arc, Mutex};
 
@@ -80,7 +80,7 @@ fn a_decision_stands_since_a_second_hello_may_not_change_what_it_was_made_on() {
         assert_eq!(pair.theirs, Err(error), "{change:?}");
         assert_eq!(alerts(&pair), [(2, alert)], "{change:?}");
         assert_eq!(witness.decided.lock().unwrap().len(), 1);
-        // Nobody came to see the second one.
+        // The policy did not see the second one.
         assert_eq!(witness.resolved.lock().unwrap().len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Raw on both ends: what is broken is noticed, and nothing panics.
+//! Raw peers as client and server: each change is detected, and no peer panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -125,3 +125,30 @@ fn without_json_the_demo_prints_a_table() {
     assert!(line("HTTP/3, offer, agent's certificate ").ends_with("-                -"));
     assert!(line("is challenged first ").ends_with("2                4            6"));
 }
+
+/// Without numbers of bytes, which differ between runs.
+fn without_bytes(result: &Value) -> Value {
+    let mut result = result.clone();
+    for row in result["connections"].as_array_mut().unwrap() {
+        row["handshake_bytes"] = Value::Null;
+    }
+    result
+}
+
+#[test]
+fn the_recorded_result_is_the_result_of_the_demo() {
+    let record = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/pictures/demo.json");
+    let mut record: Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    let output = interop(&["demo", "--json"]).output().unwrap();
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = result["connections"].as_array().unwrap();
+    if !rows.iter().any(|row| row["client"] == "curl") {
+        // curl is not installed
+        record["connections"].as_array_mut().unwrap().retain(|row| row["client"] != "curl");
+    }
+    assert_eq!(
+        without_bytes(&record),
+        without_bytes(&result),
+        "run `cargo xtask pictures --record`"
+    );
+}

@@ -192,7 +192,7 @@ fn a_failed_case_shows_its_bytes_in_every_format_and_can_be_allowed() {
 }
 
 #[test]
-fn what_cannot_be_used_is_said_in_one_line() {
+fn an_unusable_option_or_file_is_an_error_in_one_line() {
     let files = Files::new();
     files.write("no-reason", "server.hello.twice\n");
     files.write("no-case", "server.hello.thrice known\n");
@@ -213,7 +213,7 @@ fn what_cannot_be_used_is_said_in_one_line() {
         (&["server", target][..], 2, "--ca"),
         (&["server", "nowhere", "--insecure"], 2, "HOST:PORT nowhere"),
         (&["server", gone, "--insecure"], 1, "no handshake with TLS 1.3 or TLS 1.2"),
-        (&["server", target, "--ca", "client-ca.pem"], 1, "is not localhost"),
+        (&["server", target, "--ca", "client-ca.pem"], 1, "is not valid for localhost"),
         (&["server", target, "--insecure", "--case", "nothing"], 2, "--case nothing"),
         (&["server", target, "--insecure", "--allow", "no-reason"], 2, "line 1: no reason"),
         (&["server", target, "--insecure", "--allow", "no-case"], 2, "there is no case"),
@@ -443,8 +443,8 @@ fn flags_9_a_server_of_tls12_alone_is_tested_also_with_hellos_that_offer_tls13()
     let files = Files::new();
     let honest = faulty_server_with(&files, None, &["--tls12"]);
     let report = assert_no_failure(&test_server(&files, &honest.1, &["--format", "json"]));
-    assert_eq!(report["features"]["speaks TLS 1.3"], false);
-    assert_eq!(report["features"]["speaks TLS 1.2"], true);
+    assert_eq!(report["features"]["supports TLS 1.3"], false);
+    assert_eq!(report["features"]["supports TLS 1.2"], true);
     let ignored = ["offer", "unknown-flags", "zero-byte", "no-bytes"];
     let both: BTreeSet<String> = ["", "-beside-tls13"]
         .iter()
@@ -463,7 +463,7 @@ fn flags_9_a_server_of_tls12_alone_is_tested_also_with_hellos_that_offer_tls13()
     // Without --insecure it is known by its certificate, as any other.
     let args = ["server", &honest.1, "--ca", "client-ca.pem"];
     let said = files.conform(&args).output().unwrap();
-    assert!(String::from_utf8(said.stderr).unwrap().contains("is not localhost"));
+    assert!(String::from_utf8(said.stderr).unwrap().contains("is not valid for localhost"));
 }
 
 #[test]

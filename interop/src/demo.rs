@@ -160,7 +160,7 @@ fn combine(row: &str, report: &HandshakeReport, view: &ClientView, wrong: &mut V
         report.acknowledged.or(facts.map(|facts| facts.acknowledged)).unwrap_or_default();
     if let Some(facts) = facts {
         compare("offered", row::word(facts.offered), row::word(report.offered));
-        compare("asked", row::word(facts.asked), row::word(report.asked));
+        compare("requested", row::word(facts.asked), row::word(report.asked));
         compare("acknowledged", row::word(facts.acknowledged), row::word(acknowledged));
     }
     if let Some(refused) = &view.refused {

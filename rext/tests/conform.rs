@@ -79,7 +79,7 @@ fn our_server_keeps_every_rule_whatever_its_policy() {
     for policy in ["offered", "require-offered", "always", "never"] {
         let it = files.serve(&["--policy", policy]);
         let report = assert_no_failure(test_server(&files, it.port, &[]));
-        assert_eq!(report["facts"]["reads tls_flags"], true, "{policy}");
+        assert_eq!(report["features"]["reads tls_flags"], true, "{policy}");
         // Asking everybody is allowed, and noted; so is asking nobody.
         if policy.ends_with("offered") {
             assert_eq!(graded(&report, "tolerated"), set(&[]), "{policy}");
@@ -93,8 +93,8 @@ fn our_client_keeps_every_rule_whatever_it_offers() {
     for offer in ["none", "flag", "care", "both"] {
         let report = assert_no_failure(test_client(&files, &[], &client(offer)));
         let flag = ["flag", "both"].contains(&offer);
-        assert_eq!(report["facts"]["offers by the flag"], flag, "{offer}");
-        assert_eq!(report["facts"]["reads tls_flags"], true, "{offer}");
+        assert_eq!(report["features"]["offers by the flag"], flag, "{offer}");
+        assert_eq!(report["features"]["reads tls_flags"], true, "{offer}");
     }
 }
 
@@ -119,7 +119,7 @@ fn a_client_whose_command_always_succeeds_proves_nothing_of_what_comes_behind_it
     let report = assert_no_failure(run(r#""$0" "$@" || exit 1"#));
     assert_eq!(undecided(&report), set(&[]));
     let (report, succeeds) = run(r#""$0" "$@"; exit 0"#);
-    assert_eq!(report["facts"]["and only when it is answered"], false);
+    assert_eq!(report["features"]["exits with success only after a response"], false);
     let expected = set(&["ticket.across-names", "ticket.highest-flag", "ticket.unknown-flags"]);
     assert_eq!(undecided(&report), expected);
     // An alert is proof, and so is the next ClientHello.

@@ -12,7 +12,7 @@ fn about(name: &str, rule: &'static str, expects: &str) -> About {
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
-        Case::new(about("offer", "CARE-2", "continues with CARE in a hello"), [], |lab| {
+        Case::new(about("offer", "CARE-2", "continues with CARE in a ClientHello"), [], |lab| {
             lab.visit_well(lab.caring()).map(|_| Grade::Passed)
         }),
         Case::new(

@@ -66,7 +66,7 @@ impl Expected {
         };
         let texts = [
             ("offered", word(self.offered), word(row.offered)),
-            ("asked", word(self.asked), word(row.asked)),
+            ("requested", word(self.asked), word(row.asked)),
             ("acknowledged", word(self.acknowledged), word(row.acknowledged)),
             ("authenticated", or_dash(&self.authenticated), or_dash(&row.authenticated)),
             ("scope", or_dash(&self.scope), or_dash(&row.scope)),
@@ -196,7 +196,7 @@ mod tests {
         type Change = fn(&mut Row);
         let changes: [(Change, &str); 11] = [
             (|row| row.offered = false, "\"one\", offered: expected yes, got no"),
-            (|row| row.asked = false, "\"one\", asked: expected yes, got no"),
+            (|row| row.asked = false, "\"one\", requested: expected yes, got no"),
             (|row| row.acknowledged = false, "\"one\", acknowledged: expected yes, got no"),
             (|row| row.authenticated = None, "\"one\", authenticated: expected CN=a, got -"),
             (|row| row.scope = None, "\"one\", scope: expected agents, got -"),

@@ -143,7 +143,7 @@ impl Expected {
             let version = self.tls_version.to_owned();
             check(source, "version", version, view.tls_version.clone());
             check(source, "resumed", word(self.resumed), view.resumed.map(word));
-            check(source, "asked", word(self.asked), view.asked.map(word));
+            check(source, "requested", word(self.asked), view.asked.map(word));
             check(source, "acknowledged", word(self.acknowledged), view.acknowledged.map(word));
             let subject = view.subject.as_ref().map(|subject| name(subject.as_deref()));
             check(source, "client", name(self.subject), subject);
@@ -208,7 +208,7 @@ mod tests {
         let changes: [(Change, &str); 5] = [
             (|view| view.tls_version = Some("TLSv1.2".into()), "version: expected TLSv1.3"),
             (|view| view.resumed = Some(true), "resumed: expected no"),
-            (|view| view.asked = Some(false), "asked: expected yes"),
+            (|view| view.asked = Some(false), "requested: expected yes"),
             (|view| view.acknowledged = Some(false), "acknowledged: expected yes"),
             (|view| view.subject = Some(None), "client: expected CN=client-1"),
         ];

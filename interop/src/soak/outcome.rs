@@ -188,7 +188,7 @@ impl fmt::Display for ServerOutcome {
         match self {
             Self::Accepted(accepted) => {
                 f.write_str(match accepted.status {
-                    Status::NotAsked => "not asked",
+                    Status::NotAsked => "no request",
                     Status::Declined => "declined",
                     Status::Tolerated => "not authenticated",
                     Status::Authenticated => "authenticated",

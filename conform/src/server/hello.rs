@@ -172,7 +172,9 @@ fn placed() -> Vec<Case> {
                 Ok(match (talk.peer.is_complete(), asks(&talk)) {
                     (false, _) => accepted(&talk.verdict()),
                     (true, false) => Grade::Passed,
-                    (true, true) => Grade::Tolerated("requests a certificate of every client".into()),
+                    (true, true) => {
+                        Grade::Tolerated("requests a certificate of every client".into())
+                    }
                 })
             },
         )

@@ -69,7 +69,7 @@ final class Peer {
         try (socket) {
             socket.setSoTimeout(10_000);
             socket.startHandshake();
-            // JSSE does not say whether a session is an earlier one.
+            // JSSE does not report whether a session was resumed.
             String line = "{\"tls_version\":\"" + socket.getSession().getProtocol()
                     + "\",\"resumed\":null,\"decision\":\"none\",\"verified_subject\":"
                     + subject(socket) + ",\"acknowledged\":false}\n";

@@ -237,7 +237,7 @@ fn care_3_an_echo_says_that_it_is_understood() {
 }
 
 #[test]
-fn rca_4_a_server_that_acknowledges_the_flag_to_who_offered_by_care_is_refused() {
+fn rca_4_a_server_that_acknowledges_the_flag_after_an_offer_by_care_is_refused() {
     let pki = Pki::new();
     for body in [&OFFER, &BOTH] {
         let edit = Edit::add(FLAGS, body);
@@ -247,7 +247,7 @@ fn rca_4_a_server_that_acknowledges_the_flag_to_who_offered_by_care_is_refused()
 }
 
 #[test]
-fn care_3_an_echo_of_what_was_not_sent_is_unsupported_extension() {
+fn care_3_an_echo_of_care_that_was_not_sent_is_unsupported_extension() {
     let pki = Pki::new();
     let slots = [Slot::ServerHello, Slot::HelloRetryRequest, Slot::EncryptedExtensions];
     for offer in [ClientAuthOffer::default(), ClientAuthOffer::flag()] {

@@ -55,7 +55,7 @@ fn client_logs_every_message_with_its_bytes() {
 }
 
 #[test]
-fn both_ends_log_the_same_secrets() {
+fn client_and_server_log_the_same_secrets() {
     let pki = Pki::new();
     let log = Arc::new(Secrets::default());
     let mut server = pki.rustls_server(false);

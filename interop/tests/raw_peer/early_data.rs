@@ -130,7 +130,7 @@ fn res_6_early_data_is_refused_where_the_client_is_to_be_asked() {
 }
 
 #[test]
-fn res_6_early_data_does_not_help_who_has_nothing_to_show() {
+fn res_6_early_data_does_not_help_a_client_without_a_certificate() {
     for stateless in [false, true] {
         let site = Site::new(stateless);
         let require = requiring(&site.pki, "clients");
@@ -231,7 +231,7 @@ fn res_6_early_data_is_not_taken_twice() {
 }
 
 #[test]
-fn res_6_who_has_the_ticket_but_not_its_secret_gets_decrypt_error() {
+fn res_6_a_client_with_the_ticket_but_not_its_secret_gets_decrypt_error() {
     let site = Site::new(false);
     let require = requiring(&site.pki, "clients");
     let mut ticket = site.ticket(require.clone(), PLAIN);

@@ -95,7 +95,7 @@ fn flags_2_and_flags_3_malformed_flags_of_a_server_are_illegal_parameter() {
 }
 
 #[test]
-fn rca_4_an_acknowledgement_that_nobody_asked_for_is_illegal_parameter() {
+fn rca_4_an_acknowledgement_without_an_offer_is_illegal_parameter() {
     let pki = Pki::new();
     for body in [OFFER, BOTH] {
         let edit = Edit::add(FLAGS, body);
@@ -210,7 +210,7 @@ fn client(pki: &Pki, plan: Plan, compressed: bool, retry: bool) -> Pair {
 }
 
 #[test]
-fn rca_2_and_flags_7_who_offered_is_acknowledged_in_the_request_only() {
+fn rca_2_and_flags_7_an_offer_is_acknowledged_in_the_request_only() {
     let pki = Pki::new();
     for (offers, acknowledgement) in [(true, Some(OFFER.to_vec())), (false, None)] {
         let mut plan = Plan::default();

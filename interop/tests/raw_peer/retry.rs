@@ -73,7 +73,7 @@ fn decided(pki: &Pki, change: &Change) -> (Pair, Arc<Witness>) {
 }
 
 #[test]
-fn a_decision_stands_since_a_second_hello_may_not_change_what_it_was_made_on() {
+fn a_decision_stands_since_a_second_hello_may_not_change_its_input() {
     let pki = Pki::new();
     for (change, error, alert) in seen() {
         let (pair, witness) = decided(&pki, &change);
@@ -86,7 +86,7 @@ fn a_decision_stands_since_a_second_hello_may_not_change_what_it_was_made_on() {
 }
 
 #[test]
-fn what_a_second_hello_may_change_is_nothing_that_a_policy_is_shown() {
+fn a_second_hello_may_only_change_values_that_no_policy_sees() {
     let pki = Pki::new();
     let same = (vec![Edit::add(FLAGS, OFFER)], Edit::replace(FLAGS, OFFER));
     for change in unseen().into_iter().chain([same]) {
@@ -132,7 +132,7 @@ macro_rules! outcome {
 }
 
 #[test]
-fn without_a_policy_a_second_hello_may_change_whatever_it_may_with_upstream() {
+fn without_a_policy_a_second_hello_may_change_the_same_values_as_with_upstream() {
     let pki = Pki::new();
     let patched = Arc::new(pki.rustls_server(false));
     let (chain, key) = for_rustls(&pki.server);

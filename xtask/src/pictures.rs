@@ -79,7 +79,7 @@ fn document(height: u32, title: &str, description: &str, body: &str) -> String {
 <title id="title">{}</title>
 <desc id="desc">{}</desc>
 <style>
-text {{ font: 12px system-ui, sans-serif; fill: #1f2328 }} .bold {{ font-weight: 600 }} .weak {{ fill: #59636e }}
+text {{ font: 12px system-ui, sans-serif; fill: #1f2328 }} .bold {{ font-weight: 600 }} .small {{ font-size: 11px }} .weak {{ fill: #59636e }}
 .middle {{ text-anchor: middle }} .ours {{ fill: #0b6e4f }} .bad {{ fill: #b42318 }}
 .line {{ stroke: #59636e; fill: none }} .life {{ stroke: #8c959f; stroke-dasharray: 2 4 }}
 .ours.line {{ stroke: #0b6e4f; fill: none }} .band {{ fill: #8c959f22 }} .head {{ fill: #59636e }}
@@ -242,7 +242,7 @@ fn demo_table(record: &str) -> Result<String> {
     let rows = record["connections"].as_array().ok_or("the demo's result has no `connections`")?;
     let (mut body, mut y) = (String::new(), 20);
     for (title, x, _) in COLUMNS {
-        let _ = writeln!(body, r#"<text class="bold" x="{x}" y="{y}">{title}</text>"#);
+        let _ = writeln!(body, r#"<text class="bold small" x="{x}" y="{y}">{title}</text>"#);
     }
     for (number, row) in rows.iter().enumerate() {
         y += 20;

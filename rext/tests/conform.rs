@@ -93,8 +93,8 @@ fn our_client_keeps_every_rule_whatever_it_offers() {
     for offer in ["none", "flag", "care", "both"] {
         let report = assert_no_failure(test_client(&files, &[], &client(offer)));
         let flag = ["flag", "both"].contains(&offer);
-        assert_eq!(report["facts"]["offers by the flag"], flag, "{offer}");
-        assert_eq!(report["facts"]["reads tls_flags"], true, "{offer}");
+        assert_eq!(report["features"]["offers by the flag"], flag, "{offer}");
+        assert_eq!(report["features"]["reads tls_flags"], true, "{offer}");
     }
 }
 
@@ -119,7 +119,7 @@ fn cases_after_the_handshake_are_undecided_if_the_clients_command_always_succeed
     let report = assert_no_failure(run(r#""$0" "$@" || exit 1"#));
     assert_eq!(undecided(&report), set(&[]));
     let (report, succeeds) = run(r#""$0" "$@"; exit 0"#);
-    assert_eq!(report["facts"]["and only when it is answered"], false);
+    assert_eq!(report["features"]["exits with success only after a response"], false);
     let expected = set(&["ticket.across-names", "ticket.highest-flag", "ticket.unknown-flags"]);
     assert_eq!(undecided(&report), expected);
     // An alert is proof, and so is the next ClientHello.

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use common::{ConnectOutput, Files, TIMEOUT};
-use raw_peer::{ClientConfig, Edit, Identity, Peer, ServerConfig};
+use raw_peer::{ChainAndKey, ClientConfig, Edit, Peer, ServerConfig};
 use rustls_ext::rustls::pki_types::pem::PemObject;
 use rustls_ext::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -47,8 +47,10 @@ fn connect(
     let files = Files::new();
     let chain = CertificateDer::from_pem_file(files.path("server.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(files.path("server.key")).unwrap();
-    let mut config =
-        ServerConfig::new(Identity { chain: vec![chain.to_vec()], key: key.secret_der().to_vec() });
+    let mut config = ServerConfig::new(ChainAndKey {
+        chain: vec![chain.to_vec()],
+        key: key.secret_der().to_vec(),
+    });
     config.alpn = vec![b"h2".to_vec()];
     config.ask_certificate = true;
     if let Some(flags) = flags {

@@ -13,10 +13,14 @@ use rext_cli::{client, files, tls};
 use rustls_ext::http::Fingerprint;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
 use rustls_ext::{ClientAuthOffer, subject_of};
-use test_pki::Identity;
+use test_pki::IssuedCertificate;
 
 /// A client that makes no offer, and sends this certificate, if any, when it is requested.
-fn config(files: &Files, identity: Option<&Identity>, protocol: &[u8]) -> Arc<ClientConfig> {
+fn config(
+    files: &Files,
+    identity: Option<&IssuedCertificate>,
+    protocol: &[u8],
+) -> Arc<ClientConfig> {
     let roots = files::roots("--ca", &files.path("server-ca.pem")).unwrap();
     let key = identity.map(|identity| identity.certified_key().unwrap());
     let offer = ClientAuthOffer::default();
@@ -33,7 +37,7 @@ async fn get(config: &Arc<ClientConfig>, server: &Server, url: &str) -> Attempt 
     client::get(config, &target).await
 }
 
-fn fingerprint(identity: &Identity) -> String {
+fn fingerprint(identity: &IssuedCertificate) -> String {
     Fingerprint::sha256(&identity.certified_key().unwrap().cert[0]).to_string()
 }
 

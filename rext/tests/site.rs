@@ -10,9 +10,13 @@ use rustls_ext::ClientAuthOffer;
 use rustls_ext::http::client::{ClientIdentity, Credentials, Report};
 use rustls_ext::http::reqwest as challenged;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
-use test_pki::Identity;
+use test_pki::IssuedCertificate;
 
-fn config(site: &Site, identity: Option<&Identity>, offer: ClientAuthOffer) -> ClientConfig {
+fn config(
+    site: &Site,
+    identity: Option<&IssuedCertificate>,
+    offer: ClientAuthOffer,
+) -> ClientConfig {
     let key = identity.map(|identity| identity.certified_key().unwrap());
     let roots = site.servers.roots().unwrap();
     tls::client_config(roots, key, offer, DEFAULT_VERSIONS, &[tls::H2]).unwrap()
@@ -24,14 +28,14 @@ fn configure(each: reqwest::ClientBuilder, port: u16) -> reqwest::ClientBuilder 
 }
 
 /// A client that makes no offer, and sends this certificate, if any, when it is requested.
-fn browser(site: &Site, identity: Option<&Identity>) -> reqwest::Client {
+fn browser(site: &Site, identity: Option<&IssuedCertificate>) -> reqwest::Client {
     let config = config(site, identity, ClientAuthOffer::default());
     let each = reqwest::Client::builder().tls_backend_preconfigured(config);
     configure(each, site.server.port).build().unwrap()
 }
 
 /// A client that answers challenges with these certificates.
-fn agent(site: &Site, identities: &[&Identity]) -> challenged::Client {
+fn agent(site: &Site, identities: &[&IssuedCertificate]) -> challenged::Client {
     let port = site.server.port;
     let credentials = identities.iter().enumerate().fold(Credentials::new(), |known, (n, own)| {
         let own = ClientIdentity::new(n.to_string(), own.certified_key().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! The C ABI, put where compilers, linkers and pkg-config look for a library.
+//! Installs the C library where compilers, linkers and pkg-config look for it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,27 +10,27 @@ use toml_edit::DocumentMut;
 
 use crate::Result;
 
-/// What a program needs that links the static library; `rustc --print native-static-libs`.
+/// The system libraries that the static library needs, by `rustc --print native-static-libs`.
 const NATIVE: &str = "-lgcc_s -lpthread -ldl -lm";
 
-/// Where `cargo xtask capi install` puts things.
+/// Options of `cargo xtask capi install`.
 #[derive(Debug, Args)]
 pub struct Install {
-    /// The folder that the library is for: it goes into `lib` and `include` there. Absolute.
+    /// The prefix, an absolute path: files go to its folders `lib` and `include`.
     #[arg(long, default_value = "/usr/local")]
     pub prefix: PathBuf,
-    /// Put it below this folder, for packages; `rext.pc` names the prefix alone.
+    /// Write below this folder, for packages; `rext.pc` has the prefix without it.
     #[arg(long)]
     pub destdir: Option<PathBuf>,
-    /// The profile to build with.
+    /// The cargo profile of the build.
     #[arg(long, default_value = "release")]
     pub profile: String,
 }
 
-/// Build the library, and install it with its header and its pkg-config file.
+/// Builds the library, and installs it with its header and its pkg-config file.
 ///
 /// # Errors
-/// If it cannot be built, or a file not be written.
+/// If it cannot be built, or a file cannot be written.
 pub fn install(repository: &Path, to: &Install) -> Result<()> {
     let (Some(prefix), true) = (to.prefix.to_str(), to.prefix.is_absolute()) else {
         return Err(format!("{}: not an absolute path", to.prefix.display()).into());
@@ -59,14 +59,14 @@ pub fn install(repository: &Path, to: &Install) -> Result<()> {
     Ok(())
 }
 
-/// A file anew, not into the one that a running program may have open.
+/// Replaces a file instead of overwriting it, since a running program may have it open.
 fn put(from: &Path, to: &Path) -> Result<()> {
     let _ = fs::remove_file(to);
     fs::copy(from, to).map_err(|err| format!("{} to {}: {err}", from.display(), to.display()))?;
     Ok(())
 }
 
-/// As the build script of the crate has it: before 1.0, a minor version may break the ABI.
+/// The version in the soname, as in the crate's build script: before 1.0, a minor version may break the ABI.
 fn soname(version: &str) -> String {
     let components = if version.starts_with("0.") { 2 } else { 1 };
     let version: Vec<_> = version.split('.').take(components).collect();
@@ -96,7 +96,7 @@ fn package(crate_folder: &Path) -> Result<(String, String)> {
     }
 }
 
-/// Builds the library; the folder in which it then is.
+/// Builds the library, and returns its folder.
 fn build(repository: &Path, profile: &str) -> Result<PathBuf> {
     let mut cargo = crate::cargo();
     cargo.current_dir(repository).args(["build", "--quiet", "-p", "rustls-ext-capi", "--lib"]);
@@ -113,5 +113,5 @@ fn build(repository: &Path, profile: &str) -> Result<PathBuf> {
             return Ok(folder.to_owned());
         }
     }
-    Err("cargo does not say where librext.a is".into())
+    Err("cargo does not report the path of librext.a".into())
 }

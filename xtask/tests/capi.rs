@@ -1,4 +1,4 @@
-//! The C ABI as it is installed: what pkg-config says is enough to build and run a program.
+//! The installed C library: pkg-config's output is enough to build and run a program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,7 +35,7 @@ int main(void) {
     rext_bytes body;
     if (rext_flags_insert(&flags, 80) != REXT_OK || rext_flags_body(&flags, &body) != REXT_YES)
         return 1;
-    printf("%s, ABI %u, %zu octets\n", rext_version(), (unsigned)rext_abi(), body.length);
+    printf("%s, ABI %u, %zu bytes\n", rext_version(), (unsigned)rext_abi(), body.length);
     return 0;
 }
 "#;
@@ -60,7 +60,7 @@ fn a_program_builds_and_runs_with_what_pkg_config_says() {
     let to = Install { prefix: prefix.to_owned(), destdir: None, profile };
     install(&xtask::repository(), &to).unwrap();
     let version = pkg_config(prefix, &["--modversion"]).concat();
-    let said = format!("{version}, ABI 0, 12 octets\n");
+    let said = format!("{version}, ABI 0, 12 bytes\n");
 
     let program = compile(prefix, &["--cflags", "--libs"], &[]);
     if have("readelf") {

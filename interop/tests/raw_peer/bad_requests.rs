@@ -1,7 +1,8 @@
-//! Servers that ask where they may not, or are not who they say they are.
+//! Servers that send a forbidden request, or that do not prove their identity.
 
 use raw_peer::{
-    CertificateRequest, Edit, Extension, Handshake, Identity, Peer, ServerConfig, Slot, Ticket, ext,
+    CertificateRequest, ChainAndKey, Edit, Extension, Handshake, Peer, ServerConfig, Slot, Ticket,
+    ext,
 };
 use rustls::client::ClientAuthOfferStatus;
 use rustls::{CertificateError, Error, HandshakeType as T, InvalidMessage, PeerIncompatible};
@@ -48,7 +49,7 @@ pub fn all(pki: &Pki, before: ClientAuthOfferStatus, known: &Ticket) -> Vec<Case
         config.ask_certificate = true;
         config
     };
-    let other_key = Identity { key: pki.client.key.clone(), ..pki.server.clone() };
+    let other_key = ChainAndKey { key: pki.client.key.clone(), ..pki.server.clone() };
     let nothing = || Edit::message(|_| {});
     vec![
         case(

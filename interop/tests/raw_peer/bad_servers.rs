@@ -1,4 +1,4 @@
-//! Servers that break a rule on purpose: what each gets for it.
+//! Servers that break a rule on purpose, and the expected alert of each.
 
 use raw_peer::{
     Edit, Extension, Handshake, Peer, ServerConfig, ServerHello, Slot, Ticket, encode, fix_length,
@@ -13,20 +13,20 @@ use crate::pki::Pki;
 
 /// A server that breaks a rule.
 pub struct Case {
-    /// The rule, or who else forbids it, and how it is broken.
+    /// The rule or the RFC, and how it is broken.
     pub name: &'static str,
-    /// Who it says it is.
+    /// Its server name.
     pub at: &'static str,
     pub config: ServerConfig,
-    /// What it does once its handshake is complete.
+    /// The action after its handshake is complete.
     pub then: Option<fn(&mut Peer)>,
-    /// The alert and the error that it ends in.
+    /// The alert and the error of the client.
     pub ends: (u8, Error),
-    /// What the client knows by then.
+    /// The client's status by then.
     pub status: ClientAuthOfferStatus,
 }
 
-/// A server that asks, and does this in one of its messages.
+/// A server that requests a certificate, with this edit of one message.
 pub fn server(pki: &Pki, slot: Slot, edit: Edit) -> ServerConfig {
     let mut config = ServerConfig::new(pki.server.clone());
     config.ask_certificate = true;
@@ -36,7 +36,7 @@ pub fn server(pki: &Pki, slot: Slot, edit: Edit) -> ServerConfig {
     config
 }
 
-/// A case that is about one message.
+/// A case with an edit of one message.
 pub fn case(
     pki: &Pki,
     name: &'static str,

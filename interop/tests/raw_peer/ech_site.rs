@@ -1,4 +1,4 @@
-//! Clients and servers of Encrypted ClientHello, and what is to be seen of them.
+//! Clients and servers of Encrypted ClientHello, and the view of an observer.
 
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ pub fn status(pair: &Pair) -> (EchStatus, ClientAuthOfferStatus) {
     }
 }
 
-/// The hellos as everybody sees them.
+/// The outer ClientHellos, as an observer sees them.
 pub fn outer(pair: &Pair) -> Vec<&Message> {
     pair.raw.messages().filter(|m| m.typ == HandshakeType::CLIENT_HELLO).collect()
 }
@@ -104,13 +104,13 @@ pub fn inner(pair: &Pair) -> Vec<&Message> {
     pair.raw.inner_hellos().collect()
 }
 
-pub fn count(octets: &[u8], needle: &[u8]) -> usize {
-    octets.windows(needle.len()).filter(|window| *window == needle).count()
+pub fn count(bytes: &[u8], needle: &[u8]) -> usize {
+    bytes.windows(needle.len()).filter(|window| *window == needle).count()
 }
 
 /// How often a hello offers, by flag and by CARE. Reading it and searching it agree on that: where
 /// it does not, there is nothing like the extensions under any number that they could have, and no
-/// octets of the flag.
+/// bytes of the flag.
 #[track_caller]
 pub fn offers(hello: &Message, points: CodePoints) -> usize {
     let flags = body(points);

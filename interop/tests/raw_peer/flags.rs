@@ -1,7 +1,9 @@
-//! Flags where they may not stand, in every message of TLS 1.3: the patched rustls ends each case
-//! with `illegal_parameter`, and the raw peer receives it.
+//! Flags in messages that must not have them, in every message of TLS 1.3: the patched rustls ends each
+//! connection with `illegal_parameter`, and the raw peer receives it.
 
-use raw_peer::{Answer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot};
+use raw_peer::{
+    CertificateAnswer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot,
+};
 use rustls::client::{ClientAuthOffer, ClientAuthOfferStatus};
 use rustls::ext_wire::{CodePoints, Flag};
 use rustls::{Connection, Error, HandshakeKind, InvalidMessage, PeerMisbehaved};
@@ -93,7 +95,7 @@ fn flags_2_and_flags_3_malformed_flags_of_a_server_are_illegal_parameter() {
 }
 
 #[test]
-fn rca_4_an_acknowledgement_that_nobody_asked_for_is_illegal_parameter() {
+fn rca_4_an_acknowledgement_without_an_offer_is_illegal_parameter() {
     let pki = Pki::new();
     for body in [OFFER, BOTH] {
         let edit = Edit::add(FLAGS, body);
@@ -194,7 +196,7 @@ fn with_other_code_points_62_is_any_unknown_extension() {
 /// A raw client with these edits, against a server of ours.
 fn client(pki: &Pki, plan: Plan, compressed: bool, retry: bool) -> Pair {
     let mut config = ClientConfig {
-        answer: Answer::With(pki.client.clone()),
+        answer: CertificateAnswer::With(pki.client.clone()),
         compress_certificate: compressed,
         plan,
         ..ClientConfig::default()
@@ -208,7 +210,7 @@ fn client(pki: &Pki, plan: Plan, compressed: bool, retry: bool) -> Pair {
 }
 
 #[test]
-fn rca_2_and_flags_7_who_offered_is_acknowledged_in_the_request_only() {
+fn rca_2_and_flags_7_an_offer_is_acknowledged_in_the_request_only() {
     let pki = Pki::new();
     for (offers, acknowledgement) in [(true, Some(OFFER.to_vec())), (false, None)] {
         let mut plan = Plan::default();

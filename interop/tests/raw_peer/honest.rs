@@ -1,4 +1,4 @@
-//! Honest clients and servers of ours, among others that are not.
+//! Honest patched clients and servers, next to peers that break rules.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -36,17 +36,17 @@ impl Honest {
 
     fn carry(&mut self) {
         while self.client.wants_write() || self.server.wants_write() {
-            let mut octets = Vec::new();
+            let mut bytes = Vec::new();
             while self.client.wants_write() {
-                self.client.write_tls(&mut octets).unwrap();
+                self.client.write_tls(&mut bytes).unwrap();
             }
-            self.server.read_tls(&mut &octets[..]).unwrap();
+            self.server.read_tls(&mut &bytes[..]).unwrap();
             self.server.process_new_packets().unwrap();
-            octets.clear();
+            bytes.clear();
             while self.server.wants_write() {
-                self.server.write_tls(&mut octets).unwrap();
+                self.server.write_tls(&mut bytes).unwrap();
             }
-            self.client.read_tls(&mut &octets[..]).unwrap();
+            self.client.read_tls(&mut &bytes[..]).unwrap();
             self.client.process_new_packets().unwrap();
         }
     }

@@ -1,5 +1,5 @@
-//! Whoever breaks a rule gets the alert that is due, and nobody else notices: one config, one
-//! storage and one open connection go through all of it.
+//! A peer that breaks a rule gets the right alert, and other connections are not affected: all cases use one
+//! config, one session storage and one open connection.
 
 use std::sync::Arc;
 

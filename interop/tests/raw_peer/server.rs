@@ -213,7 +213,7 @@ impl ResolvesClientCert for Choosy {
 }
 
 #[test]
-fn rca_6_a_flagged_request_is_answered_whatever_it_rules_out() {
+fn rca_6_a_flagged_request_is_answered_even_if_no_certificate_fits() {
     let pki = Pki::new();
     let (chain, key) = for_rustls(&pki.client);
     let key = CertifiedKey::from_der(chain, key, &ring::default_provider()).unwrap();

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Map, Value, json};
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 /// Where browsers look for policies.
 const POLICIES: &str = "/etc/chromium/policies/managed";
@@ -42,7 +42,7 @@ impl Profile {
     }
 
     /// Installs this certificate and its key.
-    pub fn with(self, identity: &Identity) -> Self {
+    pub fn with(self, identity: &IssuedCertificate) -> Self {
         let pem = self.write("own.pem", &(identity.key_pem() + identity.cert_pem()));
         let pkcs12 = self.home.path().join("own.p12");
         let own = ["pkcs12", "-export", "-passout", "pass:", "-name", "own", "-in"];

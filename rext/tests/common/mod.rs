@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 /// The time limit for each step of a test.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
@@ -19,7 +19,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Files {
     dir: tempfile::TempDir,
     pub clients: Authority,
-    pub client: Identity,
+    pub client: IssuedCertificate,
 }
 
 impl Files {
@@ -49,7 +49,7 @@ impl Files {
         path
     }
 
-    fn write_identity(&self, name: &str, identity: &Identity) {
+    fn write_identity(&self, name: &str, identity: &IssuedCertificate) {
         self.write(&format!("{name}.pem"), identity.cert_pem());
         self.write(&format!("{name}.key"), identity.key_pem());
     }

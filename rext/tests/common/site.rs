@@ -1,6 +1,6 @@
 //! `rext serve --site` with a PKI of its own.
 
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 use super::{Files, Server};
 
@@ -36,13 +36,13 @@ pub struct Site {
     /// The authority of the server's certificate, which covers all host names.
     pub servers: Authority,
     /// Of the scope "users".
-    pub user: Identity,
+    pub user: IssuedCertificate,
     /// Of the scope "users", and revoked.
-    pub revoked: Identity,
+    pub revoked: IssuedCertificate,
     /// Of the scope "staff".
-    pub admin: Identity,
+    pub admin: IssuedCertificate,
     /// Of an authority that the site does not trust.
-    pub stranger: Identity,
+    pub stranger: IssuedCertificate,
 }
 
 impl Site {

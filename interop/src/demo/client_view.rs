@@ -1,16 +1,17 @@
-//! What a client saw of its connection.
+//! The client's view of its connection.
 
 use command_line::{Failure, with_causes};
 use rext_cli::client::ConnectionSummary;
 
-/// What a client says of its connection.
+/// The client's view of its connection.
 #[derive(Debug, Default)]
-pub struct Seen {
-    /// What it knows of the connection, if it can tell.
+pub struct ClientView {
+    /// The state of the connection, if the client can report it.
     pub facts: Option<ConnectionSummary>,
-    /// The alert that ended the connection, if any, and if it can tell.
+    /// The alert that ended the connection: `Some(None)` without an alert, `None` if the client cannot
+    /// report it.
     pub refused: Option<Option<String>>,
-    /// The status code of the answer.
+    /// The status code of the response.
     pub http_status: Option<u16>,
 }
 

@@ -1,27 +1,27 @@
-//! Honest clients, and what is right for each.
+//! Honest clients, and the expected outcome of each.
 
 use fastrand::Rng;
 use rustls_ext::rustls::AlertDescription as Alert;
 use rustls_ext::wire::Offer;
 
-use super::ends::{AGENTS, Accepted, ClientEnd, STAFF, Served, ServerEnd, Status};
+use super::outcome::{AGENTS, Accepted, ClientOutcome, STAFF, Served, ServerOutcome, Status};
 use crate::demo;
 
-/// Whom a client asks for.
+/// A host of the server, each with its own rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// Asks who offers, and goes on without.
+    /// Requests a certificate of clients that offer.
     Public,
-    /// Insists where somebody offers.
+    /// Requires a certificate of clients that offer.
     Agents,
-    /// Insists, on the staff's.
+    /// Requires a certificate of the scope "staff".
     Admin,
-    /// Asks everybody, and goes on with whatever comes.
+    /// Requests a certificate of every client, and continues if it refuses the certificate.
     Lenient,
 }
 
 impl Host {
-    /// All of them.
+    /// All hosts.
     pub const ALL: [Self; 4] = [Self::Public, Self::Agents, Self::Admin, Self::Lenient];
 
     /// The server name.
@@ -35,58 +35,58 @@ impl Host {
     }
 }
 
-/// What a client has to show.
+/// The certificate of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certificate {
-    /// Nothing.
+    /// No certificate.
     None,
-    /// What counts in the scope "agents".
+    /// Accepted in the scope "agents".
     Agent,
-    /// What counts in the scope "staff".
+    /// Accepted in the scope "staff".
     Admin,
-    /// What counts nowhere.
+    /// Of an authority that no scope trusts.
     Stranger,
-    /// What counted in the scope "agents" once.
+    /// Of the scope "agents", but expired.
     Expired,
 }
 
 /// An honest client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Who {
-    /// Whom it asks for.
+pub struct HonestClient {
+    /// The host in its server_name.
     pub host: Host,
-    /// What it has to show.
+    /// Its certificate.
     pub certificate: Certificate,
-    /// How it offers to authenticate.
+    /// Its offer.
     pub offer: Offer,
-    /// Whether it speaks TLS 1.2, and not 1.3.
+    /// Whether it speaks TLS 1.2 only; otherwise TLS 1.3 only.
     pub tls12: bool,
-    /// Whether it then shows its certificate although it offers.
+    /// Whether it sends its certificate under TLS 1.2, where anyone can read it (CARE-5).
     pub in_clear: bool,
 }
 
-/// What is right at both ends of a connection.
+/// The expected outcome of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     /// At the server.
-    pub server: ServerEnd,
+    pub server: ServerOutcome,
     /// At the client.
-    pub client: ClientEnd,
+    pub client: ClientOutcome,
 }
 
-/// Where in a sequence of connections of one client, and to which server.
+/// The position of a connection in the sequence of one client, and the kind of server.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Moment {
-    /// Whether there was a connection before that was like this one.
+pub struct Position {
+    /// Whether the client made the same connection before.
     pub again: bool,
-    /// Whether the server needs a key share that nobody sends unless asked for it.
+    /// Whether the server's only group makes a HelloRetryRequest necessary.
     pub retries: bool,
-    /// How much 0-RTT data the client sends where it can, in octets.
+    /// The length of the 0-RTT data that the client sends if it can, in bytes.
     pub early: usize,
 }
 
-impl Who {
-    /// Anybody.
+impl HonestClient {
+    /// A random client.
     pub fn random(rng: &mut Rng) -> Self {
         use Certificate::{Admin, Agent, Expired, None, Stranger};
         Self {
@@ -107,51 +107,56 @@ impl Who {
         }
     }
 
-    /// What is right for a connection of this client.
-    pub fn expected(&self, moment: Moment) -> Expected {
+    /// The expected outcome of a connection of this client.
+    pub fn expected(&self, position: Position) -> Expected {
         let (status, scope, answered) = match self.verdict() {
             Err(alert) => {
                 return Expected {
-                    server: ServerEnd::Sent(alert),
-                    client: ClientEnd::Refused { alert, late: !self.tls12 },
+                    server: ServerOutcome::Sent(alert),
+                    client: ClientOutcome::Refused { alert, late: !self.tls12 },
                 };
             }
             Ok(accepted) => accepted,
         };
-        // RES-4 and RES-8: without authentication, whoever offers does not resume. What was refused
-        // is not remembered.
-        let resumed = moment.again
+        // RES-4 and RES-8: a client that offers resumes only an authenticated session. A session
+        // with a refused certificate is not stored.
+        let resumed = position.again
             && match status {
                 Status::Authenticated => true,
                 Status::NotAsked | Status::Declined => self.offer.is_none(),
                 Status::Tolerated => false,
             };
-        let early = if resumed && !self.tls12 { moment.early } else { 0 };
+        let early = if resumed && !self.tls12 { position.early } else { 0 };
         let asked = status != Status::NotAsked && !resumed;
-        // There is no way to acknowledge CARE.
+        // CARE has no acknowledgement.
         let acknowledged = answered && asked && self.offer.has_flag() && !self.tls12;
         Expected {
-            server: ServerEnd::Accepted(Accepted {
+            server: ServerOutcome::Accepted(Accepted {
                 tls12: self.tls12,
                 status,
                 scopes: scope.into_iter().collect(),
                 offered: self.offers(),
                 acknowledged,
                 resumed,
-                retried: moment.retries && !moment.again && !self.tls12,
+                retried: position.retries && !position.again && !self.tls12,
                 early,
             }),
-            client: ClientEnd::Served(Served { asked, acknowledged, resumed, early: early > 0 }),
+            client: ClientOutcome::Served(Served {
+                asked,
+                acknowledged,
+                resumed,
+                early: early > 0,
+            }),
         }
     }
 
-    /// Whether the server takes it that the client offers: there are no flags in TLS 1.2.
+    /// Whether the server sees an offer: flags do not exist in TLS 1.2.
     fn offers(&self) -> bool {
         self.offer.has_care() || self.offer.has_flag() && !self.tls12
     }
 
-    /// How far the client comes, in which scope, and whether it is asked because of its offer; or
-    /// how it is refused. The policy in words: see [`super::server::rules`].
+    /// The status, the scope, and whether the offer is the reason for the request; or the alert
+    /// of a refusal. It follows from the rules in [`super::server::rules`].
     fn verdict(&self) -> Result<(Status, Option<&'static str>, bool), Alert> {
         let offered = self.offers();
         let (scope, required) = match self.host {
@@ -174,7 +179,7 @@ impl Who {
             (Certificate::Agent, AGENTS) | (Certificate::Admin, STAFF) => {
                 return Ok((Status::Authenticated, Some(scope), answered));
             }
-            // That is looked at first.
+            // The dates are checked before the issuer.
             (Certificate::Expired, _) => Alert::CertificateExpired,
             _ => Alert::UnknownCA,
         };

@@ -1,41 +1,41 @@
-//! What libFuzzer says of a round.
+//! The output of libFuzzer.
 
 use std::path::PathBuf;
 
-/// The numbers of a round, and what was found.
+/// The numbers and findings of a round.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct FuzzOutput {
     /// How many inputs were tried.
     pub executions: u64,
-    /// How many of them in a second.
+    /// Inputs per second.
     pub per_second: u64,
-    /// Branches that were taken (`cov`).
+    /// Branches taken (`cov`).
     pub branches: u64,
-    /// Branches, told apart by how often they were taken and by what was compared (`ft`).
+    /// Branches, distinguished by how often they were taken and by compared values (`ft`).
     pub features: u64,
-    /// Inputs that do not pass, or take too long or too much memory.
+    /// Inputs that fail, or take too long or too much memory.
     pub findings: Vec<PathBuf>,
-    /// What the last lines say, in case of a finding.
+    /// The last lines of output, which explain a finding.
     pub reason: String,
 }
 
-impl Said {
-    /// What the columns of rows are.
+impl FuzzOutput {
+    /// The titles of the columns.
     pub const HEADING: &'static str =
         "target               executions  per second  branches  features  found";
 
     /// Reads what libFuzzer writes to its standard error stream.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let mut said = Self::default();
+        let mut output = Self::default();
         for line in text.lines() {
             let mut words = line.split_ascii_whitespace().peekable();
             let first = words.peek().copied().unwrap_or_default();
             if let Some(name) = first.strip_prefix("stat::") {
                 let number = words.nth(1).and_then(|word| word.parse().ok()).unwrap_or_default();
                 match name {
-                    "number_of_executed_units:" => said.executions = number,
-                    "average_exec_per_sec:" => said.per_second = number,
+                    "number_of_executed_units:" => output.executions = number,
+                    "average_exec_per_sec:" => output.per_second = number,
                     _ => {}
                 }
             } else if first.starts_with('#') {
@@ -43,16 +43,16 @@ impl Said {
                     words.find(|word| *word == name)?;
                     words.next()?.parse().ok()
                 };
-                said.branches = number("cov:").unwrap_or(said.branches);
-                said.features = number("ft:").unwrap_or(said.features);
+                output.branches = number("cov:").unwrap_or(output.branches);
+                output.features = number("ft:").unwrap_or(output.features);
             } else if let Some((_, path)) = line.split_once("Test unit written to ") {
-                said.findings.push(path.into());
+                output.findings.push(path.into());
             }
         }
         let lines = text.lines().collect::<Vec<_>>();
         let panic = lines.iter().position(|line| line.contains("panicked at"));
         let from = panic.unwrap_or(lines.len().saturating_sub(5));
-        said.reason = lines.get(from..).unwrap_or_default().iter().take(5).fold(
+        output.reason = lines.get(from..).unwrap_or_default().iter().take(5).fold(
             String::new(),
             |mut all, line| {
                 all.push_str(line);
@@ -60,7 +60,7 @@ impl Said {
                 all
             },
         );
-        said
+        output
     }
 
     /// A row of a table.
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_quiet_round() {
-        let said = Said::of(
+        let output = FuzzOutput::of(
             "INFO: Seed: 1\n\
              #2\tINITED cov: 7 ft: 8 corp: 1/1b exec/s: 0 rss: 27Mb\n\
              #90\tNEW    cov: 57 ft: 148 corp: 5/28b lim: 4 exec/s: 0 rss: 27Mb L: 2/2 MS: 1 Copy-\n\
@@ -93,15 +93,18 @@ mod tests {
              stat::average_exec_per_sec:     1405719\n\
              stat::new_units_added:          88\n",
         );
-        assert_eq!((said.executions, said.per_second), (9_840_034, 1_405_719));
-        assert_eq!((said.branches, said.features), (59, 151));
-        assert!(said.findings.is_empty());
-        assert_eq!(said.row("flags").len(), Said::HEADING.len() + "nothing".len() - "found".len());
+        assert_eq!((output.executions, output.per_second), (9_840_034, 1_405_719));
+        assert_eq!((output.branches, output.features), (59, 151));
+        assert!(output.findings.is_empty());
+        assert_eq!(
+            output.row("flags").len(),
+            FuzzOutput::HEADING.len() + "nothing".len() - "found".len()
+        );
     }
 
     #[test]
     fn a_finding() {
-        let said = Said::of(
+        let output = FuzzOutput::of(
             "#1652\tNEW    cov: 76 ft: 143 corp: 30/332b lim: 212 exec/s: 0 rss: 27Mb\n\
              thread '<unnamed>' (26810) panicked at src/scan.rs:100:13:\n\
              assertion failed: it\n\
@@ -109,8 +112,8 @@ mod tests {
              artifact_prefix='artifacts/scan/'; Test unit written to artifacts/scan/crash-6b\n\
              stat::number_of_executed_units: 1652\n",
         );
-        assert_eq!(said.findings, [PathBuf::from("artifacts/scan/crash-6b")]);
-        assert!(said.reason.contains("assertion failed: it\n"), "{}", said.reason);
-        assert!(said.row("scan").ends_with(" 1 input"));
+        assert_eq!(output.findings, [PathBuf::from("artifacts/scan/crash-6b")]);
+        assert!(output.reason.contains("assertion failed: it\n"), "{}", output.reason);
+        assert!(output.row("scan").ends_with(" 1 input"));
     }
 }

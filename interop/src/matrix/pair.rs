@@ -1,4 +1,4 @@
-//! A client meets a server.
+//! Runs a client with a server.
 
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -11,39 +11,39 @@ use tokio::time::timeout;
 
 use super::case::{Case, Serving};
 use super::expect::Expected;
-use super::peer::{Peer, Saw, Step, Visit};
+use super::peer::{Peer, PeerView, Step, Visit};
 use super::site::Site;
 use super::tap::Tap;
 
-/// How long a server may take to start, and a client for all that it does.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a server may take to say what came of a connection when the client is done.
-const WORD: Duration = Duration::from_secs(5);
+/// The timeout for the start of a server, and for each run of a client.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The timeout for the server's report of a connection, after the client has ended.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A server while it runs, and the tap in front of it.
-pub(super) struct Running<'a> {
+/// A server process, and the tap in front of it.
+pub(super) struct RunningServer<'a> {
     peer: &'a dyn Peer,
     _child: Child,
     lines: UnboundedReceiver<String>,
     tap: Tap,
 }
 
-/// What both ends say, and what is wrong with it.
+/// The reports of client and server, and their differences from the expected outcome.
 #[derive(Clone, Debug, Serialize)]
-pub struct Met {
-    /// What the client says of the last connection.
-    pub client: Saw,
-    /// What the server says of it.
-    pub server: Saw,
-    /// What is not as it must be, a line each.
+pub struct PairResult {
+    /// The client's report of the last connection.
+    pub client: PeerView,
+    /// The server's report of it.
+    pub server: PeerView,
+    /// The differences, one line each.
     pub wrong: Vec<String>,
 }
 
-impl<'a> Running<'a> {
+impl<'a> RunningServer<'a> {
     /// Starts a server.
     ///
     /// # Errors
-    /// Why it does not listen.
+    /// The reason why it does not listen.
     pub(super) async fn start(
         peer: &'a dyn Peer,
         site: &Site,
@@ -60,30 +60,30 @@ impl<'a> Running<'a> {
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(forward(stderr, sender));
         }
-        let mut said = Vec::new();
-        let port = timeout(PATIENCE, async {
+        let mut printed = Vec::new();
+        let port = timeout(TIMEOUT, async {
             while let Some(line) = lines.recv().await {
                 if let Some(port) = peer.listening(&line) {
                     return Some(port);
                 }
-                said.push(line);
+                printed.push(line);
             }
             None
         });
         let port = port.await.ok().flatten();
-        let port = port.ok_or_else(|| format!("it does not listen: {}", said.join("; ")))?;
+        let port = port.ok_or_else(|| format!("it does not listen: {}", printed.join("; ")))?;
         let tap = Tap::new(port).await.map_err(|err| format!("cannot listen: {err}"))?;
         Ok(Self { peer, _child: child, lines, tap })
     }
 
-    /// Has a client meet it.
-    pub(super) async fn meet(
+    /// Runs a client with this server.
+    pub(super) async fn run_pair(
         &mut self,
         client: &dyn Peer,
         site: &Site,
         case: Case,
         expected: &Expected,
-    ) -> Met {
+    ) -> PairResult {
         while self.lines.try_recv().is_ok() {}
         self.tap.take();
         let visit = Visit {
@@ -97,17 +97,17 @@ impl<'a> Running<'a> {
             let Some(step) = client.connect(site, &visit, number) else {
                 break;
             };
-            match timeout(PATIENCE, run(step)).await {
+            match timeout(TIMEOUT, run(step)).await {
                 Ok(Ok(output)) => outputs.push(output),
                 Ok(Err(err)) => wrong.push(format!("the client does not run: {err}")),
                 Err(_) => wrong.push("the client does not end".into()),
             }
         }
-        let saw = client.saw(&outputs);
+        let view = client.view(&outputs);
         let printed = outputs.last().map(|output| client.printed(output)).unwrap_or_default();
         let server = match self.peer.answer(&printed) {
             Some(server) => server,
-            None => self.word(visit.connections).await,
+            None => self.server_view(visit.connections).await,
         };
         let seen = self.tap.take();
         let enough = if client.makes_more_connections() {
@@ -117,30 +117,30 @@ impl<'a> Running<'a> {
         };
         if !enough {
             let (expected, got) = (visit.connections, seen.len());
-            wrong.push(format!("connections: expected {expected}, the wire says {got}"));
+            wrong.push(format!("connections: expected {expected}, the tap saw {got}"));
         }
         let wire = seen.last().copied().unwrap_or_default();
-        wrong.extend(expected.differences(wire, &saw, &server));
+        wrong.extend(expected.differences(wire, &view, &server));
         if !wrong.is_empty() {
             let lines = printed.lines().filter(|line| !line.trim().is_empty());
-            let said: Vec<_> = lines.take(4).map(str::trim).collect();
-            wrong.push(format!("the client printed: {}", said.join(" | ")));
+            let start: Vec<_> = lines.take(4).map(str::trim).collect();
+            wrong.push(format!("the client printed: {}", start.join(" | ")));
         }
-        Met { client: saw, server, wrong }
+        PairResult { client: view, server, wrong }
     }
 
-    /// What the server says of the last of so many connections.
-    async fn word(&mut self, connections: u32) -> Saw {
-        let last = timeout(WORD, async {
-            let mut last = Saw::default();
+    /// The server's report of the last of this many connections.
+    async fn server_view(&mut self, connections: u32) -> PeerView {
+        let last = timeout(REPORT_TIMEOUT, async {
+            let mut last = PeerView::default();
             for _ in 0..connections {
                 last = loop {
                     let Some(line) = self.lines.recv().await else {
                         return last;
                     };
                     let json = serde_json::from_str(&line).ok();
-                    if let Some(saw) = json.as_ref().and_then(Saw::of_server) {
-                        break saw;
+                    if let Some(view) = json.as_ref().and_then(PeerView::of_server) {
+                        break view;
                     }
                 };
             }
@@ -152,7 +152,7 @@ impl<'a> Running<'a> {
 
 async fn forward(from: impl AsyncRead + Unpin, to: UnboundedSender<String>) {
     let mut lines = BufReader::new(from).lines();
-    // The pipe is emptied whether or not anybody listens, so that the server can go on.
+    // The pipe is always emptied, so that the server does not block.
     while let Ok(Some(line)) = lines.next_line().await {
         let _ = to.send(line);
     }
@@ -162,11 +162,11 @@ async fn run(Step { mut command, stdin }: Step) -> std::io::Result<Output> {
     let mut child = piped(&mut command).spawn()?;
     let mut input = child.stdin.take().filter(|_| !stdin.is_empty());
     if let Some(input) = &mut input {
-        // It may be gone already: then what it says tells why.
+        // If the process has already ended, its output has the reason.
         let _ = input.write_all(stdin.as_bytes()).await;
     }
     let output = child.wait_with_output().await;
-    // Not before: some end the connection with their input.
+    // Only now: some programs end the connection at the end of their input.
     drop(input);
     output
 }

@@ -1,4 +1,4 @@
-//! How a connection ends, as each end has it.
+//! The outcome of a connection, as the server and the client see it.
 
 use std::fmt;
 
@@ -7,114 +7,114 @@ use rustls_ext::rustls::{AlertDescription, HandshakeKind, ProtocolVersion, Serve
 use rustls_ext::tokio::AcceptError;
 use rustls_ext::{PeerIdentity, alert_name, with_causes};
 
-/// A scope.
+/// The scope of agents.
 pub const AGENTS: &str = "agents";
-/// The other scope.
+/// The scope of staff.
 pub const STAFF: &str = "staff";
 
-/// How a handshake ended at the server.
+/// The outcome of a handshake at the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerEnd {
-    /// It is complete.
+pub enum ServerOutcome {
+    /// The handshake is complete.
     Accepted(Accepted),
     /// The server sent this alert.
     Sent(AlertDescription),
-    /// The server has found a fault, and its error does not tell which alert it sent, if any.
+    /// The server refused the client; its error does not say which alert it sent, if any.
     Refused,
     /// The client sent this alert.
     Received(AlertDescription),
-    /// The client was gone.
+    /// The client closed the connection.
     HungUp,
-    /// The client took too long.
+    /// The handshake took longer than the server allows.
     Timeout,
-    /// Something that is never right.
-    Odd(String),
+    /// An outcome that is always wrong, with its description.
+    Unexpected(String),
 }
 
-/// What the server knows of a client that it has accepted.
+/// The server's view of a client whose handshake is complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// Whether it is TLS 1.2.
+    /// Whether the version is TLS 1.2.
     pub tls12: bool,
-    /// How far the client's authentication has come.
+    /// The status of client authentication.
     pub status: Status,
-    /// The scopes in which a handler is told that there is somebody.
+    /// The scopes in which the connection has an authenticated identity.
     pub scopes: Vec<&'static str>,
-    /// Whether the client offered to authenticate.
+    /// Whether the client made an offer.
     pub offered: bool,
-    /// Whether the server said that it asks because of that.
+    /// Whether the server acknowledged the offer.
     pub acknowledged: bool,
-    /// Whether the session is an earlier one.
+    /// Whether a session was resumed.
     pub resumed: bool,
-    /// Whether there was a HelloRetryRequest.
+    /// Whether the server sent a HelloRetryRequest.
     pub retried: bool,
-    /// The octets of 0-RTT data.
+    /// The length of the accepted 0-RTT data in bytes.
     pub early: usize,
 }
 
-/// How far the authentication of a client has come.
+/// The status of client authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It was not asked.
+    /// The server requested no certificate.
     NotAsked,
-    /// It has declined.
+    /// The client sent an empty Certificate.
     Declined,
-    /// Its certificate does not count, and that does not matter.
+    /// The certificate was refused; the request was lenient, so the connection continues.
     Tolerated,
-    /// It is authenticated.
+    /// The client is authenticated.
     Authenticated,
 }
 
-/// What came of the application data, at the server.
+/// The outcome of the exchange of application data, at the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Application {
-    /// So many octets were sent back, and the end was orderly.
+    /// This many bytes were sent back, and both sides closed the connection in order.
     Echoed(usize),
-    /// It broke off.
+    /// The connection broke.
     Broken,
-    /// Nothing came for too long.
+    /// The client sent nothing until the timeout.
     Idle,
 }
 
-/// How a connection ended at the client.
+/// The outcome of a connection at the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClientEnd {
-    /// The client got its data back, and the end was orderly.
+pub enum ClientOutcome {
+    /// The client received its data, and both sides closed the connection in order.
     Served(Served),
     /// The server sent an alert.
     Refused {
-        /// Which.
+        /// The alert.
         alert: AlertDescription,
         /// Whether the client's handshake was complete.
         late: bool,
     },
-    /// It broke off where a refusal was due.
+    /// The connection broke when a refusal was likely.
     LikelyRefused,
-    /// The client did not like what came, and sent this alert.
+    /// The client refused a message of the server, and sent this alert.
     GaveUp(Option<AlertDescription>),
-    /// It broke off.
+    /// The connection broke.
     Broken,
-    /// The client waits no more: what it is waiting for never comes.
+    /// The connection stalled, so the client stopped waiting.
     Stalled,
-    /// Something that is never right.
-    Odd(String),
+    /// An outcome that is always wrong, with its description.
+    Unexpected(String),
 }
 
-/// What a client knows of a connection that served it.
+/// The client's view of a connection on which it was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Served {
-    /// Whether it was asked for a certificate.
+    /// Whether the server requested a certificate.
     pub asked: bool,
-    /// Whether it was told that its offer is the reason.
+    /// Whether the server acknowledged the offer.
     pub acknowledged: bool,
-    /// Whether the session is an earlier one.
+    /// Whether a session was resumed.
     pub resumed: bool,
-    /// Whether its 0-RTT data was taken.
+    /// Whether the server accepted 0-RTT data.
     pub early: bool,
 }
 
 impl Accepted {
-    /// What is known of `connection`, of which so much 0-RTT data was read.
+    /// Reads the state of `connection`. `early` is the length of its 0-RTT data in bytes.
     pub fn of(connection: &ServerConnection, early: usize) -> Result<Self, String> {
         let auth = connection.client_auth().ok_or("no decision")?;
         let status = match auth.status() {
@@ -139,27 +139,27 @@ impl Accepted {
     }
 }
 
-impl ServerEnd {
-    /// What is never right.
-    pub fn odd(&self) -> Option<&str> {
+impl ServerOutcome {
+    /// The description of an outcome that is always wrong.
+    pub fn unexpected(&self) -> Option<&str> {
         match self {
-            Self::Odd(text) => Some(text),
+            Self::Unexpected(text) => Some(text),
             _ => None,
         }
     }
 }
 
-impl ClientEnd {
-    /// What is never right.
-    pub fn odd(&self) -> Option<&str> {
+impl ClientOutcome {
+    /// The description of an outcome that is always wrong.
+    pub fn unexpected(&self) -> Option<&str> {
         match self {
-            Self::Odd(text) => Some(text),
+            Self::Unexpected(text) => Some(text),
             _ => None,
         }
     }
 }
 
-impl From<AcceptError> for ServerEnd {
+impl From<AcceptError> for ServerOutcome {
     fn from(err: AcceptError) -> Self {
         use std::io::ErrorKind;
         match (err.alert_received(), &err) {
@@ -175,20 +175,20 @@ impl From<AcceptError> for ServerEnd {
                 | ErrorKind::ConnectionReset
                 | ErrorKind::ConnectionAborted
                 | ErrorKind::NotConnected => Self::HungUp,
-                _ => Self::Odd(with_causes(&err)),
+                _ => Self::Unexpected(with_causes(&err)),
             },
-            _ => Self::Odd(with_causes(&err)),
+            _ => Self::Unexpected(with_causes(&err)),
         }
     }
 }
 
-/// In few words, so that many can be counted together.
-impl fmt::Display for ServerEnd {
+/// A short text, by which the report counts outcomes.
+impl fmt::Display for ServerOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accepted(accepted) => {
                 f.write_str(match accepted.status {
-                    Status::NotAsked => "not asked",
+                    Status::NotAsked => "no request",
                     Status::Declined => "declined",
                     Status::Tolerated => "not authenticated",
                     Status::Authenticated => "authenticated",
@@ -196,11 +196,11 @@ impl fmt::Display for ServerEnd {
                 f.write_str(if accepted.resumed { ", resumed" } else { "" })
             }
             Self::Sent(alert) => write!(f, "{} from server", alert_name(*alert)),
-            Self::Refused => f.write_str("refused, unnamed"),
+            Self::Refused => f.write_str("refused, alert not known"),
             Self::Received(alert) => write!(f, "{} from client", alert_name(*alert)),
-            Self::HungUp => f.write_str("hung up"),
+            Self::HungUp => f.write_str("closed by client"),
             Self::Timeout => f.write_str("timed out"),
-            Self::Odd(_) => f.write_str("odd"),
+            Self::Unexpected(_) => f.write_str("unexpected"),
         }
     }
 }

@@ -1,19 +1,19 @@
-//! What a server can do, and which cases that leaves.
+//! The features of a server, and which cases need them.
 
 use clap::ValueEnum;
 
 use super::{Lab, Target, asks, body, received};
 use crate::talk::{Talk, Verdict};
 use command_line::Failure;
-use raw_peer::{Answer, ClientConfig, HandshakeType, ext, version};
+use raw_peer::{CertificateAnswer, ClientConfig, HandshakeType, ext, version};
 
-/// What the other end is held to.
+/// Which extensions the peer should implement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Implements {
-    /// What it shows to know of
+    /// Those that the tester detects
     #[default]
     Auto,
-    /// Nothing: only what binds everybody
+    /// None: only the rules for every TLS implementation
     Nothing,
     /// The flags
     Flags,
@@ -24,7 +24,7 @@ pub enum Implements {
 }
 
 impl Implements {
-    /// Whether it knows of the flags and of CARE, where it does not show.
+    /// Whether the peer should implement flags and CARE; `shown` is what the tester detected.
     pub fn or(self, shown: (bool, bool)) -> (bool, bool) {
         match self {
             Self::Auto => shown,
@@ -36,58 +36,58 @@ impl Implements {
     }
 }
 
-/// What a case needs of a server.
+/// A feature that a case needs of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// It reads tls_flags.
     Flags,
     /// It reads CARE.
     Care,
-    /// It asks who offers by the flag, and nobody else.
+    /// It requests a certificate exactly of clients that offer by the flag.
     AsksForFlag,
-    /// It asks who offers by CARE, and nobody else.
+    /// It requests a certificate exactly of clients that offer by CARE.
     AsksForCare,
-    /// It asks everybody.
+    /// It requests a certificate of every client.
     AsksAnyway,
-    /// It asks for a certificate, be it that the client offers.
+    /// It requests a certificate, at least of clients that offer by the flag.
     Asks,
     /// There is a certificate that it accepts.
-    Identity,
+    Certificate,
     /// It reads compressed certificates.
     ReadsCompressed,
     /// It sends its certificate compressed.
     SendsCompressed,
     /// It resumes sessions.
     Resumes,
-    /// Its tickets are good for 0-RTT data.
+    /// Its tickets allow 0-RTT data.
     EarlyData,
-    /// It speaks TLS 1.3.
+    /// It supports TLS 1.3.
     Tls13,
-    /// It speaks TLS 1.2.
+    /// It supports TLS 1.2.
     Tls12,
-    /// It speaks TLS 1.2, and not TLS 1.3.
+    /// It supports TLS 1.2, and not TLS 1.3.
     Tls12Alone,
 }
 
-/// What a server can do.
+/// The features of a server.
 #[derive(Clone, Debug)]
-pub struct Facts {
-    /// What it makes of a client that keeps all rules. Unless that is [`Verdict::Accepted`], what
-    /// comes behind its Finished shows nothing.
+pub struct ServerFeatures {
+    /// Its reaction to a client that keeps all rules. Unless this is [`Verdict::Accepted`], its
+    /// messages after the Finished prove nothing.
     pub honest: Verdict,
-    /// The status by which it answers a client that offers, and then shows no certificate.
+    /// The status of its response to a client that offers, and then sends no certificate.
     pub anonymous_status: Option<u16>,
-    /// The status for the certificate, if that says that it does not accept it.
+    /// The status of its response to the certificate, if it shows that the server does not accept it.
     pub refusing_status: Option<u16>,
     /// It reads tls_flags.
     pub flags: bool,
     /// It reads CARE.
     pub care: bool,
-    /// It asks who does not offer.
+    /// It requests a certificate of clients that do not offer.
     pub asks_anyway: bool,
-    /// It asks who offers by the flag.
+    /// It requests a certificate of clients that offer by the flag.
     pub asks_for_flag: bool,
-    /// It asks who offers by CARE.
+    /// It requests a certificate of clients that offer by CARE.
     pub asks_for_care: bool,
     /// It accepts the certificate.
     pub identity: bool,
@@ -97,17 +97,17 @@ pub struct Facts {
     pub sends_compressed: bool,
     /// It resumes sessions.
     pub resumes: bool,
-    /// Its tickets are good for 0-RTT data.
+    /// Its tickets allow 0-RTT data.
     pub early_data: bool,
-    /// It speaks TLS 1.3.
+    /// It supports TLS 1.3.
     pub tls13: bool,
-    /// It speaks TLS 1.2.
+    /// It supports TLS 1.2.
     pub tls12: bool,
-    /// Its certificate chain, as it came.
+    /// Its certificate chain, as received.
     pub chain: Vec<Vec<u8>>,
 }
 
-impl Facts {
+impl ServerFeatures {
     fn new() -> Self {
         Self {
             honest: Verdict::Hung,
@@ -129,20 +129,20 @@ impl Facts {
         }
     }
 
-    /// Whether this connection went as far as that of an honest client, but showed no more than
-    /// that: the server may have gone on, or have given up.
+    /// Whether this connection went as far as that of an honest client, but shows no more: the
+    /// server may have continued, or may have refused.
     pub(super) fn may_go_on(&self, talk: &Talk, verdict: &Verdict) -> bool {
         self.honest != Verdict::Accepted
             && talk.is_complete()
             && matches!(verdict, Verdict::Ended | Verdict::Silent | Verdict::Closed)
     }
 
-    /// Why a case that needs this cannot be run.
+    /// The reason why a case that needs this feature cannot run; `None` if it can.
     pub fn lacks(&self, need: Need) -> Option<String> {
-        if let (Need::Identity, Some(status)) = (need, self.refusing_status) {
+        if let (Need::Certificate, Some(status)) = (need, self.refusing_status) {
             return Some(format!(
                 "the server answers {status} to a client with the certificate of --cert, and \
-                 something else to one without: it does not accept the certificate"
+                 another status to one without: it does not accept the certificate"
             ));
         }
         let (met, why) = match need {
@@ -150,17 +150,19 @@ impl Facts {
             Need::Care => (self.care, "the server does not show that it reads CARE"),
             Need::AsksForFlag => (
                 self.asks_for_flag && !self.asks_anyway,
-                "the server does not ask just those who offer by the flag",
+                "the server does not request a certificate exactly of clients that offer by the flag",
             ),
             Need::AsksForCare => (
                 self.asks_for_care && !self.asks_anyway,
-                "the server does not ask just those who offer by CARE",
+                "the server does not request a certificate exactly of clients that offer by CARE",
             ),
-            Need::AsksAnyway => (self.asks_anyway, "the server asks nobody who does not offer"),
-            Need::Asks => {
-                (self.asks_for_flag || self.asks_anyway, "the server asks for no certificate")
+            Need::AsksAnyway => {
+                (self.asks_anyway, "the server requests no certificate without an offer")
             }
-            Need::Identity => (
+            Need::Asks => {
+                (self.asks_for_flag || self.asks_anyway, "the server requests no certificate")
+            }
+            Need::Certificate => (
                 self.identity,
                 "there is no certificate that the server accepts (--cert and --key)",
             ),
@@ -171,44 +173,44 @@ impl Facts {
                 (self.sends_compressed, "the server does not compress its certificate by zlib")
             }
             Need::Resumes => (self.resumes, "the server does not resume sessions"),
-            Need::EarlyData => (self.early_data, "the server takes no 0-RTT data"),
-            Need::Tls13 => (self.tls13, "the server does not speak TLS 1.3"),
-            Need::Tls12 => (self.tls12, "the server does not speak TLS 1.2"),
+            Need::EarlyData => (self.early_data, "the server does not accept 0-RTT data"),
+            Need::Tls13 => (self.tls13, "the server does not support TLS 1.3"),
+            Need::Tls12 => (self.tls12, "the server does not support TLS 1.2"),
             Need::Tls12Alone => {
-                (self.tls12 && !self.tls13, "the server does not speak TLS 1.2 alone")
+                (self.tls12 && !self.tls13, "the server does not support TLS 1.2 alone")
             }
         };
         (!met).then(|| why.to_owned())
     }
 
-    /// The facts as words, for the report.
+    /// The features with their names in the report.
     pub fn words(&self) -> Vec<(&'static str, bool)> {
         vec![
             ("reads tls_flags", self.flags),
             ("reads CARE", self.care),
-            ("asks who does not offer", self.asks_anyway),
-            ("asks who offers by the flag", self.asks_for_flag),
-            ("asks who offers by CARE", self.asks_for_care),
+            ("requests a certificate without an offer", self.asks_anyway),
+            ("requests a certificate after an offer by the flag", self.asks_for_flag),
+            ("requests a certificate after an offer by CARE", self.asks_for_care),
             ("accepts the certificate", self.identity),
             ("reads compressed certificates", self.reads_compressed),
             ("compresses its certificate", self.sends_compressed),
             ("resumes sessions", self.resumes),
-            ("takes 0-RTT data", self.early_data),
-            ("speaks TLS 1.3", self.tls13),
-            ("speaks TLS 1.2", self.tls12),
+            ("accepts 0-RTT data", self.early_data),
+            ("supports TLS 1.3", self.tls13),
+            ("supports TLS 1.2", self.tls12),
             ("answers an honest client", self.honest == Verdict::Accepted),
         ]
     }
 }
 
 impl Lab {
-    /// Looks what a server can do.
+    /// Detects the features of a server.
     ///
     /// # Errors
-    /// If there is nothing to speak TLS 1.3 or TLS 1.2 with.
+    /// If there is no handshake with TLS 1.3 or TLS 1.2.
     pub fn of(target: Target, implements: Implements) -> Result<Self, Failure> {
-        let mut lab = Self { target, facts: Facts::new(), talks: Vec::new() };
-        // The server's choice says which versions are to be tested.
+        let mut lab = Self { target, features: ServerFeatures::new(), talks: Vec::new() };
+        // The server's choice decides which versions are tested.
         let either = lab.visit(either(lab.honest()));
         if either.has_watched_all() {
             lab.look_by_tls12(&either, implements);
@@ -223,26 +225,26 @@ impl Lab {
 
     fn no_handshake(&self, versions: &str, talk: &Talk) -> Failure {
         let (addr, verdict) = (self.target.addr, talk.verdict());
-        Failure::Failed(format!("{addr}: no handshake of {versions} to begin with: {verdict}"))
+        Failure::Failed(format!("{addr}: no handshake with {versions} is possible: {verdict}"))
     }
 
-    /// Looks what a server can do that chose TLS 1.2 though the client offers both versions.
+    /// Detects the features of a server that chose TLS 1.2 although the client offers both versions.
     fn look_by_tls12(&mut self, plain: &Talk, implements: Implements) {
-        self.facts.honest = plain.verdict();
-        self.facts.tls12 = true;
+        self.features.honest = plain.verdict();
+        self.features.tls12 = true;
         let certificate = plain.peer.received(HandshakeType::CERTIFICATE);
-        self.facts.chain = certificate.and_then(|m| tls12_chain(m.body())).unwrap_or_default();
-        // Before its CertificateRequest everything is in the clear, and shows.
+        self.features.chain = certificate.and_then(|m| tls12_chain(m.body())).unwrap_or_default();
+        // Its messages up to CertificateRequest are not encrypted.
         let old = |edits| ClientConfig { versions: vec![version::TLS12], ..edits };
         let caring = self.visit(old(self.caring()));
         let malformed = self.visit(old(self.hello(self.care([1]))));
         let echoes = self.points().care().is_some_and(|number| {
             !received(&caring, HandshakeType::SERVER_HELLO, number).is_empty()
         });
-        self.facts.asks_for_care = self.points().care().is_some() && asks(&caring);
+        self.features.asks_for_care = self.points().care().is_some() && asks(&caring);
         let care =
-            echoes || self.facts.asks_for_care != asks(plain) || !malformed.has_watched_all();
-        (self.facts.flags, self.facts.care) =
+            echoes || self.features.asks_for_care != asks(plain) || !malformed.has_watched_all();
+        (self.features.flags, self.features.care) =
             implements.or((false, care && self.points().care().is_some()));
     }
 
@@ -252,72 +254,74 @@ impl Lab {
         if !reached_finished(&plain) {
             return Err(lab.no_handshake("TLS 1.3", &plain));
         }
-        lab.facts.tls13 = true;
+        lab.features.tls13 = true;
         let chain = plain.peer.received(HandshakeType::CERTIFICATE).map(|m| m.parse());
         if let Some(Ok(raw_peer::Handshake::Certificate(certificate))) = chain {
-            lab.facts.chain = certificate.entries.into_iter().map(|entry| entry.der).collect();
+            lab.features.chain = certificate.entries.into_iter().map(|entry| entry.der).collect();
         }
-        lab.facts.asks_anyway = asks(&plain);
-        lab.facts.early_data = plain.peer.tickets().iter().any(|t| t.max_early_data > 0);
+        lab.features.asks_anyway = asks(&plain);
+        lab.features.early_data = plain.peer.tickets().iter().any(|t| t.max_early_data > 0);
 
         let has_identity = lab.target.identity.is_some();
-        lab.facts.honest = plain.verdict();
+        lab.features.honest = plain.verdict();
         if has_identity {
-            let declining = lab.visit(ClientConfig { answer: Answer::Empty, ..lab.offering() });
-            lab.facts.anonymous_status = declining.status();
-            // It may have been the certificate that the server minds.
-            if lab.facts.honest != Verdict::Accepted && declining.verdict() == Verdict::Accepted {
-                lab.facts.honest = Verdict::Accepted;
+            let declining =
+                lab.visit(ClientConfig { answer: CertificateAnswer::Empty, ..lab.offering() });
+            lab.features.anonymous_status = declining.status();
+            // The server may have refused because of the certificate.
+            if lab.features.honest != Verdict::Accepted && declining.verdict() == Verdict::Accepted
+            {
+                lab.features.honest = Verdict::Accepted;
             }
         }
         let offering = lab.visit(lab.offering());
         let request = HandshakeType::CERTIFICATE_REQUEST;
         let acknowledged = received(&offering, request, lab.points().tls_flags());
-        lab.facts.asks_for_flag = asks(&offering);
+        lab.features.asks_for_flag = asks(&offering);
         let verdict = offering.verdict();
         if has_identity && asks(&offering) {
             let accepted = lab.accepts(&offering);
             if verdict == Verdict::Accepted && !accepted {
-                lab.facts.refusing_status = offering.status();
+                lab.features.refusing_status = offering.status();
             }
-            lab.facts.identity = accepted || lab.facts.may_go_on(&offering, &verdict);
+            lab.features.identity = accepted || lab.features.may_go_on(&offering, &verdict);
         }
         let request = offering.peer.received(request);
         let algorithms = request.and_then(|m| m.find_extension(ext::COMPRESS_CERTIFICATE));
-        lab.facts.reads_compressed = algorithms.is_some_and(|body| {
+        lab.features.reads_compressed = algorithms.is_some_and(|body| {
             body.get(1..).unwrap_or_default().chunks(2).any(|algorithm| algorithm == [0, 1])
         });
 
         let caring = lab.visit(lab.caring());
-        lab.facts.asks_for_care = lab.points().care().is_some() && asks(&caring);
+        lab.features.asks_for_care = lab.points().care().is_some() && asks(&caring);
         let malformed = lab.visit(lab.hello([lab.flags([1, 0])]));
         let malformed_care = lab.visit(lab.hello(lab.care([1])));
         let echoes = lab.points().care().is_some_and(|number| {
             !received(&caring, HandshakeType::ENCRYPTED_EXTENSIONS, number).is_empty()
         });
         let flags = !acknowledged.is_empty()
-            || lab.facts.asks_for_flag != lab.facts.asks_anyway
+            || lab.features.asks_for_flag != lab.features.asks_anyway
             || !reached_finished(&malformed);
         let care = echoes
-            || lab.facts.asks_for_care != lab.facts.asks_anyway
+            || lab.features.asks_for_care != lab.features.asks_anyway
             || !reached_finished(&malformed_care);
-        (lab.facts.flags, lab.facts.care) =
+        (lab.features.flags, lab.features.care) =
             implements.or((flags, care && lab.points().care().is_some()));
 
         let mut compressing = lab.honest();
         compressing.accept_compression = true;
         let compressing = lab.visit(compressing);
         let compressed = HandshakeType::COMPRESSED_CERTIFICATE;
-        lab.facts.sends_compressed = compressing.peer.received(compressed).is_some();
+        lab.features.sends_compressed = compressing.peer.received(compressed).is_some();
 
         let mut old = lab.honest();
         old.versions = vec![version::TLS12];
-        lab.facts.tls12 = lab.visit(old).has_watched_all();
+        lab.features.tls12 = lab.visit(old).has_watched_all();
 
         if let Some(ticket) = plain.peer.tickets().last() {
             let mut again = lab.honest();
             again.ticket = Some(ticket.clone());
-            lab.facts.resumes = lab.visit(again).peer.is_resumed();
+            lab.features.resumes = lab.visit(again).peer.is_resumed();
         }
         Ok(())
     }
@@ -340,17 +344,17 @@ fn tls12_chain(body: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(chain)
 }
 
-/// The same client, that offers TLS 1.2 beside TLS 1.3.
+/// The same client, which also offers TLS 1.2.
 pub(super) fn either(config: ClientConfig) -> ClientConfig {
     ClientConfig { versions: vec![version::TLS13, version::TLS12], ..config }
 }
 
-/// Whether the server's part of the handshake was good.
+/// Whether the server completed its part of the handshake.
 fn reached_finished(talk: &Talk) -> bool {
     talk.peer.is_complete()
 }
 
-/// A body with flags that nobody knows.
+/// A body with unknown flags.
 pub(super) fn unknown() -> Vec<u8> {
     body([1, 5, 1023])
 }

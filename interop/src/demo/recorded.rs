@@ -1,4 +1,4 @@
-//! What the server notes of a connection, and what it answers there, over whatever transport.
+//! The server's record of a connection, and its answers to requests, for TCP and QUIC.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -16,24 +16,24 @@ use rustls_ext::tokio::{AsyncPolicy, BoxError};
 
 use crate::count_io::Count;
 
-/// What the server knows of a handshake that has ended.
+/// The server's report of a handshake that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// Whether the client offered to authenticate.
+pub struct HandshakeReport {
+    /// Whether the client made an offer.
     pub offered: bool,
-    /// Whether it was asked for a certificate.
+    /// Whether the server requested a certificate.
     pub asked: bool,
-    /// Whether its offer was acknowledged; not known of a handshake that failed.
+    /// Whether the server acknowledged the offer; `None` after a handshake that failed.
     pub acknowledged: Option<bool>,
-    /// Who the client proved to be.
+    /// The verified certificate of the client.
     pub verified: Option<Verified>,
-    /// What ended the handshake, and who sent it.
+    /// The alert that ended the handshake, and which side sent it.
     pub refused: Option<String>,
-    /// What the handshake took, over TCP.
+    /// Bytes and flights of the handshake; `None` over QUIC.
     pub count: Option<Count>,
 }
 
-impl Report {
+impl HandshakeReport {
     pub(super) fn accepted(
         auth: Option<&ClientAuth>,
         verified: Option<Verified>,
@@ -49,7 +49,7 @@ impl Report {
         }
     }
 
-    pub(super) fn refused(noted: Noted, by: String, count: Option<Count>) -> Self {
+    pub(super) fn refused(noted: PolicyRecord, by: String, count: Option<Count>) -> Self {
         Self {
             offered: noted.offered,
             asked: noted.asked,
@@ -61,10 +61,10 @@ impl Report {
     }
 }
 
-/// What is only for those who are authenticated in the scope "agents".
+/// The path of the page that requires an identity of the scope "agents".
 pub(super) const REPORTS: &str = "/reports";
 
-/// The answer to a request on a connection with this layer.
+/// The response to a request on a connection with this layer.
 pub(super) fn answer(layer: &CallerLayer, request: &Parts) -> Response<String> {
     let answer = || {
         let caller = layer.admit(request)?;
@@ -81,36 +81,38 @@ pub(super) fn answer(layer: &CallerLayer, request: &Parts) -> Response<String> {
     }
 }
 
-/// The demo's policy, and a note of what it saw and said, which outlives a handshake that fails.
+/// The demo's policy, which also records its input and decision, so that they are known if the
+/// handshake fails.
 #[derive(Debug)]
-pub(super) struct Noting {
+pub(super) struct RecordingPolicy {
     pub(super) policy: Arc<Policy>,
-    pub(super) noted: Arc<OnceLock<Noted>>,
+    pub(super) noted: Arc<OnceLock<PolicyRecord>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Noted {
+pub(super) struct PolicyRecord {
     pub(super) offered: bool,
     pub(super) asked: bool,
 }
 
-impl Noting {
+impl RecordingPolicy {
     fn note(&self, hello: &ClientHello<'_>, peer: Option<SocketAddr>) -> ClientAuthDecision {
         let decision = Policy::decide(&self.policy, hello, peer);
-        let _ = self
-            .noted
-            .set(Noted { offered: hello.offers_client_auth(), asked: decision.demand().is_some() });
+        let _ = self.noted.set(PolicyRecord {
+            offered: hello.offers_client_auth(),
+            asked: decision.demand().is_some(),
+        });
         decision
     }
 }
 
-impl ClientAuthPolicy for Noting {
+impl ClientAuthPolicy for RecordingPolicy {
     fn decide(&self, hello: &ClientHello<'_>) -> Result<ClientAuthDecision, Error> {
         Ok(self.note(hello, None))
     }
 }
 
-impl AsyncPolicy for Noting {
+impl AsyncPolicy for RecordingPolicy {
     async fn decide(
         &self,
         hello: &ClientHello<'_>,

@@ -81,10 +81,7 @@ impl ByOffer {
     ///
     /// # Errors
     /// Why the ClientHello must be refused.
-    pub fn on_client_hello(
-        &self,
-        body: &[u8],
-    ) -> Result<(ClientAuth, Arc<ServerConfig>), Refusal> {
+    pub fn on_client_hello(&self, body: &[u8]) -> Result<(ClientAuth, Arc<ServerConfig>), Refusal> {
         let hello = Hello::read(body, &self.scan, self.code_points, self.best)?;
         let decision = (self.decide)(&hello);
         let config = match &decision {
@@ -272,7 +269,8 @@ mod tests {
             let mut own = false;
             let lines = shown.lines().filter(|line| {
                 if line.starts_with("    ") && !line.starts_with("     ") {
-                    own = line.contains("session_storage") || line.contains("ticketer")
+                    own = line.contains("session_storage")
+                        || line.contains("ticketer")
                         || (own && line.trim_start().starts_with(['}', ')']));
                 }
                 !own

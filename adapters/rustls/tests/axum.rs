@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adapter_rustls::tokio::{ConnectionInfo, Listener};
-use adapter_rustls::{ByOffer, CodePoints, Decision, Scope};
+use adapter_rustls::{ByOffer, CodePoints, Decision, Hello, Scope};
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
@@ -20,30 +20,36 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+const PAGE: &str = include_str!("../../../docs/guide/rustls.md");
+const EXAMPLE: &str = include_str!("../examples/axum.rs");
+
 /// The flag 80, alone.
 const FLAG: [u8; 12] = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 /// A server that asks clients that offer, and a client's certificate.
 fn site() -> (ByOffer, Identity) {
-    let servers = Authority::new("Server CA").unwrap();
     let agents = Authority::new("Agents CA").unwrap();
-    let provider = Arc::new(ring::default_provider());
     let roots = Arc::new(agents.roots().unwrap());
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build();
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(roots, ring::default_provider().into()).build();
     let scope = Arc::new(Scope::new("agents", verifier.unwrap()).unwrap());
+    let by_offer = by_offer(move |hello| match hello.offer().is_none() {
+        true => Decision::None,
+        false => Decision::Request(scope.clone()),
+    });
+    (by_offer, agents.client("agent-1").unwrap())
+}
+
+fn by_offer(decide: impl Fn(&Hello<'_>) -> Decision + Send + Sync + 'static) -> ByOffer {
+    let servers = Authority::new("Server CA").unwrap();
     let key = servers.server(&["localhost"]).unwrap().certified_key().unwrap();
-    let config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
-    let decide = move |hello: &adapter_rustls::Hello<'_>| match hello.offer().is_none() {
-        true => Decision::None,
-        false => Decision::Request(scope.clone()),
-    };
-    let by_offer = ByOffer::new(config, CodePoints::default(), decide).unwrap();
-    (by_offer, agents.client("agent-1").unwrap())
+    ByOffer::new(config, CodePoints::default(), decide).unwrap()
 }
 
 async fn listener(by_offer: ByOffer) -> (Listener, SocketAddr) {
@@ -99,6 +105,11 @@ async fn who(ConnectInfo(info): ConnectInfo<ConnectionInfo>) -> String {
     )
 }
 
+#[test]
+fn the_page_shows_the_example() {
+    assert!(PAGE.contains(&format!("```rust\n{EXAMPLE}```\n")));
+}
+
 #[tokio::test]
 async fn handlers_learn_who_the_client_is() {
     let (by_offer, agent) = site();
@@ -141,7 +152,12 @@ async fn a_silent_client_does_not_delay_others() {
 
 #[tokio::test]
 async fn at_most_so_many_handshakes_run_at_a_time() {
-    let (by_offer, agent) = site();
+    let names = Arc::new(Mutex::new(Vec::new()));
+    let seen = names.clone();
+    let by_offer = by_offer(move |hello| {
+        seen.lock().unwrap().push(hello.client_hello().server_name().unwrap().to_vec());
+        Decision::None
+    });
     let (listener, addr) = listener(by_offer).await;
     let refused = Arc::new(Mutex::new(Vec::new()));
     let seen = refused.clone();
@@ -149,18 +165,27 @@ async fn at_most_so_many_handshakes_run_at_a_time() {
         .with_max_handshakes(1)
         .with_handshake_timeout(Duration::MAX)
         .on_refusal(move |it| seen.lock().unwrap().push((it.peer, it.error.to_string())));
-    let silent = TcpStream::connect(addr).await.unwrap();
-    let first = silent.local_addr().unwrap();
-    let client = tokio::spawn(async move { ask(addr, offering(&agent)).await });
-    // The only handshake is that of the client that connected first, until it goes away.
-    let closed = async {
-        tokio::task::yield_now().await;
-        drop(silent);
+    // The first client stops behind its ClientHello.
+    let first = ClientConfig { server_name: Some("first.test".into()), ..ClientConfig::default() };
+    let mut stopped = TcpStream::connect(addr).await.unwrap();
+    stopped.write_all(&Peer::client(first).unwrap().take_output()).await.unwrap();
+    let peer_of_first = stopped.local_addr().unwrap();
+    let client = tokio::spawn(ask(addr, ClientConfig::default()));
+    let goes_away = async {
+        while names.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        // Time enough for the other client, if it were accepted.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(*names.lock().unwrap(), [b"first.test"]);
+        drop(stopped);
     };
-    let ((mut stream, peer), ()) = tokio::join!(listener.accept(), closed);
-    assert_ne!(peer, first);
-    let expected = "the client closed the connection before it sent anything".to_owned();
-    assert_eq!(*refused.lock().unwrap(), [(first, expected)]);
+    let ((mut stream, peer), ()) = tokio::join!(listener.accept(), goes_away);
+    assert_ne!(peer, peer_of_first);
+    assert_eq!(*names.lock().unwrap(), [&b"first.test"[..], b"localhost"]);
+    assert_eq!(refused.lock().unwrap()[0].0, peer_of_first);
     stream.shutdown().await.unwrap();
     drop(stream);
     client.await.unwrap();

@@ -279,6 +279,18 @@ async fn visit(acceptor: &Acceptor, client: &TlsConnector, name: &'static str) -
     server.await.unwrap().unwrap()
 }
 
+/// Connects a client of rustls that must be refused. The client may learn that after its handshake.
+async fn visit_refused(acceptor: &Acceptor, client: &TlsConnector) -> AcceptError {
+    let (io, server) = duplex(1 << 16);
+    let server = tokio::spawn(serve(acceptor.clone(), server));
+    let name = ServerName::try_from("localhost").unwrap();
+    if let Ok(mut stream) = client.connect(name, io).await {
+        let _ = stream.write_all(b"ping").await;
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    }
+    server.await.unwrap().unwrap_err()
+}
+
 /// A raw client that provokes a HelloRetryRequest.
 fn retrying(config: ClientConfig) -> ClientConfig {
     ClientConfig {
@@ -585,13 +597,7 @@ async fn res_2_a_session_without_a_certificate_does_not_satisfy_a_requirement() 
             let client = site.client(false);
             assert!(!visit(&acceptor, &client, "localhost").await.authenticated);
             *now.lock().unwrap() = Decision::Require(site.scope("agents"));
-            let (io, server) = duplex(1 << 16);
-            let server = tokio::spawn(serve(acceptor, server));
-            let name = ServerName::try_from("localhost").unwrap();
-            if let Ok(mut stream) = client.connect(name, io).await {
-                let _ = stream.read_to_end(&mut Vec::new()).await;
-            }
-            let err = server.await.unwrap().unwrap_err();
+            let err = visit_refused(&acceptor, &client).await;
             assert!(matches!(err, AcceptError::Tls(rustls::Error::NoCertificatesPresented)));
         }
     }
@@ -657,14 +663,8 @@ async fn res_5_a_chain_that_no_longer_verifies_leads_to_a_full_handshake() {
         assert_eq!(visit(&acceptor, &client, "localhost").await, expected);
         assert_eq!(visit(&acceptor, &client, "localhost").await, expected.resumed());
         *now.lock().unwrap() = Decision::Request(revoking.clone());
-        let (io, server) = duplex(1 << 16);
-        let server = tokio::spawn(serve(acceptor, server));
-        let name = ServerName::try_from("localhost").unwrap();
-        if let Ok(mut stream) = client.connect(name, io).await {
-            let _ = stream.read_to_end(&mut Vec::new()).await;
-        }
         // In the full handshake, the client sent the certificate again.
-        let err = server.await.unwrap().unwrap_err();
+        let err = visit_refused(&acceptor, &client).await;
         let revoked = rustls::Error::InvalidCertificate(rustls::CertificateError::Revoked);
         assert!(matches!(err, AcceptError::Tls(err) if err == revoked));
     }

@@ -1,3 +1,5 @@
+//! The server of docs/guide/rustls.md, which shows all but this line.
+
 use std::{error::Error, sync::Arc};
 
 use adapter_rustls::tokio::{ConnectionInfo, Listener};

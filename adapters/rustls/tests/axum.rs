@@ -107,7 +107,8 @@ async fn who(ConnectInfo(info): ConnectInfo<ConnectionInfo>) -> String {
 
 #[test]
 fn the_page_shows_the_example() {
-    assert!(PAGE.contains(&format!("```rust\n{EXAMPLE}```\n")));
+    let (_, code) = EXAMPLE.split_once("\n\n").unwrap();
+    assert!(PAGE.contains(&format!("```rust\n{code}```\n")));
 }
 
 #[tokio::test]

@@ -361,6 +361,7 @@ async fn flags_9_a_server_of_tls_1_2_ignores_malformed_flags() {
     let mut octets = [0; 4096];
     while peer.received(HandshakeType::SERVER_HELLO).is_none() {
         let count = io.read(&mut octets).await.unwrap();
+        assert_ne!(count, 0, "{peer:?}");
         peer.read(&octets[..count]).unwrap();
     }
     assert!(alerts(&peer).is_empty());

@@ -1,4 +1,4 @@
-/* Scopes: names, and the authorities whose certificates count under them. */
+/* Scopes: names, and the authorities whose certificates are accepted under them. */
 #include "adapter.h"
 
 #include <string.h>
@@ -6,44 +6,54 @@
 #include <openssl/err.h>
 
 /*
- * The most octets of names, with their lengths. In a CertificateRequest they stand in a block of
- * extensions that has 65,535 octets at most (RFC 8446 sections 4.2.4 and 4.3.2), of which the other
- * extensions take some hundred. Under TLS 1.2 the names have as many for themselves.
+ * The maximum size of all names with their lengths, in bytes. In a CertificateRequest they are in a
+ * block of extensions of at most 65,535 bytes (RFC 8446 sections 4.2.4 and 4.3.2), of which the other
+ * extensions need some hundred. Under TLS 1.2 the names alone may have that size.
  */
 #define NAMES_MAX (65535 - 1024)
 
 static int names_fit(const STACK_OF(X509_NAME) *names, const char *authorities) {
-    size_t octets = 0;
+    size_t bytes = 0;
     for (int i = 0; i < sk_X509_NAME_num(names); i++) {
         int length = i2d_X509_NAME(sk_X509_NAME_value(names, i), NULL);
         if (length < 0)
             return raise_line("the name of an authority cannot be encoded");
-        octets += 2 + (size_t)length;
+        bytes += 2 + (size_t)length;
     }
-    if (octets <= NAMES_MAX)
+    if (bytes <= NAMES_MAX)
         return 1;
     ERR_raise_data(ERR_LIB_USER, 1,
-                   "%s: the names of its %d authorities take %zu octets, and a CertificateRequest "
+                   "%s: the names of its %d authorities take %zu bytes, and a CertificateRequest "
                    "has room for %d: make a scope of fewer authorities",
-                   authorities, sk_X509_NAME_num(names), octets, NAMES_MAX);
+                   authorities, sk_X509_NAME_num(names), bytes, NAMES_MAX);
     return 0;
 }
 
-rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities) {
+static rext_ossl_scope *scope_named(const char *name) {
     size_t length = strlen(name);
     if (length < 1 || length > 255) {
-        raise_line("the name of a scope has 1 to 255 octets");
+        raise_line("the name of a scope must have 1 to 255 bytes");
         return NULL;
     }
     rext_ossl_scope *scope = OPENSSL_zalloc(sizeof *scope);
     if (scope == NULL)
         return NULL;
     scope->name = OPENSSL_strdup(name);
-    scope->store = X509_STORE_new();
     scope->max_age = REXT_MAX_AGE_SECONDS;
-    if (scope->name == NULL || scope->store == NULL)
+    if (scope->name != NULL)
+        return scope;
+    OPENSSL_free(scope);
+    return NULL;
+}
+
+rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities) {
+    rext_ossl_scope *scope = scope_named(name);
+    if (scope == NULL)
+        return NULL;
+    scope->store = X509_STORE_new();
+    if (scope->store == NULL)
         goto failed;
-    /* Both refuse a file without a certificate. */
+    /* Both functions refuse a file without a certificate. */
     scope->names = SSL_load_client_CA_file(authorities);
     if (scope->names == NULL || sk_X509_NAME_num(scope->names) == 0 ||
         X509_STORE_load_file(scope->store, authorities) != 1) {
@@ -55,6 +65,25 @@ rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities) 
         goto failed;
     return scope;
 failed:
+    rext_ossl_scope_free(scope);
+    return NULL;
+}
+
+rext_ossl_scope *rext_ossl_scope_of(const char *name, SSL_CTX *ctx) {
+    rext_ossl_scope *scope = scope_named(name);
+    if (scope == NULL)
+        return NULL;
+    const STACK_OF(X509_NAME) *names = SSL_CTX_get_client_CA_list(ctx);
+    scope->ctx = ctx;
+    scope->names = names != NULL ? SSL_dup_CA_list(names) : sk_X509_NAME_new_null();
+    scope->parameters = X509_VERIFY_PARAM_new();
+    X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+    if (store != NULL && X509_STORE_up_ref(store))
+        scope->store = store;
+    if (scope->names != NULL && scope->store != NULL && scope->parameters != NULL &&
+        X509_VERIFY_PARAM_set1(scope->parameters, SSL_CTX_get0_param(ctx)) &&
+        names_fit(scope->names, name))
+        return scope;
     rext_ossl_scope_free(scope);
     return NULL;
 }
@@ -76,6 +105,7 @@ void rext_ossl_scope_free(rext_ossl_scope *scope) {
         return;
     OPENSSL_free(scope->name);
     X509_STORE_free(scope->store);
+    X509_VERIFY_PARAM_free(scope->parameters);
     sk_X509_NAME_pop_free(scope->names, X509_NAME_free);
     OPENSSL_free(scope);
 }

@@ -10,7 +10,7 @@ use ::hyper::body::Bytes;
 use http::{Request, StatusCode, Uri};
 use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
-use rustls_ext::http::client::{Credentials, Identity, Report};
+use rustls_ext::http::client::{ClientIdentity, Credentials, Report};
 use rustls_ext::http::hyper;
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::sign::CertifiedKey;
@@ -111,7 +111,7 @@ where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let config = config(cast, ClientAuthOffer::default(), None, protocol)?;
-    let own = Identity::new("own", identity(cast, certificate)?).map_err(failed)?;
+    let own = ClientIdentity::new("own", identity(cast, certificate)?).map_err(failed)?;
     let credentials = Credentials::new().with(own.for_any_host()).map_err(failed)?;
     let connector = service_fn(move |_: Uri| {
         let connecting = connect();
@@ -152,12 +152,12 @@ async fn own(
         uri: url.parse::<Uri>().map_err(failed)?,
     };
     let attempt = client::get(&Arc::new(config), &target).await;
-    let http_status = attempt.facts.as_ref().and_then(|facts| facts.http_status);
+    let http_status = attempt.summary.as_ref().and_then(|summary| summary.http_status);
     let refused = match attempt.body {
         Ok(_) => None,
         Err(err) => Some(err.refusal().unwrap_or_else(|| with_causes(&err))),
     };
-    Ok(Seen { facts: attempt.facts, refused: Some(refused), http_status })
+    Ok(Seen { facts: attempt.summary, refused: Some(refused), http_status })
 }
 
 async fn reqwest(

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls_ext::rustls::client::{ClientAuthStatus, Resumption};
+use rustls_ext::rustls::client::{ClientAuthOfferStatus, Resumption};
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::version::{TLS12, TLS13};
 use rustls_ext::rustls::{ClientConfig, Error, HandshakeKind};
@@ -128,9 +128,9 @@ pub(super) fn encode(message: usize) -> Vec<u8> {
 fn served<IO>(stream: &ClientStream<IO>) -> Served {
     let connection = stream.get_ref().1;
     let status = connection.client_auth_status();
-    let acknowledged = status == ClientAuthStatus::Acknowledged;
+    let acknowledged = status == ClientAuthOfferStatus::Acknowledged;
     Served {
-        asked: acknowledged || status == ClientAuthStatus::AskedWithoutAcknowledgement,
+        asked: acknowledged || status == ClientAuthOfferStatus::AskedWithoutAcknowledgement,
         acknowledged,
         resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
         early: connection.is_early_data_accepted(),

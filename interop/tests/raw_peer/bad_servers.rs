@@ -3,7 +3,7 @@
 use raw_peer::{
     Edit, Extension, Handshake, Peer, ServerConfig, ServerHello, Slot, Ticket, encode, fix_length,
 };
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls::ext_wire::{CareError, CodePoints, Flag, FlagSet, FlagsError, Message, check};
 use rustls::{CertificateError, Error, InvalidMessage, PeerMisbehaved};
 
@@ -23,7 +23,7 @@ pub struct Case {
     /// The alert and the error that it ends in.
     pub ends: (u8, Error),
     /// What the client knows by then.
-    pub status: ClientAuthStatus,
+    pub status: ClientAuthOfferStatus,
 }
 
 /// A server that asks, and does this in one of its messages.
@@ -43,7 +43,7 @@ pub fn case(
     slot: Slot,
     edit: Edit,
     ends: (u8, Error),
-    status: ClientAuthStatus,
+    status: ClientAuthOfferStatus,
 ) -> Case {
     let config = server(pki, slot, edit);
     Case { name, at: "localhost", config, then: None, ends, status }
@@ -52,7 +52,8 @@ pub fn case(
 /// Every one of them, against a client that offers by flag and CARE, or does not. `known` is a session of a raw
 /// server's that the client has.
 pub fn all(pki: &Pki, offers: bool, known: &Ticket) -> Vec<Case> {
-    let before = if offers { ClientAuthStatus::Offered } else { ClientAuthStatus::NotOffered };
+    let before =
+        if offers { ClientAuthOfferStatus::Offered } else { ClientAuthOfferStatus::NotOffered };
     let mut cases = with_flags(pki, offers, before);
     cases.extend(with_care(pki, offers, before));
     cases.extend(bad_requests::all(pki, before, known));
@@ -60,8 +61,8 @@ pub fn all(pki: &Pki, offers: bool, known: &Ticket) -> Vec<Case> {
     cases
 }
 
-fn with_flags(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
-    let asked = ClientAuthStatus::AskedWithoutAcknowledgement;
+fn with_flags(pki: &Pki, offers: bool, before: ClientAuthOfferStatus) -> Vec<Case> {
+    let asked = ClientAuthOfferStatus::AskedWithoutAcknowledgement;
     let case = |name, slot, edit, ends, status| case(pki, name, slot, edit, ends, status);
     let malformed = |error: FlagsError| (47, InvalidMessage::IllegalTlsFlags(error).into());
     let out_of_place = || (47, InvalidMessage::UnexpectedTlsFlags.into());
@@ -157,7 +158,7 @@ fn with_flags(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
     cases
 }
 
-fn with_care(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
+fn with_care(pki: &Pki, offers: bool, before: ClientAuthOfferStatus) -> Vec<Case> {
     use Slot as S;
     let case = |name, slot, body: &[u8], ends: (u8, Error)| {
         case(pki, name, slot, Edit::add(CARE, body), ends, before)
@@ -209,7 +210,7 @@ pub fn tls12_hello(extensions: Vec<Extension>, more: Vec<u8>) -> Edit {
     })
 }
 
-fn in_tls12(pki: &Pki, status: ClientAuthStatus) -> Vec<Case> {
+fn in_tls12(pki: &Pki, status: ClientAuthOfferStatus) -> Vec<Case> {
     let message = |typ: u8, body: &[u8]| {
         let mut message = [&[typ, 0, 0, 0], body].concat();
         fix_length(&mut message);
@@ -244,7 +245,7 @@ fn in_tls12(pki: &Pki, status: ClientAuthStatus) -> Vec<Case> {
         ),
         // which shows that nothing but the flags was wrong with the message
         Case {
-            status: ClientAuthStatus::AskedWithoutAcknowledgement,
+            status: ClientAuthOfferStatus::AskedWithoutAcknowledgement,
             ..case(
                 "RFC 5246: a wrong signature",
                 tls12_hello(vec![], flight(&[])),

@@ -3,7 +3,7 @@
 use raw_peer::{
     Answer, ClientConfig, Edit, Extension, HandshakeType, Plan, ServerConfig, Shares, Slot, version,
 };
-use rustls::client::{ClientAuthOffer, ClientAuthStatus};
+use rustls::client::{ClientAuthOffer, ClientAuthOfferStatus};
 use rustls::ext_wire::{CareError, CodePoints, Offer};
 use rustls::server::ClientAuthDecision;
 use rustls::version::{TLS12, TLS13};
@@ -207,7 +207,7 @@ fn server(pki: &Pki, offer: ClientAuthOffer, slot: Slot, edit: Edit, compressed:
     pair
 }
 
-fn known_at(pair: &Pair) -> (ClientAuthStatus, bool) {
+fn known_at(pair: &Pair) -> (ClientAuthOfferStatus, bool) {
     match &pair.tls {
         Connection::Client(client) => (client.client_auth_status(), client.client_auth_echoed()),
         Connection::Server(_) => panic!("not a client"),
@@ -223,14 +223,14 @@ fn care_3_an_echo_says_that_it_is_understood() {
             let edit = Edit::add(number, []);
             let pair = server(&pki, offer, Slot::EncryptedExtensions, edit, false);
             pair.assert_complete();
-            assert_eq!(known_at(&pair), (ClientAuthStatus::Offered, true));
+            assert_eq!(known_at(&pair), (ClientAuthOfferStatus::Offered, true));
         }
     }
     // Being asked is no echo, and has no word for CARE.
     let none = Edit::remove(FLAGS);
     let pair = server(&pki, ClientAuthOffer::care(), Slot::CertificateRequest, none, false);
     pair.assert_complete();
-    assert_eq!(known_at(&pair), (ClientAuthStatus::AskedWithoutAcknowledgement, false));
+    assert_eq!(known_at(&pair), (ClientAuthOfferStatus::AskedWithoutAcknowledgement, false));
     let hello = pair.raw.received(HandshakeType::CLIENT_HELLO).unwrap();
     assert_eq!((hello.find_extension(CARE), hello.find_extension(FLAGS)), (Some(vec![]), None));
 }
@@ -326,6 +326,6 @@ fn care_1_an_echo_with_a_body_is_illegal_parameter_under_tls12_too() {
     for (body, echoed) in [(Some(&[][..]), true), (None, false)] {
         let pair = tls12_server(&pki, ClientAuthOffer::care(), body);
         assert_alert(&pair, UNEXPECTED_MESSAGE);
-        assert_eq!(known_at(&pair), (ClientAuthStatus::Offered, echoed));
+        assert_eq!(known_at(&pair), (ClientAuthOfferStatus::Offered, echoed));
     }
 }

@@ -43,7 +43,7 @@ pub fn assert_alert(pair: &Pair, description: u8) {
 pub fn demand(pki: &Pki, scope: &str) -> ClientAuthDemand {
     let provider = Arc::new(ring::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(pki.roots.clone(), provider);
-    ClientAuthDemand::new(verifier.build().unwrap(), scope).unwrap().in_answer_to_offer()
+    ClientAuthDemand::new(verifier.build().unwrap(), scope).unwrap().because_offered()
 }
 
 pub fn requesting(pki: &Pki) -> ClientAuthDecision {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use raw_peer::{EchKey, Edit, HandshakeType, Message, Peer, ServerConfig, ext};
-use rustls::client::{ClientAuthStatus, EchStatus};
+use rustls::client::{ClientAuthOfferStatus, EchStatus};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::ext_wire::CodePoints;
 use rustls::{Connection, Error, HandshakeKind, PeerMisbehaved};
@@ -87,7 +87,7 @@ fn flags_13_a_resumed_session_and_early_data_tell_nothing_either() {
         pair.assert_complete();
         assert!(pair.raw.is_resumed());
         assert_eq!(pair.raw.received_early_data(), b"early");
-        assert_eq!(status(&pair), (EchStatus::Accepted, ClientAuthStatus::Offered));
+        assert_eq!(status(&pair), (EchStatus::Accepted, ClientAuthOfferStatus::Offered));
         assert_tells_nothing(outer(&pair)[0], points);
         assert_eq!(offers(inner(&pair)[0], points), 1);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use raw_peer::{EchKey, Edit, Handshake, HandshakeType, Message, Plan, ServerConfig, Slot, ext};
 use rustls::client::{
-    ClientAuthOffer, ClientAuthStatus, EchConfig, EchGreaseConfig, EchMode, EchStatus,
+    ClientAuthOffer, ClientAuthOfferStatus, EchConfig, EchGreaseConfig, EchMode, EchStatus,
 };
 use rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_128;
 use rustls::crypto::{CryptoProvider, aws_lc_rs, hpke::Hpke};
@@ -88,7 +88,7 @@ pub fn run(server: ServerConfig, client: impl Into<Arc<rustls::ClientConfig>>) -
     pair
 }
 
-pub fn status(pair: &Pair) -> (EchStatus, ClientAuthStatus) {
+pub fn status(pair: &Pair) -> (EchStatus, ClientAuthOfferStatus) {
     match &pair.tls {
         Connection::Client(client) => (client.ech_status(), client.client_auth_status()),
         Connection::Server(_) => panic!("not a client"),
@@ -150,7 +150,7 @@ pub fn assert_tells_nothing(hello: &Message, points: CodePoints) {
 #[track_caller]
 pub fn assert_authenticated(pair: &mut Pair, pki: &Pki, ech: EchStatus) {
     pair.assert_complete();
-    assert_eq!(status(pair), (ech, ClientAuthStatus::Acknowledged));
+    assert_eq!(status(pair), (ech, ClientAuthOfferStatus::Acknowledged));
     let certificate = pair.raw.received(HandshakeType::CERTIFICATE).unwrap();
     let Handshake::Certificate(certificate) = certificate.parse().unwrap() else {
         panic!("not a certificate");
@@ -173,9 +173,9 @@ pub fn assert_rejected(pair: &Pair, asked: bool) {
         other => panic!("{other:?} is not {:?}", rejected(None)),
     }
     let auth = if asked {
-        ClientAuthStatus::AskedWithoutAcknowledgement
+        ClientAuthOfferStatus::AskedWithoutAcknowledgement
     } else {
-        ClientAuthStatus::NotOffered
+        ClientAuthOfferStatus::NotOffered
     };
     assert_eq!(status(pair), (EchStatus::Rejected, auth));
     assert!(inner(pair).is_empty());

@@ -2,7 +2,7 @@
 //! with `illegal_parameter`, and the raw peer receives it.
 
 use raw_peer::{Answer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot};
-use rustls::client::{ClientAuthOffer, ClientAuthStatus};
+use rustls::client::{ClientAuthOffer, ClientAuthOfferStatus};
 use rustls::ext_wire::{CodePoints, Flag};
 use rustls::{Connection, Error, HandshakeKind, InvalidMessage, PeerMisbehaved};
 
@@ -37,7 +37,7 @@ fn server(pki: &Pki, offer: ClientAuthOffer, slot: Slot, edit: Edit, compressed:
     pair
 }
 
-fn status(pair: &Pair) -> ClientAuthStatus {
+fn status(pair: &Pair) -> ClientAuthOfferStatus {
     match &pair.tls {
         Connection::Client(client) => client.client_auth_status(),
         Connection::Server(_) => panic!("not a client"),
@@ -112,9 +112,9 @@ fn rca_4_an_acknowledgement_that_nobody_asked_for_is_illegal_parameter() {
 fn rca_2_an_acknowledgement_of_an_offer_is_taken() {
     let pki = Pki::new();
     for (body, expected) in [
-        (Some(&OFFER[..]), ClientAuthStatus::Acknowledged),
-        (Some(&BOTH), ClientAuthStatus::Acknowledged),
-        (None, ClientAuthStatus::AskedWithoutAcknowledgement),
+        (Some(&OFFER[..]), ClientAuthOfferStatus::Acknowledged),
+        (Some(&BOTH), ClientAuthOfferStatus::Acknowledged),
+        (None, ClientAuthOfferStatus::AskedWithoutAcknowledgement),
     ] {
         let edit = body.map_or(Edit::remove(FLAGS), |body| Edit::add(FLAGS, body));
         let flag = ClientAuthOffer::flag();
@@ -131,7 +131,7 @@ fn flags_6_unknown_flags_that_come_unsolicited_are_ignored() {
         for offer in offers() {
             let pair = server(&pki, offer, slot, Edit::add(FLAGS, OTHER), false);
             pair.assert_complete();
-            assert_ne!(status(&pair), ClientAuthStatus::Acknowledged);
+            assert_ne!(status(&pair), ClientAuthOfferStatus::Acknowledged);
         }
     }
 }
@@ -184,11 +184,11 @@ fn with_other_code_points_62_is_any_unknown_extension() {
     let edit = Edit::add(0xfe01, OFFER);
     let pair = server(&pki, offer.clone(), Slot::CertificateRequest, edit, false);
     pair.assert_complete();
-    assert_eq!(status(&pair), ClientAuthStatus::Acknowledged);
+    assert_eq!(status(&pair), ClientAuthOfferStatus::Acknowledged);
     let edit = Edit::add(FLAGS, [0]);
     let pair = server(&pki, offer, Slot::CertificateRequest, edit, false);
     pair.assert_complete();
-    assert_eq!(status(&pair), ClientAuthStatus::AskedWithoutAcknowledgement);
+    assert_eq!(status(&pair), ClientAuthOfferStatus::AskedWithoutAcknowledgement);
 }
 
 /// A raw client with these edits, against a server of ours.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustls::client::{
-    ClientAuthStatus, ClientSessionMemoryCache, ClientSessionStore, Tls12ClientSessionValue,
+    ClientAuthOfferStatus, ClientSessionMemoryCache, ClientSessionStore, Tls12ClientSessionValue,
     Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
@@ -68,7 +68,7 @@ impl Honest {
     }
 
     #[track_caller]
-    pub fn assert_full(&self, status: ClientAuthStatus) {
+    pub fn assert_full(&self, status: ClientAuthOfferStatus) {
         assert_eq!(self.client.handshake_kind(), Some(HandshakeKind::Full));
         assert_eq!(self.client.client_auth_status(), status);
         let known = self.server.client_auth().unwrap().status();
@@ -76,7 +76,7 @@ impl Honest {
     }
 
     #[track_caller]
-    pub fn assert_resumed(&self, status: ClientAuthStatus) {
+    pub fn assert_resumed(&self, status: ClientAuthOfferStatus) {
         assert_eq!(self.client.handshake_kind(), Some(HandshakeKind::Resumed));
         assert_eq!(self.client.client_auth_status(), status);
         let known = self.server.client_auth().unwrap().status();

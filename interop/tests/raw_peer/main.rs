@@ -19,7 +19,7 @@
 //! | FLAGS-6 | nobody | flags_6_unknown_flags_that_come_unsolicited_are_ignored |
 //! | FLAGS-7 | nobody | rca_2_and_flags_7_who_offered_is_acknowledged_in_the_request_only |
 //! | FLAGS-7 | nobody | flags_7_flags_in_a_ticket_are_never_answered |
-//! | FLAGS-8 | nobody | flags_8_a_client_with_nothing_to_say_sends_no_extension |
+//! | FLAGS-8 | nobody | flags_8_a_client_without_flags_sends_no_extension |
 //! | FLAGS-9 | client | flags_9_a_server_that_negotiates_tls12_ignores_even_malformed_flags |
 //! | FLAGS-9 | server | a_server_that_breaks_a_rule_gets_its_alert_and_does_no_harm |
 //! | FLAGS-10 | client | flags_10_a_second_extension_is_the_ordinary_duplicate_extension_error |
@@ -45,7 +45,7 @@
 //! | RES-5 | client | res_5_the_stored_chain_is_verified_again |
 //! | RES-6 | client | res_6_early_data_is_refused_where_the_client_is_to_be_asked |
 //! | RES-7 | client | res_7_a_ticket_that_is_no_good_is_no_error_and_its_early_data_is_refused |
-//! | RES-8 | nobody | res_8_who_offers_does_not_resume_a_session_without_authentication |
+//! | RES-8 | nobody | res_8_a_client_that_offers_does_not_resume_a_session_without_authentication |
 //! | CARE-1 | client | care_1_a_body_in_a_hello_is_illegal_parameter_under_both_versions |
 //! | CARE-1 | server | care_1_an_echo_with_a_body_is_illegal_parameter |
 //! | CARE-1 | server | care_1_an_echo_with_a_body_is_illegal_parameter_under_tls12_too |

@@ -12,13 +12,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// and nothing was received while it waited, the connection is in doubt: it gets no other requests
 /// until something is received, such as a response or the answer to a ping.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct Activity {
     count: AtomicU64,
     /// The count plus one at the time when a request was given up; zero if none was.
     doubted: AtomicU64,
 }
 
-impl Heard {
+impl Activity {
     /// Returns true if a request was given up and nothing was received since.
     pub(super) fn is_in_doubt(&self) -> bool {
         self.doubted.load(Ordering::Acquire) == self.now() + 1
@@ -33,18 +33,18 @@ impl Heard {
 /// received meanwhile, the connection is in doubt.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    heard: Arc<Heard>,
+    activity: Arc<Activity>,
     since: Option<u64>,
 }
 
 impl Waiting {
-    pub(super) fn begin(heard: &Arc<Heard>) -> Self {
-        Self { heard: heard.clone(), since: Some(heard.now()) }
+    pub(super) fn begin(activity: &Arc<Activity>) -> Self {
+        Self { activity: activity.clone(), since: Some(activity.now()) }
     }
 
     /// Begins to wait, unless it is waiting already.
     pub(super) fn again(&mut self) {
-        self.since.get_or_insert_with(|| self.heard.now());
+        self.since.get_or_insert_with(|| self.activity.now());
     }
 
     /// Ends the wait: the awaited data has arrived, or never will.
@@ -55,26 +55,26 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some(since) = self.since.filter(|since| *since == self.heard.now()) {
-            self.heard.doubted.store(since + 1, Ordering::Release);
+        if let Some(since) = self.since.filter(|since| *since == self.activity.now()) {
+            self.activity.doubted.store(since + 1, Ordering::Release);
         }
     }
 }
 
 /// A transport that counts how often something is received.
 #[derive(Debug)]
-pub(super) struct Listening<IO> {
+pub(super) struct Monitored<IO> {
     io: IO,
-    heard: Arc<Heard>,
+    activity: Arc<Activity>,
 }
 
-impl<IO> Listening<IO> {
-    pub(super) fn new(io: IO, heard: &Arc<Heard>) -> Self {
-        Self { io, heard: heard.clone() }
+impl<IO> Monitored<IO> {
+    pub(super) fn new(io: IO, activity: &Arc<Activity>) -> Self {
+        Self { io, activity: activity.clone() }
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Listening<IO> {
+impl<IO: AsyncRead + Unpin> AsyncRead for Monitored<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -83,13 +83,13 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Listening<IO> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.heard.count.fetch_add(1, Ordering::AcqRel);
+            self.activity.count.fetch_add(1, Ordering::AcqRel);
         }
         read
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Listening<IO> {
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Monitored<IO> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! What a peer sends when the other end has said goodbye.
+//! Data that a peer sends after this side has sent close_notify.
 
 mod common;
 
@@ -9,7 +9,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, Error};
 use rustls_ext::ClientAuthOffer;
 
-/// A record of the right form that nobody can decrypt.
+/// A well-formed record that cannot be decrypted.
 const GARBAGE: [u8; 37] = {
     let mut record = [0; 37];
     (record[0], record[1], record[2], record[4]) = (23, 3, 3, 32);
@@ -17,7 +17,7 @@ const GARBAGE: [u8; 37] = {
 };
 
 #[test]
-fn a_fault_behind_a_goodbye_is_an_error_and_no_panic() {
+fn an_error_of_the_peer_after_our_close_notify_does_not_panic() {
     let pki = Pki::new();
     for version in [&TLS13, &TLS12] {
         let client = Arc::new(pki.client_config(None, ClientAuthOffer::default(), &[version]));
@@ -27,7 +27,7 @@ fn a_fault_behind_a_goodbye_is_an_error_and_no_panic() {
         s.send_close_notify();
         s.read_tls(&mut &GARBAGE[..]).unwrap();
         assert_eq!(s.process_new_packets(), Err(Error::DecryptError));
-        // The goodbye comes first, and nothing counts behind it.
+        // close_notify is first, so data after it is ignored.
         transfer!(s, c);
         assert!(c.process_new_packets().unwrap().peer_has_closed());
 
@@ -38,7 +38,7 @@ fn a_fault_behind_a_goodbye_is_an_error_and_no_panic() {
         transfer!(c, s);
         assert!(s.process_new_packets().unwrap().peer_has_closed());
     }
-    // and without a goodbye it is told
+    // and without close_notify, it gets the alert
     let client = Arc::new(pki.client_config(None, ClientAuthOffer::default(), &[&TLS13]));
     let (mut c, mut s) = handshake(&client, &Arc::new(pki.server_config(&[&TLS13])));
     s.read_tls(&mut &GARBAGE[..]).unwrap();

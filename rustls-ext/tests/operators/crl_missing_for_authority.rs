@@ -1,4 +1,4 @@
-//! An authority without a revocation list is told by its name.
+//! An authority without a revocation list is named.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use rustls_ext::{CertificateProblem, Policy, Verdict, explain};
 use crate::common::{Pki, connect, provider, pump};
 use crate::{Case, NOW, configs, now, outcome, policy, refused};
 
-const CASE: Case = Case("crl-missing-for-whom");
+const CASE: Case = Case("crl-missing-for-authority");
 const WORDS: &str = "there is no revocation list of CN=Client Intermediate,O=Test, so it is unknown \
                      whether a certificate that it issued is revoked: add its list";
 
 #[test]
-fn the_refusal_says_which_authority_has_no_list() {
+fn the_refusal_names_the_authority_without_a_list() {
     let policy = policy(CASE.anchors("ca.pem").with_crls(CASE.crls(&["root.crl"])));
     assert_eq!(CASE.warnings(&policy, now()), [""; 0]);
     let client = CASE.client("client");
@@ -23,7 +23,7 @@ fn the_refusal_says_which_authority_has_no_list() {
 }
 
 #[test]
-fn a_lenient_policy_has_the_reason_in_words_too() {
+fn a_lenient_policy_explains_the_refusal_too() {
     let anchors = CASE.anchors("ca.pem").with_crls(CASE.crls(&["root.crl"]));
     let policy = Policy::builder()
         .provider(provider())

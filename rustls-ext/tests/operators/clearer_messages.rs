@@ -1,4 +1,4 @@
-//! Certificates and lists that are not supported: the message says what it is.
+//! Certificates and lists that are not supported: the message names the reason.
 
 use rustls::AlertDescription::{CertificateUnknown, UnsupportedCertificate};
 use rustls_ext::{Anchors, CrlError, FileProblem, Files, RevocationList, with_causes};
@@ -6,7 +6,7 @@ use rustls_ext::{Anchors, CrlError, FileProblem, Files, RevocationList, with_cau
 use crate::common::provider;
 use crate::{Case, now, outcome, policy, refused};
 
-const CASE: Case = Case("messages-that-puzzle");
+const CASE: Case = Case("clearer-messages");
 
 #[test]
 fn lists_that_are_not_complete_are_errors_that_name_the_file() {
@@ -58,13 +58,16 @@ fn a_partition_that_webpki_supports_is_no_complete_list_either() {
 }
 
 #[test]
-fn what_is_no_list_at_all_is_an_error_with_the_file() {
+fn data_that_is_not_a_list_is_an_error_with_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.crl");
     std::fs::write(&path, [0x30, 3, 2, 1, 1]).unwrap();
     let error = Files::new().crls(&path).unwrap_err();
     let what = "certificate revocation list";
-    assert!(matches!(error.problem, FileProblem::Nothing(it) if it == what), "{error}");
+    assert!(
+        matches!(error.problem, FileProblem::Missing { expected, .. } if expected == what),
+        "{error}"
+    );
     assert_eq!(error.path, path);
 
     let text = crate::common::pem("X509 CRL", &[0x30, 3, 2, 1, 1]);
@@ -90,7 +93,7 @@ fn a_critical_extension_is_named() {
 }
 
 #[test]
-fn any_purpose_is_not_client_authentication_and_that_is_said() {
+fn any_purpose_is_not_client_authentication_and_the_error_names_it() {
     assert_eq!(
         outcome(policy(CASE.anchors("ca.pem")), &CASE.client("anyeku")),
         refused(

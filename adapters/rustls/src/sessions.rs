@@ -21,7 +21,7 @@ use rustls::server::{ProducesTickets, StoresServerSessions};
 use rustls::time_provider::TimeProvider;
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use rustls_ext_wire::resumption::{
-    DEFAULT_MAX_AGE_SECONDS, Demand, Record, Resumption, is_recent, judge,
+    DEFAULT_MAX_AGE_SECONDS, Demand, Record, Resumption, check, is_recent,
 };
 
 use crate::client_auth::Decision;
@@ -92,7 +92,7 @@ impl Authentication {
             Decision::Request(scope) => Demand::Request(scope.name().as_bytes()),
             Decision::Require(scope) => Demand::Require(scope.name().as_bytes()),
         };
-        match judge(demand, self.offered, record.session()) {
+        match check(demand, self.offered, record.session()) {
             Resumption::Refused => return None,
             Resumption::Allowed => {}
             Resumption::IfVerified => {

@@ -26,20 +26,20 @@ fn example() -> PathBuf {
     path.join("examples/rustls-server")
 }
 
-// Without `res_2_who_was_asked_gets_no_session`, which is for libraries that do not record the scope.
+// Without `res_2_a_client_that_was_asked_gets_no_session`, which is for libraries that do not record the scope.
 // `rules.rs` tests when these sessions resume.
 adapter_checks::checks!(adapter:
-    who_does_not_offer_is_left_alone,
-    flags_6_another_flag_is_no_offer,
-    who_offers_is_asked_and_known,
-    care_2_who_offers_by_care_is_asked,
-    who_declines_is_served_and_not_known,
-    who_declines_is_refused_where_it_is_required,
+    a_client_that_does_not_offer_is_not_asked,
+    flags_6_another_flag_is_not_an_offer,
+    a_client_that_offers_is_asked_and_authenticated,
+    care_2_a_client_that_offers_by_care_is_asked,
+    a_client_that_declines_is_served_unauthenticated,
+    a_client_that_declines_is_refused_if_a_certificate_is_required,
     rca_8_a_certificate_of_another_authority_is_refused,
-    flags_2_bad_flags_end_the_handshake,
+    flags_2_malformed_flags_end_the_handshake,
     care_1_a_body_ends_the_handshake,
     rca_9_an_offer_can_be_ignored,
-    res_4_visitors_resume,
-    res_3_a_visitor_s_session_does_not_stand_in_for_a_certificate,
-    flags_12_the_first_hello_counts
+    res_4_a_client_that_is_not_asked_resumes,
+    res_3_an_unauthenticated_session_does_not_replace_a_certificate,
+    flags_12_the_first_client_hello_counts
 );

@@ -115,7 +115,7 @@ where
             });
         }
         match scanner.peek(&held) {
-            Answer::Hello { hello, octets } => break (decide(by_offer, &hello), octets),
+            Answer::Hello { hello, length } => break (decide(by_offer, &hello), length),
             Answer::Incomplete { .. } => {}
             Answer::NotTls(what) => return Err(AcceptError::NotTls(what)),
             Answer::Malformed(error) => return Err(AcceptError::Refused(Refusal::Hello(error))),

@@ -211,9 +211,9 @@ impl Gate {
             } else {
                 let length = match self.scanner.peek(new) {
                     Answer::Incomplete { .. } => return Ok(()),
-                    Answer::Hello { hello, octets } => {
+                    Answer::Hello { hello, length } => {
                         self.first.compare(&hello)?;
-                        octets
+                        length
                     }
                     Answer::Malformed(error) => {
                         return Err(SecondHello::Refused(Refusal::Hello(error)));

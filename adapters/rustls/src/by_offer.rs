@@ -208,7 +208,7 @@ fn hello(version: ProtocolVersion) -> Vec<u8> {
     body.extend_from_slice(&[0, 2, 0x13, 0x01]); // cipher_suites: TLS_AES_128_GCM_SHA256
     body.extend_from_slice(&[1, 0]); // legacy_compression_methods: null
     // All lengths are below 256.
-    let low = |octets: &[u8]| u8::try_from(octets.len()).unwrap_or(u8::MAX);
+    let low = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap_or(u8::MAX);
     body.extend_from_slice(&[0, low(&extensions)]);
     body.extend_from_slice(&extensions);
     let mut message = vec![1, 0, 0, low(&body)];

@@ -44,9 +44,9 @@ impl Scope {
             return Err(ScopeError::RequestsNothing(name));
         }
         let names = verifier.root_hint_subjects();
-        let octets = names.iter().map(|name| 2 + name.as_ref().len()).sum();
-        if octets > MOST_OF_NAMES {
-            return Err(ScopeError::TooManyNames { scope: name, octets });
+        let bytes = names.iter().map(|name| 2 + name.as_ref().len()).sum();
+        if bytes > MOST_OF_NAMES {
+            return Err(ScopeError::TooManyNames { scope: name, bytes });
         }
         Ok(Self { name, verifier })
     }
@@ -84,7 +84,7 @@ pub enum ScopeError {
         /// The name of the scope.
         scope: String,
         /// The length of the names in bytes, with two bytes of length for each.
-        octets: usize,
+        bytes: usize,
     },
 }
 
@@ -99,9 +99,9 @@ impl fmt::Display for ScopeError {
                 f,
                 "the verifier of scope {name:?} does not request certificates: use one with trust anchors"
             ),
-            Self::TooManyNames { scope, octets } => write!(
+            Self::TooManyNames { scope, bytes } => write!(
                 f,
-                "the names of the authorities of scope {scope:?} take {octets} bytes, and a \
+                "the names of the authorities of scope {scope:?} take {bytes} bytes, and a \
                  CertificateRequest has room for {MOST_OF_NAMES}: use fewer authorities, or a \
                  verifier with fewer hints"
             ),
@@ -135,7 +135,7 @@ mod tests {
         assert!(Scope::new("many", verifier(500)).is_ok());
         assert_eq!(
             Scope::new("many", verifier(520)).unwrap_err(),
-            ScopeError::TooManyNames { scope: "many".into(), octets: 520 * 127 }
+            ScopeError::TooManyNames { scope: "many".into(), bytes: 520 * 127 }
         );
     }
 

@@ -174,11 +174,11 @@ impl Gate {
     ///
     /// # Errors
     /// Those of [`received`](Self::received), if the client has sent too much already.
-    pub(super) fn sent(&mut self, octets: &[u8]) -> Result<bool, SecondHello> {
+    pub(super) fn sent(&mut self, bytes: &[u8]) -> Result<bool, SecondHello> {
         let State::Answer(seen) = &mut self.state else {
             return Ok(false);
         };
-        seen.extend_from_slice(octets);
+        seen.extend_from_slice(bytes);
         match is_retry(seen) {
             None => return Ok(false),
             Some(true) => self.state = State::Second { other: 0 },
@@ -191,8 +191,8 @@ impl Gate {
     ///
     /// # Errors
     /// Why the second ClientHello must be refused.
-    pub(super) fn received(&mut self, octets: &[u8]) -> Result<(), SecondHello> {
-        self.held.extend_from_slice(octets);
+    pub(super) fn received(&mut self, bytes: &[u8]) -> Result<(), SecondHello> {
+        self.held.extend_from_slice(bytes);
         while let State::Second { other } = &mut self.state {
             let new = self.held.get(self.free..).unwrap_or_default();
             let Some(content_type) = new.first() else {

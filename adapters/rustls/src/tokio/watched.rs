@@ -42,8 +42,8 @@ impl<IO> Watched<IO> {
     }
 
     /// Records what rustls has sent. An error is for its next read.
-    fn sent(&mut self, octets: &[u8]) {
-        match self.gate.sent(octets) {
+    fn sent(&mut self, bytes: &[u8]) {
+        match self.gate.sent(bytes) {
             Ok(false) => return,
             Ok(true) => {}
             Err(refused) => self.refused = Some(refused),

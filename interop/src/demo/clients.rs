@@ -152,12 +152,12 @@ async fn own(
         uri: url.parse::<Uri>().map_err(failed)?,
     };
     let attempt = client::get(&Arc::new(config), &target).await;
-    let http_status = attempt.facts.as_ref().and_then(|facts| facts.http_status);
+    let http_status = attempt.summary.as_ref().and_then(|summary| summary.http_status);
     let refused = match attempt.body {
         Ok(_) => None,
         Err(err) => Some(err.refusal().unwrap_or_else(|| with_causes(&err))),
     };
-    Ok(Seen { facts: attempt.facts, refused: Some(refused), http_status })
+    Ok(Seen { facts: attempt.summary, refused: Some(refused), http_status })
 }
 
 async fn reqwest(

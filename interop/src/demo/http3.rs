@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use super::noted::{Noting, Report, answer};
 use super::seen::{Seen, failed};
 use command_line::Failure;
-use rext_cli::client::Facts;
+use rext_cli::client::ConnectionSummary;
 use rext_cli::debug_info::Verified;
 use rext_cli::tls;
 
@@ -148,7 +148,7 @@ pub(super) async fn get(
             .map(|err| refusal(&err, "client", "server")),
     };
     let facts = HandshakeData::from_quinn(connection.handshake_data())
-        .and_then(|handshake| Facts::over_quic(&handshake, offer));
+        .and_then(|handshake| ConnectionSummary::over_quic(&handshake, offer));
     let http_status = status.map(|status| status.as_u16());
     Ok(Seen { facts, refused: Some(refused), http_status })
 }

@@ -1,13 +1,13 @@
 //! What a client saw of its connection.
 
 use command_line::{Failure, with_causes};
-use rext_cli::client::Facts;
+use rext_cli::client::ConnectionSummary;
 
 /// What a client says of its connection.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// What it knows of the connection, if it can tell.
-    pub facts: Option<Facts>,
+    pub facts: Option<ConnectionSummary>,
     /// The alert that ended the connection, if any, and if it can tell.
     pub refused: Option<Option<String>>,
     /// The status code of the answer.

@@ -1,13 +1,13 @@
-//! What a person sees, and what the server knows of it.
+//! Logging in with a browser: the pages, and the outcomes in the server's log.
 
 use serde_json::json;
 
 use crate::chromium::{Chromium, Profile};
 use crate::common::site::{LOGIN, SITE, STAFF, Site};
 
-/// That a browser was not asked on any connection so far.
+/// Asserts that no certificate was requested on any connection so far.
 #[track_caller]
-fn assert_nobody_was_asked(site: &Site) {
+fn assert_no_certificate_was_requested(site: &Site) {
     let log = site.server.log_so_far();
     let connected: Vec<_> = log.iter().filter(|line| line.contains("connected")).collect();
     assert!(!connected.is_empty(), "{log:?}");
@@ -16,9 +16,9 @@ fn assert_nobody_was_asked(site: &Site) {
     }
 }
 
-/// That the browser would have used the connection that it had for another host name, and was told
-/// to open one of its own.
-fn assert_told_to_open_another_connection(site: &Site, host: &str) {
+/// Asserts that the browser used the connection of another host name for `host`, and that the response
+/// was 421.
+fn assert_misdirected(site: &Site, host: &str) {
     let host = format!("host=\"{host}:");
     site.server.wait_for_log(&["request refused", &host, "status=421"]);
 }
@@ -27,12 +27,12 @@ async fn visit_public_pages(site: &Site, browser: &Chromium) {
     browser.goto(&site.url(SITE, "/")).await;
     assert_eq!(browser.heading().await, "Welcome");
     assert_eq!(browser.protocol().await, json!("h2"));
-    assert_eq!(browser.fact("Certificate asked for").await, "no");
-    assert_eq!(browser.fact("What came of it").await, "nobody was asked");
+    assert_eq!(browser.row("Certificate requested").await, "no");
+    assert_eq!(browser.row("Outcome").await, "no certificate was requested");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_the_public_pages_nobody_is_asked_with_certificates_or_without() {
+async fn the_public_pages_request_no_certificate_with_or_without_certificates_in_the_store() {
     let site = Site::start();
     for (name, profile) in [
         ("landing-without-certificate", Profile::trusting(&site.servers)),
@@ -40,7 +40,7 @@ async fn on_the_public_pages_nobody_is_asked_with_certificates_or_without() {
     ] {
         let browser = profile.open().await;
         visit_public_pages(&site, &browser).await;
-        assert_nobody_was_asked(&site);
+        assert_no_certificate_was_requested(&site);
         browser.screenshot(name).await;
         browser.goto(&site.url(SITE, "/account")).await;
         assert_eq!(browser.heading().await, "Log in to see this page");
@@ -50,7 +50,7 @@ async fn on_the_public_pages_nobody_is_asked_with_certificates_or_without() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_where_one_logs_in_does_the_browser_ask() {
+async fn only_the_login_host_makes_the_browser_show_its_dialog() {
     let site = Site::start();
     let profile = Profile::trusting(&site.servers).with(&site.user);
     let browser = profile.not_waiting().open().await;
@@ -58,7 +58,7 @@ async fn only_where_one_logs_in_does_the_browser_ask() {
     let line = site.server.wait_for_log(&["connected"]);
     assert!(line.contains("decision=\"none\" status=\"not_asked\""), "{line}");
     browser.goto(&site.url(LOGIN, "/account")).await;
-    // It leaves the handshake to ask its person, and does not go on without an answer.
+    // The browser ends the handshake to ask its user, and does not continue without an answer.
     let line = site.server.wait_for_log(&["handshake"]);
     assert!(line.contains("the client hung up during the handshake"), "{line}");
     let log = site.server.log_so_far();
@@ -72,36 +72,36 @@ async fn a_person_with_a_certificate_logs_in_over_http_2() {
     let profile = Profile::trusting(&site.servers).with(&site.user);
     let browser = profile.selecting(&site.url(LOGIN, ""), "Users CA").open().await;
     visit_public_pages(&site, &browser).await;
-    assert_nobody_was_asked(&site);
+    assert_no_certificate_was_requested(&site);
 
     browser.follow("Log in with a certificate").await;
     assert_eq!(browser.heading().await, "Your account");
     assert_eq!(browser.protocol().await, json!("h2"));
     assert_eq!(browser.text("main strong").await, "<b>Ursula</b>");
     assert_eq!(browser.text("main .note code").await, LOGIN);
-    assert_eq!(browser.fact("Host name").await, LOGIN);
-    assert_eq!(browser.fact("Certificate asked for").await, "yes, for “users”");
-    assert_told_to_open_another_connection(&site, LOGIN);
-    let words = ["connected", "TLSv1.3", "decision=\"request\"", "status=\"authenticated\""];
-    site.server.wait_for_log(&words);
+    assert_eq!(browser.row("Host name").await, LOGIN);
+    assert_eq!(browser.row("Certificate requested").await, "yes, for the scope “users”");
+    assert_misdirected(&site, LOGIN);
+    let parts = ["connected", "TLSv1.3", "decision=\"request\"", "status=\"authenticated\""];
+    site.server.wait_for_log(&parts);
     browser.screenshot("account").await;
 
-    // Who is logged in there is nobody on the public pages.
+    // The login is not valid on the public pages.
     browser.follow("public pages").await;
-    assert_eq!(browser.fact("Certificate asked for").await, "no");
-    // And is still logged in there.
+    assert_eq!(browser.row("Certificate requested").await, "no");
+    // And it is still valid on the login host.
     browser.follow("Account").await;
     assert_eq!(browser.heading().await, "Your account");
 
-    // The staff's pages ask for another certificate, which this person does not have.
+    // The staff host requests another certificate, which this user does not have.
     browser.follow("Staff").await;
     assert_eq!(browser.heading().await, "You are not logged in");
-    assert_eq!(browser.fact("What came of it").await, "your client sent no certificate");
+    assert_eq!(browser.row("Outcome").await, "your client sent no certificate");
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_staff_logs_in_with_certificates_of_its_own() {
+async fn staff_log_in_with_certificates_of_their_own_authority() {
     let site = Site::start();
     let profile = Profile::trusting(&site.servers).with(&site.user).with(&site.admin);
     let browser = profile.selecting(&site.url(STAFF, ""), "Staff CA").open().await;
@@ -109,30 +109,30 @@ async fn the_staff_logs_in_with_certificates_of_its_own() {
     browser.follow("Staff").await;
     assert_eq!(browser.heading().await, "Administration");
     assert_eq!(browser.text("main strong").await, "Sam");
-    assert_told_to_open_another_connection(&site, STAFF);
+    assert_misdirected(&site, STAFF);
     browser.screenshot("staff").await;
     browser.goto(&site.url(STAFF, "/account")).await;
-    assert_eq!(browser.heading().await, "Not with this certificate");
+    assert_eq!(browser.heading().await, "Your certificate is not for this page");
     browser.screenshot("other-scope").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_certificate_the_login_page_says_what_is_missing() {
+async fn without_a_certificate_the_login_page_explains_that_none_was_sent() {
     let site = Site::start();
     let browser = Profile::trusting(&site.servers).open().await;
     visit_public_pages(&site, &browser).await;
     browser.follow("Log in with a certificate").await;
     assert_eq!(browser.heading().await, "You are not logged in");
     assert_eq!(browser.protocol().await, json!("h2"));
-    assert_told_to_open_another_connection(&site, LOGIN);
+    assert_misdirected(&site, LOGIN);
     site.server.wait_for_log(&["connected", "decision=\"request\"", "status=\"declined\""]);
     browser.screenshot("declined").await;
     browser.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_does_not_count_leads_to_a_page_that_says_why() {
+async fn a_certificate_that_is_not_accepted_leads_to_a_page_with_the_reason() {
     let site = Site::start();
     let profile = Profile::trusting(&site.servers).with(&site.revoked);
     let browser = profile.selecting(&site.url(LOGIN, ""), "Users CA").open().await;

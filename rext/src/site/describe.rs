@@ -1,4 +1,4 @@
-//! Describes a connection in plain language.
+//! Describes a connection, for people.
 
 use http::Version;
 use rustls_ext::CertificateProblem;
@@ -8,11 +8,14 @@ use rustls_ext::wire::Offer;
 
 use crate::tls;
 
-/// One line for each known fact about the connection: its name and its value.
-pub(super) fn facts(connection: &ConnectionInfo, version: Version) -> Vec<(&'static str, String)> {
-    let asked = match connection.asked() {
+/// Returns the names and values of the connection's properties.
+pub(super) fn connection(
+    connection: &ConnectionInfo,
+    version: Version,
+) -> Vec<(&'static str, String)> {
+    let requested = match connection.asked() {
         None => "no".to_owned(),
-        Some(asked) => format!("yes, for “{}”", asked.scope),
+        Some(asked) => format!("yes, for the scope “{}”", asked.scope),
     };
     vec![
         (
@@ -26,10 +29,10 @@ pub(super) fn facts(connection: &ConnectionInfo, version: Version) -> Vec<(&'sta
             "Protocol",
             format!("{}, {}", protocol(version), tls::version_name(Some(connection.tls_version()))),
         ),
-        ("Session", if connection.resumed() { "an earlier one" } else { "a new one" }.to_owned()),
+        ("Session", if connection.resumed() { "resumed" } else { "new" }.to_owned()),
         ("Certificate offered", offer(connection.offer()).to_owned()),
-        ("Certificate asked for", asked),
-        ("What came of it", outcome(connection.outcome())),
+        ("Certificate requested", requested),
+        ("Outcome", outcome(connection.outcome())),
         ("Your address", connection.peer().map_or("none".to_owned(), |peer| peer.to_string())),
     ]
 }
@@ -54,20 +57,20 @@ fn offer(offer: Offer) -> &'static str {
 
 pub(super) fn outcome(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::NotAsked => "nobody was asked".to_owned(),
+        Outcome::NotAsked => "no certificate was requested".to_owned(),
         Outcome::Declined => "your client sent no certificate".to_owned(),
         Outcome::Refused(reason) => {
-            format!("the certificate was not accepted: {}", refusal(reason))
+            format!("the server did not accept the certificate: {}", refusal(reason))
         }
-        Outcome::Authenticated => "the certificate was accepted".to_owned(),
+        Outcome::Authenticated => "the server accepted the certificate".to_owned(),
         _ => "unknown".to_owned(),
     }
 }
 
-/// Why a certificate was not accepted.
+/// Returns why a certificate was not accepted, as a clause that follows "but" or a colon.
 pub(super) fn refusal(reason: &Error) -> String {
     let Error::InvalidCertificate(reason) = reason else {
-        return "its owner did not prove to have its key".to_owned();
+        return "your client did not prove that it has the key".to_owned();
     };
     match reason {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
@@ -75,16 +78,16 @@ pub(super) fn refusal(reason: &Error) -> String {
             "it is not valid yet"
         }
         CertificateError::Revoked => "it has been revoked",
-        CertificateError::UnknownIssuer => "this site does not know who issued it",
+        CertificateError::UnknownIssuer => "this site does not trust its issuer",
         CertificateError::UnknownRevocationStatus
         | CertificateError::ExpiredRevocationList
         | CertificateError::ExpiredRevocationListContext { .. } => {
             "this site cannot tell whether it has been revoked"
         }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "it is not meant for logging in"
+            "it is not for client authentication"
         }
-        CertificateError::BadSignature => "its owner did not prove to have its key",
+        CertificateError::BadSignature => "your client did not prove that it has the key",
         CertificateError::Other(other) => match other.0.downcast_ref() {
             Some(
                 CertificateProblem::NoRevocationList { .. }
@@ -103,15 +106,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_are_told_in_words_why_a_certificate_was_not_accepted() {
-        for (reason, words) in [
+    fn the_outcome_explains_why_a_certificate_was_not_accepted() {
+        for (reason, text) in [
             (CertificateError::Expired, "it has expired"),
             (CertificateError::Revoked, "it has been revoked"),
-            (CertificateError::UnknownIssuer, "this site does not know who issued it"),
+            (CertificateError::UnknownIssuer, "this site does not trust its issuer"),
             (CertificateError::BadEncoding, "it cannot be verified"),
         ] {
             let outcome = outcome(&Outcome::Refused(Error::InvalidCertificate(reason)));
-            assert_eq!(outcome, format!("the certificate was not accepted: {words}"));
+            assert_eq!(outcome, format!("the server did not accept the certificate: {text}"));
         }
     }
 }

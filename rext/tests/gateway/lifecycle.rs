@@ -1,4 +1,4 @@
-//! What comes of servers that do not answer, clients that stop, and signals.
+//! Servers that do not respond, clients that stop sending or reading, and the ends of connections.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
@@ -12,37 +12,37 @@ use hyper::body::Bytes;
 use rext_cli::tls::{H2, HTTP1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::client::{Answer, Connection, Site, get, request};
-use crate::common::PATIENCE;
+use crate::client::{Connection, ReceivedResponse, Site, get, request};
+use crate::common::TIMEOUT;
 use crate::upstream::Upstream;
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_a_502_and_a_line_in_the_log() {
-    // Nobody listens there any more.
+async fn a_server_that_is_not_running_is_a_502_and_is_logged() {
+    // No server listens on this address any more.
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let site = Site::with(Upstream::start().await, &format!("http://{gone}"), &[]);
     for protocol in [H2, HTTP1] {
         let answer = site.connect(protocol).await.get("/echo").await;
         assert_eq!((answer.status, &*answer.text), (StatusCode::BAD_GATEWAY, "Bad Gateway\n"));
         let upstream = format!("upstream=http://{gone}/");
-        let words =
-            ["WARN", "no answer", &upstream, "status=502", "GET /echo", "onnection refused"];
-        site.gateway.wait_for_log(&words);
+        let parts =
+            ["WARN", "no response", &upstream, "status=502", "GET /echo", "onnection refused"];
+        site.gateway.wait_for_log(&parts);
     }
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_is_a_502() {
+async fn a_server_that_closes_the_connection_is_a_502() {
     let site = Site::start(&[]).await;
     for protocol in [H2, HTTP1] {
-        let answer = site.connect(protocol).await.get("/hangup").await;
+        let answer = site.connect(protocol).await.get("/close").await;
         assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
-        site.gateway.wait_for_log(&["WARN", "no answer", "status=502", "GET /hangup"]);
+        site.gateway.wait_for_log(&["WARN", "no response", "status=502", "GET /close"]);
     }
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_answer_is_a_504() {
+async fn a_server_that_does_not_respond_is_a_504() {
     let site = Site::start(&["--idle-timeout", "0.3"]).await;
     for protocol in [H2, HTTP1] {
         let answer = site.connect(protocol).await.get("/never").await;
@@ -50,14 +50,14 @@ async fn a_server_that_does_not_answer_is_a_504() {
             (answer.status, &*answer.text),
             (StatusCode::GATEWAY_TIMEOUT, "Gateway Timeout\n")
         );
-        let words =
-            ["WARN", "status=504", "GET /never", "nothing came from the server behind for 300ms"];
-        site.gateway.wait_for_log(&words);
+        let parts =
+            ["WARN", "status=504", "GET /never", "the server behind sent no response for 300ms"];
+        site.gateway.wait_for_log(&parts);
     }
 }
 
 #[tokio::test]
-async fn a_client_that_stops_in_its_body_is_a_408() {
+async fn a_client_that_stops_in_the_body_of_its_request_is_a_408() {
     let site = Site::start(&["--idle-timeout", "0.3"]).await;
     for protocol in [H2, HTTP1] {
         let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
@@ -65,13 +65,18 @@ async fn a_client_that_stops_in_its_body_is_a_408() {
         let mut connection = site.connect(protocol).await;
         let response = connection.begin(request("POST", "/echo", &[], Body::new(body))).await;
         assert_eq!(response.unwrap().status(), StatusCode::REQUEST_TIMEOUT);
-        site.gateway.wait_for_log(&["WARN", "status=408", "POST /echo", "nothing came for 300ms"]);
+        site.gateway.wait_for_log(&[
+            "WARN",
+            "status=408",
+            "POST /echo",
+            "no data of the body arrived for 300ms",
+        ]);
         drop(sender);
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_ends_too_early_does_not_look_whole() {
+async fn a_truncated_response_does_not_look_complete() {
     let site = Site::start(&["--idle-timeout", "0.3"]).await;
     for protocol in [H2, HTTP1] {
         for (path, beginning) in [("/short", "whole"), ("/stall", "first")] {
@@ -85,16 +90,16 @@ async fn an_answer_that_ends_too_early_does_not_look_whole() {
     }
 }
 
-// The server behind goes on while the log is waited for.
+// Multi-threaded, since the server behind must keep sending while the test waits for the log.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_does_not_read_is_let_go() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let site = Site::start(&["--idle-timeout", "0.3"]).await;
     let mut stream = site.tls(HTTP1, None).await;
     stream.write_all(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-    site.gateway.wait_for_log(&["WARN", "nothing has moved for 300ms"]);
+    site.gateway.wait_for_log(&["WARN", "no data was read or written for 300ms"]);
     let mut connection = site.connect(H2).await;
     let body = connection.begin(get("/endless")).await.unwrap().into_body();
-    site.gateway.wait_for_log(&["WARN", "nothing has moved for 300ms"]);
+    site.gateway.wait_for_log(&["WARN", "no data was read or written for 300ms"]);
     assert!(body.collect().await.is_err());
 }
 
@@ -113,14 +118,14 @@ async fn a_head_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn a_connection_without_a_request_is_ended() {
+async fn a_connection_without_a_request_is_closed() {
     let site = Site::start(&["--idle-timeout", "0.3", "--handshake-timeout", "1"]).await;
-    // none at all
+    // No request at all.
     let mut silent = site.tls(H2, None).await;
     let mut rest = Vec::new();
     let _ = silent.read_to_end(&mut rest).await;
     site.gateway.wait_for_log(&["WARN", "no request within 1s"]);
-    // one, and no further
+    // One request, and no further one.
     for protocol in [HTTP1, H2] {
         let mut stream = site.tls(protocol, None).await;
         if protocol == HTTP1 {
@@ -134,8 +139,8 @@ async fn a_connection_without_a_request_is_ended() {
             .unwrap();
             let connection = tokio::spawn(connection);
             let answer = sender.send_request(get("/hop")).await.unwrap();
-            assert_eq!(Answer::of(answer).await.unwrap().status, 200);
-            // In good order, though the client would go on.
+            assert_eq!(ReceivedResponse::of(answer).await.unwrap().status, 200);
+            // Closed gracefully, although the client would send more.
             connection.await.unwrap().unwrap();
             drop(sender);
             continue;
@@ -146,18 +151,18 @@ async fn a_connection_without_a_request_is_ended() {
     }
 }
 
-/// Request after request on one connection of HTTP/2, until the proxy ends it. Nothing else does in
-/// the time that a test may take: there is always a request.
-async fn until_it_ends(mut connection: Connection) {
-    let ended = async { while connection.begin(get("/hop")).await.is_ok() {} };
-    tokio::time::timeout(PATIENCE, ended).await.expect("no end");
+/// Sends request after request on one HTTP/2 connection, until the gateway closes it. Only the maximum
+/// age can be the reason, since the connection is never idle.
+async fn send_until_closed(mut connection: Connection) {
+    let closed = async { while connection.begin(get("/hop")).await.is_ok() {} };
+    tokio::time::timeout(TIMEOUT, closed).await.expect("the connection is still open");
 }
 
 const AGE: [&str; 2] = ["--max-connection-age", "1"];
 
 /// cases/operators/connection-outlives-certificate
 #[tokio::test]
-async fn a_connection_of_http_2_that_reaches_its_maximum_age_is_told_to_go_away() {
+async fn an_http_2_connection_that_reaches_its_maximum_age_gets_a_goaway() {
     let mut site = Site::start(&AGE).await;
     let stream = hyper_util::rt::TokioIo::new(site.tls(H2, None).await);
     let executor = hyper_util::rt::TokioExecutor::new();
@@ -169,19 +174,19 @@ async fn a_connection_of_http_2_that_reaches_its_maximum_age_is_told_to_go_away(
         held.send_request(request("POST", "/hold", &[], Body::from("four"))).await
     });
     assert_eq!(site.upstream.requests.recv().await.unwrap(), "POST /hold");
-    until_it_ends(Connection::Http2(sender)).await;
-    // What had begun is answered; then the connection ends in good order.
+    send_until_closed(Connection::Http2(sender)).await;
+    // The unfinished request gets its response; then the connection is closed gracefully.
     assert!(!held.is_finished());
     site.upstream.release.add_permits(1);
-    assert_eq!(Answer::of(held.await.unwrap().unwrap()).await.unwrap().text, "4");
+    assert_eq!(ReceivedResponse::of(held.await.unwrap().unwrap()).await.unwrap().text, "4");
     connection.await.unwrap().unwrap();
-    // Another one is as good as the first.
+    // The next connection works like the first.
     assert_eq!(site.connect(H2).await.get("/hop").await.status, 200);
 }
 
 /// cases/operators/connection-outlives-certificate
 #[tokio::test]
-async fn a_connection_of_http_1_1_that_reaches_its_maximum_age_is_closed_after_its_answer() {
+async fn an_http_1_1_connection_that_reaches_its_maximum_age_is_closed_after_its_response() {
     let mut site = Site::start(&AGE).await;
     let mut connection = site.connect(HTTP1).await;
     let held = tokio::spawn(async move {
@@ -189,21 +194,21 @@ async fn a_connection_of_http_1_1_that_reaches_its_maximum_age_is_closed_after_i
         (answer, connection)
     });
     assert_eq!(site.upstream.requests.recv().await.unwrap(), "POST /hold");
-    // Two others that begin later, one after the other, have reached theirs.
-    until_it_ends(site.connect(H2).await).await;
-    until_it_ends(site.connect(H2).await).await;
+    // Two connections that began later, one after the other, have reached their maximum age.
+    send_until_closed(site.connect(H2).await).await;
+    send_until_closed(site.connect(H2).await).await;
     assert!(!held.is_finished());
     site.upstream.release.add_permits(1);
     let (answer, mut connection) = held.await.unwrap();
     let answer = answer.unwrap();
     assert_eq!(answer.headers()["connection"], "close");
-    assert_eq!(Answer::of(answer).await.unwrap().text, "4");
+    assert_eq!(ReceivedResponse::of(answer).await.unwrap().text, "4");
     assert!(connection.begin(get("/hop")).await.is_err());
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_server_that_is_told_to_stop_finishes_what_it_has_begun() {
+async fn after_sigterm_unfinished_requests_get_their_responses() {
     for protocol in [H2, HTTP1] {
         let mut site = Site::start(&["--drain-timeout", "60"]).await;
         let mut connection = site.connect(protocol).await;

@@ -233,7 +233,7 @@ impl Relay {
             return Ok(());
         }
         let path = paths::Path::parse(request.uri().path())
-            .ok_or(Rejection::Ambiguous("the path is ambiguous: it contains dot segments, an escaped slash or an invalid escape"))?;
+            .ok_or(Rejection::Ambiguous("the path has more than one interpretation"))?;
         if let Some(scope) = path.demand(&self.demands) {
             Caller::of(request.extensions())?.require(scope)?;
         }

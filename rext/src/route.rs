@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ppp::v2::{Builder, Command, Protocol};
 use rustls_ext::tokio::{OtherProtocol, linger};
 use rustls_ext::wire::{
     Answer, CodePoints, NotTls, Offer, Scan, ScanError, ServerNegotiation, Version,
@@ -36,6 +37,10 @@ pub struct RouteArgs {
     /// The backend for all other clients
     #[arg(long, value_name = "HOST:PORT", value_parser = backend)]
     pub default: String,
+    /// Start each connection to a backend with a PROXY protocol header, version 2, which contains the
+    /// client's address; the backends must expect it (HAProxy: `accept-proxy`, nginx: `proxy_protocol`)
+    #[arg(long)]
+    pub send_proxy: bool,
     /// The time limit for a client's ClientHello
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub hello_timeout: Duration,
@@ -87,6 +92,7 @@ pub async fn run(args: &RouteArgs) -> Result<(), Failure> {
         default: args.default.clone(),
         scan: Scan::new(&code_points).max_message(MAX_CLIENT_HELLO),
         code_points,
+        send_proxy: args.send_proxy,
         hello_timeout: args.hello_timeout,
         connect_timeout: args.connect_timeout,
         idle_timeout: args.idle_timeout,
@@ -107,6 +113,7 @@ struct Router {
     default: String,
     code_points: CodePoints,
     scan: Scan,
+    send_proxy: bool,
     hello_timeout: Duration,
     connect_timeout: Duration,
     idle_timeout: Duration,
@@ -174,7 +181,13 @@ impl Router {
         };
         let _ = server.set_nodelay(true);
         info!(%peer, backend, %offer, server_name, "routed");
-        if let Err(err) = server.write_all(&bytes).await {
+        let sent = async {
+            if self.send_proxy {
+                server.write_all(&proxy_header(peer, client.local_addr()?)?).await?;
+            }
+            server.write_all(&bytes).await
+        };
+        if let Err(err) = sent.await {
             return warn!(%peer, backend, %err, "the backend closed the connection");
         }
         relay::relay(&mut client, &mut server, self.idle_timeout).await;
@@ -225,9 +238,37 @@ impl Router {
     }
 }
 
+/// The header that tells a backend the addresses of a client's connection (HAProxy's PROXY protocol,
+/// version 2).
+fn proxy_header(client: SocketAddr, here: SocketAddr) -> std::io::Result<Vec<u8>> {
+    // Of a socket that listens on IPv6 and accepts IPv4, too: both addresses are of one family.
+    let plain = |addr: SocketAddr| SocketAddr::new(addr.ip().to_canonical(), addr.port());
+    Builder::with_addresses(
+        ppp::v2::Version::Two | Command::Proxy,
+        Protocol::Stream,
+        (plain(client), plain(here)),
+    )
+    .build()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_header_has_the_addresses_of_client_and_router() {
+        let header = |client: &str, here: &str| {
+            proxy_header(client.parse().unwrap(), here.parse().unwrap()).unwrap()
+        };
+        let start = *b"\r\n\r\n\0\r\nQUIT\n";
+        let v4 =
+            [&start[..], &[0x21, 0x11, 0, 12, 192, 0, 2, 1, 127, 0, 0, 1, 1, 0, 1, 187]].concat();
+        assert_eq!(header("192.0.2.1:256", "127.0.0.1:443"), v4);
+        assert_eq!(header("[::ffff:192.0.2.1]:256", "[::ffff:127.0.0.1]:443"), v4);
+        let one = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        let v6 = [&start[..], &[0x21, 0x21, 0, 36], &one, &one, &[1, 0, 1, 187]].concat();
+        assert_eq!(header("[::1]:256", "[::1]:443"), v6);
+    }
 
     #[test]
     fn backends_are_hosts_with_ports() {

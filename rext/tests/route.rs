@@ -136,6 +136,28 @@ fn all_bytes_and_the_end_of_each_direction_are_passed_on() {
 }
 
 #[test]
+fn a_backend_can_get_the_client_s_address_in_a_proxy_protocol_header() {
+    let files = Files::new();
+    let (port, backend) = backend(b"pong".to_vec());
+    let router = Router::new(&files, port, 1, &["--send-proxy"]);
+    let mut tcp = router.tcp();
+    let from = tcp.local_addr().unwrap();
+    tcp.write_all(HELLO).unwrap();
+    tcp.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    tcp.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"pong");
+    let header = [
+        &b"\r\n\r\n\0\r\nQUIT\n"[..],
+        &[0x21, 0x11, 0, 12, 127, 0, 0, 1, 127, 0, 0, 1],
+        &from.port().to_be_bytes(),
+        &router.port.to_be_bytes(),
+    ]
+    .concat();
+    assert_eq!(backend.join().unwrap(), [&header, HELLO].concat());
+}
+
+#[test]
 fn a_client_without_a_well_formed_client_hello_gets_the_alert_of_its_error() {
     let files = Files::new();
     let router = Router::new(&files, 1, 1, &["--hello-timeout", "1.5"]);

@@ -50,7 +50,7 @@ static void check_refused(SSL_CTX *servers, SSL_CTX *clients, const char *words)
 
 static void scopes_are_checked_when_they_are_made(void) {
     CHECK(rext_ossl_scope_new("", files[2]) == NULL);
-    check_said("1 to 255 octets");
+    check_said("1 to 255 bytes");
     CHECK(rext_ossl_scope_new("clients", files[5]) == NULL);
     check_said("not a file with certificates");
     CHECK(rext_ossl_scope_new("clients", "nowhere.pem") == NULL);

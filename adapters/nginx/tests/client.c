@@ -105,6 +105,7 @@ static SSL_CTX *make_context(const struct wish *wish) {
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_session);
     SSL_CTX_set_info_callback(ctx, on_info);
+    SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
     return ctx;
 }
 
@@ -165,6 +166,12 @@ static void close_connection(SSL *ssl) {
     ERR_clear_error();
 }
 
+/* Reads what is there: 0 at the end, below 0 if it was a session ticket alone. */
+static int read_some(SSL *ssl, char *data, int size) {
+    int length = SSL_read(ssl, data, size);
+    return length > 0 ? length : SSL_get_error(ssl, length) == SSL_ERROR_WANT_READ ? -1 : 0;
+}
+
 /* Copies both ways until the server closes, or with `brief`, until standard input ends. */
 static void copy(SSL *ssl, int brief) {
     static char data[LONGEST];
@@ -173,8 +180,8 @@ static void copy(SSL *ssl, int brief) {
         if (!SSL_pending(ssl) && poll(both, 2, 60000) <= 0)
             fail("nothing comes", "");
         if (SSL_pending(ssl) || (both[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-            int length = SSL_read(ssl, data, sizeof data);
-            if (length <= 0)
+            int length = read_some(ssl, data, sizeof data);
+            if (length == 0)
                 return;
             for (int done = 0, n; done < length; done += n)
                 if ((n = (int)write(STDOUT_FILENO, data + done, (size_t)(length - done))) <= 0)
@@ -232,8 +239,8 @@ static int get(SSL *ssl, const char *name, char *body, size_t size) {
     int length = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", name);
     int status = 0, total = 0, n;
     SSL_write(ssl, text, length);
-    while (total < LONGEST - 1 && (n = SSL_read(ssl, text + total, LONGEST - 1 - total)) > 0)
-        total += n;
+    while (total < LONGEST - 1 && (n = read_some(ssl, text + total, LONGEST - 1 - total)) != 0)
+        total += n > 0 ? n : 0;
     text[total] = '\0';
     char *begin = strstr(text, "\r\n\r\n");
     if (begin == NULL || sscanf(text, "HTTP/1.1 %d ", &status) != 1)

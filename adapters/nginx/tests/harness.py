@@ -180,7 +180,7 @@ class Reply:
 
 
 class Nginx:
-    """nginx with a configuration, on listen sockets that it inherits: so their ports are free, and
+    """nginx with a configuration. It inherits its listen sockets, so that their ports are free and
     connections wait in them until it is ready."""
 
     def __init__(self, world, http, sockets=1, module=True, workers=1, single=False, wrapper=(), library=None, variables=()):
@@ -196,7 +196,10 @@ class Nginx:
             one = socket.socket()
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             one.bind(("127.0.0.1", 0))
-            one.listen(511)
+            # nginx without a master does not accept on sockets that it inherits. It can listen on a port
+            # that is bound already, if nobody listens there.
+            if not single:
+                one.listen(511)
             self.sockets.append(one)
         self.ports = [one.getsockname()[1] for one in self.sockets]
         self.port = self.ports[0]
@@ -226,11 +229,20 @@ class Nginx:
         return done.returncode == 0, done.stderr
 
     def start(self):
-        descriptors = [one.fileno() for one in self.sockets]
+        descriptors = [] if self.single else [one.fileno() for one in self.sockets]
         self.process = subprocess.Popen(
             self.wrapper + self.command(), pass_fds=descriptors, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "NGINX": "".join(f"{one};" for one in descriptors)})
+            env={**os.environ, **({} if self.single else {"NGINX": "".join(f"{one};" for one in descriptors)})})
+        if self.single:
+            wait_for(self.listens, "nginx listens")
         return self
+
+    def listens(self):
+        """Whether it accepts connections."""
+        if self.process.poll() is not None:
+            raise Failure(f"nginx does not start: {self.process.stderr.read()}")
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", self.port)) == 0
 
     def __enter__(self):
         return self.start()
@@ -262,7 +274,7 @@ class Nginx:
         """nginx writes an alert when a worker dies, and when somebody leaves errors in OpenSSL's queue. What a
         client does wrong in a handshake is `crit` for it."""
         for line in self.log.read_text().splitlines():
-            if "[crit]" in line and "SSL_do_handshake() failed" in line:
+            if re.search(r"\[crit\].* SSL_(do_handshake|read_early_data)\(\) failed", line):
                 continue
             if re.search(r"\[(alert|emerg|crit)\]", line) and not any(part in line for part in self.tolerated):
                 raise Failure(f"in nginx's log: {line}")
@@ -371,7 +383,11 @@ class World:
         self.folder = Path(tempfile.mkdtemp(prefix="rext-nginx-"))
         self.folder.chmod(0o755)
         out = Path(os.environ.get("REXT_OUT") or self.folder / "build")
-        build(out, library)
+        try:
+            build(out, library)
+        except SystemExit:
+            self.close()
+            raise
         self.module = out / "ngx_http_client_auth_offer_module.so"
         self.client = out / "offer-client"
         self.pki = Pki(self.folder / "pki")

@@ -12,6 +12,10 @@
  * and prints a line `TLS-VERSION RESUMED STATUS ALERT BODY`. IDENTITY is a path without `.pem` and
  * `.key`; SESSION the number of a place, from which the session comes and to which the next one goes.
  * `-` stands for none.
+ *
+ *     offer-client PORT AUTHORITY [OPTION...] --handshakes N
+ *
+ * makes N connections, one after the other, and sends nothing on them.
  */
 #include <rext_openssl.h>
 
@@ -280,10 +284,28 @@ static void batch(void) {
         SSL_SESSION_free(places[i]);
 }
 
+/* Full handshakes: each ends when the server has closed the connection, so that all of it is counted. */
+static void handshakes(const struct wish *wish, int count) {
+    char data[256];
+    for (int i = 0; i < count; i++) {
+        int good;
+        SSL *ssl = open_connection(wish, NULL, &good);
+        if (!good)
+            fail("a handshake", "");
+        SSL_shutdown(ssl);
+        shutdown(SSL_get_fd(ssl), SHUT_WR);
+        while (read(SSL_get_fd(ssl), data, sizeof data) > 0)
+            continue;
+        close_connection(ssl);
+        SSL_SESSION_free(latest);
+        latest = NULL;
+    }
+}
+
 int main(int argc, char **argv) {
     struct wish wish = {.offer = "none", .version = "1.3"};
     const char *session_file = NULL;
-    int brief = 0, good;
+    int brief = 0, count = 0, good;
     if (argc < 3)
         fail("usage", "offer-client PORT AUTHORITY [OPTION...]");
     port = (unsigned short)atoi(argv[1]);
@@ -315,8 +337,14 @@ int main(int argc, char **argv) {
             wish.groups = value;
         else if (strcmp(option, "--session") == 0)
             session_file = value;
+        else if (strcmp(option, "--handshakes") == 0)
+            count = atoi(value);
         else
             fail("there is no such option", option);
+    }
+    if (count > 0) {
+        handshakes(&wish, count);
+        return 0;
     }
     SSL_SESSION *session = session_file != NULL ? load(session_file) : NULL;
     SSL *ssl = open_connection(&wish, session, &good);

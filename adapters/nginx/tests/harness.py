@@ -183,9 +183,9 @@ class Nginx:
     """nginx with a configuration. It inherits its listen sockets, so that their ports are free and
     connections wait in them until it is ready."""
 
-    def __init__(self, world, http, sockets=1, module=True, workers=1, single=False, wrapper=(), library=None, variables=()):
+    def __init__(self, world, http, sockets=1, module=True, workers=1, single=False, wrapper=(), level="info"):
         self.world = world
-        self.module = library or world.module
+        self.level = level
         self.workers = workers
         self.single = single
         self.wrapper = list(wrapper)
@@ -214,10 +214,10 @@ class Nginx:
         temporary = "".join(f"{kind}_temp_path {self.folder}/{kind};\n" for kind in
                             ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (self.folder / "nginx.conf").write_text(
-            (f"load_module {self.module};\n" if module else "") +
+            (f"load_module {self.world.module};\n" if module else "") +
             f"user root;\nworker_processes {self.workers};\ndaemon off;\n"
             + ("master_process off;\n" if self.single else "") +
-            f"pid {self.folder}/nginx.pid;\nerror_log {self.log} info;\nevents {{ worker_connections 1000; }}\n"
+            f"pid {self.folder}/nginx.pid;\nerror_log {self.log} {self.level};\nevents {{ worker_connections 1000; }}\n"
             f"http {{\naccess_log off;\n{temporary}{http}\n}}\n")
 
     def command(self, *more):

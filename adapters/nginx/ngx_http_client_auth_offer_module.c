@@ -151,7 +151,7 @@ static int outcome_of(ngx_http_request_t *r, rext_ossl_server_outcome *outcome) 
         return 0;
     if (rext_ossl_server_outcome_of(r->connection->ssl->connection, outcome))
         return 1;
-    ERR_clear_error(); /* nginx would log it at the next chance, as something else */
+    ERR_clear_error(); /* of another module's SSL_CTX: nginx would log it as an error of the next handshake */
     return 0;
 }
 

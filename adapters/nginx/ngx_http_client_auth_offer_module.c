@@ -23,7 +23,7 @@
 enum { VERIFY_OFF, VERIFY_ON, VERIFY_OPTIONAL, VERIFY_OPTIONAL_NO_CA };
 
 typedef struct {
-    /* True if a server has the directive on: all of this is in force. */
+    /* True if a server has the directive on, so that the module does anything at all. */
     ngx_flag_t active;
 } main_conf;
 
@@ -34,9 +34,9 @@ typedef struct {
     ngx_uint_t own;
     /* True if the log has a warning about the protocols of this server already. */
     ngx_uint_t warned;
-    /* Where the certificates of clients count; NULL with `ssl_verify_client off`. */
+    /* The scope of client certificates; NULL with `ssl_verify_client off`. */
     rext_ossl_scope *scope;
-    /* nginx's settings: what the server does without this module. */
+    /* nginx's own TLS settings of the server. */
     const ngx_http_ssl_srv_conf_t *ssl;
 } server_conf;
 
@@ -47,15 +47,15 @@ static server_conf *conf_of(const ngx_http_core_srv_conf_t *server) {
 }
 
 /*
- * The server whose TLS settings are in force for connections of another. A server block without a
- * certificate has no SSL_CTX, and then nginx stays with that of the default server.
+ * The server whose TLS settings apply to connections for a server. A block without a certificate has no
+ * SSL_CTX, so nginx keeps that of the default server.
  */
 static server_conf *in_force(server_conf *server, const ngx_http_core_srv_conf_t *default_server) {
     return server->ssl->ssl.ctx != NULL ? server : conf_of(default_server);
 }
 
 /* Writes a server name as nginx looks it up: without port and last dot, in lower case. Returns its
- * length; 0 if nginx does not look for such a name. */
+ * length; 0 if nginx uses the default server for such a name. */
 static size_t normal_name(const rext_bytes *name, u_char *to, size_t size) {
     size_t end = name->length, dot = name->length;
     enum { USUAL, LITERAL, REST } state = USUAL;
@@ -124,8 +124,8 @@ static int requests(const server_conf *server, rext_offer offer) {
 }
 
 /*
- * REQUEST with `ssl_verify_client on`, too: nginx answers a client without a certificate itself, with
- * a page that says why.
+ * The policy of all servers. It never requires a certificate: with `ssl_verify_client on`, nginx itself
+ * answers a client without one, with a page that says why.
  */
 static int policy(const rext_ossl_question *question, rext_ossl_decision *decision, void *unused) {
     ngx_connection_t *c = ngx_ssl_get_connection(question->ssl);
@@ -144,18 +144,19 @@ static int policy(const rext_ossl_question *question, rext_ossl_decision *decisi
     return 1;
 }
 
-/* The outcome of a request's connection; 0 without TLS, or if the module is not in force. */
+/* Gets the outcome of a request's connection. Returns 0 without TLS, or if the directive is on nowhere. */
 static int outcome_of(ngx_http_request_t *r, rext_ossl_server_outcome *outcome) {
     const main_conf *conf = ngx_http_get_module_main_conf(r, ngx_http_client_auth_offer_module);
     if (!conf->active || r->connection->ssl == NULL)
         return 0;
     if (rext_ossl_server_outcome_of(r->connection->ssl->connection, outcome))
         return 1;
-    ERR_clear_error(); /* of another module's SSL_CTX: nginx would log it as an error of the next handshake */
+    /* If another module chose an SSL_CTX. nginx would log the error for the next connection. */
+    ERR_clear_error();
     return 0;
 }
 
-/* The server of a request's Host, or the one whose TLS settings it has. */
+/* The server whose TLS settings apply to a request's host. */
 static server_conf *server_of_host(ngx_http_request_t *r) {
     return in_force(ngx_http_get_module_srv_conf(r, ngx_http_client_auth_offer_module),
                     r->http_connection->addr_conf->default_server);
@@ -168,8 +169,8 @@ static int same_scope(const rext_ossl_scope *one, const rext_ossl_scope *other) 
 }
 
 /*
- * Refuses requests for a host whose connections are asked for another certificate than this one was:
- * the connection has no server name, or HTTP/2 uses it for several hosts (RCA-8).
+ * Answers 421 to a request for a host in whose scope this connection was not asked for a certificate:
+ * the client sent no server name, or uses one HTTP/2 connection for several hosts (RCA-8).
  */
 static ngx_int_t refuse_misdirected(ngx_http_request_t *r) {
     const ngx_http_connection_t *hc = r->http_connection;
@@ -183,7 +184,7 @@ static ngx_int_t refuse_misdirected(ngx_http_request_t *r) {
     if (host->scope == NULL || (!host->on && !chosen->on) || same_scope(host->scope, chosen->scope))
         return NGX_DECLINED;
     if (outcome.scope == NULL && !(host->on && requests(host, outcome.offer)))
-        return NGX_DECLINED; /* nobody is authenticated here, and would not be on another connection */
+        return NGX_DECLINED; /* another connection would not be asked for a certificate, either */
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "client_auth_offer: the request is for a server of the scope \"%s\", "
                   "and its connection is not of that scope", rext_ossl_scope_name(host->scope));
@@ -214,7 +215,7 @@ static ngx_int_t acknowledged_variable(ngx_http_request_t *r, ngx_http_variable_
     return set_text(v, !outcome_of(r, &outcome) ? "" : outcome.acknowledged ? "1" : "0");
 }
 
-/* The outcome of a request's connection, if it is asked in the scope of the request's host. */
+/* Gets the outcome of a connection if a certificate was requested in the scope of the request's host. */
 static int outcome_for_host(ngx_http_request_t *r, rext_ossl_server_outcome *outcome) {
     return outcome_of(r, outcome) && outcome->scope != NULL &&
            same_scope(outcome->scope, server_of_host(r)->scope);
@@ -271,8 +272,8 @@ static ngx_int_t certificate_variable(ngx_http_request_t *r, ngx_http_variable_v
     return set_certificates(r, v, &outcome.certificate, 1);
 }
 
-/* The chain that was verified, without both ends: the client's own certificate and the authority that
- * the server has itself. After resumption, OpenSSL has no chain. */
+/* The verified chain without the client's own certificate and without the authority at its end, which
+ * RFC 9440 lets a proxy leave out. After resumption, OpenSSL has no chain. */
 static ngx_int_t chain_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) {
     rext_ossl_server_outcome outcome;
     (void)data;
@@ -330,7 +331,7 @@ static char *merge_server_conf(ngx_conf_t *cf, void *parent, void *child) {
     return NGX_CONF_OK;
 }
 
-/* Logs what the adapter says. */
+/* Logs that a server cannot be set up, with the adapter's reason. */
 static void fail(ngx_conf_t *cf, const ngx_http_core_srv_conf_t *server) {
     ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0, "client_auth_offer: cannot set up server \"%V\" in %s:%ui",
                   &server->server_name, server->file_name, server->line);
@@ -345,7 +346,7 @@ static void warn(ngx_conf_t *cf, const ngx_http_core_srv_conf_t *server, const c
                   &server->server_name, server->file_name, server->line, text);
 }
 
-/* The settings that decide which certificates count. */
+/* The files that decide which certificates are accepted. */
 static void authorities_of(const ngx_http_ssl_srv_conf_t *ssl, const ngx_str_t *settings[3]) {
     settings[0] = &ssl->client_certificate;
     settings[1] = &ssl->trusted_certificate;
@@ -365,10 +366,12 @@ static int compare_authorities(const ngx_http_ssl_srv_conf_t *one,
     authorities_of(other, its);
     for (int i = 0; i < 3 && order == 0; i++)
         order = compare_texts(mine[i], its[i]);
-    return order != 0 ? order : (one->verify_depth > other->verify_depth) - (one->verify_depth < other->verify_depth);
+    if (order == 0 && one->verify_depth != other->verify_depth)
+        order = one->verify_depth < other->verify_depth ? -1 : 1;
+    return order;
 }
 
-/* For qsort(): servers of one name together, and among them those with the same authorities. */
+/* For qsort(): orders servers by name, and then by their authorities. */
 static int compare_servers(const void *one, const void *other) {
     const ngx_http_core_srv_conf_t *mine = *(ngx_http_core_srv_conf_t *const *)one;
     const ngx_http_core_srv_conf_t *its = *(ngx_http_core_srv_conf_t *const *)other;
@@ -377,16 +380,17 @@ static int compare_servers(const void *one, const void *other) {
 }
 
 /*
- * Makes the scope of a server. Its name is the first name of the server block, which is the same after
- * a reload, so that sessions still resume. Blocks of one name that trust different authorities, and
- * names that are too long, get a checksum of what makes the difference.
+ * Makes the scope of a server. Its name is the first name of the server block, which a reload does not
+ * change, so that sessions still resume. If blocks of one name trust different authorities, or the name
+ * is too long, a checksum of name and settings is added.
  */
 static ngx_int_t make_scope(ngx_conf_t *cf, const ngx_http_core_srv_conf_t *server, int ambiguous) {
     enum { LONGEST = 200 };
     static const ngx_str_t nameless = ngx_string("_");
     server_conf *conf = conf_of(server);
     const ngx_str_t *name = server->server_name.len > 0 ? &server->server_name : &nameless;
-    u_char text[LONGEST + sizeof "#01234567"], *end = ngx_cpymem(text, name->data, ngx_min(name->len, LONGEST));
+    u_char text[LONGEST + sizeof "#01234567"];
+    u_char *end = ngx_cpymem(text, name->data, ngx_min(name->len, LONGEST));
     if (ambiguous || name->len > LONGEST) {
         const ngx_str_t *settings[3];
         uint32_t sum;
@@ -425,7 +429,8 @@ static ngx_int_t make_scopes(ngx_conf_t *cf, const ngx_array_t *servers) {
         for (next = first + 1; next < verifying.nelts; next++)
             if (compare_texts(&sorted[first]->server_name, &sorted[next]->server_name) != 0)
                 break;
-        int ambiguous = compare_authorities(conf_of(sorted[first])->ssl, conf_of(sorted[next - 1])->ssl) != 0;
+        int ambiguous = compare_authorities(conf_of(sorted[first])->ssl,
+                                            conf_of(sorted[next - 1])->ssl) != 0;
         for (ngx_uint_t i = first; i < next; i++) {
             if (make_scope(cf, sorted[i], ambiguous) == NGX_OK)
                 continue;
@@ -450,11 +455,12 @@ static void warn_of_servers(ngx_conf_t *cf, const ngx_array_t *servers) {
         else if (!conf->own)
             idle = idle != NULL ? idle : all[i];
         else if (conf->ssl->ssl.ctx == NULL)
-            warn(cf, all[i], "has no ssl_certificate: the settings of the default server are in force");
+            warn(cf, all[i],
+                 "has no ssl_certificate: the settings of the default server are in force");
         else
             warn(cf, all[i], "has \"ssl_verify_client off\": it requests no certificates");
     }
-    /* In http it is for all servers, and some may well do without. */
+    /* In `http` the directive applies to all servers, and some may verify no certificates on purpose. */
     if (!effective && idle != NULL)
         warn(cf, idle, "has \"ssl_verify_client off\", and so have all others");
 }
@@ -468,12 +474,14 @@ static void warn_of_protocols(ngx_conf_t *cf, const ngx_array_t *ports) {
         for (ngx_uint_t a = 0; a < port[p].addrs.nelts; a++) {
             server_conf *first = conf_of(addr[a].default_server);
             ngx_http_core_srv_conf_t **all = addr[a].servers.elts;
-            if (first->ssl->ssl.ctx == NULL || first->warned || (first->ssl->protocols & NGX_SSL_TLSv1_3) != 0)
+            if (first->ssl->ssl.ctx == NULL || first->warned ||
+                (first->ssl->protocols & NGX_SSL_TLSv1_3) != 0)
                 continue;
             for (ngx_uint_t i = 0; i < addr[a].servers.nelts && !first->warned; i++)
                 first->warned = conf_of(all[i])->on && conf_of(all[i])->scope != NULL;
             if (first->warned)
-                warn(cf, addr[a].default_server, "has no TLSv1.3 in ssl_protocols: offers by flag are not seen");
+                warn(cf, addr[a].default_server,
+                     "has no TLSv1.3 in ssl_protocols: offers by flag are not seen");
         }
     }
 }

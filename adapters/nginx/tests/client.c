@@ -115,7 +115,8 @@ static SSL_CTX *make_context(const struct wish *wish) {
 
 static SSL_CTX *context_for(const struct wish *wish) {
     char key[512];
-    snprintf(key, sizeof key, "%s %s %s", wish->offer, wish->version, wish->identity != NULL ? wish->identity : "-");
+    snprintf(key, sizeof key, "%s %s %s", wish->offer, wish->version,
+             wish->identity != NULL ? wish->identity : "-");
     for (int i = 0; i < CONTEXTS; i++) {
         if (contexts[i].ctx == NULL) {
             memcpy(contexts[i].key, key, sizeof key);
@@ -229,18 +230,20 @@ static void report(SSL *ssl, int good) {
     X509 *certificate = SSL_get0_peer_certificate(ssl);
     char subject[128] = "";
     if (certificate != NULL)
-        X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, subject, sizeof subject);
+        X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, subject,
+                                  sizeof subject);
     fprintf(stderr,
-            "{\"good\": %s, \"version\": \"%s\", \"resumed\": %s, \"status\": \"%s\", \"authenticated\": %s, "
-            "\"alpn\": \"%.*s\", \"alert\": %d, \"server\": \"%s\"}\n",
-            good ? "true" : "false", SSL_get_version(ssl), outcome.resumed ? "true" : "false",
-            statuses[outcome.status], outcome.authenticated ? "true" : "false", (int)length, alpn, alert, subject);
+            "{\"good\": %s, \"resumed\": %s, \"status\": \"%s\", \"alpn\": \"%.*s\", \"alert\": %d, "
+            "\"server\": \"%s\"}\n",
+            good ? "true" : "false", outcome.resumed ? "true" : "false", statuses[outcome.status],
+            (int)length, alpn, alert, subject);
 }
 
 /* Gets `/`: the status, and the first line of the body. */
 static int get(SSL *ssl, const char *name, char *body, size_t size) {
     static char text[LONGEST];
-    int length = snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", name);
+    int length = snprintf(text, sizeof text,
+                          "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", name);
     int status = 0, total = 0, n;
     SSL_write(ssl, text, length);
     while (total < LONGEST - 1 && (n = read_some(ssl, text + total, LONGEST - 1 - total)) != 0)

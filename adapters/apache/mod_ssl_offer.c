@@ -46,6 +46,8 @@ enum { CA_FILE, CA_PATH, NAMES_FILE, NAMES_PATH, CRL_FILE, CRL_PATH, CRL_CHECK, 
 typedef struct {
     /* Whether any server has the directive on. */
     int in_use;
+    /* Whether any such server requests certificates by offer. */
+    int effective;
     /* Names of scopes by the settings that they stand for, and the names that are taken. */
     apr_hash_t *names;
     apr_hash_t *taken;
@@ -56,8 +58,9 @@ typedef struct {
 /* The configuration of a server. */
 typedef struct {
     server_rec *server;
-    /* SSLClientAuthOffer: 1, 0, or -1 if it is not set. */
+    /* SSLClientAuthOffer: 1, 0, or -1 if it is not set; and whether the server itself sets it. */
     int by_offer;
+    int own;
     /* Arguments of mod_ssl's directives; NULL if they are not set. */
     const char *settings[SETTINGS];
     shared_config *shared;
@@ -91,7 +94,8 @@ static void *create_server_config(apr_pool_t *p, server_rec *s) {
 static void *merge_server_config(apr_pool_t *p, void *outer, void *inner) {
     const server_config *base = outer;
     server_config *config = apr_pmemdup(p, inner, sizeof *config);
-    if (config->by_offer < 0)
+    config->own = config->by_offer >= 0;
+    if (!config->own)
         config->by_offer = base->by_offer;
     for (int i = 0; i < SETTINGS; i++) {
         if (config->settings[i] == NULL)
@@ -249,24 +253,28 @@ static int speaks_tls13(SSL_CTX *ctx) {
            (highest == 0 || highest >= TLS1_3_VERSION);
 }
 
+/* When it starts, httpd sets up everything twice: what is for the log should be there once. */
+static int is_first_pass(void) {
+    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
+}
+
+/* Of a server that has the directive on, whether it does what the operator may expect. */
 static void warn(const server_config *config, int mode, SSL_CTX *ctx) {
+    const char *reason = NULL;
     if ((mode & SSL_VERIFY_PEER) == 0)
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, config->server,
-                     "SSLClientAuthOffer has no effect in server %s, since SSLVerifyClient is 'none' "
-                     "there: no certificate is requested in the handshake; set it to 'optional'",
-                     config->server->server_hostname);
+        /* A main server may have it on for those of its virtual hosts that verify clients. */
+        reason = config->own ? "no effect: SSLVerifyClient is 'none', so no certificate is requested in "
+                               "the handshake; set it to 'optional'"
+                             : NULL;
     else if ((mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) != 0)
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, config->server,
-                     "SSLClientAuthOffer has no effect in server %s, since SSLVerifyClient is "
-                     "'require' there: a certificate is required from all clients, with and without an "
-                     "offer; set it to 'optional'",
-                     config->server->server_hostname);
+        reason = "no effect: SSLVerifyClient is 'require', so a certificate is required from all "
+                 "clients, with and without an offer; set it to 'optional'";
     else if (!speaks_tls13(ctx))
+        reason = "SSLProtocol excludes TLS 1.3, and clients cannot offer by the flag without it; "
+                 "certificates are requested from clients that offer by CARE only";
+    if (reason != NULL)
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, config->server,
-                     "SSLClientAuthOffer in server %s: SSLProtocol excludes TLS 1.3, and the flag "
-                     "exists only there; certificates are requested only from clients that offer by "
-                     "CARE",
-                     config->server->server_hostname);
+                     "SSLClientAuthOffer in server %s: %s", config->server->server_hostname, reason);
 }
 
 /* Hook of mod_ssl, for each server with SSLEngine: its SSL_CTX is complete. */
@@ -276,11 +284,9 @@ static int init_server(server_rec *s, apr_pool_t *p, int is_proxy, SSL_CTX *ctx)
     int mode = SSL_CTX_get_verify_mode(ctx);
     if (is_proxy || !config->shared->in_use)
         return DECLINED;
-    if (config->by_offer > 0)
+    if (config->by_offer > 0 && !is_first_pass())
         warn(config, mode, ctx);
     config->ctx = ctx;
-    config->demand = REXT_DEMAND_NONE;
-    config->scope = NULL;
     apr_hash_set(config->shared->by_ctx, &config->ctx, sizeof config->ctx, config);
     ERR_clear_error();
     if ((mode & SSL_VERIFY_PEER) != 0) {
@@ -297,6 +303,8 @@ static int init_server(server_rec *s, apr_pool_t *p, int is_proxy, SSL_CTX *ctx)
         apr_pool_cleanup_register(p, config->scope, free_scope, apr_pool_cleanup_null);
         config->demand = (mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) != 0 ? REXT_DEMAND_REQUIRE
                                                                       : REXT_DEMAND_REQUEST;
+        if (config->by_offer > 0 && config->demand == REXT_DEMAND_REQUEST)
+            config->shared->effective = 1;
     }
     if (rext_ossl_server_hosted(ctx, NULL, policy, config))
         return OK;
@@ -304,6 +312,16 @@ failed:
     ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "SSLClientAuthOffer: server %s cannot be set up: %s",
                  s->server_hostname, last_error(p));
     return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *base) {
+    const shared_config *shared = config_of(base)->shared;
+    (void)p, (void)plog, (void)ptemp;
+    if (shared->in_use && !shared->effective && !is_first_pass())
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, base,
+                     "SSLClientAuthOffer is on, but no server has SSLEngine and 'SSLVerifyClient "
+                     "optional': no certificate is requested by offer");
+    return OK;
 }
 
 /* Hook of mod_ssl, for each connection. */
@@ -428,6 +446,7 @@ static void register_hooks(apr_pool_t *p) {
     static const char *const http2[] = {"mod_http2.c", NULL};
     (void)p;
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(post_config, ssl, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, init_server, init_server, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, pre_handshake, pre_handshake, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_process_connection(process_connection, ssl, http2, APR_HOOK_MIDDLE);

@@ -15,6 +15,7 @@
 #include <httpd.h>
 #include <http_config.h>
 #include <http_connection.h>
+#include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
@@ -51,7 +52,8 @@ typedef struct {
     /* Names of scopes by the settings that they stand for, and the names that are taken. */
     apr_hash_t *names;
     apr_hash_t *taken;
-    /* Configurations of servers by their SSL_CTX. */
+    /* Configurations of servers with SSLEngine, and the same by their SSL_CTX. */
+    apr_array_header_t *servers;
     apr_hash_t *by_ctx;
 } shared_config;
 
@@ -139,7 +141,7 @@ static const command_rec commands[] = {
     NOTE("SSLCARevocationFile", CRL_FILE, RSRC_CONF),
     NOTE("SSLCARevocationPath", CRL_PATH, RSRC_CONF),
     NOTE("SSLCARevocationCheck", CRL_CHECK, RSRC_CONF),
-    NOTE("SSLVerifyDepth", DEPTH, OR_AUTHCFG),
+    NOTE("SSLVerifyDepth", DEPTH, RSRC_CONF | OR_AUTHCFG),
     {NULL, {NULL}, NULL, 0, NO_ARGS, NULL},
 };
 
@@ -174,6 +176,7 @@ static int check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp, serv
     (void)plog;
     shared->names = apr_hash_make(p);
     shared->taken = apr_hash_make(p);
+    shared->servers = apr_array_make(p, 16, sizeof(server_config *));
     shared->by_ctx = apr_hash_make(p);
     for (server_rec *s = base; s != NULL; s = s->next) {
         server_config *config = config_of(s);
@@ -259,7 +262,7 @@ static int is_first_pass(void) {
 }
 
 /* Of a server that has the directive on, whether it does what the operator may expect. */
-static void warn(const server_config *config, int mode, SSL_CTX *ctx) {
+static void warn(const server_config *config, int mode) {
     const char *reason = NULL;
     if ((mode & SSL_VERIFY_PEER) == 0)
         /* A main server may have it on for those of its virtual hosts that verify clients. */
@@ -269,7 +272,7 @@ static void warn(const server_config *config, int mode, SSL_CTX *ctx) {
     else if ((mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) != 0)
         reason = "no effect: SSLVerifyClient is 'require', so a certificate is required from all "
                  "clients, with and without an offer; set it to 'optional'";
-    else if (!speaks_tls13(ctx))
+    else if (!speaks_tls13(config->ctx))
         reason = "SSLProtocol excludes TLS 1.3, and clients cannot offer by the flag without it; "
                  "certificates are requested from clients that offer by CARE only";
     if (reason != NULL)
@@ -277,46 +280,58 @@ static void warn(const server_config *config, int mode, SSL_CTX *ctx) {
                      "SSLClientAuthOffer in server %s: %s", config->server->server_hostname, reason);
 }
 
-/* Hook of mod_ssl, for each server with SSLEngine: its SSL_CTX is complete. */
+/*
+ * Hook of mod_ssl, for each server with SSLEngine: its SSL_CTX is complete. The rest is for post_config,
+ * since httpd keeps its virtual hosts in the reverse order of the configuration.
+ */
 static int init_server(server_rec *s, apr_pool_t *p, int is_proxy, SSL_CTX *ctx) {
     server_config *config = config_of(s);
+    (void)p;
+    if (!is_proxy && config->shared->in_use) {
+        config->ctx = ctx;
+        apr_hash_set(config->shared->by_ctx, &config->ctx, sizeof config->ctx, config);
+        APR_ARRAY_PUSH(config->shared->servers, server_config *) = config;
+    }
+    return OK;
+}
+
+/* Returns NULL; or why the server cannot be set up. */
+static const char *set_up(server_config *config, apr_pool_t *p) {
     X509_STORE *other = NULL;
-    int mode = SSL_CTX_get_verify_mode(ctx);
-    if (is_proxy || !config->shared->in_use)
-        return DECLINED;
+    int mode = SSL_CTX_get_verify_mode(config->ctx);
     if (config->by_offer > 0 && !is_first_pass())
-        warn(config, mode, ctx);
-    config->ctx = ctx;
-    apr_hash_set(config->shared->by_ctx, &config->ctx, sizeof config->ctx, config);
+        warn(config, mode);
     ERR_clear_error();
     if ((mode & SSL_VERIFY_PEER) != 0) {
-        if (SSL_CTX_get0_verify_cert_store(ctx, &other) == 1 && other != NULL) {
-            ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
-                         "SSLClientAuthOffer: server %s sets the authorities of clients by "
-                         "SSLOpenSSLConfCmd; use SSLCACertificateFile or SSLCACertificatePath",
-                         s->server_hostname);
-            return HTTP_INTERNAL_SERVER_ERROR;
-        }
-        config->scope = rext_ossl_scope_of(scope_name(p, config), ctx);
+        if (SSL_CTX_get0_verify_cert_store(config->ctx, &other) == 1 && other != NULL)
+            return "SSLOpenSSLConfCmd sets the authorities of clients; use SSLCACertificateFile or "
+                   "SSLCACertificatePath for them";
+        config->scope = rext_ossl_scope_of(scope_name(p, config), config->ctx);
         if (config->scope == NULL)
-            goto failed;
+            return last_error(p);
         apr_pool_cleanup_register(p, config->scope, free_scope, apr_pool_cleanup_null);
         config->demand = (mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) != 0 ? REXT_DEMAND_REQUIRE
                                                                       : REXT_DEMAND_REQUEST;
         if (config->by_offer > 0 && config->demand == REXT_DEMAND_REQUEST)
             config->shared->effective = 1;
     }
-    if (rext_ossl_server_hosted(ctx, NULL, policy, config))
-        return OK;
-failed:
-    ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, "SSLClientAuthOffer: server %s cannot be set up: %s",
-                 s->server_hostname, last_error(p));
-    return HTTP_INTERNAL_SERVER_ERROR;
+    return rext_ossl_server_hosted(config->ctx, NULL, policy, config) ? NULL : last_error(p);
 }
 
+/* After mod_ssl's. */
 static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *base) {
-    const shared_config *shared = config_of(base)->shared;
-    (void)p, (void)plog, (void)ptemp;
+    shared_config *shared = config_of(base)->shared;
+    (void)plog, (void)ptemp;
+    for (int i = shared->servers->nelts - 1; i >= 0; i--) {
+        server_config *config = APR_ARRAY_IDX(shared->servers, i, server_config *);
+        const char *error = set_up(config, p);
+        if (error != NULL) {
+            ap_log_error(APLOG_MARK, APLOG_EMERG, 0, config->server,
+                         "SSLClientAuthOffer: server %s cannot be set up: %s",
+                         config->server->server_hostname, error);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
     if (shared->in_use && !shared->effective && !is_first_pass())
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, base,
                      "SSLClientAuthOffer is on, but no server has SSLEngine and 'SSLVerifyClient "
@@ -369,6 +384,26 @@ static int may_carry(const server_config *target, const connection *it) {
     return wanted.demand == REXT_DEMAND_NONE ||
            (wanted.demand == REXT_DEMAND_REQUEST && outcome->demand != REXT_DEMAND_NONE) ||
            outcome->authenticated;
+}
+
+/* Sets the variables about the handshake. */
+static void set_variables(request_rec *r, const rext_ossl_server_outcome *outcome) {
+    static const char *const offers[] = {"none", "flag", "care", "both"};
+    apr_table_setn(r->subprocess_env, "SSL_CLIENT_AUTH_OFFER",
+                   offers[outcome->offer & (REXT_OFFER_FLAG | REXT_OFFER_CARE)]);
+    apr_table_setn(r->subprocess_env, "SSL_CLIENT_AUTH_ACKNOWLEDGED",
+                   outcome->acknowledged ? "1" : "0");
+    if (outcome->scope != NULL)
+        apr_table_setn(r->subprocess_env, "SSL_CLIENT_AUTH_SCOPE",
+                       rext_ossl_scope_name(outcome->scope));
+}
+
+/* Before the first hook that may refuse a request or rewrite it, so that they have the variables. */
+static int early_variables(request_rec *r) {
+    const connection *it = connection_of(r->connection);
+    if (it != NULL)
+        set_variables(r, &it->outcome);
+    return DECLINED;
 }
 
 /*
@@ -424,20 +459,13 @@ static void set_certificates(request_rec *r, SSL *ssl) {
         apr_table_setn(r->subprocess_env, "CLIENT_CERT_CHAIN", list);
 }
 
+/* Once more, for requests that httpd makes of others, and when a directory has had its certificate. */
 static int fixups(request_rec *r) {
-    static const char *const offers[] = {"none", "flag", "care", "both"};
-    connection *it = connection_of(r->connection);
-    if (it == NULL)
-        return DECLINED;
-    const rext_ossl_server_outcome *outcome = &it->outcome;
-    apr_table_setn(r->subprocess_env, "SSL_CLIENT_AUTH_OFFER",
-                   offers[outcome->offer & (REXT_OFFER_FLAG | REXT_OFFER_CARE)]);
-    apr_table_setn(r->subprocess_env, "SSL_CLIENT_AUTH_ACKNOWLEDGED",
-                   outcome->acknowledged ? "1" : "0");
-    if (outcome->scope != NULL)
-        apr_table_setn(r->subprocess_env, "SSL_CLIENT_AUTH_SCOPE",
-                       rext_ossl_scope_name(outcome->scope));
-    set_certificates(r, it->ssl);
+    const connection *it = connection_of(r->connection);
+    if (it != NULL) {
+        set_variables(r, &it->outcome);
+        set_certificates(r, it->ssl);
+    }
     return DECLINED;
 }
 
@@ -450,6 +478,7 @@ static void register_hooks(apr_pool_t *p) {
     APR_OPTIONAL_HOOK(ssl, init_server, init_server, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, pre_handshake, pre_handshake, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_process_connection(process_connection, ssl, http2, APR_HOOK_MIDDLE);
+    ap_hook_post_read_request(early_variables, NULL, ssl, APR_HOOK_FIRST);
     ap_hook_post_read_request(post_read_request, ssl, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(fixups, ssl, NULL, APR_HOOK_MIDDLE);
 }

@@ -87,7 +87,8 @@ static int ignore(SSL *ssl, unsigned type, unsigned context, const unsigned char
 
 SSL_CTX *client_new(const struct behaviour *behaviour, const char *authorities) {
     SSL_CTX *client = SSL_CTX_new(TLS_client_method());
-    rext_ossl_client_config config = {.offer = behaviour->offer, .certificate_under_tls12 = 1};
+    rext_ossl_client_config config = {.offer = behaviour->offer, .certificate_under_tls12 = 1,
+                                     .resume_unauthenticated = 1};
     int version = behaviour->version;
     if (client == NULL || !SSL_CTX_load_verify_file(client, authorities) ||
         !SSL_CTX_set_min_proto_version(client, version ? version : TLS1_2_VERSION) ||

@@ -145,7 +145,7 @@ class Httpd:
             lines.append(f"LoadModule ssl_offer_module {BUILD}/mod_ssl_offer.so")
         lines += [f"ServerRoot {self.folder}", "ServerName localhost", f"DefaultRuntimeDir {self.folder}",
                   "PidFile pid", f"Listen 127.0.0.1:{self.port}", "ErrorLog error.log",
-                  "LogLevel warn ssl_offer:info", "KeepAliveTimeout 60", "Timeout 60",
+                  "LogLevel warn" + (" ssl_offer:info" if module else ""), "KeepAliveTimeout 60", "Timeout 60",
                   f"DocumentRoot {self.folder}/files", "DirectoryIndex index.html",
                   "CustomLog access.log \"%{SSL_CLIENT_AUTH_OFFER}e %{SSL_CLIENT_AUTH_SCOPE}e %>s\"",
                   f"Header always set X-Result \"{self.RESULT}\"",
@@ -182,8 +182,9 @@ class Httpd:
 
     def start(self, prefix=(), arguments=("-D", "FOREGROUND")):
         with open(os.path.join(self.folder, "output"), "w") as output:
+            # Of a session of its own: to end, it sends a signal to all of its process group.
             self.process = subprocess.Popen([*prefix, *self.command(*arguments)], stdout=output,
-                                            stderr=output)
+                                            stderr=output, start_new_session=True)
 
         def ready():
             if self.process.poll() is not None:
@@ -195,7 +196,8 @@ class Httpd:
 
     def refuses_to_start(self):
         """Starts it, and returns its exit code and messages."""
-        done = subprocess.run(self.command("-D", "FOREGROUND"), capture_output=True, text=True)
+        done = subprocess.run(self.command("-D", "FOREGROUND"), capture_output=True, text=True,
+                              start_new_session=True)
         return done.returncode, done.stdout + done.stderr + self.log()
 
     def graceful(self):

@@ -75,12 +75,16 @@ typedef struct {
 
 /* A connection. */
 typedef struct {
+    /* NULL when mod_ssl has freed it, such as after a handshake that failed. */
     SSL *ssl;
     /* Whether outcome is filled in. It is filled in before the first request, since requests of HTTP/2
      * run in threads of their own. */
     int known;
     rext_ossl_server_outcome outcome;
 } connection;
+
+/* Where an SSL has its connection. The library stays loaded over restarts, and so does the index. */
+static int connection_index = -1;
 
 static server_config *config_of(server_rec *s) {
     return ap_get_module_config(s->module_config, &ssl_offer_module);
@@ -339,24 +343,35 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp, serve
     return OK;
 }
 
-/* Hook of mod_ssl, for each connection. */
+/* OpenSSL calls it when it frees an SSL. */
+static void forget(void *ssl, void *place, CRYPTO_EX_DATA *data, int index, long number, void *pointer) {
+    (void)ssl, (void)data, (void)index, (void)number, (void)pointer;
+    if (place != NULL)
+        ((connection *)place)->ssl = NULL;
+}
+
+/* Hook of mod_ssl, for each connection. mod_ssl frees the SSL before the pool of the connection. */
 static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy) {
     if (!is_proxy && config_of(c->base_server)->shared->in_use) {
         connection *it = apr_pcalloc(c->pool, sizeof *it);
+        if (!SSL_set_ex_data(ssl, connection_index, it))
+            return HTTP_INTERNAL_SERVER_ERROR; /* its requests could not be checked */
         it->ssl = ssl;
         ap_set_module_config(c->conn_config, &ssl_offer_module, it);
     }
     return OK;
 }
 
-/* What is known of a connection, or of the one that carries it; NULL if mod_ssl did not start it. */
+/* What is known of a connection, or of the one that carries it; NULL without TLS of mod_ssl. */
 static connection *connection_of(conn_rec *c) {
     conn_rec *master = c->master != NULL ? c->master : c;
     connection *it = ap_get_module_config(master->conn_config, &ssl_offer_module);
+    if (it == NULL || it->ssl == NULL)
+        return NULL;
     /* With "SSLEngine optional", the handshake is made during a request, not before the first one. */
-    if (it != NULL && !it->known && c == master && SSL_is_init_finished(it->ssl))
+    if (!it->known && c == master && SSL_is_init_finished(it->ssl))
         it->known = rext_ossl_server_outcome_of(it->ssl, &it->outcome);
-    return it != NULL && it->known ? it : NULL;
+    return it->known ? it : NULL;
 }
 
 /* After mod_ssl's handshake, and before the first request. */
@@ -473,6 +488,8 @@ static void register_hooks(apr_pool_t *p) {
     static const char *const ssl[] = {"mod_ssl.c", NULL};
     static const char *const http2[] = {"mod_http2.c", NULL};
     (void)p;
+    if (connection_index < 0)
+        connection_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, forget);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, ssl, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, init_server, init_server, NULL, NULL, APR_HOOK_MIDDLE);

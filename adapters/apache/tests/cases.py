@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 
-from httpd import Failed, Httpd, check, free_port, pki, run, wait_for
+from httpd import BUILD, HERE, MODULES, Failed, Httpd, check, pki, run, wait_for
 
 CASES = []
 OFFERS = ("none", "flag", "care", "both")
@@ -357,7 +357,7 @@ def http2_requests_run_at_once_on_one_connection(p):
             urls += [f"https://a.test:{httpd.port}/", "-o", os.devnull]
         check(sorted(set(run(*curl, *urls[:-2]).split("\n"))), ["", "200 2"])
         certificate = ["--cert", p["agent-a.pem"], "--key", p["agent-a.key"]]
-        answer = run(*curl[:2], *curl[2:-4], *certificate, "-D", "-", "-o", os.devnull,
+        answer = run(*curl[:-4], *certificate, "-D", "-", "-o", os.devnull,
                      f"https://off.test:{httpd.port}/")
         check("verify=SUCCESS cn=agent-a" in answer, True, answer)
 
@@ -517,8 +517,8 @@ def httpd_refuses_to_start_without_mod_ssl(p):
     with open(os.path.join(httpd.folder, "httpd.conf"), "w") as file:
         file.write("\n".join([
             "LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so",
-            f"LoadModule ssl_offer_module {os.path.dirname(run('readlink', '-f', PROBE).strip())}"
-            "/mod_ssl_offer.so", f"Listen 127.0.0.1:{httpd.port}", "ServerName localhost",
+            f"LoadModule ssl_offer_module {BUILD}/mod_ssl_offer.so",
+            f"Listen 127.0.0.1:{httpd.port}", "ServerName localhost",
             f"DefaultRuntimeDir {httpd.folder}", "ErrorLog error.log", "SSLClientAuthOffer on", ""]))
     code, text = httpd.refuses_to_start()
     check((code, "mod_ssl is not loaded" in text), (1, True), text)
@@ -579,6 +579,20 @@ def prefork_behaves_the_same(p):
 
 
 @case
+def make_install_puts_the_module_where_httpd_and_a2enmod_look_for_it(p):
+    root = p["installed"]
+    make = ["make", "--silent", "-C", os.path.dirname(HERE), f"DESTDIR={root}", f"OUT={BUILD}", "-o",
+            f"{BUILD}/mod_ssl_offer.so"]
+    run(*make, "install")
+    check(p.read("installed/etc/apache2/mods-available/ssl_offer.load"), "# Depends: ssl\n"
+          f"LoadModule ssl_offer_module {MODULES}/mod_ssl_offer.so\n")
+    installed = f"{root}{MODULES}/mod_ssl_offer.so"
+    check(os.path.getsize(installed), os.path.getsize(f"{BUILD}/mod_ssl_offer.so"))
+    run(*make, "uninstall")
+    check([name for _, _, files in os.walk(root) for name in files], [])
+
+
+@case
 def the_conformance_tester_finds_nothing(p):
     for mpm in ("event", "prefork"):
         with Httpd(p, [("localhost", verifies(p))], mpm=mpm) as httpd:
@@ -592,9 +606,6 @@ def the_conformance_tester_finds_nothing(p):
             check((failed, int(passed) >= 95), ("0", True), last[0])
             print(f"    {mpm}: {last[0]}")
             check(httpd.crashes(), [])
-
-
-PROBE = os.path.join(os.environ.get("OUT", "build"), "probe")
 
 
 def main():

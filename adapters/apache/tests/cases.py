@@ -3,12 +3,14 @@
 fails. Arguments are names of cases, in place of all; the module and the probe are in $OUT."""
 
 import base64
+import http.server
 import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 
 from httpd import BUILD, HERE, MODULES, Failed, Httpd, check, pki, run, wait_for
 
@@ -125,6 +127,21 @@ def the_main_server_gives_the_directive_to_its_virtual_hosts(p):
 
 
 @case
+def servers_that_inherit_all_directives_of_the_module_are_still_different(p):
+    servers = [(name, f"SSLVerifyClient {mode}") for name, mode in
+               (("none.test", "none"), ("a.test", "optional"), ("must.test", "require"))]
+    inherited = f"SSLClientAuthOffer on\nSSLCACertificateFile {p['ca-a.pem']}"
+    for order in (servers, servers[::-1]):
+        with Httpd(p, order, settings=inherited) as httpd:
+            for name, without_offer, with_offer in (("none.test", 0, 0), ("a.test", 0, 1), ("must.test", 1, 1)):
+                silent = httpd.probe(name, cert="agent-a")
+                check((silent.code, silent.requests), (200, without_offer), name)
+                offering = httpd.probe(name, offer="flag", cert="agent-a")
+                check((offering.code, offering.requests), (200, with_offer), name)
+            check(httpd.probe("a.test", ["a.test/", "must.test/"]).codes, [200, 421])
+
+
+@case
 def a_server_that_is_off_everywhere_is_as_without_the_module(p):
     with Httpd(p, [("a.test", verifies(p, offer="off"))]) as httpd:
         outcome = httpd.probe(offer="both", cert="agent-a")
@@ -204,8 +221,8 @@ def a_request_for_a_server_that_would_have_requested_a_certificate_gets_421(p):
 
 @case
 def a_request_for_a_server_with_another_revocation_list_gets_421(p):
-    listed = f"SSLCARevocationFile {p['ca-a.crl']}\nSSLCARevocationCheck chain\n"
-    servers = [("a.test", verifies(p)), ("c.test", verifies(p) + listed)]
+    servers = [(name, f"{verifies(p)}SSLCARevocationFile {p[file]}\nSSLCARevocationCheck chain\n")
+               for name, file in (("a.test", "ca-a-before.crl"), ("c.test", "ca-a.crl"))]
     with Httpd(p, servers) as httpd:
         outcome = httpd.probe("a.test", ["a.test/", "c.test/"], offer="flag", cert="gone-a")
         check(outcome.codes, [200, 421])
@@ -320,12 +337,14 @@ def a_directory_behind_optional_requires_a_certificate_as_without_the_module(p):
 
 @case
 def a_directory_can_require_that_the_handshake_has_verified_the_client(p):
-    need = "<Location /staff.html>\nRequire ssl-verify-client\n</Location>\n"
+    need = ("<Location /staff.html>\nRequire ssl-verify-client\n</Location>\n"
+            "<Location /maybe.html>\nRequire expr \"%{SSL_CLIENT_VERIFY} == 'SUCCESS'\"\n</Location>\n")
     with Httpd(p, [("a.test", verifies(p) + need)]) as httpd:
         for offer, version, cert, code in (("flag", 13, "agent-a", 200), ("care", 12, "agent-a", 200),
                                            ("flag", 13, None, 403), ("none", 13, "agent-a", 403)):
-            outcome = httpd.probe(get="/staff.html", offer=offer, version=version, cert=cert)
-            check(outcome.code, code, f"{offer} {version} {cert}")
+            outcome = httpd.probe(get=["a.test/staff.html", "a.test/maybe.html"], offer=offer,
+                                  version=version, cert=cert)
+            check(outcome.codes, [code, code], f"{offer} {version} {cert}")
 
 
 @case
@@ -590,6 +609,64 @@ def make_install_puts_the_module_where_httpd_and_a2enmod_look_for_it(p):
     check(os.path.getsize(installed), os.path.getsize(f"{BUILD}/mod_ssl_offer.so"))
     run(*make, "uninstall")
     check([name for _, _, files in os.walk(root) for name in files], [])
+
+
+class Behind(http.server.BaseHTTPRequestHandler):
+    """A server behind httpd, which answers with its path and the certificate that it is passed."""
+
+    def do_GET(self):
+        answer = f"{self.headers.get('Client-Cert')} {self.path}\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@case
+def the_page_of_the_guide_does_what_it_says(p):
+    """Runs the blocks of docs/guide/apache.md: `Certificates for a first try`, `Configure`, `Check`."""
+    with open(os.path.join(HERE, "../../../docs/guide/apache.md")) as file:
+        page = file.read()
+    marker = "<!-- tested by adapters/apache/tests/cases.py -->\n"
+    certificates, commands = re.findall(rf"^{marker}```console\n(.*?)^```", page, re.M | re.S)
+    configuration, = re.findall(r"^```apache\nListen 8443\n(.*?)^```", page, re.M | re.S)
+    printed, = re.findall(r"^```text\n(.*?)^```", page, re.M | re.S)
+    folder = p["guide"]
+    os.mkdir(folder)
+
+    def shell(block):
+        path = f"{os.path.dirname(os.environ['REXT'])}:{os.environ['PATH']}"
+        return run("bash", "-euo", "pipefail", "-c", block, cwd=folder, env=dict(os.environ, PATH=path))
+    shell(certificates)
+    with http.server.HTTPServer(("127.0.0.1", 0), Behind) as behind:
+        threading.Thread(target=behind.serve_forever, daemon=True).start()
+        httpd = Httpd(p, [])
+
+        def here(block):
+            for name, value in (("/etc/apache2/tls", folder), ("/var/log/apache2", folder),
+                                ("/var/www/html", f"{httpd.folder}/files"), ("8443", str(httpd.port)),
+                                ("8080", str(behind.server_port)), ("*:", "127.0.0.1:")):
+                block = block.replace(name, value)
+            return block
+        proxy = "".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so\n"
+                        for name in ("proxy", "proxy_http"))
+        httpd.configure([], settings=proxy + here(configuration))
+        with httpd:
+            check(httpd.warnings(), [])
+            check(shell(here(commands)), here(printed))
+            at = (f"--resolve www.example.org:{httpd.port}:127.0.0.1 --ca server.pem --keep-going "
+                  f"https://www.example.org:{httpd.port}/agents/x 2> outcome.json || true")
+            own = "".join(p.read("guide/agent.pem").split("-----")[2].split())
+            agent = shell(f"rext connect --cert agent.pem --key agent.key --offer flag {at}")
+            check(agent, f":{own}: /x\n", "an agent")
+            check("403 Forbidden" in shell(f"rext connect {at}"), True, "another client")
+            spoofed = shell(f"curl --silent --insecure -H 'Client-Cert: :AA==:' --resolve "
+                            f"www.example.org:{httpd.port}:127.0.0.1 https://www.example.org:{httpd.port}/")
+            check(spoofed, "ok", "a client that sets the field itself is served without it")
+        behind.shutdown()
 
 
 @case

@@ -106,6 +106,7 @@ class Pki:
                               f"crlnumber = {self['crlnumber']}\ndefault_md = sha256\n"
                               "default_crl_days = 30\n")
         by = ("-config", settings, "-cert", self[f"{authority}.pem"], "-keyfile", self[f"{authority}.key"])
+        run("openssl", "ca", *by, "-gencrl", "-out", self[f"{authority}-before.crl"])
         run("openssl", "ca", *by, "-revoke", self[f"{name}.pem"])
         run("openssl", "ca", *by, "-gencrl", "-out", self[f"{authority}.crl"])
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 
-from httpd import BUILD, HERE, MODULES, Failed, Httpd, check, pki, run, wait_for
+from httpd import BUILD, HERE, MODULES, Failed, Httpd, check, free_port, pki, run, wait_for
 
 CASES = []
 OFFERS = ("none", "flag", "care", "both")
@@ -609,6 +609,24 @@ def make_install_puts_the_module_where_httpd_and_a2enmod_look_for_it(p):
     check(os.path.getsize(installed), os.path.getsize(f"{BUILD}/mod_ssl_offer.so"))
     run(*make, "uninstall")
     check([name for _, _, files in os.walk(root) for name in files], [])
+
+
+@case
+def connections_of_a_proxy_to_a_server_behind_are_left_alone(p):
+    load = "".join(f"LoadModule {name}_module {MODULES}/mod_{name}.so\n" for name in ("proxy", "proxy_http"))
+    port = free_port()
+    front = ("SSLProxyEngine on\nSSLProxyCheckPeerName off\nSSLProxyMachineCertificateFile "
+             f"{p.write('both.pem', p.read('agent-a.pem') + p.read('agent-a.key'))}\n"
+             f"ProxyPass /behind/ https://127.0.0.1:{port}/\n")
+    servers = [("off.test", verifies(p, offer="off")), ("a.test", verifies(p) + front)]
+    with Httpd(p, servers, settings=load, port=port) as httpd:
+        for offer in OFFERS:
+            check(httpd.probe(get="/behind/", offer=offer, cert="agent-a").code, 200)
+        httpd.stop()
+        with open(os.path.join(httpd.folder, "access.log")) as log:
+            behind = [f"none off.test:{port} 200"] * len(OFFERS)
+            check(sorted(log.read().splitlines()),
+                  sorted(behind + ["none - 200"] + [f"{offer} off.test:{port} 200" for offer in OFFERS[1:]]))
 
 
 class Behind(http.server.BaseHTTPRequestHandler):

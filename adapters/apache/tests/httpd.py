@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -16,6 +17,10 @@ BUILD = os.environ.get("OUT", os.path.join(os.path.dirname(HERE), "build"))
 HTTPD = "/usr/sbin/apache2"
 MODULES = "/usr/lib/apache2/modules"
 NAMES = "localhost a.test b.test c.test off.test none.test must.test old.test".split()
+
+
+# So that a test that is ended stops its httpd.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Failed(Exception):

@@ -1,15 +1,16 @@
 /*
- * mod_ssl_offer: with "SSLClientAuthOffer on", a virtual host with "SSLVerifyClient optional" requests
- * certificates only from clients that offer to authenticate.
+ * mod_ssl_offer: with "SSLClientAuthOffer on", a virtual host with "SSLVerifyClient optional"
+ * requests certificates only from clients that offer to authenticate.
  *
  * Licensed under Apache-2.0 or MIT, as you like.
  *
- * mod_ssl keeps its configuration, its verification and its sessions. This module sets the hosted mode
- * of rext_openssl.h on each of mod_ssl's SSL_CTXs, so that a policy decides for each connection, and
- * reports the outcome to requests. If no server has the directive on, it changes nothing.
+ * mod_ssl keeps its configuration, its verification and its sessions. This module sets the hosted
+ * mode of rext_openssl.h on each of mod_ssl's SSL_CTXs, so that a policy decides for each
+ * connection, and reports the outcome to requests. If no server has the directive on, it changes
+ * nothing.
  *
- * A server's scope is named after the first server with the same settings for client certificates. As
- * mod_ssl does when it compares servers, the module compares the arguments of the directives, so it
+ * A server's scope is named after the first server with the same settings for client certificates.
+ * As mod_ssl does when it compares servers, the module compares the arguments of directives, so it
  * reads mod_ssl's directives, too: httpd gives a directive to each module that registers it.
  */
 #include <httpd.h>
@@ -28,8 +29,7 @@
 #include <openssl/err.h>
 #include <rext_openssl.h>
 
-/* Debian's apache2-dev lacks mod_ssl_openssl.h, and mod_ssl.h declares the function below without the
- * const of later versions. These are the declarations that the module needs. */
+/* What the module needs of mod_ssl.h, and of mod_ssl_openssl.h, which apache2-dev lacks. */
 #define SSL_DECLARE(type) type
 #define ssl_DECLARE(type) type
 APR_DECLARE_EXTERNAL_HOOK(ssl, SSL, int, init_server,
@@ -77,13 +77,13 @@ typedef struct {
 typedef struct {
     /* NULL when mod_ssl has freed it, such as after a handshake that failed. */
     SSL *ssl;
-    /* Whether outcome is filled in. It is filled in before the first request, since requests of HTTP/2
-     * run in threads of their own. */
+    /* Whether outcome is filled in: before the first request, since requests of HTTP/2 run in
+     * threads of their own. */
     int known;
     rext_ossl_server_outcome outcome;
 } connection;
 
-/* Where an SSL has its connection. The library stays loaded over restarts, and so does the index. */
+/* Where an SSL has its connection. The library stays loaded over restarts, with the index. */
 static int connection_index = -1;
 
 static server_config *config_of(server_rec *s) {
@@ -152,8 +152,10 @@ static const command_rec commands[] = {
 /* The settings of a server in one string, which is the same for servers that accept the same. */
 static char *settings_of(apr_pool_t *p, const server_config *config) {
     char *settings = apr_pstrdup(p, "");
-    for (int i = 0; i < SETTINGS; i++)
-        settings = apr_pstrcat(p, settings, config->settings[i] ? config->settings[i] : "", "\n", NULL);
+    for (int i = 0; i < SETTINGS; i++) {
+        const char *setting = config->settings[i];
+        settings = apr_pstrcat(p, settings, setting != NULL ? setting : "", "\n", NULL);
+    }
     return settings;
 }
 
@@ -225,7 +227,8 @@ static void decide(const server_config *config, rext_offer offer, rext_ossl_deci
     decision->asks = by_offer ? REXT_ASKS_BECAUSE_OFFERED : REXT_ASKS_FOR_ANOTHER_REASON;
 }
 
-static int policy(const rext_ossl_question *question, rext_ossl_decision *decision, void *argument) {
+static int policy(const rext_ossl_question *question, rext_ossl_decision *decision,
+                  void *argument) {
     decide(argument, question->offer, decision);
     return 1;
 }
@@ -267,13 +270,13 @@ static int is_first_pass(void) {
 
 /* Of a server that has the directive on, whether it does what the operator may expect. */
 static void warn(const server_config *config, int mode) {
-    const char *reason = NULL;
-    if ((mode & SSL_VERIFY_PEER) == 0)
-        /* A main server may have it on for those of its virtual hosts that verify clients. */
-        reason = config->own ? "no effect: SSLVerifyClient is 'none', so no certificate is requested in "
-                               "the handshake; set it to 'optional'"
-                             : NULL;
-    else if ((mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) != 0)
+    const char *name = config->server->server_hostname, *reason = NULL;
+    if ((mode & SSL_VERIFY_PEER) == 0) {
+        if (!config->own) /* the main server may have it on for its other virtual hosts */
+            return;
+        reason = "no effect: SSLVerifyClient is 'none', so no certificate is requested in the "
+                 "handshake; set it to 'optional'";
+    } else if ((mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) != 0)
         reason = "no effect: SSLVerifyClient is 'require', so a certificate is required from all "
                  "clients, with and without an offer; set it to 'optional'";
     else if (!speaks_tls13(config->ctx))
@@ -281,12 +284,12 @@ static void warn(const server_config *config, int mode) {
                  "certificates are requested from clients that offer by CARE only";
     if (reason != NULL)
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, config->server,
-                     "SSLClientAuthOffer in server %s: %s", config->server->server_hostname, reason);
+                     "SSLClientAuthOffer in server %s: %s", name, reason);
 }
 
 /*
- * Hook of mod_ssl, for each server with SSLEngine: its SSL_CTX is complete. The rest is for post_config,
- * since httpd keeps its virtual hosts in the reverse order of the configuration.
+ * Hook of mod_ssl, for each server with SSLEngine: its SSL_CTX is complete. The rest is for
+ * post_config, since httpd keeps its virtual hosts in the reverse order of the configuration.
  */
 static int init_server(server_rec *s, apr_pool_t *p, int is_proxy, SSL_CTX *ctx) {
     server_config *config = config_of(s);
@@ -344,7 +347,8 @@ static int post_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp, serve
 }
 
 /* OpenSSL calls it when it frees an SSL. */
-static void forget(void *ssl, void *place, CRYPTO_EX_DATA *data, int index, long number, void *pointer) {
+static void forget(void *ssl, void *place, CRYPTO_EX_DATA *data, int index, long number,
+                   void *pointer) {
     (void)ssl, (void)data, (void)index, (void)number, (void)pointer;
     if (place != NULL)
         ((connection *)place)->ssl = NULL;
@@ -368,7 +372,7 @@ static connection *connection_of(conn_rec *c) {
     connection *it = ap_get_module_config(master->conn_config, &ssl_offer_module);
     if (it == NULL || it->ssl == NULL)
         return NULL;
-    /* With "SSLEngine optional", the handshake is made during a request, not before the first one. */
+    /* With "SSLEngine optional", the handshake is made during a request. */
     if (!it->known && c == master && SSL_is_init_finished(it->ssl))
         it->known = rext_ossl_server_outcome_of(it->ssl, &it->outcome);
     return it->known ? it : NULL;
@@ -413,7 +417,7 @@ static void set_variables(request_rec *r, const rext_ossl_server_outcome *outcom
                        rext_ossl_scope_name(outcome->scope));
 }
 
-/* Before the first hook that may refuse a request or rewrite it, so that they have the variables. */
+/* Before other hooks may refuse a request or rewrite it, so that they have the variables. */
 static int early_variables(request_rec *r) {
     const connection *it = connection_of(r->connection);
     if (it != NULL)
@@ -423,8 +427,8 @@ static int early_variables(request_rec *r) {
 
 /*
  * Refuses a request that is for another server than its connection, if the other one accepts other
- * certificates, or would have requested one. mod_ssl compares servers, too, as SSLVHostSNIPolicy says;
- * but it does not know of offers, and does not compare revocation lists.
+ * certificates, or would have requested one. mod_ssl compares servers, too, as far as
+ * SSLVHostSNIPolicy says, and does not know of offers.
  */
 static int post_read_request(request_rec *r) {
     connection *it = connection_of(r->connection);
@@ -451,7 +455,7 @@ static const char *encode(apr_pool_t *p, X509 *certificate) {
     return strcat(item, ":");
 }
 
-/* Sets the certificate of a client that mod_ssl has verified, and the rest of its chain (RFC 9440). */
+/* Sets the certificate of a client that mod_ssl has verified, and its chain (RFC 9440). */
 static void set_certificates(request_rec *r, SSL *ssl) {
     APR_OPTIONAL_FN_TYPE(ssl_var_lookup) *lookup = APR_RETRIEVE_OPTIONAL_FN(ssl_var_lookup);
     X509 *certificate = SSL_get0_peer_certificate(ssl);
@@ -474,7 +478,7 @@ static void set_certificates(request_rec *r, SSL *ssl) {
         apr_table_setn(r->subprocess_env, "CLIENT_CERT_CHAIN", list);
 }
 
-/* Once more, for requests that httpd makes of others, and when a directory has had its certificate. */
+/* Once more, for internal redirects, and since a directory may have requested a certificate. */
 static int fixups(request_rec *r) {
     const connection *it = connection_of(r->connection);
     if (it != NULL) {

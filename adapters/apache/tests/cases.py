@@ -223,9 +223,10 @@ def a_request_for_a_server_that_would_have_requested_a_certificate_gets_421(p):
 def a_request_for_a_server_with_another_revocation_list_gets_421(p):
     servers = [(name, f"{verifies(p)}SSLCARevocationFile {p[file]}\nSSLCARevocationCheck chain\n")
                for name, file in (("a.test", "ca-a-before.crl"), ("c.test", "ca-a.crl"))]
-    with Httpd(p, servers) as httpd:
-        outcome = httpd.probe("a.test", ["a.test/", "c.test/"], offer="flag", cert="gone-a")
-        check(outcome.codes, [200, 421])
+    for policy in ("secure", "insecure"):
+        with Httpd(p, servers, settings=f"SSLVHostSNIPolicy {policy}") as httpd:
+            outcome = httpd.probe("a.test", ["a.test/", "c.test/"], offer="flag", cert="gone-a")
+            check(outcome.codes, [200, 421], policy)
 
 
 @case

@@ -100,9 +100,6 @@ SSL_CTX *client_new(const struct behaviour *behaviour, const char *authorities) 
         client_fail("cannot load the certificate");
     if (behaviour->groups != NULL && SSL_CTX_set1_groups_list(client, behaviour->groups) != 1)
         client_fail("there is no such group");
-    if (behaviour->protocols != NULL)
-        SSL_CTX_set_alpn_protos(client, (const unsigned char *)behaviour->protocols,
-                                (unsigned)strlen(behaviour->protocols));
     SSL_CTX_set_post_handshake_auth(client, behaviour->after_handshake);
     SSL_CTX_set_verify(client, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_mode(client, SSL_MODE_AUTO_RETRY);
@@ -188,7 +185,8 @@ int client_get(struct connection *connection, const char *host, const char *path
     const char *field = strstr(text, FIELD);
     if (field != NULL) {
         field += sizeof FIELD - 1;
-        snprintf(response->result, sizeof response->result, "%.*s", (int)strcspn(field, "\r"), field);
+        snprintf(response->result, sizeof response->result, "%.*s", (int)strcspn(field, "\r"),
+                 field);
     }
     snprintf(response->body, sizeof response->body, "%s", strstr(text, "\r\n\r\n") + 4);
     return 1;

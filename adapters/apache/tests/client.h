@@ -20,8 +20,6 @@ struct behaviour {
     const char *groups;
     /* The body of a tls_flags extension in hexadecimal digits in place of an offer, or NULL. */
     const char *flags;
-    /* Application protocols as in ALPN, such as "\002h2"; NULL for none. */
-    const char *protocols;
 };
 
 /* A connection, and its outcome. */

@@ -1,8 +1,8 @@
 /*
- * Makes one connection, sends a GET request for each pair of host and path, and writes a line of JSON.
+ * Makes one connection, sends a GET request for each host and path, and writes a line of JSON.
  *
- *     probe port=N ca=FILE [name=NAME] [get=HOST/PATH]... [offer=none|flag|care|both] [cert=FILE key=FILE]
- *           [version=12|13] [session=FILE] [after=1] [groups=LIST] [flags=HEX] [alpn=PROTOCOL]
+ *     probe port=N ca=FILE [name=NAME] [get=HOST/PATH]... [offer=none|flag|care|both]
+ *           [cert=FILE key=FILE] [version=12|13] [session=FILE] [after=1] [groups=LIST] [flags=HEX]
  */
 #include "client.h"
 
@@ -33,8 +33,7 @@ static void write_text(const char *text) {
 
 int main(int count, char **arguments) {
 #define VALUE(name) value_of(count, arguments, name, NULL)
-    const char *version = VALUE("version"), *session = VALUE("session"), *alpn = VALUE("alpn");
-    char protocols[32] = "";
+    const char *version = VALUE("version"), *session = VALUE("session");
     struct behaviour behaviour = {
         .offer = client_offer(value_of(count, arguments, "offer", "none")),
         .certificate = VALUE("cert"),
@@ -46,10 +45,6 @@ int main(int count, char **arguments) {
         .groups = VALUE("groups"),
         .flags = VALUE("flags"),
     };
-    if (alpn != NULL) {
-        snprintf(protocols, sizeof protocols, "%c%s", (int)strlen(alpn), alpn);
-        behaviour.protocols = protocols;
-    }
     SSL_CTX *client = client_new(&behaviour, value_of(count, arguments, "ca", ""));
     struct connection connection = {.port = atoi(value_of(count, arguments, "port", "0")),
                                     .name = VALUE("name")};
@@ -78,8 +73,8 @@ int main(int count, char **arguments) {
         }
         first = 0;
     }
-    printf("], \"good\": %d, \"tls\": \"%s\", \"alert\": %d, \"requests\": %d, \"acknowledged\": %d, "
-           "\"echoed\": %d, \"resumed\": %d, \"retried\": %d}\n",
+    printf("], \"good\": %d, \"tls\": \"%s\", \"alert\": %d, \"requests\": %d, "
+           "\"acknowledged\": %d, \"echoed\": %d, \"resumed\": %d, \"retried\": %d}\n",
            good, tls, connection.alert, connection.requests,
            connection.outcome.status == REXT_CLIENT_ACKNOWLEDGED, connection.outcome.echoed,
            connection.ssl != NULL && SSL_session_reused(connection.ssl), connection.retried);

@@ -4,8 +4,8 @@
  *
  *     soak port=N folder=FOLDER count=N threads=N
  *
- * Writes `done N` to standard output after each hundredth part, and at the end a line for each kind with
- * its count; exits with 1 at the first wrong outcome.
+ * Writes `done N` to standard output after each hundredth part, and at the end a line for each kind
+ * with its count; exits with 1 at the first wrong outcome.
  */
 #include "client.h"
 
@@ -19,15 +19,13 @@
 /* What a client has. */
 enum { NOTHING, AGENT_A, AGENT_B, CERTIFICATES };
 
-/* A kind of client, and what it makes of the server. */
 enum { OFFERS = 4, VERSIONS = 2, SERVERS = 5 };
 
 static const struct server {
     const char *name;
-    /* The certificate that it accepts; whether it asks clients that do not offer, and requires one. */
-    int accepts, asks_all, requires;
-    /* Whether a client can offer there, and where its certificate is requested, the scope. */
-    int asks_offering;
+    /* The certificate that it accepts; whether it requests one from all clients, requires one, and
+     * requests one from clients that offer. */
+    int accepts, asks_all, requires, asks_offering;
     const char *path;
 } SERVER[SERVERS] = {
     {"a.test", AGENT_A, 0, 0, 1, "/"},    {"b.test", AGENT_B, 0, 0, 1, "/"},
@@ -39,12 +37,14 @@ static int port, total;
 static SSL_CTX *clients[OFFERS][VERSIONS][CERTIFICATES], *bad;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int started, finished, counts[5];
-static const char *const KINDS[] = {"refused", "bad flags", "resumed", "authenticated", "anonymous"};
 enum kind { REFUSED, BAD_FLAGS, RESUMED, AUTHENTICATED, ANONYMOUS };
+static const char *const KINDS[] = {"refused", "with bad flags", "resumed", "authenticated",
+                                    "anonymous"};
 
 static void wrong(const char *what, const struct connection *connection,
                   const struct response *response) {
-    fprintf(stderr, "wrong outcome: %s: %s: code %d, alert %d, requests %d, resumed %d, result %s\n", what,
+    fprintf(stderr,
+            "wrong outcome: %s: %s: code %d, alert %d, requests %d, resumed %d, result %s\n", what,
             connection->name, response->code, connection->alert, connection->requests,
             connection->ssl != NULL && SSL_session_reused(connection->ssl), response->result);
     ERR_print_errors_fp(stderr);
@@ -76,7 +76,8 @@ static enum kind run(unsigned *random, SSL_SESSION **sessions) {
                client_get(&connection, server->name, server->path, &response);
     const int resumed = connection.ssl != NULL && SSL_session_reused(connection.ssl);
     char what[128], expected[512];
-    snprintf(what, sizeof what, "offer %s, TLS 1.%u, certificate %u", names[offer], version + 2, certificate);
+    snprintf(what, sizeof what, "offer %s, TLS 1.%u, certificate %u", names[offer], version + 2,
+             certificate);
     enum kind kind = ANONYMOUS;
     if (asked && certificate != NOTHING && certificate != (unsigned)server->accepts) {
         if (good || connection.alert != TLS1_AD_UNKNOWN_CA)

@@ -16,8 +16,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("OUT", os.path.join(os.path.dirname(HERE), "build"))
 HTTPD = "/usr/sbin/apache2"
 MODULES = "/usr/lib/apache2/modules"
+CASES = []
+OFFERS = ("none", "flag", "care", "both")
+UNKNOWN_CA, ILLEGAL_PARAMETER, CERTIFICATE_REQUIRED = 48, 47, 116
 NAMES = "localhost a.test b.test c.test off.test none.test must.test old.test".split()
-
 
 # So that a test that is ended stops its httpd.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -278,3 +280,32 @@ def pki():
         yield Pki(folder)
     finally:
         shutil.rmtree(folder)
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def verifies(pki_, authority="ca-a", mode="optional", offer="on"):
+    """The directives of a server that verifies clients."""
+    text = f"SSLVerifyClient {mode}\nSSLCACertificateFile {pki_[authority + '.pem']}\n"
+    return text + (f"SSLClientAuthOffer {offer}\n" if offer else "")
+
+
+def result(scope=None, verify="NONE", cn=None, offer="none", acknowledged=0):
+    return (f"offer={offer} acknowledged={acknowledged} scope={scope or '(null)'} verify={verify} "
+            f"cn={cn or '(null)'}")
+
+
+def without(cn=None):
+    """The result where the module is not in use."""
+    return (f"offer=(null) acknowledged=(null) scope=(null) verify={'SUCCESS' if cn else 'NONE'} "
+            f"cn={cn or '(null)'}")
+
+
+def counts(offer, version):
+    """The part of an offer that counts: TLS 1.2 has no flag."""
+    if version == 13:
+        return offer
+    return "care" if offer in ("care", "both") else "none"

@@ -8,8 +8,9 @@ import os
 import re
 import sys
 
-from cases import OFFERS, check_resumption, verifies, verifies_by_directory
-from httpd import Failed, Httpd, check, pki
+from hosts import verifies_by_directory
+from httpd import OFFERS, Failed, Httpd, check, pki, verifies
+from life import check_resumption
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OURS = [os.path.basename(path) for path in glob.glob(f"{HERE}/../../openssl/src/*.c")] + ["mod_ssl_offer.c"]

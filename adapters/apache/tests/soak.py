@@ -6,8 +6,7 @@ import re
 import subprocess
 import sys
 
-from cases import verifies
-from httpd import BUILD, Failed, Httpd, check, pki
+from httpd import BUILD, Failed, Httpd, check, pki, verifies
 
 
 def soak(p, count):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""httpd in one process under valgrind's memcheck: connections of each kind, and no error or leak that has
-a function of the module, of the OpenSSL adapter or of librext in its stack."""
+"""httpd under valgrind's memcheck: in one process, with connections of each kind, and with graceful
+restarts. No error or leak may have a function of the module, of the OpenSSL adapter or of librext in its
+stack."""
 
 import glob
 import itertools
@@ -36,31 +37,49 @@ def traffic(httpd, p):
         check_resumption(httpd, version, 1)
 
 
+def memcheck(p, arguments, use):
+    """Runs httpd under memcheck, uses it, and returns how many errors there are in others' code."""
+    servers = [("a.test", verifies(p)), ("b.test", verifies(p, "ca-b")), ("c.test", verifies(p)),
+               verifies_by_directory(p)[1]]
+    report = os.path.join(p.folder, "memcheck")
+    httpd = Httpd(p, servers, settings="SSLSessionCache shmcb:cache(512000)",
+                  limits=["ThreadsPerChild 4", "MaxRequestWorkers 4", "StartServers 1", "MinSpareThreads 1",
+                          "MaxSpareThreads 4"])
+    try:
+        httpd.start(prefix=["valgrind", "--quiet", "--leak-check=full", "--num-callers=40",
+                            f"--log-file={report}.%p"], arguments=arguments)
+        use(httpd)
+        httpd.stop()
+    finally:
+        httpd.stop()
+    check(httpd.crashes(), [])
+    blocks = []
+    for name in os.listdir(p.folder):
+        if name.startswith("memcheck."):
+            blocks += re.sub(r"^==\d+== ?", "", p.read(name), flags=re.M).split("\n\n")
+            os.remove(p[name])
+    blocks = [block for block in blocks if block.strip()]
+    check([block for block in blocks if is_ours(block)], [], "errors with a function of ours")
+    return len(blocks)
+
+
 def main():
+    def one_process(httpd):
+        traffic(httpd, httpd.pki)
+
+    def restarts(httpd):
+        for _ in range(2):
+            check([httpd.probe(offer=offer).requests for offer in OFFERS], [0, 1, 1, 1])
+            httpd.graceful()
+        check([httpd.probe(offer=offer).requests for offer in OFFERS], [0, 1, 1, 1])
     with pki() as p:
-        servers = [("a.test", verifies(p)), ("b.test", verifies(p, "ca-b")),
-                   ("c.test", verifies(p)), verifies_by_directory(p)[1]]
-        httpd = Httpd(p, servers, settings="SSLSessionCache shmcb:cache(512000)",
-                      limits=["ThreadsPerChild 4", "MaxRequestWorkers 4", "StartServers 1",
-                              "MinSpareThreads 1", "MaxSpareThreads 4"])
-        report = os.path.join(p.folder, "memcheck")
         try:
-            httpd.start(prefix=["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,possible",
-                                "--num-callers=40", f"--log-file={report}"], arguments=("-X",))
-            traffic(httpd, p)
-            httpd.stop()
-            with open(report) as file:
-                text = re.sub(r"^==\d+== ?", "", file.read(), flags=re.M)
-            blocks = [block for block in text.split("\n\n") if block.strip()]
-            ours = [block for block in blocks if is_ours(block)]
-            check(ours, [], "errors with a function of ours")
-            check(httpd.crashes(), [])
+            others = memcheck(p, ("-X",), one_process)
+            others += memcheck(p, ("-D", "FOREGROUND"), restarts)
         except Failed as failed:
             print(f"FAILED memory: {failed}")
             return 1
-        finally:
-            httpd.stop()
-        print(f"ok memory: none of ours; {len(blocks)} without us")
+        print(f"ok memory: no error of ours under memcheck; {others} in the code of others")
     return 0
 
 

@@ -41,7 +41,9 @@ APR_DECLARE_OPTIONAL_FN(char *, ssl_var_lookup,
 module AP_MODULE_DECLARE_DATA ssl_offer_module;
 
 /* The directives of mod_ssl that say which certificates a server accepts. */
-enum { CA_FILE, CA_PATH, NAMES_FILE, NAMES_PATH, CRL_FILE, CRL_PATH, CRL_CHECK, DEPTH, SETTINGS };
+enum {
+    VERIFY, DEPTH, CA_FILE, CA_PATH, NAMES_FILE, NAMES_PATH, CRL_FILE, CRL_PATH, CRL_CHECK, SETTINGS
+};
 
 /* What the servers of one configuration share. */
 typedef struct {
@@ -126,8 +128,8 @@ static const char *note_setting(cmd_parms *cmd, void *directory, const char *arg
     return NULL;
 }
 
-static const int indices[SETTINGS] = {CA_FILE,  CA_PATH,  NAMES_FILE, NAMES_PATH,
-                                      CRL_FILE, CRL_PATH, CRL_CHECK,  DEPTH};
+static const int indices[SETTINGS] = {VERIFY,     DEPTH,    CA_FILE,  CA_PATH,  NAMES_FILE,
+                                      NAMES_PATH, CRL_FILE, CRL_PATH, CRL_CHECK};
 
 /* The cast is httpd's own macro, without the warning of -Wpedantic. */
 #define NOTE(name, index, where)                                                                   \
@@ -138,6 +140,8 @@ static const command_rec commands[] = {
     {"SSLClientAuthOffer", {.flag = set_by_offer}, NULL, RSRC_CONF, FLAG,
      "Whether 'SSLVerifyClient optional' requests certificates only from clients that offer to "
      "authenticate ('on', 'off')"},
+    NOTE("SSLVerifyClient", VERIFY, RSRC_CONF | OR_AUTHCFG),
+    NOTE("SSLVerifyDepth", DEPTH, RSRC_CONF | OR_AUTHCFG),
     NOTE("SSLCACertificateFile", CA_FILE, RSRC_CONF),
     NOTE("SSLCACertificatePath", CA_PATH, RSRC_CONF),
     NOTE("SSLCADNRequestFile", NAMES_FILE, RSRC_CONF),
@@ -145,7 +149,6 @@ static const command_rec commands[] = {
     NOTE("SSLCARevocationFile", CRL_FILE, RSRC_CONF),
     NOTE("SSLCARevocationPath", CRL_PATH, RSRC_CONF),
     NOTE("SSLCARevocationCheck", CRL_CHECK, RSRC_CONF),
-    NOTE("SSLVerifyDepth", DEPTH, RSRC_CONF | OR_AUTHCFG),
     {NULL, {NULL}, NULL, 0, NO_ARGS, NULL},
 };
 
@@ -186,14 +189,14 @@ static int check_config(apr_pool_t *p, apr_pool_t *plog, apr_pool_t *ptemp, serv
     shared->by_ctx = apr_hash_make(p);
     for (server_rec *s = base; s != NULL; s = s->next) {
         server_config *config = config_of(s);
-        const char *file = config->settings[NAMES_FILE];
+        const char *file = config->settings[NAMES_FILE], *mode = config->settings[VERIFY];
         config->server = s;
         config->shared = shared;
         if (config->by_offer > 0)
             shared->in_use = 1;
         if (file == NULL)
             file = config->settings[CA_FILE];
-        if (config->by_offer <= 0 || file == NULL)
+        if (config->by_offer <= 0 || file == NULL || mode == NULL || strcmp(mode, "none") == 0)
             continue;
         file = ap_server_root_relative(ptemp, ap_getword_conf(ptemp, &file));
         if (file == NULL || apr_hash_get(checked, file, APR_HASH_KEY_STRING) != NULL)
@@ -387,7 +390,6 @@ static int process_connection(conn_rec *c) {
 /* Whether a connection that another server's SSL_CTX has made may carry requests for a server. */
 static int may_carry(const server_config *target, const connection *it) {
     SSL_CTX *ctx = SSL_get_SSL_CTX(it->ssl);
-    const rext_ossl_server_outcome *outcome = &it->outcome;
     rext_ossl_decision wanted = {0};
     const server_config *own;
     if (target->ctx == ctx)
@@ -399,10 +401,8 @@ static int may_carry(const server_config *target, const connection *it) {
         return own->scope == target->scope;
     if (strcmp(rext_ossl_scope_name(own->scope), rext_ossl_scope_name(target->scope)) != 0)
         return 0;
-    decide(target, outcome->offer, &wanted);
-    return wanted.demand == REXT_DEMAND_NONE ||
-           (wanted.demand == REXT_DEMAND_REQUEST && outcome->demand != REXT_DEMAND_NONE) ||
-           outcome->authenticated;
+    decide(target, it->outcome.offer, &wanted);
+    return wanted.demand == REXT_DEMAND_NONE || it->outcome.demand != REXT_DEMAND_NONE;
 }
 
 /* Sets the variables about the handshake. */

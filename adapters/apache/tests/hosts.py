@@ -48,6 +48,14 @@ def a_request_for_a_server_with_another_revocation_list_gets_421(p):
 
 
 @case
+def a_request_for_a_server_that_would_have_refused_the_certificate_gets_421(p):
+    servers = [("a.test", verifies(p, mode="optional_no_ca")), ("c.test", verifies(p))]
+    with Httpd(p, servers, settings="SSLVHostSNIPolicy insecure") as httpd:
+        outcome = httpd.probe("a.test", ["a.test/", "c.test/"], offer="flag", cert="agent-b")
+        check(outcome.codes, [200, 421])
+
+
+@case
 def where_no_directive_is_on_mod_ssl_alone_compares_servers(p):
     both = "SSLVHostSNIPolicy insecure"
     servers = [("off.test", verifies(p, offer="off")), ("b.test", verifies(p, "ca-b", offer="off"))]

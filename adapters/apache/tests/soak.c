@@ -93,7 +93,10 @@ static enum kind run(unsigned *random, SSL_SESSION **sessions) {
         char scope[64] = "(null)";
         if (asked)
             snprintf(scope, sizeof scope, "%s:%d",
-                     server->accepts == AGENT_B ? "b.test" : "a.test", port);
+                     server->requires             ? "must.test"
+                     : server->accepts == AGENT_B ? "b.test"
+                                                  : "a.test",
+                     port);
         snprintf(expected, sizeof expected, "offer=%s acknowledged=%d scope=%s verify=%s cn=%s",
                  names[counting], acknowledged, scope, known ? "SUCCESS" : "NONE",
                  !known                    ? "(null)"

@@ -14,25 +14,39 @@ static struct rule {
     const rext_ossl_scope *scope;
 } rules[MOST];
 static size_t rule_count;
-static rext_ossl_scope *scopes[MOST];
+static struct {
+    const char *name, *file;
+    rext_ossl_scope *scope;
+} scopes[MOST];
 static size_t scope_count;
 
-int policy(const rext_ossl_question *question, rext_ossl_decision *decision, void *argument) {
-    const rext_bytes *name = &question->server_name;
-    struct watch *watch = SSL_get_app_data(question->ssl);
+/* The rule for a server name, or else the one for all others; NULL if there is neither. */
+static const struct rule *rule_for(const char *name, size_t length) {
     const struct rule *found = NULL;
-    (void)argument;
-    if (name->length > 0 && name->length <= sizeof watch->name) {
-        memcpy(watch->name, name->data, name->length);
-        watch->name_length = name->length;
-    }
     for (size_t i = 0; i < rule_count; i++) {
         const struct rule *rule = &rules[i];
         if (rule->name == NULL && found == NULL)
             found = rule;
-        else if (rule->name != NULL && strlen(rule->name) == name->length &&
-                 strncasecmp(rule->name, (const char *)name->data, name->length) == 0)
+        else if (rule->name != NULL && strlen(rule->name) == length &&
+                 strncasecmp(rule->name, name, length) == 0)
             found = rule;
+    }
+    return found;
+}
+
+const rext_ossl_scope *scope_for(const char *name, size_t length) {
+    const struct rule *rule = rule_for(name, length);
+    return rule != NULL && rule->demand != REXT_DEMAND_NONE ? rule->scope : NULL;
+}
+
+int policy(const rext_ossl_question *question, rext_ossl_decision *decision, void *argument) {
+    const rext_bytes *name = &question->server_name;
+    struct watch *watch = SSL_get_app_data(question->ssl);
+    const struct rule *found = rule_for((const char *)name->data, name->length);
+    (void)argument;
+    if (name->length > 0 && name->length <= sizeof watch->name) {
+        memcpy(watch->name, name->data, name->length);
+        watch->name_length = name->length;
     }
     if (found == NULL || (found->if_offered && question->offer == REXT_OFFER_NONE))
         return 1;
@@ -51,10 +65,18 @@ void add_scope(char *text) {
     if (scope_count == MOST)
         fail("--ca", "too many");
     for (size_t i = 0; i < scope_count; i++)
-        if (strcmp(rext_ossl_scope_name(scopes[i]), name) == 0)
+        if (strcmp(scopes[i].name, name) == 0)
             fail("--ca: a scope twice", name);
-    if ((scopes[scope_count++] = rext_ossl_scope_new(name, file)) == NULL)
+    scopes[scope_count].name = name;
+    scopes[scope_count++].file = file;
+}
+
+rext_ossl_scope *own_scope(const char *name, const char *file, int is_default) {
+    rext_ossl_scope *scope = rext_ossl_scope_new(name, file);
+    (void)is_default;
+    if (scope == NULL)
         fail("--ca", "");
+    return scope;
 }
 
 void add_rule(char *text) {
@@ -90,13 +112,19 @@ void add_rule(char *text) {
     fail("--demand: there is no such demand", what);
 }
 
-void find_scopes(void) {
+void find_scopes(make_scope *make) {
+    const struct rule *others = rule_for("", 0);
+    for (size_t i = 0; i < scope_count; i++) {
+        int is_default = others != NULL && others->demand != REXT_DEMAND_NONE &&
+                         (others->scope_name != NULL ? strcmp(others->scope_name, scopes[i].name) == 0
+                                                     : i == 0);
+        scopes[i].scope = make(scopes[i].name, scopes[i].file, is_default);
+    }
     for (size_t i = 0; i < rule_count; i++) {
         struct rule *rule = &rules[i];
         for (size_t j = 0; j < scope_count && rule->scope == NULL; j++)
-            if (rule->scope_name == NULL ||
-                strcmp(rule->scope_name, rext_ossl_scope_name(scopes[j])) == 0)
-                rule->scope = scopes[j];
+            if (rule->scope_name == NULL || strcmp(rule->scope_name, scopes[j].name) == 0)
+                rule->scope = scopes[j].scope;
         if (rule->scope_name != NULL && rule->scope == NULL)
             fail("--demand: no --ca has this scope", rule->scope_name);
         if (rule->demand != REXT_DEMAND_NONE && rule->scope == NULL)
@@ -106,5 +134,5 @@ void find_scopes(void) {
 
 void free_scopes(void) {
     while (scope_count > 0)
-        rext_ossl_scope_free(scopes[--scope_count]);
+        rext_ossl_scope_free(scopes[--scope_count].scope);
 }

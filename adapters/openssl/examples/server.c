@@ -1,4 +1,5 @@
 /* A server of HTTP/1.1 that asks for client certificates by name and offer: see --help. */
+#include "host.h"
 #include "rules.h"
 
 #include <getopt.h>
@@ -33,9 +34,12 @@ static const char HELP[] =
     "                        if-offered         one if the client has one, of those who offer\n"
     "                        require-if-offered one, of those who offer\n"
     "  --ticket-key FILE   80 octets of key for tickets, to share them among servers\n"
+    "  --hosted            as a module of a program that has an SSL_CTX for each scope, a server\n"
+    "                      name callback that chooses one, and a store for sessions of its own\n"
+    "  --no-tickets        sessions resume from the store of --hosted only\n"
     "  --count N           end after so many connections\n" COMMON_HELP;
 
-enum { LISTEN = OWN, CERT, KEY, CA, DEMAND, TICKET_KEY, COUNT, HELP_ME };
+enum { LISTEN = OWN, CERT, KEY, CA, DEMAND, TICKET_KEY, HOSTED, NO_TICKETS, COUNT, HELP_ME };
 
 static void load_ticket_key(SSL_CTX *ctx, const char *path) {
     unsigned char key[80];
@@ -162,6 +166,8 @@ int main(int argc, char **argv) {
         {"ca", required_argument, NULL, CA},
         {"demand", required_argument, NULL, DEMAND},
         {"ticket-key", required_argument, NULL, TICKET_KEY},
+        {"hosted", no_argument, NULL, HOSTED},
+        {"no-tickets", no_argument, NULL, NO_TICKETS},
         {"count", required_argument, NULL, COUNT},
         {"help", no_argument, NULL, HELP_ME},
         {NULL, 0, NULL, 0},
@@ -169,6 +175,7 @@ int main(int argc, char **argv) {
     char any[] = "127.0.0.1:0", *at = any;
     const char *certificate = NULL, *key = NULL;
     unsigned long count = 0;
+    int hosted = 0;
     rext_code_points numbers;
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     int option;
@@ -182,6 +189,8 @@ int main(int argc, char **argv) {
         case CA: add_scope(optarg); break;
         case DEMAND: add_rule(optarg); break;
         case TICKET_KEY: load_ticket_key(ctx, optarg); break;
+        case HOSTED: hosted = 1; break;
+        case NO_TICKETS: SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); break;
         case COUNT: count = number("--count", optarg, 100000); break;
         case HELP_ME: fputs(HELP, stdout); return 0;
         default:
@@ -191,10 +200,14 @@ int main(int argc, char **argv) {
     }
     if (certificate == NULL || key == NULL || optind < argc)
         fail("--cert and --key are needed, and nothing but options", "see --help");
-    find_scopes();
     load_identity(ctx, certificate, key);
-    if (!rext_ossl_server(ctx, &numbers, policy, NULL))
-        fail("cannot set up the server", "");
+    if (hosted) {
+        host_set_up(ctx, certificate, key, &numbers);
+    } else {
+        find_scopes(own_scope);
+        if (!rext_ossl_server(ctx, &numbers, policy, NULL))
+            fail("cannot set up the server", "");
+    }
     signal(SIGPIPE, SIG_IGN);
     int listener = listen_on(at);
     pthread_t *threads = count > 0 ? calloc(count, sizeof *threads) : NULL;
@@ -216,6 +229,7 @@ int main(int argc, char **argv) {
         pthread_join(threads[i], NULL);
     free(threads);
     close(listener);
+    host_free();
     SSL_CTX_free(ctx);
     free_scopes();
     return 0;

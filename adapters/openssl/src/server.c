@@ -192,12 +192,15 @@ static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char
             return -1;
         }
     }
-    if (state == NULL || !state->decided)
+    /* Hosted, the policy decides after the ServerHello: that echoes CARE before. */
+    int decided = state != NULL && (state->decided || (state->hosted.setup != NULL &&
+                                                       hosted_validate(ssl, state)));
+    if (!decided)
         return 0;
     if (is_flags(argument, type)) {
         rext_flags flags;
         rext_bytes body;
-        if ((context & SSL_EXT_TLS1_3_CERTIFICATE_REQUEST) == 0 ||
+        if (!state->decided || (context & SSL_EXT_TLS1_3_CERTIFICATE_REQUEST) == 0 ||
             rext_server_acknowledgement(state->negotiation, &flags) != REXT_OK ||
             rext_flags_body(&flags, &body) != REXT_YES)
             return 0;
@@ -213,6 +216,8 @@ static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char
         message = REXT_ENCRYPTED_EXTENSIONS;
     else
         return 0;
+    if (SSL_session_reused(ssl))
+        return 0; /* the offer has no effect there (CARE-4) */
     return rext_server_echoes_care(state->negotiation, message) == REXT_YES;
 }
 

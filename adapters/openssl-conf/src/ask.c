@@ -181,15 +181,15 @@ static int policy(const rext_ossl_question *question, rext_ossl_decision *decisi
     /* The program requests certificates later, by itself. */
     if ((mode & SSL_VERIFY_POST_HANDSHAKE) != 0 && question->version == REXT_TLS13)
         return 1;
+    /* With a store of its own for the verification of clients, the SSL_CTX is not what a scope is made
+     * of: the program's own mode decides. */
+    if (!SSL_get0_verify_cert_store(ssl, &store) || store != NULL)
+        return 0;
     int required = (mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) != 0;
     int by_offer = !required && settings_match(settings, (const char *)question->server_name.data,
                                                question->server_name.length);
     if (by_offer && question->offer == REXT_OFFER_NONE)
         return 1;
-    /* With a store of its own for the verification of clients, the SSL_CTX is not what a scope is made
-     * of: the program's own mode decides. */
-    if (!SSL_get0_verify_cert_store(ssl, &store) || store != NULL)
-        return 0;
     decision->scope = scope_of(ctx);
     decision->demand = required ? REXT_DEMAND_REQUIRE : REXT_DEMAND_REQUEST;
     decision->asks = by_offer ? REXT_ASKS_BECAUSE_OFFERED : REXT_ASKS_FOR_ANOTHER_REASON;

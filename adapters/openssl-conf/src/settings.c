@@ -190,11 +190,6 @@ static int check(const struct settings *settings, const char *section) {
                (!module.client ||
                 rext_client_new(settings->offer, numbers, &probe, &error) == REXT_OK);
     rext_client_free(probe);
-    if (good && SSL_extension_supported(numbers->tls_flags)) {
-        RAISE("%s: section '%s', key 'tls_flags': OpenSSL itself handles extension %u", module.name,
-              section, numbers->tls_flags);
-        return 0;
-    }
     if (!good)
         RAISE("%s: section '%s', keys 'tls_flags', 'flag' and 'care' with the values %u, %u and "
               "0x%04x: %s",

@@ -1,23 +1,23 @@
 /*
- * Client certificates by offer for programs on OpenSSL 3: a client that says that it has one, and a
- * server that asks exactly those that it wants to ask, connection by connection.
+ * Client authentication by offer for programs on OpenSSL 3: a client offers its certificate in the
+ * ClientHello, and a server decides for each connection whether it requests one.
  *
- * Licensed under Apache-2.0 or MIT, as you like.
+ * Licensed under Apache-2.0 or MIT, at your option.
  *
- * It uses OpenSSL's public API and librext (rext.h), whose types and numbers it speaks. Rules are
- * cited as there: FLAGS-n, RCA-n, CARE-n, RES-n.
+ * It uses OpenSSL's public API and librext (rext.h), with the types and numbers of that header. Rules
+ * are cited as there: FLAGS-n, RCA-n, CARE-n, RES-n.
  *
- * Errors. Functions that return int return 1 when all is well and 0 when not, and then say why, in
- * one line, in OpenSSL's error queue (ERR_get_error_all(), library ERR_LIB_USER). What a peer does
- * wrong ends its handshake with the alert that the rule asks for, and is in the queue likewise.
+ * Errors. Functions that return int return 1 on success and 0 on failure, and then put one line into
+ * OpenSSL's error queue (ERR_get_error_all(), library ERR_LIB_USER). A peer that breaks a rule ends its
+ * handshake with the alert of that rule, and the error is in the queue, too.
  *
- * Pointers are not NULL unless it says so. Strings end in NUL.
+ * Pointers must not be NULL unless a function's description allows it. Strings end in NUL.
  *
- * Threads. "any" means that any number of threads may call a function at once; "setup" that it is
- * to be called before connections are made of the SSL_CTX; "connection" that it is for the thread
- * that has the connection. A scope does not change, so threads may share it.
+ * Threads. "any": any number of threads may call the function at once. "setup": call it before
+ * connections are made of the SSL_CTX. "connection": call it on the thread that uses the connection. A
+ * scope does not change, so threads may share it.
  *
- * An SSL object is for one connection: do not use it for another by SSL_clear().
+ * Use an SSL object for one connection only: do not reuse it by SSL_clear().
  */
 #ifndef REXT_OPENSSL_H
 #define REXT_OPENSSL_H
@@ -30,21 +30,21 @@ extern "C" {
 #endif
 
 /*
- * A name under which certificates count, and the authorities whose certificates do. Certificates of
- * one scope never count in another (RCA-8), and sessions resume in their own only (RES-2).
+ * A name, and the authorities whose certificates are accepted under it. A certificate of one scope is
+ * never accepted in another (RCA-8), and a session resumes in its own scope only (RES-2).
  */
 typedef struct rext_ossl_scope rext_ossl_scope;
 
 /*
  * Makes a scope.
  *
- * name: 1 to 255 octets; give the name to other authorities only if sessions of before are to be
- * judged by these.
- * authorities: a file with certificates in PEM. They are what client chains must end in, and what
- * certificate_authorities of a CertificateRequest names. A file without any is an error, and so is
- * one whose names take more than 64,511 octets: they would not fit into the message.
+ * name: 1 to 255 bytes. Use the same name for other authorities only if these are to check sessions
+ * that were made under the earlier ones.
+ * authorities: a file with certificates in PEM. Client chains must end at one of them, and
+ * certificate_authorities of a CertificateRequest names them. A file without a certificate is an error,
+ * and so is one whose names take more than 64,511 bytes: they would not fit into the message.
  *
- * Returns the scope, to be freed with rext_ossl_scope_free(); or NULL, and says why.
+ * Returns the scope, to be freed with rext_ossl_scope_free(); or NULL and an error in the queue.
  * Threads: any.
  */
 rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities);
@@ -65,79 +65,80 @@ rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities);
 rext_ossl_scope *rext_ossl_scope_of(const char *name, SSL_CTX *ctx);
 
 /*
- * The store of a scope, to add revocation lists to, say. It is the scope's. A store of which a function
- * is replaced that decides (X509_STORE_set_verify(), X509_STORE_set_check_revocation() and the like)
- * authenticates nobody.
- * Threads: any, but what is done to it is for setup.
+ * The certificate store of a scope, for example to add revocation lists. The scope owns it. If a
+ * function of the store that takes part in the verification is replaced (X509_STORE_set_verify(),
+ * X509_STORE_set_check_revocation() and others), no client is authenticated.
+ * Threads: any; change the store during setup.
  */
 X509_STORE *rext_ossl_scope_store(const rext_ossl_scope *scope);
 
 /*
- * Limits how long a client may resume sessions in this scope without proving again that it has its
- * key: so many seconds after it last did, sessions no longer resume, and the client authenticates in
- * a full handshake. It is REXT_MAX_AGE_SECONDS, 7 days, unless set here. Threads: setup.
+ * Sets how many seconds after a proof of possession sessions in this scope may still resume. After
+ * that, the client authenticates in a full handshake. The default is REXT_MAX_AGE_SECONDS, 7 days.
+ * Threads: setup.
  */
 void rext_ossl_scope_set_max_age(rext_ossl_scope *scope, uint64_t seconds);
 
-/* The name of a scope. It is the scope's. Threads: any. */
+/* The name of a scope. The scope owns it. Threads: any. */
 const char *rext_ossl_scope_name(const rext_ossl_scope *scope);
 
-/* Frees a scope; NULL does nothing. No connection may use it any more. Threads: any, once. */
+/* Frees a scope; NULL is allowed. No connection may still use it. Threads: any, once. */
 void rext_ossl_scope_free(rext_ossl_scope *scope);
 
-/* What a policy is shown of a connection. All of it is good until the policy returns. */
+/* The connection that a policy decides about. All of it is valid until the policy returns. */
 typedef struct rext_ossl_question {
-    /* The connection, for what the application keeps with it, such as the client's address. */
+    /* The connection, for application data such as the client's address. */
     SSL *ssl;
-    /* The server name, as it came; { NULL, 0 } without one. */
+    /* The server name as the client sent it; { NULL, 0 } without one. */
     rext_bytes server_name;
-    /* By which ways the client offers to authenticate. It is a wish, never a credential. */
+    /* The ways in which the client offers to authenticate. An offer is never a credential. */
     rext_offer offer;
     /* The version that the connection will have. */
     rext_version_number version;
-    /* The whole ClientHello, but for extensions that OpenSSL does not know. */
+    /* The ClientHello. Unless hosted, it lacks extensions that OpenSSL does not know. */
     const rext_hello *hello;
 } rext_ossl_question;
 
-/* What a policy answers. */
+/* The decision of a policy. */
 typedef struct rext_ossl_decision {
-    /* Whether a certificate is asked for, or demanded. */
+    /* Whether a certificate is requested or required. */
     rext_demand demand;
-    /* In which scope; not NULL unless demand is REXT_DEMAND_NONE. */
+    /* The scope; not NULL unless demand is REXT_DEMAND_NONE. */
     const rext_ossl_scope *scope;
-    /* REXT_ASKS_BECAUSE_OFFERED if it is asked for because the client offered: it is then told so
-     * (RCA-2). All else is another reason (RCA-3). Not looked at with REXT_DEMAND_NONE. */
+    /* REXT_ASKS_BECAUSE_OFFERED if the server requests a certificate because of the offer: it then
+     * acknowledges the offer (RCA-2). Each other value is another reason (RCA-3). Ignored with
+     * REXT_DEMAND_NONE. */
     rext_asks asks;
 } rext_ossl_decision;
 
 /*
- * Decides about a connection, once, before it resumes a session, or chooses a certificate.
+ * Decides for one connection whether a certificate is requested. It is called once, before a session
+ * resumes or the server's certificate is chosen.
  *
- * decision: where to; it is REXT_DEMAND_NONE before. Scopes must outlive the connection.
+ * decision: to be filled in; it is REXT_DEMAND_NONE before. Its scope must outlive the connection.
  *
- * Returns 1; or 0 for an error, which ends the handshake with internal_error. It may be called by
- * many threads at once, for different connections.
+ * Returns 1; or 0 for an error, which ends the handshake with internal_error (hosted: see there). Many
+ * threads may call it at once, for different connections.
  */
 typedef int (*rext_ossl_policy)(const rext_ossl_question *question, rext_ossl_decision *decision,
                                 void *argument);
 
 /*
- * Makes the servers of an SSL_CTX ask for client certificates as a policy says.
+ * Makes servers of an SSL_CTX request client certificates as a policy decides.
  *
- * From then on these belong to the adapter: the client hello callback, the certificate callback,
- * the session ticket callbacks and the ticket's application data, the session id context, the
- * verification mode, its store, and the list of authorities of connections. Verification and info
- * callbacks stay the application's, and are called by those of the adapter; set them before the
- * handshake. A verification callback may refuse a certificate. One that lets it pass although OpenSSL
- * does not leaves the client unauthenticated, or ends the handshake where a certificate is required,
- * and so does SSL_CTX_set_cert_verify_callback(): there, if no ticket is made, the handshake is
- * completed, but nothing can be read or written on the connection. TLS versions before
- * 1.2, renegotiation and stored sessions are switched off: sessions resume by ticket only. Do not
- * switch them on again; a connection of an SSL_CTX with a session cache is refused.
+ * The adapter then owns these settings: the ClientHello callback, the certificate callback, the session
+ * ticket callbacks and the application data of tickets, the session id context, the verification mode
+ * and the store and list of authorities of connections. Verification and info callbacks stay the
+ * application's: the adapter's call them. Set them before the handshake. A verification callback may
+ * refuse a certificate. If it accepts one that OpenSSL does not, the client stays unauthenticated, and
+ * where a certificate is required, the handshake ends. SSL_CTX_set_cert_verify_callback() has the same
+ * effect; if no ticket is made, the handshake then completes, but nothing can be read or written on the
+ * connection. TLS versions before 1.2, renegotiation and stored sessions are disabled: sessions resume
+ * by ticket only. Do not enable them again; a connection of an SSL_CTX with a session cache is refused.
  *
- * ctx: for servers; not one for clients, too.
+ * ctx: for servers; it must not be used for clients, too.
  * numbers: NULL for the default ones.
- * argument: for the policy; the caller's, and to live as long as the SSL_CTX and its connections.
+ * argument: passed to the policy. It must outlive the SSL_CTX and its connections.
  *
  * Returns 1 or 0. Threads: setup, and once.
  */
@@ -178,27 +179,26 @@ int rext_ossl_server(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_po
 int rext_ossl_server_hosted(SSL_CTX *ctx, const rext_code_points *numbers,
                             rext_ossl_policy policy, void *argument);
 
-/* What came of a connection. The pointer in it is the scope of the policy. */
+/* The outcome of a server's connection. */
 typedef struct rext_ossl_server_outcome {
-    /* By which ways the client offered to authenticate. */
+    /* The ways in which the client offered to authenticate. */
     rext_offer offer;
-    /* What the policy decided; REXT_DEMAND_NONE if it was not asked. */
+    /* The policy's decision; REXT_DEMAND_NONE if it was not called. */
     rext_demand demand;
-    /* In which scope; NULL with REXT_DEMAND_NONE. */
+    /* The policy's scope; NULL with REXT_DEMAND_NONE. */
     const rext_ossl_scope *scope;
     /* Not 0 if there was a HelloRetryRequest, and a second ClientHello. */
     int retried;
-    /* Not 0 if the connection goes on from a session, so that nobody was asked on it. */
+    /* Not 0 if the connection resumed a session, so that no certificate was requested on it. */
     int resumed;
-    /* Not 0 if the client was told that it is asked because it offered. */
+    /* Not 0 if the server acknowledged the offer. */
     int acknowledged;
-    /* Not 0 if the client proved to hold a certificate that counts in the scope; on this
-     * connection, or on the one where its session began. OpenSSL says so without any callback of the
-     * application's. */
+    /* Not 0 if the client proved possession of a certificate that is accepted in the scope, on this
+     * connection or on the one where its session began. The application's callbacks do not change it. */
     int authenticated;
-    /* When it did, in seconds since the Unix epoch; 0 if it did not. */
+    /* The time of the proof, in seconds since the Unix epoch; 0 without one. */
     uint64_t authenticated_at;
-    /* Its certificate; NULL if it did not. Good as long as the connection is. */
+    /* The client's certificate if it is authenticated, or NULL. Valid as long as the connection. */
     X509 *certificate;
     /* Not 0 if the adapter failed in hosted mode, so that the host's own verification mode decided.
      * The fields above are then 0, but for the offer. */
@@ -206,47 +206,47 @@ typedef struct rext_ossl_server_outcome {
 } rext_ossl_server_outcome;
 
 /*
- * What came of a connection of a server. Nobody is known before the handshake is complete: until
- * then, and after it failed, authenticated is 0.
+ * Gets the outcome of a server's connection. Until the handshake is complete, and after it failed,
+ * `authenticated` is 0.
  *
- * Returns 1; or 0 if the connection's SSL_CTX is none of rext_ossl_server().
+ * Returns 1; or 0 if the connection's SSL_CTX has no adapter for servers.
  * Threads: connection.
  */
 int rext_ossl_server_outcome_of(SSL *ssl, rext_ossl_server_outcome *outcome);
 
-/* How clients offer; set it to zero and fill in what is to be otherwise. */
+/* How clients offer. Set it to zero, and fill in what differs from that. */
 typedef struct rext_ossl_client_config {
-    /* REXT_OFFER_NONE, or the sum of others. Offer only where a certificate is at hand without
-     * asking a person (RCA-1). */
+    /* REXT_OFFER_NONE, or the sum of others. Offer only if a certificate is available without asking
+     * a person (RCA-1). */
     rext_offer offer;
     /* NULL for the default ones. */
     const rext_code_points *numbers;
-    /* Not 0 to send the certificate under TLS 1.2, too, where everybody on the way can read it
-     * (CARE-5). Only looked at with an offer. */
+    /* Not 0 to send the certificate under TLS 1.2, too, which does not encrypt it (CARE-5). Ignored
+     * without an offer. */
     int certificate_under_tls12;
-    /* Not 0 to resume sessions in which the client did not authenticate although it now offers to:
-     * faster, but the server cannot ask (RES-8). */
+    /* Not 0 to resume sessions in which the client did not authenticate although it now offers to.
+     * That is faster, but the server cannot request a certificate (RES-8). */
     int resume_unauthenticated;
-    /* NULL, or chooses the certificate when the server asks: by SSL_use_certificate() and the like,
-     * or SSL_certs_clear() for none. It knows whether that is because of the offer (RCA-7):
-     * REXT_CLIENT_ACKNOWLEDGED or REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT. Returns 1; or 0 to end
-     * the handshake. Without it, the SSL_CTX's certificate is sent. */
+    /* NULL, or chooses the certificate when the server requests one: by SSL_use_certificate() and
+     * others, or SSL_certs_clear() for none. The status shows whether the server acknowledged the
+     * offer (RCA-7): REXT_CLIENT_ACKNOWLEDGED or REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT. Returns
+     * 1; or 0 to end the handshake. With NULL, the SSL_CTX's certificate is sent. */
     int (*certificate)(SSL *ssl, rext_client_status status, void *argument);
     /* NULL, or returns 1 if this connection offers and 0 if it does not. It is called once, when the
      * first ClientHello is made: by then the host has set certificate and server name. */
     int (*offers)(SSL *ssl, void *argument);
-    /* For these functions; the caller's. */
+    /* Passed to these functions. */
     void *argument;
 } rext_ossl_client_config;
 
 /*
- * Makes the clients of an SSL_CTX offer to authenticate.
+ * Makes clients of an SSL_CTX offer to authenticate.
  *
- * From then on the certificate callback and the application data of client sessions belong to the
- * adapter, and renegotiation is switched off.
+ * The adapter then owns the certificate callback and the application data of client sessions, and
+ * renegotiation is disabled.
  *
- * ctx: for clients; not one for servers, too.
- * config: copied, numbers included.
+ * ctx: for clients; it must not be used for servers, too.
+ * config: copied, including the numbers.
  *
  * Returns 1 or 0. Threads: setup, and once.
  */
@@ -264,42 +264,42 @@ int rext_ossl_client(SSL_CTX *ctx, const rext_ossl_client_config *config);
 int rext_ossl_client_hosted(SSL_CTX *ctx, const rext_ossl_client_config *config);
 
 /*
- * Notes in a session whether the client authenticated. To be called before the session is stored:
- * from the application's own new session callback, which OpenSSL calls for each ticket.
+ * Notes in a session whether the client authenticated. Call it before the session is stored, in the
+ * application's new session callback, which OpenSSL calls for each ticket.
  *
  * Returns 1 or 0. Threads: connection.
  */
 int rext_ossl_client_note(SSL *ssl, SSL_SESSION *session);
 
 /*
- * Offers the server to go on from a session, in place of SSL_set_session(); unless the client is to
- * authenticate and did not in that session (RES-8). A session without a note counts as that.
+ * Presents a session to the server; use it in place of SSL_set_session(). If the client offers and did
+ * not authenticate in that session, or the session has no note, it is not presented (RES-8).
  *
- * Returns 1 if the session is offered; 0 if it is not, and then a full handshake follows.
+ * Returns 1 if the session is presented; 0 if it is not, so that a full handshake follows.
  * Threads: connection, before the handshake.
  */
 int rext_ossl_client_resume(SSL *ssl, SSL_SESSION *session);
 
-/* What came of a connection. */
+/* The outcome of a client's connection. */
 typedef struct rext_ossl_client_outcome {
     /* The offer that was sent. */
     rext_offer offer;
-    /* What became of it; one of REXT_CLIENT_.... */
+    /* The server's answer to it; one of REXT_CLIENT_.... */
     rext_client_status status;
-    /* Not 0 if the server said that it understands CARE (CARE-3). */
+    /* Not 0 if the server echoed CARE (CARE-3). */
     int echoed;
-    /* Not 0 if the connection goes on from a session. */
+    /* Not 0 if the connection resumed a session. */
     int resumed;
-    /* Not 0 if the client sent a certificate and proved to hold its key, on this connection or on
-     * the one where its session began. Whether the server accepts it, it says by going on; with TLS
-     * 1.3 that is after the client's handshake is complete. */
+    /* Not 0 if the client sent a certificate and proved possession of its key, on this connection or
+     * on the one where its session began. A server that does not accept the certificate ends the
+     * connection; under TLS 1.3 that can be after the client's handshake is complete. */
     int authenticated;
 } rext_ossl_client_outcome;
 
 /*
- * What came of a connection of a client so far.
+ * Gets the outcome of a client's connection so far.
  *
- * Returns 1; or 0 if the connection's SSL_CTX is none of rext_ossl_client().
+ * Returns 1; or 0 if the connection's SSL_CTX has no adapter for clients.
  * Threads: connection.
  */
 int rext_ossl_client_outcome_of(SSL *ssl, rext_ossl_client_outcome *outcome);

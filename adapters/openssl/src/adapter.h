@@ -1,4 +1,4 @@
-/* What the parts of the adapter have in common. */
+/* Types and functions that the parts of the adapter share. */
 #ifndef REXT_OPENSSL_ADAPTER_H
 #define REXT_OPENSSL_ADAPTER_H
 
@@ -15,15 +15,15 @@ struct rext_ossl_scope {
     uint64_t max_age;
 };
 
-/* A ClientHello as OpenSSL hands it over, put together again. */
+/* A ClientHello. */
 struct hello {
     /* The body of the message. */
     uint8_t *body;
-    /* The octets in front of the extensions. */
+    /* The size of what precedes the extensions, in bytes. */
     size_t head;
     /* A view of it. */
     rext_hello view;
-    /* The numbers of its extensions. */
+    /* The types of its extensions. */
     int *extensions;
     size_t count;
 };
@@ -31,7 +31,7 @@ struct hello {
 /* Whether it is a server's or a client's. */
 enum kind { SERVER = 1, CLIENT };
 
-/* What the adapter keeps with an SSL_CTX or an SSL begins with this. */
+/* All data that the adapter keeps in an SSL_CTX or an SSL begins with this. */
 struct place {
     enum kind kind;
     void (*free)(struct place *place);
@@ -76,22 +76,22 @@ typedef struct server_state {
     struct place place;
     rext_server *negotiation;
     struct hosted hosted;
-    /* As chosen when the hello came, before OpenSSL chose. */
+    /* Unless hosted, chosen when the ClientHello arrived, before OpenSSL chose. */
     rext_version_number version;
     /* Whether the policy has decided, and what. */
     int decided;
     rext_ossl_decision decision;
-    /* The hello that it decided on. */
+    /* The ClientHello that it decided on. */
     struct hello first;
-    /* Whether a second hello came. */
+    /* Whether there was a second ClientHello. */
     int retried;
     /* Whether the acknowledgement was sent. */
     int acknowledged;
-    /* Whether the client's certificate counts: above 0 if so, below if not, 0 if not known yet. */
+    /* Whether the client's certificate is accepted: 1, -1, or 0 if it was not verified yet. */
     int counts;
-    /* When that was found. */
+    /* The time of that verification. */
     uint64_t authenticated_at;
-    /* The application's own callbacks, in place of which the adapter's are set. */
+    /* The application's callbacks, which the adapter's replace and call. */
     SSL_verify_cb host_verify;
     void (*host_info)(const SSL *ssl, int where, int value);
 } server_state;
@@ -102,7 +102,7 @@ int raise_error(const rext_error *error);
 /* Puts a line into OpenSSL's queue; 0. */
 int raise_line(const char *line);
 
-/* Takes a ClientHello apart, in a client hello callback. 1, or 0 and the alert. */
+/* Reads the ClientHello in OpenSSL's ClientHello callback. 1, or 0 and the alert. */
 int hello_read(struct hello *hello, SSL *ssl, const rext_scan *scan, int *alert);
 void hello_free(struct hello *hello);
 
@@ -111,38 +111,38 @@ void hello_free(struct hello *hello);
 int hello_read_message(struct hello *hello, const uint8_t *message, size_t length,
                        const rext_scan *scan, rext_error *error);
 
-/* Whether a second hello says what the first did, but for what may change (RFC 8446 4.1.2). */
+/* Whether a second ClientHello equals the first but for what may change (RFC 8446 4.1.2). */
 int hello_same(const struct hello *first, const struct hello *second);
 
 /* The version that OpenSSL is about to choose. */
 rext_version_number hello_version(SSL *ssl, const struct hello *hello);
 
-/* What begins with a place, set to zero but for that. NULL if there is not enough memory. */
+/* Allocates data that begins with a place, and is else zero. NULL without enough memory. */
 void *new_place(size_t size, enum kind kind, void (*free)(struct place *place));
 
-/* What OpenSSL calls when it has sent an extension, to free its body. */
+/* OpenSSL calls it when it has sent an extension, to free its body. */
 void free_body(SSL *ssl, unsigned type, unsigned context, const unsigned char *body,
                void *argument);
 
-/* What is kept with an SSL_CTX or an SSL, if it is of this kind; or NULL. */
+/* The data of an SSL_CTX or an SSL, if it is of this kind; or NULL. */
 void *setup_of(const SSL_CTX *ctx, enum kind kind);
 void *state_of(const SSL *ssl, enum kind kind);
 
-/* Keeps it there, until that is freed. 1; or 0, and then it is freed at once. */
+/* Stores data there until the SSL_CTX or SSL is freed. 1; or 0, and then it is freed at once. */
 int setup_keep(SSL_CTX *ctx, struct place *setup);
 int state_keep(SSL *ssl, struct place *state);
 
 /*
- * Whether OpenSSL itself, now, finds that a certificate counts in a scope. With `consult`, the
- * application's callback is called, too: it may refuse the certificate, but never let it pass.
+ * Whether OpenSSL itself accepts a certificate in a scope now. With `consult`, the application's
+ * callback is called, too: it can refuse the certificate, but not accept one that OpenSSL refuses.
  */
 int verify_in(const rext_ossl_scope *scope, SSL *ssl, X509 *certificate, STACK_OF(X509) *chain,
               int consult);
 
-/* Has the application's callback look at what OpenSSL found in the handshake. */
+/* The verification callback of handshakes: calls the application's. */
 int on_verify(int good, X509_STORE_CTX *context);
 
-/* Whether the client proved to hold a certificate that counts, on this connection itself. */
+/* Whether the client authenticated with an accepted certificate on this connection itself. */
 int server_authenticated(SSL *ssl, server_state *state);
 
 /* The state of a connection; made if it has none. NULL if there is not enough memory. */
@@ -170,11 +170,11 @@ void sessions_setup(SSL_CTX *ctx);
 /* The same for a host's SSL_CTX: sessions in its store are checked, too. */
 void sessions_setup_hosted(SSL_CTX *ctx, server_setup *setup);
 
-/* Records in the session of a connection what its client authenticated for. */
+/* Writes the record of a connection into its session. */
 int session_note(SSL *ssl, server_state *state);
 int sessions_confine(SSL *ssl, const rext_ossl_decision *decision);
 
-/* What the session of a connection records; 0 if there is nothing. It points into the session. */
+/* The record in a session; 0 if it has none. The record points into the session. */
 int session_record(SSL_SESSION *session, rext_session *record);
 
 #endif

@@ -1,4 +1,4 @@
-/* Clients: what they offer, and what the server makes of it. */
+/* Clients: their offer, and the server's answer. */
 #include "adapter.h"
 
 #include <string.h>
@@ -19,8 +19,8 @@ typedef struct client_state {
     rext_client *negotiation;
     /* What the connection was to offer; in a ClientHello without TLS 1.3, no flag is sent. */
     rext_offer wanted;
-    /* Whether what the request has of the flags is judged. */
-    int request_judged;
+    /* Whether the flags of the CertificateRequest were checked. */
+    int request_checked;
 } client_state;
 
 /* The scope of the notes in a client's sessions. It has none of its own. */
@@ -69,7 +69,7 @@ static client_state *state_for(SSL *ssl, const client_setup *setup) {
     state = new_place(sizeof *state, CLIENT, free_state);
     if (state == NULL)
         return NULL;
-    /* As in a hello without TLS 1.3, until OpenSSL asks for the flags: it does if there is. */
+    /* As in a ClientHello without TLS 1.3; OpenSSL calls for the flags if it offers TLS 1.3. */
     state->wanted = offer_of(ssl, setup);
     if (rext_client_new(state->wanted, &setup->numbers, &state->negotiation, &error) != REXT_OK ||
         rext_client_hello(state->negotiation, REXT_TLS12, &flags, &care) != REXT_OK) {
@@ -79,7 +79,7 @@ static client_state *state_for(SSL *ssl, const client_setup *setup) {
     return state_keep(ssl, &state->place) ? state : NULL;
 }
 
-/* OpenSSL asks for what is to be in a message; for flags, in a hello that offers TLS 1.3 only. */
+/* OpenSSL makes a message. For flags, it calls this in a ClientHello that offers TLS 1.3 only. */
 static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
                   size_t *length, X509 *certificate, size_t index, int *alert, void *argument) {
     const client_setup *setup = argument;
@@ -128,7 +128,7 @@ static int message_of(unsigned context, rext_message *message) {
     return 0;
 }
 
-/* What is in a message of the server's. */
+/* An extension in a message of the server. */
 static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned char *in,
                     size_t length, X509 *certificate, size_t index, int *alert, void *argument) {
     const client_setup *setup = argument;
@@ -144,7 +144,7 @@ static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned ch
     if (state == NULL || !message_of(context, &message))
         return 0;
     int flags = type == setup->numbers.tls_flags;
-    /* CARE has a number for private use: who does not offer by it does not know it in a request. */
+    /* CARE has a number for private use: without an offer by CARE, it may mean something else. */
     if (!flags && (state->wanted & REXT_OFFER_CARE) == 0 &&
         (message == REXT_CERTIFICATE_REQUEST || message == REXT_NEW_SESSION_TICKET))
         return 1;
@@ -156,13 +156,13 @@ static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned ch
         return 0;
     }
     if (message == REXT_CERTIFICATE_REQUEST && flags)
-        state->request_judged = 1;
+        state->request_checked = 1;
     return 1;
 }
 
 /* Notes in a session whether the client authenticated. */
 static int note(SSL_SESSION *session, int authenticated) {
-    uint8_t octets[REXT_SESSION_LONGEST];
+    uint8_t bytes[REXT_SESSION_LONGEST];
     rext_session record = {0};
     size_t length;
     if (authenticated) {
@@ -171,11 +171,11 @@ static int note(SSL_SESSION *session, int authenticated) {
         record.authenticated = 1;
         record.authenticated_at = (uint64_t)time(NULL);
     }
-    return rext_session_encode(&record, octets, sizeof octets, &length) == REXT_OK &&
-           SSL_SESSION_set1_ticket_appdata(session, octets, length);
+    return rext_session_encode(&record, bytes, sizeof bytes, &length) == REXT_OK &&
+           SSL_SESSION_set1_ticket_appdata(session, bytes, length);
 }
 
-/* The server asks for a certificate. */
+/* The server requests a certificate. */
 static int on_certificate(SSL *ssl, void *argument) {
     const client_setup *setup = argument;
     const rext_ossl_client_config *config = &setup->config;
@@ -183,11 +183,11 @@ static int on_certificate(SSL *ssl, void *argument) {
         return 1;
     client_state *state = state_for(ssl, setup);
     rext_version_number version = SSL_version(ssl) == TLS1_3_VERSION ? REXT_TLS13 : REXT_TLS12;
-    if (state == NULL || (!state->request_judged &&
+    if (state == NULL || (!state->request_checked &&
                           rext_client_on(state->negotiation, REXT_CERTIFICATE_REQUEST, version,
                                          NULL, NULL, NULL) != REXT_OK))
-        return raise_line("cannot take note of a CertificateRequest");
-    state->request_judged = 1;
+        return raise_line("cannot record a CertificateRequest");
+    state->request_checked = 1;
     if (version == REXT_TLS12 && state->wanted != REXT_OFFER_NONE &&
         !config->certificate_under_tls12) {
         SSL_certs_clear(ssl); /* CARE-5: an empty Certificate */
@@ -213,7 +213,7 @@ static int set_up(SSL_CTX *ctx, const rext_ossl_client_config *config, int hoste
     if (config->numbers != NULL)
         setup->numbers = *config->numbers;
     setup->config.numbers = NULL;
-    /* What cannot be used is said here, and not when a connection is made. */
+    /* Report unusable settings now, and not for each connection. */
     if (rext_client_new(config->offer, &setup->numbers, &probe, &error) != REXT_OK) {
         raise_error(&error);
         free_setup(&setup->place);
@@ -223,8 +223,8 @@ static int set_up(SSL_CTX *ctx, const rext_ossl_client_config *config, int hoste
     if (!setup_keep(ctx, &setup->place))
         return 0;
     /*
-     * No flag may stand in ServerHello or EncryptedExtensions; OpenSSL then refuses the extension
-     * with illegal_parameter. CARE is judged in each message, since the alert differs.
+     * ServerHello and EncryptedExtensions must not have flags: OpenSSL refuses the extension there
+     * with illegal_parameter. CARE is checked in each message, since the alert differs.
      */
     const unsigned others = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST |
                             SSL_EXT_TLS1_3_CERTIFICATE_REQUEST | SSL_EXT_TLS1_3_CERTIFICATE |
@@ -237,7 +237,7 @@ static int set_up(SSL_CTX *ctx, const rext_ossl_client_config *config, int hoste
         (setup->numbers.care != 0 &&
          !SSL_CTX_add_custom_ext(ctx, setup->numbers.care, care, on_add, free_body, setup, on_parse,
                                  setup)))
-        return raise_line("OpenSSL has one of the extensions itself, or it was added before");
+        return raise_line("OpenSSL implements one of the extensions itself, or it was added before");
     if (!hosted)
         SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_cert_cb(ctx, on_certificate, setup);
@@ -254,8 +254,8 @@ int rext_ossl_client_hosted(SSL_CTX *ctx, const rext_ossl_client_config *config)
 
 int rext_ossl_client_note(SSL *ssl, SSL_SESSION *session) {
     int kind;
-    /* What goes on from a session has its note. There is a kind of signature if the client made one:
-     * in CertificateVerify. */
+    /* A resumed session has its note. A signature type exists if the client made a signature, in
+     * CertificateVerify. */
     return SSL_session_reused(ssl) || note(session, SSL_get_signature_type_nid(ssl, &kind));
 }
 
@@ -273,7 +273,7 @@ int rext_ossl_client_outcome_of(SSL *ssl, rext_ossl_client_outcome *outcome) {
     memset(outcome, 0, sizeof *outcome);
     if (state == NULL)
         return setup_of(SSL_get_SSL_CTX(ssl), CLIENT) != NULL ||
-               raise_line("the connection's SSL_CTX is none of rext_ossl_client()");
+               raise_line("the connection's SSL_CTX has no adapter for clients");
     outcome->offer = rext_client_offer(state->negotiation);
     outcome->status = rext_client_status_of(state->negotiation);
     outcome->echoed = rext_client_echoed(state->negotiation) == REXT_YES;

@@ -5,7 +5,7 @@
 
 #include <openssl/err.h>
 
-/* The library of an application's own errors; the line says which it is. */
+/* The reason for all errors: the text tells them apart. */
 #define REASON 1
 
 int raise_line(const char *line) {

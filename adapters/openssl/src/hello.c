@@ -1,17 +1,17 @@
 /*
- * The ClientHello that OpenSSL shows to a client hello callback.
+ * The ClientHello, from OpenSSL's ClientHello callback or message callback.
  *
- * OpenSSL hands it over in parts, of which it leaves out extensions that it does not know. They are
- * put together again, so that the library's scan reads them as it reads all hellos.
+ * The ClientHello callback gives its parts, without extensions that OpenSSL does not know. They are put
+ * together again, so that librext scans them like each ClientHello.
  */
 #include "adapter.h"
 
 #include <string.h>
 
-/* Puts octets behind their length, in so many octets of it. */
-static uint8_t *put(uint8_t *to, int octets_of_length, const uint8_t *from, size_t length) {
-    while (octets_of_length-- > 0)
-        *to++ = (uint8_t)(length >> (8 * octets_of_length));
+/* Writes a length in this many bytes, and then the bytes. */
+static uint8_t *put(uint8_t *to, int length_bytes, const uint8_t *from, size_t length) {
+    while (length_bytes-- > 0)
+        *to++ = (uint8_t)(length >> (8 * length_bytes));
     if (length > 0)
         memcpy(to, from, length);
     return to + length;
@@ -25,7 +25,7 @@ static uint8_t *put_number(uint8_t *to, unsigned number) {
 
 int hello_read(struct hello *hello, SSL *ssl, const rext_scan *scan, int *alert) {
     const unsigned char *random, *session_id, *ciphers, *compression, *body;
-    size_t randoms, session_ids, cipher_octets, compressions, length, extensions = 0;
+    size_t randoms, session_ids, ciphers_length, compressions, length, extensions = 0;
     rext_error error;
     memset(hello, 0, sizeof *hello);
     *alert = SSL_AD_INTERNAL_ERROR;
@@ -35,7 +35,7 @@ int hello_read(struct hello *hello, SSL *ssl, const rext_scan *scan, int *alert)
     }
     randoms = SSL_client_hello_get0_random(ssl, &random);
     session_ids = SSL_client_hello_get0_session_id(ssl, &session_id);
-    cipher_octets = SSL_client_hello_get0_ciphers(ssl, &ciphers);
+    ciphers_length = SSL_client_hello_get0_ciphers(ssl, &ciphers);
     compressions = SSL_client_hello_get0_compression_methods(ssl, &compression);
     if (!SSL_client_hello_get1_extensions_present(ssl, &hello->extensions, &hello->count))
         return raise_line("OpenSSL does not show the ClientHello");
@@ -44,7 +44,7 @@ int hello_read(struct hello *hello, SSL *ssl, const rext_scan *scan, int *alert)
             return raise_line("OpenSSL does not show an extension");
         extensions += 4 + length;
     }
-    hello->head = 2 + randoms + 1 + session_ids + 2 + cipher_octets + 1 + compressions;
+    hello->head = 2 + randoms + 1 + session_ids + 2 + ciphers_length + 1 + compressions;
     hello->body = OPENSSL_malloc(hello->head + 2 + extensions);
     if (hello->body == NULL)
         return 0;
@@ -52,7 +52,7 @@ int hello_read(struct hello *hello, SSL *ssl, const rext_scan *scan, int *alert)
     uint8_t *to = put_number(hello->body, SSL_client_hello_get0_legacy_version(ssl));
     to = put(to, 0, random, randoms);
     to = put(to, 1, session_id, session_ids);
-    to = put(to, 2, ciphers, cipher_octets);
+    to = put(to, 2, ciphers, ciphers_length);
     to = put(to, 1, compression, compressions);
     if (hello->count > 0)
         to = put_number(to, (unsigned)extensions);
@@ -112,7 +112,7 @@ void hello_free(struct hello *hello) {
 /* Its payload differs in each ClientHello (RFC 9849 section 6.1.5). OpenSSL 3.0 has no name for it. */
 #define ENCRYPTED_CLIENT_HELLO 0xfe0d
 
-/* What RFC 8446 section 4.1.2 lets a second hello change. */
+/* Extensions that may differ in a second ClientHello (RFC 8446 section 4.1.2). */
 static int may_change(int extension) {
     switch (extension) {
     case TLSEXT_TYPE_padding:
@@ -127,7 +127,7 @@ static int may_change(int extension) {
     }
 }
 
-/* Whether all that one hello has, and that may not change, is the same in the other. */
+/* Whether the other ClientHello has all of this one's parts that must not change, unchanged. */
 static int within(const struct hello *one, const struct hello *other) {
     for (size_t i = 0; i < one->count; i++) {
         uint16_t number = (uint16_t)one->extensions[i];
@@ -149,7 +149,7 @@ int hello_same(const struct hello *first, const struct hello *second) {
 }
 
 rext_version_number hello_version(SSL *ssl, const struct hello *hello) {
-    long most = SSL_get_max_proto_version(ssl); /* 0 is whatever OpenSSL has */
+    long most = SSL_get_max_proto_version(ssl); /* 0: the highest that OpenSSL has */
     int here = (most == 0 || most >= TLS1_3_VERSION) &&
                (SSL_get_options(ssl) & SSL_OP_NO_TLSv1_3) == 0;
     return here && rext_hello_offers_version(&hello->view, REXT_TLS13) == REXT_YES ? REXT_TLS13

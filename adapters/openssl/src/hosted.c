@@ -114,7 +114,7 @@ static void on_server_hello(SSL *ssl, server_state *state) {
         decided = 0;
     }
     if (SSL_session_reused(ssl)) {
-        /* A session that nobody checked, or that was checked for another SSL_CTX. */
+        /* A session that was not checked, or was checked for another SSL_CTX. */
         if (!decided || !hosted->may_resume) {
             hosted->failed = 1;
             SSL_set_verify_result(ssl, X509_V_ERR_APPLICATION_VERIFICATION);

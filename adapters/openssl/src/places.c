@@ -1,4 +1,4 @@
-/* Where the adapter keeps what is its own: with the SSL_CTX and the SSL that it belongs to. */
+/* Where the adapter keeps its data: in the ex_data of the SSL_CTX and the SSL. */
 #include "adapter.h"
 
 #include <openssl/crypto.h>
@@ -28,7 +28,7 @@ static void free_place(void *parent, void *place, CRYPTO_EX_DATA *data, int inde
         ((struct place *)place)->free(place);
 }
 
-/* SSL_dup() makes a connection of its own, of which nothing is known yet. */
+/* SSL_dup() makes a new connection, which starts without a state. */
 static int do_not_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **place, int index,
                        long number, void *argument) {
     (void)to, (void)from, (void)index, (void)number, (void)argument;

@@ -1,4 +1,4 @@
-/* Scopes: names, and the authorities whose certificates count under them. */
+/* Scopes: names, and the authorities whose certificates are accepted under them. */
 #include "adapter.h"
 
 #include <string.h>
@@ -6,26 +6,26 @@
 #include <openssl/err.h>
 
 /*
- * The most octets of names, with their lengths. In a CertificateRequest they stand in a block of
- * extensions that has 65,535 octets at most (RFC 8446 sections 4.2.4 and 4.3.2), of which the other
- * extensions take some hundred. Under TLS 1.2 the names have as many for themselves.
+ * The maximum size of all names with their lengths, in bytes. In a CertificateRequest they are in a
+ * block of extensions of at most 65,535 bytes (RFC 8446 sections 4.2.4 and 4.3.2), of which the other
+ * extensions need some hundred. Under TLS 1.2 the names alone may have that size.
  */
 #define NAMES_MAX (65535 - 1024)
 
 static int names_fit(const STACK_OF(X509_NAME) *names, const char *authorities) {
-    size_t octets = 0;
+    size_t bytes = 0;
     for (int i = 0; i < sk_X509_NAME_num(names); i++) {
         int length = i2d_X509_NAME(sk_X509_NAME_value(names, i), NULL);
         if (length < 0)
             return raise_line("the name of an authority cannot be encoded");
-        octets += 2 + (size_t)length;
+        bytes += 2 + (size_t)length;
     }
-    if (octets <= NAMES_MAX)
+    if (bytes <= NAMES_MAX)
         return 1;
     ERR_raise_data(ERR_LIB_USER, 1,
-                   "%s: the names of its %d authorities take %zu octets, and a CertificateRequest "
+                   "%s: the names of its %d authorities take %zu bytes, and a CertificateRequest "
                    "has room for %d: make a scope of fewer authorities",
-                   authorities, sk_X509_NAME_num(names), octets, NAMES_MAX);
+                   authorities, sk_X509_NAME_num(names), bytes, NAMES_MAX);
     return 0;
 }
 
@@ -53,7 +53,7 @@ rext_ossl_scope *rext_ossl_scope_new(const char *name, const char *authorities) 
     scope->store = X509_STORE_new();
     if (scope->store == NULL)
         goto failed;
-    /* Both refuse a file without a certificate. */
+    /* Both functions refuse a file without a certificate. */
     scope->names = SSL_load_client_CA_file(authorities);
     if (scope->names == NULL || sk_X509_NAME_num(scope->names) == 0 ||
         X509_STORE_load_file(scope->store, authorities) != 1) {

@@ -1,4 +1,4 @@
-/* Servers: what a client offers, what the policy makes of it, and what the client is told. */
+/* Servers: the client's offer, the policy's decision, and the acknowledgement. */
 #include "adapter.h"
 
 #include <string.h>
@@ -34,7 +34,7 @@ server_state *server_state_for(SSL *ssl, const server_setup *setup) {
     return state_keep(ssl, &state->place) ? state : NULL;
 }
 
-/* Whether a certificate counts, shown on this connection or recorded in its session; and when. */
+/* Whether the client is authenticated, on this connection or in its session; and since when. */
 static int authenticated(SSL *ssl, server_state *state, uint64_t *at) {
     rext_session record;
     if (state->decision.demand == REXT_DEMAND_NONE)
@@ -64,15 +64,15 @@ static void on_info(const SSL *ssl, int where, int value) {
         host = SSL_CTX_get_info_callback(SSL_get_SSL_CTX(ssl));
     if (host != NULL)
         host(ssl, where, value);
-    /* With TLS 1.3, OpenSSL says that the handshake is done before it makes tickets, and is not done
-     * yet; it ends with the last one. */
+    /* With TLS 1.3, OpenSSL reports the end of the handshake before it makes tickets; the handshake
+     * ends with the last of them. */
     int may_be_done = where == SSL_CB_HANDSHAKE_DONE || where == SSL_CB_ACCEPT_EXIT;
     if (may_be_done && SSL_is_init_finished(ssl) && state != NULL && state->decided &&
         state->decision.demand == REXT_DEMAND_REQUIRE && !authenticated((SSL *)ssl, state, &at))
         SSL_set_shutdown((SSL *)ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
-/* Has OpenSSL ask for a certificate, or not, and verify it in the scope. */
+/* Makes OpenSSL request a certificate or not, and verify it in the scope. */
 static int apply(SSL *ssl, server_state *state) {
     const rext_ossl_decision *decision = &state->decision;
     if (SSL_get_info_callback(ssl) != on_info) {
@@ -107,21 +107,21 @@ int server_decide(SSL *ssl, const server_setup *setup, server_state *state,
     question.version = state->version;
     question.hello = &hello->view;
     if (!setup->policy(&question, decision, setup->argument))
-        return raise_line("the policy does not decide");
+        return raise_line("the policy failed");
     if (decision->demand == REXT_DEMAND_NONE) {
         decision->scope = NULL;
         decision->asks = REXT_ASKS_NOT;
     } else if (decision->scope == NULL || (decision->demand != REXT_DEMAND_REQUEST &&
                                            decision->demand != REXT_DEMAND_REQUIRE)) {
-        return raise_line("the policy decides on a demand that there is not, or without a scope");
+        return raise_line("the policy returned an unknown demand, or a demand without a scope");
     } else if (decision->asks != REXT_ASKS_BECAUSE_OFFERED) {
         decision->asks = REXT_ASKS_FOR_ANOTHER_REASON;
     }
     return rext_server_asks(state->negotiation, decision->asks) == REXT_OK;
 }
 
-/* A first or a second ClientHello, before anything is made of it. */
-static int judge(SSL *ssl, const server_setup *setup, struct hello *now, int *alert) {
+/* Validates a first or a second ClientHello, and has the policy decide on the first. */
+static int check(SSL *ssl, const server_setup *setup, struct hello *now, int *alert) {
     rext_error error;
     server_state *state = server_state_for(ssl, setup);
     *alert = SSL_AD_INTERNAL_ERROR;
@@ -151,7 +151,7 @@ static int judge(SSL *ssl, const server_setup *setup, struct hello *now, int *al
 
 static int on_hello(SSL *ssl, int *alert, void *argument) {
     struct hello now = {0};
-    int good = judge(ssl, argument, &now, alert);
+    int good = check(ssl, argument, &now, alert);
     hello_free(&now);
     return good ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
 }
@@ -164,9 +164,9 @@ static int on_certificate(SSL *ssl, void *argument) {
     server_state *state = state_of(ssl, SERVER);
     (void)argument;
     if (state == NULL || !state->decided)
-        return raise_line("nobody decided: the client hello callback was replaced");
+        return raise_line("there is no decision: the ClientHello callback was replaced");
     if (SSL_version(ssl) != state->version)
-        return raise_line("the version is not the one that was decided on");
+        return raise_line("the version differs from that of the decision");
     return apply(ssl, state);
 }
 
@@ -174,7 +174,7 @@ static int is_flags(const server_setup *setup, unsigned type) {
     return type == setup->numbers.tls_flags;
 }
 
-/* OpenSSL asks for what is to be in a message. */
+/* OpenSSL makes a message: adds the extensions that belong into it. */
 static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
                   size_t *length, X509 *certificate, size_t index, int *alert, void *argument) {
     server_state *state = state_of(ssl, SERVER);
@@ -221,7 +221,7 @@ static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char
     return rext_server_echoes_care(state->negotiation, message) == REXT_YES;
 }
 
-/* What is in a message of the client's. Of its hello, all is said before. */
+/* An extension in a message of the client. Unless hosted, the ClientHello was checked before. */
 static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned char *in,
                     size_t length, X509 *certificate, size_t index, int *alert, void *argument) {
     server_state *state = state_of(ssl, SERVER);
@@ -271,7 +271,7 @@ static int set_up(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_polic
     if (!hosted && SSL_CTX_get_min_proto_version(ctx) < TLS1_2_VERSION &&
         !SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION))
         return 0;
-    /* Where the flags may not stand at all, OpenSSL itself refuses them: illegal_parameter. */
+    /* In messages that must not have flags, OpenSSL refuses them itself: illegal_parameter. */
     const unsigned flags = SSL_EXT_TLS1_3_ONLY | SSL_EXT_CLIENT_HELLO |
                            SSL_EXT_TLS1_3_CERTIFICATE | SSL_EXT_TLS1_3_CERTIFICATE_REQUEST;
     const unsigned care = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO |
@@ -281,7 +281,7 @@ static int set_up(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_polic
         (setup->numbers.care != 0 &&
          !SSL_CTX_add_custom_ext(ctx, setup->numbers.care, care, on_add, free_body, setup, on_parse,
                                  setup)))
-        return raise_line("OpenSSL has one of the extensions itself, or it was added before");
+        return raise_line("OpenSSL implements one of the extensions itself, or it was added before");
     if (hosted) {
         hosted_setup(ctx, setup);
         return 1;
@@ -308,7 +308,7 @@ int rext_ossl_server_outcome_of(SSL *ssl, rext_ossl_server_outcome *outcome) {
     memset(outcome, 0, sizeof *outcome);
     if (state == NULL)
         return setup_of(SSL_get_SSL_CTX(ssl), SERVER) != NULL ||
-               raise_line("the connection's SSL_CTX is none of rext_ossl_server()");
+               raise_line("the connection's SSL_CTX has no adapter for servers");
     outcome->offer = rext_server_offer(state->negotiation);
     outcome->failed = state->hosted.failed;
     if (!state->decided || state->hosted.failed)

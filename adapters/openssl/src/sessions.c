@@ -1,9 +1,9 @@
 /*
- * Resumption: what a ticket records, and whether its session may stand in for a handshake.
+ * Resumption: what a session records, and whether it may replace a full handshake.
  *
- * Two locks. The session id context is made of the scope, so that OpenSSL itself does not resume a
- * session in another; and the ticket callback has the library judge what the ticket records, and
- * verifies its chain again.
+ * The ticket callback has librext check the record in the ticket, and verifies its chain again. Unless
+ * hosted, the session id context is made of the scope, too, so that OpenSSL itself does not resume a
+ * session in another scope.
  */
 #include "adapter.h"
 
@@ -14,11 +14,11 @@
 #include <openssl/evp.h>
 
 /*
- * The application data of a ticket is this many octets of length, the record, and then the chain of
- * certificates behind the client's own: OpenSSL keeps that one, but none of the others.
+ * The application data of a ticket is the length of the record in this many bytes, the record, and the
+ * certificates that follow the client's own in its chain: OpenSSL keeps only the client's own.
  */
 #define HEADER 2
-/* Chains that take more are left out. They do not verify again, and so nothing is resumed. */
+/* Longer chains are left out: they do not verify again, so the session does not resume. */
 #define CHAIN_MAX 16384
 
 int session_record(SSL_SESSION *session, rext_session *record) {
@@ -26,23 +26,23 @@ int session_record(SSL_SESSION *session, rext_session *record) {
     size_t length = 0;
     if (session == NULL || !SSL_SESSION_get0_ticket_appdata(session, &data, &length))
         return 0;
-    const uint8_t *octets = data;
-    if (octets == NULL || length < HEADER)
+    const uint8_t *bytes = data;
+    if (bytes == NULL || length < HEADER)
         return 0;
-    size_t record_length = (size_t)octets[0] << 8 | octets[1];
+    size_t record_length = (size_t)bytes[0] << 8 | bytes[1];
     return record_length <= length - HEADER &&
-           rext_session_decode(octets + HEADER, record_length, record) == REXT_OK;
+           rext_session_decode(bytes + HEADER, record_length, record) == REXT_OK;
 }
 
-/* The chain behind the client's own certificate. NULL if there is none, or if memory is short. */
+/* The certificates that follow the client's own. NULL without any, or without enough memory. */
 static STACK_OF(X509) *chain_of(SSL_SESSION *session) {
     void *data = NULL;
     size_t length = 0;
     if (!SSL_SESSION_get0_ticket_appdata(session, &data, &length) || length < HEADER)
         return NULL;
-    const uint8_t *octets = data;
-    const uint8_t *at = octets + HEADER + ((size_t)octets[0] << 8 | octets[1]);
-    const uint8_t *end = octets + length;
+    const uint8_t *bytes = data;
+    const uint8_t *at = bytes + HEADER + ((size_t)bytes[0] << 8 | bytes[1]);
+    const uint8_t *end = bytes + length;
     STACK_OF(X509) *chain = sk_X509_new_null();
     while (chain != NULL && at < end) {
         X509 *certificate = d2i_X509(NULL, &at, (long)(end - at));
@@ -125,7 +125,7 @@ static SSL_SESSION *on_get(SSL *ssl, const unsigned char *id, int length, int *c
     return NULL;
 }
 
-/* Puts the chain behind the client's own certificate into the application data of a ticket. */
+/* Puts the certificates that follow the client's own into the application data of a ticket. */
 static size_t put_chain(SSL *ssl, uint8_t *to) {
     STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
     size_t total = 0;
@@ -149,8 +149,8 @@ int session_note(SSL *ssl, server_state *state) {
     /* A session without a record does not resume (RES-7). */
     if (hosted && (!state->decided || state->hosted.failed))
         return SSL_SESSION_set1_ticket_appdata(session, NULL, 0);
-    /* A session that goes on keeps what it records: when its client authenticated, say. One without
-     * a record is an external PSK, which says nothing about a certificate. */
+    /* A resumed session keeps its record, such as the time of the proof. One without a record is an
+     * external PSK, which proves nothing about a certificate. */
     int resumed = SSL_session_reused(ssl);
     if (resumed && session_record(session, &record))
         return 1;
@@ -161,10 +161,10 @@ int session_note(SSL *ssl, server_state *state) {
         record.authenticated = !resumed && server_authenticated(ssl, state);
         record.authenticated_at = state->authenticated_at;
     }
-    /* OpenSSL has seen to that, unless its settings were changed behind the adapter's back. Where
-     * no ticket is made, see on_info(). */
+    /* OpenSSL ensures it, unless the application changed its settings. Where no ticket is made, see
+     * on_info(). */
     if (!hosted && decision->demand == REXT_DEMAND_REQUIRE && !record.authenticated)
-        return raise_line("a certificate is required, and none counts");
+        return raise_line("a certificate is required, and the client has no accepted one");
     uint8_t *data = OPENSSL_malloc(HEADER + REXT_SESSION_LONGEST + CHAIN_MAX);
     if (data == NULL ||
         rext_session_encode(&record, data + HEADER, REXT_SESSION_LONGEST, &length) != REXT_OK) {
@@ -187,13 +187,13 @@ static int on_make(SSL *ssl, void *argument) {
     if (setup != NULL && (state == NULL || state->hosted.setup == NULL))
         return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), NULL, 0);
     if (state == NULL || (setup == NULL && !state->decided))
-        return raise_line("a ticket for a connection that nobody decided about");
+        return raise_line("a ticket is made for a connection that has no decision");
     return session_note(ssl, state);
 }
 
 void sessions_setup_hosted(SSL_CTX *ctx, server_setup *setup) {
     SSL_CTX_set_session_ticket_cb(ctx, on_make, on_use, setup);
-    /* OpenSSL asks no callback about sessions in its own cache. */
+    /* OpenSSL calls no callback for sessions in its own cache. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_CTX_get_session_cache_mode(ctx) |
                                             SSL_SESS_CACHE_NO_INTERNAL_LOOKUP);
     setup->host_get = SSL_CTX_sess_get_get_cb(ctx);
@@ -203,7 +203,7 @@ void sessions_setup_hosted(SSL_CTX *ctx, server_setup *setup) {
 
 void sessions_setup(SSL_CTX *ctx) {
     SSL_CTX_set_session_ticket_cb(ctx, on_make, on_use, NULL);
-    /* OpenSSL asks no callback about sessions that it stores itself. */
+    /* OpenSSL calls no callback for sessions in its own cache. */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 }
 
@@ -214,7 +214,7 @@ int sessions_confine(SSL *ssl, const rext_ossl_decision *decision) {
     SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
     if ((SSL_CTX_get_session_cache_mode(ctx) & SSL_SESS_CACHE_SERVER) != 0 ||
         SSL_CTX_sess_get_get_cb(ctx) != NULL)
-        return raise_line("the session cache is on: sessions in it would resume unjudged");
+        return raise_line("the session cache is enabled: sessions in it would resume unchecked");
     return EVP_Digest(scope, strlen(scope), context, &length, EVP_sha256(), NULL) &&
            SSL_set_session_id_context(ssl, context, length);
 }

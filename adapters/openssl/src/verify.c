@@ -1,19 +1,19 @@
 /*
- * Whether a certificate counts. Callbacks of the application's may refuse one; what they let pass
- * although OpenSSL does not goes on as a client without a certificate, if it may go on at all.
+ * Whether a certificate is accepted. The application's callbacks may refuse one. If they accept a
+ * certificate that OpenSSL refuses, the client continues unauthenticated where that is allowed.
  */
 #include "adapter.h"
 
 #include <openssl/err.h>
 #include <time.h>
 
-/* The connection that is verified for; NULL if there is none of the adapter's. */
+/* The state of the connection whose certificate is verified; NULL if it has none. */
 static server_state *state_in(X509_STORE_CTX *context) {
     SSL *ssl = X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx());
     return ssl != NULL ? state_of(ssl, SERVER) : NULL;
 }
 
-/* What the application's callback answers: that of the connection, or else that of the store. */
+/* Calls the application's callback: that of the connection, or else that of the store. */
 static int ask_host(const server_state *state, int good, X509_STORE_CTX *context) {
     X509_STORE *store = X509_STORE_CTX_get0_store(context);
     SSL_verify_cb host = state->host_verify;
@@ -22,8 +22,8 @@ static int ask_host(const server_state *state, int good, X509_STORE_CTX *context
     return host != NULL ? host(good, context) : good;
 }
 
-/* The same, but what OpenSSL does not find good stays so, with the error that it found. */
-static int ask_host_in_vain(int good, X509_STORE_CTX *context) {
+/* The same, but a certificate that OpenSSL refuses stays refused, with OpenSSL's error. */
+static int ask_host_to_refuse(int good, X509_STORE_CTX *context) {
     server_state *state = state_in(context);
     int error = X509_STORE_CTX_get_error(context);
     int answer = state != NULL && ask_host(state, good, context);
@@ -41,10 +41,10 @@ int on_verify(int good, X509_STORE_CTX *context) {
         return ask_host(state, good, context);
     if (X509_STORE_CTX_get0_store(context) != state->decision.scope->store) {
         X509_STORE_CTX_set_error(context, X509_V_ERR_APPLICATION_VERIFICATION);
-        return raise_line("a certificate is required, and none counts: the SSL_CTX for the server "
-                          "name is not one of rext_ossl_server()");
+        return raise_line("a certificate is required, and the SSL_CTX for the server name has no "
+                          "adapter to verify one");
     }
-    return ask_host_in_vain(good, context);
+    return ask_host_to_refuse(good, context);
 }
 
 static int as_found(int good, X509_STORE_CTX *context) {
@@ -52,7 +52,7 @@ static int as_found(int good, X509_STORE_CTX *context) {
     return good;
 }
 
-/* Whether nobody replaced a part of the verification itself. */
+/* Whether all parts of the verification are OpenSSL's own. */
 static int is_whole(const X509_STORE *store) {
     return X509_STORE_get_verify(store) == NULL && X509_STORE_get_get_issuer(store) == NULL &&
            X509_STORE_get_check_issued(store) == NULL &&
@@ -66,14 +66,14 @@ int verify_in(const rext_ossl_scope *scope, SSL *ssl, X509 *certificate, STACK_O
               int consult) {
     X509_STORE_CTX *context = X509_STORE_CTX_new();
     int good = 0;
-    ERR_set_mark(); /* that it does not verify is no error */
+    ERR_set_mark(); /* a chain that does not verify is not an error of the connection */
     if (certificate != NULL && context != NULL && is_whole(scope->store) &&
         X509_STORE_CTX_init(context, scope->store, certificate, chain) &&
         X509_STORE_CTX_set_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) &&
         X509_STORE_CTX_set_default(context, "ssl_client")) {
         X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
         X509_VERIFY_PARAM_set_auth_level(parameters, SSL_get_security_level(ssl));
-        X509_STORE_CTX_set_verify_cb(context, consult ? ask_host_in_vain : as_found);
+        X509_STORE_CTX_set_verify_cb(context, consult ? ask_host_to_refuse : as_found);
         good = X509_VERIFY_PARAM_set1(parameters, scope->parameters != NULL ? scope->parameters
                                                                             : SSL_get0_param(ssl)) &&
                X509_verify_cert(context) == 1 && X509_STORE_CTX_get_error(context) == X509_V_OK;
@@ -88,8 +88,8 @@ int server_authenticated(SSL *ssl, server_state *state) {
     const rext_ossl_scope *scope = state->decision.scope;
     if (state->decision.demand == REXT_DEMAND_NONE)
         return 0;
-    /* What the handshake found may be the word of a callback of the application's: so OpenSSL is
-     * asked once more, without them. */
+    /* The result of the handshake may be that of an application's callback: so OpenSSL verifies the
+     * chain once more, without callbacks. */
     if (state->counts == 0) {
         int counts = SSL_get_verify_result(ssl) == X509_V_OK &&
                      (scope->ctx != NULL || (SSL_get0_verify_cert_store(ssl, &store) &&

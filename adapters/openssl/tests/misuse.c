@@ -50,7 +50,7 @@ static void check_refused(SSL_CTX *servers, SSL_CTX *clients, const char *words)
 
 static void scopes_are_checked_when_they_are_made(void) {
     CHECK(rext_ossl_scope_new("", files[2]) == NULL);
-    check_said("1 to 255 octets");
+    check_said("1 to 255 bytes");
     CHECK(rext_ossl_scope_new("clients", files[5]) == NULL);
     check_said("not a file with certificates");
     CHECK(rext_ossl_scope_new("clients", "nowhere.pem") == NULL);
@@ -94,7 +94,7 @@ static void contexts_are_for_one_role_and_once(SSL_CTX *clients) {
     SSL *ssl = SSL_new(clients);
     rext_ossl_server_outcome outcome;
     CHECK(!rext_ossl_server_outcome_of(ssl, &outcome) && !outcome.authenticated);
-    check_said("none of rext_ossl_server()");
+    check_said("has no adapter for servers");
     SSL_free(ssl);
     SSL_CTX_free(servers);
 }
@@ -116,13 +116,13 @@ static void a_policy_that_does_not_decide_ends_the_handshake(SSL_CTX *clients) {
     SSL_CTX *servers = server_context();
     rext_ossl_decision good = answer;
     decides = 0;
-    check_refused(servers, clients, "the policy does not decide");
+    check_refused(servers, clients, "the policy failed");
     decides = 1;
     answer.scope = NULL;
     check_refused(servers, clients, "without a scope");
     answer = good;
     answer.demand = 3;
-    check_refused(servers, clients, "a demand that there is not");
+    check_refused(servers, clients, "an unknown demand");
     answer = good;
     SSL_CTX_free(servers);
 }
@@ -135,12 +135,12 @@ static int nothing(SSL *ssl, int *where, void *argument) {
 static void what_would_go_around_the_policy_ends_the_handshake(SSL_CTX *clients) {
     SSL_CTX *servers = server_context();
     SSL_CTX_set_session_cache_mode(servers, SSL_SESS_CACHE_SERVER);
-    check_refused(servers, clients, "the session cache is on");
+    check_refused(servers, clients, "the session cache is enabled");
     SSL_CTX_free(servers);
 
     servers = server_context();
     SSL_CTX_set_client_hello_cb(servers, nothing, NULL);
-    check_refused(servers, clients, "the client hello callback was replaced");
+    check_refused(servers, clients, "the ClientHello callback was replaced");
     SSL_CTX_free(servers);
 }
 
@@ -151,7 +151,7 @@ static void a_version_that_cannot_be_foreseen_ends_the_handshake(SSL_CTX *client
     SSL_CTX *servers = context(TLSv1_2_server_method(), files[0], files[1]);
 #pragma GCC diagnostic pop
     CHECK(rext_ossl_server(servers, NULL, policy, NULL));
-    check_refused(servers, clients, "the version is not the one that was decided on");
+    check_refused(servers, clients, "the version differs from that of the decision");
     SSL_CTX_free(servers);
 }
 
@@ -177,7 +177,7 @@ static void another_context_for_the_server_name_needs_the_adapter_too(SSL_CTX *c
     SSL_CTX_set_tlsext_servername_arg(servers, without);
     server = shake(servers, clients, 0, &outcome);
     CHECK(alert == SSL_AD_HANDSHAKE_FAILURE && !outcome.authenticated);
-    check_said("the SSL_CTX for the server name is not one of rext_ossl_server()");
+    check_said("the SSL_CTX for the server name has no adapter");
     SSL_free(server);
     answer.demand = REXT_DEMAND_REQUEST;
     server = shake(servers, clients, 1, &outcome);

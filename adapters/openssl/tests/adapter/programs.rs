@@ -30,6 +30,7 @@ impl Server {
 
     /// A command that is a server, perhaps under a checker.
     pub fn run(site: &Site, mut command: Command) -> Self {
+        command.args(site.mode);
         command.args(["--cert", "server.crt", "--key", "server.key"]).current_dir(&site.folder);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());

@@ -33,6 +33,8 @@ static PROGRAMS: LazyLock<Option<Programs>> = LazyLock::new(|| {
 /// A PKI of its own for each test.
 pub struct Site {
     pub programs: Programs,
+    /// More options of each server.
+    pub mode: &'static [&'static str],
     pub folder: tempfile::TempDir,
     pub servers: Authority,
     pub clients: Authority,
@@ -47,6 +49,18 @@ impl Site {
         PROGRAMS.clone().map(Self::with)
     }
 
+    /// A site for each way in which the adapter can be used by servers: with an SSL_CTX of its own, and
+    /// hosted, where sessions are in tickets, or in the host's store.
+    pub fn modes() -> impl Iterator<Item = Self> {
+        let modes: [&[&str]; 3] = [&[], &["--hosted"], &["--hosted", "--no-tickets"]];
+        modes.into_iter().filter_map(|mode| Some(Self { mode, ..Self::new()? }))
+    }
+
+    /// Whether the adapter is hosted.
+    pub fn is_hosted(&self) -> bool {
+        self.mode.contains(&"--hosted")
+    }
+
     pub fn with(programs: Programs) -> Self {
         let servers = Authority::new("server authority").unwrap();
         let clients = Authority::new("client authority").unwrap();
@@ -54,7 +68,7 @@ impl Site {
         let server = servers.server(&["localhost", "admin.example"]).unwrap();
         let client = clients.client("agent-1").unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let site = Self { programs, folder, servers, clients, staff, server, client };
+        let site = Self { programs, mode: &[], folder, servers, clients, staff, server, client };
         site.write("servers.pem", &site.servers.pem());
         site.write("clients.pem", &site.clients.pem());
         site.write("staff.pem", &site.staff.pem());

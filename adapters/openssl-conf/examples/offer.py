@@ -30,7 +30,7 @@ class _Config(ctypes.Structure):
     """rext_ossl_client_config"""
 
     _fields_ = [
-        ("offer", ctypes.c_uint32),
+        ("offer", ctypes.c_int32),
         ("numbers", ctypes.c_void_p),
         ("certificate_under_tls12", ctypes.c_int),
         ("resume_unauthenticated", ctypes.c_int),
@@ -85,8 +85,9 @@ def _reason(library):
     flags = ctypes.c_int()
     library.ERR_peek_last_error_all.restype = ctypes.c_ulong
     library.ERR_peek_last_error_all(None, None, None, ctypes.byref(data), ctypes.byref(flags))
+    reason = (data.value or b"no reason is known").decode(errors="replace")
     library.ERR_clear_error()
-    return (data.value or b"no reason is known").decode(errors="replace")
+    return reason
 
 
 def enable(context, path, offer=FLAG):

@@ -39,18 +39,32 @@ static const char *file(const char *name) {
     return path;
 }
 
-/* What the server saw of a connection. */
+/* What happened on a connection. */
 struct seen {
     int offered, asked;
 };
 
-static int on_hello(SSL *ssl, int *alert, void *argument) {
-    const unsigned char *body;
-    size_t length;
-    struct seen *seen = SSL_get_app_data(ssl);
-    (void)alert, (void)argument;
-    seen->offered = SSL_client_hello_get0_ext(ssl, FLAGS, &body, &length);
-    return SSL_CLIENT_HELLO_SUCCESS;
+/* Where the part ends that begins at `at` with its length, in `width` bytes. */
+static size_t behind(const unsigned char *message, size_t at, size_t width) {
+    size_t length = 0;
+    for (size_t i = 0; i < width; i++)
+        length = length << 8 | message[at + i];
+    return at + width + length;
+}
+
+/* Looks for the extension in a ClientHello that the client writes. */
+static void on_client_message(int written, int version, int type, const void *data, size_t length,
+                              SSL *ssl, void *argument) {
+    const unsigned char *message = data;
+    struct seen *seen = argument;
+    (void)version, (void)ssl;
+    if (!written || type != SSL3_RT_HANDSHAKE || message[0] != SSL3_MT_CLIENT_HELLO)
+        return;
+    /* Session id, cipher suites and compression methods are in front of the extensions. */
+    size_t at = behind(message, behind(message, behind(message, 4 + 2 + 32, 1), 2), 1) + 2;
+    seen->offered = 0;
+    for (; at + 4 <= length; at = behind(message, at + 2, 2))
+        seen->offered |= (message[at] << 8 | message[at + 1]) == FLAGS;
 }
 
 /* The client's certificate callback would replace the adapter's; this one only looks. */
@@ -72,7 +86,6 @@ static SSL_CTX *server_with(const SSL_METHOD *method, const char *authority, int
     /* As of before a restart. */
     need(SSL_CTX_set_tlsext_ticket_keys(ctx, keys, sizeof keys) == 1, "ticket keys");
     SSL_CTX_set_verify(ctx, mode, NULL);
-    SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
     return ctx;
 }
 
@@ -114,8 +127,9 @@ static int connect_once(const char *title, SSL_CTX *client_ctx, SSL_CTX *server_
     SSL_set_connect_state(client);
     SSL_set_accept_state(server);
     SSL_set_app_data(client, &seen);
-    SSL_set_app_data(server, &seen);
     SSL_set_info_callback(client, on_client_state);
+    SSL_set_msg_callback(client, on_client_message);
+    SSL_set_msg_callback_arg(client, &seen);
     if (name != NULL)
         need(SSL_set_tlsext_host_name(client, name) == 1, name);
     if (session != NULL && *session != NULL)

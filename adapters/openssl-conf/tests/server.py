@@ -42,9 +42,10 @@ class Handler(socketserver.StreamRequestHandler):
         super().setup()
 
     def handle(self):
-        while self.rfile.readline(1000).strip():
-            while self.rfile.readline(1000).strip():
-                pass
+        stay = True
+        while stay and self.rfile.readline(1000).strip():
+            while header := self.rfile.readline(1000).strip():
+                stay = stay and header.lower() != b"connection: close"
             answer = {
                 "subject": subject_of(self.request.getpeercert()),
                 "resumed": self.request.session_reused,

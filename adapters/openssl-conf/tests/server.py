@@ -54,6 +54,10 @@ class Handler(socketserver.StreamRequestHandler):
             body = (json.dumps(answer) + "\n").encode()
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
 
+    def finish(self):
+        super().finish()
+        self.request.unwrap()  # close_notify
+
 
 class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True

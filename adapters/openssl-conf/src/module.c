@@ -17,6 +17,11 @@ static int place = -1;
 /* All settings that were ever read, and those that count for new SSL_CTXs. */
 static _Atomic(struct settings *) all, current;
 
+/*
+ * SSL_CTX_new() calls this near its end: certificates, store, ciphers, verification parameters and lists
+ * of names exist; tickets' keys, further options and the system's defaults (ssl_conf) follow, none of
+ * which the adapter sets.
+ */
 static void on_new(void *parent, void *kept, CRYPTO_EX_DATA *data, int index, long number,
                    void *argument) {
     const struct settings *settings = atomic_load(&current);

@@ -1,8 +1,8 @@
 //! Gives the shared library its soname, and its symbols the soname as their version.
 //!
-//! rustc has a version script of its own, which leaves no room for another (GNU ld refuses the two,
-//! LLVM's goes by the first). GNU ld can make versions of the soname without a script, so it links
-//! the shared library wherever it is at hand.
+//! rustc passes a version script of its own. A second one is not possible: GNU ld refuses it, and
+//! LLVM's linker ignores it. GNU ld can derive the symbol versions from the soname without a
+//! script, so it links the shared library where it is available.
 #![forbid(unsafe_code)]
 
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ fn main() {
     if (var("CARGO_CFG_TARGET_OS"), var("CARGO_CFG_TARGET_ENV")) != ("linux".into(), "gnu".into()) {
         return;
     }
-    // As cargo-c has it: before 1.0, a minor version may break the ABI.
+    // The same soname as from cargo-c: before 1.0, a minor version may break the ABI.
     let soname = match (var("CARGO_PKG_VERSION_MAJOR"), var("CARGO_PKG_VERSION_MINOR")) {
         (major, minor) if major == "0" => format!("librext.so.0.{minor}"),
         (major, _) => format!("librext.so.{major}"),
@@ -24,6 +24,8 @@ fn main() {
         println!("cargo::rustc-cdylib-link-arg=-fuse-ld=bfd");
         println!("cargo::rustc-cdylib-link-arg=-Wl,--default-symver");
     } else {
-        println!("cargo::warning=no GNU ld: the symbols of librext.so have no version");
+        println!(
+            "cargo::warning=GNU ld (ld.bfd) not found: the symbols of librext.so get no version"
+        );
     }
 }

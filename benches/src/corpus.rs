@@ -15,9 +15,7 @@ impl Hello {
     /// `None` when it is anything else.
     fn new(name: String, octets: Vec<u8>) -> Option<Self> {
         match Scan::default().records(&octets, &mut []) {
-            Answer::Hello { octets: length, .. } if length == octets.len() => {
-                Some(Self { name, octets })
-            }
+            Answer::Hello { length, .. } if length == octets.len() => Some(Self { name, octets }),
             _ => None,
         }
     }

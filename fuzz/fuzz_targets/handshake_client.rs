@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|octets: &[u8]| fuzz_checks::handshake::check_client(octets));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_checks::handshake::check_client(bytes));

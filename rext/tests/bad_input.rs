@@ -208,11 +208,27 @@ fn a_busy_port_is_named() {
 fn unusable_numbers_are_named() {
     let files = Files::new();
     for (option, value, expected) in [
-        ("--code-point", "51", "--code-point 51: TLS extension 51 (0x0033) is key_share"),
-        ("--code-point", "0x0a0a", "--code-point 2570: TLS extension 2570 (0x0a0a) is GREASE"),
-        ("--flag", "8", "--flag 8: TLS flag 8 is resumption_across_names"),
-        ("--flag", "2040", "--flag 2040: 2040 is no TLS flag: the highest is 2039"),
-        ("--care-code-point", "62", "--care-code-point 62: TLS extension 62 (0x003e) is tls_flags"),
+        (
+            "--code-point",
+            "51",
+            "--code-point 51: TLS extension 51 (0x0033) is already taken: key_share",
+        ),
+        (
+            "--code-point",
+            "0x0a0a",
+            "--code-point 2570: TLS extension 2570 (0x0a0a) is already taken: GREASE",
+        ),
+        ("--flag", "8", "--flag 8: TLS flag 8 is already taken: resumption_across_names"),
+        (
+            "--flag",
+            "2040",
+            "--flag 2040: 2040 is not the number of a TLS flag: the highest is 2039",
+        ),
+        (
+            "--care-code-point",
+            "62",
+            "--care-code-point 62: TLS extension 62 (0x003e) is already taken: tls_flags",
+        ),
         (
             "--code-point",
             "65536",

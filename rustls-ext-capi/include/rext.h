@@ -1,113 +1,118 @@
 /*
- * Client certificates by offer, for TLS stacks, proxies and routers: a scan of ClientHellos, the TLS
- * flags extension, the negotiation of both ends, and the judgement of resumptions.
+ * librext: offers of TLS clients to authenticate with a certificate, for TLS stacks, proxies and
+ * routers. It scans ClientHellos, encodes and decodes the TLS flags extension, negotiates for
+ * clients and servers, and decides whether sessions may be resumed.
  *
  * Licensed under Apache-2.0 or MIT, as you like.
  *
- * Status. Functions answer with a rext_status, or with another number that is below 0 for the same
- * errors. What a peer did wrong also has a rule and an alert: pass a rext_error to learn them. After
- * an error nothing is written but that, unless the function says so.
+ * Status. Functions return a rext_status, or another number that is below 0 for the same errors. A
+ * fault of the peer also has a rule and an alert: pass a rext_error to receive them. After an
+ * error, a function has written only the rext_error, unless its documentation says otherwise.
  *
- * Rules are cited by number: FLAGS-n is draft-ietf-tls-tlsflags-16, RCA-n draft-jhoyla-req-mtls-flag
- * (June 2025), CARE-n draft-thomson-tls-care-00, RES-n RFC 8446 section 4.6.1 and RFC 5077.
+ * Rules are cited by number: FLAGS-n is draft-ietf-tls-tlsflags-16, RCA-n
+ * draft-jhoyla-req-mtls-flag (June 2025), CARE-n draft-thomson-tls-care-00, RES-n RFC 8446 section
+ * 4.6.1 and RFC 5077.
  *
- * Pointers. What may be NULL says so; all else is REXT_ERR_NULL. A pointer that is not NULL must
- * point to what its type says, of the length that goes with it; one that is not aligned is
- * REXT_ERR_ALIGNMENT. What a function writes may not overlap with anything else that it is passed.
- * No function keeps a pointer after it has returned, but rext_scanner_new() that to its buffer, and
- * the structs rext_hello, rext_list, rext_bytes and rext_session what they say.
+ * Pointers. A parameter may be NULL only if its documentation says so; otherwise NULL is
+ * REXT_ERR_NULL. Any other pointer must point to a valid value of its type, or to as many bytes as
+ * the length that belongs to it; one that is not aligned is REXT_ERR_ALIGNMENT. Memory that a
+ * function writes must not overlap with any other argument. No function keeps a pointer after it
+ * has returned, except that a scanner keeps its buffer, and that rext_hello, rext_list, rext_bytes
+ * and rext_session point into memory of the caller, as documented.
  *
- * Lengths count octets. Integers are in the byte order of the machine, octets as on the wire.
+ * Lengths are in bytes. Integers are in the byte order of the machine; bytes are as on the wire.
  *
- * Objects (rext_scan, rext_scanner, rext_client, rext_server) are made by a function that ends in
- * _new and freed by the one that ends in _free. Structs are the caller's: set them to zero if they
- * may be read before they are filled.
+ * Objects (rext_scan, rext_scanner, rext_client, rext_server) are made by a function whose name
+ * ends in _new, and freed by the one whose name ends in _free. The caller provides the memory of
+ * structs: set them to zero if they may be read before they are filled.
  *
- * Threads. "any" means that any number of threads may call the function at once; "one at a time"
- * that they must not for the same object. There is no state besides these objects.
+ * Threads. "any": any number of threads may call the function at once. "one at a time": two threads
+ * must not call it, or another function for the same object, at once. There is no other state.
  *
- * No function blocks, calls back, or lets a panic pass: a bug in the library is REXT_ERR_PANIC and a
- * line on standard error, or the end of the process if the library is built with panic=abort. Only
- * the _new functions allocate.
+ * No function blocks or calls back, and no panic leaves the library: a bug in it is REXT_ERR_PANIC
+ * and a line on standard error, or the end of the process if the library is built with panic=abort.
+ * Only the _new functions allocate.
  */
 
 #ifndef REXT_H
 #define REXT_H
 
-/* Made of the Rust source by `cargo xtask header`; do not edit. */
+/* Generated from the Rust source by `cargo xtask header`; do not edit. */
 
 #include <stddef.h>
 #include <stdint.h>
 
 /**
- * The highest number of a flag: what 255 octets have room for.
+ * The highest number of a flag: the last bit of 255 bytes.
  */
 #define REXT_FLAG_MAX 2039
 
 /**
- * The most octets of a session record.
+ * The maximum length of a session record, in bytes.
  */
 #define REXT_SESSION_LONGEST 270
 
 /**
- * For how many seconds one proof of possession may last by default: 7 days, the longest lifetime of
- * a ticket (RFC 8446 section 4.6.1).
+ * The default limit for the age of one proof of possession, in seconds: 7 days, the longest
+ * lifetime of a ticket (RFC 8446 section 4.6.1).
  */
 #define REXT_MAX_AGE_SECONDS 604800
 
 /**
- * The number of this ABI: what is added leaves it as it is; what would break a program that was
- * built against it does not happen without another soname.
+ * The number of this ABI. Additions do not change it. An incompatible change also changes the
+ * soname.
  */
 #define REXT_ABI 0
 
 /**
- * One connection of a client: what to put into its hello, and what to make of what comes back.
+ * The negotiation on one connection of a client: the offer to put into its ClientHello, and the
+ * checks of the server's messages.
  */
 typedef struct rext_client rext_client;
 
 /**
- * How to scan: with which code points and limit. It does not change, so any number of threads may
- * use one at once. NULL in its place is a scan with the default code points and no other limit
- * than the protocol's.
+ * A parser for ClientHellos, with its code points and its limit. It does not change, so any number
+ * of threads may use it at once. Where a function takes NULL instead, it uses the default code
+ * points, and a limit of 65535 bytes.
  */
 typedef struct rext_scan rext_scan;
 
 /**
- * A scan of a stream whose octets come little by little.
+ * A scan of a stream whose bytes arrive in pieces.
  *
- * What a client can make it do is linear in what the client sends, however it cuts that into
- * records and however few octets come at a time. The answer is the same as with all the octets at
- * once. After a refusal, it is that refusal again whatever comes. After a hello, it stands at the
- * beginning of another one: a client has a second to send when it gets a HelloRetryRequest.
+ * Its work is linear in the length of the data, however the client divides the data into records
+ * and however few bytes arrive at a time. The result is the same as for all bytes at once. After a
+ * refusal, every later call returns the same refusal. After a ClientHello, the scanner is ready
+ * for a second one, which a client sends when it gets a HelloRetryRequest.
  */
 typedef struct rext_scanner rext_scanner;
 
 /**
- * One connection of a server: what the client's hello says, and what to answer.
+ * The negotiation on one connection of a server: the client's offer, and the extensions to answer
+ * with.
  */
 typedef struct rext_server rext_server;
 
 /**
- * What a function answers: 0 or above for an answer, below 0 for an error.
+ * The status of a function: 0 or above for a result, below 0 for an error.
  *
- * A number never changes its meaning, and none is ever used again for another. Later versions may
- * answer with errors that are not listed here: treat every number below 0 as an error.
+ * A number never changes its meaning, and is never reused. Later versions may return errors that
+ * are not listed here: treat every number below 0 as an error.
  */
 typedef int32_t rext_status;
 
 /**
- * By which ways a client offers to authenticate: REXT_OFFER_NONE, or the sum of others. It is a
- * wish, never a credential: anybody can send it.
+ * The ways in which a client offers to authenticate: REXT_OFFER_NONE, or the sum of other
+ * REXT_OFFER_.... An offer is never a credential: any client can send it.
  */
 typedef int32_t rext_offer;
 
 /**
- * The numbers that the extensions and the flag have on the wire. Both ends of a connection must
- * have the same.
+ * The numbers of the extensions and the flag on the wire. Client and server of a connection must
+ * use the same numbers.
  *
- * None is settled, so they are configuration; rext_code_points_default() fills in the usual ones.
- * Functions that take them take NULL for these.
+ * They are configurable because they are not final. rext_code_points_default() fills in the
+ * default ones, which functions also use if they get NULL.
  */
 typedef struct rext_code_points {
     /**
@@ -120,175 +125,178 @@ typedef struct rext_code_points {
     uint16_t request_client_auth;
     /**
      * The extension client_authentication_request (CARE); 0xffca by default, which is for private
-     * use (RFC 8447). 0 for none: an extension with any number is then one that nobody knows.
+     * use (RFC 8447). 0 disables CARE: an extension with its number is then treated as unknown.
      */
     uint16_t care;
 } rext_code_points;
 
 /**
- * What is wrong. The caller makes room for it, and it is written only when the function that it is
- * passed to answers with an error.
+ * The details of an error. The caller provides the struct; a function writes it only if it returns
+ * an error.
  *
- * It owns nothing, so there is nothing to free, and it may be copied.
+ * It owns nothing, so it need not be freed, and it may be copied.
  */
 typedef struct rext_error {
     /**
-     * The number with which the function answered.
+     * The status that the function returned.
      */
     rext_status status;
     /**
-     * The TLS alert that is to end the connection (RFC 8446 section 6); 0 when none is due, since
-     * it is a mistake of the caller, or since the peer does not speak TLS.
+     * The TLS alert to send (RFC 8446 section 6); 0 for none: the error is a mistake of the
+     * caller, or the peer does not use TLS.
      */
     uint8_t alert;
     /**
-     * The rule that the peer breaks, such as "FLAGS-3" or "RFC 8446 4.2.11", NUL-terminated; empty
-     * when it is none of the peer's.
+     * The rule that the peer broke, such as "FLAGS-3" or "RFC 8446 4.2.11", NUL-terminated; empty
+     * if the peer broke none.
      */
     char rule[27];
     /**
-     * One line for a log, in ASCII, NUL-terminated.
+     * A description for logs: one line of ASCII, NUL-terminated.
      */
     char message[224];
 } rext_error;
 
 /**
- * The version of a connection, one of REXT_TLS12 and REXT_TLS13. For what is older than TLS 1.2
- * there are no rules here.
+ * The version of a connection, REXT_TLS12 or REXT_TLS13. Older versions are not supported.
  */
 typedef uint16_t rext_version_number;
 
 /**
- * A set of TLS flags (draft-ietf-tls-tlsflags-16), as the body of the extension that carries it.
- * The caller makes room for it; set to zero, it is the set without a flag.
+ * A set of TLS flags (draft-ietf-tls-tlsflags-16), stored as the body of the extension that
+ * carries it. The caller provides the struct; all zeros are the empty set.
  *
- * It owns nothing and may be copied. Change it by functions only: what is not the body of an
- * extension is REXT_ERR_UNSET.
+ * It owns nothing, and may be copied. Change it only by functions of this library: they return
+ * REXT_ERR_UNSET if it does not contain a valid body.
  */
 typedef struct rext_flags {
     /**
-     * The number of octets of flags, and these; what follows does not count.
+     * The number of bytes of flags, followed by those bytes; the rest is unused.
      */
     uint8_t body[256];
 } rext_flags;
 
 /**
- * A message in which the extensions may stand, one of REXT_CLIENT_HELLO to
- * REXT_NEW_SESSION_TICKET. TLS has one Certificate message and one ServerHello; here it matters
- * whose Certificate it is, and whether the ServerHello is a HelloRetryRequest.
+ * A message that may contain the extensions, one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
+ * The rules distinguish the server's Certificate from the client's, and a ServerHello from a
+ * HelloRetryRequest.
  */
 typedef int32_t rext_message;
 
 /**
- * Octets that somebody else owns: whose, and for how long, says the function that has them.
+ * Borrowed bytes. The function that takes or returns them documents who owns them, and how long
+ * they must stay valid.
  *
- * No octets are { NULL, 0 }, or any pointer and 0.
+ * Without bytes, length is 0, and data may be NULL.
  */
 typedef struct rext_bytes {
     /**
-     * The first.
+     * The first byte.
      */
     const uint8_t *data;
     /**
-     * How many.
+     * The number of bytes.
      */
     size_t length;
 } rext_bytes;
 
 /**
- * What became of a client's offer, one of REXT_CLIENT_...; 0 or above.
+ * The outcome of a client's offer, one of REXT_CLIENT_...; 0 or above.
  */
 typedef int32_t rext_client_status;
 
 /**
- * A view of a ClientHello whose structure holds (RFC 8446 section 4.1.2). The caller makes room
- * for it, and a scan fills it; set to zero, it is a view of nothing, which is REXT_ERR_UNSET.
+ * A view of a ClientHello whose structure was checked (RFC 8446 section 4.1.2). The caller
+ * provides the struct, and a scan fills it. With a struct of zeros, functions return
+ * REXT_ERR_UNSET.
  *
- * It points into the octets that were scanned, or into the buffer in which they were put together:
- * neither may change or go away while the view, or what it has shown, is used. It owns nothing and
- * may be copied. What a client says is shown as it came, GREASE included.
+ * It points into the bytes that were scanned, or into the buffer in which they were assembled.
+ * Neither may change or be freed while the view, or a result of it, is used. It owns nothing, and
+ * may be copied. All values are as the client sent them, including GREASE.
  */
 typedef struct rext_hello {
     /**
-     * Not for others to read or change.
+     * Private to this library.
      */
     uint64_t opaque[12];
 } rext_hello;
 
 /**
- * Which hello of Encrypted Client Hello it is (RFC 9849 section 5), one of REXT_ECH_...; 0 or above.
+ * The kind of ClientHello, inner or outer, in Encrypted Client Hello (RFC 9849 section 5); one of
+ * REXT_ECH_...; 0 or above.
  */
 typedef int32_t rext_ech;
 
 /**
- * The fields of the message that are not extensions.
+ * The fields of a ClientHello other than extensions.
  */
 typedef struct rext_hello_fields {
     /**
-     * legacy_version: 0x0303 with TLS 1.2 and 1.3, less with what is older.
+     * legacy_version: 0x0303 for TLS 1.2 and 1.3, less for older versions.
      */
     uint16_t legacy_version;
     /**
-     * random, 32 octets of the hello.
+     * random, 32 bytes.
      */
     struct rext_bytes random;
     /**
-     * legacy_session_id, 0 to 32 octets of the hello.
+     * legacy_session_id, 0 to 32 bytes.
      */
     struct rext_bytes session_id;
     /**
-     * The message, without the four octets of its header.
+     * The message, without the four bytes of its header.
      */
     struct rext_bytes body;
 } rext_hello_fields;
 
 /**
- * What is left of a list in a ClientHello. The caller makes room for it, a function such as
- * rext_hello_alpn() fills it, and rext_list_next() takes items from its front; set to zero, it is
- * REXT_ERR_UNSET.
+ * An iterator over a list in a ClientHello. The caller provides the struct, a function such as
+ * rext_hello_alpn() fills it, and rext_list_next() returns its items. With a struct of zeros,
+ * rext_list_next() returns REXT_ERR_UNSET.
  *
- * It lives as the view does from which it is. It owns nothing and may be copied; the copy then goes
- * on by itself.
+ * It is valid as long as the view that it was made from. It owns nothing, and may be copied; the
+ * copy then has its own position.
  */
 typedef struct rext_list {
     /**
-     * Not for others to read or change.
+     * Private to this library.
      */
     uint64_t opaque[6];
 } rext_list;
 
 /**
- * Whether a session may stand in for a full handshake, one of REXT_RESUMPTION_...; 0 or above.
+ * Whether a session may be resumed instead of a full handshake, one of REXT_RESUMPTION_...; 0 or
+ * above.
  */
 typedef int32_t rext_resumption;
 
 /**
- * What a server wants of a client, one of REXT_DEMAND_....
+ * The certificate that a server requires of a client, if any; one of REXT_DEMAND_....
  */
 typedef int32_t rext_demand;
 
 /**
- * What a session, stored or in a ticket, records of its client (RES-1).
+ * The data about its client that a stored session, or a ticket, records (RES-1).
  */
 typedef struct rext_session {
     /**
-     * The scope in which the client was asked for a certificate: the name under which that counts,
-     * 1 to 255 octets of any value. { NULL, 0 } if it was not asked.
+     * The scope in which the client was asked for a certificate: the name under which the
+     * certificate counts, 1 to 255 bytes. { NULL, 0 } if the client was not asked.
      */
     struct rext_bytes scope;
     /**
-     * When the client authenticated, in seconds since the Unix epoch; 0 if it did not. A resumption
-     * does not change it.
+     * When the client authenticated, in seconds since the Unix epoch; 0 if it did not. A
+     * resumption does not change it.
      */
     uint64_t authenticated_at;
     /**
-     * Not 0 if the client proved to hold a certificate that counts in that scope.
+     * Not 0 if the client proved possession of a certificate that counts in that scope.
      */
     int32_t authenticated;
 } rext_session;
 
 /**
- * Whether a server asks for a certificate, and why; one of REXT_ASKS_....
+ * Whether a server requests a certificate, and why; one of REXT_ASKS_....
  */
 typedef int32_t rext_asks;
 
@@ -308,41 +316,44 @@ typedef int32_t rext_asks;
 #define REXT_OFFER_CARE 2
 
 /**
- * Client: no offer was put before the server, and it did not ask for a certificate.
+ * Client: the server received no offer, and did not request a certificate.
  */
 #define REXT_CLIENT_NOT_OFFERED 0
 
 /**
- * Client: an offer was sent. The server did not (yet) ask for a certificate; it never does when it resumes
- * a session.
+ * Client: an offer was sent. The server has not requested a certificate (yet); it never does when
+ * it resumes a session.
  */
 #define REXT_CLIENT_OFFERED 1
 
 /**
- * Client: the server asked for a certificate, and said that it did so because of the offer (RCA-2).
+ * Client: the server requested a certificate, and acknowledged that it did so because of the offer
+ * (RCA-2).
  */
 #define REXT_CLIENT_ACKNOWLEDGED 2
 
 /**
- * Client: the server asked for a certificate, and did not say that the offer was the reason: there was
- * none, it was made by CARE, which has no such word, the server has another reason (RCA-3), or it
- * follows an older draft.
+ * Client: the server requested a certificate without an acknowledgement: there was no offer, it
+ * was made by CARE, which has no acknowledgement, the server has another reason (RCA-3), or the
+ * server follows an older draft.
  */
 #define REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT 3
 
 /**
- * Encrypted Client Hello: none; the hello is what it seems.
+ * Encrypted Client Hello: not used.
  */
 #define REXT_ECH_NONE 0
 
 /**
- * Encrypted Client Hello: the outer one. Another is in it that only the server can read, or seems to be (GREASE). If it
- * is, server name and the like are not what the client is after.
+ * Encrypted Client Hello: the outer one. It contains an encrypted ClientHello that only the server
+ * can read, or imitates one (GREASE). If it contains one, the server name and other values are not
+ * the ones that the client really wants.
  */
 #define REXT_ECH_OUTER 1
 
 /**
- * Encrypted Client Hello: the inner one, which a server that decrypted it passes on. No client sends it in the open.
+ * Encrypted Client Hello: the inner one, which a server that decrypted it passes on. No client
+ * sends it unencrypted.
  */
 #define REXT_ECH_INNER 2
 
@@ -362,7 +373,8 @@ typedef int32_t rext_asks;
 #define REXT_DEMAND_REQUIRE 2
 
 /**
- * Resumption: it may not. Do a full handshake, silently, and refuse 0-RTT data (RES-2, RES-6).
+ * Resumption: it may not. Do a full handshake without an error, and refuse 0-RTT data (RES-2,
+ * RES-6).
  */
 #define REXT_RESUMPTION_REFUSED 0
 
@@ -427,72 +439,73 @@ typedef int32_t rext_asks;
 #define REXT_NEW_SESSION_TICKET 8
 
 /**
- * Server: it does not ask.
+ * Server: it does not request a certificate.
  */
 #define REXT_ASKS_NOT 0
 
 /**
- * Server: it asks because the client offered (RCA-2).
+ * Server: it requests a certificate because the client offered (RCA-2).
  */
 #define REXT_ASKS_BECAUSE_OFFERED 1
 
 /**
- * Server: it asks for another reason; it always asks, or asks on this host name (RCA-3).
+ * Server: it requests a certificate for another reason: always, or because of this host name
+ * (RCA-3).
  */
 #define REXT_ASKS_FOR_ANOTHER_REASON 2
 
 /**
- * Status, of a function that does something: it is done.
+ * Status: success.
  */
 #define REXT_OK 0
 
 /**
- * Status, of a function that asks something: no, or there is none, or no more.
+ * Status of a query: no, none, or no more.
  */
 #define REXT_NO 0
 
 /**
- * Status, of a function that asks something: yes, or there is one.
+ * Status of a query: yes, or there is one.
  */
 #define REXT_YES 1
 
 /**
- * Status, of a scan: the octets are the beginning of what may become a ClientHello.
+ * Status of a scan: the bytes are the beginning of a possible ClientHello.
  */
 #define REXT_INCOMPLETE 2
 
 /**
- * A mistake of the caller: a pointer is NULL that must not be.
+ * A mistake of the caller: a pointer that must not be NULL is NULL.
  */
 #define REXT_ERR_NULL -1
 
 /**
- * A mistake of the caller: a pointer is not aligned for what it points to.
+ * A mistake of the caller: a pointer is not aligned for its type.
  */
 #define REXT_ERR_ALIGNMENT -2
 
 /**
- * A mistake of the caller: a number is not one of those that the function knows.
+ * A mistake of the caller: an argument does not have one of the values that the function accepts.
  */
 #define REXT_ERR_VALUE -3
 
 /**
- * A mistake of the caller: a length is greater than any object's.
+ * A mistake of the caller: a length is greater than any object can be.
  */
 #define REXT_ERR_LENGTH -4
 
 /**
- * A buffer of the caller's has no room for the result.
+ * A buffer of the caller is too short for the result.
  */
 #define REXT_ERR_BUFFER -5
 
 /**
- * A mistake of the caller: a struct was not filled by the function that fills it.
+ * A mistake of the caller: a struct was not filled by a function of this library.
  */
 #define REXT_ERR_UNSET -6
 
 /**
- * Another extension, or another flag, has one of the numbers.
+ * Another extension or flag has one of the numbers.
  */
 #define REXT_ERR_TAKEN -7
 
@@ -502,29 +515,30 @@ typedef int32_t rext_asks;
 #define REXT_ERR_MEMORY -8
 
 /**
- * A bug in this library. The connection is to be ended; the objects of the call are to be freed,
- * and not used for anything else.
+ * A bug in this library. End the connection, free the objects of the call, and do not use them for
+ * anything else.
  */
 #define REXT_ERR_PANIC -9
 
 /**
- * Octets that are no session record of a version known here. Nobody's fault: the session does not
- * resume (RES-7).
+ * The bytes are not a session record of a known version. Do a full handshake; this is not a fault
+ * of the client (RES-7).
  */
 #define REXT_ERR_RECORD -10
 
 /**
- * Not TLS, but DTLS. No TLS alert says anything to who sent it, as with the next three.
+ * Not TLS, but DTLS. As for the next three, send no alert: the client does not understand TLS
+ * alerts.
  */
 #define REXT_ERR_DTLS -20
 
 /**
- * Not TLS, but SSL 2, or something newer in its clothes (RFC 6176).
+ * Not TLS, but SSL 2, or a newer version in an SSL 2 ClientHello (RFC 6176).
  */
 #define REXT_ERR_SSL2 -21
 
 /**
- * Not TLS, but a protocol of words, such as HTTP.
+ * Not TLS, but a text protocol, such as HTTP.
  */
 #define REXT_ERR_TEXT -22
 
@@ -539,7 +553,8 @@ typedef int32_t rext_asks;
 #define REXT_ERR_UNEXPECTED_RECORD -30
 
 /**
- * Scan: a record of another type amid the hello. RFC 8446 section 5.1.
+ * Scan: a record of another type between two records of the same ClientHello. RFC 8446 section
+ * 5.1.
  */
 #define REXT_ERR_INTERLEAVED -31
 
@@ -554,12 +569,12 @@ typedef int32_t rext_asks;
 #define REXT_ERR_EMPTY_RECORD -33
 
 /**
- * Scan: a record of more than 16384 octets. RFC 8446 section 5.1.
+ * Scan: a record of more than 16384 bytes. RFC 8446 section 5.1.
  */
 #define REXT_ERR_RECORD_TOO_LONG -34
 
 /**
- * Scan: more in its record after the hello. RFC 8446 section 5.1.
+ * Scan: the record continues after the end of the ClientHello. RFC 8446 section 5.1.
  */
 #define REXT_ERR_NOT_ALIGNED -35
 
@@ -569,7 +584,7 @@ typedef int32_t rext_asks;
 #define REXT_ERR_UNEXPECTED_MESSAGE -36
 
 /**
- * Scan: the message is longer than is allowed, or than there is room for.
+ * Scan: the message is longer than the limit, or than the buffer.
  */
 #define REXT_ERR_MESSAGE_TOO_LONG -37
 
@@ -579,13 +594,13 @@ typedef int32_t rext_asks;
 #define REXT_ERR_MESSAGE_TOO_SHORT -38
 
 /**
- * Scan: a part of the message is not of the form that it must have; the error's message says
- * which, and its rule where that is laid down.
+ * Scan: a part of the message does not have the required format. The error's message names the
+ * part, and its rule the section that specifies the format.
  */
 #define REXT_ERR_MALFORMED -39
 
 /**
- * Scan: an extension for the second time. RFC 8446 section 4.2.
+ * Scan: an extension occurs twice. RFC 8446 section 4.2.
  */
 #define REXT_ERR_DUPLICATE_EXTENSION -40
 
@@ -595,7 +610,8 @@ typedef int32_t rext_asks;
 #define REXT_ERR_AFTER_PRE_SHARED_KEY -41
 
 /**
- * Scan: not as many binders as identities in pre_shared_key. RFC 8446 section 4.2.11.
+ * Scan: the numbers of binders and of identities in pre_shared_key differ. RFC 8446 section
+ * 4.2.11.
  */
 #define REXT_ERR_BINDER_COUNT -42
 
@@ -610,14 +626,14 @@ typedef int32_t rext_asks;
 #define REXT_ERR_FLAGS_EMPTY_LIST -61
 
 /**
- * tls_flags: fewer octets than the length says. FLAGS-3.
+ * tls_flags: the list has fewer bytes than its length. FLAGS-3.
  */
 #define REXT_ERR_FLAGS_TRUNCATED -62
 
 /**
- * tls_flags: more octets than the length says. FLAGS-3.
+ * tls_flags: bytes follow the list. FLAGS-3.
  */
-#define REXT_ERR_FLAGS_TRAILING_OCTETS -63
+#define REXT_ERR_FLAGS_TRAILING_BYTES -63
 
 /**
  * tls_flags: no flag is set. FLAGS-2.
@@ -625,38 +641,38 @@ typedef int32_t rext_asks;
 #define REXT_ERR_FLAGS_NONE_SET -64
 
 /**
- * tls_flags: the last octet is zero. FLAGS-2.
+ * tls_flags: the last byte is zero. FLAGS-2.
  */
 #define REXT_ERR_FLAGS_TRAILING_ZERO -65
 
 /**
- * A flag in a message in which it may not stand. FLAGS-4, FLAGS-5, RCA-4 or RCA-5.
+ * A flag is in a message in which it is not allowed. FLAGS-4, FLAGS-5, RCA-4 or RCA-5.
  */
 #define REXT_ERR_FLAG_MISPLACED -66
 
 /**
- * CARE has a body. CARE-1.
+ * CARE is not empty. CARE-1.
  */
 #define REXT_ERR_CARE_NOT_EMPTY -70
 
 /**
- * CARE answers one that was not sent. CARE-3.
+ * CARE is in an answer, but the client did not send it. CARE-3.
  */
 #define REXT_ERR_CARE_UNSOLICITED -71
 
 /**
- * CARE in a message in which it may not stand. CARE-3.
+ * CARE is in a message in which it is not allowed. CARE-3.
  */
 #define REXT_ERR_CARE_MISPLACED -72
 
 /**
- * The second ClientHello does not offer what the first did. FLAGS-12.
+ * The second ClientHello does not repeat the offer of the first. FLAGS-12.
  */
 #define REXT_ERR_SECOND_HELLO_DIFFERS -80
 
 /**
- * A fault of the peer for which this version has no number of its own. The error has the rule, the
- * alert and the message, as with all.
+ * A fault of the peer that has no number in this version. The error has its rule, alert and
+ * message.
  */
 #define REXT_ERR_OTHER -99
 
@@ -665,16 +681,16 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Makes a client that is to make this offer; nothing is sent yet.
+ * Makes a client with this offer; nothing is sent yet.
  *
- * offer: REXT_OFFER_NONE, or the sum of others. CARE is left out if it has no number.
- * numbers: NULL for the default ones.
- * client: where to put it; not NULL. Free it with rext_client_free().
- * error: NULL, or where to say what is wrong.
+ * offer: REXT_OFFER_NONE, or the sum of others. CARE is not sent if it has no number.
+ * numbers: the code points; NULL for the default ones.
+ * client: receives the client; not NULL. Free it with rext_client_free().
+ * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that cannot be used, or an offer
- * that does not exist; REXT_ERR_MEMORY; or another mistake of the caller. NULL is put into client,
- * if there is a client, whenever it is not REXT_OK.
+ * Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that are not allowed;
+ * REXT_ERR_VALUE for an offer that does not exist; REXT_ERR_MEMORY; or another mistake of the
+ * caller. After an error, the client that is received is NULL.
  *
  * Threads: any.
  */
@@ -686,25 +702,26 @@ rext_status rext_client_new(rext_offer offer,
 /**
  * Frees a client.
  *
- * client: of rext_client_new(), and not used any more; NULL does nothing.
+ * client: from rext_client_new(), which must not be used any more; with NULL, nothing happens.
  *
  * Threads: any, once.
  */
 void rext_client_free(struct rext_client *client);
 
 /**
- * What to put into a ClientHello, the first and the second alike (FLAGS-12).
+ * Returns the offer to put into a ClientHello, the same in the first and the second one
+ * (FLAGS-12).
  *
- * Under Encrypted Client Hello this goes into the inner hello, and nothing of it into the outer one
- * (FLAGS-13); see rext_client_sent().
+ * With Encrypted Client Hello, it goes only into the inner ClientHello, and no part of it into the
+ * outer one (FLAGS-13); see rext_client_sent().
  *
  * client: not NULL.
- * highest: the highest version that the hello offers; REXT_TLS12 or REXT_TLS13. With TLS 1.2 there
- * is no flag (FLAGS-9).
- * flags: where to put the flags of tls_flags; not NULL. rext_flags_body() has the body, if there
- * is to be an extension.
- * care: where to put the number of the extension client_authentication_request, which is then sent
- * without a body (CARE-1), or 0 for none; not NULL.
+ * highest: the highest version that the ClientHello offers, REXT_TLS12 or REXT_TLS13. With TLS 1.2
+ * there is no flag (FLAGS-9).
+ * flags: receives the flags to send in tls_flags; not NULL. rext_flags_body() returns the body, or
+ * REXT_NO if the extension is not sent.
+ * care: receives the number of the extension client_authentication_request to send, with an empty
+ * body (CARE-1), or 0 to send none; not NULL.
  *
  * Returns: REXT_OK, or a mistake of the caller, which changes nothing.
  *
@@ -716,8 +733,8 @@ rext_status rext_client_hello(struct rext_client *client,
                               uint16_t *care);
 
 /**
- * Says that the hello that is before the server is another one, with this offer: the outer one of
- * Encrypted Client Hello, which has none, or the inner one after all.
+ * Records that the server evaluates another ClientHello, with this offer: with Encrypted Client
+ * Hello, the outer one, which has no offer, instead of the inner one, or the inner one after all.
  *
  * client: not NULL.
  * offer: REXT_OFFER_NONE, or the sum of others.
@@ -730,19 +747,19 @@ rext_status rext_client_sent(struct rext_client *client,
                              rext_offer offer);
 
 /**
- * Judges, and takes note of, what a message of the server's has of the two extensions: for every
- * message that may have extensions, whether or not one of the two is in it (FLAGS-2 to FLAGS-7,
- * RCA-2 to RCA-5, CARE-1, CARE-3).
+ * Checks and records the two extensions in a message of the server (FLAGS-2 to FLAGS-7, RCA-2 to
+ * RCA-5, CARE-1, CARE-3). Call it for every message that may have extensions, whether or not it
+ * contains one of the two.
  *
  * client: not NULL.
- * message: which; of REXT_SERVER_HELLO to REXT_SERVER_CERTIFICATE, and REXT_NEW_SESSION_TICKET.
- * version: of the connection; REXT_TLS12 or REXT_TLS13.
- * tls_flags: the body of tls_flags; NULL if that is not there.
- * care: the body of CARE; NULL if that is not there.
- * error: NULL, or where to say what is wrong.
+ * message: one of REXT_SERVER_HELLO to REXT_SERVER_CERTIFICATE, or REXT_NEW_SESSION_TICKET.
+ * version: the version of the connection, REXT_TLS12 or REXT_TLS13.
+ * tls_flags: the body of tls_flags; NULL if the message does not have it.
+ * care: the body of CARE; NULL if the message does not have it.
+ * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with the
- * alert that ends the connection; or a mistake of the caller.
+ * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with
+ * the alert that ends the connection; or a mistake of the caller.
  *
  * Threads: one at a time per client.
  */
@@ -754,7 +771,7 @@ rext_status rext_client_on(struct rext_client *client,
                            struct rext_error *error);
 
 /**
- * What became of the offer so far.
+ * Returns the outcome of the offer so far.
  *
  * client: not NULL.
  *
@@ -765,7 +782,7 @@ rext_status rext_client_on(struct rext_client *client,
 rext_client_status rext_client_status_of(const struct rext_client *client);
 
 /**
- * The offer that is before the server.
+ * Returns the offer in the ClientHello that the server evaluates.
  *
  * client: not NULL.
  *
@@ -776,7 +793,8 @@ rext_client_status rext_client_status_of(const struct rext_client *client);
 rext_offer rext_client_offer(const struct rext_client *client);
 
 /**
- * Whether the server said that it understands CARE, whether or not it asks (CARE-3).
+ * Returns REXT_YES if the server has declared that it understands CARE, whether it requests a
+ * certificate or not (CARE-3).
  *
  * client: not NULL.
  *
@@ -787,9 +805,9 @@ rext_offer rext_client_offer(const struct rext_client *client);
 rext_status rext_client_echoed(const struct rext_client *client);
 
 /**
- * Fills in the usual numbers: 62, 80 and 0xffca.
+ * Fills in the default numbers: 62, 80 and 0xffca.
  *
- * numbers: where to; not NULL.
+ * numbers: receives them; not NULL.
  *
  * Returns: REXT_OK, or a mistake of the caller (REXT_ERR_NULL, REXT_ERR_ALIGNMENT).
  *
@@ -798,15 +816,15 @@ rext_status rext_client_echoed(const struct rext_client *client);
 rext_status rext_code_points_default(struct rext_code_points *numbers);
 
 /**
- * Whether the numbers can be used. Every function that takes them finds out for itself; this is to
- * know early.
+ * Checks whether the numbers are allowed. Every function that takes code points does the same;
+ * this one is for checking a configuration early.
  *
  * numbers: not NULL.
- * error: NULL, or where to say what is wrong.
+ * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; REXT_ERR_TAKEN if IANA, GREASE (RFC 8701) or habit gave one of the numbers to
- * something else, or if two are the same; REXT_ERR_VALUE if the flag is above 2039; or another
- * mistake of the caller.
+ * Returns: REXT_OK; REXT_ERR_TAKEN if another extension or flag uses one of the numbers, assigned
+ * by IANA, by GREASE (RFC 8701) or in practice, or if two of them are the same; REXT_ERR_VALUE if
+ * the flag is above 2039; or another mistake of the caller.
  *
  * Threads: any.
  */
@@ -814,15 +832,15 @@ rext_status rext_code_points_check(const struct rext_code_points *numbers,
                                    struct rext_error *error);
 
 /**
- * Reads the body of an extension tls_flags that a peer sent.
+ * Decodes the body of an extension tls_flags that a peer sent.
  *
- * Whether the flags may stand in their message says rext_check_flags().
+ * rext_check_flags() checks whether the flags are allowed in their message.
  *
- * body, length: the octets; NULL and 0 for none.
- * flags: where to; not NULL. Written on REXT_OK only.
- * error: NULL, or where to say what is wrong.
+ * body, length: the body; NULL and 0 if it is empty.
+ * flags: receives the set; not NULL. Written only on REXT_OK.
+ * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; one of REXT_ERR_FLAGS_... when the body breaks FLAGS-2 or FLAGS-3, always with
+ * Returns: REXT_OK; one of REXT_ERR_FLAGS_... if the body breaks FLAGS-2 or FLAGS-3, always with
  * the alert illegal_parameter (47); or a mistake of the caller.
  *
  * Threads: any.
@@ -833,14 +851,14 @@ rext_status rext_flags_decode(const uint8_t *body,
                               struct rext_error *error);
 
 /**
- * The body of an extension tls_flags that carries the set, in the shortest form (FLAGS-1): 2 to
- * 256 octets.
+ * Returns the body of the extension tls_flags that carries a set, in the shortest form (FLAGS-1):
+ * 2 to 256 bytes.
  *
  * flags: not NULL.
- * body: where to put the octets; not NULL. They are those of flags, and there as long as that is.
+ * body: receives the bytes; not NULL. They are part of flags, and valid as long as it is.
  *
- * Returns: REXT_YES; REXT_NO, and no octets, for the set without a flag, for which the extension
- * is left out (FLAGS-8); or a mistake of the caller.
+ * Returns: REXT_YES; REXT_NO, and no bytes, for the empty set, for which the extension is not sent
+ * (FLAGS-8); or a mistake of the caller.
  *
  * Threads: any, if none changes the set.
  */
@@ -848,7 +866,7 @@ rext_status rext_flags_body(const struct rext_flags *flags,
                             struct rext_bytes *body);
 
 /**
- * Adds a flag to a set; that it is there already is no error.
+ * Adds a flag to a set. It is not an error if the set already contains it.
  *
  * flags: not NULL.
  * flag: 0 to REXT_FLAG_MAX.
@@ -862,7 +880,7 @@ rext_status rext_flags_insert(struct rext_flags *flags,
                               uint16_t flag);
 
 /**
- * Takes a flag out of a set; that it is not there is no error.
+ * Removes a flag from a set. It is not an error if the set does not contain it.
  *
  * flags: not NULL.
  * flag: 0 to REXT_FLAG_MAX.
@@ -876,7 +894,7 @@ rext_status rext_flags_remove(struct rext_flags *flags,
                               uint16_t flag);
 
 /**
- * Whether a flag is in a set.
+ * Returns REXT_YES if a set contains a flag.
  *
  * flags: not NULL.
  * flag: 0 to REXT_FLAG_MAX.
@@ -890,14 +908,14 @@ rext_status rext_flags_contains(const struct rext_flags *flags,
                                 uint16_t flag);
 
 /**
- * The lowest flag of a set that is not below another number: with 0 the first of all, and with one
- * more than the last answer the next.
+ * Returns the lowest flag of a set that is at least a given number. To iterate, begin with 0, and
+ * continue with the last result plus 1.
  *
  * flags: not NULL.
- * from: where to begin; above REXT_FLAG_MAX there is none.
- * flag: where to put it; not NULL. Written on REXT_YES only.
+ * from: the lowest number to return; no flag is above REXT_FLAG_MAX.
+ * flag: receives the flag; not NULL. Written only on REXT_YES.
  *
- * Returns: REXT_YES; REXT_NO when there is none; or a mistake of the caller.
+ * Returns: REXT_YES; REXT_NO if there is none; or a mistake of the caller.
  *
  * Threads: any, if none changes the set.
  */
@@ -906,13 +924,13 @@ rext_status rext_flags_next(const struct rext_flags *flags,
                             uint16_t *flag);
 
 /**
- * The host name that the client wants to talk to (RFC 6066 section 3), as it came: one octet or
- * more, not NUL-terminated, and perhaps no good name.
+ * Returns the host name in the extension server_name (RFC 6066 section 3), as sent: one byte or
+ * more, not NUL-terminated, and not checked to be a valid name.
  *
  * hello: not NULL.
- * name: where to; not NULL. The octets are those of the hello.
+ * name: receives the name; not NULL. It is valid as long as the view.
  *
- * Returns: REXT_YES; REXT_NO, and no octets, without one; or a mistake of the caller.
+ * Returns: REXT_YES; REXT_NO, and no bytes, without the extension; or a mistake of the caller.
  *
  * Threads: any.
  */
@@ -920,8 +938,8 @@ rext_status rext_hello_server_name(const struct rext_hello *hello,
                                    struct rext_bytes *name);
 
 /**
- * Whether the client speaks an application protocol, by ALPN (RFC 7301). rext_hello_alpn() has
- * them all.
+ * Returns REXT_YES if the client offers an application protocol by ALPN (RFC 7301).
+ * rext_hello_alpn() lists all of them.
  *
  * hello: not NULL.
  * name, length: the protocol, such as "h2" and 2; not NULL unless length is 0.
@@ -935,9 +953,9 @@ rext_status rext_hello_has_alpn(const struct rext_hello *hello,
                                 size_t length);
 
 /**
- * Whether the client offers a version: in supported_versions, or without that extension by
- * legacy_version, which stands for itself and what is older, but never for TLS 1.3 (RFC 8446
- * section 4.2.1). rext_hello_versions() has them as they came.
+ * Returns REXT_YES if the client offers a version: in supported_versions, or without that
+ * extension by legacy_version, which means that version and older ones, but never TLS 1.3 (RFC
+ * 8446 section 4.2.1). rext_hello_versions() lists them as sent.
  *
  * hello: not NULL.
  * version: such as REXT_TLS13, or any other number.
@@ -950,7 +968,7 @@ rext_status rext_hello_offers_version(const struct rext_hello *hello,
                                       rext_version_number version);
 
 /**
- * Which hello of Encrypted Client Hello it is.
+ * Returns the kind of ClientHello, inner or outer, in Encrypted Client Hello.
  *
  * hello: not NULL.
  *
@@ -961,7 +979,7 @@ rext_status rext_hello_offers_version(const struct rext_hello *hello,
 rext_ech rext_hello_ech(const struct rext_hello *hello);
 
 /**
- * Whether the client has a key in common with the server, most often from an earlier session
+ * Returns REXT_YES if the client offers a pre-shared key, usually from an earlier session
  * (pre_shared_key, RFC 8446 section 4.2.11).
  *
  * hello: not NULL.
@@ -973,14 +991,14 @@ rext_ech rext_hello_ech(const struct rext_hello *hello);
 rext_status rext_hello_has_psk(const struct rext_hello *hello);
 
 /**
- * The body of the extension with a number, whichever it is. It takes time linear in the number of
- * extensions.
+ * Returns the body of the extension with a given number, known or not. The time is linear in the
+ * number of extensions.
  *
  * hello: not NULL.
- * number: the extension's.
- * body: where to; not NULL. The octets are those of the hello; there may be none.
+ * number: the number of the extension.
+ * body: receives the body, which may be empty; not NULL. It is valid as long as the view.
  *
- * Returns: REXT_YES; REXT_NO, and no octets, without that extension; or a mistake of the caller.
+ * Returns: REXT_YES; REXT_NO, and no bytes, without that extension; or a mistake of the caller.
  *
  * Threads: any.
  */
@@ -989,10 +1007,10 @@ rext_status rext_hello_extension(const struct rext_hello *hello,
                                  struct rext_bytes *body);
 
 /**
- * The fields of the message that are not extensions.
+ * Returns the fields of a ClientHello other than extensions.
  *
  * hello: not NULL.
- * fields: where to; not NULL. The octets are those of the hello.
+ * fields: receives the fields; not NULL. Their bytes are valid as long as the view.
  *
  * Returns: REXT_OK, or a mistake of the caller.
  *
@@ -1002,16 +1020,17 @@ rext_status rext_hello_fields_of(const struct rext_hello *hello,
                                  struct rext_hello_fields *fields);
 
 /**
- * The flags of the extension tls_flags.
+ * Returns the flags of the extension tls_flags.
  *
- * Only a server that negotiates TLS 1.3 ends the connection when they are malformed; with anything
- * older, the extension is ignored, whatever is in it (FLAGS-9). That is why a scan does not look.
+ * Only a server that negotiates TLS 1.3 ends the connection if they are malformed; under older
+ * versions the extension is ignored, whatever it contains (FLAGS-9). That is why a scan does not
+ * check it.
  *
  * hello: not NULL.
- * flags: where to; not NULL. Written on REXT_YES and REXT_NO.
- * error: NULL, or where to say what is wrong.
+ * flags: receives the flags; not NULL. Written only on REXT_YES and REXT_NO.
+ * error: receives the error; may be NULL.
  *
- * Returns: REXT_YES; REXT_NO, and the set without a flag, without the extension; one of
+ * Returns: REXT_YES; REXT_NO, and the empty set, without the extension; one of
  * REXT_ERR_FLAGS_..., with the alert illegal_parameter (47); or a mistake of the caller.
  *
  * Threads: any.
@@ -1021,12 +1040,12 @@ rext_status rext_hello_flags(const struct rext_hello *hello,
                              struct rext_error *error);
 
 /**
- * Whether a flag is set in the extension tls_flags, such as request_client_auth, by which a client
- * says that it has a certificate at hand. It is a wish, never a credential: anybody can set it.
+ * Returns REXT_YES if a flag is set in the extension tls_flags, such as request_client_auth, by
+ * which a client offers to authenticate. An offer is never a credential: any client can send it.
  *
  * hello: not NULL.
  * flag: 0 to REXT_FLAG_MAX; 80 is request_client_auth by default.
- * error: NULL, or where to say what is wrong.
+ * error: receives the error; may be NULL.
  *
  * Returns: REXT_YES; REXT_NO, also without the extension; one of REXT_ERR_FLAGS_..., see
  * rext_hello_flags(); or a mistake of the caller.
@@ -1038,11 +1057,11 @@ rext_status rext_hello_has_flag(const struct rext_hello *hello,
                                 struct rext_error *error);
 
 /**
- * Whether the extension client_authentication_request (CARE) is there, with the number of the code
- * points with which the hello was scanned. A wish, as the flag.
+ * Returns REXT_YES if the extension client_authentication_request (CARE) is present, under its
+ * number in the code points of the scan. Like the flag, it is an offer, never a credential.
  *
  * hello: not NULL.
- * error: NULL, or where to say what is wrong.
+ * error: receives the error; may be NULL.
  *
  * Returns: REXT_YES; REXT_NO; REXT_ERR_CARE_NOT_EMPTY (CARE-1), with the alert illegal_parameter
  * (47); or a mistake of the caller.
@@ -1053,11 +1072,11 @@ rext_status rext_hello_has_care(const struct rext_hello *hello,
                                 struct rext_error *error);
 
 /**
- * The application protocols that the client speaks (RFC 7301), in its order; none when it does not
- * say. Each item is octets, one or more; its number is 0.
+ * Returns the client's application protocols (RFC 7301), in its order; an empty list without the
+ * extension. Each item has bytes, at least one; its number is 0.
  *
  * hello: not NULL.
- * list: where to; not NULL.
+ * list: receives the list; not NULL.
  *
  * Returns: REXT_OK, or a mistake of the caller.
  *
@@ -1067,11 +1086,12 @@ rext_status rext_hello_alpn(const struct rext_hello *hello,
                             struct rext_list *list);
 
 /**
- * The distinguished names of the authorities that the client trusts (RFC 8446 section 4.2.4), in
- * its order; none when it does not say. Each item is octets, the DER as it came; its number is 0.
+ * Returns the distinguished names of the authorities that the client trusts (RFC 8446 section
+ * 4.2.4), in its order; an empty list without the extension. Each item has bytes, the DER as sent;
+ * its number is 0.
  *
  * hello: not NULL.
- * list: where to; not NULL.
+ * list: receives the list; not NULL.
  *
  * Returns: REXT_OK, or a mistake of the caller.
  *
@@ -1081,11 +1101,12 @@ rext_status rext_hello_authorities(const struct rext_hello *hello,
                                    struct rext_list *list);
 
 /**
- * The versions that the client offers, in its order: those of supported_versions, or without that
- * extension the one of legacy_version. Each item is a number, GREASE included, without octets.
+ * Returns the versions that the client offers, in its order: those of supported_versions, or
+ * without that extension the one of legacy_version. Each item is a number without bytes; GREASE is
+ * included.
  *
  * hello: not NULL.
- * list: where to; not NULL.
+ * list: receives the list; not NULL.
  *
  * Returns: REXT_OK, or a mistake of the caller.
  *
@@ -1095,11 +1116,11 @@ rext_status rext_hello_versions(const struct rext_hello *hello,
                                 struct rext_list *list);
 
 /**
- * The cipher suites that the client offers, in its order. Each item is a number, GREASE included,
- * without octets.
+ * Returns the cipher suites that the client offers, in its order. Each item is a number without
+ * bytes; GREASE is included.
  *
  * hello: not NULL.
- * list: where to; not NULL.
+ * list: receives the list; not NULL.
  *
  * Returns: REXT_OK, or a mistake of the caller.
  *
@@ -1109,10 +1130,10 @@ rext_status rext_hello_cipher_suites(const struct rext_hello *hello,
                                      struct rext_list *list);
 
 /**
- * All extensions, in the client's order. Each item is a number and octets, the extension's body.
+ * Returns all extensions, in the client's order. Each item has a number, and bytes: the body.
  *
  * hello: not NULL.
- * list: where to; not NULL.
+ * list: receives the list; not NULL.
  *
  * Returns: REXT_OK, or a mistake of the caller.
  *
@@ -1122,49 +1143,50 @@ rext_status rext_hello_extensions(const struct rext_hello *hello,
                                   struct rext_list *list);
 
 /**
- * The next item of a list.
+ * Returns the next item of a list.
  *
  * list: not NULL.
- * number: NULL, or where to put the item's number.
- * octets: NULL, or where to put the item's octets, which are those of the hello.
+ * number: receives the item's number; may be NULL.
+ * bytes: receives the item's bytes, which are valid as long as the view; may be NULL.
  *
- * Returns: REXT_YES; REXT_NO at the end, and then neither is written; or a mistake of the caller.
+ * Returns: REXT_YES; REXT_NO at the end, which writes neither; or a mistake of the caller.
  *
  * Threads: one at a time per list.
  */
 rext_status rext_list_next(struct rext_list *list,
                            uint16_t *number,
-                           struct rext_bytes *octets);
+                           struct rext_bytes *bytes);
 
 /**
- * Whether a session may stand in for what a server demands of this client (RES-2, RES-3, RES-4).
+ * Decides whether a session may be resumed under a demand (RES-2, RES-3, RES-4).
  *
  * demand: one of REXT_DEMAND_....
- * scope: of the demand; not NULL, and at least an octet, unless that is REXT_DEMAND_NONE.
+ * scope: the scope of the demand, at least one byte; not NULL. Ignored for REXT_DEMAND_NONE.
  * offered: not 0 if the client offers to authenticate, by flag or CARE.
- * session: what it records; not NULL. A session without a record is not to be resumed (RES-7).
+ * session: the session's record; not NULL. Do not resume a session without a record (RES-7).
  *
- * Returns: one of REXT_RESUMPTION_...; or a mistake of the caller, below 0, and then the session is
- * not to be resumed.
+ * Returns: one of REXT_RESUMPTION_...; or a mistake of the caller, below 0: then do not resume the
+ * session.
  *
  * Threads: any.
  */
-rext_resumption rext_resumption_judge(rext_demand demand,
+rext_resumption rext_resumption_check(rext_demand demand,
                                       const struct rext_bytes *scope,
                                       int32_t offered,
                                       const struct rext_session *session);
 
 /**
- * Whether a client's proof of possession is recent enough for its session to be resumed.
+ * Returns 1 if a client's proof of possession is recent enough for its session to be resumed.
  *
- * A resumed handshake proves nothing anew, so that a session which each resumption renews would
- * otherwise last for ever. A proof in the future is not recent: the clock was set back.
+ * A resumed handshake contains no new proof, so without this limit a session that is renewed by
+ * each resumption would last forever. A proof in the future is not recent: the clock was set back,
+ * so the age is unknown.
  *
- * authenticated_at: of the session's record, in seconds since the Unix epoch.
- * now: the time, in the same unit.
- * max_age: in seconds; REXT_MAX_AGE_SECONDS, unless a demand has another limit.
+ * authenticated_at: from the session's record, in seconds since the Unix epoch.
+ * now: the current time, in the same unit.
+ * max_age: the limit in seconds; REXT_MAX_AGE_SECONDS, unless the demand has another one.
  *
- * Returns: 1 if it is, 0 if not: then do a full handshake.
+ * Returns: 1 if it is recent; 0 if not: then do a full handshake.
  *
  * Threads: any.
  */
@@ -1173,17 +1195,18 @@ int32_t rext_resumption_is_recent(uint64_t authenticated_at,
                                   uint64_t max_age);
 
 /**
- * The octets of a session record, for a place that keeps them with the session: the application
- * data of a ticket, say. They are neither secret nor protected; that is for the ticket to be.
+ * Encodes a session record. Store it with the session, for example in the application data of a
+ * ticket. It is neither secret nor protected: the ticket or the store must protect it.
  *
  * session: not NULL.
- * buffer, length: room for them; REXT_SESSION_LONGEST is enough for any.
- * written: where to put how many there are; not NULL. Written on REXT_OK only.
+ * buffer, length: receives the record; REXT_SESSION_LONGEST bytes are always enough.
+ * written: receives the record's length; not NULL. Written only on REXT_OK.
  *
- * Returns: REXT_OK; REXT_ERR_BUFFER if there is no room; REXT_ERR_VALUE for a scope of more than 255
- * octets, or a session that authenticated in none; or another mistake of the caller.
+ * Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_VALUE for a scope of more
+ * than 255 bytes, or for an authenticated session without a scope; or another mistake of the
+ * caller.
  *
- * Threads: any, with a buffer of their own.
+ * Threads: any, each with its own buffer.
  */
 rext_status rext_session_encode(const struct rext_session *session,
                                 uint8_t *buffer,
@@ -1191,33 +1214,34 @@ rext_status rext_session_encode(const struct rext_session *session,
                                 size_t *written);
 
 /**
- * Reads octets that rext_session_encode() made, of this library or another of its version.
+ * Decodes a session record that rext_session_encode() wrote.
  *
- * octets, length: the octets; NULL and 0 for none.
- * session: where to; not NULL. Written on REXT_OK only; its scope is some of the octets.
+ * bytes, length: the record; NULL and 0 if it is empty.
+ * session: receives the record; not NULL. Written only on REXT_OK. Its scope points into bytes.
  *
- * Returns: REXT_OK; REXT_ERR_RECORD for octets of anything else, those of a later version included:
- * the session then does not resume, and nobody is told (RES-7); or a mistake of the caller.
+ * Returns: REXT_OK; REXT_ERR_RECORD for any other bytes, including records of another version:
+ * then do a full handshake without an error (RES-7); or a mistake of the caller.
  *
  * Threads: any.
  */
-rext_status rext_session_decode(const uint8_t *octets,
+rext_status rext_session_decode(const uint8_t *bytes,
                                 size_t length,
                                 struct rext_session *session);
 
 /**
- * Whether the flags that a peer sent in a message may stand there (FLAGS-4 to FLAGS-6, RCA-4,
- * RCA-5).
+ * Checks whether the flags that a peer sent in a message are allowed there (FLAGS-4 to FLAGS-6,
+ * RCA-4, RCA-5).
  *
- * rext_client and rext_server do this by themselves; it is for those who negotiate something else.
+ * rext_client and rext_server do this themselves; use this function for other flags.
  *
- * message: which; one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
+ * message: one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
  * received: its flags; not NULL.
- * answered: the flags of the message that it answers: of the CertificateRequest for the client's
- * Certificate, of the ClientHello for everything else that a server sends before it has finished.
- * NULL for none, as with ClientHello and NewSessionTicket, which answer nothing.
- * numbers: NULL for the default ones.
- * error: NULL, or where to say what is wrong.
+ * answered: the flags of the message that it answers. For the client's Certificate that is the
+ * CertificateRequest; for every other message that a server sends before it has finished,
+ * including CertificateRequest, it is the ClientHello. NULL for none, as for ClientHello and
+ * NewSessionTicket, which answer nothing.
+ * numbers: the code points; NULL for the default ones.
+ * error: receives the error; may be NULL.
  *
  * Returns: REXT_OK; REXT_ERR_FLAG_MISPLACED with the alert illegal_parameter (47); or a mistake of
  * the caller.
@@ -1231,16 +1255,16 @@ rext_status rext_check_flags(rext_message message,
                              struct rext_error *error);
 
 /**
- * Whether client_authentication_request (CARE) with this body may stand in a message (CARE-1,
- * CARE-3).
+ * Checks whether client_authentication_request (CARE) with this body is allowed in a message
+ * (CARE-1, CARE-3).
  *
- * rext_client and rext_server do this by themselves; it is for those who negotiate something else.
+ * rext_client and rext_server do this themselves.
  *
- * message: which; one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
- * version: of the connection; REXT_TLS12 or REXT_TLS13.
- * body, length: what is in the extension; NULL and 0 for nothing.
- * offered: not 0 if the ClientHello had one; for ClientHello itself it does not matter.
- * error: NULL, or where to say what is wrong.
+ * message: one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
+ * version: the version of the connection, REXT_TLS12 or REXT_TLS13.
+ * body, length: the body of the extension; NULL and 0 if it is empty.
+ * offered: not 0 if the ClientHello contained CARE; ignored for ClientHello itself.
+ * error: receives the error; may be NULL.
  *
  * Returns: REXT_OK; one of REXT_ERR_CARE_... with its alert, illegal_parameter (47) or
  * unsupported_extension (110); or a mistake of the caller.
@@ -1255,9 +1279,9 @@ rext_status rext_check_care(rext_message message,
                             struct rext_error *error);
 
 /**
- * The message in which a server echoes CARE (CARE-3).
+ * Returns the message in which a server echoes CARE (CARE-3).
  *
- * version: of the connection; REXT_TLS12 or REXT_TLS13.
+ * version: the version of the connection, REXT_TLS12 or REXT_TLS13.
  *
  * Returns: REXT_SERVER_HELLO or REXT_ENCRYPTED_EXTENSIONS; or REXT_ERR_VALUE.
  *
@@ -1268,15 +1292,16 @@ rext_message rext_care_echo_in(rext_version_number version);
 /**
  * Makes a scan.
  *
- * numbers: NULL for the default ones.
- * max_message: the most octets that a ClientHello may have, without the header of the message; 0
- * for 65535, which also is the most that is allowed. Those of today's clients have 200 to 2000.
- * scan: where to put the scan; not NULL. Free it with rext_scan_free().
- * error: NULL, or where to say what is wrong.
+ * numbers: the code points; NULL for the default ones.
+ * max_message: the limit for the length of a ClientHello in bytes, without the header of the
+ * message; at most 65535, which is also the meaning of 0. ClientHellos of current clients have 200
+ * to 2000.
+ * scan: receives the scan; not NULL. Free it with rext_scan_free().
+ * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that cannot be used, or a limit
- * above 65535; REXT_ERR_MEMORY; or another mistake of the caller. NULL is put into scan, if there
- * is a scan, whenever it is not REXT_OK.
+ * Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that are not allowed;
+ * REXT_ERR_VALUE for a limit above 65535; REXT_ERR_MEMORY; or another mistake of the caller. After
+ * an error, the scan that is received is NULL.
  *
  * Threads: any.
  */
@@ -1286,44 +1311,46 @@ rext_status rext_scan_new(const struct rext_code_points *numbers,
                           struct rext_error *error);
 
 /**
- * Frees a scan. Scanners that were made of it go on.
+ * Frees a scan. Scanners that were made from it stay valid.
  *
- * scan: of rext_scan_new(), and not used any more; NULL does nothing.
+ * scan: from rext_scan_new(), which must not be used any more; with NULL, nothing happens.
  *
  * Threads: any, once.
  */
 void rext_scan_free(struct rext_scan *scan);
 
 /**
- * Looks at octets as they come off a socket, from the first on, for a ClientHello.
+ * Scans bytes for a ClientHello as they arrive from a socket, from the first on.
  *
- * Records and messages are checked to the end; what is wrong is found as soon as it shows. Time is
- * linear in the octets. A hello in one record, as nearly always, is looked at where it is; one over
- * several records (RFC 8446 section 5.1) is put together in scratch.
+ * Records and the message are checked completely, and a fault is reported at the first byte that
+ * shows it. Time is linear in the number of bytes. A ClientHello in one record, as it nearly
+ * always is, is read in place; one over several records (RFC 8446 section 5.1) is assembled in
+ * scratch.
  *
- * When the answer is REXT_INCOMPLETE, call again with more octets, from the first on. It then
- * begins anew: wait for as many as are needed, so that a client cannot make it do that for each
- * octet, or use a rext_scanner, which goes on from where it was.
+ * If the result is REXT_INCOMPLETE, call this again with more bytes, from the first on. It then
+ * starts anew. So wait for as many bytes as are needed, so that a client cannot cause a new scan
+ * for each byte, or use a rext_scanner, which continues from its last position.
  *
  * scan: NULL for the default one.
- * octets, length: the octets; NULL and 0 for none.
- * scratch, scratch_length: room for a hello over several records, without its header; 4096 octets
- * are enough for clients of today. NULL and 0 for none: these are then refused as too long. It may
- * not overlap with the octets.
- * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into octets or
+ * bytes, length: the bytes; NULL and 0 for none.
+ * scratch, scratch_length: a buffer for a ClientHello over several records, without its header;
+ * 4096 bytes are enough for current clients. NULL and 0 for none: such ClientHellos are then
+ * refused as too long. It must not overlap with the bytes.
+ * hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes or
  * scratch.
- * count: NULL, or where to put a number: on REXT_OK, how many octets the hello took, from the first
- * on (what follows was not looked at); on REXT_INCOMPLETE, how many octets more it takes at least.
- * error: NULL, or where to say what is wrong.
+ * count: receives on REXT_OK the number of bytes that the ClientHello took, from the first on
+ * (later bytes were not read), and on REXT_INCOMPLETE the minimum number of further bytes; may be
+ * NULL.
+ * error: receives the error; may be NULL.
  *
  * Returns: REXT_OK; REXT_INCOMPLETE; REXT_ERR_DTLS to REXT_ERR_NOT_TLS, without an alert;
- * REXT_ERR_UNEXPECTED_RECORD to REXT_ERR_BINDER_COUNT, with the alert that a server must send; or a
- * mistake of the caller.
+ * REXT_ERR_UNEXPECTED_RECORD to REXT_ERR_BINDER_COUNT, with the alert that a server must send; or
+ * a mistake of the caller.
  *
- * Threads: any, with a scratch of their own.
+ * Threads: any, each with its own scratch.
  */
 rext_status rext_scan_records(const struct rext_scan *scan,
-                              const uint8_t *octets,
+                              const uint8_t *bytes,
                               size_t length,
                               uint8_t *scratch,
                               size_t scratch_length,
@@ -1332,41 +1359,41 @@ rext_status rext_scan_records(const struct rext_scan *scan,
                               struct rext_error *error);
 
 /**
- * Looks at a handshake message for a ClientHello: four octets of header, and the body. That is what
- * some TLS stacks hand over, and what QUIC has in CRYPTO frames.
+ * Scans a handshake message: a header of four bytes, and the body. Some TLS stacks provide this
+ * form, and QUIC has it in CRYPTO frames.
  *
  * scan: NULL for the default one.
- * octets, length: the octets; NULL and 0 for none.
- * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into octets.
- * count: as of rext_scan_records().
- * error: NULL, or where to say what is wrong.
+ * bytes, length: the bytes; NULL and 0 for none.
+ * hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes.
+ * count: as for rext_scan_records().
+ * error: receives the error; may be NULL.
  *
- * Returns: as rext_scan_records().
+ * Returns: as for rext_scan_records().
  *
  * Threads: any.
  */
 rext_status rext_scan_handshake(const struct rext_scan *scan,
-                                const uint8_t *octets,
+                                const uint8_t *bytes,
                                 size_t length,
                                 struct rext_hello *hello,
                                 size_t *count,
                                 struct rext_error *error);
 
 /**
- * Looks at the body of a ClientHello, without the header of the message: what other TLS stacks hand
- * over.
+ * Scans the body of a ClientHello, without the header of the message: the form that other TLS
+ * stacks provide.
  *
  * scan: NULL for the default one.
- * octets, length: the octets; NULL and 0 for none.
- * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into octets.
- * error: NULL, or where to say what is wrong.
+ * bytes, length: the bytes; NULL and 0 for none.
+ * hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes.
+ * error: receives the error; may be NULL.
  *
- * Returns: as rext_scan_records(), but never REXT_INCOMPLETE.
+ * Returns: as for rext_scan_records(), but never REXT_INCOMPLETE.
  *
  * Threads: any.
  */
 rext_status rext_scan_body(const struct rext_scan *scan,
-                           const uint8_t *octets,
+                           const uint8_t *bytes,
                            size_t length,
                            struct rext_hello *hello,
                            struct rext_error *error);
@@ -1374,16 +1401,16 @@ rext_status rext_scan_body(const struct rext_scan *scan,
 /**
  * Makes a scanner.
  *
- * scan: NULL for the default one. It need not live as long as the scanner.
- * buffer, length: where to put a hello together; the most octets that a hello can have, without
- * its header, if that is less than the scan's limit. 4096 are enough for clients of today. It is
- * the caller's to free, and until the scanner is freed nobody else's to change. NULL and 0 for
- * none: no hello is then short enough.
- * scanner: where to put the scanner; not NULL. Free it with rext_scanner_free().
- * error: NULL, or where to say what is wrong.
+ * scan: NULL for the default one. It may be freed before the scanner.
+ * buffer, length: the buffer in which a ClientHello is assembled. Its length limits that of a
+ * ClientHello without its header, if it is less than the scan's limit; 4096 bytes are enough for
+ * current clients. The caller frees it, and must not use it until the scanner is freed. NULL and 0
+ * for no buffer: every ClientHello is then refused as too long.
+ * scanner: receives the scanner; not NULL. Free it with rext_scanner_free().
+ * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK, REXT_ERR_MEMORY, or a mistake of the caller. NULL is put into scanner, if there
- * is a scanner, whenever it is not REXT_OK.
+ * Returns: REXT_OK, REXT_ERR_MEMORY, or a mistake of the caller. After an error, the scanner that
+ * is received is NULL.
  *
  * Threads: any.
  */
@@ -1394,71 +1421,72 @@ rext_status rext_scanner_new(const struct rext_scan *scan,
                              struct rext_error *error);
 
 /**
- * Frees a scanner, and leaves its buffer to the caller. Views that point into the buffer are good
- * as long as that is.
+ * Frees a scanner, but not its buffer. Views that point into the buffer are valid as long as the
+ * buffer.
  *
- * scanner: of rext_scanner_new(), and not used any more; NULL does nothing.
+ * scanner: from rext_scanner_new(), which must not be used any more; with NULL, nothing happens.
  *
  * Threads: any, once.
  */
 void rext_scanner_free(struct rext_scanner *scanner);
 
 /**
- * Takes the octets that came since the last call.
+ * Takes the bytes that arrived since the last call.
  *
  * scanner: not NULL.
- * octets, length: the octets; NULL and 0 for none. They may not overlap with the scanner's buffer.
- * hello: where to put the view; not NULL. Written on REXT_OK only, and then points into octets, if
- * they are a whole hello in one record, or into the scanner's buffer: so it is good until the next
- * call with that scanner.
- * count: as of rext_scan_records(), but on REXT_OK the octets of all calls since the last hello.
- * error: NULL, or where to say what is wrong.
+ * bytes, length: the bytes; NULL and 0 for none. They must not overlap with the scanner's buffer.
+ * hello: receives the view; not NULL. Written only on REXT_OK, and then points into bytes if they
+ * are a complete ClientHello in one record, and into the scanner's buffer otherwise: so it is
+ * valid until the next call with that scanner.
+ * count: as for rext_scan_records(), but on REXT_OK it counts the bytes of all calls since the
+ * last ClientHello.
+ * error: receives the error; may be NULL.
  *
- * Returns: as rext_scan_records().
+ * Returns: as for rext_scan_records().
  *
  * Threads: one at a time per scanner.
  */
 rext_status rext_scanner_feed(struct rext_scanner *scanner,
-                              const uint8_t *octets,
+                              const uint8_t *bytes,
                               size_t length,
                               struct rext_hello *hello,
                               size_t *count,
                               struct rext_error *error);
 
 /**
- * Looks at all octets from the beginning of the hello, at those of earlier calls too. For those who
- * keep them anyway, as one who will pass them on does. Octets of earlier calls are not looked at
- * again, except for the last record's if it is not whole. One scanner is for this or for
- * rext_scanner_feed(), not for both.
+ * Takes all bytes from the beginning of the ClientHello, including those of earlier calls. For
+ * callers that store the bytes anyway, for example to pass them on. Bytes of earlier calls are not
+ * read again, except for those of an incomplete last record. Use either this function or
+ * rext_scanner_feed() with a scanner, not both.
  *
  * scanner: not NULL.
- * octets, length: all octets so far; NULL and 0 for none. They may not overlap with the scanner's
+ * bytes, length: all bytes so far; NULL and 0 for none. They must not overlap with the scanner's
  * buffer.
- * hello: as of rext_scanner_feed(); it points into octets whenever the hello lies in one record.
- * count: as of rext_scan_records().
- * error: NULL, or where to say what is wrong.
+ * hello: as for rext_scanner_feed(); it points into bytes if the ClientHello is in one record.
+ * count: as for rext_scan_records().
+ * error: receives the error; may be NULL.
  *
- * Returns: as rext_scan_records().
+ * Returns: as for rext_scan_records().
  *
  * Threads: one at a time per scanner.
  */
 rext_status rext_scanner_peek(struct rext_scanner *scanner,
-                              const uint8_t *octets,
+                              const uint8_t *bytes,
                               size_t length,
                               struct rext_hello *hello,
                               size_t *count,
                               struct rext_error *error);
 
 /**
- * Makes a server that has not seen a hello.
+ * Makes a server that has not received a ClientHello.
  *
- * numbers: NULL for the default ones.
- * server: where to put it; not NULL. Free it with rext_server_free().
- * error: NULL, or where to say what is wrong.
+ * numbers: the code points; NULL for the default ones.
+ * server: receives the server; not NULL. Free it with rext_server_free().
+ * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that cannot be used;
- * REXT_ERR_MEMORY; or another mistake of the caller. NULL is put into server, if there is a server,
- * whenever it is not REXT_OK.
+ * Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that are not allowed;
+ * REXT_ERR_MEMORY; or another mistake of the caller. After an error, the server that is received
+ * is NULL.
  *
  * Threads: any.
  */
@@ -1469,22 +1497,22 @@ rext_status rext_server_new(const struct rext_code_points *numbers,
 /**
  * Frees a server.
  *
- * server: of rext_server_new(), and not used any more; NULL does nothing.
+ * server: from rext_server_new(), which must not be used any more; with NULL, nothing happens.
  *
  * Threads: any, once.
  */
 void rext_server_free(struct rext_server *server);
 
 /**
- * Judges, and takes note of, what a ClientHello has of the two extensions; for the first and the
- * second, once the version is chosen. Flags are for TLS 1.3 only: with TLS 1.2 they are not even
- * looked at (FLAGS-9).
+ * Checks and records the offer in a ClientHello. Call it for the first and the second one, once
+ * the version is chosen. Flags are for TLS 1.3 only: under TLS 1.2 they are ignored, even if
+ * malformed (FLAGS-9).
  *
  * server: not NULL.
- * version: the one that was chosen; REXT_TLS12 or REXT_TLS13.
- * tls_flags: the body of tls_flags; NULL if that is not there.
- * care: the body of CARE; NULL if that is not there.
- * error: NULL, or where to say what is wrong.
+ * version: the chosen version, REXT_TLS12 or REXT_TLS13.
+ * tls_flags: the body of tls_flags; NULL if the message does not have it.
+ * care: the body of CARE; NULL if the message does not have it.
+ * error: receives the error; may be NULL.
  *
  * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED, REXT_ERR_CARE_NOT_EMPTY or
  * REXT_ERR_SECOND_HELLO_DIFFERS, with the alert that ends the connection; or a mistake of the
@@ -1499,14 +1527,15 @@ rext_status rext_server_on_client_hello(struct rext_server *server,
                                         struct rext_error *error);
 
 /**
- * The same for a hello that was scanned with the server's code points.
+ * The same as rext_server_on_client_hello(), for a ClientHello that was scanned with the server's
+ * code points.
  *
  * server: not NULL.
- * version: the one that was chosen; REXT_TLS12 or REXT_TLS13.
+ * version: the chosen version, REXT_TLS12 or REXT_TLS13.
  * hello: not NULL.
- * error: NULL, or where to say what is wrong.
+ * error: receives the error; may be NULL.
  *
- * Returns: as rext_server_on_client_hello().
+ * Returns: as for rext_server_on_client_hello().
  *
  * Threads: one at a time per server.
  */
@@ -1516,23 +1545,23 @@ rext_status rext_server_on_hello(struct rext_server *server,
                                  struct rext_error *error);
 
 /**
- * By which ways the client offers to authenticate.
+ * Returns the ways in which the client offers to authenticate.
  *
  * server: not NULL.
  *
- * Returns: REXT_OFFER_NONE, also before a hello, or the sum of others; or a mistake of the caller,
- * below 0.
+ * Returns: REXT_OFFER_NONE, also before a ClientHello, or the sum of others; or a mistake of the
+ * caller, below 0.
  *
  * Threads: any, if none changes the server.
  */
 rext_offer rext_server_offer(const struct rext_server *server);
 
 /**
- * The flags of the hello; the set without a flag if there are none, or if they do not count
+ * Returns the flags of the ClientHello; the empty set if there are none, or if they do not count
  * (FLAGS-9).
  *
  * server: not NULL.
- * flags: where to; not NULL.
+ * flags: receives the flags; not NULL.
  *
  * Returns: REXT_OK, or a mistake of the caller.
  *
@@ -1542,8 +1571,8 @@ rext_status rext_server_flags(const struct rext_server *server,
                               struct rext_flags *flags);
 
 /**
- * Says whether the server asks this client for a certificate, and why. A server that resumes a
- * session does not.
+ * Records whether the server requests a certificate from this client, and why. A server that
+ * resumes a session does not.
  *
  * server: not NULL.
  * asks: one of REXT_ASKS_....
@@ -1556,11 +1585,11 @@ rext_status rext_server_asks(struct rext_server *server,
                              rext_asks asks);
 
 /**
- * Whether to put CARE without a body into a message, so that the client knows that this server
- * understands it, whether or not it asks (CARE-3).
+ * Returns REXT_YES if an empty CARE must be put into a message, so that the client knows that this
+ * server understands CARE, whether it requests a certificate or not (CARE-3).
  *
  * server: not NULL.
- * message: which; one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
+ * message: one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
  *
  * Returns: REXT_YES, REXT_NO, or a mistake of the caller.
  *
@@ -1570,11 +1599,13 @@ rext_status rext_server_echoes_care(const struct rext_server *server,
                                     rext_message message);
 
 /**
- * The flags to put into a CertificateRequest of TLS 1.3: request_client_auth if the client offered
- * by the flag, and that is why the server asks (RCA-2, RCA-3, RCA-4).
+ * Returns the flags for a CertificateRequest of TLS 1.3. They contain request_client_auth if the
+ * client offered by the flag, and the server requests a certificate for that reason (RCA-2, RCA-3,
+ * RCA-4).
  *
  * server: not NULL.
- * flags: where to; not NULL. rext_flags_body() has the body, if there is to be an extension.
+ * flags: receives the flags; not NULL. rext_flags_body() returns the body, or REXT_NO if the
+ * extension is not sent.
  *
  * Returns: REXT_OK, or a mistake of the caller.
  *
@@ -1584,16 +1615,16 @@ rext_status rext_server_acknowledgement(const struct rext_server *server,
                                         struct rext_flags *flags);
 
 /**
- * Judges what an entry of the client's Certificate has of the two extensions (TLS 1.3; FLAGS-5,
- * RCA-5, CARE-3).
+ * Checks the two extensions in an entry of the client's Certificate (TLS 1.3; FLAGS-5, RCA-5,
+ * CARE-3).
  *
  * server: not NULL.
- * tls_flags: the body of tls_flags; NULL if that is not there.
- * care: the body of CARE; NULL if that is not there.
- * error: NULL, or where to say what is wrong.
+ * tls_flags: the body of tls_flags; NULL if the message does not have it.
+ * care: the body of CARE; NULL if the message does not have it.
+ * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with the
- * alert that ends the connection; or a mistake of the caller.
+ * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with
+ * the alert that ends the connection; or a mistake of the caller.
  *
  * Threads: any, if none changes the server.
  */
@@ -1603,29 +1634,29 @@ rext_status rext_server_on_client_certificate(const struct rext_server *server,
                                               struct rext_error *error);
 
 /**
- * The name of a status in this header, without "REXT_" and "ERR_", in lower case.
+ * Returns the name of a status in lower case, without "REXT_" and "ERR_".
  *
  * status: any number. 0 is "ok", and one that is not listed here is "unknown".
  *
- * Returns: a NUL-terminated string, never NULL, that lives as long as the library is loaded.
+ * Returns: a NUL-terminated string, never NULL, that is valid as long as the library is loaded.
  *
  * Threads: any.
  */
 const char *rext_status_name(rext_status status);
 
 /**
- * The version of the library that is loaded, such as "0.1.0".
+ * Returns the version of the loaded library, such as "0.1.0".
  *
- * Returns: a NUL-terminated string, never NULL, that lives as long as the library is loaded.
+ * Returns: a NUL-terminated string, never NULL, that is valid as long as the library is loaded.
  *
  * Threads: any.
  */
 const char *rext_version(void);
 
 /**
- * The ABI of the library that is loaded, to be compared with REXT_ABI of the header.
+ * Returns the ABI of the loaded library. Compare it with REXT_ABI of the header.
  *
- * Returns: its REXT_ABI.
+ * Returns: the REXT_ABI of the library.
  *
  * Threads: any.
  */

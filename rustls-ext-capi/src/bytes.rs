@@ -1,17 +1,18 @@
-//! Octets that somebody else owns.
+//! Borrowed bytes.
 
-use crate::fence::octets;
+use crate::fence::bytes;
 use crate::refusal::Misuse;
 
-/// Octets that somebody else owns: whose, and for how long, says the function that has them.
+/// Borrowed bytes. The function that takes or returns them documents who owns them, and how long
+/// they must stay valid.
 ///
-/// No octets are { NULL, 0 }, or any pointer and 0.
+/// Without bytes, length is 0, and data may be NULL.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_bytes {
-    /// The first.
+    /// The first byte.
     pub data: *const u8,
-    /// How many.
+    /// The number of bytes.
     pub length: usize,
 }
 
@@ -19,15 +20,15 @@ impl rext_bytes {
     pub(crate) const NONE: Self = Self { data: core::ptr::null(), length: 0 };
 
     /// # Safety
-    /// The octets are there, and nobody changes them during `'a`.
+    /// The bytes are valid, and do not change during `'a`.
     pub(crate) unsafe fn get<'a>(self) -> Result<&'a [u8], Misuse> {
-        // SAFETY: as of this function.
-        unsafe { octets(self.data, self.length) }
+        // SAFETY: required of this function's caller.
+        unsafe { bytes(self.data, self.length) }
     }
 }
 
 impl From<&[u8]> for rext_bytes {
-    fn from(octets: &[u8]) -> Self {
-        Self { data: octets.as_ptr(), length: octets.len() }
+    fn from(bytes: &[u8]) -> Self {
+        Self { data: bytes.as_ptr(), length: bytes.len() }
     }
 }

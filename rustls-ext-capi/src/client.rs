@@ -1,4 +1,4 @@
-//! A client's side of the negotiation.
+//! The client's side of the negotiation.
 
 use rustls_ext_wire::{ClientNegotiation, ClientStatus, Offer, Received};
 
@@ -12,8 +12,8 @@ use crate::rules::{message_of, rext_message, rext_version_number, version_of};
 use crate::scan::make;
 use crate::status::{REXT_OK, rext_status};
 
-/// By which ways a client offers to authenticate: REXT_OFFER_NONE, or the sum of others. It is a
-/// wish, never a credential: anybody can send it.
+/// The ways in which a client offers to authenticate: REXT_OFFER_NONE, or the sum of other
+/// REXT_OFFER_.... An offer is never a credential: any client can send it.
 pub type rext_offer = i32;
 
 /// Offer: none.
@@ -23,22 +23,24 @@ pub const REXT_OFFER_FLAG: rext_offer = 1;
 /// Offer: by the extension client_authentication_request (CARE), in TLS 1.2 and 1.3.
 pub const REXT_OFFER_CARE: rext_offer = 2;
 
-/// What became of a client's offer, one of REXT_CLIENT_...; 0 or above.
+/// The outcome of a client's offer, one of REXT_CLIENT_...; 0 or above.
 pub type rext_client_status = i32;
 
-/// Client: no offer was put before the server, and it did not ask for a certificate.
+/// Client: the server received no offer, and did not request a certificate.
 pub const REXT_CLIENT_NOT_OFFERED: rext_client_status = 0;
-/// Client: an offer was sent. The server did not (yet) ask for a certificate; it never does when it resumes
-/// a session.
+/// Client: an offer was sent. The server has not requested a certificate (yet); it never does when
+/// it resumes a session.
 pub const REXT_CLIENT_OFFERED: rext_client_status = 1;
-/// Client: the server asked for a certificate, and said that it did so because of the offer (RCA-2).
+/// Client: the server requested a certificate, and acknowledged that it did so because of the offer
+/// (RCA-2).
 pub const REXT_CLIENT_ACKNOWLEDGED: rext_client_status = 2;
-/// Client: the server asked for a certificate, and did not say that the offer was the reason: there was
-/// none, it was made by CARE, which has no such word, the server has another reason (RCA-3), or it
-/// follows an older draft.
+/// Client: the server requested a certificate without an acknowledgement: there was no offer, it
+/// was made by CARE, which has no acknowledgement, the server has another reason (RCA-3), or the
+/// server follows an older draft.
 pub const REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT: rext_client_status = 3;
 
-/// One connection of a client: what to put into its hello, and what to make of what comes back.
+/// The negotiation on one connection of a client: the offer to put into its ClientHello, and the
+/// checks of the server's messages.
 pub struct rext_client(ClientNegotiation);
 
 pub(crate) fn offer_number(offer: Offer) -> rext_offer {
@@ -50,19 +52,20 @@ pub(crate) fn offer_number(offer: Offer) -> rext_offer {
 fn offer_of(number: rext_offer) -> Result<Offer, Misuse> {
     match number & !(REXT_OFFER_FLAG | REXT_OFFER_CARE) {
         0 => Ok(Offer::new(number & REXT_OFFER_FLAG != 0, number & REXT_OFFER_CARE != 0)),
-        _ => Err(Misuse::Value("the offers REXT_OFFER_...")),
+        _ => Err(Misuse::Value("an offer: the sum of REXT_OFFER_...")),
     }
 }
 
-/// The bodies of the two extensions in one message, each null if it is not there.
+/// The bodies of the two extensions in one message; each pointer is null if it is absent.
 ///
 /// # Safety
-/// Each as of [`borrow_if`], and its octets as of [`rext_bytes::get`].
+/// Each pointer meets the requirements of [`borrow_if`], and its bytes those of
+/// [`rext_bytes::get`].
 pub(crate) unsafe fn received<'a>(
     tls_flags: *const rext_bytes,
     care: *const rext_bytes,
 ) -> Result<Received<'a>, Misuse> {
-    // SAFETY: as of this function.
+    // SAFETY: required of this function's caller.
     let body = |bytes: &rext_bytes| unsafe { bytes.get() };
     // SAFETY: likewise.
     let tls_flags = unsafe { borrow_if(tls_flags) }?.map(body).transpose()?;
@@ -71,16 +74,16 @@ pub(crate) unsafe fn received<'a>(
     Ok(Received { tls_flags, care })
 }
 
-/// Makes a client that is to make this offer; nothing is sent yet.
+/// Makes a client with this offer; nothing is sent yet.
 ///
-/// offer: REXT_OFFER_NONE, or the sum of others. CARE is left out if it has no number.
-/// numbers: NULL for the default ones.
-/// client: where to put it; not NULL. Free it with rext_client_free().
-/// error: NULL, or where to say what is wrong.
+/// offer: REXT_OFFER_NONE, or the sum of others. CARE is not sent if it has no number.
+/// numbers: the code points; NULL for the default ones.
+/// client: receives the client; not NULL. Free it with rext_client_free().
+/// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that cannot be used, or an offer
-/// that does not exist; REXT_ERR_MEMORY; or another mistake of the caller. NULL is put into client,
-/// if there is a client, whenever it is not REXT_OK.
+/// Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that are not allowed;
+/// REXT_ERR_VALUE for an offer that does not exist; REXT_ERR_MEMORY; or another mistake of the
+/// caller. After an error, the client that is received is NULL.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -93,7 +96,7 @@ pub unsafe extern "C" fn rext_client_new(
     fence!(error, {
         let new = || {
             let offer = offer_of(offer)?;
-            // SAFETY: C's part is in the documentation.
+            // SAFETY: C callers must meet the documented requirements.
             let numbers = unsafe { code_points(numbers) }?;
             Ok(rext_client(ClientNegotiation::new(offer, numbers)))
         };
@@ -104,27 +107,28 @@ pub unsafe extern "C" fn rext_client_new(
 
 /// Frees a client.
 ///
-/// client: of rext_client_new(), and not used any more; NULL does nothing.
+/// client: from rext_client_new(), which must not be used any more; with NULL, nothing happens.
 ///
 /// Threads: any, once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_client_free(client: *mut rext_client) {
-    // SAFETY: C's part is in the documentation.
+    // SAFETY: C callers must meet the documented requirements.
     unsafe { release(client) }
 }
 
-/// What to put into a ClientHello, the first and the second alike (FLAGS-12).
+/// Returns the offer to put into a ClientHello, the same in the first and the second one
+/// (FLAGS-12).
 ///
-/// Under Encrypted Client Hello this goes into the inner hello, and nothing of it into the outer one
-/// (FLAGS-13); see rext_client_sent().
+/// With Encrypted Client Hello, it goes only into the inner ClientHello, and no part of it into the
+/// outer one (FLAGS-13); see rext_client_sent().
 ///
 /// client: not NULL.
-/// highest: the highest version that the hello offers; REXT_TLS12 or REXT_TLS13. With TLS 1.2 there
-/// is no flag (FLAGS-9).
-/// flags: where to put the flags of tls_flags; not NULL. rext_flags_body() has the body, if there
-/// is to be an extension.
-/// care: where to put the number of the extension client_authentication_request, which is then sent
-/// without a body (CARE-1), or 0 for none; not NULL.
+/// highest: the highest version that the ClientHello offers, REXT_TLS12 or REXT_TLS13. With TLS 1.2
+/// there is no flag (FLAGS-9).
+/// flags: receives the flags to send in tls_flags; not NULL. rext_flags_body() returns the body, or
+/// REXT_NO if the extension is not sent.
+/// care: receives the number of the extension client_authentication_request to send, with an empty
+/// body (CARE-1), or 0 to send none; not NULL.
 ///
 /// Returns: REXT_OK, or a mistake of the caller, which changes nothing.
 ///
@@ -138,7 +142,7 @@ pub unsafe extern "C" fn rext_client_hello(
 ) -> rext_status {
     fence!({
         let highest = version_of(highest)?;
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let flags = unsafe { out(flags) }?;
         // SAFETY: likewise.
         let care = unsafe { out(care) }?;
@@ -150,8 +154,8 @@ pub unsafe extern "C" fn rext_client_hello(
     })
 }
 
-/// Says that the hello that is before the server is another one, with this offer: the outer one of
-/// Encrypted Client Hello, which has none, or the inner one after all.
+/// Records that the server evaluates another ClientHello, with this offer: with Encrypted Client
+/// Hello, the outer one, which has no offer, instead of the inner one, or the inner one after all.
 ///
 /// client: not NULL.
 /// offer: REXT_OFFER_NONE, or the sum of others.
@@ -166,25 +170,25 @@ pub unsafe extern "C" fn rext_client_sent(
 ) -> rext_status {
     fence!({
         let offer = offer_of(offer)?;
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         unsafe { borrow_mut(client) }?.0.sent(offer);
         Ok(REXT_OK)
     })
 }
 
-/// Judges, and takes note of, what a message of the server's has of the two extensions: for every
-/// message that may have extensions, whether or not one of the two is in it (FLAGS-2 to FLAGS-7,
-/// RCA-2 to RCA-5, CARE-1, CARE-3).
+/// Checks and records the two extensions in a message of the server (FLAGS-2 to FLAGS-7, RCA-2 to
+/// RCA-5, CARE-1, CARE-3). Call it for every message that may have extensions, whether or not it
+/// contains one of the two.
 ///
 /// client: not NULL.
-/// message: which; of REXT_SERVER_HELLO to REXT_SERVER_CERTIFICATE, and REXT_NEW_SESSION_TICKET.
-/// version: of the connection; REXT_TLS12 or REXT_TLS13.
-/// tls_flags: the body of tls_flags; NULL if that is not there.
-/// care: the body of CARE; NULL if that is not there.
-/// error: NULL, or where to say what is wrong.
+/// message: one of REXT_SERVER_HELLO to REXT_SERVER_CERTIFICATE, or REXT_NEW_SESSION_TICKET.
+/// version: the version of the connection, REXT_TLS12 or REXT_TLS13.
+/// tls_flags: the body of tls_flags; NULL if the message does not have it.
+/// care: the body of CARE; NULL if the message does not have it.
+/// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with the
-/// alert that ends the connection; or a mistake of the caller.
+/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with
+/// the alert that ends the connection; or a mistake of the caller.
 ///
 /// Threads: one at a time per client.
 #[unsafe(no_mangle)]
@@ -200,9 +204,9 @@ pub unsafe extern "C" fn rext_client_on(
     fence!(error, {
         let (message, version) = (message_of(message)?, version_of(version)?);
         if let ClientHello | ClientCertificate = message {
-            return Err(Misuse::Value("the messages of a server").into());
+            return Err(Misuse::Value("a message of a server").into());
         }
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let received = unsafe { received(tls_flags, care) }?;
         // SAFETY: likewise.
         unsafe { borrow_mut(client) }?.0.on(message, version, received)?;
@@ -210,7 +214,7 @@ pub unsafe extern "C" fn rext_client_on(
     })
 }
 
-/// What became of the offer so far.
+/// Returns the outcome of the offer so far.
 ///
 /// client: not NULL.
 ///
@@ -220,7 +224,7 @@ pub unsafe extern "C" fn rext_client_on(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_client_status_of(client: *const rext_client) -> rext_client_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         Ok(match unsafe { borrow(client) }?.0.status() {
             ClientStatus::Offered => REXT_CLIENT_OFFERED,
             ClientStatus::Acknowledged => REXT_CLIENT_ACKNOWLEDGED,
@@ -230,7 +234,7 @@ pub unsafe extern "C" fn rext_client_status_of(client: *const rext_client) -> re
     })
 }
 
-/// The offer that is before the server.
+/// Returns the offer in the ClientHello that the server evaluates.
 ///
 /// client: not NULL.
 ///
@@ -240,12 +244,13 @@ pub unsafe extern "C" fn rext_client_status_of(client: *const rext_client) -> re
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_client_offer(client: *const rext_client) -> rext_offer {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         Ok(offer_number(unsafe { borrow(client) }?.0.offer()))
     })
 }
 
-/// Whether the server said that it understands CARE, whether or not it asks (CARE-3).
+/// Returns REXT_YES if the server has declared that it understands CARE, whether it requests a
+/// certificate or not (CARE-3).
 ///
 /// client: not NULL.
 ///
@@ -255,7 +260,7 @@ pub unsafe extern "C" fn rext_client_offer(client: *const rext_client) -> rext_o
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_client_echoed(client: *const rext_client) -> rext_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         Ok(yes_or_no(unsafe { borrow(client) }?.0.echoed()))
     })
 }

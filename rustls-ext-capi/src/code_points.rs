@@ -1,4 +1,4 @@
-//! The numbers on the wire.
+//! The configurable numbers on the wire.
 
 use rustls_ext_wire::{CodePoints, Flag};
 
@@ -7,11 +7,11 @@ use crate::fence::{borrow, borrow_if, fence, out};
 use crate::refusal::Refusal;
 use crate::status::{REXT_OK, rext_status};
 
-/// The numbers that the extensions and the flag have on the wire. Both ends of a connection must
-/// have the same.
+/// The numbers of the extensions and the flag on the wire. Client and server of a connection must
+/// use the same numbers.
 ///
-/// None is settled, so they are configuration; rext_code_points_default() fills in the usual ones.
-/// Functions that take them take NULL for these.
+/// They are configurable because they are not final. rext_code_points_default() fills in the
+/// default ones, which functions also use if they get NULL.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_code_points {
@@ -20,7 +20,7 @@ pub struct rext_code_points {
     /// The flag request_client_auth, 0 to 2039; 80 by default.
     pub request_client_auth: u16,
     /// The extension client_authentication_request (CARE); 0xffca by default, which is for private
-    /// use (RFC 8447). 0 for none: an extension with any number is then one that nobody knows.
+    /// use (RFC 8447). 0 disables CARE: an extension with its number is then treated as unknown.
     pub care: u16,
 }
 
@@ -34,19 +34,19 @@ impl rext_code_points {
     }
 }
 
-/// The code points at `from`; the default ones at null.
+/// The code points at `from`; the default ones if it is null.
 ///
 /// # Safety
-/// As of [`borrow_if`].
+/// `from` meets the requirements of [`borrow_if`].
 pub(crate) unsafe fn code_points(from: *const rext_code_points) -> Result<CodePoints, Refusal> {
-    // SAFETY: as of this function.
+    // SAFETY: required of this function's caller.
     let points = unsafe { borrow_if(from) }?;
     points.map_or(Ok(CodePoints::DEFAULT), |points| points.parse())
 }
 
-/// Fills in the usual numbers: 62, 80 and 0xffca.
+/// Fills in the default numbers: 62, 80 and 0xffca.
 ///
-/// numbers: where to; not NULL.
+/// numbers: receives them; not NULL.
 ///
 /// Returns: REXT_OK, or a mistake of the caller (REXT_ERR_NULL, REXT_ERR_ALIGNMENT).
 ///
@@ -54,7 +54,7 @@ pub(crate) unsafe fn code_points(from: *const rext_code_points) -> Result<CodePo
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_code_points_default(numbers: *mut rext_code_points) -> rext_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let numbers = unsafe { out(numbers) }?;
         let points = CodePoints::DEFAULT;
         numbers.set(rext_code_points {
@@ -66,15 +66,15 @@ pub unsafe extern "C" fn rext_code_points_default(numbers: *mut rext_code_points
     })
 }
 
-/// Whether the numbers can be used. Every function that takes them finds out for itself; this is to
-/// know early.
+/// Checks whether the numbers are allowed. Every function that takes code points does the same;
+/// this one is for checking a configuration early.
 ///
 /// numbers: not NULL.
-/// error: NULL, or where to say what is wrong.
+/// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; REXT_ERR_TAKEN if IANA, GREASE (RFC 8701) or habit gave one of the numbers to
-/// something else, or if two are the same; REXT_ERR_VALUE if the flag is above 2039; or another
-/// mistake of the caller.
+/// Returns: REXT_OK; REXT_ERR_TAKEN if another extension or flag uses one of the numbers, assigned
+/// by IANA, by GREASE (RFC 8701) or in practice, or if two of them are the same; REXT_ERR_VALUE if
+/// the flag is above 2039; or another mistake of the caller.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn rext_code_points_check(
     error: *mut rext_error,
 ) -> rext_status {
     fence!(error, {
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         unsafe { borrow(numbers) }?.parse().map(|_| REXT_OK)
     })
 }

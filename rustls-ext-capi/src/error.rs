@@ -1,4 +1,4 @@
-//! What is wrong, for those who want to say or send it.
+//! The details of an error, for logs and alerts.
 
 use core::ffi::c_char;
 use core::fmt::{self, Write};
@@ -6,22 +6,22 @@ use core::fmt::{self, Write};
 use crate::refusal::Refusal;
 use crate::status::rext_status;
 
-/// What is wrong. The caller makes room for it, and it is written only when the function that it is
-/// passed to answers with an error.
+/// The details of an error. The caller provides the struct; a function writes it only if it returns
+/// an error.
 ///
-/// It owns nothing, so there is nothing to free, and it may be copied.
+/// It owns nothing, so it need not be freed, and it may be copied.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_error {
-    /// The number with which the function answered.
+    /// The status that the function returned.
     pub status: rext_status,
-    /// The TLS alert that is to end the connection (RFC 8446 section 6); 0 when none is due, since
-    /// it is a mistake of the caller, or since the peer does not speak TLS.
+    /// The TLS alert to send (RFC 8446 section 6); 0 for none: the error is a mistake of the
+    /// caller, or the peer does not use TLS.
     pub alert: u8,
-    /// The rule that the peer breaks, such as "FLAGS-3" or "RFC 8446 4.2.11", NUL-terminated; empty
-    /// when it is none of the peer's.
+    /// The rule that the peer broke, such as "FLAGS-3" or "RFC 8446 4.2.11", NUL-terminated; empty
+    /// if the peer broke none.
     pub rule: [c_char; 27],
-    /// One line for a log, in ASCII, NUL-terminated.
+    /// A description for logs: one line of ASCII, NUL-terminated.
     pub message: [c_char; 224],
 }
 
@@ -36,23 +36,23 @@ impl rext_error {
     }
 }
 
-/// Words as C has them; what does not fit is cut off.
-fn text<const N: usize>(words: &dyn fmt::Display) -> [c_char; N] {
+/// A value as a C string of at most `N - 1` characters; a longer one is truncated.
+fn text<const N: usize>(value: &dyn fmt::Display) -> [c_char; N] {
     let mut text = Text { room: [0; N], length: 0 };
-    let _ = write!(text, "{words}"); // it never fails
+    let _ = write!(text, "{value}"); // `Text` never fails
     text.room
 }
 
-/// ASCII that ends in a zero at least.
+/// A buffer of ASCII characters that always ends in NUL.
 struct Text<const N: usize> {
     room: [c_char; N],
     length: usize,
 }
 
 impl<const N: usize> Write for Text<N> {
-    fn write_str(&mut self, words: &str) -> fmt::Result {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
         let room = self.room.get_mut(self.length..N - 1).unwrap_or_default();
-        for (to, from) in room.iter_mut().zip(words.bytes()) {
+        for (to, from) in room.iter_mut().zip(piece.bytes()) {
             *to = if from.is_ascii() { from as c_char } else { b'?' as c_char };
             self.length += 1;
         }

@@ -4,22 +4,22 @@ use rustls_ext_wire::{Flag, FlagSet};
 
 use crate::bytes::rext_bytes;
 use crate::error::rext_error;
-use crate::fence::{borrow, borrow_mut, fence, octets, out};
+use crate::fence::{borrow, borrow_mut, bytes, fence, out};
 use crate::refusal::{Misuse, Refusal};
 use crate::status::{REXT_NO, REXT_OK, REXT_YES, rext_status};
 
-/// The highest number of a flag: what 255 octets have room for.
+/// The highest number of a flag: the last bit of 255 bytes.
 pub const REXT_FLAG_MAX: u16 = 2039;
 
-/// A set of TLS flags (draft-ietf-tls-tlsflags-16), as the body of the extension that carries it.
-/// The caller makes room for it; set to zero, it is the set without a flag.
+/// A set of TLS flags (draft-ietf-tls-tlsflags-16), stored as the body of the extension that
+/// carries it. The caller provides the struct; all zeros are the empty set.
 ///
-/// It owns nothing and may be copied. Change it by functions only: what is not the body of an
-/// extension is REXT_ERR_UNSET.
+/// It owns nothing, and may be copied. Change it only by functions of this library: they return
+/// REXT_ERR_UNSET if it does not contain a valid body.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_flags {
-    /// The number of octets of flags, and these; what follows does not count.
+    /// The number of bytes of flags, followed by those bytes; the rest is unused.
     pub body: [u8; 256],
 }
 
@@ -45,15 +45,15 @@ impl rext_flags {
     }
 }
 
-/// Reads the body of an extension tls_flags that a peer sent.
+/// Decodes the body of an extension tls_flags that a peer sent.
 ///
-/// Whether the flags may stand in their message says rext_check_flags().
+/// rext_check_flags() checks whether the flags are allowed in their message.
 ///
-/// body, length: the octets; NULL and 0 for none.
-/// flags: where to; not NULL. Written on REXT_OK only.
-/// error: NULL, or where to say what is wrong.
+/// body, length: the body; NULL and 0 if it is empty.
+/// flags: receives the set; not NULL. Written only on REXT_OK.
+/// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; one of REXT_ERR_FLAGS_... when the body breaks FLAGS-2 or FLAGS-3, always with
+/// Returns: REXT_OK; one of REXT_ERR_FLAGS_... if the body breaks FLAGS-2 or FLAGS-3, always with
 /// the alert illegal_parameter (47); or a mistake of the caller.
 ///
 /// Threads: any.
@@ -65,23 +65,23 @@ pub unsafe extern "C" fn rext_flags_decode(
     error: *mut rext_error,
 ) -> rext_status {
     fence!(error, {
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let flags = unsafe { out(flags) }?;
         // SAFETY: likewise.
-        let set = FlagSet::decode(unsafe { octets(body, length) }?)?;
+        let set = FlagSet::decode(unsafe { bytes(body, length) }?)?;
         flags.set(rext_flags::of(&set));
         Ok(REXT_OK)
     })
 }
 
-/// The body of an extension tls_flags that carries the set, in the shortest form (FLAGS-1): 2 to
-/// 256 octets.
+/// Returns the body of the extension tls_flags that carries a set, in the shortest form (FLAGS-1):
+/// 2 to 256 bytes.
 ///
 /// flags: not NULL.
-/// body: where to put the octets; not NULL. They are those of flags, and there as long as that is.
+/// body: receives the bytes; not NULL. They are part of flags, and valid as long as it is.
 ///
-/// Returns: REXT_YES; REXT_NO, and no octets, for the set without a flag, for which the extension
-/// is left out (FLAGS-8); or a mistake of the caller.
+/// Returns: REXT_YES; REXT_NO, and no bytes, for the empty set, for which the extension is not sent
+/// (FLAGS-8); or a mistake of the caller.
 ///
 /// Threads: any, if none changes the set.
 #[unsafe(no_mangle)]
@@ -90,14 +90,14 @@ pub unsafe extern "C" fn rext_flags_body(
     body: *mut rext_bytes,
 ) -> rext_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let body = unsafe { out(body) }?;
         // SAFETY: likewise.
         let flags = unsafe { borrow(flags) }?;
-        flags.set()?; // or there is no telling what octets these are
+        flags.set()?; // checks that it contains a valid body
         match flags.body() {
-            Some(octets) => {
-                body.set(octets.into());
+            Some(bytes) => {
+                body.set(bytes.into());
                 Ok(REXT_YES)
             }
             None => {
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn rext_flags_body(
     })
 }
 
-/// Adds a flag to a set; that it is there already is no error.
+/// Adds a flag to a set. It is not an error if the set already contains it.
 ///
 /// flags: not NULL.
 /// flag: 0 to REXT_FLAG_MAX.
@@ -119,11 +119,11 @@ pub unsafe extern "C" fn rext_flags_body(
 /// Threads: one at a time per set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_flags_insert(flags: *mut rext_flags, flag: u16) -> rext_status {
-    // SAFETY: C's part is in the documentation.
+    // SAFETY: C callers must meet the documented requirements.
     fence!(unsafe { change(flags, flag, FlagSet::insert) })
 }
 
-/// Takes a flag out of a set; that it is not there is no error.
+/// Removes a flag from a set. It is not an error if the set does not contain it.
 ///
 /// flags: not NULL.
 /// flag: 0 to REXT_FLAG_MAX.
@@ -134,18 +134,18 @@ pub unsafe extern "C" fn rext_flags_insert(flags: *mut rext_flags, flag: u16) ->
 /// Threads: one at a time per set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_flags_remove(flags: *mut rext_flags, flag: u16) -> rext_status {
-    // SAFETY: C's part is in the documentation.
+    // SAFETY: C callers must meet the documented requirements.
     fence!(unsafe { change(flags, flag, FlagSet::remove) })
 }
 
 /// # Safety
-/// As of [`borrow_mut`].
+/// `flags` meets the requirements of [`borrow_mut`].
 unsafe fn change(
     flags: *mut rext_flags,
     flag: u16,
     how: fn(&mut FlagSet, Flag) -> bool,
 ) -> Result<rext_status, Refusal> {
-    // SAFETY: as of this function.
+    // SAFETY: required of this function's caller.
     let flags = unsafe { borrow_mut(flags) }?;
     let mut set = flags.set()?;
     how(&mut set, Flag::new(flag)?);
@@ -153,7 +153,7 @@ unsafe fn change(
     Ok(REXT_OK)
 }
 
-/// Whether a flag is in a set.
+/// Returns REXT_YES if a set contains a flag.
 ///
 /// flags: not NULL.
 /// flag: 0 to REXT_FLAG_MAX.
@@ -165,20 +165,20 @@ unsafe fn change(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_flags_contains(flags: *const rext_flags, flag: u16) -> rext_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let set = unsafe { borrow(flags) }?.set()?;
         Ok(yes_or_no(set.contains(Flag::new(flag)?)))
     })
 }
 
-/// The lowest flag of a set that is not below another number: with 0 the first of all, and with one
-/// more than the last answer the next.
+/// Returns the lowest flag of a set that is at least a given number. To iterate, begin with 0, and
+/// continue with the last result plus 1.
 ///
 /// flags: not NULL.
-/// from: where to begin; above REXT_FLAG_MAX there is none.
-/// flag: where to put it; not NULL. Written on REXT_YES only.
+/// from: the lowest number to return; no flag is above REXT_FLAG_MAX.
+/// flag: receives the flag; not NULL. Written only on REXT_YES.
 ///
-/// Returns: REXT_YES; REXT_NO when there is none; or a mistake of the caller.
+/// Returns: REXT_YES; REXT_NO if there is none; or a mistake of the caller.
 ///
 /// Threads: any, if none changes the set.
 #[unsafe(no_mangle)]
@@ -188,7 +188,7 @@ pub unsafe extern "C" fn rext_flags_next(
     flag: *mut u16,
 ) -> rext_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let flag = unsafe { out(flag) }?;
         // SAFETY: likewise.
         let set = unsafe { borrow(flags) }?.set()?;

@@ -5,89 +5,90 @@ use core::mem::MaybeUninit;
 use rustls_ext_wire::{ClientHello, Ech};
 
 use crate::bytes::rext_bytes;
-use crate::fence::{borrow, fence, octets, out};
+use crate::fence::{borrow, bytes, fence, out};
 use crate::flags::yes_or_no;
 use crate::refusal::{Misuse, Refusal};
 use crate::rules::rext_version_number;
 use crate::status::{REXT_NO, REXT_OK, REXT_YES, rext_status};
 
-/// A view of a ClientHello whose structure holds (RFC 8446 section 4.1.2). The caller makes room
-/// for it, and a scan fills it; set to zero, it is a view of nothing, which is REXT_ERR_UNSET.
+/// A view of a ClientHello whose structure was checked (RFC 8446 section 4.1.2). The caller
+/// provides the struct, and a scan fills it. With a struct of zeros, functions return
+/// REXT_ERR_UNSET.
 ///
-/// It points into the octets that were scanned, or into the buffer in which they were put together:
-/// neither may change or go away while the view, or what it has shown, is used. It owns nothing and
-/// may be copied. What a client says is shown as it came, GREASE included.
+/// It points into the bytes that were scanned, or into the buffer in which they were assembled.
+/// Neither may change or be freed while the view, or a result of it, is used. It owns nothing, and
+/// may be copied. All values are as the client sent them, including GREASE.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_hello {
-    /// Not for others to read or change.
+    /// Private to this library.
     pub opaque: [MaybeUninit<u64>; 12],
 }
 
-/// What [`rext_hello`] has in it.
+/// The content of a [`rext_hello`].
 #[repr(C)]
 struct View<'a> {
     mark: u64,
     hello: MaybeUninit<ClientHello<'a>>,
 }
 
-/// No view that was made elsewhere, or of zeros, has it.
+/// A mark that only views of this library have. A struct of zeros does not have it.
 const MARK: u64 = u64::from_be_bytes(*b"rext\0hi\x01");
 
 const _: () = assert!(size_of::<View<'_>>() <= size_of::<rext_hello>());
 const _: () = assert!(align_of::<View<'_>>() <= align_of::<rext_hello>());
 
 impl rext_hello {
-    /// The octets that the view borrows are the caller's to keep.
+    /// The caller must keep the bytes that the view borrows.
     pub(crate) fn of(hello: ClientHello<'_>) -> Self {
         let mut view = Self { opaque: [MaybeUninit::new(0); 12] };
         let place = (&raw mut view).cast::<View<'_>>();
-        // SAFETY: there is room for it, by the assertions above.
+        // SAFETY: it fits and is aligned, by the assertions above.
         unsafe { place.write(View { mark: MARK, hello: MaybeUninit::new(hello) }) };
         view
     }
 
     /// # Safety
-    /// The struct is as a function of this library left it, or begins with another number than
-    /// [`MARK`]; and the octets that it was made of are as they were, during `'a`.
+    /// The struct was written by a function of this library, or does not begin with [`MARK`]; and
+    /// the bytes that it borrows do not change during `'a`.
     unsafe fn get<'a>(&self) -> Result<ClientHello<'a>, Misuse> {
-        // SAFETY: it has at least the size and alignment, and each part may be of any octets.
+        // SAFETY: size and alignment suffice, and any bytes are valid for both fields.
         let view = unsafe { &*(&raw const *self).cast::<View<'a>>() };
         match view.mark {
-            // SAFETY: with the mark comes the rest, as of this function.
+            // SAFETY: with the mark, the rest is initialised; required of this function's caller.
             MARK => Ok(unsafe { view.hello.assume_init() }),
             _ => Err(Misuse::Unset),
         }
     }
 }
 
-/// The hello at `from`.
+/// The ClientHello at `from`.
 ///
 /// # Safety
-/// As C's part in the documentation of [`rext_hello`].
+/// `from` meets the documented requirements of [`rext_hello`].
 pub(crate) unsafe fn hello<'a>(from: *const rext_hello) -> Result<ClientHello<'a>, Misuse> {
-    // SAFETY: as of this function.
+    // SAFETY: required of this function's caller.
     let view = unsafe { borrow(from) }?;
     // SAFETY: likewise.
     unsafe { view.get() }
 }
 
-/// What to show of a hello, if it is there.
+/// Writes a part of a ClientHello to `to`; no bytes if it is absent.
 ///
 /// # Safety
-/// As C's part in the documentation of [`rext_hello`]; `to` as of [`out`].
+/// `from` meets the documented requirements of [`rext_hello`], and `to` those of [`out`].
 unsafe fn show(
     from: *const rext_hello,
     to: *mut rext_bytes,
-    what: impl FnOnce(&ClientHello<'static>) -> Option<&'static [u8]>,
+    part: impl FnOnce(&ClientHello<'static>) -> Option<&'static [u8]>,
 ) -> Result<rext_status, Refusal> {
-    // SAFETY: as of this function.
+    // SAFETY: required of this function's caller.
     let to = unsafe { out(to) }?;
-    // SAFETY: likewise; nothing is kept beyond what C may keep.
+    // SAFETY: likewise; the result is valid as long as the view, as documented.
     let hello = unsafe { hello(from) }?;
-    match what(&hello) {
-        Some(octets) => {
-            to.set(octets.into());
+    match part(&hello) {
+        Some(bytes) => {
+            to.set(bytes.into());
             Ok(REXT_YES)
         }
         None => {
@@ -97,13 +98,13 @@ unsafe fn show(
     }
 }
 
-/// The host name that the client wants to talk to (RFC 6066 section 3), as it came: one octet or
-/// more, not NUL-terminated, and perhaps no good name.
+/// Returns the host name in the extension server_name (RFC 6066 section 3), as sent: one byte or
+/// more, not NUL-terminated, and not checked to be a valid name.
 ///
 /// hello: not NULL.
-/// name: where to; not NULL. The octets are those of the hello.
+/// name: receives the name; not NULL. It is valid as long as the view.
 ///
-/// Returns: REXT_YES; REXT_NO, and no octets, without one; or a mistake of the caller.
+/// Returns: REXT_YES; REXT_NO, and no bytes, without the extension; or a mistake of the caller.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -111,12 +112,12 @@ pub unsafe extern "C" fn rext_hello_server_name(
     hello: *const rext_hello,
     name: *mut rext_bytes,
 ) -> rext_status {
-    // SAFETY: C's part is in the documentation.
+    // SAFETY: C callers must meet the documented requirements.
     fence!(unsafe { show(hello, name, |hello| hello.server_name()) })
 }
 
-/// Whether the client speaks an application protocol, by ALPN (RFC 7301). rext_hello_alpn() has
-/// them all.
+/// Returns REXT_YES if the client offers an application protocol by ALPN (RFC 7301).
+/// rext_hello_alpn() lists all of them.
 ///
 /// hello: not NULL.
 /// name, length: the protocol, such as "h2" and 2; not NULL unless length is 0.
@@ -131,17 +132,17 @@ pub unsafe extern "C" fn rext_hello_has_alpn(
     length: usize,
 ) -> rext_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
-        let name = unsafe { octets(name, length) }?;
+        // SAFETY: C callers must meet the documented requirements.
+        let name = unsafe { bytes(name, length) }?;
         // SAFETY: likewise.
         let hello = unsafe { self::hello(hello) }?;
         Ok(yes_or_no(hello.alpn().any(|offered| offered == name)))
     })
 }
 
-/// Whether the client offers a version: in supported_versions, or without that extension by
-/// legacy_version, which stands for itself and what is older, but never for TLS 1.3 (RFC 8446
-/// section 4.2.1). rext_hello_versions() has them as they came.
+/// Returns REXT_YES if the client offers a version: in supported_versions, or without that
+/// extension by legacy_version, which means that version and older ones, but never TLS 1.3 (RFC
+/// 8446 section 4.2.1). rext_hello_versions() lists them as sent.
 ///
 /// hello: not NULL.
 /// version: such as REXT_TLS13, or any other number.
@@ -155,7 +156,7 @@ pub unsafe extern "C" fn rext_hello_offers_version(
     version: rext_version_number,
 ) -> rext_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let hello = unsafe { self::hello(hello) }?;
         let listed = hello.extension(SUPPORTED_VERSIONS).is_some();
         let offered = if listed {
@@ -170,18 +171,21 @@ pub unsafe extern "C" fn rext_hello_offers_version(
 
 const SUPPORTED_VERSIONS: u16 = 43;
 
-/// Which hello of Encrypted Client Hello it is (RFC 9849 section 5), one of REXT_ECH_...; 0 or above.
+/// The kind of ClientHello, inner or outer, in Encrypted Client Hello (RFC 9849 section 5); one of
+/// REXT_ECH_...; 0 or above.
 pub type rext_ech = i32;
 
-/// Encrypted Client Hello: none; the hello is what it seems.
+/// Encrypted Client Hello: not used.
 pub const REXT_ECH_NONE: rext_ech = 0;
-/// Encrypted Client Hello: the outer one. Another is in it that only the server can read, or seems to be (GREASE). If it
-/// is, server name and the like are not what the client is after.
+/// Encrypted Client Hello: the outer one. It contains an encrypted ClientHello that only the server
+/// can read, or imitates one (GREASE). If it contains one, the server name and other values are not
+/// the ones that the client really wants.
 pub const REXT_ECH_OUTER: rext_ech = 1;
-/// Encrypted Client Hello: the inner one, which a server that decrypted it passes on. No client sends it in the open.
+/// Encrypted Client Hello: the inner one, which a server that decrypted it passes on. No client
+/// sends it unencrypted.
 pub const REXT_ECH_INNER: rext_ech = 2;
 
-/// Which hello of Encrypted Client Hello it is.
+/// Returns the kind of ClientHello, inner or outer, in Encrypted Client Hello.
 ///
 /// hello: not NULL.
 ///
@@ -191,7 +195,7 @@ pub const REXT_ECH_INNER: rext_ech = 2;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_hello_ech(hello: *const rext_hello) -> rext_ech {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let hello = unsafe { self::hello(hello) }?;
         Ok(match hello.ech() {
             None => REXT_ECH_NONE,
@@ -201,7 +205,7 @@ pub unsafe extern "C" fn rext_hello_ech(hello: *const rext_hello) -> rext_ech {
     })
 }
 
-/// Whether the client has a key in common with the server, most often from an earlier session
+/// Returns REXT_YES if the client offers a pre-shared key, usually from an earlier session
 /// (pre_shared_key, RFC 8446 section 4.2.11).
 ///
 /// hello: not NULL.
@@ -212,20 +216,20 @@ pub unsafe extern "C" fn rext_hello_ech(hello: *const rext_hello) -> rext_ech {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_hello_has_psk(hello: *const rext_hello) -> rext_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let hello = unsafe { self::hello(hello) }?;
         Ok(yes_or_no(hello.has_pre_shared_key()))
     })
 }
 
-/// The body of the extension with a number, whichever it is. It takes time linear in the number of
-/// extensions.
+/// Returns the body of the extension with a given number, known or not. The time is linear in the
+/// number of extensions.
 ///
 /// hello: not NULL.
-/// number: the extension's.
-/// body: where to; not NULL. The octets are those of the hello; there may be none.
+/// number: the number of the extension.
+/// body: receives the body, which may be empty; not NULL. It is valid as long as the view.
 ///
-/// Returns: REXT_YES; REXT_NO, and no octets, without that extension; or a mistake of the caller.
+/// Returns: REXT_YES; REXT_NO, and no bytes, without that extension; or a mistake of the caller.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -234,28 +238,28 @@ pub unsafe extern "C" fn rext_hello_extension(
     number: u16,
     body: *mut rext_bytes,
 ) -> rext_status {
-    // SAFETY: C's part is in the documentation.
+    // SAFETY: C callers must meet the documented requirements.
     fence!(unsafe { show(hello, body, |hello| hello.extension(number)) })
 }
 
-/// The fields of the message that are not extensions.
+/// The fields of a ClientHello other than extensions.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_hello_fields {
-    /// legacy_version: 0x0303 with TLS 1.2 and 1.3, less with what is older.
+    /// legacy_version: 0x0303 for TLS 1.2 and 1.3, less for older versions.
     pub legacy_version: u16,
-    /// random, 32 octets of the hello.
+    /// random, 32 bytes.
     pub random: rext_bytes,
-    /// legacy_session_id, 0 to 32 octets of the hello.
+    /// legacy_session_id, 0 to 32 bytes.
     pub session_id: rext_bytes,
-    /// The message, without the four octets of its header.
+    /// The message, without the four bytes of its header.
     pub body: rext_bytes,
 }
 
-/// The fields of the message that are not extensions.
+/// Returns the fields of a ClientHello other than extensions.
 ///
 /// hello: not NULL.
-/// fields: where to; not NULL. The octets are those of the hello.
+/// fields: receives the fields; not NULL. Their bytes are valid as long as the view.
 ///
 /// Returns: REXT_OK, or a mistake of the caller.
 ///
@@ -266,7 +270,7 @@ pub unsafe extern "C" fn rext_hello_fields_of(
     fields: *mut rext_hello_fields,
 ) -> rext_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let fields = unsafe { out(fields) }?;
         // SAFETY: likewise.
         let hello = unsafe { self::hello(hello) }?;

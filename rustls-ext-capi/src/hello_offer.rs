@@ -1,4 +1,4 @@
-//! What a ClientHello says of an offer to authenticate.
+//! The offer to authenticate in a ClientHello.
 
 use rustls_ext_wire::Flag;
 
@@ -8,16 +8,17 @@ use crate::flags::{rext_flags, yes_or_no};
 use crate::hello::rext_hello;
 use crate::status::rext_status;
 
-/// The flags of the extension tls_flags.
+/// Returns the flags of the extension tls_flags.
 ///
-/// Only a server that negotiates TLS 1.3 ends the connection when they are malformed; with anything
-/// older, the extension is ignored, whatever is in it (FLAGS-9). That is why a scan does not look.
+/// Only a server that negotiates TLS 1.3 ends the connection if they are malformed; under older
+/// versions the extension is ignored, whatever it contains (FLAGS-9). That is why a scan does not
+/// check it.
 ///
 /// hello: not NULL.
-/// flags: where to; not NULL. Written on REXT_YES and REXT_NO.
-/// error: NULL, or where to say what is wrong.
+/// flags: receives the flags; not NULL. Written only on REXT_YES and REXT_NO.
+/// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_YES; REXT_NO, and the set without a flag, without the extension; one of
+/// Returns: REXT_YES; REXT_NO, and the empty set, without the extension; one of
 /// REXT_ERR_FLAGS_..., with the alert illegal_parameter (47); or a mistake of the caller.
 ///
 /// Threads: any.
@@ -28,7 +29,7 @@ pub unsafe extern "C" fn rext_hello_flags(
     error: *mut rext_error,
 ) -> rext_status {
     fence!(error, {
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let flags = unsafe { out(flags) }?;
         // SAFETY: likewise.
         let set = unsafe { crate::hello::hello(hello) }?.flags()?;
@@ -37,12 +38,12 @@ pub unsafe extern "C" fn rext_hello_flags(
     })
 }
 
-/// Whether a flag is set in the extension tls_flags, such as request_client_auth, by which a client
-/// says that it has a certificate at hand. It is a wish, never a credential: anybody can set it.
+/// Returns REXT_YES if a flag is set in the extension tls_flags, such as request_client_auth, by
+/// which a client offers to authenticate. An offer is never a credential: any client can send it.
 ///
 /// hello: not NULL.
 /// flag: 0 to REXT_FLAG_MAX; 80 is request_client_auth by default.
-/// error: NULL, or where to say what is wrong.
+/// error: receives the error; may be NULL.
 ///
 /// Returns: REXT_YES; REXT_NO, also without the extension; one of REXT_ERR_FLAGS_..., see
 /// rext_hello_flags(); or a mistake of the caller.
@@ -56,17 +57,17 @@ pub unsafe extern "C" fn rext_hello_has_flag(
 ) -> rext_status {
     fence!(error, {
         let flag = Flag::new(flag)?;
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let set = unsafe { crate::hello::hello(hello) }?.flags()?;
         Ok(yes_or_no(set.is_some_and(|set| set.contains(flag))))
     })
 }
 
-/// Whether the extension client_authentication_request (CARE) is there, with the number of the code
-/// points with which the hello was scanned. A wish, as the flag.
+/// Returns REXT_YES if the extension client_authentication_request (CARE) is present, under its
+/// number in the code points of the scan. Like the flag, it is an offer, never a credential.
 ///
 /// hello: not NULL.
-/// error: NULL, or where to say what is wrong.
+/// error: receives the error; may be NULL.
 ///
 /// Returns: REXT_YES; REXT_NO; REXT_ERR_CARE_NOT_EMPTY (CARE-1), with the alert illegal_parameter
 /// (47); or a mistake of the caller.
@@ -78,7 +79,7 @@ pub unsafe extern "C" fn rext_hello_has_care(
     error: *mut rext_error,
 ) -> rext_status {
     fence!(error, {
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let hello = unsafe { crate::hello::hello(hello) }?;
         Ok(yes_or_no(hello.care()?))
     })

@@ -1,12 +1,12 @@
 //! The C ABI of `rustls-ext-wire`: scan, flags, negotiation and resumption for TLS stacks that are
 //! not written in Rust.
 //!
-//! `include/rext.h` is what its users read; it is made from this source, where
-//! the documentation of each function says what holds for C. This crate decides nothing: it takes
-//! pointers and numbers apart, and calls the codec.
-#![allow(non_camel_case_types)] // they are the names in C
+//! The header `include/rext.h` is generated from this source, so the documentation of each function
+//! is written for C. This crate converts pointers and numbers, and calls the codec, which makes all
+//! decisions.
+#![allow(non_camel_case_types)] // these are the names in C
 #![warn(missing_docs, unreachable_pub, unsafe_op_in_unsafe_fn)]
-#![allow(clippy::missing_safety_doc)] // it is what they say of their parameters, in C's words
+#![allow(clippy::missing_safety_doc)] // the descriptions of the parameters have the requirements
 #![warn(clippy::undocumented_unsafe_blocks, clippy::multiple_unsafe_ops_per_block)]
 #![warn(clippy::cast_possible_truncation, clippy::expect_used, clippy::unwrap_used)]
 #![warn(clippy::indexing_slicing, clippy::panic)]

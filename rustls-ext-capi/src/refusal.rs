@@ -1,4 +1,4 @@
-//! Everything that a function can refuse, with its number, its alert and its words.
+//! All errors of the functions, with their status, alert, rule and message.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ use rustls_ext_wire::{
 
 use crate::status::*;
 
-/// Why a function did not do what it was asked.
+/// An error of a function.
 pub(crate) enum Refusal {
     Misuse(Misuse),
     NotTls(NotTls),
@@ -19,7 +19,7 @@ pub(crate) enum Refusal {
     CodePoint(CodePointError),
 }
 
-/// A mistake of the caller, or a lack of something.
+/// A mistake of the caller, or an error of this library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Misuse {
     Null,
@@ -34,8 +34,8 @@ pub(crate) enum Misuse {
 }
 
 impl Refusal {
-    /// The number. A test has a case for each that the codec has today; what it gets later has the
-    /// number of what is not known, until it is added here.
+    /// The status. Errors that a later codec adds are [`REXT_ERR_OTHER`] until they are added here;
+    /// a test has a case for each error of the current codec.
     pub(crate) const fn status(&self) -> rext_status {
         match self {
             Self::Misuse(misuse) => misuse.status(),
@@ -51,7 +51,7 @@ impl Refusal {
                 FlagsError::NoLength => REXT_ERR_FLAGS_NO_LENGTH,
                 FlagsError::EmptyList => REXT_ERR_FLAGS_EMPTY_LIST,
                 FlagsError::Truncated { .. } => REXT_ERR_FLAGS_TRUNCATED,
-                FlagsError::TrailingOctets { .. } => REXT_ERR_FLAGS_TRAILING_OCTETS,
+                FlagsError::TrailingBytes { .. } => REXT_ERR_FLAGS_TRAILING_BYTES,
                 FlagsError::NoFlagSet => REXT_ERR_FLAGS_NONE_SET,
                 FlagsError::TrailingZero => REXT_ERR_FLAGS_TRAILING_ZERO,
                 _ => REXT_ERR_OTHER,
@@ -68,7 +68,7 @@ impl Refusal {
         }
     }
 
-    /// The alert to send, if one is due.
+    /// The alert to send, if any.
     pub(crate) const fn alert(&self) -> Option<Alert> {
         match self {
             Self::Scan(error) => Some(error.alert()),
@@ -77,7 +77,7 @@ impl Refusal {
         }
     }
 
-    /// The rule that the peer breaks, if it is one of the peer's.
+    /// The rule that the peer broke; empty if it broke none.
     pub(crate) const fn rule(&self) -> &'static str {
         match self {
             Self::Scan(error) => error.rule(),
@@ -137,15 +137,17 @@ impl fmt::Display for Refusal {
 impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Null => "a pointer is NULL that must not be",
-            Self::Alignment => "a pointer is not aligned for what it points to",
-            Self::Value(what) => return write!(f, "not a value of {what}"),
-            Self::Length => "a length is greater than any object's",
-            Self::Buffer { needed } => return write!(f, "a buffer has not the {needed} octets"),
-            Self::Unset => "a struct was not filled by the function that fills it",
+            Self::Null => "a pointer that must not be NULL is NULL",
+            Self::Alignment => "a pointer is not aligned for its type",
+            Self::Value(what) => return write!(f, "an argument is not {what}"),
+            Self::Length => "a length is greater than any object can be",
+            Self::Buffer { needed } => {
+                return write!(f, "a buffer is too short: {needed} bytes are needed");
+            }
+            Self::Unset => "a struct was not filled by a function of this library",
             Self::Memory => "not enough memory",
             Self::Panic => "a bug in this library",
-            Self::Record => "not a session record that this version knows",
+            Self::Record => "not a session record of a known version",
         })
     }
 }
@@ -158,7 +160,7 @@ impl From<Misuse> for Refusal {
 
 impl From<FlagOutOfRange> for Refusal {
     fn from(_: FlagOutOfRange) -> Self {
-        Self::Misuse(Misuse::Value("TLS flags, which go up to 2039"))
+        Self::Misuse(Misuse::Value("a TLS flag, 0 to 2039"))
     }
 }
 
@@ -166,7 +168,7 @@ impl From<RecordError> for Refusal {
     fn from(error: RecordError) -> Self {
         Self::Misuse(match error {
             RecordError::NoRoom { needed } => Misuse::Buffer { needed },
-            _ => Misuse::Value("a scope, whose name has 1 to 255 octets"),
+            _ => Misuse::Value("a scope, which has 1 to 255 bytes"),
         })
     }
 }

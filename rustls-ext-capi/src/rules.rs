@@ -1,16 +1,15 @@
-//! Which flag, and whether CARE, may stand in a message.
+//! Checks in which messages flags and CARE are allowed.
 
 use rustls_ext_wire::{FlagSet, Message, Version, check, check_care, echo_in};
 
 use crate::code_points::{code_points, rext_code_points};
 use crate::error::rext_error;
-use crate::fence::{borrow, borrow_if, fence, octets};
+use crate::fence::{borrow, borrow_if, bytes, fence};
 use crate::flags::rext_flags;
 use crate::refusal::Misuse;
 use crate::status::{REXT_OK, rext_status};
 
-/// The version of a connection, one of REXT_TLS12 and REXT_TLS13. For what is older than TLS 1.2
-/// there are no rules here.
+/// The version of a connection, REXT_TLS12 or REXT_TLS13. Older versions are not supported.
 pub type rext_version_number = u16;
 
 /// Version: TLS 1.2, in which there are no flags (FLAGS-9).
@@ -18,9 +17,9 @@ pub const REXT_TLS12: rext_version_number = 0x0303;
 /// Version: TLS 1.3.
 pub const REXT_TLS13: rext_version_number = 0x0304;
 
-/// A message in which the extensions may stand, one of REXT_CLIENT_HELLO to
-/// REXT_NEW_SESSION_TICKET. TLS has one Certificate message and one ServerHello; here it matters
-/// whose Certificate it is, and whether the ServerHello is a HelloRetryRequest.
+/// A message that may contain the extensions, one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
+/// The rules distinguish the server's Certificate from the client's, and a ServerHello from a
+/// HelloRetryRequest.
 pub type rext_message = i32;
 
 /// Message: ClientHello, the first and the second.
@@ -44,7 +43,7 @@ pub(crate) fn version_of(number: rext_version_number) -> Result<Version, Misuse>
     match number {
         REXT_TLS12 => Ok(Version::Tls12),
         REXT_TLS13 => Ok(Version::Tls13),
-        _ => Err(Misuse::Value("the versions REXT_TLS12 and REXT_TLS13")),
+        _ => Err(Misuse::Value("a version, REXT_TLS12 or REXT_TLS13")),
     }
 }
 
@@ -58,22 +57,23 @@ pub(crate) fn message_of(number: rext_message) -> Result<Message, Misuse> {
         REXT_SERVER_CERTIFICATE => Ok(Message::ServerCertificate),
         REXT_CLIENT_CERTIFICATE => Ok(Message::ClientCertificate),
         REXT_NEW_SESSION_TICKET => Ok(Message::NewSessionTicket),
-        _ => Err(Misuse::Value("the messages REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET")),
+        _ => Err(Misuse::Value("a message, REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET")),
     }
 }
 
-/// Whether the flags that a peer sent in a message may stand there (FLAGS-4 to FLAGS-6, RCA-4,
-/// RCA-5).
+/// Checks whether the flags that a peer sent in a message are allowed there (FLAGS-4 to FLAGS-6,
+/// RCA-4, RCA-5).
 ///
-/// rext_client and rext_server do this by themselves; it is for those who negotiate something else.
+/// rext_client and rext_server do this themselves; use this function for other flags.
 ///
-/// message: which; one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
+/// message: one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
 /// received: its flags; not NULL.
-/// answered: the flags of the message that it answers: of the CertificateRequest for the client's
-/// Certificate, of the ClientHello for everything else that a server sends before it has finished.
-/// NULL for none, as with ClientHello and NewSessionTicket, which answer nothing.
-/// numbers: NULL for the default ones.
-/// error: NULL, or where to say what is wrong.
+/// answered: the flags of the message that it answers. For the client's Certificate that is the
+/// CertificateRequest; for every other message that a server sends before it has finished,
+/// including CertificateRequest, it is the ClientHello. NULL for none, as for ClientHello and
+/// NewSessionTicket, which answer nothing.
+/// numbers: the code points; NULL for the default ones.
+/// error: receives the error; may be NULL.
 ///
 /// Returns: REXT_OK; REXT_ERR_FLAG_MISPLACED with the alert illegal_parameter (47); or a mistake of
 /// the caller.
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn rext_check_flags(
 ) -> rext_status {
     fence!(error, {
         let message = message_of(message)?;
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let received = unsafe { borrow(received) }?.set()?;
         // SAFETY: likewise.
         let answered = unsafe { borrow_if(answered) }?;
@@ -101,16 +101,16 @@ pub unsafe extern "C" fn rext_check_flags(
     })
 }
 
-/// Whether client_authentication_request (CARE) with this body may stand in a message (CARE-1,
-/// CARE-3).
+/// Checks whether client_authentication_request (CARE) with this body is allowed in a message
+/// (CARE-1, CARE-3).
 ///
-/// rext_client and rext_server do this by themselves; it is for those who negotiate something else.
+/// rext_client and rext_server do this themselves.
 ///
-/// message: which; one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
-/// version: of the connection; REXT_TLS12 or REXT_TLS13.
-/// body, length: what is in the extension; NULL and 0 for nothing.
-/// offered: not 0 if the ClientHello had one; for ClientHello itself it does not matter.
-/// error: NULL, or where to say what is wrong.
+/// message: one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
+/// version: the version of the connection, REXT_TLS12 or REXT_TLS13.
+/// body, length: the body of the extension; NULL and 0 if it is empty.
+/// offered: not 0 if the ClientHello contained CARE; ignored for ClientHello itself.
+/// error: receives the error; may be NULL.
 ///
 /// Returns: REXT_OK; one of REXT_ERR_CARE_... with its alert, illegal_parameter (47) or
 /// unsupported_extension (110); or a mistake of the caller.
@@ -127,16 +127,16 @@ pub unsafe extern "C" fn rext_check_care(
 ) -> rext_status {
     fence!(error, {
         let (message, version) = (message_of(message)?, version_of(version)?);
-        // SAFETY: C's part is in the documentation.
-        let body = unsafe { octets(body, length) }?;
+        // SAFETY: C callers must meet the documented requirements.
+        let body = unsafe { bytes(body, length) }?;
         check_care(message, version, body, offered != 0)?;
         Ok(REXT_OK)
     })
 }
 
-/// The message in which a server echoes CARE (CARE-3).
+/// Returns the message in which a server echoes CARE (CARE-3).
 ///
-/// version: of the connection; REXT_TLS12 or REXT_TLS13.
+/// version: the version of the connection, REXT_TLS12 or REXT_TLS13.
 ///
 /// Returns: REXT_SERVER_HELLO or REXT_ENCRYPTED_EXTENSIONS; or REXT_ERR_VALUE.
 ///

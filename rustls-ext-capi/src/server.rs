@@ -1,4 +1,4 @@
-//! A server's side of the negotiation.
+//! The server's side of the negotiation.
 
 use rustls_ext_wire::{Asks, Message, Received, ServerNegotiation};
 
@@ -14,28 +14,30 @@ use crate::rules::{message_of, rext_message, rext_version_number, version_of};
 use crate::scan::make;
 use crate::status::{REXT_OK, rext_status};
 
-/// Whether a server asks for a certificate, and why; one of REXT_ASKS_....
+/// Whether a server requests a certificate, and why; one of REXT_ASKS_....
 pub type rext_asks = i32;
 
-/// Server: it does not ask.
+/// Server: it does not request a certificate.
 pub const REXT_ASKS_NOT: rext_asks = 0;
-/// Server: it asks because the client offered (RCA-2).
+/// Server: it requests a certificate because the client offered (RCA-2).
 pub const REXT_ASKS_BECAUSE_OFFERED: rext_asks = 1;
-/// Server: it asks for another reason; it always asks, or asks on this host name (RCA-3).
+/// Server: it requests a certificate for another reason: always, or because of this host name
+/// (RCA-3).
 pub const REXT_ASKS_FOR_ANOTHER_REASON: rext_asks = 2;
 
-/// One connection of a server: what the client's hello says, and what to answer.
+/// The negotiation on one connection of a server: the client's offer, and the extensions to answer
+/// with.
 pub struct rext_server(ServerNegotiation);
 
-/// Makes a server that has not seen a hello.
+/// Makes a server that has not received a ClientHello.
 ///
-/// numbers: NULL for the default ones.
-/// server: where to put it; not NULL. Free it with rext_server_free().
-/// error: NULL, or where to say what is wrong.
+/// numbers: the code points; NULL for the default ones.
+/// server: receives the server; not NULL. Free it with rext_server_free().
+/// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that cannot be used;
-/// REXT_ERR_MEMORY; or another mistake of the caller. NULL is put into server, if there is a server,
-/// whenever it is not REXT_OK.
+/// Returns: REXT_OK; REXT_ERR_TAKEN or REXT_ERR_VALUE for numbers that are not allowed;
+/// REXT_ERR_MEMORY; or another mistake of the caller. After an error, the server that is received
+/// is NULL.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -46,7 +48,7 @@ pub unsafe extern "C" fn rext_server_new(
 ) -> rext_status {
     fence!(error, {
         let new = || {
-            // SAFETY: C's part is in the documentation.
+            // SAFETY: C callers must meet the documented requirements.
             let numbers = unsafe { code_points(numbers) }?;
             Ok(rext_server(ServerNegotiation::new(numbers)))
         };
@@ -57,24 +59,24 @@ pub unsafe extern "C" fn rext_server_new(
 
 /// Frees a server.
 ///
-/// server: of rext_server_new(), and not used any more; NULL does nothing.
+/// server: from rext_server_new(), which must not be used any more; with NULL, nothing happens.
 ///
 /// Threads: any, once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_server_free(server: *mut rext_server) {
-    // SAFETY: C's part is in the documentation.
+    // SAFETY: C callers must meet the documented requirements.
     unsafe { release(server) }
 }
 
-/// Judges, and takes note of, what a ClientHello has of the two extensions; for the first and the
-/// second, once the version is chosen. Flags are for TLS 1.3 only: with TLS 1.2 they are not even
-/// looked at (FLAGS-9).
+/// Checks and records the offer in a ClientHello. Call it for the first and the second one, once
+/// the version is chosen. Flags are for TLS 1.3 only: under TLS 1.2 they are ignored, even if
+/// malformed (FLAGS-9).
 ///
 /// server: not NULL.
-/// version: the one that was chosen; REXT_TLS12 or REXT_TLS13.
-/// tls_flags: the body of tls_flags; NULL if that is not there.
-/// care: the body of CARE; NULL if that is not there.
-/// error: NULL, or where to say what is wrong.
+/// version: the chosen version, REXT_TLS12 or REXT_TLS13.
+/// tls_flags: the body of tls_flags; NULL if the message does not have it.
+/// care: the body of CARE; NULL if the message does not have it.
+/// error: receives the error; may be NULL.
 ///
 /// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED, REXT_ERR_CARE_NOT_EMPTY or
 /// REXT_ERR_SECOND_HELLO_DIFFERS, with the alert that ends the connection; or a mistake of the
@@ -90,21 +92,22 @@ pub unsafe extern "C" fn rext_server_on_client_hello(
     error: *mut rext_error,
 ) -> rext_status {
     fence!(error, {
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let received = unsafe { received(tls_flags, care) }?;
         // SAFETY: likewise.
         unsafe { on_client_hello(server, version, received) }
     })
 }
 
-/// The same for a hello that was scanned with the server's code points.
+/// The same as rext_server_on_client_hello(), for a ClientHello that was scanned with the server's
+/// code points.
 ///
 /// server: not NULL.
-/// version: the one that was chosen; REXT_TLS12 or REXT_TLS13.
+/// version: the chosen version, REXT_TLS12 or REXT_TLS13.
 /// hello: not NULL.
-/// error: NULL, or where to say what is wrong.
+/// error: receives the error; may be NULL.
 ///
-/// Returns: as rext_server_on_client_hello().
+/// Returns: as for rext_server_on_client_hello().
 ///
 /// Threads: one at a time per server.
 #[unsafe(no_mangle)]
@@ -115,7 +118,7 @@ pub unsafe extern "C" fn rext_server_on_hello(
     error: *mut rext_error,
 ) -> rext_status {
     fence!(error, {
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let received = unsafe { self::hello(hello) }?.received();
         // SAFETY: likewise.
         unsafe { on_client_hello(server, version, received) }
@@ -123,39 +126,39 @@ pub unsafe extern "C" fn rext_server_on_hello(
 }
 
 /// # Safety
-/// As of [`borrow_mut`].
+/// `server` meets the requirements of [`borrow_mut`].
 unsafe fn on_client_hello(
     server: *mut rext_server,
     version: rext_version_number,
     received: Received<'_>,
 ) -> Result<rext_status, Refusal> {
     let version = version_of(version)?;
-    // SAFETY: as of this function.
+    // SAFETY: required of this function's caller.
     unsafe { borrow_mut(server) }?.0.on_client_hello(version, received)?;
     Ok(REXT_OK)
 }
 
-/// By which ways the client offers to authenticate.
+/// Returns the ways in which the client offers to authenticate.
 ///
 /// server: not NULL.
 ///
-/// Returns: REXT_OFFER_NONE, also before a hello, or the sum of others; or a mistake of the caller,
-/// below 0.
+/// Returns: REXT_OFFER_NONE, also before a ClientHello, or the sum of others; or a mistake of the
+/// caller, below 0.
 ///
 /// Threads: any, if none changes the server.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_server_offer(server: *const rext_server) -> rext_offer {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         Ok(offer_number(unsafe { borrow(server) }?.0.offer()))
     })
 }
 
-/// The flags of the hello; the set without a flag if there are none, or if they do not count
+/// Returns the flags of the ClientHello; the empty set if there are none, or if they do not count
 /// (FLAGS-9).
 ///
 /// server: not NULL.
-/// flags: where to; not NULL.
+/// flags: receives the flags; not NULL.
 ///
 /// Returns: REXT_OK, or a mistake of the caller.
 ///
@@ -166,7 +169,7 @@ pub unsafe extern "C" fn rext_server_flags(
     flags: *mut rext_flags,
 ) -> rext_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let flags = unsafe { out(flags) }?;
         // SAFETY: likewise.
         flags.set(rext_flags::of(unsafe { borrow(server) }?.0.flags()));
@@ -174,8 +177,8 @@ pub unsafe extern "C" fn rext_server_flags(
     })
 }
 
-/// Says whether the server asks this client for a certificate, and why. A server that resumes a
-/// session does not.
+/// Records whether the server requests a certificate from this client, and why. A server that
+/// resumes a session does not.
 ///
 /// server: not NULL.
 /// asks: one of REXT_ASKS_....
@@ -193,19 +196,19 @@ pub unsafe extern "C" fn rext_server_asks(
             REXT_ASKS_NOT => Asks::No,
             REXT_ASKS_BECAUSE_OFFERED => Asks::BecauseOffered,
             REXT_ASKS_FOR_ANOTHER_REASON => Asks::ForAnotherReason,
-            _ => return Err(Misuse::Value("the reasons REXT_ASKS_...").into()),
+            _ => return Err(Misuse::Value("a reason REXT_ASKS_...").into()),
         };
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         unsafe { borrow_mut(server) }?.0.asks(asks);
         Ok(REXT_OK)
     })
 }
 
-/// Whether to put CARE without a body into a message, so that the client knows that this server
-/// understands it, whether or not it asks (CARE-3).
+/// Returns REXT_YES if an empty CARE must be put into a message, so that the client knows that this
+/// server understands CARE, whether it requests a certificate or not (CARE-3).
 ///
 /// server: not NULL.
-/// message: which; one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
+/// message: one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
 ///
 /// Returns: REXT_YES, REXT_NO, or a mistake of the caller.
 ///
@@ -217,16 +220,18 @@ pub unsafe extern "C" fn rext_server_echoes_care(
 ) -> rext_status {
     fence!({
         let message: Message = message_of(message)?;
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         Ok(yes_or_no(unsafe { borrow(server) }?.0.echoes_care_in(message)))
     })
 }
 
-/// The flags to put into a CertificateRequest of TLS 1.3: request_client_auth if the client offered
-/// by the flag, and that is why the server asks (RCA-2, RCA-3, RCA-4).
+/// Returns the flags for a CertificateRequest of TLS 1.3. They contain request_client_auth if the
+/// client offered by the flag, and the server requests a certificate for that reason (RCA-2, RCA-3,
+/// RCA-4).
 ///
 /// server: not NULL.
-/// flags: where to; not NULL. rext_flags_body() has the body, if there is to be an extension.
+/// flags: receives the flags; not NULL. rext_flags_body() returns the body, or REXT_NO if the
+/// extension is not sent.
 ///
 /// Returns: REXT_OK, or a mistake of the caller.
 ///
@@ -237,7 +242,7 @@ pub unsafe extern "C" fn rext_server_acknowledgement(
     flags: *mut rext_flags,
 ) -> rext_status {
     fence!({
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let flags = unsafe { out(flags) }?;
         // SAFETY: likewise.
         flags.set(rext_flags::of(&unsafe { borrow(server) }?.0.acknowledgement()));
@@ -245,16 +250,16 @@ pub unsafe extern "C" fn rext_server_acknowledgement(
     })
 }
 
-/// Judges what an entry of the client's Certificate has of the two extensions (TLS 1.3; FLAGS-5,
-/// RCA-5, CARE-3).
+/// Checks the two extensions in an entry of the client's Certificate (TLS 1.3; FLAGS-5, RCA-5,
+/// CARE-3).
 ///
 /// server: not NULL.
-/// tls_flags: the body of tls_flags; NULL if that is not there.
-/// care: the body of CARE; NULL if that is not there.
-/// error: NULL, or where to say what is wrong.
+/// tls_flags: the body of tls_flags; NULL if the message does not have it.
+/// care: the body of CARE; NULL if the message does not have it.
+/// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with the
-/// alert that ends the connection; or a mistake of the caller.
+/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with
+/// the alert that ends the connection; or a mistake of the caller.
 ///
 /// Threads: any, if none changes the server.
 #[unsafe(no_mangle)]
@@ -265,7 +270,7 @@ pub unsafe extern "C" fn rext_server_on_client_certificate(
     error: *mut rext_error,
 ) -> rext_status {
     fence!(error, {
-        // SAFETY: C's part is in the documentation.
+        // SAFETY: C callers must meet the documented requirements.
         let received = unsafe { received(tls_flags, care) }?;
         // SAFETY: likewise.
         unsafe { borrow(server) }?.0.on_client_certificate(received)?;

@@ -1,116 +1,119 @@
-//! The numbers that functions answer with.
+//! The status numbers that functions return.
 
 use core::ffi::{CStr, c_char};
 
-/// What a function answers: 0 or above for an answer, below 0 for an error.
+/// The status of a function: 0 or above for a result, below 0 for an error.
 ///
-/// A number never changes its meaning, and none is ever used again for another. Later versions may
-/// answer with errors that are not listed here: treat every number below 0 as an error.
+/// A number never changes its meaning, and is never reused. Later versions may return errors that
+/// are not listed here: treat every number below 0 as an error.
 pub type rext_status = i32;
 
-/// Status, of a function that does something: it is done.
+/// Status: success.
 pub const REXT_OK: rext_status = 0;
-/// Status, of a function that asks something: no, or there is none, or no more.
+/// Status of a query: no, none, or no more.
 pub const REXT_NO: rext_status = 0;
-/// Status, of a function that asks something: yes, or there is one.
+/// Status of a query: yes, or there is one.
 pub const REXT_YES: rext_status = 1;
-/// Status, of a scan: the octets are the beginning of what may become a ClientHello.
+/// Status of a scan: the bytes are the beginning of a possible ClientHello.
 pub const REXT_INCOMPLETE: rext_status = 2;
 
-/// A mistake of the caller: a pointer is NULL that must not be.
+/// A mistake of the caller: a pointer that must not be NULL is NULL.
 pub const REXT_ERR_NULL: rext_status = -1;
-/// A mistake of the caller: a pointer is not aligned for what it points to.
+/// A mistake of the caller: a pointer is not aligned for its type.
 pub const REXT_ERR_ALIGNMENT: rext_status = -2;
-/// A mistake of the caller: a number is not one of those that the function knows.
+/// A mistake of the caller: an argument does not have one of the values that the function accepts.
 pub const REXT_ERR_VALUE: rext_status = -3;
-/// A mistake of the caller: a length is greater than any object's.
+/// A mistake of the caller: a length is greater than any object can be.
 pub const REXT_ERR_LENGTH: rext_status = -4;
-/// A buffer of the caller's has no room for the result.
+/// A buffer of the caller is too short for the result.
 pub const REXT_ERR_BUFFER: rext_status = -5;
-/// A mistake of the caller: a struct was not filled by the function that fills it.
+/// A mistake of the caller: a struct was not filled by a function of this library.
 pub const REXT_ERR_UNSET: rext_status = -6;
-/// Another extension, or another flag, has one of the numbers.
+/// Another extension or flag has one of the numbers.
 pub const REXT_ERR_TAKEN: rext_status = -7;
 /// There is not enough memory.
 pub const REXT_ERR_MEMORY: rext_status = -8;
-/// A bug in this library. The connection is to be ended; the objects of the call are to be freed,
-/// and not used for anything else.
+/// A bug in this library. End the connection, free the objects of the call, and do not use them for
+/// anything else.
 pub const REXT_ERR_PANIC: rext_status = -9;
-/// Octets that are no session record of a version known here. Nobody's fault: the session does not
-/// resume (RES-7).
+/// The bytes are not a session record of a known version. Do a full handshake; this is not a fault
+/// of the client (RES-7).
 pub const REXT_ERR_RECORD: rext_status = -10;
 
-/// Not TLS, but DTLS. No TLS alert says anything to who sent it, as with the next three.
+/// Not TLS, but DTLS. As for the next three, send no alert: the client does not understand TLS
+/// alerts.
 pub const REXT_ERR_DTLS: rext_status = -20;
-/// Not TLS, but SSL 2, or something newer in its clothes (RFC 6176).
+/// Not TLS, but SSL 2, or a newer version in an SSL 2 ClientHello (RFC 6176).
 pub const REXT_ERR_SSL2: rext_status = -21;
-/// Not TLS, but a protocol of words, such as HTTP.
+/// Not TLS, but a text protocol, such as HTTP.
 pub const REXT_ERR_TEXT: rext_status = -22;
 /// Not TLS, but something else.
 pub const REXT_ERR_NOT_TLS: rext_status = -23;
 
 /// Scan: a record that does not belong to a handshake comes first. RFC 8446 section 5.
 pub const REXT_ERR_UNEXPECTED_RECORD: rext_status = -30;
-/// Scan: a record of another type amid the hello. RFC 8446 section 5.1.
+/// Scan: a record of another type between two records of the same ClientHello. RFC 8446 section
+/// 5.1.
 pub const REXT_ERR_INTERLEAVED: rext_status = -31;
 /// Scan: a record after the first has a version that does not begin with 3. RFC 8446 section 5.1.
 pub const REXT_ERR_RECORD_VERSION: rext_status = -32;
 /// Scan: a record of length zero. RFC 8446 section 5.1.
 pub const REXT_ERR_EMPTY_RECORD: rext_status = -33;
-/// Scan: a record of more than 16384 octets. RFC 8446 section 5.1.
+/// Scan: a record of more than 16384 bytes. RFC 8446 section 5.1.
 pub const REXT_ERR_RECORD_TOO_LONG: rext_status = -34;
-/// Scan: more in its record after the hello. RFC 8446 section 5.1.
+/// Scan: the record continues after the end of the ClientHello. RFC 8446 section 5.1.
 pub const REXT_ERR_NOT_ALIGNED: rext_status = -35;
 /// Scan: the message is not a ClientHello. RFC 8446 section 4.
 pub const REXT_ERR_UNEXPECTED_MESSAGE: rext_status = -36;
-/// Scan: the message is longer than is allowed, or than there is room for.
+/// Scan: the message is longer than the limit, or than the buffer.
 pub const REXT_ERR_MESSAGE_TOO_LONG: rext_status = -37;
 /// Scan: the message is too short for a ClientHello. RFC 8446 section 4.1.2.
 pub const REXT_ERR_MESSAGE_TOO_SHORT: rext_status = -38;
-/// Scan: a part of the message is not of the form that it must have; the error's message says
-/// which, and its rule where that is laid down.
+/// Scan: a part of the message does not have the required format. The error's message names the
+/// part, and its rule the section that specifies the format.
 pub const REXT_ERR_MALFORMED: rext_status = -39;
-/// Scan: an extension for the second time. RFC 8446 section 4.2.
+/// Scan: an extension occurs twice. RFC 8446 section 4.2.
 pub const REXT_ERR_DUPLICATE_EXTENSION: rext_status = -40;
 /// Scan: an extension after pre_shared_key. RFC 8446 section 4.2.11.
 pub const REXT_ERR_AFTER_PRE_SHARED_KEY: rext_status = -41;
-/// Scan: not as many binders as identities in pre_shared_key. RFC 8446 section 4.2.11.
+/// Scan: the numbers of binders and of identities in pre_shared_key differ. RFC 8446 section
+/// 4.2.11.
 pub const REXT_ERR_BINDER_COUNT: rext_status = -42;
 
 /// tls_flags: the body is empty. FLAGS-3.
 pub const REXT_ERR_FLAGS_NO_LENGTH: rext_status = -60;
 /// tls_flags: the list is empty. FLAGS-3.
 pub const REXT_ERR_FLAGS_EMPTY_LIST: rext_status = -61;
-/// tls_flags: fewer octets than the length says. FLAGS-3.
+/// tls_flags: the list has fewer bytes than its length. FLAGS-3.
 pub const REXT_ERR_FLAGS_TRUNCATED: rext_status = -62;
-/// tls_flags: more octets than the length says. FLAGS-3.
-pub const REXT_ERR_FLAGS_TRAILING_OCTETS: rext_status = -63;
+/// tls_flags: bytes follow the list. FLAGS-3.
+pub const REXT_ERR_FLAGS_TRAILING_BYTES: rext_status = -63;
 /// tls_flags: no flag is set. FLAGS-2.
 pub const REXT_ERR_FLAGS_NONE_SET: rext_status = -64;
-/// tls_flags: the last octet is zero. FLAGS-2.
+/// tls_flags: the last byte is zero. FLAGS-2.
 pub const REXT_ERR_FLAGS_TRAILING_ZERO: rext_status = -65;
-/// A flag in a message in which it may not stand. FLAGS-4, FLAGS-5, RCA-4 or RCA-5.
+/// A flag is in a message in which it is not allowed. FLAGS-4, FLAGS-5, RCA-4 or RCA-5.
 pub const REXT_ERR_FLAG_MISPLACED: rext_status = -66;
 
-/// CARE has a body. CARE-1.
+/// CARE is not empty. CARE-1.
 pub const REXT_ERR_CARE_NOT_EMPTY: rext_status = -70;
-/// CARE answers one that was not sent. CARE-3.
+/// CARE is in an answer, but the client did not send it. CARE-3.
 pub const REXT_ERR_CARE_UNSOLICITED: rext_status = -71;
-/// CARE in a message in which it may not stand. CARE-3.
+/// CARE is in a message in which it is not allowed. CARE-3.
 pub const REXT_ERR_CARE_MISPLACED: rext_status = -72;
 
-/// The second ClientHello does not offer what the first did. FLAGS-12.
+/// The second ClientHello does not repeat the offer of the first. FLAGS-12.
 pub const REXT_ERR_SECOND_HELLO_DIFFERS: rext_status = -80;
 
-/// A fault of the peer for which this version has no number of its own. The error has the rule, the
-/// alert and the message, as with all.
+/// A fault of the peer that has no number in this version. The error has its rule, alert and
+/// message.
 pub const REXT_ERR_OTHER: rext_status = -99;
 
-/// The name of a status in this header, without "REXT_" and "ERR_", in lower case.
+/// Returns the name of a status in lower case, without "REXT_" and "ERR_".
 ///
 /// status: any number. 0 is "ok", and one that is not listed here is "unknown".
 ///
-/// Returns: a NUL-terminated string, never NULL, that lives as long as the library is loaded.
+/// Returns: a NUL-terminated string, never NULL, that is valid as long as the library is loaded.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -153,7 +156,7 @@ const fn name(status: rext_status) -> &'static CStr {
         REXT_ERR_FLAGS_NO_LENGTH => c"flags_no_length",
         REXT_ERR_FLAGS_EMPTY_LIST => c"flags_empty_list",
         REXT_ERR_FLAGS_TRUNCATED => c"flags_truncated",
-        REXT_ERR_FLAGS_TRAILING_OCTETS => c"flags_trailing_octets",
+        REXT_ERR_FLAGS_TRAILING_BYTES => c"flags_trailing_bytes",
         REXT_ERR_FLAGS_NONE_SET => c"flags_none_set",
         REXT_ERR_FLAGS_TRAILING_ZERO => c"flags_trailing_zero",
         REXT_ERR_FLAG_MISPLACED => c"flag_misplaced",

@@ -1,9 +1,9 @@
-//! Which library this is.
+//! The version of the library and of its ABI.
 
 use core::ffi::{CStr, c_char};
 
-/// The number of this ABI: what is added leaves it as it is; what would break a program that was
-/// built against it does not happen without another soname.
+/// The number of this ABI. Additions do not change it. An incompatible change also changes the
+/// soname.
 pub const REXT_ABI: u32 = 0;
 
 const VERSION: &CStr =
@@ -12,9 +12,9 @@ const VERSION: &CStr =
         Err(_) => panic!("a version without NUL"),
     };
 
-/// The version of the library that is loaded, such as "0.1.0".
+/// Returns the version of the loaded library, such as "0.1.0".
 ///
-/// Returns: a NUL-terminated string, never NULL, that lives as long as the library is loaded.
+/// Returns: a NUL-terminated string, never NULL, that is valid as long as the library is loaded.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -22,9 +22,9 @@ pub extern "C" fn rext_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// The ABI of the library that is loaded, to be compared with REXT_ABI of the header.
+/// Returns the ABI of the loaded library. Compare it with REXT_ABI of the header.
 ///
-/// Returns: its REXT_ABI.
+/// Returns: the REXT_ABI of the library.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]

@@ -1,4 +1,4 @@
-//! The C tests, with warnings as errors, and under checkers.
+//! Compiles the C tests with warnings as errors, and runs them, also under checkers.
 
 mod support;
 
@@ -11,7 +11,7 @@ fn cc() -> String {
     compiler("CC", "cc")
 }
 
-/// The C tests as a program in a folder of its own.
+/// Compiles the C tests to a program in this folder.
 fn program(folder: &Path, flags: &[&str]) -> PathBuf {
     let program = folder.join("tests");
     let library = library_folder().join("librext.a");
@@ -25,20 +25,23 @@ fn folder() -> tempfile::TempDir {
 }
 
 #[test]
-fn they_hold_with_the_static_library() {
+fn the_c_tests_pass_with_the_static_library() {
     if have(&cc()) {
         let folder = folder();
-        let said = run(Command::new(program(folder.path(), &[])).arg(corpus()));
-        assert_eq!(said, format!("11 tests hold, with {}\n", env!("CARGO_PKG_VERSION")));
+        let output = run(Command::new(program(folder.path(), &[])).arg(corpus()));
+        assert_eq!(
+            output,
+            format!("11 tests passed, with librext {}\n", env!("CARGO_PKG_VERSION"))
+        );
     }
 }
 
 #[test]
-fn they_hold_with_the_shared_library() {
+fn the_c_tests_pass_with_the_shared_library() {
     if have(&cc()) {
         let folder = folder();
         let program = folder.path().join("tests");
-        // By the name that a program asks for at run time, which is the library's soname.
+        // Under its soname, which the program looks for at run time.
         let library = library_folder().join("librext.so");
         let name = concat!("librext.so.0.", env!("CARGO_PKG_VERSION_MINOR"));
         std::os::unix::fs::symlink(&library, folder.path().join(name)).unwrap();
@@ -49,7 +52,7 @@ fn they_hold_with_the_shared_library() {
 }
 
 #[test]
-fn they_hold_under_sanitizers() {
+fn the_c_tests_pass_under_sanitizers() {
     if have(&cc()) {
         let folder = folder();
         let sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
@@ -58,7 +61,7 @@ fn they_hold_under_sanitizers() {
 }
 
 #[test]
-fn they_hold_under_valgrind() {
+fn the_c_tests_pass_under_valgrind() {
     if have(&cc()) && have("valgrind") {
         let folder = folder();
         let mut valgrind = Command::new("valgrind");
@@ -79,7 +82,7 @@ fn threads_do_not_race() {
 }
 
 #[test]
-fn the_header_is_good_cxx() {
+fn the_header_compiles_as_cxx() {
     let cxx = compiler("CXX", "c++");
     if have(&cxx) {
         let folder = folder();
@@ -88,12 +91,12 @@ fn the_header_is_good_cxx() {
         let library = library_folder().join("librext.a");
         let link = [&[library.to_str().unwrap()], NATIVE].concat();
         compile(&cxx, CXX, [source], &link, &program);
-        assert_eq!(run(&mut Command::new(program)), "12 octets, incomplete\n");
+        assert_eq!(run(&mut Command::new(program)), "12 bytes, incomplete\n");
     }
 }
 
 #[test]
-fn the_header_is_good_c99_by_itself() {
+fn the_header_compiles_as_c99_without_other_headers() {
     if have(&cc()) {
         let mut command = Command::new(cc());
         command.args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"]);

@@ -1,4 +1,4 @@
-//! What the header says, and that it is all that the library has.
+//! The header documents each function, and declares exactly the symbols of the library.
 
 mod support;
 
@@ -53,7 +53,7 @@ fn functions() -> Vec<Function> {
 }
 
 #[test]
-fn every_function_says_what_holds_for_its_parameters_its_result_and_threads() {
+fn every_function_documents_its_parameters_its_result_and_threads() {
     for Function { name, returns, parameters, documentation } in functions() {
         let lines = || documentation.lines().map(str::trim);
         for parameter in parameters {
@@ -63,14 +63,14 @@ fn every_function_says_what_holds_for_its_parameters_its_result_and_threads() {
             };
             assert!(lines().any(described), "{name}: {parameter}");
         }
-        let says = |what| lines().any(|line| line.starts_with(what));
-        assert!(says("Threads: "), "{name}");
-        assert_eq!(says("Returns: "), returns != "void", "{name}");
+        let documents = |part| lines().any(|line| line.starts_with(part));
+        assert!(documents("Threads: "), "{name}");
+        assert_eq!(documents("Returns: "), returns != "void", "{name}");
     }
 }
 
 #[test]
-fn the_shared_library_has_these_functions_and_no_other_symbol() {
+fn the_shared_library_exports_the_declared_functions_only() {
     if !have("nm") {
         return;
     }
@@ -94,7 +94,7 @@ fn the_shared_library_has_these_functions_and_no_other_symbol() {
     assert_eq!(found, declared);
 }
 
-/// The numbers, which never change. Add to this; never take away.
+/// The values of all constants. They never change: add new ones, but do not remove any.
 const NUMBERS: &[(&str, i64)] = &[
     ("REXT_ABI", 0),
     ("REXT_FLAG_MAX", 2039),
@@ -134,7 +134,7 @@ const NUMBERS: &[(&str, i64)] = &[
     ("REXT_ERR_FLAGS_NO_LENGTH", -60),
     ("REXT_ERR_FLAGS_EMPTY_LIST", -61),
     ("REXT_ERR_FLAGS_TRUNCATED", -62),
-    ("REXT_ERR_FLAGS_TRAILING_OCTETS", -63),
+    ("REXT_ERR_FLAGS_TRAILING_BYTES", -63),
     ("REXT_ERR_FLAGS_NONE_SET", -64),
     ("REXT_ERR_FLAGS_TRAILING_ZERO", -65),
     ("REXT_ERR_FLAG_MISPLACED", -66),
@@ -175,7 +175,7 @@ const NUMBERS: &[(&str, i64)] = &[
 ];
 
 #[test]
-fn the_numbers_are_what_they_ever_were() {
+fn the_constants_do_not_change() {
     let header = header();
     let defined: BTreeMap<_, _> = header
         .lines()
@@ -192,8 +192,8 @@ fn the_numbers_are_what_they_ever_were() {
     for (name, number) in errors {
         let number = i32::try_from(*number).unwrap();
         assert!(number < 0);
-        // SAFETY: it is a string with a NUL, which lives as long as the library.
-        let said = unsafe { CStr::from_ptr(rext::rext_status_name(number)) };
-        assert_eq!(said.to_str().unwrap(), name.trim_start_matches("REXT_ERR_").to_lowercase());
+        // SAFETY: it is NUL-terminated, and valid as long as the library.
+        let found = unsafe { CStr::from_ptr(rext::rext_status_name(number)) };
+        assert_eq!(found.to_str().unwrap(), name.trim_start_matches("REXT_ERR_").to_lowercase());
     }
 }

@@ -1,4 +1,4 @@
-//! The README's program does what the README says.
+//! The program in the README prints the output in the README.
 
 mod support;
 
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use support::{C, NATIVE, compile, compiler, corpus, crate_folder, have, library_folder, run};
 
-/// The first block of a language in the README, behind a heading.
+/// The first block of this language in the README after this heading.
 fn block(heading: &str, language: &str) -> String {
     let readme = std::fs::read_to_string(crate_folder().join("README.md")).unwrap();
     let section = readme.split_once(&format!("\n## {heading}\n")).unwrap().1;
@@ -15,7 +15,7 @@ fn block(heading: &str, language: &str) -> String {
 }
 
 #[test]
-fn the_program_prints_what_it_says() {
+fn the_program_prints_the_documented_output() {
     let cc = compiler("CC", "cc");
     if !have(&cc) {
         return;
@@ -26,6 +26,6 @@ fn the_program_prints_what_it_says() {
     let library = library_folder().join("librext.a");
     let link = [&[library.to_str().unwrap()], NATIVE].concat();
     compile(&cc, C, [&source], &link, &program);
-    let said = run(Command::new(program).arg(corpus().join("curl+flag.bin")));
-    assert_eq!(said, block("Use it", "text"));
+    let output = run(Command::new(program).arg(corpus().join("curl+flag.bin")));
+    assert_eq!(output, block("Use it", "text"));
 }

@@ -53,11 +53,13 @@ impl fmt::Display for CareError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotEmpty { length } => {
-                write!(f, "client_authentication_request has {length} octets, not none")?;
+                write!(f, "client_authentication_request must be empty, but has {length} bytes")?;
             }
-            Self::Unsolicited => f.write_str("client_authentication_request was not asked for")?,
+            Self::Unsolicited => f.write_str(
+                "client_authentication_request is in an answer, but the client did not send it",
+            )?,
             Self::Misplaced { message } => {
-                write!(f, "client_authentication_request may not stand in this {message}")?;
+                write!(f, "client_authentication_request is not allowed in this {message}")?;
             }
         }
         write!(f, " ({})", self.rule())

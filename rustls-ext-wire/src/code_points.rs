@@ -115,9 +115,9 @@ impl fmt::Display for CodePointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ExtensionTaken { number, by } => {
-                write!(f, "TLS extension {number} (0x{number:04x}) is {by}")
+                write!(f, "TLS extension {number} (0x{number:04x}) is already taken: {by}")
             }
-            Self::FlagTaken { flag, by } => write!(f, "TLS flag {flag} is {by}"),
+            Self::FlagTaken { flag, by } => write!(f, "TLS flag {flag} is already taken: {by}"),
         }
     }
 }

@@ -71,9 +71,9 @@ impl fmt::Display for Fault {
             Self::Flags(error) => error.fmt(f),
             Self::Flag(violation) => violation.fmt(f),
             Self::Care(error) => error.fmt(f),
-            Self::SecondHelloDiffers => {
-                f.write_str("the second ClientHello does not offer what the first did (FLAGS-12)")
-            }
+            Self::SecondHelloDiffers => f.write_str(
+                "the second ClientHello does not repeat the offer of the first (FLAGS-12)",
+            ),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// The number of a TLS flag: 0 to 2039, the bits of 255 octets (draft-ietf-tls-tlsflags-16,
+/// The number of a TLS flag: 0 to 2039, the bits of 255 bytes (draft-ietf-tls-tlsflags-16,
 /// `opaque flags<1..255>`).
 ///
 /// ```
@@ -17,7 +17,7 @@ use core::fmt;
 pub struct Flag(u16);
 
 impl Flag {
-    /// The highest flag that fits into a body: the last bit of octet 254.
+    /// The highest flag that fits into a body: the last bit of byte 254.
     pub const MAX: Self = Self(2039);
 
     /// `request_client_auth`, formerly `request_mtls` (draft-jhoyla-req-mtls-flag). The draft has
@@ -43,7 +43,7 @@ impl Flag {
         self.0
     }
 
-    /// The position of the flag in a body: the offset of its octet, 1 to 255 since octet 0 is the
+    /// The position of the flag in a body: the offset of its byte, 1 to 255 since byte 0 is the
     /// length, and its bit.
     ///
     /// The offset is a `u8` so that it indexes an array of 256 without a bounds check.
@@ -52,7 +52,7 @@ impl Flag {
         ((self.0 / 8 + 1) as u8, 1 << (self.0 % 8))
     }
 
-    /// The flag at `bit` (0 to 7) of the body's octet at `offset` (1 to 255).
+    /// The flag at `bit` (0 to 7) of the body's byte at `offset` (1 to 255).
     pub(crate) const fn at(offset: u8, bit: u8) -> Self {
         Self((offset as u16 - 1) * 8 + bit as u16)
     }
@@ -94,7 +94,7 @@ pub struct FlagOutOfRange {
 
 impl fmt::Display for FlagOutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is no TLS flag: the highest is {}", self.number, Flag::MAX)
+        write!(f, "{} is not the number of a TLS flag: the highest is {}", self.number, Flag::MAX)
     }
 }
 

@@ -19,26 +19,26 @@ use crate::rules;
 /// assert_eq!(FlagSet::decode(&[3, 0x28, 0x00, 0x80])?, flags);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-// Octet 0 is the number of octets of flags, which follow. The last of them is not zero, and all
-// octets after them are zero. So equal sets have equal octets, and the derived `Eq` and `Hash` are
+// Byte 0 is the number of bytes of flags, which follow. The last of them is not zero, and all
+// bytes after them are zero. So equal sets have equal bytes, and the derived `Eq` and `Hash` are
 // correct.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FlagSet {
-    octets: [u8; 256],
+    bytes: [u8; 256],
 }
 
 impl FlagSet {
     /// The empty set.
-    pub const EMPTY: Self = Self { octets: [0; 256] };
+    pub const EMPTY: Self = Self { bytes: [0; 256] };
 
     /// Makes a set of one flag.
     #[must_use]
     pub const fn single(flag: Flag) -> Self {
         let (offset, bit) = flag.position();
-        let mut octets = [0; 256];
-        octets[0] = offset;
-        octets[offset as usize] = bit;
-        Self { octets }
+        let mut bytes = [0; 256];
+        bytes[0] = offset;
+        bytes[offset as usize] = bit;
+        Self { bytes }
     }
 
     /// Decodes the body of a `tls_flags` extension that a peer sent.
@@ -47,8 +47,8 @@ impl FlagSet {
     /// [`check`](crate::check) decides whether the flags are allowed in their message.
     ///
     /// # Errors
-    /// The list must have a set bit and end in a nonzero octet (FLAGS-2), and the body must be one
-    /// length octet followed by exactly that many octets (FLAGS-3). Every error ends the handshake
+    /// The list must have a set bit and end in a nonzero byte (FLAGS-2), and the body must be one
+    /// length byte followed by exactly that many bytes (FLAGS-3). Every error ends the handshake
     /// with `illegal_parameter`.
     ///
     /// ```
@@ -60,35 +60,35 @@ impl FlagSet {
     /// assert_eq!(error.alert(), Alert::ILLEGAL_PARAMETER);
     /// ```
     pub fn decode(body: &[u8]) -> Result<Self, FlagsError> {
-        let mut octets = [0; 256];
-        match (body, octets.get_mut(..body.len())) {
+        let mut bytes = [0; 256];
+        match (body, bytes.get_mut(..body.len())) {
             ([declared, flags @ .., last], Some(room))
                 if usize::from(*declared) == flags.len() + 1 && *last != 0 =>
             {
                 room.copy_from_slice(body);
-                Ok(Self { octets })
+                Ok(Self { bytes })
             }
             _ => Err(fault(body)),
         }
     }
 
     /// Returns the `extension_data` of the extension that carries the set, in the shortest form
-    /// that includes the highest flag (FLAGS-1): 2 to 256 octets.
+    /// that includes the highest flag (FLAGS-1): 2 to 256 bytes.
     ///
     /// Returns `None` for the empty set, for which the extension is not sent (FLAGS-8).
     #[must_use]
     pub fn body(&self) -> Option<&[u8]> {
-        let body = &self.octets[..usize::from(self.octets[0]) + 1];
+        let body = &self.bytes[..usize::from(self.bytes[0]) + 1];
         (body.len() > 1).then_some(body)
     }
 
     /// Adds a flag; returns true if it was not in the set.
     pub const fn insert(&mut self, flag: Flag) -> bool {
         let (offset, bit) = flag.position();
-        let new = self.octets[offset as usize] & bit == 0;
-        self.octets[offset as usize] |= bit;
-        if self.octets[0] < offset {
-            self.octets[0] = offset;
+        let new = self.bytes[offset as usize] & bit == 0;
+        self.bytes[offset as usize] |= bit;
+        if self.bytes[0] < offset {
+            self.bytes[0] = offset;
         }
         new
     }
@@ -96,11 +96,11 @@ impl FlagSet {
     /// Removes a flag; returns true if it was in the set.
     pub const fn remove(&mut self, flag: Flag) -> bool {
         let (offset, bit) = flag.position();
-        let was = self.octets[offset as usize] & bit != 0;
-        self.octets[offset as usize] &= !bit;
-        // FLAGS-1: the list ends with the octet of the highest remaining flag.
-        while self.octets[0] > 0 && self.octets[self.octets[0] as usize] == 0 {
-            self.octets[0] -= 1;
+        let was = self.bytes[offset as usize] & bit != 0;
+        self.bytes[offset as usize] &= !bit;
+        // FLAGS-1: the list ends with the byte of the highest remaining flag.
+        while self.bytes[0] > 0 && self.bytes[self.bytes[0] as usize] == 0 {
+            self.bytes[0] -= 1;
         }
         was
     }
@@ -109,19 +109,19 @@ impl FlagSet {
     #[must_use]
     pub const fn contains(&self, flag: Flag) -> bool {
         let (offset, bit) = flag.position();
-        self.octets[offset as usize] & bit != 0
+        self.bytes[offset as usize] & bit != 0
     }
 
     /// Returns true if no flag is set.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.octets[0] == 0
+        self.bytes[0] == 0
     }
 
     /// Returns how many flags are set, 0 to 2040.
     #[must_use]
     pub fn len(&self) -> usize {
-        let ones = |octet: &u8| octet.count_ones() as usize;
+        let ones = |byte: &u8| byte.count_ones() as usize;
         self.flags().iter().map(ones).sum()
     }
 
@@ -134,7 +134,7 @@ impl FlagSet {
     /// Returns true if every flag of this set is also in `other`.
     #[must_use]
     pub fn is_subset(&self, other: &Self) -> bool {
-        let mut pairs = self.flags().iter().zip(other.octets.iter().skip(1));
+        let mut pairs = self.flags().iter().zip(other.bytes.iter().skip(1));
         pairs.all(|(mine, theirs)| mine & !theirs == 0)
     }
 
@@ -142,15 +142,15 @@ impl FlagSet {
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         let mut both = self.clone();
-        for (mine, theirs) in both.octets.iter_mut().zip(&other.octets) {
+        for (mine, theirs) in both.bytes.iter_mut().zip(&other.bytes) {
             *mine |= theirs;
         }
         // The loop also mixed the lengths; the longer list is the length of the union.
-        both.octets[0] = self.octets[0].max(other.octets[0]);
+        both.bytes[0] = self.bytes[0].max(other.bytes[0]);
         both
     }
 
-    /// The octets of flags, without the length.
+    /// The bytes of flags, without the length.
     fn flags(&self) -> &[u8] {
         self.body().and_then(<[u8]>::split_first).map_or(&[], |(_, flags)| flags)
     }
@@ -166,10 +166,10 @@ fn fault(body: &[u8]) -> FlagsError {
     if present < usize::from(declared) {
         FlagsError::Truncated { declared, present }
     } else if present > usize::from(declared) {
-        FlagsError::TrailingOctets { declared, present }
+        FlagsError::TrailingBytes { declared, present }
     } else if present == 0 {
         FlagsError::EmptyList
-    } else if flags.iter().all(|octet| *octet == 0) {
+    } else if flags.iter().all(|byte| *byte == 0) {
         FlagsError::NoFlagSet
     } else {
         FlagsError::TrailingZero
@@ -223,9 +223,9 @@ impl fmt::Debug for FlagSet {
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
     set: &'a FlagSet,
-    /// The offset of the current octet; 0, the length, before the first.
+    /// The offset of the current byte; 0, the length, before the first.
     offset: u8,
-    /// The bits of that octet that have not been returned yet.
+    /// The bits of that byte that have not been returned yet.
     pending: u8,
 }
 
@@ -234,13 +234,13 @@ impl Iterator for Iter<'_> {
 
     fn next(&mut self) -> Option<Flag> {
         while self.pending == 0 {
-            if self.offset >= self.set.octets[0] {
+            if self.offset >= self.set.bytes[0] {
                 return None;
             }
             self.offset += 1;
-            self.pending = self.set.octets[usize::from(self.offset)];
+            self.pending = self.set.bytes[usize::from(self.offset)];
         }
-        #[allow(clippy::cast_possible_truncation)] // an octet has 8 bits
+        #[allow(clippy::cast_possible_truncation)] // a byte has 8 bits
         let bit = self.pending.trailing_zeros() as u8;
         self.pending &= self.pending - 1;
         Some(Flag::at(self.offset, bit))
@@ -253,27 +253,27 @@ impl FusedIterator for Iter<'_> {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FlagsError {
-    /// FLAGS-3: the body is empty, so even the length octet is missing.
+    /// FLAGS-3: the body is empty, so even the length byte is missing.
     NoLength,
-    /// FLAGS-3: the length octet is zero and nothing follows, but a list has at least one octet.
+    /// FLAGS-3: the length byte is zero and nothing follows, but a list has at least one byte.
     EmptyList,
-    /// FLAGS-3: the list has fewer octets than the length octet declares.
+    /// FLAGS-3: the list has fewer bytes than the length byte declares.
     Truncated {
-        /// The value of the length octet.
+        /// The value of the length byte.
         declared: u8,
-        /// How many octets follow it.
+        /// How many bytes follow it.
         present: usize,
     },
-    /// FLAGS-3: octets follow the list.
-    TrailingOctets {
-        /// The value of the length octet.
+    /// FLAGS-3: bytes follow the list.
+    TrailingBytes {
+        /// The value of the length byte.
         declared: u8,
-        /// How many octets follow it.
+        /// How many bytes follow it.
         present: usize,
     },
     /// FLAGS-2: every bit of the list is zero.
     NoFlagSet,
-    /// FLAGS-2: some flag is set, but the last octet is zero, so the list is not the shortest.
+    /// FLAGS-2: some flag is set, but the last byte is zero, so the list is not the shortest.
     TrailingZero,
 }
 
@@ -287,7 +287,7 @@ impl FlagsError {
             Self::NoLength
             | Self::EmptyList
             | Self::Truncated { .. }
-            | Self::TrailingOctets { .. } => rules::FLAGS_3.id,
+            | Self::TrailingBytes { .. } => rules::FLAGS_3.id,
         }
     }
 
@@ -303,16 +303,13 @@ impl fmt::Display for FlagsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("malformed tls_flags: ")?;
         match self {
-            Self::NoLength => f.write_str("no length octet")?,
-            Self::EmptyList => f.write_str("an empty list")?,
-            Self::Truncated { declared, present } => {
-                write!(f, "{present} octets of flags where the length says {declared}")?;
-            }
-            Self::TrailingOctets { declared, present } => {
-                write!(f, "{present} octets after a length octet that says {declared}")?;
+            Self::NoLength => f.write_str("the length byte is missing")?,
+            Self::EmptyList => f.write_str("the list is empty")?,
+            Self::Truncated { declared, present } | Self::TrailingBytes { declared, present } => {
+                write!(f, "its length byte is {declared}, but {present} bytes follow it")?;
             }
             Self::NoFlagSet => f.write_str("no flag is set")?,
-            Self::TrailingZero => f.write_str("the last octet is zero")?,
+            Self::TrailingZero => f.write_str("the last byte is zero")?,
         }
         write!(f, " ({})", self.rule())
     }

@@ -44,11 +44,11 @@
 //! ```
 //! use rustls_ext_wire::{Answer, Scan};
 //!
-//! # let octets = include_bytes!("../corpus/curl+flag.bin");
+//! # let bytes = include_bytes!("../corpus/curl+flag.bin");
 //! # fn read_more(_: usize) {}
 //! # fn send(_: rustls_ext_wire::Alert) {}
 //! let mut scratch = [0; 4096]; // for a ClientHello over several records
-//! match Scan::default().records(octets, &mut scratch) {
+//! match Scan::default().records(bytes, &mut scratch) {
 //!     Answer::Hello { hello, .. } => {
 //!         let offers = hello.flags().is_ok_and(|flags| flags.is_some());
 //!         println!("for {:?}, {} flags", hello.server_name(), if offers { "with" } else { "no" });

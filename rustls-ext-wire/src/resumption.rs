@@ -44,17 +44,17 @@ pub enum Resumption {
 /// `offered` is true if the client offers to authenticate, by flag or CARE.
 ///
 /// ```
-/// use rustls_ext_wire::resumption::{Demand, Resumption, Session, judge};
+/// use rustls_ext_wire::resumption::{Demand, Resumption, Session, check};
 ///
 /// let visitor = Session { scope: None, authenticated: false };
 /// let agent = Session { scope: Some(b"agents"), authenticated: true };
-/// assert_eq!(judge(Demand::None, false, visitor), Resumption::Allowed);
-/// assert_eq!(judge(Demand::Require(b"agents"), false, visitor), Resumption::Refused);
-/// assert_eq!(judge(Demand::Require(b"agents"), true, agent), Resumption::IfVerified);
-/// assert_eq!(judge(Demand::Require(b"staff"), true, agent), Resumption::Refused);
+/// assert_eq!(check(Demand::None, false, visitor), Resumption::Allowed);
+/// assert_eq!(check(Demand::Require(b"agents"), false, visitor), Resumption::Refused);
+/// assert_eq!(check(Demand::Require(b"agents"), true, agent), Resumption::IfVerified);
+/// assert_eq!(check(Demand::Require(b"staff"), true, agent), Resumption::Refused);
 /// ```
 #[must_use]
-pub fn judge(demand: Demand<'_>, offered: bool, session: Session<'_>) -> Resumption {
+pub fn check(demand: Demand<'_>, offered: bool, session: Session<'_>) -> Resumption {
     match (demand, session.authenticated) {
         // An unauthenticated session is enough if no certificate is requested.
         (Demand::None, false) => Resumption::Allowed,

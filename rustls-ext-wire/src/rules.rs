@@ -137,7 +137,7 @@ macro_rules! families {
             };
             const _: () = assert!(
                 is_name_of(stringify!($name), $id),
-                concat!($id, " is not what the name of its constant says")
+                concat!("the id ", $id, " differs from the name of its constant")
             );
         )*)*
 
@@ -166,56 +166,59 @@ const fn is_name_of(name: &str, id: &str) -> bool {
 
 families! {
     FLAGS "The extension `tls_flags`",
-        "draft-ietf-tls-tlsflags-16, a document of the TLS working group; -17 is out, unchanged as \
-         far as known"
+        "draft-ietf-tls-tlsflags-16, a document of the TLS working group; -17 is published, and no \
+         change is known"
     {
         FLAGS_1 "FLAGS-1" Must "draft-ietf-tls-tlsflags-16 section 2"
-            "The list of flags is the shortest one that holds the highest flag that is set."
+            "A sender writes the shortest list of flags that contains the highest flag that is \
+             set."
         FLAGS_2 "FLAGS-2" Must "draft-ietf-tls-tlsflags-16 section 2"
-            "A receiver refuses a list without any flag, or with a last octet of zero, with \
+            "A receiver refuses a list in which no flag is set, or whose last byte is zero, with \
              `illegal_parameter`."
         FLAGS_3 "FLAGS-3" Must "draft-ietf-tls-tlsflags-16 section 2"
-            "A receiver refuses any other malformed body (an empty list, a length that does not \
-             fit, octets after the list) with `illegal_parameter`, not with `decode_error`."
+            "A receiver refuses any other malformed body (an empty list, a length byte that \
+             disagrees with the body, bytes after the list) with `illegal_parameter`, not with \
+             `decode_error`."
         FLAGS_4 "FLAGS-4" Must "draft-ietf-tls-tlsflags-16 section 3"
-            "The extension stands only in ClientHello, ServerHello, HelloRetryRequest, \
+            "A sender puts the extension only into ClientHello, ServerHello, HelloRetryRequest, \
              EncryptedExtensions, CertificateRequest, Certificate and NewSessionTicket, and a flag \
-             only in those of them for which it is registered."
+             only into those of them for which it is registered."
         FLAGS_5 "FLAGS-5" MustNot "draft-ietf-tls-tlsflags-16 section 3"
-            "ServerHello, HelloRetryRequest, EncryptedExtensions and the server's Certificate have \
-             no flag that the ClientHello did not have, and the client's Certificate none that the \
-             CertificateRequest did not have; the receiver refuses such a flag with \
-             `illegal_parameter`."
+            "A server does not set a flag in ServerHello, HelloRetryRequest, EncryptedExtensions \
+             or its Certificate that the ClientHello did not have, and a client does not set a \
+             flag in its Certificate that the CertificateRequest did not have; the receiver \
+             refuses such a flag with `illegal_parameter`."
         FLAGS_6 "FLAGS-6" Must "draft-ietf-tls-tlsflags-16 section 3"
             "A receiver ignores unknown flags in ClientHello, CertificateRequest and \
-             NewSessionTicket, where flags may come unsolicited."
+             NewSessionTicket, where unsolicited flags are allowed."
         FLAGS_7 "FLAGS-7" MustNot "draft-ietf-tls-tlsflags-16 section 3"
-            "Nothing but the same flag answers a flag, never an extension with content, and \
-             nothing answers a flag in NewSessionTicket."
+            "An endpoint answers a flag with the same flag or not at all, never with an extension \
+             that has content, and does not answer a flag in NewSessionTicket."
         FLAGS_8 "FLAGS-8" MustNot "draft-ietf-tls-tlsflags-16 section 3"
-            "An endpoint that has no flag to send leaves the extension out, and does not send an \
-             empty one."
+            "An endpoint that has no flag to send does not send the extension, not even an empty \
+             one."
         FLAGS_9 "FLAGS-9" Must "draft-ietf-tls-tlsflags-16 section 3"
-            "The extension is for TLS 1.3: a server that negotiates TLS 1.2 ignores it, even if it \
-             is malformed, and never answers it."
+            "The extension applies to TLS 1.3 only: a server that negotiates TLS 1.2 ignores it, \
+             even if it is malformed, and never answers it."
         FLAGS_10 "FLAGS-10" MustNot "RFC 8446 section 4.2"
-            "A message does not have the extension twice; the receiver treats a second one as any \
-             duplicate extension."
+            "A sender does not put the extension into a message twice; the receiver treats a \
+             second one as any duplicate extension."
         FLAGS_11 "FLAGS-11" Choice "RFC 8446 section 4.2.10"
-            "With 0-RTT data, the ClientHello has the same flags as without, and the server checks \
-             them in the same way."
+            "A client that sends 0-RTT data sends the same flags in its ClientHello as without \
+             0-RTT data, and the server checks them in the same way."
         FLAGS_12 "FLAGS-12" Must "RFC 8446 section 4.1.2"
-            "The second ClientHello, after HelloRetryRequest, has the same flags as the first."
+            "A client sends the same flags in its second ClientHello, after HelloRetryRequest, as \
+             in the first."
         FLAGS_13 "FLAGS-13" Choice "RFC 9849 section 10.5"
-            "With Encrypted Client Hello, the flags are in the inner ClientHello and not in the \
-             outer one, since they can tell an observer about the client."
+            "With Encrypted Client Hello, a client sends the flags in the inner ClientHello and \
+             not in the outer one, since they can tell an observer about the client."
     }
     RCA "The flag `request_client_auth`",
         "draft-jhoyla-req-mtls-flag, the editor's copy of June 2025; an individual draft"
     {
         RCA_1 "RCA-1" Should "draft-jhoyla-req-mtls-flag section 1"
             "A client sets the flag only if it has a certificate available, without asking a \
-             person or a device that is not built in."
+             person or an external device."
         RCA_2 "RCA-2" Must "draft-jhoyla-req-mtls-flag section 3"
             "A server that accepts the offer sends CertificateRequest with the flag set."
         RCA_3 "RCA-3" May "draft-jhoyla-req-mtls-flag section 3"
@@ -228,14 +231,15 @@ families! {
             "A client refuses the flag in any message but CertificateRequest, and a server in any \
              message but ClientHello, with `illegal_parameter`."
         RCA_6 "RCA-6" Must "draft-jhoyla-req-mtls-flag section 3"
-            "A client that receives CertificateRequest with the flag sends Certificate, even an \
-             empty one, and ends the connection first only if `certificate_authorities` or \
-             `signature_algorithms` rule out all of its certificates."
+            "A client that receives CertificateRequest with the flag sends Certificate, even if it \
+             is empty; it ends the connection first only if `certificate_authorities` or \
+             `signature_algorithms` exclude all of its certificates."
         RCA_7 "RCA-7" May "draft-jhoyla-req-mtls-flag section 3"
-            "A client may choose its certificate by whether the server acknowledged the flag."
+            "A client may choose its certificate depending on whether the server acknowledged the \
+             flag."
         RCA_8 "RCA-8" Choice "draft-jhoyla-req-mtls-flag section 4, which leaves it open"
-            "A server that verifies clients with the flag against trust anchors of their own never \
-             accepts a chain to one set of anchors in place of a chain to another."
+            "A server with separate trust anchors for clients that set the flag never accepts a \
+             chain to one set of anchors where it requires a chain to the other."
         RCA_9 "RCA-9" May "draft-jhoyla-req-mtls-flag section 3"
             "A server may ignore the flag."
     }
@@ -243,46 +247,47 @@ families! {
         "draft-thomson-tls-care-00 (2014), expired"
     {
         CARE_1 "CARE-1" Must "draft-thomson-tls-care-00"
-            "The body is empty; the receiver refuses any other with `illegal_parameter`, an alert \
-             that is our choice."
+            "A sender sends an empty body; the receiver refuses any other with \
+             `illegal_parameter`, an alert that is our choice."
         CARE_2 "CARE-2" May "draft-thomson-tls-care-00"
             "A server may request a certificate because of the extension, or ignore it."
         CARE_3 "CARE-3" May "draft-thomson-tls-care-00, RFC 8446 section 4.2"
-            "A server may echo the extension in EncryptedExtensions (in ServerHello under TLS 1.2) \
-             and nowhere else; a client that did not send it refuses the echo with \
-             `unsupported_extension`."
+            "A server may echo the extension in EncryptedExtensions (under TLS 1.2, in \
+             ServerHello) and in no other message; a client that did not send the extension \
+             refuses the echo with `unsupported_extension`."
         CARE_4 "CARE-4" Must "draft-thomson-tls-care-00"
-            "The extension has no effect on a session that is resumed."
+            "The extension has no effect on a resumed session."
         CARE_5 "CARE-5" Choice "draft-thomson-tls-care-00, which would renegotiate"
-            "Under TLS 1.2, where Certificate is not encrypted, a client that offers to \
-             authenticate sends its certificate only if it is configured to, and otherwise an \
-             empty Certificate."
+            "Under TLS 1.2, which does not encrypt Certificate, a client that offers to \
+             authenticate sends its certificate only if it is configured to do so, and otherwise \
+             an empty Certificate."
     }
     RES "Resumption",
         "RFC 8446, RFC 5246, RFC 5077, and advisories about deployed servers, such as \
          CVE-2025-23419"
     {
         RES_1 "RES-1" Choice "RFC 8446 section 4.6.1, RFC 5077 section 4"
-            "Each session, whether stored or in a ticket, records under which demand its client \
-             authenticated or did not."
+            "A server records in each session, whether it stores the session or puts it into a \
+             ticket, under which demand the client authenticated or did not."
         RES_2 "RES-2" Must "RFC 8446 section 4.6.1, CVE-2025-23419, CVE-2025-23048"
-            "A session resumes only if the demand of the new connection accepts what the session \
-             records; otherwise the server makes a full handshake, without an alert."
+            "A server resumes a session only if the demand of the new connection accepts the \
+             session's record; otherwise it makes a full handshake, without an alert."
         RES_3 "RES-3" Must "RFC 8446 section 4.6.1, CVE-2025-23419"
-            "A client that offers to authenticate and presents a session without a certificate \
-             gets a full handshake, if the policy would request a certificate on a new connection."
+            "A server makes a full handshake with a client that offers to authenticate and \
+             presents a session without a certificate, if the policy would request a certificate \
+             on a new connection."
         RES_4 "RES-4" May "RFC 8446 sections 2.2 and 4.6.1"
-            "A client that declined an optional request, and does not offer, may resume without \
-             another request."
+            "A server may resume the session of a client that declined an optional request, \
+             without another request, if the client does not offer to authenticate."
         RES_5 "RES-5" Must "RFC 8446 section 4.6.1, CVE-2025-68121"
-            "The server verifies the chain of a session again when the session resumes, or proves \
-             that nothing which the verification depends on has changed; a chain that no longer \
-             verifies leads to a full handshake."
+            "A server verifies the chain of a session again when it resumes the session, or proves \
+             that nothing has changed on which the verification depends; if the chain no longer \
+             verifies, it makes a full handshake."
         RES_6 "RES-6" Must "RFC 8446 section 4.2.10"
-            "A server that refuses the resumption refuses the 0-RTT data, too."
+            "A server that refuses a resumption also refuses the 0-RTT data."
         RES_7 "RES-7" Must "RFC 8446 sections 2.2 and 4.6.1"
-            "A ticket of another server or of an older format does not resume, and is not an \
-             error."
+            "A server does not resume a session from a ticket of another server or of an older \
+             format, and does not treat such a ticket as an error."
         RES_8 "RES-8" Choice "RFC 8446 section 4.6.1"
             "A client that offers to authenticate does not present a session without a \
              certificate, unless it is configured to prefer resumption."
@@ -291,29 +296,30 @@ families! {
         "draft-thomson-httpbis-cant (December 2014), expired"
     {
         CANT_1 "CANT-1" Must "draft-thomson-httpbis-cant"
-            "The challenge is for `https`; a client ignores it in a response over `http`."
+            "The challenge applies to `https` only; a client ignores it in a response over `http`."
         CANT_2 "CANT-2" Must "draft-thomson-httpbis-cant"
-            "A challenge names what it accepts by `realm`, `dn` (the DER of an issuer's name) and \
-             `sha-256` or another hash (of a certificate on the chain), of which all but `realm` \
-             may repeat and clients support `sha-256`."
+            "A challenge has the parameters `realm`, `dn` (the DER of an accepted issuer's name), \
+             and `sha-256` or another hash (of a certificate in an accepted chain); all but \
+             `realm` may repeat, and clients support `sha-256`."
         CANT_3 "CANT-3" Choice "draft-thomson-httpbis-cant, RFC 4648 section 5"
-            "Values are base64url without padding; a parser also accepts the `~` of the draft's \
-             grammar in place of `-`."
+            "Values are base64url without padding; a parser also accepts `~`, which the draft's \
+             grammar has in place of `-`."
         CANT_4 "CANT-4" Choice "draft-thomson-httpbis-cant, against RFC 9110 section 11.2"
-            "A parser reads every occurrence of a parameter that repeats, since each is an \
+            "A parser reads every occurrence of a repeated parameter, since each is an \
              alternative."
         CANT_5 "CANT-5" Must "draft-thomson-httpbis-cant"
-            "A client answers on a new connection for each protection space, and offers to \
-             authenticate there by the flag or CARE."
+            "A client answers a challenge on a new connection for each protection space, and \
+             offers to authenticate there by the flag or CARE."
         CANT_6 "CANT-6" MustNot "draft-thomson-httpbis-cant"
-            "A connection that was made to answer a challenge serves no other origin than the one \
-             that sent it, even if the server's certificate covers others."
+            "A client does not use a connection that it made to answer a challenge for any other \
+             origin than the one that sent the challenge, even if the server's certificate covers \
+             others."
         CANT_7 "CANT-7" Choice "draft-thomson-httpbis-cant"
-            "A client repeats a request once for each challenge and protection space, and only if \
-             it has a certificate that the challenge accepts."
+            "A client repeats a request at most once for each challenge and protection space, and \
+             only if it has a certificate that the challenge accepts."
         CANT_8 "CANT-8" Choice "draft-thomson-httpbis-cant"
-            "A client does not answer over TLS 1.2, which would expose its certificate, unless it \
-             is configured to."
+            "A client does not answer a challenge over TLS 1.2, which would expose its \
+             certificate, unless it is configured to do so."
     }
     EA "Exported authenticators",
         "RFC 9261"

@@ -48,12 +48,12 @@ pub use scanner::Scanner;
 /// ```
 /// use rustls_ext_wire::{Answer, Scan};
 ///
-/// # let octets = include_bytes!("../corpus/chromium-sni+flag.bin");
+/// # let bytes = include_bytes!("../corpus/chromium-sni+flag.bin");
 /// let scan = Scan::default();
-/// let Answer::Hello { hello, octets: length } = scan.records(octets, &mut []) else {
-///     panic!("no hello");
+/// let Answer::Hello { hello, length } = scan.records(bytes, &mut []) else {
+///     panic!("no ClientHello");
 /// };
-/// assert_eq!(length, octets.len());
+/// assert_eq!(length, bytes.len());
 /// assert_eq!(hello.server_name(), Some(&b"www.example.com"[..]));
 /// assert!(hello.alpn().any(|name| name == b"h2"));
 /// assert!(hello.offers_tls13());
@@ -76,8 +76,8 @@ pub enum Answer<'a> {
     Hello {
         /// Its content.
         hello: ClientHello<'a>,
-        /// How many bytes it took, from the first on. Later bytes were not read.
-        octets: usize,
+        /// The number of bytes that it took, from the first on. Later bytes were not read.
+        length: usize,
     },
     /// The beginning of a possible ClientHello.
     Incomplete {
@@ -104,8 +104,8 @@ impl Scan {
     /// Sets the limit for the length of a message in bytes, without its header; at most
     /// [`LONGEST`](Self::LONGEST). ClientHellos of current clients have 200 to 2000 bytes.
     #[must_use]
-    pub const fn max_message(self, octets: usize) -> Self {
-        let longest = if octets < Self::LONGEST { octets } else { Self::LONGEST };
+    pub const fn max_message(self, length: usize) -> Self {
+        let longest = if length < Self::LONGEST { length } else { Self::LONGEST };
         Self { longest, ..self }
     }
 
@@ -119,10 +119,10 @@ impl Scan {
     /// If the result is `Incomplete`, call this again with more bytes, from the first on. It then
     /// starts anew: wait for as many bytes as are needed, so that a client cannot cause a new scan
     /// for each byte, or use a [`Scanner`], which continues from its last position.
-    pub fn records<'a>(&self, octets: &'a [u8], scratch: &'a mut [u8]) -> Answer<'a> {
-        match self.one_record(octets) {
+    pub fn records<'a>(&self, bytes: &'a [u8], scratch: &'a mut [u8]) -> Answer<'a> {
+        match self.one_record(bytes) {
             Some(body) => self.read(body, 9 + body.len()),
-            None => scanner::run_once(self, scratch, octets),
+            None => scanner::run_once(self, scratch, bytes),
         }
     }
 
@@ -141,10 +141,10 @@ impl Scan {
             if let Some(length) = head.length() {
                 break length;
             }
-            let Some((octet, after)) = rest.split_first() else {
+            let Some((byte, after)) = rest.split_first() else {
                 return Answer::incomplete(head.missing() + head.least_length());
             };
-            if let Err(error) = head.octet(*octet, self.longest) {
+            if let Err(error) = head.byte(*byte, self.longest) {
                 return Answer::Malformed(error);
             }
             rest = after;
@@ -167,8 +167,8 @@ impl Scan {
     /// The fast path for nearly all clients: returns the body if the message is complete and in one
     /// record. [`stream`] gives the same result, for all messages.
     #[inline(always)]
-    fn one_record<'a>(&self, octets: &'a [u8]) -> Option<&'a [u8]> {
-        let (&[22, 3, _, r, s, 1, m, n, o], rest) = octets.split_first_chunk()? else {
+    fn one_record<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let (&[22, 3, _, r, s, 1, m, n, o], rest) = bytes.split_first_chunk()? else {
             return None;
         };
         let fragment = usize::from(u16::from_be_bytes([r, s]));
@@ -182,19 +182,19 @@ impl Scan {
 
     /// Reads the body of a message that took this many bytes.
     #[inline(always)]
-    fn read<'a>(&self, body: &'a [u8], octets: usize) -> Answer<'a> {
+    fn read<'a>(&self, body: &'a [u8], length: usize) -> Answer<'a> {
         match hello::read_quickly(body, &self.types) {
-            Some(hello) => Answer::Hello { hello, octets },
-            None => self.read_exactly(body, octets),
+            Some(hello) => Answer::Hello { hello, length },
+            None => self.read_exactly(body, length),
         }
     }
 
     /// Reads it again slowly, to find the fault, or that there is none.
     #[cold]
     #[inline(never)]
-    fn read_exactly<'a>(&self, body: &'a [u8], octets: usize) -> Answer<'a> {
+    fn read_exactly<'a>(&self, body: &'a [u8], length: usize) -> Answer<'a> {
         match hello::read_exactly(body, &self.types) {
-            Ok(hello) => Answer::Hello { hello, octets },
+            Ok(hello) => Answer::Hello { hello, length },
             Err(refusal) => refusal.into(),
         }
     }

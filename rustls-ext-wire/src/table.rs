@@ -99,7 +99,7 @@ pub struct Cell {
 
 /// The flags that are allowed in one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive] // a column more for each flag that we come to know
+#[non_exhaustive] // a further known flag adds a column
 pub struct Row {
     /// The message.
     pub message: Message,
@@ -302,7 +302,7 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rule, flag, message } = self;
-        write!(f, "TLS flag {flag} may not stand in this {message} ({rule})")
+        write!(f, "TLS flag {flag} is not allowed in this {message} ({rule})")
     }
 }
 

@@ -1,10 +1,10 @@
-//! CARE: where `client_authentication_request` may stand, and with which body.
+//! CARE: the messages in which `client_authentication_request` is allowed, and its body.
 
 use rustls_ext_wire::{Alert, CareError, Message, Version, check_care, echo_in};
 
 const VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
 
-/// Every message, version, and whether it was offered.
+/// Every message, in each version, with and without an offer.
 fn everywhere() -> impl Iterator<Item = (Message, Version, bool)> {
     Message::ALL.iter().flat_map(|&message| {
         VERSIONS.into_iter().flat_map(move |version| {
@@ -13,7 +13,8 @@ fn everywhere() -> impl Iterator<Item = (Message, Version, bool)> {
     })
 }
 
-/// Where it may stand: in a ClientHello, offered before or not, and in one answer of each version.
+/// The messages in which it is allowed: ClientHello, whether or not it was offered before, and one
+/// answer in each version.
 const PLACES: [(Message, Version, bool); 6] = [
     (Message::ClientHello, Version::Tls12, false),
     (Message::ClientHello, Version::Tls12, true),
@@ -35,7 +36,7 @@ fn care_1_a_body_that_is_not_empty_is_illegal_parameter() {
 }
 
 #[test]
-fn care_3_it_stands_in_hellos_and_is_echoed_in_one_message_of_each_version() {
+fn care_3_it_is_allowed_in_client_hello_and_one_answer_of_each_version() {
     assert_eq!(echo_in(Version::Tls12), Message::ServerHello);
     assert_eq!(echo_in(Version::Tls13), Message::EncryptedExtensions);
     let allowed = everywhere().filter(|(message, version, offered)| {
@@ -45,7 +46,7 @@ fn care_3_it_stands_in_hellos_and_is_echoed_in_one_message_of_each_version() {
 }
 
 #[test]
-fn care_3_an_answer_to_what_was_not_sent_is_unsupported_extension() {
+fn care_3_an_answer_without_an_offer_is_unsupported_extension() {
     for message in [
         Message::ServerHello,
         Message::HelloRetryRequest,
@@ -53,7 +54,7 @@ fn care_3_an_answer_to_what_was_not_sent_is_unsupported_extension() {
         Message::ServerCertificate,
     ] {
         for version in VERSIONS {
-            // whatever its body is
+            // Independent of its body.
             for body in [&[][..], &[0]] {
                 let error = check_care(message, version, body, false).unwrap_err();
                 assert_eq!(error, CareError::Unsolicited, "{message}");
@@ -64,7 +65,7 @@ fn care_3_an_answer_to_what_was_not_sent_is_unsupported_extension() {
 }
 
 #[test]
-fn care_3_elsewhere_it_is_illegal_parameter() {
+fn care_3_in_any_other_message_it_is_illegal_parameter() {
     let mut places = 0;
     for (message, version, offered) in everywhere().filter(|place| !PLACES.contains(place)) {
         let answers_nothing = matches!(
@@ -72,7 +73,7 @@ fn care_3_elsewhere_it_is_illegal_parameter() {
             Message::CertificateRequest | Message::ClientCertificate | Message::NewSessionTicket
         );
         if !offered && !answers_nothing {
-            continue; // it is unsolicited: see above
+            continue; // it is unsolicited: see the test above
         }
         let error = check_care(message, version, &[], offered).unwrap_err();
         assert_eq!(error, CareError::Misplaced { message });

@@ -1,4 +1,4 @@
-//! Which numbers the extension and its flag may have.
+//! The numbers that are allowed for the extensions and the flag.
 
 use rustls_ext_wire::{CodePointError, CodePoints, Flag};
 
@@ -7,11 +7,11 @@ const TAKEN: [u16; 32] = [
     // GREASE, RFC 8701
     0x0a0a, 0x1a1a, 0x2a2a, 0x3a3a, 0x4a4a, 0x5a5a, 0x6a6a, 0x7a7a, 0x8a8a, 0x9a9a, 0xaaaa, 0xbaba,
     0xcaca, 0xdada, 0xeaea, 0xfafa, //
-    // server_padding, NPN, ALPS, Channel ID, PAKE, trust anchors: without IANA, but in use
+    // server_padding, NPN, ALPS, Channel ID, PAKE, trust anchors: not IANA's, but in use
     4832, 13172, 17513, 17613, 30031, 30032, 0x8a3b, 0xca34, //
     // Encrypted Client Hello, renegotiation_info
     64768, 65037, 65281, //
-    // private use: delegated credentials, QUIC's parameters and ESNI in drafts, CARE, the end
+    // private use: delegated credentials, QUIC's parameters and ESNI of drafts, CARE; reserved
     0xff02, 0xffa5, 0xffce, 0xffca, 0xffff,
 ];
 
@@ -24,7 +24,7 @@ fn the_default_is_62_and_80() {
 }
 
 #[test]
-fn the_experiment_has_its_number() {
+fn the_number_of_the_public_experiment_is_allowed() {
     let code_points = CodePoints::new(0xfe01, Flag::REQUEST_CLIENT_AUTH).unwrap();
     assert_eq!(code_points.tls_flags(), 65025);
     assert_eq!(code_points.request_client_auth(), Flag::REQUEST_CLIENT_AUTH);
@@ -53,7 +53,7 @@ fn care_has_a_number_of_its_own_or_none() {
     let code_points = CodePoints::default();
     assert_eq!(code_points.care(), Some(0xffca));
     for number in 0..=u16::MAX {
-        // its own default is free for it, and `tls_flags` is not
+        // CARE may have its own default number, but not that of `tls_flags`.
         let is_free = number > 62 && (number == 0xffca || !TAKEN.contains(&number));
         match code_points.with_care(number) {
             Ok(with) => assert!(is_free && with.care() == Some(number), "{number}"),
@@ -72,7 +72,7 @@ fn care_has_a_number_of_its_own_or_none() {
 }
 
 #[test]
-fn refusals_name_who_has_the_number() {
+fn errors_name_the_extension_that_uses_the_number() {
     let names = [
         (0, "server_name"),
         (10, "supported_groups"),
@@ -94,7 +94,10 @@ fn refusals_name_who_has_the_number() {
         assert_eq!(refused, Err(CodePointError::ExtensionTaken { number, by }));
     }
     let refused = CodePoints::new(0xfe0d, Flag::REQUEST_CLIENT_AUTH).unwrap_err();
-    assert_eq!(refused.to_string(), "TLS extension 65037 (0xfe0d) is encrypted_client_hello");
+    assert_eq!(
+        refused.to_string(),
+        "TLS extension 65037 (0xfe0d) is already taken: encrypted_client_hello"
+    );
 }
 
 #[test]
@@ -111,5 +114,5 @@ fn the_one_flag_that_is_taken_is_refused() {
         }
     }
     let refused = CodePoints::new(62, Flag::RESUMPTION_ACROSS_NAMES).unwrap_err();
-    assert_eq!(refused.to_string(), "TLS flag 8 is resumption_across_names");
+    assert_eq!(refused.to_string(), "TLS flag 8 is already taken: resumption_across_names");
 }

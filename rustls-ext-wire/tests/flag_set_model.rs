@@ -1,4 +1,4 @@
-//! `FlagSet` behaves as a `BTreeSet` of numbers does.
+//! `FlagSet` behaves like a `BTreeSet` of numbers.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,7 +21,8 @@ fn hash(set: &FlagSet) -> u64 {
     hasher.finish()
 }
 
-/// Few enough to meet again, with both ends and the ends of octets; and now and then any other.
+/// Mostly one of a few numbers, so that they repeat: the limits of the range and of bytes;
+/// sometimes any other.
 fn number() -> impl Strategy<Value = u16> {
     let edges = vec![0, 1, 7, 8, 9, 79, 80, 81, 88, 1024, 2031, 2032, 2038, 2039];
     prop_oneof![
@@ -41,8 +42,8 @@ fn assert_same(set: &FlagSet, model: &BTreeSet<u16>) {
     for number in 0..=2039 {
         assert_eq!(set.contains(flag(number)), model.contains(&number));
     }
-    let octets = model.last().map(|highest| usize::from(*highest) / 8 + 2);
-    assert_eq!(set.body().map(<[u8]>::len), octets);
+    let bytes = model.last().map(|highest| usize::from(*highest) / 8 + 2);
+    assert_eq!(set.body().map(<[u8]>::len), bytes);
     if let Some(body) = set.body() {
         assert_eq!(FlagSet::decode(body).as_ref(), Ok(set));
     }

@@ -13,17 +13,17 @@ fn set(numbers: &[u16]) -> FlagSet {
     numbers.iter().map(|number| flag(*number)).collect()
 }
 
-/// A length octet, then the octets of flags.
+/// A length byte, followed by the bytes of flags.
 fn body(flags: &[u8]) -> Vec<u8> {
     let mut body = vec![u8::try_from(flags.len()).unwrap()];
     body.extend(flags);
     body
 }
 
-/// What a body means, from the words of the rules and nothing of the codec: the numbers of the
-/// flags, or the rule that it breaks.
+/// Decodes a body by the text of the rules, without the codec: returns the numbers of the flags, or
+/// the rule that the body breaks.
 fn oracle(body: &[u8]) -> Result<BTreeSet<u16>, &'static str> {
-    // "one length octet and then 1 to 255 octets"
+    // One length byte, followed by 1 to 255 bytes.
     let Some(length) = body.first() else {
         return Err("FLAGS-3");
     };
@@ -31,11 +31,11 @@ fn oracle(body: &[u8]) -> Result<BTreeSet<u16>, &'static str> {
     if list.is_empty() || list.len() != *length as usize {
         return Err("FLAGS-3");
     }
-    // "Flag n is bit n mod 8, least significant first, of octet n div 8."
+    // Flag n is bit n mod 8, counted from the least significant, of byte n div 8.
     let bits = 0..8 * list.len();
     let is_set = |n: &usize| (list[n / 8] >> (n % 8)) % 2 == 1;
     let flags: BTreeSet<u16> = bits.filter(is_set).map(|n| n as u16).collect();
-    // "only zero bits, or a trailing zero octet"
+    // Neither only zero bits, nor a zero byte at the end.
     match flags.last() {
         Some(highest) if usize::from(*highest) / 8 == list.len() - 1 => Ok(flags),
         _ => Err("FLAGS-2"),
@@ -68,7 +68,7 @@ fn examples_of_the_draft() {
 }
 
 #[test]
-fn decode_agrees_with_the_rules_on_every_body_of_up_to_three_octets() {
+fn decode_agrees_with_the_rules_on_every_body_of_up_to_three_bytes() {
     agrees_with_oracle(&[]);
     for a in 0..=255 {
         agrees_with_oracle(&[a]);
@@ -112,7 +112,7 @@ fn flags_1_shortest_encoding() {
 }
 
 #[test]
-fn flags_1_shortest_encoding_after_the_highest_flag_is_gone() {
+fn flags_1_shortest_encoding_after_the_highest_flag_is_removed() {
     let mut flags = set(&[3, 80, 2039]);
     assert!(flags.remove(flag(2039)));
     assert_eq!(flags, set(&[3, 80]));
@@ -125,7 +125,7 @@ fn flags_1_shortest_encoding_after_the_highest_flag_is_gone() {
 }
 
 #[test]
-fn a_flag_that_no_body_has_room_for_cannot_be_made() {
+fn a_flag_above_2039_cannot_be_made() {
     assert_eq!(Flag::new(2039), Ok(Flag::MAX));
     for number in 2040..=u16::MAX {
         assert_eq!(Flag::new(number), Err(FlagOutOfRange { number }));
@@ -133,14 +133,14 @@ fn a_flag_that_no_body_has_room_for_cannot_be_made() {
     }
     assert_eq!(
         FlagOutOfRange { number: 2040 }.to_string(),
-        "2040 is no TLS flag: the highest is 2039"
+        "2040 is not the number of a TLS flag: the highest is 2039"
     );
 }
 
 #[test]
 fn flags_2_only_zero_bits_is_illegal_parameter() {
-    for octets in 1..=255 {
-        let error = FlagSet::decode(&body(&vec![0; octets])).unwrap_err();
+    for bytes in 1..=255 {
+        let error = FlagSet::decode(&body(&vec![0; bytes])).unwrap_err();
         assert_eq!(error, FlagsError::NoFlagSet);
         assert_eq!((error.rule(), error.alert().code()), ("FLAGS-2", 47));
     }
@@ -148,7 +148,7 @@ fn flags_2_only_zero_bits_is_illegal_parameter() {
 }
 
 #[test]
-fn flags_2_trailing_zero_octet_is_illegal_parameter() {
+fn flags_2_trailing_zero_byte_is_illegal_parameter() {
     for zeros in 1..=254 {
         let flags = [vec![0x80], vec![0; zeros]].concat();
         let error = FlagSet::decode(&body(&flags)).unwrap_err();
@@ -157,7 +157,7 @@ fn flags_2_trailing_zero_octet_is_illegal_parameter() {
     }
     assert_eq!(
         FlagsError::TrailingZero.to_string(),
-        "malformed tls_flags: the last octet is zero (FLAGS-2)"
+        "malformed tls_flags: the last byte is zero (FLAGS-2)"
     );
 }
 
@@ -166,7 +166,7 @@ fn flags_3_empty_body_is_illegal_parameter() {
     let error = FlagSet::decode(&[]).unwrap_err();
     assert_eq!(error, FlagsError::NoLength);
     assert_eq!((error.rule(), error.alert().code()), ("FLAGS-3", 47));
-    assert_eq!(error.to_string(), "malformed tls_flags: no length octet (FLAGS-3)");
+    assert_eq!(error.to_string(), "malformed tls_flags: the length byte is missing (FLAGS-3)");
 }
 
 #[test]
@@ -174,26 +174,26 @@ fn flags_3_empty_list_is_illegal_parameter() {
     let error = FlagSet::decode(&[0]).unwrap_err();
     assert_eq!(error, FlagsError::EmptyList);
     assert_eq!((error.rule(), error.alert().code()), ("FLAGS-3", 47));
-    assert_eq!(error.to_string(), "malformed tls_flags: an empty list (FLAGS-3)");
+    assert_eq!(error.to_string(), "malformed tls_flags: the list is empty (FLAGS-3)");
 }
 
 #[test]
-fn flags_3_length_octet_disagrees_is_illegal_parameter() {
+fn flags_3_length_byte_disagrees_is_illegal_parameter() {
     let error = FlagSet::decode(&[3, 0x01, 0x01]).unwrap_err();
     assert_eq!(error, FlagsError::Truncated { declared: 3, present: 2 });
     assert_eq!((error.rule(), error.alert().code()), ("FLAGS-3", 47));
     assert_eq!(
         error.to_string(),
-        "malformed tls_flags: 2 octets of flags where the length says 3 (FLAGS-3)"
+        "malformed tls_flags: its length byte is 3, but 2 bytes follow it (FLAGS-3)"
     );
 }
 
 #[test]
-fn flags_3_octets_after_the_list_is_illegal_parameter() {
+fn flags_3_bytes_after_the_list_is_illegal_parameter() {
     let cases: [(&[u8], FlagsError); 3] = [
-        (&[1, 0x01, 0x01], FlagsError::TrailingOctets { declared: 1, present: 2 }),
-        (&[0, 0x01], FlagsError::TrailingOctets { declared: 0, present: 1 }),
-        (&[255; 257], FlagsError::TrailingOctets { declared: 255, present: 256 }),
+        (&[1, 0x01, 0x01], FlagsError::TrailingBytes { declared: 1, present: 2 }),
+        (&[0, 0x01], FlagsError::TrailingBytes { declared: 0, present: 1 }),
+        (&[255; 257], FlagsError::TrailingBytes { declared: 255, present: 256 }),
     ];
     for (body, expected) in cases {
         let error = FlagSet::decode(body).unwrap_err();
@@ -202,7 +202,7 @@ fn flags_3_octets_after_the_list_is_illegal_parameter() {
     }
     assert_eq!(
         cases[0].1.to_string(),
-        "malformed tls_flags: 2 octets after a length octet that says 1 (FLAGS-3)"
+        "malformed tls_flags: its length byte is 1, but 2 bytes follow it (FLAGS-3)"
     );
 }
 

@@ -1,4 +1,5 @@
-//! Two honest ends, each of them by itself, and what they make of one another.
+//! The negotiation of a client and a server that follow the rules, and the faults that each
+//! detects.
 
 use rustls_ext_wire::{
     Asks, ClientNegotiation, ClientStatus, CodePoints, Fault, Flag, FlagSet, Message, Offer,
@@ -14,7 +15,7 @@ fn code_points() -> CodePoints {
     experiment.with_care(0xff55).unwrap()
 }
 
-/// What a hello has in it.
+/// The two extensions of a ClientHello.
 struct Hello {
     flags: FlagSet,
     care: Option<u16>,
@@ -36,7 +37,7 @@ fn nothing() -> Received<'static> {
 }
 
 #[test]
-fn two_honest_ends_agree_whatever_they_want() {
+fn client_and_server_agree_for_every_offer_and_decision() {
     for code_points in [CodePoints::default(), code_points()] {
         for offer in OFFERS {
             for highest in VERSIONS {
@@ -76,7 +77,7 @@ fn agree(code_points: CodePoints, offer: Offer, highest: Version, version: Versi
     let acknowledgement = server.acknowledgement();
     assert_eq!(acknowledgement.is_empty(), asks != Asks::BecauseOffered || !flag_counts);
     if asks != Asks::No {
-        // There are no extensions in a CertificateRequest of TLS 1.2.
+        // A CertificateRequest of TLS 1.2 has no extensions.
         let tls_flags = acknowledgement.body().filter(|_| version == Version::Tls13);
         let request = Received { tls_flags, care: None };
         client.on(Message::CertificateRequest, version, request).unwrap();
@@ -96,7 +97,7 @@ fn agree(code_points: CodePoints, offer: Offer, highest: Version, version: Versi
 }
 
 #[test]
-fn rca_4_care_is_no_reason_to_acknowledge_the_flag() {
+fn rca_4_an_offer_by_care_is_not_acknowledged_by_the_flag() {
     let mut server = ServerNegotiation::new(CodePoints::default());
     server.on_client_hello(Version::Tls13, Received { tls_flags: None, care: Some(&[]) }).unwrap();
     server.asks(Asks::BecauseOffered);
@@ -104,7 +105,7 @@ fn rca_4_care_is_no_reason_to_acknowledge_the_flag() {
 }
 
 #[test]
-fn flags_12_a_second_hello_must_offer_what_the_first_did() {
+fn flags_12_a_second_client_hello_must_repeat_the_offer_of_the_first() {
     let hellos = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH].map(|offer| {
         Hello::of(&mut ClientNegotiation::new(offer, CodePoints::default()), Version::Tls13)
     });
@@ -112,9 +113,9 @@ fn flags_12_a_second_hello_must_offer_what_the_first_did() {
         for (other, second) in hellos.iter().enumerate() {
             let mut server = ServerNegotiation::new(CodePoints::default());
             server.on_client_hello(Version::Tls13, first.received()).unwrap();
-            let judged = server.on_client_hello(Version::Tls13, second.received());
+            let result = server.on_client_hello(Version::Tls13, second.received());
             let expected = if number == other { Ok(()) } else { Err(Fault::SecondHelloDiffers) };
-            assert_eq!(judged, expected);
+            assert_eq!(result, expected);
         }
         let mut server = ServerNegotiation::new(CodePoints::default());
         server.on_client_hello(Version::Tls13, first.received()).unwrap();
@@ -124,13 +125,13 @@ fn flags_12_a_second_hello_must_offer_what_the_first_did() {
 }
 
 #[test]
-fn flags_13_an_offer_that_the_server_cannot_decrypt_is_none() {
+fn flags_13_an_offer_that_the_server_cannot_decrypt_does_not_count() {
     let mut client = ClientNegotiation::new(Offer::BOTH, CodePoints::default());
     client.hello(Version::Tls13);
     assert_eq!((client.status(), client.offer()), (ClientStatus::Offered, Offer::BOTH));
     client.sent(Offer::NONE);
     assert_eq!((client.status(), client.offer()), (ClientStatus::NotOffered, Offer::NONE));
-    // so whatever answers it is not due
+    // So an answer to it is unsolicited.
     let flags = FlagSet::single(Flag::REQUEST_CLIENT_AUTH);
     let request = Received { tls_flags: flags.body(), care: None };
     let fault = client.on(Message::CertificateRequest, Version::Tls13, request).unwrap_err();
@@ -152,7 +153,7 @@ fn flags_9_malformed_flags_matter_in_tls13_only() {
 }
 
 #[test]
-fn care_1_a_hello_with_a_body_is_refused_in_both_versions() {
+fn care_1_a_client_hello_with_a_body_is_refused_in_both_versions() {
     for version in VERSIONS {
         let mut server = ServerNegotiation::new(CodePoints::default());
         let received = Received { tls_flags: None, care: Some(&[1]) };
@@ -162,7 +163,7 @@ fn care_1_a_hello_with_a_body_is_refused_in_both_versions() {
 }
 
 #[test]
-fn without_a_number_care_is_neither_sent_nor_offered() {
+fn without_a_number_care_is_not_sent() {
     let code_points = CodePoints::default().without_care();
     let mut client = ClientNegotiation::new(Offer::CARE, code_points);
     assert_eq!(client.hello(Version::Tls13).care(), None);
@@ -170,7 +171,7 @@ fn without_a_number_care_is_neither_sent_nor_offered() {
 }
 
 #[test]
-fn a_client_judges_flags_in_every_message() {
+fn a_client_checks_flags_in_every_message() {
     let flag = FlagSet::single(Flag::REQUEST_CLIENT_AUTH);
     let received = Received { tls_flags: flag.body(), care: None };
     for &message in Message::ALL {
@@ -179,10 +180,10 @@ fn a_client_judges_flags_in_every_message() {
         }
         let mut client = ClientNegotiation::new(Offer::FLAG, CodePoints::default());
         client.hello(Version::Tls13);
-        let judged = client.on(message, Version::Tls13, received);
+        let result = client.on(message, Version::Tls13, received);
         match message {
-            Message::CertificateRequest => assert_eq!(judged, Ok(())),
-            _ => assert_eq!(judged.unwrap_err().rule(), "RCA-5", "{message}"),
+            Message::CertificateRequest => assert_eq!(result, Ok(())),
+            _ => assert_eq!(result.unwrap_err().rule(), "RCA-5", "{message}"),
         }
     }
     let server = ServerNegotiation::new(CodePoints::default());

@@ -1,6 +1,6 @@
-//! FLAGS-5 and RCA-5 together: what answers a message that carried no flag, or only
-//! `request_client_auth`, carries no flag at all. So a TLS library that sends nothing else may
-//! refuse the extension by its mere presence.
+//! FLAGS-5 and RCA-5 together: an answer to a message that has no flag, or only
+//! `request_client_auth`, has no flags. So a TLS library that sends no other flag may refuse the
+//! extension in these messages without reading its body.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn set(numbers: impl IntoIterator<Item = u16>) -> FlagSet {
     numbers.into_iter().map(flag).collect()
 }
 
-/// The messages, each with what the message that it answers may have carried.
+/// These messages, each with the flags that the message which it answers may have.
 fn messages_that_must_stay_empty() -> Vec<(Message, FlagSet)> {
     let mut cases = Vec::new();
     for message in NOT_UNSOLICITED {
@@ -27,11 +27,11 @@ fn messages_that_must_stay_empty() -> Vec<(Message, FlagSet)> {
     cases
 }
 
-/// The rule, the flag that breaks it, where, and the alert.
+/// The rule, the flag that breaks it, the message that contains the flag, and the alert.
 type Refusal = (&'static str, u16, Message, Alert);
 
-/// The error for a set in one of these messages: the flags with rules of their own come first, then
-/// the lowest.
+/// The expected error for a set in one of these messages: it names a flag that has rules of its
+/// own, or else the lowest.
 fn refusal(received: &FlagSet, message: Message) -> Result<(), Refusal> {
     let has = |number| received.contains(Flag::new(number).unwrap());
     let (rule, flag) = match (has(80), has(8)) {
@@ -48,8 +48,8 @@ fn checked(received: &FlagSet, message: Message, answered: &FlagSet) -> Result<(
 }
 
 #[test]
-fn flags_5_and_rca_5_nothing_answers_request_client_auth_alone() {
-    // By the lowest flag of the set: alone, with all above it, and with all below.
+fn flags_5_and_rca_5_no_flag_answers_request_client_auth_alone() {
+    // Each flag: alone, with all above it, and with all below it.
     for number in 0..=2039 {
         for received in [set([number]), set(number..=2039), set(0..=number)] {
             for (message, answered) in messages_that_must_stay_empty() {
@@ -58,7 +58,7 @@ fn flags_5_and_rca_5_nothing_answers_request_client_auth_alone() {
             }
         }
     }
-    // And every set of the flags that could be special.
+    // And every combination of flags that could be special.
     let special = [0, 7, 8, 9, 79, 80, 81, 88, 2038, 2039];
     for chosen in 1_u32..1 << special.len() {
         let is_chosen = |place: &usize| chosen >> place & 1 == 1;

@@ -1,12 +1,12 @@
-//! RES: every demand against every session, and what sessions record.
+//! RES: every combination of demand and session, and the records of sessions.
 
-use rustls_ext_wire::resumption::{Demand, Record, RecordError, Resumption, Session, judge};
+use rustls_ext_wire::resumption::{Demand, Record, RecordError, Resumption, Session, check};
 
 const HERE: &[u8] = b"agents";
 const ELSEWHERE: &[u8] = b"staff";
 
 #[test]
-fn res_2_res_3_and_res_4_every_demand_against_every_session() {
+fn res_2_res_3_and_res_4_every_demand_with_every_session() {
     use Resumption::{Allowed, IfVerified, Refused};
     let sessions = [
         Session { scope: None, authenticated: false },
@@ -14,7 +14,7 @@ fn res_2_res_3_and_res_4_every_demand_against_every_session() {
         Session { scope: Some(ELSEWHERE), authenticated: false },
         Session { scope: Some(HERE), authenticated: true },
         Session { scope: Some(ELSEWHERE), authenticated: true },
-        // of a server that knows no scopes (RES-7)
+        // from a server without scopes (RES-7)
         Session { scope: None, authenticated: true },
     ];
     let table = [
@@ -26,15 +26,15 @@ fn res_2_res_3_and_res_4_every_demand_against_every_session() {
         (Demand::Require(HERE), true, [Refused, Refused, Refused, IfVerified, Refused, Refused]),
     ];
     for (demand, offered, expected) in table {
-        let judged = sessions.map(|session| judge(demand, offered, session));
-        assert_eq!(judged, expected, "{demand:?}, offered: {offered}");
+        let results = sessions.map(|session| check(demand, offered, session));
+        assert_eq!(results, expected, "{demand:?}, offered: {offered}");
     }
 }
 
 #[test]
-fn res_1_a_record_has_the_octets_that_it_always_had() {
+fn res_1_the_encoding_of_a_record_does_not_change() {
     let mut buffer = [0; Record::LONGEST];
-    for (record, octets) in [
+    for (record, bytes) in [
         (Record::NotAsked, &b"rext\x01\x00"[..]),
         (Record::Declined { scope: b"agents" }, b"rext\x01\x01\x06agents"),
         (
@@ -42,11 +42,11 @@ fn res_1_a_record_has_the_octets_that_it_always_had() {
             b"rext\x01\x02\x01a\x01\x02\x03\x04\x05\x06\x07\x08",
         ),
     ] {
-        assert_eq!(record.encode(&mut buffer), Ok(octets));
-        assert_eq!(Record::decode(octets), Some(record));
-        // Neither more nor less room than it takes.
-        let needed = octets.len();
-        assert_eq!(record.encode(&mut buffer[..needed]), Ok(octets));
+        assert_eq!(record.encode(&mut buffer), Ok(bytes));
+        assert_eq!(Record::decode(bytes), Some(record));
+        // A buffer of exactly its length is enough, and a shorter one is not.
+        let needed = bytes.len();
+        assert_eq!(record.encode(&mut buffer[..needed]), Ok(bytes));
         let short = record.encode(&mut buffer[..needed - 1]);
         assert_eq!(short, Err(RecordError::NoRoom { needed }));
     }
@@ -60,38 +60,38 @@ fn res_1_a_record_has_the_octets_that_it_always_had() {
 }
 
 #[test]
-fn res_7_a_record_that_is_not_known_is_no_record() {
+fn res_7_other_encodings_are_not_decoded() {
     let good = b"rext\x01\x02\x02ab\x00\x00\x00\x00\x00\x00\x00\x07";
     for length in 0..good.len() {
-        assert_eq!(Record::decode(&good[..length]), None, "{length} octets");
+        assert_eq!(Record::decode(&good[..length]), None, "{length} bytes");
     }
     assert_eq!(Record::decode(&[&good[..], &[0]].concat()), None);
-    // Whatever becomes of one octet, it is no record, or says another thing.
+    // With any one byte changed, it is not decoded, or decoded as another record.
     let record = Record::Authenticated { scope: b"ab", at: 7 };
     for at in 0..good.len() {
-        for octet in (0..=u8::MAX).filter(|octet| *octet != good[at]) {
+        for byte in (0..=u8::MAX).filter(|byte| *byte != good[at]) {
             let mut changed = *good;
-            changed[at] = octet;
+            changed[at] = byte;
             let decoded = Record::decode(&changed);
             assert_ne!(decoded, Some(record));
-            assert_eq!(decoded.is_some(), at >= 7, "octet {at} as {octet}");
+            assert_eq!(decoded.is_some(), at >= 7, "byte {at} as {byte}");
         }
     }
     for unknown in [
         &b"rext\x02\x00"[..],   // another version
         b"rext\x01\x03\x01a",   // another kind
         b"rext\x01\x00\x00",    // a client that was not asked in a scope
-        b"rext\x01\x01\x00",    // a scope without a name
-        b"rext\x01\x01\x02abc", // something behind it
+        b"rext\x01\x01\x00",    // an empty scope
+        b"rext\x01\x01\x02abc", // bytes after it
         b"rext\x01\x02\x00\0\0\0\0\0\0\0\0",
-        b"\x06agents\0\0\0\0\0\0\0\0", // what the patched rustls once wrote
+        b"\x06agents\0\0\0\0\0\0\0\0", // of an older patched rustls
     ] {
         assert_eq!(Record::decode(unknown), None, "{unknown:?}");
     }
 }
 
 #[test]
-fn a_record_is_judged_by_what_it_says() {
+fn a_record_gives_the_session_that_it_describes() {
     let session = |scope, authenticated| Session { scope, authenticated };
     assert_eq!(Record::NotAsked.session(), session(None, false));
     assert_eq!(Record::Declined { scope: HERE }.session(), session(Some(HERE), false));

@@ -1,4 +1,4 @@
-//! The rules as data: what is said of each, and what errors cite.
+//! The rules as data: their numbers, texts and levels, and the citations in errors.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn rules_are_numbered_within_their_families() {
             ("CARE", 5),
             ("RES", 8),
             ("CANT", 8),
-            // reserved
+            // reserved families
             ("EA", 0),
             ("SCC", 0),
             ("WIO", 0),
@@ -33,7 +33,10 @@ fn rules_are_numbered_within_their_families() {
 fn each_rule_is_one_sentence_from_a_source() {
     for Rule { id, source, text, .. } in rules::all() {
         assert!(text.ends_with('.') && !text.contains(". "), "{id}: {text}");
-        assert!(!text.contains('|') && !text.contains('\n'), "{id} stands in a table: {text}");
+        assert!(
+            !text.contains('|') && !text.contains('\n'),
+            "{id} cannot be a row of a table: {text}"
+        );
         assert!(source.starts_with("draft-") || source.starts_with("RFC "), "{id}: {source}");
     }
     let texts: BTreeSet<_> = rules::all().map(|rule| rule.text).collect();

@@ -1,4 +1,4 @@
-//! Which flag may stand in which message: FLAGS-4, FLAGS-5, FLAGS-6, RCA-4, RCA-5.
+//! The flags that are allowed in each message: FLAGS-4, FLAGS-5, FLAGS-6, RCA-4, RCA-5.
 
 use std::collections::BTreeSet;
 
@@ -28,22 +28,22 @@ fn with_flag(request_client_auth: u16) -> CodePoints {
     CodePoints::new(62, flag(request_client_auth)).unwrap()
 }
 
-/// The rule that one flag breaks in a message, from the words of the rules, without the table.
+/// The rule that one flag breaks in a message, by the text of the rules, without the table.
 fn broken(message: Message, number: u16, answered: bool, rca: u16) -> Option<&'static str> {
     if number == rca {
         return match message {
-            // RCA-5: "in any message but ClientHello", "in any message but CertificateRequest"
+            // RCA-5: it is allowed in ClientHello and CertificateRequest only.
             ClientHello => None,
-            // RCA-4: never "when the ClientHello did not have it"
+            // RCA-4: only if the ClientHello had it.
             CertificateRequest => (!answered).then_some("RCA-4"),
             _ => Some("RCA-5"),
         };
     }
     if number == 8 {
-        // "NewSessionTicket only"
+        // It is registered for NewSessionTicket only.
         return (message != NewSessionTicket).then_some("FLAGS-4");
     }
-    // FLAGS-5, and FLAGS-6 for the three that may carry unsolicited flags
+    // FLAGS-5, and FLAGS-6 for the three messages in which unsolicited flags are allowed
     let unsolicited = matches!(message, ClientHello | CertificateRequest | NewSessionTicket);
     (!unsolicited && !answered).then_some("FLAGS-5")
 }
@@ -86,7 +86,7 @@ fn flags_4_the_table_has_one_row_for_every_message() {
 }
 
 #[test]
-fn flags_5_the_table_says_what_each_message_answers() {
+fn flags_5_the_table_has_the_message_that_each_message_answers() {
     for &message in Message::ALL {
         let answers = match message {
             ClientHello | NewSessionTicket => None,
@@ -98,7 +98,7 @@ fn flags_5_the_table_says_what_each_message_answers() {
 }
 
 #[test]
-fn a_cell_of_the_table_asks_for_an_answer_only_where_there_is_something_to_answer() {
+fn if_answered_is_used_only_for_messages_that_answer_another() {
     for row in TABLE {
         for cell in [row.any_flag, row.request_client_auth, row.resumption_across_names] {
             assert!(cell.permission != Permission::IfAnswered || row.answers.is_some());
@@ -131,7 +131,7 @@ fn every_message_with_every_flag_answered_or_not() {
 }
 
 #[test]
-fn check_says_what_the_table_says() {
+fn check_applies_the_table() {
     let code_points = CodePoints::default();
     for row in TABLE {
         for number in 0..=2039 {
@@ -159,7 +159,7 @@ fn check_says_what_the_table_says() {
 }
 
 #[test]
-fn no_flag_at_all_may_stand_in_every_message() {
+fn the_empty_set_is_allowed_in_every_message() {
     for &message in Message::ALL {
         for answered in [FlagSet::EMPTY, everything()] {
             let checked = check(message, &FlagSet::EMPTY, &answered, &CodePoints::default());
@@ -182,7 +182,7 @@ fn flags_5_unsolicited_flag_in_an_answer_is_illegal_parameter() {
 }
 
 #[test]
-fn flags_6_unknown_flags_are_ignored_where_flags_may_come_unsolicited() {
+fn flags_6_unknown_flags_are_ignored_where_unsolicited_flags_are_allowed() {
     let mut unknown = everything();
     unknown.remove(Flag::REQUEST_CLIENT_AUTH);
     unknown.remove(Flag::RESUMPTION_ACROSS_NAMES);
@@ -193,7 +193,7 @@ fn flags_6_unknown_flags_are_ignored_where_flags_may_come_unsolicited() {
 }
 
 #[test]
-fn resumption_across_names_may_stand_in_new_session_ticket_only() {
+fn resumption_across_names_is_allowed_in_new_session_ticket_only() {
     let received = FlagSet::single(Flag::RESUMPTION_ACROSS_NAMES);
     for &message in Message::ALL {
         let expected = match message {
@@ -217,7 +217,7 @@ fn rca_4_acknowledgement_without_an_offer_is_illegal_parameter() {
     assert_eq!((violation.message(), violation.alert().code()), (CertificateRequest, 47));
     assert_eq!(
         violation.to_string(),
-        "TLS flag 80 may not stand in this CertificateRequest (RCA-4)"
+        "TLS flag 80 is not allowed in this CertificateRequest (RCA-4)"
     );
     let asked = check(CertificateRequest, &acknowledged, &acknowledged, &CodePoints::default());
     assert_eq!(asked, Ok(()));
@@ -235,10 +235,10 @@ fn rca_5_the_flag_in_any_other_message_is_illegal_parameter_even_as_an_answer() 
 }
 
 #[test]
-fn the_flag_is_the_one_that_the_code_points_say() {
+fn the_code_points_determine_the_flag() {
     let moved = with_flag(1000);
     let (old, new) = (set([80]), set([1000]));
-    // 80 is a flag like any other now.
+    // Flag 80 is now a flag like any other.
     assert_eq!(check(CertificateRequest, &old, &FlagSet::EMPTY, &moved), Ok(()));
     assert_eq!(check(EncryptedExtensions, &old, &old, &moved), Ok(()));
     assert_eq!(verdict(CertificateRequest, &new, &FlagSet::EMPTY, &moved), Err(("RCA-4", 1000)));
@@ -246,7 +246,7 @@ fn the_flag_is_the_one_that_the_code_points_say() {
 }
 
 #[test]
-fn messages_are_named_for_errors() {
+fn errors_name_the_message() {
     let names: BTreeSet<String> = Message::ALL.iter().map(Message::to_string).collect();
     assert_eq!(names.len(), Message::ALL.len());
     let is_error = |violation: Violation| -> Box<dyn std::error::Error> { violation.into() };
@@ -254,7 +254,7 @@ fn messages_are_named_for_errors() {
         check(ClientHello, &set([8]), &FlagSet::EMPTY, &CodePoints::default()).unwrap_err();
     assert_eq!(
         is_error(violation).to_string(),
-        "TLS flag 8 may not stand in this ClientHello (FLAGS-4)"
+        "TLS flag 8 is not allowed in this ClientHello (FLAGS-4)"
     );
 }
 

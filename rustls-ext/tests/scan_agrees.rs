@@ -45,7 +45,7 @@ const EXCEPTIONS: [Exception; 9] = [
     }),
     // What the scan checks and rustls does not.
     ("the scan takes nothing after the first host name", |case| {
-        matches!(case.rustls, Hello) && case.malformed(0, Flaw::TrailingOctets)
+        matches!(case.rustls, Hello) && case.malformed(0, Flaw::TrailingBytes)
     }),
     ("the scan takes no binder of less than 32 octets", |case| {
         matches!(case.rustls, Hello) && case.malformed(41, Flaw::TooShort)

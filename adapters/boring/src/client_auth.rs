@@ -1,4 +1,4 @@
-//! What is known of the client of a connection.
+//! The outcome of client authentication on one connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,13 +8,13 @@ use boring::x509::X509;
 
 use crate::scope::Scope;
 
-/// Whether a client is asked for a certificate.
+/// Whether the server requests a certificate, and in which scope.
 pub type Decision = adapter_common::Decision<Arc<Scope>>;
 
-/// What is known of a client, from its ClientHello on.
+/// The client's offer, and the server's decision.
 pub type ClientAuth = adapter_common::ClientAuth<Arc<Scope>>;
 
-/// What a connection keeps.
+/// The data that the adapter stores in a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
     auth: ClientAuth,
@@ -26,9 +26,9 @@ impl State {
         ssl.ex_data(crate::index().ok()?)
     }
 
-    /// Notes what BoringSSL finds of a certificate in the chain. That it found all of them good is no
-    /// word of a callback that was set in place of BoringSSL's own verification.
-    pub(crate) fn note(&self, verified: bool) {
+    /// Records BoringSSL's verdict on a certificate of the chain. A callback that replaces
+    /// BoringSSL's own verification does not call this, so it cannot mark a chain as verified.
+    pub(crate) fn record(&self, verified: bool) {
         self.verified.store(verified, Ordering::Release);
     }
 }
@@ -39,20 +39,21 @@ impl From<ClientAuth> for State {
     }
 }
 
-/// What is known of the client of a connection, of a context that [`install`](crate::install) was
-/// called for; `None` before its ClientHello.
+/// Returns the client's offer and the server's decision, for a connection of a context with
+/// [`install`](crate::install); `None` before the ClientHello.
 pub fn client_auth(ssl: &SslRef) -> Option<&ClientAuth> {
     State::of(ssl).map(|state| &state.auth)
 }
 
-/// The certificate with which the client of a connection authenticated in this scope; `None` if it
-/// did not, in another one, or not yet. That includes clients that only another verification than
-/// BoringSSL's own let pass (`set_cert_verify_callback`, `set_custom_verify_callback`).
+/// Returns the certificate with which the client authenticated in this scope; `None` if it did not
+/// authenticate (yet), or in another scope. A chain that was accepted only by a replacement of
+/// BoringSSL's own verification (`set_cert_verify_callback`, `set_custom_verify_callback`) does not
+/// count.
 pub fn identity(ssl: &SslRef, scope: &str) -> Option<X509> {
     let State { auth, verified } = State::of(ssl)?;
     let asked = auth.decision().scope()?;
-    // Whoever was asked is not resumed, and verification ends the handshake where it fails; a chain
-    // that came another way is no identity.
+    // A client that was asked for a certificate is never resumed, and a failed verification ends
+    // the handshake. Any other chain does not count.
     let verified = verified.load(Ordering::Acquire)
         && ssl.verify_result().is_ok()
         && !ssl.session_reused()

@@ -1,8 +1,8 @@
 //! Client authentication by offer for servers on BoringSSL, through the `boring` crate.
 //!
-//! [`install`] hooks into a context before its connections: for each ClientHello, a closure of the
-//! server's sees what the client says, whether it offers to authenticate among it, and decides
-//! whether that connection is asked for a certificate, and which authorities' certificates count.
+//! [`install`] configures a context before its connections. For each ClientHello, a closure of the
+//! server sees the client's values, including its offer to authenticate, and decides whether the
+//! server requests a certificate on this connection, and in which scope.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -23,27 +23,32 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What BoringSSL has no way for
-//! - An extension in CertificateRequest: offers are not acknowledged (RCA-2), as in the drafts before
-//!   -03. An extension of ours in EncryptedExtensions or ServerHello: CARE is not echoed (CARE-3).
-//! - An alert of our choice for a bad offer: it is `handshake_failure`, not `illegal_parameter`
-//!   (FLAGS-2, FLAGS-3, CARE-1). [`ClientAuth::refusal`](adapter_common::ClientAuth::refusal) says what it was.
-//! - A look at the ClientHello after a HelloRetryRequest: the first one counts, and what the second
-//!   says of an offer is not seen (FLAGS-12).
+//! # Limits of BoringSSL's API
+//! - No extension in CertificateRequest: offers are not acknowledged (RCA-2), as in the drafts
+//!   before -03. No new extension in EncryptedExtensions or ServerHello: CARE is not echoed
+//!   (CARE-3).
+//! - No choice of the alert for a bad offer: it is `handshake_failure`, not `illegal_parameter`
+//!   (FLAGS-2, FLAGS-3, CARE-1). [`ClientAuth::refusal`](adapter_common::ClientAuth::refusal)
+//!   returns the fault.
+//! - No callback for the ClientHello after a HelloRetryRequest: the offer in the first one counts,
+//!   and is not compared with the second (FLAGS-12).
 //!
 //! # Resumption
-//! A session of BoringSSL does not record in which scope its client was asked, and a connection cannot
-//! say which sessions it accepts. So whoever is asked is asked in a full handshake: such connections
-//! neither accept tickets nor give any. All others resume by ticket, and only among themselves. Session
-//! identifiers (the other way in TLS 1.2) are switched off: leave the cache as [`install`] sets it, set
-//! no callback that looks up sessions, and no verification on the context. A verification of the
-//! server's own in place of BoringSSL's (`set_cert_verify_callback`, `set_custom_verify_callback`) makes
-//! nobody known: [`identity`] is `None`. But it may let clients pass that [`Decision::Require`] is to keep
-//! out, so a server that sets one has to look at [`identity`] itself.
+//! A session of BoringSSL does not record the scope in which its client was asked for a
+//! certificate, and a connection cannot choose which sessions it accepts. So certificates are
+//! requested in full handshakes only: such connections neither accept tickets nor send them. All
+//! other connections resume by ticket, only from each other's sessions. Session ids (the other way
+//! in TLS 1.2) are disabled: leave the cache as [`install`] sets it, and set neither a callback
+//! that looks up sessions nor a verification mode on the context.
+//!
+//! A callback that replaces BoringSSL's verification (`set_cert_verify_callback`,
+//! `set_custom_verify_callback`) does not authenticate clients: [`identity`] is `None`. But it may
+//! accept clients that [`Decision::Require`] must refuse, so a server that sets one must check
+//! [`identity`].
 //!
 //! # Contexts
-//! Whoever is asked must stay with the context of the decision: if a callback selects another one,
-//! the client's certificate is refused. Choose the context before, or decide in one.
+//! A connection on which a certificate is requested must keep its context: if a callback selects
+//! another one, the client's certificate is refused. Select the context earlier, or use only one.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
@@ -68,13 +73,14 @@ use client_auth::State;
 pub use client_auth::{ClientAuth, Decision, client_auth, identity};
 pub use scope::{NoAnchors, Scope};
 
-/// Has `decide` decide for each connection of a context whether its client is asked.
+/// Configures a context so that `decide` is called for each ClientHello, and decides whether the
+/// server requests a certificate.
 ///
-/// It replaces the context's select-certificate callback and its mode of verification, and switches
-/// the session cache off.
+/// This replaces the context's select-certificate callback and its verification mode, and disables
+/// the session cache.
 ///
 /// # Errors
-/// If BoringSSL has no memory for it.
+/// If BoringSSL cannot allocate memory.
 pub fn install(
     context: &mut SslContextBuilder,
     code_points: CodePoints,
@@ -85,15 +91,16 @@ pub fn install(
     context.set_session_cache_mode(SslSessionCacheMode::OFF);
     context.set_verify(SslVerifyMode::NONE);
     context.set_select_certificate_callback(move |mut client_hello: BoringHello<'_>| {
-        // Both by their own, since the connection is written to while the hello is read.
-        let octets = client_hello.as_bytes().to_vec();
+        // A copy, since the connection is changed while the ClientHello is borrowed.
+        let bytes = client_hello.as_bytes().to_vec();
         let ssl = client_hello.ssl_mut();
-        // FLAGS-9: in TLS 1.2 nobody looks at flags.
-        let most = ssl.max_proto_version().unwrap_or(SslVersion::TLS1_3);
-        let options = ssl.set_options(SslOptions::empty()); // adds none, and says which there are
-        let tls13 = most == SslVersion::TLS1_3 && !options.contains(SslOptions::NO_TLSV1_3);
+        // FLAGS-9: under TLS 1.2, flags are ignored.
+        let highest = ssl.max_proto_version().unwrap_or(SslVersion::TLS1_3);
+        // Adds none, and returns the current ones.
+        let options = ssl.set_options(SslOptions::empty());
+        let tls13 = highest == SslVersion::TLS1_3 && !options.contains(SslOptions::NO_TLSV1_3);
         let best = if tls13 { Version::Tls13 } else { Version::Tls12 };
-        let (auth, outcome) = match Hello::read(&octets, &scan, code_points, best) {
+        let (auth, outcome) = match Hello::read(&bytes, &scan, code_points, best) {
             Ok(hello) => {
                 let decision = decide(&hello);
                 let outcome = demand(ssl, &decision).map_err(|_| SelectCertError::ERROR);
@@ -107,7 +114,7 @@ pub fn install(
     Ok(())
 }
 
-/// Has a connection do as it was decided.
+/// Configures a connection by the decision.
 fn demand(ssl: &mut SslRef, decision: &Decision) -> Result<(), ErrorStack> {
     let (scope, mode) = match decision {
         Decision::None => return Ok(()),
@@ -116,7 +123,7 @@ fn demand(ssl: &mut SslRef, decision: &Decision) -> Result<(), ErrorStack> {
             (scope, SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT)
         }
     };
-    // RES-2: neither accept a session nor leave one behind.
+    // RES-2: neither accept nor create a session.
     ssl.set_options(SslOptions::NO_TICKET);
     ssl.set_verify_cert_store(scope.store())?;
     let mut authorities = Stack::new()?;
@@ -124,26 +131,26 @@ fn demand(ssl: &mut SslRef, decision: &Decision) -> Result<(), ErrorStack> {
         authorities.push(X509Name::from_der(&anchor.subject_name().to_der()?)?)?;
     }
     ssl.set_client_ca_list(authorities);
-    // RCA-8: a callback that selects another context, by server name say, would bring that one's
-    // authorities.
+    // RCA-8: a callback that selects another context, for example by server name, would replace the
+    // authorities by those of that context.
     let context = address(ssl);
     ssl.set_verify_callback(mode, move |verified, store| {
         let ssl = X509StoreContext::ssl_idx().ok().and_then(|index| store.ex_data(index));
         let verified = verified && ssl.is_some_and(|ssl| address(ssl) == context);
         if let Some(state) = ssl.and_then(State::of) {
-            state.note(verified);
+            state.record(verified);
         }
         verified
     });
     Ok(())
 }
 
-/// Which context a connection belongs to.
+/// Identifies the context of a connection.
 fn address(ssl: &SslRef) -> usize {
     std::ptr::from_ref(ssl.ssl_context()).addr()
 }
 
-/// Where connections keep what is known of their clients.
+/// The index under which connections store their [`State`].
 fn index() -> Result<Index<Ssl, State>, ErrorStack> {
     static INDEX: OnceLock<Index<Ssl, State>> = OnceLock::new();
     match INDEX.get() {

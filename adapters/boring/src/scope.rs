@@ -1,4 +1,4 @@
-//! Which certificates count.
+//! Scopes: the client certificates that are accepted under a name.
 
 use std::fmt;
 
@@ -6,11 +6,12 @@ use boring::error::ErrorStack;
 use boring::x509::X509;
 use boring::x509::store::{X509Store, X509StoreBuilder};
 
-/// The most octets of authorities' names in a CertificateRequest, with two octets of length for each: of
-/// the 65,535 of a block of extensions (RFC 8446 sections 4.2.4 and 4.3.2), the others get 1,024.
-const MOST_OF_NAMES: usize = 65_535 - 1024;
+/// The maximum length of the authorities' names in a CertificateRequest, in bytes, with two bytes
+/// of length for each. The list of extensions has at most 65,535 bytes (RFC 8446 sections 4.2.4 and
+/// 4.3.2), of which 1,024 are left for other extensions.
+const LONGEST_NAMES: usize = 65_535 - 1024;
 
-/// Certificates that count under a name: those whose chain leads to one of some authorities.
+/// A name, and the trust anchors of the client certificates that are accepted under it.
 pub struct Scope {
     name: String,
     anchors: Vec<X509>,
@@ -18,10 +19,10 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The scope with these authorities.
+    /// Makes a scope with these trust anchors.
     ///
     /// # Errors
-    /// [`NoAnchors::Empty`] without any: then nobody's certificate would count, which is not meant.
+    /// [`NoAnchors::Empty`] without any, since then no certificate could be accepted;
     /// [`NoAnchors::TooManyNames`] if their names do not fit into a CertificateRequest.
     pub fn new(name: impl Into<String>, anchors: Vec<X509>) -> Result<Self, NoAnchors> {
         let name = name.into();
@@ -29,18 +30,18 @@ impl Scope {
             return Err(NoAnchors::Empty(name));
         }
         let mut store = X509StoreBuilder::new().map_err(NoAnchors::BoringSsl)?;
-        let mut octets = 0;
+        let mut bytes = 0;
         for anchor in &anchors {
             store.add_cert(anchor).map_err(NoAnchors::BoringSsl)?;
-            octets += 2 + anchor.subject_name().to_der().map_err(NoAnchors::BoringSsl)?.len();
+            bytes += 2 + anchor.subject_name().to_der().map_err(NoAnchors::BoringSsl)?.len();
         }
-        if octets > MOST_OF_NAMES {
-            return Err(NoAnchors::TooManyNames { scope: name, octets });
+        if bytes > LONGEST_NAMES {
+            return Err(NoAnchors::TooManyNames { scope: name, bytes });
         }
         Ok(Self { name, anchors, store: store.build() })
     }
 
-    /// Its name.
+    /// Returns the name of the scope.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -60,7 +61,7 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// Why there is no scope.
+/// Why a [`Scope`] cannot be made.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum NoAnchors {
@@ -70,23 +71,23 @@ pub enum NoAnchors {
     TooManyNames {
         /// The name of the scope.
         scope: String,
-        /// How many octets the names take, with their lengths.
-        octets: usize,
+        /// The length of the names in bytes, including two bytes of length for each.
+        bytes: usize,
     },
-    /// BoringSSL refuses one.
+    /// BoringSSL refuses an anchor.
     BoringSsl(ErrorStack),
 }
 
 impl fmt::Display for NoAnchors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty(name) => write!(f, "the scope {name:?} has no authority"),
-            Self::TooManyNames { scope, octets } => write!(
+            Self::Empty(name) => write!(f, "scope {name:?} has no authority: add at least one"),
+            Self::TooManyNames { scope, bytes } => write!(
                 f,
-                "the names of the authorities of scope {scope:?} take {octets} octets, and a \
-                 CertificateRequest has room for {MOST_OF_NAMES}: make a scope of fewer authorities"
+                "the names of the authorities of scope {scope:?} take up {bytes} bytes, and a \
+                 CertificateRequest has space for {LONGEST_NAMES}: use fewer authorities"
             ),
-            Self::BoringSsl(err) => write!(f, "an authority cannot be used: {err}"),
+            Self::BoringSsl(err) => write!(f, "BoringSSL refuses an authority: {err}"),
         }
     }
 }
@@ -101,7 +102,7 @@ mod tests {
     use super::{NoAnchors, Scope};
 
     fn anchors(count: usize) -> Vec<X509> {
-        // The name of each takes 125 octets, and 2 more for its length.
+        // The name of each takes 125 bytes, and 2 more for its length.
         let pem = |n| Authority::new(&format!("{n:0>112}")).unwrap().pem();
         (0..count).map(|n| X509::from_pem(pem(n).as_bytes()).unwrap()).collect()
     }
@@ -110,6 +111,6 @@ mod tests {
     fn a_scope_whose_names_do_not_fit_is_refused() {
         assert!(Scope::new("many", anchors(490)).is_ok());
         let refused = Scope::new("many", anchors(600));
-        assert!(matches!(refused, Err(NoAnchors::TooManyNames { octets: 65_536.., .. })));
+        assert!(matches!(refused, Err(NoAnchors::TooManyNames { bytes: 65_536.., .. })));
     }
 }

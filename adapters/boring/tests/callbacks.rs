@@ -1,4 +1,5 @@
-//! What an application can set besides the adapter: verifications in place of BoringSSL's, and versions.
+//! Settings of an application beside the adapter: callbacks that replace the verification, and
+//! versions.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -17,15 +18,21 @@ use raw_peer::{ClientConfig, Edit, Peer, version};
 use rustls_ext_wire::{CodePoints, FlagSet, Offer};
 use test_pki::{Authority, Identity};
 
-/// What an application does to the verification.
-type Way = fn(&mut SslAcceptorBuilder);
+/// A change that an application makes to a context.
+type Change = fn(&mut SslAcceptorBuilder);
 
 fn certificate(identity: &Identity) -> X509 {
     X509::from_pem(identity.cert_pem().as_bytes()).unwrap()
 }
 
-/// Whether the server completes a handshake with a client of this certificate, and knows it.
-fn visit(way: Way, client: &Identity, server: &Identity, clients: &Authority) -> (bool, bool) {
+/// Makes a handshake with a client that has this certificate. Returns whether the server completes
+/// it, and whether it has an identity.
+fn visit(
+    change: Change,
+    client: &Identity,
+    server: &Identity,
+    clients: &Authority,
+) -> (bool, bool) {
     let anchors = vec![X509::from_pem(clients.pem().as_bytes()).unwrap()];
     let scope = Arc::new(Scope::new("clients", anchors).unwrap());
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
@@ -33,7 +40,7 @@ fn visit(way: Way, client: &Identity, server: &Identity, clients: &Authority) ->
     let key = PKey::private_key_from_pem(server.key_pem().as_bytes()).unwrap();
     acceptor.set_private_key(&key).unwrap();
     install(&mut acceptor, Default::default(), move |_| Decision::Request(scope.clone())).unwrap();
-    way(&mut acceptor);
+    change(&mut acceptor);
     let acceptor = acceptor.build();
 
     let mut connector = SslConnector::builder(SslMethod::tls()).unwrap();
@@ -44,7 +51,7 @@ fn visit(way: Way, client: &Identity, server: &Identity, clients: &Authority) ->
     let connector = connector.build();
     let (here, there) = UnixStream::pair().unwrap();
     let peer = thread::spawn(move || {
-        // What becomes of it, the server says.
+        // The outcome is checked on the server.
         let _ = connector.connect("localhost", there).map(|mut tls| tls.shutdown());
     });
     let seen = match acceptor.accept(here) {
@@ -56,32 +63,32 @@ fn visit(way: Way, client: &Identity, server: &Identity, clients: &Authority) ->
 }
 
 #[test]
-fn a_verification_that_verifies_nothing_makes_nobody_known() {
+fn a_replaced_verification_does_not_authenticate_clients() {
     let (servers, clients) = (Authority::new("Server CA").unwrap(), Authority::new("CA").unwrap());
     let foreign = Authority::new("Foreign CA").unwrap();
     let server = servers.server(&["localhost"]).unwrap();
     let (good, stranger) = (clients.client("a").unwrap(), foreign.client("b").unwrap());
-    let as_it_is: Way = |_| {};
-    assert_eq!(visit(as_it_is, &good, &server, &clients), (true, true));
-    assert_eq!(visit(as_it_is, &stranger, &server, &clients), (false, false));
-    let tls12: Way = |acceptor| {
+    let unchanged: Change = |_| {};
+    assert_eq!(visit(unchanged, &good, &server, &clients), (true, true));
+    assert_eq!(visit(unchanged, &stranger, &server, &clients), (false, false));
+    let tls12: Change = |acceptor| {
         acceptor.set_options(SslOptions::NO_TLSV1_3);
     };
     assert_eq!(visit(tls12, &good, &server, &clients), (true, true));
-    let ways: [Way; 2] = [
+    let replaced: [Change; 2] = [
         |acceptor| acceptor.set_cert_verify_callback(|_| true),
         |acceptor| acceptor.set_custom_verify_callback(SslVerifyMode::PEER, |_| Ok(())),
     ];
-    for way in ways {
+    for change in replaced {
         for client in [&good, &stranger] {
-            let (complete, known) = visit(way, client, &server, &clients);
-            assert!(complete && !known);
+            let (complete, authenticated) = visit(change, client, &server, &clients);
+            assert!(complete && !authenticated);
         }
     }
 }
 
 #[test]
-fn flags_9_a_server_that_switches_tls13_off_by_an_option_sees_no_offer_by_flag() {
+fn flags_9_without_tls13_by_an_option_an_offer_by_flag_is_ignored() {
     let offer_seen = |options| {
         let (sender, seen) = channel();
         let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();

@@ -1,11 +1,11 @@
-//! The example server, from outside.
+//! Runs the common checks against the example server.
 
 use adapter_checks::Adapter;
 
 fn adapter() -> Adapter {
     Adapter {
         program: env!("CARGO_BIN_EXE_boring-server").into(),
-        // handshake_failure: a callback of BoringSSL's cannot choose.
+        // handshake_failure: a callback cannot choose the alert.
         bad_hello: Some(40),
         // unknown_ca
         unknown_ca: Some(48),

@@ -1,18 +1,18 @@
-//! What came of a visit.
+//! The outcome of one connection.
 
 use raw_peer::{HandshakeType, Peer};
 use serde_json::Value;
 
-/// What both ends know of a visit.
+/// The outcome of one connection, as client and server report it.
 pub struct Seen {
-    /// The client, with all that it saw.
+    /// The client, with all messages that it received.
     pub peer: Peer,
-    /// What the server says of it.
+    /// The server's report.
     pub server: Value,
 }
 
 impl Seen {
-    /// Whether the client was asked for a certificate.
+    /// Returns true if the server requested a certificate.
     pub fn asked(&self) -> bool {
         self.peer.received(HandshakeType::CERTIFICATE_REQUEST).is_some()
     }

@@ -1,7 +1,7 @@
-//! What every adapter for servers must do, checked from outside: the adapter's example server over
-//! TCP, and a client that sees every octet and can break the rules.
+//! Tests that every adapter for servers must pass. They run the adapter's example server, and
+//! connect over TCP with a client that sees every byte and can break rules.
 //!
-//! Each check panics where something is not as it should be: they are for tests.
+//! Each check panics if it fails.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 
@@ -17,31 +17,32 @@ mod server;
 pub use client::Seen;
 pub use server::Server;
 
-/// The flag 80, alone.
+/// The body of `tls_flags` with flag 80 alone.
 const FLAG: [u8; 12] = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-/// `tls_flags`.
+/// The extension `tls_flags`.
 const TLS_FLAGS: u16 = raw_peer::ext::TLS_FLAGS;
-/// `client_authentication_request`.
+/// The extension `client_authentication_request`.
 const CARE: u16 = 0xffca;
 
-/// An adapter's example server, and what its TLS library can do.
+/// An adapter's example server, and the capabilities of its TLS library.
 #[derive(Clone, Debug)]
 pub struct Adapter {
-    /// The program.
+    /// The path of the program.
     pub program: PathBuf,
-    /// The alert for a hello that breaks a rule; `None` if the connection just ends.
+    /// The alert for a ClientHello that breaks a rule; `None` if the server only closes the
+    /// connection.
     pub bad_hello: Option<u8>,
-    /// The alert for a certificate of an unknown authority.
+    /// The alert for a certificate of an unknown authority, if any.
     pub unknown_ca: Option<u8>,
-    /// The alert where there must be a certificate and is none.
+    /// The alert if a certificate is required and the client has none, if any.
     pub no_certificate: Option<u8>,
-    /// Whether CertificateRequest names the authorities of the scope.
+    /// True if CertificateRequest has the names of the scope's authorities.
     pub names_authorities: bool,
-    /// Whether a second hello without the offer of the first is refused, as a bad one.
+    /// True if a second ClientHello without the offer of the first is refused.
     pub compares_second_hello: bool,
 }
 
-/// A PKI in files, and the adapter whose servers have them.
+/// Certificates and keys in files, and the adapter whose servers use them.
 pub struct Site {
     adapter: Adapter,
     folder: tempfile::TempDir,
@@ -50,7 +51,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// A new one.
+    /// Makes the certificates for this adapter.
     pub fn new(adapter: Adapter) -> Self {
         let servers = Authority::new("Server CA").unwrap();
         let clients = Authority::new("Client CA").unwrap();
@@ -77,7 +78,7 @@ impl Site {
         self.folder.path().join(name)
     }
 
-    /// A server that asks `ask`.
+    /// Starts a server with `--ask` and this value.
     fn server(&self, ask: &str) -> Server {
         let mut command = Command::new(&self.adapter.program);
         command.args(["--cert", "server.pem", "--key", "server.key"]);
@@ -85,19 +86,19 @@ impl Site {
         Server::start(command.current_dir(Path::new(self.folder.path())))
     }
 
-    /// The client with its certificate, and this in its `tls_flags`.
+    /// A client with a certificate, and this body of `tls_flags`.
     fn offering(&self, body: impl Into<Vec<u8>>) -> ClientConfig {
         ClientConfig {
             answer: Answer::With(self.client.for_raw()),
-            // The one that it can use, so that it is the one that a server retries with.
+            // The only group of the raw peer, so that a server retries with it.
             groups: vec![group::X25519],
             plan: Plan::one(Slot::ClientHello, Edit::add(TLS_FLAGS, body)),
             ..ClientConfig::default()
         }
     }
 
-    /// Who does not offer is not asked, whatever it has.
-    pub fn who_does_not_offer_is_left_alone(&self) {
+    /// The server does not request a certificate from a client that does not offer.
+    pub fn a_client_that_does_not_offer_is_not_asked(&self) {
         let server = self.server("offered");
         let config = ClientConfig { plan: Plan::default(), ..self.offering([]) };
         let seen = server.visit(config);
@@ -107,15 +108,16 @@ impl Site {
         assert!(seen.server["verified_subject"].is_null());
     }
 
-    /// Another flag is no offer (FLAGS-6).
-    pub fn flags_6_another_flag_is_no_offer(&self) {
+    /// Another flag is not an offer (FLAGS-6).
+    pub fn flags_6_another_flag_is_not_an_offer(&self) {
         let seen = self.server("offered").visit(self.offering([2, 0x01, 0x20]));
         assert!(!seen.asked());
         assert_eq!(seen.server["offer"], "none");
     }
 
-    /// Who offers is asked, without acknowledgement, and known.
-    pub fn who_offers_is_asked_and_known(&self) {
+    /// The server requests a certificate from a client that offers, without an acknowledgement, and
+    /// authenticates it.
+    pub fn a_client_that_offers_is_asked_and_authenticated(&self) {
         let seen = self.server("offered").visit(self.offering(FLAG));
         assert!(seen.asked());
         let request = seen.peer.received(HandshakeType::CERTIFICATE_REQUEST).unwrap();
@@ -123,7 +125,7 @@ impl Site {
         let authorities = request.find_extension(raw_peer::ext::CERTIFICATE_AUTHORITIES);
         assert_eq!(authorities.is_some(), self.adapter.names_authorities);
         if let Some(authorities) = authorities {
-            assert!(authorities.windows(9).any(|octets| octets == b"Client CA"));
+            assert!(authorities.windows(9).any(|bytes| bytes == b"Client CA"));
         }
         assert_eq!(seen.server["offer"], "flag");
         assert_eq!(seen.server["decision"], "request");
@@ -131,8 +133,8 @@ impl Site {
         assert_eq!(seen.server["acknowledged"], false);
     }
 
-    /// CARE is an offer, too, and is not echoed.
-    pub fn care_2_who_offers_by_care_is_asked(&self) {
+    /// CARE is an offer, too. The server does not echo it.
+    pub fn care_2_a_client_that_offers_by_care_is_asked(&self) {
         let mut config = self.offering([]);
         config.plan = Plan::one(Slot::ClientHello, Edit::add(CARE, []));
         let seen = self.server("offered").visit(config);
@@ -143,22 +145,22 @@ impl Site {
         assert_eq!(seen.server["verified_subject"], "CN=client-1");
     }
 
-    /// Who offers and has nothing to show is served by a server that does not insist.
-    pub fn who_declines_is_served_and_not_known(&self) {
+    /// A server that requests a certificate serves a client that has none.
+    pub fn a_client_that_declines_is_served_unauthenticated(&self) {
         let config = ClientConfig { answer: Answer::Empty, ..self.offering(FLAG) };
         let seen = self.server("offered").visit(config);
         assert!(seen.asked());
         assert!(seen.server["verified_subject"].is_null());
     }
 
-    /// … and refused by one that does.
-    pub fn who_declines_is_refused_where_it_is_required(&self) {
+    /// A server that requires a certificate refuses a client that has none.
+    pub fn a_client_that_declines_is_refused_if_a_certificate_is_required(&self) {
         let config = ClientConfig { answer: Answer::Empty, ..self.offering(FLAG) };
         let alert = self.server("require-offered").refusal(config);
         assert_eq!(alert, self.adapter.no_certificate);
     }
 
-    /// A certificate of another authority counts nowhere (RCA-8).
+    /// A certificate of another authority is refused (RCA-8).
     pub fn rca_8_a_certificate_of_another_authority_is_refused(&self) {
         let answer = Answer::With(self.stranger.for_raw());
         let config = ClientConfig { answer, ..self.offering(FLAG) };
@@ -168,8 +170,8 @@ impl Site {
         }
     }
 
-    /// Flags that break a rule end the handshake, on servers that ask nobody, too.
-    pub fn flags_2_bad_flags_end_the_handshake(&self) {
+    /// Malformed flags end the handshake, even if the server never requests a certificate.
+    pub fn flags_2_malformed_flags_end_the_handshake(&self) {
         for ask in ["offered", "nobody"] {
             let server = self.server(ask);
             for body in [&[1, 0][..], &[2, 1, 0], &[0], &[1], &[1, 1, 1], &[]] {
@@ -186,7 +188,7 @@ impl Site {
         assert_eq!(self.server("offered").refusal(config), self.adapter.bad_hello);
     }
 
-    /// A server that asks nobody ignores an offer (RCA-9).
+    /// A server that never requests a certificate ignores an offer (RCA-9).
     pub fn rca_9_an_offer_can_be_ignored(&self) {
         let seen = self.server("nobody").visit(self.offering(FLAG));
         assert!(!seen.asked());
@@ -194,31 +196,31 @@ impl Site {
         assert_eq!(seen.server["decision"], "none");
     }
 
-    /// Who is left alone may resume, and is nobody then, too.
-    pub fn res_4_visitors_resume(&self) {
+    /// A client that is not asked for a certificate may resume, and stays unauthenticated.
+    pub fn res_4_a_client_that_is_not_asked_resumes(&self) {
         let server = self.server("offered");
-        let ticket = self.visitor_s_ticket(&server);
+        let ticket = self.unauthenticated_ticket(&server);
         let seen = server.visit(ClientConfig { ticket: Some(ticket), ..ClientConfig::default() });
         assert!(seen.peer.is_resumed());
         assert_eq!(seen.server["resumed"], true);
         assert!(seen.server["verified_subject"].is_null());
     }
 
-    /// A session of a visitor does not stand in for a certificate (RES-2, RES-3).
-    pub fn res_3_a_visitor_s_session_does_not_stand_in_for_a_certificate(&self) {
+    /// A session of an unauthenticated client does not replace a certificate (RES-2, RES-3).
+    pub fn res_3_an_unauthenticated_session_does_not_replace_a_certificate(&self) {
         for ask in ["offered", "require-offered"] {
             let server = self.server(ask);
-            let ticket = self.visitor_s_ticket(&server);
+            let ticket = self.unauthenticated_ticket(&server);
             let seen = server.visit(ClientConfig { ticket: Some(ticket), ..self.offering(FLAG) });
             assert!(!seen.peer.is_resumed(), "{ask}");
             assert!(seen.asked(), "{ask}");
             assert_eq!(seen.server["resumed"], false, "{ask}");
             assert_eq!(seen.server["verified_subject"], "CN=client-1", "{ask}");
         }
-        // Behind HelloRetryRequest, too.
+        // After HelloRetryRequest, too.
         let server = self.server("require-offered");
         let config = ClientConfig {
-            ticket: Some(self.visitor_s_ticket(&server)),
+            ticket: Some(self.unauthenticated_ticket(&server)),
             shares: Shares::Only(Vec::new()),
             answer: Answer::Empty,
             ..self.offering(FLAG)
@@ -226,8 +228,9 @@ impl Site {
         assert_eq!(server.refusal(config), self.adapter.no_certificate);
     }
 
-    /// Who was asked leaves no session behind that could come back elsewhere (RES-2).
-    pub fn res_2_who_was_asked_gets_no_session(&self) {
+    /// A client that was asked for a certificate gets no session that it could resume in another
+    /// scope (RES-2).
+    pub fn res_2_a_client_that_was_asked_gets_no_session(&self) {
         let server = self.server("offered");
         for answer in [Answer::With(self.client.for_raw()), Answer::Empty] {
             let seen = server.visit(ClientConfig { answer, ..self.offering(FLAG) });
@@ -236,9 +239,9 @@ impl Site {
         }
     }
 
-    /// An offer survives HelloRetryRequest, and what comes of a second hello without it is as the
-    /// adapter says (FLAGS-12).
-    pub fn flags_12_the_first_hello_counts(&self) {
+    /// The offer of the first ClientHello counts after HelloRetryRequest. A second ClientHello
+    /// without it is refused, or makes no difference, as the adapter declares (FLAGS-12).
+    pub fn flags_12_the_first_client_hello_counts(&self) {
         let server = self.server("require-offered");
         let shares = Shares::Only(Vec::new());
         let config = ClientConfig { shares, ..self.offering(FLAG) };
@@ -251,7 +254,7 @@ impl Site {
         if self.adapter.compares_second_hello {
             assert_eq!(server.refusal(config), self.adapter.bad_hello);
         } else {
-            // Its absence weakens nothing.
+            // The requirement stays.
             let seen = server.visit(config.clone());
             assert_eq!(seen.server["verified_subject"], "CN=client-1");
             let config = ClientConfig { answer: Answer::Empty, ..config };
@@ -259,31 +262,31 @@ impl Site {
         }
     }
 
-    fn visitor_s_ticket(&self, server: &Server) -> Ticket {
+    fn unauthenticated_ticket(&self, server: &Server) -> Ticket {
         let seen = server.visit(ClientConfig::default());
         seen.peer.tickets().first().expect("a ticket").clone()
     }
 }
 
-/// A test for each check, of the adapter that this function returns.
+/// Makes a test of each check, for the adapter that this function returns.
 #[macro_export]
 macro_rules! checks {
     ($adapter:path) => {
         $crate::checks!($adapter:
-            who_does_not_offer_is_left_alone,
-            flags_6_another_flag_is_no_offer,
-            who_offers_is_asked_and_known,
-            care_2_who_offers_by_care_is_asked,
-            who_declines_is_served_and_not_known,
-            who_declines_is_refused_where_it_is_required,
+            a_client_that_does_not_offer_is_not_asked,
+            flags_6_another_flag_is_not_an_offer,
+            a_client_that_offers_is_asked_and_authenticated,
+            care_2_a_client_that_offers_by_care_is_asked,
+            a_client_that_declines_is_served_unauthenticated,
+            a_client_that_declines_is_refused_if_a_certificate_is_required,
             rca_8_a_certificate_of_another_authority_is_refused,
-            flags_2_bad_flags_end_the_handshake,
+            flags_2_malformed_flags_end_the_handshake,
             care_1_a_body_ends_the_handshake,
             rca_9_an_offer_can_be_ignored,
-            res_4_visitors_resume,
-            res_3_a_visitor_s_session_does_not_stand_in_for_a_certificate,
-            res_2_who_was_asked_gets_no_session,
-            flags_12_the_first_hello_counts
+            res_4_a_client_that_is_not_asked_resumes,
+            res_3_an_unauthenticated_session_does_not_replace_a_certificate,
+            res_2_a_client_that_was_asked_gets_no_session,
+            flags_12_the_first_client_hello_counts
         );
     };
     ($adapter:path: $($check:ident),*) => {

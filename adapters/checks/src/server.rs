@@ -1,4 +1,4 @@
-//! An adapter's example server, while it runs.
+//! A running example server of an adapter.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,28 +10,28 @@ use serde_json::Value;
 
 use crate::client::Seen;
 
-/// How long anything may take before a test fails.
+/// The time after which a blocked read fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running server, until it is dropped.
+/// A running server, which is stopped on drop.
 pub struct Server {
     child: Child,
     addr: SocketAddr,
 }
 
 impl Server {
-    /// Runs this command, and waits until it says where it listens.
+    /// Runs this command, and waits for the line with its address.
     pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the server runs");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().expect("a line").unwrap();
         let addr = first.strip_prefix("listening on ").expect("an address").parse().unwrap();
-        // So that it can go on printing.
+        // So that the server does not block on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, addr }
     }
 
-    /// A visit that must go well: a request, and the server's answer.
+    /// Sends a request on a connection that must succeed, and returns the outcome.
     pub fn visit(&self, config: ClientConfig) -> Seen {
         let peer = self.talk(config);
         assert_eq!(alerts(&peer), Vec::<u8>::new(), "{peer:?}");
@@ -48,7 +48,7 @@ impl Server {
         Seen { peer, server }
     }
 
-    /// A visit that must be refused: the server's alert, if it has one.
+    /// Makes a connection that must be refused, and returns the server's alert, if any.
     pub fn refusal(&self, config: ClientConfig) -> Option<u8> {
         let peer = self.talk(config);
         let answered =
@@ -65,17 +65,17 @@ impl Server {
         let mut peer = Peer::client(config).unwrap();
         let mut tcp = TcpStream::connect(self.addr).unwrap();
         tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut asked = false;
-        let mut octets = [0; 4096];
+        let mut requested = false;
+        let mut bytes = [0; 4096];
         loop {
-            if peer.is_complete() && !asked {
-                asked = true;
+            if peer.is_complete() && !requested {
+                requested = true;
                 peer.send_data(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
             }
-            // It may be gone already: then what it said before is there to be read.
+            // The server may have closed the connection; what it sent before can still be read.
             let _ = tcp.write_all(&peer.take_output());
-            match tcp.read(&mut octets) {
-                Ok(count) if count > 0 => peer.read(&octets[..count]).unwrap(),
+            match tcp.read(&mut bytes) {
+                Ok(count) if count > 0 => peer.read(&bytes[..count]).unwrap(),
                 Err(err) if err.kind() != std::io::ErrorKind::ConnectionReset => panic!("{err}"),
                 Ok(_) | Err(_) => return peer,
             }
@@ -90,7 +90,7 @@ impl Drop for Server {
     }
 }
 
-/// The server's alerts but for its goodbye.
+/// The server's alerts, except `close_notify`.
 fn alerts(peer: &Peer) -> Vec<u8> {
     let alert = |event: &Event| match event {
         Event::Alert(Direction::Received, alert) => Some(alert.description),

@@ -1,4 +1,5 @@
-//! The adapter for GnuTLS, in C: built with warnings as errors, and its example server from outside.
+//! Builds the adapter for GnuTLS, in C, with warnings as errors, and runs the common checks and the
+//! adapter's own tests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +12,7 @@ fn adapter() -> Adapter {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     Adapter {
         program: PROGRAM.get_or_init(build).clone(),
-        // illegal_parameter, as the rules ask for
+        // illegal_parameter, as the rules require
         bad_hello: Some(47),
         // unknown_ca
         unknown_ca: Some(48),
@@ -22,13 +23,13 @@ fn adapter() -> Adapter {
     }
 }
 
-/// Builds the adapter and its server with the static library that this test was built with. Debian
-/// has what that takes in `gcc`, `make`, `pkg-config` and `libgnutls28-dev`.
+/// Builds the adapter and its server with the static library that cargo built for this test. It
+/// needs Debian's `gcc`, `make`, `pkg-config` and `libgnutls28-dev`.
 fn build() -> PathBuf {
     make("gnutls", &[]).join("rext-gnutls-server")
 }
 
-/// Runs make in the adapter's folder, into this one, with these further arguments.
+/// Runs make in the adapter's folder, with the output folder `out` and these further arguments.
 fn make(out: &str, args: &[&str]) -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder of adapters");
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(out);
@@ -42,7 +43,7 @@ fn make(out: &str, args: &[&str]) -> PathBuf {
         .arg(format!("REXT_CFLAGS=-I{}", include.display()))
         .arg(format!("REXT_LIBS={} -lgcc_s -lpthread -ldl -lm", library.display()))
         .args(args)
-        // Make, run by cargo, must not look for a job server that is not for it.
+        // Cargo's MAKEFLAGS name a job server that this make cannot use.
         .env_remove("MAKEFLAGS")
         .output()
         .expect("make runs");
@@ -51,7 +52,7 @@ fn make(out: &str, args: &[&str]) -> PathBuf {
 }
 
 #[test]
-fn a_function_that_verifies_nothing_makes_nobody_known_and_names_have_to_fit() {
+fn a_replaced_verification_does_not_authenticate_clients_and_names_must_fit() {
     let flags = "SANITIZE=-fsanitize=address,undefined -fno-sanitize-recover=all";
     let program = make("gnutls-callbacks", &["callbacks", flags]).join("callbacks");
     let servers = Authority::new("Server CA").unwrap();
@@ -68,14 +69,14 @@ fn a_function_that_verifies_nothing_makes_nobody_known_and_names_have_to_fit() {
         write(&format!("{name}.key"), &identity.key_pem());
     }
     write("client-ca.pem", &clients.pem());
-    // The name of each takes 125 octets, and 2 more for its length.
+    // The name of each takes 125 bytes, and 2 more for its length.
     let many = (0..600).map(|n| Authority::new(&format!("{n:0>112}")).unwrap().pem());
     write("too-many.pem", &many.collect::<String>());
     let args = ["server.pem", "server.key", "client-ca.pem", "client.pem", "client.key"];
     let more = ["stranger.pem", "stranger.key", "too-many.pem"];
     let out = Command::new(program).args(args).args(more).current_dir(&folder).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    assert_eq!(out.stdout, b"all hold\n");
+    assert_eq!(out.stdout, b"all passed\n");
 }
 
 adapter_checks::checks!(adapter);

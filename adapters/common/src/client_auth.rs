@@ -1,24 +1,24 @@
-//! What was decided for a client, and what is known of it.
+//! The server's decision, and its record of a client's offer.
 
 use rustls_ext_wire::Offer;
 
 use crate::hello::Refusal;
 
-/// Whether a client is asked for a certificate. `S` is a stack's own scope: the name under which
-/// certificates count, and what verifies them.
+/// Whether the server requests a certificate, and in which scope. `S` is the scope of a TLS
+/// library: the name under which certificates are accepted, and their verifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision<S> {
-    /// The client is not asked.
+    /// The server does not request a certificate.
     None,
-    /// The client is asked, and served without a certificate, too. A certificate that does not verify
-    /// in the scope ends the handshake.
+    /// The server requests a certificate, and continues without one. A certificate that does not
+    /// verify in the scope ends the handshake.
     Request(S),
-    /// The client is asked, and not served without a certificate that verifies in the scope.
+    /// The server requires a certificate that verifies in the scope.
     Require(S),
 }
 
 impl<S> Decision<S> {
-    /// The scope in which the client is asked.
+    /// Returns the scope of the request, if there is one.
     pub fn scope(&self) -> Option<&S> {
         match self {
             Self::None => None,
@@ -26,7 +26,7 @@ impl<S> Decision<S> {
         }
     }
 
-    /// `none`, `request` or `require`.
+    /// Returns `none`, `request` or `require`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::None => "none",
@@ -36,7 +36,7 @@ impl<S> Decision<S> {
     }
 }
 
-/// What is known of a client, from its ClientHello on.
+/// A client's offer, and the server's decision.
 #[derive(Clone, Debug)]
 pub struct ClientAuth<S> {
     offer: Offer,
@@ -45,27 +45,27 @@ pub struct ClientAuth<S> {
 }
 
 impl<S> ClientAuth<S> {
-    /// That of a client whose ClientHello is accepted.
+    /// Makes the record of a client whose ClientHello is accepted.
     pub fn new(offer: Offer, decision: Decision<S>) -> Self {
         Self { offer, decision, refusal: None }
     }
 
-    /// That of a client whose ClientHello is refused.
+    /// Makes the record of a client whose ClientHello is refused.
     pub fn refused(refusal: Refusal) -> Self {
         Self { offer: Offer::NONE, decision: Decision::None, refusal: Some(refusal) }
     }
 
-    /// How the client offers to authenticate.
+    /// Returns the ways in which the client offers to authenticate.
     pub fn offer(&self) -> Offer {
         self.offer
     }
 
-    /// What was decided.
+    /// Returns the decision.
     pub fn decision(&self) -> &Decision<S> {
         &self.decision
     }
 
-    /// Why the ClientHello was refused, if it was.
+    /// Returns why the ClientHello was refused, if it was.
     pub fn refusal(&self) -> Option<Refusal> {
         self.refusal
     }

@@ -1,9 +1,9 @@
-//! What the example programs of the adapters have in common: their options, and what they print.
+//! Common code of the adapters' example programs: their options and their output.
 //!
 //! A server prints `listening on 127.0.0.1:PORT`, and then a line of JSON for each connection,
-//! [`Served`], which is also the body of its answer to whatever is asked. A client prints a line for
-//! each connection, [`Connected`], and the answer. `interop matrix` runs them, and those of other languages that do
-//! the same.
+//! [`Served`], which is also the body of its response to any request. A client prints a line for
+//! each connection, [`Connected`], and then the response. `interop matrix` runs these programs, and
+//! programs in other languages with the same options and output.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -18,33 +18,33 @@ mod options;
 
 pub use options::{Ask, ClientOptions, ServerOptions};
 
-/// How long a peer may be silent.
+/// The timeout of each read and write.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The most octets of a request, and of an answer.
+/// The maximum length of a request or a response, in bytes.
 const LARGEST: usize = 64 * 1024;
 
-/// Whatever ends a program, or a connection.
+/// An error that ends a program or a connection.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a server knows of a connection.
+/// A server's report on a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Served {
     /// `TLSv1.3` or `TLSv1.2`.
     pub tls_version: String,
-    /// Whether the session is an earlier one.
+    /// True if the handshake resumed an earlier session.
     pub resumed: bool,
-    /// How the client offers to authenticate: `none`, `flag`, `care` or `both`.
+    /// The client's offer to authenticate: `none`, `flag`, `care` or `both`.
     pub offer: String,
-    /// What was decided: `none`, `request` or `require`.
+    /// The decision: `none`, `request` or `require`.
     pub decision: &'static str,
-    /// The subject of the client's certificate, if that was verified.
+    /// The subject of the client's certificate, if it was verified.
     pub verified_subject: Option<String>,
-    /// Whether the client was told that it was asked because of its offer.
+    /// True if the server acknowledged the offer.
     pub acknowledged: bool,
 }
 
 impl Ask {
-    /// What this says of the client that sent `hello`.
+    /// Decides for the client that sent `hello`.
     pub fn decide<S: Clone>(self, hello: &Hello<'_>, scope: &S) -> Decision<S> {
         match self {
             _ if hello.offer().is_none() => Decision::None,
@@ -56,7 +56,7 @@ impl Ask {
 }
 
 impl Served {
-    /// What is known of the client by `auth`; the rest is left out.
+    /// Makes a report with offer and decision of `auth`; the other fields are empty.
     pub fn of<S>(auth: Option<&ClientAuth<S>>) -> Self {
         Self {
             offer: auth.map(ClientAuth::offer).unwrap_or_default().to_string(),
@@ -66,18 +66,19 @@ impl Served {
     }
 }
 
-/// What a client knows of a connection.
+/// A client's report on a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Connected {
     /// `TLSv1.3` or `TLSv1.2`.
     pub tls_version: String,
-    /// Whether the session is an earlier one.
+    /// True if the handshake resumed an earlier session.
     pub resumed: bool,
-    /// Whether the server asked for a certificate; `None` where the library does not tell.
+    /// True if the server requested a certificate; `None` if the library does not report it.
     pub asked: Option<bool>,
 }
 
-/// Listens on a free port of loopback, and serves each connection on a thread, for ever.
+/// Listens on a free port of the loopback interface, and serves each connection in a thread. It
+/// does not return, except with an error.
 ///
 /// # Errors
 /// If it cannot listen.
@@ -100,20 +101,20 @@ pub fn serve(
     Ok(())
 }
 
-/// Reads a request, answers it with what is known of the connection, and prints that.
+/// Prints the report on a connection, reads a request, and sends the report as the response.
 ///
 /// # Errors
-/// If the client goes away, or asks for too much.
+/// If the client closes the connection, or its request is too long.
 pub fn answer(stream: &mut (impl Read + Write), served: &Served) -> Result<(), Error> {
     let body = serde_json::to_string(served)?;
     say(&body);
     let mut request = Vec::new();
-    let mut octets = [0; 1024];
+    let mut bytes = [0; 1024];
     while !request.ends_with(b"\r\n\r\n") {
-        let count = stream.read(&mut octets)?;
-        request.extend_from_slice(octets.get(..count).unwrap_or_default());
+        let count = stream.read(&mut bytes)?;
+        request.extend_from_slice(bytes.get(..count).unwrap_or_default());
         if count == 0 || request.len() > LARGEST {
-            return Err("no whole request".into());
+            return Err("the client did not send a complete request".into());
         }
     }
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
@@ -124,7 +125,7 @@ pub fn answer(stream: &mut (impl Read + Write), served: &Served) -> Result<(), E
 /// Opens a connection to the server.
 ///
 /// # Errors
-/// If nobody listens there.
+/// If it fails.
 pub fn connect(options: &ClientOptions) -> Result<TcpStream, Error> {
     let tcp = TcpStream::connect(&options.connect)?;
     tcp.set_read_timeout(Some(PATIENCE))?;
@@ -132,31 +133,32 @@ pub fn connect(options: &ClientOptions) -> Result<TcpStream, Error> {
     Ok(tcp)
 }
 
-/// Sends a request; returns the body of the answer. All that the server sends is read.
+/// Sends a request, reads until the server closes the connection, and returns the response's body.
 ///
 /// # Errors
-/// If it refuses, or says no more.
+/// If the server refuses the connection, or sends no complete response.
 pub fn ask(stream: &mut (impl Read + Write)) -> Result<String, Error> {
     stream.write_all(b"GET /debug HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     stream.flush()?;
     let mut answer = Vec::new();
     stream.take(LARGEST as u64).read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
-    let (_, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
+    let (_, body) =
+        answer.split_once("\r\n\r\n").ok_or("the server did not send a complete response")?;
     Ok(body.to_owned())
 }
 
-/// Prints what came of a connection, and the answer.
+/// Prints the report on a connection, and the response.
 ///
 /// # Errors
-/// None that is known.
+/// If the report cannot be encoded as JSON.
 pub fn report(connected: &Connected, body: &str) -> Result<(), Error> {
     say(&serde_json::to_string(connected)?);
     say(body);
     Ok(())
 }
 
-/// Runs a program to its exit code: 2 where its options or files are unusable, or it cannot go on.
+/// Returns the exit code of a program; prints an error, whose exit code is 2.
 pub fn exit(outcome: Result<(), Error>) -> std::process::ExitCode {
     match outcome {
         Ok(()) => std::process::ExitCode::SUCCESS,
@@ -167,7 +169,7 @@ pub fn exit(outcome: Result<(), Error>) -> std::process::ExitCode {
     }
 }
 
-/// Prints a line at once. That nobody reads it is no error.
+/// Prints a line, and flushes it. Errors are ignored.
 fn say(line: &str) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

@@ -1,4 +1,4 @@
-//! What a client says before it is decided on.
+//! The ClientHello for which a server decides.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use rustls_ext_wire::{
     Answer, ClientHello, CodePoints, Fault, Offer, Scan, ScanError, ServerNegotiation, Version,
 };
 
-/// A ClientHello, and what it offers.
+/// A ClientHello and its offer to authenticate.
 #[derive(Clone, Copy, Debug)]
 pub struct Hello<'a> {
     client_hello: ClientHello<'a>,
@@ -14,35 +14,34 @@ pub struct Hello<'a> {
 }
 
 impl<'a> Hello<'a> {
-    /// Of the body of the message, without its header. `best` is the highest version that the server
-    /// speaks.
+    /// Parses the body of the message, without its header. `best` is the server's highest version.
     ///
     /// # Errors
-    /// Why it is to be refused.
+    /// [`Refusal`] if the server must refuse it.
     pub fn read(
-        octets: &'a [u8],
+        bytes: &'a [u8],
         scan: &Scan,
         code_points: CodePoints,
         best: Version,
     ) -> Result<Self, Refusal> {
-        let client_hello = match scan.body(octets) {
+        let client_hello = match scan.body(bytes) {
             Answer::Hello { hello, .. } => hello,
             Answer::Malformed(error) => return Err(Refusal::Hello(error)),
             Answer::Incomplete { .. } | Answer::NotTls(_) => return Err(Refusal::Unknown),
         };
-        // FLAGS-9: under TLS 1.2 nobody looks at flags.
+        // FLAGS-9: under TLS 1.2, flags are ignored.
         let version = if client_hello.offers_tls13() { best } else { Version::Tls12 };
         let mut negotiation = ServerNegotiation::new(code_points);
         negotiation.on_client_hello(version, client_hello.received()).map_err(Refusal::Offer)?;
         Ok(Self { client_hello, offer: negotiation.offer() })
     }
 
-    /// How the client offers to authenticate. It is a wish, never a credential.
+    /// Returns the ways in which the client offers to authenticate. An offer is never a credential.
     pub fn offer(&self) -> Offer {
         self.offer
     }
 
-    /// All else that it says.
+    /// Returns all values of the ClientHello.
     pub fn client_hello(&self) -> &ClientHello<'a> {
         &self.client_hello
     }
@@ -52,11 +51,11 @@ impl<'a> Hello<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Its structure does not hold.
+    /// It is malformed.
     Hello(ScanError),
-    /// What it offers breaks a rule.
+    /// Its offer breaks a rule.
     Offer(Fault),
-    /// It is not one.
+    /// The bytes are not a ClientHello.
     Unknown,
 }
 

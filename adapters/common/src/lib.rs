@@ -1,5 +1,5 @@
-//! What the adapters for servers have in common: a ClientHello and what it offers, what was decided
-//! for it, and what is known of its client. And [`example`], for their example programs.
+//! Common code of the adapters for servers: [`Hello`] has a ClientHello and its offer, [`Decision`]
+//! and [`ClientAuth`] have the server's decision. [`example`] is for the example programs.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]

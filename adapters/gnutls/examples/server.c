@@ -1,5 +1,6 @@
-/* A server of HTTP/1.1 on GnuTLS that asks those who offer. It prints `listening on 127.0.0.1:PORT`, and
- * then a line of JSON for each connection, which is also the body of its answers. */
+/* An HTTP/1.1 server on GnuTLS that requests certificates from clients that offer. It prints
+ * `listening on 127.0.0.1:PORT`, and then a line of JSON for each connection, which is also the
+ * body of its response. */
 #include <rext_gnutls.h>
 
 #include <arpa/inet.h>
@@ -47,7 +48,7 @@ static gnutls_certificate_credentials_t credentials(const char *cert, const char
     return made;
 }
 
-/* The subject of a certificate, of which the client chose no octet that JSON cannot have. */
+/* The subject of a certificate, with `?` for each byte that would need an escape in JSON. */
 static void subject_of(const gnutls_datum_t *der, char *text, size_t size) {
     gnutls_x509_crt_t certificate;
     gnutls_datum_t name = {NULL, 0};
@@ -57,8 +58,8 @@ static void subject_of(const gnutls_datum_t *der, char *text, size_t size) {
         gnutls_x509_crt_get_dn3(certificate, &name, 0) >= 0) {
         size_t length = 0;
         for (unsigned i = 0; i < name.size && length + 1 < size; i++) {
-            unsigned char octet = name.data[i];
-            text[length++] = octet < 0x20 || octet > 0x7e || octet == '"' || octet == '\\' ? '?' : (char)octet;
+            unsigned char byte = name.data[i];
+            text[length++] = byte < 0x20 || byte > 0x7e || byte == '"' || byte == '\\' ? '?' : (char)byte;
         }
         text[length] = '\0';
         gnutls_free(name.data);
@@ -101,10 +102,10 @@ static int answer(gnutls_session_t session, const char *body) {
         if (strstr(head, "\r\n\r\n") != NULL)
             break;
     }
-    int octets = snprintf(response, sizeof response,
+    int bytes = snprintf(response, sizeof response,
                           "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
                           "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
-    return gnutls_record_send(session, response, (size_t)octets) == octets;
+    return gnutls_record_send(session, response, (size_t)bytes) == bytes;
 }
 
 static void *serve(void *argument) {
@@ -112,13 +113,13 @@ static void *serve(void *argument) {
     rext_gnutls_connection connection;
     const rext_gnutls_config config = {NULL, highest, &ticket_key, policy, NULL};
     gnutls_session_t session;
-    char line[768], octets[4096];
+    char line[768], bytes[4096];
     free(argument);
     if (gnutls_init(&session, GNUTLS_SERVER) < 0 ||
         gnutls_priority_set(session, priorities) < 0 ||
         gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, visitors) < 0 ||
         rext_gnutls_begin(&connection, session, &config) < 0)
-        fail("cannot make a connection", GNUTLS_E_MEMORY_ERROR);
+        fail("cannot set up a connection", GNUTLS_E_MEMORY_ERROR);
     gnutls_transport_set_int(session, socket_);
     gnutls_handshake_set_timeout(session, 10000);
     gnutls_record_set_timeout(session, 10000);
@@ -140,9 +141,10 @@ static void *serve(void *argument) {
     fflush(stdout);
     gnutls_deinit(session);
     rext_gnutls_end(&connection);
-    /* So that a reset does not overtake the last words. */
+    /* Read the rest first: closing with unread data could reset the connection before the alert or
+     * the response arrives. */
     shutdown(socket_, SHUT_WR);
-    while (read(socket_, octets, sizeof octets) > 0)
+    while (read(socket_, bytes, sizeof bytes) > 0)
         ;
     close(socket_);
     return NULL;
@@ -188,7 +190,7 @@ int main(int argc, char **argv) {
         strcat(priority, ":-GROUP-ALL:+GROUP-SECP384R1");
     if ((error = gnutls_priority_init(&priorities, priority, NULL)) < 0 ||
         (error = gnutls_session_ticket_key_generate(&ticket_key)) < 0)
-        fail("cannot begin", error);
+        fail("cannot set up priorities and ticket key", error);
     signal(SIGPIPE, SIG_IGN);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -202,7 +204,7 @@ int main(int argc, char **argv) {
         pthread_t thread;
         if (socket_ == NULL || (*socket_ = accept(listener, NULL, NULL)) < 0 ||
             pthread_create(&thread, NULL, serve, socket_) != 0)
-            fail("cannot take a connection", GNUTLS_E_MEMORY_ERROR);
+            fail("cannot accept a connection", GNUTLS_E_MEMORY_ERROR);
         pthread_detach(thread);
     }
 }

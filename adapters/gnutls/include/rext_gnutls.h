@@ -1,21 +1,21 @@
 /*
- * Client certificates by offer for servers on GnuTLS 3.7: ask exactly those clients that are to be
- * asked, connection by connection.
+ * Client authentication by offer for servers on GnuTLS 3.7: a policy decides for each connection
+ * whether the server requests a certificate.
  *
  * Licensed under Apache-2.0 or MIT, as you like.
  *
- * It uses GnuTLS's public API and librext (rext.h), whose types and numbers it speaks. Rules are
- * cited as there: FLAGS-n, RCA-n, CARE-n, RES-n.
+ * It uses GnuTLS's public API and librext (rext.h) with its types and constants. Rules are cited as
+ * there: FLAGS-n, RCA-n, CARE-n, RES-n.
  *
- * What GnuTLS has no way for: an extension in CertificateRequest, so that offers are not acknowledged
- * (RCA-2), as in the drafts before -03. And, since what stands in a ticket is GnuTLS's own, a record
- * of the scope in which a session's client was asked: so whoever is asked is asked in a full
- * handshake, and gets no ticket. All others resume by ticket, among themselves.
+ * Limits of GnuTLS's API. CertificateRequest cannot have new extensions, so offers are not
+ * acknowledged (RCA-2), as in the drafts before -03. Tickets cannot record the scope in which a
+ * client was asked, so certificates are requested in full handshakes only, and such a client gets
+ * no ticket. All other connections resume by ticket, from each other's sessions.
  *
- * Errors are those of GnuTLS: below 0. Pointers are not NULL unless it says so.
+ * Errors are those of GnuTLS, below 0. Pointers must not be NULL unless documented otherwise.
  *
- * Threads. All of it is for the thread that has the connection. Scopes are credentials of GnuTLS,
- * which threads may share once they are set up.
+ * Threads. Use a connection in one thread at a time. Scopes are credentials of GnuTLS, which
+ * threads may share once they are set up.
  */
 #ifndef REXT_GNUTLS_H
 #define REXT_GNUTLS_H
@@ -27,99 +27,107 @@
 extern "C" {
 #endif
 
-/* What is demanded of a client. */
+/* The decision for a connection. */
 typedef struct rext_gnutls_decision {
-    /* Whether a certificate is asked for, or demanded. */
+    /* Whether the server requests or requires a certificate. */
     rext_demand demand;
-    /* In which scope: credentials with the server's own certificate, and the authorities whose client
-     * certificates count as trust; set up by rext_gnutls_scope(). Not NULL unless demand is
+    /* The scope: credentials with the server's own certificate, and with the authorities of
+     * accepted client certificates as trust; set up by rext_gnutls_scope(). NULL only if demand is
      * REXT_DEMAND_NONE. */
     gnutls_certificate_credentials_t scope;
 } rext_gnutls_decision;
 
 /*
- * Decides about a connection, once.
+ * Decides for a connection; called once.
  *
- * hello, offer: what the client says, and by which ways it offers to authenticate: a wish, never a
- * credential. Good until the policy returns.
- * decision: where to; it is REXT_DEMAND_NONE before. The scope must outlive the connection.
+ * hello: the ClientHello, valid until the policy returns.
+ * offer: the ways in which the client offers to authenticate. An offer is never a credential.
+ * decision: receives the decision; REXT_DEMAND_NONE at first. The scope must outlive the
+ * connection.
  *
- * Returns 0, or below 0 for an error of GnuTLS's, which ends the handshake.
+ * Returns 0, or an error of GnuTLS, below 0, which ends the handshake.
  */
 typedef int (*rext_gnutls_policy)(gnutls_session_t session, const rext_hello *hello,
                                   rext_offer offer, rext_gnutls_decision *decision, void *argument);
 
-/* How a server goes about it. */
+/* The configuration of a server. */
 typedef struct rext_gnutls_config {
-    /* NULL for the default numbers. */
+    /* The code points; NULL for the default ones. */
     const rext_code_points *numbers;
-    /* The highest version of the session's priorities; in TLS 1.2, flags are not looked at (FLAGS-9). */
+    /* The highest version of the session's priorities. Under TLS 1.2, flags are ignored
+     * (FLAGS-9). */
     rext_version_number highest;
-    /* Of gnutls_session_ticket_key_generate(), for the tickets of those who are not asked; NULL for
-     * no tickets. To live as long as the connections. Set no other, and no session database. */
+    /* From gnutls_session_ticket_key_generate(), for the tickets of clients that are not asked for
+     * a certificate; NULL for no tickets. It must outlive the connections. Set no other key, and no
+     * session database. */
     const gnutls_datum_t *ticket_key;
     rext_gnutls_policy policy;
-    /* For the policy; the caller's. */
+    /* Passed to the policy. */
     void *argument;
 } rext_gnutls_config;
 
-/* A connection. It may be looked at, and is changed by functions only. */
+/* A connection. Callers may read it; only functions of the adapter change it. */
 typedef struct rext_gnutls_connection {
     rext_gnutls_config config;
     rext_server *server;
     rext_scan *scan;
     rext_gnutls_decision decision;
     int decided;
-    /* Not 0 once the client's chain is verified by the adapter. */
+    /* Not 0 once the adapter has verified the client's chain. */
     int verified;
-    /* What is wrong with the client, if it is; status is REXT_OK if nothing is. Its alert, if it has
-     * one, is what rext_gnutls_alert() sends. */
+    /* The client's fault; status is REXT_OK if there is none. rext_gnutls_alert() sends its alert,
+     * if it has one. */
     rext_error fault;
 } rext_gnutls_connection;
 
 /*
- * Sets credentials up as a scope: client certificates are verified in the handshake, for the purpose
- * of client authentication, against what the credentials trust. To be called once they have all that.
+ * Sets up credentials as a scope: client certificates are verified in the handshake, for the
+ * purpose of client authentication, against the trust of the credentials. Call it after that trust
+ * is set.
  *
- * Another verification function, set on the credentials or on a session, may refuse clients, but makes
- * none known: nobody counts whose chain the adapter's own function has not verified, and where a
- * certificate is required, the handshake ends.
+ * Another verification function, set on the credentials or on a session, may refuse clients, but
+ * does not authenticate them: only a chain that the adapter's own function has verified counts, and
+ * where a certificate is required, the handshake fails without one.
  *
- * Returns 0; or GNUTLS_E_NO_CERTIFICATE_FOUND if the credentials trust no authority, and
- * GNUTLS_E_SHORT_MEMORY_BUFFER if the names of the authorities take more octets than a
- * CertificateRequest has room for, which are REXT_GNUTLS_NAMES_MAX: then make a scope of fewer.
+ * Returns 0; GNUTLS_E_NO_CERTIFICATE_FOUND if the credentials trust no authority; or
+ * GNUTLS_E_SHORT_MEMORY_BUFFER if the names of the authorities are longer than
+ * REXT_GNUTLS_NAMES_MAX: then use fewer authorities.
  */
 int rext_gnutls_scope(gnutls_certificate_credentials_t scope);
 
 /*
- * The most octets of authorities' names in a CertificateRequest, with two octets of length for each: of
- * the 65,535 of a block of extensions (RFC 8446 sections 4.2.4 and 4.3.2), the others get 1,024.
+ * The maximum length of the authorities' names in a CertificateRequest, in bytes, with two bytes of
+ * length for each. The list of extensions has at most 65,535 bytes (RFC 8446 sections 4.2.4 and
+ * 4.3.2), of which 1,024 are left for other extensions.
  */
 #define REXT_GNUTLS_NAMES_MAX (65535 - 1024)
 
 /*
- * Makes a server's connection ask as the policy says. To be called once, before the handshake.
+ * Makes a server's connection request certificates by the policy. Call it once, before the
+ * handshake.
  *
- * From then on these belong to the adapter: the hook for ClientHello, the session's pointer
- * (gnutls_session_set_ptr()), its request for certificates, and its tickets.
+ * The adapter then uses the session's handshake hook, its pointer (gnutls_session_set_ptr()), its
+ * certificate request, and its tickets: do not set these.
  *
- * connection: room for it, until rext_gnutls_end().
- * config: copied, but for what it points to.
+ * connection: initialised by this function; must stay valid until rext_gnutls_end().
+ * config: copied. The values that it points to must stay valid.
  *
- * Returns 0 or below 0.
+ * Returns 0, or an error of GnuTLS, below 0.
  */
 int rext_gnutls_begin(rext_gnutls_connection *connection, gnutls_session_t session,
                       const rext_gnutls_config *config);
 
-/* Frees what a connection has. To be called after gnutls_deinit(), or without any handshake. */
+/* Frees the data of a connection. Call it after gnutls_deinit(), or if there was no handshake. */
 void rext_gnutls_end(rext_gnutls_connection *connection);
 
-/* By which ways the client offers to authenticate; REXT_OFFER_NONE before its hello. */
+/* Returns the ways in which the client offers to authenticate; REXT_OFFER_NONE before the
+ * ClientHello. */
 rext_offer rext_gnutls_offer(const rext_gnutls_connection *connection);
 
 /*
- * The chain with which the client authenticated in this scope, in DER, its own certificate first;
- * NULL if it did not, in another one, or not yet. It is the session's.
+ * Returns the chain with which the client authenticated in this scope, in DER, beginning with its
+ * own certificate; NULL if it did not authenticate (yet), or in another scope. It belongs to the
+ * session.
  */
 const gnutls_datum_t *rext_gnutls_identity(const rext_gnutls_connection *connection,
                                            gnutls_session_t session,
@@ -127,8 +135,8 @@ const gnutls_datum_t *rext_gnutls_identity(const rext_gnutls_connection *connect
                                            unsigned *length);
 
 /*
- * Sends the alert for what gnutls_handshake() answered: the one that the broken rule asks for, or the
- * one that GnuTLS finds appropriate.
+ * Sends the alert for an error of gnutls_handshake(): the one that the broken rule requires, or
+ * else the one that GnuTLS has for the error.
  */
 int rext_gnutls_alert(const rext_gnutls_connection *connection, gnutls_session_t session, int error);
 

@@ -4,35 +4,37 @@
 
 #include <gnutls/x509.h>
 
-static void blame(rext_gnutls_connection *connection, uint8_t alert, const char *message) {
+/* Records a fault of the client. */
+static void set_fault(rext_gnutls_connection *connection, uint8_t alert, const char *message) {
     connection->fault.status = REXT_ERR_VALUE;
     connection->fault.alert = alert;
     strncpy(connection->fault.message, message, sizeof connection->fault.message - 1);
 }
 
-/* Verifies what a client shows, in the handshake. */
+/* Verifies the client's chain, in the handshake. */
 static int verify(gnutls_session_t session) {
     rext_gnutls_connection *connection = gnutls_session_get_ptr(session);
     gnutls_typed_vdata_st purpose = {GNUTLS_DT_KEY_PURPOSE_OID, (void *)GNUTLS_KP_TLS_WWW_CLIENT, 0};
     unsigned length = 0, status = 0;
     int error;
     if (gnutls_certificate_get_peers(session, &length) == NULL || length == 0)
-        return 0; /* whether there must be one, GnuTLS knows */
+        return 0; /* GnuTLS refuses the client if a certificate is required */
     error = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
     if (error == 0 && status == 0) {
         connection->verified = 1;
         return 0;
     }
     if (error != 0)
-        blame(connection, GNUTLS_A_BAD_CERTIFICATE, "the certificate cannot be verified");
+        set_fault(connection, GNUTLS_A_BAD_CERTIFICATE, "the certificate cannot be verified");
     else if ((status & GNUTLS_CERT_SIGNER_NOT_FOUND) != 0)
-        blame(connection, GNUTLS_A_UNKNOWN_CA, "the certificate is of an unknown authority");
+        set_fault(connection, GNUTLS_A_UNKNOWN_CA,
+                  "the certificate was issued by an unknown authority");
     else if ((status & GNUTLS_CERT_EXPIRED) != 0)
-        blame(connection, GNUTLS_A_CERTIFICATE_EXPIRED, "the certificate has expired");
+        set_fault(connection, GNUTLS_A_CERTIFICATE_EXPIRED, "the certificate has expired");
     else if ((status & GNUTLS_CERT_REVOKED) != 0)
-        blame(connection, GNUTLS_A_CERTIFICATE_REVOKED, "the certificate is revoked");
+        set_fault(connection, GNUTLS_A_CERTIFICATE_REVOKED, "the certificate is revoked");
     else
-        blame(connection, GNUTLS_A_BAD_CERTIFICATE, "the certificate does not verify");
+        set_fault(connection, GNUTLS_A_BAD_CERTIFICATE, "the certificate does not verify");
     return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
@@ -40,13 +42,13 @@ int rext_gnutls_scope(gnutls_certificate_credentials_t scope) {
     gnutls_x509_trust_list_t trusted;
     gnutls_x509_trust_list_iter_t at = NULL;
     gnutls_x509_crt_t authority;
-    size_t octets = 0;
+    size_t bytes = 0;
     int count = 0, error;
     gnutls_certificate_get_trust_list(scope, &trusted);
     while ((error = gnutls_x509_trust_list_iter_get_ca(trusted, &at, &authority)) >= 0) {
         gnutls_datum_t name = {NULL, 0};
         error = gnutls_x509_crt_get_raw_dn(authority, &name);
-        octets += 2 + name.size;
+        bytes += 2 + name.size;
         count++;
         gnutls_free(name.data);
         gnutls_x509_crt_deinit(authority);
@@ -57,19 +59,19 @@ int rext_gnutls_scope(gnutls_certificate_credentials_t scope) {
     }
     if (count == 0)
         return GNUTLS_E_NO_CERTIFICATE_FOUND;
-    if (octets > REXT_GNUTLS_NAMES_MAX)
+    if (bytes > REXT_GNUTLS_NAMES_MAX)
         return GNUTLS_E_SHORT_MEMORY_BUFFER;
     gnutls_certificate_set_verify_function(scope, verify);
     return 0;
 }
 
-/* Has the connection do as it was decided. */
+/* Configures the connection by the decision. */
 static int demand(rext_gnutls_connection *connection, gnutls_session_t session) {
     const rext_gnutls_decision *decision = &connection->decision;
     if (decision->demand == REXT_DEMAND_NONE) {
         gnutls_certificate_server_set_request(session, GNUTLS_CERT_IGNORE);
-        /* Tickets are for those only who are not asked (RES-2): without the key, none is accepted,
-         * and none is given. */
+        /* Only clients that are not asked for a certificate get tickets (RES-2). Without the key,
+         * GnuTLS neither accepts nor sends tickets. */
         if (connection->config.ticket_key == NULL)
             return 0;
         return gnutls_session_ticket_enable_server(session, connection->config.ticket_key);
@@ -82,7 +84,7 @@ static int demand(rext_gnutls_connection *connection, gnutls_session_t session) 
     return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, decision->scope);
 }
 
-/* Before GnuTLS looks at a ClientHello itself, the second one included. */
+/* Called before GnuTLS reads a ClientHello, the first or the second one. */
 static int on_client_hello(gnutls_session_t session, const gnutls_datum_t *message) {
     rext_gnutls_connection *connection = gnutls_session_get_ptr(session);
     rext_version_number version = connection->config.highest;
@@ -91,10 +93,10 @@ static int on_client_hello(gnutls_session_t session, const gnutls_datum_t *messa
     if (rext_scan_body(connection->scan, message->data, message->size, &hello,
                        &connection->fault) != REXT_OK)
         return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
-    /* FLAGS-9: under TLS 1.2 nobody looks at flags. */
+    /* FLAGS-9: under TLS 1.2, flags are ignored. */
     if (rext_hello_offers_version(&hello, REXT_TLS13) != REXT_YES)
         version = REXT_TLS12;
-    /* FLAGS-12: a second hello has the offer of the first. */
+    /* FLAGS-12: a second ClientHello must repeat the offer of the first. */
     if (rext_server_on_hello(connection->server, version, &hello, &connection->fault) != REXT_OK)
         return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER;
     if (connection->decided)
@@ -105,16 +107,17 @@ static int on_client_hello(gnutls_session_t session, const gnutls_datum_t *messa
     return error < 0 ? error : demand(connection, session);
 }
 
-/* The client's Finished is behind all that it proves itself by. */
+/* Called for the client's Finished, which follows its Certificate and CertificateVerify. */
 static int on_finished(rext_gnutls_connection *connection) {
     if (connection->decision.demand != REXT_DEMAND_REQUIRE || connection->verified)
         return 0;
     if (connection->fault.status == REXT_OK)
-        blame(connection, GNUTLS_A_ACCESS_DENIED, "a certificate is required, and none was verified");
+        set_fault(connection, GNUTLS_A_ACCESS_DENIED,
+                  "a certificate is required, and the client has none that was verified");
     return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
-/* Before GnuTLS looks at a message itself. */
+/* Called before GnuTLS reads a message. */
 static int on_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
                       const gnutls_datum_t *message) {
     if (when != GNUTLS_HOOK_PRE || !incoming)
@@ -160,8 +163,8 @@ const gnutls_datum_t *rext_gnutls_identity(const rext_gnutls_connection *connect
     *length = 0;
     if (connection->decision.demand == REXT_DEMAND_NONE || connection->decision.scope != scope)
         return NULL;
-    /* Whoever was asked is not resumed, and a chain that does not verify ended the handshake; one
-     * that came another way is no identity. */
+    /* A client that was asked for a certificate is never resumed, and a chain that does not verify
+     * ends the handshake. Any other chain does not count. */
     if (!connection->verified || connection->fault.status != REXT_OK ||
         gnutls_session_is_resumed(session))
         return NULL;

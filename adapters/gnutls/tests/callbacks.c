@@ -1,7 +1,8 @@
-/* Verification functions of an application's that verify nothing: nobody counts because of them, and
- * where a certificate is required, the handshake ends. And scopes whose names do not fit.
- * Arguments: the server's certificate and key, the clients' authorities, a client's certificate and key,
- * a certificate and key of another authority's, and a file with more authorities than can be named. */
+/* Verification functions of an application that accept every chain do not authenticate clients, and
+ * if a certificate is required, the handshake fails. Scopes whose names do not fit are refused.
+ * Arguments: the server's certificate and key, the clients' authorities, a client's certificate and
+ * key, a certificate and key from another authority, and a file with more authorities than fit into
+ * a CertificateRequest. */
 #include <rext_gnutls.h>
 
 #include <fcntl.h>
@@ -22,10 +23,10 @@ static char **files;
 static gnutls_certificate_credentials_t scope;
 static rext_demand demand;
 
-/* What an application does to the verification. */
-enum way { AS_IT_IS, FUNCTION_OF_SCOPE, FUNCTION_OF_SESSION, WAYS };
+/* The verification function that an application sets. */
+enum function { NO_FUNCTION, FUNCTION_OF_SCOPE, FUNCTION_OF_SESSION, FUNCTIONS };
 
-static int verify_nothing(gnutls_session_t session) {
+static int accept_every_chain(gnutls_session_t session) {
     (void)session;
     return 0;
 }
@@ -51,14 +52,14 @@ static gnutls_certificate_credentials_t credentials(const char *certificate, con
 /* The outcome of a handshake. */
 struct visit {
     int complete;
-    int known;
+    int authenticated;
     int alert;
 };
 
-static struct visit visit(enum way way, const char *certificate, const char *key,
+static struct visit visit(enum function function, const char *certificate, const char *key,
                           const char *priority) {
     struct visit visit = {0, 0, 0};
-    int ends[2], there = GNUTLS_E_AGAIN, here = GNUTLS_E_AGAIN;
+    int sockets[2], client_result = GNUTLS_E_AGAIN, server_result = GNUTLS_E_AGAIN;
     unsigned length;
     gnutls_session_t server, client;
     rext_gnutls_connection connection;
@@ -67,10 +68,10 @@ static struct visit visit(enum way way, const char *certificate, const char *key
     gnutls_certificate_credentials_t own = credentials(certificate, key, NULL);
     scope = credentials(files[0], files[1], files[2]);
     CHECK(rext_gnutls_scope(scope) == 0);
-    if (way == FUNCTION_OF_SCOPE)
-        gnutls_certificate_set_verify_function(scope, verify_nothing);
-    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
-    CHECK(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0 && fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+    if (function == FUNCTION_OF_SCOPE)
+        gnutls_certificate_set_verify_function(scope, accept_every_chain);
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
+    CHECK(fcntl(sockets[0], F_SETFL, O_NONBLOCK) == 0 && fcntl(sockets[1], F_SETFL, O_NONBLOCK) == 0);
     CHECK(gnutls_init(&server, GNUTLS_SERVER | GNUTLS_NONBLOCK) == 0);
     CHECK(gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_FORCE_CLIENT_CERT) == 0);
     CHECK(gnutls_priority_set_direct(server, priority, NULL) == 0);
@@ -78,28 +79,29 @@ static struct visit visit(enum way way, const char *certificate, const char *key
     CHECK(gnutls_credentials_set(server, GNUTLS_CRD_CERTIFICATE, visitors) == 0);
     CHECK(gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, own) == 0);
     CHECK(rext_gnutls_begin(&connection, server, &config) == 0);
-    if (way == FUNCTION_OF_SESSION)
-        gnutls_session_set_verify_function(server, verify_nothing);
-    gnutls_transport_set_int(server, ends[0]);
-    gnutls_transport_set_int(client, ends[1]);
-    for (int i = 0; i < 20 && here != 0 && !gnutls_error_is_fatal(here); i++) {
-        if (there != 0 && !gnutls_error_is_fatal(there))
-            there = gnutls_handshake(client);
-        here = gnutls_handshake(server);
+    if (function == FUNCTION_OF_SESSION)
+        gnutls_session_set_verify_function(server, accept_every_chain);
+    gnutls_transport_set_int(server, sockets[0]);
+    gnutls_transport_set_int(client, sockets[1]);
+    for (int i = 0; i < 20 && server_result != 0 && !gnutls_error_is_fatal(server_result); i++) {
+        if (client_result != 0 && !gnutls_error_is_fatal(client_result))
+            client_result = gnutls_handshake(client);
+        server_result = gnutls_handshake(server);
     }
-    visit.complete = here == 0;
-    visit.known = rext_gnutls_identity(&connection, server, scope, &length) != NULL;
-    if (here != 0) {
-        char octet;
+    visit.complete = server_result == 0;
+    visit.authenticated = rext_gnutls_identity(&connection, server, scope, &length) != NULL;
+    if (server_result != 0) {
+        char byte;
         int tries = 0;
-        CHECK(rext_gnutls_alert(&connection, server, here) == 0);
-        if (there == 0)
+        CHECK(rext_gnutls_alert(&connection, server, server_result) == 0);
+        if (client_result == 0)
             do
-                there = (int)gnutls_record_recv(client, &octet, 1);
-            while (there == GNUTLS_E_AGAIN && ++tries < 5);
+                client_result = (int)gnutls_record_recv(client, &byte, 1);
+            while (client_result == GNUTLS_E_AGAIN && ++tries < 5);
         else
-            there = gnutls_handshake(client);
-        visit.alert = there == GNUTLS_E_FATAL_ALERT_RECEIVED ? (int)gnutls_alert_get(client) : -1;
+            client_result = gnutls_handshake(client);
+        visit.alert =
+            client_result == GNUTLS_E_FATAL_ALERT_RECEIVED ? (int)gnutls_alert_get(client) : -1;
     }
     gnutls_deinit(server);
     gnutls_deinit(client);
@@ -107,12 +109,12 @@ static struct visit visit(enum way way, const char *certificate, const char *key
     gnutls_certificate_free_credentials(scope);
     gnutls_certificate_free_credentials(visitors);
     gnutls_certificate_free_credentials(own);
-    close(ends[0]);
-    close(ends[1]);
+    close(sockets[0]);
+    close(sockets[1]);
     return visit;
 }
 
-static void scopes_are_checked_when_they_are_made(void) {
+static void scopes_without_authorities_or_with_too_many_are_refused(void) {
     gnutls_certificate_credentials_t made = credentials(files[0], files[1], NULL);
     CHECK(rext_gnutls_scope(made) == GNUTLS_E_NO_CERTIFICATE_FOUND);
     gnutls_certificate_free_credentials(made);
@@ -126,22 +128,22 @@ int main(int argc, char **argv) {
                                            "NORMAL:-VERS-ALL:+VERS-TLS1.2"};
     CHECK(argc == 9);
     files = argv + 1;
-    scopes_are_checked_when_they_are_made();
+    scopes_without_authorities_or_with_too_many_are_refused();
     for (int version = 0; version < 2; version++)
-        for (int way = 0; way < WAYS; way++) {
+        for (int function = 0; function < FUNCTIONS; function++) {
             const char *priority = versions[version];
-            int alert = way == AS_IT_IS ? GNUTLS_A_UNKNOWN_CA : GNUTLS_A_ACCESS_DENIED;
+            int alert = function == NO_FUNCTION ? GNUTLS_A_UNKNOWN_CA : GNUTLS_A_ACCESS_DENIED;
             demand = REXT_DEMAND_REQUIRE;
-            struct visit got = visit(way, files[5], files[6], priority);
-            CHECK(!got.complete && !got.known && got.alert == alert);
-            got = visit(way, files[3], files[4], priority);
-            CHECK(got.known == (way == AS_IT_IS) && got.complete == got.known);
+            struct visit got = visit(function, files[5], files[6], priority);
+            CHECK(!got.complete && !got.authenticated && got.alert == alert);
+            got = visit(function, files[3], files[4], priority);
+            CHECK(got.authenticated == (function == NO_FUNCTION) && got.complete == got.authenticated);
             demand = REXT_DEMAND_REQUEST;
-            got = visit(way, files[5], files[6], priority);
-            CHECK(got.complete == (way != AS_IT_IS) && !got.known);
-            got = visit(way, files[3], files[4], priority);
-            CHECK(got.complete && got.known == (way == AS_IT_IS));
+            got = visit(function, files[5], files[6], priority);
+            CHECK(got.complete == (function != NO_FUNCTION) && !got.authenticated);
+            got = visit(function, files[3], files[4], priority);
+            CHECK(got.complete && got.authenticated == (function == NO_FUNCTION));
         }
-    puts("all hold");
+    puts("all passed");
     return 0;
 }

@@ -78,7 +78,7 @@ static int may_resume(SSL *ssl, server_state *state, SSL_SESSION *session) {
         scope.data = (const uint8_t *)decision->scope->name;
         scope.length = strlen(decision->scope->name);
     }
-    rext_resumption result = rext_resumption_judge(
+    rext_resumption result = rext_resumption_check(
         decision->demand, decision->demand == REXT_DEMAND_NONE ? NULL : &scope,
         rext_server_offer(state->negotiation) != REXT_OFFER_NONE, &record);
     return result == REXT_RESUMPTION_ALLOWED ||

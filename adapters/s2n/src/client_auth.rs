@@ -1,4 +1,4 @@
-//! What is known of the client of a connection.
+//! The outcome of client authentication on one connection.
 
 use std::sync::Arc;
 
@@ -7,24 +7,24 @@ use s2n_tls::connection::Connection;
 
 use crate::scope::Scope;
 
-/// Whether a client is asked for a certificate.
+/// Whether the server requests a certificate, and in which scope.
 pub type Decision = adapter_common::Decision<Arc<Scope>>;
 
-/// What is known of a client, from its ClientHello on.
+/// The client's offer, and the server's decision.
 pub type ClientAuth = adapter_common::ClientAuth<Arc<Scope>>;
 
-/// What is known of the client of a connection, whose config has [`ByOffer`](crate::ByOffer); `None`
-/// before its ClientHello.
+/// Returns the client's offer and the server's decision, for a connection whose config has
+/// [`ByOffer`](crate::ByOffer); `None` before the ClientHello.
 pub fn client_auth(connection: &Connection) -> Option<&ClientAuth> {
     connection.application_context()
 }
 
-/// The chain with which the client of a connection authenticated in this scope, its own certificate
-/// first; `None` if it did not, in another one, or not yet.
+/// Returns the chain with which the client authenticated in this scope, beginning with its own
+/// certificate; `None` if it did not authenticate (yet), or in another scope.
 pub fn identity(connection: &Connection, scope: &str) -> Option<CertificateChain<'static>> {
     let asked = client_auth(connection)?.decision().scope()?;
-    // That a certificate was used s2n-tls says only when the handshake is complete, and so verified.
-    // Whoever was asked is not resumed; a chain that came another way is no identity.
+    // s2n-tls reports a client's certificate only after a complete handshake, so it was verified. A
+    // client that was asked for a certificate is never resumed; any other chain does not count.
     let verified = connection.client_cert_used() && !connection.resumed();
     (asked.name() == scope && verified).then(|| connection.peer_cert_chain().ok()).flatten()
 }

@@ -1,4 +1,4 @@
-//! For the example programs: a stream of s2n-tls for those who wait.
+//! A blocking stream of s2n-tls, for the example programs.
 
 use std::future::Future;
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
-/// How long a peer may be silent.
+/// The timeout of each read and write.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A stream whose reads and writes block.
@@ -21,20 +21,20 @@ pub struct Blocking {
 }
 
 impl Blocking {
-    /// Of a connection that was made on this runtime.
+    /// Makes it from a connection of this runtime.
     pub fn new(runtime: Runtime, tls: TlsStream<TcpStream>) -> Self {
         Self { runtime, tls }
     }
 
-    /// The connection.
+    /// Returns the connection.
     pub fn connection(&self) -> &Connection {
         self.tls.as_ref()
     }
 
-    /// Says goodbye.
+    /// Closes the connection with `close_notify`.
     ///
     /// # Errors
-    /// If the peer is gone, or does not answer.
+    /// If the peer has closed it, or does not answer.
     pub fn end(mut self) -> Result<(), Error> {
         Ok(patiently(&self.runtime, self.tls.shutdown())?)
     }

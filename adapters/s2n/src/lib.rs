@@ -1,8 +1,8 @@
 //! Client authentication by offer for servers on s2n-tls, through the `s2n-tls` crate.
 //!
-//! [`ByOffer`] is a callback for ClientHellos: for each, a closure of the server's sees what the
-//! client says, whether it offers to authenticate among it, and decides whether that connection is
-//! asked for a certificate, and which authorities' certificates count. Whoever is asked goes on with
+//! [`ByOffer`] is a callback for ClientHellos. For each, a closure of the server sees the client's
+//! values, including its offer to authenticate, and decides whether the server requests a
+//! certificate on this connection, and in which scope. A connection with a request continues with
 //! the config of a [`Scope`].
 //!
 //! ```no_run
@@ -30,22 +30,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What s2n-tls has no way for
-//! - An extension of ours in CertificateRequest, EncryptedExtensions or ServerHello: offers are not
+//! # Limits of s2n-tls's API
+//! - No new extension in CertificateRequest, EncryptedExtensions or ServerHello: offers are not
 //!   acknowledged (RCA-2), as in the drafts before -03, and CARE is not echoed (CARE-3).
-//! - Alerts: a bad offer (FLAGS-2, FLAGS-3, CARE-1), and a client that is refused, are told nothing but
-//!   `close_notify`. [`ClientAuth::refusal`](adapter_common::ClientAuth::refusal) says what it was.
-//! - The authorities of the scope in CertificateRequest: the crate sends them for TLS 1.3 only with an
-//!   unstable feature, so clients are not told which certificates count.
-//! - A look at the ClientHello after a HelloRetryRequest: the first one counts, and what the second
-//!   says of an offer is not seen (FLAGS-12).
-//! - Telling which version it will choose while the hello is looked at: [`ByOffer::new`] is told.
+//! - No alerts: for a bad offer (FLAGS-2, FLAGS-3, CARE-1), and for a refused certificate, s2n-tls
+//!   sends only `close_notify`. [`ClientAuth::refusal`](adapter_common::ClientAuth::refusal)
+//!   returns the fault of the offer.
+//! - No authorities of the scope in CertificateRequest: under TLS 1.3 the crate sends them only
+//!   with an unstable feature, so clients do not learn which certificates are accepted.
+//! - No callback for the ClientHello after a HelloRetryRequest: the offer in the first one counts,
+//!   and is not compared with the second (FLAGS-12).
+//! - The callback does not know the version that s2n-tls will choose: [`ByOffer::new`] takes the
+//!   highest one.
 //!
 //! # Resumption
-//! A resumed session of s2n-tls has no certificate any more, and does not record in which scope its
-//! client was asked. So whoever is asked is asked in a full handshake: the config of a scope neither
-//! accepts tickets nor gives any. All others resume among themselves, if the server's own config says
-//! so; it must not ask anybody by itself.
+//! A resumed session of s2n-tls does not have the client's certificate, and does not record the
+//! scope in which the client was asked for one. So certificates are requested in full handshakes
+//! only: the config of a scope neither accepts tickets nor sends them. All other connections resume
+//! from each other's sessions, if the server's own config enables that. That config must not
+//! request certificates itself.
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used))]
@@ -67,9 +70,9 @@ pub use client_auth::{ClientAuth, Decision, client_auth, identity};
 pub use rustls_ext_wire::Version;
 pub use scope::{NoScope, Scope};
 
-/// Decides for each connection of a config whether its client is asked.
+/// Decides for each connection of a config whether the server requests a certificate.
 ///
-/// It takes the connection's application context for itself.
+/// It uses the connection's application context.
 pub struct ByOffer<F> {
     scan: Scan,
     code_points: CodePoints,
@@ -81,16 +84,16 @@ impl<F> ByOffer<F>
 where
     F: Fn(&Hello<'_>) -> Decision + Send + Sync + 'static,
 {
-    /// By `decide`. `best` is the highest version of the server's security policy; in TLS 1.2 flags
-    /// are not looked at (FLAGS-9).
+    /// Makes a callback that calls `decide`. `best` is the highest version of the server's security
+    /// policy; under TLS 1.2, flags are ignored (FLAGS-9).
     pub fn new(best: Version, code_points: CodePoints, decide: F) -> Self {
         Self { scan: Scan::new(&code_points), code_points, best, decide }
     }
 
     fn on(&self, connection: &mut Connection) -> Result<ClientAuth, Error> {
-        // All of it but the random, which nobody looks at here.
-        let octets = connection.client_hello()?.raw_message()?;
-        let hello = match Hello::read(&octets, &self.scan, self.code_points, self.best) {
+        // The complete message, except that s2n-tls erases the random, which is not needed here.
+        let bytes = connection.client_hello()?.raw_message()?;
+        let hello = match Hello::read(&bytes, &self.scan, self.code_points, self.best) {
             Ok(hello) => hello,
             Err(refusal) => return Ok(ClientAuth::refused(refusal)),
         };
@@ -121,7 +124,7 @@ where
     }
 }
 
-/// The scope in which a client is asked, and whether it must have a certificate.
+/// The scope of a decision, and whether a certificate is required; `None` without a request.
 fn demand(decision: &Decision) -> Option<(&Scope, ClientAuthType)> {
     match decision {
         Decision::None => None,

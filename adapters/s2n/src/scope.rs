@@ -1,4 +1,4 @@
-//! Which certificates count.
+//! Scopes: the client certificates that are accepted under a name.
 
 use std::fmt;
 
@@ -7,17 +7,18 @@ use s2n_tls::config::{Builder, Config};
 use s2n_tls::enums::ClientAuthType;
 use s2n_tls::error::Error;
 
-/// Certificates that count under a name, and the config with which their holders are served.
+/// A name, and the config of connections on which certificates are accepted under it.
 pub struct Scope {
     name: String,
     config: Config,
 }
 
 impl Scope {
-    /// The scope with the authorities in `anchors`, in PEM. `config` has the server's own certificate
-    /// and security policy; its trust store is replaced, and it has no sessions (see the crate). It must
-    /// leave verification on: s2n-tls does not say whether `disable_x509_verification` was called, and
-    /// then every chain would count.
+    /// Makes a scope with the trust anchors in `anchors`, in PEM.
+    ///
+    /// `config` has the server's own certificate and security policy. Its trust store is replaced,
+    /// and its sessions are disabled (see the crate). Do not call `disable_x509_verification` on
+    /// it: s2n-tls does not report that, and every chain would be accepted.
     ///
     /// # Errors
     /// [`NoScope`].
@@ -27,20 +28,20 @@ impl Scope {
         anchors: &[u8],
     ) -> Result<Self, NoScope> {
         let name = name.into();
-        if !anchors.windows(BEGIN.len()).any(|octets| octets == BEGIN) {
+        if !anchors.windows(BEGIN.len()).any(|bytes| bytes == BEGIN) {
             return Err(NoScope::NoAnchors(name));
         }
-        // RCA-8: no other authority counts, those of the system least of all.
+        // RCA-8: only these anchors count, not those of the system.
         config.with_system_certs(false)?.wipe_trust_store()?.trust_pem(anchors)?;
-        // RES-2: neither accept a session nor leave one behind.
+        // RES-2: neither accept nor create a session.
         config.enable_session_tickets(false)?;
         config.set_client_auth_type(ClientAuthType::Required)?;
-        // Clients are no hosts.
+        // Client certificates need not have a host name.
         config.set_verify_host_callback(AnyName)?;
         Ok(Self { name, config: config.build()? })
     }
 
-    /// Its name.
+    /// Returns the name of the scope.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -56,7 +57,7 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// What each certificate in PEM begins with.
+/// The beginning of each certificate in PEM.
 const BEGIN: &[u8] = b"-----BEGIN";
 
 struct AnyName;
@@ -67,12 +68,11 @@ impl VerifyHostNameCallback for AnyName {
     }
 }
 
-/// Why there is no scope.
+/// Why a [`Scope`] cannot be made.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum NoScope {
-    /// The scope of this name has no authority: then nobody's certificate would count, which is not
-    /// meant.
+    /// The scope of this name has no authority, so no certificate could be accepted.
     NoAnchors(String),
     /// s2n-tls refuses an authority or the config.
     S2n(Error),
@@ -87,8 +87,10 @@ impl From<Error> for NoScope {
 impl fmt::Display for NoScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoAnchors(name) => write!(f, "the scope {name:?} has no authority"),
-            Self::S2n(error) => write!(f, "a scope cannot be made: {error}"),
+            Self::NoAnchors(name) => {
+                write!(f, "scope {name:?} has no authority: add at least one certificate in PEM")
+            }
+            Self::S2n(error) => write!(f, "s2n-tls refuses an authority or the config: {error}"),
         }
     }
 }

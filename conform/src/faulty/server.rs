@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use rustls_ext_wire::resumption::{Demand, Resumption, Session, judge};
+use rustls_ext_wire::resumption::{Demand, Resumption, Session, check};
 use rustls_ext_wire::{Asks, CodePoints, FlagSet, Message as In, ServerNegotiation, Version};
 
 use super::{FaultyServerArgs, Found, find, lists};
@@ -259,7 +259,7 @@ impl Mind {
         let is_allowed = |known: &Known| {
             let scope = known.asked.then_some(SCOPE);
             let session = Session { scope, authenticated: known.authenticated };
-            judge(demand, !offer.is_none(), session) != Resumption::Refused
+            check(demand, !offer.is_none(), session) != Resumption::Refused
         };
         let all = self.is(Fault::ResumesAnything);
         let psk = ext::find(extensions, ext::PRE_SHARED_KEY).unwrap_or_default();

@@ -1,5 +1,4 @@
-//! A server that looks at a ClientHello before it decides: no octets make it panic, and it sees
-//! the offer that the scan sees.
+//! The patched `Acceptor`: no bytes make it panic, and it sees the offer that the scan sees.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,11 +13,11 @@ use crate::site::{self, Decides};
 static SERVER: LazyLock<Arc<ServerConfig>> =
     LazyLock::new(|| Arc::new(site::server(Decides::Require)));
 
-/// See the module.
-pub fn check(octets: &[u8]) {
+/// Checks the properties of this module for any bytes.
+pub fn check(bytes: &[u8]) {
     let mut acceptor = Acceptor::default();
-    let mut rest = octets;
-    // It takes as much at a time as it has room for.
+    let mut rest = bytes;
+    // Each call reads as many bytes as fit into its buffer.
     while !rest.is_empty() {
         match acceptor.read_tls(&mut rest) {
             Ok(read) if read > 0 => {}
@@ -27,32 +26,32 @@ pub fn check(octets: &[u8]) {
         match acceptor.accept() {
             Ok(None) => {}
             Ok(Some(accepted)) => {
-                let mut room = vec![0; Scan::LONGEST];
+                let mut buffer = vec![0; Scan::LONGEST];
                 let hello = accepted.client_hello();
                 if let Answer::Hello { hello: seen, .. } =
-                    Scan::default().records(octets, &mut room)
+                    Scan::default().records(bytes, &mut buffer)
                 {
-                    offers_are_seen(hello.client_auth_offer(), &seen);
+                    assert_same_offer(hello.client_auth_offer(), &seen);
                     assert_eq!(hello.server_name().is_some(), seen.server_name().is_some());
                 }
                 if let Err((_, mut alert)) = accepted.into_connection(SERVER.clone()) {
                     let mut sent = Vec::new();
-                    alert.write_all(&mut sent).expect("room for an alert");
+                    alert.write_all(&mut sent).expect("a write to memory");
                 }
                 return;
             }
             Err((_, mut alert)) => {
                 let mut sent = Vec::new();
-                alert.write_all(&mut sent).expect("room for an alert");
+                alert.write_all(&mut sent).expect("a write to memory");
                 return;
             }
         }
     }
 }
 
-/// A flag that may not stand there, or a body where none may be, and there is no offer at all; with
-/// no TLS 1.3, flags do not count (FLAGS-9).
-fn offers_are_seen(offer: Offer, hello: &ClientHello<'_>) {
+/// Asserts that the server sees the offer of this ClientHello. There is none if flags or CARE are
+/// malformed, or if a flag is not allowed; without TLS 1.3, flags do not count (FLAGS-9).
+fn assert_same_offer(offer: Offer, hello: &ClientHello<'_>) {
     let (Ok(flags), Ok(care)) = (hello.flags(), hello.care()) else {
         return assert!(offer.is_none() || !hello.offers_tls13());
     };

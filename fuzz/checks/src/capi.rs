@@ -1,8 +1,8 @@
-//! The C ABI, its functions called in any order, with any pointers and lengths that C may pass:
-//! each answers with a number that has a name, never that there is a bug, and what it shows of a
-//! hello lies in the octets that were scanned.
+//! The C ABI: functions called in any order, with any pointers and lengths that C may pass. Each
+//! returns a status that has a name, and never `REXT_ERR_PANIC`; the parts of a view are within the
+//! scanned bytes.
 //!
-//! Octets lie in allocations of just their length, so that a sanitizer finds any access beyond.
+//! Bytes are in allocations of exactly their length, so that a sanitizer finds any access beyond.
 
 use std::ffi::{CStr, c_char};
 use std::mem::MaybeUninit;
@@ -14,24 +14,25 @@ use rext::*;
 mod objects;
 mod views;
 
-/// The most calls, and the most octets of a buffer.
+/// The number of calls.
 const CALLS: usize = 16;
-const ROOM: usize = 4096;
+/// The maximum length of a buffer, in bytes.
+const LONGEST: usize = 4096;
 
-/// What a C program has at hand.
+/// The objects and buffers of a C program.
 struct World {
-    /// What pointers point to; kept to the end.
-    octets: Vec<Box<[u8]>>,
+    /// The buffers that pointers point to; kept to the end.
+    bytes: Vec<Box<[u8]>>,
     scan: *mut rext_scan,
     scanner: *mut rext_scanner,
-    /// All that it was shown, if it is shown all each time.
-    shown: Option<Vec<u8>>,
+    /// All bytes of its ClientHello so far, if they are passed to `rext_scanner_peek`.
+    peeked: Option<Vec<u8>>,
     client: *mut rext_client,
     server: *mut rext_server,
     hello: rext_hello,
     list: rext_list,
-    /// Whether they are of the scanner, and good until it is called again.
-    of_scanner: bool,
+    /// True if view and list are from the scanner, and so valid until its next call.
+    from_scanner: bool,
     flags: rext_flags,
 }
 
@@ -39,23 +40,23 @@ const NO_HELLO: rext_hello = rext_hello { opaque: [MaybeUninit::new(0); 12] };
 const NO_LIST: rext_list = rext_list { opaque: [MaybeUninit::new(0); 6] };
 const NO_BYTES: rext_bytes = rext_bytes { data: null(), length: 0 };
 
-/// See the module.
-pub fn check(octets: &[u8]) {
+/// Checks the properties of this module; the bytes choose the calls.
+pub fn check(bytes: &[u8]) {
     let mut world = World {
-        octets: Vec::new(),
+        bytes: Vec::new(),
         scan: null_mut(),
         scanner: null_mut(),
-        shown: None,
+        peeked: None,
         client: null_mut(),
         server: null_mut(),
         hello: NO_HELLO,
         list: NO_LIST,
-        of_scanner: false,
+        from_scanner: false,
         flags: rext_flags { body: [0; 256] },
     };
-    // Too few octets are fewer calls.
-    let _ = world.calls(&mut Unstructured::new(octets));
-    // SAFETY: each is of its function, or null, and not used any more.
+    // If there are too few bytes, there are fewer calls.
+    let _ = world.calls(&mut Unstructured::new(bytes));
+    // SAFETY: each is from its `_new` function, or null, and not used any more.
     unsafe {
         rext_scanner_free(world.scanner);
         rext_scan_free(world.scan);
@@ -82,24 +83,25 @@ impl World {
         Ok(())
     }
 
-    /// A pointer to octets of their own, and how many; for none, null or any pointer.
-    fn place(&mut self, u: &mut Unstructured<'_>, most: usize) -> Result<(*mut u8, usize)> {
-        let length = usize::from(u16::arbitrary(u)?) % (most + 1);
-        let octets = u.bytes(length.min(u.len()))?;
-        Ok(match (octets, bool::arbitrary(u)?) {
+    /// A pointer to bytes in an allocation of their own, and their number; without bytes, null or a
+    /// dangling pointer.
+    fn buffer(&mut self, u: &mut Unstructured<'_>, longest: usize) -> Result<(*mut u8, usize)> {
+        let length = usize::from(u16::arbitrary(u)?) % (longest + 1);
+        let bytes = u.bytes(length.min(u.len()))?;
+        Ok(match (bytes, bool::arbitrary(u)?) {
             ([], true) => (null_mut(), 0),
             ([], false) => (NonNull::dangling().as_ptr(), 0),
-            (octets, _) => self.keep(octets),
+            (bytes, _) => self.keep(bytes),
         })
     }
 
-    fn keep(&mut self, octets: &[u8]) -> (*mut u8, usize) {
-        self.octets.push(octets.into());
-        let kept = self.octets.last_mut().expect("just now");
+    fn keep(&mut self, bytes: &[u8]) -> (*mut u8, usize) {
+        self.bytes.push(bytes.into());
+        let kept = self.bytes.last_mut().expect("just now");
         (kept.as_mut_ptr(), kept.len())
     }
 
-    /// The body of an extension: null for none, often a good one.
+    /// The body of an extension, often a valid one; `None` without the extension.
     fn body(&mut self, u: &mut Unstructured<'_>) -> Result<Option<rext_bytes>> {
         Ok(match u.int_in_range(0..=3)? {
             0 => None,
@@ -109,7 +111,7 @@ impl World {
                 Some(rext_bytes { data, length })
             }
             _ => {
-                let (data, length) = self.place(u, 300)?;
+                let (data, length) = self.buffer(u, 300)?;
                 Some(rext_bytes { data, length })
             }
         })
@@ -120,7 +122,7 @@ fn pointer<T>(value: Option<&T>) -> *const T {
     value.map_or(null(), |value| value)
 }
 
-/// Calls a function with a place for an error, or without, and looks at what it says.
+/// Calls a function, with or without a `rext_error`, and checks the result.
 fn call(
     u: &mut Unstructured<'_>,
     function: impl FnOnce(*mut rext_error) -> rext_status,
@@ -128,33 +130,33 @@ fn call(
     let mut error = MaybeUninit::<rext_error>::uninit();
     let wanted = bool::arbitrary(u)?;
     let status = function(if wanted { error.as_mut_ptr() } else { null_mut() });
-    plain(status);
+    checked(status);
     if wanted && status < 0 {
-        // SAFETY: it is written where the answer is an error.
+        // SAFETY: every function that returns an error writes it.
         let error = unsafe { error.assume_init() };
         assert_eq!(error.status, status);
-        assert!(!words(&error.message).is_empty());
-        // An alert is due for who breaks a rule.
-        assert_eq!(error.alert == 0, words(&error.rule).is_empty());
+        assert!(!string(&error.message).is_empty());
+        // There is an alert exactly if the peer broke a rule.
+        assert_eq!(error.alert == 0, string(&error.rule).is_empty());
     }
     Ok(status)
 }
 
-/// A number that a function may answer with, if no pointer is one that may not be.
-fn plain(status: rext_status) -> rext_status {
+/// Asserts that a status has a name, and is not one that valid pointers and lengths exclude.
+fn checked(status: rext_status) -> rext_status {
     let mistakes = [REXT_ERR_NULL, REXT_ERR_ALIGNMENT, REXT_ERR_LENGTH, REXT_ERR_PANIC];
     assert!(!mistakes.contains(&status), "{status}");
-    // SAFETY: a name is a constant.
+    // SAFETY: the name is a constant.
     let name = unsafe { CStr::from_ptr(rext_status_name(status)) };
     assert_ne!(name, c"unknown", "{status}");
     status
 }
 
-fn words(text: &[c_char]) -> &str {
-    // SAFETY: they are octets.
-    let octets = unsafe { std::slice::from_raw_parts(text.as_ptr().cast(), text.len()) };
-    let text = CStr::from_bytes_until_nul(octets).expect("words that end");
-    let text = text.to_str().expect("words");
+fn string(text: &[c_char]) -> &str {
+    // SAFETY: `c_char` has the layout of `u8`.
+    let bytes = unsafe { std::slice::from_raw_parts(text.as_ptr().cast(), text.len()) };
+    let text = CStr::from_bytes_until_nul(bytes).expect("a NUL");
+    let text = text.to_str().expect("UTF-8");
     assert!(text.is_ascii());
     text
 }

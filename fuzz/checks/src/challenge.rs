@@ -1,21 +1,21 @@
-//! `WWW-Authenticate` fields: nothing in them makes the parser panic or go on for ever, and what
-//! it reads it also writes.
+//! `WWW-Authenticate` fields: none makes the parser panic or loop, and a parsed challenge can be
+//! written and parsed again.
 
 use rustls_ext::http::{Challenge, Challenges};
 
-/// Fields, one for each line.
-pub fn check(octets: &[u8]) {
-    let read = Challenges::in_lines(octets.split(|octet| *octet == b'\n'));
+/// Checks the properties of this module for fields, one per line.
+pub fn check(bytes: &[u8]) {
+    let read = Challenges::in_lines(bytes.split(|byte| *byte == b'\n'));
     for error in &read.errors {
         assert!(!error.to_string().is_empty());
     }
-    read.challenges.iter().for_each(again);
+    read.challenges.iter().for_each(round_trip);
 }
 
-fn again(challenge: &Challenge) {
-    // Nobody has no certificate that it accepts.
+fn round_trip(challenge: &Challenge) {
+    // A challenge does not accept an empty chain.
     assert!(!challenge.accepts(&[]));
-    // What was read may be more than what may be written in one line.
+    // Several parsed lines may be longer than one line may be.
     let Ok(value) = challenge.to_value() else { return };
     let read = Challenges::in_lines([value.as_bytes()]);
     assert_eq!(

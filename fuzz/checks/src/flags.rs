@@ -1,8 +1,8 @@
-//! The body of `tls_flags`: what is taken is what would be written, and nothing else is.
+//! The body of `tls_flags`: it is accepted exactly if it is the one that the codec would write.
 
 use rustls_ext_wire::{Alert, CodePoints, FlagSet, Message, check as permit};
 
-/// See the module.
+/// Checks the properties of this module for any body.
 pub fn check(body: &[u8]) {
     let well_formed = well_formed(body);
     match FlagSet::decode(body) {
@@ -21,13 +21,13 @@ pub fn check(body: &[u8]) {
             }
             assert_eq!(again, flags);
             for &message in Message::ALL {
-                judge(message, &flags);
+                assert_consistent(message, &flags);
             }
         }
     }
 }
 
-/// Whether the length is right, and the last octet has a flag (FLAGS-1, FLAGS-2, FLAGS-3).
+/// Returns true if the length is correct, and the last byte has a flag (FLAGS-1, FLAGS-2, FLAGS-3).
 pub(crate) fn well_formed(body: &[u8]) -> bool {
     match body {
         [declared, .., last] => usize::from(*declared) == body.len() - 1 && *last != 0,
@@ -35,8 +35,9 @@ pub(crate) fn well_formed(body: &[u8]) -> bool {
     }
 }
 
-/// What may stand somewhere may also do so beside less, and answers may not go beyond questions.
-fn judge(message: Message, flags: &FlagSet) {
+/// Asserts that flags which are allowed unsolicited are also allowed as an answer, and that a
+/// violation names one of the flags.
+fn assert_consistent(message: Message, flags: &FlagSet) {
     let points = CodePoints::DEFAULT;
     let alone = permit(message, flags, &FlagSet::EMPTY, &points);
     let answering = permit(message, flags, flags, &points);

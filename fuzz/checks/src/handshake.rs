@@ -1,10 +1,10 @@
-//! Whole handshakes in which one end does as the fuzzer likes: the other one does not panic, and
-//! never says of its peer what the peer did not prove. If that end does nothing wrong, what comes
-//! of the handshake is what must.
+//! Complete handshakes in which the fuzzer controls one side: our side does not panic, and reports
+//! nothing about its peer that the peer did not prove. If the peer conforms, the handshake has the
+//! expected outcome.
 
 mod client;
+mod fault;
 mod server;
-mod spoil;
 mod tls12;
 
 pub use client::check as check_client;

@@ -1,13 +1,13 @@
-//! What must hold of any octets, whoever sends them.
+//! Properties that must hold for any bytes from a peer.
 //!
-//! Each module is what one fuzz target asserts (`fuzz/fuzz_targets/`, of the same names); its
-//! `check` panics where something is wrong. Being functions in a library, they also replay, in
-//! `cargo test`, the seeds of the targets and whatever a fuzzer has ever found.
+//! Each module has the assertions of the fuzz target with the same name (`fuzz/fuzz_targets/`); its
+//! `check` panics if one fails. `cargo test` also calls these functions, with the seeds of the
+//! targets and with all inputs that a fuzzer has found.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod acceptor;
-#[allow(unsafe_code)] // it is what C does
+#[allow(unsafe_code)] // it calls the C ABI
 pub mod capi;
 pub mod challenge;
 pub mod flags;
@@ -19,14 +19,14 @@ pub mod scan_peers;
 pub mod sessions;
 mod site;
 
-/// What one fuzz target asserts.
+/// A fuzz target and its assertions.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// The name of its program, and of its folders of seeds and regressions.
     pub name: &'static str,
-    /// Panics unless all is well with these octets.
+    /// Panics if an assertion fails for these bytes.
     pub check: fn(&[u8]),
-    /// Whether recorded ClientHellos are seeds, too.
+    /// True if the recorded ClientHellos are seeds, too.
     pub hellos: bool,
 }
 
@@ -34,13 +34,13 @@ const fn target(name: &'static str, check: fn(&[u8])) -> Target {
     Target { name, check, hellos: false }
 }
 
-const fn of_hellos(name: &'static str, check: fn(&[u8])) -> Target {
+const fn hello_target(name: &'static str, check: fn(&[u8])) -> Target {
     Target { name, check, hellos: true }
 }
 
 /// Every target of this build.
 pub const TARGETS: &[Target] = &[
-    of_hellos("acceptor", acceptor::check),
+    hello_target("acceptor", acceptor::check),
     target("capi", capi::check),
     target("challenge", challenge::check),
     target("flags", flags::check),
@@ -48,14 +48,14 @@ pub const TARGETS: &[Target] = &[
     target("handshake_server", handshake::check_server),
     target("handshake_tls12", handshake::check_tls12),
     target("negotiation", negotiation::check),
-    of_hellos("scan", scan::check),
+    hello_target("scan", scan::check),
     #[cfg(feature = "peers")]
     target("scan_peers", scan_peers::check),
     target("scan_pieces", scan::check_pieces),
     target("sessions", sessions::check),
 ];
 
-/// What comes of the seeds of a target.
+/// The outcomes of the seeds of a target.
 #[cfg(test)]
 fn seeds<T: Ord>(
     name: &str,
@@ -63,6 +63,6 @@ fn seeds<T: Ord>(
 ) -> std::collections::BTreeSet<T> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../seeds").join(name);
     let seeds = folder.read_dir().expect("seeds").map(|entry| entry.expect("a seed").path());
-    let octets = seeds.map(|path| std::fs::read(path).expect("a seed"));
-    octets.filter_map(|octets| run(&mut arbitrary::Unstructured::new(&octets)).ok()).collect()
+    let bytes = seeds.map(|path| std::fs::read(path).expect("a seed"));
+    bytes.filter_map(|bytes| run(&mut arbitrary::Unstructured::new(&bytes)).ok()).collect()
 }

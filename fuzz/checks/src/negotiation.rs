@@ -1,8 +1,8 @@
-//! Both sides of the negotiation, driven by anything in any order: they never come to believe what
-//! nobody said.
+//! Both sides of the negotiation, with any messages in any order: they report nothing that the peer
+//! did not send. And the rules of resumption.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use rustls_ext_wire::resumption::{Demand, Resumption, Session, judge};
+use rustls_ext_wire::resumption::{self, Demand, Resumption, Session};
 use rustls_ext_wire::{
     Asks, ClientNegotiation, ClientStatus, CodePoints, Flag, Message, Offer, Received,
     ServerNegotiation, Version,
@@ -10,7 +10,7 @@ use rustls_ext_wire::{
 
 const STEPS: usize = 12;
 
-/// See the module.
+/// Checks the properties of this module; the bytes choose the calls.
 pub fn check(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let _ = client(&mut u).and_then(|()| server(&mut u)).and_then(|()| session(&mut u));
@@ -38,7 +38,7 @@ fn version(u: &mut Unstructured<'_>) -> Result<Version> {
     Ok(*u.choose(&[Version::Tls12, Version::Tls13])?)
 }
 
-/// A body, or none. Often one that is well-formed.
+/// The body of an extension, often a valid one; `None` without the extension.
 fn body<'a>(u: &mut Unstructured<'a>) -> Result<Option<&'a [u8]>> {
     Ok(match u.int_in_range(0..=3)? {
         0 => None,
@@ -84,7 +84,7 @@ fn client(u: &mut Unstructured<'_>) -> Result<()> {
                         assert!(
                             !fault.rule().is_empty() && [47, 110].contains(&fault.alert().code())
                         );
-                        // The connection is over; a stack that went on would believe nothing new.
+                        // The connection ends, and the status does not change.
                         assert_eq!(client.status(), before.status());
                     }
                     Ok(()) => {
@@ -130,10 +130,10 @@ fn server(u: &mut Unstructured<'_>) -> Result<()> {
             }
             _ => {
                 let received = received(u)?;
-                let unheard = server.on_client_certificate(received).is_err();
-                // No flag of ours is due there, and CARE never is.
-                let said = received.tls_flags.is_some() || received.care.is_some();
-                assert_eq!(unheard, said);
+                let refused = server.on_client_certificate(received).is_err();
+                // No flag answers the acknowledgement there, and CARE is never allowed.
+                let present = received.tls_flags.is_some() || received.care.is_some();
+                assert_eq!(refused, present);
             }
         }
         // RCA-4
@@ -151,7 +151,7 @@ fn session(u: &mut Unstructured<'_>) -> Result<()> {
     let recorded = *u.choose(&[None, Some(SCOPES[0]), Some(SCOPES[1])])?;
     let session = Session { scope: recorded, authenticated: bool::arbitrary(u)? };
     let offered = bool::arbitrary(u)?;
-    match judge(demand, offered, session) {
+    match resumption::check(demand, offered, session) {
         Resumption::Allowed => {
             assert!(!session.authenticated && !matches!(demand, Demand::Require(_)));
             assert!(demand == Demand::None || (recorded == Some(scope) && !offered));

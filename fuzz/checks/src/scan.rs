@@ -1,4 +1,4 @@
-//! The scan: all ways to hand octets to it come to the same answer.
+//! The scan: records, message and body give the same result, however the bytes are divided.
 
 use std::ops::Range;
 
@@ -6,32 +6,32 @@ use rustls_ext_wire::{Answer, ClientHello, Scan};
 
 use crate::flags::well_formed;
 
-/// More than the longest hello that a fuzzer makes.
+/// The length of buffers: more than the longest ClientHello that a fuzzer makes.
 const ROOM: usize = 8 * 1024;
-/// The octets of a record's header, and of a message's.
+/// The lengths of the headers of a record and of a message, in bytes.
 const HEADERS: [usize; 2] = [5, 4];
-/// The longest message, in as few records as it takes, behind one that is short.
+/// The maximum of `needed`: the longest message in as few records as possible, after a short one.
 const MOST_NEEDED: usize = HEADERS[1] + Scan::LONGEST + 6 * HEADERS[0];
-/// How many extensions are looked up by number; that takes quadratic time.
+/// The number of extensions that are looked up by number, which takes quadratic time.
 const LOOKED_UP: usize = 64;
 
-/// Octets as records, as a handshake message and as a body: the views stay within the octets, and
-/// agree with one another.
-pub fn check(octets: &[u8]) {
+/// Scans bytes as records, as a handshake message and as a body: the views are within the bytes and
+/// agree with each other.
+pub fn check(bytes: &[u8]) {
     let scan = Scan::default();
     let mut room = [0; ROOM];
-    match scan.records(octets, &mut room) {
-        Answer::Hello { hello, octets: length } => {
-            assert!(length <= octets.len());
-            visit(&hello);
+    match scan.records(bytes, &mut room) {
+        Answer::Hello { hello, length } => {
+            assert!(length <= bytes.len());
+            assert_consistent(&hello);
             let body = hello.body();
-            assert_eq!(scan.body(body), Answer::Hello { hello, octets: body.len() });
-            // In one record, it is also a message, behind that record's header.
+            assert_eq!(scan.body(body), Answer::Hello { hello, length: body.len() });
+            // If there is one record, its fragment is a message.
             let [record, message] = HEADERS;
             if length == record + message + body.len() {
-                let octets = &octets[record..];
+                let bytes = &bytes[record..];
                 let length = length - record;
-                assert_eq!(scan.handshake(octets), Answer::Hello { hello, octets: length });
+                assert_eq!(scan.handshake(bytes), Answer::Hello { hello, length });
             }
         }
         Answer::Incomplete { needed } => assert!(needed.get() <= MOST_NEEDED),
@@ -40,23 +40,23 @@ pub fn check(octets: &[u8]) {
             assert!(!error.rule().is_empty() && !error.to_string().is_empty());
         }
     }
-    for answer in [scan.handshake(octets), scan.body(octets)] {
+    for answer in [scan.handshake(bytes), scan.body(bytes)] {
         match answer {
-            Answer::Hello { hello, octets: length } => {
-                assert!(length <= octets.len());
-                visit(&hello);
+            Answer::Hello { hello, length } => {
+                assert!(length <= bytes.len());
+                assert_consistent(&hello);
             }
             Answer::Incomplete { .. } | Answer::NotTls(_) | Answer::Malformed(_) => {}
         }
     }
 }
 
-/// Looks at everything that a view shows.
-fn visit(hello: &ClientHello<'_>) {
-    let octets = hello.body().as_ptr_range();
+/// Calls every method of a view, and asserts that the results are consistent.
+fn assert_consistent(hello: &ClientHello<'_>) {
+    let bytes = hello.body().as_ptr_range();
     let inside = |part: &[u8]| {
         let Range { start, end } = part.as_ptr_range();
-        assert!(part.is_empty() || (octets.start <= start && end <= octets.end));
+        assert!(part.is_empty() || (bytes.start <= start && end <= bytes.end));
     };
     assert_eq!(hello.random().len(), 32);
     inside(hello.random());
@@ -77,7 +77,7 @@ fn visit(hello: &ClientHello<'_>) {
         inside(body);
         count += 1;
         if count <= LOOKED_UP {
-            // No type stands twice, so looking one up finds this one.
+            // No type occurs twice, so a lookup finds this one.
             assert_eq!(hello.extension(number), Some(body));
         }
     }
@@ -85,12 +85,12 @@ fn visit(hello: &ClientHello<'_>) {
     assert_eq!(hello.has_pre_shared_key(), hello.extension(41).is_some());
     assert_eq!(hello.ech().is_some(), hello.extension(0xfe0d).is_some());
     assert_eq!(hello.tls_flags(), hello.extension(62));
-    let said = hello.received();
-    assert_eq!((said.tls_flags, said.care), (hello.extension(62), hello.extension(0xffca)));
+    let received = hello.received();
+    assert_eq!((received.tls_flags, received.care), (hello.extension(62), hello.extension(0xffca)));
     assert_eq!(hello.flags().is_err(), hello.tls_flags().is_some_and(|it| !well_formed(it)));
     assert_eq!(
         hello.care().ok(),
-        match said.care {
+        match received.care {
             None => Some(false),
             Some([]) => Some(true),
             Some(_) => None,
@@ -98,31 +98,33 @@ fn visit(hello: &ClientHello<'_>) {
     );
 }
 
-/// Octets in pieces, fed one by one, or shown again with each: the answer is that of all at once.
+/// Scans bytes in pieces, by `feed` and by `peek`: the result is that of all bytes at once.
 ///
-/// The first octet says how many pieces there are before the rest, and an octet for each its length.
+/// The first byte of `data` gives the number of pieces before the rest, the next bytes their
+/// lengths.
 pub fn check_pieces(data: &[u8]) {
     let Some((count, rest)) = data.split_first() else { return };
-    let Some((lengths, octets)) = rest.split_at_checked(usize::from(count % 8)) else { return };
-    let mut ends = [octets.len(); 8];
+    let Some((lengths, bytes)) = rest.split_at_checked(usize::from(count % 8)) else { return };
+    let mut ends = [bytes.len(); 8];
     let mut end = 0;
     for (place, length) in ends.iter_mut().zip(lengths) {
-        end = (end + usize::from(*length)).min(octets.len());
+        end = (end + usize::from(*length)).min(bytes.len());
         *place = end;
     }
     let ends = &ends[..=lengths.len()];
 
-    // With no more than what there is room for, it does not matter whether room is needed.
+    // With this limit the buffer is always long enough, so it makes no difference whether it is
+    // used.
     let scan = Scan::default().max_message(ROOM);
     let mut room = [0; ROOM];
-    let expected = scan.records(octets, &mut room);
+    let expected = scan.records(bytes, &mut room);
 
     let mut scanner = scan.scanner([0; ROOM]);
     let mut start = 0;
     let fed = ends.iter().any(|end| {
-        let piece = &octets[start..*end];
+        let piece = &bytes[start..*end];
         start = *end;
-        settles(scanner.feed(piece), expected, *end)
+        is_final(scanner.feed(piece), expected, *end)
     });
     assert_eq!(fed, !matches!(expected, Answer::Incomplete { .. }));
     if !fed {
@@ -130,16 +132,16 @@ pub fn check_pieces(data: &[u8]) {
     }
 
     let mut scanner = scan.scanner([0; ROOM]);
-    let peeked = ends.iter().any(|end| settles(scanner.peek(&octets[..*end]), expected, *end));
+    let peeked = ends.iter().any(|end| is_final(scanner.peek(&bytes[..*end]), expected, *end));
     assert_eq!(peeked, fed);
 }
 
-/// Whether an answer to the octets up to `end` is final; panics unless it then is as `expected`.
+/// Returns true if an answer for the bytes up to `end` is final; then it must be `expected`.
 #[track_caller]
-fn settles(answer: Answer<'_>, expected: Answer<'_>, end: usize) -> bool {
+fn is_final(answer: Answer<'_>, expected: Answer<'_>, end: usize) -> bool {
     if let Answer::Incomplete { needed } = answer {
-        if let Answer::Hello { octets, .. } = expected {
-            assert!(end + needed.get() <= octets, "fewer would do");
+        if let Answer::Hello { length, .. } = expected {
+            assert!(end + needed.get() <= length, "fewer bytes are enough");
         }
         return false;
     }

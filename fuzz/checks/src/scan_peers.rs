@@ -1,5 +1,6 @@
-//! The scan beside BoringSSL, s2n-tls and tls-parser: what it takes, they take, and find the same in
-//! it; what it refuses, they refuse, but for the differences that are listed here.
+//! The scan compared with BoringSSL, s2n-tls and tls-parser: they accept every ClientHello that it
+//! accepts, with the same values, and refuse those that it refuses, except for the differences
+//! listed here.
 
 use std::cell::RefCell;
 
@@ -10,7 +11,7 @@ thread_local! {
     static PEERS: RefCell<[Box<dyn Judge>; 3]> = RefCell::new(peers::judges());
 }
 
-/// The body of a ClientHello.
+/// Checks the properties of this module for the body of a ClientHello.
 pub fn check(body: &[u8]) {
     let Ok(length) = u16::try_from(body.len()) else { return };
     let [high, low] = length.to_be_bytes();
@@ -31,15 +32,15 @@ fn compare(answer: Answer<'_>, name: &str, seen: Option<Seen>) {
         }
         (Answer::Hello { hello, .. }, None) => panic!("{name} refuses {hello:?}"),
         (Answer::Malformed(error), Some(seen)) => {
-            assert!(more_lenient(name, error), "{name} takes {error:?}: {seen:?}");
+            assert!(more_lenient(name, error), "{name} accepts {error:?}: {seen:?}");
         }
-        // A version of DTLS is a version like others, to who was told that this is TLS.
+        // The other libraries may treat a version of DTLS as any unknown version.
         (Answer::NotTls(_), _) | (Answer::Malformed(_), None) => {}
-        (Answer::Incomplete { .. }, _) => unreachable!("a body is whole"),
+        (Answer::Incomplete { .. }, _) => unreachable!("the answer for a body is never incomplete"),
     }
 }
 
-/// What the scan finds in so many of the extensions.
+/// The values that the scan finds in the first `read` extensions.
 fn ours(hello: &ClientHello<'_>, read: usize) -> Seen {
     let has = |wanted| hello.extensions().take(read).any(|(number, _)| number == wanted);
     Seen {
@@ -50,16 +51,16 @@ fn ours(hello: &ClientHello<'_>, read: usize) -> Seen {
     }
 }
 
-/// Whether a peer may take what the scan refuses for this.
+/// Returns true if a library may accept a ClientHello that the scan refuses with this error.
 fn more_lenient(name: &str, error: ScanError) -> bool {
     match error {
-        // All of them leave it to others to look into extensions, s2n-tls finds only those twice
-        // that it knows, and tls-parser and BoringSSL none.
+        // None of them checks the bodies of extensions here. s2n-tls detects duplicates of known
+        // extensions only, tls-parser and BoringSSL none.
         ScanError::DuplicateExtension { .. }
         | ScanError::AfterPreSharedKey { .. }
         | ScanError::BinderCount
         | ScanError::Malformed { part: Part::Extension(_), .. } => true,
-        // What follows the last whole extension BoringSSL finds only when it looks for one.
+        // BoringSSL detects bytes after the last complete extension only when it looks one up.
         ScanError::Malformed { part: Part::Extensions, .. } => true,
         ScanError::Malformed { part: Part::CompressionMethods, flaw: Flaw::EmptyList } => {
             name != "BoringSSL"

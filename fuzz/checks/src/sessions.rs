@@ -1,5 +1,5 @@
-//! Stored sessions and tickets that are not what the server made of them: they do not resume, or
-//! what they say is verified; nothing panics (RES-5, RES-7).
+//! Modified sessions and tickets: they do not resume, or their chain is verified again; nothing
+//! panics (RES-5, RES-7).
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -11,17 +11,17 @@ use rustls_ext::rustls::{Connection, ServerConfig, ServerConnection};
 use crate::site::{self, Decides, PKI, SCOPE};
 use raw_peer::{Answer, ClientConfig, Peer, Ticket};
 
-/// A ticketer whose tickets all mean the same: what it was last told.
+/// A ticketer whose tickets all contain the same session: the last one.
 #[derive(Debug, Default)]
-struct Lender(Mutex<Vec<u8>>);
+struct LastSession(Mutex<Vec<u8>>);
 
-impl Lender {
+impl LastSession {
     fn value(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-impl ProducesTickets for Lender {
+impl ProducesTickets for LastSession {
     fn enabled(&self) -> bool {
         true
     }
@@ -40,20 +40,20 @@ impl ProducesTickets for Lender {
     }
 }
 
-/// Servers with each decision, over one lender, and an honest session of a client of each kind.
+/// A server for each decision, all with one ticketer, and a valid session of each kind of client.
 struct World {
-    lender: Arc<Lender>,
+    ticketer: Arc<LastSession>,
     servers: [Arc<ServerConfig>; 4],
-    /// By whom they were made: see [`resumes`].
+    /// See [`resumes`] for their clients.
     sessions: Vec<(Ticket, Vec<u8>)>,
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
-    let lender = Arc::new(Lender::default());
+    let ticketer = Arc::new(LastSession::default());
     let servers = Decides::ALL.map(|decides| {
         let mut config = site::server(decides);
-        config.ticketer = lender.clone();
-        config.send_tls13_tickets = 1; // the lender knows no more
+        config.ticketer = ticketer.clone();
+        config.send_tls13_tickets = 1; // the ticketer keeps only one
         Arc::new(config)
     });
     let mut sessions = Vec::new();
@@ -62,18 +62,18 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
             let config = ClientConfig { answer: answer.clone(), ..ClientConfig::default() };
             let (peer, _) = run(config, &servers[decides as usize]);
             let ticket = peer.tickets().first().expect("a ticket").clone();
-            sessions.push((ticket, lender.value().clone()));
+            sessions.push((ticket, ticketer.value().clone()));
         }
     }
-    World { lender, servers, sessions }
+    World { ticketer, servers, sessions }
 });
 
-/// An honest session, changed in places, or any octets in its place.
+/// Checks the properties of this module for a valid session, a modified one, or other bytes.
 pub fn check(data: &[u8]) {
     let _ = resume(&mut Unstructured::new(data));
 }
 
-/// Whether the session was resumed, and whether its client is authenticated.
+/// Returns whether the session was resumed, and whether its client is authenticated.
 fn resume(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
     let world = &*WORLD;
     let decides = Decides::arbitrary(u)?;
@@ -93,13 +93,13 @@ fn resume(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
         }
     }
     let unchanged = value == *stored;
-    *world.lender.value() = value;
+    *world.ticketer.value() = value;
     let config = ClientConfig { ticket: Some(ticket.clone()), ..ClientConfig::default() };
     let (peer, tls) = run(config, &world.servers[decides as usize]);
 
     let identity = PeerIdentity::from_connection(&tls, SCOPE);
     if let Some(identity) = &identity {
-        // Whoever this is, the chain was verified again just now.
+        // The chain was verified again for this resumption.
         assert!(identity.resumed);
         assert_eq!(identity.chain[0].as_ref(), PKI.client.chain[0]);
         assert_ne!(decides, Decides::Nothing);
@@ -118,8 +118,9 @@ fn resume(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
     Ok((peer.is_resumed(), identity.is_some()))
 }
 
-/// Whether an honest session resumes (RES-2, RES-4): one of a client that was not asked, or
-/// declined, or was not asked though it had a certificate, or showed that.
+/// Returns true if the valid session at `place` resumes (RES-2, RES-4). The clients of the
+/// sessions: 0 has no certificate and was not asked, 1 declined, 2 has a certificate and was not
+/// asked, 3 authenticated.
 fn resumes(decides: Decides, place: usize) -> bool {
     match decides {
         Decides::Nothing => place != 3,
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_seeds_resume_sessions_of_both_kinds_and_refuse_some() {
+    fn the_seeds_resume_both_kinds_of_sessions_and_refuse_some() {
         let outcomes = crate::seeds("sessions", resume);
         assert_eq!(outcomes, [(false, false), (true, false), (true, true)].into());
     }

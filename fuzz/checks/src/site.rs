@@ -1,4 +1,4 @@
-//! Certificates, and the ends that are not made of what is fuzzed.
+//! Certificates, and the configs of our clients and servers.
 
 use std::sync::{Arc, LazyLock};
 
@@ -19,10 +19,10 @@ use rustls_ext::rustls::{
 use raw_peer::{Identity, Peer};
 use test_pki::Authority;
 
-/// The one scope.
+/// The name of the scope.
 pub(crate) const SCOPE: &str = "clients";
 
-/// One authority, one server, one client, and a client that nobody trusts.
+/// One authority, its server and client, and a client of another authority.
 pub(crate) struct Pki {
     roots: Arc<RootCertStore>,
     pub(crate) server: Identity,
@@ -30,8 +30,8 @@ pub(crate) struct Pki {
     pub(crate) stranger: Identity,
 }
 
-/// The same in every process, so that what a fuzzer finds can be found again: the keys are fixed,
-/// and an authority's signatures, by Ed25519, have nothing random in them.
+/// The same in every process, so that findings are reproducible: the keys are fixed, and the
+/// authorities' Ed25519 signatures are deterministic.
 pub(crate) static PKI: LazyLock<Pki> = LazyLock::new(|| {
     let [authority, other] = [authority("authority", 1), authority("stranger", 2)];
     Pki {
@@ -43,7 +43,7 @@ pub(crate) static PKI: LazyLock<Pki> = LazyLock::new(|| {
 });
 
 fn authority(name: &str, seed: u8) -> Authority {
-    // What comes before the key in PKCS#8 (RFC 8410 section 7).
+    // The bytes before the key in PKCS#8 (RFC 8410 section 7).
     let mut key = vec![0x30, 46, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 34, 4, 32];
     key.extend([seed; 32]);
     let key = KeyPair::try_from(key).expect("a key");
@@ -62,9 +62,9 @@ fn for_rustls(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyD
     (chain, PrivatePkcs8KeyDer::from(identity.key.clone()).into())
 }
 
-/// Lets an end read octets, up to what it does not take.
-pub(crate) fn feed(tls: &mut Connection, octets: &[u8]) {
-    let mut rest = octets;
+/// Passes bytes to a connection, until it returns an error.
+pub(crate) fn feed(tls: &mut Connection, bytes: &[u8]) {
+    let mut rest = bytes;
     while !rest.is_empty() && tls.read_tls(&mut rest).is_ok_and(|read| read > 0) {
         if tls.process_new_packets().is_err() {
             break;
@@ -72,20 +72,20 @@ pub(crate) fn feed(tls: &mut Connection, octets: &[u8]) {
     }
 }
 
-/// What an end has to say.
-pub(crate) fn said(tls: &mut Connection) -> Vec<u8> {
-    let mut octets = Vec::new();
-    while tls.wants_write() && tls.write_tls(&mut octets).is_ok() {}
-    octets
+/// The bytes that a connection sends.
+pub(crate) fn output(tls: &mut Connection) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while tls.wants_write() && tls.write_tls(&mut bytes).is_ok() {}
+    bytes
 }
 
-/// Carries octets until both ends have nothing more to say.
+/// Passes bytes between both peers until neither sends any more.
 pub(crate) fn carry(peer: &mut Peer, tls: &mut Connection) {
-    // A handshake has a few flights, whatever is in them.
+    // A handshake has only a few flights.
     for _ in 0..16 {
         let from_peer = peer.take_output();
         feed(tls, &from_peer);
-        let to_peer = said(tls);
+        let to_peer = output(tls);
         if from_peer.is_empty() && to_peer.is_empty() {
             break;
         }
@@ -93,7 +93,7 @@ pub(crate) fn carry(peer: &mut Peer, tls: &mut Connection) {
     }
 }
 
-/// A certificate of the one authority, in the one scope.
+/// The demand for a certificate of the authority, in the scope.
 pub(crate) fn demand() -> ClientAuthDemand {
     let provider = Arc::new(ring::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(PKI.roots.clone(), provider)
@@ -102,7 +102,7 @@ pub(crate) fn demand() -> ClientAuthDemand {
     ClientAuthDemand::new(verifier, SCOPE).expect("a scope").in_answer_to_offer()
 }
 
-/// What a policy of tests decides for everybody.
+/// The decision of a test's policy for every client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
 pub(crate) enum Decides {
     Nothing,
@@ -125,12 +125,12 @@ impl ClientAuthPolicy for Always {
     }
 }
 
-/// A server that decides so.
+/// The config of a server with this decision.
 pub(crate) fn server(decides: Decides) -> ServerConfig {
     server_of(decides, &[&TLS13, &TLS12])
 }
 
-/// The same, under TLS 1.2 only; it remembers nothing of earlier handshakes.
+/// The same for TLS 1.2 only, without stored sessions.
 pub(crate) fn server_tls12(decides: Decides) -> ServerConfig {
     let mut config = server_of(decides, &[&TLS12]);
     config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -155,7 +155,7 @@ fn server_of(decides: Decides, versions: &[&'static SupportedProtocolVersion]) -
     config
 }
 
-/// A client with a certificate, which remembers nothing of earlier handshakes.
+/// The config of a client with a certificate, without stored sessions.
 pub(crate) fn client() -> ClientConfig {
     let (chain, key) = for_rustls(&PKI.client);
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

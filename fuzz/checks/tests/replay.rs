@@ -1,4 +1,4 @@
-//! The seeds of the fuzz targets, and whatever a fuzzer has found, in every run of the tests.
+//! Runs the fuzz targets with all seeds and regressions.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)
 }
 
-/// The files in a folder, by name; none if it is not there.
+/// The files in a folder, by name; none if the folder does not exist.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files = entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
@@ -25,7 +25,7 @@ fn names(folder: &Path) -> BTreeSet<String> {
     files(folder).iter().map(name).collect()
 }
 
-/// The inputs of a target: its seeds, and its regressions.
+/// The inputs of a target: its seeds and its regressions.
 fn inputs(target: &Target) -> Vec<PathBuf> {
     let mut inputs = files(&folder("fuzz/seeds").join(target.name));
     inputs.extend(files(&folder("fuzz/regressions").join(target.name)));
@@ -36,11 +36,11 @@ fn inputs(target: &Target) -> Vec<PathBuf> {
     inputs
 }
 
-/// The inputs that do not pass a check.
+/// The inputs for which a check fails.
 fn replay(check: fn(&[u8]), inputs: Vec<PathBuf>) -> Vec<PathBuf> {
     let fails = |path: &PathBuf| {
-        let octets = fs::read(path).unwrap();
-        catch_unwind(|| check(&octets)).is_err()
+        let bytes = fs::read(path).unwrap();
+        catch_unwind(|| check(&bytes)).is_err()
     };
     inputs.into_iter().filter(fails).collect()
 }
@@ -56,9 +56,9 @@ fn seeds_and_regressions_pass() {
 }
 
 #[test]
-fn an_input_that_does_not_pass_is_named() {
-    fn any_other(octets: &[u8]) {
-        assert_ne!(octets, [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "this is the one");
+fn an_input_that_fails_is_named() {
+    fn any_other(bytes: &[u8]) {
+        assert_ne!(bytes, [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], "the failing input");
     }
     let flags = TARGETS.iter().find(|target| target.name == "flags").unwrap();
     let seed = folder("fuzz/seeds/flags/flag_80");
@@ -69,9 +69,9 @@ fn an_input_that_does_not_pass_is_named() {
 fn folders_and_programs_are_named_after_targets() {
     let targets = TARGETS.iter().map(|target| target.name.to_owned()).collect::<BTreeSet<_>>();
     let programs = names(&folder("fuzz/fuzz_targets"));
-    assert!(targets.is_subset(&programs), "without a program: {:?}", &targets - &programs);
+    assert!(targets.is_subset(&programs), "targets without a program: {:?}", &targets - &programs);
     for folder in ["fuzz/seeds", "fuzz/regressions"].map(folder) {
-        let strangers = &names(&folder) - &programs;
-        assert!(strangers.is_empty(), "{}: {strangers:?} are no targets", folder.display());
+        let unknown = &names(&folder) - &programs;
+        assert!(unknown.is_empty(), "{}: {unknown:?} are not targets", folder.display());
     }
 }

@@ -111,7 +111,7 @@ fn in_hellos(site: &Site) -> Vec<Case> {
         case(
             "FLAGS-3: an octet more",
             hello(vec![Edit::add(FLAGS, [1, 2, 2])]),
-            malformed(FlagsError::TrailingOctets { declared: 1, present: 2 }),
+            malformed(FlagsError::TrailingBytes { declared: 1, present: 2 }),
         ),
         case(
             "FLAGS-4: a flag of NewSessionTicket",

@@ -1,4 +1,4 @@
-//! What a scan says through the C ABI is what the codec says.
+//! The C ABI gives the same results as the codec for each ClientHello.
 
 use std::path::Path;
 use std::ptr::{null, null_mut};
@@ -11,7 +11,7 @@ use crate::{call, no_hello};
 fn corpus() -> Vec<Vec<u8>> {
     if cfg!(miri) {
         let smallest = include_bytes!("../../../rustls-ext-wire/corpus/rustls-ring+flag.bin");
-        return vec![smallest.to_vec()]; // Miri is slow, and does not read files
+        return vec![smallest.to_vec()]; // Miri is slow, and cannot read files
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rustls-ext-wire/corpus");
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
@@ -20,34 +20,34 @@ fn corpus() -> Vec<Vec<u8>> {
     files.into_iter().map(|file| std::fs::read(file).unwrap()).collect()
 }
 
-fn assert_agrees(octets: &[u8]) {
+fn assert_agrees(bytes: &[u8]) {
     let (mut scratch, mut other) = ([0; 4096], [0; 4096]);
     let (mut hello, mut count) = (no_hello(), usize::MAX);
-    let (data, length) = (octets.as_ptr(), octets.len());
+    let (data, length) = (bytes.as_ptr(), bytes.len());
     let (room, size) = (scratch.as_mut_ptr(), scratch.len());
-    // SAFETY: all of it is there.
-    let (status, said) = call(|error| unsafe {
+    // SAFETY: all pointers are valid.
+    let (status, error) = call(|error| unsafe {
         rext_scan_records(null(), data, length, room, size, &mut hello, &mut count, error)
     });
-    match Scan::default().records(octets, &mut other) {
-        Answer::Hello { hello: expected, octets } => {
-            assert_eq!((status, count), (REXT_OK, octets));
-            assert_shows(&hello, &expected);
+    match Scan::default().records(bytes, &mut other) {
+        Answer::Hello { hello: expected, length } => {
+            assert_eq!((status, count), (REXT_OK, length));
+            assert_same_view(&hello, &expected);
         }
         Answer::Incomplete { needed } => {
             assert_eq!((status, count), (REXT_INCOMPLETE, needed.get()));
         }
-        Answer::NotTls(what) => assert_eq!(said.unwrap().message, what.to_string()),
-        Answer::Malformed(error) => {
-            let said = said.unwrap();
-            assert_eq!((said.alert, said.rule), (error.alert().code(), error.rule().to_owned()));
-            assert_eq!((said.message, count), (error.to_string(), usize::MAX));
+        Answer::NotTls(protocol) => assert_eq!(error.unwrap().message, protocol.to_string()),
+        Answer::Malformed(fault) => {
+            let error = error.unwrap();
+            assert_eq!((error.alert, error.rule), (fault.alert().code(), fault.rule().to_owned()));
+            assert_eq!((error.message, count), (fault.to_string(), usize::MAX));
         }
     }
 }
 
-fn octets<'a>(bytes: rext_bytes) -> &'a [u8] {
-    // SAFETY: the test keeps what was scanned.
+fn bytes<'a>(bytes: rext_bytes) -> &'a [u8] {
+    // SAFETY: the test keeps the scanned bytes.
     if bytes.length == 0 {
         &[]
     } else {
@@ -59,18 +59,18 @@ type Begin = unsafe extern "C" fn(*const rext_hello, *mut rext_list) -> rext_sta
 
 fn items(hello: &rext_hello, begin: Begin) -> Vec<(u16, Vec<u8>)> {
     let mut list = rext_list { opaque: [std::mem::MaybeUninit::new(0); 6] };
-    // SAFETY: all of it is there.
+    // SAFETY: all pointers are valid.
     assert_eq!(unsafe { begin(hello, &mut list) }, REXT_OK);
     let mut items = Vec::new();
     let (mut number, mut item) = (0, rext_bytes { data: null(), length: 0 });
     // SAFETY: likewise.
     while unsafe { rext_list_next(&mut list, &mut number, &mut item) } == REXT_YES {
-        items.push((number, octets(item).to_vec()));
+        items.push((number, bytes(item).to_vec()));
     }
     items
 }
 
-fn assert_shows(hello: &rext_hello, expected: &ClientHello<'_>) {
+fn assert_same_view(hello: &rext_hello, expected: &ClientHello<'_>) {
     let named = |name: &[u8]| (0, name.to_vec());
     let numbered = |number| (number, Vec::new());
     assert_eq!(items(hello, rext_hello_alpn), expected.alpn().map(named).collect::<Vec<_>>());
@@ -84,9 +84,9 @@ fn assert_shows(hello: &rext_hello, expected: &ClientHello<'_>) {
     assert_eq!(items(hello, rext_hello_extensions), extensions);
 
     let mut name = rext_bytes { data: null(), length: 0 };
-    // SAFETY: all of it is there.
+    // SAFETY: all pointers are valid.
     let named = unsafe { rext_hello_server_name(hello, &mut name) } == REXT_YES;
-    assert_eq!(named.then(|| octets(name)), expected.server_name());
+    assert_eq!(named.then(|| bytes(name)), expected.server_name());
     // SAFETY: likewise.
     let psk = unsafe { rext_hello_has_psk(hello) };
     assert_eq!(psk == REXT_YES, expected.has_pre_shared_key());
@@ -104,7 +104,7 @@ fn assert_shows(hello: &rext_hello, expected: &ClientHello<'_>) {
 }
 
 #[test]
-fn every_file_of_the_corpus_and_every_prefix() {
+fn every_file_of_the_corpus_and_every_prefix_of_it() {
     for file in corpus() {
         let step = if cfg!(miri) { 29 } else { 1 };
         assert_agrees(&file);
@@ -115,16 +115,16 @@ fn every_file_of_the_corpus_and_every_prefix() {
 }
 
 #[test]
-fn every_octet_changed() {
+fn every_file_of_the_corpus_with_a_changed_byte() {
     for mut file in corpus() {
         let step = if cfg!(miri) { 31 } else { 1 };
         for at in (0..file.len()).step_by(step) {
-            let octet = file[at];
+            let byte = file[at];
             for change in [0, 1, 0x3e, 0x80, 0xff] {
-                file[at] = octet ^ change;
+                file[at] = byte ^ change;
                 assert_agrees(&file);
             }
-            file[at] = octet;
+            file[at] = byte;
         }
     }
 }

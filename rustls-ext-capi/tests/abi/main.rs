@@ -1,4 +1,4 @@
-//! The C ABI, called from Rust: so that Miri can watch, too.
+//! The C ABI, called from Rust, so that Miri can check it.
 
 mod agrees;
 mod objects;
@@ -9,30 +9,30 @@ use std::mem::MaybeUninit;
 
 use rext::{rext_error, rext_hello, rext_status};
 
-/// What a function says with an error.
+/// The content of a `rext_error`.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct Error {
     pub status: rext_status,
     pub alert: u8,
     pub rule: String,
     pub message: String,
 }
 
-/// Calls a function with a place for an error: its status, and what it wrote there if that is one.
-pub fn call(function: impl FnOnce(*mut rext_error) -> rext_status) -> (rext_status, Option<Said>) {
+/// Calls a function with a `rext_error`. Returns the status, and the error if there is one.
+pub fn call(function: impl FnOnce(*mut rext_error) -> rext_status) -> (rext_status, Option<Error>) {
     let mut error = MaybeUninit::uninit();
     let status = function(error.as_mut_ptr());
-    let said = (status < 0).then(|| {
-        // SAFETY: written by every function that answers with an error.
+    let error = (status < 0).then(|| {
+        // SAFETY: every function that returns an error writes it.
         let error = unsafe { error.assume_init() };
         let (rule, message) = (text(&error.rule), text(&error.message));
-        Said { status: error.status, alert: error.alert, rule, message }
+        Error { status: error.status, alert: error.alert, rule, message }
     });
-    (status, said)
+    (status, error)
 }
 
 fn text(text: &[c_char]) -> String {
-    // SAFETY: there is a NUL at the end at least.
+    // SAFETY: it is NUL-terminated.
     unsafe { CStr::from_ptr(text.as_ptr()) }.to_str().unwrap().to_owned()
 }
 

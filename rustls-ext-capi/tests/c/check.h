@@ -1,4 +1,4 @@
-/* What the tests of the C ABI have in common. */
+/* Helpers of the C ABI's tests. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -8,7 +8,7 @@
 
 #include "rext.h"
 
-/* Ends the process with the place, unless it holds. */
+/* Exits with file and line if the condition is false. */
 #define CHECK(holds)                                                         \
     do {                                                                     \
         if (!(holds)) {                                                      \
@@ -17,7 +17,7 @@
         }                                                                    \
     } while (0)
 
-/* Ends the process with both, unless they are the same number. */
+/* Exits with both numbers if they differ. */
 #define CHECK_IS(is, should)                                                 \
     do {                                                                     \
         long is_ = (long)(is), should_ = (long)(should);                     \
@@ -29,15 +29,15 @@
         }                                                                    \
     } while (0)
 
-/* Whether octets are those of a string, without its NUL. */
-static inline int same(rext_bytes octets, const char *text) {
-    return octets.length == strlen(text) && memcmp(octets.data, text, octets.length) == 0;
+/* True if the bytes equal those of a string, without its NUL. */
+static inline int same(rext_bytes bytes, const char *text) {
+    return bytes.length == strlen(text) && memcmp(bytes.data, text, bytes.length) == 0;
 }
 
 /* An array and its length, as two arguments. */
-#define OCTETS(array) (const uint8_t *)(array), sizeof(array)
+#define BYTES(array) (const uint8_t *)(array), sizeof(array)
 
-/* A file of the corpus, to be freed. */
+/* Reads a file of the corpus; the caller frees it. */
 uint8_t *corpus(const char *name, size_t *length);
 
 void test_abi(void);

@@ -1,4 +1,4 @@
-/* Sets of flags, and where they may stand. */
+/* Sets of flags, and the messages in which flags and CARE are allowed. */
 #include "check.h"
 
 static void refused(const uint8_t *body, size_t length, rext_status status, const char *rule) {
@@ -17,11 +17,11 @@ static void malformed(void) {
     static const uint8_t none[] = {2, 0, 0}, trailing[] = {2, 1, 0}, empty[] = {0};
     static const uint8_t short_[] = {2, 1}, long_[] = {1, 1, 1};
     refused(NULL, 0, REXT_ERR_FLAGS_NO_LENGTH, "FLAGS-3");
-    refused(OCTETS(empty), REXT_ERR_FLAGS_EMPTY_LIST, "FLAGS-3");
-    refused(OCTETS(short_), REXT_ERR_FLAGS_TRUNCATED, "FLAGS-3");
-    refused(OCTETS(long_), REXT_ERR_FLAGS_TRAILING_OCTETS, "FLAGS-3");
-    refused(OCTETS(none), REXT_ERR_FLAGS_NONE_SET, "FLAGS-2");
-    refused(OCTETS(trailing), REXT_ERR_FLAGS_TRAILING_ZERO, "FLAGS-2");
+    refused(BYTES(empty), REXT_ERR_FLAGS_EMPTY_LIST, "FLAGS-3");
+    refused(BYTES(short_), REXT_ERR_FLAGS_TRUNCATED, "FLAGS-3");
+    refused(BYTES(long_), REXT_ERR_FLAGS_TRAILING_BYTES, "FLAGS-3");
+    refused(BYTES(none), REXT_ERR_FLAGS_NONE_SET, "FLAGS-2");
+    refused(BYTES(trailing), REXT_ERR_FLAGS_TRAILING_ZERO, "FLAGS-2");
 }
 
 void test_flags(void) {
@@ -36,9 +36,9 @@ void test_flags(void) {
     static const uint16_t some[] = {23, 3, 5, 5};
     for (size_t i = 0; i < 4; i++)
         CHECK_IS(rext_flags_insert(&flags, some[i]), REXT_OK);
-    static const uint8_t octets[] = {3, 0x28, 0x00, 0x80};
+    static const uint8_t bytes[] = {3, 0x28, 0x00, 0x80};
     CHECK_IS(rext_flags_body(&flags, &body), REXT_YES);
-    CHECK(body.length == 4 && memcmp(body.data, octets, 4) == 0);
+    CHECK(body.length == 4 && memcmp(body.data, bytes, 4) == 0);
     CHECK(body.data == flags.body);
 
     static const uint16_t sorted[] = {3, 5, 23};
@@ -81,7 +81,7 @@ void test_rules(void) {
     CHECK_IS(rext_check_flags(REXT_ENCRYPTED_EXTENSIONS, &offer, &offer, NULL, &error),
              REXT_ERR_FLAG_MISPLACED);
     CHECK(strcmp(error.rule, "RCA-5") == 0);
-    /* With another number for the flag, this one is any flag. */
+    /* If request_client_auth has another number, this flag is a flag like any other. */
     rext_code_points numbers = {62, 81, 0};
     CHECK_IS(rext_check_flags(REXT_CERTIFICATE_REQUEST, &offer, NULL, &numbers, &error), REXT_OK);
 
@@ -96,7 +96,7 @@ void test_rules(void) {
     CHECK_IS(rext_check_care(REXT_SERVER_HELLO, REXT_TLS12, NULL, 0, 0, &error),
              REXT_ERR_CARE_UNSOLICITED);
     CHECK(error.alert == 110 && strcmp(error.rule, "CARE-3") == 0);
-    CHECK_IS(rext_check_care(REXT_CLIENT_HELLO, REXT_TLS13, OCTETS(x), 0, &error),
+    CHECK_IS(rext_check_care(REXT_CLIENT_HELLO, REXT_TLS13, BYTES(x), 0, &error),
              REXT_ERR_CARE_NOT_EMPTY);
     CHECK(error.alert == 47 && strcmp(error.rule, "CARE-1") == 0);
 }

@@ -1,4 +1,4 @@
-// The header as C++ has it: it compiles there, twice, and its functions have C's names.
+// The header compiles as C++, also if it is included twice, and its functions have C linkage.
 #include "rext.h"
 #include "rext.h"
 
@@ -16,6 +16,6 @@ int main() {
     std::size_t count = 0;
     rext_status status = rext_scan_records(scan, body.data, 0, nullptr, 0, &hello, &count, nullptr);
     rext_scan_free(scan);
-    std::printf("%zu octets, %s\n", body.length, rext_status_name(status));
+    std::printf("%zu bytes, %s\n", body.length, rext_status_name(status));
     return body.length == 12 && status == REXT_INCOMPLETE ? 0 : 1;
 }

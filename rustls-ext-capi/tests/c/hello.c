@@ -1,7 +1,8 @@
-/* What a view shows. */
+/* The content of a view. */
 #include "check.h"
 
-/* A ClientHello's body with these extensions, in room of its own, and a view of it. */
+/* Makes the body of a ClientHello with these extensions, which the caller frees, and a view of
+ * it. */
 static uint8_t *view(const uint8_t *extensions, size_t length, rext_hello *hello) {
     static const uint8_t head[] = {0xc0, 0x2f, 0x13, 0x01};
     size_t whole = 2 + 32 + 1 + 2 + 4 + 2 + 2 + length;
@@ -19,7 +20,7 @@ static uint8_t *view(const uint8_t *extensions, size_t length, rext_hello *hello
     return body;
 }
 
-static void everything(void) {
+static void all_extensions(void) {
     static const uint8_t extensions[] = {
         0, 0, 0, 8, 0, 6, 0, 0, 3, 'a', '.', 'b',         /* server_name */
         0, 16, 0, 14, 0, 12, 2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1',
@@ -27,36 +28,36 @@ static void everything(void) {
         0, 47, 0, 9, 0, 7, 0, 2, '0', '0', 0, 1, '1',     /* certificate_authorities */
         0, 62, 0, 2, 1, 0x20,                             /* flag 5 */
         0xff, 0xca, 0, 0,                                 /* CARE */
-        0xfe, 0x0d, 0, 1, 1,                              /* the inner hello of ECH */
-        0x7f, 0xff, 0, 0,                                 /* something */
+        0xfe, 0x0d, 0, 1, 1,                              /* the inner ClientHello of ECH */
+        0x7f, 0xff, 0, 0,                                 /* an unknown extension */
     };
     rext_hello hello;
-    uint8_t *body = view(OCTETS(extensions), &hello);
-    rext_bytes octets;
+    uint8_t *body = view(BYTES(extensions), &hello);
+    rext_bytes bytes;
     rext_list list, other;
     rext_flags flags;
     uint16_t number = 9;
 
-    CHECK_IS(rext_hello_server_name(&hello, &octets), REXT_YES);
-    CHECK(same(octets, "a.b"));
+    CHECK_IS(rext_hello_server_name(&hello, &bytes), REXT_YES);
+    CHECK(same(bytes, "a.b"));
 
     CHECK_IS(rext_hello_has_alpn(&hello, (const uint8_t *)"h2", 2), REXT_YES);
     CHECK_IS(rext_hello_has_alpn(&hello, (const uint8_t *)"h3", 2), REXT_NO);
     CHECK_IS(rext_hello_has_alpn(&hello, NULL, 0), REXT_NO);
     CHECK_IS(rext_hello_alpn(&hello, &list), REXT_OK);
-    CHECK_IS(rext_list_next(&list, &number, &octets), REXT_YES);
-    CHECK(same(octets, "h2") && number == 0);
-    other = list; /* goes on by itself */
-    CHECK_IS(rext_list_next(&list, NULL, &octets), REXT_YES);
-    CHECK(same(octets, "http/1.1"));
+    CHECK_IS(rext_list_next(&list, &number, &bytes), REXT_YES);
+    CHECK(same(bytes, "h2") && number == 0);
+    other = list; /* has its own position */
+    CHECK_IS(rext_list_next(&list, NULL, &bytes), REXT_YES);
+    CHECK(same(bytes, "http/1.1"));
     for (int i = 0; i < 3; i++)
-        CHECK_IS(rext_list_next(&list, NULL, &octets), REXT_NO);
+        CHECK_IS(rext_list_next(&list, NULL, &bytes), REXT_NO);
     CHECK_IS(rext_list_next(&other, NULL, NULL), REXT_YES);
     CHECK_IS(rext_list_next(&other, NULL, NULL), REXT_NO);
 
     CHECK_IS(rext_hello_versions(&hello, &list), REXT_OK);
-    CHECK_IS(rext_list_next(&list, &number, &octets), REXT_YES);
-    CHECK(number == 0x0a0a && octets.length == 0);
+    CHECK_IS(rext_list_next(&list, &number, &bytes), REXT_YES);
+    CHECK(number == 0x0a0a && bytes.length == 0);
     CHECK_IS(rext_list_next(&list, &number, NULL), REXT_YES);
     CHECK(number == REXT_TLS13);
     CHECK_IS(rext_list_next(&list, &number, NULL), REXT_NO);
@@ -64,11 +65,11 @@ static void everything(void) {
     CHECK_IS(rext_hello_offers_version(&hello, REXT_TLS12), REXT_NO);
 
     CHECK_IS(rext_hello_authorities(&hello, &list), REXT_OK);
-    CHECK_IS(rext_list_next(&list, NULL, &octets), REXT_YES);
-    CHECK(same(octets, "00"));
-    CHECK_IS(rext_list_next(&list, NULL, &octets), REXT_YES);
-    CHECK(same(octets, "1"));
-    CHECK_IS(rext_list_next(&list, NULL, &octets), REXT_NO);
+    CHECK_IS(rext_list_next(&list, NULL, &bytes), REXT_YES);
+    CHECK(same(bytes, "00"));
+    CHECK_IS(rext_list_next(&list, NULL, &bytes), REXT_YES);
+    CHECK(same(bytes, "1"));
+    CHECK_IS(rext_list_next(&list, NULL, &bytes), REXT_NO);
 
     CHECK_IS(rext_hello_cipher_suites(&hello, &list), REXT_OK);
     CHECK_IS(rext_list_next(&list, &number, NULL), REXT_YES);
@@ -80,10 +81,10 @@ static void everything(void) {
     static const uint16_t numbers[] = {0, 16, 43, 47, 62, 0xffca, 0xfe0d, 0x7fff};
     CHECK_IS(rext_hello_extensions(&hello, &list), REXT_OK);
     for (size_t i = 0; i < 8; i++) {
-        CHECK_IS(rext_list_next(&list, &number, &octets), REXT_YES);
+        CHECK_IS(rext_list_next(&list, &number, &bytes), REXT_YES);
         CHECK_IS(number, numbers[i]);
     }
-    CHECK_IS(rext_list_next(&list, &number, &octets), REXT_NO);
+    CHECK_IS(rext_list_next(&list, &number, &bytes), REXT_NO);
 
     CHECK_IS(rext_hello_flags(&hello, &flags, NULL), REXT_YES);
     CHECK_IS(rext_flags_contains(&flags, 5), REXT_YES);
@@ -93,11 +94,11 @@ static void everything(void) {
     CHECK_IS(rext_hello_ech(&hello), REXT_ECH_INNER);
     CHECK_IS(rext_hello_has_psk(&hello), REXT_NO);
 
-    CHECK_IS(rext_hello_extension(&hello, 62, &octets), REXT_YES);
-    CHECK(octets.length == 2 && octets.data[1] == 0x20);
-    CHECK_IS(rext_hello_extension(&hello, 0x7fff, &octets), REXT_YES);
-    CHECK(octets.length == 0);
-    CHECK_IS(rext_hello_extension(&hello, 1, &octets), REXT_NO);
+    CHECK_IS(rext_hello_extension(&hello, 62, &bytes), REXT_YES);
+    CHECK(bytes.length == 2 && bytes.data[1] == 0x20);
+    CHECK_IS(rext_hello_extension(&hello, 0x7fff, &bytes), REXT_YES);
+    CHECK(bytes.length == 0);
+    CHECK_IS(rext_hello_extension(&hello, 1, &bytes), REXT_NO);
 
     rext_hello_fields fields;
     CHECK_IS(rext_hello_fields_of(&hello, &fields), REXT_OK);
@@ -108,14 +109,14 @@ static void everything(void) {
     free(body);
 }
 
-static void nothing(void) {
+static void no_extensions(void) {
     rext_hello hello;
     uint8_t *body = view((const uint8_t *)"", 0, &hello);
-    rext_bytes octets = {body, 1};
+    rext_bytes bytes = {body, 1};
     rext_list list;
     rext_flags flags;
-    CHECK_IS(rext_hello_server_name(&hello, &octets), REXT_NO);
-    CHECK(octets.data == NULL && octets.length == 0);
+    CHECK_IS(rext_hello_server_name(&hello, &bytes), REXT_NO);
+    CHECK(bytes.data == NULL && bytes.length == 0);
     CHECK_IS(rext_hello_alpn(&hello, &list), REXT_OK);
     CHECK_IS(rext_list_next(&list, NULL, NULL), REXT_NO);
     CHECK_IS(rext_hello_authorities(&hello, &list), REXT_OK);
@@ -125,7 +126,7 @@ static void nothing(void) {
     CHECK_IS(rext_hello_has_flag(&hello, 80, NULL), REXT_NO);
     CHECK_IS(rext_hello_has_care(&hello, NULL), REXT_NO);
     CHECK_IS(rext_hello_ech(&hello), REXT_ECH_NONE);
-    /* Without supported_versions, legacy_version stands for itself and what is older. */
+    /* Without supported_versions, legacy_version means that version and older ones. */
     CHECK_IS(rext_hello_offers_version(&hello, REXT_TLS13), REXT_NO);
     CHECK_IS(rext_hello_offers_version(&hello, REXT_TLS12), REXT_YES);
     CHECK_IS(rext_hello_offers_version(&hello, 0x0301), REXT_YES);
@@ -133,13 +134,13 @@ static void nothing(void) {
     free(body);
 }
 
-/* The scan leaves these to who wants to know (FLAGS-9). */
+/* A scan does not check these extensions (FLAGS-9); the functions that return them do. */
 static void malformed(void) {
     static const uint8_t extensions[] = {0, 62, 0, 2, 1, 0, 0xff, 0xca, 0, 1, 0};
     rext_hello hello;
     rext_error error;
     rext_flags flags;
-    uint8_t *body = view(OCTETS(extensions), &hello);
+    uint8_t *body = view(BYTES(extensions), &hello);
     CHECK_IS(rext_hello_flags(&hello, &flags, &error), REXT_ERR_FLAGS_NONE_SET);
     CHECK(error.alert == 47 && strcmp(error.rule, "FLAGS-2") == 0);
     CHECK_IS(rext_hello_has_flag(&hello, 80, &error), REXT_ERR_FLAGS_NONE_SET);
@@ -149,18 +150,18 @@ static void malformed(void) {
 }
 
 void test_hello(void) {
-    everything();
-    nothing();
+    all_extensions();
+    no_extensions();
     malformed();
 
     size_t length;
-    uint8_t *octets = corpus("openssl3-psk.bin", &length);
+    uint8_t *bytes = corpus("openssl3-psk.bin", &length);
     rext_hello hello;
-    CHECK_IS(rext_scan_records(NULL, octets, length, NULL, 0, &hello, NULL, NULL), REXT_OK);
+    CHECK_IS(rext_scan_records(NULL, bytes, length, NULL, 0, &hello, NULL, NULL), REXT_OK);
     CHECK_IS(rext_hello_has_psk(&hello), REXT_YES);
-    free(octets);
-    octets = corpus("chromium-sni.bin", &length);
-    CHECK_IS(rext_scan_records(NULL, octets, length, NULL, 0, &hello, NULL, NULL), REXT_OK);
+    free(bytes);
+    bytes = corpus("chromium-sni.bin", &length);
+    CHECK_IS(rext_scan_records(NULL, bytes, length, NULL, 0, &hello, NULL, NULL), REXT_OK);
     CHECK_IS(rext_hello_ech(&hello), REXT_ECH_OUTER);
-    free(octets);
+    free(bytes);
 }

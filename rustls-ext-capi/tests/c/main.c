@@ -1,4 +1,5 @@
-/* The tests of the C ABI. Arguments: the folder of the corpus, and names of tests; all without. */
+/* Runs the tests of the C ABI. Arguments: the folder of the corpus, and names of tests; without
+ * names, all of them. */
 #include "check.h"
 
 static const char *folder;
@@ -12,12 +13,12 @@ uint8_t *corpus(const char *name, size_t *length) {
     long size = ftell(file);
     CHECK(size > 0);
     rewind(file);
-    uint8_t *octets = malloc((size_t)size);
-    CHECK(octets != NULL);
-    CHECK(fread(octets, 1, (size_t)size, file) == (size_t)size);
+    uint8_t *bytes = malloc((size_t)size);
+    CHECK(bytes != NULL);
+    CHECK(fread(bytes, 1, (size_t)size, file) == (size_t)size);
     fclose(file);
     *length = (size_t)size;
-    return octets;
+    return bytes;
 }
 
 int main(int argc, char **argv) {
@@ -43,6 +44,6 @@ int main(int argc, char **argv) {
         }
     }
     CHECK_IS(ran, argc == 2 ? (int)(sizeof tests / sizeof *tests) : argc - 2);
-    printf("%d tests hold, with %s\n", ran, rext_version());
+    printf("%d tests passed, with librext %s\n", ran, rext_version());
     return 0;
 }

@@ -1,4 +1,4 @@
-/* What a caller must not do, as far as a function can tell: it says so, and does nothing else. */
+/* Mistakes of the caller that functions detect: they return an error, and do nothing else. */
 #include "check.h"
 
 static void null_pointers(void) {
@@ -11,14 +11,14 @@ static void null_pointers(void) {
     rext_error error;
     uint16_t number;
     size_t count;
-    uint8_t octet = 22;
+    uint8_t byte = 22;
 
     CHECK_IS(rext_code_points_default(NULL), REXT_ERR_NULL);
     CHECK_IS(rext_code_points_check(NULL, &error), REXT_ERR_NULL);
-    CHECK(error.alert == 0 && strcmp(error.message, "a pointer is NULL that must not be") == 0);
+    CHECK(error.alert == 0 && strcmp(error.message, "a pointer that must not be NULL is NULL") == 0);
 
     CHECK_IS(rext_flags_decode(NULL, 1, &flags, NULL), REXT_ERR_NULL);
-    CHECK_IS(rext_flags_decode(&octet, 1, NULL, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_flags_decode(&byte, 1, NULL, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_flags_body(NULL, &bytes), REXT_ERR_NULL);
     CHECK_IS(rext_flags_body(&flags, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_flags_insert(NULL, 1), REXT_ERR_NULL);
@@ -31,23 +31,23 @@ static void null_pointers(void) {
 
     CHECK_IS(rext_scan_new(NULL, 0, NULL, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_scan_records(NULL, NULL, 1, NULL, 0, &hello, &count, NULL), REXT_ERR_NULL);
-    CHECK_IS(rext_scan_records(NULL, &octet, 1, NULL, 1, &hello, &count, NULL), REXT_ERR_NULL);
-    CHECK_IS(rext_scan_records(NULL, &octet, 1, NULL, 0, NULL, &count, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_scan_records(NULL, &byte, 1, NULL, 1, &hello, &count, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_scan_records(NULL, &byte, 1, NULL, 0, NULL, &count, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_scan_records(NULL, NULL, 0, NULL, 0, &hello, NULL, NULL), REXT_INCOMPLETE);
     CHECK_IS(rext_scan_handshake(NULL, NULL, 1, &hello, &count, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_scan_handshake(NULL, NULL, 0, &hello, NULL, NULL), REXT_INCOMPLETE);
     CHECK_IS(rext_scan_body(NULL, NULL, 1, &hello, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_scan_body(NULL, NULL, 0, &hello, NULL), REXT_ERR_MESSAGE_TOO_SHORT);
     CHECK_IS(rext_scanner_new(NULL, NULL, 0, NULL, NULL), REXT_ERR_NULL);
-    rext_scanner *scanner = (rext_scanner *)&octet;
+    rext_scanner *scanner = (rext_scanner *)&byte;
     CHECK_IS(rext_scanner_new(NULL, NULL, 1, &scanner, NULL), REXT_ERR_NULL);
     CHECK(scanner == NULL);
-    CHECK_IS(rext_scanner_feed(NULL, &octet, 1, &hello, &count, NULL), REXT_ERR_NULL);
-    CHECK_IS(rext_scanner_peek(NULL, &octet, 1, &hello, &count, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_scanner_feed(NULL, &byte, 1, &hello, &count, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_scanner_peek(NULL, &byte, 1, &hello, &count, NULL), REXT_ERR_NULL);
 
     CHECK_IS(rext_hello_server_name(NULL, &bytes), REXT_ERR_NULL);
     CHECK_IS(rext_hello_server_name(&hello, NULL), REXT_ERR_NULL);
-    CHECK_IS(rext_hello_has_alpn(NULL, &octet, 1), REXT_ERR_NULL);
+    CHECK_IS(rext_hello_has_alpn(NULL, &byte, 1), REXT_ERR_NULL);
     CHECK_IS(rext_hello_offers_version(NULL, REXT_TLS13), REXT_ERR_NULL);
     CHECK_IS(rext_hello_flags(NULL, &flags, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_hello_has_flag(NULL, 80, NULL), REXT_ERR_NULL);
@@ -82,10 +82,10 @@ static void null_pointers(void) {
     CHECK_IS(rext_server_acknowledgement(NULL, &flags), REXT_ERR_NULL);
     CHECK_IS(rext_server_on_client_certificate(NULL, NULL, NULL, NULL), REXT_ERR_NULL);
 
-    CHECK_IS(rext_resumption_judge(REXT_DEMAND_NONE, NULL, 0, NULL), REXT_ERR_NULL);
-    CHECK_IS(rext_session_encode(NULL, &octet, 1, &count), REXT_ERR_NULL);
-    CHECK_IS(rext_session_encode(&session, &octet, 1, NULL), REXT_ERR_NULL);
-    CHECK_IS(rext_session_decode(&octet, 1, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_resumption_check(REXT_DEMAND_NONE, NULL, 0, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_session_encode(NULL, &byte, 1, &count), REXT_ERR_NULL);
+    CHECK_IS(rext_session_encode(&session, &byte, 1, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_session_decode(&byte, 1, NULL), REXT_ERR_NULL);
 }
 
 static void wrong_numbers(void) {
@@ -132,7 +132,7 @@ static void wrong_numbers(void) {
     rext_server_free(server);
 }
 
-/* Structs of zeros, and of anything. */
+/* Structs of zeros, and of other bytes. */
 static void unset_structs(void) {
     rext_bytes bytes;
     rext_list list;
@@ -153,7 +153,7 @@ static void unset_structs(void) {
     rext_server_free(server);
 
     memset(&flags, 0, sizeof flags);
-    flags.body[0] = 2; /* no body of an extension */
+    flags.body[0] = 2; /* not the body of an extension */
     CHECK_IS(rext_flags_body(&flags, &bytes), REXT_ERR_UNSET);
     CHECK_IS(rext_flags_contains(&flags, 0), REXT_ERR_UNSET);
     CHECK_IS(rext_flags_insert(&flags, 0), REXT_ERR_UNSET);
@@ -163,12 +163,12 @@ static void unset_structs(void) {
 static void bad_lengths(void) {
     rext_hello hello;
     rext_flags flags;
-    uint8_t octet = 1;
-    CHECK_IS(rext_flags_decode(&octet, SIZE_MAX, &flags, NULL), REXT_ERR_LENGTH);
-    CHECK_IS(rext_scan_body(NULL, &octet, SIZE_MAX / 2 + 1, &hello, NULL), REXT_ERR_LENGTH);
-    CHECK_IS(rext_scan_records(NULL, &octet, 1, &octet, SIZE_MAX, &hello, NULL, NULL),
+    uint8_t byte = 1;
+    CHECK_IS(rext_flags_decode(&byte, SIZE_MAX, &flags, NULL), REXT_ERR_LENGTH);
+    CHECK_IS(rext_scan_body(NULL, &byte, SIZE_MAX / 2 + 1, &hello, NULL), REXT_ERR_LENGTH);
+    CHECK_IS(rext_scan_records(NULL, &byte, 1, &byte, SIZE_MAX, &hello, NULL, NULL),
              REXT_ERR_LENGTH);
-    rext_bytes bytes = {&octet, SIZE_MAX};
+    rext_bytes bytes = {&byte, SIZE_MAX};
     rext_server *server;
     CHECK_IS(rext_server_new(NULL, &server, NULL), REXT_OK);
     CHECK_IS(rext_server_on_client_hello(server, REXT_TLS13, &bytes, NULL, NULL), REXT_ERR_LENGTH);
@@ -186,11 +186,11 @@ static void unaligned_pointers(void) {
     CHECK_IS(rext_hello_server_name(&hello, (void *)odd), REXT_ERR_ALIGNMENT);
     CHECK_IS(rext_scan_records(NULL, odd, 0, NULL, 0, (void *)odd, NULL, NULL), REXT_ERR_ALIGNMENT);
     CHECK_IS(rext_list_next((void *)odd, NULL, NULL), REXT_ERR_ALIGNMENT);
-    CHECK_IS(rext_resumption_judge(REXT_DEMAND_NONE, NULL, 0, (void *)odd), REXT_ERR_ALIGNMENT);
-    /* Octets need no alignment, nor does what is made of them. */
+    CHECK_IS(rext_resumption_check(REXT_DEMAND_NONE, NULL, 0, (void *)odd), REXT_ERR_ALIGNMENT);
+    /* Bytes need no alignment, and neither do structs of bytes. */
     CHECK_IS(rext_flags_insert((void *)odd, 80), REXT_OK);
     CHECK_IS(rext_flags_contains((void *)odd, 80), REXT_YES);
-    /* Where there is no place for an error, the number is all that there is. */
+    /* If the rext_error is misaligned, only the status is returned. */
     CHECK_IS(rext_code_points_check(NULL, (void *)odd), REXT_ERR_NULL);
 }
 

@@ -1,4 +1,4 @@
-/* Both ends of a connection, without a TLS stack. */
+/* The negotiation of a client and a server, without a TLS stack. */
 #include "check.h"
 
 static const uint8_t FLAG_80[] = {11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
@@ -15,7 +15,8 @@ static rext_client *client(rext_offer offer) {
     return client;
 }
 
-static void says(rext_client *client, rext_version_number highest, int flag, uint16_t care) {
+/* Checks the offer that the client sends. */
+static void sends(rext_client *client, rext_version_number highest, int flag, uint16_t care) {
     rext_flags flags;
     rext_bytes body;
     uint16_t number = 1;
@@ -28,8 +29,8 @@ static void says(rext_client *client, rext_version_number highest, int flag, uin
 
 static void acknowledged(void) {
     rext_client *c = client(REXT_OFFER_FLAG | REXT_OFFER_CARE);
-    says(c, REXT_TLS13, 1, 0xffca);
-    says(c, REXT_TLS13, 1, 0xffca); /* the second hello alike (FLAGS-12) */
+    sends(c, REXT_TLS13, 1, 0xffca);
+    sends(c, REXT_TLS13, 1, 0xffca); /* the same in the second ClientHello (FLAGS-12) */
     CHECK_IS(rext_client_offer(c), REXT_OFFER_FLAG | REXT_OFFER_CARE);
     CHECK_IS(rext_client_status_of(c), REXT_CLIENT_OFFERED);
     CHECK_IS(rext_client_on(c, REXT_SERVER_HELLO, REXT_TLS13, NULL, NULL, NULL), REXT_OK);
@@ -43,18 +44,18 @@ static void acknowledged(void) {
 
 static void asked(void) {
     rext_client *c = client(REXT_OFFER_FLAG);
-    says(c, REXT_TLS13, 1, 0);
+    sends(c, REXT_TLS13, 1, 0);
     CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, NULL, NULL, NULL), REXT_OK);
     CHECK_IS(rext_client_status_of(c), REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT);
     rext_client_free(c);
 
-    c = client(REXT_OFFER_FLAG); /* no flag where there is nobody to read it (FLAGS-9) */
-    says(c, REXT_TLS12, 0, 0);
+    c = client(REXT_OFFER_FLAG); /* TLS 1.2 has no flags (FLAGS-9) */
+    sends(c, REXT_TLS12, 0, 0);
     CHECK_IS(rext_client_status_of(c), REXT_CLIENT_NOT_OFFERED);
     rext_client_free(c);
 
-    c = client(REXT_OFFER_FLAG); /* the outer hello of ECH is before the server (FLAGS-13) */
-    says(c, REXT_TLS13, 1, 0);
+    c = client(REXT_OFFER_FLAG); /* the server evaluates the outer ClientHello of ECH (FLAGS-13) */
+    sends(c, REXT_TLS13, 1, 0);
     CHECK_IS(rext_client_sent(c, REXT_OFFER_NONE), REXT_OK);
     CHECK_IS(rext_client_status_of(c), REXT_CLIENT_NOT_OFFERED);
     CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, &OFFER, NULL, NULL),
@@ -65,11 +66,11 @@ static void asked(void) {
 static void refused(void) {
     rext_client *c = client(REXT_OFFER_NONE);
     rext_error error;
-    says(c, REXT_TLS13, 0, 0);
+    sends(c, REXT_TLS13, 0, 0);
     CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, &OFFER, NULL, &error),
              REXT_ERR_FLAG_MISPLACED);
     CHECK(error.alert == 47 && strcmp(error.rule, "RCA-4") == 0);
-    CHECK(strcmp(error.message, "TLS flag 80 may not stand in this CertificateRequest (RCA-4)") == 0);
+    CHECK(strcmp(error.message, "TLS flag 80 is not allowed in this CertificateRequest (RCA-4)") == 0);
     CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, &BAD, NULL, &error),
              REXT_ERR_FLAGS_NONE_SET);
     CHECK_IS(rext_client_on(c, REXT_ENCRYPTED_EXTENSIONS, REXT_TLS13, NULL, &EMPTY, &error),
@@ -94,7 +95,7 @@ void test_client(void) {
     uint16_t care;
     CHECK_IS(rext_client_new(REXT_OFFER_FLAG | REXT_OFFER_CARE, &numbers, &c, NULL), REXT_OK);
     CHECK_IS(rext_client_hello(c, REXT_TLS13, &flags, &care), REXT_OK);
-    CHECK(care == 0); /* it has no number */
+    CHECK(care == 0); /* CARE has no number */
     CHECK_IS(rext_flags_contains(&flags, 5), REXT_YES);
     CHECK_IS(rext_client_offer(c), REXT_OFFER_FLAG);
     rext_client_free(c);
@@ -133,7 +134,7 @@ void test_server(void) {
     CHECK(error.alert == 47 && strcmp(error.rule, "FLAGS-12") == 0);
     rext_server_free(s);
 
-    /* CARE, in both versions; and flags that TLS 1.2 does not look at (FLAGS-9). */
+    /* CARE in both versions, and malformed flags, which are ignored under TLS 1.2 (FLAGS-9). */
     CHECK_IS(rext_server_new(NULL, &s, NULL), REXT_OK);
     CHECK_IS(rext_server_on_client_hello(s, REXT_TLS12, &BAD, &EMPTY, NULL), REXT_OK);
     CHECK_IS(rext_server_offer(s), REXT_OFFER_CARE);
@@ -148,13 +149,13 @@ void test_server(void) {
 
     /* From a scan. */
     size_t length;
-    uint8_t *octets = corpus("go124+flag.bin", &length);
+    uint8_t *bytes = corpus("go124+flag.bin", &length);
     rext_hello hello;
-    CHECK_IS(rext_scan_records(NULL, octets, length, NULL, 0, &hello, NULL, NULL), REXT_OK);
+    CHECK_IS(rext_scan_records(NULL, bytes, length, NULL, 0, &hello, NULL, NULL), REXT_OK);
     CHECK_IS(rext_server_new(NULL, &s, NULL), REXT_OK);
     CHECK_IS(rext_server_on_hello(s, REXT_TLS13, &hello, NULL), REXT_OK);
     CHECK_IS(rext_server_offer(s), REXT_OFFER_FLAG);
     rext_server_free(s);
     rext_server_free(NULL);
-    free(octets);
+    free(bytes);
 }

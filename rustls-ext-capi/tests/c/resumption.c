@@ -1,11 +1,11 @@
-/* Sessions, what they record, and where they resume. */
+/* Session records, and the demands under which sessions resume. */
 #include "check.h"
 
 static const rext_bytes AGENTS = {(const uint8_t *)"agents", 6};
 static const rext_bytes STAFF = {(const uint8_t *)"staff", 5};
 static const rext_bytes NONE = {NULL, 0};
 
-static void judged(void) {
+static void every_demand_with_every_session(void) {
     const rext_session visitor = {NONE, 0, 0}, declined = {AGENTS, 0, 0}, agent = {AGENTS, 1, 1};
     static const int refused = REXT_RESUMPTION_REFUSED, allowed = REXT_RESUMPTION_ALLOWED;
     static const int if_verified = REXT_RESUMPTION_IF_VERIFIED;
@@ -24,22 +24,22 @@ static void judged(void) {
         {REXT_DEMAND_REQUIRE, &STAFF, 1, refused, refused, refused},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        CHECK_IS(rext_resumption_judge(table[i].demand, table[i].scope, table[i].offered, &visitor),
+        CHECK_IS(rext_resumption_check(table[i].demand, table[i].scope, table[i].offered, &visitor),
                  table[i].visitor);
-        CHECK_IS(rext_resumption_judge(table[i].demand, table[i].scope, table[i].offered, &declined),
+        CHECK_IS(rext_resumption_check(table[i].demand, table[i].scope, table[i].offered, &declined),
                  table[i].declined);
-        CHECK_IS(rext_resumption_judge(table[i].demand, table[i].scope, table[i].offered, &agent),
+        CHECK_IS(rext_resumption_check(table[i].demand, table[i].scope, table[i].offered, &agent),
                  table[i].agent);
     }
     const uint64_t then = 1767225600;
     CHECK_IS(rext_resumption_is_recent(then, then + REXT_MAX_AGE_SECONDS, REXT_MAX_AGE_SECONDS), 1);
     CHECK_IS(rext_resumption_is_recent(then, then + REXT_MAX_AGE_SECONDS + 1, REXT_MAX_AGE_SECONDS), 0);
     CHECK_IS(rext_resumption_is_recent(then, then - 1, REXT_MAX_AGE_SECONDS), 0);
-    CHECK_IS(rext_resumption_judge(3, &AGENTS, 0, &agent), REXT_ERR_VALUE);
-    CHECK_IS(rext_resumption_judge(REXT_DEMAND_REQUIRE, NULL, 0, &agent), REXT_ERR_NULL);
-    CHECK_IS(rext_resumption_judge(REXT_DEMAND_REQUIRE, &NONE, 0, &agent), REXT_ERR_VALUE);
+    CHECK_IS(rext_resumption_check(3, &AGENTS, 0, &agent), REXT_ERR_VALUE);
+    CHECK_IS(rext_resumption_check(REXT_DEMAND_REQUIRE, NULL, 0, &agent), REXT_ERR_NULL);
+    CHECK_IS(rext_resumption_check(REXT_DEMAND_REQUIRE, &NONE, 0, &agent), REXT_ERR_VALUE);
     const rext_session nowhere = {NONE, 1, 1};
-    CHECK_IS(rext_resumption_judge(REXT_DEMAND_NONE, NULL, 0, &nowhere), REXT_ERR_VALUE);
+    CHECK_IS(rext_resumption_check(REXT_DEMAND_NONE, NULL, 0, &nowhere), REXT_ERR_VALUE);
 }
 
 static void round_trip(const rext_session *session, size_t length) {
@@ -65,7 +65,7 @@ static void round_trip(const rext_session *session, size_t length) {
 }
 
 void test_resumption(void) {
-    judged();
+    every_demand_with_every_session();
     uint8_t long_name[256];
     memset(long_name, 'x', sizeof long_name);
     const rext_session visitor = {NONE, 0, 0}, declined = {AGENTS, 0, 0};

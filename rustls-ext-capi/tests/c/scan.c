@@ -1,4 +1,4 @@
-/* Scans of octets that are all there, and of octets that come little by little. */
+/* Scans of complete bytes, and of bytes that arrive in pieces. */
 #include "check.h"
 
 static const char *const FILES[] = {
@@ -7,11 +7,11 @@ static const char *const FILES[] = {
 };
 #define FILE_COUNT (sizeof FILES / sizeof *FILES)
 
-/* The octets of one record as records with so many octets each. */
+/* The fragment of one record, as records with `each` bytes of it; the caller frees them. */
 static uint8_t *split(const uint8_t *record, size_t length, size_t each, size_t *split_length) {
     size_t body = length - 5, records = (body + each - 1) / each;
-    uint8_t *octets = malloc(body + 5 * records), *to = octets;
-    CHECK(octets != NULL);
+    uint8_t *bytes = malloc(body + 5 * records), *to = bytes;
+    CHECK(bytes != NULL);
     for (size_t at = 5; at < length; at += each) {
         size_t part = length - at < each ? length - at : each;
         const uint8_t head[5] = {22, 3, 1, (uint8_t)(part >> 8), (uint8_t)part};
@@ -19,41 +19,41 @@ static uint8_t *split(const uint8_t *record, size_t length, size_t each, size_t 
         memcpy(to + 5, record + at, part);
         to += 5 + part;
     }
-    *split_length = (size_t)(to - octets);
-    return octets;
+    *split_length = (size_t)(to - bytes);
+    return bytes;
 }
 
 static int is_flagged(const rext_hello *hello) {
     return rext_hello_has_flag(hello, 80, NULL) == REXT_YES;
 }
 
-static void whole(const char *name) {
+static void complete(const char *name) {
     size_t length, count = 0, split_length;
-    uint8_t *octets = corpus(name, &length), scratch[4096];
+    uint8_t *bytes = corpus(name, &length), scratch[4096];
     int flagged = strstr(name, "+flag") != NULL;
     rext_hello hello;
     rext_bytes server_name;
 
-    CHECK_IS(rext_scan_records(NULL, octets, length, NULL, 0, &hello, &count, NULL), REXT_OK);
+    CHECK_IS(rext_scan_records(NULL, bytes, length, NULL, 0, &hello, &count, NULL), REXT_OK);
     CHECK(count == length && is_flagged(&hello) == flagged);
     CHECK_IS(rext_hello_server_name(&hello, &server_name), REXT_YES);
-    CHECK(server_name.data > octets && server_name.data < octets + length);
-    rext_hello copy = hello; /* as good as the view itself */
+    CHECK(server_name.data > bytes && server_name.data < bytes + length);
+    rext_hello copy = hello; /* equivalent to the view itself */
     CHECK(is_flagged(&copy) == flagged);
 
-    CHECK_IS(rext_scan_handshake(NULL, octets + 5, length - 5, &hello, &count, NULL), REXT_OK);
+    CHECK_IS(rext_scan_handshake(NULL, bytes + 5, length - 5, &hello, &count, NULL), REXT_OK);
     CHECK(count == length - 5 && is_flagged(&hello) == flagged);
-    CHECK_IS(rext_scan_body(NULL, octets + 9, length - 9, &hello, NULL), REXT_OK);
+    CHECK_IS(rext_scan_body(NULL, bytes + 9, length - 9, &hello, NULL), REXT_OK);
     CHECK(is_flagged(&hello) == flagged);
-    CHECK_IS(rext_scan_body(NULL, octets + 9, length - 10, &hello, NULL), REXT_ERR_MALFORMED);
+    CHECK_IS(rext_scan_body(NULL, bytes + 9, length - 10, &hello, NULL), REXT_ERR_MALFORMED);
 
-    uint8_t *records = split(octets, length, 50, &split_length);
+    uint8_t *records = split(bytes, length, 50, &split_length);
     CHECK_IS(rext_scan_records(NULL, records, split_length, scratch, sizeof scratch, &hello, &count,
                                NULL), REXT_OK);
     CHECK(count == split_length && is_flagged(&hello) == flagged);
     CHECK_IS(rext_hello_server_name(&hello, &server_name), REXT_YES);
     CHECK(server_name.data > scratch && server_name.data < scratch + sizeof scratch);
-    /* The room for it, to the octet, and one less. */
+    /* A buffer of exactly its length is enough, and one byte less is not. */
     CHECK_IS(rext_scan_records(NULL, records, split_length, scratch, length - 9, &hello, NULL,
                                NULL), REXT_OK);
     CHECK_IS(rext_scan_records(NULL, records, split_length, scratch, length - 10, &hello, NULL,
@@ -63,21 +63,21 @@ static void whole(const char *name) {
     free(records);
 
     for (size_t prefix = 0; prefix < length; prefix++) {
-        /* In room of its own, so that a look beyond the end is noticed. */
+        /* In an allocation of its length, so that sanitizers detect reads beyond its end. */
         uint8_t *part = malloc(prefix + 1);
         CHECK(part != NULL);
-        memcpy(part, octets, prefix);
+        memcpy(part, bytes, prefix);
         CHECK_IS(rext_scan_records(NULL, part, prefix, scratch, sizeof scratch, &hello, &count,
                                    NULL), REXT_INCOMPLETE);
         CHECK(prefix < 9 ? count > 0 : count == length - prefix);
         free(part);
     }
-    free(octets);
+    free(bytes);
 }
 
 static void other_than_tls(void) {
     static const struct {
-        const char *octets;
+        const char *bytes;
         rext_status status;
     } others[] = {
         {"\x16\xfe\xfd", REXT_ERR_DTLS},
@@ -88,9 +88,9 @@ static void other_than_tls(void) {
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         rext_hello hello;
         rext_error error;
-        size_t length = strlen(others[i].octets);
-        const uint8_t *octets = (const uint8_t *)others[i].octets;
-        CHECK_IS(rext_scan_records(NULL, octets, length, NULL, 0, &hello, NULL, &error),
+        size_t length = strlen(others[i].bytes);
+        const uint8_t *bytes = (const uint8_t *)others[i].bytes;
+        CHECK_IS(rext_scan_records(NULL, bytes, length, NULL, 0, &hello, NULL, &error),
                  others[i].status);
         CHECK(error.alert == 0 && error.rule[0] == '\0');
         CHECK(strncmp(error.message, "not TLS", 7) == 0);
@@ -99,64 +99,64 @@ static void other_than_tls(void) {
 
 static void configured(void) {
     size_t length;
-    uint8_t *octets = corpus("curl+flag.bin", &length);
+    uint8_t *bytes = corpus("curl+flag.bin", &length);
     rext_scan *scan;
     rext_hello hello;
     rext_error error;
 
     CHECK_IS(rext_scan_new(NULL, length - 10, &scan, NULL), REXT_OK);
-    CHECK_IS(rext_scan_records(scan, octets, length, NULL, 0, &hello, NULL, &error),
+    CHECK_IS(rext_scan_records(scan, bytes, length, NULL, 0, &hello, NULL, &error),
              REXT_ERR_MESSAGE_TOO_LONG);
     CHECK(error.alert == 50 && strcmp(error.rule, "RFC 8446 4.1.2") == 0);
     rext_scan_free(scan);
 
-    /* Where tls_flags has another number, 62 is any extension. */
+    /* If tls_flags has another number, 62 is an extension like any other. */
     rext_code_points numbers = {0xfe01, 80, 0};
     CHECK_IS(rext_scan_new(&numbers, 0, &scan, NULL), REXT_OK);
-    CHECK_IS(rext_scan_records(scan, octets, length, NULL, 0, &hello, NULL, NULL), REXT_OK);
+    CHECK_IS(rext_scan_records(scan, bytes, length, NULL, 0, &hello, NULL, NULL), REXT_OK);
     CHECK(!is_flagged(&hello));
     rext_scan_free(scan);
 
     CHECK_IS(rext_scan_new(NULL, 65536, &scan, NULL), REXT_ERR_VALUE);
     CHECK(scan == NULL);
     rext_scan_free(NULL);
-    free(octets);
+    free(bytes);
 }
 
 void test_scan(void) {
     for (size_t i = 0; i < FILE_COUNT; i++)
-        whole(FILES[i]);
+        complete(FILES[i]);
     other_than_tls();
     configured();
 }
 
-/* Octet for octet, in room of its own. */
+/* Feeds single bytes, each in an allocation of its own. */
 static void fed(const char *name) {
     size_t length, count = 0, split_length;
-    uint8_t *octets = corpus(name, &length), *buffer = malloc(length);
-    uint8_t *records = split(octets, length, 100, &split_length);
+    uint8_t *bytes = corpus(name, &length), *buffer = malloc(length);
+    uint8_t *records = split(bytes, length, 100, &split_length);
     rext_scanner *scanner;
     rext_hello hello;
     CHECK(buffer != NULL);
     CHECK_IS(rext_scanner_new(NULL, buffer, length, &scanner, NULL), REXT_OK);
     for (int twice = 0; twice < 2; twice++) {
         for (size_t i = 0; i < split_length; i++) {
-            uint8_t *octet = malloc(1);
-            CHECK(octet != NULL);
-            *octet = records[i];
+            uint8_t *byte = malloc(1);
+            CHECK(byte != NULL);
+            *byte = records[i];
             int last = i == split_length - 1;
-            CHECK_IS(rext_scanner_feed(scanner, octet, 1, &hello, &count, NULL),
+            CHECK_IS(rext_scanner_feed(scanner, byte, 1, &hello, &count, NULL),
                      last ? REXT_OK : REXT_INCOMPLETE);
             CHECK(last ? count == split_length : count <= split_length - i - 1);
-            free(octet); /* the scanner has what it needs */
+            free(byte); /* the scanner has copied it */
         }
         CHECK(is_flagged(&hello) == (strstr(name, "+flag") != NULL));
     }
-    /* A refusal stays. */
+    /* A refusal is repeated. */
     rext_error error;
     CHECK_IS(rext_scanner_feed(scanner, (const uint8_t *)"GET /", 5, &hello, NULL, &error),
              REXT_ERR_TEXT);
-    CHECK_IS(rext_scanner_feed(scanner, octets, length, &hello, NULL, &error), REXT_ERR_TEXT);
+    CHECK_IS(rext_scanner_feed(scanner, bytes, length, &hello, NULL, &error), REXT_ERR_TEXT);
     rext_scanner_free(scanner);
 
     CHECK_IS(rext_scanner_new(NULL, buffer, length, &scanner, NULL), REXT_OK);
@@ -165,11 +165,11 @@ static void fed(const char *name) {
     CHECK_IS(rext_scanner_peek(scanner, records, split_length, &hello, &count, NULL), REXT_OK);
     CHECK(count == split_length);
     rext_scanner_free(scanner);
-    /* The view is in the buffer, which is ours. */
+    /* The view points into the buffer, which is not freed with the scanner. */
     CHECK(is_flagged(&hello) == (strstr(name, "+flag") != NULL));
     free(records);
     free(buffer);
-    free(octets);
+    free(bytes);
 }
 
 void test_scanner(void) {
@@ -179,11 +179,11 @@ void test_scanner(void) {
     rext_scanner *scanner;
     rext_hello hello;
     size_t length;
-    uint8_t *octets = corpus("curl.bin", &length);
+    uint8_t *bytes = corpus("curl.bin", &length);
     CHECK_IS(rext_scanner_new(NULL, NULL, 0, &scanner, NULL), REXT_OK);
-    CHECK_IS(rext_scanner_feed(scanner, octets, length, &hello, NULL, NULL),
+    CHECK_IS(rext_scanner_feed(scanner, bytes, length, &hello, NULL, NULL),
              REXT_ERR_MESSAGE_TOO_LONG);
     rext_scanner_free(scanner);
     rext_scanner_free(NULL);
-    free(octets);
+    free(bytes);
 }

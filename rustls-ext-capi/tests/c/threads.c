@@ -8,7 +8,7 @@
 
 struct shared {
     const rext_scan *scan;
-    const uint8_t *octets;
+    const uint8_t *bytes;
     size_t length;
     rext_hello hello;
     rext_flags flags;
@@ -22,7 +22,7 @@ static void *work(void *argument) {
         rext_bytes name;
         rext_error error;
         rext_list list;
-        CHECK_IS(rext_scan_records(shared->scan, shared->octets, shared->length, NULL, 0, &hello,
+        CHECK_IS(rext_scan_records(shared->scan, shared->bytes, shared->length, NULL, 0, &hello,
                                    NULL, &error), REXT_OK);
         CHECK_IS(rext_hello_server_name(&shared->hello, &name), REXT_YES);
         CHECK(same(name, "www.example.com"));
@@ -32,9 +32,9 @@ static void *work(void *argument) {
 
         rext_scanner *scanner;
         CHECK_IS(rext_scanner_new(shared->scan, buffer, sizeof buffer, &scanner, NULL), REXT_OK);
-        CHECK_IS(rext_scanner_feed(scanner, shared->octets, 100, &hello, NULL, NULL),
+        CHECK_IS(rext_scanner_feed(scanner, shared->bytes, 100, &hello, NULL, NULL),
                  REXT_INCOMPLETE);
-        CHECK_IS(rext_scanner_feed(scanner, shared->octets + 100, shared->length - 100, &hello,
+        CHECK_IS(rext_scanner_feed(scanner, shared->bytes + 100, shared->length - 100, &hello,
                                    NULL, NULL), REXT_OK);
         rext_scanner_free(scanner);
 
@@ -51,13 +51,13 @@ void test_threads(void) {
     struct shared shared;
     rext_scan *scan;
     size_t length;
-    uint8_t *octets = corpus("chromium-sni+flag.bin", &length);
+    uint8_t *bytes = corpus("chromium-sni+flag.bin", &length);
     memset(&shared, 0, sizeof shared);
     CHECK_IS(rext_scan_new(NULL, 0, &scan, NULL), REXT_OK);
     shared.scan = scan;
-    shared.octets = octets;
+    shared.bytes = bytes;
     shared.length = length;
-    CHECK_IS(rext_scan_records(scan, octets, length, NULL, 0, &shared.hello, NULL, NULL), REXT_OK);
+    CHECK_IS(rext_scan_records(scan, bytes, length, NULL, 0, &shared.hello, NULL, NULL), REXT_OK);
     CHECK_IS(rext_hello_flags(&shared.hello, &shared.flags, NULL), REXT_YES);
 
     pthread_t threads[THREADS];
@@ -66,5 +66,5 @@ void test_threads(void) {
     for (int i = 0; i < THREADS; i++)
         CHECK_IS(pthread_join(threads[i], NULL), 0);
     rext_scan_free(scan);
-    free(octets);
+    free(bytes);
 }

@@ -1,4 +1,4 @@
-//! What the tests need of the machine: a C compiler, and checkers where they are.
+//! The tools that the tests need: a C compiler, and checkers.
 #![allow(dead_code)] // each test program uses some of it
 
 use std::ffi::OsStr;
@@ -9,14 +9,14 @@ use std::process::{Command, Output};
 pub const C: &[&str] = &["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g"];
 pub const CXX: &[&str] = &["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g"];
 
-/// What a program needs that links the static library; `rustc --print native-static-libs`.
+/// Libraries that the static library needs; `rustc --print native-static-libs` lists them.
 pub const NATIVE: &[&str] = &["-lpthread", "-ldl", "-lm"];
 
 pub fn crate_folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folder of librext.a and librext.so, as cargo made them for this test.
+/// The folder of librext.a and librext.so that cargo built for this test.
 pub fn library_folder() -> PathBuf {
     let folder = std::env::current_exe().unwrap().parent().unwrap().to_owned();
     assert!(folder.join("librext.a").exists(), "no librext.a in {}", folder.display());
@@ -27,24 +27,25 @@ pub fn corpus() -> PathBuf {
     crate_folder().parent().unwrap().join("rustls-ext-wire/corpus")
 }
 
-/// A compiler by the variable that names it, or by its usual name.
+/// The name of a compiler: from this environment variable, or the usual one.
 pub fn compiler(variable: &str, usual: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| usual.into())
 }
 
-/// Whether there is such a tool. Without, a test that needs it says so and does nothing; where
-/// `REXT_REQUIRE_TOOLS` is set, as in CI, it fails.
+/// Returns true if a tool is available. If not, it prints that the test is skipped, or panics if
+/// `REXT_REQUIRE_TOOLS` is set, as in CI.
 pub fn have(tool: &str) -> bool {
-    let there = Command::new(tool).arg("--version").output().is_ok_and(|out| out.status.success());
-    if !there {
-        let missing = format!("there is no `{tool}` here");
+    let available =
+        Command::new(tool).arg("--version").output().is_ok_and(|out| out.status.success());
+    if !available {
+        let missing = format!("`{tool}` is not available");
         assert!(std::env::var_os("REXT_REQUIRE_TOOLS").is_none(), "{missing}: install it");
         eprintln!("{missing}: not tested");
     }
-    there
+    available
 }
 
-/// Runs a command, which must succeed, and returns what it says on standard output.
+/// Runs a command, which must succeed, and returns its standard output.
 pub fn run(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));

@@ -23,15 +23,15 @@ use super::Session;
 /// handshake (RES-7).
 ///
 /// ```
-/// use rustls_ext_wire::resumption::{Demand, Record, Resumption, judge};
+/// use rustls_ext_wire::resumption::{Demand, Record, Resumption, check};
 ///
 /// let mut buffer = [0; Record::LONGEST];
 /// let agent = Record::Authenticated { scope: b"agents", at: 1_767_225_600 };
-/// let octets = agent.encode(&mut buffer)?;
+/// let bytes = agent.encode(&mut buffer)?;
 ///
-/// let record = Record::decode(octets).ok_or("a record of another version")?;
-/// let judged = judge(Demand::Require(b"agents"), true, record.session());
-/// assert_eq!(judged, Resumption::IfVerified);
+/// let record = Record::decode(bytes).ok_or("a record of another version")?;
+/// let resumption = check(Demand::Require(b"agents"), true, record.session());
+/// assert_eq!(resumption, Resumption::IfVerified);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 // Closed: another kind would be another version of the encoding.
@@ -100,8 +100,8 @@ impl<'a> Record<'a> {
     /// Decodes bytes that [`encode`](Self::encode) wrote. Returns `None` for all others, including
     /// those of another version: a session with such a record does not resume (RES-7).
     #[must_use]
-    pub fn decode(octets: &'a [u8]) -> Option<Self> {
-        let (&kind, rest) = octets.strip_prefix(&HEAD)?.split_first()?;
+    pub fn decode(bytes: &'a [u8]) -> Option<Self> {
+        let (&kind, rest) = bytes.strip_prefix(&HEAD)?.split_first()?;
         if kind == NOT_ASKED {
             return rest.is_empty().then_some(Self::NotAsked);
         }
@@ -118,7 +118,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Returns the form that [`judge`](super::judge) takes.
+    /// Returns the form that [`check`](super::check) takes.
     #[must_use]
     pub const fn session(&self) -> Session<'a> {
         let (scope, authenticated) = match *self {
@@ -146,8 +146,10 @@ pub enum RecordError {
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scope => f.write_str("the name of a scope has 1 to 255 octets"),
-            Self::NoRoom { needed } => write!(f, "no room for the {needed} octets of a record"),
+            Self::Scope => f.write_str("the name of a scope must have 1 to 255 bytes"),
+            Self::NoRoom { needed } => {
+                write!(f, "the buffer is too short: the record has {needed} bytes")
+            }
         }
     }
 }

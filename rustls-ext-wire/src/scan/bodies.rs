@@ -90,7 +90,7 @@ pub(super) fn encrypted_client_hello(body: &[u8]) -> Result<(), Flaw> {
             list16(rest).map(drop)
         }
         Some((1, [])) => Ok(()),
-        Some((1, _)) => Err(Flaw::TrailingOctets),
+        Some((1, _)) => Err(Flaw::TrailingBytes),
         Some(_) => Err(Flaw::UnknownKind),
         None => Err(Flaw::Truncated),
     }
@@ -98,18 +98,18 @@ pub(super) fn encrypted_client_hello(body: &[u8]) -> Result<(), Flaw> {
 
 /// An item of at least one byte after its 16-bit length, and the rest.
 #[inline(always)]
-pub(crate) fn item16(octets: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
-    let (length, rest) = octets.split_first_chunk().ok_or(Flaw::Truncated)?;
+pub(crate) fn item16(bytes: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
+    let (length, rest) = bytes.split_first_chunk().ok_or(Flaw::Truncated)?;
     match usize::from(u16::from_be_bytes(*length)) {
         0 => Err(Flaw::EmptyItem),
         length => rest.split_at_checked(length).ok_or(Flaw::Truncated),
     }
 }
 
-/// A nonempty list that fills `octets` after its 16-bit length.
+/// A nonempty list that fills `bytes` after its 16-bit length.
 #[inline(always)]
-fn list16(octets: &[u8]) -> Result<&[u8], Flaw> {
-    let (length, list) = octets.split_first_chunk().ok_or(Flaw::Truncated)?;
+fn list16(bytes: &[u8]) -> Result<&[u8], Flaw> {
+    let (length, list) = bytes.split_first_chunk().ok_or(Flaw::Truncated)?;
     fills(usize::from(u16::from_be_bytes(*length)), list)?;
     if list.is_empty() { Err(Flaw::EmptyList) } else { Ok(list) }
 }
@@ -120,7 +120,7 @@ pub(super) fn fills(length: usize, list: &[u8]) -> Result<(), Flaw> {
     match length.cmp(&list.len()) {
         Ordering::Equal => Ok(()),
         Ordering::Greater => Err(Flaw::Truncated),
-        Ordering::Less => Err(Flaw::TrailingOctets),
+        Ordering::Less => Err(Flaw::TrailingBytes),
     }
 }
 

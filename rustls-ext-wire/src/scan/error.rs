@@ -88,7 +88,7 @@ pub enum Flaw {
     /// The part ends too early.
     Truncated,
     /// Bytes follow the end of the part.
-    TrailingOctets,
+    TrailingBytes,
     /// A list that must not be empty is empty.
     EmptyList,
     /// An item that must not be empty is empty.
@@ -150,30 +150,34 @@ impl fmt::Display for ScanError {
         f.write_str("malformed ClientHello: ")?;
         match self {
             Self::UnexpectedRecord { content_type } => {
-                write!(f, "a record of type {content_type} comes first")?;
+                write!(f, "its first record has type {content_type}, not 22 (handshake)")?;
             }
             Self::Interleaved { content_type } => {
-                write!(f, "a record of type {content_type} amid the message")?;
+                write!(f, "a record of type {content_type} interrupts the message")?;
             }
-            Self::RecordVersion => f.write_str("a record of another protocol amid the message")?,
-            Self::EmptyRecord => f.write_str("a record without content")?,
-            Self::RecordTooLong => f.write_str("a record of more than 16384 octets")?,
-            Self::NotAligned => f.write_str("more in its record after the message")?,
+            Self::RecordVersion => {
+                f.write_str("the version of a later record does not begin with 3")?
+            }
+            Self::EmptyRecord => f.write_str("a record is empty")?,
+            Self::RecordTooLong => f.write_str("a record has more than 16384 bytes")?,
+            Self::NotAligned => f.write_str("its last record continues after the message")?,
             Self::UnexpectedMessage { handshake_type } => {
-                write!(f, "a handshake message of type {handshake_type} in its place")?;
+                write!(f, "the handshake message has type {handshake_type}, not 1")?;
             }
             Self::MessageTooLong { limit } => {
-                write!(f, "longer than the {limit} octets that are allowed")?;
+                write!(f, "the message is longer than the limit of {limit} bytes")?;
             }
-            Self::MessageTooShort => f.write_str("too short to be one")?,
+            Self::MessageTooShort => f.write_str("the message is too short")?,
             Self::Malformed { part, flaw } => write!(f, "{part}: {flaw}")?,
             Self::DuplicateExtension { extension } => {
-                write!(f, "{} twice", Part::Extension(*extension))?;
+                write!(f, "{} occurs twice", Part::Extension(*extension))?;
             }
             Self::AfterPreSharedKey { extension } => {
-                write!(f, "{} after pre_shared_key", Part::Extension(*extension))?;
+                write!(f, "{} follows pre_shared_key", Part::Extension(*extension))?;
             }
-            Self::BinderCount => f.write_str("pre_shared_key: not a binder for each identity")?,
+            Self::BinderCount => {
+                f.write_str("pre_shared_key: the numbers of identities and binders differ")?
+            }
         }
         write!(f, " ({})", self.rule())
     }
@@ -216,13 +220,13 @@ impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Truncated => "it ends too early",
-            Self::TrailingOctets => "octets follow its end",
-            Self::EmptyList => "an empty list",
-            Self::EmptyItem => "an empty item",
-            Self::TooLong => "an item that is too long",
-            Self::TooShort => "an item that is too short",
-            Self::OddLength => "half a number at the end of a list",
-            Self::UnknownKind => "an item of unknown kind",
+            Self::TrailingBytes => "bytes follow its end",
+            Self::EmptyList => "a list is empty",
+            Self::EmptyItem => "an item is empty",
+            Self::TooLong => "it is too long",
+            Self::TooShort => "an item is too short",
+            Self::OddLength => "a list of 16-bit numbers has an odd length",
+            Self::UnknownKind => "an item has an unknown kind",
         })
     }
 }

@@ -41,7 +41,7 @@ fn read_with<'a>(
         }
         let known = types.known(number);
         if places.put(known, list) {
-            judge(known, body, rest)?;
+            check(known, body, rest)?;
         }
         list = rest;
     }
@@ -53,8 +53,8 @@ fn read_with<'a>(
 /// `tls_flags` and CARE are not checked here: their faults matter only under a version in which
 /// they are used, which is chosen later (FLAGS-9).
 #[inline(always)]
-fn judge(known: Known, body: &[u8], rest: &[u8]) -> Result<(), Refusal> {
-    let (number, judged) = match known {
+fn check(known: Known, body: &[u8], rest: &[u8]) -> Result<(), Refusal> {
+    let (number, result) = match known {
         Known::ServerName => (known::SERVER_NAME, bodies::server_name(body)),
         Known::Alpn => (known::ALPN, bodies::alpn(body)),
         Known::SupportedVersions => (known::SUPPORTED_VERSIONS, bodies::supported_versions(body)),
@@ -67,7 +67,7 @@ fn judge(known: Known, body: &[u8], rest: &[u8]) -> Result<(), Refusal> {
         Known::PreSharedKey => return pre_shared_key(body, rest),
         Known::TlsFlags | Known::Care | Known::No => return Ok(()),
     };
-    judged.map_err(|flaw| malformed(Part::Extension(number), flaw))
+    result.map_err(|flaw| malformed(Part::Extension(number), flaw))
 }
 
 /// `pre_shared_key` must also be the last extension (RFC 8446 section 4.2.11).

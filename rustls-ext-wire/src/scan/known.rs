@@ -74,8 +74,8 @@ impl Places {
         match self.0.get_mut(known as usize) {
             Some(place) => {
                 #[allow(clippy::cast_possible_truncation)] // the list has a 16-bit length
-                let octets = rest.len() as u16;
-                *place = octets;
+                let bytes = rest.len() as u16;
+                *place = bytes;
                 true
             }
             None => false,

@@ -21,8 +21,8 @@ use super::{Answer, Scan};
 /// # let mut socket = hello.chunks(600);
 /// let mut scanner = Scan::default().scanner([0; 4096]);
 /// let name = loop {
-///     let octets = socket.next().ok_or("the client went away")?;
-///     match scanner.feed(octets) {
+///     let bytes = socket.next().ok_or("the client went away")?;
+///     match scanner.feed(bytes) {
 ///         Answer::Hello { hello, .. } => break hello.server_name().map(<[u8]>::to_vec),
 ///         Answer::Incomplete { .. } => {}
 ///         Answer::NotTls(what) => return Err(what.to_string().into()),
@@ -59,8 +59,8 @@ impl<B: AsMut<[u8]>> Scanner<B> {
     ///
     /// The view borrows them if they are a complete ClientHello in one record, and the scanner's
     /// buffer otherwise.
-    pub fn feed<'a>(&'a mut self, octets: &'a [u8]) -> Answer<'a> {
-        self.take(octets, Keep::Everything)
+    pub fn feed<'a>(&'a mut self, bytes: &'a [u8]) -> Answer<'a> {
+        self.take(bytes, Keep::Everything)
     }
 
     /// Takes all bytes from the beginning of the ClientHello, including those of earlier calls.
@@ -68,21 +68,21 @@ impl<B: AsMut<[u8]>> Scanner<B> {
     /// For callers that store the bytes anyway, for example to pass them on. The view borrows them
     /// if the ClientHello is in one record, and the scanner's buffer otherwise. Bytes of earlier
     /// calls are not read again, except for those of an incomplete last record.
-    pub fn peek<'a>(&'a mut self, octets: &'a [u8]) -> Answer<'a> {
-        self.take(octets.get(self.stream.octets()..).unwrap_or_default(), Keep::WholeRecords)
+    pub fn peek<'a>(&'a mut self, bytes: &'a [u8]) -> Answer<'a> {
+        self.take(bytes.get(self.stream.bytes()..).unwrap_or_default(), Keep::WholeRecords)
     }
 
-    fn take<'a>(&'a mut self, octets: &'a [u8], keep: Keep) -> Answer<'a> {
+    fn take<'a>(&'a mut self, bytes: &'a [u8], keep: Keep) -> Answer<'a> {
         if let Some(refusal) = self.refused {
             return refusal.into();
         }
-        let one_record = match self.stream.octets() {
-            0 => self.scan.one_record(octets),
+        let one_record = match self.stream.bytes() {
+            0 => self.scan.one_record(bytes),
             _ => None,
         };
         let answer = match one_record {
             Some(body) => self.scan.read(body, 9 + body.len()),
-            None => run(&self.scan, &mut self.stream, self.buffer.as_mut(), octets, keep),
+            None => run(&self.scan, &mut self.stream, self.buffer.as_mut(), bytes, keep),
         };
         match answer {
             Answer::Hello { .. } => self.stream = Stream::new(self.scan.longest),
@@ -95,8 +95,8 @@ impl<B: AsMut<[u8]>> Scanner<B> {
 }
 
 /// Scans a stream from its beginning; `buffer` is for a ClientHello over several records.
-pub(super) fn run_once<'a>(scan: &Scan, buffer: &'a mut [u8], octets: &'a [u8]) -> Answer<'a> {
-    run(scan, &mut Stream::new(scan.longest), buffer, octets, Keep::WholeRecords)
+pub(super) fn run_once<'a>(scan: &Scan, buffer: &'a mut [u8], bytes: &'a [u8]) -> Answer<'a> {
+    run(scan, &mut Stream::new(scan.longest), buffer, bytes, Keep::WholeRecords)
 }
 
 /// Takes more of a stream, and assembles in `buffer` a message that is not in one piece.
@@ -104,11 +104,11 @@ fn run<'a>(
     scan: &Scan,
     stream: &mut Stream,
     buffer: &'a mut [u8],
-    octets: &'a [u8],
+    bytes: &'a [u8],
     keep: Keep,
 ) -> Answer<'a> {
     let mut ahead = *stream;
-    let mut rest = octets;
+    let mut rest = bytes;
     loop {
         let piece = match ahead.next(&mut rest) {
             Ok(Some(piece)) => piece,
@@ -121,19 +121,19 @@ fn run<'a>(
             Err(refusal) => return refusal.into(),
         };
         if piece.at == 0 && piece.ends_message {
-            return scan.read(piece.octets, ahead.octets());
+            return scan.read(piece.bytes, ahead.bytes());
         }
         if keep == Keep::WholeRecords && !piece.ends_record {
             return Answer::incomplete(ahead.needed());
         }
-        let end = piece.at + piece.octets.len();
+        let end = piece.at + piece.bytes.len();
         let Some(room) = buffer.get_mut(piece.at..end) else {
             return Answer::too_long(buffer.len());
         };
-        room.copy_from_slice(piece.octets);
+        room.copy_from_slice(piece.bytes);
         *stream = ahead;
         if piece.ends_message {
-            return scan.read(buffer.get(..end).unwrap_or_default(), ahead.octets());
+            return scan.read(buffer.get(..end).unwrap_or_default(), ahead.bytes());
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Stream {
     /// The maximum length of the message in bytes.
     longest: usize,
     /// The number of bytes of the stream so far.
-    octets: usize,
+    bytes: usize,
     /// How many bytes of the current record's header there are.
     header: usize,
     /// How many bytes of its fragment are still missing; until the header is complete, the length
@@ -33,7 +33,7 @@ pub(super) struct Stream {
 
 /// A piece of the message's body, within one record.
 pub(super) struct Piece<'a> {
-    pub(super) octets: &'a [u8],
+    pub(super) bytes: &'a [u8],
     /// Its offset in the body.
     pub(super) at: usize,
     /// True if the record ends with it.
@@ -44,56 +44,56 @@ pub(super) struct Piece<'a> {
 
 impl Stream {
     pub(super) const fn new(longest: usize) -> Self {
-        Self { longest, octets: 0, header: 0, fragment: 0, head: Head::NEW, filled: 0 }
+        Self { longest, bytes: 0, header: 0, fragment: 0, head: Head::NEW, filled: 0 }
     }
 
     /// Returns how many bytes of the stream were taken.
-    pub(super) const fn octets(&self) -> usize {
-        self.octets
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Takes bytes from the front of `rest` up to the end of the next piece. If they contain no
     /// piece, takes all of them and returns `None`.
     pub(super) fn next<'a>(&mut self, rest: &mut &'a [u8]) -> Result<Option<Piece<'a>>, Refusal> {
-        while let Some((octet, after)) = rest.split_first() {
+        while let Some((byte, after)) = rest.split_first() {
             if self.header < HEADER {
-                self.header_octet(*octet)?;
+                self.header_byte(*byte)?;
             } else if let Some(length) = self.head.length() {
-                let (octets, after) = rest.split_at_checked(self.fragment).unwrap_or((rest, &[]));
+                let (bytes, after) = rest.split_at_checked(self.fragment).unwrap_or((rest, &[]));
                 *rest = after;
                 let at = self.filled;
-                self.octets += octets.len();
-                self.filled += octets.len();
-                let ends_record = self.fragment_octets(octets.len());
+                self.bytes += bytes.len();
+                self.filled += bytes.len();
+                let ends_record = self.fragment_bytes(bytes.len());
                 let ends_message = self.filled == length;
-                return Ok(Some(Piece { octets, at, ends_record, ends_message }));
+                return Ok(Some(Piece { bytes, at, ends_record, ends_message }));
             } else {
-                self.head.octet(*octet, self.longest)?;
-                self.fragment_octets(1);
+                self.head.byte(*byte, self.longest)?;
+                self.fragment_bytes(1);
                 if self.head.length().is_some_and(|length| self.fragment > length) {
                     return Err(ScanError::NotAligned.into());
                 }
             }
             *rest = after;
-            self.octets += 1;
+            self.bytes += 1;
         }
         Ok(None)
     }
 
     /// Takes the next byte of a record's header.
-    fn header_octet(&mut self, octet: u8) -> Result<(), Refusal> {
-        let first = self.octets < HEADER;
+    fn header_byte(&mut self, byte: u8) -> Result<(), Refusal> {
+        let first = self.bytes < HEADER;
         match self.header {
-            0 if octet == 22 => {}
-            0 if first => return Err(instead_of_a_handshake(octet)),
-            0 => return Err(ScanError::Interleaved { content_type: octet }.into()),
-            1 if octet == 3 => {}
-            1 if first && octet == 0xfe => return Err(Refusal::NotTls(NotTls::Dtls)),
+            0 if byte == 22 => {}
+            0 if first => return Err(instead_of_a_handshake(byte)),
+            0 => return Err(ScanError::Interleaved { content_type: byte }.into()),
+            1 if byte == 3 => {}
+            1 if first && byte == 0xfe => return Err(Refusal::NotTls(NotTls::Dtls)),
             1 if first => return Err(Refusal::NotTls(NotTls::Other)),
             1 => return Err(ScanError::RecordVersion.into()),
             2 => {}
-            3 => self.fragment = usize::from(octet) << 8,
-            _ => self.fragment |= usize::from(octet),
+            3 => self.fragment = usize::from(byte) << 8,
+            _ => self.fragment |= usize::from(byte),
         }
         self.header += 1;
         if self.header <= 3 {
@@ -112,7 +112,7 @@ impl Stream {
     }
 
     /// Counts bytes of the current record's fragment; returns true if it ends with them.
-    fn fragment_octets(&mut self, count: usize) -> bool {
+    fn fragment_bytes(&mut self, count: usize) -> bool {
         self.fragment -= count;
         if self.fragment == 0 {
             self.header = 0;
@@ -141,24 +141,24 @@ impl Stream {
 /// The header of a handshake message (RFC 8446 section 4), as far as it has arrived.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
-    octets: u32,
+    bytes: u32,
     /// The length of the body, as far as it is known.
     length: usize,
 }
 
 impl Head {
-    pub(super) const NEW: Self = Self { octets: 0, length: 0 };
+    pub(super) const NEW: Self = Self { bytes: 0, length: 0 };
 
     /// Takes the next of its four bytes.
-    pub(super) fn octet(&mut self, octet: u8, longest: usize) -> Result<(), ScanError> {
-        self.octets += 1;
-        if self.octets == 1 {
-            return match octet {
+    pub(super) fn byte(&mut self, byte: u8, longest: usize) -> Result<(), ScanError> {
+        self.bytes += 1;
+        if self.bytes == 1 {
+            return match byte {
                 1 => Ok(()),
                 handshake_type => Err(ScanError::UnexpectedMessage { handshake_type }),
             };
         }
-        self.length = self.length << 8 | usize::from(octet);
+        self.length = self.length << 8 | usize::from(byte);
         if self.bounds().0 > longest {
             return Err(ScanError::MessageTooLong { limit: longest });
         }
@@ -176,17 +176,17 @@ impl Head {
 
     /// How many of its bytes are missing.
     pub(super) const fn missing(&self) -> usize {
-        4 - self.octets as usize
+        4 - self.bytes as usize
     }
 
     /// The length of the body, once it is known.
     pub(super) const fn length(&self) -> Option<usize> {
-        if self.octets == 4 { Some(self.length) } else { None }
+        if self.bytes == 4 { Some(self.length) } else { None }
     }
 
     /// The minimum length of the body.
     pub(super) fn least_length(&self) -> usize {
-        match self.octets {
+        match self.bytes {
             0 | 1 => SHORTEST,
             _ => self.bounds().0.max(SHORTEST),
         }
@@ -194,9 +194,9 @@ impl Head {
 }
 
 /// The protocol that begins with this byte, which no handshake record begins with.
-fn instead_of_a_handshake(octet: u8) -> Refusal {
-    match octet {
-        20 | 21 | 23 | 24 => ScanError::UnexpectedRecord { content_type: octet }.into(),
+fn instead_of_a_handshake(byte: u8) -> Refusal {
+    match byte {
+        20 | 21 | 23 | 24 => ScanError::UnexpectedRecord { content_type: byte }.into(),
         0x80 => Refusal::NotTls(NotTls::Ssl2),
         b'A'..=b'Z' => Refusal::NotTls(NotTls::Text),
         _ => Refusal::NotTls(NotTls::Other),

@@ -1,6 +1,6 @@
-//! ClientHellos made to order.
+//! Builds ClientHellos for the tests.
 
-/// What is in a hello, before it is encoded.
+/// The content of a ClientHello, before it is encoded.
 #[derive(Clone, Debug)]
 pub struct Hello {
     pub version: [u8; 2],
@@ -12,13 +12,13 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// With these extensions, and as little else as there can be.
+    /// A ClientHello with these extensions that is otherwise as short as possible.
     pub fn with(extensions: &[(u16, &[u8])]) -> Self {
         let owned = |(number, body): &(u16, &[u8])| (*number, body.to_vec());
         Self { extensions: Some(extensions.iter().map(owned).collect()), ..Self::shortest() }
     }
 
-    /// The shortest hello that there can be.
+    /// The shortest possible ClientHello.
     pub fn shortest() -> Self {
         Self {
             version: [3, 3],
@@ -32,11 +32,11 @@ impl Hello {
     /// The message without its header.
     pub fn body(&self) -> Vec<u8> {
         let mut body = [&self.version[..], &[0xaa; 32]].concat();
-        body.extend(behind_u8(&self.session_id));
-        body.extend(behind_u16(&self.cipher_suites));
-        body.extend(behind_u8(&self.compression_methods));
+        body.extend(with_u8_length(&self.session_id));
+        body.extend(with_u16_length(&self.cipher_suites));
+        body.extend(with_u8_length(&self.compression_methods));
         if let Some(extensions) = &self.extensions {
-            body.extend(behind_u16(&list(extensions)));
+            body.extend(with_u16_length(&list(extensions)));
         }
         body
     }
@@ -52,10 +52,10 @@ impl Hello {
     }
 }
 
-/// Extensions, one after the other.
+/// The encoded extensions, without the length of the list.
 pub fn list(extensions: &[(u16, Vec<u8>)]) -> Vec<u8> {
     let one = |(number, body): &(u16, Vec<u8>)| {
-        [number.to_be_bytes().to_vec(), behind_u16(body)].concat()
+        [number.to_be_bytes().to_vec(), with_u16_length(body)].concat()
     };
     extensions.iter().flat_map(one).collect()
 }
@@ -68,64 +68,66 @@ pub fn message(body: &[u8]) -> Vec<u8> {
 
 /// A record of a handshake with this fragment.
 pub fn record(fragment: &[u8]) -> Vec<u8> {
-    [&[22, 3, 1], &behind_u16(fragment)[..]].concat()
+    [&[22, 3, 1], &with_u16_length(fragment)[..]].concat()
 }
 
-/// A message in records that have so many octets of it each; the last has the rest.
+/// A message in records with fragments of these sizes; further records have the rest.
 pub fn records(message: &[u8], sizes: &[usize]) -> Vec<u8> {
     let mut rest = message;
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     for size in sizes {
         let (fragment, after) = rest.split_at((*size).min(rest.len()));
         if !fragment.is_empty() {
-            octets.extend(record(fragment));
+            bytes.extend(record(fragment));
         }
         rest = after;
     }
     for fragment in rest.chunks(1 << 14) {
-        octets.extend(record(fragment));
+        bytes.extend(record(fragment));
     }
-    octets
+    bytes
 }
 
-pub fn behind_u8(octets: &[u8]) -> Vec<u8> {
-    [&[u8::try_from(octets.len()).unwrap()], octets].concat()
+/// The bytes after their length in one byte.
+pub fn with_u8_length(bytes: &[u8]) -> Vec<u8> {
+    [&[u8::try_from(bytes.len()).unwrap()], bytes].concat()
 }
 
-pub fn behind_u16(octets: &[u8]) -> Vec<u8> {
-    [&u16::try_from(octets.len()).unwrap().to_be_bytes(), octets].concat()
+/// The bytes after their length in two bytes.
+pub fn with_u16_length(bytes: &[u8]) -> Vec<u8> {
+    [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
 }
 
 /// The body of `server_name` with one host name.
 pub fn server_name(name: &[u8]) -> Vec<u8> {
-    behind_u16(&[&[0], &behind_u16(name)[..]].concat())
+    with_u16_length(&[&[0], &with_u16_length(name)[..]].concat())
 }
 
 /// The body of ALPN.
 pub fn alpn(names: &[&[u8]]) -> Vec<u8> {
-    behind_u16(&names.iter().flat_map(|name| behind_u8(name)).collect::<Vec<_>>())
+    with_u16_length(&names.iter().flat_map(|name| with_u8_length(name)).collect::<Vec<_>>())
 }
 
 /// The body of `supported_versions`.
 pub fn versions(versions: &[u16]) -> Vec<u8> {
-    behind_u8(&versions.iter().flat_map(|version| version.to_be_bytes()).collect::<Vec<_>>())
+    with_u8_length(&versions.iter().flat_map(|version| version.to_be_bytes()).collect::<Vec<_>>())
 }
 
 /// The body of `certificate_authorities`.
 pub fn authorities(names: &[&[u8]]) -> Vec<u8> {
-    behind_u16(&names.iter().flat_map(|name| behind_u16(name)).collect::<Vec<_>>())
+    with_u16_length(&names.iter().flat_map(|name| with_u16_length(name)).collect::<Vec<_>>())
 }
 
 /// The body of `pre_shared_key`: identities, and the lengths of binders.
 pub fn pre_shared_key(identities: &[&[u8]], binders: &[u8]) -> Vec<u8> {
-    let identity = |identity: &&[u8]| [behind_u16(identity), vec![0; 4]].concat();
+    let identity = |identity: &&[u8]| [with_u16_length(identity), vec![0; 4]].concat();
     let identities: Vec<u8> = identities.iter().flat_map(identity).collect();
-    let binder = |length: &u8| behind_u8(&vec![0xbb; usize::from(*length)]);
+    let binder = |length: &u8| with_u8_length(&vec![0xbb; usize::from(*length)]);
     let binders: Vec<u8> = binders.iter().flat_map(binder).collect();
-    [behind_u16(&identities), behind_u16(&binders)].concat()
+    [with_u16_length(&identities), with_u16_length(&binders)].concat()
 }
 
-/// The body of `encrypted_client_hello` in an outer hello.
+/// The body of `encrypted_client_hello` in an outer ClientHello.
 pub fn ech_outer(encapsulated: &[u8], payload: &[u8]) -> Vec<u8> {
-    [vec![0, 0, 1, 0, 1, 7], behind_u16(encapsulated), behind_u16(payload)].concat()
+    [vec![0, 0, 1, 0, 1, 7], with_u16_length(encapsulated), with_u16_length(payload)].concat()
 }

@@ -1,11 +1,11 @@
-//! Hellos of real clients, each with and without the flag.
+//! ClientHellos of real clients, each with and without the flag.
 
 use rustls_ext_wire::{Answer, ClientHello, Ech, Flag, FlagSet, Scan};
 
-/// What a file of the corpus has in it.
+/// The expected content of a file of the corpus.
 pub struct Expected {
     pub name: &'static str,
-    pub octets: usize,
+    pub bytes: usize,
     pub alpn: &'static [&'static [u8]],
     pub versions: &'static [u16],
     pub extensions: &'static [u16],
@@ -19,7 +19,7 @@ const H2: &[&[u8]] = &[b"h2", b"http/1.1"];
 pub const CORPUS: [Expected; 6] = [
     Expected {
         name: "chromium-sni",
-        octets: 1987,
+        bytes: 1987,
         alpn: H2,
         versions: &[0xdada, 0x0304, 0x0303],
         extensions: &[
@@ -31,7 +31,7 @@ pub const CORPUS: [Expected; 6] = [
     },
     Expected {
         name: "curl",
-        octets: 517,
+        bytes: 517,
         alpn: H2,
         versions: &[0x0304, 0x0303, 0x0302, 0x0301],
         extensions: &[0, 11, 10, 16, 22, 23, 49, 13, 43, 45, 51, 21],
@@ -40,7 +40,7 @@ pub const CORPUS: [Expected; 6] = [
     },
     Expected {
         name: "go124",
-        octets: 1495,
+        bytes: 1495,
         alpn: H2,
         versions: &[0x0304, 0x0303],
         extensions: &[0, 11, 65281, 23, 18, 5, 10, 13, 16, 43, 51],
@@ -49,7 +49,7 @@ pub const CORPUS: [Expected; 6] = [
     },
     Expected {
         name: "openssl3-psk",
-        octets: 592,
+        bytes: 592,
         alpn: &[],
         versions: &[0x0304, 0x0303, 0x0302, 0x0301],
         extensions: &[0, 11, 10, 35, 22, 23, 13, 43, 45, 51, 41],
@@ -58,7 +58,7 @@ pub const CORPUS: [Expected; 6] = [
     },
     Expected {
         name: "openssl3-sclient-tls12",
-        octets: 212,
+        bytes: 212,
         alpn: &[],
         versions: &[0x0303],
         extensions: &[0, 11, 10, 35, 22, 23, 13],
@@ -67,7 +67,7 @@ pub const CORPUS: [Expected; 6] = [
     },
     Expected {
         name: "rustls-ring",
-        octets: 242,
+        bytes: 242,
         alpn: &[],
         versions: &[0x0304, 0x0303],
         extensions: &[11, 45, 5, 51, 10, 13, 0, 23, 43, 35],
@@ -76,10 +76,10 @@ pub const CORPUS: [Expected; 6] = [
     },
 ];
 
-/// The octets that `+flag` has more: the extension's header, and flag 80 in its body.
+/// The additional bytes of a `+flag` file: the extension's header, and flag 80 in its body.
 const WITH_FLAG: [u8; 16] = [0, 62, 0, 12, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
-/// The octets of a file.
+/// The bytes of a file.
 pub fn read(name: &str) -> Vec<u8> {
     let path = format!("{}/corpus/{name}.bin", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|err| panic!("{path}: {err}"))
@@ -91,15 +91,15 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
     names.map(|name| (name.clone(), read(&name))).collect()
 }
 
-/// The view of what must be a hello, and nothing but a hello.
+/// The view of a ClientHello of this length; panics on any other answer.
 pub fn view<'a>(name: &str, answer: Answer<'a>, length: usize) -> ClientHello<'a> {
     match answer {
-        Answer::Hello { hello, octets } if octets == length => hello,
+        Answer::Hello { hello, length: found } if found == length => hello,
         other => panic!("{name}: {other:?}"),
     }
 }
 
-fn reads_right(expected: &Expected, name: &str, hello: &ClientHello<'_>) {
+fn assert_parsed(expected: &Expected, name: &str, hello: &ClientHello<'_>) {
     assert_eq!(hello.server_name(), Some(&b"www.example.com"[..]), "{name}");
     assert!(hello.alpn().eq(expected.alpn.iter().copied()), "{name}");
     assert!(hello.versions().eq(expected.versions.iter().copied()), "{name}");
@@ -112,13 +112,13 @@ fn reads_right(expected: &Expected, name: &str, hello: &ClientHello<'_>) {
 }
 
 #[test]
-fn every_file_is_read_right() {
+fn every_file_is_parsed_as_expected() {
     for expected in &CORPUS {
-        let octets = read(expected.name);
-        assert_eq!(octets.len(), expected.octets);
-        let answer = Scan::default().records(&octets, &mut []);
-        let hello = view(expected.name, answer, octets.len());
-        reads_right(expected, expected.name, &hello);
+        let bytes = read(expected.name);
+        assert_eq!(bytes.len(), expected.bytes);
+        let answer = Scan::default().records(&bytes, &mut []);
+        let hello = view(expected.name, answer, bytes.len());
+        assert_parsed(expected, expected.name, &hello);
         assert_eq!(hello.flags(), Ok(None));
         let numbers = hello.extensions().map(|(number, _)| number);
         assert!(numbers.eq(expected.extensions.iter().copied()), "{}", expected.name);
@@ -126,13 +126,13 @@ fn every_file_is_read_right() {
 }
 
 #[test]
-fn every_file_with_the_flag_is_read_right() {
+fn every_file_with_the_flag_is_parsed_as_expected() {
     for expected in &CORPUS {
         let name = format!("{}+flag", expected.name);
-        let octets = read(&name);
-        assert_eq!(octets.len(), expected.octets + WITH_FLAG.len());
-        let hello = view(&name, Scan::default().records(&octets, &mut []), octets.len());
-        reads_right(expected, &name, &hello);
+        let bytes = read(&name);
+        assert_eq!(bytes.len(), expected.bytes + WITH_FLAG.len());
+        let hello = view(&name, Scan::default().records(&bytes, &mut []), bytes.len());
+        assert_parsed(expected, &name, &hello);
         assert_eq!(hello.flags(), Ok(Some(FlagSet::single(Flag::REQUEST_CLIENT_AUTH))), "{name}");
 
         // Last, but before `pre_shared_key`.
@@ -144,19 +144,19 @@ fn every_file_with_the_flag_is_read_right() {
 }
 
 #[test]
-fn every_octet_of_a_hello_is_in_its_view() {
-    for (name, octets) in all() {
-        let hello = view(&name, Scan::default().records(&octets, &mut []), octets.len());
+fn every_byte_of_a_client_hello_is_in_its_view() {
+    for (name, bytes) in all() {
+        let hello = view(&name, Scan::default().records(&bytes, &mut []), bytes.len());
         let mut encoded = hello.legacy_version().to_be_bytes().to_vec();
         encoded.extend(hello.random());
-        encoded.extend(crate::build::behind_u8(hello.session_id()));
+        encoded.extend(crate::build::with_u8_length(hello.session_id()));
         let suites: Vec<u8> = hello.cipher_suites().flat_map(u16::to_be_bytes).collect();
-        encoded.extend(crate::build::behind_u16(&suites));
+        encoded.extend(crate::build::with_u16_length(&suites));
         encoded.extend([1, 0]);
         let extensions: Vec<_> = hello.extensions().map(|(n, body)| (n, body.to_vec())).collect();
-        encoded.extend(crate::build::behind_u16(&crate::build::list(&extensions)));
+        encoded.extend(crate::build::with_u16_length(&crate::build::list(&extensions)));
         assert_eq!(hello.body(), encoded, "{name}");
-        assert_eq!(hello.body(), &octets[9..], "{name}");
+        assert_eq!(hello.body(), &bytes[9..], "{name}");
         for (number, body) in &extensions {
             assert_eq!(hello.extension(*number), Some(&body[..]), "{name}");
         }
@@ -165,11 +165,11 @@ fn every_octet_of_a_hello_is_in_its_view() {
 }
 
 #[test]
-fn the_bare_message_and_its_body_are_read_the_same() {
+fn the_message_and_its_body_alone_give_the_same_view() {
     let scan = Scan::default();
-    for (name, octets) in all() {
-        let hello = view(&name, scan.records(&octets, &mut []), octets.len());
-        assert_eq!(view(&name, scan.handshake(&octets[5..]), octets.len() - 5), hello);
-        assert_eq!(view(&name, scan.body(&octets[9..]), octets.len() - 9), hello);
+    for (name, bytes) in all() {
+        let hello = view(&name, scan.records(&bytes, &mut []), bytes.len());
+        assert_eq!(view(&name, scan.handshake(&bytes[5..]), bytes.len() - 5), hello);
+        assert_eq!(view(&name, scan.body(&bytes[9..]), bytes.len() - 9), hello);
     }
 }

@@ -1,4 +1,4 @@
-//! The extensions that a view shows.
+//! The extensions that a view returns.
 
 use rustls_ext_wire::{Alert, Answer, Ech, Flaw, Part, Scan, ScanError};
 
@@ -6,7 +6,7 @@ use crate::build::{self, Hello};
 use crate::corpus::view;
 use crate::reference::{self, told};
 
-/// The error for which a hello is refused, by the scan and by the reference.
+/// The error of this body, which the scan and the reference must both report.
 pub fn error(body: &[u8]) -> ScanError {
     let answer = Scan::default().body(body);
     assert_eq!(told(&answer), reference::body(body, body.len()));
@@ -16,12 +16,12 @@ pub fn error(body: &[u8]) -> ScanError {
     }
 }
 
-/// A part that is not of the form that it must have.
+/// The error of a part that does not have the required format.
 pub fn malformed(part: Part, flaw: Flaw) -> ScanError {
     ScanError::Malformed { part, flaw }
 }
 
-/// Each body of the extension is refused with this flaw, this rule and `decode_error`.
+/// Asserts that each of these bodies is refused with its flaw, this rule and `decode_error`.
 fn refused(number: u16, rule: &str, cases: &[(&[u8], Flaw)]) {
     for (body, flaw) in cases {
         let error = error(&Hello::with(&[(number, body)]).body());
@@ -30,7 +30,7 @@ fn refused(number: u16, rule: &str, cases: &[(&[u8], Flaw)]) {
     }
 }
 
-/// Every body that is shorter than this one is refused, and every longer one.
+/// Asserts that this body is accepted, and refused with any number of bytes less or one more.
 fn exact(number: u16, body: &[u8]) {
     let scan = Scan::default();
     let hello = Hello::with(&[(number, body)]).body();
@@ -51,17 +51,17 @@ fn rfc_6066_exactly_one_host_name() {
         &[
             (&[], Flaw::Truncated),
             (&[0, 0], Flaw::EmptyList),
-            (&build::behind_u16(&[0, 0, 0]), Flaw::EmptyItem),
-            (&build::behind_u16(&[0, 0, 2, b'a']), Flaw::Truncated),
-            (&build::behind_u16(&[1, 0, 1, b'a']), Flaw::UnknownKind),
-            (&build::behind_u16(&two), Flaw::TrailingOctets),
-            (&[&build::server_name(b"a")[..], &[0]].concat(), Flaw::TrailingOctets),
+            (&build::with_u16_length(&[0, 0, 0]), Flaw::EmptyItem),
+            (&build::with_u16_length(&[0, 0, 2, b'a']), Flaw::Truncated),
+            (&build::with_u16_length(&[1, 0, 1, b'a']), Flaw::UnknownKind),
+            (&build::with_u16_length(&two), Flaw::TrailingBytes),
+            (&[&build::server_name(b"a")[..], &[0]].concat(), Flaw::TrailingBytes),
         ],
     );
 }
 
 #[test]
-fn rfc_6066_what_the_name_is_made_of_is_for_others_to_judge() {
+fn rfc_6066_the_characters_of_the_name_are_not_checked() {
     for name in [&b"*"[..], b"127.0.0.1", &[0], &[0xff; 300], b"www.example.com."] {
         let hello = Hello::with(&[(0, &build::server_name(name))]).record();
         let answer = Scan::default().records(&hello, &mut []);
@@ -80,14 +80,14 @@ fn rfc_7301_names_are_not_empty() {
             (&[0, 0], Flaw::EmptyList),
             (&build::alpn(&[b""]), Flaw::EmptyItem),
             (&build::alpn(&[b"h2", b""]), Flaw::EmptyItem),
-            (&build::behind_u16(&[2, b'h']), Flaw::Truncated),
-            (&[0, 3, 2, b'h', b'2', 0], Flaw::TrailingOctets),
+            (&build::with_u16_length(&[2, b'h']), Flaw::Truncated),
+            (&[0, 3, 2, b'h', b'2', 0], Flaw::TrailingBytes),
         ],
     );
 }
 
 #[test]
-fn rfc_8446_4_2_1_versions_are_numbers_of_two_octets() {
+fn rfc_8446_4_2_1_versions_are_numbers_of_two_bytes() {
     exact(43, &build::versions(&[0x0304]));
     refused(
         43,
@@ -97,7 +97,7 @@ fn rfc_8446_4_2_1_versions_are_numbers_of_two_octets() {
             (&[0], Flaw::EmptyList),
             (&[3, 3, 4, 3], Flaw::OddLength),
             (&[2, 3], Flaw::Truncated),
-            (&[2, 3, 4, 3, 3], Flaw::TrailingOctets),
+            (&[2, 3, 4, 3, 3], Flaw::TrailingBytes),
         ],
     );
 }
@@ -107,8 +107,8 @@ fn rfc_8446_4_2_1_without_the_extension_the_legacy_version_is_offered() {
     let mut hello = Hello::shortest();
     for version in [[3, 0], [3, 1], [3, 3], [3, 4]] {
         hello.version = version;
-        let octets = hello.record();
-        let view = view("legacy", Scan::default().records(&octets, &mut []), octets.len());
+        let bytes = hello.record();
+        let view = view("legacy", Scan::default().records(&bytes, &mut []), bytes.len());
         assert!(view.versions().eq([u16::from_be_bytes(version)]));
         assert!(!view.offers_tls13());
     }
@@ -124,8 +124,8 @@ fn rfc_8446_4_2_4_names_are_not_empty() {
             (&[], Flaw::Truncated),
             (&[0, 0], Flaw::EmptyList),
             (&build::authorities(&[b""]), Flaw::EmptyItem),
-            (&build::behind_u16(&[0, 2, 0x30]), Flaw::Truncated),
-            (&build::behind_u16(&[0]), Flaw::Truncated),
+            (&build::with_u16_length(&[0, 2, 0x30]), Flaw::Truncated),
+            (&build::with_u16_length(&[0]), Flaw::Truncated),
         ],
     );
     let body = build::authorities(&[b"\x30\x00", b"\x30\x01\x00"]);
@@ -135,9 +135,9 @@ fn rfc_8446_4_2_4_names_are_not_empty() {
 }
 
 #[test]
-fn rfc_8446_4_2_11_shape_of_pre_shared_key() {
+fn rfc_8446_4_2_11_format_of_pre_shared_key() {
     exact(41, &build::pre_shared_key(&[b"a", b"bc"], &[32, 255]));
-    let empty_list = [&[0, 0][..], &build::behind_u16(&[0; 33])].concat();
+    let empty_list = [&[0, 0][..], &build::with_u16_length(&[0; 33])].concat();
     refused(
         41,
         "RFC 8446 4.2.11",
@@ -147,7 +147,7 @@ fn rfc_8446_4_2_11_shape_of_pre_shared_key() {
             (&build::pre_shared_key(&[b""], &[32]), Flaw::EmptyItem),
             (&build::pre_shared_key(&[b"a"], &[31]), Flaw::TooShort),
             (&build::pre_shared_key(&[b"a"], &[]), Flaw::EmptyList),
-            (&[0, 6, 0, 1, b'a', 0, 0, 0, 0, 33], Flaw::Truncated), // half an age
+            (&[0, 6, 0, 1, b'a', 0, 0, 0, 0, 33], Flaw::Truncated), // an incomplete age
         ],
     );
 }
@@ -170,7 +170,7 @@ fn rfc_8446_4_2_11_nothing_after_pre_shared_key() {
         assert_eq!(error, ScanError::AfterPreSharedKey { extension: next });
         assert_eq!((error.rule(), error.alert().code()), ("RFC 8446 4.2.11", 47));
     }
-    // An octet is not the beginning of any extension yet.
+    // One byte is too short for the header of another extension.
     let mut body = Hello::with(&[(41, &psk)]).body();
     let list = body.len() - (4 + psk.len());
     body[list - 1] += 1;
@@ -194,7 +194,7 @@ fn rfc_9849_outer_and_inner() {
         "RFC 9849 5",
         &[
             (&[], Flaw::Truncated),
-            (&[1, 0], Flaw::TrailingOctets),
+            (&[1, 0], Flaw::TrailingBytes),
             (&[2], Flaw::UnknownKind),
             (&build::ech_outer(b"key", b""), Flaw::EmptyList),
         ],
@@ -206,8 +206,11 @@ fn errors_name_part_fault_and_rule() {
     let error = error(&Hello::with(&[(0, &[0, 0])]).body());
     assert_eq!(
         error.to_string(),
-        "malformed ClientHello: extension 0 (server_name): an empty list (RFC 6066 3)"
+        "malformed ClientHello: extension 0 (server_name): a list is empty (RFC 6066 3)"
     );
     let twice = ScanError::DuplicateExtension { extension: 62 };
-    assert_eq!(twice.to_string(), "malformed ClientHello: extension 62 twice (RFC 8446 4.2)");
+    assert_eq!(
+        twice.to_string(),
+        "malformed ClientHello: extension 62 occurs twice (RFC 8446 4.2)"
+    );
 }

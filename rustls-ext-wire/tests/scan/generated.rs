@@ -1,4 +1,5 @@
-//! Generated hellos, whole and broken: the scan and the reference must agree, in whichever pieces.
+//! Generated ClientHellos, valid and damaged: the scan and the reference must agree, however the
+//! bytes are divided.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,11 +8,11 @@ use rustls_ext_wire::{Answer, CareError, CodePoints, Scan};
 use crate::build::{self, Hello};
 use crate::reference::{self, Told, told};
 
-fn octets(most: usize) -> impl Strategy<Value = Vec<u8>> {
+fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..most)
 }
 
-/// Mostly well-formed bodies of the extensions that a view shows, and anything for others.
+/// Mostly well-formed bodies of the extensions that a view returns, and any bytes for others.
 fn extension() -> impl Strategy<Value = (u16, Vec<u8>)> {
     let slices = |names: &[Vec<u8>], of: fn(&[&[u8]]) -> Vec<u8>| {
         of(&names.iter().map(Vec::as_slice).collect::<Vec<_>>())
@@ -23,26 +24,26 @@ fn extension() -> impl Strategy<Value = (u16, Vec<u8>)> {
         names().prop_map(move |names| (16, slices(&names, build::alpn))),
         vec(any::<u16>(), 1..4).prop_map(|versions| (43, build::versions(&versions))),
         names().prop_map(move |names| (47, slices(&names, build::authorities))),
-        (octets(4), vec(any::<u8>(), 1..9))
+        (bytes(4), vec(any::<u8>(), 1..9))
             .prop_map(|(key, payload)| (0xfe0d, build::ech_outer(&key, &payload))),
         (names(), binders()).prop_map(move |(names, binders)| {
             let identities: Vec<_> = names.iter().map(Vec::as_slice).collect();
             (41, build::pre_shared_key(&identities, &binders))
         }),
-        (prop_oneof![Just(62), Just(0xffca), 0..70_u16, any::<u16>()], octets(9)),
+        (prop_oneof![Just(62), Just(0xffca), 0..70_u16, any::<u16>()], bytes(9)),
     ]
 }
 
 prop_compose! {
     fn hello()(
         version in prop_oneof![9 => Just([3, 3]), 1 => any::<[u8; 2]>()],
-        session_id in prop_oneof![9 => octets(33), 1 => octets(40)],
+        session_id in prop_oneof![9 => bytes(33), 1 => bytes(40)],
         suites in vec(any::<[u8; 2]>(), 1..9),
         extensions in prop::option::weighted(0.9, vec(extension(), 0..9)),
         psk in prop::option::of(extension()),
     ) -> Hello {
         let mut extensions = extensions;
-        // At most one of each, mostly; and `pre_shared_key` last, mostly.
+        // Mostly at most one of each, and mostly with `pre_shared_key` last.
         if let Some(list) = &mut extensions {
             list.sort_by_key(|(number, _)| *number == 41);
             if psk.is_none() {
@@ -56,50 +57,50 @@ prop_compose! {
     }
 }
 
-/// A change of a few octets: where, of how many that are there, and by which.
+/// Changes of a few bytes: each has a position, the number of bytes to remove, and those to insert.
 fn damage() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, Vec<u8>)>> {
-    vec((any::<prop::sample::Index>(), 0..3_usize, octets(3)), 0..3)
+    vec((any::<prop::sample::Index>(), 0..3_usize, bytes(3)), 0..3)
 }
 
-fn damaged(mut octets: Vec<u8>, damage: &[(prop::sample::Index, usize, Vec<u8>)]) -> Vec<u8> {
+fn damaged(mut bytes: Vec<u8>, damage: &[(prop::sample::Index, usize, Vec<u8>)]) -> Vec<u8> {
     for (at, removed, added) in damage {
-        let at = at.index(octets.len() + 1);
-        let end = (at + removed).min(octets.len());
-        octets.splice(at..end, added.iter().copied());
+        let at = at.index(bytes.len() + 1);
+        let end = (at + removed).min(bytes.len());
+        bytes.splice(at..end, added.iter().copied());
     }
-    octets
+    bytes
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2000, ..Default::default() })]
 
     #[test]
-    fn a_body_is_read_as_the_reference_reads_it(hello in hello(), damage in damage()) {
+    fn a_body_gives_the_answer_of_the_reference(hello in hello(), damage in damage()) {
         let body = damaged(hello.body(), &damage);
         prop_assert_eq!(told(&Scan::default().body(&body)), reference::body(&body, body.len()));
     }
 
     #[test]
-    fn records_are_read_as_the_reference_reads_them_in_whichever_pieces(
+    fn records_give_the_answer_of_the_reference_however_they_are_divided(
         hello in hello(),
         sizes in vec(prop_oneof![1..6_usize, 1..200_usize], 0..6),
         damage in damage(),
         calls in vec(1..80_usize, 1..9),
     ) {
-        let octets = damaged(build::records(&hello.message(), &sizes), &damage);
-        let expected = reference::scan(&octets);
+        let bytes = damaged(build::records(&hello.message(), &sizes), &damage);
+        let expected = reference::scan(&bytes);
         let scan = Scan::default();
-        prop_assert_eq!(&told(&scan.records(&octets, &mut [0; 0xffff])), &expected);
+        prop_assert_eq!(&told(&scan.records(&bytes, &mut [0; 0xffff])), &expected);
 
-        // In calls of these sizes, again and again. Once there is an answer, that is it.
+        // In calls of these sizes, in turn, until there is a final answer.
         let (mut fed, mut peeked) = (scan.scanner([0; 0xffff]), scan.scanner([0; 0xffff]));
         let mut at = 0;
         for size in calls.iter().cycle() {
-            let end = (at + size).min(octets.len());
-            let answer = told(&fed.feed(&octets[at..end]));
-            prop_assert_eq!(&told(&peeked.peek(&octets[..end])), &answer);
-            prop_assert_eq!(&reference::scan(&octets[..end]), &answer);
-            if answer != Told::Incomplete || end == octets.len() {
+            let end = (at + size).min(bytes.len());
+            let answer = told(&fed.feed(&bytes[at..end]));
+            prop_assert_eq!(&told(&peeked.peek(&bytes[..end])), &answer);
+            prop_assert_eq!(&reference::scan(&bytes[..end]), &answer);
+            if answer != Told::Incomplete || end == bytes.len() {
                 prop_assert_eq!(&answer, &expected);
                 break;
             }
@@ -108,19 +109,19 @@ proptest! {
     }
 
     #[test]
-    fn anything_ends_in_an_answer(octets in octets(300)) {
+    fn any_bytes_give_the_answer_of_the_reference(bytes in bytes(300)) {
         let scan = Scan::default();
-        prop_assert_eq!(told(&scan.records(&octets, &mut [0; 300])), reference::scan(&octets));
-        prop_assert_eq!(told(&scan.body(&octets)), reference::body(&octets, octets.len()));
-        if octets.len() >= 41 {
-            let expected = match told(&scan.body(&octets)) {
+        prop_assert_eq!(told(&scan.records(&bytes, &mut [0; 300])), reference::scan(&bytes));
+        prop_assert_eq!(told(&scan.body(&bytes)), reference::body(&bytes, bytes.len()));
+        if bytes.len() >= 41 {
+            let expected = match told(&scan.body(&bytes)) {
                 Told::Hello(hello) => Told::Hello(reference::Hello {
-                    octets: hello.octets + 4,
+                    length: hello.length + 4,
                     ..hello
                 }),
                 other => other,
             };
-            prop_assert_eq!(told(&scan.handshake(&build::message(&octets))), expected);
+            prop_assert_eq!(told(&scan.handshake(&build::message(&bytes))), expected);
         }
     }
 

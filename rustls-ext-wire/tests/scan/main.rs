@@ -1,13 +1,13 @@
-//! The scan, from octets to an answer.
+//! The scan, from bytes to an answer.
 
 mod build;
 mod corpus;
 mod extensions;
+mod flags_and_care;
 mod generated;
 mod limits;
 mod message;
 mod mutations;
-mod ours;
 mod pieces;
 mod records;
 mod reference;

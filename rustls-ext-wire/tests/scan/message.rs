@@ -1,4 +1,4 @@
-//! The message: its fields, the list of extensions, and DTLS' messages.
+//! The message: its fields, its list of extensions, and messages of DTLS.
 
 use rustls_ext_wire::{Alert, Answer, Flaw, NotTls, Part, Scan, ScanError};
 
@@ -46,20 +46,20 @@ fn rfc_8446_4_1_2_fields_of_the_message() {
         assert_eq!((error.rule(), error.alert()), ("RFC 8446 4.1.2", Alert::DECODE_ERROR));
     }
 
-    // A list of extensions, or none, even an empty one; but nothing else there.
+    // A list of extensions, which may be empty or missing, but no other bytes.
     let body = shortest.body();
     view("without", Scan::default().body(&body), body.len());
     let empty = [&body[..], &[0, 0]].concat();
     view("empty", Scan::default().body(&empty), empty.len());
-    let extensions = |octets: &[u8]| error(&[&body[..], octets].concat());
-    for (octets, part, flaw) in [
+    let extensions = |bytes: &[u8]| error(&[&body[..], bytes].concat());
+    for (bytes, part, flaw) in [
         (&[0][..], Part::Extensions, Flaw::Truncated),
         (&[0, 1], Part::Extensions, Flaw::Truncated),
-        (&[0, 0, 0], Part::Extensions, Flaw::TrailingOctets),
+        (&[0, 0, 0], Part::Extensions, Flaw::TrailingBytes),
         (&[0, 3, 0, 5, 0], Part::Extensions, Flaw::Truncated),
         (&[0, 4, 0, 5, 0, 1], Part::Extension(5), Flaw::Truncated),
     ] {
-        assert_eq!(extensions(octets), malformed(part, flaw));
+        assert_eq!(extensions(bytes), malformed(part, flaw));
     }
     assert_eq!(extensions(&[0]).rule(), "RFC 8446 4.2");
     for end in 0..body.len() {
@@ -68,8 +68,8 @@ fn rfc_8446_4_1_2_fields_of_the_message() {
 }
 
 #[test]
-fn dtls_hellos_are_not_tls() {
-    // DTLS 1.0, 1.2 (and so 1.3); the body alone has a cookie more.
+fn client_hellos_of_dtls_are_not_tls() {
+    // DTLS 1.0, and 1.2 or 1.3. Their bodies also have a cookie, which does not matter here.
     for minor in [0xff, 0xfd] {
         let mut hello = Hello::shortest();
         hello.version = [0xfe, minor];
@@ -77,7 +77,7 @@ fn dtls_hellos_are_not_tls() {
         assert_eq!(Scan::default().body(&body), Answer::NotTls(NotTls::Dtls));
         assert_eq!(Scan::default().handshake(&hello.message()), Answer::NotTls(NotTls::Dtls));
 
-        // With all of DTLS' header: message number, offset and length of the fragment.
+        // With the complete header of DTLS: message number, offset and length of the fragment.
         let length = u32::try_from(body.len()).unwrap().to_be_bytes();
         for number in 0..2 {
             let rest = [&[0, number, 0, 0, 0], &length[1..], &body].concat();

@@ -1,4 +1,4 @@
-//! Every single-octet change of every hello ends in an answer, and in the one that the rules say.
+//! Each change of one byte of a recorded ClientHello gives the answer of the reference.
 
 use rustls_ext_wire::Scan;
 
@@ -6,7 +6,7 @@ use crate::corpus;
 use crate::reference::{self, Told, told};
 
 #[test]
-fn every_change_of_one_octet_ends_as_the_rules_say() {
+fn every_change_of_one_byte_gives_the_answer_of_the_reference() {
     let tallies: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> =
             corpus::all().into_iter().map(|file| scope.spawn(move || tally(file))).collect();
@@ -17,16 +17,16 @@ fn every_change_of_one_octet_ends_as_the_rules_say() {
     }
 }
 
-/// How many changes of a file end in a hello, as incomplete, not TLS, and malformed.
-fn tally((name, mut octets): (String, Vec<u8>)) -> [usize; 4] {
+/// Counts the changes of a file by their answer: ClientHello, incomplete, not TLS, malformed.
+fn tally((name, mut bytes): (String, Vec<u8>)) -> [usize; 4] {
     let scan = Scan::default();
     let mut tally = [0; 4];
-    for at in 0..octets.len() {
-        let was = octets[at];
-        for octet in (0..=255).filter(|octet| *octet != was) {
-            octets[at] = octet;
-            let answer = told(&scan.records(&octets, &mut [0; 2048]));
-            assert_eq!(answer, reference::scan(&octets), "{name}: {octet} at {at}");
+    for at in 0..bytes.len() {
+        let was = bytes[at];
+        for byte in (0..=255).filter(|byte| *byte != was) {
+            bytes[at] = byte;
+            let answer = told(&scan.records(&bytes, &mut [0; 2048]));
+            assert_eq!(answer, reference::scan(&bytes), "{name}: {byte} at {at}");
             tally[match answer {
                 Told::Hello(_) => 0,
                 Told::Incomplete => 1,
@@ -34,7 +34,7 @@ fn tally((name, mut octets): (String, Vec<u8>)) -> [usize; 4] {
                 Told::Malformed(_) => 3,
             }] += 1;
         }
-        octets[at] = was;
+        bytes[at] = was;
     }
     tally
 }

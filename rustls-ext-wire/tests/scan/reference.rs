@@ -1,5 +1,5 @@
-//! Another scan, straight from the rules: it copies and allocates, looks at everything from the
-//! beginning each time, and is to be read rather than to be fast.
+//! The reference: a second scan, written from the rules. It is simple rather than fast: it copies,
+//! allocates, and reads all bytes from the beginning each time.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use rustls_ext_wire::{Answer, ClientHello, Ech, Flaw, NotTls, Part, ScanError};
 
 mod extensions;
 
-/// An [`Answer`] that owns what it says.
+/// An [`Answer`] that owns its data.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
     Hello(Hello),
@@ -18,7 +18,7 @@ pub enum Told {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hello {
-    pub octets: usize,
+    pub length: usize,
     pub server_name: Option<Vec<u8>>,
     pub alpn: Vec<Vec<u8>>,
     pub versions: Vec<u16>,
@@ -28,19 +28,19 @@ pub struct Hello {
     pub extensions: Vec<(u16, Vec<u8>)>,
 }
 
-/// What an answer of the scan says.
+/// Copies an answer of the scan.
 pub fn told(answer: &Answer<'_>) -> Told {
     match answer {
-        Answer::Hello { hello, octets } => Told::Hello(owned(hello, *octets)),
+        Answer::Hello { hello, length } => Told::Hello(owned(hello, *length)),
         Answer::Incomplete { .. } => Told::Incomplete,
         Answer::NotTls(what) => Told::NotTls(*what),
         Answer::Malformed(error) => Told::Malformed(*error),
     }
 }
 
-fn owned(hello: &ClientHello<'_>, octets: usize) -> Hello {
+fn owned(hello: &ClientHello<'_>, length: usize) -> Hello {
     Hello {
-        octets,
+        length,
         server_name: hello.server_name().map(<[u8]>::to_vec),
         alpn: hello.alpn().map(<[u8]>::to_vec).collect(),
         versions: hello.versions().collect(),
@@ -51,13 +51,13 @@ fn owned(hello: &ClientHello<'_>, octets: usize) -> Hello {
     }
 }
 
-/// What `octets` off a socket are.
-pub fn scan(octets: &[u8]) -> Told {
+/// Scans bytes from a socket.
+pub fn scan(bytes: &[u8]) -> Told {
     let mut message = Vec::new();
     let mut at = 0;
     loop {
-        // The header of a record, octet by octet.
-        let header = &octets[at..];
+        // The header of a record, byte by byte.
+        let header = &bytes[at..];
         let Some(content_type) = header.first() else { return Told::Incomplete };
         match (at, *content_type) {
             (_, 22) => {}
@@ -65,7 +65,7 @@ pub fn scan(octets: &[u8]) -> Told {
                 return Told::Malformed(ScanError::UnexpectedRecord { content_type });
             }
             (0, 0x80) => return Told::NotTls(NotTls::Ssl2),
-            (0, octet) if octet.is_ascii_uppercase() => return Told::NotTls(NotTls::Text),
+            (0, byte) if byte.is_ascii_uppercase() => return Told::NotTls(NotTls::Text),
             (0, _) => return Told::NotTls(NotTls::Other),
             (_, content_type) => {
                 return Told::Malformed(ScanError::Interleaved { content_type });
@@ -94,14 +94,14 @@ pub fn scan(octets: &[u8]) -> Told {
             return Told::Malformed(ScanError::EmptyRecord);
         }
 
-        // Its fragment, which may have octets of the message's header.
+        // Its fragment, which may begin with bytes of the message's header.
         let fragment = &header[5..header.len().min(5 + length)];
-        for (count, octet) in fragment.iter().enumerate() {
+        for (count, byte) in fragment.iter().enumerate() {
             if message.len() >= 4 {
                 message.extend(&fragment[count..]);
                 break;
             }
-            message.push(*octet);
+            message.push(*byte);
             if let Err(error) = header_of_message(&message) {
                 return Told::Malformed(error);
             }
@@ -120,13 +120,13 @@ pub fn scan(octets: &[u8]) -> Told {
     }
 }
 
-/// The length that the header of a message says, once it is there.
+/// The length in the header of a message, once the header is complete.
 fn length_of(message: &[u8]) -> Option<usize> {
     let length = message.get(1..4)?;
-    Some(length.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)))
+    Some(length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
 }
 
-/// The first one to four octets of a message.
+/// Checks the first one to four bytes of a message.
 fn header_of_message(message: &[u8]) -> Result<(), ScanError> {
     if message[0] != 1 {
         return Err(ScanError::UnexpectedMessage { handshake_type: message[0] });
@@ -134,9 +134,9 @@ fn header_of_message(message: &[u8]) -> Result<(), ScanError> {
     if message.len() == 1 {
         return Ok(());
     }
-    // The least and the greatest message that begins like this.
-    let with = |octet| {
-        let filled: Vec<u8> = message.iter().copied().chain([octet; 3]).take(4).collect();
+    // The shortest and the longest message that begins like this.
+    let with = |byte| {
+        let filled: Vec<u8> = message.iter().copied().chain([byte; 3]).take(4).collect();
         length_of(&filled).unwrap()
     };
     if with(0) > 65535 {
@@ -148,8 +148,8 @@ fn header_of_message(message: &[u8]) -> Result<(), ScanError> {
     Ok(())
 }
 
-/// What the body of a whole ClientHello says.
-pub fn body(body: &[u8], octets: usize) -> Told {
+/// Scans the body of a complete ClientHello.
+pub fn body(body: &[u8], length: usize) -> Told {
     let dtls_header = body.get(2..5) == Some(&[0; 3])
         && body
             .get(5..8)
@@ -159,7 +159,7 @@ pub fn body(body: &[u8], octets: usize) -> Told {
         return Told::NotTls(NotTls::Dtls);
     }
     match fields(body) {
-        Ok(hello) => Told::Hello(Hello { octets, ..hello }),
+        Ok(hello) => Told::Hello(Hello { length, ..hello }),
         Err(error) => Told::Malformed(error),
     }
 }
@@ -185,7 +185,7 @@ fn fields(body: &[u8]) -> Result<Hello, ScanError> {
         return Err(malformed(part, Flaw::EmptyList));
     }
     let mut hello = Hello {
-        octets: 0,
+        length: 0,
         server_name: None,
         alpn: vec![],
         versions: vec![u16::from_be_bytes([fixed[0], fixed[1]])],
@@ -199,7 +199,7 @@ fn fields(body: &[u8]) -> Result<Hello, ScanError> {
     }
     let mut list = vector(&mut input, 2).ok_or(malformed(Part::Extensions, Flaw::Truncated))?;
     if !input.is_empty() {
-        return Err(malformed(Part::Extensions, Flaw::TrailingOctets));
+        return Err(malformed(Part::Extensions, Flaw::TrailingBytes));
     }
     let mut seen = BTreeSet::new();
     while !list.is_empty() {
@@ -224,10 +224,10 @@ fn fields(body: &[u8]) -> Result<Hello, ScanError> {
     Ok(hello)
 }
 
-/// Takes a vector behind a length of so many octets.
+/// Takes a vector that follows its length, which has `width` bytes.
 fn vector<'a>(input: &mut &'a [u8], width: usize) -> Option<&'a [u8]> {
     let length = take(input, width)?;
-    take(input, length.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)))
+    take(input, length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)))
 }
 
 fn take<'a>(input: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
@@ -236,6 +236,6 @@ fn take<'a>(input: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-fn number(octets: &[u8]) -> u16 {
-    u16::from_be_bytes([octets[0], octets[1]])
+fn number(bytes: &[u8]) -> u16 {
+    u16::from_be_bytes([bytes[0], bytes[1]])
 }

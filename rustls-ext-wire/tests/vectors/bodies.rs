@@ -1,4 +1,4 @@
-//! Bodies of tls_flags: the octets, and the flags in them or the fault.
+//! Bodies of `tls_flags`, each with its flags or its fault.
 
 use rustls_ext_wire::{Flag, FlagSet};
 use serde_json::{Value, json};
@@ -24,17 +24,17 @@ pub fn all() -> Vec<Value> {
         ("every flag".into(), full.clone()),
         ("no length".into(), vec![]),
         ("an empty list".into(), vec![0]),
-        ("an empty list, and an octet".into(), vec![0, 1]),
-        ("a zero octet".into(), vec![1, 0]),
-        ("zero octets".into(), vec![3, 0, 0, 0]),
-        ("as many zero octets as there can be".into(), zeros),
-        ("a zero octet behind a flag".into(), vec![2, 2, 0]),
-        ("a zero octet behind the offer".into(), longer),
-        ("fewer octets than the length says".into(), vec![2, 1]),
-        ("no octet behind the length".into(), vec![1]),
-        ("an octet more than the length says".into(), vec![1, 2, 2]),
-        ("a zero octet more than the length says".into(), vec![1, 2, 0]),
-        ("every flag, and an octet".into(), [&full[..], &[1]].concat()),
+        ("an empty list, followed by a byte".into(), vec![0, 1]),
+        ("a zero byte".into(), vec![1, 0]),
+        ("zero bytes".into(), vec![3, 0, 0, 0]),
+        ("255 zero bytes".into(), zeros),
+        ("a zero byte after a flag".into(), vec![2, 2, 0]),
+        ("a zero byte after the offer".into(), longer),
+        ("fewer bytes than the length".into(), vec![2, 1]),
+        ("no byte after the length".into(), vec![1]),
+        ("one byte more than the length".into(), vec![1, 2, 2]),
+        ("one zero byte more than the length".into(), vec![1, 2, 0]),
+        ("every flag, followed by a byte".into(), [&full[..], &[1]].concat()),
         ("the offer without its length".into(), offer[1..].to_vec()),
     ]);
     let case = |(name, body): &(String, Vec<u8>)| match FlagSet::decode(body) {

@@ -1,6 +1,6 @@
-//! What a server answers, and which sessions it resumes.
+//! A server's answers to offers, and the sessions that it resumes.
 
-use rustls_ext_wire::resumption::{Demand, Resumption, Session, judge};
+use rustls_ext_wire::resumption::{Demand, Resumption, Session, check};
 use rustls_ext_wire::{Asks, CodePoints, Message, Offer, Received, ServerNegotiation, Version};
 use serde_json::{Value, json};
 
@@ -66,14 +66,14 @@ fn resumptions() -> Vec<Value> {
         for (was, scope, authenticated) in sessions {
             for offered in [false, true] {
                 let session = Session { scope: scope.map(str::as_bytes), authenticated };
-                let outcome = match judge(demand, offered, session) {
+                let outcome = match check(demand, offered, session) {
                     Resumption::Allowed => "allowed",
                     Resumption::IfVerified => "if verified",
                     Resumption::Refused => "refused",
                 };
-                let says = if offered { "offers" } else { "does not offer" };
+                let offers = if offered { "offers" } else { "does not offer" };
                 cases.push(json!({
-                    "name": format!("demand {wanted}, session {was}, client {says}"),
+                    "name": format!("demand {wanted}, session {was}, client {offers}"),
                     "kind": "resumption",
                     "demand": wanted.split(' ').next(),
                     "offered": offered,

@@ -1,5 +1,5 @@
-//! Whole ClientHello messages, and what is in them or the fault: those of the corpus, and one that
-//! is altered in every way that matters.
+//! Complete ClientHello messages, each with its content or its fault: those of the corpus, and
+//! generated ones with various offers and faults.
 
 use std::fs;
 use std::path::Path;
@@ -26,18 +26,18 @@ pub fn all() -> Vec<Value> {
     let flags = |body: &[u8]| extension(62, body);
     let care = |body: &[u8]| extension(0xffca, body);
     let made: [(&str, Vec<Vec<u8>>); 14] = [
-        ("no extension of ours", vec![]),
+        ("neither extension", vec![]),
         ("an offer by the flag", vec![flags(OFFER)]),
         ("an offer by CARE", vec![care(&[])]),
         ("an offer by both", vec![flags(OFFER), care(&[])]),
         ("unknown flags", vec![flags(&[1, 0x22])]),
-        ("a zero octet", vec![flags(&[1, 0])]),
-        ("a zero octet behind a flag", vec![flags(&[2, 2, 0])]),
+        ("a zero byte", vec![flags(&[1, 0])]),
+        ("a zero byte after a flag", vec![flags(&[2, 2, 0])]),
         ("an empty body", vec![flags(&[])]),
         ("an empty list", vec![flags(&[0])]),
-        ("octets behind the list", vec![flags(&[1, 2, 2])]),
+        ("bytes after the list", vec![flags(&[1, 2, 2])]),
         ("flags twice", vec![flags(OFFER), flags(OFFER)]),
-        ("flags twice, differing", vec![flags(OFFER), flags(&[1, 2])]),
+        ("flags twice, with different bodies", vec![flags(OFFER), flags(&[1, 2])]),
         ("CARE with a body", vec![care(&[0])]),
         ("CARE twice", vec![care(&[]), care(&[])]),
     ];
@@ -47,13 +47,13 @@ pub fn all() -> Vec<Value> {
         &[0, 7, 0, 1, 9, 0, 0, 0, 0, 0, 33, 32].iter().copied().chain([7; 32]).collect::<Vec<_>>(),
     );
     cases.push(case(
-        "flags behind pre_shared_key".into(),
+        "flags after pre_shared_key".into(),
         &hello(&[extension(45, &[1, 1]), psk, flags(OFFER)]),
     ));
     cases
 }
 
-/// The handshake message in records of a corpus file.
+/// The handshake message in the records of a corpus file.
 fn message_of(records: &[u8]) -> Vec<u8> {
     let mut message = Vec::new();
     let mut rest = records;
@@ -70,7 +70,7 @@ fn extension(typ: u16, body: &[u8]) -> Vec<u8> {
     [&typ.to_be_bytes()[..], &len.to_be_bytes(), body].concat()
 }
 
-/// A hello of TLS 1.3 that has these extensions behind its own.
+/// A ClientHello of TLS 1.3 with these extensions after its usual ones.
 fn hello(extensions: &[Vec<u8>]) -> Vec<u8> {
     let mut block = vec![
         extension(0, b"\x00\x0e\x00\x00\x0bexample.com"),

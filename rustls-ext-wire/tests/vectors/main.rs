@@ -1,7 +1,7 @@
-//! The test vectors in `vectors/`, for implementations in other languages: the files are as this
-//! code generates them, and as their schema says.
+//! Generates the test vectors in `vectors/`, for implementations in other languages, and compares
+//! them with the files and with their schema.
 //!
-//! With the environment variable `WRITE_VECTORS` set, it writes them instead.
+//! If the environment variable `WRITE_VECTORS` is set, it writes the files.
 
 mod bodies;
 mod decisions;
@@ -19,15 +19,15 @@ fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(name)
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn numbers(flags: &FlagSet) -> Vec<u16> {
     flags.iter().map(|flag| flag.get()).collect()
 }
 
-/// What ends the handshake.
+/// The fault that ends the handshake.
 fn fault(rule: &str, alert: Alert) -> Value {
     json!({ "rule": rule, "alert": alert.code(), "alert_name": alert.name() })
 }
@@ -37,24 +37,28 @@ fn all() -> [(&'static str, &'static str, Vec<Value>); 4] {
         ("bodies", "bodies of tls_flags", bodies::all()),
         ("messages", "both extensions in each message", messages::all()),
         ("hellos", "ClientHello messages", hellos::all()),
-        ("decisions", "what a server answers, and which sessions it resumes", decisions::all()),
+        (
+            "decisions",
+            "a server's answers to offers, and the sessions that it resumes",
+            decisions::all(),
+        ),
     ]
 }
 
 #[test]
-fn the_files_are_as_this_code_makes_them_and_as_their_schema_says() {
+fn the_files_are_up_to_date_and_valid() {
     let schema: Value = read("schema.json");
     for (name, about, cases) in all() {
         let made = json!({ "kind": name, "about": about, "cases": &cases });
         schema::assert_valid(&made, &schema, &schema, name);
         let names: Vec<_> = made["cases"].as_array().unwrap().iter().map(|c| &c["name"]).collect();
-        let mut unlike = names.clone();
-        unlike.sort_by_key(|name| name.as_str());
-        unlike.dedup();
-        assert_eq!(unlike.len(), names.len(), "two cases of {name} have one name");
+        let mut different = names.clone();
+        different.sort_by_key(|name| name.as_str());
+        different.dedup();
+        assert_eq!(different.len(), names.len(), "two cases of {name} have the same name");
         let file = format!("{name}.json");
         if std::env::var_os("WRITE_VECTORS").is_some() {
-            // A case a line, so that a change shows as one.
+            // One case per line, so that a change of a case changes one line.
             let cases: Vec<_> = cases.iter().map(Value::to_string).collect();
             let text = format!(
                 "{{\"kind\":\"{name}\",\"about\":\"{about}\",\"cases\":[\n{}\n]}}\n",
@@ -67,7 +71,7 @@ fn the_files_are_as_this_code_makes_them_and_as_their_schema_says() {
 }
 
 #[test]
-fn there_are_valid_and_invalid_ones_for_each_rule_of_the_codec() {
+fn there_are_valid_cases_and_a_fault_for_each_rule_of_the_codec() {
     let text: String = all().iter().flat_map(|(.., cases)| cases).map(Value::to_string).collect();
     for rule in [
         "FLAGS-2",

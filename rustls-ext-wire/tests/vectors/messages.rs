@@ -1,4 +1,4 @@
-//! Both extensions in each message, as the end that receives it judges them.
+//! Both extensions in each message, with the result of the receiver's check.
 
 use rustls_ext_wire::{
     Asks, ClientNegotiation, CodePoints, Fault, Message, Offer, Received, ServerNegotiation,
@@ -14,10 +14,10 @@ const BOTH: &[u8] = &[11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const ACROSS_NAMES: &[u8] = &[2, 0, 1];
 const MALFORMED: &[u8] = &[2, 2, 0];
 
-/// What is in a message: a name for it, the flags, and CARE.
-type Brings = (&'static str, Option<&'static [u8]>, Option<&'static [u8]>);
+/// The content of a message: a name for it, the bodies of `tls_flags` and of CARE.
+type Content = (&'static str, Option<&'static [u8]>, Option<&'static [u8]>);
 
-const BRINGS: [Brings; 9] = [
+const CONTENTS: [Content; 9] = [
     ("nothing", None, None),
     ("the flag of the offer", Some(OFFER), None),
     ("an unknown flag", Some(OTHER), None),
@@ -34,8 +34,8 @@ pub fn all() -> Vec<Value> {
     for version in [Version::Tls13, Version::Tls12] {
         for &message in Message::ALL {
             for offer in [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH] {
-                for brings in BRINGS {
-                    cases.extend(case(version, message, offer, brings));
+                for content in CONTENTS {
+                    cases.extend(case(version, message, offer, content));
                 }
             }
         }
@@ -44,8 +44,8 @@ pub fn all() -> Vec<Value> {
     cases
 }
 
-fn case(version: Version, message: Message, offer: Offer, brings: Brings) -> Option<Value> {
-    let (name, tls_flags, care) = brings;
+fn case(version: Version, message: Message, offer: Offer, content: Content) -> Option<Value> {
+    let (name, tls_flags, care) = content;
     let received = Received { tls_flags, care };
     let points = CodePoints::default();
     // The other messages of TLS 1.2 have no extensions.
@@ -53,8 +53,8 @@ fn case(version: Version, message: Message, offer: Offer, brings: Brings) -> Opt
     if version == Version::Tls12 && !has_extensions {
         return None;
     }
-    let judged = match message {
-        // Nothing comes before it.
+    let result = match message {
+        // There is no earlier offer.
         Message::ClientHello if !offer.is_none() => return None,
         Message::ClientHello => ServerNegotiation::new(points).on_client_hello(version, received),
         Message::ClientCertificate => {
@@ -69,7 +69,7 @@ fn case(version: Version, message: Message, offer: Offer, brings: Brings) -> Opt
             client.on(message, version, received)
         }
     };
-    Some(value(name, version, message, offer, received, judged))
+    Some(value(name, version, message, offer, received, result))
 }
 
 fn hello(offer: Offer) -> Received<'static> {
@@ -82,7 +82,7 @@ fn value(
     message: Message,
     offer: Offer,
     received: Received<'_>,
-    judged: Result<(), Fault>,
+    result: Result<(), Fault>,
 ) -> Value {
     let tls = if version == Version::Tls13 { "1.3" } else { "1.2" };
     let mut case = json!({
@@ -93,7 +93,7 @@ fn value(
         "tls_flags": received.tls_flags.map(hex),
         "care": received.care.map(hex),
     });
-    if let Err(err) = judged {
+    if let Err(err) = result {
         case["fault"] = fault(err.rule(), err.alert());
     }
     case
@@ -106,11 +106,11 @@ fn second_hellos() -> Vec<Value> {
         for second in [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH] {
             let mut server = ServerNegotiation::new(CodePoints::default());
             server.on_client_hello(Version::Tls13, hello(first)).unwrap();
-            let judged = server.on_client_hello(Version::Tls13, hello(second));
-            let name = format!("second hello with offer {second}");
+            let result = server.on_client_hello(Version::Tls13, hello(second));
+            let name = format!("second ClientHello with offer {second}");
             let message = Message::ClientHello;
             let received = hello(second);
-            cases.push(value(&name, Version::Tls13, message, first, received, judged));
+            cases.push(value(&name, Version::Tls13, message, first, received, result));
         }
     }
     cases

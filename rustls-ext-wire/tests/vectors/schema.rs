@@ -1,8 +1,8 @@
-//! As much of JSON Schema as the schema of the vectors uses.
+//! The part of JSON Schema that the schema of the vectors uses.
 
 use serde_json::Value;
 
-/// Panics unless `value` is as `schema`, a part of `root`, says.
+/// Panics unless `value` is valid under `schema`, which is a part of `root`.
 pub fn assert_valid(value: &Value, schema: &Value, root: &Value, at: &str) {
     if let Err(why) = check(value, schema, root, at) {
         panic!("{why}");
@@ -18,7 +18,7 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
         let wrong: Vec<_> = any.iter().filter_map(|s| check(value, s, root, at).err()).collect();
         return match any.len() - wrong.len() {
             1 => Ok(()),
-            _ => Err(format!("{at} is as one of several should be: {wrong:?}")),
+            _ => Err(format!("{at} does not match exactly one of the alternatives: {wrong:?}")),
         };
     }
     if let Some(constant) = schema.get("const") {
@@ -28,7 +28,7 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
         return if values.contains(value) {
             Ok(())
         } else {
-            Err(format!("{at}: {value} is none of {values:?}"))
+            Err(format!("{at}: {value} is not one of {values:?}"))
         };
     }
     let has_type = |wanted: &str| match wanted {
@@ -38,7 +38,7 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
         "integer" => value.is_u64(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
-        other => panic!("{other} is not checked here"),
+        other => panic!("the type {other} is not supported here"),
     };
     let types = match &schema["type"] {
         Value::String(one) => vec![one.as_str()],
@@ -46,7 +46,7 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
         _ => panic!("{at} has no type in the schema"),
     };
     if !types.into_iter().any(has_type) {
-        return Err(format!("{at}: {value} is no {}", schema["type"]));
+        return Err(format!("{at}: {value} is not of type {}", schema["type"]));
     }
     if let (Some(text), Some(pattern)) = (value.as_str(), schema["pattern"].as_str()) {
         assert_eq!(pattern, "^([0-9a-f]{2})*$", "another pattern");

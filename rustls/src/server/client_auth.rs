@@ -337,7 +337,7 @@ impl ClientAuth {
                 resumption::Demand::Require(demand.scope.as_bytes())
             }
         };
-        match resumption::judge(wanted, self.offered(), record.session()) {
+        match resumption::check(wanted, self.offered(), record.session()) {
             Resumption::Allowed => true,
             Resumption::IfVerified => match (record, self.decision.demand(), now) {
                 (Record::Authenticated { at, .. }, Some(demand), Ok(now)) => {

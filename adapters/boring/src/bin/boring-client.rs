@@ -1,5 +1,6 @@
-//! A client on BoringSSL; see `adapter_common::example`. It cannot offer, since BoringSSL sends no
-//! extension that it does not know, and does not resume, since that is `unsafe` in `boring`.
+//! A client on BoringSSL; see `adapter_common::example`. It cannot offer to authenticate, since
+//! BoringSSL does not send unknown extensions, and does not resume, since that is `unsafe` in
+//! `boring`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! A server on BoringSSL that asks those who offer; see `adapter_common::example`.
+//! A server on BoringSSL that requests certificates from clients that offer; see
+//! `adapter_common::example`.
 
 use std::net::TcpStream;
 use std::process::ExitCode;
@@ -48,7 +49,7 @@ fn served(ssl: &SslRef) -> Served {
     Served {
         tls_version: ssl.version_str().into(),
         resumed: ssl.session_reused(),
-        // RFC 2253 is how rustls-ext shows names, too.
+        // rustls-ext formats names by RFC 2253, too.
         verified_subject: identity(ssl, SCOPE)
             .and_then(|certificate| certificate.subject_name().print_ex(RFC2253)),
         ..Served::of(client_auth(ssl))

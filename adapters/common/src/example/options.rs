@@ -4,39 +4,41 @@ use std::path::PathBuf;
 
 use super::Error;
 
-/// Whom a server asks for a certificate.
+/// The clients from which a server requests a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// Nobody.
+    /// None.
     Nobody,
-    /// Those who offer.
+    /// Those that offer; a certificate is requested.
     Offered,
-    /// Those who offer, and insists on a certificate.
+    /// Those that offer; a certificate is required.
     RequireOffered,
 }
 
-/// `--cert FILE --key FILE --client-ca FILE --ask nobody|offered|require-offered [--tls12] [--retry]`
+/// `--cert FILE --key FILE --client-ca FILE --ask nobody|offered|require-offered [--tls12]
+/// [--retry]`
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     /// The server's certificate chain, in PEM.
     pub cert: PathBuf,
-    /// Its key, in PEM.
+    /// The server's key, in PEM.
     pub key: PathBuf,
-    /// The authorities whose client certificates count, in PEM.
+    /// The authorities of accepted client certificates, in PEM.
     pub client_ca: PathBuf,
-    /// Whom to ask.
+    /// The clients from which to request a certificate.
     pub ask: Ask,
-    /// Speak TLS 1.2 only.
+    /// Use TLS 1.2 only.
     pub tls12: bool,
-    /// Agree to groups only for which clients send no key share of their own accord.
+    /// Support only groups for which clients send no key share at first, so that the server sends
+    /// HelloRetryRequest.
     pub retry: bool,
 }
 
 impl ServerOptions {
-    /// From the command line.
+    /// Parses the options of the command line.
     ///
     /// # Errors
-    /// If one is missing, unknown or unusable.
+    /// If an option is missing, unknown, repeated or invalid.
     pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, Error> {
         let mut args = Args::new(args, &["--cert", "--key", "--client-ca", "--ask"])?;
         let options = Self {
@@ -48,7 +50,9 @@ impl ServerOptions {
                 "offered" => Ask::Offered,
                 "require-offered" => Ask::RequireOffered,
                 other => {
-                    return Err(format!("--ask {other}: nobody, offered or require-offered").into());
+                    return Err(
+                        format!("--ask {other}: use nobody, offered or require-offered").into()
+                    );
                 }
             },
             tls12: args.switch("--tls12"),
@@ -61,29 +65,29 @@ impl ServerOptions {
 /// `--connect ADDR:PORT --ca FILE [--cert FILE --key FILE] [--count N] [--tls12]`
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
-    /// Where to connect to.
+    /// The address of the server.
     pub connect: String,
-    /// The authorities whose server certificates count, in PEM; the server is `localhost`.
+    /// The authorities of accepted server certificates, in PEM. The server's name is `localhost`.
     pub ca: PathBuf,
     /// The client's certificate chain and its key, in PEM.
     pub identity: Option<(PathBuf, PathBuf)>,
-    /// How many connections to make, one after the other, with the sessions of those before.
+    /// The number of connections to make, one after the other; each may resume an earlier session.
     pub count: u32,
-    /// Speak TLS 1.2 only.
+    /// Use TLS 1.2 only.
     pub tls12: bool,
 }
 
 impl ClientOptions {
-    /// From the command line.
+    /// Parses the options of the command line.
     ///
     /// # Errors
-    /// If one is missing, unknown or unusable.
+    /// If an option is missing, unknown, repeated or invalid.
     pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, Error> {
         let mut args = Args::new(args, &["--connect", "--ca", "--cert", "--key", "--count"])?;
         let identity = match (args.value("--cert"), args.value("--key")) {
             (Ok(cert), Ok(key)) => Some((cert.into(), key.into())),
             (Err(_), Err(_)) => None,
-            _ => return Err("--cert and --key belong together".into()),
+            _ => return Err("use --cert and --key together".into()),
         };
         let options = Self {
             connect: args.value("--connect")?,
@@ -99,7 +103,7 @@ impl ClientOptions {
     }
 }
 
-/// Options that are not taken yet.
+/// The options that were not used yet.
 struct Args(Vec<(String, Option<String>)>);
 
 impl Args {
@@ -108,7 +112,7 @@ impl Args {
         let mut args = args.into_iter();
         while let Some(name) = args.next() {
             let value = if with_value.contains(&name.as_str()) {
-                Some(args.next().ok_or_else(|| format!("{name} has no value"))?)
+                Some(args.next().ok_or_else(|| format!("{name} needs a value"))?)
             } else {
                 None
             };
@@ -132,7 +136,7 @@ impl Args {
 
     fn end(self) -> Result<(), Error> {
         match self.0.first() {
-            Some((name, _)) => Err(format!("{name}: no such option, or twice").into()),
+            Some((name, _)) => Err(format!("{name}: unknown or repeated option").into()),
             None => Ok(()),
         }
     }

@@ -1,5 +1,5 @@
-//! A client on s2n-tls; see `adapter_common::example`. It cannot offer, since s2n-tls sends no
-//! extension that it does not know.
+//! A client on s2n-tls; see `adapter_common::example`. It cannot offer to authenticate, since
+//! s2n-tls does not send unknown extensions.
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -13,15 +13,15 @@ use s2n_tls::enums::{ClientAuthType, Version};
 use s2n_tls::security::Policy;
 use s2n_tls_tokio::TlsConnector;
 
-/// The last session.
+/// Stores the last session.
 #[derive(Clone, Default)]
 struct Sessions(Arc<Mutex<Option<Vec<u8>>>>);
 
 impl SessionTicketCallback for Sessions {
     fn on_session_ticket(&self, _: &mut Connection, ticket: &SessionTicket) {
-        let mut octets = vec![0; ticket.len().unwrap_or_default()];
-        if let (Ok(()), Ok(mut last)) = (ticket.data(&mut octets), self.0.lock()) {
-            *last = Some(octets);
+        let mut bytes = vec![0; ticket.len().unwrap_or_default()];
+        if let (Ok(()), Ok(mut last)) = (ticket.data(&mut bytes), self.0.lock()) {
+            *last = Some(bytes);
         }
     }
 }
@@ -35,7 +35,7 @@ fn run() -> Result<(), Error> {
     let sessions = Sessions::default();
     let config = config(&options, sessions.clone())?;
     for _ in 0..options.count {
-        let session = sessions.0.lock().map_err(|_| "no session")?.take();
+        let session = sessions.0.lock().map_err(|_| "the store of the session failed")?.take();
         let builder = ModifiedBuilder::new(config.clone(), |connection| match &session {
             Some(session) => connection.set_session_ticket(session),
             None => Ok(connection),
@@ -57,7 +57,7 @@ fn run() -> Result<(), Error> {
                 other => format!("{other:?}"),
             },
             resumed: connection.resumed(),
-            // The names of s2n-tls for handshakes; this one says so.
+            // s2n-tls puts this into the name of a handshake with a CertificateRequest.
             asked: Some(connection.handshake_type()?.contains("CLIENT_AUTH")),
         };
         report(&connected, &body)?;

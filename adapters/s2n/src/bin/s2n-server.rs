@@ -1,4 +1,5 @@
-//! A server on s2n-tls that asks those who offer; see `adapter_common::example`.
+//! A server on s2n-tls that requests certificates from clients that offer; see
+//! `adapter_common::example`.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -45,11 +46,11 @@ fn base(options: &ServerOptions) -> Result<Builder, Error> {
     config.load_pem(&std::fs::read(&options.cert)?, &std::fs::read(&options.key)?)?;
     config.set_security_policy(&Policy::from_version(match (options.tls12, options.retry) {
         (true, _) => "20240501",
-        // Of the groups P-256 and P-384 alone; most clients guess X25519.
+        // Supports P-256 and P-384 only; most clients send a key share for X25519.
         (false, true) => "20190802",
         (false, false) => "20240503",
     })?)?;
-    // Whoever is refused need not wait here, as they must where there is something to be timed.
+    // s2n-tls delays errors against timing attacks; this example need not.
     config.set_max_blinding_delay(1)?;
     Ok(config)
 }
@@ -62,7 +63,7 @@ fn config(options: &ServerOptions) -> Result<Config, Error> {
     let mut config = base(options)?;
     config.set_client_hello_callback(by_offer)?;
     config.enable_session_tickets(true)?;
-    // One key as long as the program runs; a server that runs for long takes new ones.
+    // One key for the run of the program. A server that runs for long must rotate its keys.
     let mut key = [0; 32];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut key)?;
     config.add_session_ticket_key(b"1", &key, SystemTime::now())?;

@@ -19,18 +19,18 @@ fn version(u: &mut Unstructured<'_>) -> Result<u16> {
     Ok(*u.choose(&[REXT_TLS12, REXT_TLS13, REXT_TLS13, 0x0301])?)
 }
 
-/// Whether there is an object just when the answer is that all is well.
+/// Asserts that there is an object exactly on REXT_OK, and returns it.
 fn made<T>(status: rext_status, object: *mut T) -> *mut T {
     assert_eq!(status == REXT_OK, !object.is_null());
     object
 }
 
 impl World {
-    /// Makes an object, in place of the one that there was.
+    /// Makes an object, and frees the one that it replaces.
     pub(super) fn new_objects(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let numbers = numbers(u)?;
         let points = pointer(numbers.as_ref());
-        // SAFETY: what they point to is here or in `self`; what is freed is not used any more.
+        // SAFETY: all pointers are to locals or to `self`; freed objects are not used any more.
         match u.int_in_range(0..=3)? {
             0 => {
                 let limit = usize::from(u16::arbitrary(u)?) * usize::from(u.ratio(1, 2)?);
@@ -40,14 +40,14 @@ impl World {
                 self.scan = made(status, new);
             }
             1 => {
-                let (buffer, length) = self.place(u, ROOM)?;
+                let (buffer, length) = self.buffer(u, LONGEST)?;
                 let (scan, mut new) = (self.scan, null_mut());
                 let peeks = bool::arbitrary(u)?;
                 let status =
                     call(u, |e| unsafe { rext_scanner_new(scan, buffer, length, &mut new, e) })?;
                 unsafe { rext_scanner_free(self.scanner) };
                 self.scanner = made(status, new);
-                self.shown = peeks.then(Vec::new);
+                self.peeked = peeks.then(Vec::new);
             }
             2 => {
                 let (offer, mut new) = (u.int_in_range(-1..=4)?, null_mut());
@@ -66,28 +66,28 @@ impl World {
     }
 
     pub(super) fn sets(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        let (body, length) = self.place(u, 300)?;
+        let (body, length) = self.buffer(u, 300)?;
         let mut flags = self.flags;
-        // SAFETY: what they point to is here or in `self`.
+        // SAFETY: all pointers are to locals or to `self`.
         let status = call(u, |e| unsafe { rext_flags_decode(body, length, &mut flags, e) })?;
         if u.ratio(1, 16)? {
-            flags.body[usize::from(u8::arbitrary(u)?)] ^= u8::arbitrary(u)?; // against the rules
+            flags.body[usize::from(u8::arbitrary(u)?)] ^= u8::arbitrary(u)?; // an invalid set
         }
         let (flag, mut next, mut bytes) = (u16::arbitrary(u)? % 2048, 0, NO_BYTES);
         let (numbers, message, version) = (numbers(u)?, u.int_in_range(0..=9)?, version(u)?);
         // SAFETY: likewise.
         unsafe {
-            plain(rext_flags_insert(&mut flags, flag));
+            checked(rext_flags_insert(&mut flags, flag));
             assert_eq!(
-                plain(rext_flags_contains(&flags, flag)),
+                checked(rext_flags_contains(&flags, flag)),
                 match flag {
-                    ..=REXT_FLAG_MAX if usable(&flags) => REXT_YES,
+                    ..=REXT_FLAG_MAX if is_valid(&flags) => REXT_YES,
                     ..=REXT_FLAG_MAX => REXT_ERR_UNSET,
                     _ => rext_flags_contains(&flags, flag).min(-1),
                 }
             );
-            plain(rext_flags_next(&flags, u16::arbitrary(u)? % 2048, &mut next));
-            if plain(rext_flags_body(&flags, &mut bytes)) == REXT_YES {
+            checked(rext_flags_next(&flags, u16::arbitrary(u)? % 2048, &mut next));
+            if checked(rext_flags_body(&flags, &mut bytes)) == REXT_YES {
                 assert!(bytes.length >= 2 && bytes.length <= 256);
             }
             let points = pointer(numbers.as_ref());
@@ -99,9 +99,9 @@ impl World {
             if let Some(numbers) = &numbers {
                 call(u, |e| rext_code_points_check(numbers, e))?;
             }
-            plain(rext_flags_remove(&mut flags, flag));
+            checked(rext_flags_remove(&mut flags, flag));
         }
-        if status == REXT_OK && usable(&flags) {
+        if status == REXT_OK && is_valid(&flags) {
             self.flags = flags;
         }
         Ok(())
@@ -116,13 +116,13 @@ impl World {
         let (message, version, offer) =
             (u.int_in_range(0..=9)?, version(u)?, u.int_in_range(0..=3)?);
         let (mut set, mut number) = (self.flags, 0);
-        // SAFETY: the client is not freed yet; what the others point to is here or in `self`.
+        // SAFETY: the client is not freed yet; all other pointers are to locals or to `self`.
         unsafe {
             if bool::arbitrary(u)? {
-                plain(rext_client_hello(client, version, &mut set, &mut number));
+                checked(rext_client_hello(client, version, &mut set, &mut number));
             }
             if u.ratio(1, 4)? {
-                plain(rext_client_sent(client, offer));
+                checked(rext_client_sent(client, offer));
             }
             let (flags, care) = (pointer(flags.as_ref()), pointer(care.as_ref()));
             call(u, |e| rext_client_on(client, message, version, flags, care, e))?;
@@ -132,7 +132,7 @@ impl World {
             let offer = rext_client_offer(client);
             assert!((0..=REXT_OFFER_FLAG + REXT_OFFER_CARE).contains(&offer));
             assert!(status != REXT_CLIENT_ACKNOWLEDGED || offer & REXT_OFFER_FLAG != 0);
-            plain(rext_client_echoed(client));
+            checked(rext_client_echoed(client));
         }
         Ok(())
     }
@@ -144,66 +144,66 @@ impl World {
         let (server, hello) = (self.server, self.hello);
         let (flags, care) = (self.body(u)?, self.body(u)?);
         let (version, asks) = (version(u)?, u.int_in_range(-1..=3)?);
-        let of_view = bool::arbitrary(u)?;
+        let from_view = bool::arbitrary(u)?;
         let mut set = self.flags;
-        // SAFETY: the server is not freed yet, the octets of the hello are kept, and what the others
-        // point to is here or in `self`.
+        // SAFETY: the server is not freed yet, the bytes of the view are kept, and all other
+        // pointers are to locals or to `self`.
         unsafe {
             let (flags, care) = (pointer(flags.as_ref()), pointer(care.as_ref()));
             call(u, |e| {
-                if of_view {
+                if from_view {
                     rext_server_on_hello(server, version, &hello, e)
                 } else {
                     rext_server_on_client_hello(server, version, flags, care, e)
                 }
             })?;
-            plain(rext_server_asks(server, asks));
-            plain(rext_server_acknowledgement(server, &mut set));
+            checked(rext_server_asks(server, asks));
+            checked(rext_server_acknowledgement(server, &mut set));
             let acknowledges = set.body[0] != 0;
             // RCA-4
             assert!(!acknowledges || rext_server_offer(server) & REXT_OFFER_FLAG != 0);
-            plain(rext_server_flags(server, &mut set));
+            checked(rext_server_flags(server, &mut set));
             for message in REXT_CLIENT_HELLO..=REXT_NEW_SESSION_TICKET {
-                plain(rext_server_echoes_care(server, message));
+                checked(rext_server_echoes_care(server, message));
             }
             call(u, |e| rext_server_on_client_certificate(server, flags, care, e))?;
         }
         Ok(())
     }
 
-    /// What is written can be read, and what is read can be judged.
+    /// A record that was encoded can be decoded, and a decoded one can be checked.
     pub(super) fn sessions(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        let (data, length) = self.place(u, 300)?;
-        let (record, size) = self.place(u, 300)?;
+        let (data, length) = self.buffer(u, 300)?;
+        let (record, size) = self.buffer(u, 300)?;
         let scope = rext_bytes { data, length };
         let authenticated = i32::from(bool::arbitrary(u)?);
         let mut session =
             rext_session { scope, authenticated_at: u64::arbitrary(u)?, authenticated };
-        let (room, size_of_room) = self.place(u, 300)?;
+        let (room, size_of_room) = self.buffer(u, 300)?;
         let mut written = usize::MAX;
-        // SAFETY: what they point to is here or in `self`.
+        // SAFETY: all pointers are to locals or to `self`.
         unsafe {
-            if plain(rext_session_encode(&session, room, size_of_room, &mut written)) == REXT_OK {
+            if checked(rext_session_encode(&session, room, size_of_room, &mut written)) == REXT_OK {
                 let mut again = session;
                 assert!(written <= size_of_room && written <= REXT_SESSION_LONGEST);
-                assert_eq!(plain(rext_session_decode(room, written, &mut again)), REXT_OK);
+                assert_eq!(checked(rext_session_decode(room, written, &mut again)), REXT_OK);
                 assert_eq!(again.scope.length, session.scope.length);
                 assert_eq!(again.authenticated != 0, session.authenticated != 0);
             }
-            plain(rext_session_decode(record, size, &mut session));
+            checked(rext_session_decode(record, size, &mut session));
             let demand = u.int_in_range(-1..=3)?;
-            let judged = rext_resumption_judge(demand, &scope, authenticated, &session);
-            assert!(judged <= REXT_RESUMPTION_IF_VERIFIED && judged != REXT_ERR_PANIC);
+            let result = rext_resumption_check(demand, &scope, authenticated, &session);
+            assert!(result <= REXT_RESUMPTION_IF_VERIFIED && result != REXT_ERR_PANIC);
             let certain = demand == REXT_DEMAND_REQUIRE && session.authenticated == 0;
-            assert!(!certain || judged <= REXT_RESUMPTION_REFUSED);
+            assert!(!certain || result <= REXT_RESUMPTION_REFUSED);
         }
         Ok(())
     }
 }
 
-/// Whether it is the body of an extension, or none.
-fn usable(flags: &rext_flags) -> bool {
-    let [length, octets @ ..] = &flags.body;
-    let octets = &octets[..usize::from(*length)];
-    octets.last() != Some(&0)
+/// Returns true if the struct contains a valid body, or the empty set.
+fn is_valid(flags: &rext_flags) -> bool {
+    let [length, bytes @ ..] = &flags.body;
+    let bytes = &bytes[..usize::from(*length)];
+    bytes.last() != Some(&0)
 }

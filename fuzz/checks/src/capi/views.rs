@@ -1,24 +1,24 @@
-//! Scans, and what they show.
+//! Scans, views and lists.
 
 use super::*;
 
 impl World {
     pub(super) fn scans(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
-        let (octets, length) = self.place(u, ROOM)?;
-        let (scratch, size) = self.place(u, ROOM)?;
+        let (bytes, length) = self.buffer(u, LONGEST)?;
+        let (scratch, size) = self.buffer(u, LONGEST)?;
         let scan = self.scan;
         let (mut hello, mut count) = (NO_HELLO, usize::MAX);
         let counts = bool::arbitrary(u)?;
         let place = if counts { &raw mut count } else { null_mut() };
         let kind = u.int_in_range(0..=2)?;
-        // SAFETY: what they point to is in `self`, or here; the scratch is nobody else's.
+        // SAFETY: all pointers are to locals or to `self`; the scratch is not used otherwise.
         let status = call(u, |error| unsafe {
             match kind {
                 0 => {
-                    rext_scan_records(scan, octets, length, scratch, size, &mut hello, place, error)
+                    rext_scan_records(scan, bytes, length, scratch, size, &mut hello, place, error)
                 }
-                1 => rext_scan_handshake(scan, octets, length, &mut hello, place, error),
-                _ => rext_scan_body(scan, octets, length, &mut hello, error),
+                1 => rext_scan_handshake(scan, bytes, length, &mut hello, place, error),
+                _ => rext_scan_body(scan, bytes, length, &mut hello, error),
             }
         })?;
         if counts && kind < 2 {
@@ -36,83 +36,84 @@ impl World {
         if self.scanner.is_null() {
             return Ok(());
         }
-        let (mut octets, mut length) = self.place(u, ROOM)?;
-        let peeks = match &mut self.shown {
+        let (mut bytes, mut length) = self.buffer(u, LONGEST)?;
+        let peeks = match &mut self.peeked {
             None => false,
-            Some(shown) => {
-                // SAFETY: the octets are there, if there are any.
+            Some(peeked) => {
+                // SAFETY: they are in `self`.
                 if length > 0 {
-                    shown.extend(unsafe { std::slice::from_raw_parts(octets, length) });
+                    peeked.extend(unsafe { std::slice::from_raw_parts(bytes, length) });
                 }
-                let shown = shown.clone();
-                (octets, length) = self.keep(&shown);
+                let peeked = peeked.clone();
+                (bytes, length) = self.keep(&peeked);
                 true
             }
         };
         let (scanner, mut hello, mut count) = (self.scanner, NO_HELLO, 0);
-        // SAFETY: the scanner is not freed yet, nor is its buffer, which is nobody else's.
+        // SAFETY: the scanner and its buffer are not freed yet, and the buffer is not used
+        // otherwise.
         let status = call(u, |error| unsafe {
             let function = if peeks { rext_scanner_peek } else { rext_scanner_feed };
-            function(scanner, octets, length, &mut hello, &mut count, error)
+            function(scanner, bytes, length, &mut hello, &mut count, error)
         })?;
-        if let (REXT_OK, Some(shown)) = (status, &mut self.shown) {
-            shown.clear(); // the next hello begins
+        if let (REXT_OK, Some(peeked)) = (status, &mut self.peeked) {
+            peeked.clear(); // the next ClientHello begins
         }
-        if self.of_scanner {
+        if self.from_scanner {
             (self.hello, self.list) = (NO_HELLO, NO_LIST);
         }
         self.found(status, hello, true);
         Ok(())
     }
 
-    fn found(&mut self, status: rext_status, hello: rext_hello, of_scanner: bool) {
+    fn found(&mut self, status: rext_status, hello: rext_hello, from_scanner: bool) {
         if status == REXT_OK {
-            (self.hello, self.list, self.of_scanner) = (hello, NO_LIST, of_scanner);
+            (self.hello, self.list, self.from_scanner) = (hello, NO_LIST, from_scanner);
         }
     }
 
-    /// Everything that a view shows, once.
+    /// Calls every function of a view once.
     pub(super) fn views(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let hello = self.hello;
         let mut fields = MaybeUninit::<rext_hello_fields>::uninit();
-        // SAFETY: the octets of the hello are kept, and what is written to is here.
-        let status = plain(unsafe { rext_hello_fields_of(&hello, fields.as_mut_ptr()) });
+        // SAFETY: the bytes of the view are kept, and the result is a local.
+        let status = checked(unsafe { rext_hello_fields_of(&hello, fields.as_mut_ptr()) });
         if status == REXT_ERR_UNSET {
             return Ok(());
         }
         assert_eq!(status, REXT_OK);
-        // SAFETY: written, since the status is no error.
+        // SAFETY: written, since the status is not an error.
         let fields = unsafe { fields.assume_init() };
         let inside = |part: rext_bytes| {
             let (start, end) = (part.data.addr(), part.data.addr() + part.length);
             let body = fields.body.data.addr();
             let within = body <= start && end <= body + fields.body.length;
             assert!(part.length == 0 || within);
-            // SAFETY: it is of the hello.
-            let octets = (part.length > 0)
+            // SAFETY: it is within the bytes of the view.
+            let bytes = (part.length > 0)
                 .then(|| unsafe { std::slice::from_raw_parts(part.data, part.length) });
-            octets.map_or(0, |octets| octets.iter().fold(0, |sum: u8, it| sum.wrapping_add(*it)))
+            bytes.map_or(0, |bytes| bytes.iter().fold(0, |sum: u8, it| sum.wrapping_add(*it)))
         };
         inside(fields.random);
         inside(fields.session_id);
         let number = u16::arbitrary(u)?;
-        let (name, size) = self.place(u, 255)?;
+        let (name, size) = self.buffer(u, 255)?;
         let mut bytes = NO_BYTES;
         let mut flags = self.flags;
         // SAFETY: as above.
         unsafe {
-            if plain(rext_hello_server_name(&hello, &mut bytes)) == REXT_YES {
+            if checked(rext_hello_server_name(&hello, &mut bytes)) == REXT_YES {
                 inside(bytes);
             }
             for number in [0, 16, 43, 62, number] {
-                if plain(rext_hello_extension(&hello, number, &mut bytes)) == REXT_YES {
+                if checked(rext_hello_extension(&hello, number, &mut bytes)) == REXT_YES {
                     inside(bytes);
                 }
             }
-            plain(rext_hello_has_alpn(&hello, name, size));
-            plain(rext_hello_offers_version(&hello, number));
+            checked(rext_hello_has_alpn(&hello, name, size));
+            checked(rext_hello_offers_version(&hello, number));
             assert!((REXT_ECH_NONE..=REXT_ECH_INNER).contains(&rext_hello_ech(&hello)));
-            plain(rext_hello_has_psk(&hello));
+            checked(rext_hello_has_psk(&hello));
         }
         // SAFETY: as above.
         call(u, |error| unsafe { rext_hello_flags(&hello, &mut flags, error) })?;
@@ -132,17 +133,17 @@ impl World {
             rext_hello_cipher_suites,
             rext_hello_extensions,
         ])?;
-        // SAFETY: the octets of the hello are kept.
-        plain(unsafe { begin(&self.hello, &mut self.list) });
+        // SAFETY: the bytes of the view are kept.
+        checked(unsafe { begin(&self.hello, &mut self.list) });
         for _ in 0..u.int_in_range(0..=8)? {
-            let (mut number, mut octets) = (0, NO_BYTES);
+            let (mut number, mut bytes) = (0, NO_BYTES);
             let place = if bool::arbitrary(u)? { &raw mut number } else { null_mut() };
             // SAFETY: likewise.
-            match plain(unsafe { rext_list_next(&mut self.list, place, &mut octets) }) {
-                REXT_YES if octets.length > 0 => {
-                    // SAFETY: they are of the hello.
-                    let octets = unsafe { std::slice::from_raw_parts(octets.data, octets.length) };
-                    std::hint::black_box(octets.to_vec());
+            match checked(unsafe { rext_list_next(&mut self.list, place, &mut bytes) }) {
+                REXT_YES if bytes.length > 0 => {
+                    // SAFETY: they are within the bytes of the view.
+                    let bytes = unsafe { std::slice::from_raw_parts(bytes.data, bytes.length) };
+                    std::hint::black_box(bytes.to_vec());
                 }
                 _ => {}
             }

@@ -1,4 +1,4 @@
-//! A client that does as the fuzzer likes, and a server of ours.
+//! Our server against a client that the fuzzer controls.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,7 +7,7 @@ use rustls_ext::PeerIdentity;
 use rustls_ext::rustls::server::ClientAuthStatus as Status;
 use rustls_ext::rustls::{Connection, ServerConfig, ServerConnection};
 
-use super::spoil;
+use super::fault;
 use crate::site::{self, Decides, PKI, SCOPE};
 use raw_peer::{Answer, ClientConfig, Peer, Shares, Slot, version};
 
@@ -23,24 +23,24 @@ const SLOTS: [Slot; 6] = [
 static SERVERS: LazyLock<[Arc<ServerConfig>; 4]> =
     LazyLock::new(|| Decides::ALL.map(|decides| Arc::new(site::server(decides))));
 
-/// What the client does about a request.
+/// The client's answer to a CertificateRequest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
-enum Shows {
-    Nothing,
-    NotEvenThat,
-    ACertificate,
-    AStrangers,
+enum Sends {
+    EmptyCertificate,
+    NoCertificate,
+    OwnCertificate,
+    StrangersCertificate,
 }
 
-/// See the module.
-pub fn check(octets: &[u8]) {
-    // Too few octets are no handshake.
-    let _ = handshake(&mut Unstructured::new(octets));
+/// Checks the properties of this module; the bytes choose the client's messages.
+pub fn check(bytes: &[u8]) {
+    // With too few bytes, there is no handshake.
+    let _ = handshake(&mut Unstructured::new(bytes));
 }
 
 fn handshake(u: &mut Unstructured<'_>) -> Result<Outcome> {
     let decides = Decides::arbitrary(u)?;
-    let shows = Shows::arbitrary(u)?;
+    let sends = Sends::arbitrary(u)?;
     let mut config = ClientConfig {
         versions: if u.ratio(1, 8)? {
             vec![version::TLS13, version::TLS12]
@@ -48,39 +48,39 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<Outcome> {
             vec![version::TLS13]
         },
         shares: if u.ratio(1, 4)? { Shares::Only(Vec::new()) } else { Shares::X25519 },
-        answer: match shows {
-            Shows::Nothing => Answer::Empty,
-            Shows::NotEvenThat => Answer::NoCertificate,
-            Shows::ACertificate => Answer::With(PKI.client.clone()),
-            Shows::AStrangers => Answer::With(PKI.stranger.clone()),
+        answer: match sends {
+            Sends::EmptyCertificate => Answer::Empty,
+            Sends::NoCertificate => Answer::NoCertificate,
+            Sends::OwnCertificate => Answer::With(PKI.client.clone()),
+            Sends::StrangersCertificate => Answer::With(PKI.stranger.clone()),
         },
         answer_unasked: u.ratio(1, 8)?,
         compress_certificate: u.ratio(1, 8)?,
         ..ClientConfig::default()
     };
-    let honest = u.ratio(1, 16)?;
-    if !honest {
-        config.plan = spoil::plan(u, &SLOTS)?;
+    let conforms = u.ratio(1, 16)?;
+    if !conforms {
+        config.plan = fault::plan(u, &SLOTS)?;
     }
-    let as_expected = honest && !config.answer_unasked && !config.compress_certificate;
+    let as_expected = conforms && !config.answer_unasked && !config.compress_certificate;
     let Ok(mut peer) = Peer::client(config) else { return Ok(Outcome::Fails) };
     let server = ServerConnection::new(SERVERS[decides as usize].clone()).expect("a connection");
     let mut server = Connection::from(server);
-    spoil::run(u, &mut peer, &mut server)?;
+    fault::run(u, &mut peer, &mut server)?;
 
     let Connection::Server(server) = &server else { unreachable!("it is a server") };
-    never_more_than_proved(server, decides, shows);
+    assert_proved(server, decides, sends);
     let outcome = outcome(server);
     if as_expected {
-        assert_eq!(outcome, expected(decides, shows));
+        assert_eq!(outcome, expected(decides, sends));
     }
     Ok(outcome)
 }
 
-fn never_more_than_proved(server: &ServerConnection, decides: Decides, shows: Shows) {
+fn assert_proved(server: &ServerConnection, decides: Decides, sends: Sends) {
     let identity = PeerIdentity::from_connection(server, SCOPE);
     if let Some(identity) = &identity {
-        assert_eq!(shows, Shows::ACertificate, "somebody else is authenticated");
+        assert_eq!(sends, Sends::OwnCertificate, "another client is authenticated");
         assert_eq!(identity.chain[0].as_ref(), PKI.client.chain[0]);
         assert!(!identity.resumed);
     }
@@ -95,7 +95,7 @@ fn never_more_than_proved(server: &ServerConnection, decides: Decides, shows: Sh
         return;
     }
     let named = server.peer_certificates().is_some();
-    assert_eq!(named, identity.is_some(), "a chain that is nobody's");
+    assert_eq!(named, identity.is_some(), "a chain without an identity");
     let authenticated = matches!(auth.status(), Status::Authenticated { resumed: false, .. });
     assert_eq!(authenticated, identity.is_some());
     assert_eq!(auth.refusal().is_some(), auth.status() == Status::Refused);
@@ -103,11 +103,11 @@ fn never_more_than_proved(server: &ServerConnection, decides: Decides, shows: Sh
         Decides::Nothing => assert!(identity.is_none()),
         Decides::Request => assert_ne!(auth.status(), Status::Refused),
         Decides::RequestLeniently => {}
-        Decides::Require => assert!(identity.is_some(), "in spite of the requirement"),
+        Decides::Require => assert!(identity.is_some(), "a certificate is required"),
     }
 }
 
-/// What comes of a handshake.
+/// The outcome of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     Fails,
@@ -126,17 +126,19 @@ fn outcome(server: &ServerConnection) -> Outcome {
         Some(Status::Declined) => Outcome::Declined,
         Some(Status::Refused) => Outcome::Refused,
         Some(Status::Authenticated { .. }) => Outcome::Authenticated,
-        status => unreachable!("complete, and {status:?}"),
+        status => unreachable!("a complete handshake with {status:?}"),
     }
 }
 
-/// What must come of the handshake of a client that spoils nothing.
-fn expected(decides: Decides, shows: Shows) -> Outcome {
-    match (decides, shows) {
+/// The required outcome for a client that conforms.
+fn expected(decides: Decides, sends: Sends) -> Outcome {
+    match (decides, sends) {
         (Decides::Nothing, _) => Outcome::NotAsked,
-        (_, Shows::ACertificate) => Outcome::Authenticated,
-        (Decides::Request | Decides::RequestLeniently, Shows::Nothing) => Outcome::Declined,
-        (Decides::RequestLeniently, Shows::AStrangers) => Outcome::Refused,
+        (_, Sends::OwnCertificate) => Outcome::Authenticated,
+        (Decides::Request | Decides::RequestLeniently, Sends::EmptyCertificate) => {
+            Outcome::Declined
+        }
+        (Decides::RequestLeniently, Sends::StrangersCertificate) => Outcome::Refused,
         _ => Outcome::Fails,
     }
 }
@@ -146,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_seeds_come_to_every_outcome() {
+    fn the_seeds_have_every_outcome() {
         let outcomes = crate::seeds("handshake_client", handshake);
         let all = [
             Outcome::Fails,

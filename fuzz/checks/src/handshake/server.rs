@@ -1,4 +1,4 @@
-//! A server that does as the fuzzer likes, and a client of ours.
+//! Our client against a server that the fuzzer controls.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,7 +7,7 @@ use rustls_ext::rustls::client::{ClientAuthOffer, ClientAuthStatus as Status};
 use rustls_ext::rustls::{ClientConfig, ClientConnection, Connection};
 use rustls_ext_wire::Offer;
 
-use super::spoil::{self, FLAG};
+use super::fault::{self, FLAG};
 use crate::site::{self, PKI};
 use raw_peer::{Direction, Edit, HandshakeType, Peer, ServerConfig, Slot};
 
@@ -31,13 +31,13 @@ static CLIENTS: LazyLock<[Arc<ClientConfig>; 4]> = LazyLock::new(|| {
     })
 });
 
-/// See the module.
-pub fn check(octets: &[u8]) {
-    // Too few octets are no handshake.
-    let _ = handshake(&mut Unstructured::new(octets));
+/// Checks the properties of this module; the bytes choose the server's messages.
+pub fn check(bytes: &[u8]) {
+    // With too few bytes, there is no handshake.
+    let _ = handshake(&mut Unstructured::new(bytes));
 }
 
-/// Whether the handshake is complete, and what the client says of it.
+/// Returns whether the handshake is complete, and the name of the client's status.
 fn handshake(u: &mut Unstructured<'_>) -> Result<(bool, &'static str)> {
     let place = u.choose_index(OFFERS.len())?;
     let offer = OFFERS[place];
@@ -49,9 +49,9 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<(bool, &'static str)> {
     config.tickets = u.int_in_range(0..=1)?;
     let asks = config.ask_certificate;
     let acknowledges = u.ratio(1, 2)?;
-    let honest = u.ratio(1, 16)?;
-    if !honest {
-        config.plan = spoil::plan(u, &SLOTS)?;
+    let conforms = u.ratio(1, 16)?;
+    if !conforms {
+        config.plan = fault::plan(u, &SLOTS)?;
     }
     if acknowledges {
         config.plan.edits_mut(Slot::CertificateRequest).insert(0, Edit::add(62, FLAG));
@@ -60,21 +60,21 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<(bool, &'static str)> {
     let client = ClientConnection::new(CLIENTS[place].clone(), name).expect("a connection");
     let mut client = Connection::from(client);
     let mut peer = Peer::server(config);
-    spoil::run(u, &mut peer, &mut client)?;
+    fault::run(u, &mut peer, &mut client)?;
 
     let Connection::Client(client) = &client else { unreachable!("it is a client") };
-    never_more_than_said(client, offer, &peer);
-    if honest {
+    assert_justified(client, offer, &peer);
+    if conforms {
         let impossible = asks && acknowledges && !offer.has_flag(); // RCA-4
         assert_eq!(client.is_handshaking(), impossible);
         if !impossible {
             assert_eq!(client.client_auth_status(), expected(offer, asks, acknowledges));
         }
     }
-    Ok((!client.is_handshaking(), word(client.client_auth_status())))
+    Ok((!client.is_handshaking(), name_of(client.client_auth_status())))
 }
 
-fn word(status: Status) -> &'static str {
+fn name_of(status: Status) -> &'static str {
     match status {
         Status::NotOffered => "not offered",
         Status::Offered => "offered",
@@ -84,26 +84,26 @@ fn word(status: Status) -> &'static str {
     }
 }
 
-fn never_more_than_said(client: &ClientConnection, offer: Offer, peer: &Peer) {
+fn assert_justified(client: &ClientConnection, offer: Offer, peer: &Peer) {
     let requests = requests(peer);
     match client.client_auth_status() {
         Status::NotOffered => assert!(offer.is_none()),
         Status::Offered => assert!(!offer.is_none()),
         Status::Acknowledged => {
-            assert!(offer.has_flag(), "an acknowledgement of no offer");
-            assert!(requests.contains(&true), "an acknowledgement that never came");
+            assert!(offer.has_flag(), "an acknowledgement without an offer");
+            assert!(requests.contains(&true), "an acknowledgement that the server did not send");
         }
-        _ => assert!(!requests.is_empty(), "nobody asked"),
+        _ => assert!(!requests.is_empty(), "the server did not request a certificate"),
     }
-    assert!(offer.has_care() || !client.client_auth_echoed(), "an echo of nothing");
+    assert!(offer.has_care() || !client.client_auth_echoed(), "an echo without an offer");
 }
 
-/// For each CertificateRequest that the peer sent, in whichever pieces, whether it has flags.
+/// For each CertificateRequest that the peer sent, however it was divided: whether it has flags.
 fn requests(peer: &Peer) -> Vec<bool> {
     let sent = peer.messages().filter(|it| it.encrypted && it.direction == Direction::Sent);
-    let octets = sent.flat_map(|message| message.bytes.iter().copied()).collect::<Vec<_>>();
+    let bytes = sent.flat_map(|message| message.bytes.iter().copied()).collect::<Vec<_>>();
     let mut requests = Vec::new();
-    let mut rest = octets.as_slice();
+    let mut rest = bytes.as_slice();
     while let [typ, a, b, c, ..] = rest {
         let end = 4 + u32::from_be_bytes([0, *a, *b, *c]) as usize;
         let Some((message, after)) = rest.split_at_checked(end) else { break };
@@ -117,7 +117,7 @@ fn requests(peer: &Peer) -> Vec<bool> {
     requests
 }
 
-/// What must come of the handshake with a server that spoils nothing.
+/// The required status for a server that conforms.
 fn expected(offer: Offer, asks: bool, acknowledges: bool) -> Status {
     match (asks, acknowledges) {
         (true, true) => Status::Acknowledged,
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_seeds_come_to_every_status() {
+    fn the_seeds_have_every_status() {
         let outcomes = crate::seeds("handshake_server", handshake);
         for status in ["not offered", "offered", "acknowledged", "asked"] {
             assert!(outcomes.contains(&(true, status)), "{outcomes:?}");

@@ -4,7 +4,7 @@ use rustls_ext_wire::{Ech, Flaw, Part, ScanError};
 
 use super::{Hello, take, vector};
 
-/// Reads the body of an extension into a hello.
+/// Reads the body of an extension into `hello`.
 pub(super) fn extension(number: u16, body: &[u8], hello: &mut Hello) -> Result<(), ScanError> {
     let malformed = |flaw| ScanError::Malformed { part: Part::Extension(number), flaw };
     match number {
@@ -44,12 +44,12 @@ fn server_name(body: &[u8]) -> Result<&[u8], Flaw> {
     }
     let name = vector(&mut list, 2).ok_or(Flaw::Truncated)?;
     if !list.is_empty() {
-        return Err(Flaw::TrailingOctets);
+        return Err(Flaw::TrailingBytes);
     }
     if name.is_empty() { Err(Flaw::EmptyItem) } else { Ok(name) }
 }
 
-/// How many identities and binders there are.
+/// Counts the identities and the binders.
 fn pre_shared_key(body: &[u8]) -> Result<(usize, usize), Flaw> {
     let mut body = body;
     let mut list = vector(&mut body, 2).ok_or(Flaw::Truncated)?;
@@ -86,22 +86,22 @@ fn ech(body: &[u8]) -> Result<Ech, Flaw> {
             Ok(Ech::Outer)
         }
         1 if body.is_empty() => Ok(Ech::Inner),
-        1 => Err(Flaw::TrailingOctets),
+        1 => Err(Flaw::TrailingBytes),
         _ => Err(Flaw::UnknownKind),
     }
 }
 
-/// The list that the body of an extension is, behind a length of so many octets.
+/// The list that fills the body of an extension after its length, which has `width` bytes.
 fn whole_list(body: &[u8], width: usize) -> Result<&[u8], Flaw> {
     let mut body = body;
     let list = vector(&mut body, width).ok_or(Flaw::Truncated)?;
     if !body.is_empty() {
-        return Err(Flaw::TrailingOctets);
+        return Err(Flaw::TrailingBytes);
     }
     if list.is_empty() { Err(Flaw::EmptyList) } else { Ok(list) }
 }
 
-/// The items of a list, each behind a length of so many octets, none of them empty.
+/// The items of a list, each after its length of `width` bytes; none may be empty.
 fn items(list: &[u8], width: usize) -> Result<Vec<Vec<u8>>, Flaw> {
     let mut list = list;
     let mut items = vec![];

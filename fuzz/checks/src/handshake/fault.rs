@@ -1,4 +1,4 @@
-//! What the fuzzer's end of a connection does that its peer does not expect.
+//! Faults of the peer that the fuzzer controls: modified messages, and unexpected ones.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use rustls_ext::rustls::Connection;
@@ -6,14 +6,14 @@ use rustls_ext::rustls::Connection;
 use crate::site;
 use raw_peer::{Edit, Handshake, HandshakeType, Peer, Plan, Slot};
 
-/// The extensions that this is about, besides any other.
+/// The extensions that are chosen most often.
 const EXTENSIONS: [u16; 4] = [62, 0xffca, 41, 43];
 /// `request_client_auth`, as the body of `tls_flags`.
 pub(super) const FLAG: [u8; 12] = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-/// The most messages that are spoilt, and the most that comes behind the handshake.
+/// The maximum number of modified messages, and of messages after the handshake.
 const MOST: usize = 3;
 
-/// What is to be done to messages on their way.
+/// A plan that modifies messages of these slots.
 pub(super) fn plan(u: &mut Unstructured<'_>, slots: &[Slot]) -> Result<Plan> {
     let mut plan = Plan::default();
     for _ in 0..u.int_in_range(1..=MOST)? {
@@ -36,23 +36,23 @@ fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
         6 => Edit::omit(),
         7 => {
             let (at, bits) = (u16::arbitrary(u)?, u8::arbitrary(u)?);
-            Edit::raw(move |octets| {
-                let at = usize::from(at) % octets.len().max(1);
-                if let Some(octet) = octets.get_mut(at) {
-                    *octet ^= bits;
+            Edit::raw(move |bytes| {
+                let at = usize::from(at) % bytes.len().max(1);
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= bits;
                 }
             })
         }
         8 => {
             let more = body(u)?;
-            Edit::raw(move |octets| octets.extend_from_slice(&more))
+            Edit::raw(move |bytes| bytes.extend_from_slice(&more))
         }
         _ => {
             let (at, more) = (u16::arbitrary(u)?, body(u)?);
-            Edit::raw(move |octets| {
-                let at = usize::from(at) % (octets.len() + 1);
-                octets.splice(at..at, more.iter().copied());
-                raw_peer::fix_length(octets);
+            Edit::raw(move |bytes| {
+                let at = usize::from(at) % (bytes.len() + 1);
+                bytes.splice(at..at, more.iter().copied());
+                raw_peer::fix_length(bytes);
             })
         }
     })
@@ -65,11 +65,12 @@ fn body(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     })
 }
 
-/// Carries octets until both ends have nothing more to say, and then says some more.
+/// Passes bytes between both peers until neither sends any more, and then sends unexpected
+/// messages.
 pub(super) fn run(u: &mut Unstructured<'_>, peer: &mut Peer, tls: &mut Connection) -> Result<()> {
     for _ in 0..=MOST {
         site::carry(peer, tls);
-        let said = match u.int_in_range(0..=3)? {
+        let sent = match u.int_in_range(0..=3)? {
             0 => return Ok(()),
             1 => peer.send_data(&body(u)?),
             2 => {
@@ -81,7 +82,7 @@ pub(super) fn run(u: &mut Unstructured<'_>, peer: &mut Peer, tls: &mut Connectio
                 peer.send_handshake(&Handshake::Other(typ, content))
             }
         };
-        if said.is_err() {
+        if sent.is_err() {
             return Ok(());
         }
     }

@@ -1,4 +1,4 @@
-//! The extensions that this crate is about, whose bodies a scan leaves to whoever asks.
+//! `tls_flags` and CARE, whose bodies are checked by the methods of the view, not by the scan.
 
 use rustls_ext_wire::{
     CareError, CodePoints, Flag, FlagSet, FlagsError, Offer, Scan, ServerNegotiation, Version,
@@ -8,7 +8,7 @@ use crate::build::Hello;
 use crate::corpus::view;
 
 #[test]
-fn flags_9_a_malformed_body_is_no_fault_of_the_hello() {
+fn flags_9_malformed_flags_do_not_make_a_client_hello_malformed() {
     let hello = Hello::with(&[(62, &[1, 0])]).body();
     let hello = view("flags", Scan::default().body(&hello), hello.len());
     assert_eq!(hello.flags(), Err(FlagsError::NoFlagSet));
@@ -24,11 +24,14 @@ fn care_1_a_body_that_is_not_empty_is_illegal_parameter() {
     let error = view("care", scan.body(&three), three.len()).care().unwrap_err();
     assert_eq!(error, CareError::NotEmpty { length: 3 });
     assert_eq!((error.rule(), error.alert().code()), ("CARE-1", 47));
-    assert_eq!(error.to_string(), "client_authentication_request has 3 octets, not none (CARE-1)");
+    assert_eq!(
+        error.to_string(),
+        "client_authentication_request must be empty, but has 3 bytes (CARE-1)"
+    );
 }
 
 #[test]
-fn code_points_say_which_extension_has_the_flags() {
+fn code_points_select_the_extension_of_the_flags() {
     let body = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     let flags = Ok(Some(FlagSet::single(Flag::REQUEST_CLIENT_AUTH)));
     let hello = Hello::with(&[(0xfe01, &body)]).body();
@@ -38,7 +41,7 @@ fn code_points_say_which_extension_has_the_flags() {
 }
 
 #[test]
-fn care_has_the_number_that_the_code_points_give_it() {
+fn code_points_select_the_extension_of_care() {
     let hello = Hello::with(&[(0xffc0, &[]), (0xffca, &[])]).body();
     let care = |code_points: &CodePoints| {
         view("care", Scan::new(code_points).body(&hello), hello.len()).received().care
@@ -55,7 +58,7 @@ fn care_has_the_number_that_the_code_points_give_it() {
 }
 
 #[test]
-fn a_negotiation_learns_the_offer_from_a_scan() {
+fn a_scan_provides_the_offer_to_a_negotiation() {
     for offer in [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH] {
         let mut extensions: Vec<(u16, &[u8])> = vec![];
         if offer.has_flag() {

@@ -320,9 +320,9 @@ WRONG = [
                   "a b.example", "x" * 64 + ".example", "m\u00fcller.example")
 ] + [
     ("tls_flags = 0", "keys 'tls_flags', 'flag' and 'care' with the values 0, 80 and 0xffca: "
-                      "TLS extension 0 (0x0000) is server_name"),
+                      "TLS extension 0 (0x0000) is already taken: server_name"),
     ("care = 62", "keys 'tls_flags', 'flag' and 'care' with the values 62, 80 and 0x003e: "
-                  "TLS extension 62 (0x003e) is tls_flags"),
+                  "TLS extension 62 (0x003e) is already taken: tls_flags"),
 ]
 
 

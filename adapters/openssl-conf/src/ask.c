@@ -24,7 +24,7 @@ struct entry {
     int depth, level;
 };
 
-/* What is kept with an SSL_CTX. Programs change settings of an SSL_CTX that is in use, so it may have
+/* The scopes of an SSL_CTX, kept with it. Programs change settings of an SSL_CTX that is in use, so it may have
  * several scopes; connections may use each of them as long as the SSL_CTX exists. */
 struct scopes {
     _Atomic(struct entry *) first;
@@ -80,11 +80,11 @@ static int add_certificates(EVP_MD_CTX *digest, X509_STORE *store) {
 
 /* The same for the names of authorities that the server sends, in its order. */
 static int add_names(EVP_MD_CTX *digest, const STACK_OF(X509_NAME) *names) {
-    unsigned char octets[DIGEST];
+    unsigned char bytes[DIGEST];
     int good = 1;
     for (int i = 0; good && i < sk_X509_NAME_num(names); i++)
-        good = X509_NAME_digest(sk_X509_NAME_value(names, i), EVP_sha256(), octets, NULL) &&
-               EVP_DigestUpdate(digest, octets, sizeof octets);
+        good = X509_NAME_digest(sk_X509_NAME_value(names, i), EVP_sha256(), bytes, NULL) &&
+               EVP_DigestUpdate(digest, bytes, sizeof bytes);
     return good;
 }
 
@@ -94,16 +94,16 @@ static int add_names(EVP_MD_CTX *digest, const STACK_OF(X509_NAME) *names) {
  */
 static int name_for(SSL_CTX *ctx, char name[2 * EVP_MAX_MD_SIZE + 16]) {
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    unsigned char octets[EVP_MAX_MD_SIZE];
+    unsigned char bytes[EVP_MAX_MD_SIZE];
     int good = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) &&
                add_certificates(digest, SSL_CTX_get_cert_store(ctx)) &&
                EVP_DigestUpdate(digest, "names", 5) &&
                add_names(digest, SSL_CTX_get_client_CA_list(ctx)) &&
-               EVP_DigestFinal_ex(digest, octets, NULL);
+               EVP_DigestFinal_ex(digest, bytes, NULL);
     EVP_MD_CTX_free(digest);
     int written = snprintf(name, 16, "authorities ");
     for (int i = 0; good && i < DIGEST; i++)
-        written += snprintf(name + written, 3, "%02x", octets[i]);
+        written += snprintf(name + written, 3, "%02x", bytes[i]);
     return good;
 }
 
@@ -181,8 +181,8 @@ static int policy(const rext_ossl_question *question, rext_ossl_decision *decisi
     /* The program requests certificates later, by itself. */
     if ((mode & SSL_VERIFY_POST_HANDSHAKE) != 0 && question->version == REXT_TLS13)
         return 1;
-    /* With a store of its own for the verification of clients, the SSL_CTX is not what a scope is made
-     * of: the program's own mode decides. */
+    /* A scope is made of the SSL_CTX's own store. With another store for the verification of clients,
+     * the program's own mode decides. */
     if (!SSL_get0_verify_cert_store(ssl, &store) || store != NULL)
         return 0;
     int required = (mode & SSL_VERIFY_FAIL_IF_NO_PEER_CERT) != 0;

@@ -1,5 +1,5 @@
 /*
- * What makes an OpenSSL configuration module of each of the two: OpenSSL loads it when it reads
+ * The part of an OpenSSL configuration module that both have: OpenSSL loads the module when it reads
  * openssl.cnf, and from then on calls it for each SSL_CTX.
  *
  * Nothing here waits for a lock, so that a process may fork at any time; and nothing that an SSL_CTX
@@ -35,7 +35,7 @@ static void on_new(void *parent, void *kept, CRYPTO_EX_DATA *data, int index, lo
         return;
     /* The program continues without the module, and would treat our error as its own. */
     ERR_set_mark();
-    /* Of the other module, which came first. */
+    /* Not if the other module, which comes first, has set it up. */
     if (!SSL_CTX_has_client_custom_ext(ctx, settings->numbers.tls_flags) &&
         !SSL_CTX_has_client_custom_ext(ctx, settings->numbers.care))
         module.set_up(ctx, settings, index);

@@ -97,7 +97,7 @@ static int is_host(const char *host) {
 
 /* Names with commas between them. */
 static int read_hosts(const char *value, struct settings *settings) {
-    char *to = OPENSSL_zalloc(strlen(value) + 2); /* at least as long as what is written */
+    char *to = OPENSSL_zalloc(strlen(value) + 2); /* never shorter than the result */
     if (to == NULL)
         return 0;
     OPENSSL_free(settings->hosts);
@@ -121,7 +121,7 @@ static int read_hosts(const char *value, struct settings *settings) {
     return 1;
 }
 
-/* Keys for the modules; of the value, what it must be. */
+/* The keys, and a description of the values that each accepts. */
 static const struct key {
     const char *name;
     int client_only;

@@ -1,4 +1,4 @@
-/* What a section of openssl.cnf says, for both modules. */
+/* The settings in a section of openssl.cnf, for both modules. */
 #ifndef REXT_CONF_SETTINGS_H
 #define REXT_CONF_SETTINGS_H
 
@@ -22,7 +22,7 @@ struct settings {
     size_t hosts_length;
 };
 
-/* What differs between the modules. */
+/* The differences between the modules. */
 struct module {
     const char *name;
     /* Not 0 for clients. */

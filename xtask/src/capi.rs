@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use clap::Args;
 use toml_edit::DocumentMut;
@@ -25,6 +25,11 @@ pub struct Install {
     /// The cargo profile of the build.
     #[arg(long, default_value = "release")]
     pub profile: String,
+    /// Also build and install the modules for OpenSSL's configuration, with samples of it. Needs
+    /// make, a C compiler and OpenSSL's headers.
+    // An option, so that the result does not depend on what else is installed.
+    #[arg(long)]
+    pub openssl: bool,
 }
 
 /// Builds the library, and installs it with its header and its pkg-config file.
@@ -55,8 +60,30 @@ pub fn install(repository: &Path, to: &Install) -> Result<()> {
         symlink(&file, lib.join(name))?;
     }
     fs::write(lib.join("pkgconfig/rext.pc"), pkg_config(prefix, &version, &description))?;
+    if to.openssl {
+        openssl_modules(repository, &built, to)?;
+    }
     println!("installed librext {version} in {}", below.display());
     Ok(())
+}
+
+/// The modules and their sample configurations; the system's configuration stays as it is.
+fn openssl_modules(repository: &Path, built: &Path, to: &Install) -> Result<()> {
+    let out = built.join("openssl-conf");
+    let mut make = Command::new("make");
+    make.arg("--silent").arg("-C").arg(repository.join("adapters/openssl-conf")).arg("install");
+    let variable = |name: &str, value: &Path| format!("{name}={}", value.display());
+    make.arg(variable("OUT", &out)).arg(variable("PREFIX", &to.prefix));
+    make.arg(variable("DESTDIR", to.destdir.as_deref().unwrap_or(Path::new(""))));
+    make.arg(variable("REXT_CFLAGS", Path::new("-I../../rustls-ext-capi/include")));
+    make.arg(format!("REXT_LIBS={} {NATIVE}", built.join("librext.a").display()));
+    match make.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err("the modules for OpenSSL cannot be built; they need a C compiler and \
+                      OpenSSL's headers (Debian: gcc, libssl-dev)"
+            .into()),
+        Err(err) => Err(format!("make: {err}; the modules for OpenSSL need it").into()),
+    }
 }
 
 /// Replaces a file instead of overwriting it, since a running program may have it open.

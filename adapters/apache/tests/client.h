@@ -1,4 +1,4 @@
-/* A client of HTTP/1.1 that shows each detail of client authentication, for the tests of servers. */
+/* A client of HTTP/1.1 that shows each detail of client authentication, for tests of servers. */
 #ifndef TESTS_CLIENT_H
 #define TESTS_CLIENT_H
 

@@ -182,6 +182,17 @@ def http2_requests_have_the_variables_of_their_connection(p):
 
 
 @case
+def http2_requests_for_a_server_that_would_have_requested_a_certificate_get_421(p):
+    servers = [("a.test", verifies(p)), ("off.test", verifies(p, offer="off"))]
+    with Httpd(p, servers, settings="Protocols h2 http/1.1") as httpd:
+        for host, printed in (("a.test", "200 2"), ("off.test", "421 2")):
+            answer = run("curl", "-sS", "--http2", "--cacert", p["server-ca.pem"], "--resolve",
+                         f"a.test:{httpd.port}:127.0.0.1", "-H", f"Host: {host}", "-o", os.devnull, "-w",
+                         "%{http_code} %{http_version}", f"https://a.test:{httpd.port}/")
+            check(answer, printed, host)
+
+
+@case
 def http2_requests_run_at_once_on_one_connection(p):
     with Httpd(p, [("a.test", verifies(p)), ("off.test", verifies(p, offer="off"))],
                settings="Protocols h2 http/1.1") as httpd:

@@ -210,9 +210,13 @@ class Httpd:
 
     def refuses_to_start(self):
         """Starts it, and returns its exit code and messages."""
-        done = subprocess.run(self.command("-D", "FOREGROUND"), capture_output=True, text=True,
-                              start_new_session=True)
-        return done.returncode, done.stdout + done.stderr + self.log()
+        try:
+            self.start()
+        except Failed:
+            with open(os.path.join(self.folder, "output")) as file:
+                return self.process.returncode, file.read() + self.log()
+        self.stop()
+        raise Failed("httpd starts")
 
     def graceful(self):
         before = self.starts()

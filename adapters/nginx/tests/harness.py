@@ -259,7 +259,8 @@ class Nginx:
     def stop(self, check=True):
         if self.process is None:
             return
-        self.process.terminate()
+        # Not SIGTERM: after a second, nginx then kills workers that have not ended yet.
+        self.process.send_signal(signal.SIGQUIT)
         try:
             said = self.process.communicate(timeout=PATIENCE)[1]
         except subprocess.TimeoutExpired:

@@ -79,7 +79,7 @@ fn our_server_keeps_every_rule_whatever_its_policy() {
     for policy in ["offered", "require-offered", "always", "never"] {
         let it = files.serve(&["--policy", policy]);
         let report = assert_no_failure(test_server(&files, it.port, &[]));
-        assert_eq!(report["facts"]["reads tls_flags"], true, "{policy}");
+        assert_eq!(report["features"]["reads tls_flags"], true, "{policy}");
         // To request from every client, or from none, is allowed, and graded "tolerated".
         if policy.ends_with("offered") {
             assert_eq!(graded(&report, "tolerated"), set(&[]), "{policy}");

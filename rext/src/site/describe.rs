@@ -32,7 +32,7 @@ pub(super) fn connection(
         ("Session", if connection.resumed() { "resumed" } else { "new" }.to_owned()),
         ("Certificate offered", offer(connection.offer()).to_owned()),
         ("Certificate requested", requested),
-        ("ClientAuthOutcome", outcome(connection.outcome())),
+        ("Outcome", outcome(connection.outcome())),
         ("Your address", connection.peer().map_or("none".to_owned(), |peer| peer.to_string())),
     ]
 }

@@ -187,21 +187,21 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "FLAGS-12: a second ClientHello may differ",
-        file: "src/server/client_auth.rs",
+        file: "src/server/client_auth/retry.rs",
         item: "difference",
         from: "differ.position(|differs| differs)?",
         to: "differ.position(|_| false)?",
     },
     Mutant {
         name: "FLAGS-12: a second ClientHello may have other flags",
-        file: "src/server/client_auth.rs",
+        file: "src/server/client_auth/retry.rs",
         item: "DECIDED_ON",
         from: "(\"tls_flags\", Some(ExtensionType::TlsFlags))",
         to: "(\"tls_flags\", Some(ExtensionType::ServerName))",
     },
     Mutant {
         name: "FLAGS-12: a second ClientHello may have other cipher suites",
-        file: "src/server/client_auth.rs",
+        file: "src/server/client_auth/retry.rs",
         item: "decided_on",
         from: "None => hello.cipher_suites.encode(&mut shown)",
         to: "None => {}",
@@ -355,7 +355,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "FLAGS-12: a second ClientHello may have another CARE",
-        file: "src/server/client_auth.rs",
+        file: "src/server/client_auth/retry.rs",
         item: "DECIDED_ON",
         from: "Some(ExtensionType::ClientAuthenticationRequest)",
         to: "Some(ExtensionType::ServerName)",

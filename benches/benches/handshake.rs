@@ -1,7 +1,7 @@
-//! Handshakes in memory: what the patch costs, and with the features `peers` or `openssl` what the
-//! other ways to a client's certificate do.
+//! Handshakes in memory: the cost of the patch, and with the features `peers` or `openssl` that of other
+//! methods to get a client certificate.
 //!
-//! `BENCH_QUICK=1` leaves all but TLS 1.3 with ring and P-256 out.
+//! `BENCH_QUICK=1` selects only TLS 1.3 with ring and P-256.
 
 use std::time::Duration;
 

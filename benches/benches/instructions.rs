@@ -1,7 +1,7 @@
-//! Instructions, counted by valgrind: they are the same on a busy machine, and so they decide.
+//! Instructions, counted by valgrind. Load on the machine does not change them, so the limits are on these.
 //!
-//! The sides of a handshake are counted apart. `BENCH_QUICK=1` as for the timed ones. With the
-//! feature `peers`, the group `others` has more in it.
+//! Client and server of a handshake are counted separately. `BENCH_QUICK=1` is as for times. With the feature
+//! `peers`, the group `others` has more cases.
 
 use std::hint::black_box;
 
@@ -24,15 +24,15 @@ fn shake(mut ends: Box<dyn Ends>) -> Box<dyn Ends> {
     for _ in 0..HANDSHAKES {
         ends.shake();
     }
-    ends // to be dropped uncounted
+    ends // dropped without being counted
 }
 
-/// Caches are not simulated: that takes as long again.
+/// Caches are not simulated: this would double the time.
 fn callgrind() -> Callgrind {
     Callgrind::with_args(["--cache-sim=no"])
 }
 
-/// Counts in calls of this function alone, wherever they come from.
+/// Counts only inside calls of this function.
 fn only(function: &str) -> LibraryBenchmarkConfig {
     LibraryBenchmarkConfig::default()
         .tool(callgrind().entry_point(EntryPoint::Custom(function.into())))
@@ -43,7 +43,7 @@ fn config() -> LibraryBenchmarkConfig {
     LibraryBenchmarkConfig::default()
         .tool(callgrind())
         .pass_through_env("BENCH_QUICK")
-        .env("LD_BIND_NOW", "1") // looking functions up is not to be counted
+        .env("LD_BIND_NOW", "1") // do not count symbol lookup
         .clone()
 }
 
@@ -76,11 +76,11 @@ fn both(way: Way) -> Box<dyn Ends> {
 #[library_benchmark]
 #[benches::case(iter = corpus::read().expect("the corpus"))]
 fn scan(hello: Hello) -> Hello {
-    black_box(&Scan::default().records(black_box(hello.octets()), &mut []));
-    hello // to be dropped uncounted
+    black_box(&Scan::default().records(black_box(hello.bytes()), &mut []));
+    hello // dropped without being counted
 }
 
-/// Who reads hellos, and all of these.
+/// A parser, and all ClientHellos.
 type Reader = (Box<dyn Contender>, Vec<Hello>);
 
 fn number_of_readers() -> std::ops::Range<usize> {
@@ -89,7 +89,7 @@ fn number_of_readers() -> std::ops::Range<usize> {
 
 fn reader(number: usize) -> Reader {
     let mut reader = (contenders::all().swap_remove(number), corpus::read().expect("the corpus"));
-    read_all(&mut reader); // what is done once is not to be counted
+    read_all(&mut reader); // do not count one-time work
     reader
 }
 

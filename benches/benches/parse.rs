@@ -1,5 +1,5 @@
-//! Reading hellos: the scan, a bound, and with the feature `peers` other libraries. Flags and
-//! challenges.
+//! Parsing ClientHellos: the scan, the scan without bounds checks, and with the feature `peers` other
+//! libraries. Also flags and challenges.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! What is lost by being safe: the scan with every bounds check left out, for comparison only.
+//! The cost of bounds checks: the scan without them, for comparison only.
 //!
-//! It checks what the scan checks of one hello in one record, in the same order, and finds the
-//! same; but it believes every length, so it may only be given what is known to be well formed.
+//! For one ClientHello in one record, it makes the same checks as the scan in the same order, and finds the
+//! same values. But it trusts every length, so its input must be well formed.
 
 use crate::contender::{Contender, Found, names};
 use crate::corpus::Hello;
@@ -14,9 +14,9 @@ pub struct View<'a> {
     places: [u16; 8],
 }
 
-/// The answer, in the form of the scan's.
-pub enum Answer<'a> {
-    Hello { hello: View<'a>, octets: usize },
+/// The result, in the same form as the scan's.
+pub enum BoundScan<'a> {
+    Hello { hello: View<'a>, bytes: usize },
     Malformed(u8),
 }
 
@@ -35,24 +35,24 @@ static KNOWN: [u8; 64] = {
 };
 
 /// # Safety
-/// Two octets at `at` can be read.
+/// Two bytes at `at` can be read.
 #[inline(always)]
 unsafe fn number(at: *const u8) -> usize {
-    // SAFETY: the caller's promise; an array of octets has no alignment.
+    // SAFETY: the caller's promise; an array of bytes has no alignment.
     usize::from(u16::from_be_bytes(unsafe { *at.cast::<[u8; 2]>() }))
 }
 
 /// # Safety
-/// `octets` are one record with one well-formed ClientHello.
+/// `bytes` are one record with one well-formed ClientHello.
 #[inline(never)]
-pub unsafe fn scan(octets: &[u8]) -> Answer<'_> {
-    // SAFETY: all that is read lies in `octets`, by the caller's promise that its lengths are right.
+pub unsafe fn scan(bytes: &[u8]) -> BoundScan<'_> {
+    // SAFETY: all that is read lies in `bytes`, by the caller's promise that its lengths are right.
     unsafe {
-        let start = octets.as_ptr();
+        let start = bytes.as_ptr();
         let length = number(start.add(7));
         let hello = *start == 22 && *start.add(1) == 3 && *start.add(5) == 1 && *start.add(6) == 0;
-        if !hello || number(start.add(3)) != length + 4 || octets.len() < length + 9 {
-            return Answer::Malformed(1);
+        if !hello || number(start.add(3)) != length + 4 || bytes.len() < length + 9 {
+            return BoundScan::Malformed(1);
         }
         let (body, end) = (start.add(9), start.add(9 + length));
         let session_id = usize::from(*body.add(34));
@@ -70,7 +70,7 @@ pub unsafe fn scan(octets: &[u8]) -> Answer<'_> {
             || methods == 0
             || at.add(list) != end
         {
-            return Answer::Malformed(2);
+            return BoundScan::Malformed(2);
         }
         let extensions = core::slice::from_raw_parts(at, list);
 
@@ -85,14 +85,14 @@ pub unsafe fn scan(octets: &[u8]) -> Answer<'_> {
             let known = if kind < 64 {
                 let bit = 1 << kind;
                 if low & bit != 0 {
-                    return Answer::Malformed(3);
+                    return BoundScan::Malformed(3);
                 }
                 low |= bit;
                 *KNOWN.get_unchecked(kind)
             } else {
                 let bit = 1 << ((kind as u32).wrapping_mul(3_020_608_771) >> 26);
                 if high & bit != 0 {
-                    return Answer::Malformed(3);
+                    return BoundScan::Malformed(3);
                 }
                 high |= bit;
                 match kind {
@@ -103,23 +103,23 @@ pub unsafe fn scan(octets: &[u8]) -> Answer<'_> {
             };
             if known < 8 {
                 *places.get_unchecked_mut(usize::from(known)) = rest;
-                if !judge(known, this, length, at == end) {
-                    return Answer::Malformed(4);
+                if !check(known, this, length, at == end) {
+                    return BoundScan::Malformed(4);
                 }
             }
         }
         if at != end {
-            return Answer::Malformed(5);
+            return BoundScan::Malformed(5);
         }
         let body = core::slice::from_raw_parts(body, length);
-        Answer::Hello { hello: View { body, extensions, places }, octets: 9 + length }
+        BoundScan::Hello { hello: View { body, extensions, places }, bytes: 9 + length }
     }
 }
 
 /// # Safety
-/// `length` octets at `at` can be read, and are a well-formed body of the known extension.
+/// `length` bytes at `at` can be read, and are a well-formed body of the known extension.
 #[inline(always)]
-unsafe fn judge(known: u8, at: *const u8, length: usize, last: bool) -> bool {
+unsafe fn check(known: u8, at: *const u8, length: usize, last: bool) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
         match known {
@@ -132,11 +132,11 @@ unsafe fn judge(known: u8, at: *const u8, length: usize, last: bool) -> bool {
             1 => {
                 let (mut name, end) = (at.add(2), at.add(length));
                 while name < end {
-                    let octets = usize::from(*name);
-                    if octets == 0 {
+                    let bytes = usize::from(*name);
+                    if bytes == 0 {
                         return false;
                     }
-                    name = name.add(1 + octets);
+                    name = name.add(1 + bytes);
                 }
                 name == end && number(at) + 2 == length && length > 2
             }
@@ -154,7 +154,7 @@ unsafe fn judge(known: u8, at: *const u8, length: usize, last: bool) -> bool {
 }
 
 /// # Safety
-/// `length` octets at `at` can be read, and are a well-formed body of `pre_shared_key`.
+/// `length` bytes at `at` can be read, and are a well-formed body of `pre_shared_key`.
 #[inline(never)]
 unsafe fn pre_shared_key(at: *const u8, length: usize) -> bool {
     // SAFETY: the caller's promise.
@@ -192,26 +192,26 @@ impl<'a> View<'a> {
 
 impl Contender for Bound {
     fn name(&self) -> &'static str {
-        "unsafe bound"
+        "scan without bounds checks"
     }
 
     fn read(&mut self, hello: &Hello) {
         // SAFETY: a `Hello` is well formed.
-        std::hint::black_box(&unsafe { scan(hello.octets()) });
+        std::hint::black_box(&unsafe { scan(hello.bytes()) });
     }
 
     fn find<'a>(&mut self, hello: &'a Hello) -> Found<'a> {
         // SAFETY: a `Hello` is well formed.
-        match unsafe { scan(hello.octets()) } {
-            Answer::Hello { hello, octets } => {
-                debug_assert_eq!(hello.body.len() + 9, octets);
+        match unsafe { scan(hello.bytes()) } {
+            BoundScan::Hello { hello, bytes } => {
+                debug_assert_eq!(hello.body.len() + 9, bytes);
                 Found {
                     server_name: hello.find(0).and_then(|body| body.get(5..)),
                     alpn: names(hello.find(1).and_then(|body| body.get(2..)).unwrap_or_default()),
                     tls_flags: hello.find(6).is_some(),
                 }
             }
-            Answer::Malformed(place) => panic!("malformed: {place}"),
+            BoundScan::Malformed(place) => panic!("malformed: {place}"),
         }
     }
 }

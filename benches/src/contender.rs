@@ -1,25 +1,25 @@
-//! Readers of a hello, behind one signature.
+//! The common interface of parsers.
 
 use crate::corpus::Hello;
 
-/// What all contenders must find.
+/// The values that all parsers must find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found<'a> {
     pub server_name: Option<&'a [u8]>,
-    /// The first two; no hello of the corpus has more.
+    /// The first two; no ClientHello of the corpus has more.
     pub alpn: [Option<&'a [u8]>; 2],
     /// Whether the extension is there.
     pub tls_flags: bool,
 }
 
-/// Reads hellos, in one way.
+/// A parser of ClientHellos.
 pub trait Contender {
     fn name(&self) -> &'static str;
 
-    /// Reads a hello, and keeps what was read from being optimised away.
+    /// Parses a ClientHello, and prevents that the result is optimised away.
     fn read(&mut self, hello: &Hello);
 
-    /// Reads a hello, and looks up what all must find.
+    /// Parses a ClientHello, and finds the values that all must find.
     fn find<'a>(&mut self, hello: &'a Hello) -> Found<'a>;
 }
 

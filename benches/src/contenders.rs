@@ -1,4 +1,4 @@
-//! Everyone who reads a hello, and whether they agree.
+//! All parsers of ClientHellos, and a check that they agree.
 
 use std::hint::black_box;
 
@@ -8,10 +8,10 @@ use crate::bound::Bound;
 use crate::contender::{Contender, Found};
 use crate::corpus::Hello;
 
-/// The groups of what is measured.
-pub const PARSE: &str = "parse a hello";
-pub const ONE_BY_ONE: &str = "scan of each hello";
-pub const PARSE_AND_FIND: &str = "parse a hello and find names, protocols, flags";
+/// The groups of measurements.
+pub const PARSE: &str = "parse a ClientHello";
+pub const ONE_BY_ONE: &str = "scan of each ClientHello";
+pub const PARSE_AND_FIND: &str = "parse a ClientHello and find names, protocols, flags";
 
 /// The scan.
 pub struct OurScan(pub Scan);
@@ -22,11 +22,11 @@ impl Contender for OurScan {
     }
 
     fn read(&mut self, hello: &Hello) {
-        black_box(&self.0.records(hello.octets(), &mut []));
+        black_box(&self.0.records(hello.bytes(), &mut []));
     }
 
     fn find<'a>(&mut self, hello: &'a Hello) -> Found<'a> {
-        let Answer::Hello { hello, .. } = self.0.records(hello.octets(), &mut []) else {
+        let Answer::Hello { hello, .. } = self.0.records(hello.bytes(), &mut []) else {
             return Found::default();
         };
         let mut alpn = hello.alpn();
@@ -38,7 +38,7 @@ impl Contender for OurScan {
     }
 }
 
-/// Everyone, the scan first.
+/// All parsers, the scan first.
 pub fn all() -> Vec<Box<dyn Contender>> {
     let ours: [Box<dyn Contender>; 2] = [Box::new(OurScan(Scan::default())), Box::new(Bound)];
     ours.into_iter().chain(peers()).collect()
@@ -54,7 +54,7 @@ fn peers() -> Vec<Box<dyn Contender>> {
     vec![]
 }
 
-/// Panics unless all find the same in every hello, and find the flags where they are.
+/// Panics unless all find the same values in each ClientHello, and find the flags.
 pub fn agree(hellos: &[Hello], all: &mut [Box<dyn Contender>]) {
     for hello in hellos {
         let name = hello.name();
@@ -63,7 +63,7 @@ pub fn agree(hellos: &[Hello], all: &mut [Box<dyn Contender>]) {
         assert_eq!(first.server_name, Some(&b"www.example.com"[..]), "{name}");
         assert_eq!(first.tls_flags, name.ends_with("+flag"), "{name}");
         for (contender, found) in found {
-            // rustls goes by no flag in a hello for TLS 1.2 alone (FLAGS-9), and shows none.
+            // rustls ignores flags in a ClientHello for TLS 1.2 alone (FLAGS-9), and shows none.
             let silent = contender == "rustls' Acceptor" && name.contains("tls12");
             let expected = Found { tls_flags: first.tls_flags && !silent, ..first };
             assert_eq!(found, expected, "{contender} on {name}");

@@ -1,4 +1,4 @@
-//! The corpus of the scan.
+//! The recorded ClientHellos of the scan's corpus.
 
 use std::io;
 use std::path::Path;
@@ -8,14 +8,14 @@ use rustls_ext_wire::{Answer, Scan};
 /// A recorded first flight: one record with one ClientHello, which is well formed.
 pub struct Hello {
     name: String,
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl Hello {
-    /// `None` when it is anything else.
-    fn new(name: String, octets: Vec<u8>) -> Option<Self> {
-        match Scan::default().records(&octets, &mut []) {
-            Answer::Hello { length, .. } if length == octets.len() => Some(Self { name, octets }),
+    /// `None` if the bytes are anything else.
+    fn new(name: String, bytes: Vec<u8>) -> Option<Self> {
+        match Scan::default().records(&bytes, &mut []) {
+            Answer::Hello { length, .. } if length == bytes.len() => Some(Self { name, bytes }),
             _ => None,
         }
     }
@@ -24,22 +24,22 @@ impl Hello {
         &self.name
     }
 
-    pub fn octets(&self) -> &[u8] {
-        &self.octets
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
-    /// The ClientHello, with its header of four octets.
+    /// The ClientHello, with its header of four bytes.
     pub fn message(&self) -> &[u8] {
-        &self.octets[5..]
+        &self.bytes[5..]
     }
 
     /// The ClientHello, without its header.
     pub fn body(&self) -> &[u8] {
-        &self.octets[9..]
+        &self.bytes[9..]
     }
 }
 
-/// All of them, by name.
+/// Reads all ClientHellos, sorted by name.
 pub fn read() -> io::Result<Vec<Hello>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rustls-ext-wire/corpus");
     let mut hellos = Vec::new();
@@ -47,7 +47,7 @@ pub fn read() -> io::Result<Vec<Hello>> {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "bin") {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let malformed = format!("{}: no ClientHello", path.display());
+            let malformed = format!("{}: not a ClientHello", path.display());
             let hello = Hello::new(name, std::fs::read(&path)?);
             hellos.push(hello.ok_or_else(|| io::Error::other(malformed))?);
         }
@@ -56,10 +56,9 @@ pub fn read() -> io::Result<Vec<Hello>> {
     Ok(hellos)
 }
 
-/// So many places in a list of `length`, at random and always the same (xorshift64).
+/// Random indices below `length`, always the same ones (xorshift64).
 ///
-/// In a fixed order, branch predictors learn the hellos by heart, which no server's visitors let
-/// them do.
+/// In a fixed order, branch predictors would learn the ClientHellos, which does not happen on a server.
 pub fn random_order(length: usize, count: usize, seed: u64) -> Vec<usize> {
     let mut state = seed | 1;
     let next = |_| {

@@ -1,5 +1,5 @@
-//! Handshakes in memory, in one thread: pristine rustls and the patched one under the same
-//! conditions, and with the features for them, the libraries that a user might take instead.
+//! Handshakes in memory, in one thread: pristine and patched rustls under the same conditions, and
+//! other libraries if their features are selected.
 
 use std::any::Any;
 use std::fmt;
@@ -22,60 +22,60 @@ mod ways;
 pub use pki::Pki;
 pub use ways::{WAYS, Way, ways};
 
-/// The name that clients ask for.
+/// The server_name of clients.
 pub const SERVER_NAME: &str = "localhost";
 
-/// What it took until the server had what it wanted: with a client that authenticates, a verified
-/// certificate, else the end of the handshake.
+/// The cost until the server has a verified certificate, or until the end of the handshake if the client does
+/// not authenticate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// How often either end spoke in its turn.
+    /// The number of flights.
     pub flights: u32,
-    /// Octets of TLS records, in both directions.
-    pub octets: usize,
+    /// Bytes of TLS records, in both directions.
+    pub bytes: usize,
 }
 
-/// A client and a server that shake hands as often as one likes.
+/// A client and a server that can repeat a handshake.
 pub trait Ends {
-    /// Shakes hands once.
+    /// Makes one handshake.
     ///
     /// # Panics
-    /// Unless just that comes of it which is to be measured.
+    /// Unless the handshake has the expected result.
     fn shake(&mut self) -> Cost;
 }
 
 impl Cost {
-    /// One end has spoken, or had nothing to say.
-    fn count(&mut self, octets: usize) {
-        if octets > 0 {
+    /// Adds the bytes that one side sent; none is no flight.
+    fn count(&mut self, bytes: usize) {
+        if bytes > 0 {
             self.flights += 1;
-            self.octets += octets;
+            self.bytes += bytes;
         }
     }
 }
 
-/// Which of the two crates.
+/// One of the two rustls crates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crate {
     Pristine,
     Patched,
 }
 
-/// The cryptography under it.
+/// The cryptography provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provider {
     Ring,
     AwsLcRs,
 }
 
-/// The version that is spoken.
+/// The TLS version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     Tls12,
     Tls13,
 }
 
-/// The client's key; the server's is of P-256.
+/// The client's key; the server's is P-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     P256,
@@ -83,23 +83,23 @@ pub enum Key {
     Rsa2048,
 }
 
-/// What client and server do.
+/// The configuration of client and server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
-    /// Neither offer nor policy, no certificate of the client's.
+    /// No offer, no policy, no client certificate.
     Unused,
     /// The client offers, to a server without a policy.
     Ignored,
-    /// The server insists on a certificate from everybody, as rustls has it.
+    /// The server requires a certificate of every client, with rustls' own verifier.
     Mutual,
-    /// The client offers, and a policy with this many rules insists on a certificate then. With
-    /// TLS 1.2, where there are no flags, the offer is CARE.
+    /// The client offers, and a policy with this many rules then requires a certificate. With
+    /// TLS 1.2, which has no flags, the offer is CARE.
     Accepted(u32),
     /// `Unused`, resumed.
     Resumed,
     /// `Mutual`, resumed.
     ResumedMutual,
-    /// `Accepted(1)`, resumed, for which the certificate is verified again.
+    /// `Accepted(1)`, resumed; the certificate is verified again.
     ResumedAccepted,
 }
 
@@ -114,7 +114,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// All, or the ones with ring, TLS 1.3 and P-256.
+    /// All cases, or only those with ring, TLS 1.3 and P-256.
     pub fn all(quick: bool) -> Vec<Self> {
         use Scenario::*;
         let pristine = [Unused, Mutual, Resumed, ResumedMutual];
@@ -148,7 +148,7 @@ impl Case {
         all
     }
 
-    /// The client's key is not used, or only the number of rules differs.
+    /// Whether the key makes no difference: it is not used, or only the number of rules differs.
     fn is_a_repetition(self) -> bool {
         let keyless =
             matches!(self.scenario, Scenario::Unused | Scenario::Ignored | Scenario::Resumed);
@@ -167,8 +167,8 @@ impl Case {
         }
     }
 
-    /// Makes connections, each with its handshake complete and with nothing left to read, of which
-    /// it gives the server's end: to see what one keeps in memory.
+    /// Returns a function that makes idle server connections, with a complete handshake and no
+    /// unread data, to measure their memory.
     pub fn idle(self, pki: &Pki) -> Box<dyn FnMut() -> Box<dyn Any>> {
         match self.which {
             Crate::Pristine => pristine::idle(self, pki),
@@ -186,7 +186,7 @@ impl Case {
         matches!(self.scenario, Mutual | Accepted(_) | ResumedMutual | ResumedAccepted)
     }
 
-    /// The case that this one is to be no worse than.
+    /// The baseline of this case.
     pub fn baseline(self) -> Self {
         let (which, scenario) = match self.scenario {
             Scenario::Unused | Scenario::Ignored => (Crate::Pristine, Scenario::Unused),
@@ -200,13 +200,13 @@ impl Case {
         Self { which, scenario, ..self }
     }
 
-    /// Of the case and all that it is compared with.
+    /// The group of the case and of the cases to compare it with.
     pub fn group(self) -> String {
         let Self { provider, version, key, .. } = self;
         format!("{version} {provider} {key}")
     }
 
-    /// Within the group.
+    /// The name in the group.
     pub fn name(self) -> String {
         let Self { which, scenario, .. } = self;
         format!("{which}, {scenario}")

@@ -1,4 +1,4 @@
-//! What the benchmarks share: hellos of real clients, and everyone who reads them.
+//! Code that the benchmarks share: ClientHellos of real clients, parsers, and handshakes.
 #![deny(unsafe_code)]
 
 #[allow(unsafe_code)]
@@ -14,10 +14,10 @@ pub mod report;
 pub mod row;
 pub mod small;
 
-/// Whether only the most telling cases are to be measured: `BENCH_QUICK=1`.
+/// Whether to measure only the most important cases: `BENCH_QUICK=1`.
 pub fn quick() -> bool {
     std::env::var_os("BENCH_QUICK").is_some_and(|value| value == "1")
 }
 
-/// How many handshakes each count of instructions is over, so that what is random evens out.
+/// How many handshakes each count of instructions covers, to average out random differences.
 pub const HANDSHAKES: u32 = 100;

@@ -1,10 +1,10 @@
-//! Reads hellos in random order by everyone in turn, and prints nanoseconds per hello, with how
-//! many times what the scan takes that is.
+//! Measures all parsers in turn on ClientHellos in random order, and prints nanoseconds per ClientHello and
+//! the ratio to the scan.
 //!
-//! The name of a file as argument: there, the rows are written in JSON.
+//! An argument names a file for the rows in JSON.
 //!
-//! The turns are short and many, and of each contender the quickest counts, and the median: so
-//! that whatever else the machine does troubles all alike.
+//! There are many short turns, and the result is the minimum and the median of each parser, so that other
+//! load on the machine affects all alike.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -33,8 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             }));
         }
     }
-    println!("ns per hello, {} hellos in random order", hellos.len());
-    println!("| | parse: least | median | times | parse and find: least | median | times |");
+    println!("ns per ClientHello, {} ClientHellos in random order", hellos.len());
+    println!("| | parse: minimum | median | ratio | parse and find: minimum | median | ratio |");
     println!("|---|---|---|---|---|---|---|");
     let names: Vec<_> = all.iter().map(|contender| contender.name()).collect();
     let (reads, finds) = (summary(reads), summary(finds));
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(row::hand_over(&rows)?)
 }
 
-/// Nanoseconds per hello.
+/// Nanoseconds per ClientHello.
 fn time(hellos: &[Hello], order: &[usize], mut read: impl FnMut(&Hello)) -> f64 {
     let start = Instant::now();
     for place in order {
@@ -70,7 +70,7 @@ fn time(hellos: &[Hello], order: &[usize], mut read: impl FnMut(&Hello)) -> f64 
     start.elapsed().as_nanos() as f64 / order.len() as f64
 }
 
-/// Least and median.
+/// The minimum and the median.
 fn summary(times: Vec<Vec<f64>>) -> Vec<(f64, f64)> {
     let one = |mut times: Vec<f64>| {
         times.sort_by(f64::total_cmp);

@@ -1,15 +1,15 @@
-//! Other libraries that read a ClientHello, each in the way that it offers for that.
+//! Other libraries that parse a ClientHello, each with its own function for this.
 
 use crate::contender::Contender;
 
 mod acceptor;
 mod bodies;
 mod boringssl;
-mod judge;
+mod parser;
 mod s2n;
 mod tls_parser;
 
-pub use judge::{Judge, Seen};
+pub use parser::{Parsed, Parser};
 
 pub(crate) fn all() -> Vec<Box<dyn Contender>> {
     vec![
@@ -20,8 +20,8 @@ pub(crate) fn all() -> Vec<Box<dyn Contender>> {
     ]
 }
 
-/// BoringSSL, s2n-tls and tls-parser, to be asked about any octets.
-pub fn judges() -> [Box<dyn Judge>; 3] {
+/// The parsers of BoringSSL, s2n-tls and tls-parser.
+pub fn parsers() -> [Box<dyn Parser>; 3] {
     [
         Box::new(boringssl::BoringSsl::new()),
         Box::new(s2n::S2n::new()),

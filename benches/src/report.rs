@@ -1,4 +1,4 @@
-//! What all programs here measured, in one place.
+//! The report of all measurements.
 
 use std::path::Path;
 use std::{fs, io};
@@ -12,9 +12,9 @@ mod summary;
 pub mod svg;
 
 pub use claims::Claim;
-pub use summary::Report;
+pub use summary::BenchReport;
 
-impl Report {
+impl BenchReport {
     /// Writes `report.json`, `report.html` and `headline.svg` to a folder.
     ///
     /// # Errors
@@ -31,14 +31,14 @@ mod tests {
     use super::*;
     use crate::row::{self, Row};
 
-    fn report(instructions: f64) -> Report {
+    fn report(instructions: f64) -> BenchReport {
         let rows =
             vec![Row { instructions: Some(instructions), ..Row::new("TLS 1.3", "patched <&>") }];
-        Report { date: "2026-11-24".into(), machine: "one".into(), claims: vec![], rows }
+        BenchReport { date: "2026-11-24".into(), machine: "one".into(), claims: vec![], rows }
     }
 
     #[test]
-    fn what_moved_is_shown_and_what_did_not_is_not() {
+    fn only_changed_rows_are_shown() {
         let (before, after) = (report(1_000_000.0), report(1_020_000.0));
         let moved = before.moved(&after);
         assert!(moved.contains("TLS 1.3: patched <&>"), "{moved}");
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_shows_what_it_is_over_its_pristine_counterpart() {
+    fn a_handshake_shows_its_ratio_to_the_pristine_one() {
         let counted = |name: &str, count: f64| Row {
             instructions: Some(count),
             ..Row::new("TLS 1.3 ring P-256, server", name)
@@ -66,7 +66,7 @@ mod tests {
             vec![counted("pristine, unused", 1000.0), counted("patched, unused", 1001.0)];
         rows.extend((0..8).map(|number| counted(&format!("other {number}"), 1.0)));
         row::compare(&mut rows);
-        let page = html::page(&Report { rows, ..report(1.0) });
+        let page = html::page(&BenchReport { rows, ..report(1.0) });
         assert!(page.contains("<summary>1.0010 × pristine, unused</summary>"), "{page}");
         assert!(page.contains("<summary>9 others</summary>"), "{page}");
     }

@@ -1,4 +1,4 @@
-//! What was measured, as the programs here hand it to the report.
+//! The rows that the measuring programs hand to the report.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-/// One thing, measured in one or several ways.
+/// The measurements of one operation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Row {
-    /// What it can be compared with has the same.
+    /// Rows of the same group can be compared.
     pub group: String,
     pub name: String,
     /// Nanoseconds.
@@ -22,17 +22,17 @@ pub struct Row {
     pub flights: Option<u32>,
     /// On the wire, or in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub octets: Option<u64>,
-    /// Of a server under load.
+    pub bytes: Option<u64>,
+    /// The rates and latencies of a server under load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
-    /// How many times as much as the others of the group: in instructions where both have them,
-    /// else in time, else in octets.
+    /// The ratio to each other row of the group: of instructions if both have them, else of time,
+    /// else of bytes.
     #[serde(default)]
     pub ratio: BTreeMap<String, f64>,
 }
 
-/// Of a server under load.
+/// The rates and latencies of a server under load.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Load {
     pub handshakes_per_second: f64,
@@ -47,18 +47,18 @@ impl Row {
         Self { group: group.into(), name: name.into(), ..Self::default() }
     }
 
-    /// How many times as much as another.
+    /// The ratio to another row.
     pub fn over(&self, other: &Self) -> Option<f64> {
-        let octets = |row: &Self| Some(row.octets? as f64);
+        let bytes = |row: &Self| Some(row.bytes? as f64);
         None.or(self.instructions.zip(other.instructions))
             .or(self.median.zip(other.median))
-            .or(octets(self).zip(octets(other)))
+            .or(bytes(self).zip(bytes(other)))
             .filter(|(_, other)| *other > 0.0)
             .map(|(this, other)| this / other)
     }
 }
 
-/// Rows of the same group and name become one, which has what either has.
+/// Merges rows of the same group and name.
 pub fn merge(rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
     let mut merged: Vec<Row> = Vec::new();
     for row in rows {
@@ -69,7 +69,7 @@ pub fn merge(rows: impl IntoIterator<Item = Row>) -> Vec<Row> {
                 other.median = other.median.or(row.median);
                 other.instructions = other.instructions.or(row.instructions);
                 other.flights = other.flights.or(row.flights);
-                other.octets = other.octets.or(row.octets);
+                other.bytes = other.bytes.or(row.bytes);
                 other.load = other.load.take().or(row.load);
             }
         }
@@ -90,7 +90,7 @@ pub fn compare(rows: &mut [Row]) {
 /// Reads rows from a file.
 ///
 /// # Errors
-/// If it cannot be read, or has something else in it.
+/// If it cannot be read, or does not contain rows.
 pub fn read(path: &Path) -> io::Result<Vec<Row>> {
     Ok(serde_json::from_slice(&fs::read(path)?)?)
 }

@@ -1,11 +1,11 @@
-//! What is small: flags and challenges.
+//! Small operations: flags and challenges.
 
 use std::hint::black_box;
 
 use rustls_ext::http::{Challenge, Challenges};
 use rustls_ext_wire::{Flag, FlagSet};
 
-/// Something to be done again and again.
+/// An operation to repeat.
 pub struct Small {
     pub group: &'static str,
     pub name: String,
@@ -18,10 +18,10 @@ impl Small {
     }
 }
 
-/// All of it.
+/// All operations.
 ///
 /// # Panics
-/// Unless what is read is what was written.
+/// Unless parsing returns the encoded value.
 pub fn all() -> Vec<Small> {
     let mut all = flags();
     all.extend(challenges());
@@ -48,7 +48,7 @@ fn flags() -> Vec<Small> {
     all
 }
 
-/// Among challenges of other schemes, as a proxy may have joined them.
+/// With challenges of other schemes, as a proxy may join them.
 fn challenges() -> Vec<Small> {
     let mut all = Vec::new();
     for names in [0, 1, 100] {

@@ -1,4 +1,4 @@
-//! Every way leads to a verified certificate, in the flights that its standard says.
+//! Every method gets a verified certificate, in the number of flights that its standard needs.
 
 use benches::handshake::{Pki, ways};
 

@@ -34,8 +34,8 @@ impl CodePointArgs {
     /// If a number is already in use on the wire, or the flag is above the highest one.
     pub fn get(&self) -> Result<CodePoints, Failure> {
         let flag = Flag::new(self.flag).map_err(|err| Failure::option("--flag", self.flag, err))?;
-        // Checks the extension with a free flag first, so that each option is blamed only for its
-        // own number.
+        // Checks the extension with a valid flag first, so that an error names the option whose
+        // number is wrong.
         CodePoints::new(self.code_point, Flag::REQUEST_CLIENT_AUTH)
             .map_err(|err| Failure::option("--code-point", self.code_point, err))?;
         CodePoints::new(self.code_point, flag)

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why a command failed, as one line of text.
+/// The error of a command, as one line of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The command line, or a file that it names, is unusable.
@@ -44,8 +44,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Errors that concern no option are failures. To allow this conversion, `Failure` itself is not an
-/// [`Error`].
+/// Converts an error that concerns no option. For this conversion to be possible, `Failure` itself is
+/// not an [`Error`].
 impl<E: Error + 'static> From<E> for Failure {
     fn from(err: E) -> Self {
         Self::failed(&err)

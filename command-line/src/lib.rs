@@ -1,5 +1,4 @@
-//! Code that the programs of this repository share: parsing options, exit codes, progress, and
-//! options for code points.
+//! Code that the programs of this repository share: options, exit codes and progress bars.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 

@@ -18,7 +18,7 @@ pub enum Parsed<C> {
 /// Parses a command line.
 ///
 /// # Errors
-/// One line that describes what is wrong with it.
+/// One line that describes the first problem.
 pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<Parsed<C>, Failure> {
     match C::try_parse_from(args) {
         Ok(command) => Ok(Parsed::Command(Box::new(command))),
@@ -28,13 +28,13 @@ pub fn parse<C: Parser>(args: impl IntoIterator<Item = OsString>) -> Result<Pars
             // find help.
             let text = err.to_string();
             let first = text.split("\n\n").next().unwrap_or_default();
-            let words = first.split_whitespace().collect::<Vec<_>>().join(" ");
+            let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
             // Without a command, clap returns its help as the error.
-            Err(Failure::Usage(match words.strip_prefix("error: ") {
+            Err(Failure::Usage(match line.strip_prefix("error: ") {
                 Some(line) => line.into(),
                 None => {
                     let name = C::command().get_name().to_owned();
-                    format!("no command given; `{name} --help` tells which there are")
+                    format!("no command given; `{name} --help` lists the commands")
                 }
             }))
         }

@@ -1,4 +1,4 @@
-//! How far a long command has come.
+//! Shows the progress of a long command.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -6,7 +6,7 @@ use crate::emit;
 
 /// A progress bar on standard error, if that is a terminal; nothing otherwise.
 ///
-/// It goes away when it is dropped.
+/// Dropping it removes the bar.
 ///
 /// ```
 /// use command_line::Progress;
@@ -21,28 +21,28 @@ use crate::emit;
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar of `total` steps, called `what`.
-    pub fn new(what: &'static str, total: usize) -> Self {
-        let bar = ProgressBar::new(total.try_into().unwrap_or(u64::MAX)).with_prefix(what);
+    /// Makes a bar of `total` steps with this label.
+    pub fn new(label: &'static str, total: usize) -> Self {
+        let bar = ProgressBar::new(total.try_into().unwrap_or(u64::MAX)).with_prefix(label);
         let template = "{prefix} {wide_bar} {pos}/{len}, {elapsed}, {eta} left {msg}";
-        // The default style stands in for a template that is not understood.
+        // If the template is invalid, the default style stays.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         Self(bar)
     }
 
-    /// Shows what is being done now.
-    pub fn doing(&self, what: impl Into<String>) {
-        self.0.set_message(what.into());
+    /// Shows the current activity, behind the bar.
+    pub fn doing(&self, activity: impl Into<String>) {
+        self.0.set_message(activity.into());
     }
 
-    /// One more step is done.
+    /// Advances the bar by one step.
     pub fn step(&self) {
         self.0.inc(1);
     }
 
-    /// Writes to standard output, without drawing the bar over it.
+    /// Writes to standard output, with the bar hidden meanwhile.
     pub fn emit(&self, text: impl AsRef<[u8]>) {
         self.0.suspend(|| emit(text));
     }

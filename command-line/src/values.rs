@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// A number of 16 bits, decimal or 0x….
+/// Parses a 16-bit number, decimal or 0x….
 ///
 /// # Errors
-/// If the text is not one.
+/// If `text` is not such a value.
 pub fn number(text: &str) -> Result<u16, String> {
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         // `from_str_radix` would accept a sign after the prefix.
@@ -16,10 +16,10 @@ pub fn number(text: &str) -> Result<u16, String> {
     parsed.map_err(|_| "not a number from 0 to 65535".into())
 }
 
-/// Seconds, more than 0 and at most an hour; may have a fraction.
+/// Parses a number of seconds, more than 0 and at most an hour; it may have a fraction.
 ///
 /// # Errors
-/// If the text is not one.
+/// If `text` is not such a value.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse().map(Duration::try_from_secs_f64) {
         Ok(Ok(time)) if !time.is_zero() && time <= Duration::from_secs(3600) => Ok(time),
@@ -27,10 +27,10 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Seconds, more than 0 and at most a week; may have a fraction.
+/// Parses a number of seconds, more than 0 and at most a week; it may have a fraction.
 ///
 /// # Errors
-/// If the text is not one.
+/// If `text` is not such a value.
 pub fn up_to_a_week(text: &str) -> Result<Duration, String> {
     const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
     match text.parse().map(Duration::try_from_secs_f64) {

@@ -1,4 +1,4 @@
-//! Alerts, for people.
+//! Alerts as text.
 
 /// An alert by name and number.
 pub(crate) fn alert(description: u8) -> String {

@@ -12,19 +12,19 @@ use super::server::Implements;
 use command_line::CodePointArgs;
 use command_line::values::seconds;
 
-/// Test another TLS stack: which rules of the flags, of CARE and of resumption it keeps.
+/// Test which rules of the flags, of CARE and of resumption another TLS stack keeps.
 ///
-/// Speaks to it through a peer that breaks rules on purpose, one in each case, and grades what
-/// comes back: passed, tolerated, failed, or skipped. Exits with 1 if a case fails.
+/// Connects to it with a peer that breaks rules on purpose, one in each case, and grades the
+/// reaction: passed, tolerated, failed, or skipped. Exits with 1 if a case fails.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "rext-conform", version, subcommand_required = true)]
 pub struct ConformArgs {
     #[command(subcommand)]
-    /// Which end is under test.
+    /// The role under test.
     pub role: RoleArgs,
 }
 
-/// Which end is under test.
+/// The role under test.
 #[derive(Clone, Debug, Subcommand)]
 pub enum RoleArgs {
     /// Test a server
@@ -32,30 +32,29 @@ pub enum RoleArgs {
     /// Test a client
     ///
     /// The command is run once for each case, or more often where a case needs more connections,
-    /// and should open a connection, authenticate if it is asked to, and get something by HTTP/1.1.
-    /// In it, {port} stands for the port to connect to, {ca} for a file with the authority of the
-    /// certificate that it finds there, for localhost, and {cert} and {key} for files with a
-    /// certificate to show.
+    /// and should open a connection, authenticate on request, and send a GET request by HTTP/1.1.
+    /// In it, {port} stands for the port to connect to on localhost, {ca} for a file with the authority
+    /// of the server's certificate, and {cert} and {key} for files with the client's certificate.
     Client(ClientArgs),
-    /// Be a server or a client that keeps the rules but for one
+    /// Run a server or a client that breaks one rule
     ///
-    /// It shows that the cases can fail.
+    /// For tests which show that the cases can fail.
     Faulty(FaultyArgs),
 }
 
 /// Options of `rext-conform server`.
 #[derive(Clone, Debug, Args)]
 pub struct ServerArgs {
-    /// Where the server is
+    /// The address of the server
     #[arg(value_name = "HOST:PORT", required_unless_present = "list")]
     pub target: Option<String>,
-    /// The name to ask for; HOST if it is not given, and none if that is an address
+    /// The server_name to send; by default HOST, or none if HOST is an IP address
     #[arg(long, value_name = "NAME")]
     pub sni: Option<String>,
     /// The authorities that may have issued the server's certificate, in PEM
     #[arg(long, value_name = "FILE", required_unless_present_any = ["insecure", "list"])]
     pub ca: Option<PathBuf>,
-    /// Take any certificate
+    /// Accept any certificate of the server
     #[arg(long, conflicts_with = "ca")]
     pub insecure: bool,
     /// A certificate chain that the server accepts, in PEM, its own certificate first
@@ -65,72 +64,71 @@ pub struct ServerArgs {
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub key: Option<PathBuf>,
     #[command(flatten)]
-    /// What both have.
+    /// Options for both roles.
     pub common: CommonArgs,
 }
 
 /// Options of `rext-conform client`.
 #[derive(Clone, Debug, Args)]
 pub struct ClientArgs {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
-    /// Run no command, but wait for connections, and say when
+    /// Run no command, but wait for connections of a client that you start, and print when
     #[arg(long, conflicts_with = "command")]
     pub manual: bool,
-    /// Put the files that {ca}, {cert} and {key} stand for into this folder, and leave them there
+    /// Write the files that {ca}, {cert} and {key} stand for to this folder, and keep them
     #[arg(long, value_name = "DIR")]
     pub pki: Option<PathBuf>,
     #[command(flatten)]
-    /// What both have.
+    /// Options for both roles.
     pub common: CommonArgs,
     /// The client under test, and its arguments
     #[arg(last = true, value_name = "COMMAND", required_unless_present_any = ["manual", "list"])]
     pub command: Vec<OsString>,
 }
 
-/// Options that both have.
+/// Options for both roles.
 #[derive(Clone, Debug, Args)]
 pub struct CommonArgs {
-    /// Run only this case, or those that begin so if it ends in an asterisk; may be given more than
-    /// once
+    /// Run only this case, or with an asterisk at the end, those with this beginning; may be repeated
     #[arg(long, value_name = "ID")]
     pub case: Vec<String>,
-    /// Say which cases there are, and run none
+    /// List the cases, and run none
     #[arg(long)]
     pub list: bool,
-    /// Look what the other end can do, say which cases would be run, and run none
+    /// Detect the features of the peer, list which cases would run, and run none
     #[arg(long, conflicts_with = "list")]
     pub dry_run: bool,
-    /// How long a connection may take
+    /// The timeout of a connection
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub timeout: Duration,
-    /// Cases that may fail, one a line, with the reason behind it
+    /// A file with cases that are allowed to fail: one per line, followed by the reason
     #[arg(long, value_name = "FILE")]
     pub allow: Option<PathBuf>,
-    /// How to print what came of it
+    /// The output format
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
-    /// Put a capture of each failed case into this folder, for Wireshark, with its keys
+    /// Write a capture of each failed case, with its keys, to this folder, for Wireshark
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
-    /// What to hold the other end to
+    /// The extensions that the peer should implement
     #[arg(long, value_enum, default_value = "auto")]
     pub implements: Implements,
     #[command(flatten)]
-    /// The numbers on the wire.
+    /// The code points.
     pub code_points: CodePointArgs,
 }
 
-/// How to print what came of it.
+/// An output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For people
+    /// Text
     Text,
-    /// An object
+    /// A JSON object
     Json,
-    /// For continuous integration
+    /// JUnit XML, for continuous integration
     Junit,
-    /// For a page
+    /// A Markdown table
     Markdown,
 }

@@ -1,4 +1,4 @@
-//! Bodies of tls_flags, whoever sends them.
+//! Bodies of tls_flags, for both roles.
 
 use rustls_ext_wire::{Flag, FlagSet};
 
@@ -11,54 +11,54 @@ pub fn body(flags: impl IntoIterator<Item = u16>) -> Vec<u8> {
 /// A malformed body.
 #[derive(Clone, Copy, Debug)]
 pub struct Malformed {
-    /// For the name of a case.
+    /// Its part of a case's name.
     pub name: &'static str,
     /// The rule that it breaks.
     pub rule: &'static str,
-    /// What it is.
+    /// Its description.
     pub what: &'static str,
-    /// The octets.
+    /// The bytes.
     pub body: &'static [u8],
 }
 
-/// Malformed in every way.
+/// All malformed bodies.
 pub const MALFORMED: [Malformed; 8] = [
     Malformed {
-        name: "zero-octet",
+        name: "zero-byte",
         rule: "FLAGS-2",
-        what: "a single octet without a flag",
+        what: "a single byte without a flag",
         body: &[1, 0],
     },
     Malformed {
-        name: "zero-octets",
+        name: "zero-bytes",
         rule: "FLAGS-2",
-        what: "octets without any flag",
+        what: "bytes without any flag",
         body: &[3, 0, 0, 0],
     },
     Malformed {
         name: "trailing-zero",
         rule: "FLAGS-2",
-        what: "a zero octet behind the last flag",
+        what: "a zero byte after the last flag",
         body: &[2, 2, 0],
     },
-    Malformed { name: "no-octets", rule: "FLAGS-3", what: "an empty body", body: &[] },
+    Malformed { name: "no-bytes", rule: "FLAGS-3", what: "an empty body", body: &[] },
     Malformed { name: "empty-list", rule: "FLAGS-3", what: "an empty list", body: &[0] },
     Malformed {
         name: "length-too-long",
         rule: "FLAGS-3",
-        what: "a length of more than there is",
+        what: "a length beyond the end",
         body: &[2, 1],
     },
     Malformed {
-        name: "octets-behind",
+        name: "bytes-behind",
         rule: "FLAGS-3",
-        what: "octets behind the list",
+        what: "bytes after the list",
         body: &[1, 2, 2],
     },
     Malformed {
-        name: "empty-list-and-octets",
+        name: "empty-list-and-bytes",
         rule: "FLAGS-3",
-        what: "an empty list with octets behind it",
+        what: "an empty list, followed by bytes",
         body: &[0, 1],
     },
 ];

@@ -1,11 +1,11 @@
-//! What a case is: a rule, and an experiment that shows whether the other end keeps it.
+//! A case: a rule, and an experiment that shows whether the peer keeps it.
 
 use rustls_ext_wire::rules;
 use serde::Serialize;
 
 use super::grade::Grade;
 
-/// Which end is under test.
+/// The role under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -15,7 +15,7 @@ pub enum Role {
     Client,
 }
 
-/// How much of a demand the rule is (RFC 2119).
+/// The level of a rule (RFC 2119).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[allow(missing_docs)]
@@ -26,7 +26,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// As in RFC 2119.
+    /// The name in RFC 2119.
     pub fn name(self) -> &'static str {
         match self {
             Self::Must => "MUST",
@@ -36,7 +36,7 @@ impl Level {
     }
 }
 
-/// What a case is about.
+/// The topic of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Group {
@@ -77,7 +77,7 @@ impl Group {
         Self::Tls12,
     ];
 
-    /// One word.
+    /// The name in a case's id.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hello => "hello",
@@ -94,22 +94,22 @@ impl Group {
     }
 }
 
-/// What is said of a case before it is run.
+/// The description of a case.
 #[derive(Clone, Debug, Serialize)]
 pub struct About {
-    /// Its name, unlike any other's: role, group and what it does.
+    /// Its unique name: role, group and what it does.
     pub id: String,
-    /// What it is about.
+    /// Its topic.
     pub group: Group,
-    /// The rule, by the numbers of this project.
+    /// The id of the rule in this project.
     pub rule: &'static str,
-    /// Where that rule comes from.
+    /// The source of the rule.
     pub source: &'static str,
-    /// How much of a demand it is.
+    /// The level of the rule.
     pub level: Level,
-    /// Which end is under test.
+    /// The role under test.
     pub role: Role,
-    /// What the other end should do.
+    /// What the peer should do.
     pub expects: String,
 }
 
@@ -128,7 +128,7 @@ impl About {
         }
     }
 
-    /// Whether `pattern` names it: its id, or the beginning of one and an asterisk.
+    /// Whether `pattern` matches: an id, or the beginning of one and an asterisk.
     pub fn is_named(&self, pattern: &str) -> bool {
         match pattern.strip_suffix('*') {
             Some(beginning) => self.id.starts_with(beginning),
@@ -137,28 +137,28 @@ impl About {
     }
 }
 
-/// A case: `L` is what it is run with, `N` what the other end must be able to do for it.
+/// A case: `L` is the lab that runs it, `N` is the features that it may need of the peer.
 pub struct Case<L, N> {
-    /// What is said of it.
+    /// Its description.
     pub about: About,
-    /// Without any of these, it is skipped.
+    /// The features that it needs; it is skipped if one is missing.
     pub needs: Vec<N>,
     /// The experiment.
     pub run: Run<L>,
 }
 
 /// An experiment.
-pub type Run<L> = Box<dyn Fn(&mut L) -> Outcome>;
+pub type Run<L> = Box<dyn Fn(&mut L) -> CaseResult>;
 
-/// A grade; an error is one that came before the end of the experiment.
-pub type Outcome = Result<Grade, Grade>;
+/// The grade of a case; the error is a grade that ended the experiment early.
+pub type CaseResult = Result<Grade, Grade>;
 
 impl<L, N> Case<L, N> {
-    /// A case that is only run where all of `needs` are met.
+    /// A case that runs only if the peer has all of `needs`.
     pub fn new(
         about: About,
         needs: impl IntoIterator<Item = N>,
-        run: impl Fn(&mut L) -> Outcome + 'static,
+        run: impl Fn(&mut L) -> CaseResult + 'static,
     ) -> Self {
         Self { about, needs: needs.into_iter().collect(), run: Box::new(run) }
     }

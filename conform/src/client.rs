@@ -11,29 +11,28 @@ use std::time::{Duration, Instant};
 use rustls_ext_wire::CodePoints;
 
 use super::bodies::body;
-use super::case::Outcome;
+use super::case::CaseResult;
 use super::grade::{DECODE_ERROR, Grade, ILLEGAL_PARAMETER, accepted, refused};
 use super::run::Bench;
 use super::talk::{self, Talk, Verdict};
 use command_line::{Failure, emit};
-use raw_peer::{Edit, HandshakeType, Identity, Peer, ServerConfig, Slot};
+use raw_peer::{ChainAndKey, Edit, HandshakeType, Peer, ServerConfig, Slot};
 
 mod answer;
 mod care;
-mod facts;
+mod features;
 mod hello;
 mod request;
 mod resumption;
 mod ticket;
 pub(super) mod tls12;
 
-pub use facts::{Facts, Need};
+pub use features::{ClientFeatures, Need};
 
-/// The most connections of one command that are served: a client that ever connects again shows
-/// nothing new.
+/// The maximum number of connections to serve per command, for clients that connect again and again.
 const MOST_CONNECTIONS: usize = 32;
 
-/// How often to look whether the command is still there, or somebody connects.
+/// How often to check for a connection, and whether the command still runs.
 const POLL: Duration = Duration::from_millis(2);
 
 /// A case with a client.
@@ -51,43 +50,43 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// What a case works with.
+/// The lab of a client under test.
 #[derive(Debug)]
 pub struct Lab {
-    /// Where clients connect to.
+    /// Accepts the client's connections.
     pub listener: TcpListener,
-    /// What starts the client; `None` waits for one.
+    /// The command that starts the client; `None` waits for a client.
     pub command: Option<Vec<OsString>>,
     /// The server's certificate.
-    pub identity: Identity,
-    /// Keeps the files of the PKI, if they are to go away.
+    pub identity: ChainAndKey,
+    /// The temporary folder of the certificates, if there is one.
     pub files: Option<tempfile::TempDir>,
-    /// Where they are.
+    /// The folder of the certificates.
     pub pki: PathBuf,
-    /// The numbers on the wire.
+    /// The code points.
     pub points: CodePoints,
-    /// How long a connection may take.
+    /// The timeout of a connection.
     pub patience: Duration,
-    /// What is known of the client.
-    pub facts: Facts,
+    /// The client's features.
+    pub features: ClientFeatures,
     /// The connections of the case.
     pub talks: Vec<Rc<Talk>>,
 }
 
 impl Lab {
-    /// A server that keeps all rules, and asks for a certificate.
+    /// A server that keeps all rules, and requests a certificate.
     fn honest(&self) -> ServerConfig {
         let mut config = ServerConfig::new(self.identity.clone());
         config.alpn = vec![b"http/1.1".to_vec()];
         config.ask_certificate = true;
         config.tickets = 1;
-        if self.facts.offers_flag {
+        if self.features.offers_flag {
             config.plan.certificate_request.push(self.acknowledgement());
         }
         config
     }
 
-    /// The same, with this in one message.
+    /// The same, with this edit of one message.
     fn with(&self, slot: Slot, edit: Edit) -> ServerConfig {
         let mut config = self.honest();
         config.hello_retry = slot == Slot::HelloRetryRequest;
@@ -113,19 +112,19 @@ impl Lab {
         Edit::add(self.points.care().unwrap_or_default(), body)
     }
 
-    /// Has the client connect, and gives its first connection.
+    /// Runs the client, and returns its first connection.
     fn host(&mut self, config: ServerConfig) -> Result<Rc<Talk>, Grade> {
         let first = self.host_all(config, None).into_iter().next();
         first.ok_or_else(|| Grade::Failed("the client did not connect".into()))
     }
 
-    /// The same, with somebody who speaks for the server once a hello is there.
+    /// The same; `play` sends the server's messages after the ClientHello.
     fn host_by(&mut self, config: ServerConfig, play: Play<'_>) -> Result<Rc<Talk>, Grade> {
         let first = self.host_all(config, Some(play)).into_iter().next();
         first.ok_or_else(|| Grade::Failed("the client did not connect".into()))
     }
 
-    /// Has the client connect; it has to go on.
+    /// Runs the client, which must continue.
     fn host_well(&mut self, config: ServerConfig) -> Result<Rc<Talk>, Grade> {
         let reads = self.reads(&config);
         let talk = self.host(config)?;
@@ -136,20 +135,20 @@ impl Lab {
         }
     }
 
-    /// Whether the client shows that it went on with all that is bent in this configuration. Of
-    /// what comes behind its Finished, it shows that only by what its command makes of it.
+    /// Whether the client can show that it accepted all messages of this configuration. For messages
+    /// after its Finished, only the exit code of its command shows this.
     fn reads(&self, config: &ServerConfig) -> bool {
-        self.facts.reads_on || config.plan.new_session_ticket.is_empty()
+        self.features.reads_on || config.plan.new_session_ticket.is_empty()
     }
 
-    /// Has the client connect; it has to refuse with illegal_parameter, or by one of `tolerated`.
-    fn host_ill(&mut self, config: ServerConfig, tolerated: &[u8]) -> Outcome {
+    /// Runs the client, which must refuse with illegal_parameter, or with one of `tolerated`.
+    fn host_ill(&mut self, config: ServerConfig, tolerated: &[u8]) -> CaseResult {
         let tolerated = [&[DECODE_ERROR], tolerated].concat();
         self.host_refusing(config, ILLEGAL_PARAMETER, &tolerated)
     }
 
-    /// Has the client connect; it has to refuse with `wanted`, or by one of `tolerated`.
-    fn host_refusing(&mut self, config: ServerConfig, wanted: u8, tolerated: &[u8]) -> Outcome {
+    /// Runs the client, which must refuse with `wanted`, or with one of `tolerated`.
+    fn host_refusing(&mut self, config: ServerConfig, wanted: u8, tolerated: &[u8]) -> CaseResult {
         let reads = self.reads(&config);
         let verdict = self.host(config)?.verdict();
         if verdict == Verdict::Accepted && !reads {
@@ -158,12 +157,12 @@ impl Lab {
         Ok(refused(&verdict, wanted, tolerated))
     }
 
-    /// Has the client connect, as often as it does: each can resume what came before.
+    /// Runs the client, and returns all its connections; each can resume an earlier session.
     fn host_all(&mut self, config: ServerConfig, play: Option<Play<'_>>) -> Vec<Rc<Talk>> {
         self.host_all_with(config, talk::ANSWER, play)
     }
 
-    /// The same, with this answer to each request.
+    /// The same, with this response to each request.
     fn host_all_with(
         &mut self,
         mut config: ServerConfig,
@@ -192,12 +191,12 @@ impl Lab {
             }
         }
         let ended = child.as_mut().map_or(Ended::Well, |child| end(child, deadline));
-        // Only where it ends well otherwise does its end show anything.
-        if let (Some(last), true) = (talks.last_mut(), self.facts.succeeds) {
+        // Its exit code proves something only if it succeeds with an honest server.
+        if let (Some(last), true) = (talks.last_mut(), self.features.succeeds) {
             last.complains = ended == Ended::Complaining;
             last.hangs = ended == Ended::Killed;
         }
-        self.facts.ended_well = ended == Ended::Well;
+        self.features.ended_well = ended == Ended::Well;
         let talks: Vec<_> = talks.into_iter().map(Rc::new).collect();
         self.talks.extend(talks.iter().cloned());
         talks
@@ -219,7 +218,7 @@ impl Lab {
         command.spawn()
     }
 
-    /// The next connection, for as long as the command is there, or the deadline is not.
+    /// The next connection, until the command ends or the deadline has passed.
     fn accept(
         &self,
         mut child: Option<&mut Child>,
@@ -227,12 +226,12 @@ impl Lab {
         first: bool,
     ) -> Option<TcpStream> {
         loop {
-            // In this order: what came before its end is still to be accepted.
+            // In this order, since connections from before its end are still to be accepted.
             let gone = child.as_mut().is_some_and(|c| !matches!(c.try_wait(), Ok(None)));
             match self.listener.accept() {
                 Ok((stream, _)) => return stream.set_nonblocking(false).ok().map(|()| stream),
                 Err(_) if gone => return None,
-                // Who starts it by hand may take any time.
+                // Without a command, there is no deadline for the first connection.
                 Err(_) if child.is_none() && first => {}
                 Err(_) if Instant::now() >= deadline => return None,
                 Err(_) => {}
@@ -241,10 +240,10 @@ impl Lab {
         }
     }
 
-    /// Makes sure that the command can be started.
+    /// Checks that the command can be started.
     ///
     /// # Errors
-    /// If it cannot.
+    /// If it cannot be started.
     pub fn check_command(&self) -> Result<(), Failure> {
         let Some(program) = self.command.as_ref().and_then(|words| words.first()) else {
             return Ok(());
@@ -254,24 +253,24 @@ impl Lab {
         })?;
         let _ = child.kill();
         let _ = child.wait();
-        // Whoever it was that connected meanwhile.
+        // Drop the connections of this run.
         while self.listener.accept().is_ok() {}
         Ok(())
     }
 }
 
-/// How the command ended.
+/// The end of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
-    /// It says that all was well.
+    /// It exited with success.
     Well,
-    /// It says that something went wrong.
+    /// It exited with a failure.
     Complaining,
-    /// It did not end in time.
+    /// It did not end before the timeout, and was killed.
     Killed,
 }
 
-/// Waits for its end, or makes one.
+/// Waits for the end of the command, or kills it after the timeout.
 fn end(child: &mut Child, deadline: Instant) -> Ended {
     while Instant::now() < deadline {
         if let Ok(Some(status)) = child.try_wait() {
@@ -284,7 +283,7 @@ fn end(child: &mut Child, deadline: Instant) -> Ended {
     Ended::Killed
 }
 
-/// The grade of what comes behind the client's Finished, where nothing shows that it was read.
+/// The grade if nothing shows whether the client read the messages after its Finished.
 fn undecided() -> Grade {
     Grade::Undecided(
         "the client does not show that it reads what comes behind its handshake: its command should \
@@ -293,14 +292,14 @@ fn undecided() -> Grade {
     )
 }
 
-/// Speaks for a server, whose peer has just received a hello.
+/// Sends the messages of a server after a ClientHello.
 pub type Play<'a> = &'a dyn Fn(&mut Peer);
 
 impl Bench for Lab {
     type Need = Need;
 
     fn lacks(&self, need: Need) -> Option<String> {
-        self.facts.lacks(need)
+        self.features.lacks(need)
     }
 
     fn take_talks(&mut self) -> Vec<Rc<Talk>> {
@@ -308,7 +307,7 @@ impl Bench for Lab {
     }
 }
 
-/// The bodies of this extension in each hello that came.
+/// The bodies of this extension in each received ClientHello.
 fn in_hellos(talk: &Talk, number: u16) -> Vec<Vec<Vec<u8>>> {
     let hellos = talk.peer.messages().filter(|m| m.typ == HandshakeType::CLIENT_HELLO);
     let extensions = hellos.map(|m| m.extensions().unwrap_or_default());

@@ -1,8 +1,8 @@
-//! Ends that keep the rules but for one, to show that the cases can fail.
+//! Servers and clients that break one rule, to show that the cases can fail.
 //!
-//! They are raw peers whose judge is the negotiation of the codec; a [`ServerFault`] or
-//! [`ClientFault`] bends that in one place. They are for the tests of the tester: they verify no
-//! chain, and serve one connection at a time.
+//! They are raw peers whose check is the codec's negotiation, with a [`ServerFault`] or
+//! [`ClientFault`]. They are for tests of the tester: they verify no chain, and serve one connection
+//! at a time.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,14 +24,14 @@ pub use server::Fault as ServerFault;
 #[derive(Clone, Debug, Args)]
 pub struct FaultyArgs {
     #[command(subcommand)]
-    /// Which end.
+    /// The faulty role.
     pub role: FaultyRole,
 }
 
-/// Which end is faulty.
+/// The faulty role.
 #[derive(Clone, Debug, Subcommand)]
 pub enum FaultyRole {
-    /// Serve, one client after the other, until killed. Prints `listening on ADDR:PORT`
+    /// Serve one client after the other until killed. Prints `listening on ADDR:PORT`
     Server(FaultyServerArgs),
     /// Connect twice, the second time with the session of the first
     Client(FaultyClientArgs),
@@ -40,7 +40,7 @@ pub enum FaultyRole {
 /// Options of `rext-conform faulty server`.
 #[derive(Clone, Debug, Args)]
 pub struct FaultyServerArgs {
-    /// Where to listen; port 0 takes any that is free
+    /// The address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
     /// The server's certificate chain, in PEM
@@ -49,21 +49,21 @@ pub struct FaultyServerArgs {
     /// The key of that certificate, in PEM
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
-    /// What to do wrong; nothing if it is not given
+    /// The rule to break; none by default
     #[arg(long, value_enum)]
     pub fault: Option<ServerFault>,
-    /// Speak TLS 1.2 alone, up to where it would be encrypted
+    /// Use TLS 1.2 alone, up to the first encrypted message
     #[arg(long)]
     pub tls12: bool,
     #[command(flatten)]
-    /// The numbers on the wire.
+    /// The code points.
     pub code_points: CodePointArgs,
 }
 
 /// Options of `rext-conform faulty client`.
 #[derive(Clone, Debug, Args)]
 pub struct FaultyClientArgs {
-    /// Where to connect to
+    /// The address to connect to
     #[arg(value_name = "ADDR:PORT")]
     pub to: SocketAddr,
     /// The client's certificate chain, in PEM
@@ -72,15 +72,15 @@ pub struct FaultyClientArgs {
     /// The key of that certificate, in PEM
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
-    /// What to do wrong; nothing if it is not given
+    /// The rule to break; none by default
     #[arg(long, value_enum)]
     pub fault: Option<ClientFault>,
     #[command(flatten)]
-    /// The numbers on the wire.
+    /// The code points.
     pub code_points: CodePointArgs,
 }
 
-/// Do what `rext-conform faulty` says.
+/// Runs `rext-conform faulty`.
 ///
 /// # Errors
 /// If a file or an option is unusable; for a client also if a connection fails.
@@ -91,7 +91,7 @@ pub fn run(args: &FaultyArgs) -> Result<(), Failure> {
     }
 }
 
-/// The two extensions in one block of a message.
+/// Flags and CARE in one extension block of a message.
 #[derive(Debug, Default)]
 struct Found {
     flags: Option<Vec<u8>>,
@@ -104,10 +104,10 @@ impl Found {
     }
 }
 
-/// What each block of a message has of the two.
+/// Flags and CARE in each extension block of a message.
 ///
 /// # Errors
-/// illegal_parameter, if one has it twice.
+/// illegal_parameter, if a block has one of them twice.
 fn find(message: &Message, points: &CodePoints) -> Result<Vec<Found>, u8> {
     let Ok(parsed) = message.parse() else { return Ok(Vec::new()) };
     let blocks = parsed.blocks();
@@ -126,7 +126,7 @@ fn find(message: &Message, points: &CodePoints) -> Result<Vec<Found>, u8> {
         .collect()
 }
 
-/// Whether a list of 16-bit numbers behind one octet has this one.
+/// Whether a list of 16-bit numbers, after its length byte, has this number.
 fn lists(parsed: &Handshake, typ: u16, number: u16) -> bool {
     let blocks = parsed.blocks();
     let bodies = blocks.into_iter().filter_map(|block| ext::find(block, typ));

@@ -1,4 +1,4 @@
-//! What comes of a case.
+//! The grade of a case.
 
 use serde::Serialize;
 
@@ -14,25 +14,25 @@ pub const UNSUPPORTED_EXTENSION: u8 = 110;
 /// unexpected_message.
 pub const UNEXPECTED_MESSAGE: u8 = 10;
 
-/// What comes of a case.
+/// The grade of a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "grade", content = "reason", rename_all = "lowercase")]
 pub enum Grade {
-    /// As it should be.
+    /// The peer keeps the rule.
     Passed,
-    /// Not quite, but in a way that a draft leaves room for or that deployed stacks have: which.
+    /// The peer deviates in a way that a draft allows or that deployed stacks have: how.
     Tolerated(String),
-    /// The rule is broken: how.
+    /// The peer breaks the rule: how.
     Failed(String),
     /// Not run, or without a result: why.
     Skipped(String),
-    /// Run, and without a result, since the other end shows nothing by which going on could be told
-    /// from giving up: why. Where the rule is a MUST, the whole does not succeed.
+    /// Run, but without a result, since the peer does not show whether it continued or refused: why.
+    /// If the rule is a MUST, the run does not succeed.
     Undecided(String),
 }
 
 impl Grade {
-    /// One word.
+    /// The name in the report.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -42,7 +42,7 @@ impl Grade {
         }
     }
 
-    /// The reason, where there is one to give.
+    /// The reason, if there is one.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Passed => None,
@@ -67,7 +67,7 @@ impl Grade {
             Self::Passed => 1,
             Self::Skipped(_) => 0,
         };
-        let mut worst = Self::Skipped("nothing to look at".into());
+        let mut worst = Self::Skipped("nothing to grade".into());
         for grade in grades {
             if rank(&grade) > rank(&worst) {
                 worst = grade;
@@ -77,27 +77,27 @@ impl Grade {
     }
 }
 
-/// The other end had to refuse: with `wanted`, or with one of `tolerated`.
+/// Grades a connection that the peer had to refuse, with `wanted` or one of `tolerated`.
 pub fn refused(verdict: &Verdict, wanted: u8, tolerated: &[u8]) -> Grade {
     match verdict {
         Verdict::Alert(got) if *got == wanted => Grade::Passed,
         Verdict::Alert(got) if tolerated.contains(got) => {
-            Grade::Tolerated(format!("{} in place of {}", alert(*got), alert(wanted)))
+            Grade::Tolerated(format!("{} instead of {}", alert(*got), alert(wanted)))
         }
         Verdict::Closed => Grade::Tolerated(format!("closed without {}", alert(wanted))),
         Verdict::Ended => Grade::Tolerated(format!(
             "ended the connection with close_notify, neither with an answer nor with {}",
             alert(wanted)
         )),
-        other => Grade::Failed(format!("{other}, but {} is due", alert(wanted))),
+        other => Grade::Failed(format!("{other}, but it should refuse with {}", alert(wanted))),
     }
 }
 
-/// The other end had to go on.
+/// Grades a connection on which the peer had to continue.
 pub fn accepted(verdict: &Verdict) -> Grade {
     match verdict {
         Verdict::Accepted => Grade::Passed,
-        other => Grade::Failed(format!("{other}, but it should go on")),
+        other => Grade::Failed(format!("{other}, but it should continue")),
     }
 }
 
@@ -106,14 +106,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_is_neither_a_refusal_nor_proof_of_going_on() {
+    fn silence_is_neither_a_refusal_nor_proof_of_acceptance() {
         let graded =
             |verdict: Verdict| (refused(&verdict, ILLEGAL_PARAMETER, &[]), accepted(&verdict));
         for (verdict, refusal, acceptance) in [
             (Verdict::Accepted, "failed", "passed"),
             (Verdict::Alert(ILLEGAL_PARAMETER), "passed", "failed"),
             (Verdict::Alert(DECODE_ERROR), "failed", "failed"),
-            // A connection that the other end gave up, where honest peers are answered.
+            // A connection that the peer closed, although it answers honest peers.
             (Verdict::Ended, "tolerated", "failed"),
             (Verdict::Closed, "tolerated", "failed"),
             (Verdict::Silent, "failed", "failed"),

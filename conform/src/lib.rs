@@ -1,9 +1,9 @@
-//! Which rules of flags, CARE and resumption another TLS stack keeps: the binary `rext-conform`.
+//! Tests which rules of flags, CARE and resumption another TLS stack keeps: the binary `rext-conform`.
 //!
-//! A [`Case`] is an experiment by the [raw peer](raw_peer), which sees every message
-//! and can break every rule; what the other end makes of it has a [`Grade`]. Nothing
-//! of the library takes part, so what it may have wrong cannot hide what others have wrong; where a
-//! message that came is judged by a table, it is the codec's.
+//! A [`Case`] is an experiment with the [raw peer](raw_peer), which sees every message and can
+//! break every rule; the reaction of the peer under test gets a [`Grade`]. The tester does not use
+//! the library, so that a defect of the library cannot hide one of the peer. Only the codec's table
+//! is used, to check the flags in received messages.
 
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
@@ -19,7 +19,7 @@ use self::allow::Allowed;
 use self::args::{ClientArgs, CommonArgs, ConformArgs, RoleArgs, ServerArgs};
 use self::case::{About, Case};
 use self::grade::Grade;
-use self::report::Report;
+use self::report::ConformReport;
 use self::run::Bench;
 use self::server::{Lab, Target};
 use command_line::{Failure, emit};
@@ -40,11 +40,11 @@ pub mod run;
 pub mod server;
 pub mod talk;
 
-/// Do what the command line says, and print what there is to say.
+/// Runs the command line, and prints the report.
 ///
 /// # Errors
-/// If a file or an option is unusable, there is nobody to test, a case fails, or one of a MUST cannot
-/// be decided.
+/// If a file or an option is unusable, the peer cannot be reached, a case fails, or a case of a MUST
+/// cannot be decided.
 pub fn run(args: &ConformArgs) -> Result<(), Failure> {
     let (report, format) = match &args.role {
         RoleArgs::Server(args) => (test_server(args)?, args.common.format),
@@ -56,29 +56,29 @@ pub fn run(args: &ConformArgs) -> Result<(), Failure> {
     outcome(report.failures(), report.undecided())
 }
 
-/// Test a server. `None` if the options want no more than a list of cases, which is printed.
+/// Tests a server. Returns `None` if the options only request the list of cases, which is printed.
 ///
 /// # Errors
-/// If a file or an option is unusable, or there is nobody to test.
-pub fn test_server(args: &ServerArgs) -> Result<Option<Report>, Failure> {
+/// If a file or an option is unusable, or the server cannot be reached.
+pub fn test_server(args: &ServerArgs) -> Result<Option<ConformReport>, Failure> {
     run_with(&args.common, server::cases(), "server", || server_lab(args))
 }
 
-/// Test a client. `None` if the options want no more than a list of cases, which is printed.
+/// Tests a client. Returns `None` if the options only request the list of cases, which is printed.
 ///
 /// # Errors
-/// If a file or an option is unusable, or there is nobody to test.
-pub fn test_client(args: &ClientArgs) -> Result<Option<Report>, Failure> {
+/// If a file or an option is unusable, or the client does not connect.
+pub fn test_client(args: &ClientArgs) -> Result<Option<ConformReport>, Failure> {
     run_with(&args.common, client::cases(), "client", || client_lab(args))
 }
 
-/// Runs cases with what `lab` gives, or says what there is to run.
+/// Runs cases in the lab that `lab` makes, or prints the list of cases.
 fn run_with<B: Bench>(
     args: &CommonArgs,
     cases: Vec<Case<B, B::Need>>,
     role: &'static str,
     lab: impl FnOnce() -> Result<Known<B>, Failure>,
-) -> Result<Option<Report>, Failure> {
+) -> Result<Option<ConformReport>, Failure> {
     let allowed = match &args.allow {
         Some(path) => {
             let ids: Vec<_> = cases.iter().map(|case| case.about.id.as_str()).collect();
@@ -92,7 +92,7 @@ fn run_with<B: Bench>(
         return Ok(None);
     }
     let started = Instant::now();
-    let (mut bench, target, facts) = lab()?;
+    let (mut bench, target, features) = lab()?;
     if args.dry_run {
         let skipped = |case: &Case<B, B::Need>| run::skipped(&bench, case);
         let all: Vec<(&About, _)> = cases.iter().map(|c| (&c.about, Some(skipped(c)))).collect();
@@ -100,14 +100,14 @@ fn run_with<B: Bench>(
         return Ok(None);
     }
     let findings = run::all(&mut bench, &cases, &allowed);
-    let report = Report { role, target, facts, findings, took: started.elapsed() };
+    let report = ConformReport { role, target, features, findings, took: started.elapsed() };
     if let Some(dir) = &args.keep {
         keep(dir, &report).map_err(|err| Failure::option("--keep", dir.display(), err))?;
     }
     Ok(Some(report))
 }
 
-/// The end of a run with so many cases that failed, and so many MUSTs that could not be decided.
+/// The result of a run with these numbers of failed cases and undecided MUSTs.
 fn outcome(failures: usize, undecided: usize) -> Result<(), Failure> {
     let cases = |count| if count == 1 { "1 case".into() } else { format!("{count} cases") };
     let mut parts = Vec::new();
@@ -120,8 +120,8 @@ fn outcome(failures: usize, undecided: usize) -> Result<(), Failure> {
     if parts.is_empty() { Ok(()) } else { Err(Failure::Failed(parts.join(", "))) }
 }
 
-/// Puts a capture of each failed case into a folder.
-fn keep(dir: &Path, report: &Report) -> std::io::Result<()> {
+/// Writes a capture of each failed case to a folder.
+fn keep(dir: &Path, report: &ConformReport) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
     for finding in report.findings.iter().filter(|f| matches!(f.grade, Grade::Failed(_))) {
         let file = pcapng::file(finding.talks.iter().map(|t| &**t), report.role == "server");
@@ -133,7 +133,11 @@ fn keep(dir: &Path, report: &Report) -> std::io::Result<()> {
 fn selected<L, N>(cases: Vec<Case<L, N>>, wanted: &[String]) -> Result<Vec<Case<L, N>>, Failure> {
     for pattern in wanted {
         if !cases.iter().any(|case| case.about.is_named(pattern)) {
-            return Err(Failure::option("--case", pattern, "there is none; --list says which are"));
+            return Err(Failure::option(
+                "--case",
+                pattern,
+                "no case has this name; --list shows all names",
+            ));
         }
     }
     let is_wanted = |case: &Case<L, N>| {
@@ -142,7 +146,7 @@ fn selected<L, N>(cases: Vec<Case<L, N>>, wanted: &[String]) -> Result<Vec<Case<
     Ok(cases.into_iter().filter(is_wanted).collect())
 }
 
-/// What cases are run with, who is under test, and what they can do.
+/// A lab, the name of the peer under test, and its features.
 type Known<L> = (L, String, Vec<(&'static str, bool)>);
 
 fn client_lab(args: &ClientArgs) -> Result<Known<client::Lab>, Failure> {
@@ -150,7 +154,8 @@ fn client_lab(args: &ClientArgs) -> Result<Known<client::Lab>, Failure> {
     let listener = TcpListener::bind(args.listen).map_err(cannot)?;
     listener.set_nonblocking(true).map_err(cannot)?;
     let port = listener.local_addr().map_err(cannot)?.port();
-    let failed = |err: std::io::Error| Failure::Failed(format!("cannot write a PKI: {err}"));
+    let failed =
+        |err: std::io::Error| Failure::Failed(format!("cannot write the certificates: {err}"));
     let (files, pki) = match &args.pki {
         Some(dir) => {
             std::fs::create_dir_all(dir).map_err(failed)?;
@@ -173,7 +178,7 @@ fn client_lab(args: &ClientArgs) -> Result<Known<client::Lab>, Failure> {
         std::fs::write(pki.join(name), text).map_err(failed)?;
     }
     if args.manual {
-        emit(format!("listening on port {port}; the PKI is in {}\n", pki.display()));
+        emit(format!("listening on port {port}; the certificates are in {}\n", pki.display()));
     }
     let mut lab = client::Lab {
         listener,
@@ -183,14 +188,14 @@ fn client_lab(args: &ClientArgs) -> Result<Known<client::Lab>, Failure> {
         pki,
         points: args.common.code_points.get()?,
         patience: args.common.timeout,
-        facts: client::Facts::default(),
+        features: client::ClientFeatures::default(),
         talks: Vec::new(),
     };
     lab.look(args.common.implements)?;
     let words: Vec<_> = args.command.iter().map(|word| word.to_string_lossy()).collect();
     let target = if args.manual { "started by hand".into() } else { words.join(" ") };
-    let facts = lab.facts.words();
-    Ok((lab, target, facts))
+    let features = lab.features.words();
+    Ok((lab, target, features))
 }
 
 fn server_lab(args: &ServerArgs) -> Result<Known<Lab>, Failure> {
@@ -215,14 +220,15 @@ fn server_lab(args: &ServerArgs) -> Result<Known<Lab>, Failure> {
     let lab = Lab::of(target_of, args.common.implements)?;
     if let Some(trusted) = trusted {
         let name = name.unwrap_or(host);
-        verify(&lab.facts.chain, &trusted, &name)
-            .map_err(|why| Failure::Failed(format!("{target} is not {name}: {why}")))?;
+        verify(&lab.features.chain, &trusted, &name).map_err(|why| {
+            Failure::Failed(format!("the certificate of {target} is not valid for {name}: {why}"))
+        })?;
     }
-    let facts = lab.facts.words();
-    Ok((lab, target, facts))
+    let features = lab.features.words();
+    Ok((lab, target, features))
 }
 
-/// Whether the server is who it should be, before it is told anything more.
+/// Checks the server's certificate, before the tests start.
 fn verify(
     chain: &[Vec<u8>],
     trusted: &[CertificateDer<'static>],

@@ -1,7 +1,7 @@
-//! Connections as a capture file with its keys, which Wireshark opens decrypted.
+//! Connections as a capture file with their keys, so that Wireshark shows them decrypted.
 //!
-//! The format (draft-ietf-opsawg-pcapng) is a sequence of blocks. What was on the wire is known as
-//! octets of two streams, so the TCP segments around them are made up: a handshake, data, an end.
+//! The format (draft-ietf-opsawg-pcapng) is a sequence of blocks. Only the bytes of the two streams
+//! are known, so the TCP segments are generated: a handshake, data, an end.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,7 +26,7 @@ const SYN: u8 = 2;
 const PSH: u8 = 8;
 const ACK: u8 = 16;
 
-/// These connections, one after the other. `is_client` is whether the tester was the client.
+/// Writes these connections, one after the other. `is_client` is whether the tester was the client.
 pub fn file<'a>(talks: impl IntoIterator<Item = &'a Talk>, is_client: bool) -> Vec<u8> {
     let mut file = Vec::new();
     // Byte order, version 1.0, a section of unknown length.
@@ -34,7 +34,7 @@ pub fn file<'a>(talks: impl IntoIterator<Item = &'a Talk>, is_client: bool) -> V
     section.extend([1, 0, 0, 0]);
     section.extend([0xff; 8]);
     block(&mut file, SECTION_HEADER, section);
-    // The link type, two octets that are not used, and no limit to a packet.
+    // The link type, two unused bytes, and no packet limit.
     block(&mut file, INTERFACE, [&RAW_IP.to_le_bytes()[..], &[0; 6]].concat());
     for talk in talks {
         let mut keys = talk.peer.key_log().join("\n");
@@ -57,7 +57,7 @@ fn block(file: &mut Vec<u8>, typ: u32, mut body: Vec<u8>) {
     file.extend(total);
 }
 
-/// No capture of ours is anywhere near what does not fit.
+/// Converts a length; captures here are far below the limit.
 fn length(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
@@ -84,7 +84,7 @@ impl<'a> Stream<'a> {
         self.packet(file, first.at, true, ACK, &[]);
         for chunk in chunks {
             let by_client = (chunk.direction == Direction::Sent) == self.is_client;
-            for part in chunk.octets.chunks(MOST) {
+            for part in chunk.bytes.chunks(MOST) {
                 self.packet(file, chunk.at, by_client, PSH | ACK, part);
             }
         }
@@ -111,7 +111,7 @@ impl<'a> Stream<'a> {
         tcp.extend(to.port().to_be_bytes());
         tcp.extend(seq.to_be_bytes());
         tcp.extend(ack.to_be_bytes());
-        // Five words of header, the flags, a window, no checksum, nothing urgent.
+        // Header length of five words, flags, window, no checksum, no urgent data.
         tcp.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
         tcp.extend(data);
         let is_marked = flags & (SYN | FIN) != 0;
@@ -126,7 +126,7 @@ impl<'a> Stream<'a> {
         let micros = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_micros();
         let micros = u64::try_from(micros).unwrap_or_default();
         let mut body = Vec::new();
-        // The one interface, the time in two halves, the length as captured and as it was.
+        // The interface, the time in two halves, the captured length and the original length.
         body.extend(0_u32.to_le_bytes());
         body.extend(((micros >> 32) as u32).to_le_bytes());
         body.extend((micros as u32).to_le_bytes());
@@ -137,9 +137,9 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// An IP packet with this in it (RFC 791, RFC 8200).
+/// An IP packet with this payload (RFC 791, RFC 8200).
 fn ip(from: IpAddr, to: IpAddr, payload: &[u8]) -> Vec<u8> {
-    // No payload of ours is longer than MOST.
+    // No payload is longer than MOST.
     let short = |len: usize| u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes();
     if let (IpAddr::V6(from), IpAddr::V6(to)) = (from, to) {
         let mut packet = vec![0x60, 0, 0, 0];

@@ -1,4 +1,4 @@
-//! What came of it all, in four forms.
+//! The report, in four formats.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,26 +14,26 @@ mod junit;
 mod markdown;
 mod text;
 
-/// What came of it all.
+/// The results of a run.
 #[derive(Debug)]
-pub struct Report {
-    /// Which end was under test.
+pub struct ConformReport {
+    /// The role under test.
     pub role: &'static str,
-    /// Who that was.
+    /// The name of the peer under test.
     pub target: String,
-    /// What it can do.
-    pub facts: Vec<(&'static str, bool)>,
-    /// What came of each case, in order.
+    /// Its features.
+    pub features: Vec<(&'static str, bool)>,
+    /// The result of each case, in order.
     pub findings: Vec<Finding>,
-    /// How long it took.
+    /// The duration of the run.
     pub took: Duration,
 }
 
-impl Report {
-    /// In this form.
+impl ConformReport {
+    /// Prints the report in this format.
     ///
     /// # Errors
-    /// None that is known.
+    /// If JSON cannot encode it; no such case is known.
     pub fn print(&self, format: Format) -> Result<String, Failure> {
         match format {
             Format::Text => Ok(text::print(self)),
@@ -43,7 +43,7 @@ impl Report {
         }
     }
 
-    /// How many cases failed that may not.
+    /// How many cases failed that are not allowed to.
     pub fn failures(&self) -> usize {
         self.findings.iter().filter(|finding| finding.counts_as_failure()).count()
     }
@@ -53,12 +53,12 @@ impl Report {
         self.findings.iter().filter(|finding| finding.counts_as_undecided()).count()
     }
 
-    /// How many have this grade, and which.
+    /// The cases with this grade.
     fn graded(&self, name: &'static str) -> impl Iterator<Item = &Finding> + Clone {
         self.findings.iter().filter(move |finding| finding.grade.name() == name)
     }
 
-    /// The counts, in words.
+    /// The counts, as text.
     fn summary(&self) -> String {
         let count = |name| self.graded(name).count();
         let mut text = format!(
@@ -71,23 +71,24 @@ impl Report {
         );
         let allowed = self.graded("failed").filter(|finding| finding.allowed.is_some()).count();
         if allowed > 0 {
-            let _ = write!(text, "; {allowed} of the failed are allowed to");
+            let _ = write!(text, "; {allowed} of the failed cases are allowed to fail");
         }
         let undecided = self.undecided();
         if undecided > 0 {
-            let _ = write!(text, "; {undecided} of the skipped are MUSTs that cannot be decided");
+            let _ =
+                write!(text, "; {undecided} of the skipped cases are MUSTs that cannot be decided");
         }
         text
     }
 }
 
-/// What there is to run; with a second part, also whether it would be.
+/// The list of cases; with a second part, also whether each would run.
 pub fn list<'a>(cases: impl IntoIterator<Item = (&'a About, Option<Option<Grade>>)>) -> String {
     let mut text = String::new();
     let (mut count, mut run) = (0, 0);
     for (about, skipped) in cases {
         count += 1;
-        let says = match &skipped {
+        let remark = match &skipped {
             Some(Some(grade)) => format!("  [skipped: {}]", grade.reason().unwrap_or_default()),
             Some(None) | None => {
                 run += 1;
@@ -95,7 +96,7 @@ pub fn list<'a>(cases: impl IntoIterator<Item = (&'a About, Option<Option<Grade>
             }
         };
         let (id, rule, level) = (&about.id, about.rule, about.level.name());
-        let _ = writeln!(text, "{id:48} {rule:9} {level:6} {}{says}", about.expects);
+        let _ = writeln!(text, "{id:48} {rule:9} {level:6} {}{remark}", about.expects);
     }
     let _ = writeln!(text, "{count} cases, {run} to run");
     text

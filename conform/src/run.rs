@@ -10,40 +10,40 @@ use super::case::{About, Case, Level};
 use super::grade::Grade;
 use super::talk::Talk;
 
-/// What cases are run with.
+/// The lab in which cases run.
 pub trait Bench {
-    /// What a case may need of the other end.
+    /// A feature that a case may need of the peer.
     type Need: Copy;
 
-    /// Why a case that needs this cannot be run.
+    /// The reason why a case that needs this feature cannot run; `None` if it can.
     fn lacks(&self, need: Self::Need) -> Option<String>;
 
     /// The connections since the last call.
     fn take_talks(&mut self) -> Vec<Rc<Talk>>;
 }
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Debug)]
 pub struct Finding {
     /// The case.
     pub about: About,
     /// Its grade.
     pub grade: Grade,
-    /// Why it may fail.
+    /// The reason why it is allowed to fail.
     pub allowed: Option<String>,
-    /// How long it took.
+    /// Its duration.
     pub took: Duration,
     /// Its connections.
     pub talks: Vec<Rc<Talk>>,
 }
 
 impl Finding {
-    /// Whether it makes the whole fail.
+    /// Whether it makes the run fail.
     pub fn counts_as_failure(&self) -> bool {
         matches!(self.grade, Grade::Failed(_)) && self.allowed.is_none()
     }
 
-    /// Whether a MUST could not be decided, so that the whole does not succeed.
+    /// Whether a MUST could not be decided, so that the run does not succeed.
     pub fn counts_as_undecided(&self) -> bool {
         matches!(self.grade, Grade::Undecided(_))
             && self.about.level == Level::Must
@@ -51,7 +51,7 @@ impl Finding {
     }
 }
 
-/// The grade of what is not run for want of something, if there is any.
+/// The grade of a case that is skipped because the peer lacks a feature; `None` if the case can run.
 pub fn skipped<B: Bench>(bench: &B, case: &Case<B, B::Need>) -> Option<Grade> {
     case.needs.iter().find_map(|need| bench.lacks(*need)).map(Grade::Skipped)
 }

@@ -7,25 +7,26 @@ use std::time::Duration;
 use rustls_ext_wire::CodePoints;
 
 use super::bodies::body;
-use super::case::Outcome;
+use super::case::CaseResult;
 use super::grade::{DECODE_ERROR, Grade, ILLEGAL_PARAMETER, accepted, refused};
 use super::run::Bench;
 use super::talk::{self, Talk, Verdict};
 use raw_peer::{
-    Answer, ClientConfig, Direction, Edit, HandshakeType, Identity, Shares, Slot, Ticket, group,
+    CertificateAnswer, ChainAndKey, ClientConfig, Direction, Edit, HandshakeType, Shares, Slot,
+    Ticket, group,
 };
 
 mod answer;
 mod care;
 mod certificate;
-mod facts;
+mod features;
 mod hello;
 mod request;
 mod resumption;
 mod retry;
 mod tls12;
 
-pub use facts::{Facts, Implements, Need};
+pub use features::{Implements, Need, ServerFeatures};
 
 /// certificate_required.
 const CERTIFICATE_REQUIRED: u8 = 116;
@@ -55,28 +56,28 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Where the server is, and what to tell it.
+/// The server under test, and the values to send to it.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Where.
+    /// Its address.
     pub addr: SocketAddr,
-    /// server_name.
+    /// The server_name to send.
     pub name: Option<String>,
     /// A certificate that the server accepts.
-    pub identity: Option<Identity>,
-    /// The numbers on the wire.
+    pub identity: Option<ChainAndKey>,
+    /// The code points.
     pub points: CodePoints,
-    /// How long a connection may take.
+    /// The timeout of a connection.
     pub patience: Duration,
 }
 
-/// What a case works with.
+/// The lab of a server under test.
 #[derive(Debug)]
 pub struct Lab {
-    /// Where.
+    /// The server under test.
     pub target: Target,
-    /// What is known of the server.
-    pub facts: Facts,
+    /// The server's features.
+    pub features: ServerFeatures,
     /// The connections of the case.
     pub talks: Vec<Rc<Talk>>,
 }
@@ -87,12 +88,16 @@ impl Lab {
         ClientConfig {
             server_name: self.target.name.clone(),
             alpn: vec![b"http/1.1".to_vec()],
-            answer: self.target.identity.clone().map_or(Answer::Empty, Answer::With),
+            answer: self
+                .target
+                .identity
+                .clone()
+                .map_or(CertificateAnswer::Empty, CertificateAnswer::With),
             ..ClientConfig::default()
         }
     }
 
-    /// The same, with this in its ClientHello.
+    /// The same, with these extensions in its ClientHello.
     fn hello(&self, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
         let mut config = self.honest();
         config.plan.client_hello.extend(edits);
@@ -134,7 +139,7 @@ impl Lab {
         self.target.points
     }
 
-    /// Visits the server.
+    /// Connects to the server, and sends a request.
     fn visit(&mut self, config: ClientConfig) -> Rc<Talk> {
         let host = self.target.name.as_deref().unwrap_or("localhost");
         let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
@@ -145,45 +150,45 @@ impl Lab {
         talk
     }
 
-    /// Visits the server, which has to complete its part of the handshake, and then go on as it
-    /// does with an honest client. That says nothing about what it makes of what is sent behind its
-    /// Finished: see [`Lab::visit_to_the_end`].
+    /// Connects to the server, which must complete its part of the handshake, and then continue as
+    /// with an honest client. This does not show its reaction to messages after its Finished: see
+    /// [`Lab::visit_to_the_end`].
     fn visit_well(&mut self, config: ClientConfig) -> Result<Rc<Talk>, Grade> {
         let talk = self.visit(config);
         match talk.verdict() {
             Verdict::Accepted => Ok(talk),
-            // It asked, and there is nothing to show.
+            // It requested a certificate, and the tester has none.
             Verdict::Alert(CERTIFICATE_REQUIRED) if self.target.identity.is_none() => Ok(talk),
-            verdict if self.facts.may_go_on(&talk, &verdict) => Ok(talk),
+            verdict if self.features.may_go_on(&talk, &verdict) => Ok(talk),
             other => Err(accepted(&other)),
         }
     }
 
-    /// Visits the server, which has to go on, also after all that the client sends.
+    /// Connects to the server, which must continue, also after all messages of the client.
     fn visit_to_the_end(&mut self, config: ClientConfig) -> Result<Rc<Talk>, Grade> {
         let talk = self.visit_well(config)?;
-        if self.facts.may_go_on(&talk, &talk.verdict()) { Err(undecided()) } else { Ok(talk) }
+        if self.features.may_go_on(&talk, &talk.verdict()) { Err(undecided()) } else { Ok(talk) }
     }
 
-    /// The grade of a connection on which the server had to refuse the client: with `wanted`, or
-    /// with one of `tolerated`.
+    /// Grades a connection on which the server must refuse the client, with `wanted` or one of
+    /// `tolerated`.
     fn refused(&self, talk: &Talk, wanted: u8, tolerated: &[u8]) -> Grade {
         let verdict = talk.verdict();
         let alert_for_all = matches!(verdict, Verdict::Alert(got)
-            if self.facts.honest == verdict && (got == wanted || tolerated.contains(&got)));
-        if alert_for_all || self.facts.may_go_on(talk, &verdict) {
+            if self.features.honest == verdict && (got == wanted || tolerated.contains(&got)));
+        if alert_for_all || self.features.may_go_on(talk, &verdict) {
             return undecided();
         }
         refused(&verdict, wanted, tolerated)
     }
 
-    /// Whether the server answers this client, which shows the certificate, as one that it accepts.
+    /// Whether the server's response shows that it accepts this client's certificate.
     ///
-    /// A server that looks at certificates behind the handshake answers those that it does not
-    /// accept with a status of 4xx, and others with something else.
+    /// A server that checks certificates after the handshake answers clients that it does not accept
+    /// with status 4xx, and others with another status.
     fn accepts(&self, talk: &Talk) -> bool {
         let is_error = talk.status().is_some_and(|status| (400..500).contains(&status));
-        let turned_down = is_error && talk.status() != self.facts.anonymous_status;
+        let turned_down = is_error && talk.status() != self.features.anonymous_status;
         talk.verdict() == Verdict::Accepted && !turned_down
     }
 
@@ -193,14 +198,14 @@ impl Lab {
         ticket.ok_or_else(|| Grade::Skipped("the server gave no ticket this time".into()))
     }
 
-    /// Visits the server, which has to refuse with illegal_parameter; decode_error is tolerated.
-    fn visit_ill(&mut self, config: ClientConfig) -> Outcome {
+    /// Connects to the server, which must refuse with illegal_parameter; decode_error is tolerated.
+    fn visit_ill(&mut self, config: ClientConfig) -> CaseResult {
         let talk = self.visit(config);
         Ok(self.refused(&talk, ILLEGAL_PARAMETER, &[DECODE_ERROR]))
     }
 }
 
-/// The grade where nothing tells going on from giving up.
+/// The grade if nothing shows whether the server continued or refused.
 fn undecided() -> Grade {
     Grade::Undecided(
         "the server answers no honest client either, so going on cannot be told from giving up: \
@@ -213,7 +218,7 @@ impl Bench for Lab {
     type Need = Need;
 
     fn lacks(&self, need: Need) -> Option<String> {
-        self.facts.lacks(need)
+        self.features.lacks(need)
     }
 
     fn take_talks(&mut self) -> Vec<Rc<Talk>> {
@@ -229,19 +234,19 @@ fn received(talk: &Talk, typ: HandshakeType, number: u16) -> Vec<Vec<u8>> {
     extensions.filter(|e| e.typ == number).map(|e| e.body).collect()
 }
 
-/// Whether the server asked for a certificate.
+/// Whether the server requested a certificate.
 fn asks(talk: &Talk) -> bool {
     talk.peer.received(HandshakeType::CERTIFICATE_REQUEST).is_some()
 }
 
-/// A client that leaves it to the server to ask for a key share, of the one group that it can use.
+/// A client without a key share, so that the server sends a HelloRetryRequest.
 fn without_share(mut config: ClientConfig) -> ClientConfig {
     config.groups = vec![group::X25519];
     config.shares = Shares::Only(Vec::new());
     config
 }
 
-/// The same, with this in its second hello.
+/// The same, with these extensions in its second ClientHello.
 fn second(config: ClientConfig, edit: Edit) -> ClientConfig {
     let mut config = without_share(config);
     config.plan.edits_mut(Slot::SecondClientHello).push(edit);

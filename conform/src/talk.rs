@@ -1,4 +1,4 @@
-//! One connection between the raw peer and the other end, over a socket.
+//! One connection between the raw peer and the peer under test, over a socket.
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
@@ -8,75 +8,75 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::alerts::alert;
 use raw_peer::{ClientConfig, Direction, HandshakeType, Peer};
 
-/// How long an end that has all it needs may be silent before the tester ends the connection.
+/// How long a peer that has all messages may be silent before the tester ends the connection.
 const QUIET: Duration = Duration::from_millis(1000);
-/// How much is read of a peer before its handshake is complete, in bytes: many times what any needs.
+/// The limit of bytes to read before the handshake is complete: many times what a handshake needs.
 const MOST_OF_HANDSHAKE: usize = 4 * 1024 * 1024;
-/// How much is read of it from then on, in bytes. That it answers shows in the first of them, and
-/// all that is read is kept until the end of the case.
+/// The limit of bytes to read after the handshake. The first bytes show that the peer answers, and all
+/// that is read is kept until the end of the case.
 const MOST_OF_ANSWER: usize = 256 * 1024;
-/// server_hello_done, the end of what a server of TLS 1.2 says in the clear.
+/// server_hello_done, the last unencrypted message of a TLS 1.2 server.
 const SERVER_HELLO_DONE: HandshakeType = HandshakeType(14);
-/// client_key_exchange, with which a client of TLS 1.2 goes on.
+/// client_key_exchange, by which a TLS 1.2 client continues.
 const CLIENT_KEY_EXCHANGE: HandshakeType = HandshakeType(16);
 const CLOSE_NOTIFY: u8 = 0;
 
-/// What the other end made of it.
+/// The reaction of the peer under test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It went on: it sent something that it only sends in that case.
+    /// It continued: it sent a message that it only sends in that case.
     Accepted,
-    /// A server that completed its part of the handshake and then ended the connection with
-    /// close_notify, without an answer. It may have gone on, or have given up.
+    /// The server completed its part of the handshake and then closed the connection with
+    /// close_notify, without a response. It may have continued, or may have refused.
     Ended,
-    /// A server that completed its part of the handshake and then sent nothing until the tester
-    /// ended the connection. It may have gone on, or have given up.
+    /// The server completed its part of the handshake and then sent nothing until the tester
+    /// closed the connection. It may have continued, or may have refused.
     Silent,
-    /// It gave up, with this fatal alert.
+    /// It refused, with this fatal alert.
     Alert(u8),
-    /// It gave up without an alert.
+    /// It closed the connection without an alert.
     Closed,
-    /// It did neither in time.
+    /// It neither continued nor refused before the timeout.
     Hung,
-    /// The raw peer could not go on: why.
+    /// The raw peer could not continue: why.
     Stuck(String),
-    /// There was no connection: why.
+    /// No connection was possible: why.
     NoConnection(String),
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Accepted => f.write_str("it went on"),
-            Self::Ended => f.write_str("it ended the connection without an answer"),
-            Self::Silent => f.write_str("it sent nothing behind its handshake"),
-            Self::Alert(description) => write!(f, "it gave up with {}", alert(*description)),
+            Self::Accepted => f.write_str("it continued"),
+            Self::Ended => f.write_str("it closed the connection without a response"),
+            Self::Silent => f.write_str("it sent nothing after its handshake"),
+            Self::Alert(description) => write!(f, "it refused with {}", alert(*description)),
             Self::Closed => f.write_str("it closed the connection without an alert"),
-            Self::Hung => f.write_str("it neither went on nor gave up in time"),
-            Self::Stuck(why) => write!(f, "what it sent cannot be gone on with ({why})"),
+            Self::Hung => f.write_str("it neither continued nor refused before the timeout"),
+            Self::Stuck(why) => write!(f, "the tester cannot continue after its messages ({why})"),
             Self::NoConnection(why) => write!(f, "there was no connection ({why})"),
         }
     }
 }
 
-/// Octets on the wire.
+/// Bytes on the wire.
 #[derive(Clone, Debug)]
 pub struct Chunk {
-    /// When.
+    /// The time.
     pub at: SystemTime,
-    /// As the raw peer sees it.
+    /// The direction, from the raw peer's view.
     pub direction: Direction,
-    /// Which.
-    pub octets: Vec<u8>,
+    /// The bytes.
+    pub bytes: Vec<u8>,
 }
 
-/// What ended a connection.
+/// The reason why a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
     Open,
     Closed,
     TimedOut,
-    /// It sends more than is read.
+    /// It sends more than the limit.
     Endless,
     NoConnection(String),
 }
@@ -86,17 +86,17 @@ enum End {
 pub struct Talk {
     /// The raw peer, with all messages.
     pub peer: Peer,
-    /// All octets, as they came and went.
+    /// All bytes, in order.
     pub wire: Vec<Chunk>,
     /// The client's address and the server's.
     pub ends: (SocketAddr, SocketAddr),
-    /// The tester was the client.
+    /// Whether the tester was the client.
     pub is_client: bool,
-    /// The other end's process says that something went wrong.
+    /// Whether the peer's process exited with a failure.
     pub complains: bool,
-    /// The other end's process had to be killed, since it did not end in time.
+    /// Whether the peer's process had to be killed, since it did not end before the timeout.
     pub hangs: bool,
-    /// The tester ended the connection, before the other end did.
+    /// Whether the tester closed the connection before the peer did.
     parted: bool,
     end: End,
 }
@@ -107,7 +107,7 @@ impl Talk {
         Self { peer, wire, ends, is_client, complains: false, hangs: false, parted: false, end }
     }
 
-    /// What the other end made of it.
+    /// The reaction of the peer.
     pub fn verdict(&self) -> Verdict {
         if let Some(alert) = self.fatal_alert() {
             return Verdict::Alert(alert);
@@ -129,21 +129,21 @@ impl Talk {
             (_, true) if self.complains => Verdict::Closed,
             (_, true) if self.has_answer() => Verdict::Accepted,
             (End::Closed, true) if !self.parted && !self.says_goodbye() => Verdict::Closed,
-            // A client's Finished says that it goes on with all that the server sent before.
+            // A client's Finished shows that it accepted the server's messages so far.
             (_, true) if !self.is_client => Verdict::Accepted,
-            // A server's Finished says nothing about what the client sends behind it.
+            // A server's Finished does not show whether it accepts the client's later messages.
             (End::Closed, true) if !self.parted => Verdict::Ended,
             (_, true) => Verdict::Silent,
         }
     }
 
-    /// Whether the handshake came to its end, as far as the tester is concerned: that the other end
-    /// refused none of what it had received before its Finished.
+    /// Whether the handshake is complete at the tester: the peer refused none of the messages
+    /// before its Finished.
     pub fn is_complete(&self) -> bool {
         self.peer.is_complete()
     }
 
-    /// The status of the answer, if it is one of HTTP/1.
+    /// The status of the response, if it is HTTP/1.
     pub fn status(&self) -> Option<u16> {
         let data = self.peer.received_data();
         let rest = data.strip_prefix(b"HTTP/1.")?.get(2..5)?;
@@ -151,11 +151,11 @@ impl Talk {
     }
 
     fn fatal_alert(&self) -> Option<u8> {
-        // Warnings of TLS 1.3 are two: close_notify and user_canceled (RFC 8446 section 6.1).
+        // TLS 1.3 has two warnings: close_notify and user_canceled (RFC 8446 section 6.1).
         self.peer.alerts().map(|alert| alert.description).find(|d| ![CLOSE_NOTIFY, 90].contains(d))
     }
 
-    /// What an end sends only when it is content.
+    /// Whether the peer sent a message that it only sends if it continues.
     fn has_answer(&self) -> bool {
         !self.peer.received_data().is_empty()
             || self.peer.received(HandshakeType::NEW_SESSION_TICKET).is_some()
@@ -165,7 +165,7 @@ impl Talk {
         self.peer.alerts().any(|alert| alert.description == CLOSE_NOTIFY)
     }
 
-    /// Whether all of a handshake of TLS 1.2 came that is in the clear.
+    /// Whether all unencrypted messages of a TLS 1.2 handshake were received.
     pub(super) fn has_watched_all(&self) -> bool {
         [SERVER_HELLO_DONE, CLIENT_KEY_EXCHANGE]
             .iter()
@@ -173,17 +173,17 @@ impl Talk {
     }
 }
 
-/// A connection in the making.
+/// An open connection.
 pub struct Line {
     talk: Talk,
     stream: Option<TcpStream>,
     deadline: Instant,
-    /// How many bytes came before the handshake was complete, and since then.
+    /// How many bytes were received before the handshake was complete, and after.
     received: (usize, usize),
 }
 
 impl Line {
-    /// Over this connection, until `patience` is over.
+    /// Starts a connection with a deadline.
     pub fn new(
         peer: Peer,
         stream: TcpStream,
@@ -203,13 +203,13 @@ impl Line {
         &mut self.talk.peer
     }
 
-    /// Whether there is nothing more to come.
+    /// Whether no more data will arrive.
     pub fn is_over(&self) -> bool {
         self.talk.end != End::Open || self.talk.fatal_alert().is_some()
     }
 
-    /// Sends what the raw peer has to say, then reads once, for `wait` or the time that is left.
-    /// False says that nothing came.
+    /// Sends the raw peer's output, then reads once, for `wait` or the time that is left. Returns
+    /// false if nothing arrived.
     pub fn step(&mut self, wait: Option<Duration>) -> bool {
         self.flush();
         let left = self.deadline.saturating_duration_since(Instant::now());
@@ -224,11 +224,11 @@ impl Line {
         match read {
             Ok(0) => self.talk.end = End::Closed,
             Ok(count) => {
-                let octets = buffer.get(..count).unwrap_or_default();
+                let bytes = buffer.get(..count).unwrap_or_default();
                 self.count(count);
-                self.note(Direction::Received, octets.to_vec());
+                self.note(Direction::Received, bytes.to_vec());
                 // Its error is kept by the peer, and the alert for it is in its output.
-                let _ = self.talk.peer.read(octets);
+                let _ = self.talk.peer.read(bytes);
                 self.flush();
                 return true;
             }
@@ -243,7 +243,7 @@ impl Line {
         false
     }
 
-    /// Counts what came, and lets the connection be over where it is too much.
+    /// Counts received bytes, and ends the connection above the limit.
     fn count(&mut self, count: usize) {
         let (before, behind) = &mut self.received;
         let (so_far, most) = if self.talk.peer.is_complete() {
@@ -257,7 +257,7 @@ impl Line {
         }
     }
 
-    /// Says goodbye, and reads what there still is, as far as it is of interest.
+    /// Sends close_notify, and reads the rest up to the limit.
     pub fn close(&mut self) {
         self.talk.parted = !self.is_over();
         let _ = self.talk.peer.send_alert(1, CLOSE_NOTIFY);
@@ -270,29 +270,29 @@ impl Line {
         }
     }
 
-    /// What there was.
+    /// The finished connection.
     pub fn end(self) -> Talk {
         self.talk
     }
 
     fn flush(&mut self) {
-        let octets = self.talk.peer.take_output();
-        if octets.is_empty() {
+        let bytes = self.talk.peer.take_output();
+        if bytes.is_empty() {
             return;
         }
         if let Some(stream) = &mut self.stream {
-            // Who cannot be written to may still have said why.
-            let _ = stream.write_all(&octets);
+            // After a failed write, there may still be an alert to read.
+            let _ = stream.write_all(&bytes);
         }
-        self.note(Direction::Sent, octets);
+        self.note(Direction::Sent, bytes);
     }
 
-    fn note(&mut self, direction: Direction, octets: Vec<u8>) {
-        self.talk.wire.push(Chunk { at: SystemTime::now(), direction, octets });
+    fn note(&mut self, direction: Direction, bytes: Vec<u8>) {
+        self.talk.wire.push(Chunk { at: SystemTime::now(), direction, bytes });
     }
 }
 
-/// Visits a server, and asks it for something once the handshake is complete.
+/// Connects to a server, and sends a request after the handshake.
 pub fn visit(to: SocketAddr, config: ClientConfig, request: &[u8], patience: Duration) -> Talk {
     let peer = match Peer::client(config) {
         Ok(peer) => peer,
@@ -324,14 +324,14 @@ pub fn visit(to: SocketAddr, config: ClientConfig, request: &[u8], patience: Dur
     line.end()
 }
 
-/// The answer to each request.
+/// The response to each request.
 pub const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
 
-/// Serves a client, which gets `answer` once it has said something. `play` speaks for a peer that
-/// only watches.
+/// Serves a client, which gets `answer` after its first data. `play` sends the messages of a peer
+/// that only logs.
 ///
 /// # Errors
-/// If the connection is gone before anything was said.
+/// If the connection broke before the first message.
 pub fn host(
     peer: Peer,
     stream: TcpStream,
@@ -366,7 +366,7 @@ pub fn host(
 }
 
 fn empty() -> raw_peer::ServerConfig {
-    raw_peer::ServerConfig::new(raw_peer::Identity::default())
+    raw_peer::ServerConfig::new(raw_peer::ChainAndKey::default())
 }
 
 fn none(peer: Peer, to: SocketAddr, why: String) -> Talk {
@@ -416,7 +416,7 @@ mod tests {
                 talk.verdict()
             };
             assert_eq!(verdict(End::Closed, false), by_itself);
-            // What comes when the tester has ended the connection is no decision of the server's.
+            // Data after the tester closed the connection is not a decision of the server.
             assert_eq!(verdict(End::Closed, true), in_the_end);
             assert_eq!(verdict(End::TimedOut, true), in_the_end);
         }

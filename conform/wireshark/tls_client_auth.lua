@@ -47,22 +47,22 @@ local RETRY = "cf21ad74e59a6111"
 -- The flags of a body, or what is wrong with it.
 local function decode(body)
     if body == nil or body:len() == 0 then
-        return nil, "no length octet (FLAGS-3)"
+        return nil, "no length byte (FLAGS-3)"
     end
     local length = body:get_index(0)
     if length == 0 then
         return nil, "an empty list (FLAGS-3)"
     elseif length ~= body:len() - 1 then
-        return nil, string.format("a length of %d for %d octets (FLAGS-3)", length, body:len() - 1)
+        return nil, string.format("a length of %d for %d bytes (FLAGS-3)", length, body:len() - 1)
     elseif body:get_index(length) == 0 then
-        return nil, "a zero octet at the end (FLAGS-2)"
+        return nil, "a zero byte at the end (FLAGS-2)"
     end
     local flags = {}
-    for octet = 1, length do
-        local bits = body:get_index(octet)
+    for byte = 1, length do
+        local bits = body:get_index(byte)
         for bit = 0, 7 do
             if math.floor(bits / 2 ^ bit) % 2 == 1 then
-                flags[#flags + 1] = (octet - 1) * 8 + bit
+                flags[#flags + 1] = (byte - 1) * 8 + bit
             end
         end
     end
@@ -98,7 +98,7 @@ local function add_care(tree, message, typ, length)
     item:add(fields.message, message)
     item:add(fields.care, true)
     if length ~= 0 then
-        item:add(fields.malformed, string.format("a body of %d octets (CARE-1)", length))
+        item:add(fields.malformed, string.format("a body of %d bytes (CARE-1)", length))
     elseif typ == CLIENT_HELLO then
         item:add(fields.offer, true)
         item:append_text(": offers to authenticate")

@@ -1,5 +1,5 @@
-//! A server and a client on rustls as published, with the options and the words of the adapters'
-//! examples: for `interop matrix`. The server asks nobody, since it sees no offer.
+//! A server and a client on pristine rustls, with the options and output of the adapters' examples:
+//! for `interop matrix`. The server does not request certificates, since it does not recognise offers.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -102,9 +102,9 @@ fn version(version: Option<ProtocolVersion>) -> String {
     }
 }
 
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+type ChainAndKey = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn identity(cert: &std::path::Path, key: &std::path::Path) -> Result<Identity, Error> {
+fn identity(cert: &std::path::Path, key: &std::path::Path) -> Result<ChainAndKey, Error> {
     let chain = CertificateDer::pem_file_iter(cert)?.collect::<Result<_, _>>()?;
     Ok((chain, PrivateKeyDer::from_pem_file(key)?))
 }

@@ -1,4 +1,4 @@
-//! rustls as published, as a server and as a client, for `rext-conform` to test.
+//! A server and a client on pristine rustls, for `rext-conform` to test.
 //!
 //! ```console
 //! pristine server ADDR:PORT CERT KEY [CLIENT_CA]
@@ -18,11 +18,11 @@ use rustls_pristine::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
 };
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type BoxResult<T> = Result<T, Box<dyn Error>>;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
 
-fn main() -> Outcome<()> {
+fn main() -> BoxResult<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
@@ -33,7 +33,7 @@ fn main() -> Outcome<()> {
     }
 }
 
-fn roots(path: &str) -> Outcome<RootCertStore> {
+fn roots(path: &str) -> BoxResult<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for der in CertificateDer::pem_file_iter(path)? {
         roots.add(der?)?;
@@ -41,11 +41,11 @@ fn roots(path: &str) -> Outcome<RootCertStore> {
     Ok(roots)
 }
 
-fn chain(path: &str) -> Outcome<Vec<CertificateDer<'static>>> {
+fn chain(path: &str) -> BoxResult<Vec<CertificateDer<'static>>> {
     Ok(CertificateDer::pem_file_iter(path)?.collect::<Result<_, _>>()?)
 }
 
-fn serve(addr: &str, cert: &str, key: &str, client_ca: Option<&str>) -> Outcome<()> {
+fn serve(addr: &str, cert: &str, key: &str, client_ca: Option<&str>) -> BoxResult<()> {
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(rustls_pristine::ALL_VERSIONS)?;
@@ -81,7 +81,7 @@ fn answer(config: Arc<ServerConfig>, tcp: TcpStream) -> Result<(), String> {
     answered
 }
 
-fn connect(addr: &str, ca: &str, cert: &str, key: &str) -> Outcome<()> {
+fn connect(addr: &str, ca: &str, cert: &str, key: &str) -> BoxResult<()> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(rustls_pristine::ALL_VERSIONS)?
         .with_root_certificates(roots(ca)?)

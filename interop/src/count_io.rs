@@ -1,4 +1,4 @@
-//! Counts the octets and flights of a handshake at a socket, whoever is at the other end.
+//! Counts the bytes and flights of a handshake on a socket, with any peer.
 
 use std::io;
 use std::pin::Pin;
@@ -7,21 +7,21 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What a handshake took.
+/// Bytes and flights of a handshake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// The octets of TLS records, headers included, in both directions.
-    pub octets: u64,
-    /// How many times a direction was taken up: the changes of direction, and 1.
+    /// The bytes of TLS records, headers included, in both directions.
+    pub bytes: u64,
+    /// The number of flights: the changes of direction, plus 1.
     pub flights: u32,
 }
 
-/// A stream whose octets are counted until [`Counter::stop`], or until it is shut down.
+/// A stream that counts its bytes until [`Counter::stop`], or until it is shut down.
 ///
-/// While it counts, it gives its reader one TLS record (RFC 8446 section 5.1) at a time, and says
-/// "not yet" once between two of them. So a reader that reads as much as it can, as tokio-rustls
-/// does, first looks at where the handshake is; what a client sends after its Finished, in the
-/// same segment even, is not read and not counted before the handshake's end was noticed.
+/// While it counts, it gives its reader one TLS record (RFC 8446 section 5.1) at a time, and returns
+/// `Pending` once between two records. So a reader that reads as much as it can, such as
+/// tokio-rustls, first checks the state of the handshake; data that a client sends after its
+/// Finished, even in the same segment, is not read or counted before the handshake ends.
 #[derive(Debug)]
 pub struct CountIo<IO> {
     io: IO,
@@ -31,7 +31,7 @@ pub struct CountIo<IO> {
 }
 
 impl<IO> CountIo<IO> {
-    /// Count what goes through `io`, from now on.
+    /// Counts the bytes of `io` from now on.
     pub fn new(io: IO) -> (Self, Counter) {
         let counter = Counter(Arc::default());
         let this = Self { io, counter: counter.clone(), record: Record::default(), pause: false };
@@ -57,14 +57,14 @@ enum Direction {
 }
 
 impl Counter {
-    /// Stop counting, and let everything through.
+    /// Stops counting; data still passes.
     pub fn stop(&self) -> Count {
         let mut state = self.lock();
         state.stopped = true;
         state.count
     }
 
-    /// What was counted until now.
+    /// The count so far.
     pub fn so_far(&self) -> Count {
         self.lock().count
     }
@@ -73,12 +73,12 @@ impl Counter {
         self.lock().stopped
     }
 
-    fn add(&self, direction: Direction, octets: usize) {
+    fn add(&self, direction: Direction, bytes: usize) {
         let mut state = self.lock();
-        if state.stopped || octets == 0 {
+        if state.stopped || bytes == 0 {
             return;
         }
-        state.count.octets += octets as u64;
+        state.count.bytes += bytes as u64;
         if state.last.replace(direction) != Some(direction) {
             state.count.flights += 1;
         }
@@ -89,7 +89,7 @@ impl Counter {
     }
 }
 
-/// Where in a record the next octet belongs.
+/// The position in the current record.
 #[derive(Debug, Default)]
 struct Record {
     header: Vec<u8>,
@@ -99,7 +99,7 @@ struct Record {
 impl Record {
     const HEADER: usize = 5;
 
-    /// How many octets the header, or else the body, still lacks; never 0.
+    /// How many bytes of the header or the body are missing; never 0.
     fn wants(&self) -> usize {
         match self.body_left {
             0 => Self::HEADER - self.header.len(),
@@ -107,13 +107,13 @@ impl Record {
         }
     }
 
-    /// Go on by these octets, at most as many as are wanted. True if they end a record.
-    fn feed(&mut self, octets: &[u8]) -> bool {
+    /// Adds these bytes, at most as many as are missing. Returns true at the end of a record.
+    fn feed(&mut self, bytes: &[u8]) -> bool {
         if self.body_left > 0 {
-            self.body_left = self.body_left.saturating_sub(octets.len());
+            self.body_left = self.body_left.saturating_sub(bytes.len());
             return self.body_left == 0;
         }
-        self.header.extend_from_slice(octets);
+        self.header.extend_from_slice(bytes);
         match self.header[..] {
             [_, _, _, high, low] => {
                 self.body_left = usize::from(u16::from_be_bytes([high, low]));
@@ -142,10 +142,10 @@ impl<IO: AsyncRead + Unpin> AsyncRead for CountIo<IO> {
         let limit = this.record.wants().min(buf.remaining());
         let mut part = ReadBuf::new(buf.initialize_unfilled_to(limit));
         let outcome = Pin::new(&mut this.io).poll_read(cx, &mut part);
-        let octets = part.filled();
-        this.counter.add(Direction::In, octets.len());
-        this.pause = this.record.feed(octets);
-        let read = octets.len();
+        let bytes = part.filled();
+        this.counter.add(Direction::In, bytes.len());
+        this.pause = this.record.feed(bytes);
+        let read = bytes.len();
         buf.advance(read);
         outcome
     }
@@ -184,7 +184,7 @@ mod tests {
     const EMPTY: &[u8] = &[23, 3, 3, 0, 0];
 
     #[tokio::test]
-    async fn octets_and_flights_are_counted_until_stopped() {
+    async fn bytes_and_flights_are_counted_until_stopped() {
         let (mut far, near) = duplex(1024);
         let (mut near, counter) = CountIo::new(near);
         let mut buf = [0; 64];
@@ -192,14 +192,14 @@ mod tests {
 
         near.read_exact(&mut buf[..7]).await.unwrap();
         assert_eq!(&buf[..7], HELLO);
-        assert_eq!(counter.lock().count, Count { octets: 7, flights: 1 });
+        assert_eq!(counter.lock().count, Count { bytes: 7, flights: 1 });
         near.write_all(b"answer").await.unwrap();
         near.write_all(b"more").await.unwrap();
-        assert_eq!(counter.lock().count, Count { octets: 17, flights: 2 });
+        assert_eq!(counter.lock().count, Count { bytes: 17, flights: 2 });
         near.read_exact(&mut buf[..5]).await.unwrap();
         assert_eq!(&buf[..5], EMPTY);
 
-        let all = Count { octets: 22, flights: 3 };
+        let all = Count { bytes: 22, flights: 3 };
         assert_eq!(counter.stop(), all);
         assert_eq!(near.read(&mut buf).await.unwrap(), 7);
         near.write_all(b"answer").await.unwrap();
@@ -212,9 +212,9 @@ mod tests {
         let (mut near, counter) = CountIo::new(near);
         far.write_all(&[HELLO, HELLO].concat()).await.unwrap();
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        let mut octets = [0; 64];
+        let mut bytes = [0; 64];
         let mut read = || {
-            let mut buf = ReadBuf::new(&mut octets);
+            let mut buf = ReadBuf::new(&mut bytes);
             Pin::new(&mut near).poll_read(&mut cx, &mut buf).map(|outcome| {
                 outcome.unwrap();
                 buf.filled().len()
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(read(), Poll::Ready(2));
         assert_eq!(read(), Poll::Pending);
         assert_eq!(read(), Poll::Ready(5));
-        assert_eq!(counter.stop(), Count { octets: 12, flights: 1 });
+        assert_eq!(counter.stop(), Count { bytes: 12, flights: 1 });
     }
 
     #[tokio::test]
@@ -234,6 +234,6 @@ mod tests {
         near.write_all(b"alert").await.unwrap();
         near.shutdown().await.unwrap();
         assert!(counter.is_stopped());
-        assert_eq!(counter.stop(), Count { octets: 5, flights: 1 });
+        assert_eq!(counter.stop(), Count { bytes: 5, flights: 1 });
     }
 }

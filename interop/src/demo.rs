@@ -1,18 +1,18 @@
-//! `interop demo`: real clients, one after the other, at a server with a policy.
+//! `interop demo`: real clients connect to a server with a policy, one after the other.
 //!
-//! The server's policy, first match wins:
+//! The server's policy; the first rule that matches decides:
 //!
-//! | who | is asked |
+//! | condition | the server |
 //! |---|---|
-//! | whoever asks for `admin.localhost` | must show a certificate of the scope "staff" |
-//! | whoever asks for `login.localhost` | is asked for one of the scope "staff", and may go on without, or with one that does not count |
-//! | whoever asks for `agents.localhost` and offers | must show one of the scope "agents" |
-//! | whoever else offers | is asked for one of the scope "agents", and may go on without |
-//! | everybody else | is left alone |
+//! | name `admin.localhost` | requires a certificate of the scope "staff" |
+//! | name `login.localhost` | requests one of the scope "staff", leniently |
+//! | name `agents.localhost`, and an offer | requires one of the scope "agents" |
+//! | an offer | requests one of the scope "agents" |
+//! | otherwise | does not request a certificate |
 //!
-//! On all of these names, `/reports` is for those who are authenticated in the scope "agents".
+//! On all of these names, `/reports` requires an identity of the scope "agents".
 //!
-//! What must come of each client is next to it in [`cases`].
+//! The expected outcome of each client is in [`cases`].
 
 use clap::Args;
 use std::time::Duration;
@@ -21,63 +21,63 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use command_line::{Failure, emit};
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 pub mod cases;
+pub mod client_view;
 pub mod clients;
+pub mod counted;
 pub mod http3;
-pub mod noted;
+pub mod recorded;
 pub mod round_trips;
 pub mod row;
-pub mod seen;
 pub mod server;
-pub mod wires;
 
-use noted::Report;
+use client_view::ClientView;
+use recorded::HandshakeReport;
 use row::Row;
-use seen::Seen;
 
 /// Options of `interop demo`.
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
-    /// Print an object instead of tables
+    /// Print a JSON object instead of tables
     #[arg(long)]
     pub json: bool,
 }
 
 /// The public host name.
 pub const PUBLIC: &str = "localhost";
-/// The host name that needs a certificate of the staff.
+/// The host name that requires a certificate of the scope "staff".
 pub const ADMIN: &str = "admin.localhost";
-/// The host name where people log in.
+/// The host name with a login, where the request is lenient.
 pub const LOGIN: &str = "login.localhost";
-/// The host name that takes an offer at its word.
+/// The host name that requires a certificate of clients that offer.
 pub const AGENTS: &str = "agents.localhost";
 
-/// How long the server's report of a connection may take when its client is done.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout for the server's report of a connection, after its client has ended.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// All who take part.
+/// The certificates of the demo.
 #[derive(Debug)]
-pub struct Cast {
-    /// Issued the server's certificate.
+pub struct DemoPki {
+    /// The authority of the server's certificate.
     pub servers: Authority,
-    /// The server, of all host names.
-    pub server: Identity,
-    /// The anchors of the scope "agents".
+    /// The server's certificate, for all host names.
+    pub server: IssuedCertificate,
+    /// The authority of the scope "agents".
     pub agents: Authority,
-    /// One of them.
-    pub agent: Identity,
-    /// The anchors of the scope "staff".
+    /// A certificate of this authority.
+    pub agent: IssuedCertificate,
+    /// The authority of the scope "staff".
     pub staff: Authority,
-    /// One of them.
-    pub admin: Identity,
-    /// Of an authority that the server does not know.
-    pub stranger: Identity,
+    /// A certificate of this authority.
+    pub admin: IssuedCertificate,
+    /// A certificate of an authority that the server does not trust.
+    pub stranger: IssuedCertificate,
 }
 
-impl Cast {
-    /// A new cast, with a server of these host names.
+impl DemoPki {
+    /// Issues new certificates, with a server certificate for these host names.
     ///
     /// # Errors
     /// If the system has no randomness.
@@ -98,34 +98,37 @@ impl Cast {
     }
 }
 
-/// Do what `interop demo` says.
+/// Runs `interop demo`.
 ///
 /// # Errors
-/// If anything in the table is not as it should be.
+/// If the demo cannot run, or an outcome is not the expected one.
 pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
-    let cast = Cast::new(&[PUBLIC, ADMIN, LOGIN, AGENTS])?;
-    let mut server = server::start(&cast).await?;
+    let pki = DemoPki::new(&[PUBLIC, ADMIN, LOGIN, AGENTS])?;
+    let mut server = server::start(&pki).await?;
     let mut rows = Vec::new();
     let mut wrong = Vec::new();
     for case in cases::all() {
-        let Some(seen) = clients::send(&case, &cast, &server).await? else {
+        let Some(view) = clients::send(&case, &pki, &server).await? else {
             continue;
         };
-        for ((client, expected), seen) in case.connections.iter().zip(&seen) {
-            let report = timeout(PATIENCE, server.reports.recv()).await.ok().flatten();
+        for ((client, expected), view) in case.connections.iter().zip(&view) {
+            let report = timeout(TIMEOUT, server.reports.recv()).await.ok().flatten();
             let Some(report) = report else {
                 wrong.push(format!("{client:?}: no connection reached the server"));
                 continue;
             };
-            let row = combine(client, &report, seen, &mut wrong);
+            let row = combine(client, &report, view, &mut wrong);
             wrong.extend(expected.differences(&row));
             rows.push(row);
         }
         if server.reports.try_recv().is_ok() {
-            wrong.push(format!("{:?}: one connection too many", case.connections[0].0));
+            wrong.push(format!(
+                "{:?}: the server reports one connection too many",
+                case.connections[0].0
+            ));
         }
     }
-    let round_trips = round_trips::measure(&cast, &server).await?;
+    let round_trips = round_trips::measure(&pki, &server).await?;
     wrong.extend(round_trips::differences(&round_trips));
     emit(if args.json {
         let all = json!({ "connections": rows, "round_trips": round_trips });
@@ -138,30 +141,30 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
     }
     match wrong.len() {
         0 => Ok(()),
-        count => Err(Failure::Failed(format!("{count} things are not as they should be"))),
+        count => Err(Failure::Failed(format!("{count} differences from the expected outcomes"))),
     }
 }
 
-/// The row of a connection, as the server has it. Where the client disagrees, the row is wrong.
-fn combine(row: &str, report: &Report, seen: &Seen, wrong: &mut Vec<String>) -> Row {
-    let mut disagree = |column: &str, client: String, server: String| {
+/// Makes the row of a connection from the server's report, and notes where the client disagrees.
+fn combine(row: &str, report: &HandshakeReport, view: &ClientView, wrong: &mut Vec<String>) -> Row {
+    let mut compare = |column: &str, client: String, server: String| {
         if client != server {
             wrong.push(format!(
-                "{row:?}, {column}: the client says {client}, the server says {server}"
+                "{row:?}, {column}: the client reports {client}, the server reports {server}"
             ));
         }
     };
-    let facts = seen.facts.as_ref();
-    // The server's side of a connection that was refused is gone, and with it this one fact.
+    let facts = view.facts.as_ref();
+    // After a refusal, only the client knows whether the server acknowledged.
     let acknowledged =
         report.acknowledged.or(facts.map(|facts| facts.acknowledged)).unwrap_or_default();
     if let Some(facts) = facts {
-        disagree("offered", row::word(facts.offered), row::word(report.offered));
-        disagree("asked", row::word(facts.asked), row::word(report.asked));
-        disagree("acknowledged", row::word(facts.acknowledged), row::word(acknowledged));
+        compare("offered", row::word(facts.offered), row::word(report.offered));
+        compare("requested", row::word(facts.asked), row::word(report.asked));
+        compare("acknowledged", row::word(facts.acknowledged), row::word(acknowledged));
     }
-    if let Some(refused) = &seen.refused {
-        disagree("refused", row::or_dash(refused), row::or_dash(&report.refused));
+    if let Some(refused) = &view.refused {
+        compare("refused", row::or_dash(refused), row::or_dash(&report.refused));
     }
     let (authenticated, scope) = match &report.verified {
         Some(verified) => (Some(verified.subject.clone()), Some(verified.scope.clone())),
@@ -174,9 +177,9 @@ fn combine(row: &str, report: &Report, seen: &Seen, wrong: &mut Vec<String>) -> 
         acknowledged,
         authenticated,
         scope,
-        http_status: seen.http_status,
+        http_status: view.http_status,
         refused: report.refused.clone(),
-        handshake_bytes: report.count.map(|count| count.octets),
+        handshake_bytes: report.count.map(|count| count.bytes),
         flights: report.count.map(|count| count.flights),
     }
 }

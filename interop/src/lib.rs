@@ -1,13 +1,13 @@
-//! Proof that client authentication by offer works, among ourselves and with others.
+//! End-to-end tests of client authentication by offer, with our own programs and other TLS libraries.
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `interop demo` | makes a PKI, starts a server, sends it real clients, and checks the outcome of each |
-//! | `interop matrix` | has clients and servers of many TLS libraries talk to each other |
-//! | `interop soak` | shakes hands many times, faults included, and checks every outcome |
+//! | `interop demo` | issues certificates, starts a server, connects real clients, and checks each outcome |
+//! | `interop matrix` | connects clients and servers of many TLS libraries to each other |
+//! | `interop soak` | makes many handshakes, with injected faults, and checks each outcome |
 //!
-//! Servers and clients are those of `rext`. `tests/raw_peer` proves the rules of the patched rustls by
-//! a peer that breaks them.
+//! Servers and clients are those of `rext`. `tests/raw_peer` tests the patched rustls with a peer that
+//! breaks the rules.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
@@ -23,7 +23,7 @@ pub mod demo;
 pub mod matrix;
 pub mod soak;
 
-/// Proof that client certificates by offer work.
+/// End-to-end tests of client certificates by offer.
 #[derive(Debug, Parser)]
 #[command(name = "interop", version, subcommand_required = true)]
 struct Cli {
@@ -33,34 +33,35 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Send real clients to a server with a policy, and check what comes of each.
+    /// Connect real clients to a server with a policy, and check each outcome.
     ///
-    /// Makes a PKI, starts a server of HTTP/2 and HTTP/3 on loopback, and prints a line for each
-    /// connection; octets and flights are counted over TCP only. Then counts the round trips that an
-    /// agent takes to its first answer. Exits with 1 unless everything is as it should be.
+    /// Issues certificates, starts a server for HTTP/2 and HTTP/3 on the loopback interface, and
+    /// prints a line for each connection; bytes and flights are counted over TCP only. Then counts
+    /// the round trips until an agent has its first response. Exits with 1 if an outcome is not the
+    /// expected one.
     Demo(demo::DemoArgs),
-    /// Shake hands with a server many times, faults included, and check every outcome.
+    /// Make many handshakes with a server, with injected faults, and check each outcome.
     ///
-    /// Starts a server on loopback and sends it clients of all kinds, some over connections that
-    /// are cut, reset, stalled or garbled on the way, some that break the rules. Prints a report,
-    /// and exits with 1 if any outcome at either end is wrong, if anything is left open, or with
-    /// too much memory. Needs Linux.
+    /// Starts a server on the loopback interface and connects many kinds of clients. Some
+    /// connections are cut, reset, stalled or garbled, and some clients break the rules. Prints a
+    /// report, and exits with 1 if an outcome at the client or the server is wrong, if a connection
+    /// or task is left, or if the process used too much memory. Needs Linux.
     Soak(soak::SoakArgs),
-    /// Have clients and servers of many TLS libraries talk to each other, and check what comes of it.
+    /// Connect clients and servers of many TLS libraries to each other, and check each outcome.
     ///
-    /// Each client meets each server in each case: without an offer, with one that is taken up or
-    /// ignored, resuming, behind a HelloRetryRequest, and in TLS 1.2. What must come of a pair is
-    /// data, with a reason where one end cannot do more. A peer that is not installed or not built
-    /// is reported as missing. Exits with 1 if anything is not as it must be, or if a peer of
-    /// `--require` is missing.
+    /// Each client connects to each server in each case: without an offer, with an accepted or
+    /// ignored offer, with resumption, with a HelloRetryRequest, and with TLS 1.2. A table has the
+    /// expected outcome of each pair, with the reason if one side cannot do more. A peer that is not
+    /// installed or not built is reported as missing. Exits with 1 if an outcome is not the expected
+    /// one, or if a peer of `--require` is missing.
     Matrix(matrix::MatrixArgs),
-    /// Be `rext`: so the matrix has that peer wherever this program is.
+    /// Run as `rext`, so that the matrix always has this peer.
     #[command(hide = true)]
     Rext(Box<rext_cli::Cli>),
 }
 
-/// Run the command that the process was started with, to its exit code: 0 means that everything is
-/// as it should be, 1 that something is not, 2 that the command line is unusable.
+/// Runs the command of the process, and returns its exit code: 0 for success, 1 for a failure, 2 for
+/// an unusable command line.
 pub fn run() -> ExitCode {
     let command = match parse::<Cli>(std::env::args_os()) {
         Ok(Parsed::Command(cli)) => cli.command,

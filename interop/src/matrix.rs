@@ -1,8 +1,8 @@
-//! `interop matrix`: every client meets every server, in every case.
+//! `interop matrix`: every client connects to every server, in every case.
 //!
-//! Peers are programs, one file each in [`peers`]; what they can do is data there, and [`expect`] says
-//! what must come of each pair because of that. What came of a connection is told by the server, by the
-//! client, and by the wire between them ([`tap`]); whatever any of them tells must be as expected.
+//! Peers are programs, one file each in [`peers`]. Each file lists the features of its peer as data, and
+//! [`expect`] derives the expected outcome of each pair. The server, the client and the wire between them
+//! ([`tap`]) report the outcome of a connection, and each report must be as expected.
 
 use clap::{Args, ValueEnum};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use command_line::{Failure, Progress, emit};
 
 mod case;
 pub mod expect;
-mod meet;
+mod pair;
 mod peer;
 pub mod peers;
 pub mod report;
@@ -23,12 +23,12 @@ mod site;
 pub mod tap;
 
 pub use case::{Case, Serving};
-pub use meet::Met;
-pub use peer::{Can, Client, Peer, Saw, Server, Step, Visit};
+pub use pair::PairResult;
+pub use peer::{Can, Client, Peer, PeerView, Server, Step, Visit};
 pub use site::{CLIENT, Site};
 
-use meet::Running;
-use report::{Cell, Found, Outcome, Report};
+use pair::RunningServer;
+use report::{Cell, CellResult, Found, MatrixReport};
 
 /// Options of `interop matrix`.
 #[derive(Clone, Debug, Args)]
@@ -36,13 +36,13 @@ pub struct MatrixArgs {
     /// What to print
     #[arg(long, value_enum, default_value = "markdown")]
     pub format: Format,
-    /// These clients only
+    /// Run these clients only
     #[arg(long, value_name = "PEER,…", value_delimiter = ',')]
     pub client: Vec<String>,
-    /// These servers only
+    /// Run these servers only
     #[arg(long, value_name = "PEER,…", value_delimiter = ',')]
     pub server: Vec<String>,
-    /// These cases only
+    /// Run these cases only
     #[arg(long, value_name = "CASE,…", value_delimiter = ',', value_enum)]
     pub case: Vec<Case>,
     /// Fail if one of these peers is missing
@@ -50,19 +50,19 @@ pub struct MatrixArgs {
     pub require: Vec<String>,
 }
 
-/// How `interop matrix` prints.
+/// The output format of `interop matrix`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Tables for people
+    /// Markdown tables
     Markdown,
-    /// An object for programs
+    /// A JSON object
     Json,
 }
 
-/// Do what `interop matrix` says.
+/// Runs `interop matrix`.
 ///
 /// # Errors
-/// If anything is not as it must be, or a peer that must be there is missing.
+/// If an outcome is not the expected one, or a required peer is missing.
 pub async fn run(args: &MatrixArgs) -> Result<(), Failure> {
     let (clients, servers) = (choose(args, true)?, choose(args, false)?);
     let cases = if args.case.is_empty() { Case::ALL.to_vec() } else { args.case.clone() };
@@ -76,7 +76,7 @@ pub async fn run(args: &MatrixArgs) -> Result<(), Failure> {
     }
     let found = Arc::new(found);
 
-    // A server of a case at a time, and as many of these as there are processors.
+    // Each row is a server in a case; as many rows run in parallel as there are processors.
     let places = Arc::new(Semaphore::new(
         std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
     ));
@@ -100,7 +100,7 @@ pub async fn run(args: &MatrixArgs) -> Result<(), Failure> {
     drop(progress);
     let mut rows = done;
     rows.sort_by_key(|(at, _)| *at);
-    let report = Report {
+    let report = MatrixReport {
         peers: found.iter().map(|(name, found)| (*name, found.clone())).collect(),
         cells: rows.into_iter().flat_map(|(_, cells)| cells).collect(),
     };
@@ -110,10 +110,10 @@ pub async fn run(args: &MatrixArgs) -> Result<(), Failure> {
         Format::Json => serde_json::to_string_pretty(&report).unwrap_or_default() + "\n",
     });
     let mut failures = 0;
-    for (cell, met) in report.wrong() {
+    for (cell, result) in report.wrong() {
         failures += 1;
         eprintln!("wrong: {} at {}, {}:", cell.client, cell.server, cell.case.title());
-        for line in &met.wrong {
+        for line in &result.wrong {
             eprintln!("  {line}");
         }
     }
@@ -125,11 +125,11 @@ pub async fn run(args: &MatrixArgs) -> Result<(), Failure> {
     }
     match failures {
         0 => Ok(()),
-        count => Err(Failure::Failed(format!("{count} things are not as they must be"))),
+        count => Err(Failure::Failed(format!("{count} differences from the expected outcomes"))),
     }
 }
 
-/// The peers of `--client` or `--server`, or all that can be one.
+/// The peers of `--client` or `--server`; without the option, all peers with that role.
 fn choose(args: &MatrixArgs, clients: bool) -> Result<Vec<&'static dyn Peer>, Failure> {
     let names = if clients { &args.client } else { &args.server };
     let able = |peer: &&'static dyn Peer| {
@@ -155,7 +155,7 @@ fn named(names: &[String]) -> Result<Vec<&'static dyn Peer>, Failure> {
     names.iter().map(find).collect()
 }
 
-/// A server in a case, and all clients.
+/// A row of the matrix: a server in a case, and all clients.
 struct Row {
     server: &'static dyn Peer,
     case: Case,
@@ -179,36 +179,38 @@ impl Row {
         client: &'static dyn Peer,
         site: &Site,
         found: &BTreeMap<&'static str, Found>,
-        running: &mut Option<Result<Running<'a>, String>>,
-    ) -> Outcome {
+        running: &mut Option<Result<RunningServer<'a>, String>>,
+    ) -> CellResult {
         for peer in [client, self.server] {
             if let Some(Found::Missing(_)) = found.get(peer.name()) {
-                return Outcome::Missing { peer: peer.name() };
+                return CellResult::Missing { peer: peer.name() };
             }
         }
         let (Some(as_client), Some(as_server)) = (client.client(), self.server.server()) else {
-            return Outcome::NotPossible { reason: "no such role" };
+            return CellResult::NotPossible {
+                reason: "one of these peers does not have this role",
+            };
         };
-        let ends = ((client.name(), &as_client), (self.server.name(), &as_server));
-        let (expected, remarks) = match expect::expected(ends.0, ends.1, self.case) {
+        let pair = ((client.name(), &as_client), (self.server.name(), &as_server));
+        let (expected, remarks) = match expect::expected(pair.0, pair.1, self.case) {
             Ok(expected) => expected,
-            Err(reason) => return Outcome::NotPossible { reason },
+            Err(reason) => return CellResult::NotPossible { reason },
         };
         if running.is_none() {
-            *running = Some(Running::start(self.server, site, &self.case.serving()).await);
+            *running = Some(RunningServer::start(self.server, site, &self.case.serving()).await);
         }
-        let met = match running {
-            Some(Ok(running)) => running.meet(client, site, self.case, &expected).await,
+        let result = match running {
+            Some(Ok(running)) => running.run_pair(client, site, self.case, &expected).await,
             Some(Err(why)) => {
                 let wrong = vec![format!("the server: {why}")];
-                Met { client: Saw::default(), server: Saw::default(), wrong }
+                PairResult { client: PeerView::default(), server: PeerView::default(), wrong }
             }
-            None => return Outcome::NotPossible { reason: "no server" },
+            None => return CellResult::NotPossible { reason: "no server" },
         };
-        if met.wrong.is_empty() {
-            Outcome::AsExpected { expected, remarks, met }
+        if result.wrong.is_empty() {
+            CellResult::AsExpected { expected, remarks, result }
         } else {
-            Outcome::Wrong { expected, met }
+            CellResult::Wrong { expected, result }
         }
     }
 }

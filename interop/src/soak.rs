@@ -1,14 +1,14 @@
-//! `interop soak`: many handshakes at one server, faults included, and a judge at both ends.
+//! `interop soak`: many handshakes with one server, with injected faults, each outcome checked.
 //!
-//! The server is the acceptor that everybody uses, under a policy as the demo's, and a tolerant
-//! rule; it stores sessions on two of its ports and puts them in tickets on the others. The clients
-//! are rustls', over connections some of which break on the way, raw peers that break the rules,
-//! and some that talk no TLS at all. Each client knows what is right for it, at both ends ([`who`],
-//! [`raw_client`]), and what else is right if its connection breaks ([`judge`]).
+//! The server uses [`rustls_ext::tokio::Acceptor`] with a policy like the demo's. It stores sessions on
+//! two of its ports, and sends tickets on the other two. There are three kinds of client: rustls
+//! clients, some over connections that fail ([`fault`]); raw peers that break rules; and clients
+//! that send no TLS. Each client has an expected outcome ([`honest_client`], [`raw_client`]);
+//! [`check`] also knows which other outcomes a fault explains.
 //!
-//! Who connects when, and what happens to each connection, follows from a seed ([`plan`]); what the
-//! network makes of it does not, and does not matter. Each connection has an address of 127.0.0.0/8
-//! of its own, which is how the server's report of it is found, and why there are ports enough.
+//! A seed determines all connections and their faults ([`plan`]); only timing differs between runs.
+//! Each connection has its own client address in 127.0.0.0/8: the server finds its report by this
+//! address, and ports do not run out.
 
 use clap::Args;
 use std::sync::Arc;
@@ -21,25 +21,25 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::demo::Cast as People;
+use crate::demo::DemoPki;
 use command_line::{Failure, Progress, emit};
 
+pub mod check;
 pub mod client;
-pub mod ends;
 pub mod fault;
-pub mod judge;
+pub mod honest_client;
 pub mod memory;
+pub mod outcome;
 pub mod plan;
 pub mod raw_client;
 pub mod report;
 pub mod server;
-pub mod who;
 mod world;
 
+use honest_client::{Certificate, Host};
 use plan::Plan;
-use report::Report;
+use report::SoakReport;
 use server::Server;
-use who::{Certificate, Host};
 use world::World;
 
 /// Options of `interop soak`.
@@ -48,75 +48,74 @@ pub struct SoakArgs {
     /// How many connections to make
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub connections: u32,
-    /// What decides which connections these are, and what happens to them; made up and printed if
-    /// there is none
+    /// The seed that determines all connections and their faults; random if not given, and always printed
     #[arg(long, value_name = "SEED")]
     pub seed: Option<u64>,
-    /// How many clients there are at a time
+    /// How many clients run at the same time
     #[arg(long, value_name = "N", default_value = "64",
           value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
-    /// How much memory the process may have at most
+    /// The limit of the peak memory of the process
     #[arg(long, value_name = "MIB", default_value = "128",
           value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     pub memory_ceiling: u64,
-    /// Print an object instead of a text
+    /// Print a JSON object instead of text
     #[arg(long)]
     pub json: bool,
 }
 
-/// How long the last connections may take to end.
+/// The timeout for the last connections to end.
 const LEAVE: Duration = Duration::from_secs(30);
-/// How many wrong outcomes are printed.
+/// The maximum number of wrong outcomes to print.
 const MOST_PRINTED: usize = 20;
 
-/// All who take part.
+/// The certificates of a soak.
 #[derive(Debug)]
-pub struct Cast {
-    /// Those of the demo.
-    pub people: People,
+pub struct SoakPki {
+    /// The certificates of the demo.
+    pub demo: DemoPki,
     keys: [(Certificate, Arc<CertifiedKey>); 4],
-    /// An agent, for the raw peer.
-    pub raw_agent: raw_peer::Identity,
+    /// The agent's certificate, for the raw peer.
+    pub raw_agent: raw_peer::ChainAndKey,
 }
 
-impl Cast {
-    /// A new cast.
+impl SoakPki {
+    /// Issues new certificates.
     ///
     /// # Errors
     /// If the system has no randomness.
     pub fn new() -> Result<Self, test_pki::Error> {
-        let people = People::new(&Host::ALL.map(Host::name))?;
-        let expired = people.agents.expired_client("agent-6")?;
+        let demo = DemoPki::new(&Host::ALL.map(Host::name))?;
+        let expired = demo.agents.expired_client("agent-6")?;
         let keys = [
-            (Certificate::Agent, people.agent.certified_key()?),
-            (Certificate::Admin, people.admin.certified_key()?),
-            (Certificate::Stranger, people.stranger.certified_key()?),
+            (Certificate::Agent, demo.agent.certified_key()?),
+            (Certificate::Admin, demo.admin.certified_key()?),
+            (Certificate::Stranger, demo.stranger.certified_key()?),
             (Certificate::Expired, expired.certified_key()?),
         ];
-        Ok(Self { raw_agent: people.agent.for_raw(), people, keys })
+        Ok(Self { raw_agent: demo.agent.for_raw(), demo, keys })
     }
 
-    /// A certificate and its key.
+    /// The certificate with its key; `None` for [`Certificate::None`].
     pub fn key(&self, certificate: Certificate) -> Option<&Arc<CertifiedKey>> {
         self.keys.iter().find(|(known, _)| *known == certificate).map(|(_, key)| key)
     }
 }
 
-/// Do what `interop soak` says.
+/// Runs `interop soak`.
 ///
 /// # Errors
-/// If anything is not as it should be.
+/// If the soak cannot run, an outcome is wrong, or a limit is exceeded.
 pub async fn run(args: &SoakArgs) -> Result<(), Failure> {
-    // Before all the work, so that it is not for nothing.
+    // First, so that a system without this measurement fails at once.
     memory::peak()?;
-    let cast = Cast::new()?;
-    let policy = server::policy(&cast.people, server::rules(), Verdict::None)?;
+    let pki = SoakPki::new()?;
+    let policy = server::policy(&pki.demo, server::rules(), Verdict::None)?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
     if !args.json {
         emit(format!("seed {seed}\n"));
     }
-    let report = soak(args, seed, cast, policy).await?;
+    let report = soak(args, seed, pki, policy).await?;
     emit(if args.json {
         serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
     } else {
@@ -131,18 +130,23 @@ pub async fn run(args: &SoakArgs) -> Result<(), Failure> {
     }
 }
 
-/// Does all of it, and reports.
-async fn soak(args: &SoakArgs, seed: u64, cast: Cast, policy: Policy) -> Result<Report, Failure> {
+/// Runs all jobs of the plan.
+async fn soak(
+    args: &SoakArgs,
+    seed: u64,
+    pki: SoakPki,
+    policy: Policy,
+) -> Result<SoakReport, Failure> {
     let tasks = Handle::current().metrics().num_alive_tasks();
-    let server = Server::start(&cast.people, policy).await?;
-    let world = Arc::new(World { cast, server });
+    let server = Server::start(&pki.demo, policy).await?;
+    let world = Arc::new(World { pki, server });
     let places = Arc::new(Semaphore::new(args.concurrency.into()));
-    let mut report = Report::new(seed, args);
+    let mut report = SoakReport::new(seed, args);
     let mut jobs = JoinSet::new();
     let progress = Progress::new("connections", args.connections as usize);
     let started = Instant::now();
     for job in Plan::new(seed, args.connections) {
-        // It is never closed.
+        // The semaphore is never closed.
         let Ok(place) = places.clone().acquire_owned().await else { break };
         let world = world.clone();
         jobs.spawn(async move {
@@ -163,7 +167,7 @@ async fn soak(args: &SoakArgs, seed: u64, cast: Cast, policy: Policy) -> Result<
     report.took(started.elapsed());
 
     let Some(mut world) = Arc::into_inner(world) else {
-        return Err(Failure::Failed("a client outlives its job".into()));
+        return Err(Failure::Failed("a client still runs after its job ended".into()));
     };
     world.server.stop().await;
     let left = || {
@@ -186,10 +190,14 @@ mod tests {
     use rustls_ext::Rule;
 
     use super::*;
-    use ends::{AGENTS, STAFF};
+    use outcome::{AGENTS, STAFF};
 
-    /// A soak of a server under these rules.
-    async fn soaked(change: impl FnOnce(&mut Cast), rules: [Rule; 4], last: Verdict) -> Report {
+    /// The report of a soak of a server with these rules.
+    async fn soaked(
+        change: impl FnOnce(&mut SoakPki),
+        rules: [Rule; 4],
+        last: Verdict,
+    ) -> SoakReport {
         let args = SoakArgs {
             connections: 300,
             seed: None,
@@ -197,14 +205,14 @@ mod tests {
             memory_ceiling: 1024,
             json: false,
         };
-        let mut cast = Cast::new().unwrap();
-        change(&mut cast);
-        let policy = server::policy(&cast.people, rules, last).unwrap();
-        soak(&args, 1, cast, policy).await.unwrap()
+        let mut pki = SoakPki::new().unwrap();
+        change(&mut pki);
+        let policy = server::policy(&pki.demo, rules, last).unwrap();
+        soak(&args, 1, pki, policy).await.unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_server_as_it_should_be_has_nothing_wrong() {
+    async fn a_correct_server_has_no_wrong_outcomes() {
         let report = soaked(|_| {}, server::rules(), Verdict::None).await;
         assert_eq!(report.wrong, Vec::<String>::new());
         assert_eq!(report.complaints(), Vec::<String>::new());
@@ -212,7 +220,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_found_out(report: &Report) {
+    fn assert_found_out(report: &SoakReport) {
         let count = report.wrong.len();
         assert_ne!(count, 0);
         assert_eq!(report.complaints(), [format!("{count} wrong outcomes")]);
@@ -237,8 +245,8 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_mistake_in_the_anchors_is_found_out() {
-        let swap = |cast: &mut Cast| {
-            std::mem::swap(&mut cast.people.agents, &mut cast.people.staff);
+        let swap = |pki: &mut SoakPki| {
+            std::mem::swap(&mut pki.demo.agents, &mut pki.demo.staff);
         };
         assert_found_out(&soaked(swap, server::rules(), Verdict::None).await);
     }

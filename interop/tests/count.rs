@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio_rustls::TlsConnector;
 
 #[tokio::test]
-async fn what_a_client_sends_with_its_finished_is_not_counted() {
+async fn data_that_a_client_sends_with_its_finished_is_not_counted() {
     let authority = Authority::new("CA").unwrap();
     let identity = authority.server(&["localhost"]).unwrap().certified_key().unwrap();
     let mut config = tls::server_config(identity, &[]).unwrap();
@@ -34,8 +34,8 @@ async fn what_a_client_sends_with_its_finished_is_not_counted() {
     let (client_io, client_counter) = CountIo::new(client_io);
     let (server_io, server_counter) = CountIo::new(server_io);
 
-    // All that the client has to say is on its way before the server looks at its Finished: this
-    // runtime has one thread, and the client does not wait between the two.
+    // The client sends all its data before the server reads its Finished: this runtime has one
+    // thread, and the client does not wait in between.
     let client = async {
         let name = ServerName::try_from("localhost").unwrap();
         let connector = TlsConnector::from(Arc::new(config));
@@ -54,7 +54,7 @@ async fn what_a_client_sends_with_its_finished_is_not_counted() {
         count
     };
     let ((_stream, at_client), at_server) = tokio::join!(client, server);
-    assert_eq!(at_server.octets, at_client.octets);
-    // The client sees more of them: it answers the ServerHello with a ChangeCipherSpec at once.
+    assert_eq!(at_server.bytes, at_client.bytes);
+    // The client counts more: it answers the ServerHello with a ChangeCipherSpec at once.
     assert_eq!(at_server.flights, 3);
 }

@@ -32,7 +32,7 @@ fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
     let all: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(all.as_object().unwrap().keys().collect::<Vec<_>>(), ["connections", "round_trips"]);
     let rows = all["connections"].as_array().unwrap();
-    // One fewer where there is no curl.
+    // One fewer if curl is not installed.
     assert!((29..=30).contains(&rows.len()), "{} rows", rows.len());
     for row in rows {
         let keys: BTreeSet<_> = row.as_object().unwrap().keys().map(String::as_str).collect();
@@ -55,7 +55,7 @@ fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
     assert_eq!(stranger["refused"], "unknown_ca from server");
     assert_eq!(stranger["flights"], 4);
 
-    // By the older way the server does not say why it asks.
+    // CARE has no acknowledgement.
     let mut care = row("CARE, agent's certificate").clone();
     assert_eq!(care["acknowledged"], false);
     for key in ["client", "acknowledged", "handshake_bytes"] {
@@ -64,21 +64,21 @@ fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
     assert_eq!(care, *agent);
     let authenticated = |client: &str| (&row(client)["authenticated"], &row(client)["http_status"]);
     let (nobody, alice) = (&Value::Null, &json!("CN=alice"));
-    assert_eq!(authenticated("TLS 1.2, CARE, agent's certificate kept"), (nobody, &json!(200)));
+    assert_eq!(authenticated("TLS 1.2, CARE, agent's certificate not sent"), (nobody, &json!(200)));
     // The challenge, and the login host.
-    assert_eq!(authenticated("agent asks for reports"), (nobody, &json!(401)));
+    assert_eq!(authenticated("agent requests /reports"), (nobody, &json!(401)));
     assert_eq!(
-        authenticated("agent comes back, as it is told"),
+        authenticated("the same agent answers the challenge"),
         (&agent["authenticated"], &json!(200))
     );
-    assert_eq!(authenticated("staff asks for reports"), (nobody, &json!(401)));
+    assert_eq!(authenticated("staff requests /reports"), (nobody, &json!(401)));
     let login = |client: &str| authenticated(&format!("login host, no offer, {client}"));
     assert_eq!(login("staff's certificate"), (alice, &json!(200)));
     assert_eq!(login("no certificate"), (nobody, &json!(200)));
     assert_eq!(login("agent's certificate"), (nobody, &json!(200)));
-    assert_eq!(authenticated("no offer, asks for login host"), (nobody, &json!(421)));
+    assert_eq!(authenticated("no offer, request for login host"), (nobody, &json!(421)));
 
-    // The same over QUIC, but for what is counted there.
+    // The same over QUIC, except for bytes and flights.
     for client in [
         "no offer",
         "offer, agent's certificate",
@@ -106,7 +106,7 @@ fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
     let expected = [
         round_trips("offers at once", 1, 2, 3),
         round_trips("is challenged first", 2, 4, 6),
-        round_trips("the same agent, later on", 0, 1, 1),
+        round_trips("repeats its request", 0, 1, 1),
     ];
     assert_eq!(all["round_trips"], json!(expected));
 }
@@ -124,4 +124,31 @@ fn without_json_the_demo_prints_a_table() {
     assert!(line("admin host, no certificate ").contains("certificate_required from server"));
     assert!(line("HTTP/3, offer, agent's certificate ").ends_with("-                -"));
     assert!(line("is challenged first ").ends_with("2                4            6"));
+}
+
+/// Without numbers of bytes, which differ between runs.
+fn without_bytes(result: &Value) -> Value {
+    let mut result = result.clone();
+    for row in result["connections"].as_array_mut().unwrap() {
+        row["handshake_bytes"] = Value::Null;
+    }
+    result
+}
+
+#[test]
+fn the_recorded_result_is_the_result_of_the_demo() {
+    let record = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/pictures/demo.json");
+    let mut record: Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    let output = interop(&["demo", "--json"]).output().unwrap();
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = result["connections"].as_array().unwrap();
+    if !rows.iter().any(|row| row["client"] == "curl") {
+        // curl is not installed
+        record["connections"].as_array_mut().unwrap().retain(|row| row["client"] != "curl");
+    }
+    assert_eq!(
+        without_bytes(&record),
+        without_bytes(&result),
+        "run `cargo xtask pictures --record`"
+    );
 }

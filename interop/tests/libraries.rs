@@ -1,4 +1,4 @@
-//! Other people's libraries, unmodified, on both ends of an offer.
+//! Unmodified third-party libraries as client and server, with an offer.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use rustls_ext::{Anchors, ClientAuthOffer, Policy, Rule, Verdict};
 use test_pki::Authority;
 use tokio::net::TcpListener;
 
-/// Who the client is, as a handler sees it.
+/// The client's identity, as a handler sees it.
 #[derive(Clone)]
 struct Client(Option<String>);
 

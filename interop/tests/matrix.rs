@@ -1,4 +1,4 @@
-//! `interop matrix`, with the one peer that is always there: this program.
+//! `interop matrix`, with the one peer that is always available: this program.
 
 use std::process::{Command, Output, Stdio};
 
@@ -13,12 +13,12 @@ fn matrix(args: &[&str], path: Option<&str>) -> Output {
     command.args(args).output().unwrap()
 }
 
-fn text(octets: &[u8]) -> String {
-    String::from_utf8(octets.to_vec()).unwrap()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 #[test]
-fn what_rustls_ext_makes_of_itself_is_as_expected_in_all_cases() {
+fn rustls_ext_with_itself_is_as_expected_in_all_cases() {
     let own = ["--client", "rustls-ext", "--server", "rustls-ext", "--format", "json"];
     let output = matrix(&own, None);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -29,7 +29,7 @@ fn what_rustls_ext_makes_of_itself_is_as_expected_in_all_cases() {
         .map(|cell| {
             assert_eq!(cell["outcome"], "as-expected", "{cell}");
             let known = cell["server"]["subject"].as_str().unwrap_or("nobody");
-            // What the client tells, so that a client that tells nothing is noticed.
+            // The client's report, so that a client without a report is noticed.
             let fact = |name: &str| cell["client"][name].as_bool().unwrap();
             let name = cell["case"].as_str().unwrap();
             (name, known, fact("asked"), fact("acknowledged"), fact("resumed"))
@@ -49,7 +49,7 @@ fn what_rustls_ext_makes_of_itself_is_as_expected_in_all_cases() {
 }
 
 #[test]
-fn a_peer_that_is_not_there_is_missing_and_not_passed() {
+fn a_peer_that_is_not_installed_is_missing_and_not_passed() {
     let args = ["--client", "curl", "--server", "rustls-ext", "--case", "no-offer"];
     let output = matrix(&args, Some("/nowhere"));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -63,12 +63,12 @@ fn a_peer_that_is_not_there_is_missing_and_not_passed() {
     assert_eq!(
         text(&output.stderr),
         "missing: curl: there is no `curl`: install curl\n\
-         error: 1 things are not as they must be\n"
+         error: 1 differences from the expected outcomes\n"
     );
 }
 
 #[test]
-fn a_peer_that_nobody_knows_is_an_error() {
+fn an_unknown_peer_is_an_error() {
     for option in ["--client", "--server", "--require"] {
         let output = matrix(&[option, "nss"], None);
         assert_eq!(output.status.code(), Some(2));

@@ -11,8 +11,8 @@ fn soak(args: &[&str]) -> Output {
     command.arg("soak").args(args).stdin(Stdio::null()).output().unwrap()
 }
 
-fn text(octets: &[u8]) -> String {
-    String::from_utf8(octets.to_vec()).unwrap()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_soak_succeeds_and_its_json_has_exactly_its_keys() {
     assert_eq!((&report["seed"], &report["connections"]), (&7.into(), &400.into()));
     assert_eq!((&report["open_connections"], &report["tasks"]), (&0.into(), &0.into()));
     assert_eq!(report["wrong"], Value::Array(vec![]));
-    // All of them are counted, under the kinds that there are.
+    // Every connection is counted, under its kind.
     let outcomes = report["outcomes"].as_object().unwrap();
     let count = |ends: &Value| ends.as_object().unwrap().values().filter_map(Value::as_u64).sum();
     let counts: Vec<u64> = outcomes.values().map(count).collect();
@@ -76,7 +76,7 @@ fn too_much_memory_makes_a_soak_fail() {
     let stderr = text(&output.stderr);
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(stderr.starts_with("error: seed 7: "), "{stderr}");
-    assert!(stderr.ends_with(" MiB of memory are more than 1\n"), "{stderr}");
+    assert!(stderr.ends_with(" MiB, above the limit of 1 MiB\n"), "{stderr}");
 }
 
 #[test]

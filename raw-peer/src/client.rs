@@ -3,9 +3,9 @@
 use super::common::Common;
 use super::crypto::Share;
 use super::{
-    Answer, CertificateRequest, ClientConfig, ClientHello, Direction, Error, Event, Extension,
-    Handshake, HandshakeType, Identity, Message, NewSessionTicket, ServerHello, Slot, Suite,
-    Ticket, client_hello, codec, compress, ext, group, record, version,
+    CertificateAnswer, CertificateRequest, ChainAndKey, ClientConfig, ClientHello, Direction,
+    Error, Event, Extension, Handshake, HandshakeType, Message, NewSessionTicket, ServerHello,
+    Slot, Suite, Ticket, client_hello, codec, compress, ext, group, record, version,
 };
 
 pub(super) struct Client {
@@ -28,7 +28,7 @@ pub(super) enum State {
     CertificateVerify,
     Finished,
     Connected,
-    /// TLS 1.2 was chosen, or the client is silent: nothing is done but logging.
+    /// TLS 1.2 was chosen, or the client is silent: messages are only logged.
     Watching,
 }
 
@@ -129,7 +129,7 @@ impl Client {
                 self.finish(common)
             }
             (State::Connected, H::NewSessionTicket(ticket)) => store(common, ticket),
-            // Only logged: whatever else comes is for the test to judge.
+            // Only logged: the test checks it.
             (State::Connected, _) => Ok(()),
             (state, _) => Err(Error::UnexpectedMessage { got: message.typ, wanted: state.wants() }),
         }
@@ -244,7 +244,7 @@ impl State {
             Self::Certificate => "Certificate",
             Self::CertificateVerify => "CertificateVerify",
             Self::Finished => "Finished",
-            Self::Connected | Self::Watching => "nothing in particular",
+            Self::Connected | Self::Watching => "any message",
         }
     }
 }
@@ -269,7 +269,7 @@ impl Client {
         Ok(())
     }
 
-    /// The second flight (RFC 8446 section 4.4), behind the server's Finished.
+    /// The second flight (RFC 8446 section 4.4), after the server's Finished.
     pub(super) fn finish(&mut self, common: &mut Common) -> Result<(), Error> {
         common.derive_application()?;
         let read = common.keys()?.cipher(&common.keys()?.server_application)?;
@@ -285,14 +285,14 @@ impl Client {
             let context = self.request.as_ref().map(|r| r.context.clone()).unwrap_or_default();
             let zlib = self.config.compress_certificate;
             match &self.config.answer {
-                Answer::Empty => {
-                    common.send_identity(&Identity::default(), context, zlib, "client")?;
+                CertificateAnswer::Empty => {
+                    common.send_identity(&ChainAndKey::default(), context, zlib, "client")?;
                 }
-                Answer::With(identity) => {
+                CertificateAnswer::With(identity) => {
                     common.send_identity(identity, context, zlib, "client")?
                 }
-                Answer::NoCertificate => {}
-                Answer::Silence => {
+                CertificateAnswer::NoCertificate => {}
+                CertificateAnswer::Silence => {
                     self.state = State::Watching;
                     return Ok(());
                 }
@@ -306,7 +306,7 @@ impl Client {
     }
 }
 
-/// Keeps what a NewSessionTicket gives.
+/// Stores the session of a NewSessionTicket.
 fn store(common: &mut Common, message: NewSessionTicket) -> Result<(), Error> {
     let keys = common.keys()?;
     let ticket = Ticket::of(keys.suite, &keys.resumption, message)?;

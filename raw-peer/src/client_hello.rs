@@ -61,7 +61,7 @@ pub(super) fn build(config: &ClientConfig, x25519: &[u8]) -> Result<ClientHello,
 }
 
 /// Puts the binder where a ClientHello ends with the placeholder; one that edits have changed
-/// there is left alone.
+/// there is not touched.
 pub(super) fn fill_binder(
     common: &Common,
     ticket: &Ticket,

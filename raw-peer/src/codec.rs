@@ -1,4 +1,4 @@
-//! Handshake messages to octets and back: nothing is judged, nothing corrected.
+//! Encodes and decodes handshake messages, without checking or correcting their contents.
 
 use super::wire::{Reader, Writer, u16s};
 use super::{
@@ -7,7 +7,7 @@ use super::{
     ServerHello, ext,
 };
 
-/// Encodes with the header: type and three length octets.
+/// Encodes with the header: type and three length bytes.
 ///
 /// # Errors
 /// [`Error::TooLong`] where a vector does not fit.
@@ -71,7 +71,7 @@ pub fn decode(bytes: &[u8]) -> Result<Handshake, Error> {
     decode_body(typ, body)
 }
 
-/// Cuts octets into whole messages; what is no such sequence stays in one piece.
+/// Splits bytes into whole messages; bytes that are no such sequence stay in one piece.
 pub(super) fn split(bytes: Vec<u8>) -> Vec<Vec<u8>> {
     let whole = Reader::new(&bytes, "handshake messages").each(|r| {
         let typ = r.u8()?;

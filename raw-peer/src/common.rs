@@ -1,12 +1,12 @@
-//! What client and server share: the log, the transcript, the keys, the authentication
+//! Shared by client and server: the log, the transcript, the keys, the authentication
 //! messages.
 
 use super::crypto::{self, Cipher, KeySchedule};
 use super::log::Alert;
 use super::record::{self, Records};
 use super::{
-    Certificate, CertificateEntry, CertificateVerify, Direction, Error, Event, Handshake,
-    HandshakeType, Identity, Message, Plan, Slot, Suite, Ticket, codec, compress, edit,
+    Certificate, CertificateEntry, CertificateVerify, ChainAndKey, Direction, Error, Event,
+    Handshake, HandshakeType, Message, Plan, Slot, Suite, Ticket, codec, compress, edit,
 };
 
 /// ecdsa_secp256r1_sha256 (RFC 8446 section 4.2.3).
@@ -57,7 +57,7 @@ impl Common {
         }
     }
 
-    /// Applies the plan: gives the message as edited, and its octets.
+    /// Applies the plan; returns the edited message and its bytes.
     pub(super) fn build(
         &self,
         slot: Slot,
@@ -66,11 +66,11 @@ impl Common {
         let edits = self.plan.edits(slot);
         edit::on_message(edits, &mut message);
         let mut bytes = codec::encode(&message)?;
-        edit::on_octets(edits, &mut bytes);
+        edit::on_bytes(edits, &mut bytes);
         Ok((message, bytes))
     }
 
-    /// Sends and logs octets as a handshake message; an empty one not at all.
+    /// Sends and logs bytes as a handshake message; an empty one not at all.
     pub(super) fn emit(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
         if bytes.is_empty() {
             return Ok(());
@@ -96,7 +96,7 @@ impl Common {
         Ok(())
     }
 
-    /// The one change_cipher_spec of this end, if it is wanted.
+    /// Sends the one change_cipher_spec of this side, if it is configured.
     pub(super) fn send_change_cipher_spec(&mut self) {
         let sent = Event::ChangeCipherSpec(Direction::Sent);
         if self.records.options.change_cipher_spec && !self.events.contains(&sent) {
@@ -135,7 +135,7 @@ impl Common {
         Cipher::new(ticket.suite, secret)
     }
 
-    /// To be called when the transcript ends with the ServerHello.
+    /// Call this when the transcript ends with the ServerHello.
     pub(super) fn enter_handshake(
         &mut self,
         suite: Suite,
@@ -161,7 +161,7 @@ impl Common {
         Ok(())
     }
 
-    /// To be called when the transcript ends with the server's Finished.
+    /// Call this when the transcript ends with the server's Finished.
     pub(super) fn derive_application(&mut self) -> Result<(), Error> {
         let hash = self.keys()?.suite.hash(&self.transcript);
         let keys = self.keys_mut()?;
@@ -177,7 +177,7 @@ impl Common {
         Ok(())
     }
 
-    /// To be called when the transcript ends with the client's Finished.
+    /// Call this when the transcript ends with the client's Finished.
     pub(super) fn completed(&mut self) -> Result<(), Error> {
         let hash = self.keys()?.suite.hash(&self.transcript);
         let keys = self.keys_mut()?;
@@ -190,7 +190,7 @@ impl Common {
     /// Certificate and, if there is one to prove, CertificateVerify.
     pub(super) fn send_identity(
         &mut self,
-        identity: &Identity,
+        identity: &ChainAndKey,
         context: Vec<u8>,
         zlib: bool,
         role: &'static str,
@@ -221,7 +221,7 @@ impl Common {
         self.send(Slot::Finished, Handshake::Finished(data))
     }
 
-    /// To be called before the Finished is absorbed.
+    /// Call this before the Finished is added to the transcript.
     pub(super) fn check_finished(&self, base: &[u8], data: &[u8]) -> Result<(), Error> {
         let suite = self.keys()?.suite;
         if crypto::verifies(suite, base, &suite.hash(&self.transcript), data)? {

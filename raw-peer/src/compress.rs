@@ -23,7 +23,7 @@ pub(super) fn compress(body: &[u8]) -> Result<CompressedCertificate, Error> {
     })
 }
 
-/// Gives the body of the Certificate. Never inflates more than the message announces.
+/// Returns the body of the Certificate. Never inflates more than the message announces.
 pub(super) fn decompress(message: &CompressedCertificate) -> Result<Vec<u8>, Error> {
     if message.algorithm != ZLIB {
         return Err(Error::Illegal("certificate compression algorithm"));

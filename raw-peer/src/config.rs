@@ -1,11 +1,11 @@
-//! What a test says about a connection before it starts.
+//! The configuration of a connection.
 
 use super::crypto::public_key;
 use super::{EchKey, Error, Plan, RecordOptions, Suite, Ticket};
 
 /// Groups by number (RFC 8446 section 4.2.7).
 pub mod group {
-    /// secp256r1. Can be named, not used.
+    /// secp256r1. The peer can list it, but not use it.
     pub const SECP256R1: u16 = 0x0017;
     /// x25519, the one group that the peer can use.
     pub const X25519: u16 = 0x001d;
@@ -21,18 +21,18 @@ pub mod version {
 
 /// A certificate chain and its key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
+pub struct ChainAndKey {
     /// DER, leaf first.
     pub chain: Vec<Vec<u8>>,
     /// A P-256 key as PKCS#8, DER.
     pub key: Vec<u8>,
 }
 
-impl Identity {
-    /// The public half of the key: an uncompressed point, 65 octets.
+impl ChainAndKey {
+    /// The public half of the key: an uncompressed point, 65 bytes.
     ///
     /// # Errors
-    /// If the key is not what it should be.
+    /// If the key is not a P-256 key in PKCS#8.
     pub fn public_key(&self) -> Result<Vec<u8>, Error> {
         public_key(&self.key)
     }
@@ -47,28 +47,28 @@ pub enum Shares {
     Only(Vec<(u16, Vec<u8>)>),
 }
 
-/// What a client does about a CertificateRequest.
+/// A client's answer to a CertificateRequest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// A Certificate without entries: the honest way to decline (RFC 8446 section 4.4.2).
+pub enum CertificateAnswer {
+    /// A Certificate without entries, by which a client declines (RFC 8446 section 4.4.2).
     Empty,
     /// This chain, and a CertificateVerify by its key.
-    With(Identity),
-    /// No Certificate at all, straight on to Finished: against the rules.
+    With(ChainAndKey),
+    /// No Certificate, only Finished: against the rules.
     NoCertificate,
-    /// Nothing more is sent, as by a client that waits for its user.
+    /// No more messages, like a client that waits for its user.
     Silence,
 }
 
-/// A client.
+/// The configuration of a client.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
     /// server_name, left out when `None`.
     pub server_name: Option<String>,
     /// ALPN protocols, left out when empty.
     pub alpn: Vec<Vec<u8>>,
-    /// supported_versions. With TLS 1.2 among them a server may choose that; the peer then only
-    /// logs what comes in the clear.
+    /// supported_versions. If the server chooses TLS 1.2, the peer only logs unencrypted
+    /// messages.
     pub versions: Vec<u16>,
     /// Cipher suites of TLS 1.3, best first.
     pub suites: Vec<Suite>,
@@ -76,9 +76,9 @@ pub struct ClientConfig {
     pub groups: Vec<u16>,
     /// key_share of the first ClientHello.
     pub shares: Shares,
-    /// What to do about a CertificateRequest.
-    pub answer: Answer,
-    /// Answer even when there was no CertificateRequest: against the rules.
+    /// The answer to a CertificateRequest.
+    pub answer: CertificateAnswer,
+    /// Send a Certificate even without a CertificateRequest: against the rules.
     pub answer_unasked: bool,
     /// Send our certificate compressed, whether or not the server can read that.
     pub compress_certificate: bool,
@@ -88,11 +88,11 @@ pub struct ClientConfig {
     pub ticket: Option<Ticket>,
     /// Send this as 0-RTT data, whether or not the ticket allows it. Needs a ticket.
     pub early_data: Option<Vec<u8>>,
-    /// Send the alert for an error of the peer's.
+    /// Send an alert after an error.
     pub alert_on_error: bool,
-    /// Fragmentation and the like.
+    /// Options of the record layer, such as fragmentation.
     pub records: RecordOptions,
-    /// What to do to the messages.
+    /// The edits of messages.
     pub plan: Plan,
 }
 
@@ -106,7 +106,7 @@ impl Default for ClientConfig {
             suites: vec![Suite::Aes128GcmSha256, Suite::Aes256GcmSha384],
             groups: vec![group::X25519, group::SECP256R1],
             shares: Shares::X25519,
-            answer: Answer::Empty,
+            answer: CertificateAnswer::Empty,
             answer_unasked: false,
             compress_certificate: false,
             accept_compression: false,
@@ -119,11 +119,11 @@ impl Default for ClientConfig {
     }
 }
 
-/// A server.
+/// The configuration of a server.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// What to authenticate with.
-    pub identity: Identity,
+    /// The server's certificate.
+    pub identity: ChainAndKey,
     /// ALPN protocols; the first that the client has too is chosen.
     pub alpn: Vec<Vec<u8>>,
     /// Cipher suites, best first.
@@ -152,26 +152,26 @@ pub struct ServerConfig {
     pub known_tickets: Vec<Ticket>,
     /// Accept 0-RTT data on resumption; otherwise it is skipped.
     pub accept_early_data: bool,
-    /// Open Encrypted ClientHellos with these keys. Where none fits, the outer hello counts.
+    /// Decrypt Encrypted ClientHellos with these keys. If none fits, use the outer ClientHello.
     pub ech_keys: Vec<EchKey>,
-    /// The ECHConfigList for clients whose outer hello counts, left out when empty.
+    /// The ECHConfigList for clients whose outer ClientHello is used, left out when empty.
     pub ech_retry_configs: Vec<u8>,
     /// Verify the client's CertificateVerify, if its key is one for P-256.
     pub check_proof: bool,
-    /// Only log what comes, and answer nothing: for who plays the server by
-    /// [`Peer::send_handshake`](super::Peer::send_handshake), in TLS 1.2 for one.
+    /// Only log messages, and answer none: for callers that send the server's messages with
+    /// [`Peer::send_handshake`](super::Peer::send_handshake), for example in TLS 1.2.
     pub watches: bool,
-    /// Send the alert for an error of the peer's.
+    /// Send an alert after an error.
     pub alert_on_error: bool,
-    /// Fragmentation and the like.
+    /// Options of the record layer, such as fragmentation.
     pub records: RecordOptions,
-    /// What to do to the messages.
+    /// The edits of messages.
     pub plan: Plan,
 }
 
 impl ServerConfig {
-    /// An honest server that asks for nothing and sends no tickets.
-    pub fn new(identity: Identity) -> Self {
+    /// An honest server that requests no certificate and sends no tickets.
+    pub fn new(identity: ChainAndKey) -> Self {
         Self {
             identity,
             alpn: Vec::new(),

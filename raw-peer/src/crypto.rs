@@ -207,8 +207,8 @@ impl Cipher {
 
     fn nonce(&self) -> aead::Nonce {
         let mut nonce = self.iv;
-        for (octet, seq) in nonce.iter_mut().rev().zip(self.sequence.to_le_bytes()) {
-            *octet ^= seq;
+        for (byte, seq) in nonce.iter_mut().rev().zip(self.sequence.to_le_bytes()) {
+            *byte ^= seq;
         }
         aead::Nonce::assume_unique_for_key(nonce)
     }

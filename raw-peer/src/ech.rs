@@ -34,11 +34,11 @@ pub struct EchKey {
 }
 
 impl EchKey {
-    /// A new key, for a server that is `public_name` to everybody who watches. Of two keys with
-    /// one `id`, a server tries both.
+    /// A new key, for a server whose outer name is `public_name`. If two keys have the same `id`,
+    /// the server tries both.
     ///
     /// # Errors
-    /// [`Error::TooLong`] for a name of more than 255 octets; [`Error::Crypto`].
+    /// [`Error::TooLong`] for a name of more than 255 bytes; [`Error::Crypto`].
     pub fn generate(id: u8, public_name: &str) -> Result<Self, Error> {
         let (private, public) = X25519HkdfSha256::derive_keypair(&crypto::random::<32>()?);
         let mut contents = Writer::default();
@@ -70,12 +70,12 @@ impl fmt::Debug for EchKey {
     }
 }
 
-/// What a server makes of the Encrypted ClientHello of one connection.
+/// The state of Encrypted ClientHello on one connection of a server.
 pub(super) enum Ech {
-    /// There was no hello yet, or none that has the extension.
+    /// No ClientHello with the extension was received yet.
     NotOffered,
     Accepted(Box<Opener>),
-    /// The outer hello is the one that counts, and so is the second one.
+    /// The outer ClientHello is used, also after a HelloRetryRequest.
     Rejected,
 }
 
@@ -87,7 +87,7 @@ pub(super) struct Opener {
 }
 
 impl Ech {
-    /// The inner hello, if there is one and it counts (RFC 9849 sections 7.1 and 7.1.1).
+    /// The inner ClientHello, if it is used (RFC 9849 sections 7.1 and 7.1.1).
     pub(super) fn open(
         &mut self,
         keys: &[EchKey],
@@ -123,7 +123,7 @@ impl Ech {
     }
 
     /// Puts the confirmation into a HelloRetryRequest that has zeros for it; one that edits have
-    /// changed there is left alone (RFC 9849 section 7.2.1).
+    /// changed there is not touched (RFC 9849 section 7.2.1).
     pub(super) fn confirm_retry(
         &self,
         common: &Common,
@@ -144,11 +144,11 @@ impl Ech {
         suite: Suite,
         bytes: &mut [u8],
     ) -> Result<(), Error> {
-        // Behind the header (4) and legacy_version (2) stands the random.
+        // The random follows the header (4) and legacy_version (2).
         self.confirm(common, suite, "ech accept confirmation", bytes, 6 + 24..6 + 32)
     }
 
-    /// To be called when the transcript ends with what is answered.
+    /// Call this when the transcript ends with the message that is answered.
     fn confirm(
         &self,
         common: &Common,
@@ -207,7 +207,7 @@ impl<'a> Offer<'a> {
         reader.done().map(|()| offer)
     }
 
-    /// `None` where the key does not fit; that is no error, since it may be GREASE.
+    /// `None` if the key does not fit; this is not an error, since it may be GREASE.
     fn open(&self, key: &EchKey, hello: &ClientHello) -> Option<(Opener, Vec<u8>)> {
         if (self.kdf, self.aead, self.id) != (KDF_ID, AEAD_ID, key.id) {
             return None;

@@ -10,7 +10,7 @@ const INNER: u8 = 1;
 pub(super) fn decode(encoded: &[u8], outer: &ClientHello) -> Result<ClientHello, Error> {
     let mut reader = Reader::new(encoded, "EncodedClientHelloInner");
     let mut inner = codec::read_client_hello(&mut reader)?;
-    if reader.rest().iter().any(|octet| *octet != 0) {
+    if reader.rest().iter().any(|byte| *byte != 0) {
         return Err(Error::Illegal("padding of the inner ClientHello"));
     }
     if !inner.session_id.is_empty() {

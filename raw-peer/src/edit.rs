@@ -1,4 +1,4 @@
-//! How a test bends the messages of a [`Peer`](super::Peer) before they leave.
+//! Edits of the messages of a [`Peer`](super::Peer) before it sends them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use super::{Extension, Handshake, ext};
 /// One alteration of one message.
 ///
 /// The structural edits run in the order in which they are listed, on the message as a struct;
-/// then the [raw](Edit::raw) ones, in their order, on its octets. In a Certificate, extension
+/// then the [raw](Edit::raw) ones, in their order, on its bytes. In a Certificate, extension
 /// edits touch every entry unless confined by [`Edit::in_entry`].
 #[derive(Clone, Debug)]
 pub struct Edit(Kind);
 
 type OnMessage = Arc<dyn Fn(&mut Handshake) + Send + Sync>;
-type OnOctets = Arc<dyn Fn(&mut Vec<u8>) + Send + Sync>;
+type OnBytes = Arc<dyn Fn(&mut Vec<u8>) + Send + Sync>;
 
 #[derive(Clone)]
 enum Kind {
@@ -26,12 +26,12 @@ enum Kind {
     Duplicate(u16),
     InEntry(usize, Box<Edit>),
     Message(OnMessage),
-    Raw(OnOctets),
+    Raw(OnBytes),
 }
 
 impl Edit {
-    /// Adds an extension behind the others, whether or not one of its type is there; in a
-    /// ClientHello in front of a pre_shared_key, which must be last.
+    /// Adds an extension after the others, even if there is one of its type; in a ClientHello
+    /// before pre_shared_key, which must be last.
     pub fn add(typ: u16, body: impl Into<Vec<u8>>) -> Self {
         Self(Kind::Add(Extension::new(typ, body)))
     }
@@ -41,7 +41,7 @@ impl Edit {
         Self(Kind::First(Extension::new(typ, body)))
     }
 
-    /// Adds an extension behind all others, even behind pre_shared_key.
+    /// Adds an extension after all others, even after pre_shared_key.
     pub fn last(typ: u16, body: impl Into<Vec<u8>>) -> Self {
         Self(Kind::Last(Extension::new(typ, body)))
     }
@@ -56,19 +56,19 @@ impl Edit {
         Self(Kind::Remove(typ))
     }
 
-    /// Repeats the first extension of this type right behind itself.
+    /// Repeats the first extension of this type directly after itself.
     pub fn duplicate(typ: u16) -> Self {
         Self(Kind::Duplicate(typ))
     }
 
-    /// Anything, on the message as a struct.
+    /// Any change of the message as a struct.
     pub fn message(edit: impl Fn(&mut Handshake) + Send + Sync + 'static) -> Self {
         Self(Kind::Message(Arc::new(edit)))
     }
 
-    /// Anything, on the octets of the message: type, three length octets, body. Nothing is put
-    /// right afterwards (see [`fix_length`]). An emptied message is not sent at all; octets of
-    /// further messages may be appended.
+    /// Any change of the bytes of the message: type, three length bytes, body. Lengths are not
+    /// corrected afterwards (see [`fix_length`]). An empty message is not sent; bytes of further
+    /// messages may be appended.
     pub fn raw(edit: impl Fn(&mut Vec<u8>) + Send + Sync + 'static) -> Self {
         Self(Kind::Raw(Arc::new(edit)))
     }
@@ -131,15 +131,15 @@ pub(super) fn on_message(edits: &[Edit], message: &mut Handshake) {
     }
 }
 
-pub(super) fn on_octets(edits: &[Edit], octets: &mut Vec<u8>) {
+pub(super) fn on_bytes(edits: &[Edit], bytes: &mut Vec<u8>) {
     for edit in edits {
         if let Kind::Raw(change) = &edit.0 {
-            change(octets);
+            change(bytes);
         }
     }
 }
 
-/// Makes the three length octets of a single message right again, for raw edits that change its
+/// Makes the three length bytes of a single message right again, for raw edits that change its
 /// size.
 pub fn fix_length(message: &mut [u8]) {
     if let Some((header, body)) = message.split_first_chunk_mut::<4>() {

@@ -1,4 +1,4 @@
-//! What can go wrong, and the alert for it.
+//! Errors of a peer, and their alerts.
 
 use std::fmt;
 
@@ -8,28 +8,28 @@ use super::HandshakeType;
 /// [`Event`](super::Event).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// Ends too early, is too long, or has octets left over; names what was being read.
+    /// A structure is too short, too long, or has trailing bytes; names the structure.
     Decode(&'static str),
-    /// What was to be sent does not fit its length field.
+    /// A value to be sent does not fit its length field.
     TooLong(&'static str),
     /// A record beyond the limit of RFC 8446 section 5.2, or a handshake message of absurd length.
     RecordOverflow,
     /// A record that does not open with the current key.
     BadRecordMac,
-    /// A record type that has no place here.
+    /// A record type that is not allowed here.
     UnexpectedRecord(u8),
-    /// A message that has no place here; `wanted` names what has.
+    /// A message that is not allowed here; `wanted` names the allowed ones.
     UnexpectedMessage {
-        /// What came.
+        /// The received message.
         got: HandshakeType,
-        /// What should have come.
+        /// The allowed messages.
         wanted: &'static str,
     },
-    /// Handshake octets on both sides of a change of keys (RFC 8446 section 5.1).
+    /// Handshake bytes on both sides of a change of keys (RFC 8446 section 5.1).
     KeyChangeInsideRecord,
     /// A needed extension is absent.
     MissingExtension(u16),
-    /// An answer that contradicts the question.
+    /// A value that the client did not offer, or that contradicts an earlier message.
     Illegal(&'static str),
     /// The peer does not speak TLS 1.3.
     NoCommonVersion,
@@ -39,17 +39,17 @@ pub enum Error {
     BadFinished,
     /// The PSK binder does not match.
     BadBinder,
-    /// The Encrypted ClientHello behind a HelloRetryRequest does not open (RFC 9849 section 7.1.1).
+    /// The Encrypted ClientHello after a HelloRetryRequest cannot be decrypted (RFC 9849 section 7.1.1).
     BadEchPayload,
-    /// The compressed certificate does not decompress to what it says (RFC 8879 section 4).
+    /// The compressed certificate does not decompress to the announced length (RFC 8879 section 4).
     BadCompression,
     /// A cryptographic operation failed, most likely for an unusable key of our own.
     Crypto(&'static str),
     /// A CertificateVerify is not by the key of its certificate.
     BadProof,
-    /// A judge refused what was received, with this alert.
+    /// The check of [`Peer::checked_by`](super::Peer::checked_by) refused a message with this alert.
     Refused(u8),
-    /// The caller asked for something that is impossible in this state.
+    /// The call is not possible in this state.
     Misuse(&'static str),
 }
 
@@ -84,7 +84,7 @@ impl fmt::Display for Error {
             Self::BadRecordMac => f.write_str("record does not decrypt"),
             Self::UnexpectedRecord(typ) => write!(f, "unexpected record of type {typ}"),
             Self::UnexpectedMessage { got, wanted } => write!(f, "got {got}, wanted {wanted}"),
-            Self::KeyChangeInsideRecord => f.write_str("handshake octets across a key change"),
+            Self::KeyChangeInsideRecord => f.write_str("handshake bytes across a key change"),
             Self::MissingExtension(typ) => write!(f, "extension {typ} is missing"),
             Self::Illegal(why) => write!(f, "illegal parameter: {why}"),
             Self::NoCommonVersion => f.write_str("the peer does not offer TLS 1.3"),

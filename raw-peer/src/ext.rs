@@ -45,7 +45,7 @@ pub const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 pub struct Extension {
     /// extension_type.
     pub typ: u16,
-    /// extension_data, without its two length octets.
+    /// extension_data, without its two length bytes.
     pub body: Vec<u8>,
 }
 
@@ -119,14 +119,14 @@ pub(super) fn read_alpn(body: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
     reader.done().map(|()| list)
 }
 
-/// supported_groups, signature_algorithms: a list of `u16` with a two-octet length.
+/// supported_groups, signature_algorithms: a list of `u16` with a two-byte length.
 pub(super) fn u16_list16(typ: u16, values: &[u16]) -> Result<Extension, Error> {
     Extension::built(typ, |w| {
         w.vec16(&u16s(values));
     })
 }
 
-/// supported_versions of a client, compress_certificate: with a one-octet length.
+/// supported_versions of a client, compress_certificate: with a one-byte length.
 pub(super) fn u16_list8(typ: u16, values: &[u16]) -> Result<Extension, Error> {
     Extension::built(typ, |w| {
         w.vec8(&u16s(values));
@@ -198,7 +198,7 @@ pub(super) fn offered_psk(ticket: &[u8], age: u32, binder: &[u8]) -> Result<Exte
     })
 }
 
-/// Identities, binders, and the length of the binders list with its length octets.
+/// Identities, binders, and the length of the binders list with its length bytes.
 pub(super) fn read_offered_psks(body: &[u8]) -> Result<OfferedPsks, Error> {
     let mut reader = Reader::new(body, "pre_shared_key");
     let identities = reader.list16()?.each(|r| {

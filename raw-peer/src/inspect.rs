@@ -1,4 +1,4 @@
-//! What a test can ask a peer.
+//! The observable state of a peer.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::peer::{Peer, Role};
 use super::{Direction, Error, Event, HandshakeType, Ticket};
 
 impl Peer {
-    /// Everything that happened, in order.
+    /// All events, in order.
     pub fn events(&self) -> &[Event] {
         &self.common.events
     }
@@ -20,7 +20,7 @@ impl Peer {
         })
     }
 
-    /// The ClientHellos that were encrypted in others and count in their place, in order.
+    /// The inner ClientHellos that were used, in order.
     pub fn inner_hellos(&self) -> impl Iterator<Item = &Message> {
         self.common.events.iter().filter_map(|event| match event {
             Event::InnerHello(message) => Some(message),
@@ -56,7 +56,7 @@ impl Peer {
         self.data(true)
     }
 
-    /// What stopped this end.
+    /// The error that stopped this peer.
     pub fn error(&self) -> Option<&Error> {
         self.failed.as_ref()
     }

@@ -1,10 +1,9 @@
-//! A TLS 1.3 peer that sees every octet and can break every rule.
+//! A TLS 1.3 peer that sees every byte and can break every rule.
 //!
-//! [`Peer`] is a client or a server over nothing but octets in and octets out: no I/O, no TLS
-//! library. Left alone it keeps RFC 8446. A [`Plan`] bends its messages before they leave, by
-//! [`Edit`]s on their extensions, on the message as a struct, or on its octets; the transcript,
-//! and so the rest of the handshake, follows what was really sent. What happened is in
-//! [`Peer::events`], decrypted.
+//! [`Peer`] is a client or a server without I/O and without a TLS library: bytes go in, and bytes
+//! come out. Without a plan, it keeps RFC 8446. A [`Plan`] changes its messages before it sends
+//! them, by [`Edit`]s of their extensions, of the message as a struct, or of its bytes. The
+//! transcript has the messages as sent. [`Peer::events`] lists all messages, decrypted.
 //!
 //! Extension 62 in the ClientHello and in the leaf of the client's Certificate:
 //!
@@ -20,12 +19,12 @@
 //! # Ok::<(), raw_peer::Error>(())
 //! ```
 //!
-//! A server that sends it in every message it has:
+//! A server that sends it in each of its messages:
 //!
 //! ```
-//! use raw_peer::{Edit, Identity, Peer, ServerConfig, Slot};
+//! use raw_peer::{Edit, ChainAndKey, Peer, ServerConfig, Slot};
 //!
-//! let mut config = ServerConfig::new(Identity::default());
+//! let mut config = ServerConfig::new(ChainAndKey::default());
 //! config.ask_certificate = true;
 //! config.tickets = 1;
 //! for slot in Slot::OF_SERVER {
@@ -35,11 +34,11 @@
 //! ```
 //!
 //! Limits: x25519, AES-GCM, P-256 signatures; one PSK per ClientHello; no verification of
-//! certificates or CertificateVerify; of TLS 1.2 only what comes in the clear is logged; Encrypted
-//! ClientHello as a server only; no post-handshake authentication of its own.
+//! certificates; of TLS 1.2, only unencrypted messages are logged; Encrypted ClientHello as a
+//! server only; no post-handshake authentication.
 //!
-//! [`Peer::judged_by`] has somebody look at what is received before the peer does, refuse it or
-//! change what comes next: so a peer can be made to keep rules of which it knows nothing.
+//! [`Peer::checked_by`] sets a function that checks each received message, and can refuse it or
+//! change the configuration: with it, a peer keeps rules that it does not implement.
 
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
@@ -54,6 +53,7 @@
     )
 )]
 
+mod check;
 mod client;
 mod client_hello;
 mod codec;
@@ -67,7 +67,6 @@ mod edit;
 mod error;
 pub mod ext;
 mod inspect;
-mod judge;
 mod log;
 mod message;
 mod peer;
@@ -77,15 +76,17 @@ mod server_choice;
 mod ticket;
 mod wire;
 
+pub use check::Control;
 pub use codec::{decode, encode};
 pub use compress::ZLIB;
-pub use config::{Answer, ClientConfig, Identity, ServerConfig, Shares, group, version};
+pub use config::{
+    CertificateAnswer, ChainAndKey, ClientConfig, ServerConfig, Shares, group, version,
+};
 pub use crypto::Suite;
 pub use ech::EchKey;
 pub use edit::{Edit, Plan, Slot, fix_length};
 pub use error::Error;
 pub use ext::Extension;
-pub use judge::Control;
 pub use log::{Alert, Direction, Event, Message};
 pub use message::{
     Certificate, CertificateEntry, CertificateRequest, CertificateVerify, ClientHello,

@@ -1,10 +1,10 @@
-//! What went over the wire, in order and in the clear.
+//! The log of a connection: its messages in order, decrypted.
 
 use std::fmt;
 
 use super::{Error, Extension, Handshake, HandshakeType, codec, compress, message};
 
-/// Seen from the raw peer.
+/// The direction, from the raw peer's view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Direction {
@@ -12,12 +12,12 @@ pub enum Direction {
     Received,
 }
 
-/// One thing that happened.
+/// An event of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A handshake message.
     Handshake(Message),
-    /// The ClientHello that was encrypted in the one before, as it stands in the transcript.
+    /// The inner ClientHello of the one before, as it is in the transcript.
     InnerHello(Message),
     /// An alert.
     Alert(Direction, Alert),
@@ -25,14 +25,14 @@ pub enum Event {
     ChangeCipherSpec(Direction),
     /// Application data of one record.
     Data {
-        /// Which way.
+        /// The direction.
         direction: Direction,
         /// Whether it is 0-RTT data.
         early: bool,
-        /// The octets.
+        /// The bytes.
         data: Vec<u8>,
     },
-    /// The handshake is complete, as far as this end is concerned.
+    /// The handshake is complete on this side.
     Complete,
 }
 
@@ -59,25 +59,25 @@ impl fmt::Debug for Alert {
 pub struct Message {
     /// Seen from the raw peer.
     pub direction: Direction,
-    /// Its first octet; [`HandshakeType::HELLO_RETRY_REQUEST`] for a HelloRetryRequest.
+    /// Its first byte; [`HandshakeType::HELLO_RETRY_REQUEST`] for a HelloRetryRequest.
     pub typ: HandshakeType,
     /// Whether it was in an encrypted record.
     pub encrypted: bool,
-    /// All its octets: type, three length octets, body.
+    /// All its bytes: type, three length bytes, body.
     pub bytes: Vec<u8>,
 }
 
 impl Message {
     pub(super) fn new(direction: Direction, encrypted: bool, bytes: Vec<u8>) -> Self {
         let typ = HandshakeType(bytes.first().copied().unwrap_or_default());
-        // The random stands behind the header (4) and legacy_version (2).
+        // The random follows the header (4) and legacy_version (2).
         let retry = typ == HandshakeType::SERVER_HELLO
             && bytes.get(6..38) == Some(&message::HELLO_RETRY_RANDOM);
         let typ = if retry { HandshakeType::HELLO_RETRY_REQUEST } else { typ };
         Self { direction, typ, encrypted, bytes }
     }
 
-    /// What is behind the header.
+    /// The message without its header.
     pub fn body(&self) -> &[u8] {
         self.bytes.get(4..).unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! Handshake messages as plain structs (RFC 8446 section 4): decoded without judging, encoded
-//! without correcting.
+//! Handshake messages as plain structs (RFC 8446 section 4), with contents neither checked nor
+//! corrected.
 
 use std::fmt;
 
@@ -35,8 +35,8 @@ handshake_types! {
     NEW_SESSION_TICKET = 4, "NewSessionTicket";
     /// end_of_early_data.
     END_OF_EARLY_DATA = 5, "EndOfEarlyData";
-    /// Never on the wire, where a HelloRetryRequest is a ServerHello with a special random: the
-    /// number that RFC 8446 reserves for it serves in the log, to tell the two apart.
+    /// HelloRetryRequest, in the log only. On the wire it is a ServerHello with a special random;
+    /// this is the number that RFC 8446 reserves for it.
     HELLO_RETRY_REQUEST = 6, "HelloRetryRequest";
     /// encrypted_extensions.
     ENCRYPTED_EXTENSIONS = 8, "EncryptedExtensions";
@@ -165,12 +165,12 @@ pub enum Handshake {
     CertificateVerify(CertificateVerify),
     Finished(Vec<u8>),
     NewSessionTicket(NewSessionTicket),
-    /// Everything else, and whatever a test makes up.
+    /// Any other message.
     Other(HandshakeType, Vec<u8>),
 }
 
 impl Handshake {
-    /// The type octet that goes on the wire.
+    /// The type byte that goes on the wire.
     pub fn typ(&self) -> HandshakeType {
         match self {
             Self::ClientHello(_) => HandshakeType::CLIENT_HELLO,

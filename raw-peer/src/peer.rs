@@ -1,25 +1,25 @@
-//! The peer as its users see it.
+//! The public interface of a peer.
 
+use super::check::{self, Check, Control};
 use super::client::Client;
 use super::common::Common;
-use super::judge::{self, Control, Judge};
 use super::log::{Alert, Message};
 use super::record::{self, Record};
 use super::server::Server;
 use super::wire::Reader;
 use super::{ClientConfig, Direction, Error, Event, Handshake, HandshakeType, ServerConfig, codec};
 
-/// One end of one connection, client or server, without any I/O: octets go in by
-/// [`Peer::read`] and come out by [`Peer::take_output`].
+/// The client or the server of one connection, without I/O: bytes go in by [`Peer::read`] and
+/// come out by [`Peer::take_output`].
 ///
-/// It judges as little as it can. Its errors are only what keeps it from going on; everything
-/// else that the other end does is in [`Peer::events`], for the test to judge. It verifies
-/// Finished and binders, never certificates or their signatures.
+/// It checks as little as possible. An error means that it cannot continue; everything else that
+/// the other side does is in [`Peer::events`], for the test to check. It verifies Finished and
+/// binders, never certificates.
 pub struct Peer {
     pub(super) common: Common,
     pub(super) role: Role,
     alert_on_error: bool,
-    judge: Option<Judge>,
+    check: Option<Check>,
     pub(super) failed: Option<Error>,
 }
 
@@ -40,7 +40,7 @@ impl Peer {
         let mut client = Client::new(config)?;
         client.start(&mut common)?;
         let role = Role::Client(Box::new(client));
-        Ok(Self { common, role, alert_on_error, judge: None, failed: None })
+        Ok(Self { common, role, alert_on_error, check: None, failed: None })
     }
 
     /// A server, waiting for a ClientHello.
@@ -48,25 +48,24 @@ impl Peer {
         let common = Common::new(config.records.clone(), config.plan.clone());
         let alert_on_error = config.alert_on_error;
         let role = Role::Server(Box::new(Server::new(config)));
-        Self { common, role, alert_on_error, judge: None, failed: None }
+        Self { common, role, alert_on_error, check: None, failed: None }
     }
 
-    /// Has every message that is received from now on looked at before this peer handles it. An
-    /// error is an alert to refuse it with.
-    pub fn judged_by(
+    /// Sets a check that gets each received message before this peer handles it. To refuse the
+    /// message, it returns the alert as an error.
+    pub fn checked_by(
         mut self,
-        judge: impl FnMut(&Message, Control<'_>) -> Result<(), u8> + Send + 'static,
+        check: impl FnMut(&Message, Control<'_>) -> Result<(), u8> + Send + 'static,
     ) -> Self {
-        self.judge = Some(Box::new(judge));
+        self.check = Some(Box::new(check));
         self
     }
 
-    /// Takes octets from the other end, in portions of any size.
+    /// Reads bytes from the other side, in portions of any size.
     ///
     /// # Errors
-    /// What keeps this end from going on; the same again on every later call. By then the alert
-    /// for it is in the output, unless the configuration forbids that. An alert from the other
-    /// end is no error.
+    /// If this peer cannot continue; every later call returns the same error. The alert is then in
+    /// the output, unless the configuration forbids it. A received alert is not an error.
     pub fn read(&mut self, bytes: &[u8]) -> Result<(), Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -83,7 +82,7 @@ impl Peer {
         result
     }
 
-    /// What is to be sent to the other end.
+    /// Takes the bytes to send to the other side.
     pub fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.common.records.output)
     }
@@ -91,7 +90,7 @@ impl Peer {
     /// Sends application data.
     ///
     /// # Errors
-    /// [`Error::Misuse`] as long as there is no key; [`Error::Crypto`].
+    /// [`Error::Misuse`] before there is a key; [`Error::Crypto`].
     pub fn send_data(&mut self, data: &[u8]) -> Result<(), Error> {
         if !self.common.records.encrypts() {
             return Err(Error::Misuse("application data in the clear"));
@@ -128,7 +127,7 @@ impl Peer {
         self.common.records.send(typ, content)
     }
 
-    /// Puts octets on the wire as they are. Not logged.
+    /// Puts bytes on the wire as they are. Not logged.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.common.records.output.extend_from_slice(bytes);
     }
@@ -206,9 +205,9 @@ impl Peer {
 
     fn on_message(&mut self, message: Message) -> Result<(), Error> {
         self.common.events.push(Event::Handshake(message.clone()));
-        if let Some(judge) = &mut self.judge {
-            self.common.plan = judge::ask(
-                judge,
+        if let Some(check) = &mut self.check {
+            self.common.plan = check::ask(
+                check,
                 &message,
                 match &mut self.role {
                     Role::Client(client) => Control::Client(&mut client.config),

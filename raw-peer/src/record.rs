@@ -12,16 +12,16 @@ pub(super) const APPLICATION_DATA: u8 = 23;
 const HEADER: usize = 5;
 const MAX_PLAIN: usize = 1 << 14;
 const MAX_SEALED: usize = MAX_PLAIN + 256;
-/// No honest handshake message comes near; without a limit three octets could claim 16 MiB.
+/// The limit of a handshake message, which no honest one reaches; without it, three bytes could claim 16 MiB.
 const MAX_MESSAGE: usize = 1 << 20;
 
-/// How messages are put into records.
+/// Options of the record layer.
 #[derive(Clone, Debug)]
 pub struct RecordOptions {
-    /// Most octets of content per record, at least 1: small values fragment handshake messages
+    /// Most bytes of content per record, at least 1: small values fragment handshake messages
     /// over many records.
     pub max_fragment: usize,
-    /// Zero octets of padding in each encrypted record (RFC 8446 section 5.4).
+    /// Zero bytes of padding in each encrypted record (RFC 8446 section 5.4).
     pub padding: usize,
     /// Whether to send the change_cipher_spec of RFC 8446 appendix D.4.
     pub change_cipher_spec: bool,
@@ -33,14 +33,14 @@ impl Default for RecordOptions {
     }
 }
 
-/// A record that came in, decrypted.
+/// A received record, decrypted.
 pub(super) struct Record {
     pub(super) typ: u8,
     pub(super) payload: Vec<u8>,
     pub(super) encrypted: bool,
 }
 
-/// A record as it came: header and payload.
+/// A received record, still encrypted: header and payload.
 type Sealed = ([u8; HEADER], Vec<u8>);
 
 pub(super) struct Records {
@@ -97,7 +97,7 @@ impl Records {
         }
     }
 
-    /// The next generation of the write key, behind our KeyUpdate.
+    /// The next generation of the write key, after our KeyUpdate.
     pub(super) fn update_write(&mut self) -> Result<(), Error> {
         self.write = self.write.as_ref().map(Cipher::next_generation).transpose()?;
         Ok(())
@@ -128,7 +128,7 @@ impl Records {
         Ok(None)
     }
 
-    /// Adds the content of a handshake record to what is being joined.
+    /// Adds the content of a handshake record to the message that is being joined.
     pub(super) fn join(&mut self, payload: &[u8]) {
         self.joined.extend_from_slice(payload);
     }
@@ -154,7 +154,7 @@ impl Records {
         }
     }
 
-    /// Sends content, over as many records as [`RecordOptions::max_fragment`] makes of it.
+    /// Sends content, in records of at most [`RecordOptions::max_fragment`] bytes.
     pub(super) fn send(&mut self, typ: u8, content: &[u8]) -> Result<(), Error> {
         if content.is_empty() {
             return self.send_one(typ, &[]);
@@ -212,7 +212,7 @@ impl Records {
     }
 }
 
-/// The true content type is the last octet that is not zero (RFC 8446 section 5.2).
+/// The true content type is the last byte that is not zero (RFC 8446 section 5.2).
 fn unpad(mut inner: Vec<u8>) -> Result<Record, Error> {
     while let Some(last) = inner.pop() {
         if last != 0 {

@@ -105,7 +105,7 @@ impl Server {
                 common.absorb(message);
                 self.on_finished(common)
             }
-            // Only logged: whatever else comes is for the test to judge.
+            // Only logged: the test checks it.
             (State::Connected, _) => Ok(()),
             (state, _) => Err(Error::UnexpectedMessage { got: message.typ, wanted: state.wants() }),
         }
@@ -118,7 +118,7 @@ impl Server {
         Ok(())
     }
 
-    /// The outer hello leaves no trace but in the log.
+    /// Replaces the outer ClientHello by the inner one, everywhere except in the log.
     fn on_inner_hello(
         &mut self,
         common: &mut Common,
@@ -246,7 +246,7 @@ impl State {
             Self::Certificate => "Certificate",
             Self::CertificateVerify => "CertificateVerify",
             Self::Finished => "Finished",
-            Self::Connected => "nothing in particular",
+            Self::Connected => "any message",
         }
     }
 }

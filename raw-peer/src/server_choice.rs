@@ -1,9 +1,9 @@
-//! What a server takes from a ClientHello.
+//! The server's choice of parameters from a ClientHello.
 
 use super::common::Common;
 use super::{ClientHello, Error, Message, ServerConfig, Suite, Ticket, ext, version};
 
-/// What the ClientHello settles.
+/// The parameters that the server chose.
 pub(super) struct Choice {
     pub(super) suite: Suite,
     pub(super) share: Option<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! Sessions to be resumed.
+//! Sessions that can be resumed.
 
 use std::time::Instant;
 
@@ -28,7 +28,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// What a NewSessionTicket gives, with the connection's resumption secret.
+    /// The session of a NewSessionTicket, with the connection's resumption secret.
     pub(super) fn of(
         suite: Suite,
         resumption: &[u8],

@@ -1,4 +1,4 @@
-//! A cursor that cannot run past its end, and a writer that refuses what does not fit.
+//! A reader that cannot run past its end, and a writer that refuses values that do not fit.
 
 use super::Error;
 
@@ -9,7 +9,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// `what` names the thing being read, for the error.
+    /// `what` names the structure for the error.
     pub(super) fn new(bytes: &'a [u8], what: &'static str) -> Self {
         Self { rest: bytes, what }
     }
@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         self.take(len)
     }
 
-    /// A list with a two-octet length, as a reader of its own.
+    /// A list with a two-byte length, as a reader of its own.
     pub(super) fn list16(&mut self) -> Result<Reader<'a>, Error> {
         Ok(Reader::new(self.vec16()?, self.what))
     }
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
-    /// Refuses trailing octets.
+    /// Refuses trailing bytes.
     pub(super) fn done(self) -> Result<(), Error> {
         match self.rest {
             [] => Ok(()),
@@ -159,8 +159,8 @@ impl Writer {
     fn vec<const N: usize>(&mut self, body: &[u8]) -> &mut Self {
         self.too_long |= body.len() >= 1 << (8 * N);
         let len = body.len().to_be_bytes();
-        let octets = len.last_chunk::<N>().copied().unwrap_or([0; N]);
-        self.raw(&octets).raw(body)
+        let bytes = len.last_chunk::<N>().copied().unwrap_or([0; N]);
+        self.raw(&bytes).raw(body)
     }
 }
 
@@ -174,14 +174,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writer_refuses_what_its_length_octet_cannot_hold() {
+    fn writer_refuses_what_its_length_byte_cannot_hold() {
         let mut writer = Writer::default();
         writer.vec8(&[0; 256]);
         assert_eq!(writer.finish("list"), Err(Error::TooLong("list")));
     }
 
     #[test]
-    fn reader_refuses_every_prefix_and_a_trailing_octet() {
+    fn reader_refuses_every_prefix_and_a_trailing_byte() {
         let mut writer = Writer::default();
         writer.vec16(b"abc").u24(7);
         let bytes = writer.finish("sample").expect("fits");

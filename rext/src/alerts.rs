@@ -1,4 +1,4 @@
-//! The names of the alerts that errors cause.
+//! The names of the alerts that rustls sends for its errors.
 
 use std::borrow::Cow;
 

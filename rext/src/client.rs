@@ -1,4 +1,4 @@
-//! One HTTPS request on one connection, and the outcome of the offer to authenticate.
+//! Sends one HTTPS request on one connection, and reports the outcome of the offer to authenticate.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls_ext::quic::HandshakeData;
-use rustls_ext::rustls::client::ClientAuthStatus;
+use rustls_ext::rustls::client::ClientAuthOfferStatus;
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion};
 use rustls_ext::tokio::{ClientStream, Connector};
@@ -25,9 +25,9 @@ mod error;
 pub use error::ClientError;
 
 /// The time limit for the connection with its handshake, and then for the response.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// The time limit for closing the connection.
-const GOODBYE: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The largest body, in bytes.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
@@ -42,9 +42,9 @@ pub struct Target {
     pub uri: Uri,
 }
 
-/// Facts about a client's connection.
+/// The properties of a client's connection, as `rext connect` prints them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Facts {
+pub struct ConnectionSummary {
     /// `HTTP/3.0`, `HTTP/2.0` or `HTTP/1.1`.
     pub protocol: &'static str,
     /// `TLSv1.3` or `TLSv1.2`.
@@ -63,8 +63,8 @@ pub struct Facts {
     pub http_status: Option<u16>,
 }
 
-impl Facts {
-    fn of(connection: &ClientConnection, offer: Offer) -> Self {
+impl ConnectionSummary {
+    fn new(connection: &ClientConnection, offer: Offer) -> Self {
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
         let protocol = if is_h2 { "HTTP/2.0" } else { "HTTP/1.1" };
         let offered = match connection.protocol_version() {
@@ -76,36 +76,37 @@ impl Facts {
             tls_version: tls::version_name(connection.protocol_version()),
             resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
             care_echoed: connection.client_auth_echoed(),
-            ..Self::with(connection.client_auth_status(), offered, protocol)
+            ..Self::from_status(connection.client_auth_status(), offered, protocol)
         }
     }
 
-    /// The facts about a client's QUIC connection; `None` if they are not known yet.
+    /// Returns the properties of a client's QUIC connection; `None` while its handshake is incomplete.
     pub fn over_quic(handshake: &HandshakeData, offer: Offer) -> Option<Self> {
         Some(Self {
             tls_version: tls::version_name(Some(ProtocolVersion::TLSv1_3)),
             resumed: handshake.kind == Some(HandshakeKind::Resumed),
             care_echoed: handshake.client_auth_echoed(),
-            ..Self::with(handshake.client_auth_status()?, !offer.is_none(), "HTTP/3.0")
+            ..Self::from_status(handshake.client_auth_status()?, !offer.is_none(), "HTTP/3.0")
         })
     }
 
-    fn with(status: ClientAuthStatus, offers: bool, protocol: &'static str) -> Self {
+    fn from_status(status: ClientAuthOfferStatus, offers: bool, protocol: &'static str) -> Self {
         Self {
             protocol,
             tls_version: String::new(),
             resumed: false,
             offered: match status {
-                ClientAuthStatus::NotOffered => false,
-                ClientAuthStatus::Offered | ClientAuthStatus::Acknowledged => true,
-                // The status does not show it in this case.
+                ClientAuthOfferStatus::NotOffered => false,
+                ClientAuthOfferStatus::Offered | ClientAuthOfferStatus::Acknowledged => true,
+                // The other statuses do not tell whether the client made an offer.
                 _ => offers,
             },
             asked: matches!(
                 status,
-                ClientAuthStatus::Acknowledged | ClientAuthStatus::AskedWithoutAcknowledgement
+                ClientAuthOfferStatus::Acknowledged
+                    | ClientAuthOfferStatus::AskedWithoutAcknowledgement
             ),
-            acknowledged: status == ClientAuthStatus::Acknowledged,
+            acknowledged: status == ClientAuthOfferStatus::Acknowledged,
             care_echoed: false,
             http_status: None,
         }
@@ -115,36 +116,36 @@ impl Facts {
 /// The outcome of one connection.
 #[derive(Debug)]
 pub struct Attempt {
-    /// Facts about the connection, once the client's handshake is complete. With TLS 1.3 the server
-    /// may still refuse after that.
-    pub facts: Option<Facts>,
+    /// The properties of the connection; `None` if the client's handshake did not complete. With TLS
+    /// 1.3 the server may still refuse the client after that.
+    pub summary: Option<ConnectionSummary>,
     /// The body of the response.
     pub body: Result<Bytes, ClientError>,
 }
 
 /// Connects, sends one GET request, and reads the response.
 pub async fn get(config: &Arc<ClientConfig>, target: &Target) -> Attempt {
-    let stream = match timeout(PATIENCE, connect(config, target)).await {
+    let stream = match timeout(TIMEOUT, connect(config, target)).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(err)) => return Attempt { facts: None, body: Err(err) },
-        Err(_) => return Attempt { facts: None, body: Err(ClientError::Timeout(PATIENCE)) },
+        Ok(Err(err)) => return Attempt { summary: None, body: Err(err) },
+        Err(_) => return Attempt { summary: None, body: Err(ClientError::Timeout(TIMEOUT)) },
     };
-    let mut facts = Facts::of(stream.get_ref().1, config.client_auth_offer.offer());
+    let mut summary = ConnectionSummary::new(stream.get_ref().1, config.client_auth_offer.offer());
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(tls::H2);
-    // HTTP's error does not contain the reason why a connection failed, but the connection does.
+    // An HTTP error does not contain the reason why a connection failed; the connection's outcome does.
     let outcome = stream.outcome();
 
-    let answer = timeout(PATIENCE, ask(stream, is_h2, &target.uri))
+    let response = timeout(TIMEOUT, exchange(stream, is_h2, &target.uri))
         .await
-        .unwrap_or(Err(ClientError::Timeout(PATIENCE)));
-    let body = match answer {
+        .unwrap_or(Err(ClientError::Timeout(TIMEOUT)));
+    let body = match response {
         Ok((status, body)) => {
-            facts.http_status = Some(status.as_u16());
+            summary.http_status = Some(status.as_u16());
             Ok(body)
         }
-        Err(err) => Err(outcome.get().and_then(ClientError::of_end).unwrap_or(err)),
+        Err(err) => Err(outcome.get().and_then(ClientError::from_end).unwrap_or(err)),
     };
-    Attempt { facts: Some(facts), body }
+    Attempt { summary: Some(summary), body }
 }
 
 async fn connect(
@@ -154,12 +155,12 @@ async fn connect(
     let tcp = TcpStream::connect(target.addr)
         .await
         .map_err(|err| ClientError::Connect(target.addr, err))?;
-    // A request should not wait for acknowledgements.
+    // A request should not wait for TCP acknowledgements.
     let _ = tcp.set_nodelay(true);
     Ok(Connector::new(config.clone()).connect(target.name.clone(), tcp).await?)
 }
 
-async fn ask(
+async fn exchange(
     stream: ClientStream<TcpStream>,
     is_h2: bool,
     uri: &Uri,
@@ -183,9 +184,9 @@ async fn ask(
             .body(empty)?;
         (sender.send_request(request).await, driver)
     };
-    let answer = read(response?).await;
+    let response = read(response?).await;
     driver.finish().await;
-    answer
+    response
 }
 
 async fn read(response: hyper::Response<Incoming>) -> Result<(StatusCode, Bytes), ClientError> {
@@ -199,13 +200,13 @@ async fn read(response: hyper::Response<Incoming>) -> Result<(StatusCode, Bytes)
     }
 }
 
-/// Drives a connection, and is aborted with it.
+/// The task that drives a connection. Dropping it aborts the task.
 struct Driver(tokio::task::JoinHandle<Option<hyper::Error>>);
 
 impl Driver {
-    /// Closes the connection cleanly, if the server cooperates.
+    /// Waits until the connection is closed, for [`CLOSE_TIMEOUT`] at most.
     async fn finish(mut self) {
-        let _ = timeout(GOODBYE, &mut self.0).await;
+        let _ = timeout(CLOSE_TIMEOUT, &mut self.0).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! `rext connect`: sends requests, each on its own connection, and reports the outcome of each.
+//! `rext connect`: sends requests, each on a connection of its own, and reports the outcomes.
 
 use clap::{Args, ValueEnum};
 use command_line::CodePointArgs;
@@ -24,7 +24,7 @@ mod challenged;
 /// Options of `rext connect`.
 #[derive(Clone, Debug, Args)]
 pub struct ConnectArgs {
-    /// The https URL to get
+    /// The https URL to request
     #[arg(value_parser = https)]
     pub url: Uri,
     /// The authorities to trust for server certificates, in PEM
@@ -53,7 +53,7 @@ pub struct ConnectArgs {
     /// Send all requests of --count, even if some fail; exits with 1 if any has failed
     #[arg(long)]
     pub keep_going: bool,
-    /// Connect to ADDR for HOST and PORT; may be given more than once
+    /// Connect to ADDR for HOST and PORT, without a name lookup; may be given more than once
     #[arg(long, value_name = "HOST:PORT:ADDR", value_parser = resolve)]
     pub resolve: Vec<Resolve>,
     /// Use TLS 1.2 only, which has no offers by flag
@@ -90,7 +90,7 @@ pub enum OfferName {
 }
 
 impl OfferName {
-    /// Returns the ways of the offer, if there is one.
+    /// Returns the extensions that carry the offer.
     pub fn offer(self) -> Offer {
         match self {
             Self::None => Offer::NONE,
@@ -147,15 +147,15 @@ pub async fn run(args: &ConnectArgs) -> Result<(), Failure> {
     let mut run = Run::new(args);
     for _ in 0..args.count {
         let attempt = client::get(&config, &target).await;
-        if let Some(facts) = &attempt.facts {
-            tell(facts)?;
+        if let Some(summary) = &attempt.summary {
+            print_summary(summary)?;
         }
-        run.done(attempt.body.map_err(Failure::from))?;
+        run.record(attempt.body.map_err(Failure::from))?;
     }
-    run.outcome()
+    run.finish()
 }
 
-/// Requests that are sent one after the other.
+/// The progress of requests that are sent one after the other.
 struct Run {
     count: u32,
     keep_going: bool,
@@ -168,15 +168,15 @@ impl Run {
         Self { count: args.count, keep_going: args.keep_going, done: 0, failed: 0 }
     }
 
-    /// Shows the body, or reports the failure if there are more requests to send.
+    /// Prints the body of a response. Counts a failure, and prints it if the run continues.
     ///
     /// # Errors
     /// The failure, if the run ends with it.
-    fn done(&mut self, body: Result<Bytes, Failure>) -> Result<(), Failure> {
+    fn record(&mut self, body: Result<Bytes, Failure>) -> Result<(), Failure> {
         self.done += 1;
         let failure = match body {
             Ok(body) => {
-                show(&body);
+                print_body(&body);
                 return Ok(());
             }
             Err(failure) => failure,
@@ -196,7 +196,7 @@ impl Run {
         )))
     }
 
-    fn outcome(self) -> Result<(), Failure> {
+    fn finish(self) -> Result<(), Failure> {
         let Self { count, failed, .. } = self;
         match failed {
             0 => Ok(()),
@@ -206,14 +206,14 @@ impl Run {
 }
 
 /// Writes the outcome of a connection, or of a request, as a line on standard error.
-fn tell(facts: &impl Serialize) -> Result<(), Failure> {
-    let line = serde_json::to_string(facts)?;
+fn print_summary(summary: &impl Serialize) -> Result<(), Failure> {
+    let line = serde_json::to_string(summary)?;
     eprintln!("{line}");
     Ok(())
 }
 
 /// Writes a body to standard output.
-fn show(body: &[u8]) {
+fn print_body(body: &[u8]) {
     emit(body);
     if !body.is_empty() && !body.ends_with(b"\n") {
         emit("\n");
@@ -232,7 +232,7 @@ fn config(args: &ConnectArgs) -> Result<ClientConfig, Failure> {
     Ok(tls::client_config(roots, identity, offer, versions, alpn)?)
 }
 
-/// An offer in these ways, with the settings of the options.
+/// Makes an offer by these extensions, with the settings of the options.
 fn offer(args: &ConnectArgs, by: Offer) -> Result<ClientAuthOffer, Failure> {
     let offer = ClientAuthOffer::new(by)
         .with_code_points(args.code_points.get()?)
@@ -245,20 +245,21 @@ async fn target(args: &ConnectArgs) -> Result<Target, Failure> {
     let host = url.host().unwrap_or_default();
     let port = url.port_u16().unwrap_or(443);
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let name = ServerName::try_from(bare.to_owned())
-        .map_err(|_| Failure::Usage(format!("{url}: {host} is no name of a server")))?;
-    let here = args
+    let name = ServerName::try_from(bare.to_owned()).map_err(|_| {
+        Failure::Usage(format!("{url}: {host:?} is neither a DNS name nor an IP address"))
+    })?;
+    let configured = args
         .resolve
         .iter()
         .find(|known| known.host.eq_ignore_ascii_case(host) && known.port == port)
         .map(|known| SocketAddr::new(known.addr, port));
-    let addr = match here {
+    let addr = match configured {
         Some(addr) => addr,
         None => tokio::net::lookup_host((bare, port))
             .await
-            .map_err(|err| Failure::Failed(format!("cannot find {host}: {err}")))?
+            .map_err(|err| Failure::Failed(format!("cannot find the address of {host}: {err}")))?
             .next()
-            .ok_or_else(|| Failure::Failed(format!("cannot find {host}: no address")))?,
+            .ok_or_else(|| Failure::Failed(format!("{host} has no address")))?,
     };
     Ok(Target { addr, name, uri: url.clone() })
 }
@@ -268,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resolve_takes_both_families() {
+    fn resolve_accepts_ipv4_and_ipv6_addresses() {
         let expected = |addr: &str| Resolve {
             host: "a.example".into(),
             port: 443,

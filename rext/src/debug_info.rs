@@ -1,4 +1,4 @@
-//! Facts about a server's connection, as JSON and for pages.
+//! The properties of a server's connection, as JSON and for the log.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::tls;
 
-/// Facts about a server's connection: the response to `GET /debug`.
+/// The properties of a server's connection: the response to `GET /debug`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DebugInfo {
     /// `HTTP/2.0` or `HTTP/1.1`.
@@ -20,7 +20,7 @@ pub struct DebugInfo {
     pub tls_version: String,
     /// True if the session was resumed.
     pub resumed: bool,
-    /// The ways in which the client offered to authenticate: `none`, `flag`, `care` or `both`.
+    /// The extensions by which the client offered to authenticate: `none`, `flag`, `care` or `both`.
     pub offered_by: &'static str,
     /// The numbers of the TLS flags in the ClientHello.
     pub flags_received: Vec<u16>,
@@ -33,15 +33,15 @@ pub struct DebugInfo {
     /// True if the server acknowledged that it requested a certificate because of the client's
     /// offer.
     pub acknowledged: bool,
-    /// The scope in which the client's certificate counts, if it was verified.
+    /// The scope in which the client's certificate was verified, if it was.
     pub scope: Option<String>,
     /// The client's address.
     pub peer: SocketAddr,
 }
 
 impl DebugInfo {
-    /// Collects the facts about `connection`, whose handshake is complete. The protocol is set for
-    /// each request.
+    /// Collects the properties of `connection`, whose handshake is complete. `protocol` stays empty:
+    /// it is set for each request.
     pub fn of(connection: &ServerConnection, peer: SocketAddr) -> Self {
         let auth = connection.client_auth();
         let verified = Verified::of(connection);
@@ -68,29 +68,29 @@ impl DebugInfo {
     }
 }
 
-/// The identity that a client proved.
+/// A verified client: the subject of its certificate, and the scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// The subject of its certificate.
     pub subject: String,
-    /// The scope in which it counts.
+    /// The scope in which it was verified.
     pub scope: String,
 }
 
 impl Verified {
-    /// Returns the client of `connection`, if it is authenticated in the requested scope.
+    /// Returns the client of `connection`, if it is authenticated in the scope of the decision.
     pub fn of(connection: &ServerConnection) -> Option<Self> {
-        Self::asked(connection.client_auth()?, |scope| {
+        Self::in_scope_of(connection.client_auth()?, |scope| {
             PeerIdentity::from_connection(connection, scope)
         })
     }
 
-    /// The same for a connection of QUIC.
+    /// The same for a QUIC connection.
     pub fn over_quic(handshake: &HandshakeData) -> Option<Self> {
-        Self::asked(handshake.client_auth()?, |scope| handshake.peer_identity(scope))
+        Self::in_scope_of(handshake.client_auth()?, |scope| handshake.peer_identity(scope))
     }
 
-    fn asked<'a>(
+    fn in_scope_of<'a>(
         auth: &ClientAuth,
         identity: impl FnOnce(&str) -> Option<PeerIdentity<'a>>,
     ) -> Option<Self> {

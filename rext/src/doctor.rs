@@ -1,4 +1,4 @@
-//! `rext doctor`: checks by its Cargo.lock whether a project uses the patched rustls.
+//! `rext doctor`: reads a project's Cargo.lock to check whether it uses the patched rustls.
 
 use std::fmt;
 use std::fs;
@@ -39,7 +39,7 @@ pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Finding {
     kind: Kind,
-    /// The finding, and the crate or file that it concerns.
+    /// The result, with the crate or file that it concerns.
     text: String,
     /// What to do, one step per line.
     remedy: Vec<String>,
@@ -107,7 +107,7 @@ impl Package {
         self.dependencies.iter().any(|it| it.split(' ').next() == Some(name))
     }
 
-    /// Returns true for a patched rustls: no other rustls depends on the codec.
+    /// Returns true for the patched rustls. It depends on the codec, which no other rustls does.
     fn is_patched(&self) -> bool {
         self.needs("rustls-ext-wire")
     }
@@ -132,6 +132,11 @@ impl Lock {
         self.package.iter().filter(move |it| it.name == name)
     }
 
+    /// Returns true if cargo has found the patch of rustls, and not used it.
+    fn has_unused_patch(&self) -> bool {
+        self.patch.unused.iter().any(|it| it.name == "rustls")
+    }
+
     /// The crates that depend on this rustls, such as `tokio-rustls 0.26.4, quinn 0.11.9`.
     fn dependents(&self, of: &Package) -> String {
         let exact = format!("{} {}", of.name, of.version);
@@ -154,7 +159,7 @@ fn examine(project: &Path) -> Result<Vec<Finding>, Failure> {
     let root = absolute.ancestors().find(|folder| folder.join("Cargo.lock").is_file());
     let Some(root) = root else {
         return Err(unusable(
-            "there is no Cargo.lock, nor in a folder above it: run `cargo generate-lockfile`"
+            "neither this folder nor one above it has a Cargo.lock: run `cargo generate-lockfile`"
                 .into(),
         ));
     };
@@ -192,7 +197,7 @@ fn patches_rustls(manifest: &toml::Table) -> bool {
 }
 
 fn findings_of(lock: &Lock, manifest_has_patch: bool, manifest: &Path) -> Vec<Finding> {
-    let has_patch = manifest_has_patch || lock.patch.unused.iter().any(|it| it.name == "rustls");
+    let has_patch = manifest_has_patch || lock.has_unused_patch();
     let mut all = lock.named("rustls").peekable();
     if all.peek().is_none() {
         return vec![Finding::problem(
@@ -215,7 +220,7 @@ fn findings_of(lock: &Lock, manifest_has_patch: bool, manifest: &Path) -> Vec<Fi
         findings.push(if !is_compatible {
             other_version(lock, rustls)
         } else if has_patch {
-            locked(rustls)
+            locked(lock, rustls)
         } else {
             without_patch(lock, rustls, manifest)
         });
@@ -225,33 +230,43 @@ fn findings_of(lock: &Lock, manifest_has_patch: bool, manifest: &Path) -> Vec<Fi
     findings
 }
 
-/// The patch is configured, but the lock file keeps another rustls.
-fn locked(rustls: &Package) -> Finding {
-    if rustls.version == VERSION {
-        return Finding {
-            kind: Kind::Note,
-            text: format!(
-                "Cargo.lock has rustls {VERSION} from {}, as it was before the patch",
-                rustls.place()
+/// The patch is configured, but the lock file has another rustls.
+fn locked(lock: &Lock, rustls: &Package) -> Finding {
+    let (version, place) = (&rustls.version, rustls.place());
+    if version != VERSION {
+        return Finding::problem(
+            format!(
+                "Cargo.lock keeps rustls {version} from {place}, so cargo does not use the patched \
+                 {VERSION}"
             ),
-            remedy: vec!["cargo takes the patched one with the next `cargo check`.".into()],
-        };
+            [format!("Run `cargo update -p rustls --precise {VERSION}`.")],
+        );
     }
-    Finding::problem(
-        format!(
-            "Cargo.lock keeps rustls {} from {}, so cargo does not use the patched {VERSION}",
-            rustls.version,
-            rustls.place()
+    // Cargo has resolved the project with the patch, and not used it.
+    if lock.has_unused_patch() {
+        return Finding::problem(
+            format!(
+                "Cargo.lock keeps rustls {version} from {place}, and lists the patched rustls as \
+                 unused ([[patch.unused]])"
+            ),
+            [format!("Run `cargo update -p rustls@{VERSION}`.")],
+        );
+    }
+    Finding {
+        kind: Kind::Note,
+        text: format!(
+            "Cargo.lock has rustls {version} from {place}: cargo has not resolved the project with \
+             the patch yet"
         ),
-        [format!("cargo update -p rustls --precise {VERSION}")],
-    )
+        remedy: vec!["The next `cargo check` switches to the patched rustls.".into()],
+    }
 }
 
 fn without_patch(lock: &Lock, rustls: &Package, manifest: &Path) -> Finding {
     let address = lock.named("rustls-ext").find_map(Package::address);
-    let address = address.unwrap_or("<the address from which you take rustls-ext>");
+    let address = address.unwrap_or("<the repository of rustls-ext>");
     Finding::problem(
-        format!("rustls {} is the plain one, from {}", rustls.version, rustls.place()),
+        format!("rustls {} is not the patched one: it is from {}", rustls.version, rustls.place()),
         [
             format!(
                 "Add this to {}, with the same rev, tag or branch as rustls-ext if it has one:",
@@ -259,23 +274,22 @@ fn without_patch(lock: &Lock, rustls: &Package, manifest: &Path) -> Finding {
             ),
             "[patch.crates-io]".into(),
             format!("rustls = {{ git = \"{address}\" }}"),
-            format!("If it is not {VERSION}, then run this, too:"),
-            format!("cargo update -p rustls --precise {VERSION}"),
+            format!("Then run `cargo update -p rustls --precise {VERSION}`."),
         ],
     )
 }
 
-/// A version other than 0.23, or a second one.
+/// Another version than 0.23, or a second version.
 fn other_version(lock: &Lock, rustls: &Package) -> Finding {
     Finding::problem(
         format!(
-            "rustls {} from {} is built in; {} use it, without offers, policies and the types of \
-             rustls-ext",
+            "rustls {} from {} is also in use, by {}: connections of these crates have no offers and \
+             no policies, and its types do not fit those of rustls-ext",
             rustls.version,
             rustls.place(),
             lock.dependents(rustls)
         ),
-        ["Update these to versions that depend on rustls 0.23.".into()],
+        ["Update these crates to versions that depend on rustls 0.23.".into()],
     )
 }
 
@@ -285,7 +299,7 @@ fn two_commits(lock: &Lock) -> Option<Finding> {
     (places.len() > 1).then(|| {
         Finding::problem(
             format!(
-                "rustls-ext and the patched rustls are of different places: {}",
+                "rustls-ext and the patched rustls come from different places: {}",
                 places.join(", ")
             ),
             ["Give rustls in [patch.crates-io] the same address and rev as rustls-ext.".into()],
@@ -302,7 +316,7 @@ fn providers(rustls: &Package) -> Option<Finding> {
             remedy: [
                 "Choose one at the start of `main`:",
                 "let _ = rustls_ext::rustls::crypto::ring::default_provider().install_default();",
-                "or leave one out; these commands show which features need them:",
+                "or disable one; these commands show which features enable them:",
                 "cargo tree -e features -i ring",
                 "cargo tree -e features -i aws-lc-rs",
             ]

@@ -44,11 +44,12 @@ fn identity_from(files: &mut Files, cert: &Path, key: &Path) -> Result<Arc<Certi
         .map_err(|err| failure(&[("--cert", cert), ("--key", key)], &err))
 }
 
-/// The failure for a file that one of these options names, or that such a file names.
+/// Returns the failure for `err`. It names the option if one of `options` names the file; the file
+/// may also be named in a policy file.
 pub fn failure(options: &[(&str, &Path)], err: &FileError) -> Failure {
     let is_key = matches!(
         err.problem,
-        FileProblem::Nothing("private key")
+        FileProblem::Missing { expected: "private key", .. }
             | FileProblem::EncryptedKey
             | FileProblem::BadKey(_)
             | FileProblem::UnsupportedKey { .. }

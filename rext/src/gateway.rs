@@ -9,17 +9,17 @@
 //! | path and query | passed on unchanged; with `--require`, an ambiguous path is refused (400) |
 //! | `Connection` and the fields that it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade` | removed in both directions (RFC 9110 section 7.6.1); `TE: trailers` is sent anew |
 //! | `Client-Cert`, `Client-Cert-Chain` | removed, and set for clients that are authenticated in a scope of `--client-cert` (RFC 9440) |
-//! | `Forwarded`, `X-Forwarded-…`, `X-Real-IP` | removed, and set to the facts that this proxy knows: it is the first proxy, so the client's own values are not trusted |
+//! | `Forwarded`, `X-Forwarded-…`, `X-Real-IP` | removed, and set to what this proxy knows of the connection. The client's values are not trusted, since no other proxy is in front of this one |
 //! | `SSL-Client-…`, `X-SSL-…`, `X-Client-Cert…`, `X-Client-Verify…`, `X-Client-DN…`, `X-ARR-ClientCert`, `X-Amzn-Mtls-…`, `WL-Proxy-…`, `Remote-User` | removed from requests: other proxies use them for the client's certificate |
 //! | `Proxy`, `X-Original-URL`, `X-Original-URI`, `X-Rewrite-URL` | removed from requests: some servers use them in place of their configuration or of the target |
 //! | `Via` | the proxy's own is added (RFC 9110 section 7.6.3) |
 //! | bodies | streamed in both directions, no faster than they are read, without a limit on their length |
 //! | trailers | passed on in both directions, without any of the fields above |
 //! | transfer codings other than `chunked`, `CONNECT`, `TRACE` | refused (501) |
-//! | `Upgrade` | not passed on; the server behind answers without it (RFC 9110 section 7.8) |
+//! | `Upgrade` | not passed on; the server behind responds without an upgrade (RFC 9110 section 7.8) |
 //!
-//! Case is ignored in names, and all characters that are neither letters nor digits are equal:
-//! `x_ssl_cert` is removed like `X-SSL-Cert`.
+//! Field names are compared without regard to case, and with all characters that are neither letters
+//! nor digits treated as equal: `x_ssl_cert` is removed like `X-SSL-Cert`.
 
 use clap::Args;
 use command_line::values::seconds;
@@ -90,19 +90,19 @@ fn upstream(text: &str) -> Result<Uri, String> {
     let no_user = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
     match (uri.scheme_str(), uri.host(), uri.path_and_query().map(|path| path.as_str())) {
         (Some("http"), Some(host), None | Some("/")) if !host.is_empty() && no_user => Ok(uri),
-        _ => Err("not an http URL of a host and, where it is not 80, a port".into()),
+        _ => Err("not an http URL that consists of a host and an optional port".into()),
     }
 }
 
 /// Runs `rext gateway`, until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// If a file or an option is unusable. Faults of clients or of the server behind are not errors.
+/// If a file or an option is unusable. Misbehaviour of clients or of the server behind is no error.
 pub async fn run(args: &GatewayArgs) -> Result<(), Failure> {
     server::run(&args.server, Proxy::new(args)).await
 }
 
-/// Passes requests on to the server behind.
+/// The application of `rext gateway`: passes requests on to the server behind.
 struct Proxy {
     /// The scopes that options name, each with its option.
     scopes: Vec<(&'static str, String)>,
@@ -116,7 +116,7 @@ struct Relay {
     upstream: Uri,
     demands: Vec<PathDemand>,
     certificates: ClientCertLayer,
-    patience: Duration,
+    idle_timeout: Duration,
 }
 
 impl Proxy {
@@ -127,7 +127,7 @@ impl Proxy {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(args.server.idle_timeout)
-            // Keeps the client's `Host`.
+            // `Host` stays as the client sent it.
             .set_host(false)
             .build(connector);
         let certificates = ClientCertLayer::new(&args.client_cert);
@@ -140,7 +140,7 @@ impl Proxy {
             upstream: args.upstream.clone(),
             demands: args.require.clone(),
             certificates,
-            patience: args.server.idle_timeout,
+            idle_timeout: args.server.idle_timeout,
         };
         Self { scopes: required.chain(passed_on).collect(), relay: Arc::new(relay) }
     }
@@ -162,78 +162,78 @@ impl App for Proxy {
         let relay = self.relay.clone();
         let service = service_fn(move |request| {
             let relay = relay.clone();
-            async move { Ok(relay.answer(request, peer).await.into_response()) }
+            async move { Ok(relay.respond(request, peer).await.into_response()) }
         });
         BoxCloneService::new(service)
     }
 }
 
 impl Relay {
-    async fn answer(
+    async fn respond(
         &self,
         request: Request<Body>,
         peer: SocketAddr,
-    ) -> Result<Response<Body>, Refusal> {
-        if let Err(refusal) = self.judge(&request) {
-            // Otherwise clients over HTTP/1.1 that are still sending do not receive the response. A
-            // body in an unknown coding is not read.
-            if !matches!(refusal, Refusal::Coding) {
+    ) -> Result<Response<Body>, Rejection> {
+        if let Err(rejection) = self.check(&request) {
+            // Otherwise HTTP/1.1 clients that are still sending do not receive the response. A body
+            // in an unknown coding cannot be read.
+            if !matches!(rejection, Rejection::Coding) {
                 let (parts, body) = request.into_parts();
                 read_unread(&parts.headers, body).await;
             }
-            return Err(refusal);
+            return Err(rejection);
         }
         let (request, progress) = self.outgoing(request, peer)?;
         let line = format!("{} {}", request.method(), request.uri().path());
         let failed = |status: StatusCode, reason: &dyn std::fmt::Display| {
             let upstream = &self.upstream;
-            warn!(%peer, %upstream, request = line, %reason, status = status.as_u16(), "no answer");
-            Refusal::Failed(status)
+            warn!(%peer, %upstream, request = line, %reason, status = status.as_u16(), "no response");
+            Rejection::Failed(status)
         };
 
-        let mut answer = std::pin::pin!(self.client.request(request));
-        let answer = loop {
-            let deadline = progress.last() + self.patience;
-            match timeout_at(deadline, answer.as_mut()).await {
-                Ok(answer) => break answer,
+        let mut response = std::pin::pin!(self.client.request(request));
+        let response = loop {
+            let deadline = progress.last() + self.idle_timeout;
+            match timeout_at(deadline, response.as_mut()).await {
+                Ok(response) => break response,
                 // The reader of the client's body has its own time limit.
-                Err(_) if progress.waits() => tokio::select! {
-                    answer = answer.as_mut() => break answer,
-                    () = progress.changes() => {}
+                Err(_) if progress.is_awaited() => tokio::select! {
+                    response = response.as_mut() => break response,
+                    () = progress.no_longer_awaited() => {}
                 },
-                Err(_) if progress.last() + self.patience > Instant::now() => {}
+                Err(_) if progress.last() + self.idle_timeout > Instant::now() => {}
                 Err(_) => {
                     let reason =
-                        format!("nothing came from the server behind for {:?}", self.patience);
+                        format!("the server behind sent no response for {:?}", self.idle_timeout);
                     return Err(failed(StatusCode::GATEWAY_TIMEOUT, &reason));
                 }
             }
         };
-        match answer {
-            Ok(answer) => Ok(self.incoming(answer)),
+        match response {
+            Ok(response) => Ok(self.incoming(response)),
             Err(err) => {
-                let (status, reason) = judge(&err);
+                let (status, reason) = status_and_reason(&err);
                 Err(failed(status, &reason))
             }
         }
     }
 
-    /// Refuses requests that are not passed on at all.
-    fn judge<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
+    /// Checks that a request may be passed on.
+    fn check<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-            return Err(Refusal::Method);
+            return Err(Rejection::Method);
         }
         // Any other coding would be lost with the field (RFC 9112 section 6.1).
         let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).into_iter();
         let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
         if codings.next().is_some_and(|coding| !is_chunked(coding)) || codings.next().is_some() {
-            return Err(Refusal::Coding);
+            return Err(Rejection::Coding);
         }
         if self.demands.is_empty() {
             return Ok(());
         }
         let path = paths::Path::parse(request.uri().path())
-            .ok_or(Refusal::Unclear("a path with more than one reading"))?;
+            .ok_or(Rejection::Ambiguous("the path has more than one interpretation"))?;
         if let Some(scope) = path.demand(&self.demands) {
             Caller::of(request.extensions())?.require(scope)?;
         }
@@ -245,26 +245,26 @@ impl Relay {
         &self,
         request: Request<Body>,
         peer: SocketAddr,
-    ) -> Result<(Request<Outgoing>, Arc<Progress>), Refusal> {
-        let bad = || Refusal::Unclear("a target that cannot be handed on");
+    ) -> Result<(Request<Outgoing>, Arc<Progress>), Rejection> {
+        let bad = || Rejection::Ambiguous("the request's target or host is invalid");
         let (mut parts, body) = request.into_parts();
         let host = match (parts.uri.authority(), parts.headers.get(header::HOST)) {
             (Some(authority), _) => HeaderValue::try_from(authority.as_str()).map_err(|_| bad())?,
             (None, Some(host)) => host.clone(),
-            // HTTP/1.0, for the server name of the connection.
+            // HTTP/1.0 without a host: the request is for the connection's server name.
             (None, None) => {
                 let host = Caller::of(&parts.extensions)?.host().ok_or_else(bad)?;
                 HeaderValue::try_from(host).map_err(|_| bad())?
             }
         };
-        let takes_trailers = fields::takes_trailers(&parts.headers);
-        // This comes first, since a client may name fields there that are set afterwards.
+        let accepts_trailers = fields::accepts_trailers(&parts.headers);
+        // Before the proxy sets its own fields, since a client may name those in `Connection`.
         fields::remove_hop_by_hop(&mut parts.headers);
         self.certificates.apply(&mut parts);
         fields::set_forwarded(&mut parts.headers, peer, &host);
         fields::add_via(&mut parts.headers, parts.version);
         parts.headers.insert(header::HOST, host);
-        if takes_trailers {
+        if accepts_trailers {
             parts.headers.insert(header::TE, HeaderValue::from_static("trailers"));
             parts.headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
         }
@@ -281,8 +281,8 @@ impl Relay {
     }
 
     /// Makes the response for the client.
-    fn incoming(&self, answer: Response<hyper::body::Incoming>) -> Response<Body> {
-        let (mut parts, body) = answer.into_parts();
+    fn incoming(&self, response: Response<hyper::body::Incoming>) -> Response<Body> {
+        let (mut parts, body) = response.into_parts();
         fields::remove_hop_by_hop(&mut parts.headers);
         fields::add_via(&mut parts.headers, parts.version);
         parts.version = Version::HTTP_11;
@@ -290,8 +290,8 @@ impl Relay {
     }
 }
 
-/// The status and log text for a request that got no response.
-fn judge(err: &(dyn Error + 'static)) -> (StatusCode, String) {
+/// Returns the status code for a client whose request got no response, and the reason for the log.
+fn status_and_reason(err: &(dyn Error + 'static)) -> (StatusCode, String) {
     let mut status = StatusCode::BAD_GATEWAY;
     for err in causes(err) {
         let timed_out = |err: &io::Error| err.kind() == io::ErrorKind::TimedOut;
@@ -306,11 +306,11 @@ fn judge(err: &(dyn Error + 'static)) -> (StatusCode, String) {
 
 /// Why a client does not get the response of the server behind.
 #[derive(Debug)]
-enum Refusal {
+enum Rejection {
     /// The client is not authenticated as required, or the request is refused for its host.
     Denied(Denied),
-    /// This part of its request is ambiguous.
-    Unclear(&'static str),
+    /// A part of its request is ambiguous or invalid, for this reason.
+    Ambiguous(&'static str),
     /// Its method is not passed on.
     Method,
     /// Its transfer coding is not passed on; the data after its head is not read.
@@ -319,21 +319,28 @@ enum Refusal {
     Failed(StatusCode),
 }
 
-impl From<Denied> for Refusal {
+impl From<Denied> for Rejection {
     fn from(denied: Denied) -> Self {
         Self::Denied(denied)
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response<Body> {
         let (status, line) = match self {
             Self::Denied(denied) => return denied.into_response(),
-            Self::Unclear(what) => (StatusCode::BAD_REQUEST, what),
-            Self::Method => (StatusCode::NOT_IMPLEMENTED, "this method is not handed on"),
+            Self::Ambiguous(reason) => (StatusCode::BAD_REQUEST, reason),
+            Self::Method => {
+                (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on CONNECT and TRACE")
+            }
             Self::Coding => {
                 let close = [(header::CONNECTION, "close")];
-                return (StatusCode::NOT_IMPLEMENTED, close, "not chunked\n").into_response();
+                return (
+                    StatusCode::NOT_IMPLEMENTED,
+                    close,
+                    "this proxy supports no transfer coding other than chunked\n",
+                )
+                    .into_response();
             }
             Self::Failed(status) => (status, status.canonical_reason().unwrap_or_default()),
         };

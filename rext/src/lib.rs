@@ -1,17 +1,17 @@
-//! The command line of rustls-ext: servers, clients and tools for client certificates by offer, to
-//! try them and to put them in front of other servers.
+//! The command line of rustls-ext: servers, a client and tools that request or offer client
+//! certificates.
 //!
 //! | command | what it does |
 //! |---|---|
 //! | `rext serve` | serves HTTP/1.1 and HTTP/2 under a policy, and describes each connection |
-//! | `rext gateway` | puts the same in front of a server that does not handle client certificates |
-//! | `rext connect` | sends requests, with or without an offer, and reports the outcome |
+//! | `rext gateway` | the same as a reverse proxy, for a server that does not handle client certificates |
+//! | `rext connect` | sends requests, with or without an offer to authenticate, and reports the outcome |
 //! | `rext peek` | shows the ClientHellos in files |
-//! | `rext route` | routes TCP connections by the offer in their ClientHello |
-//! | `rext doctor` | finds out why a project does not use the patched rustls |
+//! | `rext route` | routes TCP connections by whether their ClientHello contains an offer |
+//! | `rext doctor` | checks whether a project uses the patched rustls, and explains what to change |
 //!
-//! All of it is in this library, so that `interop` and tests can use the parts. The library is
-//! called `rext_cli`, since `rext` is the library of the C ABI.
+//! The code is in this library, so that `interop` and tests can use its parts. The library is called
+//! `rext_cli`, since `rext` is the library of the C ABI.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
@@ -37,7 +37,7 @@ pub mod server;
 pub mod site;
 pub mod tls;
 
-/// Client certificates by offer, from the command line.
+/// Request, offer and inspect TLS client certificates that clients offer to send.
 #[derive(Debug, Parser)]
 #[command(name = "rext", version, subcommand_required = true)]
 pub struct Cli {
@@ -51,7 +51,7 @@ pub struct Cli {
 pub enum Command {
     /// Serve HTTP/1.1 and HTTP/2, and request client certificates by a policy.
     ///
-    /// `GET /debug` returns what the server knows about the connection, as JSON. Prints
+    /// `GET /debug` returns the properties of the connection, as JSON. Prints
     /// `listening on ADDR:PORT` on standard output, and logs on standard error. Ctrl-C stops it
     /// gracefully. The environment variable SSLKEYLOGFILE names a file for the sessions' secrets.
     Serve(serve::ServeArgs),
@@ -82,9 +82,9 @@ pub enum Command {
     /// logs on standard error. A client that sends no ClientHello gets an alert if its protocol has
     /// alerts, and is disconnected. Ctrl-C stops it gracefully.
     Route(route::RouteArgs),
-    /// Find out whether a Rust project uses the patched rustls, and what to write if it does not.
+    /// Check whether a Rust project uses the patched rustls, and explain what to change if it does not.
     ///
-    /// Reads Cargo.lock and Cargo.toml, and runs nothing. Exits with 1 if it finds a problem (a plain
+    /// Reads Cargo.lock and Cargo.toml, and runs no command. Exits with 1 if it finds a problem (a plain
     /// rustls, a second version of it, no crypto provider), and with 2 if there is no Cargo.lock.
     Doctor(doctor::DoctorArgs),
 }
@@ -96,7 +96,7 @@ impl Command {
     pub fn run(&self) -> ExitCode {
         let level = match self {
             Self::Serve(_) | Self::Gateway(_) | Self::Route(_) => LevelFilter::INFO,
-            // These report their outcome themselves.
+            // These commands print their results, and do not log.
             Self::Connect(_) | Self::Peek(_) | Self::Doctor(_) => LevelFilter::OFF,
         };
         block_on(level, async {
@@ -124,10 +124,12 @@ pub fn block_on(
         .init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(err) => return end(Err(Failure::Failed(format!("cannot start: {err}")))),
+        Err(err) => {
+            return end(Err(Failure::Failed(format!("cannot start the async runtime: {err}"))));
+        }
     };
     let outcome = runtime.block_on(command);
-    // Tasks that still hang (a name lookup, a silent peer) must not delay the exit.
+    // Tasks that still wait (for a name lookup, for a silent peer) must not delay the exit.
     runtime.shutdown_background();
     end(outcome)
 }
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clap_s_own_rules_hold() {
+    fn the_options_pass_the_assertions_of_clap() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
     }

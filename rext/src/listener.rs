@@ -1,4 +1,4 @@
-//! The loop that accepts connections, until the program is told to stop.
+//! Accepts connections until a signal stops the program.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-/// Accepts TCP connections until it is told to stop.
+/// A TCP listener that stops at Ctrl-C or SIGTERM.
 pub(crate) struct Listener {
     tcp: TcpListener,
     addr: SocketAddr,
@@ -25,7 +25,7 @@ impl Listener {
     /// # Errors
     /// If it cannot listen there.
     pub(crate) async fn bind(addr: SocketAddr) -> Result<Self, Failure> {
-        let tcp = TcpListener::bind(addr).await.map_err(|err| cannot(addr, &err))?;
+        let tcp = TcpListener::bind(addr).await.map_err(|err| listen_failure(addr, &err))?;
         Ok(Self { tcp, addr, stop: Box::pin(stop_signal()?) })
     }
 
@@ -34,24 +34,24 @@ impl Listener {
     /// # Errors
     /// If the system does not return the address.
     pub(crate) fn announce(&self) -> Result<SocketAddr, Failure> {
-        let addr = self.tcp.local_addr().map_err(|err| cannot(self.addr, &err))?;
+        let addr = self.tcp.local_addr().map_err(|err| listen_failure(self.addr, &err))?;
         emit(format!("listening on {addr}\n"));
         Ok(addr)
     }
 
     /// Serves each connection with `connection` on a task of its own, at most this many at a time,
-    /// until Ctrl-C or SIGTERM. Open connections are then told to stop, and may take `drain` to
-    /// end.
+    /// until Ctrl-C or SIGTERM. Then it signals open connections to stop, and waits for them, for
+    /// `drain` at most.
     pub(crate) async fn serve<F>(
         self,
-        most: usize,
+        max_connections: usize,
         drain: Duration,
         connection: impl Fn(TcpStream, SocketAddr, watch::Receiver<()>) -> F,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let Self { tcp, mut stop, .. } = self;
-        let places = Arc::new(Semaphore::new(most));
+        let places = Arc::new(Semaphore::new(max_connections));
         // Each connection has a receiver, so that the channel is closed when all have ended.
         let (stopping, stopped) = watch::channel(());
         loop {
@@ -74,27 +74,31 @@ impl Listener {
                 }
                 Err(err) => {
                     // Probably out of file descriptors: let some connections end.
-                    warn!(%err, "cannot accept");
+                    warn!(%err, "cannot accept a connection; trying again");
                     sleep(Duration::from_millis(100)).await;
                 }
             }
         }
         drop((tcp, stopped));
-        info!(connections = places_taken(&places, most), "stopping");
+        info!(connections = open_connections(&places, max_connections), "stopping");
         stopping.send_replace(());
         if timeout(drain, stopping.closed()).await.is_err() {
-            let connections = places_taken(&places, most);
-            warn!(connections, "some connections did not end in time");
+            let connections = open_connections(&places, max_connections);
+            warn!(
+                connections,
+                ?drain,
+                "closing connections that are still open after the drain timeout"
+            );
         }
     }
 }
 
-fn places_taken(places: &Semaphore, most: usize) -> usize {
-    most.saturating_sub(places.available_permits())
+fn open_connections(places: &Semaphore, max_connections: usize) -> usize {
+    max_connections.saturating_sub(places.available_permits())
 }
 
-fn cannot(addr: SocketAddr, err: &std::io::Error) -> Failure {
-    Failure::option("--listen", addr, format_args!("cannot listen there: {err}"))
+fn listen_failure(addr: SocketAddr, err: &std::io::Error) -> Failure {
+    Failure::option("--listen", addr, format_args!("cannot listen on this address: {err}"))
 }
 
 /// Returns with the first Ctrl-C or SIGTERM.

@@ -1,4 +1,4 @@
-//! The binary `rext`: see the library.
+//! The binary `rext`. The commands are in the library `rext_cli`.
 
 use std::process::ExitCode;
 

@@ -26,7 +26,7 @@ pub struct PeekArgs {
     pub code_points: CodePointArgs,
 }
 
-/// The format of the files of `rext peek`.
+/// The format of the files that `rext peek` reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Wire {
     /// TLS records, as they come from a socket
@@ -35,9 +35,9 @@ pub enum Wire {
     Handshake,
 }
 
-/// How many bytes of a file are read at most: more than the longest ClientHello in the shortest
-/// records.
-const MOST: u64 = 1024 * 1024;
+/// The maximum number of bytes that are read of a file: more than the longest ClientHello in the
+/// shortest records.
+const MAX_FILE: u64 = 1024 * 1024;
 
 /// Runs `rext peek`.
 ///
@@ -47,14 +47,14 @@ pub fn run(args: &PeekArgs) -> Result<(), Failure> {
     let code_points = args.code_points.get()?;
     let (mut unreadable, mut bad) = (Vec::new(), 0);
     for path in &args.files {
-        let octets = match read(path) {
-            Ok(octets) => octets,
+        let bytes = match read(path) {
+            Ok(bytes) => bytes,
             Err(err) => {
                 unreadable.push(format!("{}: cannot read it: {err}", path.display()));
                 continue;
             }
         };
-        let line = Line::of(path, &octets, args.wire, &code_points);
+        let line = Line::of(path, &bytes, args.wire, &code_points);
         bad += usize::from(!line.complete || line.error.is_some());
         match serde_json::to_string(&line) {
             Ok(json) => emit(json + "\n"),
@@ -69,18 +69,18 @@ pub fn run(args: &PeekArgs) -> Result<(), Failure> {
     }
 }
 
-/// `-` is standard input.
+/// Reads a file, or standard input if `path` is `-`.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     if path.as_os_str() == "-" {
-        io::stdin().lock().take(MOST).read_to_end(&mut octets)?
+        io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes)?
     } else {
-        File::open(path)?.take(MOST).read_to_end(&mut octets)?
+        File::open(path)?.take(MAX_FILE).read_to_end(&mut bytes)?
     };
-    Ok(octets)
+    Ok(bytes)
 }
 
-/// The data about a file. Unknown values are `null`.
+/// The line that is printed for a file. Values that are not in the ClientHello are `null`.
 #[derive(Debug, Default, Serialize)]
 struct Line {
     file: String,
@@ -95,43 +95,43 @@ struct Line {
     offer: Option<String>,
     /// True if this is the outer ClientHello of Encrypted Client Hello, or looks like one (GREASE).
     ech: Option<bool>,
-    /// True if a session is offered for resumption in the way of TLS 1.3.
+    /// True if the client offers to resume a session of TLS 1.3 (extension `pre_shared_key`).
     psk: Option<bool>,
-    error: Option<Wrong>,
+    error: Option<Problem>,
 }
 
-/// What is wrong with a file's bytes.
+/// Why a file has no well-formed ClientHello.
 #[derive(Debug, Serialize)]
-struct Wrong {
-    /// The rule that they break.
+struct Problem {
+    /// The rule that the bytes break.
     rule: &'static str,
-    /// The alert that a server answers with; `None` for other protocols than TLS.
+    /// The alert that a server sends; `None` if the protocol is not TLS.
     alert: Option<&'static str>,
     message: String,
 }
 
 impl Line {
-    fn of(path: &Path, octets: &[u8], wire: Wire, code_points: &CodePoints) -> Self {
+    fn of(path: &Path, bytes: &[u8], wire: Wire, code_points: &CodePoints) -> Self {
         let scan = Scan::new(code_points);
-        let mut room = vec![0; Scan::LONGEST];
-        let answer = match wire {
-            Wire::Tls => scan.records(octets, &mut room),
-            Wire::Handshake => scan.handshake(octets),
+        let mut buffer = vec![0; Scan::LONGEST];
+        let result = match wire {
+            Wire::Tls => scan.records(bytes, &mut buffer),
+            Wire::Handshake => scan.handshake(bytes),
         };
         let mut line = Self { file: path.display().to_string(), ..Self::default() };
-        match answer {
-            Answer::Hello { hello, .. } => line.show(&hello, code_points),
+        match result {
+            Answer::Hello { hello, .. } => line.fill(&hello, code_points),
             Answer::Incomplete { .. } => {}
-            Answer::NotTls(what) => {
-                let message = what.to_string();
-                line.error = Some(Wrong { rule: "RFC 8446 5.1", alert: None, message });
+            Answer::NotTls(found) => {
+                let message = found.to_string();
+                line.error = Some(Problem { rule: "RFC 8446 5.1", alert: None, message });
             }
             Answer::Malformed(error) => line.error = Some(error.into()),
         }
         line
     }
 
-    fn show(&mut self, hello: &ClientHello<'_>, code_points: &CodePoints) {
+    fn fill(&mut self, hello: &ClientHello<'_>, code_points: &CodePoints) {
         self.complete = true;
         self.server_name = hello.server_name().map(|name| name.escape_ascii().to_string());
         self.alpn = Some(hello.alpn().map(|name| name.escape_ascii().to_string()).collect());
@@ -152,13 +152,13 @@ impl Line {
     }
 }
 
-impl From<ScanError> for Wrong {
+impl From<ScanError> for Problem {
     fn from(error: ScanError) -> Self {
         Self { rule: error.rule(), alert: Some(error.alert().name()), message: error.to_string() }
     }
 }
 
-impl From<Fault> for Wrong {
+impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         Self { rule: fault.rule(), alert: Some(fault.alert().name()), message: fault.to_string() }
     }

@@ -43,7 +43,7 @@ pub async fn run(args: &ServeArgs) -> Result<(), Failure> {
     }
 }
 
-/// Shows clients the known facts about their connection.
+/// Responds with the properties of the connection.
 struct Debug;
 
 impl App for Debug {
@@ -52,16 +52,18 @@ impl App for Debug {
     fn service(&self, connection: &ServerConnection, peer: SocketAddr) -> Self::Service {
         let info = DebugInfo::of(connection, peer);
         BoxCloneService::new(service_fn(move |request| {
-            std::future::ready(Ok(answer(&info, &request)))
+            std::future::ready(Ok(respond(&info, &request)))
         }))
     }
 }
 
-fn answer(info: &DebugInfo, request: &Request<Body>) -> Response<Body> {
+fn respond(info: &DebugInfo, request: &Request<Body>) -> Response<Body> {
     let (status, kind, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET | &Method::HEAD, "/") => {
-            (StatusCode::OK, "text/plain", "GET /debug tells what is known of you\n".into())
-        }
+        (&Method::GET | &Method::HEAD, "/") => (
+            StatusCode::OK,
+            "text/plain",
+            "GET /debug returns the properties of this connection\n".into(),
+        ),
         (&Method::GET | &Method::HEAD, "/debug") => {
             let info = DebugInfo { protocol: format!("{:?}", request.version()), ..info.clone() };
             match serde_json::to_string(&info) {
@@ -69,7 +71,9 @@ fn answer(info: &DebugInfo, request: &Request<Body>) -> Response<Body> {
                 Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", String::new()),
             }
         }
-        (_, "/" | "/debug") => (StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET\n".into()),
+        (_, "/" | "/debug") => {
+            (StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET and HEAD are allowed\n".into())
+        }
         _ => (StatusCode::NOT_FOUND, "text/plain", "not found\n".into()),
     };
     let mut response = Response::new(Body::from(body));

@@ -35,23 +35,23 @@ mod args;
 mod setup;
 mod timed;
 
-use activity::{Activity, End};
+use activity::{Activity, CloseReason};
 pub use args::{GroupName, PolicyName, ServerArgs};
 pub use timed::Stalled;
 use timed::timed;
 
-/// How many connections are open at most; further ones wait to be accepted.
-const MOST_CONNECTIONS: usize = 1024;
-/// How many concurrent requests an HTTP/2 connection may have.
-const MOST_STREAMS: u32 = 128;
+/// The maximum number of open connections; further ones wait to be accepted.
+const MAX_CONNECTIONS: usize = 1024;
+/// The maximum number of concurrent requests on an HTTP/2 connection.
+const MAX_STREAMS: u32 = 128;
 /// The maximum size of a request's head, in bytes.
-const LARGEST_HEAD: u32 = 64 * 1024;
+const MAX_HEAD: u32 = 64 * 1024;
 /// How often the server pings an idle HTTP/2 client.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// Answers the requests of connections.
+/// An application that responds to the requests of connections.
 pub trait App: Send + Sync + 'static {
-    /// Answers the requests of one connection, which all have a
+    /// Responds to the requests of one connection. Each request has a
     /// [`Caller`](rustls_ext::http::server::Caller).
     type Service: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
         + Clone
@@ -61,7 +61,7 @@ pub trait App: Send + Sync + 'static {
     /// Checks that the policy is suitable for this application.
     ///
     /// # Errors
-    /// What is wrong with the policy.
+    /// If the policy is not suitable.
     fn check(&self, _: &Policy) -> Result<(), Failure> {
         Ok(())
     }
@@ -73,7 +73,7 @@ pub trait App: Send + Sync + 'static {
 /// Serves `app` with these options, until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// If a file or an option is unusable. Faults of clients are not errors.
+/// If a file or an option is unusable. Misbehaviour of clients is no error.
 pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     args.check()?;
     let app = Arc::new(app);
@@ -91,7 +91,7 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
         let server = server.clone();
         async move { server.connection(tcp, peer, stop).await }
     };
-    listener.serve(MOST_CONNECTIONS, args.drain_timeout, connection).await;
+    listener.serve(MAX_CONNECTIONS, args.drain_timeout, connection).await;
     Ok(())
 }
 
@@ -100,17 +100,17 @@ struct Server<A> {
     app: Arc<A>,
     live: Live,
     acceptor: Acceptor,
-    patience: Duration,
+    handshake_timeout: Duration,
     idle: Duration,
     max_age: Option<Duration>,
 }
 
 impl<A: App> Server<A> {
     fn new(args: &ServerArgs, live: Live, app: Arc<A>) -> Arc<Self> {
-        let patience = args.handshake_timeout;
-        let acceptor = Acceptor::from_live(live.clone()).with_handshake_timeout(patience);
+        let handshake_timeout = args.handshake_timeout;
+        let acceptor = Acceptor::from_live(live.clone()).with_handshake_timeout(handshake_timeout);
         let (idle, max_age) = (args.idle_timeout, args.max_connection_age);
-        Arc::new(Self { app, live, acceptor, patience, idle, max_age })
+        Arc::new(Self { app, live, acceptor, handshake_timeout, idle, max_age })
     }
 
     async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
@@ -137,37 +137,39 @@ impl<A: App> Server<A> {
         };
         http.http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.patience)
-            .max_buf_size(LARGEST_HEAD as usize);
+            .header_read_timeout(self.handshake_timeout)
+            .max_buf_size(MAX_HEAD as usize);
         http.http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(KEEP_ALIVE)
-            .max_header_list_size(LARGEST_HEAD)
-            .max_concurrent_streams(MOST_STREAMS);
+            .max_header_list_size(MAX_HEAD)
+            .max_concurrent_streams(MAX_STREAMS);
 
         let activity = Activity::new();
-        let (idle, happens) = (self.idle, activity.clone());
+        let (idle, shared) = (self.idle, activity.clone());
         let service = service_fn(move |request: Request<Incoming>| {
-            let (underway, happens) = (happens.begin(), happens.clone());
-            let request = request.map(|body| timed(body, idle, &happens, None));
+            let (underway, activity) = (shared.begin(), shared.clone());
+            let request = request.map(|body| timed(body, idle, &activity, None));
             let (host, server_name) = (host(&request), report.server_name.clone());
-            let answer = service.clone().oneshot(request);
+            let response = service.clone().oneshot(request);
             async move {
-                let mut answer = answer.await?;
-                // The layer's response has no text.
-                let denied = answer.extensions().get::<Denied>().cloned();
-                if let Some(denied) = denied.filter(|_| answer.body().is_end_stream()) {
+                let mut response = response.await?;
+                // The layer's response has an empty body.
+                let denied = response.extensions().get::<Denied>().cloned();
+                if let Some(denied) = denied.filter(|_| response.body().is_end_stream()) {
                     let status = denied.status().as_u16();
                     info!(%peer, status, host, server_name, reason = denied.to_string(),
                         "request refused");
-                    answer = denied.into_response();
+                    response = denied.into_response();
                 }
-                Ok::<_, Infallible>(answer.map(|body| timed(body, idle, &happens, Some(underway))))
+                Ok::<_, Infallible>(
+                    response.map(|body| timed(body, idle, &activity, Some(underway))),
+                )
             }
         });
-        let mut too_old = pin!(too_old(self.max_age));
+        let mut expired = pin!(expired(self.max_age));
         let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
-        let mut stops = false;
+        let mut stopping = false;
         loop {
             tokio::select! {
                 ended = served.as_mut() => {
@@ -176,24 +178,27 @@ impl<A: App> Server<A> {
                     }
                     return;
                 }
-                _ = stop.changed(), if !stops => {
-                    stops = true;
+                _ = stop.changed(), if !stopping => {
+                    stopping = true;
                     served.as_mut().graceful_shutdown();
                 }
-                () = &mut too_old, if !stops => {
-                    debug!(%peer, "reached the maximum age");
-                    stops = true;
+                () = &mut expired, if !stopping => {
+                    debug!(%peer, "connection reached its maximum age");
+                    stopping = true;
                     served.as_mut().graceful_shutdown();
                 }
-                () = activity.stalled(self.idle), if stops => {
-                    return warn!(%peer, "did not end: nothing has moved for {:?}", 2 * self.idle);
+                () = activity.stalled(self.idle), if stopping => {
+                    return warn!(%peer, "connection did not end: no data was read or written for {:?}",
+                        2 * self.idle);
                 }
-                end = activity.end(self.patience, self.idle), if !stops => match end {
-                    End::Silent => return warn!(%peer, "no request within {:?}", self.patience),
-                    End::Stalled => return warn!(%peer, "nothing has moved for {:?}", self.idle),
-                    End::Idle => {
+                reason = activity.close_reason(self.handshake_timeout, self.idle), if !stopping => match reason {
+                    CloseReason::NoRequest => return warn!(%peer, "no request within {:?}", self.handshake_timeout),
+                    CloseReason::Stalled => {
+                        return warn!(%peer, "no data was read or written for {:?}", self.idle);
+                    }
+                    CloseReason::Idle => {
                         debug!(%peer, "no further request within {:?}", self.idle);
-                        stops = true;
+                        stopping = true;
                         served.as_mut().graceful_shutdown();
                     }
                 },
@@ -204,8 +209,9 @@ impl<A: App> Server<A> {
 
 /// Returns when a connection that begins now has reached its maximum age, if there is one.
 ///
-/// Up to a tenth earlier, so that connections which begin together do not all reconnect together.
-async fn too_old(max_age: Option<Duration>) {
+/// It returns up to a tenth earlier, at random, so that clients that connect together do not all
+/// reconnect together.
+async fn expired(max_age: Option<Duration>) {
     match max_age {
         Some(age) => sleep(age.mul_f64(1.0 - 0.1 * fastrand::f64())).await,
         None => std::future::pending().await,
@@ -221,8 +227,8 @@ fn host<B>(request: &Request<B>) -> Option<String> {
     })
 }
 
-// Text that a peer can choose is logged as a `str`, which is then quoted and escaped: it cannot
-// look like another field or another line.
+// Text that a peer can choose is logged as a `str`, which is quoted and escaped, so that it cannot
+// forge a field or a line.
 
 fn log_connection(connection: &ServerConnection, peer: SocketAddr, report: &AcceptReport) {
     let info = DebugInfo::of(connection, peer);
@@ -303,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_of_the_port_is_no_warning_and_every_refusal_has_its_alert() {
+    fn a_port_probe_is_no_warning_and_each_refusal_is_logged_with_its_alert() {
         let reset = io::Error::from(io::ErrorKind::ConnectionReset);
         let corrupt = Error::InvalidMessage(rustls_ext::rustls::InvalidMessage::InvalidContentType);
         for (err, expected) in [
@@ -320,7 +326,7 @@ mod tests {
             (
                 AcceptError::Policy("the directory is down\nINFO forged".into()),
                 "WARN handshake failed peer=192.0.2.7:5 alert=internal_error from=\"server\" \
-                 reason=\"the policy could not decide: the directory is down\\nINFO forged\"",
+                 reason=\"the policy failed: the directory is down\\nINFO forged\"",
             ),
             (
                 AcceptError::OtherProtocol(OtherProtocol::ProxyProtocol, corrupt),

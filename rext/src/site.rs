@@ -1,5 +1,5 @@
-//! `rext serve --site`: a small site where people and agents log in with certificates. Other
-//! visitors are not asked for one.
+//! `rext serve --site`: a small site where people and agents log in with certificates. It requests no
+//! certificate from other visitors.
 //!
 //! | host name | rule of the policy | page |
 //! |---|---|---|
@@ -39,8 +39,8 @@ use crate::debug_info::DebugInfo;
 use crate::server::App;
 use command_line::Failure;
 
+mod describe;
 mod pages;
-mod words;
 
 use pages::Page;
 
@@ -79,13 +79,13 @@ impl Scope for Staff {
     const NAME: &'static str = "staff";
 }
 
-/// The site.
+/// The site, an application of `rext serve`.
 pub struct Site {
     names: Arc<Names>,
     router: Router,
 }
 
-/// Its host names.
+/// The host names of the site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     /// The host on which no certificate is requested.
@@ -113,8 +113,8 @@ impl Site {
             .route("/admin", get(admin))
             .route("/debug", get(debug))
             .route("/style.css", get(style))
-            .fallback(nothing)
-            .layer(from_fn(guard))
+            .fallback(not_found)
+            .layer(from_fn(set_security_headers))
             .with_state(names.clone());
         Self { names, router }
     }
@@ -126,20 +126,24 @@ impl App for Site {
     /// Checks that the policy requests certificates on the right hosts, and on no other.
     fn check(&self, policy: &Policy) -> Result<(), Failure> {
         let browser = ClientFacts::default();
-        let all = |host: &str, wanted: &dyn Fn(&ClientAuthDecision) -> bool| {
+        let all_decisions = |host: &str, wanted: &dyn Fn(&ClientAuthDecision) -> bool| {
             policy.possible_decisions(Some(host), &browser).iter().all(wanted)
         };
         let requests = |scope: &'static str| move |decision: &ClientAuthDecision| matches!(decision, ClientAuthDecision::Request(demand) if demand.scope() == scope);
         let Names { site, login, staff } = &*self.names;
-        if !all(site, &|decision| decision.demand().is_none()) {
-            let reason = "the policy may ask those for a certificate there who do not offer one";
+        if !all_decisions(site, &|decision| decision.demand().is_none()) {
+            let reason = "the policy may request a certificate on this host from clients that make no offer; \
+                          the site needs rules that request none there";
             return Err(Failure::option("--site", site, reason));
         }
         for (option, host, scope) in
             [("--login-host", login, Users::NAME), ("--staff-host", staff, Staff::NAME)]
         {
-            if !all(host, &requests(scope)) {
-                let reason = format!("the policy does not request {scope:?} of everybody there");
+            if !all_decisions(host, &requests(scope)) {
+                let reason = format!(
+                    "the policy does not request a certificate of the scope {scope:?} from every client \
+                     on this host: add a rule with `server_name = {host:?}` and `request = {scope:?}`"
+                );
                 return Err(Failure::option(option, host, reason));
             }
         }
@@ -164,7 +168,8 @@ async fn admin(page: Page) -> Response {
     member::<Staff>(&page, Page::admin)
 }
 
-/// A page for visitors that are authenticated in this scope; others are told what to do.
+/// The page for clients that are authenticated in this scope; for others, a page that explains how to
+/// log in.
 fn member<S: Scope>(page: &Page, show: impl FnOnce(&Page, &Identity<S>) -> Markup) -> Response {
     match page.caller().require_typed::<S>() {
         Ok(identity) => show(page, &identity).into_response(),
@@ -189,11 +194,11 @@ async fn style() -> impl IntoResponse {
     ([kind, (header::CACHE_CONTROL, "max-age=3600")], include_str!("site/style.css"))
 }
 
-async fn nothing(page: Page) -> (StatusCode, Markup) {
-    (StatusCode::NOT_FOUND, page.nothing())
+async fn not_found(page: Page) -> (StatusCode, Markup) {
+    (StatusCode::NOT_FOUND, page.not_found())
 }
 
-/// The data of a request that pages need.
+/// Extracts the data that pages need from a request.
 impl FromRequestParts<Arc<Names>> for Page {
     type Rejection = Denied;
 
@@ -203,14 +208,14 @@ impl FromRequestParts<Arc<Names>> for Page {
     }
 }
 
-/// The port in the request, if any.
+/// The port in the request's target or `Host` field, if any.
 fn port(parts: &Parts) -> Option<u16> {
     let field = || parts.headers.get(header::HOST)?.to_str().ok()?.parse::<Uri>().ok()?.port_u16();
     parts.uri.port_u16().or_else(field)
 }
 
 /// Sets the security headers for browsers.
-async fn guard(request: Request, next: Next) -> Response {
+async fn set_security_headers(request: Request, next: Next) -> Response {
     const FIELDS: [(&str, &str); 9] = [
         (
             "content-security-policy",

@@ -1,4 +1,4 @@
-//! The TLS configs of all commands.
+//! The TLS configs of the commands.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Bad input: one line that names the option and the file, exit code 2, and nothing else.
+//! Unusable options and files: one line that names the option and the file, and exit code 2.
 
 mod common;
 
@@ -6,7 +6,7 @@ use std::net::TcpListener;
 
 use common::Files;
 
-/// The output of a command that must fail, which is one line and not a dump of anything.
+/// Runs a command that must fail, and returns its error, which must be one line without debug output.
 #[track_caller]
 fn failure(files: &Files, args: &[&str]) -> String {
     let output = files.rext(args).output().unwrap();
@@ -55,24 +55,24 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
-fn a_file_without_anything_of_its_kind_is_named() {
+fn a_file_without_a_certificate_or_key_is_named() {
     let files = Files::new();
     files.write("empty.pem", "");
-    for (option, what) in
+    for (option, kind) in
         [("--cert", "certificate"), ("--key", "private key"), ("--client-ca", "certificate")]
     {
         assert_eq!(
             failure(&files, &serve(option, "empty.pem")),
-            format!("error: {option} empty.pem: no {what} in it")
+            format!("error: {option} empty.pem: no {kind} in it")
         );
     }
     assert_eq!(
         failure(&files, &serve("--cert", "server.key")),
-        "error: --cert server.key: no certificate in it"
+        "error: --cert server.key: no certificate in it, only PRIVATE KEY"
     );
     assert_eq!(
         failure(&files, &serve("--key", "server.pem")),
-        "error: --key server.pem: no private key in it"
+        "error: --key server.pem: no private key in it, only CERTIFICATE"
     );
 }
 
@@ -146,7 +146,7 @@ fn an_unknown_policy_is_named() {
 }
 
 #[test]
-fn what_is_wrong_with_a_policy_file_is_named() {
+fn an_unusable_policy_is_named() {
     let files = Files::new();
     let serve = |more: &[&'static str]| {
         let usual = ["serve", "--listen", "127.0.0.1:0", "--cert", "server.pem", "--key"];
@@ -154,7 +154,7 @@ fn what_is_wrong_with_a_policy_file_is_named() {
     };
     let by_file = ["--policy-file", "policy.toml"];
     assert!(serve(&by_file).starts_with("error: --policy-file policy.toml: cannot read it: "));
-    for (text, said) in [
+    for (text, expected) in [
         ("otherwise = 1", "--policy-file policy.toml: line 1: invalid type: integer `1`"),
         (
             "[otherwise]\nrequire = 'a'",
@@ -168,21 +168,20 @@ fn what_is_wrong_with_a_policy_file_is_named() {
     ] {
         files.write("policy.toml", text);
         let error = serve(&by_file);
-        assert!(error.starts_with(&format!("error: {said}")), "{error}");
+        assert!(error.starts_with(&format!("error: {expected}")), "{error}");
     }
 
-    // one way or the other
+    // A policy is required: by --policy or by --policy-file.
     assert_eq!(
         serve(&[]),
-        "error: nothing says which clients to request a certificate from: give --policy with \
-         --client-ca, or --policy-file"
+        "error: no policy is given: use --policy with --client-ca, or --policy-file"
     );
     assert!(serve(&["--client-ca", "client-ca.pem"]).contains("--policy <POLICY>"));
     for policy in ["offered", "require-offered", "always"] {
         assert_eq!(
             serve(&["--policy", policy]),
-            "error: --policy needs --client-ca, the authorities whose client certificates count; \
-             only --policy never does without"
+            "error: --policy requires --client-ca, the authorities to trust for client certificates; \
+             only --policy never works without it"
         );
     }
     assert!(serve(&["--policy", "never", by_file[0], by_file[1]]).contains("cannot be used with"));
@@ -192,7 +191,7 @@ fn what_is_wrong_with_a_policy_file_is_named() {
     let list = ["--client-ca", "client-ca.pem", "--policy", "never", "--client-crl", "client.pem"];
     assert_eq!(
         serve(&list),
-        "error: --client-crl client.pem: no certificate revocation list in it"
+        "error: --client-crl client.pem: no certificate revocation list in it, only CERTIFICATE"
     );
 }
 
@@ -201,7 +200,10 @@ fn a_busy_port_is_named() {
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = busy.local_addr().unwrap().to_string();
     let text = failure(&Files::new(), &serve("--listen", &addr));
-    assert!(text.starts_with(&format!("error: --listen {addr}: cannot listen there: ")), "{text}");
+    assert!(
+        text.starts_with(&format!("error: --listen {addr}: cannot listen on this address: ")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -240,7 +242,7 @@ fn unusable_numbers_are_named() {
         let mut args = serve("--policy", "never");
         args.extend([option, value]);
         let text = failure(&files, &args);
-        // How clap puts what it takes for an unknown option is its own business.
+        // The rest of clap's text about an unknown option is not asserted.
         if value != "-x" {
             assert_eq!(text, format!("error: {expected}"));
             assert_eq!(failure(&files, &connect(&[option, value])), format!("error: {expected}"));

@@ -1,4 +1,4 @@
-//! Our server and our client keep every rule that `conform` knows.
+//! `rext serve` and `rext connect` keep every rule that `rext-conform` tests.
 
 mod common;
 
@@ -9,7 +9,7 @@ use common::Files;
 use conform::args::{ConformArgs, Format, RoleArgs};
 use serde_json::Value;
 
-/// What `rext-conform` reports, with files named as in `files`, and whether it would succeed.
+/// Runs `rext-conform` with the files of `files`. Returns its report, and true if it would succeed.
 fn test(files: &Files, args: &[&str]) -> (Value, bool) {
     let paths: Vec<_> = args
         .iter()
@@ -40,7 +40,7 @@ fn test_server(files: &Files, port: u16, more: &[&str]) -> (Value, bool) {
     test(files, &[&usual[..], &["client.key", "--timeout", "30"], more].concat())
 }
 
-/// Our client, which connects twice.
+/// The command line of our client, which connects twice.
 fn client(offer: &'static str) -> Vec<&'static str> {
     let mut args = vec![env!("CARGO_BIN_EXE_rext"), "connect", "https://localhost:{port}/"];
     args.extend(["--ca", "{ca}", "-n", "2", "--resolve", "localhost:{port}:127.0.0.1"]);
@@ -52,7 +52,7 @@ fn test_client(files: &Files, args: &[&str], command: &[&str]) -> (Value, bool) 
     test(files, &[&["client", "--timeout", "30"], args, &["--"], command].concat())
 }
 
-/// The cases of this grade, without the role in their names.
+/// The ids of the cases with this grade, without the role.
 fn graded(report: &Value, grade: &str) -> BTreeSet<String> {
     names(report, |case| case["grade"] == grade)
 }
@@ -80,7 +80,7 @@ fn our_server_keeps_every_rule_whatever_its_policy() {
         let it = files.serve(&["--policy", policy]);
         let report = assert_no_failure(test_server(&files, it.port, &[]));
         assert_eq!(report["facts"]["reads tls_flags"], true, "{policy}");
-        // Asking everybody is allowed, and noted; so is asking nobody.
+        // To request from every client, or from none, is allowed, and graded "tolerated".
         if policy.ends_with("offered") {
             assert_eq!(graded(&report, "tolerated"), set(&[]), "{policy}");
         }
@@ -93,13 +93,13 @@ fn our_client_keeps_every_rule_whatever_it_offers() {
     for offer in ["none", "flag", "care", "both"] {
         let report = assert_no_failure(test_client(&files, &[], &client(offer)));
         let flag = ["flag", "both"].contains(&offer);
-        assert_eq!(report["facts"]["offers by the flag"], flag, "{offer}");
-        assert_eq!(report["facts"]["reads tls_flags"], true, "{offer}");
+        assert_eq!(report["features"]["offers by the flag"], flag, "{offer}");
+        assert_eq!(report["features"]["reads tls_flags"], true, "{offer}");
     }
 }
 
 #[test]
-fn one_that_knows_nothing_is_held_to_what_binds_everybody_unless_it_is_said_to_know() {
+fn with_implements_nothing_only_rules_for_all_servers_are_tested() {
     let files = Files::new();
     let it = files.serve(&["--policy", "never"]);
     let args = ["--implements", "nothing", "--case", "server.hello.*"];
@@ -109,7 +109,7 @@ fn one_that_knows_nothing_is_held_to_what_binds_everybody_unless_it_is_said_to_k
 }
 
 #[test]
-fn a_client_whose_command_always_succeeds_proves_nothing_of_what_comes_behind_its_handshake() {
+fn cases_after_the_handshake_are_undecided_if_the_clients_command_always_succeeds() {
     let files = Files::new();
     let cases = ["--case", "client.ticket.*", "--case", "client.hello.goes-on-unasked"];
     let run = |script: &str| {
@@ -119,7 +119,7 @@ fn a_client_whose_command_always_succeeds_proves_nothing_of_what_comes_behind_it
     let report = assert_no_failure(run(r#""$0" "$@" || exit 1"#));
     assert_eq!(undecided(&report), set(&[]));
     let (report, succeeds) = run(r#""$0" "$@"; exit 0"#);
-    assert_eq!(report["facts"]["and only when it is answered"], false);
+    assert_eq!(report["features"]["exits with success only after a response"], false);
     let expected = set(&["ticket.across-names", "ticket.highest-flag", "ticket.unknown-flags"]);
     assert_eq!(undecided(&report), expected);
     // An alert is proof, and so is the next ClientHello.

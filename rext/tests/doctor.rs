@@ -1,4 +1,4 @@
-//! `rext doctor`: projects as cargo leaves them, and what it says to write.
+//! `rext doctor`: what it prints for projects with a Cargo.lock as cargo writes it.
 
 use std::fs;
 use std::path::Path;
@@ -42,7 +42,7 @@ impl Project {
         Self(folder)
     }
 
-    /// The exit code, and what was printed, with `.` for the folder.
+    /// The exit code, standard output and standard error, with `.` for the folder.
     fn doctor(&self) -> (i32, String, String) {
         doctor(self.0.path(), self.0.path())
     }
@@ -50,11 +50,11 @@ impl Project {
 
 fn doctor(project: &Path, hidden: &Path) -> (i32, String, String) {
     let rext = env!("CARGO_BIN_EXE_rext");
-    let said = Command::new(rext).arg("doctor").arg(project).output().unwrap();
+    let output = Command::new(rext).arg("doctor").arg(project).output().unwrap();
     let hidden = hidden.canonicalize().unwrap();
     let text =
         |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(hidden.to_str().unwrap(), ".");
-    (said.status.code().unwrap(), text(said.stdout), text(said.stderr))
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
 /// One problem, with this text.
@@ -85,7 +85,7 @@ fn a_project_with_the_patched_rustls_and_one_provider_is_good() {
 fn a_lock_file_that_keeps_the_plain_rustls_is_found() {
     let expected = problem(
         "problem: Cargo.lock keeps rustls 0.23.38 from crates.io, so cargo does not use the patched \
-         0.23.46\n    cargo update -p rustls --precise 0.23.46\n",
+         0.23.46\n    Run `cargo update -p rustls --precise 0.23.46`.\n",
     );
     // Cargo has seen the patch and not used it, or has not seen it yet.
     assert_eq!(Project::new(PATCH, &(plain("0.23.38") + UNUSED)).doctor(), expected);
@@ -95,17 +95,28 @@ fn a_lock_file_that_keeps_the_plain_rustls_is_found() {
 }
 
 #[test]
-fn a_lock_file_of_before_the_patch_is_no_problem_if_its_version_is_the_patched_one() {
+fn a_lock_file_from_before_the_patch_with_the_right_version_is_a_note() {
     assert_eq!(
         Project::new(PATCH, &plain("0.23.46")).doctor(),
         (
             0,
-            "note: Cargo.lock has rustls 0.23.46 from crates.io, as it was before the patch\n    \
-             cargo takes the patched one with the next `cargo check`.\n"
+            "note: Cargo.lock has rustls 0.23.46 from crates.io: cargo has not resolved the project \
+             with the patch yet\n    The next `cargo check` switches to the patched rustls.\n"
                 .into(),
             String::new()
         )
     );
+}
+
+#[test]
+fn an_unused_patch_is_a_problem_even_if_the_version_is_the_patched_one() {
+    let expected = problem(
+        "problem: Cargo.lock keeps rustls 0.23.46 from crates.io, and lists the patched rustls as \
+         unused ([[patch.unused]])\n    Run `cargo update -p rustls@0.23.46`.\n",
+    );
+    assert_eq!(Project::new(PATCH, &(plain("0.23.46") + UNUSED)).doctor(), expected);
+    // The patch is in cargo's configuration.
+    assert_eq!(Project::new("", &(plain("0.23.46") + UNUSED)).doctor(), expected);
 }
 
 #[test]
@@ -115,11 +126,10 @@ fn a_manifest_without_the_patch_is_found() {
     assert_eq!(code, 1);
     assert_eq!(
         text,
-        "problem: rustls 0.23.46 is the plain one, from crates.io\n    \
+        "problem: rustls 0.23.46 is not the patched one: it is from crates.io\n    \
          Add this to ./Cargo.toml, with the same rev, tag or branch as rustls-ext if it has one:\n    \
          [patch.crates-io]\n    rustls = { git = \"https://example.org/rustls-ext\" }\n    \
-         If it is not 0.23.46, then run this, too:\n    \
-         cargo update -p rustls --precise 0.23.46\n"
+         Then run `cargo update -p rustls --precise 0.23.46`.\n"
     );
 }
 
@@ -133,13 +143,13 @@ fn a_patch_in_a_member_of_the_workspace_is_found() {
     assert_eq!(code, 1);
     let first = "problem: cargo ignores the [patch.crates-io] of ./a/Cargo.toml\n    \
                  Move it to ./Cargo.toml, the root of the workspace.\n\
-                 problem: rustls 0.23.46 is the plain one";
+                 problem: rustls 0.23.46 is not the patched one: ";
     assert!(text.starts_with(first), "{text}");
     assert_eq!(err, "error: 2 problems were found\n");
 }
 
 #[test]
-fn a_second_version_of_rustls_is_found_with_what_uses_it() {
+fn a_second_version_of_rustls_is_found_with_the_crates_that_use_it() {
     let old = "[[package]]\nname = \"hyper-rustls\"\nversion = \"0.24.2\"\n\
                dependencies = [\n \"rustls 0.21.12\",\n]\n\n";
     let project = Project::new(PATCH, &(plain("0.21.12") + &patched(&["ring"]) + old));
@@ -147,9 +157,10 @@ fn a_second_version_of_rustls_is_found_with_what_uses_it() {
         project.doctor(),
         problem(
             "good: rustls 0.23.46 is the patched one, from https://example.org/rustls-ext#abc\n\
-             problem: rustls 0.21.12 from crates.io is built in; hyper-rustls 0.24.2 use it, without \
-             offers, policies and the types of rustls-ext\n    \
-             Update these to versions that depend on rustls 0.23.\n\
+             problem: rustls 0.21.12 from crates.io is also in use, by hyper-rustls 0.24.2: connections \
+             of these crates have no offers and no policies, and its types do not fit those of \
+             rustls-ext\n    \
+             Update these crates to versions that depend on rustls 0.23.\n\
              good: the crypto provider is ring\n"
         )
     );
@@ -175,13 +186,13 @@ fn rustls_ext_and_rustls_of_different_commits_are_found() {
                  source = \"git+https://example.org/rustls-ext#def\"\n\n";
     let (code, text, _) = Project::new(PATCH, &(patched(&["ring"]) + other)).doctor();
     assert_eq!(code, 1);
-    let found = "problem: rustls-ext and the patched rustls are of different places: \
+    let found = "problem: rustls-ext and the patched rustls come from different places: \
                  https://example.org/rustls-ext#abc, https://example.org/rustls-ext#def\n    Give";
     assert!(text.contains(found), "{text}");
 }
 
 #[test]
-fn a_project_without_rustls_or_without_a_lock_file_is_told_so() {
+fn a_project_without_rustls_is_a_problem_and_one_without_a_lock_file_is_unusable() {
     let (code, text, _) = Project::new("", "").doctor();
     assert_eq!(code, 1);
     assert!(text.starts_with("problem: nothing in this project depends on rustls\n"), "{text}");

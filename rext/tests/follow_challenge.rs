@@ -1,11 +1,11 @@
-//! `rext connect --follow-challenge`, at the site.
+//! `rext connect --follow-challenge` with `rext serve --site`.
 
 mod common;
 
 use common::site::{LOGIN, SITE, Site};
 use serde_json::{Value, json};
 
-/// The site, with files of those who may visit it.
+/// The site, and the files of its visitors.
 fn site() -> Site {
     let site = Site::start();
     site.files.write("site-ca.pem", site.servers.pem());
@@ -16,7 +16,7 @@ fn site() -> Site {
     site
 }
 
-/// The lines on standard error, and what went to standard output.
+/// Runs `rext connect`. Returns the lines on standard error, and standard output.
 #[track_caller]
 fn connect(site: &Site, name: &str, page: (&str, &str), args: &[&str]) -> (Vec<Value>, String) {
     let (host, path) = page;
@@ -31,8 +31,8 @@ fn connect(site: &Site, name: &str, page: (&str, &str), args: &[&str]) -> (Vec<V
     (lines, String::from_utf8(output.stdout).unwrap())
 }
 
-/// What is said of the answer on a connection that the user's certificate was shown on.
-fn known(sent: u32, status: &str, tls_version: &str) -> Value {
+/// The summary of a request that was answered on a connection with the user's certificate.
+fn summary(sent: u32, status: &str, tls_version: &str) -> Value {
     json!({
         "http_status": 200,
         "sent": sent,
@@ -57,13 +57,13 @@ fn cant_5_a_challenge_is_answered_once_and_its_connection_is_kept() {
     ] {
         let args = [args, &["-n", "2"]].concat();
         let (lines, pages) = connect(&site, "user", (SITE, "/account"), &args);
-        assert_eq!(lines, [2, 1].map(|sent| known(sent, status, "TLSv1.3")));
+        assert_eq!(lines, [2, 1].map(|sent| summary(sent, status, "TLSv1.3")));
         assert_eq!(pages.matches("You are logged in as").count(), 2, "{pages}");
     }
 }
 
 #[test]
-fn cant_7_without_a_challenge_or_a_certificate_for_it_nothing_is_sent_again() {
+fn cant_7_without_a_challenge_or_a_fitting_certificate_no_request_is_repeated() {
     let site = site();
     let (lines, _) = connect(&site, "user", (SITE, "/"), &[]);
     let mut expected = json!({
@@ -85,12 +85,12 @@ fn cant_7_without_a_challenge_or_a_certificate_for_it_nothing_is_sent_again() {
     assert_eq!(lines, [expected]);
     let why = why.as_str().unwrap();
     assert!(why.starts_with("no identity for ClientCertificate realm=\"users\""), "{why}");
-    assert!(why.ends_with("admin.pem is not what is asked for"), "{why}");
+    assert!(why.ends_with("admin.pem is not accepted by the challenge"), "{why}");
     assert!(page.contains("Log in to see this page"), "{page}");
 }
 
 #[test]
-fn cant_7_a_certificate_that_does_not_count_is_tried_once() {
+fn cant_7_a_certificate_that_is_not_accepted_is_tried_once() {
     let site = site();
     let (lines, page) = connect(&site, "revoked", (LOGIN, "/account"), &[]);
     assert_eq!((&lines[0]["http_status"], &lines[0]["sent"]), (&json!(401), &json!(2)));
@@ -106,5 +106,5 @@ fn cant_8_under_tls_1_2_a_challenge_is_answered_only_if_allowed() {
     assert_eq!((&lines[0]["http_status"], &lines[0]["sent"]), (&json!(401), &json!(1)));
     let args = [&args[..], &["--certificate-in-clear"]].concat();
     let (lines, _) = connect(&site, "user", (SITE, "/account"), &args);
-    assert_eq!(lines, [known(2, "asked_without_acknowledgement", "TLSv1.2")]);
+    assert_eq!(lines, [summary(2, "asked_without_acknowledgement", "TLSv1.2")]);
 }

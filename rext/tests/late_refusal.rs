@@ -1,5 +1,5 @@
-//! Refusals that come after the client's handshake: from a server that says what no library would,
-//! and through HTTP libraries that drop the reason of a failure.
+//! Refusals after the client's handshake: from a raw server, which sends data before it refuses, and
+//! through HTTP libraries, which drop the reason of a failure.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,7 +18,7 @@ use rext_cli::tls;
 use rustls_ext::ClientAuthOffer;
 use rustls_ext::rustls::DEFAULT_VERSIONS;
 use rustls_ext::rustls::pki_types::ServerName;
-use rustls_ext::tokio::{ClientStream, Connector, End, Outcome, Refusal};
+use rustls_ext::tokio::{ClientStream, ConnectionOutcome, Connector, End, Refusal};
 use test_pki::Authority;
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, DuplexStream, ReadBuf, duplex,
@@ -33,7 +33,7 @@ fn name() -> ServerName<'static> {
     "localhost".try_into().unwrap()
 }
 
-/// A raw server that asks for a certificate, and a client that has one and speaks `alpn`.
+/// A raw server that requests a certificate, and a client that has one, with the protocols `alpn`.
 fn setting(alpn: &[&[u8]]) -> (Peer, Connector) {
     let authority = Authority::new("CA").unwrap();
     let mut server = ServerConfig::new(authority.server(&["localhost"]).unwrap().for_raw());
@@ -45,8 +45,8 @@ fn setting(alpn: &[&[u8]]) -> (Peer, Connector) {
     (Peer::server(server), Connector::new(Arc::new(client)))
 }
 
-/// The handshake of a raw server, which says `data` before the client's certificate is there.
-async fn shake(peer: &mut Peer, io: &mut (impl AsyncRead + AsyncWrite + Unpin), data: &[u8]) {
+/// Runs the handshake of a raw server, which sends `data` before it receives the client's certificate.
+async fn handshake(peer: &mut Peer, io: &mut (impl AsyncRead + AsyncWrite + Unpin), data: &[u8]) {
     let mut buf = [0; 4096];
     let mut data = Some(data);
     while !peer.is_complete() {
@@ -67,12 +67,13 @@ fn refusal(peer: &mut Peer) -> Vec<u8> {
     peer.take_output()
 }
 
-/// A client's connection to a server that has said `data` and is about to refuse, and that end.
+/// A client's connection to a server that has sent `data` and will refuse the client; the server's
+/// socket and state.
 async fn start(data: &[u8]) -> (ClientStream<DuplexStream>, DuplexStream, Peer) {
     let (mut peer, connector) = setting(&[]);
     let (near, mut far) = duplex(4 * 1024 * 1024);
     let (stream, ()) =
-        tokio::join!(connector.connect(name(), near), shake(&mut peer, &mut far, data));
+        tokio::join!(connector.connect(name(), near), handshake(&mut peer, &mut far, data));
     (stream.unwrap(), far, peer)
 }
 
@@ -91,7 +92,7 @@ fn assert_refused(err: &io::Error) {
 }
 
 #[tokio::test]
-async fn data_before_the_alert_is_there_to_be_read_when_writing_has_failed() {
+async fn data_before_the_alert_can_be_read_after_a_write_has_failed() {
     let (mut stream, mut far, mut peer) = start(b"welcome").await;
     far.write_all(&refusal(&mut peer)).await.unwrap();
     drop(far);
@@ -105,7 +106,7 @@ async fn data_before_the_alert_is_there_to_be_read_when_writing_has_failed() {
 async fn data_before_the_alert_is_read_before_it() {
     for size in [1, 7, 4096] {
         let (stream, mut far, mut peer) = start(b"welcome").await;
-        // in the same octets, with more of the data
+        // The alert is in the same bytes as more data.
         peer.send_data(b" to you").unwrap();
         far.write_all(&refusal(&mut peer)).await.unwrap();
         let mut stream = BufReader::with_capacity(size, stream);
@@ -116,12 +117,13 @@ async fn data_before_the_alert_is_read_before_it() {
 }
 
 #[tokio::test]
-async fn more_data_than_is_kept_is_not_lost_either() {
+async fn more_data_than_the_buffer_holds_is_not_lost() {
     let sent = vec![b'w'; 1024 * 1024];
     let (mut stream, mut far, mut peer) = start(&sent).await;
     far.write_all(&refusal(&mut peer)).await.unwrap();
     drop(far);
-    // The alert is behind too much: writing just fails, and reading finds it.
+    // The alert is behind more data than is buffered: the write fails without it, and reading finds
+    // it.
     let err = write_on(&mut stream).await;
     assert_eq!((err.kind(), Refusal::in_chain(&err)), (io::ErrorKind::BrokenPipe, None));
     assert_eq!(stream.outcome().get(), None);
@@ -132,7 +134,7 @@ async fn more_data_than_is_kept_is_not_lost_either() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_off_after_data_was_not_refused() {
+async fn a_connection_that_breaks_after_data_is_not_reported_as_refused() {
     let (mut stream, far, _) = start(b"welcome").await;
     drop(far);
     let broken = Some(&End::Io(io::ErrorKind::BrokenPipe));
@@ -144,7 +146,7 @@ async fn a_connection_that_breaks_off_after_data_was_not_refused() {
     assert_eq!(stream.outcome().get(), broken);
 }
 
-/// A connection as hyper's client wants it: with a handle to ask when it has failed.
+/// A connection for hyper's client, with a handle that has the outcome after a failure.
 struct Tls(ClientStream<TcpStream>);
 
 impl Connection for Tls {
@@ -185,8 +187,8 @@ impl AsyncWrite for Tls {
     }
 }
 
-/// A POST of so many octets, by a client that keeps and manages its connections as reqwest's does.
-async fn post(connector: Connector, addr: SocketAddr, size: usize) -> Outcome {
+/// Sends a POST of `size` bytes by hyper's pooling client, which reqwest uses, too.
+async fn post(connector: Connector, addr: SocketAddr, size: usize) -> ConnectionOutcome {
     let connector = tower::service_fn(move |_: Uri| {
         let connector = connector.clone();
         Box::pin(async move {
@@ -204,7 +206,7 @@ async fn post(connector: Connector, addr: SocketAddr, size: usize) -> Outcome {
 }
 
 #[tokio::test]
-async fn the_handle_tells_what_http_does_not() {
+async fn the_handle_has_the_refusal_that_the_http_error_lacks() {
     for alpn in [tls::H2, tls::HTTP1] {
         for size in [0, 4 * 1024 * 1024] {
             let (mut peer, connector) = setting(&[alpn]);
@@ -212,8 +214,8 @@ async fn the_handle_tells_what_http_does_not() {
             let addr = listener.local_addr().unwrap();
             let server = async {
                 let (mut tcp, _) = listener.accept().await.unwrap();
-                shake(&mut peer, &mut tcp, b"").await;
-                // The request has begun, and nobody reads it: closing is a reset.
+                handshake(&mut peer, &mut tcp, b"").await;
+                // The request has begun and is not read, so closing the socket resets it.
                 tcp.readable().await.unwrap();
                 tcp.write_all(&refusal(&mut peer)).await.unwrap();
             };

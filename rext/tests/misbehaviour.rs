@@ -6,22 +6,22 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use common::{Files, PATIENCE, Reply};
-use raw_peer::{ClientConfig, Edit, Identity, Peer, ServerConfig};
+use common::{ConnectOutput, Files, TIMEOUT};
+use raw_peer::{ChainAndKey, ClientConfig, Edit, Peer, ServerConfig};
 use rustls_ext::rustls::pki_types::pem::PemObject;
 use rustls_ext::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// Extension 62 with flag 80.
 const FLAG_80: [u8; 12] = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-/// The same, and an octet more than needed.
+/// The same with a trailing zero byte, which is malformed.
 const PADDED: [u8; 13] = [12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
 
 const ILLEGAL_PARAMETER: u8 = 47;
 const ACCESS_DENIED: u8 = 49;
 
-/// A connection of a raw peer; returns the alerts of both ends.
+/// Runs the connection of a raw peer. Returns the alerts that were sent and received.
 fn drive(mut peer: Peer, mut stream: TcpStream, mut after: Option<fn(&mut Peer)>) -> Vec<u8> {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let mut buf = [0; 4096];
     loop {
         let _ = stream.write_all(&peer.take_output());
@@ -37,14 +37,20 @@ fn drive(mut peer: Peer, mut stream: TcpStream, mut after: Option<fn(&mut Peer)>
     }
 }
 
-/// `rext connect` with an offer, or not, to a raw server that asks for a certificate with this
-/// body of `tls_flags`, and then does what `after` says.
-fn connect(offer: &str, flags: Option<&[u8]>, after: Option<fn(&mut Peer)>) -> (Reply, Vec<u8>) {
+/// Runs `rext connect --offer` against a raw server. It requests a certificate with `flags` as the
+/// body of `tls_flags`, and calls `after` when its handshake is complete.
+fn connect(
+    offer: &str,
+    flags: Option<&[u8]>,
+    after: Option<fn(&mut Peer)>,
+) -> (ConnectOutput, Vec<u8>) {
     let files = Files::new();
     let chain = CertificateDer::from_pem_file(files.path("server.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(files.path("server.key")).unwrap();
-    let mut config =
-        ServerConfig::new(Identity { chain: vec![chain.to_vec()], key: key.secret_der().to_vec() });
+    let mut config = ServerConfig::new(ChainAndKey {
+        chain: vec![chain.to_vec()],
+        key: key.secret_der().to_vec(),
+    });
     config.alpn = vec![b"h2".to_vec()];
     config.ask_certificate = true;
     if let Some(flags) = flags {
@@ -96,7 +102,7 @@ fn a_refusal_after_the_client_s_handshake_is_reported_with_its_alert() {
 }
 
 #[test]
-fn flags_3_a_malformed_offer_is_refused_with_a_line_in_the_log() {
+fn flags_3_a_malformed_offer_is_refused_and_logged() {
     let files = Files::new();
     let server = files.serve(&["--policy", "offered"]);
     let mut config = ClientConfig::default();

@@ -1,4 +1,4 @@
-//! `rext peek`: the corpus, and files that are something else.
+//! `rext peek`: the corpus, and files without a well-formed ClientHello.
 
 mod common;
 
@@ -24,7 +24,7 @@ fn peek(files: &Files, args: &[&str]) -> (i32, Vec<Value>) {
 }
 
 #[test]
-fn a_hello_is_shown_with_the_keys_in_order() {
+fn the_line_of_a_client_hello_has_its_keys_in_order() {
     let files = Files::new();
     let path = corpus("curl+flag.bin");
     let output = files.rext(&["peek", path.to_str().unwrap()]).output().unwrap();
@@ -39,7 +39,7 @@ fn a_hello_is_shown_with_the_keys_in_order() {
 }
 
 #[test]
-fn all_of_the_corpus_is_well_formed_and_the_twins_differ_in_their_offer() {
+fn the_corpus_is_well_formed_and_only_files_with_a_flag_have_an_offer() {
     let files = Files::new();
     let mut names = Vec::new();
     for entry in std::fs::read_dir(corpus("")).unwrap() {
@@ -63,7 +63,7 @@ fn all_of_the_corpus_is_well_formed_and_the_twins_differ_in_their_offer() {
 }
 
 #[test]
-fn what_is_none_is_told_from_what_is_not_all_there() {
+fn malformed_and_incomplete_client_hellos_are_distinguished() {
     let files = Files::new();
     let whole = std::fs::read(corpus("go124+flag.bin")).unwrap();
     files.write("half.bin", &whole[..700]);
@@ -79,7 +79,7 @@ fn what_is_none_is_told_from_what_is_not_all_there() {
         json!({ "rule": "RFC 8446 5.1", "alert": null, "message": "not TLS, but plain text" });
     assert_eq!((&lines[1]["complete"], &lines[1]["error"]), (&json!(false), &error));
 
-    // twice the same extension, and a flag that breaks a rule
+    // A malformed list of flags, and then an extension that occurs twice.
     let flags = whole.windows(4).position(|window| window == [0, 62, 0, 12]).unwrap();
     let mut bad = whole.clone();
     bad[flags + 4] = 10;
@@ -113,17 +113,17 @@ fn a_file_that_cannot_be_read_is_named_and_the_others_are_shown() {
 }
 
 #[test]
-fn standard_input_handshake_messages_and_other_numbers() {
+fn standard_input_handshake_messages_and_other_code_points_work() {
     let files = Files::new();
     let whole = std::fs::read(corpus("curl+flag.bin")).unwrap();
-    let send = |args: &[&str], octets: &[u8]| {
+    let send = |args: &[&str], bytes: &[u8]| {
         let mut command = rext_in(&files.path(""), &[&["peek"], args].concat());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(octets).unwrap();
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
         let output = child.wait_with_output().unwrap();
         (output.status.code().unwrap(), lines(&output).remove(0))
     };
-    // What follows the hello is left alone.
+    // Data after the ClientHello is ignored.
     let more = [&whole[..], &[23, 3, 3, 0, 1, 0]].concat();
     let (code, line) = send(&["-"], &more);
     assert_eq!((code, &line["file"], &line["offer"]), (0, &json!("-"), &json!("flag")));

@@ -1,11 +1,11 @@
-//! `rext connect` against `rext serve`: what each end knows, under each policy.
+//! `rext connect` against `rext serve`: the outcome at client and server, under each policy.
 
 mod common;
 
 use common::Files;
 use serde_json::{Value, json};
 
-/// What the server says of a connection over HTTP/2 and TLS 1.3 that is not resumed.
+/// The server's view of a connection over HTTP/2 and TLS 1.3 that is not resumed.
 fn server(flags: &[u16], decision: &str, status: &str, acknowledged: bool) -> Value {
     let authenticated = status == "authenticated";
     json!({
@@ -22,7 +22,7 @@ fn server(flags: &[u16], decision: &str, status: &str, acknowledged: bool) -> Va
     })
 }
 
-/// What the client says of such a connection.
+/// The client's view of such a connection.
 fn client(offered: bool, asked: bool, acknowledged: bool, http_status: Option<u16>) -> Value {
     json!({
         "protocol": "HTTP/2.0",
@@ -38,18 +38,18 @@ fn client(offered: bool, asked: bool, acknowledged: bool, http_status: Option<u1
 
 const OFFER: &[&str] = &["--offer", "flag"];
 
-/// What a client says that lacks a certificate.
-const REQUIRED: &str = "error: the server insists on a client certificate: certificate_required";
-/// What a client says whose certificate does not count.
+/// The error of a client without a certificate.
+const REQUIRED: &str = "error: the server requires a client certificate: certificate_required";
+/// The error of a client whose certificate is not accepted.
 const UNKNOWN: &str = "error: the server refused the client's certificate: unknown_ca";
 
-/// The same if the server looks at it later, as with TLS 1.3.
+/// The same error if it arrives after the client's handshake, as with TLS 1.3.
 fn late(text: &str) -> String {
     format!("{text}, after the client's handshake")
 }
 
 #[test]
-fn offered_asks_those_who_offer_and_goes_on_without() {
+fn offered_requests_from_clients_that_offer_and_continues_without_a_certificate() {
     let files = Files::new();
     let it = files.serve(&["--policy", "offered"]);
     let reply = files.connect(&it, Some("client"), &[]);
@@ -64,7 +64,7 @@ fn offered_asks_those_who_offer_and_goes_on_without() {
 }
 
 #[test]
-fn require_offered_insists_with_those_who_offer() {
+fn require_offered_requires_a_certificate_of_clients_that_offer() {
     let files = Files::new();
     let it = files.serve(&["--policy", "require-offered"]);
     let reply = files.connect(&it, Some("client"), &[]);
@@ -80,7 +80,7 @@ fn require_offered_insists_with_those_who_offer() {
 }
 
 #[test]
-fn rca_3_always_insists_with_everybody_and_acknowledges_nobody() {
+fn rca_3_always_requires_a_certificate_of_every_client_and_acknowledges_no_offer() {
     let files = Files::new();
     let it = files.serve(&["--policy", "always"]);
     let reply = files.connect(&it, Some("client"), &[]);
@@ -92,9 +92,9 @@ fn rca_3_always_insists_with_everybody_and_acknowledges_nobody() {
 }
 
 #[test]
-fn rca_9_never_asks_nobody_and_needs_no_authorities() {
+fn rca_9_never_requests_no_certificate_and_needs_no_authorities() {
     let files = Files::new();
-    let it = files.serve_by(&["--policy", "never"], |_| {});
+    let it = files.serve_without_ca(&["--policy", "never"], |_| {});
     let reply = files.connect(&it, Some("client"), &[]);
     assert_eq!(reply.only_server(), server(&[], "none", "not_asked", false));
     assert_eq!(*reply.only_client(), client(false, false, false, Some(200)));
@@ -104,7 +104,7 @@ fn rca_9_never_asks_nobody_and_needs_no_authorities() {
 }
 
 #[test]
-fn a_refusal_names_its_alert_at_both_ends() {
+fn client_and_server_name_the_alert_of_a_refusal() {
     let files = Files::new();
     let it = files.serve(&["--policy", "always"]);
     for http in [&[][..], &["--http1"]] {
@@ -148,8 +148,8 @@ fn a_session_resumes_and_is_still_authenticated() {
         let it = files.serve(&["--policy", policy]);
         let reply = files.connect(&it, Some("client"), &[OFFER, &["-n", "2"]].concat());
         assert_eq!((reply.code, reply.server.len(), reply.client.len()), (Some(0), 2, 2));
-        for (ends, resumed) in reply.server.iter().zip(&reply.client).zip([false, true]) {
-            let (server, client) = ends;
+        for (views, resumed) in reply.server.iter().zip(&reply.client).zip([false, true]) {
+            let (server, client) = views;
             assert_eq!(server["resumed"], resumed, "{policy}");
             assert_eq!(client["resumed"], resumed, "{policy}");
             assert_eq!(server["status"], "authenticated", "{policy}");
@@ -162,7 +162,7 @@ fn a_session_resumes_and_is_still_authenticated() {
 }
 
 #[test]
-fn res_3_a_session_without_a_certificate_does_not_spare_an_offer() {
+fn res_3_a_client_that_offers_does_not_resume_a_session_without_a_certificate() {
     let files = Files::new();
     let it = files.serve(&["--policy", "offered"]);
     let reply = files.connect(&it, None, &[OFFER, &["-n", "2"]].concat());
@@ -176,7 +176,7 @@ fn res_3_a_session_without_a_certificate_does_not_spare_an_offer() {
 #[test]
 fn res_8_a_client_may_prefer_resumption_to_its_offer() {
     let files = Files::new();
-    // It is never requested, so it does not authenticate in any session.
+    // No certificate is requested, so the client does not authenticate in any session.
     let it = files.serve(&["--policy", "never"]);
     for (more, resumed) in [(&[][..], [false, false]), (&["--prefer-resumption"], [false, true])] {
         let args = [OFFER, &["-n", "2"], more].concat();
@@ -188,7 +188,7 @@ fn res_8_a_client_may_prefer_resumption_to_its_offer() {
 }
 
 #[test]
-fn connect_stops_at_the_first_failure_unless_it_is_to_keep_going() {
+fn connect_stops_at_the_first_failure_unless_keep_going_is_given() {
     let files = Files::new();
     let it = files.serve(&["--policy", "always"]);
     let reply = files.connect(&it, None, &["-n", "3"]);
@@ -203,13 +203,13 @@ fn connect_stops_at_the_first_failure_unless_it_is_to_keep_going() {
     let all = "error: 3 of 3 requests failed".to_owned();
     assert_eq!(reply.errors, [each(1), each(2), each(3), all]);
 
-    // What is all right is no failure.
+    // With a certificate, no request fails.
     let reply = files.connect(&it, Some("client"), &["-n", "3", "--keep-going"]);
     assert_eq!((reply.code, reply.client.len(), reply.errors.len()), (Some(0), 3, 0));
 }
 
 #[test]
-fn other_code_points_work_where_both_ends_use_them() {
+fn other_code_points_work_if_client_and_server_use_them() {
     let files = Files::new();
     for (numbers, flag) in [
         (&["--code-point", "0xfe01"][..], 80),
@@ -224,7 +224,7 @@ fn other_code_points_work_where_both_ends_use_them() {
 }
 
 #[test]
-fn where_the_ends_differ_in_code_points_nothing_is_offered() {
+fn if_client_and_server_differ_in_code_points_the_server_receives_no_offer() {
     let files = Files::new();
     let it = files.serve(&["--policy", "offered", "--code-point", "0xfe01"]);
     let reply = files.connect(&it, Some("client"), OFFER);
@@ -255,7 +255,7 @@ fn flags_9_there_is_no_offer_in_tls_1_2() {
     assert_eq!(
         reply.errors,
         [REQUIRED],
-        "no certificate goes in the clear unless allowed (CARE-5)"
+        "no certificate is sent unencrypted unless allowed (CARE-5)"
     );
 
     let allowed = ["--tls12", "--http1", "--certificate-in-clear"];
@@ -269,7 +269,7 @@ fn flags_9_there_is_no_offer_in_tls_1_2() {
 }
 
 #[test]
-fn care_2_and_care_3_an_offer_by_care_is_echoed_and_asked_for_without_acknowledgement() {
+fn care_2_and_care_3_an_offer_by_care_is_echoed_and_not_acknowledged() {
     let files = Files::new();
     let it = files.serve(&["--policy", "offered"]);
     for (way, flags, acknowledged) in [("care", &[][..], false), ("both", &[80], true)] {
@@ -284,7 +284,7 @@ fn care_2_and_care_3_an_offer_by_care_is_echoed_and_asked_for_without_acknowledg
 }
 
 #[test]
-fn care_5_in_tls_1_2_a_certificate_goes_in_the_clear_only_if_allowed() {
+fn care_5_in_tls_1_2_a_certificate_is_sent_unencrypted_only_if_allowed() {
     let files = Files::new();
     let it = files.serve(&["--policy", "offered"]);
     for (args, status) in [(&[][..], "declined"), (&["--certificate-in-clear"], "authenticated")] {
@@ -305,7 +305,7 @@ fn care_5_in_tls_1_2_a_certificate_goes_in_the_clear_only_if_allowed() {
 }
 
 #[test]
-fn care_works_by_other_numbers_where_both_ends_use_them() {
+fn care_works_with_another_code_point_if_client_and_server_use_it() {
     let files = Files::new();
     let number = &["--care-code-point", "0xffcb"][..];
     let it = files.serve(&[&["--policy", "offered"], number].concat());

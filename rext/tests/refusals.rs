@@ -1,4 +1,5 @@
-//! What the log of `rext serve` has of each refusal: who, where, for what, and when.
+//! The log lines of `rext serve` for refused connections and requests: certificate, server name,
+//! scope, alert and reason.
 
 mod common;
 
@@ -12,10 +13,14 @@ use rext_cli::{client, files, tls};
 use rustls_ext::http::Fingerprint;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
 use rustls_ext::{ClientAuthOffer, subject_of};
-use test_pki::Identity;
+use test_pki::IssuedCertificate;
 
-/// A client that makes no offer, and sends this certificate, if any, to servers that ask.
-fn config(files: &Files, identity: Option<&Identity>, protocol: &[u8]) -> Arc<ClientConfig> {
+/// A client that makes no offer, and sends this certificate, if any, when it is requested.
+fn config(
+    files: &Files,
+    identity: Option<&IssuedCertificate>,
+    protocol: &[u8],
+) -> Arc<ClientConfig> {
     let roots = files::roots("--ca", &files.path("server-ca.pem")).unwrap();
     let key = identity.map(|identity| identity.certified_key().unwrap());
     let offer = ClientAuthOffer::default();
@@ -32,15 +37,15 @@ async fn get(config: &Arc<ClientConfig>, server: &Server, url: &str) -> Attempt 
     client::get(config, &target).await
 }
 
-fn fingerprint(identity: &Identity) -> String {
+fn fingerprint(identity: &IssuedCertificate) -> String {
     Fingerprint::sha256(&identity.certified_key().unwrap().cert[0]).to_string()
 }
 
 #[tokio::test]
-async fn a_refused_certificate_is_named_with_server_name_scope_and_dates() {
+async fn the_log_has_the_subject_server_name_scope_and_dates_of_a_refused_certificate() {
     let files = Files::new();
     let old = files.clients.expired_client("old, and tired").unwrap();
-    let words = [
+    let parts = [
         "handshake failed",
         "alert=certificate_expired from=\"server\" server_name=\"localhost\" scope=\"clients\"",
         // Escaped for RFC 4514, and then for the log.
@@ -52,12 +57,12 @@ async fn a_refused_certificate_is_named_with_server_name_scope_and_dates() {
     let server = files.serve(&["--policy", "always"]);
     let attempt = get(&config(&files, Some(&old), tls::H2), &server, "https://localhost/").await;
     assert!(attempt.body.is_err());
-    let line = server.wait_for_log(&words);
+    let line = server.wait_for_log(&parts);
     assert!(!line.contains("UNIX"), "{line}");
 }
 
 #[tokio::test]
-async fn a_client_without_a_certificate_is_named_by_where_it_went() {
+async fn the_log_has_the_server_name_and_scope_of_a_client_without_a_certificate() {
     let files = Files::new();
     let server = files.serve(&["--policy", "always"]);
     let attempt = get(&config(&files, None, tls::H2), &server, "https://localhost/").await;
@@ -71,14 +76,14 @@ async fn a_client_without_a_certificate_is_named_by_where_it_went() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_refused_without_an_end_is_named_too() {
+async fn the_log_has_a_certificate_that_is_refused_by_a_lenient_request() {
     let files = Files::new();
     files.write(
         "policy.toml",
         "scopes.staff.anchors = ['client-ca.pem']
          otherwise.request_lenient = 'staff'",
     );
-    let server = files.serve_by(&["--policy-file", "policy.toml"], |_| {});
+    let server = files.serve_without_ca(&["--policy-file", "policy.toml"], |_| {});
     let old = files.clients.expired_client("old").unwrap();
     let attempt = get(&config(&files, Some(&old), tls::H2), &server, "https://localhost/").await;
     assert!(attempt.body.is_ok());
@@ -93,7 +98,7 @@ async fn a_certificate_that_is_refused_without_an_end_is_named_too() {
 }
 
 #[tokio::test]
-async fn a_421_names_the_host_and_the_server_name_of_the_connection() {
+async fn the_log_of_a_421_has_the_host_and_the_server_name_of_the_connection() {
     let files = Files::new();
     files.write(
         "policy.toml",
@@ -103,11 +108,11 @@ async fn a_421_names_the_host_and_the_server_name_of_the_connection() {
          server_name = 'admin.example.test'
          require = 'staff'",
     );
-    let server = files.serve_by(&["--policy-file", "policy.toml"], |_| {});
+    let server = files.serve_without_ca(&["--policy-file", "policy.toml"], |_| {});
     for protocol in [tls::H2, tls::HTTP1] {
         let config = config(&files, None, protocol);
         let attempt = get(&config, &server, "https://admin.example.test/").await;
-        assert_eq!(attempt.facts.unwrap().http_status, Some(421));
+        assert_eq!(attempt.summary.unwrap().http_status, Some(421));
         server.wait_for_log(&[
             "request refused",
             "status=421 host=\"admin.example.test\" server_name=\"localhost\" \
@@ -117,7 +122,7 @@ async fn a_421_names_the_host_and_the_server_name_of_the_connection() {
 }
 
 #[tokio::test]
-async fn no_subject_looks_like_another_in_the_log_and_in_debug() {
+async fn subjects_are_unambiguous_in_the_log_and_in_debug() {
     let files = Files::new();
     let server = files.serve(&["--policy", "always"]);
     let text = |text: &str| DnValue::from(text);
@@ -137,8 +142,8 @@ async fn no_subject_looks_like_another_in_the_log_and_in_debug() {
         assert_eq!(subject_of(&identity.certified_key().unwrap().cert[0]), subject);
         let config = config(&files, Some(&identity), tls::H2);
         let attempt = get(&config, &server, "https://localhost/debug").await;
-        let known: serde_json::Value = serde_json::from_slice(&attempt.body.unwrap()).unwrap();
-        assert_eq!(known["verified_subject"], subject);
+        let info: serde_json::Value = serde_json::from_slice(&attempt.body.unwrap()).unwrap();
+        assert_eq!(info["verified_subject"], subject);
         let quoted = subject.replace('\\', "\\\\").replace('"', "\\\"");
         server.wait_for_log(&["connected", &format!("verified_subject=\"{quoted}\"")]);
     }

@@ -5,7 +5,7 @@ mod common;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use common::{Files, PATIENCE, Server};
+use common::{Files, Server, TIMEOUT};
 use raw_peer::{ClientConfig, Edit, Peer, ext, version};
 use rustls_ext::wire::{CodePoints, FlagSet};
 
@@ -18,18 +18,18 @@ impl Router {
     fn new(files: &Files, offered: u16, default: u16, args: &[&str]) -> Self {
         let (offered, default) = (format!("127.0.0.1:{offered}"), format!("127.0.0.1:{default}"));
         let usual = ["route", "--offered", &offered, "--default", &default];
-        let server = files.start_by(&[&usual[..], args].concat(), |_| {});
+        let server = files.start_with_args(&[&usual[..], args].concat(), |_| {});
         Self { port: server.port, server }
     }
 
     fn tcp(&self) -> TcpStream {
         let tcp = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        tcp.set_read_timeout(Some(TIMEOUT)).unwrap();
         tcp
     }
 }
 
-/// Two servers: one that insists on a certificate, and one that asks nobody.
+/// Two servers: one requires a certificate, and one requests none.
 fn site(files: &Files) -> (Server, Server) {
     (files.serve(&["--policy", "always"]), files.serve(&["--policy", "never"]))
 }
@@ -37,10 +37,10 @@ fn site(files: &Files) -> (Server, Server) {
 const HELLO: &[u8] = include_bytes!("../../rustls-ext-wire/corpus/curl+flag.bin");
 
 #[test]
-fn those_who_offer_go_to_the_server_that_asks_and_all_others_elsewhere() {
+fn clients_that_offer_are_routed_to_the_server_that_requires_a_certificate() {
     let files = Files::new();
-    let (asking, leaving_alone) = site(&files);
-    let router = Router::new(&files, asking.port, leaving_alone.port, &[]);
+    let (requiring, not_requesting) = site(&files);
+    let router = Router::new(&files, requiring.port, not_requesting.port, &[]);
     for args in [&[][..], &["--http1"]] {
         let offering = [args, &["--offer", "flag"]].concat();
         let reply = files.connect_to(router.port, Some("client"), &offering);
@@ -48,11 +48,11 @@ fn those_who_offer_go_to_the_server_that_asks_and_all_others_elsewhere() {
         let reply = files.connect_to(router.port, Some("client"), args);
         assert_eq!(reply.server[0]["status"], "not_asked", "{reply:?}");
     }
-    // The refusal of a server comes through as it is.
+    // A server's refusal is passed through unchanged.
     let reply = files.connect_to(router.port, None, &["--offer", "flag"]);
     assert_eq!(reply.code, Some(1));
     assert!(reply.errors[0].contains("certificate_required"), "{reply:?}");
-    drop((asking, leaving_alone));
+    drop((requiring, not_requesting));
 }
 
 /// The first flight of a client of these versions, with these edits.
@@ -63,7 +63,7 @@ fn hello(versions: &[u16], edits: Vec<Edit>) -> Vec<u8> {
 }
 
 #[test]
-fn flags_9_a_flag_offers_nothing_in_a_hello_without_tls13_and_care_does_in_either() {
+fn flags_9_a_flag_in_a_client_hello_without_tls_1_3_is_no_offer_and_care_is() {
     let points = CodePoints::default();
     let flag = FlagSet::single(points.request_client_auth());
     let flag = || Edit::add(points.tls_flags(), flag.body().unwrap());
@@ -82,18 +82,18 @@ fn flags_9_a_flag_offers_nothing_in_a_hello_without_tls13_and_care_does_in_eithe
         (hello(&[tls12], vec![flag(), care()]), "care"),
     ];
     let files = Files::new();
-    for (n, (octets, offer)) in hellos.into_iter().enumerate() {
+    for (n, (bytes, offer)) in hellos.into_iter().enumerate() {
         let (offered, default) = (backend(vec![1]), backend(vec![0]));
         let router = Router::new(&files, offered.0, default.0, &[]);
         let mut tcp = router.tcp();
-        tcp.write_all(&octets).unwrap();
+        tcp.write_all(&bytes).unwrap();
         tcp.shutdown(std::net::Shutdown::Write).unwrap();
         let mut answer = Vec::new();
         tcp.read_to_end(&mut answer).unwrap();
         assert_eq!(answer, [u8::from(offer != "none")], "hello {n}: {offer}");
 
-        // `rext peek` says the same.
-        let path = files.write("hello.bin", &octets);
+        // `rext peek` shows the same offer.
+        let path = files.write("hello.bin", &bytes);
         let peek = files.rext(&["peek", path.to_str().unwrap()]).output().unwrap();
         let line: serde_json::Value = serde_json::from_slice(&peek.stdout).unwrap();
         assert_eq!(line["offer"], offer, "hello {n}: {line}");
@@ -101,13 +101,13 @@ fn flags_9_a_flag_offers_nothing_in_a_hello_without_tls13_and_care_does_in_eithe
     }
 }
 
-/// A backend that says what it got, and then `answer`.
+/// A backend that receives everything, and then sends `answer`. The thread returns the received bytes.
 fn backend(answer: Vec<u8>) -> (u16, std::thread::JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let thread = std::thread::spawn(move || {
         let (mut tcp, _) = listener.accept().unwrap();
-        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        tcp.set_read_timeout(Some(TIMEOUT)).unwrap();
         let mut got = Vec::new();
         tcp.read_to_end(&mut got).unwrap();
         tcp.write_all(&answer).unwrap();
@@ -117,15 +117,15 @@ fn backend(answer: Vec<u8>) -> (u16, std::thread::JoinHandle<Vec<u8>>) {
 }
 
 #[test]
-fn every_octet_gets_through_in_both_directions_and_so_does_the_end_of_one() {
+fn all_bytes_and_the_end_of_each_direction_are_passed_on() {
     let files = Files::new();
     let answer: Vec<u8> = (0..2_000_000u32).map(|n| n as u8).collect();
     let (offered, got) = backend(answer.clone());
     let router = Router::new(&files, offered, 1, &[]);
     let mut tcp = router.tcp();
-    // A hello that comes octet by octet, and what was sent right behind it.
-    for octet in HELLO {
-        tcp.write_all(&[*octet]).unwrap();
+    // A ClientHello that is sent byte by byte, and more data directly after it.
+    for byte in HELLO {
+        tcp.write_all(&[*byte]).unwrap();
     }
     tcp.write_all(b"and more").unwrap();
     tcp.shutdown(std::net::Shutdown::Write).unwrap();
@@ -136,20 +136,42 @@ fn every_octet_gets_through_in_both_directions_and_so_does_the_end_of_one() {
 }
 
 #[test]
-fn what_is_no_hello_is_let_go_with_the_alert_that_is_due() {
+fn a_backend_can_get_the_client_s_address_in_a_proxy_protocol_header() {
+    let files = Files::new();
+    let (port, backend) = backend(b"pong".to_vec());
+    let router = Router::new(&files, port, 1, &["--send-proxy"]);
+    let mut tcp = router.tcp();
+    let from = tcp.local_addr().unwrap();
+    tcp.write_all(HELLO).unwrap();
+    tcp.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    tcp.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"pong");
+    let header = [
+        &b"\r\n\r\n\0\r\nQUIT\n"[..],
+        &[0x21, 0x11, 0, 12, 127, 0, 0, 1, 127, 0, 0, 1],
+        &from.port().to_be_bytes(),
+        &router.port.to_be_bytes(),
+    ]
+    .concat();
+    assert_eq!(backend.join().unwrap(), [&header, HELLO].concat());
+}
+
+#[test]
+fn a_client_without_a_well_formed_client_hello_gets_the_alert_of_its_error() {
     let files = Files::new();
     let router = Router::new(&files, 1, 1, &["--hello-timeout", "1.5"]);
-    let answer = |octets: &[u8]| {
+    let answer = |bytes: &[u8]| {
         let mut tcp = router.tcp();
-        tcp.write_all(octets).unwrap();
+        tcp.write_all(bytes).unwrap();
         let mut answer = Vec::new();
         tcp.read_to_end(&mut answer).unwrap();
         answer
     };
     let alert = |number: u8| vec![21, 3, 3, 0, 2, 2, number];
-    // An alert says nothing to who does not speak TLS.
+    // A client of another protocol would not understand an alert.
     assert_eq!(answer(b"GET / HTTP/1.1\r\n\r\n"), b"");
-    // application data; a message that is no ClientHello; extensions that end too late
+    // Application data; a message that is no ClientHello; extensions that are longer than the message.
     assert_eq!(answer(&[23, 3, 3, 0, 1, 0]), alert(10));
     assert_eq!(answer(&[22, 3, 1, 0, 4, 2, 0, 0, 0]), alert(10));
     let mut longer = HELLO.to_vec();
@@ -161,16 +183,16 @@ fn what_is_no_hello_is_let_go_with_the_alert_that_is_due() {
     let length = u16::try_from(at - 9).unwrap().to_be_bytes();
     longer[7..9].copy_from_slice(&length);
     assert_eq!(answer(&longer), alert(50));
-    // one that never comes to an end
+    // A ClientHello that is never completed.
     assert_eq!(answer(&HELLO[..100]), b"");
 }
 
 #[test]
-fn the_log_says_what_is_spoken_in_place_of_tls_and_nothing_of_probes() {
+fn the_log_names_other_protocols_and_does_not_mention_probes() {
     let files = Files::new();
     let router = Router::new(&files, 1, 1, &[]);
     router.server.wait_for_log(&["INFO", "routing"]);
-    for (octets, words) in [
+    for (bytes, text) in [
         (&b""[..], None),
         (b"GET / HTTP/1.1\r\n\r\n", Some("refused: the client sent an HTTP request without TLS")),
         (
@@ -182,24 +204,24 @@ fn the_log_says_what_is_spoken_in_place_of_tls_and_nothing_of_probes() {
             Some("refused: the connection begins with the PROXY protocol"),
         ),
         (b"SSH-2.0-OpenSSH_9.6\r\n", Some("refused: not TLS, but plain text")),
-        (&[22, 3, 1], Some("hung up within its ClientHello")),
+        (&[22, 3, 1], Some("the client closed the connection within its ClientHello")),
     ] {
         let mut tcp = router.tcp();
-        tcp.write_all(octets).unwrap();
+        tcp.write_all(bytes).unwrap();
         tcp.shutdown(std::net::Shutdown::Write).unwrap();
         let _ = tcp.read_to_end(&mut Vec::new());
-        if let Some(words) = words {
+        if let Some(text) = text {
             let line = router.server.wait_for_log(&[]);
-            assert!(line.contains("WARN") && line.contains(words), "{line}");
+            assert!(line.contains("WARN") && line.contains(text), "{line}");
         }
     }
 }
 
 #[test]
-fn a_backend_that_is_not_there_is_an_internal_error() {
+fn a_backend_that_is_not_running_is_an_internal_error() {
     let files = Files::new();
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let router = Router::new(&files, nobody, nobody, &[]);
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let router = Router::new(&files, unused, unused, &[]);
     let mut tcp = router.tcp();
     tcp.write_all(HELLO).unwrap();
     let mut answer = Vec::new();
@@ -208,7 +230,7 @@ fn a_backend_that_is_not_there_is_an_internal_error() {
 }
 
 #[test]
-fn a_connection_on_which_nothing_is_said_is_let_go() {
+fn a_connection_without_data_is_closed() {
     let files = Files::new();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();

@@ -1,4 +1,5 @@
-//! `rext serve` among clients that do not do as they should.
+//! `rext serve` with clients that are silent, speak other protocols or close the connection; sessions,
+//! paths, secrets and signals.
 
 mod common;
 
@@ -7,7 +8,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::sync::Arc;
 
-use common::{Files, PATIENCE, Server};
+use common::{Files, Server, TIMEOUT};
 use rext_cli::client::{self, Target};
 use rext_cli::tls;
 use rustls_ext::ClientAuthOffer;
@@ -15,7 +16,7 @@ use rustls_ext::rustls::DEFAULT_VERSIONS;
 
 fn tcp(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
@@ -25,12 +26,12 @@ fn assert_serves(files: &Files, server: &Server) {
 }
 
 #[test]
-fn a_silent_client_and_a_half_hello_keep_nobody_waiting_and_are_let_go() {
+fn a_silent_client_and_half_a_client_hello_delay_no_other_client_and_time_out() {
     let files = Files::new();
     let server = files.serve(&["--policy", "offered", "--handshake-timeout", "1.5"]);
     let silent = tcp(&server);
     let mut half = tcp(&server);
-    // A handshake record of 512 octets, of which a few come.
+    // A handshake record of 512 bytes, of which only a few are sent.
     half.write_all(&[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]).unwrap();
     assert_serves(&files, &server);
 
@@ -38,7 +39,7 @@ fn a_silent_client_and_a_half_hello_keep_nobody_waiting_and_are_let_go() {
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest);
         let peer = format!("peer={}", stream.local_addr().unwrap());
-        // In either order, so the address is not waited for.
+        // The order of the two is not known, so the line may have either address.
         let line = server.wait_for_log(&["handshake failed", "no complete handshake within 1.5s"]);
         assert!(line.contains("peer=127.0.0.1:"), "{line}: {peer}");
     }
@@ -46,12 +47,12 @@ fn a_silent_client_and_a_half_hello_keep_nobody_waiting_and_are_let_go() {
 }
 
 #[test]
-fn what_is_no_tls_gets_an_alert_and_a_line_in_the_log_that_says_what_it_is() {
+fn other_protocols_get_an_alert_and_the_log_names_them() {
     let files = Files::new();
     let server = files.serve(&["--policy", "offered"]);
     const HTTP: &str = "the client sent an HTTP request without TLS";
     const PROXY: &str = "the connection begins with the PROXY protocol";
-    for (octets, words) in [
+    for (bytes, text) in [
         (&b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"[..], HTTP),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HTTP),
         (b"PROXY TCP4 192.0.2.1 192.0.2.2 5 443\r\n", PROXY),
@@ -60,35 +61,39 @@ fn what_is_no_tls_gets_an_alert_and_a_line_in_the_log_that_says_what_it_is() {
     ] {
         let mut stream = tcp(&server);
         let peer = format!("peer={}", stream.local_addr().unwrap());
-        stream.write_all(octets).unwrap();
+        stream.write_all(bytes).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).unwrap();
         // A fatal alert, decode_error.
-        assert_eq!(answer.first(), Some(&21));
-        assert_eq!(answer.get(5..), Some(&[2, 50][..]));
+        assert_eq!(response.first(), Some(&21));
+        assert_eq!(response.get(5..), Some(&[2, 50][..]));
         let alert = ["alert=decode_error", "from=\"server\""];
-        let known = ["WARN", "handshake failed", &peer, words];
+        let known = ["WARN", "handshake failed", &peer, text];
         server.wait_for_log(&[&known[..], &alert].concat());
     }
     assert_serves(&files, &server);
 }
 
 #[test]
-fn a_client_that_hangs_up_is_a_line_in_the_log() {
+fn a_client_that_closes_the_connection_in_the_handshake_is_logged() {
     let files = Files::new();
     let server = files.serve(&["--policy", "offered"]);
     let mut stream = tcp(&server);
     let peer = format!("peer={}", stream.local_addr().unwrap());
-    // the beginning of a record
+    // The beginning of a record.
     stream.write_all(&[22, 3, 1]).unwrap();
     drop(stream);
-    server.wait_for_log(&["handshake failed", &peer, "the client hung up during the handshake"]);
+    server.wait_for_log(&[
+        "handshake failed",
+        &peer,
+        "the client closed the connection during the handshake",
+    ]);
     assert_serves(&files, &server);
 }
 
 #[tokio::test]
-async fn as_many_sessions_are_kept_as_the_option_says() {
+async fn session_cache_limits_the_sessions_that_are_kept() {
     let files = Files::new();
     let roots = || rext_cli::files::roots("--ca", &files.path("server-ca.pem")).unwrap();
     let config = || {
@@ -104,17 +109,17 @@ async fn as_many_sessions_are_kept_as_the_option_says() {
         };
         let first = config();
         client::get(&first, &target).await.body.unwrap();
-        // Each takes two.
+        // Each stores two sessions.
         for _ in 0..3 {
             client::get(&config(), &target).await.body.unwrap();
         }
         let again = client::get(&first, &target).await;
-        assert_eq!(again.facts.unwrap().resumed, resumes, "{sessions}");
+        assert_eq!(again.summary.unwrap().resumed, resumes, "{sessions}");
     }
 }
 
 #[test]
-fn other_paths_are_not_found_and_the_root_is_plain_text() {
+fn unknown_paths_are_404_and_the_root_is_200() {
     let files = Files::new();
     let server = files.serve(&["--policy", "never"]);
     let resolve = format!("localhost:{}:127.0.0.1", server.port);
@@ -131,7 +136,7 @@ fn other_paths_are_not_found_and_the_root_is_plain_text() {
 }
 
 #[test]
-fn sslkeylogfile_is_honoured_by_both_ends() {
+fn client_and_server_write_the_same_secrets_to_sslkeylogfile() {
     let files = Files::new();
     let server = files.serve_with(&["--policy", "never"], |command| {
         command.env("SSLKEYLOGFILE", "server.log");
@@ -156,7 +161,7 @@ fn sslkeylogfile_is_honoured_by_both_ends() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_and_sigterm_end_it_in_good_order() {
+fn ctrl_c_and_sigterm_stop_it_with_exit_code_0() {
     let files = Files::new();
     for signal in ["-INT", "-TERM"] {
         let mut server = files.serve(&["--policy", "never"]);

@@ -1,4 +1,4 @@
-//! The site, visited by agents that know the challenge, and by clients that act like browsers.
+//! The site, with agents that answer challenges and with clients that act like browsers.
 
 mod common;
 
@@ -7,12 +7,16 @@ use common::site::{LOGIN, SITE, STAFF, Site};
 use reqwest::StatusCode;
 use rext_cli::tls;
 use rustls_ext::ClientAuthOffer;
-use rustls_ext::http::client::{Credentials, Identity as Credential, Report};
+use rustls_ext::http::client::{ClientIdentity, Credentials, Report};
 use rustls_ext::http::reqwest as challenged;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
-use test_pki::Identity;
+use test_pki::IssuedCertificate;
 
-fn config(site: &Site, identity: Option<&Identity>, offer: ClientAuthOffer) -> ClientConfig {
+fn config(
+    site: &Site,
+    identity: Option<&IssuedCertificate>,
+    offer: ClientAuthOffer,
+) -> ClientConfig {
     let key = identity.map(|identity| identity.certified_key().unwrap());
     let roots = site.servers.roots().unwrap();
     tls::client_config(roots, key, offer, DEFAULT_VERSIONS, &[tls::H2]).unwrap()
@@ -23,18 +27,18 @@ fn configure(each: reqwest::ClientBuilder, port: u16) -> reqwest::ClientBuilder 
     [SITE, LOGIN, STAFF].iter().fold(each.no_proxy(), |each, host| each.resolve(host, addr))
 }
 
-/// A client that makes no offer, and answers whoever asks with this certificate, if any.
-fn browser(site: &Site, identity: Option<&Identity>) -> reqwest::Client {
+/// A client that makes no offer, and sends this certificate, if any, when it is requested.
+fn browser(site: &Site, identity: Option<&IssuedCertificate>) -> reqwest::Client {
     let config = config(site, identity, ClientAuthOffer::default());
     let each = reqwest::Client::builder().tls_backend_preconfigured(config);
     configure(each, site.server.port).build().unwrap()
 }
 
 /// A client that answers challenges with these certificates.
-fn agent(site: &Site, identities: &[&Identity]) -> challenged::Client {
+fn agent(site: &Site, identities: &[&IssuedCertificate]) -> challenged::Client {
     let port = site.server.port;
     let credentials = identities.iter().enumerate().fold(Credentials::new(), |known, (n, own)| {
-        let own = Credential::new(n.to_string(), own.certified_key().unwrap()).unwrap();
+        let own = ClientIdentity::new(n.to_string(), own.certified_key().unwrap()).unwrap();
         known.with(own.for_any_host()).unwrap()
     });
     challenged::Client::builder(config(site, None, ClientAuthOffer::default()), credentials)
@@ -48,24 +52,24 @@ async fn page(site: &Site, client: &reqwest::Client, host: &str, path: &str) -> 
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
-/// What the page says of an item in a list.
+/// The value of a row of the page.
 #[track_caller]
-fn says<'a>(page: &'a str, what: &str) -> &'a str {
-    let (_, rest) = page.split_once(&format!("<dt>{what}</dt><dd>")).expect(what);
+fn row<'a>(page: &'a str, name: &str) -> &'a str {
+    let (_, rest) = page.split_once(&format!("<dt>{name}</dt><dd>")).expect(name);
     rest.split_once("</dd>").unwrap().0
 }
 
 #[tokio::test]
-async fn the_public_pages_ask_nobody_for_anything() {
+async fn the_public_pages_request_no_certificate() {
     let site = Site::start();
     for identity in [None, Some(&site.user)] {
         let client = browser(&site, identity);
         let (status, text) = page(&site, &client, SITE, "/").await;
         assert_eq!(status, 200);
-        assert_eq!(says(&text, "Certificate asked for"), "no");
-        assert_eq!(says(&text, "Host name"), SITE);
-        assert_eq!(says(&text, "Protocol"), "HTTP/2, TLSv1.3");
-        // The way to where one is asked.
+        assert_eq!(row(&text, "Certificate requested"), "no");
+        assert_eq!(row(&text, "Host name"), SITE);
+        assert_eq!(row(&text, "Protocol"), "HTTP/2, TLSv1.3");
+        // The links to the hosts that request one.
         assert!(text.contains(&format!("href=\"{}\"", site.url(LOGIN, "/account"))));
         assert!(text.contains(&format!("href=\"{}\"", site.url(STAFF, "/admin"))));
         site.server.wait_for_log(&["connected", "decision=\"none\"", "status=\"not_asked\""]);
@@ -75,13 +79,13 @@ async fn the_public_pages_ask_nobody_for_anything() {
 }
 
 #[tokio::test]
-async fn cant_5_an_agent_gets_in_by_the_same_door_when_it_is_challenged() {
+async fn cant_5_an_agent_answers_the_challenge_on_the_same_host() {
     let site = Site::start();
     let agent = agent(&site, &[&site.user, &site.admin]);
     for (host, path, realm, name) in [
         (SITE, "/account", "users", "&lt;b&gt;Ursula&lt;/b&gt;"),
         (STAFF, "/admin", "staff", "Sam"),
-        // It need not know which host is for people.
+        // Also on the host for people.
         (LOGIN, "/account", "users", "&lt;b&gt;Ursula&lt;/b&gt;"),
     ] {
         let request = agent.plain().get(site.url(host, path)).build().unwrap();
@@ -91,13 +95,13 @@ async fn cant_5_an_agent_gets_in_by_the_same_door_when_it_is_challenged() {
         assert_eq!((report.challenged, report.realm.as_deref()), (true, Some(realm)));
         let text = answer.text().await.unwrap();
         assert!(text.contains(&format!("You are logged in as <strong>{name}</strong>.")), "{text}");
-        assert_eq!(says(&text, "Scope"), realm);
-        assert_eq!(says(&text, "Certificate offered"), "yes, by the TLS flag");
+        assert_eq!(row(&text, "Scope"), realm);
+        assert_eq!(row(&text, "Certificate offered"), "yes, by the TLS flag");
     }
 }
 
 #[tokio::test]
-async fn an_agent_that_offers_at_once_gets_in_at_once() {
+async fn an_agent_that_offers_is_logged_in_without_a_challenge() {
     let site = Site::start();
     for (offer, way) in [
         (ClientAuthOffer::flag(), "yes, by the TLS flag"),
@@ -110,12 +114,12 @@ async fn an_agent_that_offers_at_once_gets_in_at_once() {
         ));
         let client = configure(each, site.server.port).build().unwrap();
         let (status, text) = page(&site, &client, SITE, "/account").await;
-        assert_eq!((status, says(&text, "Certificate offered")), (200, way));
+        assert_eq!((status, row(&text, "Certificate offered")), (200, way));
     }
 }
 
 #[tokio::test]
-async fn whoever_is_not_logged_in_is_told_how_to_and_challenged() {
+async fn a_client_that_is_not_logged_in_gets_a_challenge_and_a_link_to_log_in() {
     let site = Site::start();
     let client = browser(&site, Some(&site.user));
     let answer = client.get(site.url(SITE, "/account")).send().await.unwrap();
@@ -125,63 +129,63 @@ async fn whoever_is_not_logged_in_is_told_how_to_and_challenged() {
     let text = answer.text().await.unwrap();
     assert!(text.contains("<h1>Log in to see this page</h1>"));
     assert!(text.contains(&format!("href=\"{}\"", site.url(LOGIN, "/account"))));
-    // Nobody is asked for staff's certificates there.
+    // No certificate of "staff" is requested on this host, so there is no challenge for it.
     let (status, text) = page(&site, &client, SITE, "/admin").await;
     assert_eq!(status, 403);
     assert!(text.contains(&format!("href=\"{}\"", site.url(STAFF, "/admin"))));
 }
 
 #[tokio::test]
-async fn a_person_logs_in_on_the_host_that_asks() {
+async fn a_person_logs_in_on_the_host_that_requests_a_certificate() {
     let site = Site::start();
     let user = browser(&site, Some(&site.user));
     let (status, text) = page(&site, &user, LOGIN, "/account").await;
     assert_eq!(status, 200);
     assert!(text.contains("You are logged in as <strong>&lt;b&gt;Ursula&lt;/b&gt;</strong>."));
     assert!(text.contains("You are logged in on <code>login.site.test</code> only."));
-    assert_eq!(says(&text, "Subject"), "CN=\\&lt;b\\&gt;Ursula\\&lt;/b\\&gt;");
-    assert_eq!(says(&text, "Issuer"), "CN=Users CA");
-    assert_eq!(says(&text, "Proof given"), "less than a minute ago, on this connection");
-    assert_eq!(says(&text, "What came of it"), "the certificate was accepted");
-    // And is nobody on the public pages, which are on another connection.
-    assert_eq!(says(&page(&site, &user, SITE, "/").await.1, "Certificate asked for"), "no");
+    assert_eq!(row(&text, "Subject"), "CN=\\&lt;b\\&gt;Ursula\\&lt;/b\\&gt;");
+    assert_eq!(row(&text, "Issuer"), "CN=Users CA");
+    assert_eq!(row(&text, "Proof of possession"), "less than a minute ago, on this connection");
+    assert_eq!(row(&text, "Outcome"), "the server accepted the certificate");
+    // The public pages are on another connection, without the login.
+    assert_eq!(row(&page(&site, &user, SITE, "/").await.1, "Certificate requested"), "no");
 
     let admin = browser(&site, Some(&site.admin));
     let (status, text) = page(&site, &admin, STAFF, "/admin").await;
     assert!(status == 200 && text.contains("You are logged in as <strong>Sam</strong>."));
-    // Of two kinds of certificates, one is not the other.
+    // A certificate of "staff" is not valid for "users".
     let (status, text) = page(&site, &admin, STAFF, "/account").await;
-    assert!(status == 403 && text.contains("<h1>Not with this certificate</h1>"));
+    assert!(status == 403 && text.contains("<h1>Your certificate is not for this page</h1>"));
 }
 
 #[tokio::test]
-async fn a_failed_login_says_why() {
+async fn a_failed_login_page_has_the_reason() {
     let site = Site::start();
-    for (identity, heading, why) in [
+    for (identity, heading, reason) in [
         (Some(&site.revoked), "Your certificate was not accepted", "it has been revoked"),
         (
             Some(&site.stranger),
             "Your certificate was not accepted",
-            "this site does not know who issued it",
+            "this site does not trust its issuer",
         ),
         (
             Some(&site.admin),
             "Your certificate was not accepted",
-            "this site does not know who issued it",
+            "this site does not trust its issuer",
         ),
-        (None, "You are not logged in", "sent none"),
+        (None, "You are not logged in", "browser sent none"),
     ] {
         let client = browser(&site, identity);
         let (status, text) = page(&site, &client, LOGIN, "/account").await;
         assert_eq!(status, 401);
         assert!(text.contains(&format!("<h1>{heading}</h1>")), "{text}");
-        assert!(text.contains(why), "{why}: {text}");
+        assert!(text.contains(reason), "{reason}: {text}");
         assert!(!text.contains("You are logged in as"));
     }
 }
 
 #[tokio::test]
-async fn pages_tell_browsers_what_not_to_do() {
+async fn pages_have_the_security_headers() {
     let site = Site::start();
     let client = browser(&site, None);
     for (host, path) in [(SITE, "/"), (SITE, "/account"), (LOGIN, "/account"), (SITE, "/nowhere")] {
@@ -201,7 +205,7 @@ async fn pages_tell_browsers_what_not_to_do() {
         let text = answer.text().await.unwrap();
         assert!(text.starts_with("<!DOCTYPE html><html lang=\"en\">"), "{text}");
         assert!(!text.contains("<script") && !text.contains("style=\""));
-        // One heading of the first rank, one place for the content.
+        // Exactly one main heading and one main element.
         assert_eq!((text.matches("<h1>").count(), text.matches("<main").count()), (1, 1));
     }
     let answer = client.get(site.url(SITE, "/style.css")).send().await.unwrap();
@@ -230,20 +234,25 @@ fn a_policy_that_does_not_fit_the_site_is_an_error() {
         assert_eq!(output.status.code(), Some(2));
         String::from_utf8(output.stderr).unwrap()
     };
+    let missing = |option: &str, host: &str, scope: &str| {
+        format!(
+            "error: {option} {host}: the policy does not request a certificate of the scope {scope:?} \
+             from every client on this host: add a rule with `server_name = {host:?}` and \
+             `request = {scope:?}`\n"
+        )
+    };
     let nothing = "[otherwise]\nask = 'nothing'\n";
-    assert_eq!(
-        error(nothing),
-        "error: --login-host login.site.test: the policy does not request \"users\" of everybody there\n"
-    );
+    assert_eq!(error(nothing), missing("--login-host", "login.site.test", "users"));
     assert_eq!(
         error(&format!("{login}{nothing}")),
-        "error: --staff-host id.site.test: the policy does not request \"staff\" of everybody there\n"
+        missing("--staff-host", "id.site.test", "staff")
     );
-    // A handshake that fails is no page.
+    // To require is an error, too: a failed handshake cannot show a page.
     let require = staff.replace("request", "require");
     assert!(error(&format!("{login}{require}{nothing}")).starts_with("error: --staff-host"));
     assert_eq!(
         error(&format!("{login}{staff}[otherwise]\nrequest = 'users'\n")),
-        "error: --site site.test: the policy may ask those for a certificate there who do not offer one\n"
+        "error: --site site.test: the policy may request a certificate on this host from clients that \
+         make no offer; the site needs rules that request none there\n"
     );
 }

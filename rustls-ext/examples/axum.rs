@@ -12,7 +12,7 @@ use http_body_util::Empty;
 use hyper::body::Bytes;
 use pki::{Pki, Result};
 use rustls_ext::Live;
-use rustls_ext::http::client::{Credentials, Identity};
+use rustls_ext::http::client::{ClientIdentity, Credentials};
 use rustls_ext::http::hyper::Client;
 use rustls_ext::http::server::{Caller, CallerLayer, ConnectionInfo, Denied};
 use rustls_ext::tokio::Listener;
@@ -39,7 +39,7 @@ async fn main() -> Result<()> {
     let url = format!("https://localhost:{}", listener.local_addr()?.port());
     tokio::spawn(serve(listener, live));
 
-    let agent = Identity::new("agent-7", pki.agent_key()?)?.for_host("localhost")?;
+    let agent = ClientIdentity::new("agent-7", pki.agent_key()?)?.for_host("localhost")?;
     for (who, credentials) in
         [("anybody", Credentials::new()), ("the agent", Credentials::new().with(agent)?)]
     {

@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use pki::{Pki, Result};
 use rustls_ext::ClientAuthOffer;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo, RequireScope};
-use rustls_ext::rustls::client::ClientAuthStatus;
+use rustls_ext::rustls::client::ClientAuthOfferStatus;
 use rustls_ext::tokio::{Connector, Listener};
 use tokio::net::TcpStream;
 
@@ -40,7 +40,7 @@ async fn main() -> Result<()> {
     let tcp = TcpStream::connect(addr).await?;
     let stream = Connector::new(Arc::new(tls)).connect("localhost".try_into()?, tcp).await?;
     println!("the server: {:?}", stream.get_ref().1.client_auth_status());
-    assert!(matches!(stream.get_ref().1.client_auth_status(), ClientAuthStatus::Acknowledged));
+    assert!(matches!(stream.get_ref().1.client_auth_status(), ClientAuthOfferStatus::Acknowledged));
 
     let (mut sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;

@@ -15,7 +15,7 @@ use http::{Request, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use pki::{Pki, Result, provider};
-use rustls_ext::http::client::{Credentials, Identity};
+use rustls_ext::http::client::{ClientIdentity, Credentials};
 use rustls_ext::http::hyper::Client;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo, RequireScope};
 use rustls_ext::rustls::ServerConfig;
@@ -67,7 +67,7 @@ async fn main() -> Result<()> {
     tokio::spawn(axum::serve(listener, app).into_future());
 
     let get = async |pki: &Pki, agent: &Pki| -> Result<StatusCode> {
-        let agent = Identity::new("agent-7", agent.agent_key()?)?.for_host("localhost")?;
+        let agent = ClientIdentity::new("agent-7", agent.agent_key()?)?.for_host("localhost")?;
         let credentials = Credentials::new().with(agent)?;
         let client = Client::builder(pki.client_config()?, credentials).build();
         let request = Request::get(&url).body(Empty::<Bytes>::new())?;

@@ -9,7 +9,7 @@ mod pki;
 
 use axum::{Router, routing::get};
 use pki::{Pki, Result};
-use rustls_ext::http::client::{Credentials, Identity, Report};
+use rustls_ext::http::client::{ClientIdentity, Credentials, Report};
 use rustls_ext::http::reqwest::Client;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo, RequireScope};
 use rustls_ext::tokio::Listener;
@@ -27,7 +27,7 @@ async fn main() -> Result<()> {
     tokio::spawn(axum::serve(listener, app).into_future());
 
     // The identity is for this host only.
-    let agent = Identity::new("agent-7", pki.agent_key()?)?.for_host("localhost")?;
+    let agent = ClientIdentity::new("agent-7", pki.agent_key()?)?.for_host("localhost")?;
     let client = Client::builder(pki.client_config()?, Credentials::new().with(agent)?).build()?;
     for requests in [2, 1] {
         let response = client.execute(client.plain().get(&url).build()?).await?;

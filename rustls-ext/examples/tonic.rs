@@ -10,7 +10,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use pki::{Pki, Result};
-use rustls_ext::http::client::{Credentials, Identity};
+use rustls_ext::http::client::{ClientIdentity, Credentials};
 use rustls_ext::http::hyper::Client;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo, RequireScope};
 use rustls_ext::tokio::Listener;
@@ -31,7 +31,7 @@ async fn main() -> Result<()> {
     let app = app.into_make_service_with_connect_info::<ConnectionInfo>();
     tokio::spawn(axum::serve(listener, app).into_future());
 
-    let agent = Identity::new("agent-7", pki.agent_key()?)?.for_host("localhost")?;
+    let agent = ClientIdentity::new("agent-7", pki.agent_key()?)?.for_host("localhost")?;
     for (credentials, expected) in [
         (Credentials::new(), StatusCode::UNAUTHORIZED),
         (Credentials::new().with(agent)?, StatusCode::OK),

@@ -12,7 +12,7 @@
 //!
 //! /// Other callers get 401 and the challenge, or 403.
 //! async fn admin(staff: Identity<Staff>) -> String {
-//!     format!("hello, {}", staff.certificate().common_name().unwrap_or("whoever you are"))
+//!     format!("hello, {}", staff.certificate().common_name().unwrap_or("member of staff"))
 //! }
 //!
 //! /// Every caller gets this page; staff get a greeting.

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_webpki_is_shown_in_words() {
+    fn an_error_of_webpki_is_explained() {
         let old =
             CertificateError::Other(OtherError(Arc::new(webpki::Error::UnsupportedCertVersion)));
         let line = with_causes(&io::Error::other(rustls::Error::InvalidCertificate(old)));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_io_error_was_made_of_is_among_the_causes_once() {
+    fn the_inner_error_of_an_io_error_is_among_the_causes_once() {
         let outer = io::Error::other(io::Error::other(alert()));
         assert_eq!(causes(&outer).count(), 3);
         let found = causes(&outer).filter(|err| err.is::<rustls::Error>());
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_load_error_was_made_of_is_among_the_causes() {
+    fn the_inner_error_of_a_load_error_is_among_the_causes() {
         let err = LoadError::from(alert());
         assert_eq!(causes(&err).find_map(|err| err.downcast_ref()), Some(&alert()));
         assert_eq!(with_causes(&err), alert().to_string());

@@ -110,27 +110,26 @@ impl RuleProblem {
             ),
             Self::BadProtocol { protocol } => write!(
                 f,
-                "an application protocol has 1 to 255 bytes, and this one has {}, so no client \
-                 lists it",
+                "an application protocol must have 1 to 255 bytes, and this one has {}",
                 protocol.len()
             ),
             Self::HostBits { network } => write!(
                 f,
-                "{network} has bits behind its prefix: write {} for the network, or {} for the one \
+                "{network} has bits set after its prefix: write {} for the network, or {} for the one \
                  address",
                 network.trunc(),
                 network.addr()
             ),
             Self::Contradiction => f.write_str(
-                "no client meets these conditions: it would have to make an offer and not make one",
+                "no client can meet these conditions: it would have to make an offer and not make one",
             ),
             Self::Unreachable { by } => {
                 let names: Vec<_> = by.iter().map(|rule| format!("{a_rule} {rule}")).collect();
-                let hold = if names.len() == 1 { "holds" } else { "between them hold" };
+                let all = if names.len() == 1 { "matches" } else { "together match" };
                 write!(
                     f,
-                    "this rule never decides, since {} {hold} wherever it does: remove it, or move \
-                     it up",
+                    "this rule never decides, since {} {all} every connection that it matches: \
+                     remove it, or move it up",
                     names.join(" and ")
                 )
             }
@@ -155,20 +154,20 @@ impl fmt::Display for PolicyError {
             Self::TooManyNames { scope, bytes } => write!(
                 f,
                 "the names of the authorities of scope {scope:?} take up {bytes} bytes, and a \
-                 request for a certificate has room for {MOST_NAMES}: send no names \
+                 CertificateRequest has room for {MOST_NAMES}: send no names \
                  (names = false, Anchors::without_names), or trust fewer authorities"
             ),
             Self::OwnVerifier { scope } => write!(
                 f,
-                "scope {scope:?} has a verifier of its own, for which there are no options, \
-                 revocation lists or pinned certificates: let the verifier do that"
+                "scope {scope:?} has a verifier of its own together with options, revocation lists or \
+                 pinned certificates, which have no effect on it: configure them in that verifier"
             ),
             Self::NoLastVerdict => f.write_str(
-                "nothing says what to ask where no rule holds: end the rules with `otherwise`",
+                "the policy has no verdict for connections that match no rule: add `otherwise`",
             ),
             Self::Provider(err) => err.fmt(f),
             Self::BadScopeName { scope } => {
-                write!(f, "the scope name {scope:?} does not have 1 to 255 octets")
+                write!(f, "the scope name {scope:?} must have 1 to 255 bytes, and has {}", scope.len())
             }
             Self::DuplicateScope { scope } => write!(f, "scope {scope:?} is defined twice"),
             Self::Rule { rule: Some(rule), problem } => write!(f, "rule {rule}: {problem}"),
@@ -213,8 +212,7 @@ impl fmt::Display for PolicyFileError {
             Self::Syntax(what) => f.write_str(what),
             Self::Verdict(line) => write!(
                 f,
-                "line {line}: say what to do by exactly one of ask, request, request_lenient and \
-                 require"
+                "line {line}: exactly one of ask, request, request_lenient and require must be given"
             ),
             Self::Rule { line, problem } => {
                 write!(f, "line {line}: ")?;

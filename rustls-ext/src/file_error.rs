@@ -47,8 +47,13 @@ pub enum FileProblem {
         /// The number of attempts.
         attempts: usize,
     },
-    /// The file contains nothing of this kind.
-    Nothing(&'static str),
+    /// The file contains nothing of the expected kind.
+    Missing {
+        /// What was expected, such as "certificate".
+        expected: &'static str,
+        /// The labels of the PEM sections that the file contains instead, each once.
+        found: Vec<String>,
+    },
     /// The private key is encrypted.
     EncryptedKey,
     /// The private key cannot be used.
@@ -82,7 +87,7 @@ impl From<Unusable> for FileProblem {
             Unusable::NotPem(err) => Self::NotPem(err),
             Unusable::NotDer(what) => Self::NotDer(what),
             Unusable::NotText => Self::NotText,
-            Unusable::Nothing(what) => Self::Nothing(what),
+            Unusable::Missing { expected, found } => Self::Missing { expected, found },
             Unusable::EncryptedKey => Self::EncryptedKey,
         }
     }
@@ -113,7 +118,10 @@ impl fmt::Display for FileProblem {
                 "changed while it was read, {attempts} times in a row: write new files beside the \
                  old ones, and put them in place by renaming"
             ),
-            Self::Nothing(what) => write!(f, "no {what} in it"),
+            Self::Missing { expected, found } => {
+                write!(f, "no {expected} in it")?;
+                if found.is_empty() { Ok(()) } else { write!(f, ", only {}", found.join(", ")) }
+            }
             Self::EncryptedKey => f.write_str("the key is encrypted; `openssl pkey` decrypts it"),
             Self::BadKey(_) => f.write_str("not a usable key"),
             Self::UnsupportedKey { algorithm } => write!(
@@ -156,7 +164,7 @@ impl std::error::Error for FileProblem {
             Self::NotDer(_)
             | Self::NotText
             | Self::KeepsChanging { .. }
-            | Self::Nothing(_)
+            | Self::Missing { .. }
             | Self::EncryptedKey
             | Self::UnsupportedKey { .. }
             | Self::AnotherKey { .. } => None,

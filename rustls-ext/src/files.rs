@@ -165,9 +165,8 @@ impl Files {
         path: impl AsRef<Path>,
     ) -> Result<PrivateKeyDer<'static>, FileError> {
         let path = path.as_ref();
-        self.items(path)?
-            .pop()
-            .ok_or_else(|| FileError::new(path, FileProblem::Nothing("private key")))
+        let missing = || FileProblem::Missing { expected: "private key", found: Vec::new() };
+        self.items(path)?.pop().ok_or_else(|| FileError::new(path, missing()))
     }
 
     /// Reads a certificate chain, the end-entity certificate first, and the private key that

@@ -98,7 +98,6 @@
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub use ipnet;
 pub use rustls;
 pub use rustls::client::ClientAuthOffer;
 pub use rustls::ext_wire as wire;

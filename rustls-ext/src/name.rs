@@ -258,7 +258,7 @@ const CONTEXT_0: u8 = 0xa0;
 /// An ASN.1 value in DER.
 #[derive(Clone, Copy)]
 struct Tlv<'a> {
-    /// The identifier octet: class, whether it is constructed, and number.
+    /// The identifier byte: class, whether it is constructed, and number.
     tag: u8,
     content: &'a [u8],
     /// The value with its tag and length.
@@ -270,7 +270,7 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     /// Reads the next value. Lengths must be definite and as short as possible; tags of more than
-    /// one octet are not supported.
+    /// one byte are not supported.
     fn next(&mut self) -> Option<Tlv<'a>> {
         let all = self.0;
         let (&tag, rest) = all.split_first()?;
@@ -281,10 +281,10 @@ impl<'a> Reader<'a> {
         let (length, rest) = if first < 0x80 {
             (usize::from(first), rest)
         } else {
-            let octets = usize::from(first & 0x7f);
-            let (octets, rest) = rest.split_at_checked(octets).filter(|_| octets <= 4)?;
-            let length = octets.iter().fold(0u32, |n, octet| n << 8 | u32::from(*octet));
-            let is_shortest = length >= 0x80 && octets.first() != Some(&0);
+            let bytes = usize::from(first & 0x7f);
+            let (bytes, rest) = rest.split_at_checked(bytes).filter(|_| bytes <= 4)?;
+            let length = bytes.iter().fold(0u32, |n, byte| n << 8 | u32::from(*byte));
+            let is_shortest = length >= 0x80 && bytes.first() != Some(&0);
             (usize::try_from(length).ok().filter(|_| is_shortest)?, rest)
         };
         let (content, rest) = rest.split_at_checked(length)?;

@@ -63,7 +63,10 @@ fn try_one(err: &(dyn Error + 'static)) {
     let mut outer = err;
     while let Some(source) = outer.source() {
         let (text, cause) = (outer.to_string(), source.to_string());
-        assert!(!cause.is_empty() && !text.contains(&cause), "{outer:?} says it, too: {cause}");
+        assert!(
+            !cause.is_empty() && !text.contains(&cause),
+            "{outer:?} repeats its cause: {cause}"
+        );
         outer = source;
     }
     let line = with_causes(err);
@@ -231,7 +234,7 @@ fn file_problems() -> Vec<FileProblem> {
         F::NotDer(_) => F::NotDer("certificate"),
         F::NotText => F::NotText,
         F::KeepsChanging { .. } => F::KeepsChanging { attempts: 5 },
-        F::Nothing(_) => F::Nothing("certificate"),
+        F::Missing { .. } => F::Missing { expected: "certificate", found: vec!["CRL".into()] },
         F::EncryptedKey => F::EncryptedKey,
         F::BadKey(_) => F::BadKey(tls()),
         F::UnsupportedKey { .. } => F::UnsupportedKey { algorithm: name() },
@@ -342,7 +345,7 @@ fn of_challenges_and_requests() {
         P::DuplicateRealm => P::DuplicateRealm,
         P::BadRealm => P::BadRealm,
         P::NotBase64 { .. } => P::NotBase64 { name: name() },
-        P::WrongLength { .. } => P::WrongLength { name: name(), octets: 3 },
+        P::WrongLength { .. } => P::WrongLength { name: name(), bytes: 3 },
     );
     for problem in problems {
         try_one(&ChallengeError { place: Place::default(), problem });

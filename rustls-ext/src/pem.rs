@@ -105,7 +105,11 @@ pub(crate) enum Unusable {
     NotPem(PemError),
     NotDer(&'static str),
     NotText,
-    Nothing(&'static str),
+    Missing {
+        expected: &'static str,
+        /// The labels of the other sections, each once.
+        found: Vec<String>,
+    },
     EncryptedKey,
 }
 
@@ -129,14 +133,24 @@ pub(crate) fn read<T: Item>(text: &[u8]) -> Result<Vec<T>, Unusable> {
         return Err(Unusable::NotText);
     }
     let mut items = Vec::new();
+    let mut found = Vec::new();
     for section in sections(text)? {
-        let Some(label) = section.wanted(T::KIND)? else { continue };
+        let Some(label) = section.wanted(T::KIND)? else {
+            if found.iter().all(|it| it != section.label) {
+                found.push(section.label.to_owned());
+            }
+            continue;
+        };
         if T::KIND == Kind::PrivateKey && !items.is_empty() {
             return Err(section.error(PemProblem::SecondKey).into());
         }
         items.push(section.decode(label)?);
     }
-    if items.is_empty() { Err(Unusable::Nothing(T::KIND.name())) } else { Ok(items) }
+    if items.is_empty() {
+        Err(Unusable::Missing { expected: T::KIND.name(), found })
+    } else {
+        Ok(items)
+    }
 }
 
 /// A section of a file: the data between two boundaries with the same label.
@@ -455,7 +469,7 @@ impl fmt::Display for PemProblem {
             ),
             Self::NoBegin(label) => write!(
                 f,
-                "a section {label:?} ends here that did not begin: put its first line, `-----BEGIN \
+                "a section {label:?} has an end here, but no beginning: put its first line, `-----BEGIN \
                  {label}-----`, before it"
             ),
             Self::NoEnd(label) => write!(

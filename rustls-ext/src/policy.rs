@@ -355,11 +355,11 @@ impl PolicyBuilder {
                 .get(scope)
                 .cloned()
                 .ok_or_else(|| RuleProblem::UnknownScope { scope: scope.into() })?;
-            let demand = if answers_offer { demand.in_answer_to_offer() } else { demand };
+            let demand = if answers_offer { demand.because_offered() } else { demand };
             Ok(match verdict {
                 Verdict::Require(_) => ClientAuthDecision::Require(demand),
                 Verdict::RequestLenient(_) => {
-                    ClientAuthDecision::Request(demand.or_go_on_without())
+                    ClientAuthDecision::Request(demand.or_continue_unauthenticated())
                 }
                 _ => ClientAuthDecision::Request(demand),
             })

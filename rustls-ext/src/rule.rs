@@ -60,7 +60,7 @@ impl Rule {
 ///
 /// ```
 /// use rustls_ext::Rule;
-/// use rustls_ext::ipnet::IpNet;
+/// use rustls_ext::crates::ipnet::IpNet;
 ///
 /// // Agents that offer, in one network, may authenticate; other clients are not asked.
 /// let rule = Rule::when()
@@ -192,7 +192,7 @@ impl Conditions {
     /// looks up.
     ///
     /// `None` if that depends on unknown facts.
-    pub(crate) fn hold(&self, client: &impl Facts) -> Option<bool> {
+    pub(crate) fn hold(&self, client: &impl RuleInput) -> Option<bool> {
         let alpn = self.alpn.as_ref().map_or(Some(true), |wanted| client.lists(wanted));
         let peer = self.peer.map_or(Some(true), |network| client.is_in(network));
         let offered = self.offer_holds(client.offer());
@@ -221,8 +221,8 @@ fn canonical(network: IpNet) -> IpNet {
     Ipv4Net::new(addr, prefix).map_or(network, IpNet::V4)
 }
 
-/// Facts about a client that conditions test; `None` for an unknown fact.
-pub(crate) trait Facts {
+/// RuleInput about a client that conditions test; `None` for an unknown fact.
+pub(crate) trait RuleInput {
     /// Returns true if the client's list of application protocols contains this one.
     fn lists(&self, protocol: &[u8]) -> Option<bool>;
     /// The ways in which the client offers to authenticate.
@@ -232,7 +232,7 @@ pub(crate) trait Facts {
 }
 
 /// A client that has sent its ClientHello. Without an address, it is in no network.
-impl Facts for (&ClientHello<'_>, Option<IpAddr>) {
+impl RuleInput for (&ClientHello<'_>, Option<IpAddr>) {
     fn lists(&self, protocol: &[u8]) -> Option<bool> {
         Some(self.0.alpn().is_some_and(|mut list| list.any(|listed| listed == protocol)))
     }
@@ -291,7 +291,7 @@ impl ClientFacts {
     }
 }
 
-impl Facts for ClientFacts {
+impl RuleInput for ClientFacts {
     fn lists(&self, protocol: &[u8]) -> Option<bool> {
         (self.protocol.as_deref() == Some(protocol)).then_some(true)
     }

@@ -46,7 +46,7 @@ pub use error::AcceptError;
 pub use listener::{Listener, RefusedConnection};
 pub use other_protocol::OtherProtocol;
 pub use policy::{AsyncPolicy, BoxError, HelloInfo, PolicyFn, policy_fn};
-pub use refusal::{End, LikelyRefusal, Outcome, Refusal};
+pub use refusal::{ConnectionOutcome, End, LikelyRefusal, Refusal};
 pub use report::AcceptReport;
 pub use stream::ClientStream;
 pub use watch::watch;

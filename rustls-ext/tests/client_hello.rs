@@ -1,4 +1,4 @@
-//! The flags of a ClientHello as they come off the wire: malformed, doubled, in TLS 1.2.
+//! The flags of a ClientHello on the wire: malformed, repeated, and under TLS 1.2.
 
 mod common;
 
@@ -14,9 +14,9 @@ use rustls::{
 use rustls_ext::wire::{FlagsError, Offer};
 use rustls_ext::{Anchors, ClientAuthOffer, Policy, Rule, Verdict};
 
-/// A ClientHello record, taken apart where tests change it.
+/// A ClientHello record, split at the places that tests change.
 struct Parts {
-    /// Up to the length of the extensions.
+    /// The bytes before the length of the extensions.
     head: Vec<u8>,
     extensions: Vec<(u16, Vec<u8>)>,
 }
@@ -37,7 +37,7 @@ impl Parts {
         Self { head: record[..at].to_vec(), extensions }
     }
 
-    /// With this body in place of the `tls_flags`.
+    /// Replaces the body of `tls_flags` by this one.
     fn with_flags(mut self, body: &[u8]) -> Self {
         let flags = self.extensions.iter_mut().find(|(typ, _)| *typ == 62).unwrap();
         flags.1 = body.to_vec();
@@ -69,7 +69,7 @@ fn site(versions: &[&'static rustls::SupportedProtocolVersion]) -> (Parts, Arc<S
     (parts, Arc::new(pki.server_with(&policy, versions)))
 }
 
-/// What a server makes of a record: its error, and the last octets that it sends.
+/// A server's response to a record: its error, and the last bytes that it sends.
 fn direct(config: &Arc<ServerConfig>, record: &[u8]) -> (Option<Error>, Vec<u8>) {
     let mut server = ServerConnection::new(config.clone()).unwrap();
     server.read_tls(&mut &record[..]).unwrap();
@@ -98,7 +98,7 @@ fn through_acceptor(config: &Arc<ServerConfig>, record: &[u8]) -> (Option<Error>
     }
 }
 
-/// A fatal alert in the clear, as a record.
+/// An unencrypted fatal alert, as a record.
 fn alert(description: u8) -> [u8; 7] {
     [21, 3, 3, 0, 2, 2, description]
 }
@@ -149,7 +149,7 @@ fn flags_3_holds_in_quic() {
         .unwrap();
         let mut message = Vec::new();
         assert!(client.write_hs(&mut message).is_none());
-        // A record header, so that the parts can be taken apart.
+        // A record header, so that the record can be split.
         let mut record = vec![22, 3, 1, 0, 0];
         record.extend(message);
         let message = Parts::of(&record).with_flags(&body).record().split_off(5);
@@ -166,7 +166,7 @@ fn flags_3_holds_in_quic() {
 
 #[test]
 fn flags_6_unknown_flags_are_ignored() {
-    // all but flag 8, which is known
+    // all except flag 8, which is known
     let all = [&[255, 0xff, 0xfe][..], &[0xff; 253]].concat();
     for body in [vec![1, 1], all, vec![3, 0x28, 0, 0x80]] {
         let (parts, config) = site(&[&TLS13]);
@@ -227,7 +227,7 @@ fn flags_10_a_second_extension_is_the_ordinary_duplicate_extension_error() {
 }
 
 #[test]
-fn an_acceptor_shows_the_offer_and_the_config_has_the_last_word_on_code_points() {
+fn an_acceptor_shows_the_offer_under_the_code_points_of_the_config() {
     use rustls_ext::wire::{CodePoints, Flag};
 
     let experiment = CodePoints::new(0xfe01, Flag::REQUEST_CLIENT_AUTH).unwrap();
@@ -252,10 +252,10 @@ fn an_acceptor_shows_the_offer_and_the_config_has_the_last_word_on_code_points()
     }
 }
 
-/// The first `supported_versions`, whether there is one at all, and what each config makes of it.
+/// The first `supported_versions`, whether there is one, and the result with each config.
 #[test]
 fn flags_9_an_acceptor_with_a_config_shows_what_its_handshake_decides_on() {
-    /// What a policy was shown.
+    /// The data that a policy saw.
     #[derive(Debug, Default)]
     struct Shown(Mutex<Vec<Facts>>);
     type Facts = (Option<ProtocolVersion>, Offer, bool, Vec<SignatureScheme>);
@@ -326,20 +326,20 @@ fn flags_9_an_acceptor_with_a_config_shows_what_its_handshake_decides_on() {
     );
 }
 
-/// What stands behind the ClientHello in one read is processed with it.
+/// Bytes behind the ClientHello in the same read are processed with it.
 #[test]
-fn what_comes_with_the_hello_does_not_wait_for_more() {
+fn bytes_that_arrive_with_the_client_hello_are_processed_at_once() {
     for versions in [&[&TLS13][..], &[&TLS12]] {
         let (parts, config) = site(versions);
         // A fatal alert: unrecognized_name.
-        let octets = [&parts.record()[..], &[21, 3, 3, 0, 2, 2, 112]].concat();
+        let bytes = [&parts.record()[..], &[21, 3, 3, 0, 2, 2, 112]].concat();
         let expected = Some(Error::AlertReceived(rustls::AlertDescription::UnrecognisedName));
-        assert_eq!(direct(&config, &octets).0, expected);
-        assert_eq!(through_acceptor(&config, &octets).0, expected);
+        assert_eq!(direct(&config, &bytes).0, expected);
+        assert_eq!(through_acceptor(&config, &bytes).0, expected);
 
-        // Octets that are no record are answered at once.
-        let octets = [&parts.record()[..], &[99; 16]].concat();
-        let (error, sent) = through_acceptor(&config, &octets);
+        // Bytes that are not a record get an alert at once.
+        let bytes = [&parts.record()[..], &[99; 16]].concat();
+        let (error, sent) = through_acceptor(&config, &bytes);
         assert!(matches!(error, Some(Error::InvalidMessage(_))), "{error:?}");
         assert!(!sent.is_empty());
     }

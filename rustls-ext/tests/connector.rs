@@ -1,4 +1,4 @@
-//! What else the connector does, with nobody refused.
+//! The connector, with connections that are not refused.
 #![cfg(feature = "tokio")]
 
 mod common;
@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 
 use common::{Pki, name};
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls::server::ClientAuthDecision;
 use rustls::version::TLS13;
 use rustls::{AlertDescription, HandshakeKind};
@@ -24,7 +24,7 @@ fn setting(
     change: impl FnOnce(&mut rustls::ServerConfig, &mut rustls::ClientConfig),
 ) -> (Acceptor<impl AsyncPolicy>, Connector) {
     let pki = Pki::new();
-    let demand = pki.demand("agents").in_answer_to_offer();
+    let demand = pki.demand("agents").because_offered();
     let policy = policy_fn(move |_, _| {
         let decision = ClientAuthDecision::Require(demand.clone());
         async { Ok(decision) }
@@ -48,7 +48,7 @@ async fn data_goes_both_ways_and_the_end_is_orderly() {
     let (near, far) = pipe();
     let (c, s) = join!(connector.connect(name(), near), acceptor, far);
     let (mut c, mut s) = (c.unwrap(), s.unwrap());
-    assert_eq!(c.get_ref().1.client_auth_status(), ClientAuthStatus::Acknowledged);
+    assert_eq!(c.get_ref().1.client_auth_status(), ClientAuthOfferStatus::Acknowledged);
     let question = vec![b'?'; 300_000];
     let client = async {
         c.write_all(&question).await.unwrap();
@@ -69,7 +69,7 @@ async fn data_goes_both_ways_and_the_end_is_orderly() {
 }
 
 #[tokio::test]
-async fn alpn_is_the_config_s_unless_one_says_otherwise() {
+async fn alpn_is_the_config_s_unless_the_connector_has_its_own() {
     let (acceptor, connector) = setting(|server, client| {
         server.alpn_protocols = vec![b"h2".into(), b"http/1.1".into()];
         client.alpn_protocols = vec![b"h2".into()];
@@ -120,7 +120,7 @@ async fn res_6_early_data_goes_with_the_hello_of_a_session_that_resumes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_it_runs_over_can_be_lent() {
+async fn the_transport_can_be_borrowed() {
     let (acceptor, connector) = setting(|server, _| {
         server.alpn_protocols = vec![b"h2".into()];
     });

@@ -1,4 +1,4 @@
-//! Early data that is refused with its session is passed over, however it comes.
+//! Early data that is refused with its session is skipped, in pieces of any size.
 
 mod common;
 
@@ -11,8 +11,8 @@ use rustls::server::ClientAuthDecision;
 use rustls::version::TLS13;
 use rustls_ext::{ClientAuthOffer, PeerIdentity};
 
-/// A client that was not asked comes back with so much early data when it is, and the server gets
-/// what it sends in pieces of `size` octets.
+/// A client that was not asked sends so much early data when it would be asked, and the server
+/// receives it in pieces of `size` bytes.
 fn comes_back(early: usize, size: usize) {
     let pki = Pki::new();
     let policy = Switch::new(When::Always, ClientAuthDecision::None);

@@ -1,4 +1,4 @@
-//! Files: what is read from them, what is wrong with them, and when they have changed.
+//! Files: their items, their errors, and when they have changed.
 
 mod common;
 
@@ -23,7 +23,7 @@ impl Folder {
 }
 
 #[test]
-fn what_is_in_a_file_is_read() {
+fn the_items_of_a_file_are_read() {
     let (folder, pki) = (Folder::new(), Pki::new());
     let both = pem("CERTIFICATE", &pki.agents.der) + &pem("CERTIFICATE", &pki.staff.der);
     let mut files = Files::new();
@@ -45,7 +45,7 @@ fn what_is_in_a_file_is_read() {
 }
 
 #[test]
-fn what_is_wrong_with_a_file_is_said_with_its_name() {
+fn an_error_about_a_file_has_its_name() {
     let (folder, pki) = (Folder::new(), Pki::new());
     let certificate = folder.write("agent.pem", pem("CERTIFICATE", &pki.agent.chain[0]));
     let key = folder.write("server.key", pem("PRIVATE KEY", &pki.server.key));
@@ -82,9 +82,9 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
             "endless.pem: line 1: the section \"CERTIFICATE\" that begins here has no end: put its \
              last line, `-----END CERTIFICATE-----`, after it",
             "none.pem: not a trust anchor: a certificate cannot be read: it is malformed",
-            "agent.pem: no private key in it",
+            "agent.pem: no private key in it, only CERTIFICATE",
             "secret.key: the key is encrypted; `openssl pkey` decrypts it",
-            "agent.pem: no certificate revocation list in it",
+            "agent.pem: no certificate revocation list in it, only CERTIFICATE",
             "odd.key: not a usable key: unexpected error: failed to parse private key as RSA, ECDSA, \
              or EdDSA",
         ]
@@ -92,7 +92,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_name() {
 }
 
 #[test]
-fn a_change_is_seen_by_content_however_it_comes() {
+fn a_change_is_noticed_by_the_content_of_the_file() {
     let folder = Folder::new();
     let (one, two) = (folder.write("one", "1"), folder.0.path().join("two"));
     let mut files = Files::new();
@@ -100,13 +100,13 @@ fn a_change_is_seen_by_content_however_it_comes() {
     files.read(&two).unwrap_err();
     assert_eq!(files.look_again(), files);
 
-    // written anew with the same content
+    // written again with the same content
     folder.write("one", "1");
     assert_eq!(files.look_again(), files);
     folder.write("one", "2");
     assert_ne!(files.look_again(), files);
 
-    // put in place by renaming; a file that appears; one that goes
+    // replaced by renaming; a file that appears; one that is removed
     std::fs::rename(folder.write("aside", "1"), &one).unwrap();
     assert_eq!(files.look_again(), files);
     folder.write("two", "");

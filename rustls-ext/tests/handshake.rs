@@ -1,11 +1,11 @@
-//! The offer and the demand between two honest ends, over the patched rustls.
+//! The offer and the demand between an honest client and an honest server, over the patched rustls.
 
 mod common;
 
 use std::sync::{Arc, Mutex};
 
-use common::{End, Pki, Switch, When, handshake, hello, provider, pump, refused};
-use rustls::client::{ClientAuthStatus as Client, ResolvesClientCert};
+use common::{Pki, Side, Switch, When, handshake, hello, provider, pump, refused};
+use rustls::client::{ClientAuthOfferStatus as Client, ResolvesClientCert};
 use rustls::crypto::ring::kx_group::SECP384R1;
 use rustls::server::{ClientAuthDecision, ClientAuthStatus as Server};
 use rustls::sign::CertifiedKey;
@@ -15,14 +15,14 @@ use rustls_ext::wire::{CodePoints, Flag, FlagSet};
 use rustls_ext::{ClientAuthOffer, PeerIdentity};
 
 fn required(pki: &Pki) -> ClientAuthDecision {
-    ClientAuthDecision::Require(pki.demand("agents").in_answer_to_offer())
+    ClientAuthDecision::Require(pki.demand("agents").because_offered())
 }
 
 fn requested(pki: &Pki) -> ClientAuthDecision {
-    ClientAuthDecision::Request(pki.demand("agents").in_answer_to_offer())
+    ClientAuthDecision::Request(pki.demand("agents").because_offered())
 }
 
-/// Octets of the extension that offers, as they stand in a ClientHello.
+/// The bytes of the extension that offers, as in a ClientHello.
 const OFFER: [u8; 16] = [0, 62, 0, 12, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
 fn has(hello: &[u8], extension: &[u8]) -> bool {
@@ -64,7 +64,7 @@ fn rca_9_an_offer_may_be_ignored() {
 }
 
 #[test]
-fn who_does_not_offer_is_not_asked() {
+fn a_client_that_does_not_offer_is_not_asked() {
     let pki = Pki::new();
     let server = Arc::new(pki.server_with(&Switch::new(When::Offered, required(&pki)), &[&TLS13]));
     let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::default(), &[&TLS13]);
@@ -92,9 +92,9 @@ fn rca_3_a_server_with_another_reason_asks_without_acknowledgement() {
 }
 
 #[test]
-fn rca_4_nobody_is_acknowledged_who_did_not_offer() {
+fn rca_4_a_client_that_did_not_offer_is_not_acknowledged() {
     let pki = Pki::new();
-    // A policy that claims to answer an offer which there was not.
+    // A policy that declares an offer as its reason, without an offer.
     let server = Arc::new(pki.server_with(&Switch::new(When::Always, required(&pki)), &[&TLS13]));
     let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::default(), &[&TLS13]);
     let (c, s) = handshake(&Arc::new(client), &server);
@@ -114,10 +114,10 @@ fn rca_6_an_acknowledged_client_without_certificate_sends_an_empty_one() {
     assert_eq!(c.client_auth_status(), Client::Acknowledged);
     assert_eq!(s.client_auth().unwrap().status(), Server::Declined);
 
-    // and it is the server that ends the handshake where it insists
+    // and the server ends the handshake if it requires one
     policy.set(When::Offered, required(&pki));
     let failure = refused(&client, &server);
-    assert_eq!((failure.at, &failure.error), (End::Server, &Error::NoCertificatesPresented));
+    assert_eq!((failure.at, &failure.error), (Side::Server, &Error::NoCertificatesPresented));
     assert_eq!(failure.alert(), Some(AlertDescription::CertificateRequired));
 }
 
@@ -169,7 +169,7 @@ fn rca_8_a_chain_for_one_set_of_anchors_does_not_pass_for_another() {
     for version in [&TLS13, &TLS12] {
         let client = pki.client_config(Some(&pki.agent), offer.clone(), &[version]);
         let failure = refused(&Arc::new(client), &server);
-        assert_eq!(failure.at, End::Server);
+        assert_eq!(failure.at, Side::Server);
         assert_eq!(failure.alert(), Some(AlertDescription::UnknownCA), "{failure:?}");
     }
 }
@@ -177,21 +177,21 @@ fn rca_8_a_chain_for_one_set_of_anchors_does_not_pass_for_another() {
 #[test]
 fn flags_1_the_field_is_the_shortest_that_holds_the_flag() {
     let pki = Pki::new();
-    for (flag, octets, last) in [(0, 1, 1), (7, 1, 128), (9, 2, 2), (80, 11, 1), (2039, 255, 128)] {
+    for (flag, bytes, last) in [(0, 1, 1), (7, 1, 128), (9, 2, 2), (80, 11, 1), (2039, 255, 128)] {
         let code_points = CodePoints::new(62, Flag::new(flag).unwrap()).unwrap();
         let offer = ClientAuthOffer::flag().with_code_points(code_points);
         let client = Arc::new(pki.client_config(None, offer, &[&TLS13]));
         let mut extension = vec![0, 62];
-        extension.extend((octets + 1u16).to_be_bytes());
-        extension.push(octets.try_into().unwrap());
-        extension.resize(5 + usize::from(octets), 0);
+        extension.extend((bytes + 1u16).to_be_bytes());
+        extension.push(bytes.try_into().unwrap());
+        extension.resize(5 + usize::from(bytes), 0);
         *extension.last_mut().unwrap() = last;
         assert!(has(&hello(&client), &extension), "flag {flag}");
     }
 }
 
 #[test]
-fn flags_8_a_client_with_nothing_to_say_sends_no_extension() {
+fn flags_8_a_client_without_flags_sends_no_extension() {
     let pki = Pki::new();
     let silent = pki.client_config(None, ClientAuthOffer::default(), &[&TLS13, &TLS12]);
     assert!(!has(&hello(&Arc::new(silent)), &OFFER[..2]));
@@ -202,7 +202,7 @@ fn flags_8_a_client_with_nothing_to_say_sends_no_extension() {
 #[test]
 fn flags_9_the_flag_is_for_tls13_only() {
     let pki = Pki::new();
-    // A client that can only do TLS 1.2 does not send it.
+    // A client that supports only TLS 1.2 does not send it.
     let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::flag(), &[&TLS12]);
     assert!(!has(&hello(&Arc::new(client)), &OFFER[..4]));
 
@@ -225,7 +225,7 @@ fn care_5_a_certificate_goes_over_tls12_only_if_allowed() {
     for (offer, sent) in [
         (ClientAuthOffer::flag(), false),
         (ClientAuthOffer::flag().with_certificate_under_tls12(true), true),
-        // who makes no offer does as upstream does, unless told
+        // a client that makes no offer does as upstream, unless it is configured
         (ClientAuthOffer::default(), true),
         (ClientAuthOffer::default().with_certificate_under_tls12(false), false),
     ] {
@@ -306,7 +306,7 @@ fn code_points_are_configuration() {
 }
 
 #[test]
-fn a_policy_that_fails_lets_nobody_in() {
+fn a_policy_that_fails_accepts_no_client() {
     #[derive(Debug)]
     struct Broken;
     impl rustls::server::ClientAuthPolicy for Broken {
@@ -327,7 +327,7 @@ fn a_policy_that_fails_lets_nobody_in() {
 }
 
 #[test]
-fn a_scope_has_a_name_of_1_to_255_octets() {
+fn a_scope_has_a_name_of_1_to_255_bytes() {
     use rustls::server::ClientAuthDemand;
     let pki = Pki::new();
     let scope_of = |name: &str| {
@@ -337,12 +337,12 @@ fn a_scope_has_a_name_of_1_to_255_octets() {
         assert_eq!(scope_of(&"a".repeat(length)), Ok("a".repeat(length)));
     }
     for length in [0, 256] {
-        let error = Error::General("a scope has 1 to 255 octets".into());
-        assert_eq!(scope_of(&"a".repeat(length)), Err(error), "{length} octets");
+        let error = Error::General("a scope name must have 1 to 255 bytes".into());
+        assert_eq!(scope_of(&"a".repeat(length)), Err(error), "{length} bytes");
     }
 }
 
-/// What both ends say after rca_2's handshake, wherever it is carried out.
+/// The status at client and server after rca_2's handshake, over any transport.
 fn assert_acknowledged(client: Client, server: Option<&rustls::server::ClientAuth>) {
     assert_eq!(client, Client::Acknowledged);
     let server = server.unwrap();
@@ -362,15 +362,15 @@ fn the_status_is_known_over_quic() {
     assert!(server.client_auth().is_none());
     assert_eq!(client.client_auth_status(), Client::Offered);
 
-    // Octets of one encryption level at a time, as QUIC carries them.
+    // Bytes of one encryption level at a time, as QUIC transfers them.
     for _ in 0..8 {
-        let mut octets = Vec::new();
-        let change: Option<KeyChange> = client.write_hs(&mut octets);
-        server.read_hs(&octets).unwrap();
-        let (idle, mut octets) = (octets.is_empty() && change.is_none(), Vec::new());
-        let change = server.write_hs(&mut octets);
-        client.read_hs(&octets).unwrap();
-        if idle && octets.is_empty() && change.is_none() {
+        let mut bytes = Vec::new();
+        let change: Option<KeyChange> = client.write_hs(&mut bytes);
+        server.read_hs(&bytes).unwrap();
+        let (idle, mut bytes) = (bytes.is_empty() && change.is_none(), Vec::new());
+        let change = server.write_hs(&mut bytes);
+        client.read_hs(&bytes).unwrap();
+        if idle && bytes.is_empty() && change.is_none() {
             break;
         }
     }
@@ -384,7 +384,7 @@ fn the_status_is_known_without_buffers() {
     use rustls::server::UnbufferedServerConnection;
     use rustls::unbuffered::{ConnectionState, UnbufferedStatus};
 
-    /// Lets one end do what it can with `incoming`; what it sends.
+    /// Lets one side process `incoming`, and returns its output.
     macro_rules! turn {
         ($end:expr, $incoming:expr) => {{
             let mut sent = Vec::new();

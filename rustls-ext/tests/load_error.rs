@@ -1,4 +1,4 @@
-//! `?` makes a `LoadError`, and of a `LoadError` whatever programs return.
+//! `?` converts errors to `LoadError`, and a `LoadError` to the errors that programs return.
 
 use std::error::Error;
 use std::str::ParseBoolError;
@@ -9,7 +9,7 @@ use rustls_ext::{
 
 const ALL: [&str; 6] = ["a file", "a policy", "rustls", "a box", "a text", "another"];
 
-/// Loading it ends in an error of this kind.
+/// Loading it returns an error of this kind.
 fn load(kind: &'static str) -> Result<Live, LoadError> {
     Live::load(move |files| {
         match kind {
@@ -24,7 +24,7 @@ fn load(kind: &'static str) -> Result<Live, LoadError> {
     })
 }
 
-/// The error of a helper that says no more than that there is one.
+/// An error type of a program that hides its cause.
 fn boxed() -> Result<(), Box<dyn Error + Send + Sync>> {
     Files::new().certificates("none.pem")?;
     Ok(())
@@ -63,7 +63,7 @@ fn a_program_returns_it_as_any_error() {
         let line = with_causes(&error(kind));
         assert_eq!(with_causes(&*plain(kind).unwrap_err()), line);
         assert_eq!(with_causes(&*for_threads(kind).unwrap_err()), line);
-        // Every text is there once.
+        // Every text appears once.
         assert_eq!(format!("{:#}", with_anyhow(kind).unwrap_err()), line);
     }
 }

@@ -1,4 +1,4 @@
-//! Policies: which rule decides, and what is refused when one is built.
+//! Policies: which rule decides, and the errors when one is built.
 
 mod common;
 
@@ -32,10 +32,10 @@ fn hello_by(name: Option<&str>, alpn: &[&str], offer: Offer) -> Accepted {
     config.client_auth_offer = ClientAuthOffer::new(offer);
     let name = name.unwrap_or("none.invalid").to_owned().try_into().unwrap();
     let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut octets = Vec::new();
-    client.write_tls(&mut octets).unwrap();
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes).unwrap();
     let mut acceptor = Acceptor::default();
-    acceptor.read_tls(&mut &octets[..]).unwrap();
+    acceptor.read_tls(&mut &bytes[..]).unwrap();
     acceptor.accept().map_err(|(err, _)| err).unwrap().unwrap()
 }
 
@@ -44,13 +44,13 @@ fn builder() -> PolicyBuilder {
     Policy::builder().provider(provider()).scope("staff", anchors()).scope("agents", anchors())
 }
 
-/// A decision in short: its kind and its scope.
+/// A decision as text: its kind and its scope.
 fn decide(policy: &Policy, accepted: &Accepted, peer: Option<&str>) -> String {
     let peer = peer.map(|peer| SocketAddr::new(peer.parse().unwrap(), 1));
     in_short(&policy.decide(&accepted.client_hello(), peer))
 }
 
-/// All that may be decided for a client of which this is known.
+/// All possible decisions for a client with these known facts.
 fn possible(policy: &Policy, name: Option<&str>, client: &ClientFacts) -> Vec<String> {
     policy.possible_decisions(name, client).iter().map(in_short).collect()
 }
@@ -82,7 +82,7 @@ fn the_first_rule_that_holds_decides() {
 }
 
 #[test]
-fn what_no_rule_covers_falls_to_the_last_word() {
+fn connections_that_match_no_rule_get_the_last_verdict() {
     let policy = builder()
         .rule(Rule::when().server_name("www.example.com").ask_nothing())
         .otherwise(Verdict::Require("staff".into()))
@@ -95,7 +95,7 @@ fn what_no_rule_covers_falls_to_the_last_word() {
 }
 
 #[test]
-fn a_wildcard_stands_for_exactly_one_label() {
+fn a_wildcard_matches_exactly_one_label() {
     let policy = builder()
         .rule(Rule::when().server_name("*.Example.com").require("staff"))
         .otherwise(Verdict::None)
@@ -141,8 +141,8 @@ fn peers_are_matched_by_network() {
 }
 
 #[test]
-fn what_is_not_known_of_a_client_leaves_decisions_possible() {
-    let net = "10.0.0.0/8".parse::<rustls_ext::ipnet::IpNet>().unwrap();
+fn unknown_facts_about_a_client_leave_several_decisions_possible() {
+    let net = "10.0.0.0/8".parse::<rustls_ext::crates::ipnet::IpNet>().unwrap();
     let policy = builder()
         .rule(Rule::when().server_name("www.example.com").alpn("h2").require("staff"))
         .rule(Rule::when().peer(net).request("agents"))
@@ -169,8 +169,8 @@ fn what_is_not_known_of_a_client_leaves_decisions_possible() {
 }
 
 #[test]
-fn a_config_takes_no_rules_that_it_cannot_decide() {
-    let net = "10.0.0.0/8".parse::<rustls_ext::ipnet::IpNet>().unwrap();
+fn a_config_refuses_rules_that_it_cannot_decide() {
+    let net = "10.0.0.0/8".parse::<rustls_ext::crates::ipnet::IpNet>().unwrap();
     let policy = builder()
         .rule(Rule::when().peer(net).ask_nothing())
         .otherwise(Verdict::Require("staff".into()))
@@ -185,7 +185,7 @@ fn error(builder: PolicyBuilder, last: Verdict) -> String {
 }
 
 #[test]
-fn what_could_let_somebody_through_is_an_error() {
+fn a_policy_that_could_accept_the_wrong_client_is_an_error() {
     let empty = builder().scope("empty", Anchors::from_roots(RootCertStore::empty()));
     assert_eq!(
         error(empty, Verdict::None),
@@ -203,7 +203,10 @@ fn what_could_let_somebody_through_is_an_error() {
     assert_eq!(error(twice, Verdict::None), "scope \"staff\" is defined twice");
 
     let nameless = builder().scope("", Anchors::from_roots(Authority::new("nameless").roots()));
-    assert_eq!(error(nameless, Verdict::None), "the scope name \"\" does not have 1 to 255 octets");
+    assert_eq!(
+        error(nameless, Verdict::None),
+        "the scope name \"\" must have 1 to 255 bytes, and has 0"
+    );
 
     for name in [
         "",
@@ -230,7 +233,7 @@ fn what_could_let_somebody_through_is_an_error() {
     }
 }
 
-fn net(net: &str) -> rustls_ext::ipnet::IpNet {
+fn net(net: &str) -> rustls_ext::crates::ipnet::IpNet {
     net.parse().unwrap()
 }
 
@@ -238,30 +241,23 @@ fn net(net: &str) -> rustls_ext::ipnet::IpNet {
 fn a_rule_that_no_client_can_meet_is_an_error() {
     let one = |rule: Rule| error(builder().rule(rule), Verdict::None);
     let when = Rule::when;
-    let protocol = "rule 1: an application protocol has 1 to 255 bytes, and this one has ";
-    assert_eq!(
-        one(when().alpn("").require("staff")),
-        format!("{protocol}0, so no client lists it")
-    );
-    assert_eq!(
-        one(when().alpn([b'x'; 256]).require("staff")),
-        format!("{protocol}256, so no client lists it")
-    );
+    let protocol = "rule 1: an application protocol must have 1 to 255 bytes, and this one has ";
+    assert_eq!(one(when().alpn("").require("staff")), format!("{protocol}0"));
+    assert_eq!(one(when().alpn([b'x'; 256]).require("staff")), format!("{protocol}256"));
     builder()
         .rule(when().alpn([b'x'; 255]).ask_nothing())
         .otherwise(Verdict::None)
         .build()
         .unwrap();
 
-    let contradiction =
-        "rule 1: no client meets these conditions: it would have to make an offer and not make one";
+    let contradiction = "rule 1: no client can meet these conditions: it would have to make an offer and not make one";
     assert_eq!(one(when().offered_by(Offer::FLAG).offered(false).require("staff")), contradiction);
     assert_eq!(one(when().offered_by(Offer::NONE).require("staff")), contradiction);
 
     for the_same in ["10.0.0.1/8", "::ffff:10.0.0.1/104"] {
         assert_eq!(
             one(when().peer(net(the_same)).require("staff")),
-            "rule 1: 10.0.0.1/8 has bits behind its prefix: write 10.0.0.0/8 for the network, or \
+            "rule 1: 10.0.0.1/8 has bits set after its prefix: write 10.0.0.0/8 for the network, or \
              10.0.0.1 for the one address"
         );
     }
@@ -313,7 +309,7 @@ fn a_rule_behind_one_that_always_holds_first_is_an_error() {
             other => panic!("{earlier:?} {later:?}: {other}"),
         }
     }
-    // The other way around, or with one condition that differs, both have something to decide.
+    // In the other order, or with one different condition, both rules decide for some clients.
     for (earlier, later) in [
         (example(), when()),
         (example(), when().server_name("*.example.com")),
@@ -340,8 +336,8 @@ fn rules_that_together_hold_for_all_offers_hide_what_is_behind_them() {
         .rule(when().server_name("www.example.com").alpn("h2").require("staff"));
     assert_eq!(
         error(hidden, Verdict::None),
-        "rule 4: this rule never decides, since rule 1 and rule 2 between them hold wherever it \
-         does: remove it, or move it up"
+        "rule 4: this rule never decides, since rule 1 and rule 2 together match every \
+         connection that it matches: remove it, or move it up"
     );
     let ways = builder()
         .rule(when().offered_by(Offer::FLAG).ask_nothing())
@@ -349,8 +345,8 @@ fn rules_that_together_hold_for_all_offers_hide_what_is_behind_them() {
         .rule(when().offered(true).require("staff"));
     assert_eq!(
         error(ways, Verdict::None),
-        "rule 3: this rule never decides, since rule 1 and rule 2 between them hold wherever it \
-         does: remove it, or move it up"
+        "rule 3: this rule never decides, since rule 1 and rule 2 together match every \
+         connection that it matches: remove it, or move it up"
     );
     // As documented: networks that are covered in pieces are not found.
     builder()
@@ -362,7 +358,7 @@ fn rules_that_together_hold_for_all_offers_hide_what_is_behind_them() {
         .unwrap();
 }
 
-/// It would take hours if each rule were compared with all before it.
+/// It would take hours to compare each rule with all earlier ones.
 #[test]
 fn a_policy_may_have_a_hundred_thousand_rules() {
     let mut builder = builder();
@@ -384,7 +380,7 @@ fn a_policy_may_have_a_hundred_thousand_rules() {
     assert_eq!(decide(&policy, &hello, Some("10.0.195.78")), "require agents");
 }
 
-/// A rule in data, to be tried one after the other.
+/// A rule as data, for a linear search.
 #[derive(Clone, Debug)]
 struct Line {
     name: Option<&'static str>,
@@ -401,7 +397,7 @@ enum Wanted {
     By(Offer),
 }
 
-/// A client in data.
+/// A client as data.
 #[derive(Clone, Copy, Debug)]
 struct Client {
     name: Option<&'static str>,
@@ -412,7 +408,7 @@ struct Client {
 
 const PATTERNS: [&str; 5] =
     ["a.example.com", "*.example.com", "example.com", "*.b.example.com", "*.com"];
-/// Names of every pattern, and such of wildcards as no other pattern has.
+/// Names that match each pattern, and for wildcards also names that match no other pattern.
 const NAMES: [&str; 7] = [
     "a.example.com",
     "z.example.com",
@@ -487,7 +483,7 @@ impl Line {
     }
 }
 
-/// One client of each kind that these rules can tell from others.
+/// One client of each kind that these rules distinguish.
 fn clients() -> Vec<Client> {
     let mut clients = Vec::new();
     for name in NAMES.map(Some).into_iter().chain([None]) {
@@ -531,8 +527,8 @@ fn policy(lines: &[Line]) -> Result<Policy, PolicyError> {
 }
 
 proptest! {
-    /// A rule is refused exactly if no client is decided by it; of the others, looking them up
-    /// gives what trying them one after the other gives.
+    /// A rule is refused exactly if it decides for no client; for the others, the lookup and a
+    /// linear search give the same result.
     #[test]
     fn the_index_agrees_with_the_list(
         lines in proptest::collection::vec(line(), 0..12),
@@ -568,8 +564,8 @@ proptest! {
             .map_or("request staff", Line::decision);
         prop_assert_eq!(&decided, expected);
 
-        // What is said of such a client before it comes has the decision in it, and nothing else if
-        // all that matters is known.
+        // The prediction for such a client contains the decision, and nothing else if all relevant
+        // facts are known.
         let protocol = alpn.first().map(|alpn| alpn.as_bytes().to_vec());
         let mut facts = ClientFacts::new().with_offer(offer);
         facts.protocol = protocol;
@@ -586,7 +582,7 @@ proptest! {
     }
 }
 
-/// A name in another spelling is no way around the rules on it, whatever parser let it through.
+/// A name in another spelling does not evade the rules on it, even if a parser accepted it.
 #[test]
 fn a_name_with_a_final_dot_or_in_capitals_meets_the_same_rules() {
     let policy = builder()
@@ -610,7 +606,7 @@ fn a_name_with_a_final_dot_or_in_capitals_meets_the_same_rules() {
 }
 
 #[test]
-fn a_policy_says_what_holds_where_no_rule_does() {
+fn a_policy_needs_a_verdict_for_connections_that_match_no_rule() {
     let builder =
         Policy::builder().scope("agents", Anchors::from_roots(Authority::new("agents").roots()));
     let error = builder.rule(Rule::when().request("agents")).build().unwrap_err();

@@ -1,4 +1,4 @@
-//! Policies in files: every key, and everything that is refused.
+//! Policies in files: every key, and every error.
 #![cfg(feature = "policy-file")]
 
 mod common;
@@ -56,7 +56,7 @@ fn load(text: &str) -> Result<Policy, FileError> {
     loaded
 }
 
-/// An offer, or whether there is one, by flag.
+/// An offer by flag, or none.
 struct Ways(Offer);
 
 impl From<Offer> for Ways {
@@ -71,7 +71,7 @@ impl From<bool> for Ways {
     }
 }
 
-/// What a policy decides for a client, in short.
+/// A policy's decision for a client, as text.
 fn decide(policy: &Policy, name: &str, alpn: &str, offer: impl Into<Ways>, peer: &str) -> String {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
@@ -82,10 +82,10 @@ fn decide(policy: &Policy, name: &str, alpn: &str, offer: impl Into<Ways>, peer:
     config.client_auth_offer = ClientAuthOffer::new(offer.into().0);
     let name = name.to_owned().try_into().unwrap();
     let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut octets = Vec::new();
-    client.write_tls(&mut octets).unwrap();
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes).unwrap();
     let mut acceptor = Acceptor::default();
-    acceptor.read_tls(&mut &octets[..]).unwrap();
+    acceptor.read_tls(&mut &bytes[..]).unwrap();
     let accepted = acceptor.accept().map_err(|(err, _)| err).unwrap().unwrap();
     match policy.decide(&accepted.client_hello(), Some(SocketAddr::new(peer.parse().unwrap(), 1))) {
         ClientAuthDecision::Request(demand) => format!("request {}", demand.scope()),
@@ -95,7 +95,7 @@ fn decide(policy: &Policy, name: &str, alpn: &str, offer: impl Into<Ways>, peer:
 }
 
 #[test]
-fn every_key_means_what_it_says() {
+fn every_key_has_its_effect() {
     let policy = load(FULL).unwrap();
     assert!(policy.needs_peer_address());
     let far = "192.0.2.1";
@@ -140,13 +140,13 @@ fn the_examples_in_the_documentation_are_policies() {
 }
 
 #[test]
-fn the_last_word_may_be_all_there_is() {
+fn a_policy_may_have_no_rules() {
     let policy = load("otherwise = { ask = \"nothing\" }").unwrap();
     assert_eq!(decide(&policy, "localhost", "h2", true, "192.0.2.1"), "none");
 }
 
 #[test]
-fn what_is_not_understood_is_an_error_with_its_place() {
+fn text_that_is_not_understood_is_an_error_with_its_line() {
     let nothing = "[otherwise]\nask = \"nothing\"\n";
     for (text, said) in [
         (String::new(), "missing field `otherwise`"),
@@ -159,13 +159,16 @@ fn what_is_not_understood_is_an_error_with_its_place() {
         (nothing.to_owned() + "[[rules]]\noffered = \"yes\"\n", "line 4: expected true, false,"),
         (
             nothing.to_owned() + "[[rules]]\noffered = true\n",
-            "line 3: say what to do by exactly one of ask, request, request_lenient and require",
+            "line 3: exactly one of ask, request, request_lenient and require must be given",
         ),
         (
             nothing.to_owned() + "[[rules]]\nask = \"nothing\"\nrequire = \"staff\"\n",
-            "line 3: say what to do by exactly one of",
+            "line 3: exactly one of ask, request, request_lenient and require",
         ),
-        ("[otherwise]\n".into(), "line 1: say what to do by exactly one of"),
+        (
+            "[otherwise]\n".into(),
+            "line 1: exactly one of ask, request, request_lenient and require",
+        ),
         ("[otherwise]\nask = \"everything\"\n".into(), "line 2: unknown variant `everything`"),
         ("[otherwise]\nrequire = \"staff\"\n".into(), "line 1: scope \"staff\" is not defined"),
         (
@@ -192,7 +195,8 @@ fn what_is_not_understood_is_an_error_with_its_place() {
     let text =
         nothing.to_owned() + "[scopes.a]\nanchors = [\"staff.pem\"]\ncrls = [\"agents.pem\"]\n";
     let error = with_causes(&load(&text).unwrap_err());
-    assert!(error.ends_with("agents.pem: no certificate revocation list in it"), "{error}");
+    let expected = "agents.pem: no certificate revocation list in it, only CERTIFICATE";
+    assert!(error.ends_with(expected), "{error}");
 }
 
 /// The error for a policy with these rules, from the second line on.
@@ -214,18 +218,18 @@ fn a_rule_is_named_by_its_line() {
     );
     assert_eq!(
         refused(&format!("{first}# later\n[[rules]]\noffered = 'flag'\nrequest = 'agents'")),
-        "line 7: this rule never decides, since the rule on line 2 holds wherever it does: remove \
-         it, or move it up"
+        "line 7: this rule never decides, since the rule on line 2 matches every connection that \
+         it matches: remove it, or move it up"
     );
     let second = "[[rules]]\noffered = false\nask = 'nothing'\n";
     assert_eq!(
         refused(&format!("{first}{second}[[rules]]\nalpn = 'h2'\nrequire = 'staff'")),
-        "line 9: this rule never decides, since the rule on line 2 and the rule on line 6 between \
-         them hold wherever it does: remove it, or move it up"
+        "line 9: this rule never decides, since the rule on line 2 and the rule on line 6 \
+         together match every connection that it matches: remove it, or move it up"
     );
     assert_eq!(
         refused("[[rules]]\nask = 'nothing'\n[[rules]]\noffered = true\n"),
-        "line 4: say what to do by exactly one of ask, request, request_lenient and require"
+        "line 4: exactly one of ask, request, request_lenient and require must be given"
     );
     assert_eq!(
         refused("[[rules]]\nserver_name = 'localhost.'\nrequire = 'staff'"),
@@ -279,7 +283,7 @@ fn a_network_is_a_network_or_an_address() {
     }
     assert_eq!(
         rule("10.0.0.1/8"),
-        "line 2: 10.0.0.1/8 has bits behind its prefix: write 10.0.0.0/8 for the network, or \
+        "line 2: 10.0.0.1/8 has bits set after its prefix: write 10.0.0.0/8 for the network, or \
          10.0.0.1 for the one address"
     );
     assert!(rule("2001:db8::1/32").contains("write 2001:db8::/32 for the network, or 2001:db8::1"));
@@ -290,15 +294,15 @@ fn a_network_is_a_network_or_an_address() {
 fn a_rule_that_can_match_nothing_is_refused_with_its_line() {
     let long = "x".repeat(256);
     for (rules, said) in [
-        ("[[rules]]\nalpn = ''\nrequire = 'staff'", "line 2: an application protocol has 1 to 255"),
         (
-            &format!("[[rules]]\nalpn = '{long}'\nrequire = 'staff'"),
-            "bytes, and this one has 256, so no client lists it",
+            "[[rules]]\nalpn = ''\nrequire = 'staff'",
+            "line 2: an application protocol must have 1 to 255",
         ),
+        (&format!("[[rules]]\nalpn = '{long}'\nrequire = 'staff'"), "bytes, and this one has 256"),
         (
             "[[rules]]\nserver_name = 'localhost'\nask = 'nothing'\n\
              [[rules]]\nserver_name = 'localhost'\nrequire = 'staff'",
-            "line 5: this rule never decides, since the rule on line 2 holds wherever it does",
+            "line 5: this rule never decides, since the rule on line 2 matches",
         ),
         (
             "[[rules]]\noffered = true\nask = 'nothing'\n[[rules]]\noffered = false\n\
@@ -317,7 +321,7 @@ fn a_rule_that_can_match_nothing_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_scope_says_how_long_a_proof_of_possession_lasts() {
+fn a_scope_limits_the_age_of_a_proof_of_possession() {
     let seconds = |key: &str| {
         let text = format!(
             "[scopes.agents]\nanchors = [\"agents.pem\"]\n{key}\n[otherwise]\nrequire = \"agents\"\n"

@@ -1,4 +1,4 @@
-//! Which cryptography provider is used where none is given, and what can be made with it.
+//! The cryptography provider that is used by default.
 #![cfg(feature = "ring")]
 
 mod common;
@@ -12,11 +12,11 @@ use rustls_ext::{
     Anchors, ClientFacts, Policy, PolicyError, Setup, certified_key_from_pem_files, crypto_provider,
 };
 
-/// The only test of this file that asks for a provider, as a process has one default.
+/// The only test of this file that uses a provider, since a process has one default.
 #[test]
 fn the_provider_of_the_process_is_used_and_before_there_is_one_the_only_one_built_in() {
     let suites = |provider: &CryptoProvider| provider.cipher_suites.len();
-    // Whether other crates of this build have another one built in depends on what is tested with it.
+    // Whether other crates of this build have another provider depends on the tested packages.
     match (CryptoProvider::from_crate_features(), crypto_provider()) {
         (Some(_), Ok(only)) => assert_eq!(suites(&only), suites(&ring::default_provider())),
         (None, Err(error)) => {
@@ -34,7 +34,7 @@ fn the_provider_of_the_process_is_used_and_before_there_is_one_the_only_one_buil
     own.install_default().unwrap();
     assert_eq!(suites(&crypto_provider().unwrap()), 1);
 
-    // It is what these use.
+    // These use the default.
     let (folder, pki) = (tempfile::tempdir().unwrap(), Pki::new());
     let (chain, key) = (folder.path().join("server.pem"), folder.path().join("server.key"));
     std::fs::write(&chain, pem("CERTIFICATE", &pki.server.chain[0])).unwrap();
@@ -55,5 +55,6 @@ fn the_provider_of_the_process_is_used_and_before_there_is_one_the_only_one_buil
     assert_eq!(setup.config().alpn_protocols, [&b"h2"[..], b"http/1.1"]);
 
     let error = certified_key_from_pem_files(&chain, &chain).unwrap_err();
-    assert!(error.to_string().ends_with("server.pem: no private key in it"), "{error}");
+    let error = error.to_string();
+    assert!(error.ends_with("server.pem: no private key in it, only CERTIFICATE"), "{error}");
 }

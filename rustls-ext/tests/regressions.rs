@@ -1,10 +1,10 @@
-//! Where deployed servers let a resumed session past a demand: each advisory, as the attack.
+//! Advisories about servers that let a resumed session bypass a demand, each as an attack.
 
 mod common;
 
 use std::sync::Arc;
 
-use common::{End, Identity, Pki, Ready, Switch, When, handshake, refused};
+use common::{CertAndKey, Pki, Ready, Side, Switch, When, handshake, refused};
 use rustls::server::{ClientAuthDecision, ProducesTickets, ServerSessionMemoryCache};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
@@ -14,7 +14,7 @@ use rustls_ext::{ClientAuthOffer, PeerIdentity};
 
 type Version = &'static SupportedProtocolVersion;
 
-/// Session storage, or ticket keys, that several servers have in common.
+/// Session storage or ticket keys that several servers share.
 #[derive(Clone)]
 enum Shared {
     Storage(Arc<ServerSessionMemoryCache>),
@@ -53,7 +53,7 @@ fn everywhere(test: impl Fn(Version, Shared)) {
     }
 }
 
-fn client(pki: &Pki, identity: Option<&Identity>, version: Version) -> Arc<ClientConfig> {
+fn client(pki: &Pki, identity: Option<&CertAndKey>, version: Version) -> Arc<ClientConfig> {
     Arc::new(pki.client_config(identity, ClientAuthOffer::default(), &[version]))
 }
 
@@ -72,7 +72,7 @@ fn cve_2025_23419_nginx_a_session_of_a_public_server_does_not_open_one_that_dema
         assert_eq!(kind(&attacker, &public), Some(HandshakeKind::Full));
         assert_eq!(kind(&attacker, &public), Some(HandshakeKind::Resumed));
         let failure = refused(&attacker, &admin);
-        assert_eq!(failure.at, End::Server);
+        assert_eq!(failure.at, Side::Server);
         assert_eq!(failure.alert(), Some(AlertDescription::CertificateRequired));
     });
 }
@@ -88,7 +88,7 @@ fn cve_2025_23048_apache_a_session_under_one_authority_does_not_open_a_server_un
         assert_eq!(kind(&attacker, &agents), Some(HandshakeKind::Full));
         assert_eq!(kind(&attacker, &agents), Some(HandshakeKind::Resumed));
         let failure = refused(&attacker, &staff);
-        assert_eq!(failure.at, End::Server);
+        assert_eq!(failure.at, Side::Server);
         assert_eq!(failure.alert(), Some(AlertDescription::UnknownCA));
     });
 }
@@ -103,18 +103,18 @@ fn cve_2025_68121_go_a_session_does_not_outlive_the_authority_of_its_client() {
         assert_eq!(kind(&attacker, &before), Some(HandshakeKind::Full));
         assert_eq!(kind(&attacker, &before), Some(HandshakeKind::Resumed));
 
-        // The server comes back: the same scope and ticket keys, but other anchors.
+        // The server restarts: the same scope and ticket keys, but other anchors.
         let anchors = pki.staff.verifier();
         let demand = rustls::server::ClientAuthDemand::new(anchors, "agents").unwrap();
         let after = shared.demanding(&pki, ClientAuthDecision::Require(demand), version);
         let failure = refused(&attacker, &after);
-        assert_eq!(failure.at, End::Server);
+        assert_eq!(failure.at, Side::Server);
         assert_eq!(failure.alert(), Some(AlertDescription::UnknownCA));
     });
 }
 
 #[test]
-fn caddy_7443_a_visit_without_a_certificate_is_not_the_last_word() {
+fn caddy_7443_a_connection_without_a_certificate_does_not_rule_out_a_later_one() {
     everywhere(|version, shared| {
         if version.version != TLS13.version {
             return; // there is no offer in TLS 1.2
@@ -128,7 +128,7 @@ fn caddy_7443_a_visit_without_a_certificate_is_not_the_last_word() {
         assert_eq!(kind(&Arc::new(visitor.clone()), &server), Some(HandshakeKind::Full));
         assert_eq!(kind(&Arc::new(visitor.clone()), &server), Some(HandshakeKind::Resumed));
 
-        // Later, with a certificate at hand; and resuming, as clients of other makes do.
+        // Later, with a certificate, and resuming, as other clients do.
         certificate.ready();
         visitor.client_auth_offer = ClientAuthOffer::flag().prefer_resumption();
         let (_, s) = handshake(&Arc::new(visitor), &server);
@@ -151,7 +151,7 @@ fn rustls_sharing_resumption_storage_confuses_servers_only_without_a_policy() {
                 .unwrap();
             shared.by(config)
         };
-        // The hazard, as upstream documents it: an agent's session is good where staff is wanted.
+        // The hazard that upstream documents: an agent's session resumes where staff is required.
         let (agents, staff) = (plain(&pki.agents), plain(&pki.staff));
         assert_eq!(kind(&attacker, &agents), Some(HandshakeKind::Full));
         let (_, confused) = handshake(&attacker, &staff);
@@ -166,7 +166,7 @@ fn rustls_sharing_resumption_storage_confuses_servers_only_without_a_policy() {
 }
 
 #[test]
-fn tickets_of_an_earlier_process_are_judged_by_todays_rules() {
+fn tickets_of_an_earlier_process_are_checked_against_the_current_rules() {
     for version in [&TLS13, &TLS12] {
         let pki = Pki::new();
         let key = Shared::both()[1].clone();
@@ -176,7 +176,7 @@ fn tickets_of_an_earlier_process_are_judged_by_todays_rules() {
             kind(&visitor, &key.demanding(&pki, earlier.clone(), version)),
             Some(HandshakeKind::Full)
         );
-        // built anew, with the same key
+        // built again, with the same key
         assert_eq!(
             kind(&visitor, &key.demanding(&pki, earlier, version)),
             Some(HandshakeKind::Resumed)

@@ -1,5 +1,5 @@
-//! A server that is changed while it serves: as a whole or not at all, with old sessions judged by
-//! the new rules.
+//! A server that is changed while it serves: completely or not at all, with old sessions checked
+//! against the new rules.
 #![cfg(all(feature = "tokio", feature = "policy-file"))]
 
 mod common;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Authority, Identity, Pki, name, pem, provider};
+use common::{Authority, CertAndKey, Pki, name, pem, provider};
 use rcgen::{CertificateParams, SerialNumber};
 use rustls::crypto::ring::Ticketer;
 use rustls::sign::SingleCertAndKey;
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::{TlsConnector, client, server};
 
-/// A server in a folder: its certificate and key, the policy, and what that names.
+/// A server in a folder: its certificate and key, the policy, and the files that it names.
 struct Site {
     folder: TempDir,
     pki: Pki,
@@ -68,7 +68,7 @@ impl Site {
         std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
-    fn client(&self, identity: Option<&Identity>) -> Arc<ClientConfig> {
+    fn client(&self, identity: Option<&CertAndKey>) -> Arc<ClientConfig> {
         let offer = ClientAuthOffer::default();
         Arc::new(self.pki.client_config(identity, offer, &[&TLS13, &TLS12]))
     }
@@ -79,7 +79,7 @@ impl Site {
         let peer = SocketAddr::from(([192, 0, 2, 7], 4711));
         let (c, s) = tokio::join!(connector.connect(name(), near), self.acceptor.accept(far, peer));
         match s {
-            // Their octets in both directions, so that tickets are read.
+            // Their bytes in both directions, so that tickets are read.
             Ok(s) => {
                 let mut streams = (c.unwrap(), s);
                 exchange(&mut streams).await;
@@ -137,7 +137,7 @@ fn is_agent(streams: &Streams) -> bool {
 const TICKETS: [bool; 2] = [false, true];
 
 #[tokio::test]
-async fn new_connections_go_by_the_new_files_and_old_ones_go_on() {
+async fn new_connections_use_the_new_files_and_old_ones_continue() {
     let site = Site::new(NOTHING, false);
     let client = site.client(Some(&site.pki.agent));
     let mut before = site.visit(&client).await.unwrap();
@@ -158,7 +158,7 @@ async fn new_connections_go_by_the_new_files_and_old_ones_go_on() {
 }
 
 #[tokio::test]
-async fn res_2_and_res_5_sessions_from_before_are_judged_by_the_rules_of_now() {
+async fn res_2_and_res_5_earlier_sessions_are_checked_against_the_current_rules() {
     for tickets in TICKETS {
         let site = Site::new(NOTHING, tickets);
         let (agent, nobody) = (site.client(Some(&site.pki.agent)), site.client(None));
@@ -175,7 +175,7 @@ async fn res_2_and_res_5_sessions_from_before_are_judged_by_the_rules_of_now() {
         let first = site.visit(&agent).await.unwrap();
         assert_eq!((kind(&first), is_agent(&first)), (Some(HandshakeKind::Full), true));
 
-        // A reload that changes nothing costs nobody a full handshake.
+        // A reload without changes causes no full handshake.
         site.live.reload().unwrap();
         let second = site.visit(&agent).await.unwrap();
         assert_eq!((kind(&second), is_agent(&second)), (Some(HandshakeKind::Resumed), true));
@@ -227,7 +227,7 @@ async fn a_broken_file_changes_nothing_and_is_named() {
     for (name, text, complaint) in breaks {
         let path = site.folder.path().join(name);
         let good = std::fs::read(&path).unwrap();
-        // What is good beside it is not taken either.
+        // The valid files are not loaded either.
         site.put("agents.crl", site.pki.agents.revoke(&[]));
         let before = Arc::as_ptr(&site.live.current());
         site.put(name, text);
@@ -241,7 +241,7 @@ async fn a_broken_file_changes_nothing_and_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_loads_what_has_changed_and_then_stays_so() {
+async fn a_watch_loads_changed_files_once() {
     let site = Site::new(NOTHING, false);
     let client = site.client(Some(&site.pki.agent));
     let (sender, mut reports) = tokio::sync::mpsc::unbounded_channel();
@@ -261,7 +261,7 @@ async fn a_watch_loads_what_has_changed_and_then_stays_so() {
     assert!(tokio::time::timeout(look * 10, reports.recv()).await.is_err());
     assert!(is_agent(&site.visit(&client).await.unwrap()));
 
-    // and looked at again when it is mended, though it is now as it was before.
+    // and loaded again when it is repaired, even if it is the same as before.
     site.put("agents.pem", certificate(&site.pki.agents.der));
     assert_eq!(reports.recv().await, Some(Ok(())));
     watching.abort();
@@ -291,7 +291,7 @@ async fn a_load_that_panics_changes_nothing() {
 /// the old one, the anchors from the new one.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_torn_load_authenticates_nobody_in_the_wrong_scope() {
+async fn a_torn_load_authenticates_no_client_in_the_wrong_scope() {
     use std::os::unix::fs::symlink;
     let pki = Pki::new();
     let folder = tempfile::tempdir().unwrap();

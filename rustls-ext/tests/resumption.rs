@@ -79,12 +79,12 @@ impl Site {
         ClientAuthDecision::Require(self.pki.demand("agents"))
     }
 
-    /// Whether early data can be accepted at all: rustls does so for stored sessions only.
+    /// Whether early data can be accepted: rustls accepts it for stored sessions only.
     fn can_early(&self) -> bool {
         self.shape.version.version == TLS13.version && !self.shape.tickets
     }
 
-    /// A connection that tries early data; whether it was resumed and authenticated.
+    /// A connection that sends early data; returns whether it was resumed and authenticated.
     fn visit(&self, client: &Arc<ClientConfig>) -> Visit {
         let (mut c, mut s) = connect(client, &self.server);
         if let Some(mut early) = c.early_data() {
@@ -131,7 +131,7 @@ fn res_2_a_session_resumes_only_where_the_demand_accepts_it() {
     for site in SHAPES.map(Site::new) {
         let client = Arc::new(site.client(ClientAuthOffer::default()));
         site.visit(&client).is(false, false);
-        // as long as nothing is demanded, with early data (or the next lines would prove nothing)
+        // without a demand, early data is accepted (or the next lines would prove nothing)
         let visit = site.visit(&client);
         visit.is(true, false);
         assert_eq!(visit.early, site.can_early());
@@ -152,7 +152,7 @@ fn res_2_a_session_resumes_only_where_the_demand_accepts_it() {
         assert!(PeerIdentity::from_connection(&visit.server, "agents").is_none());
         assert!(PeerIdentity::from_connection(&visit.server, "others").is_some());
 
-        // nobody is authenticated where nobody is to be asked
+        // no client is authenticated if none is asked
         site.decide(ClientAuthDecision::None);
         site.visit(&client).is(false, false);
     }
@@ -170,7 +170,7 @@ fn res_3_a_client_that_offers_does_not_resume_without_a_certificate() {
         site.decide(site.request());
         site.visit(&Arc::new(client.clone())).is(false, false);
 
-        // The same client, and the session that it holds, now with an offer.
+        // The same client and its session, now with an offer.
         client.client_auth_offer = ClientAuthOffer::flag().prefer_resumption();
         resolver.ready();
         let visit = site.visit(&Arc::new(client));
@@ -192,7 +192,7 @@ fn res_4_a_client_that_declined_and_does_not_offer_resumes_unasked() {
         visit.is(true, false);
         assert_eq!(visit.server.client_auth().unwrap().status(), ClientAuthStatus::Declined);
 
-        // that is no way around a requirement
+        // that does not bypass a requirement
         resolver.ready();
         site.decide(site.require());
         let visit = site.visit(&client);
@@ -219,7 +219,7 @@ fn res_5_the_stored_chain_is_verified_again() {
         assert!(identity.resumed);
         assert_eq!(identity.authenticated_at, when, "resuming is not authenticating");
 
-        // The scope's anchors change under the same name: its sessions are no good any more.
+        // The scope's anchors change under the same name: its sessions no longer resume.
         let impostor = rustls::server::ClientAuthDemand::new(site.pki.staff.verifier(), "agents");
         site.decide(ClientAuthDecision::Require(impostor.unwrap()));
         let failure = common::refused(&client, &site.server);
@@ -250,7 +250,7 @@ fn res_5_a_proof_of_possession_lasts_for_the_maximum_age() {
             site.decide(ClientAuthDecision::Require(demand));
             let client = Arc::new(site.client(ClientAuthOffer::default()));
             site.visit(&client).is(false, true);
-            // Each resumption makes new sessions, a quarter of the limit apart.
+            // Each resumption makes new sessions, at intervals of a quarter of the limit.
             for _ in 0..4 {
                 clock.advance(limit / 4);
                 site.visit(&client).is(true, true);
@@ -278,9 +278,9 @@ fn res_5_a_proof_in_the_future_does_not_count() {
 }
 
 #[test]
-fn flags_11_an_offer_stands_beside_early_data_as_in_any_handshake() {
+fn flags_11_an_offer_is_sent_with_early_data_as_in_any_handshake() {
     let site = Site::new(SHAPES[0]);
-    site.decide(ClientAuthDecision::Require(site.pki.demand("agents").in_answer_to_offer()));
+    site.decide(ClientAuthDecision::Require(site.pki.demand("agents").because_offered()));
     let client = Arc::new(site.client(ClientAuthOffer::flag()));
     site.visit(&client).is(false, true);
     let visit = site.visit(&client);
@@ -289,23 +289,23 @@ fn flags_11_an_offer_stands_beside_early_data_as_in_any_handshake() {
     let auth = visit.server.client_auth().unwrap();
     // A resumed connection has no CertificateRequest, so nothing could acknowledge.
     assert!(auth.offered() && !auth.acknowledged());
-    assert_eq!(visit.client.client_auth_status(), rustls::client::ClientAuthStatus::Offered);
+    assert_eq!(visit.client.client_auth_status(), rustls::client::ClientAuthOfferStatus::Offered);
 }
 
 #[test]
-fn res_8_who_offers_does_not_resume_a_session_without_authentication() {
+fn res_8_a_client_that_offers_does_not_resume_a_session_without_authentication() {
     for site in SHAPES.map(Site::new) {
         let client = site.client(ClientAuthOffer::default());
         site.visit(&Arc::new(client.clone())).is(false, false);
         let offering = |offer| {
-            let mut client = client.clone(); // with the sessions of the one above
+            let mut client = client.clone(); // with the sessions of the client above
             client.client_auth_offer = offer;
             Arc::new(client)
         };
         site.visit(&offering(ClientAuthOffer::flag().prefer_resumption())).is(true, false);
         site.visit(&offering(ClientAuthOffer::flag())).is(false, false);
 
-        // A session with authentication is another matter.
+        // A session with authentication is resumed.
         let allowed = ClientAuthOffer::flag().with_certificate_under_tls12(true);
         site.decide(site.require());
         site.visit(&offering(allowed.clone())).is(false, true);
@@ -345,16 +345,16 @@ fn res_7_a_session_of_a_server_without_a_policy_does_not_resume_where_one_demand
         assert_eq!(kind(&plain), Some(HandshakeKind::Resumed));
         assert_eq!(kind(&demanding), Some(HandshakeKind::Full));
         assert_eq!(kind(&demanding), Some(HandshakeKind::Resumed));
-        // and the other way round: a scope means nothing to a server without a policy
+        // and vice versa: a session with a scope does not resume at a server without a policy
         assert_eq!(kind(&plain), Some(HandshakeKind::Full));
     }
 }
 
-/// Keeps sessions, or makes tickets that hide nothing; another record of the client is at the end of
-/// What becomes of the record of a session, and of the octets before it.
+/// Returns a replacement for the record of a session and its encoding.
 type Alter = fn(Record<'_>, &[u8]) -> Vec<u8>;
 
-/// each session when it comes back.
+/// Stores sessions, or makes unencrypted tickets, and replaces the record at the end of each session
+/// when it is presented.
 #[derive(Debug)]
 struct Altered {
     stored: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
@@ -367,7 +367,7 @@ impl Altered {
     }
 
     fn altered(&self, session: &[u8]) -> Option<Vec<u8>> {
-        let Some(at) = session.windows(5).rposition(|octets| octets == b"rext\x01") else {
+        let Some(at) = session.windows(5).rposition(|bytes| bytes == b"rext\x01") else {
             return Some(session.to_vec()); // without a record, as of a server without a policy
         };
         let (rest, encoded) = session.split_at(at);
@@ -414,7 +414,7 @@ impl ProducesTickets for Altered {
     }
 }
 
-/// Versions before this one recorded a scope behind its length, and eight octets of time.
+/// Earlier versions recorded a scope after its length, and eight bytes of time.
 fn old_form(record: Record<'_>, _: &[u8]) -> Vec<u8> {
     let (scope, at) = match record {
         Record::NotAsked => panic!("it has a record"),
@@ -430,10 +430,10 @@ fn res_7_a_session_whose_record_cannot_be_read_gets_a_full_handshake() {
         old_form,
         |_, encoded| encoded.split_last().unwrap().1.to_vec(),
         |_, encoded| [encoded, &[0]].concat(),
-        |_, encoded| encoded.iter().map(|octet| if *octet == 1 { 2 } else { *octet }).collect(),
+        |_, encoded| encoded.iter().map(|byte| if *byte == 1 { 2 } else { *byte }).collect(),
         |_, _| b"?".to_vec(),
     ];
-    // These can be read, but are not of a client that authenticated, nor of one that was asked.
+    // These can be decoded, but their clients neither authenticated nor were asked.
     let others: [Alter; 2] = [|_, _| Vec::new(), |_, _| b"rext\x01\x00".to_vec()];
     let as_it_is = |_: Record<'_>, encoded: &[u8]| encoded.to_vec();
 
@@ -455,7 +455,7 @@ fn res_7_a_session_whose_record_cannot_be_read_gets_a_full_handshake() {
         for (client, decision, authenticated) in
             [(agent, site.require(), true), (visitor, site.request(), false)]
         {
-            // Each with the client's sessions of before.
+            // Each with the client's earlier sessions.
             let client = Arc::new(client);
             site.decide(decision.clone());
             site.visit(&client).is(false, authenticated);
@@ -485,7 +485,7 @@ fn res_7_a_session_whose_record_cannot_be_read_gets_a_full_handshake() {
     }
 }
 
-/// Seconds since the Unix epoch at which rcgen's certificates end unless told otherwise.
+/// When rcgen's certificates expire by default, in seconds since the Unix epoch.
 fn rcgen_not_after() -> u64 {
     rcgen::CertificateParams::default().not_after.unix_timestamp().unsigned_abs()
 }

@@ -1,8 +1,8 @@
-//! The scan against rustls' own parse of the same octets: every change of one octet in hellos of
-//! real clients.
+//! The scan compared with rustls' own parser on the same bytes: every change of one byte in
+//! ClientHellos of real clients.
 //!
-//! Both take a hello, both want more, or both refuse, and with the same alert. Where they differ, a
-//! line of [`EXCEPTIONS`] says why; a line that nothing needs any more makes the test fail.
+//! Both accept a ClientHello, both need more bytes, or both refuse with the same alert. For each
+//! difference, a line of [`EXCEPTIONS`] has the reason; a line that is not needed fails the test.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use rustls_ext::rustls::{
     AlertDescription, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved,
 };
 
-/// What both say of a hello with one octet changed.
+/// The results of both for a ClientHello with one changed byte.
 struct Case<'a> {
-    /// Where the octet is.
+    /// The offset of the byte.
     at: usize,
     rustls: Rustls,
     scan: Answer<'a>,
 }
 
-/// What rustls makes of octets.
+/// The result of rustls.
 #[derive(Debug)]
 enum Rustls {
     Hello,
@@ -33,7 +33,7 @@ use Rustls::{Hello, Incomplete, Refused};
 type Exception = (&'static str, fn(&Case<'_>) -> bool);
 
 const EXCEPTIONS: [Exception; 9] = [
-    // What rustls checks and the scan does not, besides what `disguised` is about.
+    // Checks of rustls that the scan does not make, besides those that `disguised` is for.
     ("rustls judges the server name", |case| {
         case.misbehaved(PeerMisbehaved::ServerNameMustContainOneHostName) && case.is_hello()
     }),
@@ -43,11 +43,11 @@ const EXCEPTIONS: [Exception; 9] = [
     ("rustls needs signature_algorithms", |case| {
         case.incompatible(PeerIncompatible::SignatureAlgorithmsExtensionRequired) && case.is_hello()
     }),
-    // What the scan checks and rustls does not.
+    // Checks of the scan that rustls does not make.
     ("the scan takes nothing after the first host name", |case| {
         matches!(case.rustls, Hello) && case.malformed(0, Flaw::TrailingBytes)
     }),
-    ("the scan takes no binder of less than 32 octets", |case| {
+    ("the scan takes no binder of less than 32 bytes", |case| {
         matches!(case.rustls, Hello) && case.malformed(41, Flaw::TooShort)
     }),
     ("the scan takes no version of DTLS", |case| {
@@ -57,7 +57,7 @@ const EXCEPTIONS: [Exception; 9] = [
         let refused = [ScanError::NotAligned, ScanError::RecordTooLong];
         matches!(case.rustls, Incomplete) && case.error().is_some_and(|it| refused.contains(&it))
     }),
-    // What both refuse, with different alerts, or none.
+    // Both refuse, with different alerts or none.
     ("rustls has decode_error for all that is wrong with records and headers", |case| {
         let header = match case.scan {
             Answer::NotTls(_) => true,
@@ -80,24 +80,24 @@ const EXCEPTIONS: [Exception; 9] = [
     }),
 ];
 
-/// One more: without extensions that no view shows, rustls and the scan agree, or are excepted.
+/// One more: without extensions that no view shows, both agree, or have an exception.
 const DISGUISED: &str = "rustls reads extensions that no view shows";
 
-/// Extensions that rustls looks into and the scan does not: status_request, supported_groups,
+/// Extensions that rustls parses and the scan does not: status_request, supported_groups,
 /// ec_point_formats, signature_algorithms, both certificate types, extended_master_secret,
 /// compress_certificate, early_data, cookie, psk_key_exchange_modes, key_share, ticket_request,
 /// ech_outer_extensions and renegotiation_info.
 const OPAQUE: [u16; 15] = [5, 10, 11, 13, 19, 20, 23, 27, 42, 44, 45, 51, 58, 0xfd00, 0xff01];
 
-/// The record with each of these under a number that nobody knows, as far as it can be followed.
-fn disguised(octets: &[u8]) -> Vec<u8> {
-    let mut changed = octets.to_vec();
+/// The record with each of these under an unknown number, as far as it can be parsed.
+fn disguised(bytes: &[u8]) -> Vec<u8> {
+    let mut changed = bytes.to_vec();
     let length =
-        |at: usize| Some(usize::from(u16::from_be_bytes(*octets.get(at..)?.first_chunk()?)));
+        |at: usize| Some(usize::from(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?)));
     let list = || {
-        let suites = 44 + usize::from(*octets.get(43)?);
+        let suites = 44 + usize::from(*bytes.get(43)?);
         let methods = suites + 2 + length(suites)?;
-        Some(methods + 1 + usize::from(*octets.get(methods)?) + 2)
+        Some(methods + 1 + usize::from(*bytes.get(methods)?) + 2)
     };
     let mut at = list();
     while let Some(extension) = at {
@@ -163,9 +163,9 @@ impl Case<'_> {
     }
 }
 
-fn rustls(octets: &[u8]) -> Rustls {
+fn rustls(bytes: &[u8]) -> Rustls {
     let mut acceptor = Acceptor::default();
-    let mut rest = octets;
+    let mut rest = bytes;
     while !rest.is_empty() {
         acceptor.read_tls(&mut rest).unwrap();
         match acceptor.accept() {
@@ -178,29 +178,29 @@ fn rustls(octets: &[u8]) -> Rustls {
 }
 
 /// How often each exception is needed in changes of this hello.
-fn compare((name, mut octets): (String, Vec<u8>)) -> BTreeMap<&'static str, usize> {
+fn compare((name, mut bytes): (String, Vec<u8>)) -> BTreeMap<&'static str, usize> {
     let mut needed = BTreeMap::new();
     let mut scratch = [0; 2048];
-    for at in 0..octets.len() {
-        let was = octets[at];
-        for octet in (0..=255).filter(|octet| *octet != was) {
-            octets[at] = octet;
-            let scan = Scan::default().records(&octets, &mut scratch);
-            let mut case = Case { at, rustls: rustls(&octets), scan };
+    for at in 0..bytes.len() {
+        let was = bytes[at];
+        for byte in (0..=255).filter(|byte| *byte != was) {
+            bytes[at] = byte;
+            let scan = Scan::default().records(&bytes, &mut scratch);
+            let mut case = Case { at, rustls: rustls(&bytes), scan };
             let mut why = case.judge();
             if let (Err(()), Refused(Error::InvalidMessage(_))) = (why, &case.rustls) {
-                case.rustls = rustls(&disguised(&octets));
+                case.rustls = rustls(&disguised(&bytes));
                 why = case.judge().map(|_| Some(DISGUISED));
             }
             match why {
                 Ok(None) => {}
                 Ok(Some(why)) => *needed.entry(why).or_insert(0) += 1,
                 Err(()) => {
-                    panic!("{name}: {octet} at {at}: {:?}, but {:?}", case.rustls, case.scan)
+                    panic!("{name}: {byte} at {at}: {:?}, but {:?}", case.rustls, case.scan)
                 }
             }
         }
-        octets[at] = was;
+        bytes[at] = was;
     }
     needed
 }
@@ -214,7 +214,7 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn the_scan_agrees_with_rustls_on_every_change_of_one_octet() {
+fn the_scan_agrees_with_rustls_on_every_change_of_one_byte() {
     let mut needed = BTreeMap::new();
     std::thread::scope(|scope| {
         let threads: Vec<_> =
@@ -232,13 +232,13 @@ fn the_scan_agrees_with_rustls_on_every_change_of_one_octet() {
 
 #[test]
 fn the_scan_agrees_with_rustls_on_every_hello() {
-    for (name, octets) in corpus() {
-        let scan = Scan::default().records(&octets, &mut []);
-        let case = Case { at: 0, rustls: rustls(&octets), scan };
+    for (name, bytes) in corpus() {
+        let scan = Scan::default().records(&bytes, &mut []);
+        let case = Case { at: 0, rustls: rustls(&bytes), scan };
         assert!(case.judge() == Ok(None) && case.is_hello(), "{name}");
-        for end in 0..octets.len() {
-            let scan = Scan::default().records(&octets[..end], &mut []);
-            let case = Case { at: 0, rustls: rustls(&octets[..end]), scan };
+        for end in 0..bytes.len() {
+            let scan = Scan::default().records(&bytes[..end], &mut []);
+            let case = Case { at: 0, rustls: rustls(&bytes[..end]), scan };
             assert_eq!(case.judge(), Ok(None), "{name}: {end}");
             assert!(matches!(case.rustls, Incomplete), "{name}: {end}");
         }

@@ -17,7 +17,7 @@ use rustls_ext::ClientAuthOffer;
 /// The sentence before the table.
 const ABOVE: &str = "| session was made by | ";
 
-/// A server's config, and whether its client has a certificate at hand.
+/// A server's config, and whether its client has a certificate.
 struct Server {
     name: &'static str,
     config: Arc<ServerConfig>,
@@ -58,10 +58,10 @@ fn table(version: &'static SupportedProtocolVersion, tickets: bool) -> Vec<(Stri
     };
     let request = |scope| ClientAuthDecision::Request(pki.demand(scope));
     let require = |scope| ClientAuthDecision::Require(pki.demand(scope));
-    let lenient = ClientAuthDecision::Request(pki.demand("staff").or_go_on_without());
+    let lenient = ClientAuthDecision::Request(pki.demand("staff").or_continue_unauthenticated());
     let (none, with) = (false, true);
     let server = |name, config, certificate| Server { name, config, certificate };
-    // The clients of both lists are the same: what they hold is what they were given by the first.
+    // The clients of both lists are the same: their sessions come from the first server.
     let origins = [
         server("policy: none", policy(ClientAuthDecision::None), none),
         server("policy: requested, declined", policy(request("agents")), none),
@@ -86,7 +86,7 @@ fn table(version: &'static SupportedProtocolVersion, tickets: bool) -> Vec<(Stri
     };
     let row = |origin: &Server| {
         let cell = |target: &Arc<ServerConfig>| {
-            // A client of its own for each cell, since a session of TLS 1.3 is used once.
+            // A new client for each cell, since a session of TLS 1.3 is used once.
             let mut client = pki.client_config(None, ClientAuthOffer::default(), &[version]);
             let resolver = Ready::new(&pki.agent);
             client.client_auth_cert_resolver = resolver.clone();
@@ -124,7 +124,7 @@ fn visit(
     }
 }
 
-/// The table of SECURITY.md, its first row left out.
+/// The table of SECURITY.md, without its first row.
 fn documented() -> Vec<(String, Vec<String>)> {
     let text = include_str!("../../SECURITY.md");
     let cells = |line: &str| -> Vec<String> {
@@ -142,7 +142,7 @@ fn documented() -> Vec<(String, Vec<String>)> {
 }
 
 #[test]
-fn res_2_each_pair_of_configs_is_as_security_md_says() {
+fn res_2_each_pair_of_configs_is_as_in_security_md() {
     let documented = documented();
     assert_eq!(documented.len(), 8);
     for version in [&TLS13, &TLS12] {

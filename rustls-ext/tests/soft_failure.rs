@@ -1,11 +1,11 @@
-//! A request may go on although the client's certificate does not count: the client is then not
-//! authenticated, the reason is kept, and nothing of its chain is.
+//! A lenient request continues although the client's certificate does not count: the client is then
+//! unauthenticated, the reason is kept, and its chain is dropped.
 
 mod common;
 
 use std::sync::Arc;
 
-use common::{End, Identity, Pki, Switch, When, handshake, provider, refused};
+use common::{CertAndKey, Pki, Side, Switch, When, handshake, provider, refused};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, SerialNumber, date_time_ymd};
 use rustls::server::{
     ClientAuthDecision, ClientAuthDemand, ClientAuthStatus, WebPkiClientVerifier,
@@ -14,8 +14,8 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, CertificateError, Error, HandshakeKind};
 use rustls_ext::{ClientAuthOffer, PeerIdentity};
 
-/// A certificate of the agents' authority, with something wrong about it.
-fn flawed(pki: &Pki, flaw: impl FnOnce(&mut CertificateParams)) -> Identity {
+/// A certificate of the agents' authority, with a flaw.
+fn flawed(pki: &Pki, flaw: impl FnOnce(&mut CertificateParams)) -> CertAndKey {
     let mut params = CertificateParams::new(vec!["agent".to_owned()]).unwrap();
     params.serial_number = Some(SerialNumber::from(4711u64));
     flaw(&mut params);
@@ -33,8 +33,8 @@ fn revoking(pki: &Pki) -> ClientAuthDemand {
     ClientAuthDemand::new(verifier, "agents").unwrap()
 }
 
-/// What is wrong with each, the demand that says so, and the alert that it would bring.
-fn flaws(pki: &Pki) -> Vec<(&'static str, Identity, ClientAuthDemand, AlertDescription)> {
+/// The flaw of each, the demand that refuses it, and the alert that it would cause.
+fn flaws(pki: &Pki) -> Vec<(&'static str, CertAndKey, ClientAuthDemand, AlertDescription)> {
     let agents = || pki.demand("agents");
     vec![
         ("UnknownIssuer", pki.staff.issue("boss"), agents(), AlertDescription::UnknownCA),
@@ -63,16 +63,16 @@ fn flaws(pki: &Pki) -> Vec<(&'static str, Identity, ClientAuthDemand, AlertDescr
 }
 
 #[test]
-fn a_request_can_go_on_without_a_certificate_that_does_not_count() {
+fn a_lenient_request_continues_after_a_refused_certificate() {
     let pki = Pki::new();
     for version in [&TLS13, &TLS12] {
         for (reason, identity, demand, _) in flaws(&pki) {
-            let decision = ClientAuthDecision::Request(demand.or_go_on_without());
+            let decision = ClientAuthDecision::Request(demand.or_continue_unauthenticated());
             let policy = Switch::new(When::Always, decision);
             let server = Arc::new(pki.server_with(&policy, &[version]));
             let client = pki.client_config(Some(&identity), ClientAuthOffer::default(), &[version]);
             let client = Arc::new(client);
-            // The second time, too: such a session is not one to be resumed.
+            // The second time, too: such a session is not resumed.
             for _ in 0..2 {
                 let (_, s) = handshake(&client, &server);
                 assert_eq!(s.handshake_kind(), Some(HandshakeKind::Full));
@@ -99,21 +99,21 @@ impl NoIdentity for rustls::ServerConnection {
 }
 
 #[test]
-fn without_leave_to_go_on_the_same_certificates_end_the_handshake() {
+fn without_lenience_the_same_certificates_end_the_handshake() {
     let pki = Pki::new();
     for version in [&TLS13, &TLS12] {
         for (reason, identity, demand, alert) in flaws(&pki) {
             for decision in [
                 ClientAuthDecision::Request(demand.clone()),
-                // where one is required, there is no leave
-                ClientAuthDecision::Require(demand.or_go_on_without()),
+                // a requirement is never lenient
+                ClientAuthDecision::Require(demand.or_continue_unauthenticated()),
             ] {
                 let policy = Switch::new(When::Always, decision);
                 let server = Arc::new(pki.server_with(&policy, &[version]));
                 let client =
                     pki.client_config(Some(&identity), ClientAuthOffer::default(), &[version]);
                 let failure = refused(&Arc::new(client), &server);
-                assert_eq!(failure.at, End::Server);
+                assert_eq!(failure.at, Side::Server);
                 assert_eq!(failure.alert(), Some(alert), "{reason}");
             }
         }
@@ -124,7 +124,8 @@ fn without_leave_to_go_on_the_same_certificates_end_the_handshake() {
 fn a_certificate_that_counts_is_taken_all_the_same() {
     let pki = Pki::new();
     for version in [&TLS13, &TLS12] {
-        let decision = ClientAuthDecision::Request(pki.demand("agents").or_go_on_without());
+        let decision =
+            ClientAuthDecision::Request(pki.demand("agents").or_continue_unauthenticated());
         let server = Arc::new(pki.server_with(&Switch::new(When::Always, decision), &[version]));
         let client = pki.client_config(Some(&pki.agent), ClientAuthOffer::default(), &[version]);
         let (_, s) = handshake(&Arc::new(client), &server);
@@ -136,13 +137,14 @@ fn a_certificate_that_counts_is_taken_all_the_same() {
 #[test]
 fn a_proof_with_another_key_is_refused_like_a_certificate() {
     let pki = Pki::new();
-    // A stolen certificate, and a key of the thief's.
-    let thief = Identity {
+    // A stolen certificate with the thief's key.
+    let thief = CertAndKey {
         chain: pki.agent.chain.clone(),
         key: KeyPair::generate().unwrap().serialize_der(),
     };
     for version in [&TLS13, &TLS12] {
-        let decision = ClientAuthDecision::Request(pki.demand("agents").or_go_on_without());
+        let decision =
+            ClientAuthDecision::Request(pki.demand("agents").or_continue_unauthenticated());
         let server = Arc::new(pki.server_with(&Switch::new(When::Always, decision), &[version]));
         let mut client = pki.client_config(None, ClientAuthOffer::default(), &[version]);
         client.client_auth_cert_resolver = Arc::new(thief.unchecked());

@@ -1,4 +1,4 @@
-//! The acceptor for tokio: async decisions, timeouts, garbage, and alerts that arrive.
+//! The acceptor for tokio: async decisions, timeouts, garbage, and alerts that reach the client.
 #![cfg(feature = "tokio")]
 
 mod common;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Identity, Pki, name};
+use common::{CertAndKey, Pki, name};
 use rustls::client::ResolvesClientCert;
 use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthStatus};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -33,7 +33,7 @@ fn pipe() -> (DuplexStream, DuplexStream) {
     duplex(64 * 1024)
 }
 
-fn client(pki: &Pki, identity: Option<&Identity>, offer: ClientAuthOffer) -> Arc<ClientConfig> {
+fn client(pki: &Pki, identity: Option<&CertAndKey>, offer: ClientAuthOffer) -> Arc<ClientConfig> {
     Arc::new(pki.client_config(identity, offer, &[&TLS13, &TLS12]))
 }
 
@@ -44,14 +44,14 @@ fn acceptor<P: AsyncPolicy>(pki: &Pki, policy: P) -> Acceptor<P> {
 #[tokio::test]
 async fn a_policy_sees_the_hello_and_the_peer() {
     let pki = Pki::new();
-    let demand = pki.demand("agents").in_answer_to_offer();
+    let demand = pki.demand("agents").because_offered();
     let policy = policy_fn(|hello, at| {
         assert_eq!(at, Some(peer()));
         assert_eq!(hello.server_name.as_deref(), Some("localhost"));
         assert!(hello.offered && hello.alpn.is_empty());
         let demand = demand.clone();
         async move {
-            // as one would to ask a directory
+            // as a request to a directory would
             tokio::task::yield_now().await;
             Ok(ClientAuthDecision::Require(demand))
         }
@@ -69,7 +69,7 @@ async fn a_policy_sees_the_hello_and_the_peer() {
 #[tokio::test]
 async fn rules_on_addresses_decide() {
     let pki = Pki::new();
-    let network: rustls_ext::ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
+    let network: rustls_ext::crates::ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
     for (at, asked) in [(PEER, false), ("198.51.100.1:1", true), ("[::ffff:192.0.2.7]:1", false)] {
         let policy = Policy::builder()
             .provider(common::provider())
@@ -97,7 +97,7 @@ async fn rules_on_addresses_decide() {
 #[tokio::test]
 async fn rules_on_addresses_accept_no_connection_that_has_none() {
     let pki = Pki::new();
-    let network: rustls_ext::ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
+    let network: rustls_ext::crates::ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
     let policy = Policy::builder()
         .provider(common::provider())
         .scope("agents", Anchors::from_roots(pki.agents.roots()))
@@ -141,7 +141,7 @@ async fn sessions_resume_under_decisions_made_outside() {
 }
 
 #[tokio::test]
-async fn a_policy_that_cannot_decide_lets_nobody_in() {
+async fn a_policy_that_cannot_decide_accepts_no_client() {
     let pki = Pki::new();
     let acceptor = acceptor(&pki, policy_fn(|_, _| async { Err("directory is down".into()) }));
     let (near, far) = pipe();
@@ -154,7 +154,7 @@ async fn a_policy_that_cannot_decide_lets_nobody_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_says_nothing_is_let_go() {
+async fn a_client_that_sends_nothing_times_out() {
     let pki = Pki::new();
     let acceptor = acceptor(&pki, policy_fn(|_, _| async { Ok(ClientAuthDecision::None) }))
         .with_handshake_timeout(Duration::from_secs(3));
@@ -163,14 +163,14 @@ async fn a_client_that_says_nothing_is_let_go() {
     assert!(matches!(error, AcceptError::Timeout(time) if time == Duration::from_secs(3)));
     drop(near);
 
-    // and so is one that stops in the middle of its hello
+    // and so is one that stops in the middle of its ClientHello
     let (mut near, far) = pipe();
     near.write_all(&[22, 3, 1, 2, 0, 1, 0]).await.unwrap();
     assert!(matches!(acceptor.accept(far, peer()).await, Err(AcceptError::Timeout(_))));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_takes_too_long_lets_nobody_in() {
+async fn a_policy_that_takes_too_long_accepts_no_client() {
     let pki = Pki::new();
     let acceptor = acceptor(&pki, policy_fn(|_, _| std::future::pending()));
     let (near, far) = pipe();
@@ -193,7 +193,7 @@ async fn a_timeout_beyond_all_clocks_is_no_limit() {
     assert!(c.is_ok() && s.is_ok());
 }
 
-/// A server for TLS 1.2 heeds no flag of a client that speaks TLS 1.3 besides.
+/// A server with TLS 1.2 only ignores the flags of a client that also supports TLS 1.3.
 #[tokio::test]
 async fn flags_9_a_policy_sees_no_flag_under_tls12() {
     let pki = Pki::new();
@@ -254,7 +254,7 @@ async fn a_refusal_reaches_a_client_that_is_done_with_its_handshake() {
     assert!(s.unwrap_err().to_string().starts_with("refused: invalid peer certificate"));
 }
 
-/// What the acceptor says of a client that sends these bytes and then closes its side.
+/// The acceptor's error for a client that sends these bytes and then closes its side.
 async fn refusal_of(bytes: &[u8]) -> AcceptError {
     let pki = Pki::new();
     let acceptor = acceptor(&pki, policy_fn(|_, _| async { Ok(ClientAuthDecision::None) }));
@@ -296,19 +296,19 @@ async fn a_client_that_speaks_another_protocol_is_told_apart() {
         };
         assert_eq!((found, error.to_string().as_str()), (protocol, words));
     }
-    // What is nothing that is known is what rustls says of it.
+    // For an unknown protocol, the text is that of rustls.
     let error = refusal_of(b"SSH-2.0-OpenSSH_9.6\r\n").await;
     assert!(matches!(error, AcceptError::Tls(Error::InvalidMessage(_))), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_client_that_sends_nothing_is_no_failed_handshake() {
+async fn a_client_that_sends_nothing_is_not_a_failed_handshake() {
     let error = refusal_of(b"").await;
     assert!(matches!(error, AcceptError::Closed), "{error:?}");
-    // One that begins to is one.
+    // A client that sends the first bytes is a failed handshake.
     let error = refusal_of(&[22, 3, 1]).await;
     assert!(matches!(error, AcceptError::Io(_)), "{error:?}");
-    assert_eq!(error.to_string(), "the client hung up during the handshake");
+    assert_eq!(error.to_string(), "the client closed the connection during the handshake");
 }
 
 /// The report of the connection of a client with this certificate and `config`, and whether it was
@@ -316,7 +316,7 @@ async fn a_client_that_sends_nothing_is_no_failed_handshake() {
 async fn report(acceptor: &Acceptor, config: Arc<ClientConfig>) -> (bool, AcceptReport) {
     let (near, far) = pipe();
     let client = async {
-        // To its end, so that the alert has arrived before the pipe breaks.
+        // Read to the end, so that the alert has arrived before the pipe closes.
         if let Ok(mut stream) = TlsConnector::from(config).connect(name(), near).await {
             let _ = stream.read_to_end(&mut Vec::new()).await;
         }
@@ -342,7 +342,7 @@ async fn a_report_has_the_certificate_that_was_refused_and_for_what() {
             Verdict::Require("staff".into())
         };
         let acceptor = acceptor(&pki, builder.otherwise(last).build().unwrap());
-        let expected = |refused: Option<&common::Identity>| {
+        let expected = |refused: Option<&common::CertAndKey>| {
             let mut expected = AcceptReport::default();
             expected.server_name = Some("localhost".into());
             expected.scope = Some("staff".into());
@@ -360,14 +360,15 @@ async fn a_report_has_the_certificate_that_was_refused_and_for_what() {
         assert_eq!((accepted, seen), (lenient, expected(None)));
         // of the right one, and without its key
         let mut config = Arc::unwrap_or_clone(client(&pki, None, offer()));
-        let thief = common::Identity { chain: pki.boss.chain.clone(), key: pki.agent.key.clone() };
+        let thief =
+            common::CertAndKey { chain: pki.boss.chain.clone(), key: pki.agent.key.clone() };
         config.client_auth_cert_resolver = Arc::new(thief.unchecked());
         let (accepted, seen) = report(&acceptor, Arc::new(config)).await;
         assert_eq!((accepted, seen), (lenient, expected(Some(&pki.boss))));
     }
 }
 
-/// A client certificate that is there once.
+/// A client certificate that is available once.
 #[derive(Debug)]
 struct Once(AtomicBool, SingleCertAndKey);
 
@@ -401,7 +402,7 @@ async fn a_report_is_not_about_the_certificate_of_an_earlier_session() {
     s.flush().await.unwrap();
     c.read_exact(&mut [0]).await.unwrap();
 
-    // The session's certificate does not count any more, and the client sends no other.
+    // The session's certificate no longer counts, and the client sends no other.
     let demand = ClientAuthDemand::new(pki.staff.verifier(), "agents").unwrap();
     *current.lock().unwrap() = ClientAuthDecision::Request(demand);
     let (near, far) = pipe();

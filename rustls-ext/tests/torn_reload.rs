@@ -1,5 +1,5 @@
-//! A load during which files are replaced: all that is loaded was there at one time, or it is an
-//! error. Files are replaced by the load itself, at every point of it.
+//! A load during which files are replaced: all loaded files existed at one time, or the load is an
+//! error. The load itself replaces the files, at every point of it.
 
 mod common;
 
@@ -20,11 +20,11 @@ const ATTEMPTS: usize = 5;
 /// How all files are replaced at once.
 #[derive(Clone, Copy, Debug)]
 enum How {
-    /// Each is written anew where it is.
+    /// Each is overwritten.
     Written,
-    /// Each is put in place of the old one.
+    /// Each is renamed over the old one.
     Renamed,
-    /// They are links into a folder behind a link, which is replaced; Kubernetes does it so.
+    /// They are links into a folder behind a link, which is replaced, as Kubernetes does it.
     #[cfg(unix)]
     Linked,
 }
@@ -40,7 +40,7 @@ const HOW: &[How] = &[
 struct Site {
     folder: TempDir,
     how: How,
-    /// Which content to put in place, at which point of which attempt of a load.
+    /// The content to write, and the point and the attempt of a load at which to write it.
     plan: Mutex<Vec<(usize, usize, u8)>>,
     attempts: AtomicUsize,
     config: Arc<ServerConfig>,
@@ -111,7 +111,7 @@ impl Site {
         }
     }
 
-    /// A setup whose "policy" is what was in the files.
+    /// A setup whose "policy" is the content of the files.
     fn live(self: &Arc<Self>) -> Result<Live<[String; 4]>, rustls_ext::LoadError> {
         let site = self.clone();
         Live::load(move |files| {
@@ -169,7 +169,7 @@ fn files_that_are_replaced_twice_are_loaded_as_a_whole() {
     for how in HOW {
         for first in 0..=NAMES.len() {
             for second in first..=NAMES.len() {
-                // By something else, or by what was there before; in one attempt, or in two.
+                // By other content, or by the earlier content; in one attempt, or in two.
                 for (content, attempt) in [(2, 1), (0, 1), (2, 2), (0, 2)] {
                     let site = Site::new(*how, &config);
                     let live = site.live().unwrap();
@@ -207,7 +207,7 @@ fn files_that_keep_changing_are_an_error_and_stay_to_be_loaded() {
             assert_eq!(site.attempts(), ATTEMPTS);
             assert!(Arc::ptr_eq(&live.current(), &before));
             assert!(live.changes().is_some());
-            // Also if all is again as it was when it was read last.
+            // Also if all files are again as they were when they were last read.
             site.put(ATTEMPTS as u8 - 1);
             assert!(live.changes().is_some());
 
@@ -223,8 +223,8 @@ fn files_that_keep_changing_are_an_error_and_stay_to_be_loaded() {
     }
 }
 
-/// Files that do not belong together, such as a certificate and the next one's key, are no reason
-/// to refuse what is there afterwards.
+/// Files that do not belong together, such as a certificate and the next one's key, do not prevent
+/// loading the files that follow.
 #[test]
 fn an_error_of_a_torn_load_does_not_count() {
     let config = config();
@@ -252,7 +252,7 @@ fn an_error_of_a_torn_load_does_not_count() {
 }
 
 #[test]
-fn what_is_put_in_place_with_the_same_content_is_no_change() {
+fn replacing_a_file_by_the_same_content_is_no_change() {
     let site = Site::new(How::Renamed, &config());
     let live = site.live().unwrap();
     site.plan(&[(1, 0, 0), (1, 2, 0), (1, 4, 0)]);
@@ -272,7 +272,7 @@ fn two_scopes_that_share_a_file_have_the_same_anchors() {
     let (ca, seen) = (path.clone(), found.clone());
     let live = Live::load(move |files| {
         let one = files.roots(&ca)?;
-        std::fs::write(&ca, &new)?; // by somebody else, just now
+        std::fs::write(&ca, &new)?; // by another program, just now
         let two = files.roots(&ca)?;
         seen.lock().unwrap().push([one.clone(), two.clone()]);
         let policy = Policy::builder()
@@ -302,7 +302,7 @@ fn a_file_that_appears_during_a_load_is_loaded() {
     let live: Live<String> = Live::load(move |files| {
         let missing = files.read(&late);
         std::fs::write(&late, "here")?;
-        // One load sees one state of it.
+        // One load sees one state of the file.
         assert_eq!(files.read(&late).is_ok(), missing.is_ok());
         Ok(Setup::new(config.clone(), String::from_utf8(missing?)?))
     })

@@ -1,5 +1,5 @@
-//! With neither offer nor policy, every octet is what the pristine rustls makes of the same
-//! randomness: both ends' flights, and the sessions that the server stores or puts in tickets.
+//! With neither offer nor policy, every byte is the same as with the pristine rustls and the same
+//! randomness: the flights of client and server, and the sessions in storage or in tickets.
 
 use std::cell::Cell;
 use std::sync::Mutex;
@@ -9,11 +9,11 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 thread_local!(static RANDOM: Cell<u8> = const { Cell::new(0) });
 
-/// Octets that are the same in every run that starts with `RANDOM` at the same place.
-fn fill(octets: &mut [u8]) {
-    for octet in octets {
-        *octet = RANDOM.get();
-        RANDOM.set(octet.wrapping_mul(5).wrapping_add(1));
+/// Bytes that are the same in every run that starts with the same `RANDOM`.
+fn fill(bytes: &mut [u8]) {
+    for byte in bytes {
+        *byte = RANDOM.get();
+        RANDOM.set(byte.wrapping_mul(5).wrapping_add(1));
     }
 }
 
@@ -48,7 +48,7 @@ struct Scenario {
     tls13: bool,
     /// Whether the server asks for client certificates.
     mutual: bool,
-    /// Whether the client needs a second hello.
+    /// Whether the client needs a second ClientHello.
     retry: bool,
     tickets: bool,
 }
@@ -84,13 +84,13 @@ macro_rules! side {
             struct Random;
 
             impl SecureRandom for Random {
-                fn fill(&self, octets: &mut [u8]) -> Result<(), GetRandomFailed> {
-                    fill(octets);
+                fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
+                    fill(bytes);
                     Ok(())
                 }
             }
 
-            /// A key exchange whose outcome is known.
+            /// A key exchange with a fixed result.
             #[derive(Clone, Copy, Debug)]
             struct Known(NamedGroup, &'static [u8]);
 
@@ -131,7 +131,7 @@ macro_rules! side {
                 }
             }
 
-            /// Keeps, and shows, what servers store; as a ticketer, it seals nothing.
+            /// Records the sessions that servers store; as a ticketer, it does not encrypt.
             #[derive(Debug, Default)]
             struct Shelf(Mutex<Vec<(Vec<u8>, Vec<u8>)>>);
 
@@ -208,7 +208,7 @@ macro_rules! side {
                 let mut server =
                     builder.with_single_cert(vec![certificate.clone()], key(server_key)).unwrap();
                 server.alpn_protocols = vec![b"h2".to_vec()];
-                // Whatever features either crate was built with.
+                // With any features of either crate.
                 server.cert_compressors = vec![];
                 server.cert_decompressors = vec![];
                 server.max_early_data_size = 512;
@@ -238,20 +238,20 @@ macro_rules! side {
                     let mut c = ClientConnection::new(client.clone(), name).unwrap();
                     let mut s = ServerConnection::new(server.clone()).unwrap();
                     while c.wants_write() || s.wants_write() {
-                        let mut octets = Vec::new();
+                        let mut bytes = Vec::new();
                         while c.wants_write() {
-                            c.write_tls(&mut octets).unwrap();
+                            c.write_tls(&mut bytes).unwrap();
                         }
-                        s.read_tls(&mut &octets[..]).unwrap();
+                        s.read_tls(&mut &bytes[..]).unwrap();
                         s.process_new_packets().unwrap();
-                        flights.push(octets);
-                        let mut octets = Vec::new();
+                        flights.push(bytes);
+                        let mut bytes = Vec::new();
                         while s.wants_write() {
-                            s.write_tls(&mut octets).unwrap();
+                            s.write_tls(&mut bytes).unwrap();
                         }
-                        c.read_tls(&mut &octets[..]).unwrap();
+                        c.read_tls(&mut &bytes[..]).unwrap();
                         c.process_new_packets().unwrap();
-                        flights.push(octets);
+                        flights.push(bytes);
                     }
                     assert!(!c.is_handshaking() && !s.is_handshaking());
                     assert_eq!(s.peer_certificates().is_some(), scenario.mutual);
@@ -274,7 +274,7 @@ side!(patched, rustls);
 side!(pristine, rustls_pristine);
 
 #[test]
-fn with_neither_offer_nor_policy_every_octet_is_upstreams() {
+fn with_neither_offer_nor_policy_every_byte_is_upstreams() {
     let pki = Pki::new();
     for bits in 0..16u8 {
         let bit = |n: u8| bits & (1 << n) != 0;

@@ -1,4 +1,4 @@
-//! Files read as a whole, and the digest over them.
+//! Trees of files, and their digest.
 
 use std::collections::BTreeMap;
 use std::fs;

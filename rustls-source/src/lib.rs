@@ -19,7 +19,7 @@ pub use files::{Tree, digest, read_tree, write_tree};
 pub use pristine::{PRISTINE_VARIABLE, VERSION, pristine_files, pristine_root, pristine_tree};
 pub use root::{ROOT, Root};
 
-/// What went wrong, and what to do about it.
+/// An error, with the text of what to do.
 #[derive(Debug)]
 pub struct Problem(pub String);
 
@@ -43,7 +43,7 @@ fn io_problem(doing: &str, path: &Path, err: io::Error) -> Problem {
     Problem(format!("cannot {doing} {}: {err}{advice}", path.display()))
 }
 
-/// Tells the person who builds, who sees of a build script only what cargo is asked to show.
+/// Prints a notice as a cargo warning, since cargo hides other output of build scripts.
 fn notice(text: &str) {
     match env::var_os("OUT_DIR") {
         Some(_) => println!("cargo::warning={text}"),
@@ -51,8 +51,8 @@ fn notice(text: &str) {
     }
 }
 
-/// What a build script does: writes the source to `OUT_DIR/src`, with a root that can be included, and
-/// the documentation of the crate to `OUT_DIR/crate.md`.
+/// The main function of build scripts: writes the source to `OUT_DIR/src`, with a root that can be
+/// included, and the documentation of the crate to `OUT_DIR/crate.md`.
 pub fn build(tree: impl FnOnce() -> Result<Tree, Problem>) -> ExitCode {
     println!("cargo::rerun-if-env-changed={PRISTINE_VARIABLE}");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
@@ -71,7 +71,7 @@ fn write_source(mut tree: Tree, out: &Path) -> Result<(), Problem> {
     let root = Root::of(&tree)?;
     tree.insert(ROOT.into(), root.items.into());
     tree.insert("crate.md".into(), root.docs.into());
-    // Files of an earlier run, which there are no more.
+    // Remove files of an earlier run that do not exist any more.
     match fs::remove_dir_all(out.join("src")) {
         Err(err) if err.kind() != io::ErrorKind::NotFound => {
             Err(io_problem("remove", &out.join("src"), err))
@@ -83,7 +83,7 @@ fn write_source(mut tree: Tree, out: &Path) -> Result<(), Problem> {
 /// The whole source of the patched rustls whose folder is `rustls`.
 ///
 /// # Errors
-/// If the published crate cannot be had, if a patch does not apply, or if a file cannot be read.
+/// If the published crate is not available, if a patch does not apply, or if a file cannot be read.
 pub fn patched_tree(rustls: &Path) -> Result<Tree, Problem> {
     let mut tree = pristine_tree()?;
     for (name, text) in series(&rustls.join("patches"))? {
@@ -99,8 +99,8 @@ pub fn patched_tree(rustls: &Path) -> Result<Tree, Problem> {
     Ok(tree)
 }
 
-/// The files that are wholly ours, all of them in `src`. The root of the crate is not one of them: it
-/// only includes what is made.
+/// The files that are wholly ours, all of them in `src`. The root of the crate is not one of them: it only
+/// includes generated files.
 ///
 /// # Errors
 /// If one cannot be read.
@@ -134,7 +134,7 @@ pub fn series(patches: &Path) -> Result<Vec<(String, Vec<u8>)>, Problem> {
 /// Applies one patch, as git formats them, to the files that it names.
 ///
 /// # Errors
-/// If it does not fit where it says, or does more than to change files.
+/// If it does not apply at exactly its place, or does more than change files.
 pub fn apply(tree: &mut Tree, name: &str, text: &[u8]) -> Result<(), Problem> {
     let advice = "The patches fit each other and rustls 0.23.46 only: restore them with \
                   `git checkout rustls/patches`, or change them with `cargo xtask rustls edit`.";
@@ -146,7 +146,7 @@ pub fn apply(tree: &mut Tree, name: &str, text: &[u8]) -> Result<(), Problem> {
         let file = file.map_err(|err| bad(err.to_string()))?;
         let operation = file.operation().strip_prefix(1);
         let FileOperation::Modify { original, modified } = &operation else {
-            return Err(bad("it does more than to change files".into()));
+            return Err(bad("it does more than change files".into()));
         };
         let path = modified.to_string();
         if *original != *modified {
@@ -167,8 +167,8 @@ pub fn apply(tree: &mut Tree, name: &str, text: &[u8]) -> Result<(), Problem> {
     }
 }
 
-/// Applies hunks where they say, so that there is one outcome or none. Like `patch`, diffy would go
-/// on to look for other places that fit, and a single line of context fits in many.
+/// Applies hunks only at their exact lines. diffy, like `patch`, would search for other places that fit,
+/// and a single line of context fits in many.
 fn apply_hunks(old: &str, hunks: &[Hunk<'_, str>]) -> Result<String, String> {
     let mut rest = old.split_inclusive('\n');
     let mut new = String::with_capacity(old.len());

@@ -1,4 +1,4 @@
-//! The published crate: where cargo has it, and whether it is the one that the patches are for.
+//! The published crate: finds it in cargo's home, and checks its digest.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -33,7 +33,7 @@ pub fn pristine_tree() -> Result<Tree, Problem> {
     Ok(tree)
 }
 
-/// The part of the published crate that is used: its source, and its licences.
+/// The used part of the published crate: its source, and its licences.
 ///
 /// # Errors
 /// If a file cannot be read.
@@ -103,7 +103,7 @@ fn cargo_home() -> PathBuf {
     }
 }
 
-/// The crate as cargo has unpacked it, from whichever registry stands for crates.io.
+/// The crate as cargo has unpacked it, from crates.io or its replacement.
 fn unpacked(home: &Path) -> Option<PathBuf> {
     fs::read_dir(home.join("registry/src"))
         .ok()?

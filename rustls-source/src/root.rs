@@ -1,4 +1,4 @@
-//! The root of the crate, taken apart: `include!` takes no inner attributes and no inner docs.
+//! Splits the root of the crate, since `include!` accepts no inner attributes and no inner docs.
 
 use crate::{Problem, Tree, problem};
 

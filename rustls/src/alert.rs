@@ -32,7 +32,9 @@ impl InvalidMessage {
     /// `illegal_parameter` for flags in any message.
     pub(crate) fn alert_if_compressed(self) -> AlertDescription {
         match self {
-            Self::IllegalTlsFlags(_) | Self::UnexpectedTlsFlags | Self::UnexpectedCare => self.into(),
+            Self::IllegalTlsFlags(_) | Self::UnexpectedTlsFlags | Self::UnexpectedCare => {
+                self.into()
+            }
             _ => AlertDescription::BadCertificate,
         }
     }

@@ -20,10 +20,10 @@ use rcgen::{
 #[cfg(feature = "rustls")]
 use rustls::{RootCertStore, crypto::ring, pki_types::PrivatePkcs8KeyDer, sign::CertifiedKey};
 
-/// What the next certificate is numbered, whoever issues it.
+/// The serial number of the next certificate, of any authority.
 static SERIAL_NUMBERS: AtomicU64 = AtomicU64::new(1);
 
-/// An authority that issues certificates, its own one among them.
+/// A certificate authority with a self-signed certificate.
 #[derive(Debug)]
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -39,7 +39,7 @@ impl Authority {
     /// The same, with this key.
     ///
     /// # Errors
-    /// None that is known.
+    /// No known case.
     pub fn with_key(common_name: &str, key: KeyPair) -> Result<Self, Error> {
         let mut params = named(common_name, vec![])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -51,17 +51,17 @@ impl Authority {
     ///
     /// # Errors
     /// If one of them is no DNS name, or the system has no randomness.
-    pub fn server(&self, names: &[&str]) -> Result<Identity, Error> {
+    pub fn server(&self, names: &[&str]) -> Result<IssuedCertificate, Error> {
         let alternatives = names.iter().map(|name| (*name).to_owned()).collect();
         let common_name = names.first().copied().unwrap_or_default();
         self.issue(named(common_name, alternatives)?, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    /// A certificate for a client of this common name, in whichever string type.
+    /// A certificate for a client of this common name, in any string type.
     ///
     /// # Errors
     /// If the system has no randomness.
-    pub fn client(&self, common_name: impl Into<DnValue>) -> Result<Identity, Error> {
+    pub fn client(&self, common_name: impl Into<DnValue>) -> Result<IssuedCertificate, Error> {
         self.issue(named(common_name, vec![])?, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
@@ -69,7 +69,7 @@ impl Authority {
     ///
     /// # Errors
     /// If the system has no randomness.
-    pub fn expired_client(&self, common_name: &str) -> Result<Identity, Error> {
+    pub fn expired_client(&self, common_name: &str) -> Result<IssuedCertificate, Error> {
         let mut params = named(common_name, vec![])?;
         (params.not_before, params.not_after) =
             (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1));
@@ -79,8 +79,8 @@ impl Authority {
     /// A list that revokes these certificates of the authority's, in PEM.
     ///
     /// # Errors
-    /// None that is known.
-    pub fn crl(&self, revoked: &[&Identity]) -> Result<String, Error> {
+    /// No known case.
+    pub fn crl(&self, revoked: &[&IssuedCertificate]) -> Result<String, Error> {
         let serial_numbers = revoked.iter().map(|identity| identity.serial_number.clone());
         self.revoke(serial_numbers)?.pem().map_err(failed)
     }
@@ -88,7 +88,7 @@ impl Authority {
     /// A list that revokes the certificates with these serial numbers, from 2024 to 4000.
     ///
     /// # Errors
-    /// None that is known.
+    /// No known case.
     pub fn revoke(
         &self,
         serial_numbers: impl IntoIterator<Item = SerialNumber>,
@@ -124,7 +124,7 @@ impl Authority {
     /// The authority's certificate as the only trust anchor.
     ///
     /// # Errors
-    /// None that is known.
+    /// No known case.
     #[cfg(feature = "rustls")]
     pub fn roots(&self) -> Result<RootCertStore, Error> {
         let mut roots = RootCertStore::empty();
@@ -136,35 +136,44 @@ impl Authority {
         &self,
         mut params: CertificateParams,
         purpose: ExtendedKeyUsagePurpose,
-    ) -> Result<Identity, Error> {
+    ) -> Result<IssuedCertificate, Error> {
         params.extended_key_usages = vec![purpose];
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         self.sign(params, KeyPair::generate().map_err(failed)?)
     }
 
-    /// A certificate as these parameters say, for this key. Without a serial number in them, it gets
-    /// one that no other has in this process.
+    /// A certificate with these parameters, for this key. Without a serial number in them, it gets a
+    /// number that is unique in this process.
     ///
     /// # Errors
     /// If the parameters cannot be encoded.
-    pub fn sign(&self, mut params: CertificateParams, key: KeyPair) -> Result<Identity, Error> {
+    pub fn sign(
+        &self,
+        mut params: CertificateParams,
+        key: KeyPair,
+    ) -> Result<IssuedCertificate, Error> {
         let next = || SerialNumber::from(SERIAL_NUMBERS.fetch_add(1, Ordering::Relaxed));
         let serial_number = params.serial_number.get_or_insert_with(next).clone();
         let certificate = params.signed_by(&key, &self.0).map_err(failed)?;
-        Ok(Identity { pem: certificate.pem(), der: certificate.der().clone(), key, serial_number })
+        Ok(IssuedCertificate {
+            pem: certificate.pem(),
+            der: certificate.der().clone(),
+            key,
+            serial_number,
+        })
     }
 }
 
-/// A certificate and its key.
+/// A certificate that an [`Authority`] issued, and its key.
 #[derive(Debug)]
-pub struct Identity {
+pub struct IssuedCertificate {
     pem: String,
     der: CertificateDer<'static>,
     key: KeyPair,
     serial_number: SerialNumber,
 }
 
-impl Identity {
+impl IssuedCertificate {
     /// The certificate, in PEM.
     pub fn cert_pem(&self) -> &str {
         &self.pem
@@ -185,10 +194,10 @@ impl Identity {
         self.key.serialize_pem()
     }
 
-    /// Both, as rustls wants them.
+    /// Both, as rustls takes them.
     ///
     /// # Errors
-    /// None that is known.
+    /// No known case.
     #[cfg(feature = "rustls")]
     pub fn certified_key(&self) -> Result<Arc<CertifiedKey>, Error> {
         let key = PrivatePkcs8KeyDer::from(self.key.serialize_der()).into();
@@ -197,10 +206,10 @@ impl Identity {
             .map_err(failed)
     }
 
-    /// Both, as the raw peer wants them.
+    /// Both, as the raw peer takes them.
     #[cfg(feature = "raw-peer")]
-    pub fn for_raw(&self) -> raw_peer::Identity {
-        raw_peer::Identity { chain: vec![self.der.to_vec()], key: self.key_der() }
+    pub fn for_raw(&self) -> raw_peer::ChainAndKey {
+        raw_peer::ChainAndKey { chain: vec![self.der.to_vec()], key: self.key_der() }
     }
 }
 
@@ -214,7 +223,7 @@ fn named(
     Ok(params)
 }
 
-/// Why something was not issued: a name that is none, or a system without randomness.
+/// An error of issuing: an invalid name, or a system without randomness.
 #[derive(Debug)]
 pub struct Error(String);
 
@@ -224,7 +233,7 @@ fn failed(err: impl fmt::Display) -> Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot make a PKI: {}", self.0)
+        write!(f, "cannot issue certificates: {}", self.0)
     }
 }
 

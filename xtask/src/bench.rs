@@ -1,35 +1,37 @@
-//! All that `benches` measures, in one command, and the report on it.
+//! `cargo xtask bench`: runs all measurements of `benches`, and makes their report.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use toml_edit::DocumentMut;
 
+use command_line::Progress;
+
 use crate::{Result, run as done};
 
-/// What is to be measured.
+/// The choice of measurements.
 #[derive(Clone, Copy, Debug)]
 pub struct What {
-    /// The most telling cases only, and no criterion.
+    /// Only TLS 1.3 with ring and P-256, without criterion.
     pub quick: bool,
-    /// Other libraries, too.
+    /// Also other libraries.
     pub peers: bool,
-    /// Show the result in README.md and benches/README.md.
+    /// Write the result to README.md and benches/README.md.
     pub readme: bool,
 }
 
 /// Measures, and writes the report to `target/bench`.
 ///
 /// # Errors
-/// If something fails, valgrind is missing, or a promise on what is counted is not kept.
+/// If a measurement fails, valgrind is missing, or a count is above its limit.
 pub fn run(repository: &Path, what: What) -> Result<()> {
     if Command::new("valgrind").arg("--version").output().is_err() {
         return Err("valgrind is not installed (on Debian: apt-get install valgrind)".into());
     }
     let target = target(repository);
     let (folder, parts) = (target.join("bench"), target.join("bench/parts"));
-    // What is left from another run is not of this one.
+    // Remove the results of earlier runs.
     for old in [parts.clone(), target.join("criterion"), target.join("gungraun")] {
         if old.exists() {
             fs::remove_dir_all(old)?;
@@ -47,9 +49,12 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     };
     let features: &[&[&str]] =
         if what.peers { &[&["--features", "openssl"], &["--features", "peers"]] } else { &[&[]] };
+    let steps = 5 + 3 * features.len() + if what.quick { 0 } else { 2 };
+    let progress = Progress::new("steps", steps);
+    let step = |name: &str, command: &mut Command| measure(&progress, name, command);
     let program = |name: &str, features: &[&str], args: &[&Path]| {
         let mut cargo = cargo(&["run", "--quiet", "--release", "-p", "benches", "--bin", name]);
-        done(cargo.args(features).arg("--").args(args))
+        step(name, cargo.args(features).arg("--").args(args))
     };
     let (first, last) = (features[0], features[features.len() - 1]);
 
@@ -58,7 +63,7 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
         program("ways", features, &[&parts.join(format!("ways-{number}.json"))])?;
     }
     program("memory", first, &[&parts.join("memory.json")])?;
-    done(&mut cargo(&["build", "--quiet", "--release", "-p", "rext"]))?;
+    step("build of rext", &mut cargo(&["build", "--quiet", "--release", "-p", "rext"]))?;
     let (server, seconds) = (target.join("release/rext"), if what.quick { "2" } else { "10" });
     program("load", first, &[&server, Path::new(seconds), &parts.join("load.json")])?;
     for (number, features) in features.iter().enumerate() {
@@ -66,19 +71,23 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
         let mut count = cargo(&["bench", "--quiet", "-p", "benches", "--bench", "instructions"]);
         count.args(*features).env("GUNGRAUN_HOME", &home);
         if number > 0 {
-            count.args(["--", "*::others::*"]); // the rest is the same again
+            count.args(["--", "*::others::*"]); // all others are the same as before
         }
-        done(&mut count)?;
+        step("instructions", &mut count)?;
         program("counts", features, &[&parts.join(format!("counts-{number}.json")), &home])?;
     }
     if !what.quick {
-        done(cargo(&["bench", "--quiet", "-p", "benches", "--bench", "parse"]).args(last))?;
-        done(cargo(&["bench", "--quiet", "-p", "benches", "--bench", "handshake"]).args(first))?;
+        let bench = |name| cargo(&["bench", "--quiet", "-p", "benches", "--bench", name]);
+        step("criterion: parsing", bench("parse").args(last))?;
+        step("criterion: handshakes", bench("handshake").args(first))?;
     }
     let mut report = cargo(&["run", "--quiet", "--release", "-p", "benches", "--bin", "report"]);
+    progress.doing("report");
     let report = report.arg("--").arg(&target).output()?;
+    progress.step();
+    drop(progress);
     let table = String::from_utf8(report.stdout)?;
-    print!("{table}\nthe whole of it: {}\n", folder.join("report.html").display());
+    print!("{table}\nfull report: {}\n", folder.join("report.html").display());
     if what.readme {
         fs::copy(folder.join("headline.svg"), repository.join("benches/headline.svg"))?;
         for (page, table) in [("benches/README.md", &table), ("README.md", &headline(&table))] {
@@ -95,7 +104,19 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     }
 }
 
-/// Prints what moved from one `report.json` to another.
+/// Runs one step: its name is shown in the progress bar, and printed on a line. Its output is printed when
+/// it ends, so that it does not mix with the bar.
+fn measure(progress: &Progress, name: &str, command: &mut Command) -> Result<()> {
+    progress.doing(name);
+    progress.emit(format!("-- {name}\n"));
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|err| format!("cannot run {command:?}: {err}"))?;
+    progress.emit(&output.stdout);
+    progress.step();
+    if output.status.success() { Ok(()) } else { Err(format!("this failed: {command:?}").into()) }
+}
+
+/// Prints the differences between two files `report.json`.
 ///
 /// # Errors
 /// If one of them cannot be read.
@@ -110,7 +131,7 @@ fn target(repository: &Path) -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or(repository.join("target"), |it| repository.join(it))
 }
 
-/// The program that gungraun runs benches by, of the version that the benches are linked with.
+/// The runner of gungraun, in the version that the benches are linked with.
 fn runner(repository: &Path, target: &Path) -> Result<PathBuf> {
     let lock: DocumentMut = fs::read_to_string(repository.join("Cargo.lock"))?.parse()?;
     let packages = lock["package"].as_array_of_tables().into_iter().flatten();
@@ -128,18 +149,18 @@ fn runner(repository: &Path, target: &Path) -> Result<PathBuf> {
     Ok(runner)
 }
 
-/// The lines of a page between which the table is.
+/// The lines of a page before and after the table.
 const START: &str = "<!-- measured -->";
 const END: &str = "<!-- end of measured -->";
 
-/// The page with this table in place of its last one; `None` if it has no place for a table.
+/// Replaces the table of a page; `None` if it has no place for a table.
 fn with_table(page: &str, table: &str) -> Option<String> {
     let (before, rest) = page.split_once(START)?;
     let (_, after) = rest.split_once(END)?;
     Some(format!("{before}{START}\n{table}{END}{after}"))
 }
 
-/// The rows that README.md shows, by what their first column begins with.
+/// The beginnings of the rows that README.md shows.
 const HEADLINE: [&str; 6] = [
     "no offer and no policy, relative to pristine rustls, server",
     "accepted offer, relative to mutual TLS of pristine rustls, server",
@@ -163,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_replaces_the_last_one() {
+    fn the_new_table_replaces_the_old_one() {
         let page = "a\n<!-- measured -->\nold\n<!-- end of measured -->\nb\n";
         let new = with_table(page, "new\n").unwrap();
         assert_eq!(new, "a\n<!-- measured -->\nnew\n<!-- end of measured -->\nb\n");
@@ -177,7 +198,7 @@ mod tests {
         let (_, rest) = whole.split_once(&format!("{START}\n")).unwrap();
         let shown = headline(rest.split_once(END).unwrap().0);
         assert_eq!(with_table(&readme, &shown).unwrap(), readme);
-        // With the one that has the titles of the columns.
+        // One more row has the titles of the columns.
         let rows = shown.lines().filter(|line| line.starts_with("| ")).count();
         assert_eq!(rows, HEADLINE.len() + 1);
     }

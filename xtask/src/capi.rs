@@ -1,36 +1,41 @@
-//! The C ABI, put where compilers, linkers and pkg-config look for a library.
+//! Installs the C library where compilers, linkers and pkg-config look for it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use clap::Args;
 use toml_edit::DocumentMut;
 
 use crate::Result;
 
-/// What a program needs that links the static library; `rustc --print native-static-libs`.
+/// The system libraries that the static library needs, by `rustc --print native-static-libs`.
 const NATIVE: &str = "-lgcc_s -lpthread -ldl -lm";
 
-/// Where `cargo xtask capi install` puts things.
+/// Options of `cargo xtask capi install`.
 #[derive(Debug, Args)]
 pub struct Install {
-    /// The folder that the library is for: it goes into `lib` and `include` there. Absolute.
+    /// The prefix, an absolute path: files go to its folders `lib` and `include`.
     #[arg(long, default_value = "/usr/local")]
     pub prefix: PathBuf,
-    /// Put it below this folder, for packages; `rext.pc` names the prefix alone.
+    /// Write below this folder, for packages; `rext.pc` has the prefix without it.
     #[arg(long)]
     pub destdir: Option<PathBuf>,
-    /// The profile to build with.
+    /// The cargo profile of the build.
     #[arg(long, default_value = "release")]
     pub profile: String,
+    /// Also build and install the modules for OpenSSL's configuration, with samples of it. Needs
+    /// make, a C compiler and OpenSSL's headers.
+    // An option, so that the result does not depend on what else is installed.
+    #[arg(long)]
+    pub openssl: bool,
 }
 
-/// Build the library, and install it with its header and its pkg-config file.
+/// Builds the library, and installs it with its header and its pkg-config file.
 ///
 /// # Errors
-/// If it cannot be built, or a file not be written.
+/// If it cannot be built, or a file cannot be written.
 pub fn install(repository: &Path, to: &Install) -> Result<()> {
     let (Some(prefix), true) = (to.prefix.to_str(), to.prefix.is_absolute()) else {
         return Err(format!("{}: not an absolute path", to.prefix.display()).into());
@@ -55,18 +60,40 @@ pub fn install(repository: &Path, to: &Install) -> Result<()> {
         symlink(&file, lib.join(name))?;
     }
     fs::write(lib.join("pkgconfig/rext.pc"), pkg_config(prefix, &version, &description))?;
+    if to.openssl {
+        openssl_modules(repository, &built, to)?;
+    }
     println!("installed librext {version} in {}", below.display());
     Ok(())
 }
 
-/// A file anew, not into the one that a running program may have open.
+/// The modules and their sample configurations; the system's configuration stays as it is.
+fn openssl_modules(repository: &Path, built: &Path, to: &Install) -> Result<()> {
+    let out = built.join("openssl-conf");
+    let mut make = Command::new("make");
+    make.arg("--silent").arg("-C").arg(repository.join("adapters/openssl-conf")).arg("install");
+    let variable = |name: &str, value: &Path| format!("{name}={}", value.display());
+    make.arg(variable("OUT", &out)).arg(variable("PREFIX", &to.prefix));
+    make.arg(variable("DESTDIR", to.destdir.as_deref().unwrap_or(Path::new(""))));
+    make.arg(variable("REXT_CFLAGS", Path::new("-I../../rustls-ext-capi/include")));
+    make.arg(format!("REXT_LIBS={} {NATIVE}", built.join("librext.a").display()));
+    match make.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err("the modules for OpenSSL cannot be built; they need a C compiler and \
+                      OpenSSL's headers (Debian: gcc, libssl-dev)"
+            .into()),
+        Err(err) => Err(format!("make: {err}; the modules for OpenSSL need it").into()),
+    }
+}
+
+/// Replaces a file instead of overwriting it, since a running program may have it open.
 fn put(from: &Path, to: &Path) -> Result<()> {
     let _ = fs::remove_file(to);
     fs::copy(from, to).map_err(|err| format!("{} to {}: {err}", from.display(), to.display()))?;
     Ok(())
 }
 
-/// As the build script of the crate has it: before 1.0, a minor version may break the ABI.
+/// The version in the soname, as in the crate's build script: before 1.0, a minor version may break the ABI.
 fn soname(version: &str) -> String {
     let components = if version.starts_with("0.") { 2 } else { 1 };
     let version: Vec<_> = version.split('.').take(components).collect();
@@ -96,7 +123,7 @@ fn package(crate_folder: &Path) -> Result<(String, String)> {
     }
 }
 
-/// Builds the library; the folder in which it then is.
+/// Builds the library, and returns its folder.
 fn build(repository: &Path, profile: &str) -> Result<PathBuf> {
     let mut cargo = crate::cargo();
     cargo.current_dir(repository).args(["build", "--quiet", "-p", "rustls-ext-capi", "--lib"]);
@@ -113,5 +140,5 @@ fn build(repository: &Path, profile: &str) -> Result<PathBuf> {
             return Ok(folder.to_owned());
         }
     }
-    Err("cargo does not say where librext.a is".into())
+    Err("cargo does not report the path of librext.a".into())
 }

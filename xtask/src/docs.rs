@@ -1,20 +1,20 @@
-//! The code of the pages: each Rust block is built as a crate of its own with the Cargo.toml that
-//! the page shows for it, and commands are run.
+//! Tests the code blocks of the pages: each Rust block is built as a crate with the Cargo.toml that the
+//! page shows for it, and commands are run.
 //!
-//! The conventions, by the last line before a block:
+//! The comment in the last line before a block selects the test:
 //!
-//! | block | what happens to it |
+//! | block | test |
 //! |---|---|
 //! | `toml` with `[dependencies]` | the manifest of the Rust blocks below it, until the next one |
-//! | `toml` | has to be well-formed |
+//! | `toml` | must be well-formed |
 //! | `rust` | is built with the nearest manifest above it; with `fn main` as a program |
 //! | `rust` after `<!-- run -->` | is built, and run to its end |
 //! | `rust` after `<!-- serve -->` | is built, and runs while the blocks after it run |
 //! | `console` after `<!-- run -->` | is run by bash; the first command that fails ends it |
-//! | any after `<!-- output -->` | has to be what the block before it printed |
+//! | any after `<!-- output -->` | must be the output of the block before it |
 //! | any after `<!-- file NAME -->` | is written to the folder in which the blocks of the page run |
 //! | after `<!-- tested by PATH -->` | is run by that file, which names its section or its first line |
-//! | after `<!-- not tested: REASON -->` | nothing |
+//! | after `<!-- not tested: REASON -->` | none |
 //!
 //! A `console` block without such a line is an error, and so is a relative link to a file or a section
 //! that does not exist. The blocks of a page run in its order, in a
@@ -35,7 +35,7 @@ mod run;
 pub use blocks::{Block, Marker, blocks};
 pub use build::manifest;
 
-/// What stands in the pages for the address of this repository.
+/// The placeholder in the pages for the address of this repository.
 pub const ADDRESS: &str = "https://example.org/rustls-ext";
 /// The port in the pages on which their servers listen.
 pub const PORT: &str = "8443";
@@ -66,11 +66,11 @@ pub struct Page {
     pub blocks: Vec<Block>,
 }
 
-/// Checks that each block says how it is tested and has what that takes, and that each relative link
-/// leads to a file and to a section that exist. Builds nothing.
+/// Checks that each block says how it is tested and can be tested so, and that the file and the section
+/// of each relative link exist. Builds nothing.
 ///
 /// # Errors
-/// The place of each block or link for which this is not so.
+/// The place of each wrong block or link.
 pub fn check(repository: &Path) -> Result<Vec<Page>> {
     let listed = git(
         repository,
@@ -79,7 +79,7 @@ pub fn check(repository: &Path) -> Result<Vec<Page>> {
     let mut pages = Vec::new();
     let mut wrong = Vec::new();
     for path in listed.lines() {
-        // A file that is deleted and not committed yet is listed, too.
+        // Git also lists files that are deleted, but not committed yet.
         let Ok(text) = fs::read_to_string(repository.join(path)) else { continue };
         wrong.extend(links::problems(repository, path, &text));
         match blocks(path, &text) {
@@ -96,7 +96,7 @@ pub fn check(repository: &Path) -> Result<Vec<Page>> {
     }
 }
 
-/// What is wrong with the blocks of a page, as `README.md:12: …`.
+/// The errors in the blocks of a page, such as `README.md:12: …`.
 pub fn problems(repository: &Path, blocks: &[Block]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut has_manifest = false;
@@ -143,8 +143,8 @@ fn problem(repository: &Path, block: &Block, has_manifest: bool) -> Option<Strin
     }
 }
 
-/// Whether the file that is said to test a block has anything to do with it: its section, its first
-/// line, or the whole page as documentation.
+/// Checks that the file which is named as the test of a block mentions its section or its first line, or
+/// includes the page as documentation.
 fn tested_by(repository: &Path, block: &Block, path: &str) -> Option<String> {
     let Ok(text) = fs::read_to_string(repository.join(path)) else {
         return Some(format!("there is no {path} to test this"));

@@ -73,7 +73,7 @@ fn readme(own: &Tree) -> String {
     )
 }
 
-/// A manifest that needs neither its workspace nor a build script, and builds the library alone.
+/// A manifest without workspace and build script, which builds only the library.
 fn standalone(text: &str, workspace: &DocumentMut) -> Result<String> {
     let mut manifest: DocumentMut = text.parse()?;
     manifest.remove("dev-dependencies");
@@ -83,7 +83,7 @@ fn standalone(text: &str, workspace: &DocumentMut) -> Result<String> {
         manifest.remove("lints");
     }
     let package = manifest["package"].as_table_mut().ok_or("a manifest has no [package]")?;
-    // What a comment in front of it says is about the repository.
+    // The comment before it is about the repository.
     package.decor_mut().set_prefix("");
     package.remove("build");
     package.remove("links");
@@ -91,13 +91,13 @@ fn standalone(text: &str, workspace: &DocumentMut) -> Result<String> {
     if let Some(dependencies) = manifest.get_mut("dependencies").and_then(Item::as_table_mut) {
         inherit(dependencies, workspace.get("workspace").and_then(|it| it.get("dependencies")))?;
         for (name, dependency) in dependencies.iter_mut() {
-            // Beside each other, as in the repository.
+            // The folders are next to each other, as in the repository.
             if dependency.get("path").is_some() {
                 dependency["path"] = toml_edit::value(format!("../{name}"));
             }
         }
     }
-    // Of features, what stands for a dependency of the build script.
+    // Remove features that select a dependency of the build script.
     if let Some(features) = manifest.get_mut("features").and_then(Item::as_table_mut) {
         for (_, needs) in features.iter_mut() {
             if let Some(needs) = needs.as_array_mut() {
@@ -109,7 +109,7 @@ fn standalone(text: &str, workspace: &DocumentMut) -> Result<String> {
     Ok(manifest.to_string())
 }
 
-/// Puts what the workspace has in place of each `workspace = true`.
+/// Replaces each `workspace = true` by the value of the workspace.
 fn inherit(table: &mut toml_edit::Table, workspace: Option<&Item>) -> Result<()> {
     for (key, item) in table.iter_mut() {
         let is_inherited = item.get("workspace").and_then(Item::as_bool) == Some(true);
@@ -119,7 +119,7 @@ fn inherit(table: &mut toml_edit::Table, workspace: Option<&Item>) -> Result<()>
         let key = key.get();
         let shared = workspace.and_then(|workspace| workspace.get(key));
         let shared = shared.ok_or_else(|| format!("the workspace has no {key} to inherit"))?;
-        // What stands beside `workspace = true` comes on top.
+        // Keys next to `workspace = true` are added.
         let own: Vec<(String, Value)> = item
             .as_table_like()
             .into_iter()

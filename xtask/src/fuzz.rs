@@ -1,4 +1,4 @@
-//! A round of fuzzing: every target in turn, and what came of it.
+//! A round of fuzzing: runs every target in turn, and prints a table of the results.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use command_line::Progress;
 
 use crate::Result;
 
-mod said;
+mod output;
 
-pub use said::Said;
+pub use output::FuzzOutput;
 
 /// A program in `fuzz/fuzz_targets`, and how to run it.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Its name.
     pub name: &'static str,
-    /// The most octets that an input is worth having.
+    /// The most bytes that an input is worth having.
     longest: usize,
     /// Its dictionary.
     words: Option<&'static str>,
@@ -30,10 +30,10 @@ pub struct Target {
 /// How to build a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Build {
-    /// Without a sanitizer: all of it is safe Rust, but for what ring and the standard library have
-    /// inside, and runs several times as often.
+    /// Without a sanitizer: all code is safe Rust, except inside ring and the standard library, and
+    /// it runs several times as fast.
     Plain,
-    /// With BoringSSL and s2n-tls besides, which take minutes, and cmake, clang and libclang-dev.
+    /// With BoringSSL and s2n-tls, which need minutes, cmake, clang and libclang-dev to build.
     WithPeers,
     /// With AddressSanitizer.
     Sanitized,
@@ -55,7 +55,7 @@ const fn with_peers(name: &'static str) -> Target {
     Target { build: Build::WithPeers, ..target(name, 2300, Some("hello")) }
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     target("flags", 264, Some("flags")),
     of_hellos("scan"),
@@ -71,8 +71,8 @@ pub const TARGETS: &[Target] = &[
     sanitized("capi", 4096, Some("hello")),
 ];
 
-/// Builds and runs the targets that are chosen, or all but those that need `peers` unless that is
-/// said, for so many seconds each.
+/// Builds and runs the chosen targets, for this many seconds each. Without a choice, it runs all targets,
+/// those with other libraries only if `peers` is set.
 ///
 /// # Errors
 /// If a target finds something, or one cannot be built or run.
@@ -80,7 +80,7 @@ pub fn run(repository: &Path, seconds: u32, chosen: &[String], peers: bool) -> R
     let targets = choose(chosen, peers)?;
     let folder = repository.join("fuzz");
     let mut findings = 0;
-    let mut table = vec![Said::HEADING.to_owned()];
+    let mut table = vec![FuzzOutput::HEADING.to_owned()];
     let progress = Progress::new("targets", targets.len());
     for target in targets {
         progress.doing(target.name);
@@ -99,8 +99,8 @@ pub fn run(repository: &Path, seconds: u32, chosen: &[String], peers: bool) -> R
     match findings {
         0 => Ok(()),
         _ => Err(format!(
-            "{findings} inputs do not pass: mend what is wrong, and move them to \
-             fuzz/regressions/TARGET, where `cargo test -p fuzz-checks` tries them"
+            "{findings} inputs fail: fix the defects, and move the inputs to \
+             fuzz/regressions/TARGET, where `cargo test -p fuzz-checks` runs them"
         )
         .into()),
     }
@@ -124,7 +124,7 @@ fn build(folder: &Path, target: &Target) -> Result<PathBuf> {
     let triple = host()?;
     let (sanitizer, built) = match target.build {
         Build::Plain | Build::WithPeers => ("none", folder.join("target")),
-        // Other flags, so nothing of it is of use to the others.
+        // Its compiler flags differ, so it does not share artifacts.
         Build::Sanitized => ("address", folder.join("target/sanitized")),
     };
     let mut cargo = Command::new("cargo");
@@ -139,7 +139,7 @@ fn build(folder: &Path, target: &Target) -> Result<PathBuf> {
     crate::forget_package(&mut cargo);
     let status = cargo
         .arg(target.name)
-        // What the cargo that runs this has set is not for another toolchain.
+        // The variables of the running cargo do not apply to another toolchain.
         .env_remove("CARGO")
         .env_remove("RUSTUP_TOOLCHAIN")
         .status()
@@ -148,7 +148,7 @@ fn build(folder: &Path, target: &Target) -> Result<PathBuf> {
         Ok(built.join(triple).join("release").join(target.name))
     } else {
         Err(format!(
-            "{} is not built: that takes `rustup toolchain install nightly` and \
+            "cannot build {}: this needs `rustup toolchain install nightly` and \
              `cargo install cargo-fuzz --locked`",
             target.name
         )
@@ -158,14 +158,14 @@ fn build(folder: &Path, target: &Target) -> Result<PathBuf> {
 
 /// The platform that this runs on.
 fn host() -> Result<String> {
-    let said = Command::new("rustc").arg("-vV").output()?;
-    let said = String::from_utf8(said.stdout)?;
-    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host.ok_or("rustc does not say which platform this is")?.to_owned())
+    let output = Command::new("rustc").arg("-vV").output()?;
+    let output = String::from_utf8(output.stdout)?;
+    let host = output.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.ok_or("rustc does not print its host platform")?.to_owned())
 }
 
-/// Runs a target. What is worth having for the next round it leaves in `fuzz/corpus`.
-fn round(folder: &Path, program: &Path, target: &Target, seconds: u32) -> Result<Said> {
+/// Runs a target. It writes its corpus for the next round to `fuzz/corpus`.
+fn round(folder: &Path, program: &Path, target: &Target, seconds: u32) -> Result<FuzzOutput> {
     let corpus = folder.join("corpus").join(target.name);
     let artifacts = folder.join("artifacts").join(target.name);
     fs::create_dir_all(&corpus)?;
@@ -186,7 +186,7 @@ fn round(folder: &Path, program: &Path, target: &Target, seconds: u32) -> Result
         fuzzer.arg(folder.join("../rustls-ext-wire/corpus"));
     }
     let done = fuzzer.output().map_err(|err| format!("{}: {err}", program.display()))?;
-    let said = Said::of(&String::from_utf8_lossy(&done.stderr));
+    let said = FuzzOutput::of(&String::from_utf8_lossy(&done.stderr));
     if done.status.success() == said.findings.is_empty() {
         Ok(said)
     } else {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_long_to_build_is_built_when_it_is_asked_for() {
+    fn targets_with_other_libraries_are_built_on_request_only() {
         let has_peers =
             |targets: Vec<&Target>| targets.iter().any(|target| target.name == "scan_peers");
         assert!(!has_peers(choose(&[], false).unwrap()));

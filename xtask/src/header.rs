@@ -1,33 +1,33 @@
-//! The header of the C ABI, made of its source.
+//! The header of the C library, generated from its source.
 
 use std::path::Path;
 
 use crate::Result;
 
-/// Where the header is, in the repository.
+/// The path of the header in the repository.
 const HEADER: &str = "rustls-ext-capi/include/rext.h";
 
-/// Write the header anew.
+/// Writes the header.
 ///
 /// # Errors
-/// If the source cannot be read, or the header not be written.
+/// If the source cannot be read, or the header cannot be written.
 pub fn write(repository: &Path) -> Result<()> {
     Ok(std::fs::write(repository.join(HEADER), text(repository)?)?)
 }
 
-/// Prove that the header is what the source says.
+/// Checks that the header is up to date.
 ///
 /// # Errors
-/// If it is not, or if one of them cannot be read.
+/// If it is not, or if one of the files cannot be read.
 pub fn check(repository: &Path) -> Result<()> {
     if std::fs::read_to_string(repository.join(HEADER))? == text(repository)? {
         Ok(())
     } else {
-        Err(format!("{HEADER} is not what the source says: `cargo xtask header`").into())
+        Err(format!("{HEADER} is out of date: run `cargo xtask header`").into())
     }
 }
 
-/// The header that the source makes.
+/// Generates the header from the source.
 ///
 /// # Errors
 /// If cbindgen cannot read the source, or its configuration.

@@ -1,4 +1,4 @@
-//! What the chores are made of, for the binary and for its tests.
+//! The maintenance commands, for the binary and its tests.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -13,27 +13,28 @@ pub mod export;
 pub mod fuzz;
 pub mod header;
 pub mod mutants;
+pub mod pictures;
 pub mod rules;
 pub mod rustls;
 pub mod unit;
 mod work_tree;
 
-/// Errors are for the person at the terminal.
+/// A result whose error is a text for the terminal.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// The folder of the repository that this was built in.
+/// The folder of the repository that has this program's source.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
-/// What git says to `args`, in `folder`.
+/// Runs git with `args` in `folder`, and returns its standard output.
 ///
 /// # Errors
-/// What git said, if it failed.
+/// If git fails; the text is its standard error.
 pub fn git(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String> {
     let mut git = Command::new("git");
     git.arg("-C").arg(folder);
-    // Neither what its user has configured, nor the repository whose hook this may run in.
+    // Ignore the user's configuration, and the repository whose hook may have started this.
     let inherited = std::env::vars_os().map(|(name, _)| name);
     let of_git = |name: &OsString| name.to_string_lossy().starts_with("GIT_");
     for variable in inherited.filter(|name| of_git(name) && name != "GIT_EXEC_PATH") {
@@ -55,15 +56,15 @@ pub fn git(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> 
     }
 }
 
-/// cargo, as it runs this, or as it is installed.
+/// A command for the cargo that runs this, or the installed one.
 fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     forget_package(&mut cargo);
     cargo
 }
 
-/// Takes away what a cargo that runs this has said of its package. Build scripts such as ring's go by
-/// that, so ring, and all that depends on it, would be built again each time.
+/// Removes the variables by which the cargo that runs this describes its package. Build scripts such as
+/// ring's depend on them, so ring, and every crate that depends on it, would be built again each time.
 fn forget_package(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -73,7 +74,7 @@ fn forget_package(command: &mut Command) {
     }
 }
 
-/// Runs a command, which says for itself what goes wrong.
+/// Runs a command, which prints its own errors.
 fn run(command: &mut Command) -> Result<()> {
     let said = command.status().map_err(|err| format!("cannot run {command:?}: {err}"))?;
     if said.success() { Ok(()) } else { Err(format!("this failed: {command:?}").into()) }

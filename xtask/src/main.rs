@@ -1,95 +1,106 @@
-//! The chores of the repository: `cargo xtask --help`.
+//! The maintenance commands of the repository: `cargo xtask --help`.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{Result, bench, capi, docs, export, fuzz, header, mutants, rules, rustls, unit};
+use xtask::{
+    Result, bench, capi, docs, export, fuzz, header, mutants, pictures, rules, rustls, unit,
+};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "The chores of rustls-ext")]
+#[command(name = "cargo xtask", about = "The maintenance commands of rustls-ext")]
 struct Cli {
-    /// The repository to work on, instead of the one that this was built in.
+    /// The repository to work on; by default, the one of this program's source.
     #[arg(long, global = true, hide = true)]
     repository: Option<PathBuf>,
     #[command(subcommand)]
-    chore: Chore,
+    command: XtaskCommand,
 }
 
 #[derive(Subcommand)]
-enum Chore {
+enum XtaskCommand {
     /// Measure: handshakes, parsing, memory, a server under load. Needs valgrind.
     ///
-    /// The report is in target/bench. Takes about half an hour, most of it to build and to time; with
-    /// --quick, some minutes. Fails if more is counted than was promised.
+    /// The report is in target/bench. Takes about half an hour, or some minutes with --quick. Fails if
+    /// a count of instructions or bytes is above its limit.
     #[command(args_conflicts_with_subcommands = true)]
     Bench {
-        /// Only TLS 1.3 with ring and P-256, and no criterion.
+        /// Only TLS 1.3 with ring and P-256, without criterion.
         #[arg(long)]
         quick: bool,
-        /// Also other libraries. On Debian, they need cmake, clang, libclang-dev and libssl-dev.
+        /// Also measure other libraries. On Debian, this needs cmake, clang, libclang-dev and libssl-dev.
         #[arg(long)]
         peers: bool,
-        /// Show the result in README.md and benches/README.md.
+        /// Write the result to README.md and benches/README.md.
         #[arg(long)]
         readme: bool,
         #[command(subcommand)]
         instead: Option<Bench>,
     },
-    /// The patched rustls.
+    /// Maintain the patched rustls.
     #[command(subcommand)]
     Rustls(Rustls),
-    /// The C ABI.
+    /// Install the C library.
     #[command(subcommand)]
     Capi(Capi),
-    /// Build and run the code blocks of the pages, each with the Cargo.toml that is shown for it.
+    /// Build and run the code blocks of the pages, each with the Cargo.toml that its page shows.
     ///
-    /// The crates are in target/docs. The documentation of xtask's `docs` has the conventions.
+    /// The crates are in target/docs. xtask/src/docs.rs documents the comments before code blocks.
     Docs {
-        /// Only prove that each block says how it is tested; builds nothing.
+        /// Only check that each block says how it is tested, and that links work; build nothing.
         #[arg(long, conflicts_with = "only")]
         check: bool,
-        /// Only pages whose path has this in it.
+        /// Only pages whose path contains this text.
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
     },
-    /// Make the header of the C ABI of its source.
+    /// Generate the header of the C library from its source.
     Header {
-        /// Only prove that it is what the source says.
+        /// Only check that the header is up to date.
         #[arg(long)]
         check: bool,
     },
-    /// Make docs/RULES.md, and the table of flags and messages, of the rules in rustls-ext-wire.
+    /// Draw the pictures in docs/pictures: the sequence diagram, and the table of the demo.
+    Pictures {
+        /// Only check that the pictures are up to date.
+        #[arg(long, conflicts_with = "record")]
+        check: bool,
+        /// Run the demo first, and record its result in demo.json.
+        #[arg(long)]
+        record: bool,
+    },
+    /// Generate docs/RULES.md, and the table of flags and messages, from the rules in rustls-ext-wire.
     Rules {
-        /// Only prove that they are what the rules say.
+        /// Only check that they are up to date.
         #[arg(long)]
         check: bool,
     },
-    /// Break the patched rustls in one place after the other, and see which tests notice.
+    /// Break the patched rustls in one place after the other, and check that a test fails.
     ///
     /// Takes about half a minute for each mutant.
     Mutants {
-        /// Only those whose name has this in it.
+        /// Only mutants whose name contains this text.
         #[arg(long, value_name = "TEXT", conflicts_with = "check")]
         only: Option<String>,
-        /// Only prove that each of them can still be made.
+        /// Only check that each mutant can still be made.
         #[arg(long)]
         check: bool,
     },
-    /// Fuzz: run each target in turn, and say how far it came and what it found.
+    /// Fuzz: run each target in turn, and print its coverage and findings.
     ///
-    /// Takes nightly and cargo-fuzz, and two minutes or so to build. What a round finds worth
-    /// having, the next one begins with.
+    /// Needs nightly and cargo-fuzz, and about two minutes to build. The next round starts with the
+    /// corpus of this one.
     Fuzz {
-        /// For so long each.
+        /// The time for each target, in seconds.
         #[arg(long, default_value_t = 60)]
         seconds: u32,
-        /// Only this one; can be given more than once.
+        /// Only this target; can be repeated.
         #[arg(long, value_name = "NAME")]
         target: Vec<String>,
-        /// Also the scan beside BoringSSL and s2n-tls, which takes cmake, clang and libclang-dev,
-        /// and minutes more to build.
+        /// Also compare the scan with BoringSSL and s2n-tls; needs cmake, clang and libclang-dev, and some
+        /// more minutes to build.
         #[arg(long)]
         peers: bool,
     },
@@ -97,7 +108,7 @@ enum Chore {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Print what moved from one report.json to another.
+    /// Print the differences between two files report.json.
     Compare { before: PathBuf, after: PathBuf },
 }
 
@@ -105,13 +116,13 @@ enum Bench {
 enum Rustls {
     /// Make a git work tree of the patched source, with a commit for each patch.
     Edit {
-        /// Throw away a work tree that has changes in it which were never saved.
+        /// Discard a work tree even if it has unsaved changes.
         #[arg(long)]
         force: bool,
     },
-    /// Turn the commits of that work tree back into the patch series.
+    /// Write the commits of that work tree to the patch series.
     Save,
-    /// Prove that the series applies, that it is as `save` writes it, and that it is small.
+    /// Check that the series applies, that it is as `save` writes it, and that it is small.
     Check,
     /// Run rustls' own unit tests on the patched source.
     Test {
@@ -124,48 +135,53 @@ enum Rustls {
     },
     /// Write the patched source as an ordinary crate without a build script, and the codec beside it.
     ///
-    /// For builds that cannot run our build script: air gaps, Nix, Bazel. The README.md that it
-    /// writes says how to use them.
+    /// For builds that cannot run our build script: air gaps, Nix, Bazel. It also writes a README.md that
+    /// explains their use.
     Export {
         /// The folder to write to; it must be empty, or not exist yet.
         folder: PathBuf,
     },
-    /// Print the digest to pin for the published source: for a change of version.
+    /// Print the digest of the published source, to pin another version.
     Pin,
 }
 
 #[derive(Subcommand)]
 enum Capi {
-    /// Build it and install it: header, static and shared library, pkg-config file.
+    /// Build and install the header, the static and the shared library, and a pkg-config file.
     Install(capi::Install),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let repository = cli.repository.unwrap_or_else(xtask::repository);
-    let done: Result<()> = match cli.chore {
-        Chore::Bench { instead: Some(Bench::Compare { before, after }), .. } => {
+    let done: Result<()> = match cli.command {
+        XtaskCommand::Bench { instead: Some(Bench::Compare { before, after }), .. } => {
             bench::compare(&repository, &before, &after)
         }
-        Chore::Bench { quick, peers, readme, instead: None } => {
+        XtaskCommand::Bench { quick, peers, readme, instead: None } => {
             bench::run(&repository, bench::What { quick, peers, readme })
         }
-        Chore::Rustls(Rustls::Edit { force }) => rustls::edit(&repository, force),
-        Chore::Rustls(Rustls::Save) => rustls::save(&repository),
-        Chore::Rustls(Rustls::Check) => rustls::check(&repository),
-        Chore::Rustls(Rustls::Export { folder }) => export::export(&repository, &folder),
-        Chore::Rustls(Rustls::Test { data, args }) => unit::test(&repository, data, &args),
-        Chore::Capi(Capi::Install(to)) => capi::install(&repository, &to),
-        Chore::Docs { check: true, .. } => docs::check(&repository).map(drop),
-        Chore::Docs { check: false, only } => docs::test(&repository, only.as_deref()),
-        Chore::Header { check: true } => header::check(&repository),
-        Chore::Header { check: false } => header::write(&repository),
-        Chore::Rules { check: true } => rules::check(&repository),
-        Chore::Rules { check: false } => rules::write(&repository),
-        Chore::Mutants { check: true, .. } => mutants::check(&repository),
-        Chore::Mutants { only, .. } => mutants::run(&repository, only.as_deref()),
-        Chore::Fuzz { seconds, target, peers } => fuzz::run(&repository, seconds, &target, peers),
-        Chore::Rustls(Rustls::Pin) => rustls::pin(),
+        XtaskCommand::Rustls(Rustls::Edit { force }) => rustls::edit(&repository, force),
+        XtaskCommand::Rustls(Rustls::Save) => rustls::save(&repository),
+        XtaskCommand::Rustls(Rustls::Check) => rustls::check(&repository),
+        XtaskCommand::Rustls(Rustls::Export { folder }) => export::export(&repository, &folder),
+        XtaskCommand::Rustls(Rustls::Test { data, args }) => unit::test(&repository, data, &args),
+        XtaskCommand::Capi(Capi::Install(to)) => capi::install(&repository, &to),
+        XtaskCommand::Docs { check: true, .. } => docs::check(&repository).map(drop),
+        XtaskCommand::Docs { check: false, only } => docs::test(&repository, only.as_deref()),
+        XtaskCommand::Header { check: true } => header::check(&repository),
+        XtaskCommand::Header { check: false } => header::write(&repository),
+        XtaskCommand::Pictures { check: true, .. } => pictures::check(&repository),
+        XtaskCommand::Pictures { record: true, .. } => pictures::record(&repository),
+        XtaskCommand::Pictures { .. } => pictures::write(&repository),
+        XtaskCommand::Rules { check: true } => rules::check(&repository),
+        XtaskCommand::Rules { check: false } => rules::write(&repository),
+        XtaskCommand::Mutants { check: true, .. } => mutants::check(&repository),
+        XtaskCommand::Mutants { only, .. } => mutants::run(&repository, only.as_deref()),
+        XtaskCommand::Fuzz { seconds, target, peers } => {
+            fuzz::run(&repository, seconds, &target, peers)
+        }
+        XtaskCommand::Rustls(Rustls::Pin) => rustls::pin(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,5 @@
-//! Mutants: the patched rustls with one of its checks taken out. Tests must tell each from the
-//! real one, or they prove less than they seem to.
+//! Mutants: the patched rustls with one check removed. For each mutant, at least one test must
+//! fail.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,30 +16,30 @@ mod place;
 
 pub use list::{MUTANTS, Mutant};
 
-/// The tests that must tell mutants from the real one.
+/// The tests that must detect mutants.
 const TESTS: [&[&str]; 2] =
     [&["-p", "rustls-ext", "--tests"], &["-p", "interop", "--test", "raw_peer"]];
-/// Where the codec is.
+/// The folder of the codec.
 const CODEC: &str = "rustls-ext-wire/src/";
 /// The build script of the patched rustls whose source is in its folder.
 const BUILD_SCRIPT: &str = "fn main() { println!(\"cargo::metadata=patched=mutant\"); }\n";
-/// How many random sequences are enough to tell.
+/// How many random sequences are enough to detect a mutant.
 const SEQUENCES: &str = "2000";
 
-/// Proves that every mutant can still be made.
+/// Checks that every mutant can still be made.
 ///
 /// # Errors
-/// If the text that one takes out is not in its function, or there more than once.
+/// If the code that a mutant removes is not in its function exactly once.
 pub fn check(repository: &Path) -> Result<()> {
     let tree = source(repository)?;
     for mutant in MUTANTS {
         mutant.of(&tree)?;
     }
-    println!("{} mutants, each of which can be made", MUTANTS.len());
+    println!("{} mutants; all of them can be made", MUTANTS.len());
     Ok(())
 }
 
-/// Makes each mutant whose name has `only` in it, and runs the tests on it.
+/// Makes each mutant whose name contains `only`, and runs the tests on it.
 ///
 /// # Errors
 /// If a mutant survives, or cannot be made or built.
@@ -49,13 +49,13 @@ pub fn run(repository: &Path, only: Option<&str>) -> Result<()> {
         .filter(|mutant| only.is_none_or(|only| mutant.name.contains(only)))
         .collect();
     if chosen.is_empty() {
-        return Err("there is no such mutant".into());
+        return Err("no mutant's name contains this text".into());
     }
     let copy = Copy::make(repository)?;
     let real = source(&copy.root)?;
     let failing = copy.test(&real)?;
     if !failing.is_empty() {
-        return Err(format!("tests fail without any mutation: {}", list_of(&failing)).into());
+        return Err(format!("these tests fail without a mutation: {}", list_of(&failing)).into());
     }
     let mut survivors = 0;
     let progress = Progress::new("mutants", chosen.len());
@@ -78,11 +78,11 @@ pub fn run(repository: &Path, only: Option<&str>) -> Result<()> {
     println!("{} mutants, {survivors} survived", chosen.len());
     match survivors {
         0 => Ok(()),
-        _ => Err("no test told these mutants from the real one".into()),
+        _ => Err("no test detected the mutants that survived".into()),
     }
 }
 
-/// What mutants are made of: the patched source, and the codec that it goes by.
+/// The source that mutants change: the patched rustls, and the codec that it uses.
 fn source(repository: &Path) -> Result<Tree> {
     let mut tree = patched_tree(&repository.join("rustls"))?;
     let codec = read_tree(&repository.join(CODEC))?;
@@ -91,7 +91,7 @@ fn source(repository: &Path) -> Result<Tree> {
 }
 
 impl Mutant {
-    /// The source, mutated.
+    /// The source with the mutation.
     fn of(&self, real: &Tree) -> Result<Tree> {
         let mut tree = real.clone();
         let file = tree.get_mut(self.file).ok_or_else(|| format!("there is no {}", self.file))?;
@@ -104,7 +104,7 @@ impl Mutant {
     }
 }
 
-/// A copy of the repository, in which no harm is done.
+/// A copy of the repository, so that the original is not changed.
 struct Copy {
     root: PathBuf,
     target: PathBuf,
@@ -118,7 +118,7 @@ impl Copy {
         let files =
             git(repository, ["ls-files", "-z", "--cached", "--others", "--exclude-standard"])?;
         for name in files.split('\0').filter(|name| !name.is_empty()) {
-            // What is deleted, and not yet committed, is listed all the same.
+            // Git also lists files that are deleted, but not committed yet.
             if let Ok(text) = fs::read(repository.join(name)) {
                 write_tree(&Tree::from([(name.to_owned(), text)]), &root)?;
             }
@@ -126,8 +126,8 @@ impl Copy {
         Ok(Self { root, target: place.join("build") })
     }
 
-    /// Has the codec and the patched rustls be those of `source`. Its build script, which would make
-    /// the real one, only says from now on that it is patched.
+    /// Writes the codec and the patched rustls of `source`, with a build script that generates
+    /// nothing.
     fn build_from(&self, source: &Tree) -> Result<()> {
         let mut files = Tree::from([("rustls/build.rs".to_owned(), BUILD_SCRIPT.into())]);
         for (name, text) in source {
@@ -135,12 +135,12 @@ impl Copy {
                 if name.starts_with(CODEC) { name.clone() } else { format!("rustls/{name}") };
             files.insert(name, text.clone());
         }
-        // What stays the same is not built again.
+        // Files without changes are not written, so that they are not built again.
         files.retain(|name, text| fs::read(self.root.join(name)).ok().as_ref() != Some(text));
         Ok(write_tree(&files, &self.root)?)
     }
 
-    /// The tests that fail with `source` as the patched rustls.
+    /// Runs the tests with `source` as the patched rustls, and returns those that fail.
     fn test(&self, source: &Tree) -> Result<BTreeSet<String>> {
         self.build_from(source)?;
         let mut failing = BTreeSet::new();

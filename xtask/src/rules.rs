@@ -1,5 +1,5 @@
-//! The rules as a page, and the table of which message may have which flag: made of what
-//! `rustls-ext-wire` has as data.
+//! The page of rules, and the table of flags and messages, generated from the data in
+//! `rustls-ext-wire`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -9,12 +9,12 @@ use rustls_ext_wire::{Permission, Row, TABLE, Version, check_care};
 
 use crate::Result;
 
-/// The page, in the repository.
+/// The path of the page in the repository.
 const PAGE: &str = "docs/RULES.md";
 /// The table for the documentation of `rustls_ext_wire::TABLE`; the page has it, too.
 const TABLE_FILE: &str = "rustls-ext-wire/src/table.md";
 
-/// Write page and table anew.
+/// Writes the page and the table.
 ///
 /// # Errors
 /// If they cannot be written.
@@ -25,14 +25,14 @@ pub fn write(repository: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Prove that page and table are what the data says.
+/// Checks that the page and the table are up to date.
 ///
 /// # Errors
 /// If one of them is not, or cannot be read.
 pub fn check(repository: &Path) -> Result<()> {
     for (file, text) in files() {
         if std::fs::read_to_string(repository.join(file))? != text {
-            return Err(format!("{file} is not what the data says: `cargo xtask rules`").into());
+            return Err(format!("{file} is out of date: run `cargo xtask rules`").into());
         }
     }
     Ok(())
@@ -82,7 +82,7 @@ ClientHello had it.
 
 ";
 
-/// What a link to a rule or to its family ends in.
+/// The anchor of a rule or of a family.
 fn anchor(id: &str) -> String {
     id.to_lowercase()
 }
@@ -106,7 +106,7 @@ fn section(page: &mut String, family: &Family) {
     }
 }
 
-/// A row for each message, with links to rules whose targets the reader of the file defines.
+/// A row for each message, with reference links to rules.
 fn table() -> String {
     let mut table = String::from(
         "| message | answers | any flag | `request_client_auth` | `resumption_across_names` | \
@@ -135,7 +135,7 @@ fn words(permission: Permission, rule: &str) -> String {
     format!("{permission} ([{rule}])")
 }
 
-/// Where CARE may stand, by the check of the codec itself.
+/// The messages that may have CARE, by the codec's own check.
 fn care(row: &Row, version: Version) -> Permission {
     let checked = |offered| check_care(row.message, version, &[], offered);
     match (checked(true), checked(false)) {

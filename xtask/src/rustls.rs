@@ -1,4 +1,4 @@
-//! The patch series: its work tree, and what must hold of it.
+//! The patch series: its work tree, and its checks.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use rustls_source::{ROOT, Root, Tree, write_tree};
 use crate::Result;
 use crate::work_tree::{WorkTree, difference};
 
-/// How many lines the patches may add to upstream's files.
+/// The maximum number of lines that the patches may add to upstream's files.
 const MOST_ADDED: usize = 700;
 
 fn work_tree(repository: &Path) -> WorkTree {
@@ -46,11 +46,11 @@ pub fn edit(repository: &Path, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// Turns the work tree's commits into the series, and its new files into our own.
+/// Writes the work tree's commits to the series, and its new files to our own files.
 ///
 /// # Errors
 /// If something is not committed, if a commit removes or renames one of upstream's files, or if
-/// the series would not make the very source that is in the work tree.
+/// the series would not make exactly the source of the work tree.
 pub fn save(repository: &Path) -> Result<()> {
     let tree = work_tree(repository);
     if !tree.exists() {
@@ -59,7 +59,7 @@ pub fn save(repository: &Path) -> Result<()> {
     if tree.is_dirty()? {
         return Err(format!("{} has changes that are not committed", tree.0.display()).into());
     }
-    // The proof that they make what is there comes before anything is overwritten.
+    // The series is checked before any file is overwritten.
     let (series, own) = tree.series()?;
     let named = |(name, text)| (format!("patches/{name}"), text);
     let rustls = repository.join("rustls");
@@ -74,7 +74,7 @@ pub fn save(repository: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a folder hold the files `new` in place of `old`, and says what that changed.
+/// Replaces the files `old` of a folder by `new`, and returns a list of the changes.
 fn replace(folder: &Path, old: &Tree, new: &Tree) -> Result<Vec<String>> {
     let mut changed = Vec::new();
     for name in old.keys().filter(|name| !new.contains_key(*name)) {
@@ -93,8 +93,8 @@ fn replace(folder: &Path, old: &Tree, new: &Tree) -> Result<Vec<String>> {
     Ok(changed)
 }
 
-/// Proves that the series applies, that it is as `save` would write it, that it is small, and that the
-/// roots of the crates have the attributes that upstream's has.
+/// Checks that the series applies, that it is as `save` would write it, that it is small, and that the
+/// crates' roots have the attributes of upstream's.
 ///
 /// # Errors
 /// If one of these does not hold.
@@ -121,7 +121,7 @@ pub fn check(repository: &Path) -> Result<()> {
     if total > MOST_ADDED { Err("the patches add too many lines".into()) } else { Ok(()) }
 }
 
-/// Proves that the root of a crate of ours has the attributes of upstream's that are not lints.
+/// Checks that the root of our crate has upstream's attributes, lints excepted.
 fn check_root(upstream: &Root, ours: &Path) -> Result<()> {
     let text: String = fs::read_to_string(ours)?.split_whitespace().collect();
     let is_lint =
@@ -134,8 +134,8 @@ fn check_root(upstream: &Root, ours: &Path) -> Result<()> {
     }
 }
 
-/// Proves that editing and saving would change nothing: git applies the series, too, to the same
-/// outcome, and nobody has edited a patch by hand.
+/// Checks that editing and saving would change nothing: git applies the series with the same result,
+/// and no patch was edited by hand.
 fn check_form(rustls: &Path) -> Result<()> {
     let aside = tempfile::tempdir()?;
     let tree = WorkTree(aside.path().join("rustls"));
@@ -170,7 +170,7 @@ fn added(rustls: &Path) -> Result<BTreeMap<String, usize>> {
 /// Prints the digest of the published source that cargo has.
 ///
 /// # Errors
-/// If cargo has none.
+/// If cargo does not have it.
 pub fn pin() -> Result<()> {
     let root = rustls_source::pristine_root()?;
     println!("{}", rustls_source::digest(&rustls_source::pristine_files(&root)?));

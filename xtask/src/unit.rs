@@ -8,16 +8,16 @@ use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::Result;
 
-/// What these tests are built with, as in upstream's own quick run.
+/// The features of these tests, as in upstream's own quick run.
 const FEATURES: &str = "ring,std,tls12,logging";
 
-/// Lays the patched source out as in upstream's repository, and runs its unit tests.
+/// Arranges the patched source as in upstream's repository, and runs its unit tests.
 ///
-/// The crate as published has the tests, but not the files that they include: `data` is the folder
-/// with those, laid out as in upstream's repository.
+/// The published crate has the tests, but not the files that they include: `data` is the folder of these
+/// files, arranged as in upstream's repository.
 ///
 /// # Errors
-/// If a test fails, or nothing can be built.
+/// If a test fails, or the tests cannot be built.
 pub fn test(repository: &Path, data: Option<PathBuf>, args: &[String]) -> Result<()> {
     let data = data.unwrap_or_else(|| repository.join("../shared/rustls-testdata"));
     if !data.join("test-ca").is_dir() {
@@ -58,7 +58,7 @@ pub fn test(repository: &Path, data: Option<PathBuf>, args: &[String]) -> Result
     }
 }
 
-/// Upstream's manifest, with our codec, and without what its unit tests can do without.
+/// Upstream's manifest, with our codec, and without dependencies that its unit tests do not need.
 fn manifest(upstream: &str, wire: &Path) -> Result<String> {
     let mut manifest: DocumentMut = upstream.parse()?;
     for unused in ["bench", "example", "workspace"] {

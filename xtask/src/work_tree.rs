@@ -12,14 +12,14 @@ use crate::{Result, git};
 const PRISTINE: &str = "pristine";
 /// The tag of the commit on which the patches stand.
 const BASE: &str = "base";
-/// The tag of what was last saved, or loaded.
+/// The tag of the last saved or loaded commit.
 const SAVED: &str = "saved";
 
 /// A git work tree: the pristine source, our own files on it, and a commit for each patch.
 pub struct WorkTree(pub PathBuf);
 
 impl WorkTree {
-    /// Makes it from the series, in place of what is in its folder.
+    /// Makes the work tree from the series, and replaces the contents of its folder.
     ///
     /// # Errors
     /// If the series does not apply, or git fails.
@@ -39,7 +39,7 @@ impl WorkTree {
         fs::create_dir_all(&self.0)?;
         write_tree(&rustls_source::pristine_tree()?, &self.0)?;
         self.git(["init", "--quiet", "--template=", "--initial-branch=patched"])?;
-        // Hunks without the line of upstream's source that git would quote for orientation.
+        // Hunk headers without the line of upstream's source that git would quote.
         self.git(["config", "diff.plain.xfuncname", "^-- never --$"])?;
         fs::create_dir_all(self.0.join(".git/info"))?;
         fs::write(self.0.join(".git/info/attributes"), "* -text\n*.rs diff=plain\n")?;
@@ -62,12 +62,12 @@ impl WorkTree {
         Ok(())
     }
 
-    /// Whether there is one.
+    /// Whether the work tree exists.
     pub fn exists(&self) -> bool {
         self.0.join(".git").exists()
     }
 
-    /// Whether it has changes that no commit has.
+    /// Whether it has changes that are not committed.
     ///
     /// # Errors
     /// If git fails.
@@ -75,7 +75,7 @@ impl WorkTree {
         Ok(!self.git(["status", "--porcelain"])?.is_empty())
     }
 
-    /// Whether it has commits that the series has not.
+    /// Whether it has commits that are not in the series.
     ///
     /// # Errors
     /// If git fails.
@@ -87,11 +87,11 @@ impl WorkTree {
 
     /// The commits as a series of patches, and the files that upstream does not have.
     ///
-    /// Every commit is given one identity and one date, and so is its patch: who saves, and when,
-    /// makes no difference.
+    /// Every commit and every patch gets the same author and date, so that the result does not depend
+    /// on the user and the time.
     ///
     /// # Errors
-    /// If a commit cannot be a patch, or if the series would not make the very source that is there.
+    /// If a commit cannot be a patch, or if the series would not make exactly this source.
     pub fn series(&self) -> Result<(Tree, Tree)> {
         let names = |what: &str| -> Result<BTreeSet<String>> {
             let names = self.git(["ls-tree", "-r", "-z", "--name-only", what])?;
@@ -143,7 +143,7 @@ impl WorkTree {
         }
     }
 
-    /// Gives each commit the identity and the date that [`git`] sets.
+    /// Gives each commit the author and the date that [`git`] sets.
     fn make_neutral(&self) -> Result<()> {
         if self.git(["symbolic-ref", "--quiet", "HEAD"]).is_err() {
             return Err(
@@ -165,7 +165,7 @@ impl WorkTree {
         Ok(())
     }
 
-    /// Notes that the series has all the commits.
+    /// Records that the series has all commits.
     ///
     /// # Errors
     /// If git fails.

@@ -1,4 +1,4 @@
-//! The C ABI as it is installed: what pkg-config says is enough to build and run a program.
+//! The installed C library: pkg-config's output is enough to build and run a program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,7 +35,7 @@ int main(void) {
     rext_bytes body;
     if (rext_flags_insert(&flags, 80) != REXT_OK || rext_flags_body(&flags, &body) != REXT_YES)
         return 1;
-    printf("%s, ABI %u, %zu octets\n", rext_version(), (unsigned)rext_abi(), body.length);
+    printf("%s, ABI %u, %zu bytes\n", rext_version(), (unsigned)rext_abi(), body.length);
     return 0;
 }
 "#;
@@ -57,10 +57,10 @@ fn a_program_builds_and_runs_with_what_pkg_config_says() {
     let folder = tempfile::tempdir().unwrap();
     let prefix = folder.path();
     let profile = "dev".into();
-    let to = Install { prefix: prefix.to_owned(), destdir: None, profile };
+    let to = Install { prefix: prefix.to_owned(), destdir: None, profile, openssl: false };
     install(&xtask::repository(), &to).unwrap();
     let version = pkg_config(prefix, &["--modversion"]).concat();
-    let said = format!("{version}, ABI 0, 12 octets\n");
+    let said = format!("{version}, ABI 0, 12 bytes\n");
 
     let program = compile(prefix, &["--cflags", "--libs"], &[]);
     if have("readelf") {
@@ -87,15 +87,27 @@ fn a_program_builds_and_runs_with_what_pkg_config_says() {
 fn a_package_is_put_together_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let destdir = Some(folder.path().to_owned());
-    let to = Install { prefix: "/opt/rext".into(), destdir, profile: "dev".into() };
+    let headers = ["--exists", "openssl"];
+    let openssl = have("make")
+        && have("cc")
+        && have("pkg-config")
+        && Command::new("pkg-config").args(headers).status().is_ok_and(|status| status.success());
+    let to = Install { prefix: "/opt/rext".into(), destdir, profile: "dev".into(), openssl };
     install(&xtask::repository(), &to).unwrap();
     let lib = folder.path().join("opt/rext/lib");
     let text = std::fs::read_to_string(lib.join("pkgconfig/rext.pc")).unwrap();
     assert!(text.starts_with("prefix=/opt/rext\n"), "{text}");
     assert!(lib.join("librext.so").exists());
     assert!(folder.path().join("opt/rext/include/rext.h").exists());
+    for name in ["offer", "ask"].into_iter().filter(|_| openssl) {
+        assert!(lib.join(format!("rext/rext_{name}.so")).exists());
+        let sample = folder.path().join(format!("opt/rext/share/rext/openssl-{name}.cnf"));
+        let text = std::fs::read_to_string(sample).unwrap();
+        assert!(text.contains(&format!("\npath = /opt/rext/lib/rext/rext_{name}.so\n")), "{text}");
+        assert!(!text.contains('@'), "{text}");
+    }
 
-    let to = Install { prefix: "opt".into(), destdir: None, profile: "dev".into() };
+    let to = Install { openssl: false, prefix: "opt".into(), destdir: None, profile: "dev".into() };
     assert_eq!(
         install(&xtask::repository(), &to).unwrap_err().to_string(),
         "opt: not an absolute path"

@@ -1,4 +1,4 @@
-//! The code blocks of the pages: how they say how they are tested, and that this is done.
+//! Tests of `cargo xtask docs`: comments before code blocks, and how blocks are run.
 
 use std::fs;
 use std::path::Path;

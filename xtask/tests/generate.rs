@@ -1,4 +1,4 @@
-//! The patched source is made from what is pinned, or not at all.
+//! The patched source is made from the pinned source, or not at all.
 
 use std::fs;
 use std::path::Path;
@@ -59,7 +59,7 @@ fn a_patch_that_adds_or_removes_a_file_is_an_error() {
         let text = format!("diff --git a/g b/g\n{mode} mode 100644\n--- {from}\n+++ {to}\n{hunk}");
         let mut tree = Tree::from([("g".to_owned(), b"x\n".to_vec())]);
         let problem = apply(&mut tree, "0001", text.as_bytes()).unwrap_err();
-        assert!(problem.0.contains("it does more than to change files"), "{problem}");
+        assert!(problem.0.contains("it does more than change files"), "{problem}");
     }
 }
 

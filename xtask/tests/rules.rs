@@ -1,4 +1,4 @@
-//! The rules: their page, and what cites and tests them.
+//! The rules: their page, their citations, and their tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -53,7 +53,7 @@ fn every_rule_has_a_test_of_its_name() {
     );
 }
 
-/// The text of every file of the repository that people write, by name.
+/// The text of every source file and page of the repository, by name.
 fn files() -> impl Iterator<Item = (String, String)> {
     let repository = xtask::repository();
     let listed = xtask::git(
@@ -62,12 +62,12 @@ fn files() -> impl Iterator<Item = (String, String)> {
     )
     .unwrap();
     let names: Vec<_> = listed.split('\0').map(str::to_owned).collect();
-    // Inputs of the fuzz targets are octets, whatever words there may be among them.
+    // Inputs of the fuzz targets are not text.
     let of_people =
         |name: &String| !["fuzz/seeds/", "fuzz/regressions/"].iter().any(|it| name.starts_with(it));
     names.into_iter().filter(of_people).filter_map(move |name| {
-        let octets = fs::read(repository.join(&name)).ok()?; // a file that was deleted
-        Some((name, String::from_utf8(octets).ok()?))
+        let bytes = fs::read(repository.join(&name)).ok()?; // a file that was deleted
+        Some((name, String::from_utf8(bytes).ok()?))
     })
 }
 

@@ -1,4 +1,4 @@
-//! The series survives editing, and stays in the form that git gives it.
+//! Editing keeps the series, in the form that git writes.
 
 use std::fs;
 use std::process::Command;
@@ -19,7 +19,7 @@ fn editing_and_saving_nothing_changes_nothing() {
 }
 
 #[test]
-fn who_saves_and_with_which_configuration_makes_no_difference() {
+fn the_result_does_not_depend_on_the_user_or_the_configuration() {
     let repository = Repository::new();
     let before = read_tree(&repository.path("rustls")).unwrap();
     let config = repository.path("gitconfig");
@@ -42,7 +42,7 @@ fn who_saves_and_with_which_configuration_makes_no_difference() {
     assert!(succeeds(hostile(&["save"])).starts_with("0 files"));
     assert!(read_tree(&repository.path("rustls")).unwrap() == before);
 
-    // the same commits, made by somebody at some time
+    // the same commits, with another author and date
     let tree = repository.path("target/rustls-edit");
     let mut reword = Command::new("git");
     reword.arg("-C").arg(&tree).args(["commit", "--quiet", "--amend", "--no-edit"]);

@@ -16,12 +16,12 @@ use boring::ssl::{
 use boring::x509::X509;
 use raw_peer::{ClientConfig, Edit, Peer, version};
 use rustls_ext_wire::{CodePoints, FlagSet, Offer};
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 /// A change that an application makes to a context.
 type Change = fn(&mut SslAcceptorBuilder);
 
-fn certificate(identity: &Identity) -> X509 {
+fn certificate(identity: &IssuedCertificate) -> X509 {
     X509::from_pem(identity.cert_pem().as_bytes()).unwrap()
 }
 
@@ -29,8 +29,8 @@ fn certificate(identity: &Identity) -> X509 {
 /// it, and whether it has an identity.
 fn visit(
     change: Change,
-    client: &Identity,
-    server: &Identity,
+    client: &IssuedCertificate,
+    server: &IssuedCertificate,
     clients: &Authority,
 ) -> (bool, bool) {
     let anchors = vec![X509::from_pem(clients.pem().as_bytes()).unwrap()];

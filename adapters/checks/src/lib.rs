@@ -8,8 +8,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use raw_peer::{Answer, ClientConfig, Edit, HandshakeType, Plan, Shares, Slot, Ticket, group};
-use test_pki::{Authority, Identity};
+use raw_peer::{
+    CertificateAnswer, ClientConfig, Edit, HandshakeType, Plan, Shares, Slot, Ticket, group,
+};
+use test_pki::{Authority, IssuedCertificate};
 
 mod client;
 mod server;
@@ -46,8 +48,8 @@ pub struct Adapter {
 pub struct Site {
     adapter: Adapter,
     folder: tempfile::TempDir,
-    client: Identity,
-    stranger: Identity,
+    client: IssuedCertificate,
+    stranger: IssuedCertificate,
 }
 
 impl Site {
@@ -89,7 +91,7 @@ impl Site {
     /// A client with a certificate, and this body of `tls_flags`.
     fn offering(&self, body: impl Into<Vec<u8>>) -> ClientConfig {
         ClientConfig {
-            answer: Answer::With(self.client.for_raw()),
+            answer: CertificateAnswer::With(self.client.for_raw()),
             // The only group of the raw peer, so that a server retries with it.
             groups: vec![group::X25519],
             plan: Plan::one(Slot::ClientHello, Edit::add(TLS_FLAGS, body)),
@@ -147,7 +149,7 @@ impl Site {
 
     /// A server that requests a certificate serves a client that has none.
     pub fn a_client_that_declines_is_served_unauthenticated(&self) {
-        let config = ClientConfig { answer: Answer::Empty, ..self.offering(FLAG) };
+        let config = ClientConfig { answer: CertificateAnswer::Empty, ..self.offering(FLAG) };
         let seen = self.server("offered").visit(config);
         assert!(seen.asked());
         assert!(seen.server["verified_subject"].is_null());
@@ -155,14 +157,14 @@ impl Site {
 
     /// A server that requires a certificate refuses a client that has none.
     pub fn a_client_that_declines_is_refused_if_a_certificate_is_required(&self) {
-        let config = ClientConfig { answer: Answer::Empty, ..self.offering(FLAG) };
+        let config = ClientConfig { answer: CertificateAnswer::Empty, ..self.offering(FLAG) };
         let alert = self.server("require-offered").refusal(config);
         assert_eq!(alert, self.adapter.no_certificate);
     }
 
     /// A certificate of another authority is refused (RCA-8).
     pub fn rca_8_a_certificate_of_another_authority_is_refused(&self) {
-        let answer = Answer::With(self.stranger.for_raw());
+        let answer = CertificateAnswer::With(self.stranger.for_raw());
         let config = ClientConfig { answer, ..self.offering(FLAG) };
         for ask in ["offered", "require-offered"] {
             let alert = self.server(ask).refusal(config.clone());
@@ -222,7 +224,7 @@ impl Site {
         let config = ClientConfig {
             ticket: Some(self.unauthenticated_ticket(&server)),
             shares: Shares::Only(Vec::new()),
-            answer: Answer::Empty,
+            answer: CertificateAnswer::Empty,
             ..self.offering(FLAG)
         };
         assert_eq!(server.refusal(config), self.adapter.no_certificate);
@@ -232,7 +234,7 @@ impl Site {
     /// scope (RES-2).
     pub fn res_2_a_client_that_was_asked_gets_no_session(&self) {
         let server = self.server("offered");
-        for answer in [Answer::With(self.client.for_raw()), Answer::Empty] {
+        for answer in [CertificateAnswer::With(self.client.for_raw()), CertificateAnswer::Empty] {
             let seen = server.visit(ClientConfig { answer, ..self.offering(FLAG) });
             assert!(seen.asked());
             assert_eq!(seen.peer.tickets().len(), 0);
@@ -257,7 +259,7 @@ impl Site {
             // The requirement stays.
             let seen = server.visit(config.clone());
             assert_eq!(seen.server["verified_subject"], "CN=client-1");
-            let config = ClientConfig { answer: Answer::Empty, ..config };
+            let config = ClientConfig { answer: CertificateAnswer::Empty, ..config };
             assert_eq!(server.refusal(config), self.adapter.no_certificate);
         }
     }

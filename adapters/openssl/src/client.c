@@ -132,11 +132,14 @@ static int message_of(unsigned context, rext_message *message) {
 static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned char *in,
                     size_t length, X509 *certificate, size_t index, int *alert, void *argument) {
     const client_setup *setup = argument;
-    client_state *state = state_for(ssl, setup);
     rext_bytes body = {in, length};
     rext_message message;
     rext_error error;
     (void)certificate, (void)index;
+    /* A host may use its SSL_CTX for servers, too: as without the adapter. */
+    if (SSL_is_server(ssl))
+        return 1;
+    client_state *state = state_for(ssl, setup);
     *alert = SSL_AD_INTERNAL_ERROR;
     if (state == NULL || !message_of(context, &message))
         return 0;
@@ -176,6 +179,8 @@ static int note(SSL_SESSION *session, int authenticated) {
 static int on_certificate(SSL *ssl, void *argument) {
     const client_setup *setup = argument;
     const rext_ossl_client_config *config = &setup->config;
+    if (SSL_is_server(ssl))
+        return 1;
     client_state *state = state_for(ssl, setup);
     rext_version_number version = SSL_version(ssl) == TLS1_3_VERSION ? REXT_TLS13 : REXT_TLS12;
     if (state == NULL || (!state->request_checked &&

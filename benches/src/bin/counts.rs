@@ -1,6 +1,6 @@
-//! What gungraun counted, for the report: features and `BENCH_QUICK` are to be as they were for it.
+//! Reads gungraun's counts for the report; features and `BENCH_QUICK` must be as in the run of gungraun.
 //!
-//! Arguments: the name of a file, where the rows are written in JSON, and gungraun's home.
+//! Arguments: a file for the rows in JSON, and gungraun's home.
 
 use std::error::Error;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! `rext serve` under load on loopback, where none, few, half or all clients offer. Server and
-//! clients share the machine.
+//! Measures `rext serve` under load on the loopback interface, with no, few, half or all clients offering.
+//! Server and clients share the machine.
 //!
 //! Arguments: the program, the seconds for each share, and the file for the rows in JSON.
 
@@ -158,7 +158,7 @@ fn config(pki: &Pki, offers: bool) -> Result<ClientConfig> {
     Ok(config)
 }
 
-/// One connection with one request; the server must have authenticated just those who offer.
+/// Makes one connection with one request; the server must authenticate exactly the clients that offer.
 async fn ask(address: &str, connector: &Connector, offers: bool) -> Result<()> {
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
@@ -170,6 +170,6 @@ async fn ask(address: &str, connector: &Connector, offers: bool) -> Result<()> {
     if answer.starts_with("HTTP/1.1 200 ") && answer.contains("CN=agent") == offers {
         Ok(())
     } else {
-        Err(format!("not what was to be answered: {answer}").into())
+        Err(format!("unexpected response: {answer}").into())
     }
 }

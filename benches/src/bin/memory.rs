@@ -1,6 +1,6 @@
-//! What a server keeps in memory of a connection that is idle: octets on the heap, all inclusive.
+//! Measures the memory of an idle server connection: all its bytes on the heap.
 //!
-//! The name of a file as argument: there, the rows are written in JSON.
+//! An argument names a file for the rows in JSON.
 
 use std::error::Error;
 
@@ -17,24 +17,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pki = Pki::new();
     let _profiler = Profiler::builder().testing().build();
     let mut rows = Vec::new();
-    println!("| octets on the heap per idle connection of a server | pristine | patched |");
+    println!("| bytes on the heap per idle connection of a server | pristine | patched |");
     println!("|---|---|---|");
     for scenario in [Scenario::Unused, Scenario::Mutual, Scenario::Accepted(1)] {
-        let octets: Vec<_> = Case::all(true)
+        let bytes: Vec<_> = Case::all(true)
             .into_iter()
             .filter(|case| case.scenario == scenario)
             .map(|case| {
-                let octets = measure(case, &pki);
+                let bytes = measure(case, &pki);
                 rows.push(Row {
-                    octets: Some(octets),
+                    bytes: Some(bytes),
                     ..Row::new("memory of an idle connection", case.name())
                 });
-                (case.which, octets)
+                (case.which, bytes)
             })
             .collect();
         let of = |which: Crate| {
-            let found = octets.iter().find(|(crate_, _)| *crate_ == which);
-            found.map_or("–".into(), |(_, octets)| octets.to_string())
+            let found = bytes.iter().find(|(crate_, _)| *crate_ == which);
+            found.map_or("–".into(), |(_, bytes)| bytes.to_string())
         };
         println!("| {scenario} | {} | {} |", of(Crate::Pristine), of(Crate::Patched));
     }
@@ -43,10 +43,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn measure(case: Case, pki: &Pki) -> u64 {
     let mut connect = case.idle(pki);
-    drop(connect()); // what is made once
+    drop(connect()); // allocations that are made only once
     let mut kept = Vec::with_capacity(CONNECTIONS);
     let before = HeapStats::get().curr_bytes;
     kept.extend((0..CONNECTIONS).map(|_| connect()));
-    let octets = HeapStats::get().curr_bytes - before;
-    (octets / CONNECTIONS) as u64
+    let bytes = HeapStats::get().curr_bytes - before;
+    (bytes / CONNECTIONS) as u64
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{env, io};
 
-use benches::report::Report;
+use benches::report::BenchReport;
 
 fn main() -> ExitCode {
     match run() {
@@ -28,7 +28,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         [target] => {
-            let report = Report::collect(Path::new(target))?;
+            let report = BenchReport::collect(Path::new(target))?;
             report.write(&Path::new(target).join("bench"))?;
             print!("{}", report.headline());
             // Only what does not depend on how busy the machine is can fail.
@@ -46,7 +46,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn read(path: &str) -> io::Result<Report> {
-    Report::read(Path::new(path))
+fn read(path: &str) -> io::Result<BenchReport> {
+    BenchReport::read(Path::new(path))
         .map_err(|err| io::Error::new(err.kind(), format!("{path}: {err}")))
 }

@@ -1,8 +1,8 @@
-//! The ways to a client's certificate, in turns: time, flights, octets. With the feature `openssl`
-//! or `peers` there is more than one.
+//! Measures the methods to get a client certificate in turns: time, flights, bytes. With the feature
+//! `openssl` or `peers` there is more than one.
 //!
-//! Of many short turns the median counts, so that whatever else the machine does troubles all
-//! alike. The name of a file as argument: there, the rows are written in JSON.
+//! The result is the median of many short turns, so that other load on the machine affects all alike. An
+//! argument names a file for the rows in JSON.
 
 use std::error::Error;
 use std::time::Instant;
@@ -26,15 +26,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let mut rows = Vec::new();
-    println!("| {WAYS}, with P-256 | µs, both ends | flights | octets |\n|---|---|---|---|");
+    println!("| {WAYS}, with P-256 | µs, client and server | flights | bytes |\n|---|---|---|---|");
     for (way, mut times) in ways.iter_mut().zip(times) {
         times.sort_by(f64::total_cmp);
         let (median, cost) = (times[times.len() / 2], way.ends.shake());
-        println!("| {} | {:.0} | {} | {} |", way.name, median / 1e3, cost.flights, cost.octets);
+        println!("| {} | {:.0} | {} | {} |", way.name, median / 1e3, cost.flights, cost.bytes);
         rows.push(Row {
             median: Some(median),
             flights: Some(cost.flights),
-            octets: Some(cost.octets as u64),
+            bytes: Some(cost.bytes as u64),
             ..Row::new(WAYS, &way.name)
         });
     }

@@ -1,4 +1,4 @@
-//! BoringSSL. It can ask no client that is connected already.
+//! BoringSSL. It cannot request a certificate after the handshake.
 
 const OK: Result<(), boring::x509::X509VerifyError> = Ok(());
 

@@ -1,4 +1,4 @@
-//! OpenSSL: three ways to a client's certificate.
+//! OpenSSL: three methods to request a client certificate.
 #![allow(unsafe_code)]
 
 use ::openssl::ssl::{SslOptions, SslRef};
@@ -7,7 +7,7 @@ use foreign_types::ForeignTypeRef;
 
 const OK: X509VerifyResult = X509VerifyResult::OK;
 
-/// What the client asks for before it is asked for a certificate.
+/// The client's request, before the server requests a certificate.
 const REQUEST: &[u8] = b"GET /account HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 ssl!(openssl);
@@ -32,8 +32,8 @@ pub(super) fn mutual(pki: &Pki) -> Box<dyn Ends> {
     Box::new(Mutual::new(pki))
 }
 
-/// The server asks after the client's request (RFC 8446 section 4.6.2), which HTTP/2 forbids
-/// (RFC 8740).
+/// Post-handshake authentication after the client's request (RFC 8446 section 4.6.2), which HTTP/2
+/// forbids (RFC 8740).
 pub(super) fn post_handshake(pki: &Pki) -> Box<dyn Ends> {
     let (client, server) = contexts(pki, SslVersion::TLS1_3);
     // SAFETY: the context lives.
@@ -48,10 +48,10 @@ pub(super) fn post_handshake(pki: &Pki) -> Box<dyn Ends> {
     })
 }
 
-/// The server starts a second handshake after the client's request, as HTTP/1.1 had it.
+/// Renegotiation after the client's request, as with HTTP/1.1.
 pub(super) fn renegotiation(pki: &Pki) -> Box<dyn Ends> {
     let (client, mut server) = contexts(pki, SslVersion::TLS1_2);
-    // The ticket of the first handshake would do for the second, and nobody be asked.
+    // Otherwise the second handshake would resume the first session, without a request.
     server.set_options(SslOptions::NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
     Box::new(Later {
         client: client.build(),
@@ -63,14 +63,14 @@ pub(super) fn renegotiation(pki: &Pki) -> Box<dyn Ends> {
     })
 }
 
-/// From now on, no handshake goes through without a certificate.
+/// Requires a certificate in every further handshake.
 fn insist(server: &SslRef) {
     let mode = openssl_sys::SSL_VERIFY_PEER | openssl_sys::SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     // SAFETY: the connection lives.
     unsafe { openssl_sys::SSL_set_verify(server.as_ptr(), mode, None) };
 }
 
-/// The client is asked once it has sent a request.
+/// A client that gets a certificate request after its HTTP request.
 struct Later {
     client: SslContext,
     server: SslContext,
@@ -82,7 +82,7 @@ impl Ends for Later {
         let mut it = Connection::new(&self.client, &self.server);
         loop {
             it.turn(|it| it.client.connect());
-            // As soon as it may, with whatever ends its handshake.
+            // As early as possible: together with its Finished.
             if it.client.ssl().is_init_finished() {
                 it.turn(|it| it.client.ssl_write(REQUEST)).expect("room for a request");
             }
@@ -102,10 +102,10 @@ impl Ends for Later {
         it.turn(|it| it.server.do_handshake());
         it.count();
         loop {
-            let said = it.cost.octets;
+            let before = it.cost.bytes;
             assert!(it.turn(|it| it.client.ssl_read(&mut [0; 64])).is_none());
             it.count();
-            assert!(it.cost.octets > said, "the client has nothing to say");
+            assert!(it.cost.bytes > before, "the client sends nothing");
             assert!(it.turn(|it| it.server.ssl_read(&mut [0; 64])).is_none());
             if it.server.ssl().peer_certificate().is_some() {
                 return it.done();

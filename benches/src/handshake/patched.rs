@@ -22,7 +22,7 @@ fn configs(case: Case, pki: &Pki) -> (ClientConfig, ServerConfig) {
     (client, server)
 }
 
-/// A rule for as many hosts, the one that clients ask for the last.
+/// A policy with this many rules, one per host; the clients' host has the last rule.
 fn policy(rules: u32, case: Case, pki: &Pki) -> Policy {
     let rule = |name: &str| Rule::when().server_name(name).offered(true).require("agents");
     (1..rules)

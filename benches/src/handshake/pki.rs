@@ -1,4 +1,4 @@
-//! Certificates for one run, of one authority.
+//! The certificates of a run, of one authority.
 
 use rcgen::{
     CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, PKCS_ECDSA_P256_SHA256,
@@ -10,7 +10,7 @@ use super::{Key, SERVER_NAME};
 
 /// A certificate in DER, and its key as PKCS #8 in DER.
 #[derive(Clone)]
-pub struct Identity {
+pub struct CertifiedKeyDer {
     pub certificate: Vec<u8>,
     pub key: Vec<u8>,
 }
@@ -18,8 +18,8 @@ pub struct Identity {
 pub struct Pki {
     /// In DER.
     pub authority: Vec<u8>,
-    pub server: Identity,
-    clients: [Identity; 3],
+    pub server: CertifiedKeyDer,
+    clients: [CertifiedKeyDer; 3],
 }
 
 impl Pki {
@@ -35,7 +35,7 @@ impl Pki {
             params.extended_key_usages =
                 vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
             let signed = authority.sign(params, key).expect("a certificate");
-            Identity { certificate: signed.der().to_vec(), key: signed.key_der() }
+            CertifiedKeyDer { certificate: signed.der().to_vec(), key: signed.key_der() }
         };
         let ed25519 = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
         let rsa = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
@@ -46,7 +46,7 @@ impl Pki {
         }
     }
 
-    pub fn client(&self, key: Key) -> &Identity {
+    pub fn client(&self, key: Key) -> &CertifiedKeyDer {
         let [p256, ed25519, rsa] = &self.clients;
         match key {
             Key::P256 => p256,

@@ -1,4 +1,4 @@
-//! rustls as published.
+//! Pristine rustls.
 
 sides!(rustls_pristine);
 

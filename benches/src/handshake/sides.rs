@@ -1,4 +1,4 @@
-//! What is the same in both crates, but of different types.
+//! Code for both rustls crates, whose types differ.
 
 /// The ends of a case in the crate `$rustls`: `Sides`, to be built with `configs`, and the turns.
 macro_rules! sides {
@@ -15,7 +15,7 @@ macro_rules! sides {
             ServerConnection, version,
         };
 
-        use crate::handshake::pki::Identity;
+        use crate::handshake::pki::CertifiedKeyDer;
         use crate::handshake::{Case, Cost, Ends, Pki, Provider, SERVER_NAME, Scenario, Version};
 
         struct Sides {
@@ -44,7 +44,7 @@ macro_rules! sides {
                 Provider::Ring => $rustls::crypto::ring::default_provider(),
                 Provider::AwsLcRs => $rustls::crypto::aws_lc_rs::default_provider(),
             };
-            // As the other libraries have it.
+            // The same as with the other libraries.
             provider.kx_groups.retain(|group| group.name() == NamedGroup::X25519);
             Arc::new(provider)
         }
@@ -55,11 +55,13 @@ macro_rules! sides {
             roots.into()
         }
 
-        fn identity(of: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        fn identity(
+            of: &CertifiedKeyDer,
+        ) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
             (vec![of.certificate.clone().into()], PrivatePkcs8KeyDer::from(of.key.clone()).into())
         }
 
-        /// As rustls as published would have it.
+        /// The verifier of pristine rustls.
         fn plain_configs(case: Case, pki: &Pki) -> (ClientConfig, ServerConfig) {
             let versions = match case.version {
                 Version::Tls12 => &[&version::TLS12],
@@ -114,10 +116,10 @@ macro_rules! sides {
                 };
                 assert_eq!(done.handshake_kind(), Some(kind));
                 assert_eq!(done.peer_certificates().is_some(), self.case.authenticates());
-                // What comes after: the server's Finished of TLS 1.2, and tickets.
+                // Later messages: the server's Finished of TLS 1.2, and tickets.
                 client_turn(&self.client, &mut client, &mut back, &mut there);
                 assert!(client.is_some_and(|client| !client.is_handshaking()));
-                (cost, server.expect("a server that is done"))
+                (cost, server.expect("a server with a complete handshake"))
             }
         }
 
@@ -129,7 +131,7 @@ macro_rules! sides {
             }
         }
 
-        /// The client reads what has come, and answers; at first, it speaks.
+        /// The client reads its input, and answers; at first, it sends the ClientHello.
         #[inline(never)]
         fn client_turn(
             config: &Arc<ClientConfig>,
@@ -144,7 +146,7 @@ macro_rules! sides {
             turn!(client, inbox, outbox);
         }
 
-        /// The server reads what has come, and answers.
+        /// The server reads its input, and answers.
         #[inline(never)]
         fn server_turn(
             config: &Arc<ServerConfig>,
@@ -161,14 +163,14 @@ macro_rules! sides {
 
 macro_rules! turn {
     ($connection:ident, $inbox:ident, $outbox:ident) => {
-        let mut octets = &$inbox[..];
-        while !octets.is_empty() {
-            $connection.read_tls(&mut octets).expect("octets in memory");
-            $connection.process_new_packets().expect("a peer that makes no mistakes");
+        let mut bytes = &$inbox[..];
+        while !bytes.is_empty() {
+            $connection.read_tls(&mut bytes).expect("bytes in memory");
+            $connection.process_new_packets().expect("a peer without errors");
         }
         $inbox.clear();
         while $connection.wants_write() {
-            $connection.write_tls($outbox).expect("octets in memory");
+            $connection.write_tls($outbox).expect("bytes in memory");
         }
     };
 }

@@ -1,25 +1,28 @@
-//! What OpenSSL and BoringSSL have in common, by the crates that bind them.
+//! Code for OpenSSL and BoringSSL, over the crates that bind them.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 
 /// One direction of a connection in memory.
-type Octets = Rc<RefCell<Vec<u8>>>;
+type SharedBytes = Rc<RefCell<Vec<u8>>>;
 
-/// An end of a connection in memory. Who reads what is not there is told to come again.
+/// One side of a connection in memory. A read without data returns `WouldBlock`.
 #[derive(Clone)]
 pub(super) struct Pipe {
-    inbox: Octets,
-    outbox: Octets,
-    /// How much both ends have written.
+    inbox: SharedBytes,
+    outbox: SharedBytes,
+    /// How many bytes both sides have written.
     total: Rc<Cell<usize>>,
 }
 
 impl Pipe {
     pub(super) fn pair() -> (Self, Self) {
-        let client =
-            Self { inbox: Octets::default(), outbox: Octets::default(), total: Rc::default() };
+        let client = Self {
+            inbox: SharedBytes::default(),
+            outbox: SharedBytes::default(),
+            total: Rc::default(),
+        };
         let server = Self {
             inbox: client.outbox.clone(),
             outbox: client.inbox.clone(),
@@ -47,10 +50,10 @@ impl Read for Pipe {
 }
 
 impl Write for Pipe {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.outbox.borrow_mut().extend_from_slice(octets);
-        self.total.set(self.total() + octets.len());
-        Ok(octets.len())
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.outbox.borrow_mut().extend_from_slice(bytes);
+        self.total.set(self.total() + bytes.len());
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -68,20 +71,20 @@ macro_rules! ssl {
         };
         use $library::x509::X509;
 
-        use crate::handshake::pki::Identity;
+        use crate::handshake::pki::CertifiedKeyDer;
         use crate::handshake::ssl::Pipe;
         use crate::handshake::{Cost, Ends, Key, Pki, SERVER_NAME};
 
-        /// Both ends' contexts: without resumption, and with X25519 alone.
+        /// The contexts of client and server: no resumption, and only X25519.
         fn contexts(pki: &Pki, version: SslVersion) -> (SslContextBuilder, SslContextBuilder) {
-            let context = |identity: &Identity| {
+            let context = |identity: &CertifiedKeyDer| {
                 let mut context = SslContext::builder(SslMethod::tls()).expect("a context");
                 context.set_min_proto_version(Some(version)).expect("a version");
                 context.set_max_proto_version(Some(version)).expect("a version");
                 context.set_session_cache_mode(SslSessionCacheMode::OFF);
                 context.set_session_id_context(b"benches").expect("short");
-                // Or OpenSSL looks for more of its own chain in what it trusts, each time anew, and
-                // sends the authority's certificate, too.
+                // Otherwise OpenSSL searches its trusted certificates for its own chain in each
+                // handshake, and also sends the authority's certificate.
                 context.set_mode(SslMode::NO_AUTO_CHAIN);
                 let authority = X509::from_der(&pki.authority).expect("an authority");
                 context.cert_store_mut().add_cert(authority).expect("an authority");
@@ -97,7 +100,7 @@ macro_rules! ssl {
             (client, context(&pki.server))
         }
 
-        /// A connection in the making.
+        /// An open connection.
         struct Connection {
             client: SslStream<Pipe>,
             server: SslStream<Pipe>,
@@ -121,7 +124,7 @@ macro_rules! ssl {
                 }
             }
 
-            /// One end's turn; whether it got what it wanted, without waiting for more.
+            /// Runs one side; returns whether its operation completed without more input.
             fn turn<T>(
                 &mut self,
                 act: impl FnOnce(&mut Self) -> Result<T, $library::ssl::Error>,
@@ -133,12 +136,12 @@ macro_rules! ssl {
                 }
             }
 
-            /// What was said since the last time was a flight.
+            /// Counts the bytes since the last call as a flight.
             fn count(&mut self) {
-                self.cost.count(self.wire.total() - self.cost.octets);
+                self.cost.count(self.wire.total() - self.cost.bytes);
             }
 
-            /// Shakes hands until the server is done.
+            /// Runs the handshake until it is complete at the server.
             fn handshake(&mut self) {
                 loop {
                     self.turn(|it| it.client.connect());
@@ -150,7 +153,7 @@ macro_rules! ssl {
                 }
             }
 
-            /// The server has verified a certificate; the client reads what is still to come.
+            /// Checks that the server has verified a certificate; the client reads the rest.
             fn done(mut self) -> Cost {
                 assert!(self.server.ssl().peer_certificate().is_some());
                 assert_eq!(self.server.ssl().verify_result(), OK);
@@ -159,7 +162,7 @@ macro_rules! ssl {
             }
         }
 
-        /// The server insists on a certificate from everybody.
+        /// A server that requires a certificate of every client.
         struct Mutual(SslContext, SslContext);
 
         impl Mutual {

@@ -1,19 +1,19 @@
-//! The ways to a verified certificate of a client that a server did not ask from the start, or
-//! that it had to ask from the start because there was no other way.
+//! The methods by which a server gets a verified client certificate: on an offer, after the handshake, or
+//! of every client.
 
 use super::{Case, Crate, Ends, Key, Pki, Provider, Scenario, Version};
 
-/// The group that they are in.
-pub const WAYS: &str = "to a verified certificate";
+/// The group of the methods.
+pub const WAYS: &str = "handshake with a verified client certificate";
 
-/// A way that a user may take.
+/// A method.
 pub struct Way {
     pub name: String,
-    /// Ends that go it, again and again.
+    /// A client and a server that use it.
     pub ends: Box<dyn Ends>,
 }
 
-/// All that this build has, ours first.
+/// All methods of this build, ours first.
 pub fn ways(pki: &Pki) -> Vec<Way> {
     let ours = [Provider::Ring, Provider::AwsLcRs].map(|provider| {
         let case = Case {

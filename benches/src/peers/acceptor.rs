@@ -1,4 +1,4 @@
-//! rustls: an `Acceptor`, which also makes a connection, and judges more than the form.
+//! rustls: an `Acceptor`, which also makes a connection, and checks more than the syntax.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ pub(super) struct Acceptor;
 
 fn accept(hello: &Hello) -> Accepted {
     let mut acceptor = RustlsAcceptor::default();
-    acceptor.read_tls(&mut hello.octets()).expect("octets in memory");
+    acceptor.read_tls(&mut hello.bytes()).expect("bytes in memory");
     acceptor.accept().ok().flatten().expect("a hello")
 }
 
@@ -28,8 +28,8 @@ impl Contender for Acceptor {
         let accepted = accept(hello);
         let client = accepted.client_hello();
         let within = |copy: &[u8]| {
-            let at = hello.octets().windows(copy.len()).position(|octets| octets == copy)?;
-            hello.octets().get(at..at + copy.len())
+            let at = hello.bytes().windows(copy.len()).position(|bytes| bytes == copy)?;
+            hello.bytes().get(at..at + copy.len())
         };
         let mut alpn = client.alpn().into_iter().flatten();
         Found {

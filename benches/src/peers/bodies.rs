@@ -1,11 +1,11 @@
-//! What is in the bodies of extensions, for libraries that give them whole.
+//! Parses the bodies of extensions, for libraries that do not.
 
 /// The host name in the body of `server_name`.
 pub(super) fn server_name(body: &[u8]) -> Option<&[u8]> {
     body.get(5..)
 }
 
-/// The names in the body of ALPN, as far as they are whole.
+/// The complete names in the body of ALPN.
 pub(super) fn alpn(body: &[u8]) -> Vec<Vec<u8>> {
     let mut rest = body.get(2..).unwrap_or_default();
     let mut names = Vec::new();

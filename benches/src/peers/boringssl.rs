@@ -13,7 +13,7 @@ use crate::contender::{Contender, Found, names};
 use crate::corpus::Hello;
 
 use super::bodies;
-use super::judge::{Judge, Seen};
+use super::parser::{Parsed, Parser};
 
 pub(super) struct BoringSsl {
     ssl: *mut SSL,
@@ -47,7 +47,7 @@ impl BoringSsl {
 /// The body of an extension of a hello that was parsed.
 fn extension<'a>(_body: &'a [u8], parsed: &SSL_CLIENT_HELLO, number: u16) -> Option<&'a [u8]> {
     let (mut body, mut length) = (ptr::null(), 0);
-    // SAFETY: `parsed` points into the octets of the hello, and so do `body` and `length` when one
+    // SAFETY: `parsed` points into the bytes of the hello, and so do `body` and `length` when one
     // is returned.
     unsafe {
         let found =
@@ -77,16 +77,16 @@ impl Contender for BoringSsl {
     }
 }
 
-impl Judge for BoringSsl {
+impl Parser for BoringSsl {
     fn name(&self) -> &'static str {
         "BoringSSL"
     }
 
-    fn judge(&mut self, message: &[u8]) -> Option<Seen> {
+    fn parse(&mut self, message: &[u8]) -> Option<Parsed> {
         let body = message.get(4..)?;
         let parsed = self.parse(body)?;
         let extension = |number| extension(body, &parsed, number);
-        Some(Seen {
+        Some(Parsed {
             server_name: extension(0).and_then(bodies::server_name).map(<[u8]>::to_vec),
             alpn: extension(16).map(bodies::alpn).unwrap_or_default(),
             tls_flags: extension(62).is_some(),

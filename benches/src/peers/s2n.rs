@@ -14,7 +14,7 @@ use crate::contender::{Contender, Found, names};
 use crate::corpus::Hello;
 
 use super::bodies;
-use super::judge::{Judge, Seen};
+use super::parser::{Parsed, Parser};
 
 /// The longest extension.
 const LONGEST: usize = 0xffff;
@@ -79,8 +79,8 @@ impl Drop for Parsed {
 
 /// Where in the hello a copy came from.
 fn within<'a>(hello: &'a Hello, copy: &[u8]) -> Option<&'a [u8]> {
-    let at = hello.octets().windows(copy.len()).position(|octets| octets == copy)?;
-    hello.octets().get(at..at + copy.len())
+    let at = hello.bytes().windows(copy.len()).position(|bytes| bytes == copy)?;
+    hello.bytes().get(at..at + copy.len())
 }
 
 impl Contender for S2n {
@@ -108,14 +108,14 @@ impl Contender for S2n {
     }
 }
 
-impl Judge for S2n {
+impl Parser for S2n {
     fn name(&self) -> &'static str {
         "s2n-tls"
     }
 
-    fn judge(&mut self, message: &[u8]) -> Option<Seen> {
+    fn parse(&mut self, message: &[u8]) -> Option<Parsed> {
         let parsed = Parsed::new(message)?;
-        let mut seen = Seen { tls_flags: parsed.has(62), ..Seen::default() };
+        let mut seen = Parsed { tls_flags: parsed.has(62), ..Parsed::default() };
         let kind = s2n_tls_extension_type::SERVER_NAME;
         if let Some(body) = parsed.extension(kind, &mut self.buffer) {
             seen.server_name = bodies::server_name(body).map(<[u8]>::to_vec);

@@ -10,12 +10,12 @@ use tls_parser::{
 use crate::contender::{Contender, Found};
 use crate::corpus::Hello;
 
-use super::judge::{Judge, Seen};
+use super::parser::{Parsed, Parser};
 
 pub(super) struct TlsParser;
 
-fn extensions(octets: &[u8]) -> Option<Vec<TlsExtension<'_>>> {
-    let (_, record) = parse_tls_plaintext(octets).ok()?;
+fn extensions(bytes: &[u8]) -> Option<Vec<TlsExtension<'_>>> {
+    let (_, record) = parse_tls_plaintext(bytes).ok()?;
     match record.msg.first()? {
         TlsMessage::Handshake(TlsMessageHandshake::ClientHello(hello)) => {
             Some(parse_tls_client_hello_extensions(hello.ext?).ok()?.1)
@@ -30,12 +30,12 @@ impl Contender for TlsParser {
     }
 
     fn read(&mut self, hello: &Hello) {
-        black_box(&extensions(hello.octets()));
+        black_box(&extensions(hello.bytes()));
     }
 
     fn find<'a>(&mut self, hello: &'a Hello) -> Found<'a> {
         let mut found = Found::default();
-        for extension in extensions(hello.octets()).unwrap_or_default() {
+        for extension in extensions(hello.bytes()).unwrap_or_default() {
             match extension {
                 TlsExtension::SNI(names) => {
                     found.server_name = names.first().map(|(_, name)| *name);
@@ -51,12 +51,12 @@ impl Contender for TlsParser {
     }
 }
 
-impl Judge for TlsParser {
+impl Parser for TlsParser {
     fn name(&self) -> &'static str {
         "tls-parser"
     }
 
-    fn judge(&mut self, message: &[u8]) -> Option<Seen> {
+    fn parse(&mut self, message: &[u8]) -> Option<Parsed> {
         let (rest, parsed) = parse_tls_message_handshake(message).ok()?;
         let TlsMessage::Handshake(TlsMessageHandshake::ClientHello(hello)) = parsed else {
             return None;
@@ -66,7 +66,7 @@ impl Judge for TlsParser {
         }
         let (_, extensions) =
             parse_tls_client_hello_extensions(hello.ext.unwrap_or_default()).ok()?;
-        let mut seen = Seen { read: Some(extensions.len()), ..Seen::default() };
+        let mut seen = Parsed { read: Some(extensions.len()), ..Parsed::default() };
         for extension in extensions {
             match extension {
                 TlsExtension::SNI(names) => {

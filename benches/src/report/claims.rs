@@ -1,4 +1,4 @@
-//! What the project promises of its cost, held against what was measured.
+//! The limits of the project's cost, and their measurements.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use crate::contenders::{ONE_BY_ONE, PARSE};
 use crate::handshake::{Case, Crate, Key, Provider, Scenario, Version, WAYS};
 use crate::row::Row;
 
-/// A promise.
+/// A limit, and its measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     pub what: String,
-    /// `measured` is to be no more than this.
+    /// The maximum of `measured`.
     pub limit: f64,
     pub measured: f64,
     pub unit: Unit,
@@ -24,7 +24,7 @@ pub struct Claim {
 pub enum Unit {
     Times,
     Instructions,
-    Octets,
+    Bytes,
 }
 
 impl Claim {
@@ -39,7 +39,7 @@ impl fmt::Display for Claim {
             Unit::Times if number > 0.9 => format!("{number:.4} ×"),
             Unit::Times => format!("{number:.3} ×"),
             Unit::Instructions => format!("{number:.0} instructions"),
-            Unit::Octets => format!("{number:.0} bytes"),
+            Unit::Bytes => format!("{number:.0} bytes"),
         };
         let holds = if self.holds() { "✓" } else { "missed" };
         let Self { what, limit, measured, .. } = self;
@@ -47,7 +47,7 @@ impl fmt::Display for Claim {
     }
 }
 
-/// Of what was measured.
+/// The measured rows.
 struct Rows<'a>(&'a [Row]);
 
 impl Rows<'_> {
@@ -55,15 +55,15 @@ impl Rows<'_> {
         self.0.iter().find(|row| row.group == group && row.name == name)
     }
 
-    /// The most that the first is over the second, of all groups with these ends.
-    fn worst(&self, name: Case, base: Case, ends: &str) -> Option<f64> {
-        let group = side(name, ends);
+    /// The ratio of the instructions of two cases, on this side of the handshake.
+    fn ratio(&self, name: Case, base: Case, at: &str) -> Option<f64> {
+        let group = side(name, at);
         let (row, base) = (self.row(&group, &name.name())?, self.row(&group, &base.name())?);
         Some(row.instructions? / base.instructions?)
     }
 }
 
-/// What can be said from these rows.
+/// The claims that these rows allow to check.
 pub fn claims(rows: &[Row]) -> Vec<Claim> {
     let rows = Rows(rows);
     let case = |which, scenario| Case {
@@ -82,18 +82,18 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
     let mut claim = |what: String, limit: f64, measured: Option<f64>, unit: Unit| {
         claims.extend(measured.map(|measured| Claim { what, limit, measured, unit }));
     };
-    for ends in ["client", "server"] {
-        let times = rows.worst(patched(unused), pristine(unused), ends);
+    for side in ["client", "server"] {
+        let times = rows.ratio(patched(unused), pristine(unused), side);
         let what =
-            format!("no offer and no policy, relative to pristine rustls, {ends}, instructions");
+            format!("no offer and no policy, relative to pristine rustls, {side}, instructions");
         claim(what, 1.002, times, Unit::Times);
-        let times = rows.worst(patched(one), pristine(Scenario::Mutual), ends);
+        let times = rows.ratio(patched(one), pristine(Scenario::Mutual), side);
         let what = format!(
-            "accepted offer, relative to mutual TLS of pristine rustls, {ends}, instructions"
+            "accepted offer, relative to mutual TLS of pristine rustls, {side}, instructions"
         );
         claim(what, 1.01, times, Unit::Times);
     }
-    let times = rows.worst(patched(many), patched(one), "server");
+    let times = rows.ratio(patched(many), patched(one), "server");
     let what = "policy of 100,000 rules, relative to one rule, server, instructions";
     claim(what.into(), 1.05, times, Unit::Times);
 
@@ -118,7 +118,7 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
     for (what, name, limit) in [
         ("BoringSSL's parser", "BoringSSL", 0.25),
         ("tls-parser", "tls-parser", 0.1),
-        ("the scan without bounds checks", "unsafe bound", 1.3),
+        ("the scan without bounds checks", "scan without bounds checks", 1.3),
     ] {
         let what = format!("ClientHello scan, relative to {what}, time");
         claim(what, limit, over(name), Unit::Times);
@@ -128,11 +128,11 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
     let what = "ClientHello scan of the largest message, instructions";
     claim(what.into(), 1100.0, most, Unit::Instructions);
 
-    let idle = |case: Case| rows.row("memory of an idle connection", &case.name())?.octets;
+    let idle = |case: Case| rows.row("memory of an idle connection", &case.name())?.bytes;
     let more = idle(patched(unused)).zip(idle(pristine(unused)));
     let more = more.map(|(patched, pristine)| patched as f64 - pristine as f64);
     let what = "memory of an idle server connection, unused patch minus pristine rustls";
-    claim(what.into(), 64.0, more, Unit::Octets);
+    claim(what.into(), 64.0, more, Unit::Bytes);
     claims
 }
 

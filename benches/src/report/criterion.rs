@@ -1,4 +1,4 @@
-//! Medians, from the files that criterion leaves.
+//! Medians from criterion's files.
 
 use std::path::Path;
 use std::{fs, io};
@@ -30,7 +30,7 @@ struct Estimate {
     point_estimate: f64,
 }
 
-/// Of all benches; none if criterion has not run.
+/// The rows of all benches; empty if criterion has not run.
 pub(super) fn rows(folder: &Path) -> io::Result<Vec<Row>> {
     let mut rows = Vec::new();
     if folder.is_dir() {

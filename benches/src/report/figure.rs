@@ -1,14 +1,14 @@
-//! Numbers, as they are shown.
+//! The format of numbers.
 
 use crate::row::Row;
 
-/// What decides of a row, with its unit.
+/// The most precise measurement of a row, with its unit: instructions, time, or bytes.
 pub(super) fn figure(row: &Row) -> String {
-    match (row.instructions, row.median, row.octets) {
+    match (row.instructions, row.median, row.bytes) {
         (Some(count), ..) => format!("{} instructions", thousands(count)),
         (_, Some(ns), _) if ns >= 10_000.0 => format!("{} µs", thousands(ns / 1e3)),
         (_, Some(ns), _) => format!("{ns:.1} ns"),
-        (.., Some(octets)) => format!("{octets} octets"),
+        (.., Some(bytes)) => format!("{bytes} bytes"),
         _ => "–".into(),
     }
 }

@@ -1,14 +1,14 @@
-//! The report as a page that needs nothing else.
+//! The report as one HTML file.
 
 use std::fmt::Write;
 
 use super::figure::figure;
-use super::summary::Report;
+use super::summary::BenchReport;
 use super::svg::{self, escape};
 use crate::handshake::Case;
 use crate::row::Row;
 
-pub(super) fn page(report: &Report) -> String {
+pub(super) fn page(report: &BenchReport) -> String {
     let mut claims = String::new();
     for claim in &report.claims {
         // | what | limit | measured | holds |
@@ -29,7 +29,7 @@ pub(super) fn page(report: &Report) -> String {
     }
     for group in names {
         let _ = write!(groups, "<h2>{}</h2>\n<table>", escape(group));
-        groups += "<tr><th>name<th>measured<th>flights<th>octets<th>times the others</tr>\n";
+        groups += "<tr><th>name<th>measured<th>flights<th>bytes<th>ratio to others</tr>\n";
         for row in report.rows.iter().filter(|row| row.group == group) {
             groups += &line(row);
         }
@@ -39,7 +39,7 @@ pub(super) fn page(report: &Report) -> String {
     format!(
         r#"<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>rustls-ext, measured</title>
+<title>Measurements of rustls-ext</title>
 <style>
 :root {{ color-scheme: light dark }}
 body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem }}
@@ -47,10 +47,10 @@ table {{ border-collapse: collapse; width: 100% }} svg {{ max-width: 100%; heigh
 th, td {{ text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #8883; vertical-align: top }}
 .missed {{ color: #c62828 }} details {{ color: GrayText }}
 </style>
-<h1>rustls-ext, measured</h1>
+<h1>Measurements of rustls-ext</h1>
 <p>{date}, {machine}</p>
-<h2>What was promised</h2>
-<table><tr><th>what<th>at most<th>measured<th></tr>
+<h2>Limits</h2>
+<table><tr><th>measurement<th>at most<th>measured<th></tr>
 {claims}</table>
 {headline}
 {rules}
@@ -62,8 +62,8 @@ th, td {{ text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #888
     )
 }
 
-/// The one of many ratios that tells most: of a handshake, to the one that it is to be no worse than.
-fn telling(row: &Row) -> String {
+/// The most important ratio: of a handshake to its baseline.
+fn main_ratio(row: &Row) -> String {
     let case = Case::all(false).into_iter().find(|case| case.name() == row.name);
     let base = case.map(|case| case.baseline().name());
     match base.and_then(|base| Some((row.ratio.get(&base)?, base))) {
@@ -96,13 +96,13 @@ fn line(row: &Row) -> String {
     let ratios = if few {
         ratios
     } else {
-        format!("<details><summary>{}</summary>{ratios}</details>", telling(row))
+        format!("<details><summary>{}</summary>{ratios}</details>", main_ratio(row))
     };
     format!(
         "<tr><td>{}<td>{}<td>{}<td>{}<td>{ratios}</tr>\n",
         escape(&row.name),
         escape(&measured),
         number(row.flights.map(u64::from)),
-        number(row.octets),
+        number(row.bytes),
     )
 }

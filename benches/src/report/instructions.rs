@@ -1,4 +1,4 @@
-//! Counts, from the files that gungraun leaves.
+//! Counts of instructions from gungraun's files.
 
 use std::path::Path;
 use std::{fs, io};
@@ -10,16 +10,16 @@ use crate::handshake::{Case, Pki, WAYS, ways};
 use crate::row::Row;
 use crate::{HANDSHAKES, contenders, quick, small};
 
-/// The group of what a side of a handshake costs.
+/// The group of a case on one side of the handshake.
 pub fn side(case: Case, side: &str) -> String {
     format!("{}, {side}", case.group())
 }
 
-/// Of all benches that have run, in what gungraun left in its home, for a program with the features
-/// that they had.
+/// The rows of all benches that have run, from gungraun's home. This program must have the same features
+/// as the benches.
 ///
 /// # Errors
-/// If what is there cannot be read.
+/// If a file cannot be read.
 pub fn rows(home: &Path) -> io::Result<Vec<Row>> {
     let folder = home.join("benches/instructions");
     let mut rows = Vec::new();
@@ -56,9 +56,9 @@ pub fn rows(home: &Path) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// What callgrind counted.
+/// The count of callgrind.
 fn count(summary: &Value) -> io::Result<f64> {
-    let unknown = || io::Error::other("gungraun's summary is of another version");
+    let unknown = || io::Error::other("gungraun's summary has an unknown format");
     let profiles = summary["profiles"].as_array().ok_or_else(unknown)?;
     let counts = profiles.iter().find_map(|profile| {
         profile["summaries"]["total"]["summary"]["Callgrind"]["Ir"]["metrics"]["Left"]["Int"]

@@ -1,4 +1,4 @@
-//! What was measured, and what it says of the promises.
+//! The report: all measurements, and the claims that follow from them.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,23 +11,23 @@ use super::criterion;
 use super::figure::figure;
 use crate::row::{self, Row};
 
-/// `target/bench/report.json`.
+/// The contents of `target/bench/report.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct BenchReport {
     /// Year, month, day.
     pub date: String,
     pub machine: String,
-    /// What was promised, with what came of it.
+    /// The limits and their measurements.
     pub claims: Vec<Claim>,
     pub rows: Vec<Row>,
 }
 
-impl Report {
-    /// From the target folder of cargo, where criterion leaves what it measured, and `bench/parts` in
-    /// it, where our programs do.
+impl BenchReport {
+    /// Collects the results from cargo's target folder: criterion's files, and those of our programs in
+    /// `bench/parts`.
     ///
     /// # Errors
-    /// If what is there cannot be read.
+    /// If a file cannot be read.
     pub fn collect(target: &Path) -> io::Result<Self> {
         let mut rows = Vec::new();
         let mut parts: Vec<_> = (fs::read_dir(target.join("bench/parts"))?)
@@ -44,8 +44,10 @@ impl Report {
         Ok(Self { date: date(), machine: machine(), claims, rows })
     }
 
+    /// Reads a report.
+    ///
     /// # Errors
-    /// If the file is none, or is not a report.
+    /// If the file cannot be read, or is not a report.
     pub fn read(path: &Path) -> io::Result<Self> {
         Ok(serde_json::from_slice(&fs::read(path)?)?)
     }
@@ -59,7 +61,7 @@ impl Report {
         format!("{table}\n{}, {}\n", self.date, self.machine)
     }
 
-    /// What moved by more than a part in a hundred from one report to another, as a table.
+    /// A table of the rows that changed by more than 1 % between two reports.
     pub fn moved(&self, to: &Self) -> String {
         let mut table = String::from("| | before | after | times |\n|---|---|---|---|\n");
         for after in &to.rows {
@@ -79,11 +81,11 @@ impl Report {
 }
 
 fn date() -> String {
-    let said = Command::new("date").arg("+%Y-%m-%d").output();
-    said.map_or("?".into(), |said| String::from_utf8_lossy(&said.stdout).trim().into())
+    let output = Command::new("date").arg("+%Y-%m-%d").output();
+    output.map_or("?".into(), |output| String::from_utf8_lossy(&output.stdout).trim().into())
 }
 
-/// The model of the processor, and how many of it.
+/// The number of processors and their model.
 fn machine() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let models = text.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(": "));

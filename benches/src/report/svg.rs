@@ -1,9 +1,9 @@
-//! Plots, as SVG that a browser shows in light and dark alike.
+//! Plots as SVG, for light and dark pages.
 
 use std::fmt::Write;
 
 use super::figure::thousands;
-use super::summary::Report;
+use super::summary::BenchReport;
 use crate::contenders::PARSE;
 use crate::handshake::WAYS;
 use crate::row::Row;
@@ -17,17 +17,17 @@ const LINE: f64 = 26.0;
 pub struct Bar {
     pub label: String,
     pub length: f64,
-    /// What is written behind it.
+    /// The text after the bar.
     pub figure: String,
     pub ours: bool,
 }
 
-/// A text that is safe in XML.
+/// Escapes text for XML.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Bars under titles, the longest of each as long as there is room.
+/// Draws bar charts with titles; the longest bar of each chart has the full length.
 pub fn bars(charts: &[(String, Vec<Bar>)]) -> String {
     let mut body = String::new();
     let mut y = 10.0;
@@ -74,7 +74,7 @@ fn bar(row: &Row, length: f64, figure: String) -> Bar {
 }
 
 /// Bars of the time, or else of the instructions, of a group.
-fn times(report: &Report, group: &str) -> Vec<Bar> {
+fn times(report: &BenchReport, group: &str) -> Vec<Bar> {
     let rows = report.rows.iter().filter(|row| row.group == group);
     let time = |row: &Row| {
         let (median, micro) = (row.median?, row.median? / 1e3);
@@ -85,16 +85,19 @@ fn times(report: &Report, group: &str) -> Vec<Bar> {
     rows.filter_map(time).collect()
 }
 
-/// What the README shows.
-pub fn headline(report: &Report) -> String {
+/// The plot in the README.
+pub fn headline(report: &BenchReport) -> String {
     bars(&[
-        ("A client's verified certificate: time at both ends".into(), times(report, WAYS)),
-        ("A hello, parsed: time".into(), times(report, PARSE)),
+        (
+            "Handshake with a verified client certificate: time of client and server".into(),
+            times(report, WAYS),
+        ),
+        ("Parsing a ClientHello: time".into(), times(report, PARSE)),
     ])
 }
 
-/// What handshakes cost by the number of rules, in instructions at the server.
-pub fn rules(report: &Report) -> String {
+/// Instructions of a server's handshake, by the number of rules.
+pub fn rules(report: &BenchReport) -> String {
     let cost = |row: &Row| {
         let rules = row.name.strip_prefix("patched, offered and accepted")?;
         if rules.contains("resumed") {
@@ -105,14 +108,14 @@ pub fn rules(report: &Report) -> String {
         Some(Bar { label: label.into(), ..bar(row, count, thousands(count)) })
     };
     let rows = report.rows.iter().filter(|row| row.group == "TLS 1.3 ring P-256, server");
-    bars(&[("A server's handshake, by number of rules: instructions".into(), {
+    bars(&[("Handshake at the server, by number of rules: instructions".into(), {
         rows.filter_map(cost).collect()
     })])
 }
 
-/// Requests under load.
-pub fn load(report: &Report) -> String {
-    let charts = [("Handshakes per second", 0), ("99 % are answered within", 1)];
+/// Handshakes under load.
+pub fn load(report: &BenchReport) -> String {
+    let charts = [("Handshakes per second", 0), ("Time of 99 % of the responses", 1)];
     let charts = charts.map(|(title, which)| {
         let bar = |row: &Row| {
             let load = row.load.as_ref()?;

@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
             Ok(Grade::from(empty, format!("sends {bodies:02x?}")))
         }),
         Case::new(
-            about("echo", "CARE-3", "goes on when it is echoed in EncryptedExtensions"),
+            about("echo", "CARE-3", "continues when it is echoed in EncryptedExtensions"),
             [Need::OffersCare],
             |lab| {
                 let config = lab.with(Slot::EncryptedExtensions, lab.care([]));

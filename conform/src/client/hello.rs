@@ -22,7 +22,12 @@ pub(super) fn cases() -> Vec<Case> {
     use Group::{Hello, Retry};
     vec![
         Case::new(
-            about(Hello, "goes-on-unasked", "RCA-9", "goes on with a server that does not ask"),
+            about(
+                Hello,
+                "goes-on-unasked",
+                "RCA-9",
+                "continues with a server that does not request a certificate",
+            ),
             [],
             |lab| {
                 let mut config = lab.honest();
@@ -42,17 +47,17 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about(Hello, "not-empty", "FLAGS-8", "leaves the extension out if it has no flag"),
+            about(Hello, "not-empty", "FLAGS-8", "sends no extension without a flag"),
             [],
             |lab| {
                 let talk = lab.host(lab.honest())?;
                 let bodies = in_hellos(&talk, lab.points.tls_flags()).concat();
-                let has_bit = |body: &Vec<u8>| body.iter().skip(1).any(|octet| *octet != 0);
+                let has_bit = |body: &Vec<u8>| body.iter().skip(1).any(|byte| *byte != 0);
                 Ok(Grade::from(bodies.iter().all(has_bit), format!("sends {bodies:02x?}")))
             },
         ),
         Case::new(
-            about(Hello, "once", "FLAGS-10", "sends either extension once at most"),
+            about(Hello, "once", "FLAGS-10", "sends each extension at most once"),
             [],
             |lab| {
                 let talk = lab.host(lab.honest())?;
@@ -74,7 +79,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about(Retry, "goes-on", "FLAGS-12", "goes on behind a HelloRetryRequest"),
+            about(Retry, "goes-on", "FLAGS-12", "continues after a HelloRetryRequest"),
             [],
             |lab| {
                 let mut config = lab.honest();
@@ -83,12 +88,12 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about(Retry, "same-flags", "FLAGS-12", "sends the same flags in both hellos"),
+            about(Retry, "same-flags", "FLAGS-12", "sends the same flags in both ClientHellos"),
             [],
             |lab| same(lab, Some(lab.points.tls_flags())),
         ),
         Case::new(
-            about(Retry, "same-care", "FLAGS-12", "sends CARE in both hellos, or in none"),
+            about(Retry, "same-care", "FLAGS-12", "sends CARE in both ClientHellos, or in none"),
             [],
             |lab| same(lab, lab.points.care()),
         ),
@@ -101,12 +106,12 @@ fn same(lab: &mut Lab, number: Option<u16>) -> Result<Grade, Grade> {
     config.hello_retry = true;
     let talk = lab.host(config)?;
     if talk.peer.sent(HandshakeType::HELLO_RETRY_REQUEST).is_none() {
-        return Err(Grade::Skipped("there was no second hello".into()));
+        return Err(Grade::Skipped("there was no second ClientHello".into()));
     }
     Ok(match in_hellos(&talk, number.unwrap_or_default()).as_slice() {
         [first, second] => {
             Grade::from(first == second, format!("{first:02x?}, then {second:02x?}"))
         }
-        _ => Grade::Failed("sends no second hello".into()),
+        _ => Grade::Failed("sends no second ClientHello".into()),
     })
 }

@@ -1,7 +1,7 @@
 //! CertificateRequest with and without acknowledgement, and the Certificate that answers it.
 
 use super::answer::Body;
-use super::facts::shows_certificate;
+use super::features::shows_certificate;
 use super::{Case, Lab, Need, body};
 use crate::case::{About, Group, Level, Role};
 use crate::grade::{Grade, ILLEGAL_PARAMETER, UNSUPPORTED_EXTENSION, accepted, refused};
@@ -21,7 +21,7 @@ fn answered(talk: &Talk) -> bool {
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = positive();
     let bodies: [(&str, &str, Body); 2] = [
-        ("unoffered", "an acknowledgement of what it did not offer", |lab| {
+        ("unoffered", "an acknowledgement without an offer", |lab| {
             body([lab.points.request_client_auth().get()])
         }),
         ("unoffered-among-unknown", "one among unknown flags", |lab| {
@@ -53,7 +53,7 @@ pub(super) fn cases() -> Vec<Case> {
             let config = lab.with(Slot::CertificateRequest, lab.flags(body([8])));
             Ok(match lab.host(config)?.verdict() {
                 Verdict::Accepted => Grade::Tolerated(
-                    "takes flag 8 (resumption_across_names) for one that it does not know".into(),
+                    "treats flag 8 (resumption_across_names) as an unknown flag".into(),
                 ),
                 other => refused(&other, ILLEGAL_PARAMETER, &[]),
             })
@@ -75,7 +75,7 @@ fn positive() -> Vec<Case> {
             },
         ),
         Case::new(
-            about(group, "acknowledged-behind-retry", "RCA-6", "does so behind a retry, too"),
+            about(group, "acknowledged-behind-retry", "RCA-6", "also does so after a retry"),
             [Need::OffersFlag],
             |lab| {
                 let mut config = lab.honest();
@@ -85,7 +85,7 @@ fn positive() -> Vec<Case> {
             },
         ),
         Case::new(
-            about(group, "not-acknowledged", "RCA-3", "goes on with a request for another reason"),
+            about(group, "not-acknowledged", "RCA-3", "continues after a request for another reason"),
             [],
             |lab| {
                 let mut config = lab.honest();
@@ -99,7 +99,7 @@ fn positive() -> Vec<Case> {
             lab.host_well(config).map(|_| Grade::Passed)
         }),
         Case::new(
-            about(group, "highest-flag", "FLAGS-6", "ignores flag 2039, in 255 octets"),
+            about(group, "highest-flag", "FLAGS-6", "ignores flag 2039, in 255 bytes"),
             [],
             |lab| {
                 let config = lab.with(Slot::CertificateRequest, lab.flags(body([2039])));
@@ -107,7 +107,7 @@ fn positive() -> Vec<Case> {
             },
         ),
         Case::new(
-            about(group, "acknowledged-among-unknown", "FLAGS-6", "ignores those beside its own"),
+            about(group, "acknowledged-among-unknown", "FLAGS-6", "ignores unknown flags together with its own"),
             [Need::OffersFlag],
             |lab| {
                 let flags = body([1, lab.points.request_client_auth().get(), 1023]);
@@ -121,7 +121,7 @@ fn positive() -> Vec<Case> {
                 group,
                 "nothing-fits",
                 "RCA-6",
-                "sends an empty Certificate, or hangs up, where the request rules out all it has",
+                "sends an empty Certificate, or closes, if its certificate does not fit the request",
             ),
             [Need::OffersFlag],
             |lab| {
@@ -134,7 +134,7 @@ fn positive() -> Vec<Case> {
                     Verdict::Accepted if answered(&talk) => Grade::Passed,
                     Verdict::Accepted => Grade::Failed("sent no Certificate".into()),
                     Verdict::Alert(_) | Verdict::Closed => {
-                        Grade::Tolerated("hangs up, as RCA-6 allows in this case".into())
+                        Grade::Tolerated("closes the connection, which RCA-6 allows here".into())
                     }
                     other => accepted(&other),
                 })
@@ -147,14 +147,14 @@ fn positive() -> Vec<Case> {
 fn certificates() -> Vec<Case> {
     let mut cases = vec![
         Case::new(
-            about(Group::Certificate, "shown", "RCA-1", "has a certificate when it offers one"),
+            about(Group::Certificate, "shown", "RCA-1", "has a certificate when it offers"),
             [Need::OffersFlag],
             |lab| {
                 let talk = lab.host_well(lab.honest())?;
                 Ok(if shows_certificate(&talk) {
                     Grade::Passed
                 } else {
-                    Grade::Tolerated("offers, and then has none that fits".into())
+                    Grade::Tolerated("offers, and then has no certificate that fits".into())
                 })
             },
         )
@@ -166,7 +166,7 @@ fn certificates() -> Vec<Case> {
             "has neither flags nor CARE {} Certificate",
             if compressed { "in its compressed" } else { "in its" }
         );
-        let needs: Vec<_> = [Some(Need::Identity), compressed.then_some(Need::SendsCompressed)]
+        let needs: Vec<_> = [Some(Need::Certificate), compressed.then_some(Need::SendsCompressed)]
             .into_iter()
             .flatten()
             .collect();

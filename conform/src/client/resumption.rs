@@ -38,7 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let (_, second) = twice(lab, config)?;
                 Ok(if offers_session(&second) {
                     Grade::Tolerated(
-                        "offers one: a server that minds must make a full handshake (RES-3)".into(),
+                        "offers one: the server must then make a full handshake (RES-3)".into(),
                     )
                 } else {
                     Grade::Passed
@@ -47,19 +47,19 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .level(Level::Should),
         Case::new(
-            about("authenticated", "CARE-4", "goes on where an authenticated session is resumed"),
-            [Need::Twice, Need::Offers, Need::Identity],
+            about("authenticated", "CARE-4", "continues where an authenticated session is resumed"),
+            [Need::Twice, Need::Offers, Need::Certificate],
             |lab| {
                 let (_, second) = twice(lab, lab.honest())?;
                 if !second.peer.is_resumed() {
                     return Err(Grade::Skipped("the client offered no session".into()));
                 }
-                let why = format!("{}, but it should go on", second.verdict());
+                let why = format!("{}, but it should continue", second.verdict());
                 Ok(Grade::from(second.verdict() == Verdict::Accepted, why))
             },
         ),
         Case::new(
-            about("same-offer", "FLAGS-11", "says the same beside a session as without one"),
+            about("same-offer", "FLAGS-11", "makes the same offer with a session as without one"),
             [Need::Twice],
             |lab| {
                 let (first, second) = twice(lab, lab.honest())?;
@@ -70,7 +70,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let said = |talk: &Talk| -> Vec<_> {
                     numbers.into_iter().flatten().map(|n| in_hellos(talk, n)).collect()
                 };
-                Ok(Grade::from(said(&first) == said(&second), "offers otherwise than before"))
+                Ok(Grade::from(said(&first) == said(&second), "makes another offer than before"))
             },
         ),
     ]

@@ -16,10 +16,10 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, what, flags) in [
         ("unknown-flags", "unknown flags", &[1u16, 1023][..]),
-        ("highest-flag", "flag 2039, in 255 octets", &[2039]),
+        ("highest-flag", "flag 2039, in 255 bytes", &[2039]),
         ("across-names", "flag 8, which belongs there", &[8]),
     ] {
-        let about = about(name, "FLAGS-6", &format!("goes on with {what}"));
+        let about = about(name, "FLAGS-6", &format!("continues with {what}"));
         cases.push(Case::new(about, [], move |lab: &mut Lab| {
             let config = lab.with(TICKET, lab.flags(body(flags.iter().copied())));
             lab.host_well(config).map(|_| Grade::Passed)

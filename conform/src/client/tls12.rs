@@ -4,13 +4,13 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 
 use super::{Case, Lab, Need, body};
-use crate::case::{About, Group, Level, Outcome, Role};
+use crate::case::{About, CaseResult, Group, Level, Role};
 use crate::grade::{
     DECODE_ERROR, Grade, ILLEGAL_PARAMETER, UNEXPECTED_MESSAGE, UNSUPPORTED_EXTENSION, refused,
 };
 use crate::talk::{Talk, Verdict};
 use raw_peer::{
-    Extension, Handshake, HandshakeType, Identity, Peer, ServerConfig, ServerHello, ext, version,
+    ChainAndKey, Extension, Handshake, HandshakeType, Peer, ServerConfig, ServerHello, ext, version,
 };
 
 const SERVER_KEY_EXCHANGE: HandshakeType = HandshakeType(12);
@@ -35,7 +35,7 @@ fn about(name: &str, rule: &'static str, expects: &str) -> About {
 pub(super) fn cases() -> Vec<Case> {
     let flag = |lab: &Lab| body([lab.points.request_client_auth().get()]);
     vec![
-        Case::new(about("plain", "FLAGS-9", "goes on under TLS 1.2"), [Need::Tls12], |lab| {
+        Case::new(about("plain", "FLAGS-9", "continues under TLS 1.2"), [Need::Tls12], |lab| {
             speak_well(lab, Says::default()).map(|_| Grade::Passed)
         }),
         Case::new(
@@ -50,7 +50,11 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("flags-in-request", "FLAGS-9", "refuses flags behind a CertificateRequest"),
+            about(
+                "flags-in-request",
+                "FLAGS-9",
+                "refuses flags after the fields of a CertificateRequest",
+            ),
             [Need::Tls12, Need::Flags],
             move |lab: &mut Lab| {
                 let flags = flag(lab);
@@ -66,7 +70,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("care-echo", "CARE-3", "goes on when CARE is echoed in ServerHello"),
+            about("care-echo", "CARE-3", "continues when CARE is echoed in ServerHello"),
             [Need::Tls12, Need::OffersCare],
             |lab| speak_well(lab, echo(lab, &[])).map(|_| Grade::Passed),
         ),
@@ -79,7 +83,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("care-unoffered", "CARE-3", "refuses an echo of what it did not send"),
+            about("care-unoffered", "CARE-3", "refuses an echo of CARE that it did not send"),
             [Need::Tls12, Need::Flags, Need::OffersNoCare],
             |lab| {
                 let verdict = speak(lab, echo(lab, &[]))?.verdict();
@@ -88,8 +92,8 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("request", "CARE-5", "does not show its certificate in the clear"),
-            [Need::Tls12, Need::Identity],
+            about("request", "CARE-5", "does not send its certificate unencrypted"),
+            [Need::Tls12, Need::Certificate],
             clear,
         )
         .level(Level::Should),
@@ -97,14 +101,14 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// A request under TLS 1.2: who shows a certificate there should have been told to.
-fn clear(lab: &mut Lab) -> Outcome {
+fn clear(lab: &mut Lab) -> CaseResult {
     let talk = speak_well(lab, Says { request: Some(Vec::new()), ..Says::default() })?;
     let certificate = talk.peer.received(HandshakeType::CERTIFICATE);
     Ok(match certificate.map(|message| message.body()) {
         // What the list is long.
         Some([0, 0, 0]) => Grade::Passed,
         Some(_) => Grade::Tolerated(
-            "shows its certificate to everybody on the way, which must have been configured".into(),
+            "sends its certificate unencrypted, which must have been configured".into(),
         ),
         None => Grade::Failed("sends no Certificate, not even an empty one".into()),
     })
@@ -134,7 +138,7 @@ fn speak(lab: &mut Lab, says: Says) -> Result<std::rc::Rc<Talk>, Grade> {
 }
 
 /// ServerHello to ServerHelloDone (RFC 5246 section 7.3).
-pub(crate) fn flight(peer: &mut Peer, identity: &Identity, says: &Says) -> Option<()> {
+pub(crate) fn flight(peer: &mut Peer, identity: &ChainAndKey, says: &Says) -> Option<()> {
     let Ok(Handshake::ClientHello(hello)) = peer.received(HandshakeType::CLIENT_HELLO)?.parse()
     else {
         return None;
@@ -186,7 +190,7 @@ pub(crate) fn flight(peer: &mut Peer, identity: &Identity, says: &Says) -> Optio
     peer.send_handshake(&Handshake::Other(SERVER_HELLO_DONE, Vec::new())).ok()
 }
 
-/// The three octets of a length in a Certificate.
+/// The three bytes of a length in a Certificate.
 fn length(len: usize) -> [u8; 3] {
     let [.., a, b, c] = len.to_be_bytes();
     [a, b, c]

@@ -1,4 +1,4 @@
-//! A client that keeps the rules but for one.
+//! A client that breaks one rule.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -11,43 +11,43 @@ use crate::files;
 use crate::talk::{Line, Talk, Verdict};
 use command_line::Failure;
 use raw_peer::{
-    Answer, ClientConfig, Control, Edit, Handshake, HandshakeType, Identity, Message, Peer, Ticket,
-    ext, version,
+    CertificateAnswer, ChainAndKey, ClientConfig, Control, Edit, Handshake, HandshakeType, Message,
+    Peer, Ticket, ext, version,
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// What a faulty client does wrong.
+/// The rule that a faulty client breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Fault {
     /// Sends an empty list of flags
     EmptyFlags,
     /// Sends the extension twice
     SendsTwice,
-    /// Takes malformed flags for none
+    /// Treats malformed flags as none
     LaxBodies,
-    /// Leaves the offer out of its second hello
+    /// Leaves the offer out of its second ClientHello
     ForgetsInRetry,
-    /// Takes flags where none may be
+    /// Accepts flags in messages that must not have them
     LaxAnswers,
     /// Sends no Certificate
     NoCertificate,
-    /// Refuses to be asked for another reason
+    /// Refuses a request for another reason
     RefusesUnacknowledged,
-    /// Has the flag in its Certificate
+    /// Sends the flag in its Certificate
     FlagsInCertificate,
-    /// Does not look at tickets
+    /// Ignores extensions of tickets
     LaxTickets,
-    /// Answers the flags of a ticket in its next hello
+    /// Answers the flags of a ticket in its next ClientHello
     AnswersTickets,
     /// Sends CARE with a body
     CareWithBody,
-    /// Does not look at CARE
+    /// Ignores CARE
     LaxCare,
-    /// Offers nothing beside a session
+    /// Makes no offer together with a session
     ForgetsInResumption,
-    /// Does not look at a ServerHello of TLS 1.2
+    /// Ignores extensions of a TLS 1.2 ServerHello
     LaxTls12,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn run(args: &FaultyClientArgs) -> Result<(), Failure> {
             return Err(Failure::Failed(talk.verdict().to_string()));
         }
         let asked = talk.peer.received(HandshakeType::CERTIFICATE_REQUEST).is_some();
-        // RES-8: not without a certificate.
+        // RES-8: only sessions with a certificate.
         ticket = talk.peer.tickets().last().cloned().filter(|_| asked || talk.peer.is_resumed());
     }
     Ok(())
@@ -69,7 +69,7 @@ pub(super) fn run(args: &FaultyClientArgs) -> Result<(), Failure> {
 
 fn connect(
     args: &FaultyClientArgs,
-    identity: &Identity,
+    identity: &ChainAndKey,
     ticket: Option<Ticket>,
 ) -> Result<Talk, Failure> {
     let points = args.code_points.get()?;
@@ -81,7 +81,7 @@ fn connect(
     };
     let config = mind.config(identity, ticket);
     let peer = Peer::client(config)?;
-    let peer = peer.judged_by(move |message, control| match control {
+    let peer = peer.checked_by(move |message, control| match control {
         Control::Client(config) => mind.on(message, config),
         Control::Server(_) => Ok(()),
     });
@@ -108,7 +108,7 @@ fn connect(
     Ok(line.end())
 }
 
-/// What a client of TLS 1.2 goes on with: no certificate in the clear (CARE-5).
+/// The next messages of a TLS 1.2 client, with no unencrypted certificate (CARE-5).
 fn tls12(peer: &mut Peer) {
     if peer.received(HandshakeType::CERTIFICATE_REQUEST).is_some() {
         let empty = Handshake::Other(HandshakeType::CERTIFICATE, vec![0, 0, 0]);
@@ -118,7 +118,7 @@ fn tls12(peer: &mut Peer) {
     let _ = peer.send_handshake(&Handshake::Other(HandshakeType(16), exchange));
 }
 
-/// What decides on one connection.
+/// The decisions on one connection.
 struct Mind {
     fault: Option<Fault>,
     points: CodePoints,
@@ -131,16 +131,16 @@ impl Mind {
         self.fault == Some(fault)
     }
 
-    fn config(&mut self, identity: &Identity, ticket: Option<Ticket>) -> ClientConfig {
+    fn config(&mut self, identity: &ChainAndKey, ticket: Option<Ticket>) -> ClientConfig {
         let mut config = ClientConfig {
             alpn: vec![b"http/1.1".to_vec()],
             versions: vec![version::TLS13, version::TLS12],
-            answer: Answer::With(identity.clone()),
+            answer: CertificateAnswer::With(identity.clone()),
             accept_compression: true,
             ..ClientConfig::default()
         };
         if self.is(Fault::NoCertificate) {
-            config.answer = Answer::NoCertificate;
+            config.answer = CertificateAnswer::NoCertificate;
         }
         let offer = self.negotiation.hello(Version::Tls13);
         let (number, care) = (self.points.tls_flags(), offer.care().unwrap_or_default());
@@ -216,7 +216,7 @@ impl Mind {
         Ok(())
     }
 
-    /// What the fault makes of what came.
+    /// Applies the fault to a received message.
     fn bent(&self, mut found: Found, place: In) -> Found {
         let decoded = found.flags.as_deref().map(FlagSet::decode);
         let malformed = matches!(decoded, Some(Err(_)));
@@ -232,7 +232,7 @@ impl Mind {
         found
     }
 
-    /// RFC 5246 section 7.4.4: nothing is behind the authorities of a CertificateRequest.
+    /// RFC 5246 section 7.4.4: a CertificateRequest ends with the authorities.
     fn on_tls12(&self, message: &Message) -> Result<(), u8> {
         if message.typ != HandshakeType::CERTIFICATE_REQUEST || self.is(Fault::LaxTls12) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! A server that keeps the rules but for one.
+//! A server that breaks one rule.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,42 +22,42 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SCOPE: &[u8] = b"clients";
 const EARLY_DATA: u32 = 1000;
 
-/// What a faulty server does wrong.
+/// The rule that a faulty server breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Fault {
-    /// Takes malformed flags for none
+    /// Treats malformed flags as none
     LaxBodies,
-    /// Refuses flags that it does not know
+    /// Refuses unknown flags
     RefusesUnknown,
-    /// Takes the extension twice
+    /// Accepts the extension twice
     TakesTwice,
-    /// Decides by the first hello though the second differs
+    /// Decides by the first ClientHello although the second differs
     FirstHello,
     /// Answers the offer in EncryptedExtensions
     AnswersInEncryptedExtensions,
-    /// Has the flag in its tickets
+    /// Sends the flag in its tickets
     AnswersInTickets,
-    /// Asks everybody, and acknowledges
+    /// Requests a certificate of every client, and acknowledges
     AcknowledgesAnybody,
-    /// Has a zero octet behind its acknowledgement
+    /// Sends a zero byte after its acknowledgement
     MalformedAcknowledgement,
-    /// Does not look at extensions in a Certificate
+    /// Ignores extensions in a Certificate
     LaxCertificates,
-    /// Does not look at proofs
+    /// Does not verify CertificateVerify
     Unproven,
-    /// Echoes CARE to everybody
+    /// Echoes CARE to every client
     EchoesUnasked,
-    /// Takes CARE with a body
+    /// Accepts CARE with a body
     LaxCare,
-    /// Resumes any session anywhere
+    /// Resumes any session under any demand
     ResumesAnything,
-    /// Refuses a ticket that it does not know with an alert
+    /// Refuses an unknown ticket with an alert
     RefusesTickets,
-    /// Counts flags under TLS 1.2
+    /// Evaluates flags under TLS 1.2
     ReadsFlagsInTls12,
 }
 
-/// A session, and what it records.
+/// A session, and its record.
 #[derive(Clone, Debug)]
 struct Known {
     ticket: Ticket,
@@ -65,12 +65,12 @@ struct Known {
     authenticated: bool,
 }
 
-/// What is known of the connection that is being served.
+/// The state of the current connection.
 #[derive(Clone, Debug, Default)]
 struct Now {
     asked: bool,
     authenticated: bool,
-    /// What is to be said under TLS 1.2.
+    /// The messages to send under TLS 1.2.
     tls12: Option<Says>,
 }
 
@@ -106,13 +106,13 @@ pub(super) fn run(args: &FaultyServerArgs) -> Result<(), Failure> {
             sessions: sessions.clone(),
             now: now.clone(),
         };
-        let peer = Peer::server(config).judged_by(move |message, control| match control {
+        let peer = Peer::server(config).checked_by(move |message, control| match control {
             Control::Server(config) => mind.on(message, config),
             Control::Client(_) => Ok(()),
         });
         let play = |peer: &mut Peer| {
             if let Some(says) = &lock(&now).tls12 {
-                // Nothing can be done about an error here; the client sees it.
+                // The client sees the error.
                 let _ = flight(peer, &identity, says);
             }
         };
@@ -126,10 +126,10 @@ pub(super) fn run(args: &FaultyServerArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What decides on one connection.
+/// The decisions on one connection.
 struct Mind {
     fault: Option<Fault>,
-    /// TLS 1.2 is all that it speaks.
+    /// Whether it supports only TLS 1.2.
     tls12: bool,
     points: CodePoints,
     negotiation: ServerNegotiation,
@@ -212,7 +212,7 @@ impl Mind {
         if forgets && config.known_tickets.is_empty() { Err(40) } else { Ok(()) }
     }
 
-    /// What the fault makes of a hello.
+    /// Applies the fault to a ClientHello.
     fn bent(&self, mut found: Found) -> Found {
         let malformed = |body: &Vec<u8>| FlagSet::decode(body).is_err();
         if self.is(Fault::LaxBodies) && found.flags.as_ref().is_some_and(malformed) {

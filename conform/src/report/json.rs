@@ -1,19 +1,22 @@
-//! An object, for programs.
+//! The report as a JSON object.
 
 use serde_json::{Value, json};
 
-use super::{Report, text};
+use super::{ConformReport, text};
 use crate::run::Finding;
 use command_line::Failure;
 use raw_peer::Direction;
 
-pub(super) fn print(report: &Report) -> Result<String, Failure> {
-    let facts: serde_json::Map<String, Value> =
-        report.facts.iter().map(|(fact, holds)| ((*fact).to_owned(), json!(holds))).collect();
+pub(super) fn print(report: &ConformReport) -> Result<String, Failure> {
+    let features: serde_json::Map<String, Value> = report
+        .features
+        .iter()
+        .map(|(feature, holds)| ((*feature).to_owned(), json!(holds)))
+        .collect();
     let object = json!({
         "role": report.role,
         "target": report.target,
-        "facts": facts,
+        "features": features,
         "seconds": report.took.as_secs_f64(),
         "failures": report.failures(),
         "undecided": report.undecided(),
@@ -39,15 +42,15 @@ fn finding(finding: &Finding) -> Value {
     });
     if finding.grade.name() == "failed" {
         let talks = finding.talks.iter().map(|talk| {
-            let octets = |wanted| {
+            let bytes = |wanted| {
                 let chunks = talk.wire.iter().filter(|chunk| chunk.direction == wanted);
-                let octets = chunks.flat_map(|chunk| &chunk.octets);
-                octets.map(|octet| format!("{octet:02x}")).collect::<String>()
+                let bytes = chunks.flat_map(|chunk| &chunk.bytes);
+                bytes.map(|byte| format!("{byte:02x}")).collect::<String>()
             };
             json!({
                 "messages": text::lines(talk),
-                "sent": octets(Direction::Sent),
-                "received": octets(Direction::Received),
+                "sent": bytes(Direction::Sent),
+                "received": bytes(Direction::Received),
                 "secrets": talk.peer.key_log(),
             })
         });

@@ -1,11 +1,11 @@
-//! The XML that CI systems read. It is four elements; a crate for it would bring an XML library.
+//! The report as JUnit XML, for CI systems. It needs four elements, so no XML library is used.
 
 use std::fmt::Write;
 
-use super::{Report, text};
+use super::{ConformReport, text};
 use crate::run::Finding;
 
-pub(super) fn print(report: &Report) -> String {
+pub(super) fn print(report: &ConformReport) -> String {
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     let _ = writeln!(
         xml,
@@ -68,7 +68,7 @@ fn escaped(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            // XML has no others, not even escaped.
+            // XML does not allow other control characters, not even escaped.
             c if c.is_control() && c != '\n' && c != '\t' => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
@@ -81,7 +81,7 @@ mod tests {
     use super::escaped;
 
     #[test]
-    fn nothing_in_a_text_is_taken_for_xml() {
+    fn text_is_escaped() {
         assert_eq!(escaped("<a b=\"c\">&\u{1}\n"), "&lt;a b=&quot;c&quot;&gt;&amp;\u{fffd}\n");
     }
 }

@@ -1,10 +1,10 @@
-//! Tables, for a page.
+//! The report as a Markdown table.
 
 use std::fmt::Write;
 
-use super::Report;
+use super::ConformReport;
 
-pub(super) fn print(report: &Report) -> String {
+pub(super) fn print(report: &ConformReport) -> String {
     let mut text =
         format!("{} under test: {}. {}.\n\n", report.role, report.target, report.summary());
     text.push_str("| case | rule | level | expected | grade |\n|---|---|---|---|---|\n");
@@ -16,7 +16,7 @@ pub(super) fn print(report: &Report) -> String {
                 let _ = write!(grade, ": {reason}");
             }
             if let Some(why) = &finding.allowed {
-                let _ = write!(grade, " (allowed to: {why})");
+                let _ = write!(grade, " (allowed to fail: {why})");
             }
             let (id, rule, level) = (&about.id, about.rule, about.level.name());
             let (expects, grade) = (about.expects.replace('|', "\\|"), grade.replace('|', "\\|"));

@@ -1,14 +1,14 @@
-//! For people, what failed first.
+//! The report as text, with the failed cases first.
 
 use std::fmt::Write;
 
-use super::Report;
+use super::ConformReport;
 use crate::alerts::alert;
 use crate::run::Finding;
 use crate::talk::Talk;
 use raw_peer::{Direction, Event};
 
-pub(super) fn print(report: &Report) -> String {
+pub(super) fn print(report: &ConformReport) -> String {
     let mut text = String::new();
     for finding in report.graded("failed") {
         failed(&mut text, finding);
@@ -34,8 +34,9 @@ pub(super) fn print(report: &Report) -> String {
             .collect();
         let _ = writeln!(text, "skipped   {}: {reason}", ids.join(" "));
     }
-    for (fact, holds) in &report.facts {
-        let _ = writeln!(text, "The {} {}: {fact}", report.role, if *holds { "yes" } else { "no" });
+    for (feature, holds) in &report.features {
+        let _ =
+            writeln!(text, "The {} {}: {feature}", report.role, if *holds { "yes" } else { "no" });
     }
     let _ = writeln!(text, "{} in {:.1} s", report.summary(), report.took.as_secs_f64());
     text
@@ -59,13 +60,13 @@ fn failed(text: &mut String, finding: &Finding) {
     }
 }
 
-/// What was said, in the clear, a line for each message.
+/// The messages of a connection, decrypted, one line each.
 pub(super) fn lines(talk: &Talk) -> Vec<String> {
     let arrow = |direction: &Direction| match direction {
         Direction::Sent => "->",
         Direction::Received => "<-",
     };
-    let hex = |octets: &[u8]| octets.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     let mut lines = Vec::new();
     for event in talk.peer.events() {
         lines.push(match event {
@@ -81,7 +82,7 @@ pub(super) fn lines(talk: &Talk) -> Vec<String> {
                 format!("{} {kind} {}", arrow(direction), hex(data))
             }
             Event::Complete => "   the handshake is complete".into(),
-            Event::InnerHello(m) => format!("   inner hello {}", hex(&m.bytes)),
+            Event::InnerHello(m) => format!("   inner ClientHello {}", hex(&m.bytes)),
         });
     }
     lines.push(format!("   {}", talk.verdict()));

@@ -4,7 +4,7 @@
 use rustls_ext_wire::{ClientNegotiation, FlagSet, Message, Offer, Received, Version};
 
 use super::{Case, Lab, Need, body, received};
-use crate::case::{About, Group, Outcome, Role};
+use crate::case::{About, CaseResult, Group, Role};
 use crate::grade::Grade;
 use crate::talk::Talk;
 use raw_peer::{ClientConfig, HandshakeType};
@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
             _ => vec![],
         };
         let to = |kind: &str| format!("{name}-to-{kind}");
-        let expects = format!("answers no offer in {message}");
+        let expects = format!("does not answer an offer in {message}");
         let case = about(&to("offer"), "RCA-5", &expects);
         cases.push(Case::new(case, needs.clone(), move |lab: &mut Lab| {
             let mut config = lab.offering();
@@ -46,7 +46,7 @@ pub(super) fn cases() -> Vec<Case> {
         }));
     }
     cases.push(Case::new(
-        about("unknown-flags", "FLAGS-7", "answers no flag that it cannot know, in any message"),
+        about("unknown-flags", "FLAGS-7", "answers no unknown flag in any message"),
         [],
         |lab| {
             let config = lab.hello([lab.flags(body([1, 5, 1023]))]);
@@ -66,7 +66,12 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// What the server says of flags in one message, as the negotiation of the codec judges it.
-fn answers(lab: &mut Lab, config: ClientConfig, typ: HandshakeType, message: Message) -> Outcome {
+fn answers(
+    lab: &mut Lab,
+    config: ClientConfig,
+    typ: HandshakeType,
+    message: Message,
+) -> CaseResult {
     let talk = lab.visit_well(config)?;
     if talk.peer.received(typ).is_none() {
         return Err(Grade::Skipped(format!("the server sent no {typ} this time")));
@@ -74,11 +79,11 @@ fn answers(lab: &mut Lab, config: ClientConfig, typ: HandshakeType, message: Mes
     let offers = talk.peer.sent(HandshakeType::CLIENT_HELLO);
     let offered = offers.and_then(|hello| hello.find_extension(lab.points().tls_flags()));
     let offer = if offered.is_some() { Offer::FLAG } else { Offer::NONE };
-    Ok(judge(lab, &talk, typ, message, offer))
+    Ok(check_flags(lab, &talk, typ, message, offer))
 }
 
 /// Whether what is in these messages may be there, for a client of this offer.
-pub(super) fn judge(
+pub(super) fn check_flags(
     lab: &Lab,
     talk: &Talk,
     typ: HandshakeType,

@@ -12,11 +12,11 @@ fn about(name: &str, rule: &'static str, expects: &str) -> About {
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
-        Case::new(about("offer", "CARE-2", "goes on with CARE in a hello"), [], |lab| {
+        Case::new(about("offer", "CARE-2", "continues with CARE in a ClientHello"), [], |lab| {
             lab.visit_well(lab.caring()).map(|_| Grade::Passed)
         }),
         Case::new(
-            about("both", "CARE-2", "goes on with flag and CARE, and acknowledges the flag"),
+            about("both", "CARE-2", "continues with flag and CARE, and acknowledges the flag"),
             [Need::Flags, Need::AsksForFlag],
             |lab| {
                 let edits = [Some(lab.offer()), lab.care([])];
@@ -24,17 +24,21 @@ pub(super) fn cases() -> Vec<Case> {
                 super::request::acknowledgement(lab, &talk)
             },
         ),
-        Case::new(about("asks", "CARE-2", "asks who offers by CARE"), [Need::Care], |lab| {
-            let talk = lab.visit_well(lab.caring())?;
-            Ok(if asks(&talk) {
-                Grade::Passed
-            } else {
-                Grade::Tolerated("never asks, which CARE-2 allows".into())
-            })
-        })
+        Case::new(
+            about("asks", "CARE-2", "requests a certificate after an offer by CARE"),
+            [Need::Care],
+            |lab| {
+                let talk = lab.visit_well(lab.caring())?;
+                Ok(if asks(&talk) {
+                    Grade::Passed
+                } else {
+                    Grade::Tolerated("never requests a certificate, which CARE-2 allows".into())
+                })
+            },
+        )
         .level(Level::May),
         Case::new(
-            about("echoes", "CARE-3", "says in EncryptedExtensions that it understands CARE"),
+            about("echoes", "CARE-3", "echoes CARE in EncryptedExtensions"),
             [Need::Care],
             |lab| {
                 let talk = lab.visit_well(lab.caring())?;
@@ -48,7 +52,7 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .level(Level::May),
         Case::new(
-            about("echoes-behind-retry", "CARE-3", "echoes it behind a retry as without one"),
+            about("echoes-behind-retry", "CARE-3", "echoes it after a retry as without one"),
             [Need::Care],
             |lab| {
                 let direct = lab.visit_well(lab.caring())?;
@@ -74,18 +78,22 @@ pub(super) fn cases() -> Vec<Case> {
                 Ok(Grade::from(elsewhere.is_empty(), reason))
             },
         ),
-        Case::new(about("unoffered", "CARE-3", "does not echo what was not sent"), [], |lab| {
-            for config in [lab.honest(), lab.offering()] {
-                let talk = lab.visit_well(config)?;
-                let mut types = talk.peer.messages().map(|message| message.typ);
-                if types.any(|typ| !echoes(lab, &talk, typ).is_empty()) {
-                    return Ok(Grade::Failed("echoes CARE without an offer by it".into()));
-                }
-            }
-            Ok(Grade::Passed)
-        }),
         Case::new(
-            about("is-no-flag", "RCA-4", "does not acknowledge a flag to who offers by CARE"),
+            about("unoffered", "CARE-3", "does not echo CARE that was not sent"),
+            [],
+            |lab| {
+                for config in [lab.honest(), lab.offering()] {
+                    let talk = lab.visit_well(config)?;
+                    let mut types = talk.peer.messages().map(|message| message.typ);
+                    if types.any(|typ| !echoes(lab, &talk, typ).is_empty()) {
+                        return Ok(Grade::Failed("echoes CARE without an offer by it".into()));
+                    }
+                }
+                Ok(Grade::Passed)
+            },
+        ),
+        Case::new(
+            about("is-no-flag", "RCA-4", "does not acknowledge a flag after an offer by CARE"),
             [Need::Care],
             |lab| {
                 let talk = lab.visit_well(lab.caring())?;
@@ -95,8 +103,8 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
     ];
-    for (name, length) in [("one-octet", 1), ("many-octets", 300)] {
-        let expects = format!("refuses CARE with a body ({length} octets) with illegal_parameter");
+    for (name, length) in [("one-byte", 1), ("many-bytes", 300)] {
+        let expects = format!("refuses CARE with a body ({length} bytes) with illegal_parameter");
         let about = about(name, "CARE-1", &expects);
         cases.push(Case::new(about, [Need::Care], move |lab: &mut Lab| {
             lab.visit_ill(lab.hello(lab.care(vec![0; length])))
@@ -113,14 +121,14 @@ pub(super) fn cases() -> Vec<Case> {
         },
     ));
     for (name, what, change) in [
-        ("gone", "CARE that is gone in the second hello", gone as fn(&Lab) -> ClientConfig),
-        ("new", "CARE that is new in the second hello", new),
+        ("gone", "CARE that is gone in the second ClientHello", gone as fn(&Lab) -> ClientConfig),
+        ("new", "CARE that is new in the second ClientHello", new),
     ] {
         let expects = format!("refuses {what} with illegal_parameter");
         let case = Case::new(about(name, "FLAGS-12", &expects), [Need::Care], move |lab| {
             let talk = lab.visit(change(lab));
             Ok(match talk.verdict() {
-                Verdict::Accepted => Grade::Tolerated("goes on nevertheless".into()),
+                Verdict::Accepted => Grade::Tolerated("continues".into()),
                 _ => lab.refused(&talk, ILLEGAL_PARAMETER, &[]),
             })
         });
@@ -128,7 +136,7 @@ pub(super) fn cases() -> Vec<Case> {
     }
     cases.push(Case::new(
         about("in-certificate", "CARE-3", "refuses CARE in the client's Certificate"),
-        [Need::Care, Need::Asks, Need::Identity],
+        [Need::Care, Need::Asks, Need::Certificate],
         |lab| {
             let mut config = lab.offering();
             config.plan.certificate.extend(lab.care([]));

@@ -1,6 +1,6 @@
 //! The extension in a client's hello: malformed, in every form that is right, and its place.
 
-use super::facts::unknown;
+use super::features::unknown;
 use super::{Body, Case, Lab, Need, asks, body, received};
 use crate::bodies::MALFORMED;
 use crate::case::{About, Group, Level, Role};
@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
         about(
             "offer-with-trailing-zero",
             "FLAGS-2",
-            "refuses an offer in one octet too many with illegal_parameter",
+            "refuses an offer in one byte too many with illegal_parameter",
         ),
         [Need::Flags],
         |lab| {
@@ -42,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
         about(
             "offer-without-length",
             "FLAGS-3",
-            "refuses an offer without its length octet with illegal_parameter",
+            "refuses an offer without its length byte with illegal_parameter",
         ),
         [Need::Flags],
         |lab| {
@@ -57,9 +57,9 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn well_formed() -> Vec<Case> {
     let forms: [(&str, &str, Body); 6] = [
-        ("unknown-flags", "flags that nobody knows", |_| unknown()),
+        ("unknown-flags", "unknown flags", |_| unknown()),
         ("lowest-flag", "flag 0 alone", |_| body([0])),
-        ("highest-flag", "flag 2039, in 255 octets", |_| body([2039])),
+        ("highest-flag", "flag 2039, in 255 bytes", |_| body([2039])),
         ("every-unknown-flag", "nearly all flags at once", |lab| {
             let known = [8, lab.points().request_client_auth().get()];
             body((0..=2039).filter(move |flag| !known.contains(flag)))
@@ -69,14 +69,14 @@ fn well_formed() -> Vec<Case> {
     ];
     let mut cases = Vec::new();
     for (name, what, make) in forms {
-        let expects = format!("goes on with {what}");
+        let expects = format!("continues with {what}");
         cases.push(Case::new(about(name, "FLAGS-6", &expects), [], move |lab: &mut Lab| {
             let body = make(lab);
             lab.visit_well(lab.hello([lab.flags(body)])).map(|_| Grade::Passed)
         }));
     }
     cases.push(Case::new(
-        about("no-extension", "RCA-9", "goes on with a client that says nothing"),
+        about("no-extension", "RCA-9", "continues with a client without the extension"),
         [],
         |lab| lab.visit_well(lab.honest()).map(|_| Grade::Passed),
     ));
@@ -84,26 +84,29 @@ fn well_formed() -> Vec<Case> {
         about(
             "flag-of-tickets",
             "FLAGS-4",
-            "refuses flag 8, which belongs into NewSessionTicket, with illegal_parameter",
+            "refuses flag 8, which belongs in NewSessionTicket, with illegal_parameter",
         ),
         [Need::Flags],
         |lab| {
             let talk = lab.visit(lab.hello([lab.flags(body([8]))]));
             Ok(match talk.verdict() {
                 Verdict::Accepted => Grade::Tolerated(
-                    "takes flag 8 (resumption_across_names) for one that it does not know".into(),
+                    "treats flag 8 (resumption_across_names) as an unknown flag".into(),
                 ),
                 _ => lab.refused(&talk, ILLEGAL_PARAMETER, &[]),
             })
         },
     ));
     cases.push(Case::new(
-        about("other-number", "FLAGS-4", "takes an offer under another number for nothing"),
+        about("other-number", "FLAGS-4", "ignores an offer under another number"),
         [Need::AsksForFlag],
         |lab| {
             // Of the numbers for private use, none that the tester uses otherwise.
             let talk = lab.visit_well(lab.hello([Edit::add(0xff7e, lab.body([]))]))?;
-            Ok(Grade::from(!asks(&talk), "asks for an offer under extension 0xff7e"))
+            Ok(Grade::from(
+                !asks(&talk),
+                "requests a certificate after an offer under extension 0xff7e",
+            ))
         },
     ));
     cases
@@ -111,7 +114,7 @@ fn well_formed() -> Vec<Case> {
 
 fn placed() -> Vec<Case> {
     let mut cases = vec![
-        Case::new(about("first", "FLAGS-4", "reads the extension in front of all"), [], |lab| {
+        Case::new(about("first", "FLAGS-4", "reads the extension before all others"), [], |lab| {
             let (number, body) = (lab.points().tls_flags(), lab.body([]));
             let talk = lab.visit_well(lab.hello([Edit::first(number, body)]))?;
             Ok(same_as_ever(lab, asks(&talk)))
@@ -127,7 +130,7 @@ fn placed() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("fragmented", "FLAGS-4", "reads a hello that is cut into many records"),
+            about("fragmented", "FLAGS-4", "reads a ClientHello in many records"),
             [],
             |lab| {
                 let mut config = lab.offering();
@@ -137,7 +140,7 @@ fn placed() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("behind-pre-shared-key", "FLAGS-4", "refuses what is behind pre_shared_key"),
+            about("behind-pre-shared-key", "FLAGS-4", "refuses an extension after pre_shared_key"),
             [Need::Flags, Need::Resumes],
             |lab| {
                 let ticket = lab.session(lab.honest())?;
@@ -162,28 +165,30 @@ fn placed() -> Vec<Case> {
     }
     cases.push(
         Case::new(
-            about("left-alone", "RCA-9", "does not ask who does not offer"),
+            about("left-alone", "RCA-9", "does not request a certificate without an offer"),
             [Need::Flags],
             |lab| {
                 let talk = lab.visit(lab.honest());
                 Ok(match (talk.peer.is_complete(), asks(&talk)) {
                     (false, _) => accepted(&talk.verdict()),
                     (true, false) => Grade::Passed,
-                    (true, true) => Grade::Tolerated("asks everybody".into()),
+                    (true, true) => {
+                        Grade::Tolerated("requests a certificate of every client".into())
+                    }
                 })
             },
         )
         .level(Level::May),
     );
     cases.push(Case::new(
-        about("unknown-flags-are-no-offer", "FLAGS-6", "does not take unknown flags for an offer"),
+        about("unknown-flags-are-no-offer", "FLAGS-6", "does not treat unknown flags as an offer"),
         [Need::AsksForFlag],
         |lab| {
             let talk = lab.visit_well(lab.hello([lab.flags(unknown())]))?;
             let number = lab.points().tls_flags();
             let request = HandshakeType::CERTIFICATE_REQUEST;
             let answered = !received(&talk, request, number).is_empty();
-            Ok(Grade::from(!asks(&talk) && !answered, "takes unknown flags for an offer"))
+            Ok(Grade::from(!asks(&talk) && !answered, "treats unknown flags as an offer"))
         },
     ));
     cases
@@ -192,11 +197,11 @@ fn placed() -> Vec<Case> {
 /// The server asks as it does for any offer.
 fn same_as_ever(lab: &Lab, asks: bool) -> Grade {
     Grade::from(
-        asks == lab.facts.asks_for_flag,
+        asks == lab.features.asks_for_flag,
         if asks {
-            "asks, though it does not ask who offers otherwise"
+            "requests a certificate, although it does not after other offers"
         } else {
-            "does not ask, though it asks who offers otherwise"
+            "does not request a certificate, although it does after other offers"
         },
     )
 }

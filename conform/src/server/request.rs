@@ -2,9 +2,9 @@
 
 use rustls_ext_wire::{FlagSet, Message, Offer};
 
-use super::answer::judge;
+use super::answer::check_flags;
 use super::{Case, Lab, Need, asks, received};
-use crate::case::{About, Group, Level, Outcome, Role};
+use crate::case::{About, CaseResult, Group, Level, Role};
 use crate::grade::Grade;
 use crate::talk::Talk;
 use raw_peer::HandshakeType;
@@ -17,17 +17,21 @@ fn about(name: &str, rule: &'static str, expects: &str) -> About {
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::new(about("asks", "RCA-2", "asks who offers"), [Need::Flags], |lab| {
-            let talk = lab.visit_well(lab.offering())?;
-            Ok(if asks(&talk) {
-                Grade::Passed
-            } else {
-                Grade::Tolerated("never asks, which RCA-9 allows".into())
-            })
-        })
+        Case::new(
+            about("asks", "RCA-2", "requests a certificate after an offer"),
+            [Need::Flags],
+            |lab| {
+                let talk = lab.visit_well(lab.offering())?;
+                Ok(if asks(&talk) {
+                    Grade::Passed
+                } else {
+                    Grade::Tolerated("never requests a certificate, which RCA-9 allows".into())
+                })
+            },
+        )
         .level(Level::May),
         Case::new(
-            about("acknowledges", "RCA-2", "has the flag where it asks because of it"),
+            about("acknowledges", "RCA-2", "has the flag in a request because of the offer"),
             [Need::Flags, Need::AsksForFlag],
             |lab| {
                 let talk = lab.visit_well(lab.offering())?;
@@ -38,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
             about(
                 "acknowledges-among-unknown",
                 "FLAGS-7",
-                "answers the offer, and none of the unknown flags beside it",
+                "answers the offer, and no unknown flag",
             ),
             [Need::Flags, Need::AsksForFlag],
             |lab| {
@@ -47,15 +51,15 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("well-formed", "FLAGS-1", "has flags in their shortest form, if any"),
+            about("well-formed", "FLAGS-1", "sends flags in their shortest form, if any"),
             [Need::Asks],
             |lab| {
                 let talk = lab.visit_well(lab.offering())?;
-                Ok(judge(lab, &talk, REQUEST, Message::CertificateRequest, Offer::FLAG))
+                Ok(check_flags(lab, &talk, REQUEST, Message::CertificateRequest, Offer::FLAG))
             },
         ),
         Case::new(
-            about("once", "FLAGS-10", "has the extension once at most"),
+            about("once", "FLAGS-10", "sends the extension at most once"),
             [Need::Asks],
             |lab| {
                 let talk = lab.visit_well(lab.offering())?;
@@ -64,23 +68,27 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("unoffered", "RCA-4", "never acknowledges what was not offered"),
+            about("unoffered", "RCA-4", "never acknowledges without an offer"),
             [Need::AsksAnyway],
             |lab| {
                 let talk = lab.visit_well(lab.honest())?;
-                Ok(judge(lab, &talk, REQUEST, Message::CertificateRequest, Offer::NONE))
+                Ok(check_flags(lab, &talk, REQUEST, Message::CertificateRequest, Offer::NONE))
             },
         ),
         Case::new(
-            about("unoffered-but-unknown", "RCA-4", "acknowledges no offer to unknown flags"),
+            about("unoffered-but-unknown", "RCA-4", "does not treat unknown flags as an offer"),
             [Need::AsksAnyway],
             |lab| {
-                let talk = lab.visit_well(lab.hello([lab.flags(super::facts::unknown())]))?;
-                Ok(judge(lab, &talk, REQUEST, Message::CertificateRequest, Offer::NONE))
+                let talk = lab.visit_well(lab.hello([lab.flags(super::features::unknown())]))?;
+                Ok(check_flags(lab, &talk, REQUEST, Message::CertificateRequest, Offer::NONE))
             },
         ),
         Case::new(
-            about("another-reason", "RCA-3", "does not acknowledge where it asks everybody"),
+            about(
+                "another-reason",
+                "RCA-3",
+                "does not acknowledge if it requests a certificate of every client",
+            ),
             [Need::Flags, Need::AsksAnyway],
             |lab| {
                 let talk = lab.visit_well(lab.offering())?;
@@ -99,14 +107,16 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Exactly the offer is acknowledged.
-pub(super) fn acknowledgement(lab: &Lab, talk: &Talk) -> Outcome {
+pub(super) fn acknowledgement(lab: &Lab, talk: &Talk) -> CaseResult {
     if !asks(talk) {
-        return Ok(Grade::Failed("does not ask, though it asks who offers otherwise".into()));
+        return Ok(Grade::Failed(
+            "does not request a certificate, although it does after other offers".into(),
+        ));
     }
     let wanted = FlagSet::single(lab.points().request_client_auth());
     Ok(match received(talk, REQUEST, lab.points().tls_flags()).as_slice() {
         [] => Grade::Tolerated(
-            "asks without acknowledgement, as revisions -00 to -02 of the draft have it".into(),
+            "requests without acknowledgement, as in revisions -00 to -02 of the draft".into(),
         ),
         [body] => match FlagSet::decode(body) {
             Ok(flags) if flags == wanted => Grade::Passed,

@@ -1,10 +1,10 @@
 //! Sessions: a resumed handshake asks for nothing, so it must not bypass a demand.
 
 use super::{Case, Client, Lab, Need, asks, received, without_share};
-use crate::case::{About, Group, Level, Outcome, Role};
+use crate::case::{About, CaseResult, Group, Level, Role};
 use crate::grade::Grade;
 use crate::talk::Talk;
-use raw_peer::{Answer, ClientConfig, HandshakeType, Ticket};
+use raw_peer::{CertificateAnswer, ClientConfig, HandshakeType, Ticket};
 
 const EARLY: &[u8] = b"GET /early HTTP/1.1\r\n\r\n";
 
@@ -20,34 +20,35 @@ fn with(ticket: Ticket, config: ClientConfig) -> ClientConfig {
 }
 
 fn declining(lab: &Lab) -> ClientConfig {
-    ClientConfig { answer: Answer::Empty, ..lab.offering() }
+    ClientConfig { answer: CertificateAnswer::Empty, ..lab.offering() }
 }
 
 /// A full handshake, with a request.
 fn full(talk: &Talk, early: bool) -> Grade {
     if talk.peer.is_resumed() {
-        return Grade::Failed("resumed the session, and asked for nothing".into());
+        return Grade::Failed("resumed the session, and requested no certificate".into());
     }
     if early && talk.peer.early_data_accepted() {
-        return Grade::Failed("accepted 0-RTT data though it did not resume".into());
+        return Grade::Failed("accepted 0-RTT data although it did not resume".into());
     }
-    Grade::from(asks(talk), "asked for no certificate, though it asks who offers otherwise")
+    Grade::from(asks(talk), "requested no certificate, although it does after other offers")
 }
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     let offers: [(&str, &str, Need, Client); 4] = [
         ("flag", "the flag", Need::AsksForFlag, |lab| lab.offering()),
-        ("flag-behind-retry", "the flag, behind a retry", Need::AsksForFlag, |lab| {
+        ("flag-behind-retry", "the flag, after a retry", Need::AsksForFlag, |lab| {
             without_share(lab.offering())
         }),
         ("care", "CARE", Need::AsksForCare, |lab| lab.caring()),
-        ("care-behind-retry", "CARE, behind a retry", Need::AsksForCare, |lab| {
+        ("care-behind-retry", "CARE, after a retry", Need::AsksForCare, |lab| {
             without_share(lab.caring())
         }),
     ];
     for (name, by, need, config) in offers {
-        let expects = format!("asks who offers by {by}, whatever session it has");
+        let expects =
+            format!("requests a certificate of a client that offers by {by}, with any session");
         let about = about(&format!("unasked-then-{name}"), "RES-3", &expects);
         cases.push(Case::new(about, [Need::Resumes, need], move |lab: &mut Lab| {
             let ticket = lab.session(lab.honest())?;
@@ -56,7 +57,11 @@ pub(super) fn cases() -> Vec<Case> {
         }));
     }
     cases.push(Case::new(
-        about("declined-then-offered", "RES-3", "asks again who once declined and now offers"),
+        about(
+            "declined-then-offered",
+            "RES-3",
+            "requests again if the client once declined and now offers",
+        ),
         [Need::Resumes, Need::AsksForFlag],
         |lab| {
             let session = lab.session(declining(lab));
@@ -67,7 +72,11 @@ pub(super) fn cases() -> Vec<Case> {
     ));
     cases.push(
         Case::new(
-            about("declined-then-silent", "RES-4", "may resume who declined and does not offer"),
+            about(
+                "declined-then-silent",
+                "RES-4",
+                "may resume a client that declined and does not offer",
+            ),
             [Need::Resumes, Need::AsksForFlag],
             |lab| {
                 let session = lab.session(declining(lab));
@@ -79,7 +88,7 @@ pub(super) fn cases() -> Vec<Case> {
     );
     cases.push(
         Case::new(
-            about("unasked", "RES-4", "may resume who was not asked and does not offer"),
+            about("unasked", "RES-4", "may resume a client without a request and without an offer"),
             [Need::Resumes],
             |lab| {
                 let ticket = lab.session(lab.honest())?;
@@ -94,19 +103,23 @@ pub(super) fn cases() -> Vec<Case> {
         .level(Level::May),
     );
     cases.push(Case::new(
-        about("authenticated", "CARE-4", "resumes who authenticated, or asks again"),
-        [Need::Resumes, Need::Asks, Need::Identity],
+        about("authenticated", "CARE-4", "resumes an authenticated client, or requests again"),
+        [Need::Resumes, Need::Asks, Need::Certificate],
         |lab| {
             let ticket = lab.session(lab.offering())?;
             let talk = lab.visit_well(with(ticket, lab.offering()))?;
             let holds = talk.peer.is_resumed() != asks(&talk);
-            Ok(Grade::from(holds, "neither resumed nor asked"))
+            Ok(Grade::from(holds, "neither resumed nor requested a certificate"))
         },
     ));
     cases.push(
         Case::new(
-            about("authenticated-then-silent", "RES-2", "does not carry who it was elsewhere"),
-            [Need::Resumes, Need::AsksForFlag, Need::Identity],
+            about(
+                "authenticated-then-silent",
+                "RES-2",
+                "does not use the identity in another scope",
+            ),
+            [Need::Resumes, Need::AsksForFlag, Need::Certificate],
             |lab| {
                 let ticket = lab.session(lab.offering())?;
                 let talk = lab.visit_well(with(ticket, lab.honest()))?;
@@ -139,7 +152,7 @@ pub(super) fn cases() -> Vec<Case> {
     ));
     cases.push(
         Case::new(
-            about("no-echo", "CARE-4", "does not echo CARE where it resumes"),
+            about("no-echo", "CARE-4", "does not echo CARE when it resumes"),
             [Need::Care, Need::Resumes],
             |lab| {
                 let ticket = lab.session(lab.caring())?;
@@ -151,7 +164,7 @@ pub(super) fn cases() -> Vec<Case> {
                 Ok(if received(&talk, HandshakeType::ENCRYPTED_EXTENSIONS, number).is_empty() {
                     Grade::Passed
                 } else {
-                    Grade::Tolerated("echoes what has no effect here".into())
+                    Grade::Tolerated("echoes CARE, which has no effect here".into())
                 })
             },
         )
@@ -159,14 +172,14 @@ pub(super) fn cases() -> Vec<Case> {
     );
     let broken: [(&str, &str, Breaks); 2] = [
         ("garbled", "that is garbled", |ticket| {
-            if let Some(octet) = ticket.identity.first_mut() {
-                *octet ^= 0xff;
+            if let Some(byte) = ticket.identity.first_mut() {
+                *byte ^= 0xff;
             }
         }),
-        ("foreign", "of somebody else", |ticket| ticket.identity = vec![7; 100]),
+        ("foreign", "of another server", |ticket| ticket.identity = vec![7; 100]),
     ];
     for (name, what, breaks) in broken {
-        let expects = format!("makes a full handshake of a ticket {what}, silently");
+        let expects = format!("makes a full handshake after a ticket {what}, without an alert");
         let case = about(&format!("{name}-ticket"), "RES-7", &expects);
         cases.push(Case::new(case, [Need::Resumes], move |lab: &mut Lab| {
             let mut ticket = lab.session(lab.honest())?;
@@ -176,7 +189,7 @@ pub(super) fn cases() -> Vec<Case> {
         }));
     }
     cases.push(Case::new(
-        about("garbled-ticket-early-data", "RES-6", "skips 0-RTT data behind such a ticket"),
+        about("garbled-ticket-early-data", "RES-6", "skips 0-RTT data after such a ticket"),
         [Need::Resumes],
         |lab| {
             let mut ticket = lab.session(lab.honest())?;
@@ -187,7 +200,7 @@ pub(super) fn cases() -> Vec<Case> {
         },
     ));
     cases.push(Case::new(
-        about("early-data-with-offer", "RES-6", "refuses 0-RTT data where it asks"),
+        about("early-data-with-offer", "RES-6", "refuses 0-RTT data if it requests a certificate"),
         [Need::Resumes, Need::AsksForFlag],
         |lab| {
             let ticket = lab.session(lab.honest())?;
@@ -195,7 +208,11 @@ pub(super) fn cases() -> Vec<Case> {
         },
     ));
     cases.push(Case::new(
-        about("early-data-malformed", "FLAGS-11", "refuses malformed flags beside 0-RTT data"),
+        about(
+            "early-data-malformed",
+            "FLAGS-11",
+            "refuses malformed flags together with 0-RTT data",
+        ),
         [Need::Flags, Need::Resumes],
         |lab| {
             let ticket = lab.session(lab.honest())?;
@@ -206,7 +223,11 @@ pub(super) fn cases() -> Vec<Case> {
     ));
     cases.push(
         Case::new(
-            about("early-data", "FLAGS-11", "may accept 0-RTT data of who does not offer"),
+            about(
+                "early-data",
+                "FLAGS-11",
+                "may accept 0-RTT data of a client that does not offer",
+            ),
             [Need::Resumes, Need::EarlyData],
             |lab| {
                 let ticket = lab.session(lab.honest())?;
@@ -223,7 +244,7 @@ fn no_session(why: &str) -> Grade {
     Grade::Skipped(format!("there is no session {why}"))
 }
 
-fn early(lab: &mut Lab, ticket: Ticket) -> Outcome {
+fn early(lab: &mut Lab, ticket: Ticket) -> CaseResult {
     let config = ClientConfig { early_data: Some(EARLY.to_vec()), ..lab.offering() };
     let talk = lab.visit_well(with(ticket, config))?;
     Ok(full(&talk, true))

@@ -1,9 +1,9 @@
-//! A client's second hello, behind a HelloRetryRequest.
+//! A client's second hello, after a HelloRetryRequest.
 
-use super::facts::unknown;
+use super::features::unknown;
 use super::{Case, Client, Lab, Need, asks, received, second, without_share};
 use crate::bodies::MALFORMED;
-use crate::case::{About, Group, Level, Outcome, Role};
+use crate::case::{About, CaseResult, Group, Level, Role};
 use crate::grade::{Grade, ILLEGAL_PARAMETER};
 use crate::talk::{Talk, Verdict};
 use raw_peer::{ClientConfig, Edit, HandshakeType};
@@ -15,12 +15,19 @@ fn about(name: &str, rule: &'static str, expects: &str) -> About {
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case::new(
-            about("offer", "FLAGS-12", "asks as ever who offers in both hellos"),
+            about(
+                "offer",
+                "FLAGS-12",
+                "requests a certificate as before if both ClientHellos offer",
+            ),
             [],
             |lab| {
                 let talk =
                     retried(lab.visit_well(without_share(lab.offering()))?.as_ref()).map(asks)?;
-                Ok(Grade::from(talk == lab.facts.asks_for_flag, "asks others than without a retry"))
+                Ok(Grade::from(
+                    talk == lab.features.asks_for_flag,
+                    "requests in other cases than without a retry",
+                ))
             },
         ),
         Case::new(
@@ -35,7 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
-            about("acknowledged", "RCA-2", "acknowledges behind a retry, too"),
+            about("acknowledged", "RCA-2", "acknowledges after a retry, too"),
             [Need::Flags, Need::AsksForFlag],
             |lab| {
                 let talk = lab.visit_well(without_share(lab.offering()))?;
@@ -57,16 +64,16 @@ pub(super) fn cases() -> Vec<Case> {
         }),
     ];
     for (name, what, change) in changes {
-        let expects = format!("refuses {what} in the second hello with illegal_parameter");
+        let expects = format!("refuses {what} in the second ClientHello with illegal_parameter");
         let case = Case::new(about(name, "FLAGS-12", &expects), [Need::Flags], move |lab| {
             changed(lab, change(lab))
         });
-        // RFC 8446 binds the client; a server may go by the second hello alone.
+        // RFC 8446 binds the client; a server may go by the second ClientHello alone.
         cases.push(case.level(Level::Should));
     }
     for malformed in MALFORMED.iter().filter(|m| ["trailing-zero", "empty-list"].contains(&m.name))
     {
-        let expects = format!("refuses {} in the second hello, too", malformed.what);
+        let expects = format!("refuses {} in the second ClientHello, too", malformed.what);
         let about = about(malformed.name, malformed.rule, &expects);
         cases.push(Case::new(about, [Need::Flags], move |lab: &mut Lab| {
             let edit = Edit::replace(lab.points().tls_flags(), malformed.body);
@@ -77,7 +84,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// A second hello with other flags is refused, or at least nothing is made of the first one.
-fn changed(lab: &mut Lab, config: ClientConfig) -> Outcome {
+fn changed(lab: &mut Lab, config: ClientConfig) -> CaseResult {
     let talk = lab.visit(config);
     retried(&talk)?;
     if talk.verdict() != Verdict::Accepted {
@@ -88,12 +95,12 @@ fn changed(lab: &mut Lab, config: ClientConfig) -> Outcome {
     let last = hellos.last().and_then(|hello| hello.find_extension(number)).unwrap_or_default();
     let offered = rustls_ext_wire::FlagSet::decode(&last)
         .is_ok_and(|flags| flags.contains(lab.points().request_client_auth()));
-    let wanted = if offered { lab.facts.asks_for_flag } else { lab.facts.asks_anyway };
+    let wanted = if offered { lab.features.asks_for_flag } else { lab.features.asks_anyway };
     let acknowledged = !received(&talk, HandshakeType::CERTIFICATE_REQUEST, number).is_empty();
     Ok(if asks(&talk) == wanted && (offered || !acknowledged) {
-        Grade::Tolerated("goes on, by the second hello alone".into())
+        Grade::Tolerated("continues with the second ClientHello".into())
     } else {
-        Grade::Failed("goes by the first hello though the second differs".into())
+        Grade::Failed("uses the first ClientHello although the second differs".into())
     })
 }
 

@@ -1,7 +1,7 @@
 //! What differs where TLS 1.2 is chosen: flags count for nothing, CARE is echoed in ServerHello.
 //! What a server says up to ServerHelloDone is in the clear, and shows all of it.
 
-use super::facts::{either, unknown};
+use super::features::{either, unknown};
 use super::{Body, Case, Lab, Need, asks, received};
 use crate::bodies::MALFORMED;
 use crate::case::{About, Group, Role};
@@ -35,14 +35,14 @@ struct Versions {
 const VERSIONS: [Versions; 2] = [
     Versions {
         suffix: "",
-        words: "in a hello for TLS 1.2",
+        words: "in a ClientHello for TLS 1.2",
         need: Need::Tls12,
         client: |lab, edits| old(lab, edits),
     },
     // A server that chooses TLS 1.2 all the same.
     Versions {
         suffix: "-beside-tls13",
-        words: "in a hello that offers TLS 1.3, too",
+        words: "in a ClientHello that also offers TLS 1.3",
         need: Need::Tls12Alone,
         client: |lab, edits| new(lab, edits),
     },
@@ -57,7 +57,7 @@ fn ignored() -> Vec<Case> {
     let mut cases = Vec::new();
     for Versions { suffix, words, need, client } in VERSIONS {
         for (name, what, body) in bodies {
-            let expects = format!("ignores {what} {words}, and answers nothing");
+            let expects = format!("ignores {what} {words}, and does not answer");
             let about = about(&format!("{name}{suffix}"), "FLAGS-9", &expects);
             cases.push(Case::new(about, [need], move |lab: &mut Lab| {
                 let plain = asks(&*lab.visit_well(client(lab, None))?);
@@ -67,11 +67,10 @@ fn ignored() -> Vec<Case> {
                 if !answers.is_empty() {
                     return Ok(Grade::Failed(format!("answers {answers:02x?} in ServerHello")));
                 }
-                Ok(Grade::from(asks(&talk) == plain, "asks because of a flag"))
+                Ok(Grade::from(asks(&talk) == plain, "requests a certificate because of a flag"))
             }));
         }
-        for malformed in MALFORMED.iter().filter(|m| ["zero-octet", "no-octets"].contains(&m.name))
-        {
+        for malformed in MALFORMED.iter().filter(|m| ["zero-byte", "no-bytes"].contains(&m.name)) {
             let expects = format!("ignores {} {words}", malformed.what);
             let about = about(&format!("{}{suffix}", malformed.name), "FLAGS-9", &expects);
             cases.push(Case::new(about, [need], move |lab: &mut Lab| {
@@ -93,7 +92,7 @@ pub(super) fn cases() -> Vec<Case> {
             let number = lab.points().care().unwrap_or_default();
             let echoes = received(&talk, HandshakeType::SERVER_HELLO, number);
             Ok(match echoes.as_slice() {
-                [] if lab.facts.care => {
+                [] if lab.features.care => {
                     Grade::Tolerated("does not echo it, which CARE-3 allows".into())
                 }
                 [] => Grade::Passed,
@@ -103,7 +102,7 @@ pub(super) fn cases() -> Vec<Case> {
         },
     ));
     cases.push(Case::new(
-        about("care-unoffered", "CARE-3", "does not echo what was not sent"),
+        about("care-unoffered", "CARE-3", "does not echo CARE that was not sent"),
         TLS12,
         |lab| {
             let talk = lab.visit_well(old(lab, []))?;

@@ -8,14 +8,14 @@ pub const SERVER: &[Found] = &[
     (
         "lax-bodies",
         &[
-            "hello.zero-octet",
-            "hello.zero-octets",
+            "hello.zero-byte",
+            "hello.zero-bytes",
             "hello.trailing-zero",
-            "hello.no-octets",
+            "hello.no-bytes",
             "hello.empty-list",
             "hello.length-too-long",
-            "hello.octets-behind",
-            "hello.empty-list-and-octets",
+            "hello.bytes-behind",
+            "hello.empty-list-and-bytes",
             "hello.offer-with-trailing-zero",
             "hello.offer-without-length",
             "resumption.early-data-malformed",
@@ -74,7 +74,7 @@ pub const SERVER: &[Found] = &[
     ),
     ("unproven", &["certificate.stolen"]),
     ("echoes-unasked", &["care.unoffered"]),
-    ("lax-care", &["care.one-octet", "care.many-octets", "tls12.care-with-body"]),
+    ("lax-care", &["care.one-byte", "care.many-bytes", "tls12.care-with-body"]),
     (
         "resumes-anything",
         &[
@@ -101,7 +101,7 @@ pub const SERVER: &[Found] = &[
             "resumption.early-data-with-offer",
         ],
     ),
-    ("reads-flags-in-tls12", &["tls12.offer", "tls12.zero-octet", "tls12.no-octets"]),
+    ("reads-flags-in-tls12", &["tls12.offer", "tls12.zero-byte", "tls12.no-bytes"]),
 ];
 
 /// Of a client.

@@ -1,9 +1,9 @@
-//! A PKI in a folder that goes away with it, and the binary there.
+//! Certificates and the binary in a temporary folder.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 pub struct Files(tempfile::TempDir);
 
@@ -29,7 +29,7 @@ impl Files {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    fn write_identity(&self, name: &str, identity: &Identity) {
+    fn write_identity(&self, name: &str, identity: &IssuedCertificate) {
         self.write(&format!("{name}.pem"), identity.cert_pem());
         self.write(&format!("{name}.key"), identity.key_pem());
     }

@@ -1,4 +1,4 @@
-//! Servers that complete every handshake and refuse nothing, each with its own way not to answer.
+//! Servers that complete every handshake and refuse nothing, with different responses.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,10 +6,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use raw_peer::{Control, Edit, Handshake, HandshakeType, Identity, Peer, ServerConfig, ext};
+use raw_peer::{ChainAndKey, Control, Edit, Handshake, HandshakeType, Peer, ServerConfig, ext};
 use rustls_ext_wire::{CodePoints, FlagSet};
 
-/// What a liar sends behind the handshake.
+/// The data that a liar sends after the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lie {
     /// Nothing at all, until the client ends the connection.
@@ -41,14 +41,14 @@ pub fn start(lie: Lie, cert: &Path, key: &Path) -> u16 {
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            // What a client does to its connection is no matter of the liar's.
+            // Errors of the connection do not matter.
             let _ = serve(lie, &identity, stream.unwrap());
         }
     });
     port
 }
 
-fn serve(lie: Lie, identity: &Identity, mut stream: TcpStream) -> std::io::Result<()> {
+fn serve(lie: Lie, identity: &ChainAndKey, mut stream: TcpStream) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let mut peer = peer(lie, identity);
     let mut buffer = [0; 16384];
@@ -98,12 +98,12 @@ impl Lie {
 
 /// A server that asks every client that offers, in the one right form, whatever else is in its
 /// ClientHello.
-fn peer(lie: Lie, identity: &Identity) -> Peer {
+fn peer(lie: Lie, identity: &ChainAndKey) -> Peer {
     let points = CodePoints::default();
     let own = FlagSet::single(points.request_client_auth()).body().unwrap().to_vec();
     let mut config = ServerConfig::new(identity.clone());
     config.alpn = vec![b"http/1.1".to_vec()];
-    Peer::server(config).judged_by(move |message, control| {
+    Peer::server(config).checked_by(move |message, control| {
         let Control::Server(config) = control else { return Ok(()) };
         if lie == Lie::AlertAtOnce {
             return Err(ILLEGAL_PARAMETER);
@@ -113,7 +113,7 @@ fn peer(lie: Lie, identity: &Identity) -> Peer {
         {
             // The bit counts wherever it stands, with or without a length in front of it.
             let body = ext::find(&hello.extensions, points.tls_flags()).unwrap_or_default();
-            let has = |at: usize| body.get(at).is_some_and(|octet| octet & 1 != 0);
+            let has = |at: usize| body.get(at).is_some_and(|byte| byte & 1 != 0);
             config.ask_certificate = has(11) || (body.len() == 11 && has(10));
             config.plan.certificate_request.clear();
             if config.ask_certificate {

@@ -1,5 +1,5 @@
-//! Each fault is found by the cases that are about it, and what is printed can be read by those it is
-//! for. That our own ends keep every rule, the tests of `rext` show.
+//! The cases find each fault, and all output formats are readable. The tests of `rext` show that our own
+//! server and client keep every rule.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -154,7 +154,7 @@ fn there_are_enough_cases_each_with_a_name_of_its_own_and_a_rule() {
 }
 
 #[test]
-fn a_failed_case_shows_its_octets_in_every_format_and_can_be_allowed() {
+fn a_failed_case_shows_its_bytes_in_every_format_and_can_be_allowed() {
     let files = Files::new();
     let it = faulty_server(&files, Some("takes-twice"));
     let only = ["--case", "server.hello.tw*"];
@@ -162,7 +162,7 @@ fn a_failed_case_shows_its_octets_in_every_format_and_can_be_allowed() {
     let text = |output: &Output| String::from_utf8(output.stdout.clone()).unwrap();
 
     let said = text(&run(&[]));
-    assert!(said.starts_with("failed    server.hello.twice: it went on, but"), "{said}");
+    assert!(said.starts_with("failed    server.hello.twice: it continued, but"), "{said}");
     assert!(said.contains("-> ClientHello 01"));
     assert!(said.contains("2 cases: 2 failed, 0 tolerated, 0 passed, 0 skipped"));
 
@@ -192,7 +192,7 @@ fn a_failed_case_shows_its_octets_in_every_format_and_can_be_allowed() {
 }
 
 #[test]
-fn what_cannot_be_used_is_said_in_one_line() {
+fn an_unusable_option_or_file_is_an_error_in_one_line() {
     let files = Files::new();
     files.write("no-reason", "server.hello.twice\n");
     files.write("no-case", "server.hello.thrice known\n");
@@ -212,8 +212,8 @@ fn what_cannot_be_used_is_said_in_one_line() {
     for (args, code, words) in [
         (&["server", target][..], 2, "--ca"),
         (&["server", "nowhere", "--insecure"], 2, "HOST:PORT nowhere"),
-        (&["server", gone, "--insecure"], 1, "no handshake of TLS 1.3 or TLS 1.2"),
-        (&["server", target, "--ca", "client-ca.pem"], 1, "is not localhost"),
+        (&["server", gone, "--insecure"], 1, "no handshake with TLS 1.3 or TLS 1.2"),
+        (&["server", target, "--ca", "client-ca.pem"], 1, "is not valid for localhost"),
         (&["server", target, "--insecure", "--case", "nothing"], 2, "--case nothing"),
         (&["server", target, "--insecure", "--allow", "no-reason"], 2, "line 1: no reason"),
         (&["server", target, "--insecure", "--allow", "no-case"], 2, "there is no case"),
@@ -228,12 +228,12 @@ fn what_cannot_be_used_is_said_in_one_line() {
         (
             &[&insecure[..], &["--cert", "client.key", "--key", "client.key"]].concat(),
             2,
-            "there is no certificate in it",
+            "the file contains no certificate",
         ),
         (
             &[&insecure[..], &["--cert", "client.pem", "--key", "client.pem"]].concat(),
             2,
-            "--key client.pem: there is nothing",
+            "--key client.pem: the file contains no key",
         ),
         (
             &[&insecure[..], &["--cert", "client.pem", "--key", "sec1.key"]].concat(),
@@ -248,7 +248,7 @@ fn what_cannot_be_used_is_said_in_one_line() {
         (
             &["server", target, "--ca", "client.key"],
             2,
-            "--ca client.key: there is no certificate in it",
+            "--ca client.key: the file contains no certificate",
         ),
         (&["client"], 2, "COMMAND"),
         (&["client", "--", "./no-such-thing"], 2, "cannot start ./no-such-thing"),
@@ -328,9 +328,9 @@ fn a_server_that_refuses_nothing_and_answers_nothing_does_not_succeed() {
         assert_eq!(graded(&report, "skipped"), expected, "{lie:?}");
         assert_eq!(graded(&report, "tolerated"), set(&[]), "{lie:?}");
         assert_eq!(graded(&report, "failed"), set(&[]), "{lie:?}");
-        // Its Finished says that it goes on with the ClientHello.
+        // Its Finished says that it continues with the ClientHello.
         assert_eq!(graded(&report, "passed"), set(&["hello.unknown-flags"]), "{lie:?}");
-        assert_eq!(report["facts"]["answers an honest client"], false, "{lie:?}");
+        assert_eq!(report["features"]["answers an honest client"], false, "{lie:?}");
         assert_eq!(output.status.code(), Some(1), "{lie:?}");
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(said, "error: 5 cases of a MUST could not be decided\n", "{lie:?}");
@@ -362,7 +362,7 @@ fn no_case_counts_in_favour_of_a_server_that_ends_every_connection_in_silence() 
         "{text}"
     );
     assert!(
-        text.contains("1 skipped; 1 of the skipped are MUSTs that cannot be decided"),
+        text.contains("1 skipped; 1 of the skipped cases are MUSTs that cannot be decided"),
         "{text}"
     );
     assert!(text.contains("The server no: answers an honest client\n"), "{text}");
@@ -401,7 +401,7 @@ fn a_status_of_4xx_that_only_clients_with_the_certificate_get_is_no_acceptance()
     let report = json(&output);
     assert_eq!(graded(&report, "failed"), set(&["hello.twice", "hello.twice-differing"]));
     assert_eq!(graded(&report, "passed"), set(&["hello.unknown-flags", "certificate.declined"]));
-    assert_eq!(report["facts"]["accepts the certificate"], false);
+    assert_eq!(report["features"]["accepts the certificate"], false);
     let skipped = set(&["certificate.accepted", "certificate.stolen"]);
     assert_eq!(graded(&report, "skipped"), skipped);
     let cases = report["cases"].as_array().unwrap();
@@ -425,7 +425,7 @@ fn an_alert_that_honest_clients_get_too_is_no_refusal() {
     let output = test_liar(&files, Lie::AlertAtOnce, &[]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("no handshake of TLS 1.3 or TLS 1.2 to begin with"), "{said}");
+    assert!(said.contains("no handshake with TLS 1.3 or TLS 1.2 is possible"), "{said}");
     assert!(said.contains("illegal_parameter (47)"), "{said}");
 
     let args = [&LIARS_CASES[..], &["--format", "json"]].concat();
@@ -443,9 +443,9 @@ fn flags_9_a_server_of_tls12_alone_is_tested_also_with_hellos_that_offer_tls13()
     let files = Files::new();
     let honest = faulty_server_with(&files, None, &["--tls12"]);
     let report = assert_no_failure(&test_server(&files, &honest.1, &["--format", "json"]));
-    assert_eq!(report["facts"]["speaks TLS 1.3"], false);
-    assert_eq!(report["facts"]["speaks TLS 1.2"], true);
-    let ignored = ["offer", "unknown-flags", "zero-octet", "no-octets"];
+    assert_eq!(report["features"]["supports TLS 1.3"], false);
+    assert_eq!(report["features"]["supports TLS 1.2"], true);
+    let ignored = ["offer", "unknown-flags", "zero-byte", "no-bytes"];
     let both: BTreeSet<String> = ["", "-beside-tls13"]
         .iter()
         .flat_map(|suffix| ignored.iter().map(move |name| format!("tls12.{name}{suffix}")))
@@ -463,7 +463,7 @@ fn flags_9_a_server_of_tls12_alone_is_tested_also_with_hellos_that_offer_tls13()
     // Without --insecure it is known by its certificate, as any other.
     let args = ["server", &honest.1, "--ca", "client-ca.pem"];
     let said = files.conform(&args).output().unwrap();
-    assert!(String::from_utf8(said.stderr).unwrap().contains("is not localhost"));
+    assert!(String::from_utf8(said.stderr).unwrap().contains("is not valid for localhost"));
 }
 
 #[test]
@@ -472,7 +472,7 @@ fn care_is_looked_for_under_the_number_of_either_option() {
     let other = faulty_server_with(&files, None, &["--care-code-point", "0xff5a"]);
     let reads = |option: &[&str]| {
         let args = [option, &["--case", "server.care.offer", "--format", "json"]].concat();
-        json(&test_server(&files, &other.1, &args))["facts"]["reads CARE"] == true
+        json(&test_server(&files, &other.1, &args))["features"]["reads CARE"] == true
     };
     assert!(reads(&["--care-code-point", "0xff5a"]));
     assert!(reads(&["--care", "0xff5a"]));

@@ -4,11 +4,11 @@
 
 use std::cell::RefCell;
 
-use benches::peers::{self, Judge, Seen};
+use benches::peers::{self, Parsed, Parser};
 use rustls_ext_wire::{Answer, ClientHello, Flaw, Part, Scan, ScanError};
 
 thread_local! {
-    static PEERS: RefCell<[Box<dyn Judge>; 3]> = RefCell::new(peers::judges());
+    static PEERS: RefCell<[Box<dyn Parser>; 3]> = RefCell::new(peers::parsers());
 }
 
 /// Checks the properties of this module for the body of a ClientHello.
@@ -19,16 +19,16 @@ pub fn check(body: &[u8]) {
     let answer = Scan::default().body(body);
     PEERS.with_borrow_mut(|peers| {
         for peer in peers {
-            compare(answer, peer.name(), peer.judge(&message));
+            compare(answer, peer.name(), peer.parse(&message));
         }
     });
 }
 
-fn compare(answer: Answer<'_>, name: &str, seen: Option<Seen>) {
+fn compare(answer: Answer<'_>, name: &str, seen: Option<Parsed>) {
     match (answer, seen) {
         (Answer::Hello { hello, .. }, Some(seen)) => {
             let read = seen.read.unwrap_or(usize::MAX);
-            assert_eq!(Seen { read: None, ..seen }, ours(&hello, read), "{name}");
+            assert_eq!(Parsed { read: None, ..seen }, ours(&hello, read), "{name}");
         }
         (Answer::Hello { hello, .. }, None) => panic!("{name} refuses {hello:?}"),
         (Answer::Malformed(error), Some(seen)) => {
@@ -41,9 +41,9 @@ fn compare(answer: Answer<'_>, name: &str, seen: Option<Seen>) {
 }
 
 /// The values that the scan finds in the first `read` extensions.
-fn ours(hello: &ClientHello<'_>, read: usize) -> Seen {
+fn ours(hello: &ClientHello<'_>, read: usize) -> Parsed {
     let has = |wanted| hello.extensions().take(read).any(|(number, _)| number == wanted);
-    Seen {
+    Parsed {
         server_name: hello.server_name().filter(|_| has(0)).map(<[u8]>::to_vec),
         alpn: hello.alpn().filter(|_| has(16)).map(<[u8]>::to_vec).collect(),
         tls_flags: has(62),

@@ -9,7 +9,7 @@ use rustls_ext::rustls::server::{ClientAuthStatus, ProducesTickets};
 use rustls_ext::rustls::{Connection, ServerConfig, ServerConnection};
 
 use crate::site::{self, Decides, PKI, SCOPE};
-use raw_peer::{Answer, ClientConfig, Peer, Ticket};
+use raw_peer::{CertificateAnswer, ClientConfig, Peer, Ticket};
 
 /// A ticketer whose tickets all contain the same session: the last one.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         Arc::new(config)
     });
     let mut sessions = Vec::new();
-    for answer in [Answer::Empty, Answer::With(PKI.client.clone())] {
+    for answer in [CertificateAnswer::Empty, CertificateAnswer::With(PKI.client.clone())] {
         for decides in [Decides::Nothing, Decides::Request] {
             let config = ClientConfig { answer: answer.clone(), ..ClientConfig::default() };
             let (peer, _) = run(config, &servers[decides as usize]);

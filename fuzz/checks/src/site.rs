@@ -16,7 +16,7 @@ use rustls_ext::rustls::{
     ClientConfig, Connection, Error, RootCertStore, ServerConfig, SupportedProtocolVersion,
 };
 
-use raw_peer::{Identity, Peer};
+use raw_peer::{ChainAndKey, Peer};
 use test_pki::Authority;
 
 /// The name of the scope.
@@ -25,9 +25,9 @@ pub(crate) const SCOPE: &str = "clients";
 /// One authority, its server and client, and a client of another authority.
 pub(crate) struct Pki {
     roots: Arc<RootCertStore>,
-    pub(crate) server: Identity,
-    pub(crate) client: Identity,
-    pub(crate) stranger: Identity,
+    pub(crate) server: ChainAndKey,
+    pub(crate) client: ChainAndKey,
+    pub(crate) stranger: ChainAndKey,
 }
 
 /// The same in every process, so that findings are reproducible: the keys are fixed, and the
@@ -50,14 +50,14 @@ fn authority(name: &str, seed: u8) -> Authority {
     Authority::with_key(name, key).expect("a signature")
 }
 
-fn issue(authority: &Authority, name: &str, key: &[u8]) -> Identity {
+fn issue(authority: &Authority, name: &str, key: &[u8]) -> ChainAndKey {
     let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
     params.serial_number = Some(1u64.into());
     let key = KeyPair::try_from(key).expect("a key");
     authority.sign(params, key).expect("a signature").for_raw()
 }
 
-fn for_rustls(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+fn for_rustls(identity: &ChainAndKey) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let chain = identity.chain.iter().cloned().map(CertificateDer::from).collect();
     (chain, PrivatePkcs8KeyDer::from(identity.key.clone()).into())
 }
@@ -99,7 +99,7 @@ pub(crate) fn demand() -> ClientAuthDemand {
     let verifier = WebPkiClientVerifier::builder_with_provider(PKI.roots.clone(), provider)
         .build()
         .expect("anchors");
-    ClientAuthDemand::new(verifier, SCOPE).expect("a scope").in_answer_to_offer()
+    ClientAuthDemand::new(verifier, SCOPE).expect("a scope").because_offered()
 }
 
 /// The decision of a test's policy for every client.
@@ -149,7 +149,9 @@ fn server_of(decides: Decides, versions: &[&'static SupportedProtocolVersion]) -
     config.client_auth_policy = Some(Arc::new(Always(match decides {
         Decides::Nothing => ClientAuthDecision::None,
         Decides::Request => ClientAuthDecision::Request(demand()),
-        Decides::RequestLeniently => ClientAuthDecision::Request(demand().or_go_on_without()),
+        Decides::RequestLeniently => {
+            ClientAuthDecision::Request(demand().or_continue_unauthenticated())
+        }
         Decides::Require => ClientAuthDecision::Require(demand()),
     })));
     config

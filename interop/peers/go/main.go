@@ -1,7 +1,7 @@
-// A server and a client on Go's crypto/tls, with the options and the words of the adapters' examples.
+// A server and a client on Go's crypto/tls, with the options and output of the adapters' examples.
 //
-// A server is shown which extensions a ClientHello has, not what is in them. So CARE, which is empty,
-// is seen for what it is; of the TLS flags it is seen that there are some.
+// crypto/tls shows a server the types of the extensions, not their bodies. So the server recognises CARE,
+// which has no body; of the TLS flags, it only sees that the extension is there.
 package main
 
 import (
@@ -68,8 +68,8 @@ type served struct {
 }
 
 func serve(config *tls.Config, authorities *x509.CertPool, asks bool) {
-	// Who is asked is asked in a full handshake, and leaves no session behind: a session does not
-	// record in which scope its client was asked.
+	// Every request for a certificate takes a full handshake, and leaves no session: a session does not
+	// record the scope of its request.
 	asking := config.Clone()
 	asking.ClientAuth = tls.VerifyClientCertIfGiven
 	asking.ClientCAs = authorities
@@ -77,7 +77,7 @@ func serve(config *tls.Config, authorities *x509.CertPool, asks bool) {
 
 	var asked sync.Map
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		// In TLS 1.2 flags do not count.
+		// Flags have no effect in TLS 1.2.
 		flags := config.MaxVersion != tls.VersionTLS12 && slices.Contains(hello.Extensions, tlsFlags)
 		if asks && (flags || slices.Contains(hello.Extensions, care)) {
 			asked.Store(hello.Conn, true)

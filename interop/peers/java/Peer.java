@@ -69,7 +69,7 @@ final class Peer {
         try (socket) {
             socket.setSoTimeout(10_000);
             socket.startHandshake();
-            // JSSE does not say whether a session is an earlier one.
+            // JSSE does not report whether a session was resumed.
             String line = "{\"tls_version\":\"" + socket.getSession().getProtocol()
                     + "\",\"resumed\":null,\"decision\":\"none\",\"verified_subject\":"
                     + subject(socket) + ",\"acknowledged\":false}\n";
@@ -77,8 +77,8 @@ final class Peer {
             System.out.flush();
             InputStream in = socket.getInputStream();
             StringBuilder request = new StringBuilder();
-            for (int octet; request.indexOf("\r\n\r\n") < 0 && (octet = in.read()) >= 0;) {
-                request.append((char) octet);
+            for (int byte; request.indexOf("\r\n\r\n") < 0 && (byte = in.read()) >= 0;) {
+                request.append((char) byte);
             }
             byte[] body = line.getBytes(StandardCharsets.UTF_8);
             ByteArrayOutputStream answer = new ByteArrayOutputStream();

@@ -1,4 +1,4 @@
-//! Which clients the demo sends, and what must come of each.
+//! The demo's clients, and the expected outcome of each.
 
 use std::ops::RangeInclusive;
 
@@ -7,71 +7,70 @@ use rustls_ext::wire::Offer;
 use super::row::Expected;
 use super::{ADMIN, AGENTS, LOGIN, PUBLIC};
 
-/// A client, and what must come of it.
+/// A client, and its expected outcome.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// The server name that it asks for.
+    /// The host name in its server_name.
     pub host: &'static str,
-    /// The host name in its request's URL, where that is another one.
+    /// The host name in its request, if it is another one.
     pub authority: Option<&'static str>,
-    /// How it is made.
+    /// The kind of client.
     pub kind: Kind,
-    /// Its connections, one after the other: what they are, as in the table, and what must come of
-    /// each.
+    /// Its connections in order: the name in the table, and the expected outcome.
     pub connections: Vec<(&'static str, Expected)>,
 }
 
-/// How a client is made.
+/// A kind of client.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// rustls and hyper; knows what its connection knows.
+    /// rustls and hyper; reports the state of its connection.
     Own {
-        /// By which ways it offers to authenticate.
+        /// Its offer.
         offer: Offer,
         /// The certificate that it has.
         certificate: Option<Certificate>,
     },
-    /// The same, of TLS 1.2 only.
+    /// The same, with TLS 1.2 only.
     Tls12 {
-        /// By which ways it offers to authenticate.
+        /// Its offer.
         offer: Offer,
-        /// Whether its certificate may be sent where everybody can read it.
+        /// Whether it may send its certificate unencrypted.
         in_clear: bool,
     },
-    /// rustls, quinn and h3; knows what its connection knows.
+    /// rustls, quinn and h3; reports the state of its connection.
     Http3 {
-        /// By which ways it offers to authenticate.
+        /// Its offer.
         offer: Offer,
         /// The certificate that it has.
         certificate: Option<Certificate>,
     },
-    /// Asks for what is for agents only, and answers the challenge.
+    /// Requests `/reports` without an offer, and answers the challenge.
     Challenged {
         /// The certificate that it has.
         certificate: Certificate,
     },
-    /// reqwest, which gets a TLS config and tells nothing of its connections; offers.
+    /// reqwest with a TLS config that offers; it does not report the state of its connection.
     Reqwest {
         /// The certificate that it has.
         certificate: Certificate,
     },
-    /// The curl that is installed, which knows nothing of offers.
+    /// The installed curl, which never offers.
     Curl,
 }
 
 /// A certificate that a client may have.
 #[derive(Clone, Copy, Debug)]
 pub enum Certificate {
-    /// `CN=agent-7`, which counts in the scope "agents".
+    /// `CN=agent-7`, accepted in the scope "agents".
     Agent,
-    /// `CN=alice`, which counts in the scope "staff".
+    /// `CN=alice`, accepted in the scope "staff".
     Admin,
-    /// `CN=stranger`, which counts nowhere.
+    /// `CN=stranger`, of an authority that no scope trusts.
     Stranger,
 }
 
-/// What must come of a client that is left alone.
-const LEFT_ALONE: Expected = Expected {
+/// The outcome of a client without a certificate request.
+const NOT_ASKED: Expected = Expected {
     offered: false,
     asked: false,
     acknowledged: false,
@@ -83,7 +82,7 @@ const LEFT_ALONE: Expected = Expected {
     flights: Some(3),
 };
 
-/// What must come of a client whose offer is taken up with success.
+/// The outcome of a client whose offer is accepted, and which authenticates.
 const AGENT: Expected = Expected {
     offered: true,
     asked: true,
@@ -91,20 +90,20 @@ const AGENT: Expected = Expected {
     authenticated: Some("CN=agent-7"),
     scope: Some("agents"),
     handshake_bytes: CERTIFICATE,
-    ..LEFT_ALONE
+    ..NOT_ASKED
 };
 
-/// What must come of a client that is refused, an offer that was taken up before that.
+/// The outcome of a client whose offer is accepted, and which is then refused.
 const REFUSED: Expected = Expected {
     authenticated: None,
     scope: None,
     http_status: None,
-    // The server's alert is a flight of its own.
+    // The server's alert is one more flight.
     flights: Some(4),
     ..AGENT
 };
 
-/// What must come of a client that offers and is asked for another reason, with success.
+/// The outcome of a client that offers, gets a request for another reason, and authenticates.
 const STAFF: Expected = Expected {
     acknowledged: false,
     authenticated: Some("CN=alice"),
@@ -112,18 +111,18 @@ const STAFF: Expected = Expected {
     ..AGENT
 };
 
-/// Without a certificate of the client's. Signatures and names differ in length, by far less than
-/// a request would add.
+/// Without a client certificate. Signatures and names differ in length, by far less than a
+/// request adds.
 const NO_CERTIFICATE: Option<RangeInclusive<u64>> = Some(1000..=1200);
-/// With one.
+/// With a client certificate.
 const CERTIFICATE: Option<RangeInclusive<u64>> = Some(1450..=1600);
 /// The same in TLS 1.2.
 const TLS12_NO_CERTIFICATE: Option<RangeInclusive<u64>> = Some(900..=1150);
 const TLS12_CERTIFICATE: Option<RangeInclusive<u64>> = Some(1300..=1600);
-/// With a ClientHello of a size that is not ours to know; with post-quantum key shares, or not.
+/// With a ClientHello of unknown size, with or without post-quantum key shares.
 const CURL: Option<RangeInclusive<u64>> = Some(800..=6000);
 
-/// All clients, in the order in which they are sent.
+/// All clients, in the order in which they run.
 pub fn all() -> Vec<Case> {
     use Certificate::{Admin, Agent, Stranger};
     let own = |offers, certificate| {
@@ -134,24 +133,24 @@ pub fn all() -> Vec<Case> {
         let connections = vec![(client, expected)];
         Case { host, authority: None, kind, connections }
     };
-    // The policy is the same, and so is what must come of it.
+    // The policy is the same, and so is the outcome.
     let http3 = |client, host, offer, certificate, expected| {
         let expected = Expected { handshake_bytes: None, flights: None, ..expected };
         case(client, host, Kind::Http3 { offer, certificate }, expected)
     };
     vec![
-        // Nobody who did not offer notices anything.
-        case("no offer", PUBLIC, own(false, None), LEFT_ALONE),
-        case("no offer, has a certificate", PUBLIC, own(false, Some(Agent)), LEFT_ALONE),
+        // The server does not request a certificate of clients that make no offer.
+        case("no offer", PUBLIC, own(false, None), NOT_ASKED),
+        case("no offer, has a certificate", PUBLIC, own(false, Some(Agent)), NOT_ASKED),
         case("offer, agent's certificate", PUBLIC, own(true, Some(Agent)), AGENT),
-        // Asked, declined, served.
+        // The server requests, the client declines, and the response is 200.
         case(
             "offer, no certificate",
             PUBLIC,
             own(true, None),
             Expected { authenticated: None, scope: None, handshake_bytes: NO_CERTIFICATE, ..AGENT },
         ),
-        // A certificate that does not verify is worse than none: there is no going on without.
+        // A certificate that is not accepted ends the handshake, unlike an empty Certificate.
         case(
             "offer, certificate of a foreign CA",
             PUBLIC,
@@ -169,7 +168,7 @@ pub fn all() -> Vec<Case> {
                 ..REFUSED
             },
         ),
-        // Asked because of the host name, and not because of the offer (RCA-3).
+        // Requested because of the host name, not because of the offer (RCA-3).
         case(
             "admin host, staff's certificate",
             ADMIN,
@@ -189,14 +188,14 @@ pub fn all() -> Vec<Case> {
                 ..REFUSED
             },
         ),
-        // Good in another scope, so not good here (RCA-8).
+        // Accepted in another scope only (RCA-8).
         case(
             "admin host, offer, agent's certificate",
             ADMIN,
             own(true, Some(Agent)),
             Expected { acknowledged: false, refused: Some("unknown_ca from server"), ..REFUSED },
         ),
-        // By the older way there is no acknowledgement.
+        // CARE has no acknowledgement.
         case(
             "CARE, agent's certificate",
             PUBLIC,
@@ -209,9 +208,9 @@ pub fn all() -> Vec<Case> {
             Kind::Own { offer: Offer::BOTH, certificate: Some(Agent) },
             AGENT,
         ),
-        // It exists in TLS 1.2, too, where everybody could read the certificate (CARE-5).
+        // CARE also exists in TLS 1.2, where the certificate would be readable (CARE-5).
         case(
-            "TLS 1.2, CARE, agent's certificate kept",
+            "TLS 1.2, CARE, agent's certificate not sent",
             PUBLIC,
             Kind::Tls12 { offer: Offer::CARE, in_clear: false },
             Expected {
@@ -224,7 +223,7 @@ pub fn all() -> Vec<Case> {
             },
         ),
         case(
-            "TLS 1.2, CARE, agent's certificate in clear",
+            "TLS 1.2, CARE, agent's certificate unencrypted",
             PUBLIC,
             Kind::Tls12 { offer: Offer::CARE, in_clear: true },
             Expected {
@@ -234,24 +233,24 @@ pub fn all() -> Vec<Case> {
                 ..AGENT
             },
         ),
-        // Told to come back with a certificate, and comes back (CANT-5).
+        // The client answers the challenge on a second connection (CANT-5).
         Case {
             host: PUBLIC,
             authority: None,
             kind: Kind::Challenged { certificate: Agent },
             connections: vec![
-                ("agent asks for reports", Expected { http_status: Some(401), ..LEFT_ALONE }),
-                ("agent comes back, as it is told", AGENT),
+                ("agent requests /reports", Expected { http_status: Some(401), ..NOT_ASKED }),
+                ("the same agent answers the challenge", AGENT),
             ],
         },
-        // It has none that would do, so it does not (CANT-7).
+        // The client has no certificate that fits the challenge (CANT-7).
         case(
-            "staff asks for reports",
+            "staff requests /reports",
             PUBLIC,
             Kind::Challenged { certificate: Admin },
-            Expected { http_status: Some(401), ..LEFT_ALONE },
+            Expected { http_status: Some(401), ..NOT_ASKED },
         ),
-        // A browser makes no offer; where its person logs in, it is asked all the same.
+        // A browser makes no offer; the login host requests a certificate anyway.
         case(
             "login host, no offer, staff's certificate",
             LOGIN,
@@ -270,7 +269,7 @@ pub fn all() -> Vec<Case> {
                 ..STAFF
             },
         ),
-        // A login that fails is a page that says why.
+        // The request is lenient: a refused certificate leads to a page, not to an alert.
         case(
             "login host, no offer, agent's certificate",
             LOGIN,
@@ -280,17 +279,17 @@ pub fn all() -> Vec<Case> {
         Case {
             authority: Some(LOGIN),
             ..case(
-                "no offer, asks for login host",
+                "no offer, request for login host",
                 PUBLIC,
                 own(false, Some(Admin)),
-                Expected { http_status: Some(421), ..LEFT_ALONE },
+                Expected { http_status: Some(421), ..NOT_ASKED },
             )
         },
-        // A connection is no way around its own server name.
+        // A request for another host does not bypass that host's rule.
         Case {
             authority: Some(ADMIN),
             ..case(
-                "agent asks for admin host",
+                "agent, request for admin host",
                 PUBLIC,
                 own(true, Some(Agent)),
                 Expected { http_status: Some(421), ..AGENT },
@@ -302,8 +301,8 @@ pub fn all() -> Vec<Case> {
             Kind::Reqwest { certificate: Agent },
             AGENT,
         ),
-        case("curl", PUBLIC, Kind::Curl, Expected { handshake_bytes: CURL, ..LEFT_ALONE }),
-        http3("HTTP/3, no offer", PUBLIC, Offer::NONE, None, LEFT_ALONE),
+        case("curl", PUBLIC, Kind::Curl, Expected { handshake_bytes: CURL, ..NOT_ASKED }),
+        http3("HTTP/3, no offer", PUBLIC, Offer::NONE, None, NOT_ASKED),
         http3("HTTP/3, offer, agent's certificate", PUBLIC, Offer::FLAG, Some(Agent), AGENT),
         http3(
             "HTTP/3, CARE, agent's certificate",

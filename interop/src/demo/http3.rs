@@ -1,4 +1,4 @@
-//! The demo over HTTP/3: the same policy and the same answers, with quinn and h3 as they are.
+//! The demo over HTTP/3: the same policy and responses, with unmodified quinn and h3.
 
 use std::error::Error as StdError;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,26 +18,26 @@ use rustls_ext::{alert_name, with_causes};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
-use super::noted::{Noting, Report, answer};
-use super::seen::{Seen, failed};
+use super::client_view::{ClientView, failed};
+use super::recorded::{HandshakeReport, RecordingPolicy, answer};
 use command_line::Failure;
-use rext_cli::client::Facts;
+use rext_cli::client::ConnectionSummary;
 use rext_cli::debug_info::Verified;
 use rext_cli::tls;
 
-/// How long a connection and its request may each take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The timeout for a connection, and for its request.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Start a server of HTTP/3 on a free port of the loopback interface; where it listens.
+/// Starts an HTTP/3 server on a free port of the loopback interface, and returns its address.
 ///
 /// # Errors
-/// If there is none, or the config cannot be used for QUIC.
+/// If no port is free, or the config cannot be used for QUIC.
 pub(super) fn start(
     config: &ServerConfig,
     policy: &Arc<Policy>,
-    reports: &UnboundedSender<Report>,
+    reports: &UnboundedSender<HandshakeReport>,
 ) -> Result<SocketAddr, BoxError> {
     let mut config = config.clone();
     config.alpn_protocols = vec![tls::H3.to_vec()];
@@ -47,7 +47,7 @@ pub(super) fn start(
     let (policy, reports) = (policy.clone(), reports.clone());
     tokio::spawn(async move {
         while let Some(incoming) = endpoint.accept().await {
-            let noting = Noting { policy: policy.clone(), noted: Arc::default() };
+            let noting = RecordingPolicy { policy: policy.clone(), noted: Arc::default() };
             tokio::spawn(serve(incoming, config.clone(), noting, reports.clone()));
         }
     });
@@ -61,22 +61,22 @@ fn for_quic(config: ServerConfig) -> Result<quinn::ServerConfig, BoxError> {
 async fn serve(
     incoming: Incoming,
     mut config: ServerConfig,
-    noting: Noting,
-    reports: UnboundedSender<Report>,
+    noting: RecordingPolicy,
+    reports: UnboundedSender<HandshakeReport>,
 ) {
     let (noted, rules) = (noting.noted.clone(), noting.policy.clone());
     config.client_auth_policy = Some(Arc::new(noting));
     match accept(incoming, config).await {
         Err(err) => {
             let noted = noted.get().copied().unwrap_or_default();
-            let _ = reports.send(Report::refused(noted, err, None));
+            let _ = reports.send(HandshakeReport::refused(noted, err, None));
         }
         Ok(connection) => {
             let handshake = HandshakeData::from_quinn(connection.handshake_data());
             let verified = handshake.as_ref().and_then(Verified::over_quic);
             let auth = handshake.as_ref().and_then(HandshakeData::client_auth);
-            let _ = reports.send(Report::accepted(auth, verified, None));
-            // What fails now fails at the client, too, and is seen there.
+            let _ = reports.send(HandshakeReport::accepted(auth, verified, None));
+            // The client reports errors of the exchange.
             let peer = connection.remote_address();
             let info = handshake.as_ref().map(|known| ConnectionInfo::from_quic(known, peer));
             if let Some(info) = info {
@@ -87,7 +87,7 @@ async fn serve(
     }
 }
 
-/// A connection under a config of its own, or why there is none.
+/// Accepts a connection with its own config. The error is the reason for the refusal.
 async fn accept(incoming: Incoming, config: ServerConfig) -> Result<Connection, String> {
     let config = for_quic(config).map_err(|err| with_causes(&*err))?;
     match incoming.accept_with(Arc::new(config)) {
@@ -101,7 +101,7 @@ async fn answer_all(connection: Connection, layer: &CallerLayer) -> Result<(), B
     let mut connection = h3::server::Connection::new(h3_quinn::Connection::new(connection)).await?;
     while let Some(resolver) = connection.accept().await? {
         let (request, mut stream) = resolver.resolve_request().await?;
-        // Else the client might be told to stop before it has come to its end.
+        // Otherwise the client could receive STOP_SENDING before the end of its request.
         while stream.recv_data().await?.is_some() {}
         let (head, text) = answer(layer, &request.into_parts().0).into_parts();
         stream.send_response(Response::from_parts(head, ())).await?;
@@ -111,46 +111,46 @@ async fn answer_all(connection: Connection, layer: &CallerLayer) -> Result<(), B
     Ok(())
 }
 
-/// Connect, send one GET request, and read the answer.
+/// Connects, sends one GET request, and reads the response.
 ///
 /// # Errors
-/// If the client cannot be made. What comes of its connection is never an error.
+/// If the client cannot be made. The outcome of its connection is never an error.
 pub(super) async fn get(
     config: ClientConfig,
     host: &str,
     url: &str,
     addr: SocketAddr,
-) -> Result<Seen, Failure> {
+) -> Result<ClientView, Failure> {
     let uri = url.parse::<Uri>().map_err(failed)?;
     let offer = config.client_auth_offer.offer();
     let crypto = QuicClientConfig::try_from(config).map_err(failed)?;
     let config = quinn::ClientConfig::new(Arc::new(crypto));
     let endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).map_err(failed)?;
     let connecting = endpoint.connect_with(config, addr, host).map_err(failed)?;
-    let connection = match timeout(PATIENCE, connecting).await {
+    let connection = match timeout(TIMEOUT, connecting).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(err)) => {
-            return Ok(Seen {
+            return Ok(ClientView {
                 refused: Some(Some(refusal(&err, "client", "server"))),
-                ..Seen::default()
+                ..ClientView::default()
             });
         }
-        Err(_) => return Ok(Seen::default()),
+        Err(_) => return Ok(ClientView::default()),
     };
-    let answer = timeout(PATIENCE, ask(connection.clone(), uri)).await;
+    let answer = timeout(TIMEOUT, ask(connection.clone(), uri)).await;
     let status = answer.ok().and_then(Result::ok);
     let refused = match status {
         Some(_) => None,
-        // Why there is no answer is why there is no connection any more.
-        None => timeout(PATIENCE, connection.closed())
+        // The connection's end is the reason for the missing response.
+        None => timeout(TIMEOUT, connection.closed())
             .await
             .ok()
             .map(|err| refusal(&err, "client", "server")),
     };
     let facts = HandshakeData::from_quinn(connection.handshake_data())
-        .and_then(|handshake| Facts::over_quic(&handshake, offer));
+        .and_then(|handshake| ConnectionSummary::over_quic(&handshake, offer));
     let http_status = status.map(|status| status.as_u16());
-    Ok(Seen { facts, refused: Some(refused), http_status })
+    Ok(ClientView { facts, refused: Some(refused), http_status })
 }
 
 async fn ask(connection: Connection, uri: Uri) -> Result<StatusCode, BoxError> {
@@ -165,7 +165,7 @@ async fn ask(connection: Connection, uri: Uri) -> Result<StatusCode, BoxError> {
     tokio::select! {
         biased;
         answer = request => {
-            // Says goodbye, since there is nobody left to ask anything.
+            // Closes the connection in order, since no request sender is left.
             driver.wait_idle().await;
             answer
         }
@@ -173,11 +173,11 @@ async fn ask(connection: Connection, uri: Uri) -> Result<StatusCode, BoxError> {
     }
 }
 
-/// What ended a connection and who sent it, as `unknown_ca from server`.
-fn refusal(err: &ConnectionError, we: &str, they: &str) -> String {
+/// The alert that ended a connection and the side that sent it, such as `unknown_ca from server`.
+fn refusal(err: &ConnectionError, this_side: &str, peer: &str) -> String {
     match (alert_sent(err), alert_received(err)) {
-        (Some(alert), _) => format!("{} from {we}", alert_name(alert)),
-        (None, Some(alert)) => format!("{} from {they}", alert_name(alert)),
+        (Some(alert), _) => format!("{} from {this_side}", alert_name(alert)),
+        (None, Some(alert)) => format!("{} from {peer}", alert_name(alert)),
         (None, None) => with_causes(err),
     }
 }

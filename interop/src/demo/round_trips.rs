@@ -1,4 +1,4 @@
-//! How many round trips it takes an agent to get its first answer, counted on the wire.
+//! Counts the round trips until an agent has its first response.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,43 +14,43 @@ use serde::Serialize;
 use tokio::net::TcpStream;
 
 use super::cases::Certificate;
+use super::client_view::failed;
 use super::clients::{answering, config};
-use super::noted::REPORTS;
-use super::seen::failed;
+use super::recorded::REPORTS;
 use super::server::Server;
-use super::{Cast, PUBLIC, row};
+use super::{DemoPki, PUBLIC, row};
 use command_line::Failure;
 use rext_cli::tls;
 
-/// What an answer took, from the client's first octet to the answer's last.
+/// The cost of a response, from the client's first byte to the last byte of the response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoundTrips {
-    /// What kind of client it is.
+    /// The kind of client.
     pub client: &'static str,
-    /// The status code of the answer.
+    /// The status code of the response.
     pub http_status: u16,
-    /// The connections that were made for it.
+    /// How many connections the client made.
     pub connections: u32,
-    /// How often the client sent something, and waited for what came back.
+    /// How often the client waited for an answer.
     pub round_trips: u32,
-    /// The same with the handshakes of TCP, one for each connection (RFC 9293 section 3.5).
+    /// The same, plus one round trip per connection for the TCP handshake (RFC 9293 section 3.5).
     pub with_tcp: u32,
 }
 
-/// What must come of it: the connections, and the round trips on them. Those of TLS 1.3 take one for
-/// the handshake and one for the request, with which the client's certificate goes.
+/// The expected number of connections and round trips. A connection with TLS 1.3 takes one for the
+/// handshake and one for the request; the client's certificate is sent together with the request.
 const EXPECTED: [(&str, u32, u32); 3] =
-    [("offers at once", 1, 2), ("is challenged first", 2, 4), ("the same agent, later on", 0, 1)];
+    [("offers at once", 1, 2), ("is challenged first", 2, 4), ("repeats its request", 0, 1)];
 
-/// Get `/reports` in all ways, by HTTP/1.1, in which a request, and an answer, are a flight each.
+/// Requests `/reports` in each way over HTTP/1.1, where a request and a response are one flight each.
 ///
 /// # Errors
-/// If a client cannot be made, or gets no answer.
-pub async fn measure(cast: &Cast, server: &Server) -> Result<Vec<RoundTrips>, Failure> {
+/// If a client cannot be made, or gets no response.
+pub async fn measure(pki: &DemoPki, server: &Server) -> Result<Vec<RoundTrips>, Failure> {
     let mut measured = Vec::new();
-    let mut before = server.wires.so_far();
+    let mut before = server.connections.so_far();
     let mut note = |client, http_status| {
-        let now = server.wires.so_far();
+        let now = server.connections.so_far();
         let (connections, round_trips) = (now.0 - before.0, now.1 - before.1);
         before = now;
         let with_tcp = round_trips + connections;
@@ -58,9 +58,9 @@ pub async fn measure(cast: &Cast, server: &Server) -> Result<Vec<RoundTrips>, Fa
     };
     let addr = server.addr;
     let [(offers, ..), (challenged, ..), (later, ..)] = EXPECTED;
-    note(offers, offer_at_once(cast, addr).await?);
+    note(offers, offer_at_once(pki, addr).await?);
 
-    let client = answering(cast, Certificate::Agent, tls::HTTP1, move || TcpStream::connect(addr))?;
+    let client = answering(pki, Certificate::Agent, tls::HTTP1, move || TcpStream::connect(addr))?;
     let url = format!("https://{PUBLIC}:{}{REPORTS}", addr.port());
     for name in [challenged, later] {
         let request = Request::get(&url).body(Empty::new()).map_err(failed)?;
@@ -72,9 +72,9 @@ pub async fn measure(cast: &Cast, server: &Server) -> Result<Vec<RoundTrips>, Fa
     Ok(measured)
 }
 
-/// The status code of the answer to a client that knows that it will be asked.
-async fn offer_at_once(cast: &Cast, addr: SocketAddr) -> Result<u16, Failure> {
-    let config = config(cast, ClientAuthOffer::flag(), Some(Certificate::Agent), tls::HTTP1)?;
+/// Requests the page with a client that offers on its first connection, and returns the status code.
+async fn offer_at_once(pki: &DemoPki, addr: SocketAddr) -> Result<u16, Failure> {
+    let config = config(pki, ClientAuthOffer::flag(), Some(Certificate::Agent), tls::HTTP1)?;
     let name = ServerName::try_from(PUBLIC).map_err(failed)?;
     let tcp = TcpStream::connect(addr).await.map_err(failed)?;
     let stream = Connector::new(Arc::new(config)).connect(name, tcp).await.map_err(failed)?;
@@ -88,7 +88,7 @@ async fn offer_at_once(cast: &Cast, addr: SocketAddr) -> Result<u16, Failure> {
     Ok(status)
 }
 
-/// What is not as it must be, a line for each.
+/// The differences from [`EXPECTED`], one line each.
 pub(super) fn differences(measured: &[RoundTrips]) -> Vec<String> {
     let all = measured.iter().zip(EXPECTED);
     all.filter(|(got, (_, connections, round_trips))| {
@@ -100,9 +100,10 @@ pub(super) fn differences(measured: &[RoundTrips]) -> Vec<String> {
     .collect()
 }
 
-/// The numbers as a table for people.
+/// The numbers as a text table.
 pub(super) fn table(measured: &[RoundTrips]) -> String {
-    let head = ["an agent that", "HTTP status", "new connections", "round trips", "with TCP's"];
+    let head =
+        ["an agent that", "HTTP status", "new connections", "round trips", "with TCP handshake"];
     let lines = measured.iter().map(|line| {
         [
             line.client.to_owned(),

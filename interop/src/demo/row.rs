@@ -1,38 +1,37 @@
-//! The rows of the demo's table, and what they must say.
+//! The rows of the demo's table, and the expected values.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
 
-/// What came of one client.
+/// The outcome of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// What kind of client it is.
+    /// The kind of client.
     pub client: String,
-    /// Whether it offered to authenticate.
+    /// Whether the client made an offer.
     pub offered: bool,
-    /// Whether it was asked for a certificate.
+    /// Whether the server requested a certificate.
     pub asked: bool,
-    /// Whether it was told that it was asked because of its offer.
+    /// Whether the server acknowledged the offer.
     pub acknowledged: bool,
-    /// The subject of its certificate, if that was verified.
+    /// The subject of the client's certificate, if the server verified it.
     pub authenticated: Option<String>,
-    /// The scope in which the certificate counts.
+    /// The scope in which the client is authenticated.
     pub scope: Option<String>,
-    /// The status code of the answer to its request.
+    /// The status code of the response.
     pub http_status: Option<u16>,
-    /// The alert that ended the handshake and who sent it, as `unknown_ca from server`.
+    /// The alert that ended the handshake and the side that sent it, such as `unknown_ca from server`.
     pub refused: Option<String>,
-    /// The octets of TLS records in both directions until the server's handshake ended. `None`
-    /// over QUIC, which has no records, and pads what it sends.
+    /// The bytes of TLS records in both directions, until the server's handshake ended. `None`
+    /// over QUIC, which has no TLS records and pads its packets.
     pub handshake_bytes: Option<u64>,
-    /// The changes of direction until then, and 1. `None` over QUIC, where both ends may send at
-    /// any time.
+    /// The flights until then. `None` over QUIC, where both sides may send at any time.
     pub flights: Option<u32>,
 }
 
-/// What a [`Row`] must say.
+/// The expected values of a [`Row`].
 #[derive(Clone, Debug)]
 pub struct Expected {
     /// See [`Row::offered`].
@@ -49,14 +48,14 @@ pub struct Expected {
     pub http_status: Option<u16>,
     /// See [`Row::refused`].
     pub refused: Option<&'static str>,
-    /// See [`Row::handshake_bytes`]; ECDSA signatures differ by some octets.
+    /// See [`Row::handshake_bytes`]; a range, since ECDSA signatures differ in length.
     pub handshake_bytes: Option<RangeInclusive<u64>>,
     /// See [`Row::flights`].
     pub flights: Option<u32>,
 }
 
 impl Expected {
-    /// What in `row` is not as it should be, a line for each.
+    /// The differences of `row` from these values, one line each.
     pub fn differences(&self, row: &Row) -> Vec<String> {
         let mut lines = Vec::new();
         let mut check = |column: &str, expected: String, got: String, holds: bool| {
@@ -67,7 +66,7 @@ impl Expected {
         };
         let texts = [
             ("offered", word(self.offered), word(row.offered)),
-            ("asked", word(self.asked), word(row.asked)),
+            ("requested", word(self.asked), word(row.asked)),
             ("acknowledged", word(self.acknowledged), word(row.acknowledged)),
             ("authenticated", or_dash(&self.authenticated), or_dash(&row.authenticated)),
             ("scope", or_dash(&self.scope), or_dash(&row.scope)),
@@ -85,8 +84,8 @@ impl Expected {
             or_dash(&range.map(|range| format!("{} to {}", range.start(), range.end()))),
             or_dash(&row.handshake_bytes),
             match (range, row.handshake_bytes) {
-                (Some(range), Some(octets)) => range.contains(&octets),
-                (range, octets) => range.is_none() && octets.is_none(),
+                (Some(range), Some(bytes)) => range.contains(&bytes),
+                (range, bytes) => range.is_none() && bytes.is_none(),
             },
         );
         lines
@@ -103,12 +102,12 @@ pub(crate) fn or_dash(value: &Option<impl Display>) -> String {
     value.as_ref().map_or_else(|| "-".into(), ToString::to_string)
 }
 
-/// The rows as a table for people.
+/// The rows as a text table.
 pub fn table(rows: &[Row]) -> String {
     let head = [
         "client",
         "offered",
-        "asked",
+        "requested",
         "acknowledged",
         "authenticated as",
         "scope",
@@ -136,7 +135,7 @@ pub fn table(rows: &[Row]) -> String {
     columns(&lines)
 }
 
-/// Lines of cells, one below the other.
+/// Aligns cells in columns.
 pub(super) fn columns<const N: usize>(lines: &[[String; N]]) -> String {
     let mut widths = [0; N];
     for line in lines {
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_as_it_should_be_has_no_differences() {
+    fn an_expected_row_has_no_differences() {
         assert_eq!(expected().differences(&row()), Vec::<String>::new());
     }
 
@@ -197,7 +196,7 @@ mod tests {
         type Change = fn(&mut Row);
         let changes: [(Change, &str); 11] = [
             (|row| row.offered = false, "\"one\", offered: expected yes, got no"),
-            (|row| row.asked = false, "\"one\", asked: expected yes, got no"),
+            (|row| row.asked = false, "\"one\", requested: expected yes, got no"),
             (|row| row.acknowledged = false, "\"one\", acknowledged: expected yes, got no"),
             (|row| row.authenticated = None, "\"one\", authenticated: expected CN=a, got -"),
             (|row| row.scope = None, "\"one\", scope: expected agents, got -"),

@@ -1,4 +1,4 @@
-//! The demo's server: HTTP/1.1, 2 and 3 under the demo's policy, with a report of every handshake.
+//! The demo's server: HTTP/1.1, HTTP/2 and HTTP/3 with the demo's policy, and a report of each handshake.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,55 +18,55 @@ use rustls_ext::{alert_name, with_causes};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::noted::{Noting, Report, answer};
-use super::wires::{Wire, Wires};
-use super::{ADMIN, AGENTS, Cast, LOGIN, http3};
+use super::counted::{CountedConnection, CountedConnections};
+use super::recorded::{HandshakeReport, RecordingPolicy, answer};
+use super::{ADMIN, AGENTS, DemoPki, LOGIN, http3};
 use crate::count_io::CountIo;
 use command_line::Failure;
 use rext_cli::debug_info::Verified;
 use rext_cli::tls;
 
-/// A server that runs as long as the runtime.
+/// A server that runs until the runtime ends.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens with TCP.
+    /// Its TCP address.
     pub addr: SocketAddr,
-    /// Where it listens with QUIC.
+    /// Its QUIC address.
     pub quic: SocketAddr,
-    /// The connections with TCP, counted from beginning to end.
-    pub wires: Wires,
-    /// What it has to say about each handshake, when that has ended.
-    pub reports: UnboundedReceiver<Report>,
+    /// The TCP connections, with their flights.
+    pub connections: CountedConnections,
+    /// A report of each handshake that has ended.
+    pub reports: UnboundedReceiver<HandshakeReport>,
 }
 
-/// Start the server on free ports of the loopback interface.
+/// Starts the server on free ports of the loopback interface.
 ///
 /// # Errors
-/// If there are none, or the cast is unusable.
-pub async fn start(cast: &Cast) -> Result<Server, Failure> {
+/// If no port is free, or a certificate cannot be used.
+pub async fn start(pki: &DemoPki) -> Result<Server, Failure> {
     let failed = |err: &(dyn std::error::Error + 'static)| {
-        Failure::Failed(format!("no server: {}", with_causes(err)))
+        Failure::Failed(format!("cannot start the server: {}", with_causes(err)))
     };
-    let mut config = tls::server_config(cast.server.certified_key()?, &[tls::H2, tls::HTTP1])
+    let mut config = tls::server_config(pki.server.certified_key()?, &[tls::H2, tls::HTTP1])
         .map_err(|err| failed(&err))?;
-    // Tickets follow the handshake at once, and would be counted as part of it.
+    // The server sends tickets right after the handshake, so they would count as part of it.
     config.send_tls13_tickets = 0;
-    let policy = policy(cast).map_err(|err| failed(&*err))?;
+    let policy = policy(pki).map_err(|err| failed(&*err))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|err| failed(&err))?;
     let addr = listener.local_addr().map_err(|err| failed(&err))?;
     let (sender, reports) = unbounded_channel();
     let policy = Arc::new(policy);
     let quic = http3::start(&config, &policy, &sender).map_err(|err| failed(&*err))?;
-    let wires = Wires::default();
-    tokio::spawn(accept(listener, Arc::new(config), policy, sender, wires.clone()));
-    Ok(Server { addr, quic, wires, reports })
+    let connections = CountedConnections::default();
+    tokio::spawn(accept(listener, Arc::new(config), policy, sender, connections.clone()));
+    Ok(Server { addr, quic, connections, reports })
 }
 
-fn policy(cast: &Cast) -> Result<Policy, Box<dyn std::error::Error>> {
+fn policy(pki: &DemoPki) -> Result<Policy, Box<dyn std::error::Error>> {
     Ok(Policy::builder()
         .provider(tls::provider())
-        .scope("staff", Anchors::from_roots(cast.staff.roots()?))
-        .scope("agents", Anchors::from_roots(cast.agents.roots()?))
+        .scope("staff", Anchors::from_roots(pki.staff.roots()?))
+        .scope("agents", Anchors::from_roots(pki.agents.roots()?))
         .rule(Rule::when().server_name(ADMIN).require("staff"))
         .rule(Rule::when().server_name(LOGIN).request_lenient("staff"))
         .rule(Rule::when().server_name(AGENTS).offered(true).require("agents"))
@@ -79,39 +79,40 @@ async fn accept(
     listener: TcpListener,
     config: Arc<ServerConfig>,
     policy: Arc<Policy>,
-    reports: UnboundedSender<Report>,
-    wires: Wires,
+    reports: UnboundedSender<HandshakeReport>,
+    connections: CountedConnections,
 ) {
     while let Ok((tcp, peer)) = listener.accept().await {
         let _ = tcp.set_nodelay(true);
         let (tcp, whole) = CountIo::new(tcp);
-        let wire = wires.add(whole);
+        let wire = connections.add(whole);
         tokio::spawn(serve(tcp, wire, peer, config.clone(), policy.clone(), reports.clone()));
     }
 }
 
 async fn serve(
     tcp: CountIo<TcpStream>,
-    wire: Wire,
+    wire: CountedConnection,
     peer: SocketAddr,
     config: Arc<ServerConfig>,
     policy: Arc<Policy>,
-    reports: UnboundedSender<Report>,
+    reports: UnboundedSender<HandshakeReport>,
 ) {
     let (io, counter) = CountIo::new(tcp);
     let noted = Arc::new(OnceLock::new());
-    let (rules, noting) = (policy.clone(), Noting { policy, noted: noted.clone() });
+    let (rules, noting) = (policy.clone(), RecordingPolicy { policy, noted: noted.clone() });
     let accepted = Acceptor::new(config, noting).accept(io, peer).await;
     let count = counter.stop();
     let noted = noted.get().copied().unwrap_or_default();
     match accepted {
         Err(err) => {
-            let _ = reports.send(Report::refused(noted, refusal(&err), Some(count)));
+            let _ = reports.send(HandshakeReport::refused(noted, refusal(&err), Some(count)));
         }
         Ok(stream) => {
             let connection = stream.get_ref().1;
             let verified = Verified::of(connection);
-            let report = Report::accepted(connection.client_auth(), verified.clone(), Some(count));
+            let report =
+                HandshakeReport::accepted(connection.client_auth(), verified.clone(), Some(count));
             let _ = reports.send(report);
             let layer =
                 CallerLayer::new(rules).with_connection(ConnectionInfo::from_tls(connection, peer));
@@ -126,7 +127,7 @@ async fn serve(
             } else {
                 auto::Builder::new(TokioExecutor::new()).http1_only()
             };
-            // What fails now fails at the client, too, and is seen there.
+            // The client reports errors of the exchange.
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
         }
     }

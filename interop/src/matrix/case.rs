@@ -1,4 +1,4 @@
-//! The cases in which a client meets a server.
+//! The cases in which a client connects to a server.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -7,22 +7,22 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Case {
-    /// The client does not offer; the server asks those who do
+    /// The client does not offer; the server requests certificates of clients that offer
     NoOffer,
-    /// The client offers; the server asks those who do
+    /// The client offers; the server requests certificates of clients that offer
     OfferAccepted,
-    /// The client offers; the server asks nobody
+    /// The client offers; the server requests no certificate
     OfferIgnored,
-    /// The same twice, with the session of the first time; with an offer where both ends can
+    /// Two connections, the second with the session of the first; with an offer if both support it
     Resumption,
-    /// The server wants a group for which the client has no key share; with an offer if the client can
+    /// The client has no key share for the server's group; with an offer if the client supports it
     HelloRetryRequest,
-    /// The server speaks TLS 1.2 only; with an offer if the client can
+    /// The server supports TLS 1.2 only; with an offer if the client supports it
     Tls12,
 }
 
 impl Case {
-    /// All of them.
+    /// All cases.
     pub const ALL: [Self; 6] = [
         Self::NoOffer,
         Self::OfferAccepted,
@@ -32,7 +32,7 @@ impl Case {
         Self::Tls12,
     ];
 
-    /// As in the tables.
+    /// The title in the tables.
     pub fn title(self) -> &'static str {
         match self {
             Self::NoOffer => "No offer",
@@ -44,23 +44,23 @@ impl Case {
         }
     }
 
-    /// How the server is to be.
+    /// The configuration of the server.
     pub fn serving(self) -> Serving {
         Serving {
-            asks_offering: self != Self::OfferIgnored,
+            requests_on_offer: self != Self::OfferIgnored,
             retry: self == Self::HelloRetryRequest,
             tls12: self == Self::Tls12,
         }
     }
 }
 
-/// How a server is to be.
+/// The configuration of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Serving {
-    /// Whether it asks those who offer, if it can; it never asks anybody else.
-    pub asks_offering: bool,
-    /// Whether it agrees only to a group for which clients have no key share: P-384.
+    /// Whether it requests a certificate of clients that offer, if it can. It never requests one of others.
+    pub requests_on_offer: bool,
+    /// Whether it supports only a group for which clients send no key share: P-384.
     pub retry: bool,
-    /// Whether it speaks TLS 1.2 only.
+    /// Whether it supports TLS 1.2 only.
     pub tls12: bool,
 }

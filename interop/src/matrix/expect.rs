@@ -1,33 +1,33 @@
-//! What must come of a pair in a case: of what both can do, and of what is known of some pairs.
+//! The expected outcome of a pair in a case, from the features of both, and known limits of some pairs.
 
 use rustls_ext::wire::Offer;
 use serde::Serialize;
 
 use super::case::Case;
-use super::peer::{Client, Saw, Server};
+use super::peer::{Client, PeerView, Server};
 use super::site::CLIENT;
-use super::tap::Wire;
+use super::tap::WireView;
 
-/// What must come of a visit.
+/// The expected outcome of a visit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Expected {
     /// `TLSv1.3` or `TLSv1.2`.
     pub tls_version: &'static str,
-    /// How the ClientHello offers: `none`, `flag` or `care`.
+    /// The offer in the ClientHello: `none`, `flag` or `care`.
     pub offer: String,
-    /// Whether there is a HelloRetryRequest.
+    /// Whether the server sends a HelloRetryRequest.
     pub retried: bool,
-    /// Whether the client is asked on the last connection.
+    /// Whether the server requests a certificate on the last connection.
     pub asked: bool,
-    /// Whether it is told that it is because of its offer.
+    /// Whether the server acknowledges the offer.
     pub acknowledged: bool,
-    /// Whom the server knows.
+    /// The client's subject, as the server verified it.
     pub subject: Option<&'static str>,
     /// Whether the last connection resumes a session.
     pub resumed: bool,
 }
 
-/// A case that a pair cannot be in.
+/// A case in which a pair cannot run.
 struct Known {
     client: &'static str,
     server: &'static str,
@@ -35,16 +35,16 @@ struct Known {
     why: &'static str,
 }
 
-const ECHO: &str = "`s_client -serverinfo` can offer by CARE, but takes the extension for one of TLS 1.2, and so refuses \
-     its echo in EncryptedExtensions (CARE-3)";
-const GUESSED: &str =
-    "this client sends a key share for one of the groups that this server can be told to agree to";
+const ECHO: &str = "`s_client -serverinfo` can offer by CARE, but treats the extension as one of TLS 1.2, so it refuses \
+     the echo in EncryptedExtensions (CARE-3)";
+const HAS_KEY_SHARE: &str =
+    "this client sends a key share for each group that this server can be limited to";
 
 const LATE_TICKET: &str = "`gnutls-cli --resume` waits for a ticket before it sends anything, and BoringSSL sends it with its \
-     first answer";
-const HTTP10: &str = "`s_server` answers by HTTP/1.0, and this client keeps no session where it has no answer of HTTP/1.1";
+     first response";
+const HTTP10: &str = "`s_server` answers with HTTP/1.0, and this client stores a session only after a response of HTTP/1.1";
 
-/// What is known of some pairs.
+/// Known limits of some pairs.
 const KNOWN: &[Known] = &[
     known("openssl", "rustls-ext", Case::OfferAccepted, ECHO),
     known("openssl", "rustls-ext", Case::OfferIgnored, ECHO),
@@ -54,9 +54,9 @@ const KNOWN: &[Known] = &[
     known("openssl", "openssl-adapter", Case::OfferIgnored, ECHO),
     known("openssl", "openssl-adapter", Case::Resumption, ECHO),
     known("openssl", "openssl-adapter", Case::HelloRetryRequest, ECHO),
-    known("s2n-tls", "s2n-tls", Case::HelloRetryRequest, GUESSED),
-    known("java", "s2n-tls", Case::HelloRetryRequest, GUESSED),
-    known("gnutls", "s2n-tls", Case::HelloRetryRequest, GUESSED),
+    known("s2n-tls", "s2n-tls", Case::HelloRetryRequest, HAS_KEY_SHARE),
+    known("java", "s2n-tls", Case::HelloRetryRequest, HAS_KEY_SHARE),
+    known("gnutls", "s2n-tls", Case::HelloRetryRequest, HAS_KEY_SHARE),
     known("gnutls", "boringssl", Case::Resumption, LATE_TICKET),
     known("openssl-adapter", "openssl", Case::Resumption, HTTP10),
 ];
@@ -65,8 +65,8 @@ const fn known(client: &'static str, server: &'static str, case: Case, why: &'st
     Known { client, server, case, why }
 }
 
-/// What is to be done, and what must come of it, with remarks where it is less than in TLS with
-/// offers; or why this pair cannot be in this case.
+/// The expected outcome, with remarks if it is less than TLS with offers allows. The error is the reason
+/// why this pair cannot run in this case.
 pub fn expected(
     (client_name, client): (&str, &Client),
     (server_name, server): (&str, &Server),
@@ -82,19 +82,18 @@ pub fn expected(
     let offer = match (case, client.offers) {
         (Case::NoOffer, _) => Offer::NONE,
         (Case::OfferAccepted | Case::OfferIgnored, Err(why)) => return Err(why),
-        (Case::OfferAccepted, Ok(offer)) => server.asks_offering.map(|()| offer)?,
-        // Elsewhere it does not matter. Here an offer that is not taken up keeps some clients from
-        // resuming (RES-8).
-        (Case::Resumption, Ok(offer)) if server.asks_offering.is_ok() => offer,
+        (Case::OfferAccepted, Ok(offer)) => server.requests_on_offer.map(|()| offer)?,
+        // Only in this case, an ignored offer matters: it keeps some clients from resuming (RES-8).
+        (Case::Resumption, Ok(offer)) if server.requests_on_offer.is_ok() => offer,
         (Case::Resumption, _) => Offer::NONE,
         (_, offers) => offers.unwrap_or(Offer::NONE),
     };
     if case == Case::Resumption {
         client.resumes?;
     }
-    // FLAGS-9: in TLS 1.2 flags do not count.
+    // FLAGS-9: flags have no effect in TLS 1.2.
     let counts = if case == Case::Tls12 { offer.has_care() } else { !offer.is_none() };
-    let known_client = counts && server.asks_offering.is_ok() && case != Case::OfferIgnored;
+    let known_client = counts && server.requests_on_offer.is_ok() && case != Case::OfferIgnored;
     let not_resumed = if known_client { server.resumes_authenticated.err() } else { None };
     let resumed = case == Case::Resumption && not_resumed.is_none();
     if case == Case::Resumption {
@@ -124,49 +123,49 @@ pub fn expected(
 }
 
 impl Expected {
-    /// What is otherwise, a line for each.
-    pub fn differences(&self, wire: Wire, client: &Saw, server: &Saw) -> Vec<String> {
+    /// The differences from this outcome, one line each.
+    pub fn differences(&self, wire: WireView, client: &PeerView, server: &PeerView) -> Vec<String> {
         let mut lines = Vec::new();
-        let mut check = |who: &str, what: &str, expected: String, got: Option<String>| {
+        let mut check = |source: &str, name: &str, expected: String, got: Option<String>| {
             if got.as_ref().is_some_and(|got| *got != expected) {
                 let got = got.unwrap_or_default();
-                lines.push(format!("{what}: expected {expected}, {who} says {got}"));
+                lines.push(format!("{name}: expected {expected}, {source} reports {got}"));
             }
         };
         let word = |fact: bool| if fact { "yes".to_owned() } else { "no".to_owned() };
-        let name = |name: Option<&str>| name.unwrap_or("nobody").to_owned();
-        // The wire always tells.
+        let name = |name: Option<&str>| name.unwrap_or("none").to_owned();
+        // The tap always has a report.
         let offer = wire.offer.map_or("nothing".to_owned(), |offer| offer.to_string());
         check("the wire", "offer", self.offer.clone(), Some(offer));
         let retried = wire.retried.map_or("nothing".to_owned(), word);
         check("the wire", "HelloRetryRequest", word(self.retried), Some(retried));
-        for (who, saw) in [("the client", client), ("the server", server)] {
+        for (source, view) in [("the client", client), ("the server", server)] {
             let version = self.tls_version.to_owned();
-            check(who, "version", version, saw.tls_version.clone());
-            check(who, "resumed", word(self.resumed), saw.resumed.map(word));
-            check(who, "asked", word(self.asked), saw.asked.map(word));
-            check(who, "acknowledged", word(self.acknowledged), saw.acknowledged.map(word));
-            let subject = saw.subject.as_ref().map(|subject| name(subject.as_deref()));
-            check(who, "client", name(self.subject), subject);
+            check(source, "version", version, view.tls_version.clone());
+            check(source, "resumed", word(self.resumed), view.resumed.map(word));
+            check(source, "requested", word(self.asked), view.asked.map(word));
+            check(source, "acknowledged", word(self.acknowledged), view.acknowledged.map(word));
+            let subject = view.subject.as_ref().map(|subject| name(subject.as_deref()));
+            check(source, "client", name(self.subject), subject);
         }
-        // Who is known nobody but the server can say.
+        // Only the server can report the verified client.
         if server.subject.is_none() {
-            lines.push("the server says nothing of the client".into());
+            lines.push("the server does not report the client".into());
         }
         lines
     }
 
-    /// In a few words, for a table.
+    /// A short text for a table.
     pub fn words(&self) -> String {
         let mut words = Vec::new();
         if self.resumed {
             words.push("resumed");
         }
         words.push(match (self.subject.is_some(), self.acknowledged) {
-            (true, true) => "known, acknowledged",
-            (true, false) => "known",
-            (false, _) if self.asked => "asked, nobody",
-            (false, _) => "not asked",
+            (true, true) => "authenticated, acknowledged",
+            (true, false) => "authenticated",
+            (false, _) if self.asked => "requested, not authenticated",
+            (false, _) => "not requested",
         });
         words.join(", ")
     }
@@ -177,15 +176,15 @@ mod tests {
     use super::*;
 
     const ABLE: Server =
-        Server { asks_offering: Ok(()), acknowledges: Ok(()), resumes_authenticated: Ok(()) };
+        Server { requests_on_offer: Ok(()), acknowledges: Ok(()), resumes_authenticated: Ok(()) };
     const BY_FLAG: Client = Client { offers: Ok(Offer::FLAG), resumes: Ok(()) };
 
     fn told() -> Expected {
         expected(("c", &BY_FLAG), ("s", &ABLE), Case::OfferAccepted).unwrap().0
     }
 
-    fn saw() -> Saw {
-        Saw {
+    fn view() -> PeerView {
+        PeerView {
             tls_version: Some("TLSv1.3".into()),
             resumed: Some(false),
             asked: Some(true),
@@ -194,50 +193,50 @@ mod tests {
         }
     }
 
-    const WIRE: Wire = Wire { offer: Some(Offer::FLAG), retried: Some(false) };
+    const WIRE: WireView = WireView { offer: Some(Offer::FLAG), retried: Some(false) };
 
     #[test]
-    fn what_is_as_expected_has_no_differences() {
-        assert_eq!(told().differences(WIRE, &saw(), &saw()), Vec::<String>::new());
-        // A client need not tell anything.
-        assert_eq!(told().differences(WIRE, &Saw::default(), &saw()), Vec::<String>::new());
+    fn the_expected_outcome_has_no_differences() {
+        assert_eq!(told().differences(WIRE, &view(), &view()), Vec::<String>::new());
+        // A client may report nothing.
+        assert_eq!(told().differences(WIRE, &PeerView::default(), &view()), Vec::<String>::new());
     }
 
     #[test]
-    fn each_fact_of_each_end_is_compared() {
-        type Change = fn(&mut Saw);
+    fn each_value_of_client_and_server_is_compared() {
+        type Change = fn(&mut PeerView);
         let changes: [(Change, &str); 5] = [
-            (|saw| saw.tls_version = Some("TLSv1.2".into()), "version: expected TLSv1.3"),
-            (|saw| saw.resumed = Some(true), "resumed: expected no"),
-            (|saw| saw.asked = Some(false), "asked: expected yes"),
-            (|saw| saw.acknowledged = Some(false), "acknowledged: expected yes"),
-            (|saw| saw.subject = Some(None), "client: expected CN=client-1"),
+            (|view| view.tls_version = Some("TLSv1.2".into()), "version: expected TLSv1.3"),
+            (|view| view.resumed = Some(true), "resumed: expected no"),
+            (|view| view.asked = Some(false), "requested: expected yes"),
+            (|view| view.acknowledged = Some(false), "acknowledged: expected yes"),
+            (|view| view.subject = Some(None), "client: expected CN=client-1"),
         ];
         for (change, line) in changes {
-            let mut other = saw();
+            let mut other = view();
             change(&mut other);
-            for (client, server) in [(&other, &saw()), (&saw(), &other)] {
+            for (client, server) in [(&other, &view()), (&view(), &other)] {
                 let lines = told().differences(WIRE, client, server);
                 assert!(matches!(&lines[..], [only] if only.starts_with(line)), "{lines:?}");
             }
         }
-        let no_offer = Wire { offer: Some(Offer::NONE), ..WIRE };
+        let no_offer = WireView { offer: Some(Offer::NONE), ..WIRE };
         assert_eq!(
-            told().differences(no_offer, &saw(), &saw()),
-            ["offer: expected flag, the wire says none"]
+            told().differences(no_offer, &view(), &view()),
+            ["offer: expected flag, the wire reports none"]
         );
         assert_eq!(
-            told().differences(Wire::default(), &saw(), &Saw::default()),
+            told().differences(WireView::default(), &view(), &PeerView::default()),
             [
-                "offer: expected flag, the wire says nothing",
-                "HelloRetryRequest: expected no, the wire says nothing",
-                "the server says nothing of the client"
+                "offer: expected flag, the wire reports nothing",
+                "HelloRetryRequest: expected no, the wire reports nothing",
+                "the server does not report the client"
             ]
         );
     }
 
     #[test]
-    fn where_an_end_cannot_there_is_a_reason() {
+    fn a_missing_feature_has_a_reason() {
         let mute = Client { offers: Err("mute"), resumes: Err("forgets") };
         let deaf = Server::plain("deaf");
         let by = |client, server, case| expected(("c", client), ("s", server), case);
@@ -248,22 +247,25 @@ mod tests {
 
         let silent = Server { acknowledges: Err("silent"), ..ABLE };
         let (told, remarks) = by(&BY_FLAG, &silent, Case::OfferAccepted).unwrap();
-        assert_eq!((told.words().as_str(), &remarks[..]), ("known", &["silent"][..]));
+        assert_eq!((told.words().as_str(), &remarks[..]), ("authenticated", &["silent"][..]));
 
         let anew = Server { resumes_authenticated: Err("anew"), ..ABLE };
         let (told, remarks) = by(&BY_FLAG, &anew, Case::Resumption).unwrap();
-        assert_eq!((told.words().as_str(), &remarks[..]), ("known, acknowledged", &["anew"][..]));
+        assert_eq!(
+            (told.words().as_str(), &remarks[..]),
+            ("authenticated, acknowledged", &["anew"][..])
+        );
         let (told, _) = by(&BY_FLAG, &ABLE, Case::Resumption).unwrap();
-        assert_eq!(told.words(), "resumed, known");
+        assert_eq!(told.words(), "resumed, authenticated");
     }
 
     #[test]
-    fn flags_9_in_tls12_an_offer_by_care_counts_and_one_by_the_flag_does_not() {
+    fn flags_9_in_tls12_an_offer_by_care_has_effect_and_one_by_the_flag_has_none() {
         let by = |offer| {
             let client = Client { offers: Ok(offer), resumes: Ok(()) };
             expected(("c", &client), ("s", &ABLE), Case::Tls12).unwrap().0.words()
         };
-        assert_eq!(by(Offer::FLAG), "not asked");
-        assert_eq!(by(Offer::CARE), "known");
+        assert_eq!(by(Offer::FLAG), "not requested");
+        assert_eq!(by(Offer::CARE), "authenticated");
     }
 }

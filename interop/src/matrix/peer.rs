@@ -1,4 +1,4 @@
-//! What a peer is: a TLS library as a program, with what it can and cannot do, as data.
+//! A peer: a TLS library as a program, with its features as data.
 
 use std::process::Output;
 
@@ -9,7 +9,7 @@ use tokio::process::Command;
 use super::case::Serving;
 use super::site::Site;
 
-/// Something that a peer can do, or the reason why it cannot.
+/// A feature: `Ok` if the peer has it, or the reason why it does not.
 pub type Can = Result<(), &'static str>;
 
 /// A TLS library.
@@ -17,99 +17,103 @@ pub trait Peer: Sync {
     /// Its name on the command line and in tables.
     fn name(&self) -> &'static str;
 
-    /// What it can do as a client; `None` if it is none here.
+    /// Its features as a client; `None` if it is not used as a client.
     fn client(&self) -> Option<Client> {
         None
     }
 
-    /// What it can do as a server; `None` if it is none here.
+    /// Its features as a server; `None` if it is not used as a server.
     fn server(&self) -> Option<Server> {
         None
     }
 
-    /// Finds it, or builds it if that is a matter of seconds; its version, as it says itself.
+    /// Finds the program, or builds it if this takes seconds. Returns the version that it prints.
     ///
     /// # Errors
-    /// Why it is missing, and what to do about it.
+    /// The reason why it is missing, and what to do.
     fn find(&self, site: &Site) -> Result<String, String>;
 
-    /// The command that serves for ever.
+    /// The command of the server, which runs until it is stopped.
     fn serve(&self, _: &Site, _: &Serving) -> Command {
         Command::new("false")
     }
 
-    /// The port, from a line in which the server says where it listens.
+    /// The port, from the line in which the server prints its address.
     fn listening(&self, line: &str) -> Option<u16> {
         line.strip_prefix("listening on 127.0.0.1:")?.trim_end().parse().ok()
     }
 
-    /// What the server says of a connection in its answer; `None` if it does so in a line of JSON on
-    /// standard output.
-    fn answer(&self, body: &str) -> Option<Saw> {
-        body.lines().rev().find_map(|line| Saw::of_server(&serde_json::from_str(line).ok()?))
+    /// The server's report of a connection, from its response; `None` if the server prints it as a
+    /// line of JSON on standard output.
+    fn answer(&self, body: &str) -> Option<PeerView> {
+        body.lines().rev().find_map(|line| PeerView::of_server(&serde_json::from_str(line).ok()?))
     }
 
-    /// The command with this number, from 0 on, of those that make the connections of a visit, one
-    /// after the other; `None` if there is no further one.
+    /// Command `number`, counted from 0, of those that make the connections of a visit in order;
+    /// `None` after the last one.
     fn connect(&self, _: &Site, _: &Visit, _number: u32) -> Option<Step> {
         None
     }
 
-    /// Whether the client makes more connections than it is asked to.
+    /// Whether the client makes more connections than the visit has.
     fn makes_more_connections(&self) -> bool {
         false
     }
 
-    /// What a command of the client's printed, the server's answer in it.
+    /// The output of a command of the client, with the server's response.
     fn printed(&self, output: &Output) -> String {
         text(output)
     }
 
-    /// What the client says of the last connection.
-    fn saw(&self, outputs: &[Output]) -> Saw {
+    /// The client's report of the last connection.
+    fn view(&self, outputs: &[Output]) -> PeerView {
         outputs.last().map(json_line).unwrap_or_default()
     }
 }
 
-/// What a peer can do as a client.
+/// The features of a peer as a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
-    /// How it offers, or why it cannot.
+    /// Its offer, or the reason why it cannot offer.
     pub offers: Result<Offer, &'static str>,
-    /// Whether it can resume a session when it is told to connect twice.
+    /// Whether it can resume a session on a second connection.
     pub resumes: Can,
 }
 
-/// What a peer can do as a server.
+/// The features of a peer as a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Server {
-    /// Whether it can ask those who offer, and nobody else.
-    pub asks_offering: Can,
-    /// Whether it can say in CertificateRequest that it asks because of the offer.
+    /// Whether it can request a certificate exactly of clients that offer.
+    pub requests_on_offer: Can,
+    /// Whether it can acknowledge the offer in CertificateRequest.
     pub acknowledges: Can,
-    /// Whether those who are authenticated can resume.
+    /// Whether it resumes sessions of authenticated clients.
     pub resumes_authenticated: Can,
 }
 
 impl Server {
-    /// A server that knows nothing of offers, for this reason.
+    /// A server without any of these features, for this reason.
     pub const fn plain(why: &'static str) -> Self {
-        Self { asks_offering: Err(why), acknowledges: Err(why), resumes_authenticated: Err(why) }
+        Self {
+            requests_on_offer: Err(why),
+            acknowledges: Err(why),
+            resumes_authenticated: Err(why),
+        }
     }
 }
 
-/// What a client is to do.
+/// The task of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Visit {
     /// The port of `localhost`.
     pub port: u16,
-    /// Whether to offer.
+    /// Whether the client offers.
     pub offer: bool,
-    /// How many connections to make, with the sessions of those before.
+    /// How many connections it makes, each with the sessions of earlier ones.
     pub connections: u32,
 }
 
-/// A command, and what it is told on standard input.
+/// A command, and its standard input.
 #[derive(Debug)]
 pub struct Step {
     /// The command.
@@ -119,33 +123,33 @@ pub struct Step {
 }
 
 impl Step {
-    /// The only one.
+    /// The only command of a visit.
     pub fn only(number: u32, command: Command) -> Option<Self> {
         (number == 0).then_some(Self { command, stdin: "" })
     }
 }
 
-/// What one end says of a connection; `None` where it does not tell.
+/// The report of client or server about a connection; `None` for unknown values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Saw {
+pub struct PeerView {
     /// `TLSv1.3` or `TLSv1.2`.
     pub tls_version: Option<String>,
     /// Whether the session is an earlier one.
     pub resumed: Option<bool>,
-    /// Whether the client was asked for a certificate on this connection.
+    /// Whether the server requested a certificate on this connection.
     pub asked: Option<bool>,
-    /// Whether the client was told that it is because of its offer.
+    /// Whether the server acknowledged the offer.
     pub acknowledged: Option<bool>,
-    /// The verified subject of its certificate; the inner `None` for a client that is nobody.
+    /// The verified subject of the client's certificate; the inner `None` if it is not authenticated.
     pub subject: Option<Option<String>>,
 }
 
-impl Saw {
-    /// What a server says in JSON, in the words of `rext serve` or of an adapter's example.
+impl PeerView {
+    /// Reads a server's report in JSON, in the format of `rext serve` or of an adapter's example.
     pub fn of_server(line: &Value) -> Option<Self> {
         let either = |one: &str, other: &str| line.get(one).or_else(|| line.get(other)).cloned();
         let resumed = line.get("resumed").and_then(Value::as_bool);
-        // Clients say nothing of that.
+        // Reports of clients do not have this.
         let decision = either("decision", "demand")?;
         let subject = either("verified_subject", "subject");
         Some(Self {
@@ -157,10 +161,10 @@ impl Saw {
         })
     }
 
-    /// What a client says in JSON.
+    /// Reads a client's report in JSON.
     pub fn of_client(line: &Value) -> Option<Self> {
         if line.get("decision").or_else(|| line.get("demand")).is_some() {
-            return None; // what the server says, in its answer
+            return None; // the server's report, in its response
         }
         let version = line.get("tls_version").or_else(|| line.get("version"))?;
         let fact = |name: &str| line.get(name).and_then(Value::as_bool);
@@ -174,14 +178,16 @@ impl Saw {
     }
 }
 
-/// What the last line of JSON says that a client printed.
-pub(super) fn json_line(output: &Output) -> Saw {
+/// The report in the last line of JSON that a client printed.
+pub(super) fn json_line(output: &Output) -> PeerView {
     let text = text(output);
     let mut lines = text.lines().rev();
-    lines.find_map(|line| Saw::of_client(&serde_json::from_str(line).ok()?)).unwrap_or_default()
+    lines
+        .find_map(|line| PeerView::of_client(&serde_json::from_str(line).ok()?))
+        .unwrap_or_default()
 }
 
-/// All that a program printed, standard error first.
+/// The output of a program, standard error first.
 pub(super) fn text(output: &Output) -> String {
     let text = [&output.stderr[..], b"\n", &output.stdout].concat();
     String::from_utf8_lossy(&text).into_owned()

@@ -21,7 +21,7 @@ mod pristine;
 mod rustls_ext;
 mod s2n;
 
-/// All of them.
+/// All peers.
 pub const ALL: &[&dyn Peer] = &[
     &rustls_ext::RustlsExt,
     &pristine::Pristine,
@@ -37,26 +37,26 @@ pub const ALL: &[&dyn Peer] = &[
     &chromium::Chromium,
 ];
 
-/// What clients of HTTP/1.1 say that are no more than TLS.
+/// The HTTP/1.1 request of TLS clients that do not implement HTTP.
 const REQUEST: &str = "GET /debug HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-/// Why a client that cannot be told what to put into its ClientHello does not offer.
+/// The reason of a client whose ClientHello cannot be extended.
 const NO_EXTENSION: &str =
-    "this client sends no extension that its library does not know, so it cannot offer";
+    "this client can only send extensions that its library implements, so it cannot offer";
 
-/// Why a server without an adapter does not ask.
+/// The reason of a server without an adapter.
 const DECIDES_FOR_ALL: &str =
-    "this server knows nothing of offers: it asks all of its clients or nobody";
+    "this server does not recognise offers: it requests a certificate of all clients or of none";
 
-/// Why who is authenticated does not resume.
-const ASKED_ANEW: &str = "a session does not record in which scope its client was asked, so whoever is asked is \
-     asked in a full handshake";
+/// The reason of a server that does not resume authenticated sessions.
+const FULL_HANDSHAKE: &str = "a session does not record the scope of its request, so every request for a certificate \
+     takes a full handshake";
 
-/// The options of the servers that we wrote.
+/// The command of a server that we wrote.
 fn serve(site: &Site, program: PathBuf, serving: &Serving) -> Command {
     let mut command = site.command(program);
     command.args(["--cert", "server.pem", "--key", "server.key", "--client-ca", "client-ca.pem"]);
-    command.args(["--ask", if serving.asks_offering { "offered" } else { "nobody" }]);
+    command.args(["--ask", if serving.requests_on_offer { "offered" } else { "nobody" }]);
     if serving.retry {
         command.arg("--retry");
     }
@@ -66,7 +66,7 @@ fn serve(site: &Site, program: PathBuf, serving: &Serving) -> Command {
     command
 }
 
-/// The options of the clients that we wrote.
+/// The command of a client that we wrote.
 fn connect(site: &Site, program: PathBuf, visit: &Visit, number: u32) -> Option<Step> {
     let mut command = site.command(program);
     connect_args(&mut command, visit);
@@ -79,7 +79,7 @@ fn connect_args(command: &mut Command, visit: &Visit) {
     command.args(["--count", &visit.connections.to_string()]);
 }
 
-/// A program that cargo builds only when it is told to.
+/// The path of a program that cargo does not build by default.
 fn built(site: &Site, program: &str, package: &str) -> Result<PathBuf, String> {
     site.program(program)
         .ok_or_else(|| format!("there is no {program}: run `cargo build -p {package} --bins`"))

@@ -1,4 +1,4 @@
-//! The outcome as tables for people, or as an object for programs.
+//! The report of the matrix, as Markdown tables or as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,28 +7,28 @@ use serde::Serialize;
 
 use super::case::Case;
 use super::expect::Expected;
-use super::meet::Met;
+use super::pair::PairResult;
 
-/// All that came of it.
+/// The results of all pairs.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// The peers, with their versions, or why they are missing.
+pub struct MatrixReport {
+    /// The peers, with their versions, or the reason why they are missing.
     pub peers: BTreeMap<&'static str, Found>,
     /// The cells, by case, client and server.
     pub cells: Vec<Cell>,
 }
 
-/// Whether a peer is there.
+/// Whether a peer is available.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Found {
-    /// With this version.
+    /// Available, with this version.
     Version(String),
-    /// Because of this.
+    /// Missing, for this reason.
     Missing(String),
 }
 
-/// What came of a pair in a case.
+/// A pair in a case, and its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cell {
     /// The case.
@@ -37,55 +37,55 @@ pub struct Cell {
     pub client: &'static str,
     /// The server.
     pub server: &'static str,
-    /// What came of it.
+    /// The result.
     #[serde(flatten)]
-    pub outcome: Outcome,
+    pub outcome: CellResult,
 }
 
-/// What came of a pair in a case.
+/// The result of a pair in a case.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
-pub enum Outcome {
-    /// What must come of it.
+pub enum CellResult {
+    /// The outcome is the expected one.
     AsExpected {
-        /// What that is.
+        /// The expected outcome.
         expected: Expected,
-        /// Why it is not more.
+        /// Reasons why it is less than TLS with offers allows.
         remarks: Vec<&'static str>,
-        /// What both ends say.
+        /// The reports of client and server.
         #[serde(flatten)]
-        met: Met,
+        result: PairResult,
     },
-    /// Something else.
+    /// The outcome is another one.
     Wrong {
-        /// What must have come of it.
+        /// The expected outcome.
         expected: Expected,
-        /// What both ends say.
+        /// The reports of client and server.
         #[serde(flatten)]
-        met: Met,
+        result: PairResult,
     },
-    /// This pair cannot be in this case.
+    /// This pair cannot run in this case.
     NotPossible {
-        /// Why.
+        /// The reason.
         reason: &'static str,
     },
-    /// One of them is not there.
+    /// A peer of the pair is not available.
     Missing {
-        /// Which.
+        /// The peer.
         peer: &'static str,
     },
 }
 
-impl Report {
-    /// The cells that are not as they must be.
-    pub fn wrong(&self) -> impl Iterator<Item = (&Cell, &Met)> {
+impl MatrixReport {
+    /// The cells with another outcome than expected.
+    pub fn wrong(&self) -> impl Iterator<Item = (&Cell, &PairResult)> {
         self.cells.iter().filter_map(|cell| match &cell.outcome {
-            Outcome::Wrong { met, .. } => Some((cell, met)),
+            CellResult::Wrong { result, .. } => Some((cell, result)),
             _ => None,
         })
     }
 
-    /// The tables.
+    /// The report as Markdown tables.
     pub fn markdown(&self) -> String {
         let mut text = String::new();
         let mut notes = Vec::new();
@@ -113,10 +113,10 @@ impl Report {
         for cell in &self.cells {
             let [expected, wrong, impossible, missing] = &mut counts;
             *match cell.outcome {
-                Outcome::AsExpected { .. } => expected,
-                Outcome::Wrong { .. } => wrong,
-                Outcome::NotPossible { .. } => impossible,
-                Outcome::Missing { .. } => missing,
+                CellResult::AsExpected { .. } => expected,
+                CellResult::Wrong { .. } => wrong,
+                CellResult::NotPossible { .. } => impossible,
+                CellResult::Missing { .. } => missing,
             } += 1;
         }
         let [expected, wrong, impossible, missing] = counts;
@@ -159,12 +159,12 @@ fn entry<'a>(cell: &'a Cell, notes: &mut Vec<&'a str>) -> String {
         format!(" [{}]", at + 1)
     };
     match &cell.outcome {
-        Outcome::AsExpected { expected, remarks, .. } => {
+        CellResult::AsExpected { expected, remarks, .. } => {
             let remarks: String = remarks.iter().map(|remark| number(remark)).collect();
             expected.words() + &remarks
         }
-        Outcome::Wrong { .. } => "**WRONG**".into(),
-        Outcome::NotPossible { reason } => format!("n/a{}", number(reason)),
-        Outcome::Missing { .. } => "missing".into(),
+        CellResult::Wrong { .. } => "**WRONG**".into(),
+        CellResult::NotPossible { reason } => format!("n/a{}", number(reason)),
+        CellResult::Missing { .. } => "missing".into(),
     }
 }

@@ -1,4 +1,4 @@
-//! Where the peers are: their programs, and the files that they read.
+//! The programs of the peers, and the files that they read.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,12 @@ use tokio::process::Command;
 
 use command_line::Failure;
 
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
-/// Whom the client's certificate names.
+/// The subject of the client's certificate.
 pub const CLIENT: &str = "CN=client-1";
 
-/// A PKI in files, and the project's folders.
+/// Certificates in files, and the project's folders.
 #[derive(Debug)]
 pub struct Site {
     files: tempfile::TempDir,
@@ -20,7 +20,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// With new certificates.
+    /// Makes the files, with new certificates.
     ///
     /// # Errors
     /// If the files cannot be written, or the project's sources are not found above the program.
@@ -32,9 +32,12 @@ impl Site {
             folder.join("adapters/README.md").exists() && folder.join("interop/peers").exists()
         });
         let project = project.map(Path::to_owned).ok_or_else(|| {
-            Failure::Failed("the project's sources are not found: run it in its folder".into())
+            Failure::Failed(
+                "the project's sources are not found: run this command in the project's folder"
+                    .into(),
+            )
         })?;
-        // Where cargo puts what it builds, whatever the profile.
+        // Cargo's output folders of both profiles.
         let mut programs: Vec<_> = exe.parent().map(Path::to_owned).into_iter().collect();
         for profile in ["debug", "release"] {
             let target = programs.first().and_then(|folder| folder.parent());
@@ -50,7 +53,7 @@ impl Site {
         Ok(site)
     }
 
-    fn identity(&self, name: &str, identity: &Identity) -> Result<(), Failure> {
+    fn identity(&self, name: &str, identity: &IssuedCertificate) -> Result<(), Failure> {
         self.write(&format!("{name}.pem"), identity.cert_pem())?;
         self.write(&format!("{name}.key"), &identity.key_pem())
     }
@@ -60,33 +63,33 @@ impl Site {
             .map_err(|err| Failure::Failed(format!("cannot write {name}: {err}")))
     }
 
-    /// A file of the PKI: `server-ca.pem`, `client-ca.pem`, and `.pem` and `.key` of `server` and
-    /// `client`; or one of its own for a peer.
+    /// The path of a certificate file: `server-ca.pem`, `client-ca.pem`, and `.pem` and `.key` of `server` and
+    /// `client`. A peer may add its own files.
     pub fn file(&self, name: &str) -> PathBuf {
         self.files.path().join(name)
     }
 
-    /// A file of the project's sources.
+    /// The path of a file of the project's sources.
     pub fn source(&self, name: &str) -> PathBuf {
         self.project.join(name)
     }
 
-    /// A program that cargo builds, where it is.
+    /// The path of a program that cargo has built.
     pub fn program(&self, name: &str) -> Option<PathBuf> {
         self.programs.iter().map(|folder| folder.join(name)).find(|path| path.exists())
     }
 
-    /// A command, with the folder of the PKI as its working directory.
+    /// A command that runs in the folder of the certificates.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.files.path());
         command
     }
 
-    /// What a program says of its version: the first line of `program args…`.
+    /// The version of a program: the first line that `program args…` prints.
     ///
     /// # Errors
-    /// That it is missing, and which package of Debian's has it.
+    /// If it is missing; the text names the Debian package.
     pub fn version(&self, program: &str, args: &[&str], package: &str) -> Result<String, String> {
         let run = std::process::Command::new(program).args(args).output();
         match run {
@@ -102,26 +105,27 @@ impl Site {
     /// Runs a command that builds something in seconds.
     ///
     /// # Errors
-    /// The last line that it says.
+    /// The last line with an error that it prints.
     pub fn build(&self, command: &mut std::process::Command) -> Result<(), String> {
-        let what = command.get_program().to_string_lossy().into_owned();
-        // Make, run by cargo, must not look for a job server that is not for it.
+        let program = command.get_program().to_string_lossy().into_owned();
+        // Without this, make would use cargo's job server.
         let output = command
             .env_remove("MAKEFLAGS")
             .output()
-            .map_err(|err| format!("cannot run {what}: {err}"))?;
+            .map_err(|err| format!("cannot run {program}: {err}"))?;
         if output.status.success() {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let line = said.lines().rev().find(|line| line.contains("rror")).unwrap_or(&said);
-        Err(format!("{what} fails: {}", line.trim()))
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = text.lines().rev().find(|line| line.contains("rror")).unwrap_or(&text);
+        Err(format!("{program} fails: {}", line.trim()))
     }
 
-    /// Builds an adapter in C, with the librext that cargo built; its folder of programs.
+    /// Builds the programs of a C adapter into the folder of the certificates, with the librext
+    /// that cargo built.
     ///
     /// # Errors
-    /// What is missing.
+    /// If librext is missing, or the build fails.
     pub fn make(&self, adapter: &str) -> Result<(), String> {
         let library = self
             .program("librext.a")

@@ -1,4 +1,4 @@
-//! What goes over the wire between a client and a server, which neither has to be asked for.
+//! A tap between client and server, which reads their first messages.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,31 +9,31 @@ use tokio::net::{TcpListener, TcpStream};
 
 use raw_peer::HELLO_RETRY_RANDOM;
 
-/// What the first messages of a connection say.
+/// The contents of the first messages of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wire {
-    /// How the ClientHello offers; `None` if it was not read.
+pub struct WireView {
+    /// The offer in the ClientHello; `None` if there was no readable ClientHello.
     pub offer: Option<Offer>,
-    /// Whether the server answered with a HelloRetryRequest; `None` if it did not answer.
+    /// Whether the server sent a HelloRetryRequest; `None` if it sent no answer.
     pub retried: Option<bool>,
 }
 
 type Shared<T> = Arc<Mutex<T>>;
 
-/// A listener whose connections are carried to a server, until it is dropped.
+/// A listener that forwards connections to a server, until it is dropped.
 #[derive(Debug)]
 pub struct Tap {
     /// Its port on loopback.
     pub port: u16,
-    seen: Shared<Vec<Shared<Wire>>>,
+    seen: Shared<Vec<Shared<WireView>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Tap {
-    /// In front of the server on this port of loopback.
+    /// Starts a tap in front of the server on this port of the loopback interface.
     ///
     /// # Errors
-    /// If there is no port.
+    /// If no port is free.
     pub async fn new(server: u16) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
@@ -47,8 +47,8 @@ impl Tap {
         Ok(Self { port, seen, task })
     }
 
-    /// What was seen since the last time, a connection each, in their order.
-    pub fn take(&self) -> Vec<Wire> {
+    /// The connections since the last call, in order.
+    pub fn take(&self) -> Vec<WireView> {
         let seen = std::mem::take(&mut *lock(&self.seen));
         seen.iter().map(|wire| *lock(wire)).collect()
     }
@@ -64,29 +64,29 @@ fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn carry(client: TcpStream, server: u16, all: Shared<Vec<Shared<Wire>>>) {
+async fn carry(client: TcpStream, server: u16, all: Shared<Vec<Shared<WireView>>>) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else {
         return;
     };
-    let wire = Shared::<Wire>::default();
+    let wire = Shared::<WireView>::default();
     lock(&all).push(wire.clone());
     let (client_out, client_in) = client.into_split();
     let (server_out, server_in) = server.into_split();
     let _ = tokio::join!(
-        copy(client_out, server_in, |octets| {
-            let offer = offer(octets);
+        copy(client_out, server_in, |bytes| {
+            let offer = offer(bytes);
             lock(&wire).offer = offer;
             offer.is_some()
         }),
-        copy(server_out, client_in, |octets| {
-            let retried = retried(octets);
+        copy(server_out, client_in, |bytes| {
+            let retried = retried(bytes);
             lock(&wire).retried = retried;
             retried.is_some()
         }),
     );
 }
 
-/// Carries octets; `look` sees them from the first on until it has seen enough.
+/// Forwards bytes. `look` gets all bytes so far, until it returns true.
 async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -96,22 +96,22 @@ async fn copy(
     let mut first = Vec::new();
     let mut enough = false;
     loop {
-        let octets = from.read(&mut piece).await?;
-        let Some(octets) = piece.get(..octets).filter(|octets| !octets.is_empty()) else {
+        let bytes = from.read(&mut piece).await?;
+        let Some(bytes) = piece.get(..bytes).filter(|bytes| !bytes.is_empty()) else {
             return to.shutdown().await;
         };
         if !enough {
-            first.extend_from_slice(octets);
+            first.extend_from_slice(bytes);
             enough = look(&first) || first.len() > 64 * 1024;
         }
-        to.write_all(octets).await?;
+        to.write_all(bytes).await?;
     }
 }
 
-/// How a ClientHello offers, when it is whole.
-fn offer(octets: &[u8]) -> Option<Offer> {
+/// The offer in a ClientHello; `None` if it is not complete.
+fn offer(bytes: &[u8]) -> Option<Offer> {
     let mut scratch = [0; 4096];
-    let Answer::Hello { hello, .. } = Scan::default().records(octets, &mut scratch) else {
+    let Answer::Hello { hello, .. } = Scan::default().records(bytes, &mut scratch) else {
         return None;
     };
     let mut negotiation = ServerNegotiation::new(CodePoints::default());
@@ -119,8 +119,8 @@ fn offer(octets: &[u8]) -> Option<Offer> {
     Some(negotiation.offer())
 }
 
-/// Whether the first message of a server is a HelloRetryRequest; `None` before it is there. Five
-/// octets of record, four of message and two of version stand before the random (RFC 8446 4.1.3).
-fn retried(octets: &[u8]) -> Option<bool> {
-    octets.get(11..43).map(|random| random == HELLO_RETRY_RANDOM)
+/// Whether the first message of a server is a HelloRetryRequest; `None` if it is not complete. The random
+/// follows five bytes of record, four of message and two of version (RFC 8446 section 4.1.3).
+fn retried(bytes: &[u8]) -> Option<bool> {
+    bytes.get(11..43).map(|random| random == HELLO_RETRY_RANDOM)
 }

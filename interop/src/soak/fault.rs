@@ -1,4 +1,4 @@
-//! Faults of a connection, injected at an octet of the client's choice.
+//! Faults that a client injects into its connection at a chosen byte.
 
 use std::fmt;
 use std::io;
@@ -14,36 +14,36 @@ use tokio::net::TcpStream;
 /// A fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What happens.
+    /// The kind of fault.
     pub kind: FaultKind,
-    /// In which direction the octets count, and suffer.
+    /// The direction that it affects.
     pub direction: Direction,
-    /// Behind how many octets.
+    /// After how many bytes of that direction it happens.
     pub at: usize,
 }
 
-/// What a fault is.
+/// A kind of fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// The client closes the connection.
     Cut,
-    /// The client resets it.
+    /// The client resets the connection.
     Reset,
-    /// Nothing arrives any more, in either direction, and nobody closes.
+    /// No more data arrives in either direction, and the connection stays open.
     Stall,
-    /// Bits of the next octet change.
+    /// These bits of the next byte are inverted.
     Flip(u8),
-    /// These octets come in between.
-    Garbage(Octets),
+    /// These bytes are inserted.
+    Garbage(RawBytes),
 }
 
-/// Some octets, in a Debug of no length.
+/// Bytes whose `Debug` shows only their number.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Octets(pub Vec<u8>);
+pub struct RawBytes(pub Vec<u8>);
 
-impl fmt::Debug for Octets {
+impl fmt::Debug for RawBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} octets", self.0.len())
+        write!(f, "{} bytes", self.0.len())
     }
 }
 
@@ -57,7 +57,7 @@ pub enum Direction {
 }
 
 impl Fault {
-    /// Any fault.
+    /// A random fault.
     pub fn random(rng: &mut Rng) -> Self {
         let kind = match rng.u8(..20) {
             0..=4 => FaultKind::Cut,
@@ -65,12 +65,12 @@ impl Fault {
             9..=10 => FaultKind::Stall,
             11..=15 => FaultKind::Flip(1 << rng.u8(..8)),
             _ => {
-                let mut octets = vec![0; rng.usize(1..=64)];
-                rng.fill(&mut octets);
-                FaultKind::Garbage(Octets(octets))
+                let mut bytes = vec![0; rng.usize(1..=64)];
+                rng.fill(&mut bytes);
+                FaultKind::Garbage(RawBytes(bytes))
             }
         };
-        // Handshakes have some 300 to 1800 octets in each direction; a bit more, to go beyond.
+        // Handshakes have about 300 to 1800 bytes in each direction; the limit is a little higher.
         Self {
             kind,
             direction: if rng.bool() { Direction::Up } else { Direction::Down },
@@ -92,7 +92,7 @@ impl FaultKind {
     }
 }
 
-/// Whether a fault has happened.
+/// Shows whether a fault has happened.
 #[derive(Clone, Debug, Default)]
 pub struct Fired(Arc<AtomicBool>);
 
@@ -103,16 +103,16 @@ impl Fired {
     }
 }
 
-/// A connection with a fault, or none.
+/// A TCP connection with at most one fault.
 #[derive(Debug)]
 pub struct Faulty {
-    /// Gone after a cut.
+    /// `None` after a cut.
     tcp: Option<TcpStream>,
-    /// What is still to come.
+    /// The fault, until it happens.
     fault: Option<Fault>,
     fired: Fired,
     stalled: bool,
-    /// What is still to be done to the octets in this direction.
+    /// Damage that is still to be applied in this direction.
     damage: Option<(Direction, Damage)>,
 }
 
@@ -123,14 +123,14 @@ enum Damage {
 }
 
 impl Faulty {
-    /// `tcp` with `fault`.
+    /// Adds `fault` to `tcp`.
     pub fn new(tcp: TcpStream, fault: Option<Fault>) -> (Self, Fired) {
         let fired = Fired::default();
         let tcp = Some(tcp);
         (Self { tcp, fault, fired: fired.clone(), stalled: false, damage: None }, fired)
     }
 
-    /// How many octets may pass in `direction` before something happens.
+    /// How many bytes may pass in `direction` before the fault happens.
     fn passing(&self, direction: Direction) -> usize {
         match (&self.fault, &self.damage) {
             (Some(fault), _) if fault.direction == direction => fault.at,
@@ -139,9 +139,9 @@ impl Faulty {
         }
     }
 
-    fn passed(&mut self, direction: Direction, octets: usize) {
+    fn passed(&mut self, direction: Direction, bytes: usize) {
         if let Some(fault) = self.fault.as_mut().filter(|fault| fault.direction == direction) {
-            fault.at = fault.at.saturating_sub(octets);
+            fault.at = fault.at.saturating_sub(bytes);
         }
     }
 
@@ -157,13 +157,13 @@ impl Faulty {
             }
             FaultKind::Stall => self.stalled = true,
             FaultKind::Flip(bits) => self.damage = Some((fault.direction, Damage::Flip(bits))),
-            FaultKind::Garbage(Octets(octets)) => {
-                self.damage = Some((fault.direction, Damage::Garbage(octets)));
+            FaultKind::Garbage(RawBytes(bytes)) => {
+                self.damage = Some((fault.direction, Damage::Garbage(bytes)));
             }
         }
     }
 
-    /// The bits to change in the next octet.
+    /// The bits to invert in the next byte.
     fn take_flip(&mut self, direction: Direction) -> u8 {
         match self.damage {
             Some((damaged, Damage::Flip(bits))) if damaged == direction => {
@@ -176,7 +176,7 @@ impl Faulty {
 
     fn garbage(&mut self, direction: Direction) -> Option<&mut Vec<u8>> {
         match &mut self.damage {
-            Some((damaged, Damage::Garbage(octets))) if *damaged == direction => Some(octets),
+            Some((damaged, Damage::Garbage(bytes))) if *damaged == direction => Some(bytes),
             _ => None,
         }
     }
@@ -194,9 +194,9 @@ impl AsyncRead for Faulty {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.passing(Direction::Down) == 0 {
-            // It happens in place of an octet, not in place of nothing.
-            let mut octet = [0];
-            if ready!(this.tcp()?.poll_peek(cx, &mut ReadBuf::new(&mut octet)))? == 0 {
+            // The fault happens when a byte is due, not at the end of the stream.
+            let mut byte = [0];
+            if ready!(this.tcp()?.poll_peek(cx, &mut ReadBuf::new(&mut byte)))? == 0 {
                 return Poll::Ready(Ok(()));
             }
             this.fire();
@@ -240,9 +240,9 @@ impl AsyncWrite for Faulty {
             return Poll::Ready(Ok(buf.len()));
         }
         while let Some(garbage) = this.garbage(Direction::Up) {
-            let octets = garbage.clone();
-            let wrote = ready!(this.tcp()?.poll_write(cx, &octets))?;
-            match octets.get(wrote..) {
+            let bytes = garbage.clone();
+            let wrote = ready!(this.tcp()?.poll_write(cx, &bytes))?;
+            match bytes.get(wrote..) {
                 Some(rest @ [_, ..]) => {
                     this.damage = Some((Direction::Up, Damage::Garbage(rest.to_vec())));
                 }

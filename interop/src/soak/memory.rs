@@ -1,15 +1,15 @@
-//! How much memory the process has had at most.
+//! The peak memory of the process.
 
 use command_line::Failure;
 
-/// The peak of the process's resident memory, in KiB, as the kernel tells in `/proc/self/status`.
+/// Reads the peak resident memory of the process, in KiB, from `/proc/self/status`.
 ///
 /// # Errors
-/// If the system has no such file, as all but Linux.
+/// If the system has no such file: only Linux has it.
 pub fn peak() -> Result<u64, Failure> {
     let text = std::fs::read_to_string("/proc/self/status").map_err(|err| {
         Failure::Failed(format!(
-            "cannot measure memory, which takes Linux: /proc/self/status: {err}"
+            "cannot measure memory: this needs Linux: /proc/self/status: {err}"
         ))
     })?;
     parse(&text).ok_or_else(|| {
@@ -37,7 +37,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn there_is_a_peak_on_linux() {
+    fn linux_reports_a_peak() {
         assert!(peak().unwrap() > 1024);
     }
 }

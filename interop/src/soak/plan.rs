@@ -1,42 +1,42 @@
-//! Which connections there are: all of it follows from a seed.
+//! The plan of a soak: the connections and their faults, determined by a seed.
 
 use fastrand::Rng;
 
-use super::fault::{Fault, Octets};
+use super::fault::{Fault, RawBytes};
+use super::honest_client::HonestClient;
 use super::raw_client::{CASES, PLAIN, RawCase};
 use super::server::{LONGEST_MESSAGE, MOST_EARLY, Port};
-use super::who::Who;
 
-/// What one client does, one connection after the other.
+/// The connections of one client, one after the other.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The number of its first connection.
     pub first: u32,
     /// How many connections it makes.
     pub count: u32,
-    /// Who does it.
+    /// The kind of client.
     pub kind: Kind,
     /// The port.
     pub port: Port,
-    /// How many octets of application data are sent back each time.
+    /// The length of the message on each connection, in bytes.
     pub message: usize,
-    /// What happens to the last connection.
+    /// The fault of the last connection.
     pub fault: Option<Fault>,
 }
 
-/// Who connects.
+/// A kind of client.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// A client of rustls, with so much 0-RTT data to send where it can.
-    Honest(Who, usize),
-    /// A client that is about a rule.
+    /// A rustls client, and the length of its 0-RTT data in bytes.
+    Honest(HonestClient, usize),
+    /// A raw peer that tests a rule.
     Raw(RawCase),
-    /// Octets that are no TLS.
-    Noise(Octets),
+    /// A client that sends these bytes, which are not TLS.
+    Noise(RawBytes),
 }
 
 impl Job {
-    /// In two or three words, so that many can be counted together.
+    /// A short name, by which the report counts jobs.
     pub fn name(&self) -> &'static str {
         match (&self.kind, self.count) {
             (Kind::Honest(_, 0), 1) => "full",
@@ -48,7 +48,7 @@ impl Job {
     }
 }
 
-/// The jobs that make up so many connections, in their order.
+/// An iterator over jobs, up to a number of connections.
 #[derive(Debug)]
 pub struct Plan {
     seed: u64,
@@ -57,7 +57,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan that follows from `seed`, for this many connections.
+    /// The plan that `seed` determines, for this many connections.
     pub fn new(seed: u64, connections: u32) -> Self {
         Self { seed, next: 0, end: connections }
     }
@@ -69,7 +69,7 @@ impl Iterator for Plan {
     fn next(&mut self) -> Option<Job> {
         let first = self.next;
         let left = self.end.checked_sub(first).filter(|left| *left > 0)?;
-        // A job does not depend on what its predecessors drew.
+        // A job does not depend on the random numbers of earlier jobs.
         let mut rng = Rng::with_seed(self.seed ^ u64::from(first).wrapping_mul(GOLDEN));
         let job = Job::draw(first, left, &mut rng);
         self.next += job.count;
@@ -77,40 +77,42 @@ impl Iterator for Plan {
     }
 }
 
-/// 2^64 divided by the golden ratio, which spreads numbers that are close to one another.
+/// 2^64 divided by the golden ratio: spreads consecutive numbers over the whole range.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Job {
     fn draw(first: u32, left: u32, rng: &mut Rng) -> Self {
-        let mut port = Port { stores: rng.bool(), impatient: false };
+        let mut port = Port { stores: rng.bool(), short_timeout: false };
         let (kind, count, faulty) = match rng.u8(..100) {
-            0..30 => (Kind::Honest(Who::random(rng), 0), 1, false),
-            30..60 => (Kind::Honest(Who::random(rng), 0), 1, true),
-            60..75 => (Kind::Honest(Who::random(rng), 0), rng.u32(2..=3), rng.u8(..3) == 0),
+            0..30 => (Kind::Honest(HonestClient::random(rng), 0), 1, false),
+            30..60 => (Kind::Honest(HonestClient::random(rng), 0), 1, true),
+            60..75 => {
+                (Kind::Honest(HonestClient::random(rng), 0), rng.u32(2..=3), rng.u8(..3) == 0)
+            }
             75..82 => {
                 let early = rng.usize(1..=MOST_EARLY);
                 port.stores = true;
-                (Kind::Honest(Who::random(rng), early), 2, rng.u8(..3) == 0)
+                (Kind::Honest(HonestClient::random(rng), early), 2, rng.u8(..3) == 0)
             }
             82..94 => {
                 let case = rng.choice(CASES).unwrap_or(PLAIN);
-                port = Port { stores: false, impatient: case.stalls() };
+                port = Port { stores: false, short_timeout: case.stalls() };
                 (Kind::Raw(case), 1 + u32::from(case.resumes), false)
             }
             _ => {
-                let mut octets = vec![0; rng.usize(1..2000)];
-                rng.fill(&mut octets);
-                // Some begin as a record does, so that not all is decided by the first octet.
+                let mut bytes = vec![0; rng.usize(1..2000)];
+                rng.fill(&mut bytes);
+                // Half begin like a TLS record, so that the server does not refuse all at the first byte.
                 if rng.bool() {
-                    for (octet, usual) in octets.iter_mut().zip([22, 3, 1, 0]) {
-                        *octet = usual;
+                    for (byte, usual) in bytes.iter_mut().zip([22, 3, 1, 0]) {
+                        *byte = usual;
                     }
                 }
-                (Kind::Noise(Octets(octets)), 1, false)
+                (Kind::Noise(RawBytes(bytes)), 1, false)
             }
         };
         let fault = faulty.then(|| Fault::random(rng));
-        port.impatient |= fault.is_some();
+        port.short_timeout |= fault.is_some();
         let message = match rng.u8(..50) {
             0 if !matches!(kind, Kind::Raw(_)) => rng.usize(..LONGEST_MESSAGE),
             _ => rng.usize(..2000),
@@ -144,14 +146,14 @@ mod tests {
     fn a_plan_follows_from_its_seed_alone() {
         assert_eq!(text(Plan::new(7, 500)), text(Plan::new(7, 500)));
         assert_ne!(text(Plan::new(7, 500)), text(Plan::new(8, 500)));
-        // and it does not matter where it is to end
+        // and does not depend on the number of connections
         let long = text(Plan::new(7, 500));
         let short = text(Plan::new(7, 300));
         assert_eq!(short[..short.len() - 1], long[..short.len() - 1]);
     }
 
     #[test]
-    fn a_plan_has_everything_in_it() {
+    fn a_plan_has_every_kind_of_client_fault_and_rule() {
         let jobs: Vec<_> = Plan::new(7, 5000).collect();
         for name in ["full", "resumption", "0-RTT", "raw peer", "noise"] {
             assert!(jobs.iter().any(|job| job.name() == name), "{name}");

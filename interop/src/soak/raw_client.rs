@@ -1,13 +1,13 @@
-//! Clients that break rules, or keep them as no library does, and clients that speak no TLS.
+//! Raw peers that break a rule, or test one in a way that no library allows, and clients that send no TLS.
 
 use rustls_ext::rustls::AlertDescription as Alert;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::Cast;
+use super::SoakPki;
 use super::client::encode;
-use super::ends::{AGENTS, Accepted, ClientEnd, Served, ServerEnd, Status};
-use super::who::{Expected, Host};
-use raw_peer::{Answer, ClientConfig, Edit, HandshakeType, Peer, Shares, Ticket};
+use super::honest_client::{Expected, Host};
+use super::outcome::{AGENTS, Accepted, ClientOutcome, Served, ServerOutcome, Status};
+use raw_peer::{CertificateAnswer, ClientConfig, Edit, HandshakeType, Peer, Shares, Ticket};
 
 /// The number of `tls_flags`.
 const FLAGS: u16 = 62;
@@ -17,79 +17,100 @@ const CARE: u16 = 0xffca;
 const SERVER_NAME: u16 = 0;
 /// An offer.
 const OFFER: [u8; 12] = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-/// An offer, and a flag that nobody knows.
+/// An offer, and an unknown flag.
 const MORE: [u8; 12] = [11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
-/// A rule, and a client that is about it.
+/// A rule, and a client that tests it.
 #[derive(Clone, Copy, Debug)]
 pub struct RawCase {
     /// The rule.
     pub rule: &'static str,
-    /// Whom the client asks for.
+    /// The host in the client's server_name.
     pub host: Host,
-    prepare: fn(&Cast, &mut ClientConfig),
-    right: Right,
-    /// Whether the client puts forward a session of the public host, in which it was not asked.
+    prepare: fn(&SoakPki, &mut ClientConfig),
+    right: RawOutcome,
+    /// Whether the client first makes a session without a request at the public host, and then
+    /// offers that session.
     pub resumes: bool,
 }
 
-/// What is right.
+/// The expected outcome of a raw client.
 #[derive(Clone, Copy, Debug)]
-enum Right {
+enum RawOutcome {
     NotAsked,
     Resumed,
     Declined,
     Agent,
-    /// Refused before, or after, the client's handshake is complete.
+    /// Refused with this alert. True: after the client's handshake is complete.
     Refused(Alert, bool),
-    /// Refused with this alert, which the server's error does not tell.
+    /// Refused with this alert, which the server's error does not name.
     Unnamed(Alert),
     Timeout,
 }
 
-const ILLEGAL: Right = Right::Refused(Alert::IllegalParameter, false);
-const UNEXPECTED: Right = Right::Refused(Alert::UnexpectedMessage, true);
-const UNPROVEN: Right = Right::Refused(Alert::DecryptError, true);
-const UNREADABLE: Right = Right::Unnamed(Alert::DecryptError);
-const NOT_WITHOUT: Right = Right::Refused(Alert::CertificateRequired, true);
+const ILLEGAL: RawOutcome = RawOutcome::Refused(Alert::IllegalParameter, false);
+const UNEXPECTED: RawOutcome = RawOutcome::Refused(Alert::UnexpectedMessage, true);
+const UNPROVEN: RawOutcome = RawOutcome::Refused(Alert::DecryptError, true);
+const UNREADABLE: RawOutcome = RawOutcome::Unnamed(Alert::DecryptError);
+const NOT_WITHOUT: RawOutcome = RawOutcome::Refused(Alert::CertificateRequired, true);
 
-/// A client that leaves nothing to be said.
-pub const PLAIN: RawCase = case("none", Host::Public, |_, _| {}, Right::NotAsked);
+/// A client that breaks no rule and makes no offer.
+pub const PLAIN: RawCase = case("none", Host::Public, |_, _| {}, RawOutcome::NotAsked);
 
-/// All others.
+/// All other clients.
 pub const CASES: [RawCase; 20] = [
-    case("FLAGS-1", Host::Public, |_, c| offer(c, &OFFER), Right::Declined),
+    case("FLAGS-1", Host::Public, |_, c| offer(c, &OFFER), RawOutcome::Declined),
     case("FLAGS-2", Host::Public, |_, c| offer(c, &[2, 1, 0]), ILLEGAL),
-    case("FLAGS-3, nothing", Host::Public, |_, c| offer(c, &[0]), ILLEGAL),
+    case("FLAGS-3, empty", Host::Public, |_, c| offer(c, &[0]), ILLEGAL),
     case("FLAGS-3, length", Host::Admin, |_, c| offer(c, &[3, 1]), ILLEGAL),
     case("FLAGS-4", Host::Public, |_, c| offer(c, &[2, 0, 1]), ILLEGAL),
     case(
         "FLAGS-5",
         Host::Agents,
         flags_in_certificate,
-        Right::Refused(Alert::IllegalParameter, true),
+        RawOutcome::Refused(Alert::IllegalParameter, true),
     ),
-    case("FLAGS-6", Host::Agents, |cast, c| agent(cast, c, &MORE), Right::Agent),
+    case("FLAGS-6", Host::Agents, |pki, c| agent(pki, c, &MORE), RawOutcome::Agent),
     case("FLAGS-10", Host::Public, two_extensions, ILLEGAL),
     case("FLAGS-12", Host::Public, |_, c| retry(c, Edit::replace(FLAGS, MORE)), ILLEGAL),
     case("CARE-1", Host::Public, |_, c| c.plan.client_hello.push(Edit::add(CARE, [0])), ILLEGAL),
-    case("RCA-9", Host::Lenient, |_, c| offer(c, &MORE), Right::Declined),
-    case("another name", Host::Agents, |_, c| retry(c, Edit::remove(SERVER_NAME)), ILLEGAL),
-    case("no Certificate", Host::Admin, |_, c| c.answer = Answer::NoCertificate, UNEXPECTED),
-    case("Certificate unasked", Host::Public, |_, c| c.answer_unasked = true, UNEXPECTED),
-    case("no proof", Host::Agents, no_proof, UNPROVEN),
-    case("another Finished", Host::Public, |_, c| c.plan.finished.push(flip()), UNREADABLE),
-    case("silence", Host::Admin, |_, c| c.answer = Answer::Silence, Right::Timeout),
+    case("RCA-9", Host::Lenient, |_, c| offer(c, &MORE), RawOutcome::Declined),
+    case(
+        "RFC 8446, changed name",
+        Host::Agents,
+        |_, c| retry(c, Edit::remove(SERVER_NAME)),
+        ILLEGAL,
+    ),
+    case(
+        "no Certificate",
+        Host::Admin,
+        |_, c| c.answer = CertificateAnswer::NoCertificate,
+        UNEXPECTED,
+    ),
+    case(
+        "RFC 8446, unrequested Certificate",
+        Host::Public,
+        |_, c| c.answer_unasked = true,
+        UNEXPECTED,
+    ),
+    case("RFC 8446, wrong CertificateVerify", Host::Agents, no_proof, UNPROVEN),
+    case("RFC 8446, wrong Finished", Host::Public, |_, c| c.plan.finished.push(flip()), UNREADABLE),
+    case(
+        "no answer",
+        Host::Admin,
+        |_, c| c.answer = CertificateAnswer::Silence,
+        RawOutcome::Timeout,
+    ),
     resuming(case("RES-2 and RES-6", Host::Admin, early, NOT_WITHOUT)),
-    resuming(case("RES-3", Host::Public, |_, c| offer(c, &OFFER), Right::Declined)),
-    resuming(case("RES-4", Host::Public, |_, _| {}, Right::Resumed)),
+    resuming(case("RES-3", Host::Public, |_, c| offer(c, &OFFER), RawOutcome::Declined)),
+    resuming(case("RES-4", Host::Public, |_, _| {}, RawOutcome::Resumed)),
 ];
 
 const fn case(
     rule: &'static str,
     host: Host,
-    prepare: fn(&Cast, &mut ClientConfig),
-    right: Right,
+    prepare: fn(&SoakPki, &mut ClientConfig),
+    right: RawOutcome,
 ) -> RawCase {
     RawCase { rule, host, prepare, right, resumes: false }
 }
@@ -103,17 +124,17 @@ fn offer(config: &mut ClientConfig, body: &[u8]) {
     config.plan.client_hello.push(Edit::add(FLAGS, body));
 }
 
-fn agent(cast: &Cast, config: &mut ClientConfig, body: &[u8]) {
+fn agent(pki: &SoakPki, config: &mut ClientConfig, body: &[u8]) {
     offer(config, body);
-    config.answer = Answer::With(cast.raw_agent.clone());
+    config.answer = CertificateAnswer::With(pki.raw_agent.clone());
 }
 
-fn flags_in_certificate(cast: &Cast, config: &mut ClientConfig) {
-    agent(cast, config, &OFFER);
+fn flags_in_certificate(pki: &SoakPki, config: &mut ClientConfig) {
+    agent(pki, config, &OFFER);
     config.plan.certificate.push(Edit::add(FLAGS, OFFER));
 }
 
-fn two_extensions(_: &Cast, config: &mut ClientConfig) {
+fn two_extensions(_: &SoakPki, config: &mut ClientConfig) {
     offer(config, &OFFER);
     config.plan.client_hello.push(Edit::duplicate(FLAGS));
 }
@@ -124,49 +145,49 @@ fn retry(config: &mut ClientConfig, edit: Edit) {
     config.plan.second_client_hello.push(edit);
 }
 
-fn no_proof(cast: &Cast, config: &mut ClientConfig) {
-    agent(cast, config, &OFFER);
+fn no_proof(pki: &SoakPki, config: &mut ClientConfig) {
+    agent(pki, config, &OFFER);
     config.plan.certificate_verify.push(flip());
 }
 
-fn early(_: &Cast, config: &mut ClientConfig) {
+fn early(_: &SoakPki, config: &mut ClientConfig) {
     config.early_data = Some(b"early".to_vec());
 }
 
 fn flip() -> Edit {
-    Edit::raw(|octets| {
-        if let Some(last) = octets.last_mut() {
+    Edit::raw(|bytes| {
+        if let Some(last) = bytes.last_mut() {
             *last ^= 1;
         }
     })
 }
 
 impl RawCase {
-    /// Whether the server has to wait for nothing.
+    /// Whether the client stalls, so that the server times out.
     pub fn stalls(&self) -> bool {
-        matches!(self.right, Right::Timeout)
+        matches!(self.right, RawOutcome::Timeout)
     }
 
-    /// What is right.
+    /// The expected outcome of a raw client.
     pub fn expected(&self) -> Expected {
         let (status, scopes, resumed) = match self.right {
-            Right::NotAsked => (Status::NotAsked, vec![], false),
-            Right::Resumed => (Status::NotAsked, vec![], true),
-            Right::Declined => (Status::Declined, vec![], false),
-            Right::Agent => (Status::Authenticated, vec![AGENTS], false),
-            Right::Refused(alert, late) => {
-                let client = ClientEnd::Refused { alert, late };
-                return Expected { server: ServerEnd::Sent(alert), client };
+            RawOutcome::NotAsked => (Status::NotAsked, vec![], false),
+            RawOutcome::Resumed => (Status::NotAsked, vec![], true),
+            RawOutcome::Declined => (Status::Declined, vec![], false),
+            RawOutcome::Agent => (Status::Authenticated, vec![AGENTS], false),
+            RawOutcome::Refused(alert, late) => {
+                let client = ClientOutcome::Refused { alert, late };
+                return Expected { server: ServerOutcome::Sent(alert), client };
             }
-            Right::Unnamed(alert) => {
-                let client = ClientEnd::Refused { alert, late: true };
-                return Expected { server: ServerEnd::Refused, client };
+            RawOutcome::Unnamed(alert) => {
+                let client = ClientOutcome::Refused { alert, late: true };
+                return Expected { server: ServerOutcome::Refused, client };
             }
-            Right::Timeout => {
-                return Expected { server: ServerEnd::Timeout, client: ClientEnd::Broken };
+            RawOutcome::Timeout => {
+                return Expected { server: ServerOutcome::Timeout, client: ClientOutcome::Broken };
             }
         };
-        // Here whoever offers is asked, and only they are.
+        // In these cases, the server requests a certificate exactly if the client offers.
         let asked = status != Status::NotAsked;
         let acknowledged = asked && self.host != Host::Lenient;
         let accepted = Accepted {
@@ -180,62 +201,64 @@ impl RawCase {
             early: 0,
         };
         Expected {
-            server: ServerEnd::Accepted(accepted),
-            client: ClientEnd::Served(Served { asked, acknowledged, resumed, early: false }),
+            server: ServerOutcome::Accepted(accepted),
+            client: ClientOutcome::Served(Served { asked, acknowledged, resumed, early: false }),
         }
     }
 
-    /// The client, with a session to put forward.
+    /// Makes the client, which offers the session of `ticket`.
     ///
     /// # Errors
-    /// If it cannot be made, which is a fault of the cast's.
-    pub fn client(&self, cast: &Cast, ticket: Option<Ticket>) -> Result<Peer, raw_peer::Error> {
+    /// If the client's certificate cannot be used.
+    pub fn client(&self, pki: &SoakPki, ticket: Option<Ticket>) -> Result<Peer, raw_peer::Error> {
         let mut config = ClientConfig {
             server_name: Some(self.host.name().into()),
             ticket,
             ..ClientConfig::default()
         };
-        (self.prepare)(cast, &mut config);
+        (self.prepare)(pki, &mut config);
         Peer::client(config)
     }
 }
 
-/// A raw client's connection; a message of so many octets is to be sent back.
+/// Runs the connection of a raw client, which sends a message of this many bytes and reads it back.
 pub async fn exchange(
     peer: &mut Peer,
     io: &mut (impl AsyncRead + AsyncWrite + Unpin),
     message: usize,
-) -> ClientEnd {
+) -> ClientOutcome {
     let sent = encode(message);
     let mut to_send = Some(&sent);
     let mut buf = [0; 4096];
     loop {
         if peer.is_complete() && to_send.take().is_some_and(|data| peer.send_data(data).is_err()) {
-            return ClientEnd::Odd("a key is missing".into());
+            return ClientOutcome::Unexpected("the raw peer has no key".into());
         }
-        // What cannot be written any more is no reason not to read.
+        // Read even if writing fails: the server may have sent an alert.
         let _ = io.write_all(&peer.take_output()).await;
         let alert = peer.alerts().next();
         match alert {
             Some(alert) if alert.description != 0 => {
                 let late = peer.is_complete();
-                return ClientEnd::Refused { alert: alert.description.into(), late };
+                return ClientOutcome::Refused { alert: alert.description.into(), late };
             }
             Some(_) if peer.received_data() == sent => {
                 let _ = peer.send_alert(1, 0);
                 let _ = io.write_all(&peer.take_output()).await;
-                return ClientEnd::Served(served(peer));
+                return ClientOutcome::Served(served(peer));
             }
-            Some(_) => return ClientEnd::Odd("another message came back".into()),
+            Some(_) => {
+                return ClientOutcome::Unexpected("the server sent back another message".into());
+            }
             None => {}
         }
-        let octets = match io.read(&mut buf).await {
+        let bytes = match io.read(&mut buf).await {
             Ok(read @ 1..) => buf.get(..read).unwrap_or_default(),
-            _ => return ClientEnd::Broken,
+            _ => return ClientOutcome::Broken,
         };
-        if let Err(err) = peer.read(octets) {
+        if let Err(err) = peer.read(bytes) {
             let _ = io.write_all(&peer.take_output()).await;
-            return ClientEnd::GaveUp(Some(err.alert().into()));
+            return ClientOutcome::GaveUp(Some(err.alert().into()));
         }
     }
 }
@@ -250,18 +273,21 @@ fn served(peer: &Peer) -> Served {
     }
 }
 
-/// Sends `octets` that are no TLS, closes, and reads the answer.
-pub async fn shout(octets: &[u8], io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> ClientEnd {
-    let _ = io.write_all(octets).await;
+/// Sends `bytes`, which are not TLS, closes the sending side, and reads the answer.
+pub async fn send_noise(
+    bytes: &[u8],
+    io: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> ClientOutcome {
+    let _ = io.write_all(bytes).await;
     let _ = io.shutdown().await;
     let mut answer = Vec::new();
     let _ = io.read_to_end(&mut answer).await;
     match answer[..] {
-        // an alert in the clear (RFC 8446 sections 5.1 and 6)
+        // an unencrypted alert (RFC 8446 sections 5.1 and 6)
         [21, 3, _, 0, 2, 2, description] => {
-            ClientEnd::Refused { alert: description.into(), late: false }
+            ClientOutcome::Refused { alert: description.into(), late: false }
         }
-        [] => ClientEnd::Broken,
-        _ => ClientEnd::Odd(format!("the answer to noise is {answer:?}")),
+        [] => ClientOutcome::Broken,
+        _ => ClientOutcome::Unexpected(format!("the answer to noise is {answer:?}")),
     }
 }

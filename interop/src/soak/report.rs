@@ -1,4 +1,4 @@
-//! What came of it all.
+//! The report of a soak.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,56 +8,56 @@ use serde::Serialize;
 use tokio::task::JoinError;
 
 use super::SoakArgs;
-use super::ends::ServerEnd;
+use super::outcome::ServerOutcome;
 use command_line::Failure;
 
-/// What came of one connection.
+/// The checked result of one connection.
 #[derive(Clone, Debug)]
-pub struct Outcome {
-    /// What kind of client it was.
+pub struct ConnectionResult {
+    /// The kind of client.
     pub name: &'static str,
-    /// Which fault happened.
+    /// The fault that happened.
     pub fault: Option<&'static str>,
-    /// How the handshake ended at the server.
-    pub server: ServerEnd,
-    /// How long the client's handshake took, if it was served.
+    /// The outcome of the handshake at the server.
+    pub server: ServerOutcome,
+    /// The duration of the client's handshake, if the client was served.
     pub took: Option<Duration>,
-    /// What is wrong about it.
+    /// The difference from the expected outcome.
     pub wrong: Option<String>,
 }
 
-/// What came of all connections.
+/// The results of all connections.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Report {
-    /// What decided which connections there were.
+pub struct SoakReport {
+    /// The seed that determines the connections and their faults.
     pub seed: u64,
-    /// How many there were.
+    /// How many connections were made.
     pub connections: u64,
-    /// How many of each kind ended in which way at the server.
+    /// Counts of outcomes at the server, by kind of client.
     pub outcomes: BTreeMap<&'static str, BTreeMap<String, u64>>,
-    /// How many faults of each kind happened.
+    /// Counts of faults that happened, by kind.
     pub faults: BTreeMap<&'static str, u64>,
     /// How many sessions were resumed.
     pub resumed: u64,
     /// How many handshakes had a HelloRetryRequest.
     pub retried: u64,
-    /// How many clients had their 0-RTT data taken.
+    /// On how many connections the server accepted 0-RTT data.
     pub early_data: u64,
-    /// How long all of it took.
+    /// The duration of the soak in seconds.
     pub seconds: f64,
-    /// How many connections there were in a second.
+    /// Connections per second.
     pub per_second: f64,
-    /// How long clients that were served took for their handshake, in microseconds.
+    /// The duration of handshakes of served clients, in microseconds.
     pub latency_us: Latency,
-    /// The connections that the server still has open.
+    /// Connections that the server did not close.
     pub open_connections: usize,
-    /// The tasks that still run.
+    /// Tasks that did not end.
     pub tasks: usize,
-    /// The most memory that the process has had, in KiB.
+    /// The peak memory of the process, in KiB.
     pub peak_memory_kib: u64,
-    /// The most that it may have had, in KiB.
+    /// The limit of `peak_memory_kib`.
     pub memory_ceiling_kib: u64,
-    /// What is wrong, a line for each connection.
+    /// Wrong outcomes, one line for each connection.
     pub wrong: Vec<String>,
     #[serde(skip)]
     took_us: Vec<u32>,
@@ -66,40 +66,41 @@ pub struct Report {
 /// Percentiles.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Latency {
-    /// Half took no longer.
+    /// The median.
     pub p50: u32,
-    /// 9 of 10 took no longer.
+    /// The 90th percentile.
     pub p90: u32,
-    /// 99 of 100 took no longer.
+    /// The 99th percentile.
     pub p99: u32,
-    /// None took longer.
+    /// The maximum.
     pub max: u32,
 }
 
-impl Report {
-    /// A report of nothing yet.
+impl SoakReport {
+    /// An empty report.
     pub fn new(seed: u64, args: &SoakArgs) -> Self {
         let memory_ceiling_kib = args.memory_ceiling.saturating_mul(1024);
         Self { seed, memory_ceiling_kib, ..Self::default() }
     }
 
-    /// Counts what came of a job.
+    /// Adds the results of a job.
     ///
     /// # Errors
-    /// If a connection could not be made, for which nobody is to blame but this machine.
+    /// If this machine could not make a connection, or a client's task panicked.
     pub fn add(
         &mut self,
-        job: Result<Result<Vec<Outcome>, Failure>, JoinError>,
+        job: Result<Result<Vec<ConnectionResult>, Failure>, JoinError>,
     ) -> Result<(), Failure> {
-        let outcomes = job.map_err(|err| Failure::Failed(format!("a client broke: {err}")))??;
+        let outcomes =
+            job.map_err(|err| Failure::Failed(format!("a client's task failed: {err}")))??;
         for outcome in outcomes {
             self.connections += 1;
-            let ends = self.outcomes.entry(outcome.name).or_default();
-            *ends.entry(outcome.server.to_string()).or_default() += 1;
+            let counts = self.outcomes.entry(outcome.name).or_default();
+            *counts.entry(outcome.server.to_string()).or_default() += 1;
             if let Some(fault) = outcome.fault {
                 *self.faults.entry(fault).or_default() += 1;
             }
-            if let ServerEnd::Accepted(accepted) = &outcome.server {
+            if let ServerOutcome::Accepted(accepted) = &outcome.server {
                 self.resumed += u64::from(accepted.resumed);
                 self.retried += u64::from(accepted.retried);
                 self.early_data += u64::from(accepted.early > 0);
@@ -111,7 +112,7 @@ impl Report {
         Ok(())
     }
 
-    /// All connections together took this long.
+    /// Sets the duration of the soak, and computes rate and latency.
     pub fn took(&mut self, time: Duration) {
         self.seconds = time.as_secs_f64();
         self.per_second = self.connections as f64 / self.seconds;
@@ -123,7 +124,7 @@ impl Report {
         self.latency_us = Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1.0) };
     }
 
-    /// What is not as it should be, in a few words for each.
+    /// The reasons for which the soak fails; empty if it succeeds.
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         let mut check = |is_fine: bool, text: String| {
@@ -139,23 +140,23 @@ impl Report {
         let (peak, ceiling) = (self.peak_memory_kib / 1024, self.memory_ceiling_kib / 1024);
         check(
             self.peak_memory_kib <= self.memory_ceiling_kib,
-            format!("{peak} MiB of memory are more than {ceiling}"),
+            format!("peak memory is {peak} MiB, above the limit of {ceiling} MiB"),
         );
         complaints
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for SoakReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
             "{} connections in {:.1} s, {:.0}/s",
             self.connections, self.seconds, self.per_second
         )?;
-        for (kind, ends) in &self.outcomes {
-            writeln!(f, "{kind}: {}", ends.values().sum::<u64>())?;
-            for (end, count) in ends {
-                writeln!(f, "  {count:>7}  {end}")?;
+        for (kind, counts) in &self.outcomes {
+            writeln!(f, "{kind}: {}", counts.values().sum::<u64>())?;
+            for (outcome, count) in counts {
+                writeln!(f, "  {count:>7}  {outcome}")?;
             }
         }
         writeln!(f, "faults: {}", self.faults.values().sum::<u64>())?;
@@ -168,10 +169,10 @@ impl fmt::Display for Report {
             self.resumed, self.retried, self.early_data
         )?;
         let Latency { p50, p90, p99, max } = self.latency_us;
-        writeln!(f, "handshakes in µs: half within {p50}, 90 % {p90}, 99 % {p99}, all {max}")?;
+        writeln!(f, "handshake time in µs: median {p50}, 90 % {p90}, 99 % {p99}, max {max}")?;
         writeln!(
             f,
-            "memory: {} MiB at most, of {}",
+            "peak memory: {} MiB, limit {} MiB",
             self.peak_memory_kib / 1024,
             self.memory_ceiling_kib / 1024
         )?;
@@ -186,25 +187,29 @@ mod tests {
 
     use super::*;
 
-    fn outcome(server: ServerEnd, fault: Option<&'static str>, wrong: Option<&str>) -> Outcome {
+    fn outcome(
+        server: ServerOutcome,
+        fault: Option<&'static str>,
+        wrong: Option<&str>,
+    ) -> ConnectionResult {
         let took = Some(Duration::from_micros(7));
-        Outcome { name: "full", fault, server, took, wrong: wrong.map(str::to_owned) }
+        ConnectionResult { name: "full", fault, server, took, wrong: wrong.map(str::to_owned) }
     }
 
     #[test]
     fn outcomes_are_counted() {
-        let mut report = Report::default();
-        let sent = ServerEnd::Sent(AlertDescription::UnknownCA);
+        let mut report = SoakReport::default();
+        let sent = ServerOutcome::Sent(AlertDescription::UnknownCA);
         let outcomes = vec![
             outcome(sent.clone(), None, None),
             outcome(sent, Some("cut"), None),
-            outcome(ServerEnd::HungUp, Some("cut"), Some("that")),
+            outcome(ServerOutcome::HungUp, Some("cut"), Some("that")),
         ];
         report.add(Ok(Ok(outcomes))).unwrap();
         report.took(Duration::from_secs(2));
         assert_eq!((report.connections, report.per_second), (3, 1.5));
-        let ends = &report.outcomes["full"];
-        assert_eq!((ends["unknown_ca from server"], ends["hung up"]), (2, 1));
+        let counts = &report.outcomes["full"];
+        assert_eq!((counts["unknown_ca from server"], counts["closed by client"]), (2, 1));
         assert_eq!(report.faults["cut"], 2);
         assert_eq!(report.latency_us.max, 7);
         assert_eq!(report.wrong, ["that"]);
@@ -213,10 +218,11 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_not_as_it_should_be_is_a_complaint() {
-        let good = Report { memory_ceiling_kib: 1024, peak_memory_kib: 1024, ..Report::default() };
+    fn wrong_outcomes_leaks_and_memory_are_complaints() {
+        let good =
+            SoakReport { memory_ceiling_kib: 1024, peak_memory_kib: 1024, ..SoakReport::default() };
         assert_eq!(good.complaints(), Vec::<String>::new());
-        let bad = Report {
+        let bad = SoakReport {
             wrong: vec!["that".into()],
             open_connections: 1,
             tasks: 2,
@@ -227,7 +233,7 @@ mod tests {
             "1 wrong outcomes",
             "1 connections are still open",
             "2 tasks still run",
-            "5 MiB of memory are more than 1",
+            "peak memory is 5 MiB, above the limit of 1 MiB",
         ];
         assert_eq!(bad.complaints(), expected);
     }

@@ -1,4 +1,4 @@
-//! The clients, doing their jobs.
+//! Runs the jobs of the plan.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -6,47 +6,47 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
-use super::Cast;
+use super::SoakPki;
+use super::check::{Circumstances, Expectation, Observed};
 use super::client::Client;
-use super::ends::{ClientEnd, ServerEnd};
 use super::fault::{Fault, FaultKind, Faulty, Fired};
-use super::judge::{Circumstances, Right, Seen};
+use super::honest_client::Position;
+use super::outcome::{ClientOutcome, ServerOutcome};
 use super::plan::{Job, Kind};
 use super::raw_client::{self, PLAIN};
-use super::report::Outcome;
-use super::server::{PATIENCE, Reports, Server};
-use super::who::Moment;
+use super::report::ConnectionResult;
+use super::server::{LONG_TIMEOUT, PendingReport, Server};
 use command_line::Failure;
 
-/// The address of the first connection; those below are the server's.
+/// The client address of the first connection; lower ones are the server's.
 const FIRST_ADDRESS: u32 = u32::from_be_bytes([127, 0, 1, 0]);
 
-/// Where the clients live.
+/// The certificates and the server that all jobs use.
 pub(super) struct World {
-    pub(super) cast: Cast,
+    pub(super) pki: SoakPki,
     pub(super) server: Server,
 }
 
 impl World {
-    /// Does a job, and judges what came of each connection.
-    pub(super) async fn work(&self, job: Job) -> Result<Vec<Outcome>, Failure> {
+    /// Runs a job, and checks the outcome of each connection.
+    pub(super) async fn work(&self, job: Job) -> Result<Vec<ConnectionResult>, Failure> {
         let mut outcomes = Vec::new();
         match &job.kind {
             Kind::Honest(who, early) => {
-                let client = Client::new(who, *early, &self.cast)?;
+                let client = Client::new(who, *early, &self.pki)?;
                 for at in 0..job.count {
                     let again = at > 0;
-                    let moment = Moment { again, retries: job.port.stores, early: *early };
-                    let right = Right::Exactly(who.expected(moment));
+                    let position = Position { again, retries: job.port.stores, early: *early };
+                    let expectation = Expectation::Exactly(who.expected(position));
                     let exchange = async |link: Faulty| client.exchange(link, job.message).await;
-                    outcomes.push(self.connection(&job, at, right, exchange).await?);
+                    outcomes.push(self.connection(&job, at, expectation, exchange).await?);
                 }
             }
             Kind::Raw(case) => {
                 let mut ticket = None;
                 for at in 0..job.count {
                     let case = if case.resumes && at == 0 { &PLAIN } else { case };
-                    let mut peer = case.client(&self.cast, ticket.take()).map_err(|err| {
+                    let mut peer = case.client(&self.pki, ticket.take()).map_err(|err| {
                         Failure::Failed(format!("no raw client for {}: {err}", case.rule))
                     })?;
                     let exchange = async |mut link: Faulty| {
@@ -54,61 +54,62 @@ impl World {
                         let end = raw_client::exchange(&mut peer, &mut link, job.message).await;
                         (end, started.elapsed())
                     };
-                    let right = Right::Exactly(case.expected());
-                    outcomes.push(self.connection(&job, at, right, exchange).await?);
+                    let expectation = Expectation::Exactly(case.expected());
+                    outcomes.push(self.connection(&job, at, expectation, exchange).await?);
                     ticket = peer.tickets().first().cloned();
                 }
             }
-            Kind::Noise(octets) => {
-                let shout = async |mut link: Faulty| {
-                    (raw_client::shout(&octets.0, &mut link).await, Duration::ZERO)
+            Kind::Noise(bytes) => {
+                let send_noise = async |mut link: Faulty| {
+                    (raw_client::send_noise(&bytes.0, &mut link).await, Duration::ZERO)
                 };
-                outcomes.push(self.connection(&job, 0, Right::NoHandshake, shout).await?);
+                outcomes
+                    .push(self.connection(&job, 0, Expectation::NoHandshake, send_noise).await?);
             }
         }
         Ok(outcomes)
     }
 
-    /// Makes the connection of this number of a job, and judges it.
+    /// Makes connection number `at` of a job, and checks its outcome.
     async fn connection(
         &self,
         job: &Job,
         at: u32,
-        right: Right,
-        exchange: impl AsyncFnOnce(Faulty) -> (ClientEnd, Duration),
-    ) -> Result<Outcome, Failure> {
+        expectation: Expectation,
+        exchange: impl AsyncFnOnce(Faulty) -> (ClientOutcome, Duration),
+    ) -> Result<ConnectionResult, Failure> {
         let number = job.first + at;
         let is_last = at + 1 == job.count;
         let circumstances = Circumstances {
-            right,
+            expectation,
             message: job.message,
             fault: job.fault.clone().filter(|_| is_last),
-            impatient: job.port.impatient,
+            short_timeout: job.port.short_timeout,
         };
         let (link, fired, reports) = self.link(number, job, circumstances.fault.clone()).await?;
         let stalls = circumstances.fault.as_ref().is_some_and(|f| f.kind == FaultKind::Stall);
-        let (seen, took) = watch(exchange(link), reports, fired, stalls).await;
-        Ok(Outcome {
+        let (observed, took) = watch(exchange(link), reports, fired, stalls).await;
+        Ok(ConnectionResult {
             name: job.name(),
-            fault: circumstances.fault.as_ref().filter(|_| seen.fired).map(|f| f.kind.name()),
-            took: matches!(seen.client, ClientEnd::Served(_)).then_some(took),
-            wrong: circumstances.judge(&seen).err().map(|text| {
+            fault: circumstances.fault.as_ref().filter(|_| observed.fired).map(|f| f.kind.name()),
+            took: matches!(observed.client, ClientOutcome::Served(_)).then_some(took),
+            wrong: circumstances.check(&observed).err().map(|text| {
                 format!(
-                    "connection {number}: {text}, where right was {:?}; {job:?}",
-                    circumstances.right
+                    "connection {number}: observed {text}, expected {:?}; {job:?}",
+                    circumstances.expectation
                 )
             }),
-            server: seen.server,
+            server: observed.server,
         })
     }
 
-    /// A TCP connection from an address of its own.
+    /// Opens a TCP connection from its own client address.
     async fn link(
         &self,
         number: u32,
         job: &Job,
         fault: Option<Fault>,
-    ) -> Result<(Faulty, Fired, Reports), Failure> {
+    ) -> Result<(Faulty, Fired, PendingReport), Failure> {
         let failed = |err: std::io::Error| {
             Failure::Failed(format!("connection {number}: cannot connect: {err}"))
         };
@@ -123,36 +124,36 @@ impl World {
     }
 }
 
-/// Both ends of a connection.
+/// Observes a connection at the client and at the server.
 async fn watch(
-    client: impl Future<Output = (ClientEnd, Duration)>,
-    reports: Reports,
+    client: impl Future<Output = (ClientOutcome, Duration)>,
+    reports: PendingReport,
     fired: Fired,
     stalls: bool,
-) -> (Seen, Duration) {
+) -> (Observed, Duration) {
     let mut reported = std::pin::pin!(reports.end());
-    let mut client = std::pin::pin!(timeout(PATIENCE, client));
+    let mut client = std::pin::pin!(timeout(LONG_TIMEOUT, client));
     let mut known = None;
     let ended = tokio::select! {
             ended = &mut client => ended,
-            // A stalled client keeps its connection until the server gives up.
+            // A stalled client keeps its connection until the server times out.
             end = &mut reported, if stalls => {
                 known = Some(end);
                 if fired.get() {
-    Ok((ClientEnd::Stalled, Duration::ZERO))
+    Ok((ClientOutcome::Stalled, Duration::ZERO))
     } else {
     client.await
     }
             }
         };
-    let waits = |_| (ClientEnd::Odd("it waits for ever".into()), Duration::ZERO);
+    let waits = |_| (ClientOutcome::Unexpected("the client does not end".into()), Duration::ZERO);
     let (client, took) = ended.unwrap_or_else(waits);
     let (server, application) = match known {
         Some(end) => end,
-        // More than enough: the server gives up on the client, and then on its goodbye.
-        None => timeout(3 * PATIENCE, reported)
-            .await
-            .unwrap_or_else(|_| (ServerEnd::Odd("the server does not report".into()), None)),
+        // The server waits at most for the handshake, and then for the application data.
+        None => timeout(3 * LONG_TIMEOUT, reported).await.unwrap_or_else(|_| {
+            (ServerOutcome::Unexpected("the server does not report".into()), None)
+        }),
     };
-    (Seen { server, application, client, fired: fired.get() }, took)
+    (Observed { server, application, client, fired: fired.get() }, took)
 }

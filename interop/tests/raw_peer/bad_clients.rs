@@ -1,4 +1,4 @@
-//! Clients that break a rule on purpose: what each gets for it.
+//! Clients that break a rule on purpose, and the expected alert of each.
 
 use raw_peer::{ClientConfig, Edit, Peer, Slot, version};
 use rustls::ext_wire::{CareError, CodePoints, Flag, FlagSet, FlagsError, Message, check};
@@ -11,7 +11,7 @@ use crate::demand::{
     requiring,
 };
 
-/// What a server makes of its client. A time is in the status, too, which does not matter here.
+/// The server's status of its client, without the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     NotAsked,
@@ -32,15 +32,15 @@ impl Known {
 
 /// A client that breaks a rule.
 pub struct Case {
-    /// The rule, or who else forbids it, and how it is broken.
+    /// The rule or the RFC, and how it is broken.
     pub name: &'static str,
     pub decision: ClientAuthDecision,
     pub config: ClientConfig,
-    /// What it does once its handshake is complete.
+    /// The action after its handshake is complete.
     pub then: Option<fn(&mut Peer)>,
-    /// The alert and the error that it ends in; silence leaves the server waiting.
+    /// The alert and the error of the server; without them, the server waits.
     pub ends: Option<(u8, Error)>,
-    /// What the server makes of its client by then, if it decided.
+    /// The server's status by then, if it decided.
     pub known: Option<Known>,
 }
 
@@ -109,7 +109,7 @@ fn in_hellos(site: &Site) -> Vec<Case> {
             malformed(FlagsError::EmptyList),
         ),
         case(
-            "FLAGS-3: an octet more",
+            "FLAGS-3: a byte more",
             hello(vec![Edit::add(FLAGS, [1, 2, 2])]),
             malformed(FlagsError::TrailingBytes { declared: 1, present: 2 }),
         ),

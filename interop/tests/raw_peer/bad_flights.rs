@@ -1,8 +1,8 @@
-//! Clients that break a rule on purpose, behind their hellos.
+//! Clients that break a rule on purpose after their ClientHello.
 
 use raw_peer::{
-    Answer, Certificate, CertificateRequest, ClientConfig, Edit, Extension, Handshake, Identity,
-    NewSessionTicket, Peer, Slot, ext,
+    Certificate, CertificateAnswer, CertificateRequest, ChainAndKey, ClientConfig, Edit, Extension,
+    Handshake, NewSessionTicket, Peer, Slot, ext,
 };
 use rustls::server::ClientAuthDecision;
 use rustls::{CertificateError, Error, InvalidMessage, PeerMisbehaved};
@@ -31,8 +31,8 @@ fn flagged_ticket() -> Handshake {
 
 pub fn in_certificates(site: &Site) -> Vec<Case> {
     let require = requiring(&site.pki, "clients");
-    let with = |identity: Identity| {
-        let answer = Answer::With(identity);
+    let with = |identity: ChainAndKey| {
+        let answer = CertificateAnswer::With(identity);
         ClientConfig { answer, ..site.config(OFFERS) }
     };
     let certificate = |edit: Edit| in_slots(Slot::Certificate, [edit], site.config(OFFERS));
@@ -49,7 +49,7 @@ pub fn in_certificates(site: &Site) -> Vec<Case> {
     let bad_signature = || Error::from(CertificateError::BadSignature);
     let declines = Visit { declines: true, ..OFFERS };
     let unauthenticated = site.ticket(ClientAuthDecision::None, PLAIN);
-    let other_key = Identity { key: site.pki.server.key.clone(), ..site.pki.client.clone() };
+    let other_key = ChainAndKey { key: site.pki.server.key.clone(), ..site.pki.client.clone() };
     let flip = Edit::raw(|bytes| *bytes.last_mut().unwrap() ^= 1);
     let other_scheme = Edit::message(|message| {
         if let Handshake::CertificateVerify(verify) = message {
@@ -137,8 +137,8 @@ pub fn out_of_order(site: &Site) -> Vec<Case> {
     };
     let slot = |slot, edit| in_slots(slot, [edit], site.config(OFFERS));
     let twice = Edit::raw(|bytes| bytes.extend(bytes.clone()));
-    let omitting = ClientConfig { answer: Answer::NoCertificate, ..site.config(OFFERS) };
-    let silent = ClientConfig { answer: Answer::Silence, ..site.config(OFFERS) };
+    let omitting = ClientConfig { answer: CertificateAnswer::NoCertificate, ..site.config(OFFERS) };
+    let silent = ClientConfig { answer: CertificateAnswer::Silence, ..site.config(OFFERS) };
     let not_asked = Some(Known::NotAsked);
     let after = |name, then: fn(&mut Peer), got| Case {
         then: Some(then),

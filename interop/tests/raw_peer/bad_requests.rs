@@ -1,9 +1,10 @@
-//! Servers that ask where they may not, or are not who they say they are.
+//! Servers that send a forbidden request, or that do not prove their identity.
 
 use raw_peer::{
-    CertificateRequest, Edit, Extension, Handshake, Identity, Peer, ServerConfig, Slot, Ticket, ext,
+    CertificateRequest, ChainAndKey, Edit, Extension, Handshake, Peer, ServerConfig, Slot, Ticket,
+    ext,
 };
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls::{CertificateError, Error, HandshakeType as T, InvalidMessage, PeerIncompatible};
 
 use crate::bad_servers::{Case, case, server};
@@ -19,8 +20,8 @@ fn schemes(list: &[u8]) -> Extension {
     Extension::new(ext::SIGNATURE_ALGORITHMS, [&[0, list.len() as u8], list].concat())
 }
 
-pub fn all(pki: &Pki, before: ClientAuthStatus, known: &Ticket) -> Vec<Case> {
-    let asked = ClientAuthStatus::AskedWithoutAcknowledgement;
+pub fn all(pki: &Pki, before: ClientAuthOfferStatus, known: &Ticket) -> Vec<Case> {
+    let asked = ClientAuthOfferStatus::AskedWithoutAcknowledgement;
     let good = || vec![schemes(&[4, 3])];
     let case = |name, slot, edit, ends, status| case(pki, name, slot, edit, ends, status);
     let twice = Edit::raw(|bytes| bytes.extend(bytes.clone()));
@@ -48,7 +49,7 @@ pub fn all(pki: &Pki, before: ClientAuthStatus, known: &Ticket) -> Vec<Case> {
         config.ask_certificate = true;
         config
     };
-    let other_key = Identity { key: pki.client.key.clone(), ..pki.server.clone() };
+    let other_key = ChainAndKey { key: pki.client.key.clone(), ..pki.server.clone() };
     let nothing = || Edit::message(|_| {});
     vec![
         case(

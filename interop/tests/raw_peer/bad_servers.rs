@@ -1,9 +1,9 @@
-//! Servers that break a rule on purpose: what each gets for it.
+//! Servers that break a rule on purpose, and the expected alert of each.
 
 use raw_peer::{
     Edit, Extension, Handshake, Peer, ServerConfig, ServerHello, Slot, Ticket, encode, fix_length,
 };
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls::ext_wire::{CareError, CodePoints, Flag, FlagSet, FlagsError, Message, check};
 use rustls::{CertificateError, Error, InvalidMessage, PeerMisbehaved};
 
@@ -13,20 +13,20 @@ use crate::pki::Pki;
 
 /// A server that breaks a rule.
 pub struct Case {
-    /// The rule, or who else forbids it, and how it is broken.
+    /// The rule or the RFC, and how it is broken.
     pub name: &'static str,
-    /// Who it says it is.
+    /// Its server name.
     pub at: &'static str,
     pub config: ServerConfig,
-    /// What it does once its handshake is complete.
+    /// The action after its handshake is complete.
     pub then: Option<fn(&mut Peer)>,
-    /// The alert and the error that it ends in.
+    /// The alert and the error of the client.
     pub ends: (u8, Error),
-    /// What the client knows by then.
-    pub status: ClientAuthStatus,
+    /// The client's status by then.
+    pub status: ClientAuthOfferStatus,
 }
 
-/// A server that asks, and does this in one of its messages.
+/// A server that requests a certificate, with this edit of one message.
 pub fn server(pki: &Pki, slot: Slot, edit: Edit) -> ServerConfig {
     let mut config = ServerConfig::new(pki.server.clone());
     config.ask_certificate = true;
@@ -36,14 +36,14 @@ pub fn server(pki: &Pki, slot: Slot, edit: Edit) -> ServerConfig {
     config
 }
 
-/// A case that is about one message.
+/// A case with an edit of one message.
 pub fn case(
     pki: &Pki,
     name: &'static str,
     slot: Slot,
     edit: Edit,
     ends: (u8, Error),
-    status: ClientAuthStatus,
+    status: ClientAuthOfferStatus,
 ) -> Case {
     let config = server(pki, slot, edit);
     Case { name, at: "localhost", config, then: None, ends, status }
@@ -52,7 +52,8 @@ pub fn case(
 /// Every one of them, against a client that offers by flag and CARE, or does not. `known` is a session of a raw
 /// server's that the client has.
 pub fn all(pki: &Pki, offers: bool, known: &Ticket) -> Vec<Case> {
-    let before = if offers { ClientAuthStatus::Offered } else { ClientAuthStatus::NotOffered };
+    let before =
+        if offers { ClientAuthOfferStatus::Offered } else { ClientAuthOfferStatus::NotOffered };
     let mut cases = with_flags(pki, offers, before);
     cases.extend(with_care(pki, offers, before));
     cases.extend(bad_requests::all(pki, before, known));
@@ -60,8 +61,8 @@ pub fn all(pki: &Pki, offers: bool, known: &Ticket) -> Vec<Case> {
     cases
 }
 
-fn with_flags(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
-    let asked = ClientAuthStatus::AskedWithoutAcknowledgement;
+fn with_flags(pki: &Pki, offers: bool, before: ClientAuthOfferStatus) -> Vec<Case> {
+    let asked = ClientAuthOfferStatus::AskedWithoutAcknowledgement;
     let case = |name, slot, edit, ends, status| case(pki, name, slot, edit, ends, status);
     let malformed = |error: FlagsError| (47, InvalidMessage::IllegalTlsFlags(error).into());
     let out_of_place = || (47, InvalidMessage::UnexpectedTlsFlags.into());
@@ -157,7 +158,7 @@ fn with_flags(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
     cases
 }
 
-fn with_care(pki: &Pki, offers: bool, before: ClientAuthStatus) -> Vec<Case> {
+fn with_care(pki: &Pki, offers: bool, before: ClientAuthOfferStatus) -> Vec<Case> {
     use Slot as S;
     let case = |name, slot, body: &[u8], ends: (u8, Error)| {
         case(pki, name, slot, Edit::add(CARE, body), ends, before)
@@ -209,7 +210,7 @@ pub fn tls12_hello(extensions: Vec<Extension>, more: Vec<u8>) -> Edit {
     })
 }
 
-fn in_tls12(pki: &Pki, status: ClientAuthStatus) -> Vec<Case> {
+fn in_tls12(pki: &Pki, status: ClientAuthOfferStatus) -> Vec<Case> {
     let message = |typ: u8, body: &[u8]| {
         let mut message = [&[typ, 0, 0, 0], body].concat();
         fix_length(&mut message);
@@ -244,7 +245,7 @@ fn in_tls12(pki: &Pki, status: ClientAuthStatus) -> Vec<Case> {
         ),
         // which shows that nothing but the flags was wrong with the message
         Case {
-            status: ClientAuthStatus::AskedWithoutAcknowledgement,
+            status: ClientAuthOfferStatus::AskedWithoutAcknowledgement,
             ..case(
                 "RFC 5246: a wrong signature",
                 tls12_hello(vec![], flight(&[])),

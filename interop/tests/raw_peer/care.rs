@@ -1,9 +1,10 @@
-//! CARE in every message: what the patched rustls sends of it, and how it ends what may not be.
+//! CARE in every message: which messages of the patched rustls have it, and which errors it sends.
 
 use raw_peer::{
-    Answer, ClientConfig, Edit, Extension, HandshakeType, Plan, ServerConfig, Shares, Slot, version,
+    CertificateAnswer, ClientConfig, Edit, Extension, HandshakeType, Plan, ServerConfig, Shares,
+    Slot, version,
 };
-use rustls::client::{ClientAuthOffer, ClientAuthStatus};
+use rustls::client::{ClientAuthOffer, ClientAuthOfferStatus};
 use rustls::ext_wire::{CareError, CodePoints, Offer};
 use rustls::server::ClientAuthDecision;
 use rustls::version::{TLS12, TLS13};
@@ -33,7 +34,7 @@ fn client(
 ) -> Pair {
     let mut config = ClientConfig {
         versions: vec![version::TLS13, version::TLS12],
-        answer: Answer::With(pki.client.clone()),
+        answer: CertificateAnswer::With(pki.client.clone()),
         ..ClientConfig::default()
     };
     config.plan.client_hello = edits;
@@ -134,7 +135,7 @@ fn care_3_in_a_clients_certificate_it_is_illegal_parameter() {
     let pki = Pki::new();
     for compress_certificate in [false, true] {
         let config = ClientConfig {
-            answer: Answer::With(pki.client.clone()),
+            answer: CertificateAnswer::With(pki.client.clone()),
             compress_certificate,
             plan: Plan::one(Slot::Certificate, Edit::add(CARE, [])),
             ..ClientConfig::default()
@@ -207,7 +208,7 @@ fn server(pki: &Pki, offer: ClientAuthOffer, slot: Slot, edit: Edit, compressed:
     pair
 }
 
-fn known_at(pair: &Pair) -> (ClientAuthStatus, bool) {
+fn known_at(pair: &Pair) -> (ClientAuthOfferStatus, bool) {
     match &pair.tls {
         Connection::Client(client) => (client.client_auth_status(), client.client_auth_echoed()),
         Connection::Server(_) => panic!("not a client"),
@@ -223,20 +224,20 @@ fn care_3_an_echo_says_that_it_is_understood() {
             let edit = Edit::add(number, []);
             let pair = server(&pki, offer, Slot::EncryptedExtensions, edit, false);
             pair.assert_complete();
-            assert_eq!(known_at(&pair), (ClientAuthStatus::Offered, true));
+            assert_eq!(known_at(&pair), (ClientAuthOfferStatus::Offered, true));
         }
     }
-    // Being asked is no echo, and has no word for CARE.
+    // A request is not an echo, and cannot acknowledge CARE.
     let none = Edit::remove(FLAGS);
     let pair = server(&pki, ClientAuthOffer::care(), Slot::CertificateRequest, none, false);
     pair.assert_complete();
-    assert_eq!(known_at(&pair), (ClientAuthStatus::AskedWithoutAcknowledgement, false));
+    assert_eq!(known_at(&pair), (ClientAuthOfferStatus::AskedWithoutAcknowledgement, false));
     let hello = pair.raw.received(HandshakeType::CLIENT_HELLO).unwrap();
     assert_eq!((hello.find_extension(CARE), hello.find_extension(FLAGS)), (Some(vec![]), None));
 }
 
 #[test]
-fn rca_4_a_server_that_acknowledges_the_flag_to_who_offered_by_care_is_refused() {
+fn rca_4_a_server_that_acknowledges_the_flag_after_an_offer_by_care_is_refused() {
     let pki = Pki::new();
     for body in [&OFFER, &BOTH] {
         let edit = Edit::add(FLAGS, body);
@@ -246,7 +247,7 @@ fn rca_4_a_server_that_acknowledges_the_flag_to_who_offered_by_care_is_refused()
 }
 
 #[test]
-fn care_3_an_echo_of_what_was_not_sent_is_unsupported_extension() {
+fn care_3_an_echo_of_care_that_was_not_sent_is_unsupported_extension() {
     let pki = Pki::new();
     let slots = [Slot::ServerHello, Slot::HelloRetryRequest, Slot::EncryptedExtensions];
     for offer in [ClientAuthOffer::default(), ClientAuthOffer::flag()] {
@@ -256,7 +257,7 @@ fn care_3_an_echo_of_what_was_not_sent_is_unsupported_extension() {
                 assert_alert(&pair, UNSUPPORTED_EXTENSION);
             }
         }
-        // What answers nothing may have anybody's extensions.
+        // Messages that answer nothing may have any extension.
         for slot in [Slot::CertificateRequest, Slot::NewSessionTicket] {
             server(&pki, offer.clone(), slot, Edit::add(CARE, [1]), false).assert_complete();
         }
@@ -322,10 +323,10 @@ fn care_1_an_echo_with_a_body_is_illegal_parameter_under_tls12_too() {
         }
     }
 
-    // One that is as it should be is no reason to end: that comes with the raw peer's next words.
+    // A correct echo does not end the connection; the raw peer's next message does.
     for (body, echoed) in [(Some(&[][..]), true), (None, false)] {
         let pair = tls12_server(&pki, ClientAuthOffer::care(), body);
         assert_alert(&pair, UNEXPECTED_MESSAGE);
-        assert_eq!(known_at(&pair), (ClientAuthStatus::Offered, echoed));
+        assert_eq!(known_at(&pair), (ClientAuthOfferStatus::Offered, echoed));
     }
 }

@@ -1,4 +1,4 @@
-//! What a client can change between its two hellos.
+//! Changes between the two ClientHellos of a client.
 
 use raw_peer::{ClientHello, Edit, Handshake, ext};
 use rustls::{Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
@@ -10,7 +10,7 @@ const HANDSHAKE_FAILURE: u8 = 40;
 const DECODE_ERROR: u8 = 50;
 const PROTOCOL_VERSION: u8 = 70;
 
-/// What the first hello has besides, and what the second one does with it.
+/// An extension of the first ClientHello, and its change in the second.
 pub type Change = (Vec<Edit>, Edit);
 
 /// A list that a ClientHello shows, as the extension that it comes in.
@@ -136,7 +136,7 @@ fn differed(field: &'static str) -> Error {
     PeerMisbehaved::ClientHelloDifferedOnRetry(field).into()
 }
 
-/// Everything that a policy is shown, changed in every way, with the error that names it.
+/// Changes of all values that a policy sees, each with the error that names the value.
 pub fn seen() -> Vec<(Change, Error, u8)> {
     let mut cases = Vec::new();
     let mut add = |changes: Vec<Change>, error: Error, alert: u8| {
@@ -147,7 +147,7 @@ pub fn seen() -> Vec<(Change, Error, u8)> {
         let twice = (vec![list.changes()[0].0[0].clone()], Edit::duplicate(list.typ));
         add(vec![twice], InvalidMessage::DuplicateExtension(list.typ).into(), ILLEGAL_PARAMETER);
     }
-    // It is owed whenever certificates are, so its absence has an error of its own.
+    // It is mandatory with certificates, so its absence has its own error.
     let required = PeerIncompatible::SignatureAlgorithmsExtensionRequired;
     let removed = (vec![], Edit::remove(ext::SIGNATURE_ALGORITHMS));
     add(vec![removed], required.into(), HANDSHAKE_FAILURE);
@@ -170,7 +170,7 @@ pub fn seen() -> Vec<(Change, Error, u8)> {
         (vec![name("127.0.0.1")], name("localhost")),
     ];
     add(changes, PeerMisbehaved::ServerNameDifferedOnRetry.into(), ILLEGAL_PARAMETER);
-    // These are the same name, and no name, to a policy; the octets differ all the same.
+    // These are the same name, and no name, to a policy; the bytes differ all the same.
     let changes = vec![
         (vec![], name("LOCALHOST")),
         (vec![name("127.0.0.1")], Edit::remove(ext::SERVER_NAME)),
@@ -198,7 +198,7 @@ pub fn seen() -> Vec<(Change, Error, u8)> {
         (vec![versions(&[4, 3, 4, 3, 3])], versions(&[2, 3, 4])),
     ];
     add(changes, differed("supported_versions"), ILLEGAL_PARAMETER);
-    // What would be another version fails before anybody is asked.
+    // Another version fails before the policy decides.
     let tls12 = PeerIncompatible::Tls12NotOfferedOrEnabled;
     add(vec![(vec![], versions(&[2, 3, 3]))], tls12.into(), PROTOCOL_VERSION);
     let none = PeerIncompatible::SupportedVersionsExtensionRequired;
@@ -207,7 +207,7 @@ pub fn seen() -> Vec<(Change, Error, u8)> {
     cases
 }
 
-/// Changes of what no policy is shown: RFC 8446 section 4.1.2 allows some of them, upstream all.
+/// Changes of values that no policy sees: RFC 8446 section 4.1.2 allows some of them, upstream all.
 pub fn unseen() -> Vec<Change> {
     let versions = |list: &'static [u8]| Edit::replace(ext::SUPPORTED_VERSIONS, list);
     vec![

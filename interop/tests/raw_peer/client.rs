@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use raw_peer::{
-    Answer, Certificate, ClientConfig, Direction, Edit, Handshake, HandshakeType, Shares, Suite,
-    ext, version,
+    Certificate, CertificateAnswer, ClientConfig, Direction, Edit, Handshake, HandshakeType,
+    Shares, Suite, ext, version,
 };
 use rustls::ProtocolVersion;
 
@@ -32,7 +32,7 @@ fn client_completes_a_plain_handshake_and_exchanges_data() {
 }
 
 #[test]
-fn client_logs_every_message_with_its_octets() {
+fn client_logs_every_message_with_its_bytes() {
     let mut pair = Pair::client(ClientConfig::default(), Pki::new().rustls_server(false));
     pair.run();
     use Direction::{Received, Sent};
@@ -55,7 +55,7 @@ fn client_logs_every_message_with_its_octets() {
 }
 
 #[test]
-fn both_ends_log_the_same_secrets() {
+fn client_and_server_log_the_same_secrets() {
     let pki = Pki::new();
     let log = Arc::new(Secrets::default());
     let mut server = pki.rustls_server(false);
@@ -79,7 +79,7 @@ fn client_authenticates_plain_and_compressed() {
     let pki = Pki::new();
     for compress_certificate in [false, true] {
         let config = ClientConfig {
-            answer: Answer::With(pki.client.clone()),
+            answer: CertificateAnswer::With(pki.client.clone()),
             compress_certificate,
             ..ClientConfig::default()
         };
@@ -108,7 +108,8 @@ fn client_that_declines_gets_certificate_required() {
 
 #[test]
 fn client_that_skips_its_certificate_gets_unexpected_message() {
-    let config = ClientConfig { answer: Answer::NoCertificate, ..ClientConfig::default() };
+    let config =
+        ClientConfig { answer: CertificateAnswer::NoCertificate, ..ClientConfig::default() };
     let mut pair = Pair::client(config, Pki::new().rustls_server(true));
     pair.run();
     assert_eq!(pair.alerts(), [encrypted_alert(10)]);
@@ -116,7 +117,7 @@ fn client_that_skips_its_certificate_gets_unexpected_message() {
 
 #[test]
 fn client_that_falls_silent_leaves_the_server_waiting() {
-    let config = ClientConfig { answer: Answer::Silence, ..ClientConfig::default() };
+    let config = ClientConfig { answer: CertificateAnswer::Silence, ..ClientConfig::default() };
     let mut pair = Pair::client(config, Pki::new().rustls_server(true));
     pair.run();
     assert!(pair.tls.is_handshaking());

@@ -1,8 +1,8 @@
-//! Servers of ours that decide by a policy, and the flags that this is about.
+//! Patched servers that decide by a policy, and the flags of the tests.
 
 use std::sync::{Arc, Mutex};
 
-use raw_peer::{Alert, Answer, ClientConfig, Edit, Plan, Shares, Slot, Ticket};
+use raw_peer::{Alert, CertificateAnswer, ClientConfig, Edit, Plan, Shares, Slot, Ticket};
 use rustls::crypto::ring;
 use rustls::server::{
     ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientAuthStatus, ClientHello,
@@ -20,7 +20,7 @@ pub const ILLEGAL_PARAMETER: u8 = 47;
 
 /// request_client_auth alone.
 pub const OFFER: [u8; 12] = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-/// A flag that nobody knows, alone.
+/// An unknown flag, alone.
 pub const OTHER: [u8; 2] = [1, 2];
 /// Both.
 pub const BOTH: [u8; 12] = [11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
@@ -43,7 +43,7 @@ pub fn assert_alert(pair: &Pair, description: u8) {
 pub fn demand(pki: &Pki, scope: &str) -> ClientAuthDemand {
     let provider = Arc::new(ring::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(pki.roots.clone(), provider);
-    ClientAuthDemand::new(verifier.build().unwrap(), scope).unwrap().in_answer_to_offer()
+    ClientAuthDemand::new(verifier.build().unwrap(), scope).unwrap().because_offered()
 }
 
 pub fn requesting(pki: &Pki) -> ClientAuthDecision {
@@ -54,7 +54,7 @@ pub fn requiring(pki: &Pki, scope: &str) -> ClientAuthDecision {
     ClientAuthDecision::Require(demand(pki, scope))
 }
 
-/// Decides what it was last told, the same for everybody.
+/// A policy with one decision for all clients, which a test can change.
 #[derive(Debug)]
 pub struct Told(Mutex<ClientAuthDecision>);
 
@@ -74,14 +74,14 @@ impl ClientAuthPolicy for Told {
     }
 }
 
-/// A server that decides the same for everybody.
+/// A server with the same decision for all clients.
 pub fn deciding(pki: &Pki, decision: ClientAuthDecision) -> rustls::ServerConfig {
     let mut config = pki.rustls_server(false);
     config.client_auth_policy = Some(Told::new(decision));
     config
 }
 
-/// How far a server of ours came with authenticating its client.
+/// The status of client authentication at a patched server.
 pub fn server_status(pair: &Pair) -> ClientAuthStatus {
     match &pair.tls {
         Connection::Server(server) => server.client_auth().unwrap().status(),
@@ -127,7 +127,7 @@ impl Site {
     pub fn config(&self, visit: Visit) -> ClientConfig {
         let mut config = ClientConfig::default();
         if !visit.declines {
-            config.answer = Answer::With(self.pki.client.clone());
+            config.answer = CertificateAnswer::With(self.pki.client.clone());
         }
         if visit.retry {
             config.shares = Shares::Only(Vec::new());

@@ -1,5 +1,5 @@
-//! 0-RTT data, sent whatever the ticket allows: where a connection is to be asked, no octet of it
-//! reaches the application (RES-6), and the handshake is a full one.
+//! 0-RTT data, sent whether or not the ticket allows it: if the server requests a certificate, no byte of
+//! it reaches the application (RES-6), and the handshake is a full one.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn asked(pair: &Pair) -> bool {
     pair.raw.received(HandshakeType::CERTIFICATE_REQUEST).is_some()
 }
 
-/// No early octet is there for the application, at either place where it could look.
+/// No early byte is there for the application, at either place where it could look.
 #[track_caller]
 fn assert_nothing_early(pair: &mut Pair) {
     assert!(!pair.raw.early_data_accepted());
@@ -104,7 +104,7 @@ fn res_6_early_data_is_refused_where_the_client_is_to_be_asked() {
         let request = requesting(&site.pki);
         let retries_and_offers = Visit { retry: true, ..OFFERS };
         for (made_under, made, decision, visit) in [
-            // nobody was asked (also RES-3: the offer alone is the reason)
+            // no request in the session (also RES-3: the offer alone is the reason)
             (&none, PLAIN, &require, PLAIN),
             (&none, PLAIN, &request, PLAIN),
             (&none, PLAIN, &request, OFFERS),
@@ -130,7 +130,7 @@ fn res_6_early_data_is_refused_where_the_client_is_to_be_asked() {
 }
 
 #[test]
-fn res_6_early_data_does_not_help_who_has_nothing_to_show() {
+fn res_6_early_data_does_not_help_a_client_without_a_certificate() {
     for stateless in [false, true] {
         let site = Site::new(stateless);
         let require = requiring(&site.pki, "clients");
@@ -231,7 +231,7 @@ fn res_6_early_data_is_not_taken_twice() {
 }
 
 #[test]
-fn res_6_who_has_the_ticket_but_not_its_secret_gets_decrypt_error() {
+fn res_6_a_client_with_the_ticket_but_not_its_secret_gets_decrypt_error() {
     let site = Site::new(false);
     let require = requiring(&site.pki, "clients");
     let mut ticket = site.ticket(require.clone(), PLAIN);

@@ -1,10 +1,10 @@
-//! Encrypted ClientHello, with HPKE on both ends and an implementation for each: the offer is for
-//! the server behind it (FLAGS-13), judged on the octets that an observer sees.
+//! Encrypted ClientHello, with a different HPKE implementation at client and server: the offer is only in
+//! the inner ClientHello (FLAGS-13), checked on the bytes that an observer sees.
 
 use std::sync::Arc;
 
 use raw_peer::{EchKey, Edit, HandshakeType, Message, Peer, ServerConfig, ext};
-use rustls::client::{ClientAuthStatus, EchStatus};
+use rustls::client::{ClientAuthOfferStatus, EchStatus};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::ext_wire::CodePoints;
 use rustls::{Connection, Error, HandshakeKind, PeerMisbehaved};
@@ -87,7 +87,7 @@ fn flags_13_a_resumed_session_and_early_data_tell_nothing_either() {
         pair.assert_complete();
         assert!(pair.raw.is_resumed());
         assert_eq!(pair.raw.received_early_data(), b"early");
-        assert_eq!(status(&pair), (EchStatus::Accepted, ClientAuthStatus::Offered));
+        assert_eq!(status(&pair), (EchStatus::Accepted, ClientAuthOfferStatus::Offered));
         assert_tells_nothing(outer(&pair)[0], points);
         assert_eq!(offers(inner(&pair)[0], points), 1);
     }
@@ -199,21 +199,21 @@ fn raw_server_opens_nothing_that_was_changed_on_the_way() {
     server.ech_keys = vec![key];
     server.hello_retry = true;
     let hello = |tls: &mut Connection| {
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         while tls.wants_write() {
-            tls.write_tls(&mut octets).unwrap();
+            tls.write_tls(&mut bytes).unwrap();
         }
-        octets
+        bytes
     };
     let mut pair = Pair::server(server.clone(), Arc::clone(&client));
     let first = hello(&mut pair.tls);
-    // Behind the headers of record and message, whatever octet it is.
+    // Any byte after the headers of record and message.
     for at in 9..first.len() {
         let mut changed = first.clone();
         changed[at] ^= 1;
         let mut raw = Peer::server(server.clone());
         let _ = raw.read(&changed);
-        assert_eq!(raw.inner_hellos().count(), 0, "octet {at}");
+        assert_eq!(raw.inner_hellos().count(), 0, "byte {at}");
     }
     pair.raw.read(&first).unwrap();
     assert_eq!(pair.raw.inner_hellos().count(), 1);

@@ -1,10 +1,10 @@
-//! Clients and servers of Encrypted ClientHello, and what is to be seen of them.
+//! Clients and servers of Encrypted ClientHello, and the view of an observer.
 
 use std::sync::Arc;
 
 use raw_peer::{EchKey, Edit, Handshake, HandshakeType, Message, Plan, ServerConfig, Slot, ext};
 use rustls::client::{
-    ClientAuthOffer, ClientAuthStatus, EchConfig, EchGreaseConfig, EchMode, EchStatus,
+    ClientAuthOffer, ClientAuthOfferStatus, EchConfig, EchGreaseConfig, EchMode, EchStatus,
 };
 use rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_128;
 use rustls::crypto::{CryptoProvider, aws_lc_rs, hpke::Hpke};
@@ -88,14 +88,14 @@ pub fn run(server: ServerConfig, client: impl Into<Arc<rustls::ClientConfig>>) -
     pair
 }
 
-pub fn status(pair: &Pair) -> (EchStatus, ClientAuthStatus) {
+pub fn status(pair: &Pair) -> (EchStatus, ClientAuthOfferStatus) {
     match &pair.tls {
         Connection::Client(client) => (client.ech_status(), client.client_auth_status()),
         Connection::Server(_) => panic!("not a client"),
     }
 }
 
-/// The hellos as everybody sees them.
+/// The outer ClientHellos, as an observer sees them.
 pub fn outer(pair: &Pair) -> Vec<&Message> {
     pair.raw.messages().filter(|m| m.typ == HandshakeType::CLIENT_HELLO).collect()
 }
@@ -104,13 +104,13 @@ pub fn inner(pair: &Pair) -> Vec<&Message> {
     pair.raw.inner_hellos().collect()
 }
 
-pub fn count(octets: &[u8], needle: &[u8]) -> usize {
-    octets.windows(needle.len()).filter(|window| *window == needle).count()
+pub fn count(bytes: &[u8], needle: &[u8]) -> usize {
+    bytes.windows(needle.len()).filter(|window| *window == needle).count()
 }
 
 /// How often a hello offers, by flag and by CARE. Reading it and searching it agree on that: where
 /// it does not, there is nothing like the extensions under any number that they could have, and no
-/// octets of the flag.
+/// bytes of the flag.
 #[track_caller]
 pub fn offers(hello: &Message, points: CodePoints) -> usize {
     let flags = body(points);
@@ -150,7 +150,7 @@ pub fn assert_tells_nothing(hello: &Message, points: CodePoints) {
 #[track_caller]
 pub fn assert_authenticated(pair: &mut Pair, pki: &Pki, ech: EchStatus) {
     pair.assert_complete();
-    assert_eq!(status(pair), (ech, ClientAuthStatus::Acknowledged));
+    assert_eq!(status(pair), (ech, ClientAuthOfferStatus::Acknowledged));
     let certificate = pair.raw.received(HandshakeType::CERTIFICATE).unwrap();
     let Handshake::Certificate(certificate) = certificate.parse().unwrap() else {
         panic!("not a certificate");
@@ -173,9 +173,9 @@ pub fn assert_rejected(pair: &Pair, asked: bool) {
         other => panic!("{other:?} is not {:?}", rejected(None)),
     }
     let auth = if asked {
-        ClientAuthStatus::AskedWithoutAcknowledgement
+        ClientAuthOfferStatus::AskedWithoutAcknowledgement
     } else {
-        ClientAuthStatus::NotOffered
+        ClientAuthOfferStatus::NotOffered
     };
     assert_eq!(status(pair), (EchStatus::Rejected, auth));
     assert!(inner(pair).is_empty());

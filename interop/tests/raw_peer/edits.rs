@@ -1,10 +1,10 @@
-//! What a raw client changes on purpose, as a rustls server sees it.
+//! Edits of a raw client, as a rustls server sees them.
 
 use std::sync::Arc;
 
 use raw_peer::{
-    Alert, Answer, ClientConfig, Direction, Edit, Error, Event, HandshakeType, Peer, Plan,
-    RecordOptions, Slot, fix_length,
+    Alert, CertificateAnswer, ClientConfig, Direction, Edit, Error, Event, HandshakeType, Peer,
+    Plan, RecordOptions, Slot, fix_length,
 };
 use rustls::InvalidMessage;
 
@@ -14,7 +14,7 @@ use crate::pki::Pki;
 #[test]
 fn client_edits_reach_the_server() {
     let pki = Pki::new();
-    let answer = Answer::With(pki.client.clone());
+    let answer = CertificateAnswer::With(pki.client.clone());
     let mut config = ClientConfig { answer, ..ClientConfig::default() };
     config.plan.client_hello.push(Edit::add(UNKNOWN, BODY));
     config.plan.certificate.push(Edit::add(UNKNOWN, BODY).in_entry(0));
@@ -66,7 +66,7 @@ fn client_can_leave_a_message_out_or_send_it_twice() {
     let twice = Edit::raw(|bytes| bytes.extend(bytes.clone()));
     for (edit, count) in [(Edit::omit(), 0), (twice, 2)] {
         let config = ClientConfig {
-            answer: Answer::With(pki.client.clone()),
+            answer: CertificateAnswer::With(pki.client.clone()),
             plan: Plan::one(Slot::Certificate, edit),
             ..ClientConfig::default()
         };
@@ -96,7 +96,7 @@ fn client_keeps_pre_shared_key_last_unless_told_otherwise() {
 }
 
 #[test]
-fn client_with_a_wrong_length_octet_gets_decode_error() {
+fn client_with_a_wrong_length_byte_gets_decode_error() {
     // Behind header, version and random stands the length of the session id.
     let plan = Plan::one(Slot::ClientHello, Edit::raw(|bytes| bytes[38] -= 1));
     let config = ClientConfig { plan, ..ClientConfig::default() };

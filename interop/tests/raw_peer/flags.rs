@@ -1,8 +1,10 @@
-//! Flags where they may not stand, in every message of TLS 1.3: the patched rustls ends each case
-//! with `illegal_parameter`, and the raw peer receives it.
+//! Flags in messages that must not have them, in every message of TLS 1.3: the patched rustls ends each
+//! connection with `illegal_parameter`, and the raw peer receives it.
 
-use raw_peer::{Answer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot};
-use rustls::client::{ClientAuthOffer, ClientAuthStatus};
+use raw_peer::{
+    CertificateAnswer, ClientConfig, Edit, HandshakeType, Plan, ServerConfig, Shares, Slot,
+};
+use rustls::client::{ClientAuthOffer, ClientAuthOfferStatus};
 use rustls::ext_wire::{CodePoints, Flag};
 use rustls::{Connection, Error, HandshakeKind, InvalidMessage, PeerMisbehaved};
 
@@ -37,7 +39,7 @@ fn server(pki: &Pki, offer: ClientAuthOffer, slot: Slot, edit: Edit, compressed:
     pair
 }
 
-fn status(pair: &Pair) -> ClientAuthStatus {
+fn status(pair: &Pair) -> ClientAuthOfferStatus {
     match &pair.tls {
         Connection::Client(client) => client.client_auth_status(),
         Connection::Server(_) => panic!("not a client"),
@@ -93,7 +95,7 @@ fn flags_2_and_flags_3_malformed_flags_of_a_server_are_illegal_parameter() {
 }
 
 #[test]
-fn rca_4_an_acknowledgement_that_nobody_asked_for_is_illegal_parameter() {
+fn rca_4_an_acknowledgement_without_an_offer_is_illegal_parameter() {
     let pki = Pki::new();
     for body in [OFFER, BOTH] {
         let edit = Edit::add(FLAGS, body);
@@ -112,9 +114,9 @@ fn rca_4_an_acknowledgement_that_nobody_asked_for_is_illegal_parameter() {
 fn rca_2_an_acknowledgement_of_an_offer_is_taken() {
     let pki = Pki::new();
     for (body, expected) in [
-        (Some(&OFFER[..]), ClientAuthStatus::Acknowledged),
-        (Some(&BOTH), ClientAuthStatus::Acknowledged),
-        (None, ClientAuthStatus::AskedWithoutAcknowledgement),
+        (Some(&OFFER[..]), ClientAuthOfferStatus::Acknowledged),
+        (Some(&BOTH), ClientAuthOfferStatus::Acknowledged),
+        (None, ClientAuthOfferStatus::AskedWithoutAcknowledgement),
     ] {
         let edit = body.map_or(Edit::remove(FLAGS), |body| Edit::add(FLAGS, body));
         let flag = ClientAuthOffer::flag();
@@ -131,7 +133,7 @@ fn flags_6_unknown_flags_that_come_unsolicited_are_ignored() {
         for offer in offers() {
             let pair = server(&pki, offer, slot, Edit::add(FLAGS, OTHER), false);
             pair.assert_complete();
-            assert_ne!(status(&pair), ClientAuthStatus::Acknowledged);
+            assert_ne!(status(&pair), ClientAuthOfferStatus::Acknowledged);
         }
     }
 }
@@ -184,17 +186,17 @@ fn with_other_code_points_62_is_any_unknown_extension() {
     let edit = Edit::add(0xfe01, OFFER);
     let pair = server(&pki, offer.clone(), Slot::CertificateRequest, edit, false);
     pair.assert_complete();
-    assert_eq!(status(&pair), ClientAuthStatus::Acknowledged);
+    assert_eq!(status(&pair), ClientAuthOfferStatus::Acknowledged);
     let edit = Edit::add(FLAGS, [0]);
     let pair = server(&pki, offer, Slot::CertificateRequest, edit, false);
     pair.assert_complete();
-    assert_eq!(status(&pair), ClientAuthStatus::AskedWithoutAcknowledgement);
+    assert_eq!(status(&pair), ClientAuthOfferStatus::AskedWithoutAcknowledgement);
 }
 
 /// A raw client with these edits, against a server of ours.
 fn client(pki: &Pki, plan: Plan, compressed: bool, retry: bool) -> Pair {
     let mut config = ClientConfig {
-        answer: Answer::With(pki.client.clone()),
+        answer: CertificateAnswer::With(pki.client.clone()),
         compress_certificate: compressed,
         plan,
         ..ClientConfig::default()
@@ -208,7 +210,7 @@ fn client(pki: &Pki, plan: Plan, compressed: bool, retry: bool) -> Pair {
 }
 
 #[test]
-fn rca_2_and_flags_7_who_offered_is_acknowledged_in_the_request_only() {
+fn rca_2_and_flags_7_an_offer_is_acknowledged_in_the_request_only() {
     let pki = Pki::new();
     for (offers, acknowledgement) in [(true, Some(OFFER.to_vec())), (false, None)] {
         let mut plan = Plan::default();

@@ -1,4 +1,4 @@
-//! A raw peer and its other end, connected in memory.
+//! A raw peer and a rustls connection, connected in memory.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use raw_peer::{Alert, ClientConfig, Edit, Error, Handshake, Peer, ServerConfig, Ticket, encode};
 use rustls::{Connection, HandshakeType};
 
-/// An extension that nobody knows.
+/// An unknown extension.
 pub const UNKNOWN: u16 = 0x5a5b;
 
 /// A body for it.
@@ -48,7 +48,7 @@ impl Pair {
         Self { raw, tls, ours: Ok(()), theirs: Ok(()) }
     }
 
-    /// Carries octets until both ends have nothing more to say.
+    /// Forwards bytes until neither side sends any more.
     pub fn run(&mut self) {
         loop {
             let from_raw = self.raw.take_output();
@@ -116,7 +116,7 @@ pub fn and(message: Handshake) -> Edit {
     Edit::raw(move |bytes| bytes.extend_from_slice(&more))
 }
 
-/// What rustls says of a message that has no place where it came.
+/// rustls' error for an unexpected message.
 pub fn unexpected(expected: &[HandshakeType], got_type: HandshakeType) -> rustls::Error {
     let expect_types = expected.to_vec();
     rustls::Error::InappropriateHandshakeMessage { expect_types, got_type }

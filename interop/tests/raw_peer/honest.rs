@@ -1,11 +1,11 @@
-//! Honest clients and servers of ours, among others that are not.
+//! Honest patched clients and servers, next to peers that break rules.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustls::client::{
-    ClientAuthStatus, ClientSessionMemoryCache, ClientSessionStore, Tls12ClientSessionValue,
+    ClientAuthOfferStatus, ClientSessionMemoryCache, ClientSessionStore, Tls12ClientSessionValue,
     Tls13ClientSessionValue,
 };
 use rustls::pki_types::ServerName;
@@ -36,17 +36,17 @@ impl Honest {
 
     fn carry(&mut self) {
         while self.client.wants_write() || self.server.wants_write() {
-            let mut octets = Vec::new();
+            let mut bytes = Vec::new();
             while self.client.wants_write() {
-                self.client.write_tls(&mut octets).unwrap();
+                self.client.write_tls(&mut bytes).unwrap();
             }
-            self.server.read_tls(&mut &octets[..]).unwrap();
+            self.server.read_tls(&mut &bytes[..]).unwrap();
             self.server.process_new_packets().unwrap();
-            octets.clear();
+            bytes.clear();
             while self.server.wants_write() {
-                self.server.write_tls(&mut octets).unwrap();
+                self.server.write_tls(&mut bytes).unwrap();
             }
-            self.client.read_tls(&mut &octets[..]).unwrap();
+            self.client.read_tls(&mut &bytes[..]).unwrap();
             self.client.process_new_packets().unwrap();
         }
     }
@@ -68,7 +68,7 @@ impl Honest {
     }
 
     #[track_caller]
-    pub fn assert_full(&self, status: ClientAuthStatus) {
+    pub fn assert_full(&self, status: ClientAuthOfferStatus) {
         assert_eq!(self.client.handshake_kind(), Some(HandshakeKind::Full));
         assert_eq!(self.client.client_auth_status(), status);
         let known = self.server.client_auth().unwrap().status();
@@ -76,7 +76,7 @@ impl Honest {
     }
 
     #[track_caller]
-    pub fn assert_resumed(&self, status: ClientAuthStatus) {
+    pub fn assert_resumed(&self, status: ClientAuthOfferStatus) {
         assert_eq!(self.client.handshake_kind(), Some(HandshakeKind::Resumed));
         assert_eq!(self.client.client_auth_status(), status);
         let known = self.server.client_auth().unwrap().status();

@@ -1,11 +1,11 @@
-//! Whoever breaks a rule gets the alert that is due, and nobody else notices: one config, one
-//! storage and one open connection go through all of it.
+//! A peer that breaks a rule gets the right alert, and other connections are not affected: all cases use one
+//! config, one session storage and one open connection.
 
 use std::sync::Arc;
 
 use raw_peer::{HandshakeType, ServerConfig};
 use rustls::Connection;
-use rustls::client::{ClientAuthOffer, ClientAuthStatus, Resumption};
+use rustls::client::{ClientAuthOffer, ClientAuthOfferStatus, Resumption};
 
 use crate::bad_clients::{self, Known};
 use crate::bad_servers;
@@ -28,7 +28,7 @@ fn a_client_that_breaks_a_rule_gets_its_alert_and_does_no_harm() {
     let cases = bad_clients::all(&site);
     site.tell(require.clone());
     let mut open = Honest::new("localhost", &honest(), &site.server);
-    open.assert_full(ClientAuthStatus::Acknowledged);
+    open.assert_full(ClientAuthOfferStatus::Acknowledged);
 
     for case in cases {
         let name = case.name;
@@ -62,8 +62,10 @@ fn a_client_that_breaks_a_rule_gets_its_alert_and_does_no_harm() {
         site.tell(require.clone());
         open.exchange();
         let client = honest();
-        Honest::new("localhost", &client, &site.server).assert_full(ClientAuthStatus::Acknowledged);
-        Honest::new("localhost", &client, &site.server).assert_resumed(ClientAuthStatus::Offered);
+        Honest::new("localhost", &client, &site.server)
+            .assert_full(ClientAuthOfferStatus::Acknowledged);
+        Honest::new("localhost", &client, &site.server)
+            .assert_resumed(ClientAuthOfferStatus::Offered);
     }
 }
 
@@ -80,9 +82,9 @@ fn a_server_that_breaks_a_rule_gets_its_alert_and_does_no_harm() {
         let mut client = pki.rustls_client(true);
         client.resumption = Resumption::store(Arc::clone(&sessions) as _);
         let (asked, resumed) = if offers {
-            (ClientAuthStatus::Acknowledged, ClientAuthStatus::Offered)
+            (ClientAuthOfferStatus::Acknowledged, ClientAuthOfferStatus::Offered)
         } else {
-            (ClientAuthStatus::AskedWithoutAcknowledgement, ClientAuthStatus::NotOffered)
+            (ClientAuthOfferStatus::AskedWithoutAcknowledgement, ClientAuthOfferStatus::NotOffered)
         };
         if offers {
             client.client_auth_offer = ClientAuthOffer::flag_and_care();

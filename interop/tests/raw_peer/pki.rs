@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use raw_peer::Identity;
+use raw_peer::ChainAndKey;
 use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -15,8 +15,8 @@ pub const SERVER: &[&str] = &["localhost", "other.example", "fresh.example"];
 /// One authority, one server, one client.
 pub struct Pki {
     pub roots: Arc<RootCertStore>,
-    pub server: Identity,
-    pub client: Identity,
+    pub server: ChainAndKey,
+    pub client: ChainAndKey,
     authority: Authority,
 }
 
@@ -25,7 +25,7 @@ impl Pki {
         Self::named("authority")
     }
 
-    /// With an authority of this name. They are others each time, whatever their names.
+    /// Makes new certificates, with an authority of this name.
     pub fn named(authority: &str) -> Self {
         let authority = Authority::new(authority).unwrap();
         Self {
@@ -37,7 +37,7 @@ impl Pki {
     }
 
     /// One more server under the same authority.
-    pub fn issue(&self, name: &str) -> Identity {
+    pub fn issue(&self, name: &str) -> ChainAndKey {
         self.authority.server(&[name]).unwrap().for_raw()
     }
 
@@ -98,7 +98,9 @@ impl Pki {
     }
 }
 
-pub fn for_rustls(identity: &Identity) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+pub fn for_rustls(
+    identity: &ChainAndKey,
+) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let chain = identity.chain.iter().cloned().map(CertificateDer::from).collect();
     (chain, PrivateKeyDer::try_from(identity.key.clone()).unwrap())
 }

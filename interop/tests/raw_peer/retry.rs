@@ -1,9 +1,9 @@
-//! A second ClientHello that differs from the first. What a policy is shown may not change, and
-//! whatever else does is as with upstream; without a policy, everything is.
+//! A second ClientHello that differs from the first. Values that a policy sees must not change; all other
+//! changes have the same result as with upstream. Without a policy, all changes do.
 
 use std::sync::{Arc, Mutex};
 
-use raw_peer::{Answer, ClientConfig, Edit, Peer, Plan, Shares, Slot};
+use raw_peer::{CertificateAnswer, ClientConfig, Edit, Peer, Plan, Shares, Slot};
 use rustls::crypto::ring;
 use rustls::server::{
     ClientAuthDecision, ClientAuthPolicy, ClientHello as Shown, ResolvesServerCert,
@@ -57,7 +57,7 @@ fn config(pki: &Pki, (first, second): &Change) -> ClientConfig {
     let mut plan = Plan::one(Slot::SecondClientHello, second.clone());
     plan.client_hello.clone_from(first);
     let shares = Shares::Only(Vec::new());
-    let answer = Answer::With(pki.client.clone());
+    let answer = CertificateAnswer::With(pki.client.clone());
     ClientConfig { shares, plan, answer, ..ClientConfig::default() }
 }
 
@@ -73,20 +73,20 @@ fn decided(pki: &Pki, change: &Change) -> (Pair, Arc<Witness>) {
 }
 
 #[test]
-fn a_decision_stands_since_a_second_hello_may_not_change_what_it_was_made_on() {
+fn a_decision_stands_since_a_second_hello_may_not_change_its_input() {
     let pki = Pki::new();
     for (change, error, alert) in seen() {
         let (pair, witness) = decided(&pki, &change);
         assert_eq!(pair.theirs, Err(error), "{change:?}");
         assert_eq!(alerts(&pair), [(2, alert)], "{change:?}");
         assert_eq!(witness.decided.lock().unwrap().len(), 1);
-        // Nobody came to see the second one.
+        // The policy did not see the second one.
         assert_eq!(witness.resolved.lock().unwrap().len(), 1);
     }
 }
 
 #[test]
-fn what_a_second_hello_may_change_is_nothing_that_a_policy_is_shown() {
+fn a_second_hello_may_only_change_values_that_no_policy_sees() {
     let pki = Pki::new();
     let same = (vec![Edit::add(FLAGS, OFFER)], Edit::replace(FLAGS, OFFER));
     for change in unseen().into_iter().chain([same]) {
@@ -132,7 +132,7 @@ macro_rules! outcome {
 }
 
 #[test]
-fn without_a_policy_a_second_hello_may_change_whatever_it_may_with_upstream() {
+fn without_a_policy_a_second_hello_may_change_the_same_values_as_with_upstream() {
     let pki = Pki::new();
     let patched = Arc::new(pki.rustls_server(false));
     let (chain, key) = for_rustls(&pki.server);

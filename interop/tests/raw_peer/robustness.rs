@@ -1,10 +1,11 @@
-//! Raw on both ends: what is broken is noticed, and nothing panics.
+//! Raw peers as client and server: each change is detected, and no peer panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use raw_peer::{
-    Answer, ClientConfig, Edit, Error, Peer, Plan, ServerConfig, Shares, Slot, fix_length,
+    CertificateAnswer, ClientConfig, Edit, Error, Peer, Plan, ServerConfig, Shares, Slot,
+    fix_length,
 };
 
 use crate::harness::{encrypted_alert, raw_pair};
@@ -48,10 +49,10 @@ fn broken_binder_is_noticed() {
 }
 
 #[test]
-fn no_octet_of_any_message_makes_a_peer_panic() {
+fn no_byte_of_any_message_makes_a_peer_panic() {
     let pki = Pki::new();
     let client = ClientConfig {
-        answer: Answer::With(pki.client.clone()),
+        answer: CertificateAnswer::With(pki.client.clone()),
         compress_certificate: true,
         shares: Shares::Only(Vec::new()),
         ..ClientConfig::default()
@@ -78,8 +79,8 @@ fn no_octet_of_any_message_makes_a_peer_panic() {
             let seen = Arc::clone(&len);
             let flip = Edit::raw(move |bytes| {
                 seen.store(bytes.len(), Ordering::Relaxed);
-                if let Some(octet) = bytes.get_mut(at) {
-                    *octet = octet.wrapping_add(1);
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = byte.wrapping_add(1);
                 }
             });
             let cut = Edit::raw(move |bytes| {

@@ -67,7 +67,7 @@ fn every_rule_that_shows_on_the_wire_has_a_test_that_there_is() {
 }
 
 #[test]
-fn every_rule_that_a_peer_can_break_is_among_what_the_others_do_not_notice() {
+fn every_rule_that_a_peer_can_break_is_broken_while_others_are_served() {
     let broken_by = |who: &str| -> BTreeSet<&str> {
         let rows = table().into_iter();
         rows.filter(|(_, rows)| rows.iter().any(|(by, _)| *by == who)).map(|(r, _)| r).collect()

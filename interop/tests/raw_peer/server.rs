@@ -7,7 +7,7 @@ use raw_peer::{
     Suite, ext,
 };
 use rustls::Connection;
-use rustls::client::{ClientAuthOffer, ClientAuthStatus, ResolvesClientCert};
+use rustls::client::{ClientAuthOffer, ClientAuthOfferStatus, ResolvesClientCert};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
@@ -213,7 +213,7 @@ impl ResolvesClientCert for Choosy {
 }
 
 #[test]
-fn rca_6_a_flagged_request_is_answered_whatever_it_rules_out() {
+fn rca_6_a_flagged_request_is_answered_even_if_no_certificate_fits() {
     let pki = Pki::new();
     let (chain, key) = for_rustls(&pki.client);
     let key = CertifiedKey::from_der(chain, key, &ring::default_provider()).unwrap();
@@ -238,7 +238,7 @@ fn rca_6_a_flagged_request_is_answered_whatever_it_rules_out() {
         pair.run();
         pair.assert_complete();
         let Connection::Client(tls) = &pair.tls else { panic!("not a client") };
-        assert_eq!(tls.client_auth_status(), ClientAuthStatus::Acknowledged);
+        assert_eq!(tls.client_auth_status(), ClientAuthOfferStatus::Acknowledged);
         let answer = pair.raw.received(HandshakeType::CERTIFICATE).unwrap();
         assert_eq!(answer.body() != [0, 0, 0, 0], certificate);
         pair.exchange_data();

@@ -1,4 +1,4 @@
-//! Errors of requests that got no response.
+//! The error for a request without a response.
 
 use std::fmt;
 use std::io;
@@ -12,11 +12,11 @@ use rustls_ext::tokio::{End, LikelyRefusal, Refusal};
 
 use super::LARGEST_BODY;
 
-/// Why there is no response.
+/// Why a request has no response.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// There is no TCP connection to this address.
+    /// Connecting to this address failed.
     Connect(SocketAddr, io::Error),
     /// The server sent an alert.
     ServerRefused(Refusal),
@@ -26,11 +26,11 @@ pub enum ClientError {
     WeRefused(Error),
     /// Reading or writing failed.
     Io(io::Error),
-    /// HTTP failed.
+    /// The HTTP exchange failed.
     Http(hyper::Error),
-    /// The request cannot be made.
+    /// The request is invalid.
     Request(http::Error),
-    /// The response's body is too large.
+    /// The response's body has more than 16 MiB.
     BodyTooLarge,
     /// There was no response in this time.
     Timeout(Duration),
@@ -53,8 +53,9 @@ impl ClientError {
 }
 
 impl ClientError {
-    /// The error for this end of the connection, if it contains more than the error of the request.
-    pub(super) fn of_end(end: &End) -> Option<Self> {
+    /// Returns the error for this end of the connection; `None` if `end` does not explain why the
+    /// request failed.
+    pub(super) fn from_end(end: &End) -> Option<Self> {
         match end {
             End::Refused(refusal) => Some(Self::ServerRefused(refusal.clone())),
             End::LikelyRefused(refusal) => Some(Self::LikelyRefused(*refusal)),
@@ -107,13 +108,15 @@ impl fmt::Display for ClientError {
                 None => write!(f, "we refused the connection: {}", reason(err)),
             },
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
-                f.write_str("the server closed the connection without a word")
+                f.write_str("the server closed the connection without a TLS alert")
             }
             Self::Io(_) => f.write_str("the connection failed"),
-            Self::Http(_) => f.write_str("no answer"),
-            Self::Request(_) => f.write_str("the request cannot be made"),
-            Self::BodyTooLarge => write!(f, "the answer has more than {LARGEST_BODY} octets"),
-            Self::Timeout(time) => write!(f, "no answer within {} seconds", time.as_secs()),
+            Self::Http(_) => f.write_str("no response"),
+            Self::Request(_) => f.write_str("the request is invalid"),
+            Self::BodyTooLarge => {
+                write!(f, "the response's body has more than {LARGEST_BODY} bytes")
+            }
+            Self::Timeout(time) => write!(f, "no response within {} seconds", time.as_secs()),
         }
     }
 }
@@ -121,7 +124,7 @@ impl fmt::Display for ClientError {
 impl std::error::Error for ClientError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // The text contains all that the cause contains.
+            // This error's own text contains the cause's meaning.
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => None,
             Self::Connect(_, err) | Self::Io(err) => Some(err),
             Self::Http(err) => Some(err),
@@ -135,7 +138,7 @@ impl std::error::Error for ClientError {
     }
 }
 
-/// An error of the handshake in plain language; errors about validity periods include the dates.
+/// Describes an error of the handshake; for errors about validity periods, with the dates.
 fn reason(err: &Error) -> String {
     match err {
         Error::InvalidCertificate(
@@ -155,18 +158,18 @@ mod tests {
     use super::*;
 
     /// The error of a request to a server that closes the connection.
-    async fn hung_up() -> hyper::Error {
+    async fn connection_closed() -> hyper::Error {
         let (near, far) = tokio::io::duplex(1024);
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(near)).await.unwrap();
         drop(far);
         let request = http::Request::get("/").body(Empty::<Bytes>::new()).unwrap();
-        let (answer, _) = tokio::join!(sender.send_request(request), connection);
-        answer.unwrap_err()
+        let (response, _) = tokio::join!(sender.send_request(request), connection);
+        response.unwrap_err()
     }
 
     #[tokio::test]
-    async fn each_error_says_one_level_and_its_source_the_next() {
+    async fn an_error_does_not_repeat_the_text_of_its_source() {
         use ClientError as E;
         let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
         let request = http::Request::get("\0").body(()).unwrap_err();
@@ -176,8 +179,8 @@ mod tests {
             E::WeRefused(CertificateError::UnknownIssuer.into()),
             E::Io(reset()),
             E::Io(io::ErrorKind::UnexpectedEof.into()),
-            E::Io(io::Error::other("in its way")),
-            E::Http(hung_up().await),
+            E::Io(io::Error::other("other")),
+            E::Http(connection_closed().await),
             E::Request(request),
             E::BodyTooLarge,
             E::Timeout(Duration::from_secs(10)),

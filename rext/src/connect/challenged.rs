@@ -7,10 +7,10 @@ use http::{Request, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use rustls_ext::http::client::{Credentials, Identity, IdentityError, Report};
+use rustls_ext::http::client::{ClientIdentity, Credentials, IdentityError, Report};
 use rustls_ext::http::hyper::Client;
 use rustls_ext::rustls::ClientConfig;
-use rustls_ext::rustls::client::ClientAuthStatus;
+use rustls_ext::rustls::client::ClientAuthOfferStatus;
 use rustls_ext::wire::Offer;
 use rustls_ext::with_causes;
 use serde::Serialize;
@@ -19,33 +19,32 @@ use tokio::time::timeout;
 use tower::service_fn;
 
 use super::{ConnectArgs, OfferName};
-use super::{Run, offer, tell};
+use super::{Run, offer, print_summary};
 use crate::client::Target;
 use crate::{files, tls};
 use command_line::Failure;
 
 /// The time limit for a request, including all repetitions.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// The largest body, in bytes.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-/// The outcome of a request.
+/// The outcome of a request, as `--follow-challenge` prints it.
 #[derive(Debug, Serialize)]
-struct Facts {
+struct RequestSummary {
     /// The status code of the response.
     http_status: u16,
     /// How often the request was sent.
     sent: u32,
     /// True if it was sent again because of a challenge.
     challenged: bool,
-    /// True if it was sent again because the server refused to answer it on the first connection
-    /// (421).
+    /// True if it was sent again because the response on the first connection was 421.
     misdirected: bool,
     /// The certificate's file, if it was used on the connection of the response.
     identity: Option<String>,
     /// The realm that the connection is reserved for.
     realm: Option<String>,
-    /// The outcome of the offer on it.
+    /// The outcome of the offer on that connection.
     status: &'static str,
     /// `TLSv1.3` or `TLSv1.2`.
     tls_version: String,
@@ -70,17 +69,20 @@ pub(super) async fn run(
     let mut run = Run::new(args);
     for _ in 0..args.count {
         let request = Request::get(&target.uri).body(Empty::new())?;
-        let body = timeout(PATIENCE, async {
-            let answer = client.request(request).await?;
-            tell(&Facts::of(answer.status().as_u16(), Report::of(answer.extensions())))?;
-            let body = Limited::new(answer.into_body(), LARGEST_BODY).collect().await;
+        let body = timeout(TIMEOUT, async {
+            let response = client.request(request).await?;
+            print_summary(&RequestSummary::new(
+                response.status().as_u16(),
+                Report::of(response.extensions()),
+            ))?;
+            let body = Limited::new(response.into_body(), LARGEST_BODY).collect().await;
             Ok(body.map_err(|err| Failure::failed(&*err))?.to_bytes())
         })
         .await
-        .unwrap_or_else(|_| Err(Failure::Failed(format!("no answer within {PATIENCE:?}"))));
-        run.done(body)?;
+        .unwrap_or_else(|_| Err(Failure::Failed(format!("no response within {TIMEOUT:?}"))));
+        run.record(body)?;
     }
-    run.outcome()
+    run.finish()
 }
 
 /// The certificate of `--cert`, for the URL's host only.
@@ -92,7 +94,7 @@ fn credentials(args: &ConnectArgs) -> Result<Credentials, Failure> {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let unusable =
         |err: IdentityError| Failure::option("--cert", cert.display(), with_causes(&err));
-    let identity = Identity::new(cert.display().to_string(), files::identity(cert, key)?)
+    let identity = ClientIdentity::new(cert.display().to_string(), files::identity(cert, key)?)
         .and_then(|identity| identity.for_host(host))
         .map_err(unusable)?;
     let by = match args.offer {
@@ -106,8 +108,8 @@ fn credentials(args: &ConnectArgs) -> Result<Credentials, Failure> {
         .map_err(unusable)
 }
 
-impl Facts {
-    fn of(http_status: u16, report: Option<&Report>) -> Self {
+impl RequestSummary {
+    fn new(http_status: u16, report: Option<&Report>) -> Self {
         let report = report.cloned().unwrap_or_default();
         Self {
             http_status,
@@ -117,10 +119,12 @@ impl Facts {
             identity: report.identity.as_deref().map(str::to_owned),
             realm: report.realm.clone(),
             status: match report.status {
-                ClientAuthStatus::NotOffered => "not_offered",
-                ClientAuthStatus::Offered => "offered",
-                ClientAuthStatus::Acknowledged => "acknowledged",
-                ClientAuthStatus::AskedWithoutAcknowledgement => "asked_without_acknowledgement",
+                ClientAuthOfferStatus::NotOffered => "not_offered",
+                ClientAuthOfferStatus::Offered => "offered",
+                ClientAuthOfferStatus::Acknowledged => "acknowledged",
+                ClientAuthOfferStatus::AskedWithoutAcknowledgement => {
+                    "asked_without_acknowledgement"
+                }
                 _ => "unknown",
             },
             tls_version: tls::version_name(report.tls_version),

@@ -1,3 +1,5 @@
+//! Bodies that the proxy passes on.
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -22,7 +24,7 @@ pub(super) struct Progress(watch::Sender<State>);
 #[derive(Clone, Copy, Debug)]
 struct State {
     last: Instant,
-    waits: bool,
+    is_awaited: bool,
 }
 
 impl<B> Relayed<B> {
@@ -31,32 +33,32 @@ impl<B> Relayed<B> {
     }
 
     pub(super) fn with_progress(body: B) -> (Self, Arc<Progress>) {
-        let state = State { last: Instant::now(), waits: false };
+        let state = State { last: Instant::now(), is_awaited: false };
         let progress = Arc::new(Progress(watch::Sender::new(state)));
         (Self { body, progress: Some(progress.clone()) }, progress)
     }
 }
 
 impl Progress {
-    /// When the last part of it arrived.
+    /// The time at which the last part of the body arrived.
     pub(super) fn last(&self) -> Instant {
         self.0.borrow().last
     }
 
     /// Returns true if a reader waits for the next part.
-    pub(super) fn waits(&self) -> bool {
-        self.0.borrow().waits
+    pub(super) fn is_awaited(&self) -> bool {
+        self.0.borrow().is_awaited
     }
 
     /// Returns when no reader waits any more.
-    pub(super) async fn changes(&self) {
-        let _ = self.0.subscribe().wait_for(|state| !state.waits).await;
+    pub(super) async fn no_longer_awaited(&self) {
+        let _ = self.0.subscribe().wait_for(|state| !state.is_awaited).await;
     }
 
-    fn set(&self, waits: bool) {
+    fn set(&self, is_awaited: bool) {
         self.0.send_modify(|state| {
-            state.waits = waits;
-            if !waits {
+            state.is_awaited = is_awaited;
+            if !is_awaited {
                 state.last = Instant::now();
             }
         });

@@ -18,14 +18,14 @@ pub(super) fn remove_hop_by_hop(fields: &mut HeaderMap) {
     let named: HashSet<String> = fields
         .get_all(header::CONNECTION)
         .iter()
-        .flat_map(|value| value.as_bytes().split(|octet| *octet == b','))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .map(|name| fold(String::from_utf8_lossy(name).trim()).into_owned())
         .collect();
     remove_where(fields, |name| FIXED.contains(&name) || named.contains(name));
 }
 
 /// Returns true if the sender accepts trailers in the response (RFC 9110 section 10.1.4).
-pub(super) fn takes_trailers(fields: &HeaderMap) -> bool {
+pub(super) fn accepts_trailers(fields: &HeaderMap) -> bool {
     let codings = fields.get_all(header::TE).into_iter().filter_map(|value| value.to_str().ok());
     codings
         .flat_map(|value| value.split(','))
@@ -71,7 +71,7 @@ pub(super) fn remove_for_proxies(fields: &mut HeaderMap) {
     remove_where(fields, is_for_proxies);
 }
 
-/// Adds the known facts about the client's address (RFC 7239).
+/// Sets `Forwarded` (RFC 7239) and `X-Forwarded-…` from the client's connection.
 pub(super) fn set_forwarded(fields: &mut HeaderMap, peer: SocketAddr, host: &HeaderValue) {
     remove_for_proxies(fields);
     let address = peer.ip().to_canonical();
@@ -80,7 +80,7 @@ pub(super) fn set_forwarded(fields: &mut HeaderMap, peer: SocketAddr, host: &Hea
     } else {
         format!("\"{address}:{}\"", peer.port())
     };
-    // A host contains nothing that needs escaping; other hosts were refused.
+    // A host needs no escaping: requests with other characters in it were refused.
     let quoted = host.to_str().map(|host| format!(";host=\"{host}\"")).unwrap_or_default();
     let lines = [
         (header::FORWARDED, HeaderValue::try_from(format!("for={node}{quoted};proto=https"))),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn rfc_9110_7_6_1_what_is_for_one_connection_is_removed() {
+    fn rfc_9110_7_6_1_hop_by_hop_fields_are_removed() {
         let mut fields = fields(&[
             ("connection", "close, X-One ,"),
             ("connection", "x-two, X_Four"),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_only_a_proxy_may_send_are_known_in_every_spelling() {
+    fn fields_that_only_a_proxy_may_send_are_removed_in_every_spelling() {
         for name in [
             "ssl-client-verify",
             "ssl-client-cert",
@@ -209,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn te_is_read_as_a_list() {
-        assert!(takes_trailers(&fields(&[("te", "gzip;q=0.5, Trailers")])));
-        assert!(!takes_trailers(&fields(&[("te", "gzip, x-trailers")])));
-        assert!(!takes_trailers(&HeaderMap::new()));
+    fn te_is_parsed_as_a_list() {
+        assert!(accepts_trailers(&fields(&[("te", "gzip;q=0.5, Trailers")])));
+        assert!(!accepts_trailers(&fields(&[("te", "gzip, x-trailers")])));
+        assert!(!accepts_trailers(&HeaderMap::new()));
     }
 
     #[test]
-    fn rfc_7239_what_is_said_of_the_client_is_what_is_known() {
+    fn rfc_7239_forwarded_fields_describe_the_connection_and_replace_the_clients_own() {
         let mut fields = fields(&[
             ("forwarded", "for=1.1.1.1"),
             ("forwarded", "for=2.2.2.2"),

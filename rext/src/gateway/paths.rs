@@ -1,8 +1,8 @@
-//! Requirements for paths, which cannot be bypassed by another spelling of a path.
+//! Requirements for paths. Another spelling of a path cannot bypass them.
 
 use percent_encoding::percent_decode_str;
 
-/// The requirement for clients that request certain paths.
+/// A requirement for clients that request certain paths: the option `--require`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathDemand {
     /// The prefix of these paths.
@@ -17,17 +17,18 @@ pub(super) fn parse_demand(text: &str) -> Result<PathDemand, String> {
     if prefix.starts_with('/') && prefix.chars().all(plain) && !scope.is_empty() {
         Ok(PathDemand { prefix: prefix.into(), scope: scope.into() })
     } else {
-        Err("not of the form PREFIX=SCOPE, with a PREFIX of / and letters, digits, - _ ~".into())
+        Err("not of the form PREFIX=SCOPE, where PREFIX begins with / and consists of letters, digits \
+             and / - _ ~".into())
     }
 }
 
-/// A path that can be read in only one way.
+/// An unambiguous path, as its decoded segments in lower case.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Path(Vec<String>);
 
 impl Path {
-    /// `None` if two servers could read it differently: segments of dots, escaped slashes and
-    /// backslashes, a percent sign that escapes nothing, and bytes that are not UTF-8 or contain
+    /// Parses a path. Returns `None` if two servers could interpret it differently: dot segments,
+    /// escaped slashes and backslashes, invalid percent-encoding, bytes that are not UTF-8, and
     /// control characters.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let mut segments = Vec::new();
@@ -58,7 +59,8 @@ impl Path {
         Some(Self(segments))
     }
 
-    /// The scope that the longest prefix of this path requires; prefixes consist of whole segments.
+    /// Returns the scope that the longest prefix of this path requires. Prefixes consist of whole
+    /// segments.
     ///
     /// Case and empty segments are ignored: that can only add requirements, not remove them.
     pub(super) fn demand<'a>(&self, demands: &'a [PathDemand]) -> Option<&'a str> {
@@ -86,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_demand_is_on_whole_segments_and_the_longest_prefix_counts() {
+    fn a_demand_matches_whole_segments_and_the_longest_prefix_applies() {
         for (path, scope) in [
             ("/admin", "staff"),
             ("/admin/", "staff"),
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn no_other_spelling_gets_around_a_demand() {
+    fn another_spelling_of_a_path_does_not_bypass_a_demand() {
         for path in [
             "//admin",
             "/Admin",
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_read_in_two_ways_is_not_read() {
+    fn an_ambiguous_path_is_not_parsed() {
         for path in [
             "/./admin",
             "/x/../admin",
@@ -144,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_demand_is_on_a_plain_prefix() {
+    fn the_prefix_of_a_demand_has_no_special_characters() {
         let expected = PathDemand { prefix: "/admin/x".into(), scope: "staff".into() };
         assert_eq!(parse_demand("/admin/x=staff"), Ok(expected));
         for bad in

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 /// How many bytes are copied at a time, in each direction.
-const PIECE: usize = 16 * 1024;
+const CHUNK_SIZE: usize = 16 * 1024;
 
 /// Copies bytes between `client` and `server` until both have closed their side, one of them fails,
 /// or neither has sent anything for `idle`.
@@ -17,43 +17,40 @@ const PIECE: usize = 16 * 1024;
 /// The end of one direction (TCP's FIN) is passed on, and the other direction continues. After any
 /// other end, both sockets are closed.
 pub(super) async fn relay(client: &mut TcpStream, server: &mut TcpStream, idle: Duration) {
-    let carried = AtomicU64::new(0);
+    let copied = AtomicU64::new(0);
     let (client_out, client_in) = client.split();
     let (server_out, server_in) = server.split();
-    let both = async {
-        tokio::try_join!(
-            carry(client_out, server_in, &carried),
-            carry(server_out, client_in, &carried),
-        )
+    let copying = async {
+        tokio::try_join!(copy(client_out, server_in, &copied), copy(server_out, client_in, &copied),)
     };
     tokio::select! {
-        _ = both => {}
-        () = silence(&carried, idle) => {}
+        _ = copying => {}
+        () = idle_for(&copied, idle) => {}
     }
 }
 
-async fn carry(
+async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    carried: &AtomicU64,
+    copied: &AtomicU64,
 ) -> io::Result<()> {
-    let mut piece = vec![0; PIECE];
+    let mut chunk = vec![0; CHUNK_SIZE];
     loop {
-        let read = from.read(&mut piece).await?;
-        carried.fetch_add(1, Ordering::Relaxed);
-        match piece.get(..read) {
+        let read = from.read(&mut chunk).await?;
+        copied.fetch_add(1, Ordering::Relaxed);
+        match chunk.get(..read) {
             Some([]) | None => return to.shutdown().await,
-            Some(octets) => to.write_all(octets).await?,
+            Some(bytes) => to.write_all(bytes).await?,
         }
-        carried.fetch_add(1, Ordering::Relaxed);
+        copied.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// Returns when nothing was copied for `idle`, or up to twice that.
-async fn silence(carried: &AtomicU64, idle: Duration) {
+async fn idle_for(copied: &AtomicU64, idle: Duration) {
     let mut before = None;
     loop {
-        let now = Some(carried.load(Ordering::Relaxed));
+        let now = Some(copied.load(Ordering::Relaxed));
         if now == before {
             return;
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-/// The activity on a connection, used to end connections without any.
+/// The activity on a connection. Connections without activity are closed.
 #[derive(Clone, Debug)]
 pub(super) struct Activity(watch::Sender<State>);
 
@@ -12,66 +12,70 @@ struct State {
     /// How many requests are unfinished.
     requests: usize,
     /// True if there was at least one request.
-    was_asked: bool,
-    /// When the last activity was.
+    had_request: bool,
+    /// The time of the last activity.
     last: Instant,
 }
 
-/// Why a connection should end.
+/// Why a connection should be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum CloseReason {
     /// There was no request at all.
-    Silent,
-    /// There are no requests any more.
+    NoRequest,
+    /// All requests are finished, and no further one has arrived.
     Idle,
-    /// There are requests, but nothing is read or written.
+    /// Requests are unfinished, but no data is read or written.
     Stalled,
 }
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self(watch::Sender::new(State { requests: 0, was_asked: false, last: Instant::now() }))
+        Self(watch::Sender::new(State { requests: 0, had_request: false, last: Instant::now() }))
     }
 
     /// Records a request, which ends when the returned guard is dropped.
     pub(super) fn begin(&self) -> Underway {
         self.0.send_modify(|state| {
             state.requests += 1;
-            state.was_asked = true;
+            state.had_request = true;
             state.last = Instant::now();
         });
         Underway(self.clone())
     }
 
     /// Records that a part of a body was received or sent.
-    pub(super) fn moved(&self) {
+    pub(super) fn record_data(&self) {
         self.0.send_if_modified(|state| {
             state.last = Instant::now();
-            // Waiting tasks check again when their time is up.
+            // Waiting tasks need no notification: they check again at their deadline.
             false
         });
     }
 
-    /// Waits until there was no first request within `patience`, or no activity after it for
-    /// `idle`.
+    /// Waits until the connection should be closed: no first request arrived within
+    /// `first_request`, or there was no activity for `idle` after it.
     ///
-    /// An unfinished request without activity gets twice that time, so that the reader of its body
-    /// can report the timeout first.
-    pub(super) async fn end(&self, patience: Duration, idle: Duration) -> End {
+    /// If a request is unfinished, it waits for twice `idle`, so that the reader of the request's
+    /// body can report the timeout first.
+    pub(super) async fn close_reason(
+        &self,
+        first_request: Duration,
+        idle: Duration,
+    ) -> CloseReason {
         let mut changes = self.0.subscribe();
         loop {
-            let (deadline, end) = {
+            let (deadline, reason) = {
                 let state = changes.borrow_and_update();
-                match (state.requests, state.was_asked) {
-                    (0, false) => (state.last + patience, End::Silent),
-                    (0, true) => (state.last + idle, End::Idle),
-                    _ => (state.last + 2 * idle, End::Stalled),
+                match (state.requests, state.had_request) {
+                    (0, false) => (state.last + first_request, CloseReason::NoRequest),
+                    (0, true) => (state.last + idle, CloseReason::Idle),
+                    _ => (state.last + 2 * idle, CloseReason::Stalled),
                 }
             };
             if deadline <= Instant::now() {
-                return end;
+                return reason;
             }
-            // Either the state has changed, or the time may be up.
+            // Returns when the state changes, or at the deadline.
             let _ = timeout_at(deadline, changes.changed()).await;
         }
     }

@@ -22,7 +22,7 @@ pub struct ServerArgs {
     /// The key of that certificate, in PEM, not encrypted
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
-    /// The authorities to trust for client certificates, in PEM; needed for every --policy except
+    /// The authorities to trust for client certificates, in PEM; required for every --policy except
     /// never
     #[arg(long, value_name = "FILE", requires = "policy")]
     pub client_ca: Option<PathBuf>,
@@ -30,15 +30,14 @@ pub struct ServerArgs {
     /// is given, each authority needs one
     #[arg(long, value_name = "FILE", requires = "client_ca")]
     pub client_crl: Vec<PathBuf>,
-    /// Which clients to request a certificate from. Either this or --policy-file is needed
+    /// Which clients to request a certificate from. Either --policy or --policy-file is required
     #[arg(long, value_enum)]
     pub policy: Option<PolicyName>,
-    /// Rules that decide which clients are asked for which certificates, in TOML: see the
+    /// Rules that decide from which clients to request which certificates, in TOML: see the
     /// documentation of rustls_ext::policy_file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["client_ca", "policy"])]
     pub policy_file: Option<PathBuf>,
-    /// Check the files for changes at this interval, and use the new content. SIGHUP does so at
-    /// once
+    /// Check the files for changes at this interval, and reload them. SIGHUP reloads them at once
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub watch: Option<Duration>,
     #[command(flatten)]
@@ -50,13 +49,12 @@ pub struct ServerArgs {
     /// How long a connection may stay open without a request, and a body without any progress
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub idle_timeout: Duration,
-    /// The time limit for open connections when the server is told to stop
+    /// How long to wait for open connections after Ctrl-C or SIGTERM
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub drain_timeout: Duration,
-    /// Tell each connection to end at this age (GOAWAY in HTTP/2, Connection: close in HTTP/1.1),
-    /// so that its client's certificate is checked again on the next one. Up to a tenth less, at
-    /// random. Unfinished requests are answered first. Without this option, connections have no
-    /// maximum age
+    /// End each connection at this age (GOAWAY in HTTP/2, Connection: close in HTTP/1.1), so that
+    /// its client's certificate is checked again on the next one. Up to a tenth earlier, at random.
+    /// Unfinished requests are answered first. Without this option, connections have no maximum age
     #[arg(long, value_name = "SECONDS", value_parser = up_to_a_week)]
     pub max_connection_age: Option<Duration>,
     /// How many sessions to keep for resumption; the oldest are dropped first. A TLS 1.3 connection
@@ -73,17 +71,16 @@ pub struct ServerArgs {
 }
 
 impl ServerArgs {
-    /// Checks that there is a policy to decide by.
+    /// Checks that the options define a policy.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let missing = match (self.policy, &self.policy_file, &self.client_ca) {
             (None, None, _) => {
-                "nothing says which clients to request a certificate from: give --policy with \
-                 --client-ca, or --policy-file"
+                "no policy is given: use --policy with --client-ca, or --policy-file"
             }
             (Some(PolicyName::Never) | None, ..) | (_, _, Some(_)) => return Ok(()),
             (Some(_), _, None) => {
-                "--policy needs --client-ca, the authorities whose client certificates count; only \
-                 --policy never does without"
+                "--policy requires --client-ca, the authorities to trust for client certificates; only \
+                 --policy never works without it"
             }
         };
         Err(Failure::Usage(missing.into()))

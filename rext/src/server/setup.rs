@@ -1,4 +1,4 @@
-//! Loads a server's config and policy from its files, and again when the files change.
+//! Loads a server's config and policy from its files, and reloads them when the files change.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use command_line::Failure;
 /// The one scope of a server without a policy file.
 const SCOPE: &str = "clients";
 
-/// Loads the config and the policy from the files, if `check` accepts the policy.
+/// Loads the config and the policy from the files. Fails if `check` refuses the policy.
 pub(super) fn load(
     args: &ServerArgs,
     check: impl Fn(&Policy) -> Result<(), Failure> + Send + 'static,
 ) -> Result<Live, Failure> {
     let code_points = args.code_points.get()?;
     let from = args.clone();
-    // Data that is not in files, such as sessions, is made once.
+    // State that is not in files, such as sessions, survives reloads.
     let mut template = None;
     let live = Live::load(move |files| {
         let key = files.certified_key(&from.cert, &from.key, &tls::provider())?;
@@ -57,13 +57,13 @@ pub(super) fn load(
     Ok(live)
 }
 
-/// Logs what the operator should know about the files of a policy.
+/// Logs the warnings about a policy's files, such as expired revocation lists.
 fn log_warnings(policy: &Policy) {
     for warning in policy.warnings(UnixTime::now()) {
         if warning.is_error() {
-            error!(%warning, "about the policy's files");
+            error!(%warning, "a file of the policy needs attention");
         } else {
-            warn!(%warning, "about the policy's files");
+            warn!(%warning, "a file of the policy needs attention");
         }
     }
 }
@@ -108,11 +108,11 @@ fn policy(args: &ServerArgs, files: &mut Files) -> Result<Policy, LoadError> {
 pub(super) fn report(loaded: Result<Arc<Setup>, LoadError>) {
     match loaded {
         Ok(setup) => {
-            info!("files loaded again: new connections go by them");
+            info!("files reloaded: new connections use them");
             log_warnings(setup.policy());
         }
         Err(err) => {
-            error!(err = %with_causes(&err), "files NOT loaded again: all goes on by the old ones");
+            error!(err = %with_causes(&err), "reload failed: the previous files stay in use");
         }
     }
 }
@@ -133,7 +133,7 @@ pub(super) fn reload_on_signal(live: Live) -> Result<impl Future<Output = ()>, F
     })
 }
 
-/// This system does not have that signal.
+/// Does nothing: this system has no SIGHUP.
 #[cfg(not(unix))]
 pub(super) fn reload_on_signal(_: Live) -> Result<impl Future<Output = ()>, Failure> {
     Ok(std::future::ready(()))

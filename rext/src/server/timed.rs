@@ -1,3 +1,5 @@
+//! A body with a time limit for its next part.
+
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::{Activity, Underway};
 
-/// A body that fails if its reader has waited too long for a part of it.
+/// A body that fails if a reader waits too long for its next part.
 struct Timed<B> {
     body: B,
     limit: Duration,
@@ -52,7 +54,7 @@ where
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
             this.waiting = false;
-            this.activity.moved();
+            this.activity.record_data();
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(this.limit)));
@@ -74,13 +76,13 @@ where
     }
 }
 
-/// No part of a body has arrived for this long.
+/// The error of a body of which no part arrived within this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stalled(Duration);
 
 impl fmt::Display for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "nothing came for {:?}", self.0)
+        write!(f, "no data of the body arrived for {:?}", self.0)
     }
 }
 

@@ -1,13 +1,13 @@
-//! The pages: plain HTML without scripts, for people and programs.
+//! The pages of the site: HTML without scripts.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::Version;
 use maud::{DOCTYPE, Markup, html};
-use rustls_ext::http::server::{Caller, CertificateInfo, Denied, Identity, Outcome};
+use rustls_ext::http::server::{Caller, CertificateInfo, ClientAuthOutcome, Denied, Identity};
 
-use super::{Names, Staff, Users, words};
+use super::{Names, Staff, Users, describe};
 
 /// Builds a page for one request.
 pub(super) struct Page {
@@ -35,8 +35,8 @@ impl Page {
     pub(super) fn home(&self) -> Markup {
         let content = html! {
             p.lead {
-                "Nobody asked you for a certificate to show you this page, whether you have one or not. "
-                "That happens where you choose to log in, and only there."
+                "This page needs no certificate. The server requests one only where you choose to log in, "
+                "and from agents that offer one."
             }
             p.actions {
                 a.button href=(self.url(&self.names.login, "/account")) { "Log in with a certificate" }
@@ -44,14 +44,14 @@ impl Page {
             }
             h2 { "How it works" }
             p {
-                "Logging in leads to another name of this site, " code { (self.names.login) } ". "
-                "When your browser connects to that name, it is asked for a certificate, "
-                "and lets you choose one."
+                "To log in, you go to another host name of this site, " code { (self.names.login) } ". "
+                "When your browser connects to it, the server requests a certificate, "
+                "and your browser lets you choose one."
             }
             p {
-                "An agent that has a certificate needs no other name. It says so when it connects, "
-                "or it comes back with its certificate when it is told to, "
-                "by the same door as everybody else."
+                "An agent that has a certificate can stay on this host name. It offers its certificate "
+                "when it connects, or connects again with its certificate when the server "
+                "responds with a challenge."
             }
         };
         self.page("Welcome", "Welcome", &content)
@@ -59,30 +59,29 @@ impl Page {
 
     /// The page for people with an account.
     pub(super) fn account(&self, user: &Identity<Users>) -> Markup {
-        self.member(user, "Your account", "This is the page of those who have an account here.")
+        self.member(user, "Your account", "This page is for people with an account.")
     }
 
-    /// The page for people who run the site.
+    /// The page for the staff of the site.
     pub(super) fn admin(&self, staff: &Identity<Staff>) -> Markup {
-        self.member(staff, "Administration", "This is the page of those who run this site.")
+        self.member(staff, "Administration", "This page is for the staff of this site.")
     }
 
     fn member<S>(&self, identity: &Identity<S>, title: &str, lead: &str) -> Markup {
         let certificate = identity.certificate();
-        let name = certificate.common_name().unwrap_or("whoever you are");
+        let name = certificate.common_name().unwrap_or("a user without a name");
         let host = self.caller.host().unwrap_or("this address");
         let content = html! {
             p.lead { "You are logged in as " strong { (name) } ". " (lead) }
             p.note {
                 "You are logged in on " code { (host) } " only. "
-                "Who you are belongs to the connection to that name, so this page lives there, "
-                "and on the " a href=(self.url(&self.names.site, "/")) { "public pages" }
-                " you are nobody in particular. "
-                "To log out, close your browser."
+                "Your login is valid for connections to this host name, so on the "
+                a href=(self.url(&self.names.site, "/")) { "public pages" }
+                " you are not logged in. To log out, close your browser."
             }
             h2 { "Your certificate" }
             dl { (rows(certificate)) (row("Scope", identity.scope()))
-                (row("Proof given", &proof(identity))) }
+                (row("Proof of possession", &proof(identity))) }
         };
         self.page(title, title, &content)
     }
@@ -90,52 +89,52 @@ impl Page {
     /// The page for visitors who are not authenticated as required.
     pub(super) fn denied(&self, scope: &str, denied: &Denied) -> Markup {
         let staff = scope == <Staff as super::Scope>::NAME;
-        let (host, path, who) = if staff {
-            (&self.names.staff, "/admin", "those who run this site")
+        let (host, path, audience) = if staff {
+            (&self.names.staff, "/admin", "the staff of this site")
         } else {
-            (&self.names.login, "/account", "those who have an account here")
+            (&self.names.login, "/account", "people with an account")
         };
-        let there = self.caller.host() == Some(host);
+        let is_right_host = self.caller.host() == Some(host);
         let link = self.url(host, path);
         let outcome = self.caller.connection().outcome();
         let (heading, content) = match (denied, outcome) {
             (Denied::OtherScope, _) => (
-                "Not with this certificate",
+                "Your certificate is not for this page",
                 html! {
-                    p.lead { "This page is for " (who) ", and your certificate is not one of theirs." }
+                    p.lead { "This page is for " (audience) ", and your certificate is not valid for it." }
                     p { a href=(self.url(&self.names.site, "/")) { "Back to the public pages" } }
                 },
             ),
-            (_, Outcome::Refused(reason)) if there => (
+            (_, ClientAuthOutcome::Refused(reason)) if is_right_host => (
                 "Your certificate was not accepted",
                 html! {
                     p.lead role="alert" {
-                        "This page is for " (who) ". Your browser sent a certificate, but "
-                        (words::refusal(reason)) "."
+                        "This page is for " (audience) ". Your browser sent a certificate, but "
+                        (describe::refusal(reason)) "."
                     }
                     p {
                         "To choose another one, close your browser, open it again, and "
-                        a href=(link) { "try again" } ". Until then it remembers your choice."
+                        a href=(link) { "try again" } ". Until you close it, your browser remembers your choice."
                     }
                 },
             ),
-            (_, Outcome::Declined) if there => (
+            (_, ClientAuthOutcome::Declined) if is_right_host => (
                 "You are not logged in",
                 html! {
                     p.lead role="alert" {
-                        "This page is for " (who) ". Your browser was asked for a certificate, and "
-                        "sent none: you have none that would do here, or chose none."
+                        "This page is for " (audience) ". The server requested a certificate, and your "
+                        "browser sent none: it has no suitable one, or you chose none."
                     }
                     p {
-                        "If you have one now, close your browser, open it again, and "
-                        a href=(link) { "try again" } ". Until then it remembers your choice."
+                        "If you have a certificate now, close your browser, open it again, and "
+                        a href=(link) { "try again" } ". Until you close it, your browser remembers your choice."
                     }
                 },
             ),
             _ => (
                 "Log in to see this page",
                 html! {
-                    p.lead { "This page is for " (who) "." }
+                    p.lead { "This page is for " (audience) "." }
                     p.actions { a.button href=(link) { "Log in with a certificate" } }
                 },
             ),
@@ -144,9 +143,9 @@ impl Page {
     }
 
     /// The page for an unknown path.
-    pub(super) fn nothing(&self) -> Markup {
+    pub(super) fn not_found(&self) -> Markup {
         let content = html! {
-            p.lead { "There is no such page." }
+            p.lead { "This site has no page with this address." }
             p { a href=(self.url(&self.names.site, "/")) { "Back to the public pages" } }
         };
         self.page("Not found", "Not found", &content)
@@ -158,7 +157,7 @@ impl Page {
             (&self.names.login, "/account", "Account"),
             (&self.names.staff, "/admin", "Staff"),
         ];
-        let facts = words::facts(self.caller.connection(), self.version);
+        let properties = describe::connection(self.caller.connection(), self.version);
         html! {
             (DOCTYPE)
             html lang="en" {
@@ -185,9 +184,9 @@ impl Page {
                     main id="content" tabindex="-1" {
                         h1 { (heading) }
                         (content)
-                        section.facts aria-labelledby="facts" {
-                            h2 id="facts" { "What happened on this connection" }
-                            dl { @for (what, how) in &facts { (row(what, how)) } }
+                        section.connection aria-labelledby="connection" {
+                            h2 id="connection" { "This connection" }
+                            dl { @for (name, value) in &properties { (row(name, value)) } }
                         }
                     }
                     footer { p { "This page has no scripts and no cookies." } }
@@ -205,11 +204,11 @@ impl Page {
     }
 }
 
-fn row(what: &str, how: &str) -> Markup {
-    html! { div { dt { (what) } dd { (how) } } }
+fn row(name: &str, value: &str) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
 }
 
-/// The fields of a certificate, or why they cannot be read.
+/// The rows for a certificate; a field that cannot be read is shown as the error in parentheses.
 fn rows(certificate: &CertificateInfo) -> Markup {
     let text = |read: Result<&str, _>| match read {
         Ok(text) => text.to_owned(),
@@ -232,7 +231,7 @@ fn rows(certificate: &CertificateInfo) -> Markup {
     }
 }
 
-/// When the client proved possession of its key.
+/// Describes when the client proved possession of its key.
 fn proof<S>(identity: &Identity<S>) -> String {
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(identity.authenticated_at().as_secs());
     let ago = SystemTime::now().duration_since(then).unwrap_or_default().as_secs();

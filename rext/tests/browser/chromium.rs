@@ -9,12 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Map, Value, json};
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 /// Where browsers look for policies.
 const POLICIES: &str = "/etc/chromium/policies/managed";
 
-/// A browser that ends with this.
+/// A running browser. Dropping it kills the process.
 pub struct Chromium {
     pub client: Client,
     driver: Child,
@@ -22,7 +22,7 @@ pub struct Chromium {
     _policy: Option<Policy>,
 }
 
-/// A browser in the making.
+/// The settings of a browser that is not started yet.
 pub struct Profile {
     home: tempfile::TempDir,
     policy: Option<Policy>,
@@ -30,7 +30,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// That trusts servers of this authority.
+    /// A profile that trusts this authority for servers.
     pub fn trusting(authority: &Authority) -> Self {
         let home = tempfile::tempdir().unwrap();
         let this = Self { home, policy: None, waits: true };
@@ -41,8 +41,8 @@ impl Profile {
         this
     }
 
-    /// With this certificate, and its key, installed.
-    pub fn with(self, identity: &Identity) -> Self {
+    /// Installs this certificate and its key.
+    pub fn with(self, identity: &IssuedCertificate) -> Self {
         let pem = self.write("own.pem", &(identity.key_pem() + identity.cert_pem()));
         let pkcs12 = self.home.path().join("own.p12");
         let own = ["pkcs12", "-export", "-passout", "pass:", "-name", "own", "-in"];
@@ -52,13 +52,13 @@ impl Profile {
         self
     }
 
-    /// Which sends, without asking anybody, certificates of this issuer to that address.
+    /// Makes the browser send certificates of this issuer to that address without a dialog.
     pub fn selecting(mut self, address: &str, issuer: &str) -> Self {
         self.policy = Some(Policy::new(address, issuer));
         self
     }
 
-    /// Which does not wait for pages, since they will not come.
+    /// Makes `goto` return at once, for pages that never load.
     pub fn not_waiting(mut self) -> Self {
         self.waits = false;
         self
@@ -82,15 +82,15 @@ impl Profile {
         run(Command::new("certutil").args(["-d", &self.database()]).args(args));
     }
 
-    /// A window of the browser.
+    /// Starts the browser.
     pub async fn open(self) -> Chromium {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .env("HOME", self.home.path())
-            // Rather than those of whoever runs the tests.
+            // So that the settings of the user who runs the tests are not used.
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("XDG_DATA_HOME")
-            // So that the browser can be ended with it, whatever the browser is at.
+            // So that the browser can be killed together with the driver.
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -104,7 +104,7 @@ impl Profile {
                 break port.trim_end_matches('.').to_owned();
             }
         };
-        // What else it says is of no interest, but must not make it wait.
+        // The rest of its output is read, so that it does not block.
         std::thread::spawn(move || lines.for_each(drop));
         let data = format!("--user-data-dir={}", self.home.path().join("profile").display());
         let args = [
@@ -140,7 +140,7 @@ impl Chromium {
         self.client.goto(url).await.unwrap();
     }
 
-    /// Press Enter on the link of this text, as somebody without a mouse would.
+    /// Presses Enter on the link with this text, as a user without a mouse would.
     pub async fn follow(&self, link: &str) {
         let element = self.client.find(Locator::LinkText(link)).await.unwrap();
         element.send_keys(&String::from(char::from(Key::Enter))).await.unwrap();
@@ -154,19 +154,19 @@ impl Chromium {
         self.client.find(Locator::Css(css)).await.unwrap().text().await.unwrap()
     }
 
-    /// What the page says of the connection.
-    pub async fn fact(&self, what: &str) -> String {
-        let path = format!("//dt[text()='{what}']/following-sibling::dd");
+    /// The value of a row of the page.
+    pub async fn row(&self, name: &str) -> String {
+        let path = format!("//dt[text()='{name}']/following-sibling::dd");
         self.client.find(Locator::XPath(&path)).await.unwrap().text().await.unwrap()
     }
 
-    /// The protocol by which the page came, as the browser has it.
+    /// The application protocol of the page's connection, as the browser reports it.
     pub async fn protocol(&self) -> Value {
         let script = "return performance.getEntriesByType('navigation')[0].nextHopProtocol";
         self.client.execute(script, vec![]).await.unwrap()
     }
 
-    /// Leave a picture of the page in the target directory.
+    /// Writes a screenshot of the page into the target directory.
     pub async fn screenshot(&self, name: &str) {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");
         std::fs::create_dir_all(&folder).unwrap();
@@ -187,10 +187,10 @@ impl Drop for Chromium {
     }
 }
 
-/// A policy that chooses certificates, for all browsers on this machine as long as it is there.
+/// A policy that selects certificates, for all browsers on this machine until it is dropped.
 struct Policy(PathBuf, #[allow(dead_code)] MutexGuard<'static, ()>);
 
-/// Browsers take only one such policy.
+/// Browsers read only one such policy, so the tests that need one run one after the other.
 static ONE_POLICY: Mutex<()> = Mutex::new(());
 
 impl Policy {
@@ -198,7 +198,7 @@ impl Policy {
         let only = ONE_POLICY.lock().unwrap_or_else(PoisonError::into_inner);
         let selection = json!({ "pattern": address, "filter": { "ISSUER": { "CN": issuer } } });
         let policy = json!({ "AutoSelectCertificateForUrls": [selection.to_string()] });
-        std::fs::create_dir_all(POLICIES).expect("the right to write there is needed");
+        std::fs::create_dir_all(POLICIES).expect("permission to write there is needed");
         let path =
             Path::new(POLICIES).join(format!("rustls-ext-tests-{}.json", std::process::id()));
         let mut file = std::fs::File::create(&path).unwrap();
@@ -213,7 +213,7 @@ impl Drop for Policy {
     }
 }
 
-/// Run a tool that must succeed.
+/// Runs a tool that must succeed.
 fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output();
     let output = output.unwrap_or_else(|err| panic!("{command:?} is needed: {err}"));

@@ -1,11 +1,10 @@
-//! The site in a real Chromium, with certificates in its store and without.
+//! The site in a real Chromium, with and without certificates in its store.
 //!
-//! Screenshots of what its person sees are left in the target directory. It needs chromium,
-//! chromedriver, certutil, pk12util and openssl, and, since browsers take policies from there,
-//! the right to write into /etc/chromium/policies.
+//! Leaves screenshots in the target directory. Needs chromium, chromedriver, certutil, pk12util and
+//! openssl, and permission to write into /etc/chromium/policies, from which browsers read policies.
 
 #[path = "../common/mod.rs"]
 mod common;
 
 mod chromium;
-mod person;
+mod login;

@@ -1,5 +1,5 @@
-//! What the tests have in common: files of a PKI, and the binary as a server and as a client.
-#![allow(dead_code)] // no test uses all of it
+//! Shared by the tests: the files of a PKI, and the binary as a server and as a client.
+#![allow(dead_code)] // no test binary uses all of it
 
 pub mod site;
 
@@ -10,21 +10,21 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
-/// How long anything may take before a test fails.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit for each step of a test.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A PKI in a folder that goes away with it.
+/// A PKI in a temporary folder, which is removed when this is dropped.
 pub struct Files {
     dir: tempfile::TempDir,
     pub clients: Authority,
-    pub client: Identity,
+    pub client: IssuedCertificate,
 }
 
 impl Files {
-    /// Who is in it: `server`, `client` and `stranger`, with a certificate and a key each, and
-    /// the authorities `server-ca`, `client-ca`; the stranger's is in neither.
+    /// Writes the certificates and keys of `server`, `client` and `stranger`, and the certificates of
+    /// the authorities `server-ca` and `client-ca`. Neither has issued the stranger's certificate.
     pub fn new() -> Self {
         let servers = Authority::new("Server CA").unwrap();
         let clients = Authority::new("Client CA").unwrap();
@@ -49,39 +49,39 @@ impl Files {
         path
     }
 
-    fn write_identity(&self, name: &str, identity: &Identity) {
+    fn write_identity(&self, name: &str, identity: &IssuedCertificate) {
         self.write(&format!("{name}.pem"), identity.cert_pem());
         self.write(&format!("{name}.key"), identity.key_pem());
     }
 
-    /// The binary, in the folder, so that file names need no path.
+    /// A command of the binary, with the folder as its working directory.
     pub fn rext(&self, args: &[&str]) -> Command {
         rext_in(self.dir.path(), args)
     }
 
-    /// `rext serve` on a free port, with the files above and these further arguments.
+    /// Starts `rext serve` on a free port, with the PKI's files and these further arguments.
     pub fn serve(&self, args: &[&str]) -> Server {
         self.serve_with(args, |_| {})
     }
 
-    /// The same, with a command that `prepare` has had its hands on.
+    /// The same; `prepare` may change the command before it is started.
     pub fn serve_with(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
-        self.serve_by(&[&["--client-ca", "client-ca.pem"], args].concat(), prepare)
+        self.serve_without_ca(&[&["--client-ca", "client-ca.pem"], args].concat(), prepare)
     }
 
-    /// The same, without authorities for clients' certificates.
-    pub fn serve_by(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
+    /// The same, without `--client-ca`.
+    pub fn serve_without_ca(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
         self.start("serve", args, prepare)
     }
 
-    /// This command of the binary, which serves.
+    /// Starts this command of the binary, which must be a server.
     pub fn start(&self, name: &str, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
         let usual = [name, "--cert", "server.pem", "--key", "server.key"];
-        self.start_by(&[&usual[..], args].concat(), prepare)
+        self.start_with_args(&[&usual[..], args].concat(), prepare)
     }
 
-    /// The same, on a free port, and otherwise with these arguments only.
-    pub fn start_by(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
+    /// The same, without other arguments than these and `--listen`.
+    pub fn start_with_args(&self, args: &[&str], prepare: impl FnOnce(&mut Command)) -> Server {
         let mut command = self.rext(args);
         command.args(["--listen", "127.0.0.1:0"]);
         prepare(&mut command);
@@ -102,14 +102,13 @@ impl Files {
         Server { child, log, port }
     }
 
-    /// `rext connect` to `/debug` of `server`, with the client's certificate if `identity`
-    /// names one.
-    pub fn connect(&self, server: &Server, identity: Option<&str>, args: &[&str]) -> Reply {
+    /// Runs `rext connect` for `/debug` of `server`, with the certificate and key of `identity`.
+    pub fn connect(&self, server: &Server, identity: Option<&str>, args: &[&str]) -> ConnectOutput {
         self.connect_to(server.port, identity, args)
     }
 
-    /// The same, to whoever listens on `port`.
-    pub fn connect_to(&self, port: u16, identity: Option<&str>, args: &[&str]) -> Reply {
+    /// The same, for the server on `port`.
+    pub fn connect_to(&self, port: u16, identity: Option<&str>, args: &[&str]) -> ConnectOutput {
         let url = format!("https://localhost:{port}/debug");
         let resolve = format!("localhost:{port}:127.0.0.1");
         let mut command = self.rext(&["connect", &url, "--ca", "server-ca.pem"]);
@@ -117,18 +116,18 @@ impl Files {
         if let Some(name) = identity {
             command.args(["--cert", &format!("{name}.pem"), "--key", &format!("{name}.key")]);
         }
-        Reply::of(command.args(args).output().unwrap())
+        ConnectOutput::of(command.args(args).output().unwrap())
     }
 }
 
-/// The binary, with `dir` as its working directory.
+/// A command of the binary, with `dir` as its working directory.
 pub fn rext_in(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rext"));
     command.current_dir(dir).args(args).stdin(Stdio::null());
     command
 }
 
-/// A running `rext serve`.
+/// A running server of `rext`. Dropping it kills the process.
 pub struct Server {
     pub child: Child,
     log: Receiver<String>,
@@ -136,14 +135,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// The next line of the log with all of these words in it.
-    pub fn wait_for_log(&self, words: &[&str]) -> String {
-        let deadline = Instant::now() + PATIENCE;
+    /// Waits for the next line of the log that contains all of `parts`, and returns it.
+    pub fn wait_for_log(&self, parts: &[&str]) -> String {
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let line =
-                self.log.recv_timeout(left).unwrap_or_else(|_| panic!("no log of {words:?}"));
-            if words.iter().all(|word| line.contains(word)) {
+            let line = self
+                .log
+                .recv_timeout(left)
+                .unwrap_or_else(|_| panic!("no log line with {parts:?}"));
+            if parts.iter().all(|part| line.contains(part)) {
                 return line;
             }
         }
@@ -151,7 +152,7 @@ impl Server {
 }
 
 impl Server {
-    /// The lines of the log that are there and were not waited for.
+    /// Returns the lines of the log that have arrived and were not read yet.
     pub fn log_so_far(&self) -> Vec<String> {
         self.log.try_iter().collect()
     }
@@ -164,19 +165,19 @@ impl Drop for Server {
     }
 }
 
-/// What `rext connect` has to say.
+/// The output of `rext connect`.
 #[derive(Debug)]
-pub struct Reply {
+pub struct ConnectOutput {
     pub code: Option<i32>,
-    /// The answers to `GET /debug`: what the server knows.
+    /// The responses to `GET /debug`: the server's view of each connection.
     pub server: Vec<Value>,
-    /// What the client knows.
+    /// The client's view of each connection.
     pub client: Vec<Value>,
     /// The lines of standard error that are not JSON.
     pub errors: Vec<String>,
 }
 
-impl Reply {
+impl ConnectOutput {
     fn of(output: Output) -> Self {
         let lines = |text: Vec<u8>| -> Vec<String> {
             String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()

@@ -1,6 +1,6 @@
 //! `rext serve --site` with a PKI of its own.
 
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 use super::{Files, Server};
 
@@ -29,20 +29,20 @@ const POLICY: &str = "
     ask = 'nothing'
 ";
 
-/// A site, and who may visit it.
+/// A running site, and the identities of its visitors.
 pub struct Site {
     pub files: Files,
     pub server: Server,
-    /// Issued the server's certificate, which is for all names.
+    /// The authority of the server's certificate, which covers all host names.
     pub servers: Authority,
     /// Of the scope "users".
-    pub user: Identity,
-    /// The same, and revoked.
-    pub revoked: Identity,
+    pub user: IssuedCertificate,
+    /// Of the scope "users", and revoked.
+    pub revoked: IssuedCertificate,
     /// Of the scope "staff".
-    pub admin: Identity,
-    /// Of an authority that the site does not know.
-    pub stranger: Identity,
+    pub admin: IssuedCertificate,
+    /// Of an authority that the site does not trust.
+    pub stranger: IssuedCertificate,
 }
 
 impl Site {
@@ -63,7 +63,7 @@ impl Site {
         files.write("site.toml", POLICY);
         let args = ["serve", "--cert", "site.pem", "--key", "site.key", "--site", SITE];
         let policy = ["--policy-file", "site.toml"];
-        let server = files.start_by(&[&args[..], &policy].concat(), |_| {});
+        let server = files.start_with_args(&[&args[..], &policy].concat(), |_| {});
         Self { files, server, servers, user, revoked, admin, stranger }
     }
 

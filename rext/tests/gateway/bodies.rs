@@ -1,4 +1,4 @@
-//! Bodies and trailers, in both directions: part by part, and no faster than they are read.
+//! Bodies and trailers, in both directions: streamed, and no faster than they are read.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::client::{Site, request, with_trailers};
 
 #[tokio::test]
-async fn each_part_of_a_body_comes_through_before_the_next_is_sent() {
+async fn each_part_of_a_body_is_passed_on_before_the_next_is_sent() {
     let site = Site::start(&[]).await;
     for protocol in [H2, HTTP1] {
         let mut connection = site.connect(protocol).await;
@@ -33,7 +33,7 @@ async fn each_part_of_a_body_comes_through_before_the_next_is_sent() {
 }
 
 #[tokio::test]
-async fn a_body_is_taken_no_faster_than_it_is_read_and_has_no_limit() {
+async fn a_body_is_received_no_faster_than_it_is_read_and_has_no_limit() {
     const PART: usize = 64 * 1024;
     const PARTS: usize = 2048; // 128 MiB
     let mut site = Site::start(&["--idle-timeout", "600"]).await;
@@ -52,12 +52,12 @@ async fn a_body_is_taken_no_faster_than_it_is_read_and_has_no_limit() {
             connection.send(request("POST", "/hold", &[], Body::new(body))).await
         });
         assert_eq!(site.upstream.requests.recv().await.unwrap(), "POST /hold");
-        // Others are served meanwhile, so there was time to send everything.
+        // Other clients are served meanwhile, so the client had time to send everything.
         for _ in 0..200 {
             assert_eq!(site.connect(H2).await.get("/hop").await.status, 200);
         }
         let waiting = sent.load(Ordering::SeqCst);
-        assert!(waiting < 32 * 1024 * 1024, "{waiting} octets are under way");
+        assert!(waiting < 32 * 1024 * 1024, "{waiting} bytes are in transit");
         site.upstream.release.add_permits(1);
         let answer = answer.await.unwrap();
         assert_eq!(answer.text, (PART * PARTS).to_string());
@@ -67,7 +67,7 @@ async fn a_body_is_taken_no_faster_than_it_is_read_and_has_no_limit() {
 }
 
 #[tokio::test]
-async fn trailers_come_through_without_what_only_a_proxy_may_say() {
+async fn trailers_are_passed_on_without_fields_that_only_a_proxy_may_send() {
     let site = Site::start(&[]).await;
     let trailers = [
         ("x-sum", "7"),
@@ -75,7 +75,7 @@ async fn trailers_come_through_without_what_only_a_proxy_may_say() {
         ("client_cert", ":AAAA:"),
         ("forwarded", "for=1.1.1.1"),
         ("x-forwarded-for", "1.1.1.1"),
-        // no field of HTTP/2
+        // Not allowed in HTTP/2.
         ("keep-alive", "timeout=5"),
     ];
     let names = trailers.map(|(name, _)| name).join(", ");
@@ -97,7 +97,7 @@ async fn trailers_come_through_without_what_only_a_proxy_may_say() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_sends_all_of_its_request_first_sees_that_it_is_refused() {
+async fn a_client_that_sends_its_whole_request_first_receives_the_refusal() {
     let mut site = Site::start(&["--require", "/echo=clients"]).await;
     for size in [1 << 16, 1 << 20, 1 << 23] {
         let mut stream = site.tls(HTTP1, None).await;

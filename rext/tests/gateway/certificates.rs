@@ -1,4 +1,4 @@
-//! Who is let through, and what the server behind is told of them.
+//! Which requests are passed on, and with which certificates.
 
 use axum::body::Body;
 use rext_cli::tls::{H2, HTTP1};
@@ -8,8 +8,8 @@ use rustls_ext::rustls::HandshakeKind;
 use crate::client::{Connection, Site, get, request};
 use crate::common::Files;
 
-/// What the server behind is told of the client's certificate.
-fn told(text: &str) -> Vec<&str> {
+/// The lines of `Client-Cert` and `Client-Cert-Chain`, in any spelling, that the server behind received.
+fn certificate_lines(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.replace('_', "-").starts_with("client-cert")).collect()
 }
 
@@ -18,12 +18,12 @@ const FORGED: [(&str, &str); 5] = [
     ("CLIENT-CERT", ":BBBB:"),
     ("client_cert", ":CCCC:"),
     ("Client-Cert-Chain", ":DDDD:"),
-    // To have the proxy remove its own field.
+    // An attempt to make the proxy remove its own field.
     ("Connection", "Client-Cert, client_cert"),
 ];
 
 #[tokio::test]
-async fn rfc_9440_certificates_are_passed_on_and_forged_ones_are_not() {
+async fn rfc_9440_certificates_are_passed_on_and_forged_fields_are_not() {
     let site = Site::start(&["--client-cert", "clients"]).await;
     let identity =
         rext_cli::files::identity(&site.files.path("client.pem"), &site.files.path("client.key"))
@@ -36,57 +36,62 @@ async fn rfc_9440_certificates_are_passed_on_and_forged_ones_are_not() {
         for fields in [&[][..], forged] {
             let request = || request("GET", "/echo", fields, Body::empty());
             let client = site.connect_as(protocol, "client").await.send(request()).await;
-            assert_eq!(told(&client.text), [&line], "{fields:?}");
-            let nobody = site.connect(protocol).await.send(request()).await;
-            assert_eq!(told(&nobody.text), [""; 0], "{fields:?}");
+            assert_eq!(certificate_lines(&client.text), [&line], "{fields:?}");
+            let unauthenticated = site.connect(protocol).await.send(request()).await;
+            assert_eq!(certificate_lines(&unauthenticated.text), [""; 0], "{fields:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn rfc_9440_a_resumed_connection_passes_on_whom_it_resumes() {
+async fn rfc_9440_a_resumed_connection_passes_on_the_certificate_of_its_session() {
     let site = Site::start(&["--client-cert", "clients"]).await;
     for protocol in [H2, HTTP1] {
         let config = site.config(protocol, Some("client"));
-        let mut told_by = Vec::new();
+        let mut lines = Vec::new();
         for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
             let stream = site.tls_by(&config).await;
             assert_eq!(stream.get_ref().1.handshake_kind(), Some(kind));
             let mut connection = Connection::over(stream, protocol == H2).await;
             let request = request("GET", "/echo", &FORGED[..4], Body::empty());
-            let answer = connection.send(request).await;
-            told_by.push(told(&answer.text).iter().map(ToString::to_string).collect::<Vec<_>>());
+            let response = connection.send(request).await;
+            lines.push(
+                certificate_lines(&response.text)
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>(),
+            );
         }
-        assert_eq!(told_by[0].len(), 1);
-        assert_eq!(told_by[0], told_by[1]);
+        assert_eq!(lines[0].len(), 1);
+        assert_eq!(lines[0], lines[1]);
     }
 }
 
 #[tokio::test]
-async fn without_being_told_to_no_certificate_is_passed_on() {
+async fn without_client_cert_no_certificate_is_passed_on() {
     let site = Site::start(&[]).await;
     let request = request("GET", "/echo", &FORGED[..4], Body::empty());
-    let answer = site.connect_as(H2, "client").await.send(request).await;
-    assert_eq!(told(&answer.text), [""; 0]);
+    let response = site.connect_as(H2, "client").await.send(request).await;
+    assert_eq!(certificate_lines(&response.text), [""; 0]);
 }
 
 #[tokio::test]
-async fn paths_that_need_a_scope_are_for_those_who_have_it() {
+async fn paths_with_a_requirement_need_authentication_in_its_scope() {
     let demands = ["--require", "/echo=clients", "--require", "/hop=clients"];
     let mut site = Site::start(&demands).await;
     for protocol in [H2, HTTP1] {
-        let mut nobody = site.connect(protocol).await;
+        let mut unauthenticated = site.connect(protocol).await;
         for path in ["/echo", "/echo/", "/echo?x", "//echo", "/ECHO", "/%65cho", "/hop"] {
-            let answer = nobody.get(path).await;
-            assert_eq!(answer.status, 401, "{path}");
-            let challenge = answer.headers["www-authenticate"].to_str().unwrap();
+            let response = unauthenticated.get(path).await;
+            assert_eq!(response.status, 401, "{path}");
+            let challenge = response.headers["www-authenticate"].to_str().unwrap();
             assert!(challenge.starts_with("ClientCertificate realm=\"clients\", dn="));
         }
         for path in ["/x/../echo", "/./echo", "/x%2f..%2fecho", "/%2e/echo", "/%", "/echo%00"] {
-            assert_eq!(nobody.get(path).await.status, 400, "{path}");
+            assert_eq!(unauthenticated.get(path).await.status, 400, "{path}");
         }
         assert_eq!(site.upstream.seen(), [""; 0]);
-        assert_eq!(nobody.get("/nowhere").await.status, 404);
+        assert_eq!(unauthenticated.get("/nowhere").await.status, 404);
         assert_eq!(site.upstream.seen(), ["GET /nowhere"]);
         let mut client = site.connect_as(protocol, "client").await;
         assert_eq!(client.get("/echo").await.status, 200);
@@ -95,7 +100,7 @@ async fn paths_that_need_a_scope_are_for_those_who_have_it() {
 }
 
 #[tokio::test]
-async fn hosts_that_need_more_are_not_reached_on_the_connection_of_another() {
+async fn a_host_with_a_stricter_rule_is_421_on_the_connection_of_another_host() {
     let mut site = Site::start(&[]).await;
     let policy = "
         [scopes.clients]

@@ -1,4 +1,4 @@
-//! The proxy, its server behind, and clients of it.
+//! The gateway, the server behind it, and clients.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tokio_rustls::client::TlsStream;
 use crate::common::{Files, Server};
 use crate::upstream::Upstream;
 
-/// A proxy and what it stands in front of.
+/// A gateway and the server behind it.
 pub struct Site {
     pub files: Files,
     pub gateway: Server,
@@ -27,7 +27,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Asks those who offer.
+    /// Starts a gateway that requests certificates from clients that offer, and its server.
     pub async fn start(more: &[&str]) -> Self {
         let upstream = Upstream::start().await;
         let url = upstream.url();
@@ -38,19 +38,19 @@ impl Site {
         let files = Files::new();
         let usual = ["--client-ca", "client-ca.pem", "--policy", "offered", "--upstream", url];
         let prepare = |command: &mut Command| {
-            // so that no other proxy gets between the two
+            // So that no proxy of the environment is used.
             command.env_clear();
         };
         let gateway = files.start("gateway", &[&usual, more].concat(), prepare);
         Self { files, gateway, upstream }
     }
 
-    /// A client without a certificate.
+    /// Connects a client without a certificate.
     pub async fn connect(&self, protocol: &'static [u8]) -> Connection {
         Connection::over(self.tls(protocol, None).await, protocol == tls::H2).await
     }
 
-    /// One that offers, and has the certificate of this name.
+    /// Connects a client that offers, with the certificate of this name.
     pub async fn connect_as(&self, protocol: &'static [u8], name: &str) -> Connection {
         Connection::over(self.tls(protocol, Some(name)).await, protocol == tls::H2).await
     }
@@ -82,9 +82,9 @@ pub enum Connection {
     Http2(http2::SendRequest<Body>),
 }
 
-/// What a client gets.
+/// A response with its whole body and its trailers.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ReceivedResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
@@ -105,15 +105,15 @@ impl Connection {
         }
     }
 
-    pub async fn get(&mut self, path: &str) -> Answer {
+    pub async fn get(&mut self, path: &str) -> ReceivedResponse {
         self.send(get(path)).await
     }
 
-    pub async fn send(&mut self, request: Request<Body>) -> Answer {
-        Answer::of(self.begin(request).await.unwrap()).await.unwrap()
+    pub async fn send(&mut self, request: Request<Body>) -> ReceivedResponse {
+        ReceivedResponse::of(self.begin(request).await.unwrap()).await.unwrap()
     }
 
-    /// Send a request, and wait for the head of its answer.
+    /// Sends a request, and waits for the head of the response.
     pub async fn begin(
         &mut self,
         mut request: Request<Body>,
@@ -136,7 +136,7 @@ impl Connection {
     }
 }
 
-impl Answer {
+impl ReceivedResponse {
     pub async fn of(response: http::Response<Incoming>) -> hyper::Result<Self> {
         let (parts, body) = response.into_parts();
         let body = body.collect().await?;
@@ -145,7 +145,7 @@ impl Answer {
         Ok(Self { status: parts.status, headers: parts.headers, text, trailers })
     }
 
-    /// What `/echo` tells of the request: its fields, its body and its trailers.
+    /// Splits the response of `/echo` into the fields, the body and the trailers of the request.
     #[track_caller]
     pub fn echo(&self) -> (Vec<&str>, &str, Vec<&str>) {
         assert_eq!(self.status, StatusCode::OK, "{self:?}");
@@ -177,7 +177,7 @@ pub fn map(fields: &[(&str, &str)]) -> HeaderMap {
         })
 }
 
-/// A body that is followed by these trailers, and of no length that would be told beforehand.
+/// A body of unknown length, followed by these trailers.
 pub fn with_trailers(text: &'static str, trailers: &[(&str, &str)]) -> Body {
     let trailers = map(trailers);
     let body = Full::from(text).with_trailers(async move { Some(Ok(trailers)) });

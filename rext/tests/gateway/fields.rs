@@ -1,4 +1,4 @@
-//! Which fields get through, in both directions.
+//! Which fields are passed on, in both directions.
 
 use axum::body::Body;
 use rext_cli::tls::{H2, HTTP1};
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::client::{Site, get, request, with_trailers};
 
 #[tokio::test]
-async fn a_request_is_handed_on_as_it_is_with_what_the_proxy_knows() {
+async fn a_request_is_passed_on_unchanged_with_the_fields_of_the_proxy() {
     let mut site = Site::start(&[]).await;
     for (protocol, via) in [(H2, "2 rext"), (HTTP1, "1.1 rext")] {
         let mut connection = site.connect(protocol).await;
@@ -41,7 +41,7 @@ async fn a_request_is_handed_on_as_it_is_with_what_the_proxy_knows() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_body_stays_one() {
+async fn a_request_without_a_body_is_passed_on_without_a_body() {
     let site = Site::start(&[]).await;
     for protocol in [H2, HTTP1] {
         let answer = site.connect(protocol).await.get("/echo").await;
@@ -52,7 +52,7 @@ async fn a_request_without_a_body_stays_one() {
 }
 
 #[tokio::test]
-async fn the_host_and_port_that_the_client_wrote_are_handed_on() {
+async fn the_host_and_port_are_passed_on_as_the_client_wrote_them() {
     let site = Site::start(&[]).await;
     let mut connection = site.connect(H2).await;
     let mut request = get("/echo");
@@ -64,7 +64,7 @@ async fn the_host_and_port_that_the_client_wrote_are_handed_on() {
 }
 
 #[tokio::test]
-async fn rfc_9110_7_6_1_what_is_for_one_connection_is_not_handed_on() {
+async fn rfc_9110_7_6_1_hop_by_hop_fields_are_not_passed_on() {
     let site = Site::start(&[]).await;
     let mut connection = site.connect(HTTP1).await;
     let fields = [
@@ -80,7 +80,7 @@ async fn rfc_9110_7_6_1_what_is_for_one_connection_is_not_handed_on() {
     let answer = connection.send(request("GET", "/echo", &fields, Body::empty())).await;
     let (fields, ..) = answer.echo();
     let names: Vec<_> = fields.iter().filter_map(|line| line.split(':').next()).collect();
-    // That a client names a field of the proxy's own does not keep that from being set.
+    // The proxy's own field is set even if the client names it in `Connection`.
     assert_eq!(
         names,
         [
@@ -106,7 +106,7 @@ async fn rfc_9110_7_6_1_what_is_for_one_connection_is_not_handed_on() {
 }
 
 #[tokio::test]
-async fn what_clients_say_of_where_they_come_from_is_not_handed_on() {
+async fn forwarded_fields_of_clients_are_not_passed_on() {
     let site = Site::start(&[]).await;
     for protocol in [H2, HTTP1] {
         let forged = [
@@ -122,15 +122,15 @@ async fn what_clients_say_of_where_they_come_from_is_not_handed_on() {
         let answer = site.connect(protocol).await.send(request).await;
         assert!(!answer.text.contains("1.1.1.1") && !answer.text.contains("2.2.2.2"));
         let (fields, ..) = answer.echo();
-        let said = fields.iter().filter(|line| line.contains("forwarded")).count();
-        assert_eq!(said, 4, "{fields:?}");
+        let count = fields.iter().filter(|line| line.contains("forwarded")).count();
+        assert_eq!(count, 4, "{fields:?}");
         assert!(fields.contains(&"x-forwarded-proto: https"), "{fields:?}");
     }
 }
 
-/// cases/operators/legacy-identity-headers, and others of the kind.
+/// cases/operators/legacy-identity-headers, and similar fields.
 #[tokio::test]
-async fn what_other_proxies_say_of_certificates_is_not_taken_from_clients() {
+async fn fields_in_which_other_proxies_pass_on_certificates_are_removed() {
     let site = Site::start(&["--client-cert", "clients"]).await;
     let forged = [
         ("ssl-client-verify", "SUCCESS"),
@@ -168,7 +168,7 @@ async fn what_other_proxies_say_of_certificates_is_not_taken_from_clients() {
                 "x-kept"
             ]
         );
-        // Nor in trailers.
+        // Also from trailers.
         let body = with_trailers("text", &[("ssl-client-verify", "SUCCESS"), ("x-kept", "1")]);
         let request = crate::client::request("POST", "/echo", &[("te", "trailers")], body);
         let answer = site.connect(protocol).await.send(request).await;
@@ -178,7 +178,7 @@ async fn what_other_proxies_say_of_certificates_is_not_taken_from_clients() {
 }
 
 #[tokio::test]
-async fn http_1_0_without_a_host_is_handed_on_for_the_server_name_of_the_connection() {
+async fn http_1_0_without_a_host_is_passed_on_for_the_server_name_of_the_connection() {
     let site = Site::start(&[]).await;
     let mut stream = site.tls(HTTP1, None).await;
     stream.write_all(b"GET /echo HTTP/1.0\r\n\r\n").await.unwrap();
@@ -190,7 +190,7 @@ async fn http_1_0_without_a_host_is_handed_on_for_the_server_name_of_the_connect
 }
 
 #[tokio::test]
-async fn answers_of_all_kinds_come_back_as_they_are() {
+async fn responses_are_passed_on_unchanged() {
     let site = Site::start(&[]).await;
     for protocol in [H2, HTTP1] {
         let mut connection = site.connect(protocol).await;
@@ -206,11 +206,11 @@ async fn answers_of_all_kinds_come_back_as_they_are() {
 }
 
 #[tokio::test]
-async fn upgrades_and_tunnels_are_not_handed_on() {
+async fn upgrades_and_tunnels_are_not_passed_on() {
     let mut site = Site::start(&[]).await;
     let mut http1 = site.connect(HTTP1).await;
     let fields = [("connection", "upgrade"), ("upgrade", "websocket")];
-    // The server behind has not been asked, so there is no 101.
+    // The server behind does not receive the upgrade, so it does not respond with 101.
     let answer = http1.send(request("GET", "/hop", &fields, Body::empty())).await;
     assert_eq!((answer.status.as_u16(), &*answer.text), (200, "whole"));
     assert_eq!(site.upstream.seen(), ["GET /hop"]);

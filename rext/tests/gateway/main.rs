@@ -1,4 +1,4 @@
-//! `rext gateway` in front of a plain server of hyper's, and both ends asserted.
+//! `rext gateway` in front of an HTTP server; the tests check what client and server receive.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -6,7 +6,7 @@ mod common;
 mod bodies;
 mod certificates;
 mod client;
-mod ends;
 mod fields;
+mod lifecycle;
 mod smuggling;
 mod upstream;

@@ -1,83 +1,84 @@
-//! Requests that are meant to be read in one way here and in another behind.
+//! Requests that the gateway and the server behind might interpret differently.
 
 use rext_cli::tls::{H2, HTTP1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::Site;
 
-/// The status codes of all answers to these octets of HTTP/1.1, until the proxy waits no longer for
-/// more of them.
-async fn http1(site: &Site, octets: &str) -> Vec<u16> {
+/// Sends these bytes over HTTP/1.1, and returns the status codes of all responses until the gateway
+/// closes the connection.
+async fn http1(site: &Site, bytes: &str) -> Vec<u16> {
     let mut stream = site.tls(HTTP1, None).await;
-    stream.write_all(octets.as_bytes()).await.unwrap();
-    let mut answers = Vec::new();
-    let _ = stream.read_to_end(&mut answers).await;
-    String::from_utf8(answers)
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    let mut responses = Vec::new();
+    let _ = stream.read_to_end(&mut responses).await;
+    String::from_utf8(responses)
         .unwrap()
         .split("HTTP/1.1 ")
         .skip(1)
-        .map(|answer| answer[..3].parse().unwrap())
+        .map(|response| response[..3].parse().unwrap())
         .collect()
 }
 
 #[tokio::test]
-async fn what_is_in_a_body_never_becomes_a_request() {
+async fn bytes_of_a_body_never_become_a_request() {
     let mut site = Site::start(&["--idle-timeout", "1", "--handshake-timeout", "1"]).await;
     let head = "POST /echo HTTP/1.1\r\nHost: localhost\r\n";
     let evil = "GET /evil HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for (fields, body, statuses) in [
-        // A length and a coding: the coding counts, and is the end of the connection, since another
-        // server might go by the length (RFC 9112 section 6.3).
+        // A length and a coding: the coding applies, and the connection is closed, since another server
+        // might use the length (RFC 9112 section 6.3).
         ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n", &[200][..]),
         ("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", "0\r\n\r\n", &[200]),
         ("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n", &[501]),
         ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n", &[501]),
-        // Codings that are not known, or hidden.
+        // Unknown codings, and malformed fields.
         ("Transfer-Encoding: xchunked\r\n", "0\r\n\r\n", &[400]),
         ("Transfer-Encoding: chunked, identity\r\n", "0\r\n\r\n", &[400]),
         ("Transfer-Encoding : chunked\r\n", "0\r\n\r\n", &[400]),
         ("Transfer-Encoding:\r\n chunked\r\n", "0\r\n\r\n", &[400]),
-        // Lengths that differ, or are none.
+        // Lengths that differ or are invalid.
         ("Content-Length: 0\r\nContent-Length: 5\r\n", "", &[400]),
         ("Content-Length: 0, 5\r\n", "", &[400]),
         ("Content-Length: +5\r\n", "xxxxx", &[400]),
         ("Content-Length: -1\r\n", "", &[400]),
         ("Content-Length: 0x5\r\n", "xxxxx", &[400]),
     ] {
-        let octets = format!("{head}{fields}\r\n{body}{evil}");
-        let got = http1(&site, &octets).await;
+        let bytes = format!("{head}{fields}\r\n{body}{evil}");
+        let got = http1(&site, &bytes).await;
         assert_eq!(got, statuses, "{fields:?}");
         let seen = site.upstream.seen();
         assert!(!seen.iter().any(|line| line.contains("evil")), "{fields:?}: {seen:?}");
     }
-    // A coding under a name that some take for it is no coding, here and behind.
-    let octets =
+    // A coding under a name that some servers treat as equal is no coding here, nor behind.
+    let bytes =
         format!("{head}Transfer_Encoding: chunked\r\nContent-Length: {}\r\n\r\n{evil}", evil.len());
-    assert_eq!(http1(&site, &octets).await, [200]);
+    assert_eq!(http1(&site, &bytes).await, [200]);
     assert_eq!(site.upstream.seen(), ["POST /echo"]);
-    // And what is honest is two requests.
-    let octets = format!("{head}Content-Length: 5\r\n\r\nxxxxx{evil}");
-    assert_eq!(http1(&site, &octets).await, [200, 404]);
+    // Two well-formed requests are two requests.
+    let bytes = format!("{head}Content-Length: 5\r\n\r\nxxxxx{evil}");
+    assert_eq!(http1(&site, &bytes).await, [200, 404]);
     assert_eq!(site.upstream.seen(), ["POST /echo", "GET /evil"]);
 }
 
 #[tokio::test]
-async fn a_chunk_is_what_it_says() {
+async fn malformed_chunks_are_refused() {
     let mut site = Site::start(&["--idle-timeout", "1", "--handshake-timeout", "1"]).await;
     let head = "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
     let evil = "GET /evil HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for body in
         ["5\r\nxxx\r\n0\r\n\r\n", "-1\r\nx\r\n0\r\n\r\n", "0x1\r\nx\r\n0\r\n\r\n", "1 \nx\n0\n\n"]
     {
-        let octets = format!("{head}{body}{evil}");
-        let got = http1(&site, &octets).await;
+        let bytes = format!("{head}{body}{evil}");
+        let got = http1(&site, &bytes).await;
         assert!(got.iter().all(|status| *status >= 400), "{body:?}: {got:?}");
         let seen = site.upstream.seen();
         assert!(!seen.iter().any(|line| line.contains("evil")), "{body:?}: {seen:?}");
     }
 }
 
-/// Whether this request of HTTP/2, with these fields as they are, is answered, rather than reset.
+/// Sends this HTTP/2 request, with its fields unchanged. Returns true if the response is 200, false if
+/// the stream or the connection is reset.
 async fn http2(site: &Site, fields: &[(&str, &str)], body: &[u8]) -> bool {
     let mut block = Vec::new();
     for (name, value) in fields {
@@ -92,12 +93,12 @@ async fn http2(site: &Site, fields: &[(&str, &str)], body: &[u8]) -> bool {
         let length = u8::try_from(payload.len()).unwrap();
         [&[0, 0, length, kind, flags, 0, 0, 0, stream][..], payload].concat()
     };
-    let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    octets.extend(frame(4, 0, 0, &[])); // SETTINGS
-    octets.extend(frame(1, 4, 1, &block)); // HEADERS
-    octets.extend(frame(0, 1, 1, body)); // DATA
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, &[])); // SETTINGS
+    bytes.extend(frame(1, 4, 1, &block)); // HEADERS
+    bytes.extend(frame(0, 1, 1, body)); // DATA
     let mut stream = site.tls(H2, None).await;
-    stream.write_all(&octets).await.unwrap();
+    stream.write_all(&bytes).await.unwrap();
     loop {
         let mut head = [0; 9];
         if stream.read_exact(&mut head).await.is_err() {
@@ -107,7 +108,7 @@ async fn http2(site: &Site, fields: &[(&str, &str)], body: &[u8]) -> bool {
         let mut payload = vec![0; length as usize];
         stream.read_exact(&mut payload).await.unwrap();
         match head[3] {
-            // HEADERS with :status 200 of the static table, or another one
+            // HEADERS; 0x88 is `:status: 200` in the static table.
             1 => return payload[0] == 0x88,
             // RST_STREAM, GOAWAY
             3 | 7 => return false,
@@ -117,7 +118,7 @@ async fn http2(site: &Site, fields: &[(&str, &str)], body: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn http_2_has_no_way_to_write_a_line_of_http_1_1() {
+async fn http_2_requests_that_would_be_malformed_in_http_1_1_are_refused() {
     let mut site = Site::start(&["--idle-timeout", "1", "--handshake-timeout", "1"]).await;
     let with = |more: &[(&'static str, &'static str)]| {
         let usual = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost")];

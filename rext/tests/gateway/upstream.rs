@@ -1,4 +1,4 @@
-//! A server of HTTP/1.1 that knows nothing of certificates, and says what it was sent.
+//! The server behind: an HTTP/1.1 server without TLS that records its requests.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,9 +19,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 /// A server that runs as long as the runtime.
 pub struct Upstream {
     pub addr: SocketAddr,
-    /// Method and target of each request, as soon as its head is there.
+    /// Method and target of each request, as soon as its head has arrived.
     pub requests: UnboundedReceiver<String>,
-    /// What `/hold` and `/short` wait for.
+    /// `/hold` and `/short` wait for a permit.
     pub release: Arc<Semaphore>,
 }
 
@@ -39,7 +39,7 @@ impl Upstream {
                 let service =
                     service_fn(move |request| answer(request, sender.clone(), gate.clone()));
                 let http = hyper::server::conn::http1::Builder::new();
-                // An error is how it hangs up.
+                // An error of the service closes the connection.
                 tokio::spawn(http.serve_connection(TokioIo::new(tcp), service));
             }
         });
@@ -50,13 +50,13 @@ impl Upstream {
         format!("http://{}", self.addr)
     }
 
-    /// The requests since the last look.
+    /// Returns the requests since the last call.
     pub fn seen(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.requests.try_recv().ok()).collect()
     }
 }
 
-/// Fields or trailers, a line for each, in order.
+/// Writes fields or trailers, sorted, one per line.
 pub fn lines(fields: &HeaderMap) -> String {
     let mut lines: Vec<_> = fields
         .iter()
@@ -75,7 +75,7 @@ async fn answer(
     let _ = seen.send(format!("{} {}", parts.method, parts.uri));
     let whole = Bytes::from("whole");
     match parts.uri.path() {
-        // all of the request, in the body
+        // The whole request, in the body.
         "/echo" | "*" => {
             let body = body.collect().await?;
             let trailers = body.trailers().map(lines).unwrap_or_default();
@@ -83,7 +83,7 @@ async fn answer(
             let text = format!("{}--\n{body}--\n{trailers}", lines(&parts.headers));
             Ok(Response::new(Body::from(text)))
         }
-        // the body, part by part
+        // The request's body, part by part.
         "/stream" => Ok(Response::new(Body::new(body))),
         "/trailers" => {
             let trailers = [
@@ -113,14 +113,14 @@ async fn answer(
                 .header("set-cookie", "b=2");
             Ok(response.body(Body::from(whole))?)
         }
-        // no answer until it is let go; then the length of the body
+        // No response until there is a permit; then the length of the body.
         "/hold" => {
             gate.acquire().await?.forget();
             let length = body.collect().await?.to_bytes().len();
             Ok(Response::new(Body::from(length.to_string())))
         }
         "/never" => std::future::pending().await,
-        // a beginning and no end
+        // The beginning of a body, which never ends.
         "/stall" => {
             let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
             sender.send_data(Bytes::from("first")).await?;
@@ -130,25 +130,25 @@ async fn answer(
             });
             Ok(Response::new(Body::new(body)))
         }
-        // no end at all, as long as somebody reads
+        // A body that never ends, as long as it is read.
         "/endless" => {
             let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
             let part = Bytes::from(vec![b'x'; 64 * 1024]);
             tokio::spawn(async move { while sender.send_data(part.clone()).await.is_ok() {} });
             Ok(Response::new(Body::new(body)))
         }
-        // less than it says, once it is let go
+        // Less than its Content-Length, once there is a permit.
         "/short" => {
             let (mut sender, body) = Channel::<Bytes, BoxError>::new(1);
             sender.send_data(whole).await?;
             tokio::spawn(async move {
                 gate.acquire().await.unwrap().forget();
-                sender.abort("hanging up".into());
+                sender.abort("closing the connection".into());
             });
             let response = Response::builder().header(header::CONTENT_LENGTH, "100");
             Ok(response.body(Body::new(body))?)
         }
-        "/hangup" => Err("hanging up".into()),
+        "/close" => Err("closing the connection".into()),
         "/redirect" => {
             let response =
                 Response::builder().status(302).header(header::LOCATION, "http://other/");

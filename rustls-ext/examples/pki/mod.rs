@@ -18,8 +18,8 @@ pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 pub struct Pki {
     pub servers: Authority,
     pub agents: Authority,
-    pub server: test_pki::Identity,
-    pub agent: test_pki::Identity,
+    pub server: test_pki::IssuedCertificate,
+    pub agent: test_pki::IssuedCertificate,
 }
 
 impl Pki {

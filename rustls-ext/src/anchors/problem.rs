@@ -109,7 +109,7 @@ impl From<&webpki::Error> for CertificateProblem {
             Pki::CaUsedAsEndEntity => {
                 "the peer's certificate is one of a certificate authority (CA:TRUE)"
             }
-            Pki::CertDistrusted => "a certificate is not trusted any more",
+            Pki::CertDistrusted => "a certificate is no longer trusted",
             Pki::EmptyEkuExtension => "a certificate has an extended key usage without any purpose",
             Pki::ExtensionValueInvalid | Pki::MalformedExtensions => {
                 "a certificate has an extension that cannot be read"
@@ -120,7 +120,7 @@ impl From<&webpki::Error> for CertificateProblem {
             Pki::InvalidSerialNumber => {
                 "a certificate has a serial number that is negative or longer than 20 bytes"
             }
-            Pki::MalformedDnsIdentifier => "a certificate has a DNS name that is none",
+            Pki::MalformedDnsIdentifier => "a certificate has an invalid DNS name",
             Pki::MaximumNameConstraintComparisonsExceeded => {
                 "the names and name constraints of the chain are too many to compare"
             }

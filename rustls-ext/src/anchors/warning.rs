@@ -195,8 +195,8 @@ impl fmt::Display for WarningKind {
             ),
             Self::ManyNames { bytes } => write!(
                 f,
-                "the names of its authorities take up {bytes} bytes of each request for a \
-                 certificate, and some clients refuse more than {MANY_NAMES}: send no names, or \
+                "the names of its authorities take up {bytes} bytes of each CertificateRequest, \
+                 and some clients refuse more than {MANY_NAMES}: send no names, or \
                  trust fewer authorities"
             ),
             Self::ListExpired { authority, next_update, source, enforced } => write!(

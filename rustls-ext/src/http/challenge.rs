@@ -48,7 +48,7 @@ impl Acceptable {
     fn parameter(&self) -> (&str, &[u8]) {
         match self {
             Self::Issuer(name) => ("dn", name),
-            Self::Fingerprint(fingerprint) => (fingerprint.hash().as_str(), fingerprint.octets()),
+            Self::Fingerprint(fingerprint) => (fingerprint.hash().as_str(), fingerprint.as_bytes()),
         }
     }
 }
@@ -178,7 +178,7 @@ impl Challenge {
         }
         let mut challenge = Self::new();
         for parameter in &raw.parameters {
-            challenge.add(parameter).map_err(|problem| (parameter.octet, problem))?;
+            challenge.add(parameter).map_err(|problem| (parameter.byte, problem))?;
         }
         Ok(challenge)
     }
@@ -196,14 +196,14 @@ impl Challenge {
                 .ok_or(ChallengeProblem::BadRealm)?;
             self.realm = Some(realm.into());
         } else if name.eq_ignore_ascii_case("dn") {
-            let octets = decode("dn", &parameter.value)?;
-            if octets.is_empty() {
-                return Err(ChallengeProblem::WrongLength { name: "dn".into(), octets: 0 });
+            let bytes = decode("dn", &parameter.value)?;
+            if bytes.is_empty() {
+                return Err(ChallengeProblem::WrongLength { name: "dn".into(), bytes: 0 });
             }
-            self.acceptable.push(Acceptable::Issuer(octets));
+            self.acceptable.push(Acceptable::Issuer(bytes));
         } else if let Some(hash) = HashName::of_parameter(&name) {
-            let octets = decode(hash.as_str(), &parameter.value)?;
-            let fingerprint = Fingerprint::from_octets(hash, octets)?;
+            let bytes = decode(hash.as_str(), &parameter.value)?;
+            let fingerprint = Fingerprint::from_bytes(hash, bytes)?;
             self.acceptable.push(Acceptable::Fingerprint(fingerprint));
         }
         // Later drafts may add parameters, which must be ignored (RFC 9110 section 16.4.2).
@@ -228,8 +228,8 @@ impl fmt::Display for Challenge {
             write!(f, "{separator}realm={}", quote(realm))?;
             separator = ", ";
         }
-        for (name, octets) in self.acceptable.iter().map(Acceptable::parameter) {
-            write!(f, "{separator}{name}={}", URL_SAFE_NO_PAD.encode(octets))?;
+        for (name, bytes) in self.acceptable.iter().map(Acceptable::parameter) {
+            write!(f, "{separator}{name}={}", URL_SAFE_NO_PAD.encode(bytes))?;
             separator = ", ";
         }
         Ok(())

@@ -5,7 +5,7 @@
 //! # How a challenge is answered
 //! * A request is sent without authentication first, over connections that make no offer.
 //! * If the response is 401 with a `ClientCertificate` challenge, over `https` only (CANT-1), the
-//!   client chooses the first [`Identity`] that the host may see, that the challenge accepts, and
+//!   client chooses the first [`ClientIdentity`] that the host may see, that the challenge accepts, and
 //!   that has not expired. If there is none, the caller gets the response with the reason, and the
 //!   request is not sent again. (An expired certificate is not tried: the server would refuse it,
 //!   but learn the identity.)
@@ -64,8 +64,8 @@ pub(crate) use confined::Confined;
 pub(crate) use confined::Request;
 pub use credentials::Credentials;
 pub(crate) use drive::Driver;
-pub use identity::{Identity, IdentityError};
+pub use identity::{ClientIdentity, IdentityError};
 pub use limits::Limits;
 pub use origin::Origin;
 pub use report::{Considered, NotChosen, Report, Unanswered};
-pub(crate) use transport::{Facts, Failure, Target, Transport};
+pub(crate) use transport::{Failure, ResponseContext, Target, Transport};

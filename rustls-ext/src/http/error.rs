@@ -19,7 +19,7 @@ pub struct Place {
     /// The line, among those of the same name; the first is 0.
     pub line: usize,
     /// The byte of its value; the first is 0.
-    pub octet: usize,
+    pub byte: usize,
 }
 
 /// The problem with a challenge or a field in a [`ChallengeError`].
@@ -56,14 +56,14 @@ pub enum ChallengeProblem {
         /// The parameter's name.
         name: String,
         /// Its length when decoded, in bytes.
-        octets: usize,
+        bytes: usize,
     },
 }
 
 impl fmt::Display for ChallengeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { place, problem } = self;
-        write!(f, "field line {}, octet {}: {problem}", place.line, place.octet)
+        write!(f, "field line {}, byte {}: {problem}", place.line, place.byte)
     }
 }
 
@@ -72,14 +72,14 @@ impl fmt::Display for ChallengeProblem {
         match self {
             Self::TooManyLines => write!(f, "more than {} field lines", limits::FIELD_LINES),
             Self::LineTooLong => {
-                write!(f, "a field line of more than {} octets", limits::FIELD_LENGTH)
+                write!(f, "a field line of more than {} bytes", limits::FIELD_LENGTH)
             }
             Self::TooManyChallenges => {
                 write!(f, "more than {} challenges in a field line", limits::CHALLENGES)
             }
             Self::TooManyParameters => write!(f, "more than {} parameters", limits::PARAMETERS),
             Self::ValueTooLong => {
-                write!(f, "a value of more than {} octets", limits::VALUE_LENGTH)
+                write!(f, "a value of more than {} bytes", limits::VALUE_LENGTH)
             }
             Self::Expected(what) => write!(f, "expected {what}"),
             Self::UnterminatedQuote => f.write_str("a quoted string without an end"),
@@ -91,8 +91,8 @@ impl fmt::Display for ChallengeProblem {
             Self::NotBase64 { name } => {
                 write!(f, "the value of {name} is not base64url without padding")
             }
-            Self::WrongLength { name, octets } => {
-                write!(f, "the value of {name} cannot have {octets} octets")
+            Self::WrongLength { name, bytes } => {
+                write!(f, "the value of {name} cannot have {bytes} bytes")
             }
         }
     }

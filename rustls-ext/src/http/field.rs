@@ -46,7 +46,7 @@ impl Challenges {
     pub fn in_lines<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut read = Self::default();
         for (number, line) in lines.into_iter().enumerate() {
-            let place = Place { line: number, octet: 0 };
+            let place = Place { line: number, byte: 0 };
             if number >= limits::FIELD_LINES {
                 read.errors.push(ChallengeError { place, problem: ChallengeProblem::TooManyLines });
                 break;
@@ -68,8 +68,8 @@ impl Challenges {
             }
             match Challenge::read(raw) {
                 Ok(challenge) => self.challenges.push(challenge),
-                Err((octet, problem)) => {
-                    let place = Place { line: number, octet };
+                Err((byte, problem)) => {
+                    let place = Place { line: number, byte };
                     self.errors.push(ChallengeError { place, problem });
                 }
             }

@@ -83,38 +83,38 @@ impl fmt::Display for HashName {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     hash: HashName,
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl Fingerprint {
     /// Computes the SHA-256 fingerprint of this certificate.
     pub fn sha256(certificate: &[u8]) -> Self {
-        Self { hash: HashName::Sha256, octets: Sha256::digest(certificate).to_vec() }
+        Self { hash: HashName::Sha256, bytes: Sha256::digest(certificate).to_vec() }
     }
 
     /// Computes the fingerprint of this certificate, if this crate supports `hash`.
     pub fn new(certificate: &[u8], hash: &HashName) -> Option<Self> {
-        Some(Self { octets: hash.digest(certificate)?, hash: hash.clone() })
+        Some(Self { bytes: hash.digest(certificate)?, hash: hash.clone() })
     }
 
     /// Converts the decoded value of a parameter.
     ///
     /// The draft's only example is the base64 of a fingerprint in hexadecimal digits, so that is
     /// accepted, too.
-    pub(super) fn from_octets(hash: HashName, octets: Vec<u8>) -> Result<Self, ChallengeProblem> {
-        let wrong = |octets: &[u8]| ChallengeProblem::WrongLength {
+    pub(super) fn from_bytes(hash: HashName, bytes: Vec<u8>) -> Result<Self, ChallengeProblem> {
+        let wrong = |bytes: &[u8]| ChallengeProblem::WrongLength {
             name: hash.as_str().into(),
-            octets: octets.len(),
+            bytes: bytes.len(),
         };
-        let octets = match hash.length() {
-            None if octets.is_empty() => return Err(wrong(&octets)),
-            Some(length) if octets.len() == 2 * length => {
-                from_hex(&octets).ok_or_else(|| wrong(&octets))?
+        let bytes = match hash.length() {
+            None if bytes.is_empty() => return Err(wrong(&bytes)),
+            Some(length) if bytes.len() == 2 * length => {
+                from_hex(&bytes).ok_or_else(|| wrong(&bytes))?
             }
-            Some(length) if octets.len() != length => return Err(wrong(&octets)),
-            _ => octets,
+            Some(length) if bytes.len() != length => return Err(wrong(&bytes)),
+            _ => bytes,
         };
-        Ok(Self { hash, octets })
+        Ok(Self { hash, bytes })
     }
 
     /// Returns the hash function.
@@ -123,17 +123,17 @@ impl Fingerprint {
     }
 
     /// Returns the bytes of the hash.
-    pub fn octets(&self) -> &[u8] {
-        &self.octets
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
 impl fmt::Display for Fingerprint {
     /// The bytes in hexadecimal digits with colons between them, as OpenSSL writes them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, octet) in self.octets.iter().enumerate() {
+        for (at, byte) in self.bytes.iter().enumerate() {
             let colon = if at == 0 { "" } else { ":" };
-            write!(f, "{colon}{octet:02X}")?;
+            write!(f, "{colon}{byte:02X}")?;
         }
         Ok(())
     }

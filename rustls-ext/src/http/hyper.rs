@@ -9,14 +9,14 @@
 //!
 //! use http_body_util::Empty;
 //! use hyper::body::Bytes;
-//! use rustls_ext::http::client::{Credentials, Identity, IdentityError, Report};
+//! use rustls_ext::http::client::{Credentials, ClientIdentity, IdentityError, Report};
 //! use rustls_ext::http::hyper::{Client, Error};
 //! use rustls_ext::rustls::{ClientConfig, sign::CertifiedKey};
 //!
 //! type Own = Client<Empty<Bytes>>;
 //!
 //! fn client(tls: ClientConfig, key: Arc<CertifiedKey>) -> Result<Own, IdentityError> {
-//!     let agent = Identity::new("agent", key)?.for_host("*.example.com")?;
+//!     let agent = ClientIdentity::new("agent", key)?.for_host("*.example.com")?;
 //!     Ok(Client::builder(tls, Credentials::new().with(agent)?).build())
 //! }
 //!
@@ -51,10 +51,10 @@ use tower_service::Service;
 
 use super::client::{Credentials, Driver, Limits};
 
+mod activity;
 mod body;
 mod connect;
 mod error;
-mod heard;
 mod lane;
 mod pool;
 mod replay;

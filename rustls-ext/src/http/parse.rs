@@ -13,7 +13,7 @@ use super::limits;
 #[derive(Debug, PartialEq)]
 pub(super) struct Parameter<'a> {
     /// Where the parameter begins.
-    pub(super) octet: usize,
+    pub(super) byte: usize,
     pub(super) name: &'a [u8],
     /// The value, without quotes and backslashes.
     pub(super) value: Cow<'a, [u8]>,
@@ -60,14 +60,14 @@ impl<'a> Reader<'a> {
 
     fn take_while(&mut self, mut belongs: impl FnMut(u8) -> bool) -> &'a [u8] {
         let rest = self.line.get(self.at..).unwrap_or_default();
-        let length = rest.iter().position(|octet| !belongs(*octet)).unwrap_or(rest.len());
+        let length = rest.iter().position(|byte| !belongs(*byte)).unwrap_or(rest.len());
         self.at += length;
         rest.get(..length).unwrap_or_default()
     }
 
     /// Skips optional white space; returns true if there was any.
     fn skip_space(&mut self) -> bool {
-        !self.take_while(|octet| matches!(octet, b' ' | b'\t')).is_empty()
+        !self.take_while(|byte| matches!(byte, b' ' | b'\t')).is_empty()
     }
 
     fn at_separator(&self) -> bool {
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
     fn skip_token68(&mut self) -> bool {
         let start = self.at;
         let some = !self.take_while(is_token68).is_empty();
-        self.take_while(|octet| octet == b'=');
+        self.take_while(|byte| byte == b'=');
         self.skip_space();
         let found = some && self.at_separator();
         if !found {
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a parameter of the current challenge, after its name and the white space behind it.
-    fn parameter(&mut self, octet: usize, name: &'a [u8]) {
+    fn parameter(&mut self, byte: usize, name: &'a [u8]) {
         let read = match self.peek() {
             Some(b'=') => {
                 self.at += 1;
@@ -152,32 +152,32 @@ impl<'a> Reader<'a> {
             Ok(value) => {
                 let wanted = self.wanted;
                 let Some(current) = &mut self.current else {
-                    return self.fault(octet, Problem::Expected("a scheme"));
+                    return self.fault(byte, Problem::Expected("a scheme"));
                 };
                 if !current.is(wanted) {
                     // The parameters of other schemes are not needed.
                 } else if current.parameters.len() < limits::PARAMETERS {
-                    current.parameters.push(Parameter { octet, name, value });
+                    current.parameters.push(Parameter { byte, name, value });
                 } else {
-                    self.fault(octet, Problem::TooManyParameters);
+                    self.fault(byte, Problem::TooManyParameters);
                 }
             }
-            Err((octet, problem)) => self.fault(octet, problem),
+            Err((byte, problem)) => self.fault(byte, problem),
         }
     }
 
     /// Marks the current challenge as invalid.
-    fn fault(&mut self, octet: usize, problem: Problem) {
+    fn fault(&mut self, byte: usize, problem: Problem) {
         let nameless = Raw { scheme: b"", parameters: Vec::new(), fault: None };
         let current = self.current.get_or_insert(nameless);
         current.parameters.clear();
-        current.fault.get_or_insert((octet, problem));
+        current.fault.get_or_insert((byte, problem));
     }
 
     /// Skips to the next comma that is not in quotes.
     fn skip_element(&mut self) {
         loop {
-            self.take_while(|octet| !matches!(octet, b',' | b'"'));
+            self.take_while(|byte| !matches!(byte, b',' | b'"'));
             match self.peek() {
                 Some(b'"') => drop(self.quoted()),
                 _ => return,
@@ -234,7 +234,7 @@ impl<'a> Iterator for Reader<'a> {
     fn next(&mut self) -> Option<Raw<'a>> {
         loop {
             // A list may have empty elements (RFC 9110 section 5.6.1.2).
-            self.take_while(|octet| matches!(octet, b' ' | b'\t' | b','));
+            self.take_while(|byte| matches!(byte, b' ' | b'\t' | b','));
             if self.peek().is_none() {
                 return self.current.take();
             }
@@ -252,21 +252,21 @@ impl<'a> Iterator for Reader<'a> {
 }
 
 /// `tchar` (RFC 9110 section 5.6.2).
-fn is_token(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&octet)
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// `token68` (RFC 9110 section 11.2), without the equals signs at its end.
-fn is_token68(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"-._~+/".contains(&octet)
+fn is_token68(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte)
 }
 
 /// A byte that may follow a backslash in a quoted string (RFC 9110 section 5.6.4).
-fn is_text(octet: u8) -> bool {
-    matches!(octet, b'\t' | b' '..=b'~' | 0x80..)
+fn is_text(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
 
 /// `qdtext` (RFC 9110 section 5.6.4).
-fn is_quoted_text(octet: u8) -> bool {
-    is_text(octet) && !matches!(octet, b'"' | b'\\')
+fn is_quoted_text(byte: u8) -> bool {
+    is_text(byte) && !matches!(byte, b'"' | b'\\')
 }

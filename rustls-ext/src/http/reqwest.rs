@@ -3,13 +3,13 @@
 //! ```no_run
 //! use std::sync::Arc;
 //!
-//! use rustls_ext::http::client::{Credentials, Identity};
+//! use rustls_ext::http::client::{Credentials, ClientIdentity};
 //! use rustls_ext::http::reqwest::Client;
 //! use rustls_ext::rustls::{ClientConfig, sign::CertifiedKey};
 //!
 //! # type BoxError = Box<dyn std::error::Error>;
 //! # async fn today(tls: ClientConfig, key: Arc<CertifiedKey>) -> Result<(), BoxError> {
-//! let agent = Identity::new("agent", key)?.for_host("*.example.com")?;
+//! let agent = ClientIdentity::new("agent", key)?.for_host("*.example.com")?;
 //! let client = Client::builder(tls, Credentials::new().with(agent)?)
 //!     .configure(|builder| builder.user_agent("example/1.0"))
 //!     .build()?;

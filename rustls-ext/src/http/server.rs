@@ -54,7 +54,7 @@ mod unread;
 
 pub use caller::{Caller, CallerLayer};
 pub use certificate::{AlternativeName, CertificateError, CertificateInfo};
-pub use connection::{Asked, ConnectionInfo, Outcome};
+pub use connection::{CertificateRequest, ClientAuthOutcome, ConnectionInfo};
 pub use denied::Denied;
 pub use gate::{Answer, DeniedResponse, EmptyBody, Gate, OnDenied};
 pub use host::HostProblem;

@@ -34,7 +34,7 @@ const ORGANIZATION: &[u8] = &[0x55, 4, 10];
 const UNKNOWN: &[u8] = &[0x55, 4, 41];
 
 #[test]
-fn rfc_4514_2_1_the_most_specific_part_comes_first() {
+fn rfc_4514_2_1_the_most_specific_part_is_first() {
     let utf8 = |oid, text: &str| attribute(oid, &tlv(UTF8_STRING, text.as_bytes()));
     let both = [utf8(COMMON_NAME, "agent"), utf8(ORGANIZATION, "b")];
     let der = name(&[&[utf8(ORGANIZATION, "Example")], &both]);
@@ -63,7 +63,7 @@ fn rfc_4514_2_4_every_string_type_is_text() {
 }
 
 #[test]
-fn rfc_4514_2_4_what_is_no_text_is_the_whole_der_of_the_value() {
+fn rfc_4514_2_4_a_value_that_is_not_text_is_shown_as_its_whole_der() {
     for (tag, content, text) in [
         // bytes that are not text of their types
         (UTF8_STRING, &[0xff][..], "CN=#0c01ff"),
@@ -164,7 +164,7 @@ fn oids_are_dotted() {
 }
 
 #[test]
-fn what_is_no_certificate_has_no_subject() {
+fn data_that_is_not_a_certificate_has_no_subject() {
     for bytes in [&[][..], &[0x30, 0], &[0x30, 2, 0x30, 0]] {
         let text = subject_of(&CertificateDer::from(bytes));
         assert_eq!(text, "(a certificate that cannot be read)");

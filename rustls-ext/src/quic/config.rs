@@ -38,8 +38,8 @@ impl QuicClientConfig {
         // is used up.
         let mut trial = ClientConfig::clone(&tls);
         trial.resumption = Resumption::disabled();
-        let nobody = ServerName::IpAddress(std::net::Ipv4Addr::LOCALHOST.into());
-        ClientConnection::new(Arc::new(trial), Version::V1, nobody, Vec::new())?;
+        let name = ServerName::IpAddress(std::net::Ipv4Addr::LOCALHOST.into());
+        ClientConnection::new(Arc::new(trial), Version::V1, name, Vec::new())?;
         Ok(Self { tls, initial })
     }
 }
@@ -72,7 +72,7 @@ impl crypto::ClientConfig for QuicClientConfig {
             .map_err(|_| ConnectError::InvalidServerName(server_name.into()))?
             .to_owned();
         let tls =
-            ClientConnection::new(self.tls.clone(), rustls_version(version)?, name, octets(params))
+            ClientConnection::new(self.tls.clone(), rustls_version(version)?, name, bytes(params))
                 // For example, the system has no randomness.
                 .map_err(|_| ConnectError::EndpointStopping)?;
         Ok(Box::new(Session::new(Ok(Connection::Client(tls)), self.initial.clone(), version)))
@@ -258,13 +258,13 @@ impl crypto::ServerConfig for QuicServerConfig {
     ) -> Box<dyn crypto::Session> {
         let tls = rustls_version(version)
             .map_err(|_| Error::General("unsupported QUIC version".into()))
-            .and_then(|version| self.source.at(None).connection(version, octets(params)));
+            .and_then(|version| self.source.at(None).connection(version, bytes(params)));
         Box::new(Session::new(tls.map(Connection::Server), self.initial.clone(), version))
     }
 }
 
-fn octets(params: &TransportParameters) -> Vec<u8> {
-    let mut octets = Vec::new();
-    params.write(&mut octets);
-    octets
+fn bytes(params: &TransportParameters) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    params.write(&mut bytes);
+    bytes
 }

@@ -1,7 +1,7 @@
 use std::any::Any;
 
 use rustls::HandshakeKind;
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls::pki_types::CertificateDer;
 use rustls::quic::Connection;
 use rustls::server::ClientAuth;
@@ -19,7 +19,7 @@ pub struct HandshakeData {
     /// Whether the handshake is a full one, or resumes an earlier session.
     pub kind: Option<HandshakeKind>,
     /// Set on clients.
-    status: Option<ClientAuthStatus>,
+    status: Option<ClientAuthOfferStatus>,
     /// Set on clients.
     echoed: bool,
     /// Set on servers with a policy, when the handshake is complete.
@@ -73,7 +73,7 @@ impl HandshakeData {
     ///
     /// With `Acknowledged` and `AskedWithoutAcknowledgement`, the server may still refuse the
     /// certificate: see [`alert_received`](super::alert_received).
-    pub fn client_auth_status(&self) -> Option<ClientAuthStatus> {
+    pub fn client_auth_status(&self) -> Option<ClientAuthOfferStatus> {
         self.status
     }
 

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use quinn_proto::crypto::rustls as glue;
+use quinn_proto::crypto::rustls as quinn;
 use quinn_proto::crypto::{KeyPair, Keys, ServerConfig as _, UnsupportedVersion};
 use quinn_proto::{ConnectionId, Side};
 use rustls::CipherSuite::TLS13_AES_128_GCM_SHA256;
@@ -17,7 +17,7 @@ use super::error::ConfigError;
 pub(super) struct Initial {
     suite: Suite,
     /// Makes the integrity tags of Retry packets; not used in any handshake.
-    glue: glue::QuicServerConfig,
+    config: quinn::QuicServerConfig,
 }
 
 impl Initial {
@@ -35,13 +35,13 @@ impl Initial {
         provider: &Arc<CryptoProvider>,
         suite: Suite,
     ) -> Result<Arc<Self>, ConfigError> {
-        let nobody = ServerConfig::builder_with_provider(provider.clone())
+        let unauthenticated = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13])?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(ResolvesServerCertUsingSni::new()));
-        let glue = glue::QuicServerConfig::with_initial(Arc::new(nobody), suite)
+        let config = quinn::QuicServerConfig::with_initial(Arc::new(unauthenticated), suite)
             .map_err(|_| ConfigError::NoInitialCipherSuite)?;
-        Ok(Arc::new(Self { suite, glue }))
+        Ok(Arc::new(Self { suite, config }))
     }
 
     /// RFC 9001 section 5.2, for a version that rustls supports.
@@ -57,7 +57,7 @@ impl Initial {
         orig_dst_cid: &ConnectionId,
         packet: &[u8],
     ) -> [u8; 16] {
-        self.glue.retry_tag(version, orig_dst_cid, packet)
+        self.config.retry_tag(version, orig_dst_cid, packet)
     }
 }
 

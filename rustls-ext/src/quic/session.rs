@@ -18,7 +18,7 @@ pub(super) struct Session {
     initial: Arc<Initial>,
     version: u32,
     /// True after quinn was told that handshake data is available.
-    told: bool,
+    reported: bool,
     next: Option<Secrets>,
 }
 
@@ -28,7 +28,7 @@ impl Session {
         initial: Arc<Initial>,
         version: u32,
     ) -> Self {
-        Self { tls, initial, version, told: false, next: None }
+        Self { tls, initial, version, reported: false, next: None }
     }
 
     fn tls(&self) -> Option<&Connection> {
@@ -43,7 +43,7 @@ impl crypto::Session for Session {
 
     /// A [`HandshakeData`].
     fn handshake_data(&self) -> Option<Box<dyn Any>> {
-        let tls = self.tls().filter(|_| self.told)?;
+        let tls = self.tls().filter(|_| self.reported)?;
         Some(Box::new(HandshakeData::read(tls)))
     }
 
@@ -96,7 +96,7 @@ impl crypto::Session for Session {
         let has_come = !tls.is_handshaking()
             || tls.alpn_protocol().is_some()
             || matches!(tls, Connection::Server(server) if server.server_name().is_some());
-        Ok(has_come && !std::mem::replace(&mut self.told, has_come))
+        Ok(has_come && !std::mem::replace(&mut self.reported, has_come))
     }
 
     fn transport_parameters(&self) -> Result<Option<TransportParameters>, TransportError> {
@@ -105,7 +105,7 @@ impl crypto::Session for Session {
             Connection::Client(_) => Side::Client,
             Connection::Server(_) => Side::Server,
         };
-        let read = |mut octets: &[u8]| TransportParameters::read(side, &mut octets);
+        let read = |mut bytes: &[u8]| TransportParameters::read(side, &mut bytes);
         Ok(tls.quic_transport_parameters().map(read).transpose()?)
     }
 

@@ -144,7 +144,7 @@ impl<P: AsyncPolicy> Acceptor<P> {
                 (Ok(observer.observe(decision)), None)
             }
             Err(err) => {
-                let error = rustls::Error::General("the policy could not decide".into());
+                let error = rustls::Error::General("the policy failed".into());
                 (Err(error), Some(err))
             }
         };

@@ -45,16 +45,16 @@ use crate::tls_error;
 pub struct Connector {
     config: Arc<ClientConfig>,
     alpn: Option<Vec<Vec<u8>>>,
-    patience: Duration,
+    alert_timeout: Duration,
 }
 
 impl Connector {
     /// The default limit for waiting for a server's last alert.
-    pub const DEFAULT_LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(1);
+    pub const DEFAULT_ALERT_TIMEOUT: Duration = Duration::from_secs(1);
 
     /// Connects with `config`.
     pub fn new(config: Arc<ClientConfig>) -> Self {
-        Self { config, alpn: None, patience: Self::DEFAULT_LAST_WORDS_TIMEOUT }
+        Self { config, alpn: None, alert_timeout: Self::DEFAULT_ALERT_TIMEOUT }
     }
 
     /// Offers these application protocols (RFC 7301) instead of those of the config.
@@ -67,8 +67,8 @@ impl Connector {
     ///
     /// With TCP this wait is not needed: the alert has arrived by then, or never will. Other
     /// transports may lose one direction before the other.
-    pub fn with_last_words_timeout(mut self, timeout: Duration) -> Self {
-        self.patience = timeout;
+    pub fn with_alert_timeout(mut self, timeout: Duration) -> Self {
+        self.alert_timeout = timeout;
         self
     }
 
@@ -110,7 +110,7 @@ impl Connector {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let io = Transport::new(io, self.patience);
+        let io = Transport::new(io, self.alert_timeout);
         let connector = TlsConnector::from(self.config.clone());
         let connect = match &self.alpn {
             None => connector.connect_with(name, io, prepare),
@@ -118,7 +118,7 @@ impl Connector {
         };
         let mut stream = ClientStream::new(connect.await.map_err(refused)?);
         // Bytes that did not reach the server must not count as sent.
-        match stream.last_words_if_failed().await {
+        match stream.alert_if_write_failed().await {
             Some(err) => Err(err),
             None => Ok(stream),
         }

@@ -55,7 +55,7 @@ impl fmt::Display for AcceptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout(time) => write!(f, "no complete handshake within {time:?}"),
-            Self::Policy(_) => f.write_str("the policy could not decide"),
+            Self::Policy(_) => f.write_str("the policy failed"),
             Self::Tls(rustls::Error::AlertReceived(alert)) => {
                 write!(f, "the client ended the handshake with alert {alert:?}")
             }
@@ -66,7 +66,7 @@ impl fmt::Display for AcceptError {
             Self::OtherProtocol(protocol, _) => protocol.fmt(f),
             Self::Closed => f.write_str("the client closed the connection before it sent anything"),
             Self::Io(err) if err.kind() == io::ErrorKind::UnexpectedEof => {
-                f.write_str("the client hung up during the handshake")
+                f.write_str("the client closed the connection during the handshake")
             }
             Self::Io(_) => f.write_str("connection failed"),
         }

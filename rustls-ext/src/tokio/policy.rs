@@ -90,8 +90,8 @@ impl From<&ClientHello<'_>> for HelloInfo {
 /// use rustls_ext::rustls::server::ClientAuthDecision;
 /// use rustls_ext::tokio::policy_fn;
 ///
-/// let nobody = policy_fn(|_hello, _peer| async { Ok(ClientAuthDecision::None) });
-/// # let _ = nobody;
+/// let policy = policy_fn(|_hello, _peer| async { Ok(ClientAuthDecision::None) });
+/// # let _ = policy;
 /// ```
 pub fn policy_fn<F, Fut>(decide: F) -> PolicyFn<F>
 where

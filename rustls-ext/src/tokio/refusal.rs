@@ -43,7 +43,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.alert {
             Alert::NoCertificate | Alert::CertificateRequired => {
-                "the server insists on a client certificate"
+                "the server requires a client certificate"
             }
             Alert::AccessDenied => "the server denied the client access",
             _ if self.is_about_certificate() => "the server refused the client's certificate",
@@ -84,8 +84,8 @@ impl fmt::Display for LikelyRefusal {
         let how = self.kind;
         write!(
             f,
-            "the connection broke off before the server said anything about the client's answer \
-             to its certificate request, which was probably a refusal ({how})"
+            "the connection broke off after the client had answered the certificate request, \
+             before any response of the server: probably a refusal ({how})"
         )
     }
 }
@@ -138,9 +138,9 @@ impl fmt::Display for End {
 /// Clones share the result. It is set before a read or a write of the stream returns an error, so
 /// it is available when an HTTP library reports a failure.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome(Arc<OnceLock<End>>);
+pub struct ConnectionOutcome(Arc<OnceLock<End>>);
 
-impl Outcome {
+impl ConnectionOutcome {
     /// Returns how the connection ended; `None` if it has not ended, or was dropped before it
     /// ended.
     pub fn get(&self) -> Option<&End> {
@@ -177,11 +177,11 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_what_it_is_about() {
+    fn the_text_of_a_refusal_depends_on_its_alert() {
         for (alert, text) in [
             (
                 Alert::CertificateRequired,
-                "the server insists on a client certificate: certificate_required",
+                "the server requires a client certificate: certificate_required",
             ),
             (Alert::UnknownCA, "the server refused the client's certificate: unknown_ca"),
             (Alert::AccessDenied, "the server denied the client access: access_denied"),

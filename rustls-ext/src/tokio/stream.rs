@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker, ready};
 
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls::{ClientConnection, Error, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use super::refusal::{End, LikelyRefusal, Outcome, Refusal};
+use super::refusal::{ConnectionOutcome, End, LikelyRefusal, Refusal};
 use super::transport::{Transport, is_gone};
 use crate::tls_error;
 
@@ -23,13 +23,13 @@ use crate::tls_error;
 #[derive(Debug)]
 pub struct ClientStream<IO> {
     tls: TlsStream<Transport<IO>>,
-    outcome: Outcome,
+    outcome: ConnectionOutcome,
     /// Application data that was read while looking for an alert.
     kept: VecDeque<u8>,
     /// The error that follows that data.
     error: Option<io::Error>,
     /// True if there was any application data.
-    heard: bool,
+    received_data: bool,
     /// How many written bytes were discarded.
     lost: usize,
     /// The tasks that read, and that wait for the last alert. `tls` itself keeps only the latest
@@ -60,7 +60,7 @@ impl<IO> ClientStream<IO> {
     }
 
     /// Returns a handle that tells how the connection ended, once it has.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> ConnectionOutcome {
         self.outcome.clone()
     }
 
@@ -73,7 +73,7 @@ impl<IO> ClientStream<IO> {
             }
             Some(err) => End::Tls(err.clone()),
             None => match err.kind() {
-                kind if self.awaits_judgement() && breaks_off(kind) => {
+                kind if self.awaits_certificate_check() && breaks_off(kind) => {
                     End::LikelyRefused(LikelyRefusal::new(kind))
                 }
                 kind => End::Io(kind),
@@ -82,16 +82,17 @@ impl<IO> ClientStream<IO> {
     }
 
     /// Returns true if the server may still be checking the client's certificate, or its absence.
-    fn awaits_judgement(&self) -> bool {
+    fn awaits_certificate_check(&self) -> bool {
         let connection = self.tls.get_ref().1;
         let asked = matches!(
             connection.client_auth_status(),
-            ClientAuthStatus::Acknowledged | ClientAuthStatus::AskedWithoutAcknowledgement
+            ClientAuthOfferStatus::Acknowledged
+                | ClientAuthOfferStatus::AskedWithoutAcknowledgement
         );
         asked
             && connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
             && connection.tls13_tickets_received() == 0
-            && !self.heard
+            && !self.received_data
     }
 
     /// Records that the connection has ended with `err`, and returns this crate's error for it.
@@ -111,7 +112,7 @@ impl<IO> ClientStream<IO> {
     }
 
     fn keep(&mut self, data: &[u8]) {
-        self.heard = true;
+        self.received_data = true;
         self.kept.extend(data);
     }
 
@@ -134,10 +135,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
     pub(super) fn new(tls: TlsStream<Transport<IO>>) -> Self {
         Self {
             tls,
-            outcome: Outcome::default(),
+            outcome: ConnectionOutcome::default(),
             kept: VecDeque::new(),
             error: None,
-            heard: false,
+            received_data: false,
             lost: 0,
             reader: None,
             writer: None,
@@ -145,16 +146,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
     }
 
     /// Returns the reason if nothing more can be written.
-    pub(super) async fn last_words_if_failed(&mut self) -> Option<io::Error> {
+    pub(super) async fn alert_if_write_failed(&mut self) -> Option<io::Error> {
         if self.tls.get_ref().0.has_failed() {
-            Some(poll_fn(|cx| self.poll_last_words(cx)).await)
+            Some(poll_fn(|cx| self.poll_last_alert(cx)).await)
         } else {
             None
         }
     }
 
     /// Looks for the server's last alert when nothing more can be written.
-    fn poll_last_words(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+    fn poll_last_alert(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         note(&mut self.writer, cx);
         let mut chunk = [0; 4096];
         loop {
@@ -192,7 +193,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ClientStream<IO> {
         if !self.tls.get_ref().0.has_failed() {
             return outcome.map_err(|err| self.ended(err));
         }
-        let failure = ready!(self.poll_last_words(cx));
+        let failure = ready!(self.poll_last_alert(cx));
         let may_be_read = !self.kept.is_empty() && self.lasting_error().is_none();
         match outcome {
             Poll::Ready(Ok(done)) if may_be_read && self.lost < MOST_LOST => Poll::Ready(Ok(done)),
@@ -251,7 +252,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientStream<IO> {
             });
             match read {
                 Ok(()) => {
-                    this.heard |= buf.filled().len() > before;
+                    this.received_data |= buf.filled().len() > before;
                     if buf.filled().len() == before && buf.remaining() > 0 {
                         this.outcome.set(End::Closed);
                     }

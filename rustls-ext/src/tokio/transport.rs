@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 #[derive(Debug)]
 pub(super) struct Transport<IO> {
     io: IO,
-    patience: Duration,
+    alert_timeout: Duration,
     failure: Option<Failure>,
 }
 
@@ -38,8 +38,8 @@ impl Failure {
 }
 
 impl<IO> Transport<IO> {
-    pub(super) fn new(io: IO, patience: Duration) -> Self {
-        Self { io, patience, failure: None }
+    pub(super) fn new(io: IO, alert_timeout: Duration) -> Self {
+        Self { io, alert_timeout, failure: None }
     }
 
     pub(super) fn get_ref(&self) -> &IO {
@@ -98,8 +98,9 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Transport<IO> {
             Poll::Ready(Ok(())) if buf.filled().len() > before => return Poll::Ready(Ok(())),
             Poll::Ready(_) => {}
             Poll::Pending => {
-                let patience = this.patience;
-                let deadline = failure.deadline.get_or_insert_with(|| Box::pin(sleep(patience)));
+                let alert_timeout = this.alert_timeout;
+                let deadline =
+                    failure.deadline.get_or_insert_with(|| Box::pin(sleep(alert_timeout)));
                 ready!(deadline.as_mut().poll(cx));
             }
         }

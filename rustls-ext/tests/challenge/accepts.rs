@@ -43,10 +43,10 @@ fn cant_2_any_issuer_on_the_chain_will_do() {
     let by = |name: &[u8]| Challenge::new().accept_issuer(name).accepts(&chain);
     assert!(by(&name_of(&root)));
     assert!(by(&name_of(&chain[1])));
-    // the client's own name is no issuer's
+    // the client's own name is not an issuer's name
     assert!(!by(&name_of(&chain[0])));
     assert!(!by(b"\x30\x00"));
-    // a chain without the authority between them does not say who issued that
+    // a chain without the intermediate authority does not name its issuer
     assert!(!Challenge::new().accept_issuer(name_of(&root)).accepts(&chain[..1]));
 }
 
@@ -123,7 +123,7 @@ fn a_challenge_is_made_of_what_a_scope_accepts() {
         .build()
         .unwrap();
     assert_eq!(policy.challenge("agents"), Some(expected));
-    // a scope that no rule names, and one that is not there
+    // a scope that no rule names, and one that does not exist
     assert_eq!(policy.challenge("staff"), Some(Challenge::for_roots(&pki.staff.roots())));
     assert_eq!(policy.challenge("guests"), None);
 

@@ -9,7 +9,7 @@ fn realms(read: &Challenges) -> Vec<&str> {
 }
 
 #[test]
-fn it_is_found_wherever_it_stands() {
+fn the_challenge_is_found_at_any_position() {
     let ours = "ClientCertificate realm=\"ours\", dn=MAA, dn=MAE";
     let expected = one(ours);
     for line in [
@@ -21,7 +21,7 @@ fn it_is_found_wherever_it_stands() {
         format!("NTLM TlRMTVNTUAAC, {ours}, Negotiate"),
         format!("Negotiate a=, {ours}, Negotiate b= , Basic realm=c"),
         format!("Bearer , {ours} , Basic realm = \"b\""),
-        // a challenge in quotes is none
+        // a challenge in quotes is not a challenge
         format!("Basic realm=\"a, ClientCertificate realm=b, \\\", ClientCertificate\", {ours}"),
         format!("Basic realm='a, {ours}"),
     ] {
@@ -57,8 +57,8 @@ fn several_are_read_in_order_from_several_lines() {
 }
 
 #[test]
-fn mistakes_in_other_challenges_do_not_hide_it_and_are_reported() {
-    for (line, octet, what) in [
+fn errors_in_other_challenges_do_not_hide_it_and_are_reported() {
+    for (line, byte, what) in [
         ("Basic realm=My Site, ClientCertificate realm=b", 15, "a comma"),
         ("realm=x, ClientCertificate realm=b", 0, "a scheme"),
         ("Basic/, ClientCertificate realm=b", 5, "a space"),
@@ -70,7 +70,7 @@ fn mistakes_in_other_challenges_do_not_hide_it_and_are_reported() {
     ] {
         let read = read(line);
         assert_eq!(realms(&read), ["b"], "{line}");
-        let place = Place { line: 0, octet };
+        let place = Place { line: 0, byte };
         let problem = ChallengeProblem::Expected(what);
         assert_eq!(errors(&read), [(place, problem)], "{line}");
     }
@@ -83,18 +83,18 @@ fn a_mistake_in_one_challenge_leaves_the_others() {
          ClientCertificate realm=d, ClientCertificate dn=MA=, ClientCertificate realm=e",
     );
     assert_eq!(realms(&read), ["a", "d", "e"]);
-    let problems: Vec<_> = read.errors.iter().map(|e| (e.place.octet, e.to_string())).collect();
+    let problems: Vec<_> = read.errors.iter().map(|e| (e.place.byte, e.to_string())).collect();
     assert_eq!(
         problems,
         [
-            (53, "field line 0, octet 53: expected a comma".into()),
-            (120, "field line 0, octet 120: expected a comma".into()),
+            (53, "field line 0, byte 53: expected a comma".into()),
+            (120, "field line 0, byte 120: expected a comma".into()),
         ]
     );
 }
 
 #[test]
-fn a_string_without_an_end_takes_the_rest_of_its_line_with_it() {
+fn an_unterminated_string_spoils_the_rest_of_its_line() {
     let unterminated = ChallengeProblem::UnterminatedQuote;
     assert_eq!(fault("ClientCertificate realm=\"a, dn=MAA"), (24, unterminated.clone()));
     assert_eq!(fault("Basic realm=\"a, ClientCertificate realm=b"), (12, unterminated.clone()));
@@ -108,7 +108,7 @@ fn a_string_without_an_end_takes_the_rest_of_its_line_with_it() {
 
 #[test]
 fn a_challenge_without_its_parameters_is_no_challenge() {
-    // It would accept any certificate.
+    // Without its parameters, it would accept any certificate.
     for line in [
         "ClientCertificate dn",
         "ClientCertificate dn=",

@@ -1,11 +1,11 @@
-//! Fields from servers that mean harm. What is beyond a limit is left out, and that is reported.
+//! Fields from hostile servers. Data beyond a limit is left out, and reported.
 
 use rustls_ext::http::{Challenge, ChallengeProblem, Challenges, Place, limits};
 
 use super::{errors, fault, one, read};
 
-fn error(line: usize, octet: usize, problem: ChallengeProblem) -> (Place, ChallengeProblem) {
-    (Place { line, octet }, problem)
+fn error(line: usize, byte: usize, problem: ChallengeProblem) -> (Place, ChallengeProblem) {
+    (Place { line, byte }, problem)
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn thousands_of_parameters_spoil_their_challenge_only() {
     assert_eq!(read.challenges, [Challenge::new()]);
     assert_eq!(errors(&read), [error(0, too_many.0, too_many.1)]);
 
-    // those of other schemes are not kept, so there is nothing to limit
+    // parameters of other schemes are not kept, so there is nothing to limit
     let line = format!("Other {}, ClientCertificate", ["a=b"; 4000].join(","));
     assert_eq!(one(line), Challenge::new());
 }
@@ -50,7 +50,7 @@ fn a_long_line_is_left_out() {
         line.push_str(&"x".repeat(length - line.len() - 1));
         line + "\""
     };
-    // That value is of another scheme, and within a line of this length is all right but for its
+    // That value belongs to another scheme, and is valid in a line of this length, except for its
     // own limit.
     let read = read(line(limits::FIELD_LENGTH));
     assert_eq!(read.challenges, [Challenge::new()]);
@@ -63,7 +63,7 @@ fn a_long_line_is_left_out() {
 }
 
 #[test]
-fn a_bomb_of_lines_is_not_read_to_the_end() {
+fn too_many_lines_are_not_all_read() {
     let mut lines = 0;
     let bomb = std::iter::repeat_with(|| {
         lines += 1;
@@ -77,19 +77,19 @@ fn a_bomb_of_lines_is_not_read_to_the_end() {
 }
 
 #[test]
-fn a_bomb_of_challenges_is_not_read_to_the_end() {
+fn too_many_challenges_are_not_all_read() {
     let line = |count: usize| vec!["ClientCertificate"; count].join(",");
     let read_all = read(line(limits::CHALLENGES));
     assert_eq!((read_all.challenges.len(), read_all.errors.len()), (limits::CHALLENGES, 0));
 
-    let octet = limits::CHALLENGES * "ClientCertificate,".len();
-    let too_many = error(0, octet, ChallengeProblem::TooManyChallenges);
+    let byte = limits::CHALLENGES * "ClientCertificate,".len();
+    let too_many = error(0, byte, ChallengeProblem::TooManyChallenges);
     for count in [limits::CHALLENGES + 1, limits::CHALLENGES + 2, 900] {
         let read = read(line(count));
         assert_eq!(read.challenges.len(), limits::CHALLENGES);
         assert_eq!(errors(&read), std::slice::from_ref(&too_many));
     }
-    // nor is one of challenges that nobody asked for, or that are none
+    // nor is a line of unexpected challenges, or of none
     assert_eq!(fault(vec!["x"; 8000].join(",")).1, ChallengeProblem::TooManyChallenges);
     assert_eq!(fault(vec!["@"; 8000].join(",")), (0, scheme_or_parameter()));
     assert_eq!(fault(vec!["a=b"; 4000].join(",")), (0, ChallengeProblem::Expected("a scheme")));
@@ -114,8 +114,8 @@ fn broken_base64_and_doubled_realms_spoil_their_challenge_only() {
 }
 
 #[test]
-fn control_characters_end_the_reading_of_a_line() {
-    // `http` lets none of them into a field; this is for those who read from elsewhere.
+fn control_characters_stop_the_parsing_of_a_line() {
+    // `http` allows none of them in a field; this is for callers that read fields from elsewhere.
     for control in ["\0", "\n", "\r\n", "\x7f"] {
         for line in ["Basic a=\"b_\", ClientCertificate", "Basic a=\"b_, ClientCertificate"] {
             let line = line.replace('_', control);
@@ -125,7 +125,7 @@ fn control_characters_end_the_reading_of_a_line() {
 }
 
 #[test]
-fn what_could_not_be_read_is_not_written() {
+fn a_challenge_that_could_not_be_parsed_is_not_written() {
     let name = |length: usize| vec![0x30; length];
     let longest = Challenge::new().accept_issuer(name(limits::VALUE_LENGTH / 4 * 3));
     assert_eq!(one(longest.to_value().unwrap()), longest);

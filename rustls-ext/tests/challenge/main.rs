@@ -1,4 +1,4 @@
-//! The scheme `ClientCertificate`: what is read, written and accepted; what hostile fields come to.
+//! The scheme `ClientCertificate`: parsing, writing and matching challenges, and hostile fields.
 #![cfg(feature = "http")]
 
 #[path = "../common/mod.rs"]
@@ -12,12 +12,12 @@ mod properties;
 
 use rustls_ext::http::{Challenge, ChallengeError, ChallengeProblem, Challenges, Place};
 
-/// What is read of one line.
+/// The result of parsing one line.
 fn read(line: impl AsRef<[u8]>) -> Challenges {
     Challenges::in_lines([line.as_ref()])
 }
 
-/// The only challenge of a line without mistakes.
+/// The only challenge of a line without errors.
 fn one(line: impl AsRef<[u8]>) -> Challenge {
     let read = read(line);
     assert_eq!(read.errors, []);
@@ -25,17 +25,17 @@ fn one(line: impl AsRef<[u8]>) -> Challenge {
     challenge
 }
 
-/// The mistakes, and where they are.
+/// The errors and their positions.
 fn errors(read: &Challenges) -> Vec<(Place, ChallengeProblem)> {
     read.errors.iter().map(|error| (error.place, error.problem.clone())).collect()
 }
 
-/// The only mistake of a line without a challenge.
+/// The only error of a line without a challenge.
 fn fault(line: impl AsRef<[u8]>) -> (usize, ChallengeProblem) {
     let read = read(line);
     assert_eq!(read.challenges, []);
-    let [ChallengeError { place: Place { line: 0, octet }, problem, .. }] = &read.errors[..] else {
+    let [ChallengeError { place: Place { line: 0, byte }, problem, .. }] = &read.errors[..] else {
         panic!("{:?}", read.errors)
     };
-    (*octet, problem.clone())
+    (*byte, problem.clone())
 }

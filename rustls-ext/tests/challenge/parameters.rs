@@ -17,7 +17,7 @@ fn fingerprints(challenge: &Challenge) -> Vec<(&str, usize)> {
     let mut found = Vec::new();
     for acceptable in challenge.acceptable() {
         if let Acceptable::Fingerprint(print) = acceptable {
-            found.push((print.hash().as_str(), print.octets().len()));
+            found.push((print.hash().as_str(), print.as_bytes().len()));
         }
     }
     found
@@ -68,17 +68,17 @@ fn cant_2_parameters_of_later_drafts_do_not_get_in_the_way() {
 #[test]
 fn cant_2_a_fingerprint_has_the_length_of_its_hash() {
     for (hash, length) in [("sha-224", 28), ("sha-256", 32), ("sha-384", 48), ("sha-512", 64)] {
-        for octets in [0, 1, length - 1, length + 1, 2 * length] {
-            // 4 characters for each 3 octets of zeroes
-            let value = "A".repeat((octets * 4usize).div_ceil(3));
-            let (octet, problem) = fault(format!("ClientCertificate {hash}=\"{value}\""));
-            assert_eq!(octet, 18);
-            assert_eq!(problem, ChallengeProblem::WrongLength { name: hash.into(), octets });
+        for bytes in [0, 1, length - 1, length + 1, 2 * length] {
+            // 4 characters for every 3 zero bytes
+            let value = "A".repeat((bytes * 4usize).div_ceil(3));
+            let (byte, problem) = fault(format!("ClientCertificate {hash}=\"{value}\""));
+            assert_eq!(byte, 18);
+            assert_eq!(problem, ChallengeProblem::WrongLength { name: hash.into(), bytes });
         }
     }
     assert_eq!(
         fault("ClientCertificate dn=\"\"").1,
-        ChallengeProblem::WrongLength { name: "dn".into(), octets: 0 }
+        ChallengeProblem::WrongLength { name: "dn".into(), bytes: 0 }
     );
 }
 
@@ -87,7 +87,7 @@ fn cant_2_the_drafts_example_has_hexadecimal_digits_under_the_base64() {
     let challenge = one(format!("ClientCertificate sha-256={NOTHING_IN_HEX_IN_BASE64}"));
     let expected = Challenge::new().accept_fingerprint(Fingerprint::sha256(b""));
     assert_eq!(challenge, expected);
-    // and is not what is written
+    // and is not how it is written
     assert_eq!(expected.to_value().unwrap(), format!("ClientCertificate sha-256={NOTHING}"));
 }
 
@@ -95,7 +95,7 @@ fn cant_2_the_drafts_example_has_hexadecimal_digits_under_the_base64() {
 fn cant_3_values_are_base64url_without_padding() {
     let value = |value| fault(format!("ClientCertificate dn=\"{value}\"")).1;
     let bad = ChallengeProblem::NotBase64 { name: "dn".into() };
-    // padding, the other alphabet, a length that cannot be, bits that mean nothing, a space
+    // padding, the other alphabet, an impossible length, unused bits that are set, a space
     for text in ["MA==", "MAA=", "+/+/", "MAAAA", "MB", "MA A", "M\u{e4}", "%20%"] {
         assert_eq!(value(text), bad, "{text}");
     }

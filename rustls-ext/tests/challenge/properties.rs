@@ -1,4 +1,4 @@
-//! What holds of all challenges and all fields.
+//! Properties of all challenges and all fields.
 
 use http_auth::parser::ChallengeParser;
 use proptest::collection::vec;
@@ -38,7 +38,7 @@ fn own((_, parameter): (&str, &str)) -> String {
     parameter.to_owned()
 }
 
-/// A challenge of another scheme, well written.
+/// A valid challenge of another scheme.
 fn other() -> impl Strategy<Value = String> {
     let token = "[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]{0,8}";
     let quoted = "\"([ !#-\\[\\]-~\u{e4}]|\\\\[ -~]){0,12}\"";
@@ -49,7 +49,7 @@ fn other() -> impl Strategy<Value = String> {
     (token, " {1,3}", rest).prop_map(|(scheme, space, rest)| format!("{scheme}{space}{rest}"))
 }
 
-/// Pieces of which fields are made, rightly or wrongly.
+/// Pieces of valid and invalid fields.
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("ClientCertificate".to_owned()),
@@ -66,7 +66,7 @@ fn pieces() -> impl Strategy<Value = String> {
     vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// What `http-auth` reads of a line, if it has no objections.
+/// The challenges that `http-auth` reads from a line, if it accepts the line.
 fn by_http_auth(line: &str) -> Option<Vec<Challenge>> {
     let read: Result<Vec<_>, _> = ChallengeParser::new(line).collect();
     let ours = |scheme: &str| scheme.eq_ignore_ascii_case(SCHEME);
@@ -88,12 +88,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn what_is_written_is_read(challenge in challenge()) {
+    fn a_written_challenge_is_parsed(challenge in challenge()) {
         prop_assert_eq!(one(challenge.to_value().unwrap()), challenge);
     }
 
     #[test]
-    fn what_is_written_is_read_among_others(
+    fn a_written_challenge_is_parsed_among_others(
         before in vec(other(), 0..4), challenge in challenge(), after in vec(other(), 0..4)
     ) {
         let all = [before, vec![challenge.to_string()], after].concat();
@@ -104,7 +104,7 @@ proptest! {
     }
 
     #[test]
-    fn every_line_is_read_to_some_end(lines in vec(vec(any::<u8>(), 0..200), 0..4)) {
+    fn the_parser_returns_for_any_lines(lines in vec(vec(any::<u8>(), 0..200), 0..4)) {
         Challenges::in_lines(lines.iter().map(Vec::as_slice));
     }
 

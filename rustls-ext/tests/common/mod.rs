@@ -1,4 +1,4 @@
-//! What the tests of this crate have in common: a small PKI, configs, and connections in memory.
+//! Code that the tests of this crate share: a small PKI, configs, and connections in memory.
 #![allow(dead_code)] // no test uses all of it
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,20 +7,22 @@ use std::time::Duration;
 
 use rcgen::{CertificateParams, DnType, KeyPair, SerialNumber};
 use rustls::client::ResolvesClientCert;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{
     CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName,
     UnixTime,
 };
-use rustls::server::danger::ClientCertVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{
     ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello, WebPkiClientVerifier,
 };
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::time_provider::TimeProvider;
 use rustls::{
-    AlertDescription, ClientConfig, ClientConnection, Error, RootCertStore, ServerConfig,
-    ServerConnection, SignatureScheme, SupportedProtocolVersion,
+    AlertDescription, ClientConfig, ClientConnection, DigitallySignedStruct, DistinguishedName,
+    Error, RootCertStore, ServerConfig, ServerConnection, SignatureScheme,
+    SupportedProtocolVersion,
 };
 use rustls_ext::ClientAuthOffer;
 
@@ -40,17 +42,17 @@ pub struct Authority {
 }
 
 /// A certificate and its key.
-pub struct Identity {
+pub struct CertAndKey {
     pub chain: Vec<CertificateDer<'static>>,
     pub key: Vec<u8>,
 }
 
-impl Identity {
+impl CertAndKey {
     pub fn key(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key.clone()).into()
     }
 
-    /// What a client sends, though the key may not be the certificate's.
+    /// A resolver for a client, without a check that the key belongs to the certificate.
     pub fn unchecked(&self) -> SingleCertAndKey {
         let key = provider().key_provider.load_private_key(self.key()).unwrap();
         SingleCertAndKey::from(CertifiedKey::new(self.chain.clone(), key))
@@ -63,15 +65,15 @@ impl Authority {
         Self { der: inner.der().clone(), inner }
     }
 
-    pub fn issue(&self, name: &str) -> Identity {
+    pub fn issue(&self, name: &str) -> CertAndKey {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         self.sign(params)
     }
 
-    pub fn sign(&self, params: CertificateParams) -> Identity {
+    pub fn sign(&self, params: CertificateParams) -> CertAndKey {
         let signed = self.inner.sign(params, KeyPair::generate().unwrap()).unwrap();
-        Identity { chain: vec![signed.der().clone()], key: signed.key_der() }
+        CertAndKey { chain: vec![signed.der().clone()], key: signed.key_der() }
     }
 
     /// A list that revokes the certificates with these serial numbers.
@@ -90,12 +92,81 @@ impl Authority {
     }
 }
 
-/// A client certificate that is not at hand until told.
+/// A verifier that wraps another one, and decides as that one does.
+#[derive(Debug)]
+pub struct WrappedVerifier {
+    pub verifier: Arc<dyn ClientCertVerifier>,
+    pub policy: CarriedPolicy,
+}
+
+/// The policy that a [`WrappedVerifier`] carries.
+#[derive(Debug)]
+pub enum CarriedPolicy {
+    None,
+    /// The one of the inner verifier.
+    Forwarded,
+    Own(Arc<dyn ClientAuthPolicy>),
+}
+
+impl ClientCertVerifier for WrappedVerifier {
+    fn client_auth_policy(&self) -> Option<&dyn ClientAuthPolicy> {
+        match &self.policy {
+            CarriedPolicy::None => None,
+            CarriedPolicy::Forwarded => self.verifier.client_auth_policy(),
+            CarriedPolicy::Own(policy) => Some(&**policy),
+        }
+    }
+
+    fn offer_client_auth(&self) -> bool {
+        self.verifier.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.verifier.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.verifier.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.verifier.verify_client_cert(end_entity, intermediates, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+/// A client certificate that is not available until told.
 #[derive(Debug)]
 pub struct Ready(AtomicBool, Arc<CertifiedKey>);
 
 impl Ready {
-    pub fn new(identity: &Identity) -> Arc<Self> {
+    pub fn new(identity: &CertAndKey) -> Arc<Self> {
         let key = CertifiedKey::from_der(identity.chain.clone(), identity.key(), &provider());
         Arc::new(Self(AtomicBool::new(false), Arc::new(key.unwrap())))
     }
@@ -115,7 +186,7 @@ impl ResolvesClientCert for Ready {
     }
 }
 
-/// A server's clock, which stands still unless told.
+/// A server's clock, which changes only when told.
 #[derive(Debug)]
 pub struct Clock(AtomicU64);
 
@@ -143,14 +214,14 @@ impl TimeProvider for Clock {
     }
 }
 
-/// Everybody who takes part.
+/// Three authorities and the certificates of a server and two clients.
 pub struct Pki {
     pub servers: Authority,
     pub agents: Authority,
     pub staff: Authority,
-    pub server: Identity,
-    pub agent: Identity,
-    pub boss: Identity,
+    pub server: CertAndKey,
+    pub agent: CertAndKey,
+    pub boss: CertAndKey,
 }
 
 impl Pki {
@@ -184,7 +255,7 @@ impl Pki {
             .unwrap()
     }
 
-    /// A server that decides what `policy` says at the time.
+    /// A server that uses the current decision of `policy`.
     pub fn server_with(
         &self,
         policy: &Arc<Switch>,
@@ -197,7 +268,7 @@ impl Pki {
 
     pub fn client_config(
         &self,
-        identity: Option<&Identity>,
+        identity: Option<&CertAndKey>,
         offer: ClientAuthOffer,
         versions: &[&'static SupportedProtocolVersion],
     ) -> ClientConfig {
@@ -216,7 +287,7 @@ impl Pki {
     }
 }
 
-/// A policy that decides what it was last told to.
+/// A policy with a decision that can be set.
 #[derive(Debug)]
 pub struct Switch(Mutex<(When, ClientAuthDecision)>);
 
@@ -260,16 +331,16 @@ pub fn connect(
     )
 }
 
-/// Who failed first, with what, and what the other end then saw.
+/// The side that failed first, its error, and the error that the peer then got.
 #[derive(Debug, PartialEq)]
 pub struct Failure {
-    pub at: End,
+    pub at: Side,
     pub error: Error,
     pub other: Option<Error>,
 }
 
 impl Failure {
-    /// The alert that the failing end sent, as the other end saw it.
+    /// The alert that the failing side sent, as its peer received it.
     pub fn alert(&self) -> Option<AlertDescription> {
         match self.other {
             Some(Error::AlertReceived(alert)) => Some(alert),
@@ -279,29 +350,29 @@ impl Failure {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum Side {
     Client,
     Server,
 }
 
 macro_rules! transfer {
     ($from:expr, $to:expr) => {{
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         while $from.wants_write() {
-            $from.write_tls(&mut octets).unwrap();
+            $from.write_tls(&mut bytes).unwrap();
         }
-        let mut unread = &octets[..];
+        let mut unread = &bytes[..];
         while !unread.is_empty() {
             $to.read_tls(&mut unread).unwrap();
         }
-        octets
+        bytes
     }};
 }
 #[allow(unused_imports)]
 pub(crate) use transfer;
 
 impl Failure {
-    /// Checks that the error tells the alert that the other end saw, if it tells any.
+    /// Checks that `alert_sent()` of the error is the alert that the peer received.
     fn checked(self) -> Box<Self> {
         if let (Some(told), Some(seen)) = (self.error.alert_sent(), self.alert()) {
             assert_eq!(told, seen, "{:?}", self.error);
@@ -310,7 +381,7 @@ impl Failure {
     }
 }
 
-/// Carries octets until neither end has any to send.
+/// Transfers bytes until neither side has any to send.
 pub fn pump(
     client: &mut ClientConnection,
     server: &mut ServerConnection,
@@ -320,13 +391,13 @@ pub fn pump(
         if let Err(error) = server.process_new_packets() {
             transfer!(server, client);
             let other = client.process_new_packets().err();
-            return Err(Failure { at: End::Server, error, other }.checked());
+            return Err(Failure { at: Side::Server, error, other }.checked());
         }
         transfer!(server, client);
         if let Err(error) = client.process_new_packets() {
             transfer!(client, server);
             let other = server.process_new_packets().err();
-            return Err(Failure { at: End::Client, error, other }.checked());
+            return Err(Failure { at: Side::Client, error, other }.checked());
         }
     }
     Ok(())
@@ -352,9 +423,9 @@ pub fn refused(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Failur
 /// The first flight of a client.
 pub fn hello(client: &Arc<ClientConfig>) -> Vec<u8> {
     let mut client = ClientConnection::new(client.clone(), name()).unwrap();
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     while client.wants_write() {
-        client.write_tls(&mut octets).unwrap();
+        client.write_tls(&mut bytes).unwrap();
     }
-    octets
+    bytes
 }

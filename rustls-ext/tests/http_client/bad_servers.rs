@@ -1,4 +1,4 @@
-//! CANT-1, CANT-7: servers that challenge where they must not, for ever, or illegibly.
+//! CANT-1, CANT-7: servers whose challenges are not allowed, endless, or malformed.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use rustls_ext::http::{ChallengeProblem, limits};
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
 
-use super::site::{Asked, Site, challenge, say};
+use super::site::{ReceivedRequest, Site, challenge, say};
 use super::world::{A, B, BOTH, Http, World, any, get, post};
 
 const IN_THE_CLEAR: &str = "http://a.example.test";
 
-/// A site without TLS, which would see a ClientHello as garbage.
+/// A site without TLS, for which a ClientHello is garbage.
 fn clear_site(world: &mut World) -> std::sync::Arc<Site> {
-    let site = Site::new(None, world.ask_those_who_offer(), |_| challenge(&any()));
+    let site = Site::new(None, world.request_from_clients_that_offer(), |_| challenge(&any()));
     world.put(IN_THE_CLEAR, &site);
     site
 }
@@ -49,7 +49,7 @@ async fn cant_1_a_redirect_to_http_is_followed_without_a_certificate() {
             None => challenge(&agents),
         });
         let client: Client<Full<Bytes>> = world.client(http);
-        // This client follows nothing itself.
+        // This client does not follow redirects itself.
         let follows = ServiceBuilder::new().layer(FollowRedirectLayer::new()).service(client);
         let request = Request::get(format!("{A}/agents")).body(Full::default()).unwrap();
         let response = follows.oneshot(request).await.unwrap();
@@ -111,7 +111,7 @@ async fn cant_7_a_refusal_is_forgotten_after_a_while() {
     tokio::time::advance(Limits::default().refusal_timeout - Duration::from_millis(1)).await;
     assert_eq!(get(&client, A).await.report.sent, 1);
     tokio::time::advance(Duration::from_millis(1)).await;
-    // It goes there at once, as if nothing had happened, and that was its only try.
+    // It uses the authenticated connection at once, and does not try again.
     let answer = get(&client, A).await;
     assert_eq!(answer.report.unanswered, Some(Unanswered::StillChallenged));
     assert_eq!((answer.report.sent, answer.identity()), (1, Some("agent")));
@@ -162,11 +162,11 @@ async fn cant_7_a_server_that_never_asks_gets_one_retry() {
     let mut world = World::new();
     let agents = world.agents();
     let decide = |_: &_| rustls::server::ClientAuthDecision::None;
-    let site = Site::new(Some(world.tls()), decide, move |_: &Asked| challenge(&agents));
+    let site = Site::new(Some(world.tls()), decide, move |_: &ReceivedRequest| challenge(&agents));
     world.put(A, &site);
     let answer = get(&world.client(Http::Two), A).await;
     assert_eq!(answer.report.unanswered, Some(Unanswered::StillChallenged));
-    assert_eq!(answer.report.status, rustls::client::ClientAuthStatus::Offered);
+    assert_eq!(answer.report.status, rustls::client::ClientAuthOfferStatus::Offered);
     assert_eq!(site.asked().len(), 2);
     assert!(site.seen().iter().all(|seen| seen.certificate.is_none()));
 }
@@ -174,9 +174,9 @@ async fn cant_7_a_server_that_never_asks_gets_one_retry() {
 #[tokio::test]
 async fn bad_challenges_are_not_answered_and_the_place_is_reported() {
     let many = format!("ClientCertificate {}", ["dn=MAA"; 1000].join(","));
-    let octet = 18 + limits::PARAMETERS * "dn=MAA,".len();
-    for (field, octet, problem) in [
-        (many, octet, ChallengeProblem::TooManyParameters),
+    let byte = 18 + limits::PARAMETERS * "dn=MAA,".len();
+    for (field, byte, problem) in [
+        (many, byte, ChallengeProblem::TooManyParameters),
         (
             "Basic realm=a, ClientCertificate dn=M.A".to_owned(),
             33,
@@ -194,13 +194,13 @@ async fn bad_challenges_are_not_answered_and_the_place_is_reported() {
         let Some(Unanswered::Unreadable(errors)) = answer.report.unanswered else {
             panic!("{field}: {:?}", answer.report.unanswered)
         };
-        assert_eq!((errors[0].place.octet, &errors[0].problem), (octet, &problem));
+        assert_eq!((errors[0].place.byte, &errors[0].problem), (byte, &problem));
         assert_eq!((site.seen().len(), site.asked().len()), (1, 1));
     }
 }
 
 #[tokio::test]
-async fn a_bomb_of_fields_does_not_hide_what_stands_before_it() {
+async fn too_many_fields_do_not_hide_the_challenge_before_them() {
     // Over HTTP/1.1, since over HTTP/2 that many fields do not get through.
     let mut world = World::new();
     let agents = world.agents();
@@ -233,6 +233,6 @@ async fn uris_that_lead_nowhere_are_errors() {
     for uri in ["/path", "ftp://a.example.test/", "a.example.test:443"] {
         let request = Request::get(uri).body(Full::default()).unwrap();
         let error = client.request(request).await.unwrap_err();
-        assert_eq!(error.to_string(), format!("{uri} is no http or https URI with a host"));
+        assert_eq!(error.to_string(), format!("{uri} is not an http or https URI with a host"));
     }
 }

@@ -5,12 +5,12 @@ use http::{Request, StatusCode, Version};
 use http_body_util::{Channel, Full};
 use hyper::body::Bytes;
 use rustls::ProtocolVersion;
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls_ext::ClientAuthOffer;
 use rustls_ext::http::client::{Limits, Report, Unanswered};
 use rustls_ext::http::hyper::{Client, Once};
 
-use super::site::{Asked, Site, challenge, say};
+use super::site::{ReceivedRequest, Site, challenge, say};
 use super::world::{A, BOTH, Http, World, get, post, read};
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn cant_5_a_challenge_is_answered_on_a_new_connection_that_offers() {
         let report = answer.report;
         assert_eq!(report.identity.as_deref(), Some("agent"));
         assert_eq!(report.realm.as_deref(), Some("agents"));
-        assert_eq!(report.status, ClientAuthStatus::Acknowledged);
+        assert_eq!(report.status, ClientAuthOfferStatus::Acknowledged);
         assert_eq!(report.tls_version, Some(ProtocolVersion::TLSv1_3));
         assert_eq!((report.sent, report.challenged, report.misdirected), (2, true, false));
         assert_eq!(report.unanswered, None);
@@ -48,11 +48,11 @@ async fn cant_5_a_challenge_is_answered_on_a_new_connection_that_offers() {
 #[tokio::test]
 async fn cant_5_the_offer_is_made_as_configured() {
     for (offer, asked, status) in [
-        (ClientAuthOffer::flag(), true, ClientAuthStatus::Acknowledged),
-        (ClientAuthOffer::flag_and_care(), true, ClientAuthStatus::Acknowledged),
-        // Nobody can say of this that it is why.
-        (ClientAuthOffer::care(), true, ClientAuthStatus::AskedWithoutAcknowledgement),
-        (ClientAuthOffer::default(), false, ClientAuthStatus::NotOffered),
+        (ClientAuthOffer::flag(), true, ClientAuthOfferStatus::Acknowledged),
+        (ClientAuthOffer::flag_and_care(), true, ClientAuthOfferStatus::Acknowledged),
+        // CARE has no acknowledgement.
+        (ClientAuthOffer::care(), true, ClientAuthOfferStatus::AskedWithoutAcknowledgement),
+        (ClientAuthOffer::default(), false, ClientAuthOfferStatus::NotOffered),
     ] {
         let mut world = World::new();
         let site = world.usual_site(A);
@@ -74,7 +74,7 @@ async fn cant_5_without_a_challenge_nothing_is_offered() {
         let site = world.usual_site(A);
         let answer = get(&world.client(http), &format!("{A}/")).await;
         assert_eq!(answer.status, StatusCode::OK);
-        assert_eq!(answer.report.status, ClientAuthStatus::NotOffered);
+        assert_eq!(answer.report.status, ClientAuthOfferStatus::NotOffered);
         assert_eq!((answer.report.identity, answer.report.sent), (None, 1));
         let [connection] = &site.seen()[..] else { panic!("more than one connection") };
         assert!(!connection.offered);
@@ -83,7 +83,7 @@ async fn cant_5_without_a_challenge_nothing_is_offered() {
 
 #[tokio::test]
 async fn cant_5_certificates_and_offers_of_the_tls_config_are_not_heeded() {
-    // They would go to whoever asks, on connections that everybody uses.
+    // They would be sent to any server that asks, on connections that all requests share.
     let world = World::new();
     let demand = world.pki.demand("agents");
     let decide = move |_: &_| rustls::server::ClientAuthDecision::Request(demand.clone());
@@ -135,7 +135,7 @@ async fn a_body_that_is_not_is_not_sent_again_and_the_response_is_the_callers() 
         assert_eq!((answer.report.sent, answer.report.challenged), (1, false));
         assert_eq!(site.seen().len(), 1);
 
-        // The caller can, and then it goes where it belongs at once.
+        // The caller can send it again, and then it uses the right connection at once.
         let answer = read(client.request(stream()).await.unwrap()).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!((answer.report.identity.as_deref(), answer.report.sent), (Some("agent"), 1));
@@ -145,7 +145,7 @@ async fn a_body_that_is_not_is_not_sent_again_and_the_response_is_the_callers() 
 }
 
 #[tokio::test]
-async fn what_else_a_request_has_is_sent_again_and_challenges_of_other_schemes_are_not_minded() {
+async fn other_fields_are_sent_again_and_other_schemes_are_ignored() {
     let mut world = World::new();
     let agents = world.agents();
     let site = world.site(A, move |asked| match &asked.certificate {
@@ -167,7 +167,7 @@ async fn what_else_a_request_has_is_sent_again_and_challenges_of_other_schemes_a
 }
 
 #[tokio::test]
-async fn what_a_uri_says_of_a_user_is_not_sent() {
+async fn user_information_in_a_url_is_not_sent() {
     for http in BOTH {
         let mut world = World::new();
         let site = world.usual_site(A);
@@ -205,12 +205,12 @@ async fn it_is_a_service_and_reports_are_among_the_extensions() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_know_the_offer_and_asks_everybody_gets_its_certificate_late() {
-    // Its first connection goes on without.
+async fn a_server_without_a_policy_that_requests_from_all_clients_gets_its_certificate_late() {
+    // Its first connection continues unauthenticated.
     let mut world = World::new();
     let demand = world.pki.demand("agents");
     let agents = world.agents();
-    let handle = move |asked: &Asked| match &asked.certificate {
+    let handle = move |asked: &ReceivedRequest| match &asked.certificate {
         Some(_) => say(StatusCode::OK, "welcome"),
         None => challenge(&agents),
     };
@@ -219,7 +219,7 @@ async fn a_server_that_does_not_know_the_offer_and_asks_everybody_gets_its_certi
     world.put(A, &site);
     let answer = get(&world.client(Http::Two), A).await;
     assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.report.status, ClientAuthStatus::AskedWithoutAcknowledgement);
+    assert_eq!(answer.report.status, ClientAuthOfferStatus::AskedWithoutAcknowledgement);
     assert_eq!(answer.report.identity.as_deref(), Some("agent"));
     assert_eq!(site.seen()[0].certificate, None);
 }

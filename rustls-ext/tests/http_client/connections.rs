@@ -1,4 +1,4 @@
-//! How many connections there are, and when they end.
+//! The number of connections, and when they are closed.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -11,7 +11,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls_ext::http::client::Limits;
 use rustls_ext::http::hyper::{Client, ConnectError, Error};
 use rustls_ext::with_causes;
@@ -25,7 +25,7 @@ fn open(site: &Site) -> usize {
     site.seen().iter().filter(|seen| !seen.closed).count()
 }
 
-/// Lets everything happen that is about to.
+/// Runs all tasks that are ready.
 async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -44,7 +44,7 @@ async fn get_all(client: &Client<Full<Bytes>>, count: usize) {
 }
 
 #[tokio::test]
-async fn over_http2_those_who_are_challenged_together_share_one_connection() {
+async fn over_http2_requests_that_are_challenged_together_share_one_connection() {
     let mut world = World::new();
     let site = world.usual_site(A);
     let client = world.client(Http::Two);
@@ -68,7 +68,7 @@ async fn over_http1_there_are_as_many_connections_as_the_limit_allows() {
 
 #[tokio::test]
 async fn over_http1_a_connection_waits_until_its_response_is_read() {
-    /// More than is read ahead, in octets.
+    /// More than is read ahead, in bytes.
     const LARGE: usize = 4 * 1024 * 1024;
     let mut world = World::new();
     let site = world.site(A, |_| say(StatusCode::OK, vec![b'x'; LARGE]));
@@ -82,7 +82,7 @@ async fn over_http1_a_connection_waits_until_its_response_is_read() {
     settle().await;
     assert_eq!((site.asked().len(), second.is_finished()), (1, false));
     assert_eq!(first.into_body().collect().await.unwrap().to_bytes().len(), LARGE);
-    // Nobody wants the rest of this one, so the connection is given up.
+    // The rest of this response is not read, so the connection is given up.
     drop(second.await.unwrap().unwrap());
     client.request(request()).await.unwrap();
     assert_eq!((site.asked().len(), site.seen().len()), (3, 2));
@@ -110,10 +110,10 @@ async fn idle_connections_are_closed_in_time() {
         settle().await;
         assert_eq!(open(&site), 0, "{http:?}");
 
-        // What is known about the path still is, and by its session the client is known, too.
+        // The path is still known, and the session identifies the client.
         let answer = get(&client, &format!("{A}/agents")).await;
         assert_eq!((answer.identity(), answer.report.sent), (Some("agent"), 1));
-        assert_eq!(answer.report.status, ClientAuthStatus::Offered);
+        assert_eq!(answer.report.status, ClientAuthOfferStatus::Offered);
         assert_eq!(site.seen()[2].certificate.as_ref(), world.pki.agent.chain.first());
         assert_eq!(site.seen().len(), 3);
         assert_eq!(site.asked().len(), 4);
@@ -141,7 +141,7 @@ async fn a_connection_that_the_server_ends_is_replaced() {
         let mut world = World::new();
         let agents = world.agents();
         let site = world.site(A, move |asked| match &asked.certificate {
-            Some(_) => say(StatusCode::OK, "welcome").and_goodbye(),
+            Some(_) => say(StatusCode::OK, "welcome").and_close(),
             None => super::site::challenge(&agents),
         });
         let client = world.client(http);
@@ -150,13 +150,13 @@ async fn a_connection_that_the_server_ends_is_replaced() {
             settle().await;
             assert_eq!(site.seen().len(), connections, "{http:?}");
         }
-        // No request was lost, or sent twice but for the challenge.
+        // No request was lost, or sent twice except for the challenge.
         assert_eq!(site.asked().len(), 4);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_that_does_not_answer_keeps_nobody_for_longer_than_the_limit() {
+async fn a_host_that_does_not_answer_delays_requests_for_at_most_the_limit() {
     let world = World::new();
     let silent = tower::service_fn(|_: http::Uri| async {
         let (near, far) = tokio::io::duplex(64);
@@ -212,7 +212,7 @@ async fn a_server_that_closes_its_connections_at_once_is_not_asked_for_ever() {
 }
 
 #[tokio::test]
-async fn whoever_gives_up_leaves_the_connection_to_those_who_wait() {
+async fn a_request_that_is_given_up_leaves_the_connection_to_the_others() {
     let mut world = World::new();
     let site = world.usual_site(A);
     let client = world.client(Http::Two);

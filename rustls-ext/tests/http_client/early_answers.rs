@@ -16,7 +16,7 @@ use super::world::{Http, World, identity, read};
 
 /// Answers each first request of a connection by its head alone, and closes the connection.
 async fn hasty(world: &World) -> u16 {
-    let demand = world.pki.demand("agents").in_answer_to_offer();
+    let demand = world.pki.demand("agents").because_offered();
     let policy = policy_fn(move |hello: HelloInfo, _| {
         let demand = demand.clone();
         std::future::ready(Ok(if hello.offered {
@@ -59,13 +59,13 @@ async fn hasty(world: &World) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_challenge_that_comes_before_the_body_is_sent_is_answered() {
+async fn a_challenge_before_the_body_is_sent_is_answered() {
     let world = World::new();
     let url = format!("https://localhost:{}/", hasty(&world).await);
     let agent = identity("agent", &world.pki.agent).for_host("localhost").unwrap();
     let own = Credentials::new().with(agent).unwrap();
     for size in [1 << 16, 1 << 20, 1 << 23] {
-        // It is a matter of who comes first, so more often than once.
+        // This is a race, so it runs several times.
         for _ in 0..10 {
             let client: Client<Full<Bytes>> =
                 Client::builder(world.client_tls(Http::One), own.clone()).build();

@@ -1,4 +1,4 @@
-//! CANT-2, CANT-4, RCA-1: which identity answers a challenge, and what is said if none does.
+//! CANT-2, CANT-4, RCA-1: which identity answers a challenge, and the report if none does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +9,7 @@ use rustls::pki_types::UnixTime;
 use rustls::sign::CertifiedKey;
 use rustls::time_provider::TimeProvider;
 use rustls_ext::http::client::{
-    Considered, Credentials, Identity, IdentityError, Limits, NotChosen, Unanswered,
+    ClientIdentity, Considered, Credentials, IdentityError, Limits, NotChosen, Unanswered,
 };
 use rustls_ext::http::{Challenge, Fingerprint};
 
@@ -17,7 +17,7 @@ use super::common::{self, provider};
 use super::site::say;
 use super::world::{A, BOTH, Http, World, any, get, identity};
 
-/// A site that challenges those without a certificate, with these in one field.
+/// A site that sends these challenges in one field to clients without a certificate.
 fn site(world: &mut World, challenges: Vec<Challenge>) -> Arc<super::site::Site> {
     world.site(A, move |asked| match &asked.certificate {
         Some(_) => say(StatusCode::OK, "welcome"),
@@ -92,7 +92,7 @@ async fn a_certificate_that_matches_no_challenge_is_not_tried_and_the_caller_is_
         assert_eq!(
             unanswered.to_string(),
             "no identity for ClientCertificate realm=\"others\", dn=MAA: \
-             agent is not what is asked for; boss is not what is asked for"
+             agent is not accepted by the challenge; boss is not accepted by the challenge"
         );
         let Unanswered::NoIdentity { challenges, .. } = &unanswered else { panic!() };
         assert_eq!(*challenges, [stranger]);
@@ -158,7 +158,7 @@ async fn an_expired_certificate_is_not_shown() {
     };
     let expired = issue(date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
     let early = issue(date_time_ymd(3000, 1, 1), date_time_ymd(4000, 1, 1));
-    let credentials = |identities: &[(&str, &common::Identity)]| {
+    let credentials = |identities: &[(&str, &common::CertAndKey)]| {
         identities.iter().fold(Credentials::new(), |all, (name, pair)| {
             all.with(identity(name, pair).for_any_host()).unwrap()
         })
@@ -187,7 +187,7 @@ async fn an_expired_authority_on_the_chain_counts() {
     let authority = world.pki.agents.sign(params);
     let mut chain = world.pki.agent.chain.clone();
     chain.extend(authority.chain);
-    let pair = common::Identity { chain, key: world.pki.agent.key.clone() };
+    let pair = common::CertAndKey { chain, key: world.pki.agent.key.clone() };
     let credentials = Credentials::new().with(identity("agent", &pair).for_any_host()).unwrap();
     let agents = world.agents();
     site(&mut world, vec![agents]);
@@ -209,7 +209,7 @@ async fn a_certificate_that_expires_is_not_shown_any_more() {
     let client = world.client_over(tls, Credentials::new().with(agent).unwrap(), Limits::default());
     assert_eq!(get(&client, A).await.identity(), Some("agent"));
     clock.0.store(date_time_ymd(2101, 1, 1).unix_timestamp() as u64, Ordering::SeqCst);
-    // The connection is still there, and is not used.
+    // The connection is still open, and is not used.
     let answer = get(&client, A).await;
     assert_eq!((answer.report.sent, answer.identity()), (1, None));
     assert_eq!(reasons(answer.report.unanswered), [("agent".to_owned(), NotChosen::Expired)]);
@@ -249,13 +249,13 @@ fn identities_that_cannot_be_are_errors() {
         assert!(matches!(error, IdentityError::BadHost(_)), "{host}");
     }
     let twice = Credentials::new().with(agent()).unwrap().with(agent());
-    assert_eq!(twice.unwrap_err().to_string(), "identity \"agent\" is there twice");
+    assert_eq!(twice.unwrap_err().to_string(), "two identities have the name \"agent\"");
 
     let key = provider().key_provider.load_private_key(world.pki.agent.key()).unwrap();
-    let none = Identity::new("agent", CertifiedKey::new(vec![], key.clone()).into());
+    let none = ClientIdentity::new("agent", CertifiedKey::new(vec![], key.clone()).into());
     assert_eq!(none.unwrap_err().to_string(), "identity \"agent\" has no certificate");
     let garbage = CertifiedKey::new(vec![b"garbage".to_vec().into()], key);
-    let garbage = Identity::new("agent", garbage.into()).unwrap_err();
+    let garbage = ClientIdentity::new("agent", garbage.into()).unwrap_err();
     assert_eq!(garbage.to_string(), "identity \"agent\" has a certificate that is not X.509");
 }
 
@@ -266,7 +266,7 @@ async fn nothing_that_can_be_printed_has_a_key_in_it() {
     let client = world.client(Http::Two);
     let answer = get(&client, &format!("{A}/agents")).await;
     let printed = format!("{client:?} {:?} {:?}", world.credentials(), answer.report);
-    assert!(printed.contains("Identity { name: \"agent\", hosts: "), "{printed}");
+    assert!(printed.contains("ClientIdentity { name: \"agent\", hosts: "), "{printed}");
     for word in ["key", "Key", "secret"] {
         assert!(!printed.contains(word), "{printed}");
     }

@@ -1,4 +1,4 @@
-//! CANT-6: who may use an authenticated connection.
+//! CANT-6: which requests may use an authenticated connection.
 
 use http::Request;
 use http::StatusCode;
@@ -19,7 +19,7 @@ async fn cant_6_never_for_another_host_name_of_the_same_server() {
     for http in BOTH {
         let mut world = World::new();
         let site = world.usual_site(A);
-        // One server, with one certificate that is good for both.
+        // One server, with one certificate that covers both.
         world.put(B, &site);
         let client = world.client(http);
         assert_eq!(get(&client, &format!("{A}/agents")).await.identity(), Some("agent"));
@@ -100,10 +100,10 @@ async fn cant_6_a_host_field_for_another_host_is_never_authenticated() {
         "b.example.test",
         "a.example.test:80",
         "a.example.test:44300",
-        // user information, in front of which some stop to read
+        // user information, before which some parsers stop
         "me@a.example.test",
         "b.example.test@a.example.test",
-        // a name of its own, for some
+        // a name of its own, for some parsers
         "a.example.test.",
         "a.example.test:443, b.example.test",
         "https://a.example.test",
@@ -131,7 +131,7 @@ async fn later_requests_of_a_protection_space_go_there_at_once() {
             ("/agents/1", Some("agent"), 2),
             ("/agents/1", Some("agent"), 1),
             ("/agents/1/notes", Some("agent"), 1),
-            // beside what was challenged, so it is asked for first
+            // not below the challenged path, so it is sent without a certificate first
             ("/agents/2", Some("agent"), 2),
             ("/agents/2", Some("agent"), 1),
             ("/", None, 1),
@@ -160,9 +160,9 @@ async fn a_realm_inside_another_has_its_own_connection() {
     let client = world.client(Http::Two);
     for (path, identity, sent) in [
         ("/", "agent", 2),
-        // what is below it goes there, and is challenged again, in another realm
+        // a path below it uses that connection, and is challenged again, in another realm
         ("/staff", "boss", 2),
-        // from then on, what fits best is known
+        // from then on, the most specific path decides
         ("/staff", "boss", 1),
         ("/", "agent", 1),
     ] {
@@ -173,7 +173,7 @@ async fn a_realm_inside_another_has_its_own_connection() {
 }
 
 #[tokio::test]
-async fn a_path_that_went_over_to_another_realm_stays_there() {
+async fn a_path_that_changed_to_another_realm_keeps_it() {
     let mut world = World::new();
     let (agents, staff) = (world.agents(), world.staff());
     let boss = world.pki.boss.chain[0].clone();
@@ -212,14 +212,14 @@ async fn a_realm_that_asks_for_another_identity_gets_another_connection() {
     assert_eq!(get(&client, &format!("{A}/a")).await.identity(), Some("agent"));
     let answer = get(&client, &format!("{A}/staff")).await;
     assert_eq!((answer.identity(), answer.report.sent), (Some("boss"), 2));
-    // It is the realm's now, and will do for what asks for any of the two.
+    // The realm has it now, and it suits challenges that accept either.
     assert_eq!(get(&client, &format!("{A}/a")).await.identity(), Some("boss"));
     assert_eq!(site.seen().len(), 3);
 }
 
 #[tokio::test]
 async fn sessions_are_not_taken_from_one_kind_of_connection_to_another() {
-    // A ticket that came on an authenticated connection would authenticate the one that resumes.
+    // A ticket of an authenticated connection would authenticate the connection that resumes.
     let mut world = World::new();
     let site = world.usual_site(A);
     let credentials = rustls_ext::http::client::Credentials::new()
@@ -242,7 +242,7 @@ async fn sessions_are_not_taken_from_one_kind_of_connection_to_another() {
 
 #[tokio::test]
 async fn cant_6_the_same_holds_beside_an_authority() {
-    // Over HTTP/2, where `:authority` is the URI's, and servers differ in which of them they heed.
+    // Over HTTP/2, `:authority` is the URI's, and servers differ in which of the two they use.
     let mut world = World::new();
     let site = world.usual_site(A);
     let client = world.client(Http::Two);
@@ -271,7 +271,7 @@ async fn cant_6_a_name_with_a_final_dot_is_another_host() {
 }
 
 #[tokio::test]
-async fn user_information_in_a_uri_is_sent_to_nobody() {
+async fn user_information_in_a_uri_is_never_sent() {
     for http in BOTH {
         let mut world = World::new();
         let site = world.usual_site(A);

@@ -1,4 +1,4 @@
-//! What is remembered, at most.
+//! Limits on remembered data.
 
 use http::StatusCode;
 use rustls_ext::http::client::Limits;
@@ -19,7 +19,7 @@ async fn origins_that_were_not_used_for_longest_are_forgotten_with_their_connect
     assert_eq!((sent(one).await, sent(two).await), (2, 2));
     assert_eq!((sent(one).await, sent(two).await, sent(one).await), (1, 1, 1));
     assert_eq!(sent(three).await, 2);
-    // The second is gone, and its connections with it; the first is not.
+    // The second is forgotten, with its connections; the first is not.
     assert_eq!((sent(one).await, sites[0].seen().len()), (1, 2));
     assert_eq!((sent(two).await, sites[1].seen().len()), (2, 4));
 }
@@ -41,7 +41,7 @@ async fn protection_spaces_and_paths_are_forgotten_too() {
     let client = world.client_with(Http::Two, world.credentials(), limits);
     let sent = async |path: &str| get(&client, &format!("{A}{path}")).await.report.sent;
 
-    // paths: the connection is the same, so that all it costs is a challenge
+    // paths: the connection is the same, so a forgotten path costs only a challenge
     assert_eq!((sent("/a/1").await, sent("/a/2").await, sent("/a/3").await), (2, 2, 2));
     assert_eq!((sent("/a/2").await, sent("/a/3").await, sent("/a/1").await), (1, 1, 2));
     assert_eq!(site.seen().len(), 2);

@@ -1,5 +1,5 @@
-//! Connections on which nothing comes any more, over the client on hyper: pings, and requests that
-//! were given up. All of it in memory, and under a clock that the tests turn.
+//! Connections that receive no more data, with the client over hyper: pings, and requests that were
+//! given up. All of it runs in memory, with a paused clock.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tower::service_fn;
 use super::site::{Site, say};
 use super::world::{A, Http, World, get};
 
-/// Connections of which the first ones can be made to lose all packets.
+/// Connections that can be made to lose all packets.
 #[derive(Clone, Default)]
 struct Net {
     made: Arc<AtomicUsize>,
@@ -40,7 +40,7 @@ impl Net {
         self.made.load(Ordering::SeqCst)
     }
 
-    /// From now on, all connections that there are lose all packets.
+    /// From now on, all existing connections lose all packets.
     fn lose_all(&self) {
         self.lost.store(self.made(), Ordering::SeqCst);
     }
@@ -73,7 +73,7 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Nothing will come, so nobody need be woken.
+        // No data will arrive, so no task must be woken.
         if self.is_lost() { Poll::Pending } else { Pin::new(&mut self.io).poll_read(cx, buf) }
     }
 }
@@ -106,7 +106,7 @@ fn request(path: &str) -> Request<Full<Bytes>> {
     Request::get(format!("{A}{path}")).body(Full::default()).unwrap()
 }
 
-/// No pings, so that nothing else can be why a connection is left.
+/// No pings, so that they cannot be the reason for leaving a connection.
 fn without_pings() -> Limits {
     let mut limits = Limits::default();
     limits.keep_alive_interval = None;
@@ -127,13 +127,13 @@ async fn a_ping_that_is_not_answered_ends_a_lost_connection() {
     let since = Instant::now();
     let Err(Error::Http(error)) = client.request(request("/")).await else { panic!("answered") };
     assert_eq!(error.source().unwrap().to_string(), "keep-alive timed out");
-    // It was heard from just before.
+    // Data was received just before.
     let longest = interval + limits.keep_alive_timeout;
     assert!(since.elapsed() <= longest + Duration::from_millis(10), "{:?}", since.elapsed());
     assert_eq!(get(&client, A).await.status, StatusCode::OK);
     assert_eq!(net.made(), 2);
 
-    // If nothing was heard for long, the ping comes with the request.
+    // If no data was received for long, the ping is sent with the request.
     tokio::time::advance(interval).await;
     net.lose_all();
     let since = Instant::now();
@@ -146,7 +146,7 @@ async fn a_server_that_answers_pings_may_take_its_time() {
     let world = World::new();
     let hold = Arc::new(Notify::new());
     let held = hold.clone();
-    let site = Site::new(Some(world.tls()), world.ask_those_who_offer(), move |_| {
+    let site = Site::new(Some(world.tls()), world.request_from_clients_that_offer(), move |_| {
         say(StatusCode::OK, "at last").held_by(&held)
     });
     let net = Net::default();
@@ -161,7 +161,7 @@ async fn a_server_that_answers_pings_may_take_its_time() {
 #[tokio::test(start_paused = true)]
 async fn without_pings_a_request_on_a_lost_connection_waits() {
     for limits in [without_pings(), {
-        // as does one whose pings are due at a time that no clock has
+        // as does one whose pings are due at a time that no clock can represent
         let mut limits = Limits::default();
         limits.keep_alive_interval = Some(Duration::MAX);
         limits.keep_alive_timeout = Duration::MAX;
@@ -179,7 +179,7 @@ async fn without_pings_a_request_on_a_lost_connection_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_on_which_a_request_was_given_up_is_not_used_before_it_is_heard_from() {
+async fn a_connection_in_doubt_is_not_used_before_data_is_received() {
     let mut world = World::new();
     let site = world.usual_site(A);
     let net = Net::default();
@@ -189,13 +189,13 @@ async fn a_connection_on_which_a_request_was_given_up_is_not_used_before_it_is_h
     assert!(timeout(PATIENCE, client.request(request("/"))).await.is_err());
     let answer = timeout(PATIENCE, get(&client, A)).await.expect("it is used again");
     assert_eq!((answer.status, net.made()), (StatusCode::OK, 2));
-    // and the new one is the one for all
+    // and all requests use the new one
     get(&client, A).await;
     assert_eq!(net.made(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_goes_for_a_response_that_does_not_end() {
+async fn a_response_that_does_not_end_puts_its_connection_in_doubt() {
     let mut world = World::new();
     let site = world.site(A, |_| say(StatusCode::OK, vec![b'x'; 8 << 20]));
     let net = Net::default();
@@ -208,14 +208,15 @@ async fn the_same_goes_for_a_response_that_does_not_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_was_heard_from_meanwhile_is_used_again() {
+async fn a_connection_that_received_data_meanwhile_is_used_again() {
     let world = World::new();
     let hold = Arc::new(Notify::new());
     let held = hold.clone();
-    let site = Site::new(Some(world.tls()), world.ask_those_who_offer(), move |asked| {
-        let answer = say(StatusCode::OK, "");
-        if asked.path == "/slow" { answer.held_by(&held) } else { answer }
-    });
+    let site =
+        Site::new(Some(world.tls()), world.request_from_clients_that_offer(), move |asked| {
+            let answer = say(StatusCode::OK, "");
+            if asked.path == "/slow" { answer.held_by(&held) } else { answer }
+        });
     let net = Net::default();
     let client = net.client(&world, &site, without_pings());
     get(&client, A).await;
@@ -229,7 +230,7 @@ async fn a_connection_that_was_heard_from_meanwhile_is_used_again() {
     get(&client, A).await;
     assert_eq!(net.made(), 1);
 
-    // as is one whose responses nobody wants to read
+    // as is one whose responses are not read
     for _ in 0..3 {
         drop(client.request(request("/")).await.unwrap());
     }
@@ -238,18 +239,19 @@ async fn a_connection_that_was_heard_from_meanwhile_is_used_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_comes_later_puts_an_end_to_the_doubt() {
+async fn a_late_response_ends_the_doubt() {
     let world = World::new();
     let hold = Arc::new(Notify::new());
     let held = hold.clone();
-    let site = Site::new(Some(world.tls()), world.ask_those_who_offer(), move |asked| {
-        let answer = say(StatusCode::OK, "");
-        if asked.path == "/held" { answer.held_by(&held) } else { answer }
-    });
+    let site =
+        Site::new(Some(world.tls()), world.request_from_clients_that_offer(), move |asked| {
+            let answer = say(StatusCode::OK, "");
+            if asked.path == "/held" { answer.held_by(&held) } else { answer }
+        });
     let net = Net::default();
     let client = net.client(&world, &site, without_pings());
     get(&client, A).await;
-    // One goes on waiting, so that something can come.
+    // One request still waits, so that data can arrive.
     let (waiting, path) = (client.clone(), request("/held"));
     let waiting = tokio::spawn(async move { waiting.request(path).await.unwrap().status() });
     site.arrival("/held", false).await;

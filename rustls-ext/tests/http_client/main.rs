@@ -1,4 +1,4 @@
-//! Clients that answer challenges, against servers that see what they do.
+//! Clients that answer challenges, against servers that record connections and requests.
 #![cfg(feature = "hyper")]
 
 #[path = "../common/mod.rs"]

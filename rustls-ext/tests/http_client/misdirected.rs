@@ -7,12 +7,12 @@ use hyper::body::Bytes;
 use rustls_ext::http::client::Unanswered;
 use rustls_ext::http::hyper::{Client, Once};
 
-use super::site::{Asked, challenge, say};
+use super::site::{ReceivedRequest, challenge, say};
 use super::world::{A, B, BOTH, Http, World, get, post, read};
 
-/// Does not want requests on the first connection, or on none of those without a certificate.
+/// Sends 421 on the first connection, or on all connections without a certificate.
 fn not_on(
-    connections: impl Fn(&Asked) -> bool + Send + Sync + 'static,
+    connections: impl Fn(&ReceivedRequest) -> bool + Send + Sync + 'static,
 ) -> Box<super::site::Handle> {
     Box::new(move |asked| {
         if connections(asked) {
@@ -37,20 +37,20 @@ async fn a_misdirected_request_is_sent_on_one_new_connection() {
         assert_eq!((answer.report.challenged, answer.report.unanswered), (false, None));
         assert_eq!(site.asked()[1].body, "body");
 
-        // The first one is not used again, whatever it is asked.
+        // The first one is not used again, for any request.
         for _ in 0..3 {
             assert_eq!(get(&client, A).await.report.sent, 1);
         }
         let connections: Vec<_> = site.asked().iter().map(|asked| asked.connection).collect();
         assert_eq!(connections, [0, 1, 1, 1, 1]);
-        // Those to elsewhere are.
+        // Connections to other origins are.
         get(&client, B).await;
         assert_eq!(other.seen().len(), 1);
     }
 }
 
 #[tokio::test]
-async fn those_who_are_misdirected_together_share_the_new_connection() {
+async fn requests_that_are_misdirected_together_share_the_new_connection() {
     let mut world = World::new();
     let site = world.site(A, not_on(|asked| asked.connection == 0));
     let client = world.client(Http::Two);
@@ -109,7 +109,7 @@ async fn an_authenticated_connection_may_be_the_wrong_one() {
         let answer = get(&client, A).await;
         assert_eq!((answer.status, answer.identity()), (StatusCode::OK, Some("agent")));
         assert_eq!(answer.report.sent, 3);
-        // and the new one is the one for this protection space
+        // and this protection space uses the new one
         assert_eq!(get(&client, A).await.report.sent, 1);
         let certificates = site.seen().into_iter().map(|seen| seen.certificate.is_some());
         assert_eq!(certificates.collect::<Vec<_>>(), [false, true, true]);
@@ -130,7 +130,7 @@ async fn a_body_that_is_not_at_hand_is_not_sent_again() {
         let answer = read(client.request(stream()).await.unwrap()).await;
         assert_eq!((answer.status, &*answer.text), (StatusCode::MISDIRECTED_REQUEST, "not here"));
         assert_eq!(answer.report.unanswered, Some(Unanswered::NotReplayable));
-        // The caller's next one goes to another connection.
+        // The caller's next request uses another connection.
         let answer = read(client.request(stream()).await.unwrap()).await;
         assert_eq!((answer.status, &*answer.text), (StatusCode::OK, "here"));
         assert_eq!(site.seen().len(), 2);
@@ -140,7 +140,7 @@ async fn a_body_that_is_not_at_hand_is_not_sent_again() {
 #[tokio::test]
 async fn over_http_it_is_no_different() {
     let mut world = World::new();
-    let decide = world.ask_those_who_offer();
+    let decide = world.request_from_clients_that_offer();
     let site = super::site::Site::new(None, decide, not_on(|asked| asked.connection == 0));
     world.put("http://a.example.test", &site);
     let client: Client<Full<Bytes>> = world.client(Http::One);

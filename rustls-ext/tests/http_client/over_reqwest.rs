@@ -6,7 +6,7 @@ use http::StatusCode;
 use http_body_util::Channel;
 use hyper::body::Bytes;
 use reqwest::{Method, Request, Response, Url};
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls::server::ClientAuthDecision;
 use rustls_ext::http::client::{Limits, Report, Unanswered};
 use rustls_ext::http::reqwest::{Client, Error};
@@ -54,10 +54,10 @@ async fn cant_5_a_challenge_is_answered_on_a_new_connection_that_offers() {
         assert_eq!(response.text().await.unwrap(), "welcome");
         assert_eq!(seen_by.identity.as_deref(), Some("agent"));
         assert_eq!(seen_by.realm.as_deref(), Some("agents"));
-        assert_eq!(seen_by.status, ClientAuthStatus::Acknowledged);
+        assert_eq!(seen_by.status, ClientAuthOfferStatus::Acknowledged);
         assert_eq!((seen_by.sent, seen_by.challenged, seen_by.unanswered), (2, true, None));
 
-        // later ones go there at once
+        // later ones use it at once
         let response = client.execute(get(&url)).await.unwrap();
         assert_eq!(report(&response).sent, 1);
         assert_eq!(response.text().await.unwrap(), "welcome");
@@ -70,7 +70,7 @@ async fn cant_5_a_challenge_is_answered_on_a_new_connection_that_offers() {
 
         let response = client.execute(get(&url.join("/").unwrap())).await.unwrap();
         assert_eq!((report(&response).identity, report(&response).sent), (None, 1));
-        assert_eq!(report(&response).status, ClientAuthStatus::NotOffered);
+        assert_eq!(report(&response).status, ClientAuthOfferStatus::NotOffered);
         assert_eq!(site.asked().last().unwrap().certificate, None);
     }
 }
@@ -150,7 +150,7 @@ async fn cant_8_no_certificate_goes_over_tls_1_2_unless_configured() {
 }
 
 #[tokio::test]
-async fn those_who_are_challenged_together_share_one_authenticated_connection() {
+async fn requests_that_are_challenged_together_share_one_authenticated_connection() {
     let mut world = World::new();
     let site = world.usual_site("");
     let url = url("a.example.test", site.listen().await, "/agents");
@@ -211,7 +211,7 @@ async fn a_misdirected_request_is_sent_on_one_new_connection() {
 async fn a_refusal_after_the_handshake_is_an_error() {
     for http in BOTH {
         let mut world = World::new();
-        let demand = world.pki.demand("staff").in_answer_to_offer();
+        let demand = world.pki.demand("staff").because_offered();
         let decide = move |hello: &rustls_ext::tokio::HelloInfo| {
             if hello.offered {
                 ClientAuthDecision::Require(demand.clone())
@@ -224,7 +224,7 @@ async fn a_refusal_after_the_handshake_is_an_error() {
         let url = url("a.example.test", site.listen().await, "/");
         let client = client(&world, http);
         let error = client.execute(get(&url)).await.unwrap_err();
-        // With reqwest, whether the alert is seen is a matter of luck.
+        // With reqwest, the alert may or may not be found.
         let identity = match &error {
             Error::Refused { alert, identity, .. } => {
                 assert_eq!(*alert, rustls::AlertDescription::UnknownCA);
@@ -240,7 +240,7 @@ async fn a_refusal_after_the_handshake_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_reqwest_is_configured_to_do_is_so_for_all_connections() {
+async fn the_configuration_of_reqwest_applies_to_all_connections() {
     let mut world = World::new();
     let site = world.usual_site("");
     let url = url("a.example.test", site.listen().await, "/agents");

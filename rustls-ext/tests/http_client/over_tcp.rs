@@ -1,4 +1,4 @@
-//! The connector that is there unless another is given, and what a reset does to an alert.
+//! The default connector, and alerts that are followed by a reset.
 
 use http::{Request, StatusCode};
 use http_body_util::Full;
@@ -38,7 +38,7 @@ async fn a_challenge_is_answered() {
 async fn a_refusal_after_the_handshake_is_an_error_with_its_alert() {
     for http in BOTH {
         let world = World::new();
-        let demand = world.pki.demand("staff").in_answer_to_offer();
+        let demand = world.pki.demand("staff").because_offered();
         let decide = move |hello: &HelloInfo| {
             if hello.offered {
                 ClientAuthDecision::Require(demand.clone())
@@ -61,7 +61,7 @@ async fn over_http1_a_new_connection_is_not_taken_for_a_busy_one() {
     let mut world = World::new();
     let site = world.usual_site("");
     let url = format!("https://localhost:{}/agents", site.listen().await);
-    // It is a matter of who comes first, so more often than once.
+    // This is a race, so it runs several times.
     for connections in 1..=50 {
         get(&client(&world, Http::One), &url).await;
         assert_eq!(site.seen().len(), 2 * connections);

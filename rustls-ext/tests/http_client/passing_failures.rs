@@ -1,4 +1,4 @@
-//! Failures that are over in a moment: none of them must keep an identity from being used.
+//! Temporary failures: none of them may prevent an identity from being used.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use super::over_reqwest::{get, report, resolve, url};
 use super::site::{Site, challenge, cut, say};
 use super::world::{BOTH, Http, World, identity};
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug, PartialEq)]
-enum Came {
+enum RequestOutcome {
     Response(StatusCode, Option<Unanswered>),
     /// An alert, and whether it was about the certificate.
     Refused(AlertDescription, bool),
@@ -31,10 +31,10 @@ enum Came {
     Error(String),
 }
 
-const WELCOME: Came = Came::Response(StatusCode::OK, None);
+const WELCOME: RequestOutcome = RequestOutcome::Response(StatusCode::OK, None);
 
-fn refused_earlier() -> Came {
-    Came::Response(StatusCode::UNAUTHORIZED, Some(Unanswered::RefusedEarlier))
+fn refused_earlier() -> RequestOutcome {
+    RequestOutcome::Response(StatusCode::UNAUTHORIZED, Some(Unanswered::RefusedEarlier))
 }
 
 /// Both clients, which must behave alike.
@@ -57,29 +57,31 @@ fn clients(world: &World, http: Http, limits: &Limits) -> [Client; 2] {
 }
 
 impl Client {
-    async fn get(&self, port: u16, path: &str) -> Came {
+    async fn get(&self, port: u16, path: &str) -> RequestOutcome {
         match self {
             Self::Hyper(client) => {
                 let request = Request::get(format!("https://localhost:{port}{path}"));
                 match client.request(request.body(Full::default()).unwrap()).await {
                     Ok(response) => {
                         let report = Report::of(response.extensions()).unwrap();
-                        Came::Response(response.status(), report.unanswered.clone())
+                        RequestOutcome::Response(response.status(), report.unanswered.clone())
                     }
-                    Err(over_hyper::Error::LikelyRefused { .. }) => Came::LikelyRefused,
+                    Err(over_hyper::Error::LikelyRefused { .. }) => RequestOutcome::LikelyRefused,
                     Err(err) => match err.refusal() {
-                        Some(by) => Came::Refused(by.alert, by.is_about_certificate()),
-                        None => Came::Error(err.to_string()),
+                        Some(by) => RequestOutcome::Refused(by.alert, by.is_about_certificate()),
+                        None => RequestOutcome::Error(err.to_string()),
                     },
                 }
             }
             Self::Reqwest(client) => match client.execute(get(&url("localhost", port, path))).await
             {
-                Ok(response) => Came::Response(response.status(), report(&response).unanswered),
-                Err(over_reqwest::Error::LikelyRefused { .. }) => Came::LikelyRefused,
+                Ok(response) => {
+                    RequestOutcome::Response(response.status(), report(&response).unanswered)
+                }
+                Err(over_reqwest::Error::LikelyRefused { .. }) => RequestOutcome::LikelyRefused,
                 Err(err) => match err.alert() {
-                    Some(alert) => Came::Refused(alert, err.is_about_certificate()),
-                    None => Came::Error(err.to_string()),
+                    Some(alert) => RequestOutcome::Refused(alert, err.is_about_certificate()),
+                    None => RequestOutcome::Error(err.to_string()),
                 },
             },
         }
@@ -90,14 +92,16 @@ impl Client {
 /// it was refused.
 fn site(
     world: &World,
-    path_of_agents: fn(&super::site::Asked) -> super::site::Answer,
+    path_of_agents: fn(&super::site::ReceivedRequest) -> super::site::Answer,
 ) -> Arc<Site> {
     let agents = world.agents();
     let mut tls = world.tls();
     tls.send_tls13_tickets = 0;
-    Site::new(Some(tls), world.ask_those_who_offer(), move |asked| match &asked.certificate {
-        Some(_) => path_of_agents(asked),
-        None => challenge(&agents),
+    Site::new(Some(tls), world.request_from_clients_that_offer(), move |asked| {
+        match &asked.certificate {
+            Some(_) => path_of_agents(asked),
+            None => challenge(&agents),
+        }
     })
 }
 
@@ -106,7 +110,7 @@ async fn an_alert_that_is_not_about_the_certificate_does_not_make_an_identity_re
     for http in BOTH {
         let world = World::new();
         for client in clients(&world, http, &Limits::default()) {
-            let demand = world.pki.demand("agents").in_answer_to_offer();
+            let demand = world.pki.demand("agents").because_offered();
             let fails = Arc::new(AtomicBool::new(true));
             let policy = policy_fn(move |hello: HelloInfo, _| {
                 let fails = hello.offered && fails.swap(false, Ordering::SeqCst);
@@ -119,7 +123,11 @@ async fn an_alert_that_is_not_about_the_certificate_does_not_make_an_identity_re
             });
             let port = serve(&world, policy).await;
             let first = client.get(port, "/").await;
-            assert_eq!(first, Came::Refused(AlertDescription::InternalError, false), "{http:?}");
+            assert_eq!(
+                first,
+                RequestOutcome::Refused(AlertDescription::InternalError, false),
+                "{http:?}"
+            );
             assert_eq!(client.get(port, "/").await, WELCOME, "{http:?}");
         }
     }
@@ -176,7 +184,7 @@ async fn a_cut_makes_an_identity_refused_for_a_shorter_time_than_an_alert() {
                 let site = site(&world, |_| say(StatusCode::OK, "welcome"));
                 let port = site.listen().await;
                 site.cut_next();
-                assert_eq!(client.get(port, "/").await, Came::LikelyRefused, "{http:?}");
+                assert_eq!(client.get(port, "/").await, RequestOutcome::LikelyRefused, "{http:?}");
                 assert_eq!(client.get(port, "/").await, then, "{http:?}");
             }
         }
@@ -191,18 +199,18 @@ async fn an_identity_that_was_accepted_is_not_refused_by_a_cut() {
         let world = World::new();
         for client in clients(&world, http, &Limits::default()) {
             let site = site(&world, |asked| match (asked.path.as_str(), asked.version) {
-                ("/goodbye", Version::HTTP_11) => {
+                ("/close", Version::HTTP_11) => {
                     say(StatusCode::OK, "welcome").with(CONNECTION, "close")
                 }
-                ("/goodbye", _) => say(StatusCode::OK, "welcome").and_goodbye(),
+                ("/close", _) => say(StatusCode::OK, "welcome").and_close(),
                 _ => say(StatusCode::OK, "welcome"),
             });
             let port = site.listen().await;
-            assert_eq!(client.get(port, "/goodbye").await, WELCOME);
+            assert_eq!(client.get(port, "/close").await, WELCOME);
             // so that the next one needs a new connection
             site.end_of_authenticated().await;
             site.cut_next();
-            assert_eq!(client.get(port, "/goodbye").await, Came::LikelyRefused, "{http:?}");
+            assert_eq!(client.get(port, "/close").await, RequestOutcome::LikelyRefused, "{http:?}");
             assert_eq!(client.get(port, "/").await, WELCOME, "{http:?}");
         }
     }
@@ -215,13 +223,14 @@ async fn a_request_is_not_blamed_for_the_handshake_of_another_connection() {
         let hold = Arc::new(Notify::new());
         let held = hold.clone();
         let agents = world.agents();
-        let site = Site::new(Some(world.tls()), world.ask_those_who_offer(), move |asked| {
-            match (&asked.certificate, asked.path.as_str()) {
-                (None, _) => challenge(&agents),
-                (_, "/cut") => cut().held_by(&held),
-                _ => say(StatusCode::OK, "welcome"),
-            }
-        });
+        let site =
+            Site::new(Some(world.tls()), world.request_from_clients_that_offer(), move |asked| {
+                match (&asked.certificate, asked.path.as_str()) {
+                    (None, _) => challenge(&agents),
+                    (_, "/cut") => cut().held_by(&held),
+                    _ => say(StatusCode::OK, "welcome"),
+                }
+            });
         let port = site.listen().await;
         // An old connection, which is cut after another one was made.
         assert_eq!(client.get(port, "/").await, WELCOME);
@@ -230,7 +239,7 @@ async fn a_request_is_not_blamed_for_the_handshake_of_another_connection() {
             assert_eq!(client.get(port, "/").await, WELCOME);
             hold.notify_one();
         });
-        assert!(matches!(broken, Came::Error(_)), "{broken:?}");
+        assert!(matches!(broken, RequestOutcome::Error(_)), "{broken:?}");
         let connections = site.seen().iter().filter(|seen| seen.certificate.is_some()).count();
         assert_eq!(connections, 2);
     }

@@ -50,8 +50,8 @@ async fn cant_8_unless_configured() {
 async fn a_refusal_after_the_handshake_is_an_error_with_its_alert() {
     for http in BOTH {
         let mut world = World::new();
-        // The challenge accepts what the handshake does not.
-        let demand = world.pki.demand("staff").in_answer_to_offer();
+        // The challenge accepts a certificate that the handshake refuses.
+        let demand = world.pki.demand("staff").because_offered();
         let decide = move |hello: &rustls_ext::tokio::HelloInfo| {
             if hello.offered {
                 ClientAuthDecision::Require(demand.clone())
@@ -77,7 +77,7 @@ async fn a_refusal_after_the_handshake_is_an_error_with_its_alert() {
              client's handshake"
         );
 
-        // For a while, what is challenged there is not answered.
+        // For a while, challenges there are not answered.
         let answer = get(&client, A).await;
         assert_eq!(answer.report.unanswered, Some(Unanswered::RefusedEarlier));
         assert_eq!((site.seen().len(), site.asked().len()), (2, 2));
@@ -85,7 +85,7 @@ async fn a_refusal_after_the_handshake_is_an_error_with_its_alert() {
 }
 
 #[tokio::test]
-async fn a_server_that_insists_on_a_certificate_without_a_challenge_refuses() {
+async fn a_server_that_requires_a_certificate_without_a_challenge_refuses() {
     for http in BOTH {
         let mut world = World::new();
         let demand = world.pki.demand("agents");
@@ -102,7 +102,7 @@ async fn a_server_that_insists_on_a_certificate_without_a_challenge_refuses() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_who_it_should_be_gets_nothing() {
+async fn a_server_with_another_name_gets_no_certificate() {
     let mut world = World::new();
     let site = world.usual_site("https://example.org");
     let client: Client<Full<Bytes>> = world.client(super::world::Http::Two);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls_ext::http::client::{Limits, Unanswered};
 use rustls_ext::http::reqwest::{Client, Error};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use super::over_reqwest::{client, get, report, resolve, url};
 use super::site::{challenge, say};
 use super::world::{BOTH, Http, World};
 
-/// Far more than anything here needs.
+/// Longer than any test here needs.
 const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn a_request_waits_for_a_connection_no_longer_than_its_timeout() {
     let mut world = World::new();
     let site = world.usual_site("");
     let to = site.listen().await;
-    // The first connection gets through, and the others nowhere.
+    // The first connection is established, and the others are not.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (tell, mut stuck) = mpsc::unbounded_channel();
@@ -102,10 +102,10 @@ async fn each_response_has_the_status_of_its_own_connection() {
             // which resumes a session, so that it is not asked
             let quick =
                 client.execute(get(&url("a.example.test", port, "/poll/quick"))).await.unwrap();
-            assert_eq!(report(&quick).status, ClientAuthStatus::Offered);
+            assert_eq!(report(&quick).status, ClientAuthOfferStatus::Offered);
             hold.notify_one();
         });
-    assert_eq!(report(&poll.unwrap()).status, ClientAuthStatus::Acknowledged);
+    assert_eq!(report(&poll.unwrap()).status, ClientAuthOfferStatus::Acknowledged);
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_ping_that_is_not_answered_ends_a_lost_connection() {
                 let mut far = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
                 tokio::select! {
                     _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                    // From now on, nothing is carried, and nothing closed.
+                    // From now on, no bytes are transferred, and no connection is closed.
                     () = lost.notified() => tell.send((near, far)).unwrap(),
                 }
             });
@@ -170,7 +170,7 @@ async fn a_ping_that_is_not_answered_ends_a_lost_connection() {
 
 #[tokio::test]
 async fn limits_of_reqwest_connections_without_authentication() {
-    // What the documentation of `Limits::origins` says.
+    // As the documentation of `Limits::origins` describes.
     let mut world = World::new();
     let site = world.usual_site("");
     let mut limits = Limits::default();

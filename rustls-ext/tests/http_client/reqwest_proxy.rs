@@ -1,4 +1,4 @@
-//! CANT-6: what reqwest does with an `https` proxy.
+//! CANT-6: reqwest with an `https` proxy.
 
 use http::StatusCode;
 use reqwest::Proxy;
@@ -18,7 +18,7 @@ async fn cant_6_an_https_proxy_does_not_get_the_certificate() {
     let site = world.usual_site("");
     let port = site.listen().await;
 
-    // A proxy that asks everybody for a certificate, and says whether it got one.
+    // A proxy that requests a certificate from every client, and reports whether it got one.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy_port = listener.local_addr().unwrap().port();
     let demand = world.pki.demand("agents");
@@ -57,7 +57,7 @@ async fn cant_6_an_https_proxy_does_not_get_the_certificate() {
     assert_eq!(report(&response).unanswered, Some(Unanswered::StillChallenged));
     assert_eq!((got.recv().await, got.recv().await), (Some(false), Some(false)));
     assert!(got.try_recv().is_err());
-    // and the server was not given it either, on the connection on which it asked
+    // and the server did not get it either, on the connection on which it requested one
     let seen = site.seen();
     assert_eq!(seen.len(), 2);
     assert!(seen[1].asked && seen[1].certificate.is_none());

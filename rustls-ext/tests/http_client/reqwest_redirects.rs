@@ -8,18 +8,18 @@ use rustls_ext::http::client::Unanswered;
 use rustls_ext::http::reqwest::Client;
 
 use super::over_reqwest::{client, get, report, url};
-use super::site::{Answer, Asked, Site, challenge, say};
+use super::site::{Answer, ReceivedRequest, Site, challenge, say};
 use super::world::{Http, World};
 
-/// Leads to this place.
+/// A redirect to this URL.
 fn go(to: impl std::fmt::Display) -> Answer {
     say(StatusCode::FOUND, "").with(LOCATION, to.to_string())
 }
 
-/// A site that asks agents in, and then sends them to `to`.
+/// A site that challenges, and then redirects agents to `to`.
 fn sends_agents_to(world: &mut World, to: String) -> std::sync::Arc<Site> {
     let agents = world.agents();
-    world.site("", move |asked: &Asked| match (&*asked.path, &asked.certificate) {
+    world.site("", move |asked: &ReceivedRequest| match (&*asked.path, &asked.certificate) {
         ("/agents", None) => challenge(&agents),
         ("/agents", Some(_)) => go(&to),
         _ => say(StatusCode::OK, "arrived"),
@@ -30,7 +30,8 @@ fn sends_agents_to(world: &mut World, to: String) -> std::sync::Arc<Site> {
 async fn cant_1_a_redirect_to_http_is_not_followed_from_an_authenticated_connection() {
     let mut world = World::new();
     let agents = world.agents();
-    let clear = Site::new(None, world.ask_those_who_offer(), move |_| challenge(&agents));
+    let clear =
+        Site::new(None, world.request_from_clients_that_offer(), move |_| challenge(&agents));
     let clear_url = format!("http://a.example.test:{}/", clear.listen().await);
     let site = sends_agents_to(&mut world, clear_url.clone());
     let client = client(&world, Http::Two);
@@ -41,7 +42,7 @@ async fn cant_1_a_redirect_to_http_is_not_followed_from_an_authenticated_connect
     assert_eq!(report(&response).identity.as_deref(), Some("agent"));
     assert_eq!(clear.seen().len(), 0);
 
-    // If the caller goes there, it is without a certificate, and a challenge is not answered.
+    // If the caller requests it, that is without a certificate, and a challenge is not answered.
     let response = client.execute(get(&clear_url.parse().unwrap())).await.unwrap();
     assert_eq!(report(&response).unanswered, Some(Unanswered::Insecure));
     assert_eq!((clear.seen().len(), clear.asked().len()), (1, 1));
@@ -51,7 +52,8 @@ async fn cant_1_a_redirect_to_http_is_not_followed_from_an_authenticated_connect
 async fn cant_1_a_redirect_to_http_leads_to_no_answer() {
     let mut world = World::new();
     let agents = world.agents();
-    let clear = Site::new(None, world.ask_those_who_offer(), move |_| challenge(&agents));
+    let clear =
+        Site::new(None, world.request_from_clients_that_offer(), move |_| challenge(&agents));
     let clear_url = format!("http://a.example.test:{}/", clear.listen().await);
     let site = world.site("", move |_| go(&clear_url));
     let url = url("a.example.test", site.listen().await, "/");
@@ -124,7 +126,7 @@ async fn a_post_that_was_redirected_to_a_challenge_is_not_sent_again() {
     let mut world = World::new();
     let agents = world.agents();
     let site = world.site("", move |asked| match (&*asked.path, &asked.certificate) {
-        // It is done, whatever comes next.
+        // The request is answered, regardless of the next response.
         ("/orders", _) => say(StatusCode::SEE_OTHER, "").with(LOCATION, "/agents"),
         (_, None) => challenge(&agents),
         (_, Some(_)) => say(StatusCode::OK, "your order"),
@@ -138,14 +140,14 @@ async fn a_post_that_was_redirected_to_a_challenge_is_not_sent_again() {
     assert_eq!(report(&response).unanswered, Some(Unanswered::Redirected));
     let orders = site.asked().into_iter().filter(|asked| asked.path == "/orders");
     assert_eq!(orders.count(), 1);
-    // The caller knows where to go on, and is known there.
+    // The caller knows the URL of the next request, and is authenticated there.
     let response = client.execute(get(response.url())).await.unwrap();
     assert_eq!((response.status(), report(&response).sent), (StatusCode::OK, 1));
 }
 
 #[tokio::test]
 async fn cant_6_a_foreign_host_field_gets_no_certificate_behind_a_redirect_either() {
-    // The first leads to the same origin, the second to one that the field would be right for.
+    // The first redirect is to the same origin, the second to the origin that the field names.
     for to_other in [false, true] {
         let mut world = World::new();
         let there = world.usual_site("there");
@@ -155,7 +157,7 @@ async fn cant_6_a_foreign_host_field_gets_no_certificate_behind_a_redirect_eithe
         let start = world.site("start", move |_| go(&location));
         let start_port = if to_other { start.listen().await } else { port };
         let (url, host) = if to_other {
-            // It is right where the request begins, so reqwest sends it on.
+            // The field is right for the first URL, so reqwest sends it to the next one, too.
             (url("a.example.test", start_port, "/"), format!("a.example.test:{start_port}"))
         } else {
             (url("b.example.test", start.listen().await, "/"), "b.example.test".to_owned())
@@ -177,11 +179,12 @@ async fn cant_6_a_foreign_host_field_gets_no_certificate_behind_a_redirect_eithe
 async fn cant_6_a_foreign_host_field_gets_no_certificate_behind_a_redirect_within_an_origin() {
     let mut world = World::new();
     let agents = world.agents();
-    let site = world.site("", move |asked: &Asked| match (&*asked.path, &asked.certificate) {
-        ("/start", _) => go("/agents"),
-        (_, None) => challenge(&agents),
-        (_, Some(_)) => say(StatusCode::OK, "in"),
-    });
+    let site =
+        world.site("", move |asked: &ReceivedRequest| match (&*asked.path, &asked.certificate) {
+            ("/start", _) => go("/agents"),
+            (_, None) => challenge(&agents),
+            (_, Some(_)) => say(StatusCode::OK, "in"),
+        });
     let port = site.listen().await;
     let client = client(&world, Http::One);
     for path in ["/start", "/agents"] {

@@ -1,4 +1,4 @@
-//! A server that keeps a record of its connections and requests.
+//! A server that records its connections and requests.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,59 +21,59 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-/// A connection, as the server has seen it.
+/// A connection, as the server saw it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
     pub server_name: Option<String>,
     pub offered: bool,
     pub asked: bool,
-    /// The certificate that the client has proved to have.
+    /// The certificate of which the client proved possession.
     pub certificate: Option<CertificateDer<'static>>,
-    /// Why it was not accepted.
+    /// Why the connection was not accepted.
     pub error: Option<String>,
-    /// Whether it is over.
+    /// True if it has ended.
     pub closed: bool,
 }
 
-/// A request, as the server has seen it.
+/// A request, as the server saw it.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct ReceivedRequest {
     /// The number of its connection.
     pub connection: usize,
     pub certificate: Option<CertificateDer<'static>>,
     pub version: Version,
     pub method: Method,
-    /// With what the authority, or the `Host` field, says.
+    /// The host in `:authority`, or in the `Host` field.
     pub host: String,
     pub path: String,
     pub authorization: Option<HeaderValue>,
     pub body: Bytes,
 }
 
-/// What a server answers.
+/// A server's response.
 pub struct Answer {
     response: Response<Full<Bytes>>,
-    end: End,
-    /// When.
+    end: AfterResponse,
+    /// When it is sent.
     hold: Option<Arc<Notify>>,
 }
 
-/// What becomes of the connection.
-enum End {
+/// What happens to the connection.
+enum AfterResponse {
     Open,
-    Goodbye,
+    Close,
     Cut,
 }
 
 pub fn say(status: StatusCode, text: impl Into<Bytes>) -> Answer {
     let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
-    Answer { response, end: End::Open, hold: None }
+    Answer { response, end: AfterResponse::Open, hold: None }
 }
 
-/// Not a word: the connection is cut.
+/// No response: the connection is cut.
 pub fn cut() -> Answer {
-    Answer { end: End::Cut, ..say(StatusCode::OK, "") }
+    Answer { end: AfterResponse::Cut, ..say(StatusCode::OK, "") }
 }
 
 /// 401 with this challenge.
@@ -89,20 +89,20 @@ impl Answer {
         self
     }
 
-    /// And says goodbye: in this response over HTTP/1.1, with a GOAWAY frame over HTTP/2.
-    pub fn and_goodbye(mut self) -> Self {
-        self.end = End::Goodbye;
+    /// Announces the end of the connection: in this response over HTTP/1.1, by GOAWAY over HTTP/2.
+    pub fn and_close(mut self) -> Self {
+        self.end = AfterResponse::Close;
         self
     }
 
-    /// But not before it is told to go on.
+    /// Delays the response until it is released.
     pub fn held_by(mut self, hold: &Arc<Notify>) -> Self {
         self.hold = Some(hold.clone());
         self
     }
 }
 
-pub type Handle = dyn Fn(&Asked) -> Answer + Send + Sync;
+pub type Handle = dyn Fn(&ReceivedRequest) -> Answer + Send + Sync;
 type Decide = dyn Fn(&HelloInfo) -> ClientAuthDecision + Send + Sync;
 type Decided = std::future::Ready<Result<ClientAuthDecision, BoxError>>;
 type Policy = PolicyFn<Box<dyn Fn(HelloInfo, Option<SocketAddr>) -> Decided + Send + Sync>>;
@@ -111,10 +111,10 @@ pub struct Site {
     acceptor: Option<Acceptor<Policy>>,
     handle: Box<Handle>,
     seen: Mutex<Vec<Seen>>,
-    asked: Mutex<Vec<Asked>>,
-    /// How many connections are still to be cut right after the handshake.
+    asked: Mutex<Vec<ReceivedRequest>>,
+    /// How many more connections are cut right after the handshake.
     cuts: AtomicUsize,
-    /// Whenever there is something new to see.
+    /// Notified after each new event.
     changed: Notify,
 }
 
@@ -123,7 +123,7 @@ impl Site {
     pub fn new(
         tls: Option<rustls::ServerConfig>,
         decide: impl Fn(&HelloInfo) -> ClientAuthDecision + Send + Sync + 'static,
-        handle: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+        handle: impl Fn(&ReceivedRequest) -> Answer + Send + Sync + 'static,
     ) -> Arc<Self> {
         let decide: Arc<Decide> = Arc::new(decide);
         let policy =
@@ -139,19 +139,20 @@ impl Site {
         })
     }
 
-    /// The next connection on which a client has authenticated is cut right after the handshake.
+    /// Cuts the next connection on which a client authenticates right after the handshake.
     pub fn cut_next(&self) {
         self.cuts.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Waits until there was a request for this path with a certificate, or without one.
     pub async fn arrival(&self, path: &str, with_certificate: bool) {
-        let is =
-            |asked: &Asked| asked.path == path && asked.certificate.is_some() == with_certificate;
+        let is = |asked: &ReceivedRequest| {
+            asked.path == path && asked.certificate.is_some() == with_certificate
+        };
         self.until(|| self.asked().iter().any(is)).await;
     }
 
-    /// Waits until all connections up to now are over on which clients have authenticated.
+    /// Waits until all existing authenticated connections have ended.
     pub async fn end_of_authenticated(&self) {
         let is_over = |seen: &Seen| seen.closed || seen.certificate.is_none();
         self.until(|| self.seen().iter().all(is_over)).await;
@@ -167,17 +168,17 @@ impl Site {
         }
     }
 
-    /// The connections up to now.
+    /// The connections so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
-    /// The requests up to now.
-    pub fn asked(&self) -> Vec<Asked> {
+    /// The requests so far.
+    pub fn asked(&self) -> Vec<ReceivedRequest> {
         self.asked.lock().unwrap().clone()
     }
 
-    /// The path of each request up to now, with the number of its connection.
+    /// The path of each request so far, with the number of its connection.
     pub fn paths(&self) -> Vec<(usize, String)> {
         self.asked().into_iter().map(|asked| (asked.connection, asked.path)).collect()
     }
@@ -187,7 +188,7 @@ impl Site {
         self.changed.notify_waiters();
     }
 
-    /// Serves whoever connects to this port of the loopback interface.
+    /// Serves connections to this port of the loopback interface.
     pub async fn listen(self: &Arc<Self>) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -240,8 +241,8 @@ impl Site {
         certificate: Option<CertificateDer<'static>>,
         io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     ) {
-        let (goodbye, cut) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (last, cutting) = (goodbye.clone(), cut.clone());
+        let (closing, cut) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (last, cutting) = (closing.clone(), cut.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let (site, certificate) = (self.clone(), certificate.clone());
             let (last, cutting) = (last.clone(), cutting.clone());
@@ -249,7 +250,7 @@ impl Site {
                 let (parts, body) = request.into_parts();
                 let authority = parts.uri.authority().map(|authority| authority.as_str());
                 let host = parts.headers.get(http::header::HOST).map(|host| host.to_str().unwrap());
-                let asked = Asked {
+                let asked = ReceivedRequest {
                     connection,
                     certificate,
                     version: parts.version,
@@ -266,9 +267,9 @@ impl Site {
                     hold.notified().await;
                 }
                 match answer.end {
-                    End::Open => {}
-                    End::Goodbye => last.notify_one(),
-                    End::Cut => {
+                    AfterResponse::Open => {}
+                    AfterResponse::Close => last.notify_one(),
+                    AfterResponse::Cut => {
                         cutting.notify_one();
                         std::future::pending().await
                     }
@@ -280,7 +281,7 @@ impl Site {
         let mut connection = pin!(http.serve_connection(TokioIo::new(io), service));
         tokio::select! {
             _ = &mut connection => {}
-            () = goodbye.notified() => {
+            () = closing.notified() => {
                 connection.as_mut().graceful_shutdown();
                 let _ = connection.await;
             }

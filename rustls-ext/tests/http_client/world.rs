@@ -1,4 +1,4 @@
-//! Sites by origin, and clients that can only go there.
+//! Sites by origin, and clients that can connect only to them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_ext::ClientAuthOffer;
-use rustls_ext::http::client::{Credentials, Identity, Limits, Report};
+use rustls_ext::http::client::{ClientIdentity, Credentials, Limits, Report};
 use rustls_ext::http::hyper::{Client, RequestBody, ResponseBody};
 use rustls_ext::http::{Challenge, SCHEME};
 use rustls_ext::tokio::HelloInfo;
@@ -21,9 +21,9 @@ use tokio::io::{DuplexStream, duplex};
 use tower::service_fn;
 
 use super::common::{self, Pki, provider};
-use super::site::{Answer, Asked, Site, challenge, say};
+use super::site::{Answer, ReceivedRequest, Site, challenge, say};
 
-/// The names that the sites' certificate is for.
+/// The names in the sites' certificate.
 const NAMES: [&str; 3] = ["localhost", "*.example.test", "other.test"];
 
 pub const A: &str = "https://a.example.test";
@@ -31,11 +31,11 @@ pub const B: &str = "https://b.example.test";
 
 pub struct World {
     pub pki: Pki,
-    server: common::Identity,
+    server: common::CertAndKey,
     sites: HashMap<String, Arc<Site>>,
 }
 
-/// An HTTP version that both ends agree upon.
+/// The HTTP version that client and server negotiate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Http {
     One,
@@ -83,7 +83,7 @@ impl World {
         config
     }
 
-    /// A site that speaks TLS 1.2, asks everybody for an agent's certificate, and insists on it.
+    /// A site that uses TLS 1.2, and requires an agent's certificate of every client.
     pub fn old_site(&mut self, origin: &str) -> Arc<Site> {
         let demand = self.pki.demand("agents");
         let agents = self.agents();
@@ -96,8 +96,8 @@ impl World {
         site
     }
 
-    /// Asks those who offer for a certificate of an agent or of staff.
-    pub fn ask_those_who_offer(
+    /// Requests a certificate of an agent or of staff from clients that offer.
+    pub fn request_from_clients_that_offer(
         &self,
     ) -> impl Fn(&HelloInfo) -> ClientAuthDecision + Send + Sync + use<> {
         let mut roots = RootCertStore::empty();
@@ -105,7 +105,7 @@ impl World {
         roots.add(self.pki.staff.der.clone()).unwrap();
         let verifier =
             WebPkiClientVerifier::builder_with_provider(roots.into(), provider()).build().unwrap();
-        let demand = ClientAuthDemand::new(verifier, "people").unwrap().in_answer_to_offer();
+        let demand = ClientAuthDemand::new(verifier, "people").unwrap().because_offered();
         move |hello| {
             if hello.offered {
                 ClientAuthDecision::Request(demand.clone())
@@ -119,18 +119,18 @@ impl World {
         self.sites.insert(origin.into(), site.clone());
     }
 
-    /// A site at this origin that asks those who offer.
+    /// A site at this origin that requests certificates from clients that offer.
     pub fn site(
         &mut self,
         origin: &str,
-        handle: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+        handle: impl Fn(&ReceivedRequest) -> Answer + Send + Sync + 'static,
     ) -> Arc<Site> {
-        let site = Site::new(Some(self.tls()), self.ask_those_who_offer(), handle);
+        let site = Site::new(Some(self.tls()), self.request_from_clients_that_offer(), handle);
         self.put(origin, &site);
         site
     }
 
-    /// A site that lets agents in to `/agents`, staff to `/staff`, and everybody to the rest.
+    /// A site with `/agents` for agents, `/staff` for staff, and other paths for all clients.
     pub fn usual_site(&mut self, origin: &str) -> Arc<Site> {
         let (agents, staff) = (self.agents(), self.staff());
         let agent = self.pki.agent.chain[0].clone();
@@ -164,7 +164,7 @@ impl World {
         tls
     }
 
-    /// Has the certificates of the agent and of the boss, for all sites under `example.test`.
+    /// Credentials of the agent and of the boss, for all sites under `example.test`.
     pub fn credentials(&self) -> Credentials {
         let agent = identity("agent", &self.pki.agent).for_host("*.example.test").unwrap();
         let boss = identity("boss", &self.pki.boss).for_host("*.example.test").unwrap();
@@ -206,12 +206,12 @@ fn connect(site: Arc<Site>) -> TokioIo<DuplexStream> {
     TokioIo::new(near)
 }
 
-pub fn identity(name: &str, identity: &common::Identity) -> Identity {
+pub fn identity(name: &str, identity: &common::CertAndKey) -> ClientIdentity {
     let key = CertifiedKey::from_der(identity.chain.clone(), identity.key(), &provider()).unwrap();
-    Identity::new(name, Arc::new(key)).unwrap()
+    ClientIdentity::new(name, Arc::new(key)).unwrap()
 }
 
-/// A response that has been read.
+/// A response that was read.
 pub struct Read {
     pub status: StatusCode,
     pub text: String,
@@ -219,7 +219,7 @@ pub struct Read {
 }
 
 impl Read {
-    /// Who the server was told that the client is.
+    /// The client's identity at the server.
     pub fn identity(&self) -> Option<&str> {
         self.report.identity.as_deref()
     }
@@ -242,7 +242,7 @@ pub async fn post(client: &Client<Full<Bytes>>, uri: &str, body: &'static str) -
     read(client.request(request).await.unwrap()).await
 }
 
-/// A challenge that any certificate will do for.
+/// A challenge that accepts any certificate.
 pub fn any() -> Challenge {
     assert_eq!(Challenge::new().to_value().unwrap(), SCHEME);
     Challenge::new()

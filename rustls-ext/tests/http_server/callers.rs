@@ -1,21 +1,21 @@
-//! What a connection knows of its client, and what each of its requests then knows.
+//! The identity of a connection's client, and of the caller of each of its requests.
 
 use rustls::{CertificateError, Error, ProtocolVersion};
 use rustls_ext::ClientAuthOffer;
 use rustls_ext::http::Fingerprint;
-use rustls_ext::http::server::Outcome;
+use rustls_ext::http::server::ClientAuthOutcome;
 use rustls_ext::wire::Offer;
 
 use crate::site::Site;
 
 #[tokio::test]
-async fn a_client_that_makes_no_offer_is_nobody_and_was_not_asked() {
+async fn a_client_that_makes_no_offer_is_unauthenticated_and_was_not_asked() {
     let site = Site::start().await;
     for client in [site.client(), site.client().with(&site.pki.agent)] {
         assert_eq!(client.get("www.example", "/maybe").await.text, "nobody");
         let known = site.latest();
-        assert_eq!((known.offer(), known.asked()), (Offer::NONE, None));
-        assert_eq!(known.outcome(), &Outcome::NotAsked);
+        assert_eq!((known.offer(), known.certificate_request()), (Offer::NONE, None));
+        assert_eq!(known.outcome(), &ClientAuthOutcome::NotAsked);
         assert!(known.identity("agents").is_none());
         assert_eq!(known.server_name(), Some("www.example"));
         assert_eq!(known.tls_version(), ProtocolVersion::TLSv1_3);
@@ -37,15 +37,15 @@ async fn rca_2_care_2_an_offer_is_known_by_its_way_and_the_client_by_its_scope()
             assert_eq!(client.get("www.example", "/maybe").await.text, "agent: agent");
             let known = site.latest();
             assert_eq!((known.offer(), known.acknowledged()), (way, acknowledged));
-            assert_eq!(known.outcome(), &Outcome::Authenticated);
-            let asked = known.asked().unwrap();
+            assert_eq!(known.outcome(), &ClientAuthOutcome::Authenticated);
+            let asked = known.certificate_request().unwrap();
             assert_eq!((asked.scope.as_str(), asked.required), ("agents", false));
             let agent = known.identity("agents").unwrap();
             assert_eq!((agent.scope(), agent.resumed()), ("agents", false));
             assert_eq!(agent.chain(), site.pki.agent.chain);
             let fingerprint = Fingerprint::sha256(&site.pki.agent.chain[0]);
             assert_eq!(agent.certificate().fingerprint(), &fingerprint);
-            // Nobody in any other.
+            // Not authenticated in any other scope.
             assert!(known.identity("staff").is_none() && known.identity("").is_none());
         }
     }
@@ -62,15 +62,15 @@ async fn one_connection_is_known_to_all_of_its_requests() {
 }
 
 #[tokio::test]
-async fn whoever_declines_is_nobody() {
+async fn a_client_that_declines_is_unauthenticated() {
     let site = Site::start().await;
     for (client, name) in [
         (site.client(), "login.example"),
         (site.client().offering(ClientAuthOffer::flag()), "www.example"),
     ] {
         assert_eq!(client.get(name, "/maybe").await.text, "nobody");
-        assert_eq!(site.latest().outcome(), &Outcome::Declined);
-        assert_eq!(site.latest().asked().unwrap().scope, "agents");
+        assert_eq!(site.latest().outcome(), &ClientAuthOutcome::Declined);
+        assert_eq!(site.latest().certificate_request().unwrap().scope, "agents");
     }
 }
 
@@ -81,12 +81,12 @@ async fn a_refused_certificate_is_a_reason_and_no_identity() {
     assert_eq!(client.get("soft.example", "/maybe").await.text, "nobody");
     let known = site.latest();
     let unknown = Error::InvalidCertificate(CertificateError::UnknownIssuer);
-    assert_eq!(known.outcome(), &Outcome::Refused(unknown));
+    assert_eq!(known.outcome(), &ClientAuthOutcome::Refused(unknown));
     assert!(known.identity("agents").is_none() && known.identity("staff").is_none());
 }
 
 #[tokio::test]
-async fn res_2_a_resumed_connection_knows_whom_it_resumes() {
+async fn res_2_a_resumed_connection_has_the_identity_of_its_session() {
     let site = Site::start().await;
     let config = site.agent().config();
     let mut at = None;
@@ -96,11 +96,11 @@ async fn res_2_a_resumed_connection_knows_whom_it_resumes() {
         assert_eq!(connection.get("www.example", "/maybe").await.text, "agent: agent");
         let known = site.latest();
         assert_eq!(known.resumed(), resumed);
-        assert_eq!(known.outcome(), &Outcome::Authenticated);
+        assert_eq!(known.outcome(), &ClientAuthOutcome::Authenticated);
         let agent = known.identity("agents").unwrap();
         assert_eq!(agent.resumed(), resumed);
         assert_eq!(agent.chain(), site.pki.agent.chain);
-        // Of then, in seconds.
+        // The time of the first handshake, in seconds.
         let seconds = agent.authenticated_at().as_secs();
         assert_eq!(*at.get_or_insert(seconds), seconds);
     }

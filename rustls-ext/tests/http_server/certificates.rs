@@ -1,4 +1,4 @@
-//! What certificates say, also those that say it badly.
+//! The data of certificates, also of malformed ones.
 
 use std::net::IpAddr;
 
@@ -38,10 +38,10 @@ fn uri(text: &str) -> SanType {
     SanType::URI(text.try_into().unwrap())
 }
 
-/// A certificate whose alternative names are these octets of a `GeneralNames`.
-fn raw_sans(octets: &[u8]) -> CertificateInfo {
+/// A certificate whose alternative names are these bytes of a `GeneralNames`.
+fn raw_sans(bytes: &[u8]) -> CertificateInfo {
     info(|params| {
-        let extension = CustomExtension::from_oid_content(&[2, 5, 29, 17], octets.to_vec());
+        let extension = CustomExtension::from_oid_content(&[2, 5, 29, 17], bytes.to_vec());
         params.custom_extensions.push(extension);
     })
 }
@@ -98,7 +98,7 @@ fn there_is_one_common_name_or_an_error() {
     let missing = CertificateError::Missing("common name");
     assert_eq!(subject(&[]).common_name(), Err(&missing));
     assert_eq!(subject(&[cn("")]).common_name(), Err(&missing));
-    // The same type by another way, which the issuing library does not notice.
+    // The same type in another encoding, which the issuing library does not notice.
     let another = (DnType::CustomDnType(vec![2, 5, 4, 3]), DnValue::from("boss"));
     let two = subject(&[cn("agent"), another]);
     assert_eq!(two.common_name(), Err(&CertificateError::Ambiguous("common name")));
@@ -166,17 +166,17 @@ fn a_spiffe_id_is_the_only_uri() {
 
 #[test]
 fn alternative_names_that_cannot_be_read_are_no_empty_ones() {
-    for (octets, names) in [
+    for (bytes, names) in [
         // an empty DNS name; one with a NUL in it; one that is not ASCII
         (&[0x30, 2, 0x82, 0][..], [AlternativeName::Other(2)]),
         (&[0x30, 5, 0x82, 3, b'a', 0, b'b'], [AlternativeName::Other(2)]),
         (&[0x30, 3, 0x82, 1, 0xff], [AlternativeName::Other(2)]),
-        // an address of three octets
+        // an address of three bytes
         (&[0x30, 5, 0x87, 3, 1, 2, 3], [AlternativeName::Other(7)]),
         // a URI with a space
         (&[0x30, 5, 0x86, 3, b'a', b' ', b'b'], [AlternativeName::Other(6)]),
     ] {
-        assert_eq!(raw_sans(octets).alternative_names(), Ok(&names[..]), "{octets:?}");
+        assert_eq!(raw_sans(bytes).alternative_names(), Ok(&names[..]), "{bytes:?}");
     }
     let unreadable = Err(&CertificateError::Unreadable("subjectAltName"));
     assert_eq!(raw_sans(&[4, 1, 0]).alternative_names(), unreadable);
@@ -188,26 +188,26 @@ fn alternative_names_that_cannot_be_read_are_no_empty_ones() {
     // twice
     let twice = info(|params| {
         params.subject_alt_names = vec![uri("spiffe://a/b")];
-        let octets = vec![0x30, 3, 0x82, 1, b'a'];
-        params.custom_extensions.push(CustomExtension::from_oid_content(&[2, 5, 29, 17], octets));
+        let bytes = vec![0x30, 3, 0x82, 1, b'a'];
+        params.custom_extensions.push(CustomExtension::from_oid_content(&[2, 5, 29, 17], bytes));
     });
     let unreadable = CertificateError::Unreadable("subjectAltName");
     assert_eq!(twice.alternative_names(), Err(&unreadable));
 }
 
 #[test]
-fn a_serial_number_is_shown_octet_for_octet() {
+fn a_serial_number_is_shown_byte_for_byte() {
     let info = info(|params| params.serial_number = Some(vec![1, 0xab, 0].into()));
     assert_eq!(info.serial(), Ok("01ab00"));
 }
 
 #[test]
-fn what_is_no_certificate_says_nothing() {
+fn data_that_is_not_a_certificate_has_no_fields() {
     let real = Authority::new("agents").der;
     let mut longer = real.to_vec();
     longer.push(0);
-    for octets in [vec![], vec![0x30, 0], real[..real.len() - 1].to_vec(), longer] {
-        let info = CertificateInfo::from_der(&CertificateDer::from(octets));
+    for bytes in [vec![], vec![0x30, 0], real[..real.len() - 1].to_vec(), longer] {
+        let info = CertificateInfo::from_der(&CertificateDer::from(bytes));
         let malformed = &CertificateError::Malformed;
         assert_eq!(info.subject(), Err(malformed));
         assert_eq!(info.issuer(), Err(malformed));
@@ -215,6 +215,6 @@ fn what_is_no_certificate_says_nothing() {
         assert_eq!(info.serial(), Err(malformed));
         assert_eq!(info.alternative_names(), Err(malformed));
         assert_eq!(info.spiffe_id(), Err(malformed));
-        assert_eq!(info.fingerprint().octets().len(), 32);
+        assert_eq!(info.fingerprint().as_bytes().len(), 32);
     }
 }

@@ -1,4 +1,4 @@
-//! RFC 9440: what the server behind a proxy is told, and what clients cannot make it believe.
+//! RFC 9440: the fields that the server behind a proxy receives, and that clients cannot forge.
 
 use std::convert::Infallible;
 
@@ -15,12 +15,12 @@ use rustls_ext::{ClientAuthOffer, Rule, Verdict};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, service_fn};
 
-use crate::common::{Authority, Identity};
+use crate::common::{Authority, CertAndKey};
 use crate::site::{Answer, Client, Connection, Log, Site, builder, policy};
 
 type Echo = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
 
-/// What stands for the server behind a proxy: it answers with all fields that it got, in the order
+/// Stands for the server behind a proxy: it answers with all fields that it received, in the order
 /// of their names, and then all trailers.
 fn echo(layer: ClientCertLayer) -> impl FnOnce(Log) -> Echo {
     let lines = |fields: &HeaderMap| {
@@ -51,7 +51,7 @@ fn agents() -> ClientCertLayer {
     ClientCertLayer::new(["agents"])
 }
 
-/// The fields of this module in what the server behind got, and its trailers.
+/// The fields of this module that the server behind received, and the trailers.
 fn told(answer: &Answer) -> (Vec<&str>, Vec<&str>) {
     assert_eq!(answer.status, 200);
     let (fields, trailers) = answer.text.split_once("--\n").unwrap();
@@ -76,7 +76,7 @@ fn map(fields: &[(&str, &str)]) -> HeaderMap {
 fn request(fields: &[(&str, &str)], trailers: &[(&str, &str)]) -> Request<Body> {
     let last = map(trailers);
     let body = Full::from("body").with_trailers(async move { Some(Ok(last)) });
-    // Of no known length, so that it is sent in chunks, which can have trailers.
+    // Its length is unknown, so it is sent in chunks, which can have trailers.
     let body = body.map_frame(|frame| frame);
     let names: Vec<_> = trailers.iter().map(|(name, _)| *name).collect();
     let mut request = Request::post("https://www.example/").header("trailer", names.join(", "));
@@ -84,7 +84,7 @@ fn request(fields: &[(&str, &str)], trailers: &[(&str, &str)]) -> Request<Body> 
     request.body(Body::new(body)).unwrap()
 }
 
-/// What somebody might send who would like to be somebody else.
+/// Fields with which a client could try to impersonate another one.
 const FORGED: [(&str, &str); 7] = [
     ("Client-Cert", ":AAAA:"),
     ("client-cert", ":BBBB:"),
@@ -146,7 +146,7 @@ async fn certificates_of_other_scopes_and_refused_ones_are_not_passed_on() {
 #[tokio::test]
 async fn rfc_9440_2_3_the_rest_of_the_chain_is_passed_on_if_wanted() {
     let pki = crate::common::Pki::new();
-    let identity = Identity {
+    let identity = CertAndKey {
         chain: vec![pki.agent.chain[0].clone(), pki.agents.der.clone()],
         key: pki.agent.key.clone(),
     };
@@ -175,7 +175,7 @@ fn sorted(mut lines: Vec<&str>) -> Vec<&str> {
 #[test]
 fn values_are_structured_fields() {
     // RFC 8941 section 3.3.5: base64 with padding, between colons.
-    let of = |octets: &[u8]| CertificateDer::from(octets.to_vec());
+    let of = |bytes: &[u8]| CertificateDer::from(bytes.to_vec());
     assert_eq!(client_cert(&of(b"")).unwrap(), "::");
     assert_eq!(client_cert(&of(&[0xfb, 0xff])).unwrap(), ":+/8=:");
     assert_eq!(client_cert_chain(&[]), None);

@@ -1,4 +1,4 @@
-//! The responses to denied requests: a server's own, and those without anything of its own.
+//! The responses to denied requests: a server's own, and the default ones.
 
 use std::convert::Infallible;
 
@@ -57,7 +57,7 @@ async fn one_on_denied_makes_the_pages_of_the_layer_and_of_all_behind_it() {
             let challenged = answer.headers.contains_key("www-authenticate");
             assert_eq!(challenged, status == StatusCode::UNAUTHORIZED);
         }
-        // What is not denied is as its handler made it.
+        // Other responses are unchanged.
         assert_eq!(connection.get("www.example", "/").await.text, "home");
         assert_eq!(connection.get("www.example", "/nowhere").await.status, StatusCode::NOT_FOUND);
     }
@@ -78,11 +78,11 @@ async fn the_innermost_on_denied_makes_the_page() {
     assert!(answer.challenge().starts_with("ClientCertificate realm=\"inside\""));
 }
 
-/// A body that cannot be made of nothing.
+/// A body without a default value.
 struct OwnBody(&'static str);
 
 #[tokio::test]
-async fn a_denial_has_a_body_of_whatever_type_the_service_has() {
+async fn a_denial_has_the_body_type_of_the_service() {
     let pki = Pki::new();
     let inner = service_fn(|_: Request<Empty<Bytes>>| async {
         Ok::<_, Infallible>(http::Response::new(OwnBody("served")))

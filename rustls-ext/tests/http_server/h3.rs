@@ -1,17 +1,17 @@
-//! The same over QUIC: who the caller is, and where it belongs.
+//! The same over QUIC: the identity of callers, and misdirected requests.
 
 use std::sync::Arc;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Bytes;
 use rustls::version::TLS13;
-use rustls_ext::http::server::{Caller, CallerLayer, ConnectionInfo, Denied, Outcome};
+use rustls_ext::http::server::{Caller, CallerLayer, ClientAuthOutcome, ConnectionInfo, Denied};
 use rustls_ext::quic::{HandshakeData, QuicClientConfig, QuicServerConfig};
 use rustls_ext::wire::Offer;
 use rustls_ext::{ClientAuthOffer, Policy};
 use tokio::sync::mpsc;
 
-use crate::common::{Identity, Pki};
+use crate::common::{CertAndKey, Pki};
 use crate::site::{policy, server_config};
 
 async fn serve(
@@ -43,11 +43,11 @@ async fn serve(
     }
 }
 
-/// The answers to requests for each of these hosts on one connection to `www.example`.
+/// The responses to requests for each of these hosts on one connection to `www.example`.
 async fn visit(
     pki: &Pki,
     addr: std::net::SocketAddr,
-    identity: Option<&Identity>,
+    identity: Option<&CertAndKey>,
     offer: ClientAuthOffer,
     hosts: &[&str],
 ) -> Vec<(StatusCode, bool)> {
@@ -108,5 +108,5 @@ async fn over_quic_callers_are_known_and_kept_where_they_belong() {
 
     let nobody = visit(&pki, addr, None, ClientAuthOffer::default(), &hosts).await;
     assert_eq!(nobody, [(StatusCode::UNAUTHORIZED, true), misdirected, misdirected]);
-    assert_eq!(known.recv().await.unwrap().outcome(), &Outcome::NotAsked);
+    assert_eq!(known.recv().await.unwrap().outcome(), &ClientAuthOutcome::NotAsked);
 }

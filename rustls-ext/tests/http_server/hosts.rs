@@ -33,7 +33,7 @@ async fn a_host_that_asks_for_more_is_not_reached_on_the_connection_of_another()
             ("admin.example", MISDIRECTED),
             ("login.example", MISDIRECTED),
             ("soft.example", MISDIRECTED),
-            // The connection goes on all the same.
+            // The connection continues nevertheless.
             ("www.example", 200),
         ],
     )
@@ -62,15 +62,15 @@ async fn neither_case_nor_port_nor_final_dot_is_a_way_around_that() {
 }
 
 #[tokio::test]
-async fn addresses_are_what_a_client_sends_no_server_name_for() {
+async fn a_client_sends_no_server_name_for_an_address() {
     let site = Site::start().await;
     let addresses = [("127.0.0.1", 200), ("127.0.0.1:443", 200), ("[::1]", 200), ("[::1]:1", 200)];
     statuses(&site, site.client(), "www.example", &addresses).await;
-    // A client that sends no name gets no further than one that sends another.
+    // A client that sends no name gets the same as one that sends another name.
     let expected = [&addresses[..], &[("www.example", 200), ("admin.example", MISDIRECTED)]];
     statuses(&site, site.client(), "127.0.0.1", &expected.concat()).await;
 
-    // Where addresses need more than a name does.
+    // Addresses need more than a name does.
     let policy = |pki: &_| {
         builder(pki)
             .rule(Rule::when().server_name("www.example").ask_nothing())
@@ -85,12 +85,12 @@ async fn addresses_are_what_a_client_sends_no_server_name_for() {
 }
 
 #[tokio::test]
-async fn what_was_asked_for_on_one_host_is_good_for_another_that_asks_for_the_same() {
+async fn a_request_for_one_host_suffices_for_another_with_the_same_demand() {
     let site = Site::start().await;
     let boss = site.client().with(&site.pki.boss);
     let expected = [("admin.example", 200), ("www.example", 200), ("login.example", MISDIRECTED)];
     statuses(&site, boss, "admin.example", &expected).await;
-    // Whether it declined, or has an identity.
+    // Both if it declined, and if it has an identity.
     let expected = [
         ("login.example", 200),
         ("soft.example", 200),
@@ -122,7 +122,7 @@ async fn where_a_certificate_is_required_to_have_been_asked_is_not_enough() {
 }
 
 #[tokio::test]
-async fn a_host_that_asks_those_who_offer_is_asked_about_this_client() {
+async fn a_host_with_rules_on_offers_is_decided_for_this_client() {
     let policy = |pki: &_| {
         builder(pki)
             .rule(Rule::when().server_name("api.example").offered(true).require("agents"))
@@ -132,17 +132,17 @@ async fn a_host_that_asks_those_who_offer_is_asked_about_this_client() {
             .unwrap()
     };
     let site = Site::with(policy, app).await;
-    // It would not be asked there; nobody knows what else is in its list of protocols.
+    // It would not be asked there; the rest of its list of protocols is unknown.
     let expected = [("api.example", 200), ("app.example", MISDIRECTED)];
     statuses(&site, site.client(), "www.example", &expected).await;
-    // It would.
+    // It would be asked.
     let expected = [("www.example", 200), ("api.example", MISDIRECTED)];
     statuses(&site, site.agent(), "www.example", &expected).await;
-    // On the host's own connections, all that may be asked is known to have been.
+    // On the host's own connections, all possible requests were made.
     statuses(&site, site.client(), "app.example", &[("app.example", 200)]).await;
 
-    // Under TLS 1.2 an offer by flag does not count, and is not known afterwards. It was seen by
-    // whoever decided before the version was chosen.
+    // Under TLS 1.2 an offer by flag does not count, and is not known afterwards. A policy that
+    // decided before the version was chosen saw it.
     let expected = [("www.example", 200), ("api.example", MISDIRECTED)];
     statuses(&site, site.client().tls12(), "www.example", &expected).await;
 }
@@ -157,16 +157,16 @@ async fn a_changed_policy_counts_at_once_for_hosts_other_than_the_connection_s_o
     let all = builder(&site.pki).otherwise(Verdict::Request("agents".into())).build().unwrap();
     site.live.replace(Setup::new(server_config(&site.pki, &[b"h2"]), all));
     assert_eq!(connection.get("other.example", "/").await.status, MISDIRECTED);
-    // A connection goes on as it began.
+    // A connection keeps its decision.
     assert_eq!(connection.get("www.example", "/").await.status, StatusCode::OK);
-    // It can be challenged, though, by the new rules.
+    // But the new rules can challenge it.
     assert_eq!(connection.get("www.example", "/agents").await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn misdirected_comes_before_any_judgement_of_the_client() {
+async fn misdirected_is_checked_before_the_client_s_identity() {
     let site = Site::start().await;
-    // On the right connection: 401 for want of a certificate, and 403 with another one.
+    // On the right connection: 401 without a certificate, and 403 with another one.
     let mut agent = site.agent().connect("www.example").await;
     for path in ["/staff", "/agents", "/", "/nowhere"] {
         let answer = agent.get("admin.example", path).await;

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use crate::common::Pki;
 use crate::site::{Log, Site, app, policy, server_config, tls};
 
-/// A site, what its listener refuses, and what ends it.
+/// A site, the connections that its listener refuses, and its shutdown.
 struct Served {
     site: Site,
     refused: mpsc::UnboundedReceiver<String>,
@@ -55,7 +55,7 @@ async fn serve(prepare: impl FnOnce(Listener) -> Listener) -> Served {
 }
 
 #[tokio::test]
-async fn each_request_is_judged_by_its_own_connection() {
+async fn each_request_is_checked_against_its_own_connection() {
     let served = serve(|listener| listener).await;
     let site = &served.site;
     for client in [site.client(), site.client().http1()] {
@@ -74,9 +74,9 @@ async fn each_request_is_judged_by_its_own_connection() {
 }
 
 #[tokio::test]
-async fn who_is_refused_is_reported_and_holds_up_nobody() {
+async fn a_refused_client_is_reported_and_delays_no_other() {
     let mut served = serve(|listener| listener).await;
-    // A client that says nothing, and one that does not speak TLS.
+    // A client that sends nothing, and one that does not use TLS.
     let _silent = TcpStream::connect(served.site.addr).await.unwrap();
     let mut plain = TcpStream::connect(served.site.addr).await.unwrap();
     plain.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
@@ -117,7 +117,7 @@ async fn there_are_so_many_handshakes_at_a_time_and_then_the_next() {
     for _ in 0..5 {
         clients.push(TcpStream::connect(addr).await.unwrap());
     }
-    // They are all there when the first is seen.
+    // All of them have connected when the first is accepted.
     while format!("{listener:?}").contains("handshakes: 0") {
         tokio::select! {
             biased;
@@ -156,18 +156,11 @@ async fn a_layer_for_all_answers_500_to_a_request_that_does_not_say_its_connecti
     assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
-/// Rule: unless the user says otherwise, a refused connection is an event.
+/// Rule: by default, a refused connection is an event.
 #[cfg(feature = "tracing")]
 #[tokio::test]
-async fn a_refused_connection_is_an_event_that_says_why() {
-    let log: Arc<std::sync::Mutex<Vec<u8>>> = Arc::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || Writer(writer.clone()))
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-
+async fn a_refused_connection_is_an_event_with_the_reason() {
+    let (log, _guard) = events();
     let pki = Pki::new();
     let live = Live::from(Setup::new(server_config(&pki, &[b"h2"]), policy(&pki)));
     let mut listener = Listener::bind("127.0.0.1:0", live.clone()).await.unwrap();
@@ -192,6 +185,39 @@ async fn a_refused_connection_is_an_event_that_says_why() {
     assert!(text.contains(" INFO "), "{text}");
     assert!(text.contains("connection refused peer=127.0.0.1:"), "{text}");
     assert!(text.contains("HTTP"), "{text}");
+}
+
+/// Rule: a denial with status 500 is a mistake in the program, so it is an event at level ERROR.
+#[cfg(feature = "tracing")]
+#[test]
+fn a_denial_with_status_500_is_an_error_event_with_the_reason() {
+    use rustls_ext::http::server::{Denied, HostProblem};
+
+    let (log, _guard) = events();
+    let unknown = || Denied::UnknownScope { scope: "admins".into() };
+    for denied in [Denied::NoCaller, Denied::NoConnection, unknown()] {
+        let text = denied.to_string();
+        assert_eq!(denied.response(()).status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let logged = String::from_utf8(std::mem::take(&mut *log.lock().unwrap())).unwrap();
+        assert!(logged.contains("ERROR "), "{logged}");
+        assert!(logged.ends_with(&format!("request denied: {text}\n")), "{logged}");
+    }
+    for denied in [Denied::Misdirected, Denied::OtherScope, Denied::Host(HostProblem::Missing)] {
+        drop(denied.response(()));
+        assert!(log.lock().unwrap().is_empty());
+    }
+}
+
+/// Collects the events of this thread as text, until the guard is dropped.
+#[cfg(feature = "tracing")]
+fn events() -> (Arc<std::sync::Mutex<Vec<u8>>>, tracing::subscriber::DefaultGuard) {
+    let log: Arc<std::sync::Mutex<Vec<u8>>> = Arc::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || Writer(writer.clone()))
+        .finish();
+    (log, tracing::subscriber::set_default(subscriber))
 }
 
 #[cfg(feature = "tracing")]

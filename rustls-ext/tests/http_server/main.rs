@@ -1,5 +1,5 @@
-//! What HTTP services are told of their callers, and whom they are kept from: real servers of
-//! hyper, axum, tonic and h3 on loopback, and both ends asserted.
+//! The callers that HTTP services see, and the requests that are denied: real servers of hyper,
+//! axum, tonic and h3 on loopback, with assertions at client and server.
 #![cfg(all(feature = "axum", feature = "tokio", feature = "ring"))]
 
 #[path = "../common/mod.rs"]

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::site::{Site, tls};
 
-/// The status code of the answer to these octets of HTTP/1.1.
+/// The status code of the response to these bytes of HTTP/1.1.
 async fn http1(site: &Site, request: &str) -> u16 {
     http1_on(site, "www.example", request).await
 }
@@ -34,18 +34,18 @@ async fn rfc_9112_3_2_a_request_without_one_clear_host_is_a_bad_request() {
         ("GET / HTTP/1.1\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
         ("GET / HTTP/1.0\r\nHost:\r\n\r\n", 400),
-        // two, which HTTP/1.0 may not have either
+        // two, which HTTP/1.0 does not allow either
         ("GET / HTTP/1.0\r\nHost: www.example\r\nHost: www.example\r\n\r\n", 400),
         ("GET / HTTP/1.0\r\nHost: admin.example\r\n\r\n", 421),
         // two
         ("GET / HTTP/1.1\r\nHost: www.example\r\nHost: www.example\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: www.example\r\nHost: admin.example\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: www.example, admin.example\r\n\r\n", 400),
-        // one thing in the target, another in the field
+        // one host in the target, another in the field
         ("GET https://admin.example/ HTTP/1.1\r\nHost: www.example\r\n\r\n", 400),
         ("GET https://www.example/ HTTP/1.1\r\nHost: admin.example\r\n\r\n", 400),
         ("GET https://www.example:1/ HTTP/1.1\r\nHost: www.example\r\n\r\n", 400),
-        // no names, and no addresses
+        // neither names nor addresses
         ("GET / HTTP/1.1\r\nHost: me@www.example\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: www.example@\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: www..example\r\n\r\n", 400),
@@ -75,16 +75,16 @@ async fn rfc_9112_3_2_http_1_0_without_a_host_is_for_the_server_name_of_its_conn
     let site = Site::start().await;
     assert_eq!(http1(&site, "GET / HTTP/1.0\r\n\r\n").await, 200);
     assert_eq!(site.reached(), ["/"]);
-    // What needs a certificate needs it there, too.
+    // A resource that needs a certificate needs it there, too.
     assert_eq!(http1(&site, "GET /agents HTTP/1.0\r\n\r\n").await, 401);
-    // A client that goes by an address sends no server name, so nothing says which host it means.
+    // A client that connects to an address sends no server name, so the request has no host.
     assert_eq!(http1_on(&site, "127.0.0.1", "GET / HTTP/1.0\r\n\r\n").await, 400);
     let with_host = "GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n";
     assert_eq!(http1_on(&site, "127.0.0.1", with_host).await, 200);
     assert_eq!(site.reached(), ["/"]);
 }
 
-/// The first octet of the header block that answers a request of HTTP/2 with these fields behind
+/// The first byte of the header block that answers a request of HTTP/2 with these fields behind
 /// `:method`, `:scheme` and `:path`: an index into the static table (RFC 7541 appendix A).
 async fn http2(site: &Site, fields: &[(&str, &str)]) -> u8 {
     // Of the static table: GET, https, /.
@@ -97,12 +97,12 @@ async fn http2(site: &Site, fields: &[(&str, &str)]) -> u8 {
             block.extend(text.as_bytes());
         }
     }
-    let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    octets.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]); // SETTINGS
-    octets.extend([0, 0, u8::try_from(block.len()).unwrap(), 1, 5, 0, 0, 0, 1]); // HEADERS
-    octets.extend(block);
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]); // SETTINGS
+    bytes.extend([0, 0, u8::try_from(block.len()).unwrap(), 1, 5, 0, 0, 0, 1]); // HEADERS
+    bytes.extend(block);
     let mut stream = tls(site.client().config(), "www.example", site.addr).await;
-    stream.write_all(&octets).await.unwrap();
+    stream.write_all(&bytes).await.unwrap();
     loop {
         let mut head = [0; 9];
         stream.read_exact(&mut head).await.unwrap();
@@ -125,7 +125,7 @@ async fn rfc_9113_8_3_1_an_authority_and_a_host_that_differ_are_a_bad_request() 
         (&[www][..], STATUS_200),
         (&[www, ("host", "www.example")], STATUS_200),
         (&[www, ("host", "WWW.example:443")], STATUS_200),
-        // As it is when a proxy has translated a request.
+        // As after the translation by a proxy.
         (&[("host", "www.example")], STATUS_200),
         (&[], STATUS_400),
         (&[www, ("host", "admin.example")], STATUS_400),

@@ -1,4 +1,4 @@
-//! A server of several names on loopback, and clients that visit it.
+//! A server with several host names on loopback, and its clients.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower::{Layer, Service};
 
-use crate::common::{Identity as Certificate, Pki, provider};
+use crate::common::{CertAndKey, Pki, provider};
 
 pub struct Staff;
 
@@ -45,21 +45,21 @@ impl Scope for Agents {
 pub const BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
 pub const ONLY_TLS12: [&SupportedProtocolVersion; 1] = [&TLS12];
 
-/// What has reached a handler: its path.
+/// The paths of requests that reached a handler.
 pub type Log = Arc<Mutex<Vec<String>>>;
 
-/// A server of one certificate for several names of `example` and `127.0.0.1`.
+/// A server with one certificate for several names under `example` and for `127.0.0.1`.
 pub struct Site {
     pub pki: Pki,
     pub live: Live,
     pub addr: SocketAddr,
     pub log: Log,
-    /// What is known of each connection.
+    /// The `ConnectionInfo` of each connection.
     pub connections: Arc<Mutex<Vec<ConnectionInfo>>>,
 }
 
 impl Site {
-    /// What is asked for on which host is in [`policy`].
+    /// [`policy`] defines which host requests which certificate.
     pub async fn start() -> Self {
         Self::with(policy, app).await
     }
@@ -122,24 +122,24 @@ impl Site {
         self.client().with(&self.pki.agent).offering(ClientAuthOffer::flag())
     }
 
-    /// What has reached handlers since the last look.
+    /// The paths that reached handlers since the last call.
     pub fn reached(&self) -> Vec<String> {
         std::mem::take(&mut self.log.lock().unwrap())
     }
 
-    /// What is known of the latest connection.
+    /// The `ConnectionInfo` of the latest connection.
     pub fn latest(&self) -> ConnectionInfo {
         self.connections.lock().unwrap().last().unwrap().clone()
     }
 }
 
-/// | host name | is asked |
+/// | host name | certificate |
 /// |---|---|
-/// | `admin.example` | must show a certificate of the scope "staff" |
-/// | `login.example` | is asked for one of the scope "agents" |
-/// | `soft.example` | the same, and one that does not count will do, too |
-/// | any other, with an offer | is asked for one of the scope "agents" |
-/// | any other, without | is left alone |
+/// | `admin.example` | required in the scope "staff" |
+/// | `login.example` | requested in the scope "agents" |
+/// | `soft.example` | the same, leniently |
+/// | any other, with an offer | requested in the scope "agents" |
+/// | any other, without an offer | not requested |
 pub fn policy(pki: &Pki) -> Policy {
     builder(pki)
         .rule(Rule::when().server_name("admin.example").require("staff"))
@@ -173,7 +173,7 @@ pub fn server_config(pki: &Pki, protocols: &[&[u8]]) -> ServerConfig {
     config
 }
 
-/// Handlers that say who they take their caller for.
+/// Handlers that answer with the identity of their caller.
 pub fn app(log: Log) -> Router {
     async fn known(Extension(log): Extension<Log>, uri: Uri) {
         log.lock().unwrap().push(uri.path().to_owned());
@@ -217,18 +217,18 @@ pub fn app(log: Log) -> Router {
         .layer(Extension(log))
 }
 
-/// A client in the making.
+/// The settings of a client.
 #[derive(Clone)]
 pub struct Client<'a> {
     site: &'a Site,
-    identity: Option<&'a Certificate>,
+    identity: Option<&'a CertAndKey>,
     offer: ClientAuthOffer,
     versions: &'static [&'static SupportedProtocolVersion],
     protocol: &'static [u8],
 }
 
 impl<'a> Client<'a> {
-    pub fn with(mut self, identity: &'a Certificate) -> Self {
+    pub fn with(mut self, identity: &'a CertAndKey) -> Self {
         self.identity = Some(identity);
         self
     }
@@ -238,7 +238,7 @@ impl<'a> Client<'a> {
         self
     }
 
-    /// Speaks TLS 1.2 only, and sends certificates in it.
+    /// Uses TLS 1.2 only, and sends certificates under it.
     pub fn tls12(mut self) -> Self {
         self.versions = &ONLY_TLS12;
         self.offer = self.offer.with_certificate_under_tls12(true);
@@ -280,7 +280,7 @@ pub enum Connection {
     Http2(http2::SendRequest<Body>),
 }
 
-/// What a client gets.
+/// A response.
 #[derive(Debug, PartialEq)]
 pub struct Answer {
     pub status: StatusCode,

@@ -1,4 +1,4 @@
-//! Which status turns away whom: 401 with the challenge, 403, and what never gets so far.
+//! The status of denied requests: 401 with a challenge, 403, and errors before that.
 
 use http::StatusCode;
 use rustls_ext::http::{Challenge, Challenges};
@@ -20,32 +20,32 @@ fn challenge(answer: &Answer) -> Challenge {
 }
 
 #[tokio::test]
-async fn cant_2_whoever_could_come_back_with_a_certificate_is_challenged() {
+async fn cant_2_a_client_that_could_authenticate_is_challenged() {
     let site = Site::start().await;
     for client in [site.client(), site.client().http1()] {
         for path in ["/agents", "/named/agents"] {
             let answer = client.get("www.example", path).await;
             let challenge = challenge(&answer);
             assert_eq!(challenge.realm(), Some("agents"));
-            // The very certificate that will do, and none that will not.
+            // The challenge accepts exactly the right certificate.
             assert!(challenge.accepts(&site.pki.agent.chain));
             assert!(!challenge.accepts(&site.pki.boss.chain));
             assert!(answer.challenge().starts_with("ClientCertificate realm=\"agents\", dn="));
         }
         assert_eq!(site.reached(), [""; 0]);
     }
-    // And so it does.
+    // And the server accepts it.
     assert_eq!(site.agent().get("www.example", "/agents").await.status, StatusCode::OK);
     assert_eq!(site.reached(), ["/agents"]);
 }
 
 #[tokio::test]
-async fn whoever_was_asked_and_declined_or_was_refused_is_challenged() {
+async fn a_client_that_declined_or_was_refused_is_challenged() {
     let site = Site::start().await;
     for (client, name) in [
-        // On a host whose connections are all asked.
+        // On a host that requests a certificate on all connections.
         (site.client(), "login.example"),
-        // The browser's way, without an offer and with another certificate.
+        // As a browser: without an offer, and with another certificate.
         (site.client().with(&site.pki.boss), "soft.example"),
         // Though it had offered.
         (site.client().offering(ClientAuthOffer::flag()), "www.example"),
@@ -56,7 +56,7 @@ async fn whoever_was_asked_and_declined_or_was_refused_is_challenged() {
 }
 
 #[tokio::test]
-async fn whoever_is_authenticated_in_another_scope_is_forbidden() {
+async fn a_client_that_is_authenticated_in_another_scope_is_forbidden() {
     let site = Site::start().await;
     let agent = site.agent().get("www.example", "/staff").await;
     assert_eq!((agent.status, agent.text.as_str()), (StatusCode::FORBIDDEN, OTHER));
@@ -69,17 +69,17 @@ async fn whoever_is_authenticated_in_another_scope_is_forbidden() {
     assert_eq!(site.reached(), [""; 0]);
     let answer = boss.get("admin.example", "/staff").await;
     assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, "staff: boss"));
-    // What needs nobody in particular goes on to work.
+    // Resources without a requirement still work.
     assert_eq!(boss.get("admin.example", "/maybe").await.text, "nobody");
 }
 
-const OTHER: &str = "your certificate does not count here\n";
-const NEVER: &str = "nobody is asked for the certificate that is needed\n";
+const OTHER: &str = "your certificate is for another scope\n";
+const NEVER: &str = "the policy never requests the required certificate for this host\n";
 
 #[tokio::test]
-async fn where_nobody_is_ever_asked_there_is_no_challenge() {
+async fn a_host_that_never_requests_a_certificate_sends_no_challenge() {
     let site = Site::start().await;
-    // Staff is asked on another host only.
+    // A certificate of staff is requested on another host only.
     for path in ["/staff", "/named/staff", "/realm"] {
         let answer = site.client().get("www.example", path).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
@@ -108,14 +108,14 @@ async fn flags_9_under_tls_1_2_there_is_a_challenge_where_an_offer_by_care_would
     for offer in [ClientAuthOffer::default(), ClientAuthOffer::flag(), ClientAuthOffer::care()] {
         let client = site.client().offering(offer).tls12();
         assert_eq!(client.get("www.example", "/staff").await.status, StatusCode::FORBIDDEN);
-        // Where all are asked, no offer is needed.
+        // If all clients are asked, no offer is needed.
         for host in ["www.example", "login.example"] {
             let challenge = challenge(&client.get(host, "/agents").await);
             assert_eq!(challenge.realm(), Some("agents"));
         }
     }
 
-    // Coming back with a flag would not help, since it does not count there.
+    // A new connection with a flag would not help, since flags do not count there.
     let by_flag = |pki: &_| {
         let rule = Rule::when().offered_by(Offer::FLAG).request("agents");
         builder(pki).rule(rule).otherwise(Verdict::None).build().unwrap()
@@ -167,7 +167,7 @@ async fn a_scope_of_too_many_anchors_is_challenged_without_their_names() {
 }
 
 #[tokio::test]
-async fn without_a_caller_layer_nobody_gets_in() {
+async fn without_a_caller_layer_every_request_is_denied() {
     use axum::body::Body;
     use tower::ServiceExt;
 

@@ -1,4 +1,4 @@
-//! A service of gRPC that needs a scope: tonic's own client is told so in its own words.
+//! A gRPC service that needs a scope: tonic's client gets a gRPC status.
 
 use http::Request;
 use hyper::body::Incoming;
@@ -22,7 +22,7 @@ async fn site(scope: &'static str) -> Site {
     .await
 }
 
-/// What the service says to this client.
+/// The service's response to this client.
 async fn check(site: &Site, client: Client<'_>, host: &str) -> Result<i32, Code> {
     let io = TokioIo::new(tls(client.config(), "www.example", site.addr).await);
     let (sender, connection) =
@@ -44,12 +44,12 @@ async fn check(site: &Site, client: Client<'_>, host: &str) -> Result<i32, Code>
 }
 
 #[tokio::test]
-async fn grpc_clients_are_told_in_their_own_words() {
+async fn grpc_clients_get_a_grpc_status() {
     let serving = ServingStatus::Serving as i32;
     let agents = site("agents").await;
     assert_eq!(check(&agents, agents.agent(), "www.example").await, Ok(serving));
     assert_eq!(check(&agents, agents.agent(), "login.example").await, Ok(serving));
-    // 401 and 403, of which gRPC has codes of its own; 421 it does not know.
+    // 401 and 403, for which gRPC has codes; it has none for 421.
     assert_eq!(check(&agents, agents.client(), "www.example").await, Err(Code::Unauthenticated));
     assert_eq!(check(&agents, agents.client(), "login.example").await, Err(Code::Unknown));
     let staff = site("staff").await;

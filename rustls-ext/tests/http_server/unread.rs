@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::site::{Site, tls};
 
-/// The head of a request that is not let in, or does not even belong on the connection.
+/// The head of a request that is denied, or is misdirected.
 fn post(host: &str, fields: &str) -> String {
     format!("POST /agents HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n")
 }
@@ -22,7 +22,7 @@ fn post(host: &str, fields: &str) -> String {
 const HOSTS: [(&str, u16); 3] =
     [("www.example", 401), ("admin.example", 421), ("www..example", 400)];
 
-/// What a client reads that sends all of a request first.
+/// The response to a client that sends all of a request first.
 async fn answer_to(site: &Site, request: &[u8]) -> String {
     let mut stream = tls(site.client().http1().config(), "www.example", site.addr).await;
     stream.write_all(request).await.unwrap();
@@ -49,13 +49,13 @@ async fn a_client_that_sends_all_of_its_request_first_sees_why_it_is_refused() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_nothing_is_answered_all_the_same() {
+async fn a_client_that_sends_no_body_gets_the_response() {
     let site = Site::start().await;
     for fields in [
-        // There is a limit to how long this is waited for.
+        // The wait for the body is limited.
         "Content-Length: 5\r\n",
         "Transfer-Encoding: chunked\r\n",
-        // It is not read, nor asked for: no 100 comes first (RFC 9110 section 10.1.1).
+        // The body is neither read nor requested by a 100 response (RFC 9110 section 10.1.1).
         "Content-Length: 5\r\nExpect: 100-Continue\r\n",
     ] {
         let answer = answer_to(&site, post("www.example", fields).as_bytes()).await;
@@ -70,7 +70,7 @@ async fn over_http_2_a_stream_is_not_reset_before_the_answer_is_out() {
     for (host, status) in [("www.example", 401), ("admin.example", 421)] {
         let (mut send, body) = Channel::<Bytes>::new(1);
         let sender = tokio::spawn(async move {
-            // More than is read, for as long as anybody takes it.
+            // More than the server reads.
             while send.send_data(vec![7; 1 << 16].into()).await.is_ok() {}
         });
         let request =
@@ -81,7 +81,7 @@ async fn over_http_2_a_stream_is_not_reset_before_the_answer_is_out() {
     }
 }
 
-/// A body of so many frames of so many bytes, which says that it has this length.
+/// A body of so many frames of so many bytes, which declares this length.
 struct Frames {
     left: usize,
     each: usize,
@@ -114,10 +114,10 @@ impl http_body::Body for Frames {
 fn a_body_is_read_up_to_a_limit() {
     const MIB: usize = 1 << 20;
     for (hint, fields, read) in [
-        // eight, and the one that is too much
+        // eight, and the one over the limit
         (0, &[][..], 9),
         (8 * MIB as u64, &[], 9),
-        // what is known to be too long is not read at all
+        // a body that is known to be too long is not read at all
         (8 * MIB as u64 + 1, &[], 0),
         (0, &[("expect", "100-continue")], 0),
     ] {

@@ -14,37 +14,37 @@ use tokio::time::timeout;
 use crate::common::name;
 use crate::server::{REASONS, Setting, end, late, write_on};
 
-/// How a server ends a connection when it has sent its alert, or not.
+/// How a server ends a connection, with or without an alert.
 #[derive(Clone, Copy, Debug)]
-enum Farewell {
+enum CloseMode {
     /// By a reset.
     Reset,
-    /// By closing with something unread, which makes it a reset.
+    /// By closing with unread data, which resets the connection.
     Unread,
-    /// By a reset, without a word.
-    Mute,
+    /// By a reset, without an alert.
+    NoAlert,
 }
 
-/// How often a race is run; either may win each time.
+/// How often a race runs; either side may win each time.
 const RACES: usize = 200;
 
-/// Far more than anybody needs.
+/// Longer than any test here needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn server(setting: &Setting, listener: &TcpListener, farewell: Farewell) {
+async fn server(setting: &Setting, listener: &TcpListener, mode: CloseMode) {
     let (mut tcp, _) = listener.accept().await.unwrap();
     let alert = setting.server().refuse(&mut tcp).await;
-    match farewell {
-        Farewell::Reset => {
+    match mode {
+        CloseMode::Reset => {
             tcp.write_all(&alert).await.unwrap();
             tcp.set_zero_linger().unwrap();
         }
-        Farewell::Unread => {
-            // The client's request is there, and nobody reads it.
+        CloseMode::Unread => {
+            // The client's request has arrived, and is not read.
             tcp.readable().await.unwrap();
             tcp.write_all(&alert).await.unwrap();
         }
-        Farewell::Mute => tcp.set_zero_linger().unwrap(),
+        CloseMode::NoAlert => tcp.set_zero_linger().unwrap(),
     }
 }
 
@@ -57,24 +57,26 @@ async fn listener() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
 }
 
-/// What must be seen: systems differ in whether a reset takes along what came before it.
+/// The expected end: systems differ in whether a reset discards the data before it.
 #[track_caller]
-fn assert_typed(end: &End, farewell: Farewell) {
-    match farewell {
-        Farewell::Mute => assert!(matches!(end, End::LikelyRefused(_)), "{end:?}"),
+fn assert_typed(end: &End, mode: CloseMode) {
+    match mode {
+        CloseMode::NoAlert => assert!(matches!(end, End::LikelyRefused(_)), "{end:?}"),
         _ if cfg!(target_os = "linux") => assert!(matches!(end, End::Refused(_)), "{end:?}"),
         _ => assert!(matches!(end, End::Refused(_) | End::LikelyRefused(_)), "{end:?}"),
     }
 }
 
 #[tokio::test]
-async fn an_alert_that_a_reset_follows_is_found_by_who_writes_after_both() {
+async fn an_alert_before_a_reset_is_found_by_a_later_write() {
     for (reason, alert, _) in REASONS {
         let (setting, listener) = (Setting::new(reason), listener().await);
-        let (mut stream, ()) =
-            tokio::join!(client(&setting, &listener), server(&setting, &listener, Farewell::Reset));
+        let (mut stream, ()) = tokio::join!(
+            client(&setting, &listener),
+            server(&setting, &listener, CloseMode::Reset)
+        );
         let err = timeout(PATIENCE, write_on(&mut stream)).await.unwrap();
-        assert_typed(&end(&err), Farewell::Reset);
+        assert_typed(&end(&err), CloseMode::Reset);
         if let End::Refused(refusal) = end(&err) {
             assert_eq!((refusal.alert, refusal.after_handshake), (alert, true));
         }
@@ -82,14 +84,14 @@ async fn an_alert_that_a_reset_follows_is_found_by_who_writes_after_both() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_wins_the_race_the_outcome_is_a_refusal() {
+async fn the_outcome_of_the_race_is_always_a_refusal() {
     let setting = Arc::new(Setting::unknown_ca());
-    for farewell in [Farewell::Reset, Farewell::Unread, Farewell::Mute] {
+    for mode in [CloseMode::Reset, CloseMode::Unread, CloseMode::NoAlert] {
         for round in 0..RACES {
             let listener = listener().await;
             let addr = listener.local_addr().unwrap();
             let serving = setting.clone();
-            let server = tokio::spawn(async move { server(&serving, &listener, farewell).await });
+            let server = tokio::spawn(async move { server(&serving, &listener, mode).await });
             let tcp = TcpStream::connect(addr).await.unwrap();
             let end = match setting.connector.connect(name(), tcp).await {
                 // The server may even be faster than that.
@@ -97,9 +99,9 @@ async fn whoever_wins_the_race_the_outcome_is_a_refusal() {
                 Ok(mut stream) => {
                     let outcome = stream.outcome();
                     let err = match round % 2 {
-                        // a large request, as if nobody could refuse it
+                        // a large request, which is written completely before a read
                         0 => timeout(PATIENCE, write_on(&mut stream)).await.unwrap(),
-                        // a small one, and then the answer
+                        // a small one, and then the response
                         _ => match stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await {
                             Err(err) => err,
                             Ok(()) => {
@@ -107,11 +109,11 @@ async fn whoever_wins_the_race_the_outcome_is_a_refusal() {
                             }
                         },
                     };
-                    assert_eq!(outcome.get(), Some(&end(&err)), "{farewell:?}, round {round}");
+                    assert_eq!(outcome.get(), Some(&end(&err)), "{mode:?}, round {round}");
                     end(&err)
                 }
             };
-            assert_typed(&end, farewell);
+            assert_typed(&end, mode);
             server.await.unwrap();
         }
     }

@@ -1,5 +1,5 @@
 //! Refusals that come after the client's handshake, and how the connector reports them: over pipes
-//! with scripted ends, and over TCP with servers that reset the connection.
+//! that the tests script, and over TCP with servers that reset the connection.
 #![cfg(feature = "tokio")]
 
 #[path = "../common/mod.rs"]

@@ -1,4 +1,4 @@
-//! Over pipes, where each octet and each end of a direction comes when the test says.
+//! Over pipes, where the test decides when each byte arrives and each direction closes.
 
 use std::io::ErrorKind;
 
@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, join};
 use crate::common::name;
 use crate::server::{Server, Setting, end, late, write_on};
 
-/// A connection whose client is done with its handshake, the server's end of it, and the alert that
-/// the server is about to send.
+/// A connection whose client has completed its handshake, the server's side of it, and the alert
+/// that the server is about to send.
 pub async fn start(setting: &Setting) -> (ClientStream<DuplexStream>, DuplexStream, Vec<u8>) {
     let (near, mut far) = duplex(64 * 1024);
     let mut server = setting.server();
@@ -18,7 +18,7 @@ pub async fn start(setting: &Setting) -> (ClientStream<DuplexStream>, DuplexStre
     (stream.unwrap(), far, alert)
 }
 
-/// A connection whose handshake is complete at both ends.
+/// A connection whose handshake is complete at client and server.
 async fn accepted(setting: &Setting) -> (ClientStream<DuplexStream>, DuplexStream, Server) {
     let (near, mut far) = duplex(64 * 1024);
     let mut server = setting.server();
@@ -28,13 +28,13 @@ async fn accepted(setting: &Setting) -> (ClientStream<DuplexStream>, DuplexStrea
 }
 
 #[tokio::test]
-async fn an_alert_may_come_an_octet_at_a_time() {
-    let (mut stream, mut far, octets) = start(&Setting::unknown_ca()).await;
+async fn an_alert_may_come_a_byte_at_a_time() {
+    let (mut stream, mut far, bytes) = start(&Setting::unknown_ca()).await;
     let outcome = stream.outcome();
     let server = async {
-        for octet in octets {
+        for byte in bytes {
             assert_eq!(outcome.get(), None);
-            far.write_u8(octet).await.unwrap();
+            far.write_u8(byte).await.unwrap();
             tokio::task::yield_now().await;
         }
     };
@@ -43,24 +43,24 @@ async fn an_alert_may_come_an_octet_at_a_time() {
 }
 
 #[tokio::test]
-async fn an_alert_may_come_an_octet_at_a_time_when_writing_has_failed() {
+async fn an_alert_may_arrive_byte_by_byte_after_writing_has_failed() {
     let setting = Setting::unknown_ca();
     let (reading, mut alerting) = duplex(64 * 1024);
     let (writing, listening) = duplex(64 * 1024);
     let mut server = setting.server();
     let mut far = join(listening, &mut alerting);
-    let (stream, octets) = tokio::join!(
+    let (stream, bytes) = tokio::join!(
         setting.connector.connect(name(), join(reading, writing)),
         server.refuse(&mut far)
     );
-    // Only the client's way to the server is shut now.
+    // Only the direction from client to server is closed now.
     drop(far);
     let mut stream = stream.unwrap();
     let outcome = stream.outcome();
     let server = async {
-        for octet in octets {
+        for byte in bytes {
             assert_eq!(outcome.get(), None);
-            alerting.write_u8(octet).await.unwrap();
+            alerting.write_u8(byte).await.unwrap();
             tokio::task::yield_now().await;
         }
         alerting
@@ -70,7 +70,7 @@ async fn an_alert_may_come_an_octet_at_a_time_when_writing_has_failed() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_off_without_a_word_was_likely_refused() {
+async fn a_connection_that_breaks_off_without_data_was_likely_refused() {
     let (mut stream, far, _) = start(&Setting::unknown_ca()).await;
     drop(far);
     let err = write_on(&mut stream).await;
@@ -90,9 +90,9 @@ async fn a_connection_that_breaks_off_without_a_word_was_likely_refused() {
 }
 
 #[tokio::test]
-async fn half_an_alert_is_no_word() {
-    let (mut stream, mut far, octets) = start(&Setting::unknown_ca()).await;
-    far.write_all(&octets[..octets.len() / 2]).await.unwrap();
+async fn half_an_alert_is_not_an_alert() {
+    let (mut stream, mut far, bytes) = start(&Setting::unknown_ca()).await;
+    far.write_all(&bytes[..bytes.len() / 2]).await.unwrap();
     drop(far);
     assert!(LikelyRefusal::in_chain(&write_on(&mut stream).await).is_some());
 }
@@ -107,7 +107,7 @@ async fn a_connection_that_breaks_off_after_a_ticket_was_not_refused() {
         let end = end(&write_on(&mut stream).await);
         match tickets {
             1 => assert_eq!(end, End::Io(ErrorKind::BrokenPipe)),
-            // but without one there is no telling
+            // but without one, the reason is unknown
             _ => assert!(matches!(end, End::LikelyRefused(_))),
         }
     }
@@ -125,24 +125,24 @@ async fn a_connection_whose_client_was_not_asked_was_not_refused() {
 }
 
 #[tokio::test]
-async fn an_orderly_end_is_one() {
+async fn a_clean_close_is_reported_as_closed() {
     let (mut stream, mut far, mut server) = accepted(&Setting::accepting()).await;
     far.write_all(&server.close()).await.unwrap();
     drop(far);
     assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), 0);
     assert_eq!(stream.outcome().get(), Some(&End::Closed));
-    // Whoever writes all the same hears of the pipe.
+    // A later write gets the error of the pipe.
     assert_eq!(end(&write_on(&mut stream).await), End::Io(ErrorKind::BrokenPipe));
     assert_eq!(stream.outcome().get(), Some(&End::Closed));
     assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), 0);
 }
 
 #[tokio::test]
-async fn what_came_before_the_end_is_read_before_writing_fails() {
+async fn data_before_the_end_is_read_before_writing_fails() {
     let (mut stream, mut far, mut server) = accepted(&Setting::accepting()).await;
     far.write_all(&server.say(b"no, thank you")).await.unwrap();
     drop(far);
-    // As if it went somewhere, so that whoever writes a request comes to read the response.
+    // Writes seem to succeed, so that a client that writes a request gets to read the response.
     let request = [b'x'; 16 * 1024];
     for _ in 0..100 {
         stream.write_all(&request).await.unwrap();
@@ -156,9 +156,9 @@ async fn what_came_before_the_end_is_read_before_writing_fails() {
     assert_eq!(end(&write_on(&mut stream).await), End::Io(ErrorKind::BrokenPipe));
 }
 
-/// A program that only writes is told in the end.
+/// A program that only writes gets the error eventually.
 #[tokio::test]
-async fn what_goes_nowhere_is_limited() {
+async fn discarded_bytes_are_limited() {
     let (mut stream, mut far, mut server) = accepted(&Setting::accepting()).await;
     far.write_all(&server.say(b"no, thank you")).await.unwrap();
     drop(far);
@@ -179,7 +179,7 @@ async fn what_goes_nowhere_is_limited() {
 }
 
 #[tokio::test]
-async fn an_alert_is_told_at_once_whatever_came_before_it() {
+async fn an_alert_is_reported_at_once_after_any_data() {
     let (mut stream, mut far, mut server) = accepted(&Setting::accepting()).await;
     far.write_all(&server.say(b"hello")).await.unwrap();
     // which a record that it cannot decrypt makes it send

@@ -11,10 +11,10 @@ use crate::common::name;
 use crate::pipe::start;
 use crate::server::{REASONS, Setting, late, write_on};
 
-/// What a refusal for `name` says.
+/// The text of a refusal by the alert `name`.
 fn text(name: &str) -> String {
     let what = match name {
-        "certificate_required" => "the server insists on a client certificate",
+        "certificate_required" => "the server requires a client certificate",
         "access_denied" => "the server denied the client access",
         _ => "the server refused the client's certificate",
     };
@@ -22,12 +22,12 @@ fn text(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn each_alert_is_reported_by_name_to_who_reads() {
+async fn each_alert_is_reported_by_name_when_reading() {
     for (reason, alert, name) in REASONS {
-        let (mut stream, mut far, octets) = start(&Setting::new(reason)).await;
+        let (mut stream, mut far, bytes) = start(&Setting::new(reason)).await;
         let outcome = stream.outcome();
         assert_eq!(outcome.get(), None);
-        far.write_all(&octets).await.unwrap();
+        far.write_all(&bytes).await.unwrap();
         drop(far);
         for _ in 0..2 {
             let err = stream.read_u8().await.unwrap_err();
@@ -35,17 +35,17 @@ async fn each_alert_is_reported_by_name_to_who_reads() {
             assert_eq!(err.to_string(), text(name));
         }
         assert_eq!(outcome.refusal().unwrap().alert, alert);
-        // and what comes after it is the same
+        // and later errors are the same
         assert_eq!(late(&write_on(&mut stream).await).alert, alert);
         assert_eq!(outcome.get().unwrap().to_string(), text(name));
     }
 }
 
 #[tokio::test]
-async fn each_alert_is_reported_by_name_to_who_only_writes() {
+async fn each_alert_is_reported_by_name_when_only_writing() {
     for (reason, alert, name) in REASONS {
-        let (mut stream, mut far, octets) = start(&Setting::new(reason)).await;
-        far.write_all(&octets).await.unwrap();
+        let (mut stream, mut far, bytes) = start(&Setting::new(reason)).await;
+        far.write_all(&bytes).await.unwrap();
         drop(far);
         for _ in 0..2 {
             let err = write_on(&mut stream).await;
@@ -60,8 +60,8 @@ async fn each_alert_is_reported_by_name_to_who_only_writes() {
 #[tokio::test]
 async fn a_flush_and_a_shutdown_report_it_too() {
     for is_flush in [true, false] {
-        let (mut stream, mut far, octets) = start(&Setting::unknown_ca()).await;
-        far.write_all(&octets).await.unwrap();
+        let (mut stream, mut far, bytes) = start(&Setting::unknown_ca()).await;
+        far.write_all(&bytes).await.unwrap();
         // Fills the pipe, so that something is left to be flushed.
         let request = [b'x'; 80 * 1024];
         assert!(stream.write(&request).await.unwrap() < request.len());
@@ -77,9 +77,9 @@ async fn a_flush_and_a_shutdown_report_it_too() {
 }
 
 #[tokio::test]
-async fn the_error_stands_for_that_of_rustls_and_says_it_once() {
-    let (mut stream, mut far, octets) = start(&Setting::unknown_ca()).await;
-    far.write_all(&octets).await.unwrap();
+async fn the_error_replaces_that_of_rustls_and_names_the_alert_once() {
+    let (mut stream, mut far, bytes) = start(&Setting::unknown_ca()).await;
+    far.write_all(&bytes).await.unwrap();
     let err = stream.read_u8().await.unwrap_err();
     let refusal = late(&err);
     assert_eq!(refusal.alert, rustls::AlertDescription::UnknownCA);
@@ -90,14 +90,14 @@ async fn the_error_stands_for_that_of_rustls_and_says_it_once() {
 
 #[tokio::test]
 async fn a_refusal_within_the_handshake_is_one_too() {
-    // TLS 1.2, in which the server looks at the certificate before the handshake is complete
+    // TLS 1.2, in which the server checks the certificate before the handshake is complete
     for (reason, alert, word) in REASONS {
         let setting = Setting::tls12(reason);
         let (near, mut far) = duplex(64 * 1024);
         let mut server = setting.server();
         let (client, ()) = tokio::join!(setting.connector.connect(name(), near), async {
-            let octets = server.refuse(&mut far).await;
-            far.write_all(&octets).await.unwrap();
+            let bytes = server.refuse(&mut far).await;
+            far.write_all(&bytes).await.unwrap();
         });
         let err = client.unwrap_err();
         let refusal = Refusal::in_chain(&err).unwrap();
@@ -107,7 +107,7 @@ async fn a_refusal_within_the_handshake_is_one_too() {
 }
 
 #[tokio::test]
-async fn what_is_the_client_s_own_fault_finding_is_no_refusal() {
+async fn an_error_that_the_client_finds_is_not_a_refusal() {
     let (mut stream, mut far, _) = start(&Setting::unknown_ca()).await;
     far.write_all(&[23, 3, 3, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
         .await

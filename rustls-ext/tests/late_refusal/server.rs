@@ -1,4 +1,4 @@
-//! A server that is led by hand, and the client that it refuses.
+//! A server that the tests run step by step, and the client that it refuses.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::common::{Pki, Switch, When};
 
-/// Finds this wrong with every certificate.
+/// Refuses every certificate for this reason.
 #[derive(Debug)]
 struct Picky(Arc<dyn ClientCertVerifier>, CertificateError);
 
@@ -68,7 +68,7 @@ pub const REASONS: [(Option<CertificateError>, Alert, &str); 5] = [
     (Some(CertificateError::ApplicationVerificationFailure), Alert::AccessDenied, "access_denied"),
 ];
 
-/// A server that refuses whoever it asks, and a client that it asks.
+/// A server that refuses every client that it asks, and a client.
 pub struct Setting {
     pub server: ServerConfig,
     pub demand: ClientAuthDemand,
@@ -76,7 +76,7 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The server refuses for this reason; `None` is for want of a certificate.
+    /// The server refuses for this reason; `None` is for a missing certificate.
     pub fn new(reason: Option<CertificateError>) -> Self {
         Self::with(reason, &[&TLS13, &TLS12], When::Offered)
     }
@@ -95,7 +95,7 @@ impl Setting {
         let identity = reason.as_ref().map(|_| &pki.agent);
         let reason = reason.unwrap_or(CertificateError::Revoked);
         let verifier = Arc::new(Picky(pki.agents.verifier(), reason));
-        let demand = ClientAuthDemand::new(verifier, "agents").unwrap().in_answer_to_offer();
+        let demand = ClientAuthDemand::new(verifier, "agents").unwrap().because_offered();
         let policy = Switch::new(when, ClientAuthDecision::Require(demand.clone()));
         let offer = ClientAuthOffer::flag().with_certificate_under_tls12(true);
         let client = pki.client_config(identity, offer, versions);
@@ -111,10 +111,10 @@ impl Setting {
         Self::new(Some(CertificateError::UnknownIssuer))
     }
 
-    /// A server that finds nothing wrong with the client's certificate.
+    /// A server that accepts the client's certificate.
     pub fn accepting() -> Self {
         let pki = Pki::new();
-        let demand = pki.demand("agents").in_answer_to_offer();
+        let demand = pki.demand("agents").because_offered();
         let policy = Switch::new(When::Offered, ClientAuthDecision::Require(demand.clone()));
         let client =
             pki.client_config(Some(&pki.agent), ClientAuthOffer::flag(), &[&TLS13, &TLS12]);
@@ -133,7 +133,7 @@ impl Setting {
 pub struct Server(ServerConnection);
 
 impl Server {
-    /// Reads the ClientHello, and sends what comes next.
+    /// Reads the ClientHello, and sends the server's flight.
     pub async fn answer(&mut self, io: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
         while !self.0.wants_write() {
             assert_eq!(self.step(io).await, None);
@@ -141,8 +141,8 @@ impl Server {
         io.write_all(&self.output()).await.unwrap();
     }
 
-    /// The handshake, until the client has answered the request for its certificate; gives the
-    /// alert, to be sent or not.
+    /// The handshake, until the client has answered the certificate request; returns the alert,
+    /// which the test may send.
     pub async fn refuse(&mut self, io: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Vec<u8> {
         loop {
             if let Some(alert) = self.step(io).await {
@@ -160,19 +160,19 @@ impl Server {
         }
     }
 
-    /// Application data as it goes over the wire.
+    /// Application data, encrypted.
     pub fn say(&mut self, data: &[u8]) -> Vec<u8> {
         self.0.writer().write_all(data).unwrap();
         self.output()
     }
 
-    /// An orderly end as it goes over the wire.
+    /// A close_notify, encrypted.
     pub fn close(&mut self) -> Vec<u8> {
         self.0.send_close_notify();
         self.output()
     }
 
-    /// Takes what has come; gives the alert if that is what it comes to.
+    /// Processes the received bytes; returns the alert if they cause one.
     async fn step(&mut self, io: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
         let mut buf = [0; 4096];
         let read = io.read(&mut buf).await.unwrap();
@@ -180,10 +180,10 @@ impl Server {
         self.feed(&buf[..read])
     }
 
-    /// Takes these octets; gives the alert if that is what they come to.
-    pub fn feed(&mut self, mut octets: &[u8]) -> Option<Vec<u8>> {
-        while !octets.is_empty() {
-            self.0.read_tls(&mut octets).unwrap();
+    /// Processes these bytes; returns the alert if they cause one.
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Option<Vec<u8>> {
+        while !bytes.is_empty() {
+            self.0.read_tls(&mut bytes).unwrap();
             if self.0.process_new_packets().is_err() {
                 return Some(self.output());
             }
@@ -192,11 +192,11 @@ impl Server {
     }
 
     fn output(&mut self) -> Vec<u8> {
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         while self.0.wants_write() {
-            self.0.write_tls(&mut octets).unwrap();
+            self.0.write_tls(&mut bytes).unwrap();
         }
-        octets
+        bytes
     }
 }
 
@@ -208,7 +208,7 @@ pub fn late(err: &io::Error) -> Refusal {
     refusal.clone()
 }
 
-/// What an error says of the end.
+/// The end of the connection that an error describes.
 pub fn end(err: &io::Error) -> End {
     match (Refusal::in_chain(err), LikelyRefusal::in_chain(err)) {
         (Some(refusal), _) => End::Refused(refusal.clone()),

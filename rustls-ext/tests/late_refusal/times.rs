@@ -1,5 +1,5 @@
-//! How long a client looks for last words, and what it does meanwhile: over transports that lose
-//! one direction before the other.
+//! How long a client waits for an alert, and what it does meanwhile: over transports that lose one
+//! direction before the other.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 use crate::common::name;
 use crate::server::{Setting, end, late, write_on};
 
-/// Counts how often somebody tries to read.
+/// Counts reads.
 struct Counted(DuplexStream, Arc<AtomicUsize>);
 
 impl AsyncRead for Counted {
@@ -31,11 +31,11 @@ impl AsyncRead for Counted {
     }
 }
 
-/// A connection on which nothing can be written any more.
+/// A connection on which writing fails.
 struct Shut {
     stream: ClientStream<Join<Counted, DuplexStream>>,
     reads: Arc<AtomicUsize>,
-    /// The way back, which still works.
+    /// The direction from server to client, which still works.
     alerting: DuplexStream,
     alert: Vec<u8>,
 }
@@ -61,19 +61,18 @@ impl Shut {
     }
 }
 
-/// What hangs without a clock that anybody waits for must not hang the tests.
+/// A task that waits for ever must not block the tests.
 async fn within<T>(future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(3600), future).await.expect("it hangs")
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_wait_for_last_words_has_an_end() {
+async fn the_wait_for_an_alert_is_limited() {
     let other = Duration::from_secs(7);
-    for (connector, limit) in [(None, Connector::DEFAULT_LAST_WORDS_TIMEOUT), (Some(other), other)]
-    {
+    for (connector, limit) in [(None, Connector::DEFAULT_ALERT_TIMEOUT), (Some(other), other)] {
         let mut shut = Shut::start(|usual| match connector {
             None => usual,
-            Some(timeout) => usual.with_last_words_timeout(timeout),
+            Some(timeout) => usual.with_alert_timeout(timeout),
         })
         .await;
         let (before, reads) = (Instant::now(), shut.reads());
@@ -81,11 +80,11 @@ async fn the_wait_for_last_words_has_an_end() {
         assert_eq!(before.elapsed(), limit);
         assert!(matches!(end(&err), End::LikelyRefused(_)), "{err:?}");
         assert_eq!(err.kind(), ErrorKind::BrokenPipe);
-        // Nobody has looked more often than when something happened: at the failure, and when time
+        // There was one read per event: at the failure, and when the time
         // was up.
         assert!(shut.reads() <= reads + 2, "{}", shut.reads() - reads);
 
-        // The wait is over once and for all.
+        // There is no second wait.
         let before = Instant::now();
         write_on(&mut shut.stream).await;
         assert!(matches!(end(&shut.stream.read_u8().await.unwrap_err()), End::LikelyRefused(_)));
@@ -107,13 +106,13 @@ async fn an_alert_ends_the_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_reads_and_who_writes_are_both_told() {
+async fn reader_and_writer_both_get_the_alert() {
     for comes in [true, false] {
         let mut shut = Shut::start(|usual| usual).await;
         let outcome = shut.stream.outcome();
         let (mut reader, mut writer) = split(shut.stream);
         let reader = tokio::spawn(async move { reader.read_u8().await.unwrap_err() });
-        // so that the reader waits already when the writer comes
+        // so that the reader already waits when the writer starts
         tokio::task::yield_now().await;
         let writer = tokio::spawn(async move { write_on(&mut writer).await });
         tokio::task::yield_now().await;
@@ -129,7 +128,7 @@ async fn who_reads_and_who_writes_are_both_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_reads_is_told_even_if_who_writes_gives_up() {
+async fn the_reader_gets_the_alert_if_the_writer_gives_up() {
     let mut shut = Shut::start(|usual| usual).await;
     let (mut reader, mut writer) = split(shut.stream);
     let reader = tokio::spawn(async move { reader.read_u8().await.unwrap_err() });
@@ -141,7 +140,7 @@ async fn who_reads_is_told_even_if_who_writes_gives_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_whose_server_has_gone_has_an_end_too() {
+async fn a_handshake_fails_if_the_server_has_closed() {
     let setting = Setting::unknown_ca();
     let (reading, _alerting) = duplex(64 * 1024);
     let (writing, listening) = duplex(64 * 1024);
@@ -150,7 +149,7 @@ async fn a_handshake_whose_server_has_gone_has_an_end_too() {
     let connecting = setting.connector.connect(name(), join(reading, writing));
     let err = within(connecting).await.unwrap_err();
     assert_eq!(end(&err), End::Io(ErrorKind::BrokenPipe));
-    assert_eq!(before.elapsed(), Connector::DEFAULT_LAST_WORDS_TIMEOUT);
+    assert_eq!(before.elapsed(), Connector::DEFAULT_ALERT_TIMEOUT);
 }
 
 #[tokio::test]
@@ -175,7 +174,7 @@ async fn an_alert_that_overtakes_the_client_s_own_flight_is_reported() {
 }
 
 #[tokio::test]
-async fn a_client_whose_own_flight_goes_nowhere_is_not_connected() {
+async fn a_client_whose_last_flight_is_not_sent_is_not_connected() {
     let setting = Setting::unknown_ca();
     let (near, mut far) = duplex(64 * 1024);
     let mut server = setting.server();

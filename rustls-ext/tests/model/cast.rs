@@ -1,4 +1,4 @@
-//! Authorities, certificates, and what a verifier of ours says of them.
+//! Authorities, certificates, and the results of a verifier for them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 
-use crate::common::{Authority, Identity, provider};
+use crate::common::{Authority, CertAndKey, provider};
 use crate::steps::HOSTS;
 
-/// When it all begins, in seconds since the Unix epoch: 2030-01-01.
+/// The start of each sequence, in seconds since the Unix epoch: 2030-01-01.
 pub const START: u64 = 1_893_456_000;
 /// Hours from then until the brief certificate has expired.
 pub const BRIEF: u64 = 24;
 const TRAITOR: u64 = 4711;
 
-/// A certificate of a client's.
+/// A certificate of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cert {
-    /// Of the agents' authority.
+    /// Issued by the agents' authority.
     Agent,
     /// The same, but expires within hours.
     Brief,
@@ -30,9 +30,9 @@ pub enum Cert {
     Traitor,
     /// The same, but for servers only.
     Misfit,
-    /// Of the staff's authority.
+    /// Issued by the staff's authority.
     Boss,
-    /// Of an authority that nobody trusts.
+    /// Issued by an authority that no scope trusts.
     Stranger,
 }
 
@@ -41,7 +41,7 @@ impl Cert {
         [Self::Agent, Self::Brief, Self::Traitor, Self::Misfit, Self::Boss, Self::Stranger];
 }
 
-/// Whom a scope trusts.
+/// The authorities that a scope trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trust {
     Agents,
@@ -53,9 +53,9 @@ impl Trust {
     pub const ALL: [Self; 3] = [Self::Agents, Self::Staff, Self::Both];
 }
 
-/// All that can be made before the first sequence.
+/// Everything that all sequences share.
 pub struct Cast {
-    pub server: Identity,
+    pub server: CertAndKey,
     pub server_verifier: Arc<WebPkiServerVerifier>,
     keys: [Arc<CertifiedKey>; Cert::ALL.len()],
     verifiers: HashMap<(Trust, bool), Arc<dyn ClientCertVerifier>>,
@@ -126,7 +126,7 @@ impl Cast {
         &self.keys[cert as usize]
     }
 
-    /// Whose chain this is.
+    /// The certificate at the start of this chain.
     pub fn whose(&self, chain: &[CertificateDer<'_>]) -> Option<Cert> {
         Cert::ALL.into_iter().find(|cert| self.key(*cert).cert == chain)
     }

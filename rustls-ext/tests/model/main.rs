@@ -1,14 +1,14 @@
-//! Random sequences of what clients and operators do, against a small model of what must come of
-//! it.
+//! Random sequences of actions of clients and operators, against a small model of the expected
+//! results.
 //!
-//! Clients connect, with or without an offer, with this certificate or that, and resume what they
-//! hold; operators change rules, anchors and revocation lists, also while the server loads them,
-//! and restart; time passes. After each connection, both ends must have seen exactly what the
-//! [`model`] says, and the invariants that everything else is for must hold.
+//! Clients connect, with or without an offer, with different certificates, and resume their
+//! sessions; operators change rules, anchors and revocation lists, also while the server loads
+//! them, and restart; time passes. After each connection, client and server must have exactly the results
+//! of the [`model`], and the invariants must hold.
 //!
-//! The sequences are the same in each run: they come from a fixed seed, with which every kind of step
-//! and of outcome is seen. `MODEL_SEED` sets another one, to try other sequences or to repeat a run
-//! that failed, and `MODEL_SEQUENCES` how many there are.
+//! The sequences are the same in each run: they are made from a fixed seed, with which every kind
+//! of step and of outcome occurs. `MODEL_SEED` sets another seed, to try other sequences or to
+//! repeat a failed run, and `MODEL_SEQUENCES` sets their number.
 
 mod cast;
 #[path = "../common/mod.rs"]
@@ -23,10 +23,10 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use steps::Site;
 use tally::Tally;
 
-/// How many sequences there are, and the seed that they come from, unless the environment has others.
+/// The number of sequences and their seed, unless the environment sets others.
 const SEQUENCES: u32 = 10_000;
 const SEED: u64 = 1;
-/// Among how many threads they are divided.
+/// The number of threads that run them.
 const THREADS: u32 = 2;
 
 fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
@@ -35,7 +35,7 @@ fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
 }
 
 #[test]
-fn whatever_happens_both_ends_see_what_the_model_says() {
+fn client_and_server_agree_with_the_model() {
     let sequences = setting("MODEL_SEQUENCES").unwrap_or(SEQUENCES);
     let seed: u64 = setting("MODEL_SEED").unwrap_or(SEED);
     println!("{sequences} sequences; MODEL_SEED={seed} repeats them");
@@ -47,7 +47,7 @@ fn whatever_happens_both_ends_see_what_the_model_says() {
         }
     });
     print!("{tally}");
-    // Or the sequences prove less than they seem to. Others may miss what is rare.
+    // Otherwise the sequences prove less than they seem to. Other seeds may miss rare outcomes.
     let unseen = tally.unseen();
     if sequences >= SEQUENCES && seed == SEED {
         assert_eq!(unseen, Vec::<String>::new());
@@ -63,10 +63,10 @@ fn run(cast: &cast::Cast, tally: &Tally, sequences: u32, seed: u64, thread: u32)
         max_shrink_iters: 10_000,
         ..Config::default()
     };
-    let mut octets = [0; 32];
-    octets[..8].copy_from_slice(&seed.to_be_bytes());
-    octets[8..12].copy_from_slice(&thread.to_be_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &octets);
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_be_bytes());
+    bytes[8..12].copy_from_slice(&thread.to_be_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let outcome = TestRunner::new_with_rng(config, rng).run(&steps::site(), |site| {
         let Site { keeps, steps } = site;
         world::play(cast, tally, keeps, &steps).map_err(TestCaseError::fail)

@@ -1,7 +1,7 @@
-//! What must come of a connection: the rules of resumption, said once more and simply.
+//! The expected result of a connection: the rules of resumption, once more and simply.
 
 use rustls::AlertDescription as Alert;
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls_ext::wire::Offer;
 
 use crate::cast::{BRIEF, Cert, Trust};
@@ -10,10 +10,10 @@ use crate::steps::{Ask, Connect, HOSTS, Keeps, Rule, Scope, Step, Version};
 /// Hours for which clients keep sessions.
 const STORED_TLS13: u64 = 24;
 const TICKET: u64 = 12;
-/// Hours for which one proof of possession lasts, through any chain of resumptions.
+/// Hours for which one proof of possession counts, through any chain of resumptions.
 pub const MAX_AGE: u64 = 20;
 
-/// What holds at the moment.
+/// The current state.
 #[derive(Clone, Debug)]
 pub struct State {
     /// Hours since the start.
@@ -38,7 +38,7 @@ impl State {
         }
     }
 
-    /// What changes with `step`.
+    /// Applies `step`.
     pub fn apply(&mut self, step: &Step) {
         match *step {
             Step::Rule(host, rule) => self.rules[host] = rule,
@@ -51,7 +51,7 @@ impl State {
         }
     }
 
-    /// Whether `cert` verifies in `scope` now; if not, the alert that says why.
+    /// Whether `cert` verifies in `scope` now; if not, the alert.
     pub fn verify(&self, cert: Cert, scope: Scope) -> Result<(), Alert> {
         let trust = self.trust[scope as usize];
         let trusted = match cert {
@@ -68,7 +68,7 @@ impl State {
         }
     }
 
-    /// What the policy decides for `connect`.
+    /// The policy's decision for `connect`.
     pub fn ask(&self, connect: &Connect) -> (Ask, Scope) {
         let rule = self.rules[connect.host];
         if rule.offered && !offered(connect) {
@@ -85,22 +85,22 @@ pub fn offer(connect: &Connect) -> Offer {
     Offer::new(flag, connect.offer.has_care())
 }
 
-/// Whether the server sees any.
+/// Whether the server sees an offer.
 pub fn offered(connect: &Connect) -> bool {
     !offer(connect).is_none()
 }
 
-/// What both ends see of a connection.
+/// The results of a connection at client and server.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
+pub struct ConnectResult {
     pub resumed: bool,
     /// Whether early data reached the server.
     pub early: bool,
-    pub client: ClientAuthStatus,
-    /// Whether the server said that it understands CARE (CARE-3).
+    pub client: ClientAuthOfferStatus,
+    /// Whether the server echoed CARE (CARE-3).
     pub echoed: bool,
     pub server: Server,
-    /// How many sessions the client then keeps of it.
+    /// How many sessions of it the client then keeps.
     pub kept: usize,
 }
 
@@ -108,29 +108,29 @@ pub struct Outcome {
 pub enum Server {
     NotAsked,
     Declined,
-    /// The certificate does not count, and the handshake went on.
+    /// The certificate does not count, and the handshake continued.
     Refused,
     Authenticated {
         scope: Scope,
         cert: Cert,
         at: u64,
     },
-    /// The handshake ended with this alert of the server's.
+    /// The handshake ended with this alert of the server.
     Ended(Alert),
 }
 
-/// What a session stands for.
+/// The contents of a session.
 #[derive(Clone, Debug)]
 struct Session {
     made: u64,
     life: usize,
-    /// Whether the client proved to hold a certificate, as far as the client knows.
+    /// Whether the client proved possession of a certificate, as far as the client knows.
     proved: bool,
-    /// Under which scope the client was asked, and what it proved when (RES-1).
+    /// The scope in which the client was asked, and its proof with the time (RES-1).
     record: Option<(Scope, Option<(Cert, u64)>)>,
 }
 
-/// All that happened.
+/// All past events.
 pub struct Model {
     keeps: Keeps,
     pub state: State,
@@ -148,8 +148,8 @@ impl Model {
         self.sessions.len()
     }
 
-    /// What must come of `connect`, if the client has the session of connection `picked` at hand.
-    pub fn connect(&mut self, connect: &Connect, picked: Option<usize>) -> Outcome {
+    /// The expected result of `connect`, if the client has the session of connection `picked`.
+    pub fn connect(&mut self, connect: &Connect, picked: Option<usize>) -> ConnectResult {
         let (ask, scope) = self.state.ask(connect);
         let session = picked
             .and_then(|number| self.sessions[number].clone())
@@ -167,7 +167,7 @@ impl Model {
             && !connect.retry;
         let served = !matches!(server, Server::Ended(_));
         self.sessions.push(served.then(|| self.session_of(connect, session, server, proved)));
-        Outcome {
+        ConnectResult {
             resumed,
             early,
             client: self.client_status(connect, ask, resumed),
@@ -211,7 +211,7 @@ impl Model {
             }
     }
 
-    /// What the server makes of a client, and whether that proved anything.
+    /// The server's result for a client, and the client's proof.
     fn full_handshake(&self, connect: &Connect, ask: Ask, scope: Scope) -> (Server, bool) {
         if ask == Ask::Nothing {
             return (Server::NotAsked, false);
@@ -239,7 +239,7 @@ impl Model {
     ) -> Session {
         let (ask, scope) = self.state.ask(connect);
         let kept = match &resumed {
-            // TLS 1.2 goes on with the stored session as it is.
+            // TLS 1.2 keeps the stored session unchanged.
             Some(session) if connect.version == Version::Tls12 && self.keeps == Keeps::Stored => {
                 session.record
             }
@@ -253,21 +253,21 @@ impl Model {
         Session { made: self.state.now, life: self.state.lives, proved, record: kept }
     }
 
-    fn client_status(&self, connect: &Connect, ask: Ask, resumed: bool) -> ClientAuthStatus {
+    fn client_status(&self, connect: &Connect, ask: Ask, resumed: bool) -> ClientAuthOfferStatus {
         let because_offered = self.state.rules[connect.host].offered;
         match (offered(connect), ask != Ask::Nothing && !resumed) {
-            // RCA-2, RCA-3; CARE has no such word
+            // RCA-2, RCA-3; CARE has no acknowledgement
             (true, true) if because_offered && offer(connect).has_flag() => {
-                ClientAuthStatus::Acknowledged
+                ClientAuthOfferStatus::Acknowledged
             }
-            (_, true) => ClientAuthStatus::AskedWithoutAcknowledgement,
-            (true, false) => ClientAuthStatus::Offered,
-            (false, false) => ClientAuthStatus::NotOffered,
+            (_, true) => ClientAuthOfferStatus::AskedWithoutAcknowledgement,
+            (true, false) => ClientAuthOfferStatus::Offered,
+            (false, false) => ClientAuthOfferStatus::NotOffered,
         }
     }
 }
 
-/// What a resumed connection says of its client.
+/// The client's status on a resumed connection.
 fn resumption(session: &Session) -> Server {
     match session.record {
         None => Server::NotAsked,

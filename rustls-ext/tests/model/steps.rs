@@ -1,4 +1,4 @@
-//! What can happen to a site.
+//! The events of a site.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -7,7 +7,7 @@ use rustls_ext::wire::Offer;
 use crate::cast::{Cert, Trust};
 use crate::world::FILES;
 
-/// A site, and what happens to it.
+/// A site, and its events.
 #[derive(Clone, Debug)]
 pub struct Site {
     pub keeps: Keeps,
@@ -24,18 +24,18 @@ pub enum Keeps {
 #[derive(Clone, Debug)]
 pub enum Step {
     Connect(Connect),
-    /// The operator has another rule for a host.
+    /// The operator sets another rule for a host.
     Rule(Host, Rule),
     /// The operator trusts other authorities in a scope, under the same name.
     Trust(Scope, Trust),
-    /// The operator has a list that revokes the traitor's certificate, or one that does not.
+    /// The operator installs a list that revokes the traitor's certificate, or one that does not.
     Revoke(bool),
     /// The operator replaces several files at once, while the server loads: these changes are in
     /// place before it reads the file with this number, of [`FILES`](crate::world::FILES).
     Torn(Vec<Step>, usize),
     /// Time passes, in hours.
     Pass(u64),
-    /// The server comes back as another process, with the storage and keys of the one before.
+    /// The server restarts as another process, with the storage and keys of the one before.
     Restart,
     /// The server loses its storage and keys.
     Forget,
@@ -62,12 +62,12 @@ impl Scope {
     }
 }
 
-/// What the operator wants of the clients of a host.
+/// The operator's rule for the clients of a host.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     pub ask: Ask,
     pub scope: Scope,
-    /// Only of those who offer; others are left alone.
+    /// Only for clients that offer; others are not asked.
     pub offered: bool,
 }
 
@@ -89,9 +89,9 @@ pub struct Connect {
     pub host: Host,
     pub version: Version,
     pub offer: Offer,
-    /// Whether the client would rather resume than be asked (RES-8).
+    /// Whether the client prefers resumption to a certificate request (RES-8).
     pub prefer_resumption: bool,
-    /// Whether the certificate may go over TLS 1.2.
+    /// Whether the certificate may be sent under TLS 1.2.
     pub clear: bool,
     pub certificate: Option<Cert>,
     /// Which session to present, of those that the client holds for the host and version.
@@ -140,7 +140,7 @@ fn connect() -> impl Strategy<Value = Step> {
 }
 
 fn cert() -> impl Strategy<Value = Cert> {
-    // Mostly those that count somewhere.
+    // Mostly those that count in a scope.
     prop_oneof![
         3 => select(&[Cert::Agent, Cert::Brief, Cert::Traitor, Cert::Boss]),
         1 => select(&Cert::ALL),
@@ -155,7 +155,7 @@ fn rule() -> impl Strategy<Value = Rule> {
     })
 }
 
-/// What an operator changes.
+/// A change by an operator.
 fn change() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0..HOSTS.len(), rule()).prop_map(|(host, rule)| Step::Rule(host, rule)),
@@ -179,7 +179,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 pub fn site() -> impl Strategy<Value = Site> {
-    // Every site starts with a rule for each host, or it would take luck to have anybody asked.
+    // Every site starts with a rule for each host; otherwise clients would rarely be asked.
     let rules = [0, 1].map(|host| rule().prop_map(move |rule| Step::Rule(host, rule)));
     let steps = proptest::collection::vec(step(), 4..24);
     (select(&[Keeps::Stored, Keeps::Tickets]), rules, steps).prop_map(|(keeps, rules, steps)| {

@@ -1,4 +1,4 @@
-//! What a client holds: every session, known by the connection that it comes from.
+//! A client's sessions, each with the number of the connection that it comes from.
 
 use std::sync::{Arc, Mutex};
 
@@ -32,13 +32,13 @@ struct Inner {
     kept: usize,
 }
 
-/// Sessions of which the test picks the one to present.
+/// Sessions, of which the test chooses the one to present.
 #[derive(Debug, Default)]
 pub struct Store(Mutex<Inner>);
 
 impl Store {
-    /// Begin connection number `connection`, and present the session that `pick` takes of so many;
-    /// the connection from which that comes.
+    /// Begins connection number `connection`, which presents the session that `pick` chooses of so
+    /// many; returns the connection from which that comes.
     pub fn begin(
         &self,
         connection: usize,
@@ -59,7 +59,7 @@ impl Store {
         inner.picked.map(|at| inner.held[at].from)
     }
 
-    /// How many sessions were kept since the connection began.
+    /// How many sessions were stored since the connection began.
     pub fn kept(&self) -> usize {
         self.0.lock().unwrap().kept
     }
@@ -111,7 +111,7 @@ impl ClientSessionStore for Store {
     }
 }
 
-/// The certificate that the test says, whatever the server asks for.
+/// The certificate that the test sets, for any request of the server.
 #[derive(Debug, Default)]
 pub struct Wallet(Mutex<Option<Arc<CertifiedKey>>>);
 

@@ -1,4 +1,4 @@
-//! The steps and the outcomes of connections, counted: sequences in which nothing happens prove
+//! Counts of the steps and the outcomes of connections: sequences in which nothing happens prove
 //! nothing.
 
 use std::collections::BTreeMap;
@@ -7,16 +7,16 @@ use std::sync::Mutex;
 
 use rustls::AlertDescription as Alert;
 
-use crate::model::{Outcome, Server};
+use crate::model::{ConnectResult, Server};
 use crate::steps::{Step, Version};
 
-/// Where the session came from that a connection began with.
+/// The origin of the session that a connection presented.
 const SESSIONS: [&str; 3] = ["no session", "session refused", "session resumed"];
 
-/// What can happen between connections.
+/// The steps between connections.
 const STEPS: [&str; 7] = ["rule", "trust", "revoke", "torn", "pass", "restart", "forget"];
 
-/// How often each kind of step and of connection was seen.
+/// How often each kind of step and of connection occurred.
 #[derive(Debug, Default)]
 pub struct Tally(Mutex<BTreeMap<String, u64>>);
 
@@ -30,12 +30,12 @@ impl Tally {
             Step::Pass(_) => "pass",
             Step::Restart => "restart",
             Step::Forget => "forget",
-            Step::Connect(_) => return, // counted by what came of it
+            Step::Connect(_) => return, // counted by outcome
         };
         *self.0.lock().unwrap().entry(name.into()).or_default() += 1;
     }
 
-    pub fn connection(&self, version: Version, presented: bool, outcome: &Outcome) {
+    pub fn connection(&self, version: Version, presented: bool, outcome: &ConnectResult) {
         let session = SESSIONS[usize::from(presented) + usize::from(outcome.resumed)];
         let server = match outcome.server {
             Server::Ended(alert) => format!("{alert:?}"),
@@ -52,7 +52,7 @@ impl Tally {
         }
     }
 
-    /// The kinds that must be seen, but were not.
+    /// The kinds that must occur, but did not.
     pub fn unseen(&self) -> Vec<String> {
         let full = ["not asked", "declined", "refused", "authenticated"].map(str::to_owned);
         let alerts = [

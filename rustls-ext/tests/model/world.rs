@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustls::client::{ClientAuthStatus, Resumption};
+use rustls::client::{ClientAuthOfferStatus, Resumption};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::kx_group::{SECP256R1, X25519};
 use rustls::pki_types::{ServerName, UnixTime};
@@ -21,12 +21,12 @@ use rustls_ext::{Anchors, ClientAuthOffer, Live, PeerIdentity, Policy, Rule, Set
 
 use crate::cast::{Cast, START, Trust};
 use crate::common::{provider, pump};
-use crate::model::{MAX_AGE, Model, Outcome, Server, State, offered};
+use crate::model::{ConnectResult, MAX_AGE, Model, Server, State, offered};
 use crate::steps::{Ask, Connect, HOSTS, Keeps, Scope, Step, Version};
 use crate::store::{Store, Wallet};
 use crate::tally::Tally;
 
-/// Play `steps` in the world and in the model; the first difference, if there is any.
+/// Runs `steps` in the world and in the model; returns the first difference, if there is any.
 pub fn play(cast: &Cast, tally: &Tally, keeps: Keeps, steps: &[Step]) -> Result<(), String> {
     let mut model = Model::new(keeps);
     let mut world = World::new(cast, keeps);
@@ -58,7 +58,7 @@ pub fn play(cast: &Cast, tally: &Tally, keeps: Keeps, steps: &[Step]) -> Result<
 /// traitor's certificate is revoked.
 pub const FILES: usize = HOSTS.len() + Scope::ALL.len() + 1;
 
-/// What is in the files.
+/// The content of the files.
 fn files(state: &State) -> [Vec<u8>; FILES] {
     let [one, two] =
         state.rules.map(|rule| vec![rule.ask as u8, rule.scope as u8, u8::from(rule.offered)]);
@@ -66,7 +66,7 @@ fn files(state: &State) -> [Vec<u8>; FILES] {
     [one, two, agents, staff, vec![u8::from(state.revoked)]]
 }
 
-/// What the server then goes by, if nothing else has changed since `state`.
+/// The server's state after loading them, if nothing else has changed since `state`.
 fn read(files: &[Vec<u8>], state: &State) -> State {
     let [one, two, agents, staff, revoked] = files else { panic!("{files:?}") };
     let rule = |file: &[u8]| crate::steps::Rule {
@@ -83,7 +83,7 @@ fn read(files: &[Vec<u8>], state: &State) -> State {
     }
 }
 
-/// What a server loads while its files are replaced: those of `before` by those of `after`, before
+/// The files that a server loads while those of `before` are replaced by those of `after`, before
 /// it reads the one with the number `at`.
 fn load_torn(before: &State, after: &State, at: usize, servers: &[Arc<ServerConfig>]) -> State {
     let folder = tempfile::tempdir().unwrap();
@@ -131,7 +131,7 @@ impl TimeProvider for Clock {
     }
 }
 
-/// What outlives a server's process.
+/// The data that outlives a server's process.
 struct Memory {
     storage: Arc<dyn StoresServerSessions>,
     ticketer: Option<Arc<dyn ProducesTickets>>,
@@ -153,7 +153,7 @@ struct World<'a> {
     memory: Memory,
     /// The server, and one that cannot use the first key share of clients.
     servers: [Arc<ServerConfig>; 2],
-    /// What the client holds.
+    /// The client's sessions.
     store: Arc<Store>,
     wallet: Arc<Wallet>,
 }
@@ -166,7 +166,7 @@ impl<'a> World<'a> {
         Self { cast, clock, memory, servers, store: Arc::default(), wallet: Arc::default() }
     }
 
-    /// The server's configuration is made anew, from nothing but its files and what it remembers.
+    /// Makes the server's configuration again from its files and its stored data only.
     fn start(&mut self, state: &State) {
         self.servers = servers(self.cast, &self.clock, &self.memory, state);
     }
@@ -201,7 +201,7 @@ impl<'a> World<'a> {
             Err(_) => false,
         };
 
-        let seen = Outcome {
+        let seen = ConnectResult {
             resumed: ended.is_none() && s.handshake_kind() == Some(HandshakeKind::Resumed),
             early: early == b"early",
             client: c.client_auth_status(),
@@ -225,12 +225,12 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The invariants, by the state of the world alone.
+    /// Checks the invariants, from the state of the world alone.
     fn hold(
         &self,
         state: &State,
         connect: &Connect,
-        seen: &Outcome,
+        seen: &ConnectResult,
         data: bool,
     ) -> Result<(), String> {
         let authenticated = match seen.server {
@@ -296,8 +296,11 @@ impl<'a> World<'a> {
     }
 }
 
-fn asked(status: ClientAuthStatus) -> bool {
-    matches!(status, ClientAuthStatus::Acknowledged | ClientAuthStatus::AskedWithoutAcknowledgement)
+fn asked(status: ClientAuthOfferStatus) -> bool {
+    matches!(
+        status,
+        ClientAuthOfferStatus::Acknowledged | ClientAuthOfferStatus::AskedWithoutAcknowledgement
+    )
 }
 
 /// With the group of the clients' first key share, or without.

@@ -1,4 +1,4 @@
-//! Certificates that are no authority's are no trust anchors. They can be pinned.
+//! Certificates that are not an authority's cannot be trust anchors. They can be pinned.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
@@ -96,7 +96,7 @@ fn a_certificate_of_version_1_is_named_as_such_wherever_it_is_loaded() {
 }
 
 #[test]
-fn a_client_is_told_in_words_that_the_certificate_of_the_server_is_of_version_1() {
+fn a_client_s_error_names_a_server_certificate_of_version_1() {
     use rustls::RootCertStore;
     use rustls::client::WebPkiServerVerifier;
     use rustls::client::danger::ServerCertVerifier as _;
@@ -161,7 +161,7 @@ fn a_pinned_certificate_issues_nothing() {
 }
 
 #[test]
-fn a_pinned_certificate_is_accepted_whatever_it_is() {
+fn a_pinned_certificate_of_any_kind_is_accepted() {
     let mut authority = params("an authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let an_authoritys = "the client's certificate is one of a certificate authority (CA:TRUE), which \
@@ -175,14 +175,14 @@ fn a_pinned_certificate_is_accepted_whatever_it_is() {
         // issued by another, of version 1, and with a critical extension that is not supported
         (CASE.client("rogue"), refused(UnknownCA, UNKNOWN)),
         (CASE.client("version-1"), refused(CertificateUnknown, of_version_1)),
-        (Case("messages-that-puzzle").client("critpol"), refused(CertificateUnknown, critical)),
+        (Case("clearer-messages").client("critpol"), refused(CertificateUnknown, critical)),
     ] {
         assert_eq!(outcome(policy(pinned(&client.cert[0])), &client), Ok(()));
-        // and no other
+        // and no other certificate
         let other = policy(pinned(&made(params("self-signed")).cert[0]));
         assert_eq!(outcome(other, &client), otherwise);
     }
-    // beside anchors, either will do
+    // beside anchors, both count
     let case = Case("ca-limits-not-kept");
     let rogue = CASE.client("rogue");
     let anchors = || case.anchors("expired-root.pem").with_pinned([rogue.cert[0].clone()]).unwrap();
@@ -245,7 +245,7 @@ fn a_scope_needs_an_anchor_or_a_pinned_certificate() {
 }
 
 #[test]
-fn a_verifier_of_ones_own_takes_no_options() {
+fn an_own_verifier_with_options_is_an_error() {
     let verifier = crate::common::Pki::new().agents.verifier();
     let own = |change: fn(Anchors) -> Anchors| {
         rustls_ext::Policy::builder()

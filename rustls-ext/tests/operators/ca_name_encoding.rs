@@ -1,4 +1,4 @@
-//! An anchor's name as a PrintableString, and as a UTF8String in what it has issued.
+//! An anchor's name as a PrintableString, and as a UTF8String in a certificate that it issued.
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, DnValue, IsCa, KeyPair};
 

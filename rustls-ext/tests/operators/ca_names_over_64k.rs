@@ -1,4 +1,4 @@
-//! The names of authorities in a request for a certificate.
+//! The names of authorities in a CertificateRequest.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::{Case, NOW, configs, now, outcome, policy};
 
 const CASE: Case = Case("ca-names-over-64k");
 /// A client of another authority.
-const CASE_CLIENT: Case = Case("crl-missing-for-whom");
+const CASE_CLIENT: Case = Case("crl-missing-for-authority");
 
-/// Anchors whose names have as many bytes each, in a sequence and with their length before them.
+/// Anchors whose names have so many bytes each, encoded with their length.
 fn named(lengths: impl IntoIterator<Item = usize>) -> RootCertStore {
     let real = Authority::new("real").roots().roots.remove(0);
     let anchors = lengths.into_iter().enumerate().map(|(number, length)| {
-        // Two bytes of length, and four of the SEQUENCE's head, are what is around it.
+        // Two bytes of length and four of the SEQUENCE's header are added.
         let mut subject = vec![0; length - 6];
         subject[..4].copy_from_slice(&u32::try_from(number).unwrap().to_be_bytes());
         TrustAnchor { subject: subject.into(), ..real.clone() }
@@ -63,7 +63,7 @@ fn asked(policy: Policy) -> Vec<usize> {
     one
 }
 
-/// Takes long messages in pieces, as a socket does.
+/// Transfers long messages in pieces, as a socket does.
 fn feed<D: rustls::SideData>(
     end: &mut impl std::ops::DerefMut<Target = rustls::ConnectionCommon<D>>,
     bytes: &mut Vec<u8>,
@@ -77,7 +77,7 @@ fn feed<D: rustls::SideData>(
     bytes.clear();
 }
 
-/// How long the names were.
+/// The length of the names.
 #[derive(Debug, Default)]
 struct Seen(std::sync::Mutex<Option<Vec<usize>>>);
 
@@ -114,7 +114,7 @@ fn names_that_do_not_fit_are_an_error_and_the_most_that_fit_are_sent() {
         }
         assert!(flight.len() > 65_279, "{}", flight.len());
     }
-    // What a client of rustls takes in one flight is a little less.
+    // The limit of a client of rustls for one flight is a little lower.
     let policy = build(Anchors::from_roots(named((0..64).map(|_| 1000)))).unwrap();
     assert_eq!(asked(policy).len(), 64);
 
@@ -126,8 +126,8 @@ fn names_that_do_not_fit_are_an_error_and_the_most_that_fit_are_sent() {
     ));
     assert_eq!(
         error.to_string(),
-        "the names of the authorities of scope \"clients\" take up 65544 bytes, and a request for \
-         a certificate has room for 65279: send no names (names = false, Anchors::without_names), \
+        "the names of the authorities of scope \"clients\" take up 65544 bytes, and a \
+         CertificateRequest has room for 65279: send no names (names = false, Anchors::without_names), \
          or trust fewer authorities"
     );
 }
@@ -149,7 +149,7 @@ fn in_a_policys_file_names_can_be_left_out() {
     assert!(error.contains("policy.toml: the names of the authorities of scope"), "{error}");
     let client = CASE_CLIENT.client("client");
     let policy = CASE.policy(&(keys + "\nnames = false")).unwrap();
-    // A client of another authority is not told which would do, and sends what it has.
+    // A client of another authority does not learn which ones count, and sends its certificate.
     let Err((alert, _)) = outcome(policy, &client) else { panic!("let in") };
     assert_eq!(alert, rustls::AlertDescription::UnknownCA);
 }
@@ -174,7 +174,7 @@ fn more_than_16_kib_of_names_is_a_warning() {
     assert_eq!(
         warnings(&[16 * 1024, 300]),
         ["warning: scope \"clients\": the names of its authorities take up 16684 bytes of each \
-          request for a certificate, and some clients refuse more than 16384: send no names, or \
+          CertificateRequest, and some clients refuse more than 16384: send no names, or \
           trust fewer authorities"]
     );
 }
@@ -192,7 +192,7 @@ fn the_names_that_a_verifier_of_ones_own_gives_are_counted_too() {
 }
 
 #[test]
-fn clients_learn_who_issued_what_is_pinned() {
+fn clients_learn_the_issuers_of_pinned_certificates() {
     let case = Case("anchor-that-is-no-ca");
     let rogue = case.client("rogue");
     let pinned = Anchors::from_pinned([rogue.cert[0].clone()]).unwrap();

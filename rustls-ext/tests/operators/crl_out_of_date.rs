@@ -70,7 +70,7 @@ fn expiry_can_be_ignored_and_is_told_of_all_the_same() {
 
 #[test]
 fn when_a_fifth_of_its_life_is_left_that_is_told() {
-    // of the year 2030
+    // expires in 2030
     let (begin, end) = (1_893_456_000, 1_924_992_000);
     let policy = || policy(CASE.anchors("ca.pem").with_crls(CASE.crls(&["not-yet.crl"])));
     let fifth = end - (end - begin) / 5;
@@ -91,7 +91,7 @@ fn when_a_fifth_of_its_life_is_left_that_is_told() {
 }
 
 #[test]
-fn a_newer_list_mends_it_and_the_expired_one_is_not_looked_at() {
+fn a_newer_list_replaces_the_expired_one() {
     // of the same authority and key
     let newer = Case("crl-two-lists-old-first").crls(&["new.crl"]);
     let lists = CASE.crls(&["out-of-date.crl"]).into_iter().chain(newer);

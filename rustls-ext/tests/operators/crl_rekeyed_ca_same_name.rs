@@ -1,4 +1,4 @@
-//! An authority that has a new key has a list for each.
+//! An authority with a new key has a list for each key.
 
 use rustls::AlertDescription::{CertificateRevoked, CertificateUnknown};
 
@@ -18,7 +18,7 @@ fn each_key_of_an_authority_has_its_own_list() {
 }
 
 #[test]
-fn the_list_of_one_key_says_nothing_about_the_other() {
+fn the_list_of_one_key_does_not_cover_the_other() {
     let policy = || policy(CASE.anchors("cas.pem").with_crls(CASE.crls(&["old-key.crl"])));
     assert_eq!(outcome(policy(), &CASE.client("old-client")), Ok(()));
     assert_eq!(
@@ -38,7 +38,7 @@ fn the_list_of_one_key_says_nothing_about_the_other() {
 
 #[test]
 fn a_list_that_no_anchor_of_its_name_has_signed_is_told_of() {
-    // The other case's anchor has the name, and is the old key.
+    // The other case's anchor has the same name and the old key.
     let other = Case("crl-two-lists-old-first");
     let policy = policy(other.anchors("ca.pem").with_crls(CASE.crls(&["new-key.crl"])));
     assert_eq!(
@@ -51,12 +51,12 @@ fn a_list_that_no_anchor_of_its_name_has_signed_is_told_of() {
              Root,O=Test: certificates that it issued are refused",
         ]
     );
-    // It does not revoke what the old key has issued, but it is no list of that either.
+    // It does not revoke certificates of the old key, but it does not cover them either.
     let Err((alert, _)) = outcome(policy, &other.client("revoked")) else { panic!("let in") };
     assert_ne!(alert, CertificateRevoked);
 }
 
-/// The same of an authority that is no anchor, whose keys are not known when lists are loaded.
+/// The same for an authority that is not an anchor, whose keys are unknown when lists are loaded.
 mod below_an_anchor {
     use rcgen::{
         BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
@@ -127,7 +127,7 @@ mod below_an_anchor {
             assert_eq!(outcome(policy(), &first), Ok(()));
             assert_eq!(outcome(policy(), &second), Ok(()));
         }
-        // A newer one, before and after its elder.
+        // A newer one, before and after the older one.
         lists.insert(0, list(2, &[1], &one));
         for _ in 0..2 {
             lists.reverse();

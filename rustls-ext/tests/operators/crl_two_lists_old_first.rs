@@ -1,4 +1,4 @@
-//! Several lists of one issuer: the newest counts, whatever the order.
+//! Several lists of one issuer: the newest counts, in any order.
 
 use rustls::AlertDescription::CertificateRevoked;
 use rustls_ext::Files;
@@ -9,7 +9,7 @@ const CASE: Case = Case("crl-two-lists-old-first");
 const REVOKED: &str = "the certificate, or that of an authority above it, is revoked";
 
 #[test]
-fn whatever_the_order_of_the_lists_the_newest_counts() {
+fn the_newest_list_counts_in_any_order() {
     for lists in [["old.crl", "new.crl"], ["new.crl", "old.crl"]] {
         let policy = policy(CASE.anchors("ca.pem").with_crls(CASE.crls(&lists)));
         assert_eq!(
@@ -88,7 +88,7 @@ mod made {
     }
 
     impl Authority {
-        /// A list with this number, of this day in 2026, which revokes the client, or does not.
+        /// A list with this number, of this day in 2026, which revokes the client or does not.
         fn list(&self, number: u64, day: u8, revokes: bool) -> RevocationList {
             let revoked = RevokedCertParams {
                 serial_number: SerialNumber::from(7u64),
@@ -123,15 +123,15 @@ mod made {
     #[test]
     fn the_higher_number_counts_then_the_later_date_then_both() {
         let (it, revoked) = (authority(), Some(CertificateRevoked));
-        // the number, though its list is of an earlier day
+        // the number decides, even if its list has an earlier date
         assert_eq!(it.refused([it.list(2, 1, true), it.list(1, 2, false)]), revoked);
         assert_eq!(it.refused([it.list(2, 1, false), it.list(1, 2, true)]), None);
         // numbers of more than one byte
         assert_eq!(it.refused([it.list(256, 1, true), it.list(255, 1, false)]), revoked);
-        // the day, where the number is the same
+        // the date decides if the number is the same
         assert_eq!(it.refused([it.list(1, 2, true), it.list(1, 1, false)]), revoked);
         assert_eq!(it.refused([it.list(1, 2, false), it.list(1, 1, true)]), None);
-        // no difference: revoked if either says so
+        // no difference: revoked if one of them revokes it
         assert_eq!(it.refused([it.list(1, 1, true), it.list(1, 1, false)]), revoked);
     }
 }

@@ -1,4 +1,4 @@
-//! The files of operators, and how a server treats clients by them: a module for each folder of
+//! Files of operators, and their effect on clients: a module for each folder of
 //! `data`, named after it.
 #![cfg(feature = "policy-file")]
 
@@ -9,11 +9,11 @@ mod anchor_that_is_no_ca;
 mod ca_limits_not_kept;
 mod ca_name_encoding;
 mod ca_names_over_64k;
-mod crl_missing_for_whom;
+mod clearer_messages;
+mod crl_missing_for_authority;
 mod crl_out_of_date;
 mod crl_rekeyed_ca_same_name;
 mod crl_two_lists_old_first;
-mod messages_that_puzzle;
 mod name_constraints_not_known;
 mod usage;
 
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Clock, End, Pki, connect, provider, pump};
+use common::{Clock, Pki, Side, connect, provider, pump};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::UnixTime;
 use rustls::server::ClientAuthStatus;
@@ -30,7 +30,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConfig, Error, ServerConfig, SupportedProtocolVersion};
 use rustls_ext::{Anchors, Files, Policy, RevocationList, Verdict, explain, with_causes};
 
-/// When all of this happens: 2026-11-28T12:00:00Z. The files are of that morning.
+/// The time of all tests: 2026-11-28T12:00:00Z. The files were made that morning.
 const NOW: u64 = 1_795_867_200;
 
 fn now() -> UnixTime {
@@ -58,7 +58,7 @@ impl Case {
         files.iter().flat_map(|file| Files::new().crls(self.path(file)).unwrap()).collect()
     }
 
-    /// What a client sends that has the certificates of `name.pem` and the key of `name.key`.
+    /// A client with the certificates of `name.pem` and the key of `name.key`.
     fn client(&self, name: &str) -> CertifiedKey {
         self.client_of(name, &provider())
     }
@@ -69,11 +69,11 @@ impl Case {
         CertifiedKey::new(chain, provider.key_provider.load_private_key(key).unwrap())
     }
 
-    /// A policy of a file in this folder, whose scope "clients" has these keys.
+    /// A policy from a file in this folder, whose scope "clients" has these keys.
     fn policy(&self, keys: &str) -> Result<Policy, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("policy.toml");
-        // Paths in the file, that of this folder put before each.
+        // The paths in the file get the path of this folder.
         let data = self.path("").display().to_string();
         let keys = keys.replace("@", &data);
         let text = format!("[scopes.clients]\n{keys}\n[otherwise]\nrequire = \"clients\"\n");
@@ -82,7 +82,7 @@ impl Case {
         policy.map_err(|err| self.without_paths(&with_causes(&err)))
     }
 
-    /// Files by their names alone.
+    /// Replaces paths by file names.
     fn without_paths(&self, text: &str) -> String {
         text.replace(&self.path("").display().to_string(), "")
     }
@@ -96,7 +96,7 @@ impl Case {
     }
 }
 
-/// A policy that requires what `anchors` accept, in the scope "clients".
+/// A policy that requires a certificate that `anchors` accept, in the scope "clients".
 fn policy(anchors: Anchors) -> Policy {
     Policy::builder()
         .provider(provider())
@@ -107,7 +107,7 @@ fn policy(anchors: Anchors) -> Policy {
 }
 
 /// The outcome of handshakes with this client, which must be the same with both versions: success,
-/// or the alert that the client gets and the words for the server's log.
+/// or the alert that the client gets and the text for the server's log.
 fn outcome(policy: Policy, client: &CertifiedKey) -> Result<(), (AlertDescription, String)> {
     outcome_at(policy, client, NOW)
 }
@@ -139,8 +139,8 @@ fn handshake(
             Ok(())
         }
         Err(failure) => {
-            assert_eq!(failure.at, End::Server, "{failure:?}");
-            // Errors of every log have the words, not only what explains them.
+            assert_eq!(failure.at, Side::Server, "{failure:?}");
+            // The text is in the errors for every log, not only in `explain()`.
             if let Error::InvalidCertificate(rustls::CertificateError::Other(_)) = &failure.error {
                 assert!(failure.error.to_string().contains(&explain(&failure.error)));
             }

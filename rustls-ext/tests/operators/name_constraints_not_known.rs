@@ -21,7 +21,7 @@ fn not_supported(kind: &str) -> String {
 }
 
 #[test]
-fn the_refusal_says_which_kind_of_constraints_is_not_supported() {
+fn the_refusal_names_the_kind_of_constraints_that_is_not_supported() {
     for (client, kind) in [("uri", "URIs"), ("dirname", "directory names")] {
         assert_eq!(
             outcome(policy(CASE.anchors("ca.pem")), &CASE.client(client)),

@@ -1,4 +1,4 @@
-//! What certificates must be for: `usage`.
+//! The required purposes of certificates: `usage`.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose as Purpose, IsCa, Issuer,
@@ -21,7 +21,7 @@ struct Made {
 }
 
 impl Made {
-    /// An authority, whose certificate has these purposes.
+    /// An authority whose certificate has these purposes.
     fn new(purposes: Vec<Purpose>) -> Self {
         let mut params = CertificateParams::new(vec![]).unwrap();
         params.distinguished_name.push(DnType::CommonName, "root");
@@ -53,7 +53,7 @@ impl Made {
         CertifiedKey::new(chain, provider().key_provider.load_private_key(key).unwrap())
     }
 
-    /// Whether a client with these purposes is let in.
+    /// Whether a client with these purposes is accepted.
     fn accepts(&self, usage: Usage, purposes: Vec<Purpose>) -> bool {
         let policy = policy(self.anchors.clone().with_usage(usage));
         match outcome(policy, &self.client(purposes)) {
@@ -76,7 +76,7 @@ fn other() -> Purpose {
 }
 
 #[test]
-fn each_usage_accepts_what_it_says() {
+fn each_usage_accepts_its_purposes() {
     let made = Made::new(vec![]);
     let none = Vec::new;
     let server = || vec![Purpose::ServerAuth];
@@ -99,7 +99,7 @@ fn each_usage_accepts_what_it_says() {
     assert!(made.accepts(one_of(&["2.5.29.37.0"]), vec![Purpose::Any]));
     assert!(!made.accepts(one_of(&["1.2.3.4"]), both()));
     assert!(!made.accepts(one_of(&["1.2.3"]), vec![other()]));
-    // A purpose that was asked for must be there.
+    // A required purpose must be present.
     assert!(!made.accepts(one_of(&[CLIENT]), none()));
 }
 
@@ -113,7 +113,7 @@ fn the_purposes_of_an_authority_limit_what_it_issues() {
 }
 
 #[test]
-fn what_is_no_object_identifier_is_an_error() {
+fn an_invalid_object_identifier_is_an_error() {
     assert_eq!(Usage::one_of::<[&str; 0]>([]), Err(BadUsage(String::new())));
     for bad in ["", "client", "1.2.x", "1..2", "1.2.99999999999999999999999", "3.1", "1.99"] {
         assert_eq!(Usage::one_of([SERVER, bad]), Err(BadUsage(bad.into())), "{bad:?}");
@@ -121,9 +121,9 @@ fn what_is_no_object_identifier_is_an_error() {
 }
 
 #[test]
-fn policies_in_files_say_it_by_a_word_or_a_list() {
+fn policy_files_have_a_name_or_a_list_of_usages() {
     // anyExtendedKeyUsage
-    let case = Case("messages-that-puzzle");
+    let case = Case("clearer-messages");
     let client = case.client("anyeku");
     for (usage, accepts) in [
         ("'client'", false),

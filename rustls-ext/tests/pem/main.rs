@@ -1,6 +1,6 @@
-//! PEM files (RFC 7468): all of a file is read, or the error names the line.
+//! PEM files (RFC 7468): a file is read completely, or the error names the line.
 //!
-//! The files in `data/` are operators' files as they are found; their certificates are valid from
+//! The files in `data/` are like those of operators; their certificates are valid from
 //! November 2026 to November 2036.
 
 #[path = "../common/mod.rs"]
@@ -30,7 +30,7 @@ impl Folder {
         path
     }
 
-    /// How many certificates are read of a file with this text.
+    /// How many certificates are read from a file with this text.
     fn certificates(&self, text: impl AsRef<[u8]>) -> Result<usize, String> {
         let read = Files::new().certificates(self.write(text));
         read.map(|read| read.len()).map_err(|err| without_path(&with_causes(&err)))
@@ -102,7 +102,7 @@ fn one_structure_in_der_is_read_where_pem_is_expected() {
     assert_eq!(folder.crls(format!("0 lists\n{}", pem("X509 CRL", &list))), Ok(1));
 }
 
-/// What people and programs do to a file of two sections, and that leaves both to be read.
+/// Changes to a file of two sections by people and programs, after which both are still read.
 fn readable(first: &str, second: &str) -> Vec<String> {
     let both = format!("{first}{second}");
     let indented = |by: &str| both.lines().map(|line| format!("{by}{line}\n")).collect::<String>();
@@ -157,7 +157,7 @@ fn both_sections_are_read_however_they_are_laid_out() {
     assert_eq!(folder.crls(pem("CRL", &lists[0])), Ok(1));
 }
 
-/// Whatever happens to one byte of a boundary.
+/// All changes of one byte of a boundary.
 #[test]
 fn damage_to_a_boundary_never_hides_a_certificate() {
     let (folder, pki) = (Folder::new(), Pki::new());
@@ -191,7 +191,7 @@ fn damage_to_a_boundary_never_hides_a_certificate() {
 }
 
 #[test]
-fn what_is_not_understood_is_named_by_its_line() {
+fn a_line_that_is_not_understood_is_named() {
     let (folder, pki) = (Folder::new(), Pki::new());
     let good = pem("CERTIFICATE", &pki.agents.der).replace("\r\n", "\n");
     let lines = good.lines().count();
@@ -213,7 +213,7 @@ fn what_is_not_understood_is_named_by_its_line() {
         (
             good.replace("-----BEGIN CERTIFICATE-----\n", "\n"),
             lines,
-            "a section \"CERTIFICATE\" ends here that did not begin: put its first line, \
+            "a section \"CERTIFICATE\" has an end here, but no beginning: put its first line, \
              `-----BEGIN CERTIFICATE-----`, before it"
                 .into(),
         ),
@@ -318,7 +318,7 @@ fn sections_of_another_kind_are_passed_over() {
     let (folder, pki) = (Folder::new(), Pki::new());
     let certificate = pem("CERTIFICATE", &pki.agent.chain[0]);
     let list = pem("X509 CRL", &pki.agents.revoke(&[]));
-    // Its content does not matter where no key is wanted.
+    // Its content does not matter if no key is expected.
     let locked = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
                   DEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n";
     let parameters =
@@ -326,7 +326,11 @@ fn sections_of_another_kind_are_passed_over() {
     let combined = format!("{parameters}{locked}{certificate}");
     assert_eq!(folder.certificates(&combined), Ok(1));
     assert_eq!(folder.crls(combined.clone() + &list), Ok(1));
-    assert_eq!(folder.crls(&combined), Err("no certificate revocation list in it".into()));
+    let others = "EC PARAMETERS, EC PRIVATE KEY, CERTIFICATE";
+    assert_eq!(
+        folder.crls(&combined),
+        Err(format!("no certificate revocation list in it, only {others}"))
+    );
 
     // As `openssl ecparam -genkey` writes it
     let sec1 = pem("EC PRIVATE KEY", &[0x30, 3, 2, 1, 1]);
@@ -366,5 +370,8 @@ fn a_file_has_one_private_key_that_can_be_used() {
         "line 1: the section is not exactly one private key, or is cut short: copy or export it \
          once more"
     );
-    assert_eq!(error(&pem("CERTIFICATE", &pki.agents.der)), "no private key in it");
+    assert_eq!(
+        error(&pem("CERTIFICATE", &pki.agents.der)),
+        "no private key in it, only CERTIFICATE"
+    );
 }

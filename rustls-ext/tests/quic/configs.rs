@@ -1,9 +1,9 @@
-//! Configs: which there are, which there are not, and one for each peer.
+//! Configs: valid ones, invalid ones, and one for each peer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use rustls::crypto::CryptoProvider;
 use rustls::server::ClientAuthDecision;
 use rustls::version::{TLS12, TLS13};
@@ -34,7 +34,7 @@ fn a_config_that_quic_has_no_use_for_is_refused() {
     );
 }
 
-/// ring's suites, without the one with which QUIC begins.
+/// ring's suites, without the one for QUIC's Initial packets.
 fn without_aes_128() -> Arc<CryptoProvider> {
     let mut provider = CryptoProvider::clone(&provider());
     let is_it = |suite| suite == CipherSuite::TLS13_AES_128_GCM_SHA256;
@@ -79,10 +79,10 @@ async fn the_suite_of_initial_packets_may_come_from_elsewhere() {
     site.visit(&site.client(None, ClientAuthOffer::default())).await.is(false, false, false);
 }
 
-/// A server that leaves those in `network` alone, and requires an agent's certificate of others.
+/// A server that asks no client in `network`, and requires an agent's certificate of others.
 fn by_address(network: &str) -> (Site, QuicServerConfig, quinn::ServerConfig) {
     let pki = Pki::new();
-    let network: rustls_ext::ipnet::IpNet = network.parse().unwrap();
+    let network: rustls_ext::crates::ipnet::IpNet = network.parse().unwrap();
     let policy = Policy::builder()
         .provider(provider())
         .scope("agents", Anchors::from_roots(pki.agents.roots()))
@@ -125,14 +125,14 @@ async fn rules_on_addresses_cannot_be_forgotten() {
 }
 
 #[tokio::test]
-async fn who_is_judged_by_the_address_stays_there() {
+async fn a_client_that_is_accepted_by_its_address_cannot_migrate() {
     let (_, crypto, config) = by_address("192.0.2.0/24");
     let peer: SocketAddr = "192.0.2.7:4711".parse().unwrap();
     let migrates = |config: &quinn::ServerConfig| format!("{config:?}").contains("migration: true");
     assert!(migrates(&config));
     assert!(!migrates(&crypto.for_peer(&config, peer)));
 
-    // Without rules on addresses it is none of our business, and the config as good as any.
+    // Without rules on addresses, the config does not change.
     let pki = Pki::new();
     let policy = Policy::builder()
         .provider(provider())
@@ -147,7 +147,7 @@ async fn who_is_judged_by_the_address_stays_there() {
     let unused = Switch::new(When::Always, ClientAuthDecision::None);
     let site = Site::of(pki, unused, config);
     let visit = site.visit(&site.agent(ClientAuthOffer::flag())).await;
-    assert_eq!(visit.at_client().client_auth_status(), Some(ClientAuthStatus::Acknowledged));
+    assert_eq!(visit.at_client().client_auth_status(), Some(ClientAuthOfferStatus::Acknowledged));
     assert!(visit.authenticated());
 }
 
@@ -195,7 +195,7 @@ async fn a_setup_that_is_loaded_again_judges_old_sessions_anew() {
 async fn a_setup_that_is_loaded_again_holds_for_configs_of_one_peer() {
     let pki = Pki::new();
     let policy = |network: &str| {
-        let network: rustls_ext::ipnet::IpNet = network.parse().unwrap();
+        let network: rustls_ext::crates::ipnet::IpNet = network.parse().unwrap();
         Policy::builder()
             .provider(provider())
             .scope("agents", Anchors::from_roots(pki.agents.roots()))

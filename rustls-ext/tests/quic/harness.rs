@@ -1,4 +1,4 @@
-//! A server on a free port of the loopback interface, and clients that visit it.
+//! A server on a free port of the loopback interface, and its clients.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use rustls_ext::quic::{
     HandshakeData, QuicClientConfig, QuicServerConfig, alert_received, alert_sent,
 };
 
-use crate::common::{Identity, Pki, Switch, When};
+use crate::common::{CertAndKey, Pki, Switch, When};
 
 pub const LOOPBACK: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
-/// A server, its policy, and where to send clients from.
+/// A server, its policy, and the endpoint of its clients.
 pub struct Site {
     pub pki: Pki,
     pub policy: Arc<Switch>,
@@ -25,7 +25,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// A server that at first demands nothing.
+    /// A server that at first requests no certificate.
     pub fn new() -> Self {
         Self::with(|_| {})
     }
@@ -49,25 +49,25 @@ impl Site {
         self.server.local_addr().unwrap()
     }
 
-    /// Decide so for those who offer.
+    /// Uses this decision for clients that offer.
     pub fn if_offered(&self, decision: ClientAuthDecision) {
         self.policy.set(When::Offered, decision);
     }
 
-    /// Decide so for everybody.
+    /// Uses this decision for all clients.
     pub fn always(&self, decision: ClientAuthDecision) {
         self.policy.set(When::Always, decision);
     }
 
     pub fn require(&self) -> ClientAuthDecision {
-        ClientAuthDecision::Require(self.pki.demand("agents").in_answer_to_offer())
+        ClientAuthDecision::Require(self.pki.demand("agents").because_offered())
     }
 
     pub fn request(&self) -> ClientAuthDecision {
-        ClientAuthDecision::Request(self.pki.demand("agents").in_answer_to_offer())
+        ClientAuthDecision::Request(self.pki.demand("agents").because_offered())
     }
 
-    pub fn client(&self, identity: Option<&Identity>, offer: ClientAuthOffer) -> ClientConfig {
+    pub fn client(&self, identity: Option<&CertAndKey>, offer: ClientAuthOffer) -> ClientConfig {
         let mut tls = self.pki.client_config(identity, offer, &[&TLS13]);
         tls.enable_early_data = true;
         tls
@@ -95,7 +95,7 @@ impl Site {
         self.exchange(self.connect(tls), async { self.incoming().await.await.unwrap() }).await
     }
 
-    /// The rest of such a connection: something goes either way.
+    /// The rest of such a connection: each side sends data.
     pub async fn exchange(
         &self,
         connecting: Connecting,
@@ -112,7 +112,7 @@ impl Site {
             if !early {
                 say(&connection, b"late").await;
             }
-            // The server's tickets come before what it says.
+            // The server's tickets arrive before its data.
             assert_eq!(hear(&connection).await, b"welcome");
             (connection, early)
         };
@@ -127,12 +127,12 @@ impl Site {
         Visit { client, server, early }
     }
 
-    /// A connection that fails with an alert of the server's.
+    /// A connection that fails with an alert of the server.
     pub async fn refused(&self, tls: &ClientConfig) -> AlertDescription {
         let connecting = self.connect(tls);
         let client = async {
             match connecting.await {
-                // The client was done before the server had judged.
+                // The client completed its handshake before the server had checked the certificate.
                 Ok(connection) => connection.closed().await,
                 Err(err) => err,
             }
@@ -148,7 +148,7 @@ impl Site {
     }
 }
 
-/// The server's alert, if that is what both ends say.
+/// The server's alert, if client and server report it.
 pub fn refusal(client: &ConnectionError, server: &ConnectionError) -> AlertDescription {
     let alert = alert_sent(server).unwrap_or_else(|| panic!("{server:?}"));
     assert_eq!(alert_received(client), Some(alert), "{client:?}");
@@ -158,7 +158,7 @@ pub fn refusal(client: &ConnectionError, server: &ConnectionError) -> AlertDescr
 
 pub async fn say(connection: &Connection, text: &[u8]) {
     let mut stream = connection.open_uni().await.unwrap();
-    // A stream whose early data are refused fails, and is opened again by the caller.
+    // A stream whose early data is refused fails, and the caller opens another one.
     let _ = stream.write_all(text).await;
     let _ = stream.finish();
 }
@@ -167,11 +167,11 @@ pub async fn hear(connection: &Connection) -> Vec<u8> {
     connection.accept_uni().await.unwrap().read_to_end(100).await.unwrap()
 }
 
-/// Both ends of a connection.
+/// Client and server of a connection.
 pub struct Visit {
     pub client: Connection,
     pub server: Connection,
-    /// Whether early data were accepted.
+    /// Whether early data was accepted.
     pub early: bool,
 }
 
@@ -184,7 +184,7 @@ impl Visit {
         HandshakeData::from_quinn(self.server.handshake_data()).unwrap()
     }
 
-    /// Whether the session is an earlier one, on which both ends agree.
+    /// Whether the session was resumed, on which client and server agree.
     pub fn resumed(&self) -> bool {
         let [client, server] = [self.at_client(), self.at_server()].map(|data| data.kind.unwrap());
         assert_eq!(client, server);

@@ -1,6 +1,6 @@
-//! Who is asked, what comes of it, and what either end knows of it.
+//! Which clients are asked, the outcome, and the status at client and server.
 
-use rustls::client::ClientAuthStatus as Client;
+use rustls::client::ClientAuthOfferStatus as Client;
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientAuthDecision, ClientAuthStatus as Server};
 use rustls::{AlertDescription, CertificateError, Error, HandshakeKind};
@@ -8,7 +8,7 @@ use rustls_ext::ClientAuthOffer;
 use rustls_ext::quic::HandshakeData;
 use rustls_ext::wire::Offer;
 
-use crate::common::{Identity, Pki, Switch, When};
+use crate::common::{CertAndKey, Pki, Switch, When};
 use crate::harness::{Site, refusal};
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn rca_2_an_accepted_offer_is_acknowledged_and_authenticates() {
 }
 
 #[tokio::test]
-async fn care_2_and_care_3_an_offer_by_care_is_understood_and_asked_for_without_a_word() {
+async fn care_2_and_care_3_an_offer_by_care_is_echoed_and_not_acknowledged() {
     let site = Site::new();
     for (decision, asked) in [(ClientAuthDecision::None, false), (site.require(), true)] {
         site.if_offered(decision);
@@ -59,7 +59,7 @@ async fn care_2_and_care_3_an_offer_by_care_is_understood_and_asked_for_without_
 }
 
 #[tokio::test]
-async fn who_does_not_offer_is_not_asked() {
+async fn a_client_that_does_not_offer_is_not_asked() {
     let site = Site::new();
     site.if_offered(site.require());
     let visit = site.visit(&site.agent(ClientAuthOffer::default())).await;
@@ -93,7 +93,7 @@ async fn rca_9_an_offer_may_be_ignored() {
 }
 
 #[tokio::test]
-async fn rca_6_without_a_certificate_a_request_goes_on_and_a_requirement_does_not() {
+async fn rca_6_without_a_certificate_a_request_continues_and_a_requirement_does_not() {
     let site = Site::new();
     let tls = site.client(None, ClientAuthOffer::flag());
     site.if_offered(site.request());
@@ -114,13 +114,13 @@ async fn rca_8_a_chain_for_one_set_of_anchors_does_not_pass_for_another() {
 }
 
 #[tokio::test]
-async fn nobody_is_known_before_the_handshake_is_complete() {
+async fn no_client_is_authenticated_before_the_handshake_is_complete() {
     let site = Site::new();
     site.always(site.require());
     for identity in [Some(&site.pki.agent), None] {
         let connecting = site.connect(&site.client(identity, ClientAuthOffer::flag()));
         let incoming = site.incoming().await;
-        // The client's hello is judged, and it has no word of the server's yet.
+        // The server has checked the ClientHello, and the client has no response yet.
         let (server, complete) = incoming.accept().unwrap().into_0rtt().unwrap();
         let data = || HandshakeData::from_quinn(server.handshake_data()).unwrap();
         let early = data();
@@ -140,9 +140,9 @@ async fn nobody_is_known_before_the_handshake_is_complete() {
 }
 
 #[tokio::test]
-async fn a_refused_chain_is_nowhere_where_the_policy_goes_on_without() {
+async fn a_refused_chain_is_dropped_if_the_request_is_lenient() {
     let site = Site::new();
-    let demand = site.pki.demand("agents").in_answer_to_offer().or_go_on_without();
+    let demand = site.pki.demand("agents").because_offered().or_continue_unauthenticated();
     site.if_offered(ClientAuthDecision::Request(demand));
     let stranger = site.pki.staff.issue("stranger");
     let tls = site.client(Some(&stranger), ClientAuthOffer::flag());
@@ -163,7 +163,7 @@ async fn quinn_s_own_chain_has_no_scope_and_is_there_only_where_none_is_needed()
     let chain = |connection: &quinn::Connection| {
         connection.peer_identity().map(|any| *any.downcast::<Vec<CertificateDer<'_>>>().unwrap())
     };
-    let certificates = |identity: &Identity| Some(identity.chain.clone());
+    let certificates = |identity: &CertAndKey| Some(identity.chain.clone());
 
     let site = Site::new();
     site.always(site.require());

@@ -1,6 +1,6 @@
 //! Resumption never bypasses a demand (RES rules), over QUIC, with early data and without.
 
-use rustls::client::ClientAuthStatus as Client;
+use rustls::client::ClientAuthOfferStatus as Client;
 use rustls::server::{ClientAuthDecision, ClientAuthStatus};
 use rustls_ext::ClientAuthOffer;
 use rustls_ext::quic::HandshakeData;
@@ -15,7 +15,7 @@ async fn res_2_a_session_resumes_only_where_the_demand_accepts_it() {
     site.visit(&tls).await.is(false, false, false);
     site.visit(&tls).await.is(true, true, false);
 
-    // RES-6: early data are accepted where the resumption is, and nowhere else
+    // RES-6: early data is accepted exactly if the resumption is
     site.always(site.require());
     site.visit(&tls).await.is(false, false, true);
     site.visit(&tls).await.is(true, true, true);
@@ -28,7 +28,7 @@ async fn res_2_a_session_resumes_only_where_the_demand_accepts_it() {
     visit.is(false, false, false);
     assert!(visit.at_server().peer_identity("others").is_some());
 
-    // nobody is authenticated where nobody is to be asked
+    // no client is authenticated if none is asked
     site.always(ClientAuthDecision::None);
     site.visit(&tls).await.is(false, false, false);
 }
@@ -72,25 +72,25 @@ async fn res_5_what_is_resumed_was_proved_when_it_was() {
     assert_eq!(identity.authenticated_at, when, "resuming is not authenticating");
     assert_eq!(identity.chain, site.pki.agent.chain);
     assert!(server.peer_identity("staff").is_none());
-    // There is no request in a resumed handshake that could acknowledge (FLAGS-11).
+    // A resumed handshake has no CertificateRequest with an acknowledgement (FLAGS-11).
     assert_eq!(second.at_client().client_auth_status(), Some(Client::Offered));
     let auth = server.client_auth().unwrap();
     assert!(auth.offered() && !auth.acknowledged());
 
-    // The scope's anchors change under the same name: its sessions are no good any more.
+    // The scope's anchors change under the same name: its sessions no longer resume.
     let impostor = rustls::server::ClientAuthDemand::new(site.pki.staff.verifier(), "agents");
     site.if_offered(ClientAuthDecision::Require(impostor.unwrap()));
     assert_eq!(site.refused(&tls).await, rustls::AlertDescription::UnknownCA);
 }
 
 #[tokio::test]
-async fn res_6_nobody_is_authenticated_by_early_data_alone() {
+async fn res_6_no_client_is_authenticated_by_early_data_alone() {
     let site = Site::new();
     site.always(site.require());
     let tls = site.agent(ClientAuthOffer::flag());
     site.visit(&tls).await.is(false, false, true);
 
-    // A replay of this hello would look the same: it takes the client's Finished to tell.
+    // A replay of this ClientHello looks the same until the client's Finished arrives.
     let accepted = async {
         let connecting = site.incoming().await.accept().unwrap();
         let (server, complete) = connecting.into_0rtt().unwrap();
@@ -103,7 +103,7 @@ async fn res_6_nobody_is_authenticated_by_early_data_alone() {
 }
 
 #[tokio::test]
-async fn res_8_who_offers_does_not_resume_a_session_without_authentication() {
+async fn res_8_a_client_that_offers_does_not_resume_a_session_without_authentication() {
     let site = Site::new();
     let mut tls = site.agent(ClientAuthOffer::default());
     site.visit(&tls).await.is(false, false, false);

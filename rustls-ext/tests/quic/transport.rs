@@ -1,4 +1,4 @@
-//! What QUIC takes from TLS besides the handshake, next to quinn's own glue at the other end.
+//! The parts of TLS that QUIC uses besides the handshake, compared with quinn's own integration.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::harness::{LOOPBACK, Site, Visit, hear, say};
 /// Draft 29, whose keys and retry tags differ from those of version 1.
 const DRAFT: u32 = 0xff00_001d;
 
-/// A server with the glue of this crate, and one with quinn's own.
+/// A server with the integration of this crate, and one with quinn's own.
 fn sites() -> [Site; 2] {
     let pki = Pki::new();
     let policy = Switch::new(When::Always, ClientAuthDecision::None);
@@ -27,7 +27,7 @@ fn sites() -> [Site; 2] {
     [Site::new(), Site::of(pki, policy, config)]
 }
 
-/// A client with the glue of this crate, and one with quinn's own.
+/// A client with the integration of this crate, and one with quinn's own.
 fn clients(site: &Site, version: u32) -> [quinn::ClientConfig; 2] {
     let tls = site.client(None, ClientAuthOffer::default());
     let ours: Arc<dyn quinn::crypto::ClientConfig> =
@@ -49,7 +49,7 @@ async fn retried(site: &Site, config: quinn::ClientConfig) -> Visit {
                 assert!(retries > 0);
                 break incoming.await.unwrap();
             }
-            // A client in a hurry says hello once more; one that takes no notice gives up.
+            // A client that accepts the Retry sends its ClientHello again; another one fails.
             incoming.retry().unwrap();
             retries += 1;
         }
@@ -58,7 +58,7 @@ async fn retried(site: &Site, config: quinn::ClientConfig) -> Visit {
 }
 
 #[tokio::test]
-async fn retries_are_understood_at_both_ends_in_all_versions() {
+async fn retries_are_understood_by_client_and_server_in_all_versions() {
     for site in sites() {
         for version in [1, DRAFT] {
             for config in clients(&site, version) {
@@ -79,7 +79,7 @@ async fn an_offer_survives_a_retry() {
 }
 
 #[tokio::test]
-async fn keys_are_updated_and_exported_at_both_ends() {
+async fn keys_are_updated_and_exported_by_client_and_server() {
     for site in sites() {
         for config in clients(&site, 1) {
             let accepted = async { site.incoming().await.await.unwrap() };
@@ -97,7 +97,7 @@ async fn keys_are_updated_and_exported_at_both_ends() {
             let too_long = &mut vec![0; 255 * 48 + 1][..];
             assert!(visit.client.export_keying_material(too_long, b"label", b"").is_err());
 
-            // More than there are phases.
+            // More updates than there are phases.
             for _ in 0..3 {
                 for (from, to) in [(&visit.client, &visit.server), (&visit.server, &visit.client)] {
                     from.force_key_update();
@@ -120,7 +120,7 @@ async fn versions_are_negotiated_before_there_is_any_tls() {
         config
     };
 
-    // One that quinn does not know, and one that it does, but not TLS.
+    // A version that quinn does not know, and one that quinn knows, but not TLS.
     let unheard_of = 0x0a1a_2a3a;
     let connect = |from: &Endpoint, version| {
         from.connect_with(config(version), site.addr(), "localhost").map(|_| ())
@@ -138,7 +138,7 @@ async fn versions_are_negotiated_before_there_is_any_tls() {
     let server = QuicServerConfig::try_from(site.pki.server_config(&[&TLS13])).unwrap();
     assert!(server.initial_keys(unheard_of, &ConnectionId::new(b"any")).is_err());
 
-    // A server that knows drafts only.
+    // A server that supports drafts only.
     let old = endpoint(vec![DRAFT]);
     let tls = site.pki.server_with(&site.policy, &[&TLS13]);
     let server = QuicServerConfig::try_from(tls).unwrap();
@@ -173,13 +173,13 @@ fn a_retry_is_valid_only_as_it_was_sent() {
             assert!(!session.is_valid_retry(&id, header, &changed), "bit {bit}");
         }
         for length in 0..payload.len() {
-            assert!(!session.is_valid_retry(&id, header, &payload[..length]), "{length} octets");
+            assert!(!session.is_valid_retry(&id, header, &payload[..length]), "{length} bytes");
         }
     }
 }
 
 #[tokio::test]
-async fn a_connection_with_quinn_s_own_glue_says_nothing() {
+async fn a_connection_with_quinn_s_own_integration_has_no_data() {
     let [_, site] = sites();
     let tls = site.agent(ClientAuthOffer::flag());
     let crypto = Arc::new(QuicClientConfig::try_from(tls).unwrap());

@@ -1,4 +1,4 @@
-//! A decision that was made outside of the handshake goes in as an argument.
+//! A decision that was made outside of the handshake is passed as an argument.
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use rustls::{
 };
 use rustls_ext::{ClientAuthOffer, PeerIdentity};
 
-use crate::common::{End, Pki, Switch, When, name, provider, pump, transfer};
+use crate::common::{Pki, Side, Switch, When, name, provider, pump, transfer};
 use crate::{NotToBeAsked, accepted, handshake_under, quic_client, quic_pump};
 
-/// The two ways to hand a decision in.
+/// The two ways to pass a decision.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     Argument,
@@ -34,18 +34,18 @@ fn a_decision_from_outside_decides_without_a_policy_and_in_place_of_the_configs(
     );
     // The decision, whether the client has a certificate, and the outcome at the server.
     #[derive(Clone, Copy, PartialEq, Debug)]
-    enum Outcome {
+    enum Expected {
         Is(ClientAuthStatus),
         Authenticated,
         Refused,
     }
     let table = [
-        (&none, true, Outcome::Is(ClientAuthStatus::NotAsked)),
-        (&none, false, Outcome::Is(ClientAuthStatus::NotAsked)),
-        (&request, true, Outcome::Authenticated),
-        (&request, false, Outcome::Is(ClientAuthStatus::Declined)),
-        (&require, true, Outcome::Authenticated),
-        (&require, false, Outcome::Refused),
+        (&none, true, Expected::Is(ClientAuthStatus::NotAsked)),
+        (&none, false, Expected::Is(ClientAuthStatus::NotAsked)),
+        (&request, true, Expected::Authenticated),
+        (&request, false, Expected::Is(ClientAuthStatus::Declined)),
+        (&require, true, Expected::Authenticated),
+        (&require, false, Expected::Refused),
     ];
     for version in [&TLS13, &TLS12] {
         let mut with_policy = pki.server_config(&[version]);
@@ -74,25 +74,25 @@ fn a_decision_from_outside_decides_without_a_policy_and_in_place_of_the_configs(
                 Ok(()) => {
                     let status = server.client_auth().unwrap().status();
                     match expected {
-                        Outcome::Is(expected) => assert_eq!(status, *expected, "{row}"),
-                        Outcome::Authenticated => assert!(
+                        Expected::Is(expected) => assert_eq!(status, *expected, "{row}"),
+                        Expected::Authenticated => assert!(
                             matches!(
                                 status,
                                 ClientAuthStatus::Authenticated { resumed: false, .. }
                             ),
                             "{row}"
                         ),
-                        Outcome::Refused => panic!("{row}"),
+                        Expected::Refused => panic!("{row}"),
                     }
                     let chain: Option<&[CertificateDer<'_>]> =
-                        (*expected == Outcome::Authenticated).then_some(&pki.agent.chain);
+                        (*expected == Expected::Authenticated).then_some(&pki.agent.chain);
                     assert_eq!(server.peer_certificates(), chain, "{row}");
                 }
                 Err(failure) => {
-                    assert_eq!(*expected, Outcome::Refused, "{row}");
+                    assert_eq!(*expected, Expected::Refused, "{row}");
                     assert_eq!(
                         (failure.at, failure.error),
-                        (End::Server, Error::NoCertificatesPresented),
+                        (Side::Server, Error::NoCertificatesPresented),
                         "{row}"
                     );
                 }
@@ -138,7 +138,7 @@ fn of_several_decisions_for_one_connection_the_last_one_counts() {
     assert!(PeerIdentity::from_connection(&server, "staff").is_some());
 }
 
-/// A server with one group, which clients do not send a share for, so that it sends
+/// A server with one group, for which clients do not send a key share, so that it sends
 /// HelloRetryRequest.
 fn retrying(pki: &Pki) -> Arc<ServerConfig> {
     let mut suites: CryptoProvider = (*provider()).clone();
@@ -149,21 +149,21 @@ fn retrying(pki: &Pki) -> Arc<ServerConfig> {
         .with_no_client_auth()
         .with_single_cert(pki.server.chain.clone(), pki.server.key())
         .unwrap();
-    // Not for the second hello either.
+    // Not for the second ClientHello either.
     server.client_auth_policy = Some(Arc::new(NotToBeAsked));
     Arc::new(server)
 }
 
 #[test]
-fn a_decision_from_outside_stands_through_hello_retry_request() {
+fn a_decision_from_outside_holds_through_hello_retry_request() {
     let pki = Pki::new();
     let client = Arc::new(pki.client_config(Some(&pki.agent), ClientAuthOffer::flag(), &[&TLS13]));
-    let demand = pki.demand("agents").in_answer_to_offer();
+    let demand = pki.demand("agents").because_offered();
     let decision = ClientAuthDecision::Require(demand);
     let (client, server) = handshake_under(&client, &retrying(&pki), decision).unwrap();
     assert_eq!(server.handshake_kind(), Some(HandshakeKind::FullWithHelloRetryRequest));
     assert!(PeerIdentity::from_connection(&server, "agents").is_some());
-    assert_eq!(client.client_auth_status(), rustls::client::ClientAuthStatus::Acknowledged);
+    assert_eq!(client.client_auth_status(), rustls::client::ClientAuthOfferStatus::Acknowledged);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn flags_12_a_second_hello_that_differs_is_refused_under_a_policy_of_one_connect
     assert!(one.write_hs(&mut first).is_none() && other.write_hs(&mut unused).is_none());
     server.read_hs(&first).unwrap();
     assert!(server.write_hs(&mut retry).is_none());
-    // Over QUIC there is no session ID that ties the two hellos together.
+    // Over QUIC there is no session ID that connects the two ClientHellos.
     other.read_hs(&retry).unwrap();
     assert!(other.write_hs(&mut second).is_none());
     assert_eq!(
@@ -262,7 +262,7 @@ fn res_2_sessions_resume_in_the_scope_of_the_decision_from_outside_and_no_other(
         assert_eq!(other.handshake_kind(), Some(HandshakeKind::Full), "{version:?}");
         assert_eq!(other.peer_certificates(), None);
 
-        // Nor does a session with a scope resume where nothing decides (RES-7).
+        // Nor does a session with a scope resume without a policy (RES-7).
         let (_, first) = handshake_under(&client, &server, require("agents")).unwrap();
         assert_eq!(first.handshake_kind(), Some(HandshakeKind::Full));
         let (_, plain) = crate::common::handshake(&client, &server);

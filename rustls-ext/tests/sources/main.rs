@@ -21,7 +21,7 @@ use rustls::{
 
 use crate::common::{Failure, Pki, name, provider, pump};
 
-/// A policy that is not to be asked. A connection that asks it ends with this error.
+/// A policy that must not be called. A connection that calls it ends with this error.
 #[derive(Debug)]
 pub struct NotToBeAsked;
 
@@ -31,7 +31,7 @@ impl ClientAuthPolicy for NotToBeAsked {
     }
 }
 
-/// The first flight of `client`, as an acceptor has it.
+/// The first flight of `client`, as an acceptor returns it.
 pub fn accepted(client: &mut ClientConnection) -> Accepted {
     let mut acceptor = Acceptor::default();
     common::transfer!(client, acceptor);
@@ -69,8 +69,8 @@ pub fn server_with_verifier(
         .unwrap()
 }
 
-/// A verifier that asks no client, whatever its policy does.
-pub fn asks_nobody() -> Arc<dyn ClientCertVerifier> {
+/// A verifier that requests no certificate.
+pub fn requests_no_certificate() -> Arc<dyn ClientCertVerifier> {
     WebPkiClientVerifier::no_client_auth()
 }
 
@@ -79,7 +79,7 @@ pub fn quic_client(config: &Arc<ClientConfig>) -> quic::ClientConnection {
     quic::ClientConnection::new(config.clone(), quic::Version::V1, name(), Vec::new()).unwrap()
 }
 
-/// Carries messages over QUIC, those of one encryption level at a time, until there are no more.
+/// Transfers messages over QUIC, those of one encryption level at a time, until there are no more.
 ///
 /// The error is that of the server.
 pub fn quic_pump(

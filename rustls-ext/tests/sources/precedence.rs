@@ -1,76 +1,14 @@
-//! Which source decides where there are several: the connection's own, the config's, the verifier's.
+//! Which of several sources decides: the connection's own, the config's, or the verifier's.
 
 use std::sync::Arc;
 
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy};
+use rustls::server::{ClientAuthDecision, ClientAuthDemand};
 use rustls::version::{TLS12, TLS13};
-use rustls::{
-    ClientConnection, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
-    ServerConnection, SignatureScheme, quic,
-};
+use rustls::{ClientConnection, ServerConfig, ServerConnection, quic};
 use rustls_ext::ClientAuthOffer;
 
-use crate::common::{Pki, Switch, When, name, pump};
-use crate::{accepted, asks_nobody, quic_client, quic_pump, server_with_verifier};
-
-/// A verifier that carries a policy, or none.
-#[derive(Debug)]
-struct Carrying {
-    verifier: Arc<dyn ClientCertVerifier>,
-    policy: Option<Arc<dyn ClientAuthPolicy>>,
-}
-
-impl ClientCertVerifier for Carrying {
-    fn client_auth_policy(&self) -> Option<&dyn ClientAuthPolicy> {
-        self.policy.as_deref()
-    }
-
-    fn offer_client_auth(&self) -> bool {
-        self.verifier.offer_client_auth()
-    }
-
-    fn client_auth_mandatory(&self) -> bool {
-        self.verifier.client_auth_mandatory()
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.verifier.root_hint_subjects()
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        self.verifier.verify_client_cert(end_entity, intermediates, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
-    }
-}
+use crate::common::{CarriedPolicy, Pki, Switch, When, WrappedVerifier, name, pump};
+use crate::{accepted, quic_client, quic_pump, requests_no_certificate, server_with_verifier};
 
 /// All sources of a server, each of which requests an agent's certificate in a scope of its name.
 #[derive(Clone, Copy, Debug)]
@@ -98,9 +36,12 @@ impl Sources {
 
     fn server(self, pki: &Pki) -> Arc<ServerConfig> {
         let policy = |scope| Switch::new(When::Always, request(pki, scope));
-        let verifier = Carrying {
-            verifier: asks_nobody(),
-            policy: self.verifier.then(|| policy("verifier") as _),
+        let verifier = WrappedVerifier {
+            verifier: requests_no_certificate(),
+            policy: match self.verifier {
+                true => CarriedPolicy::Own(policy("verifier")),
+                false => CarriedPolicy::None,
+            },
         };
         let mut config = server_with_verifier(pki, Arc::new(verifier), &[&TLS13, &TLS12]);
         config.client_auth_policy = self.config.then(|| policy("config") as _);
@@ -112,7 +53,7 @@ fn request(pki: &Pki, scope: &str) -> ClientAuthDecision {
     ClientAuthDecision::Request(ClientAuthDemand::new(pki.agents.verifier(), scope).unwrap())
 }
 
-/// The scope that a server asked in, if a policy decided.
+/// The scope of the server's request, if a policy decided.
 fn scope(auth: Option<&rustls::server::ClientAuth>) -> Option<&str> {
     auth.map(|auth| auth.decision().demand().unwrap().scope())
 }
@@ -123,7 +64,7 @@ fn a_connection_uses_its_own_decision_then_the_configs_policy_then_the_verifiers
     for (sources, version) in
         Sources::all().into_iter().flat_map(|sources| [(sources, &TLS13), (sources, &TLS12)])
     {
-        // CARE is understood by servers with a policy, from wherever that is: they answer it.
+        // Servers with a policy, from any source, echo CARE.
         let offer = ClientAuthOffer::care().with_certificate_under_tls12(true);
         let client = Arc::new(pki.client_config(Some(&pki.agent), offer, &[version]));
         for through_acceptor in [true, false] {
@@ -176,9 +117,9 @@ fn a_quic_connection_uses_its_own_policy_then_the_configs_then_the_verifiers() {
 #[test]
 fn a_policy_that_a_verifier_carries_decides_in_place_of_the_verifier() {
     let pki = Pki::new();
-    let verifier = Carrying {
+    let verifier = WrappedVerifier {
         verifier: pki.staff.verifier(),
-        policy: Some(Switch::new(When::Always, ClientAuthDecision::None)),
+        policy: CarriedPolicy::Own(Switch::new(When::Always, ClientAuthDecision::None)),
     };
     let server = Arc::new(server_with_verifier(&pki, Arc::new(verifier), &[&TLS13, &TLS12]));
     for version in [&TLS13, &TLS12] {

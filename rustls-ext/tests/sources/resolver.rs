@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use rustls::client::{ClientAuthStatus, ResolvesClientCert};
+use rustls::client::{ClientAuthOfferStatus, ResolvesClientCert};
 use rustls::server::{ClientAuthDecision, ClientAuthPolicy, ClientHello};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
@@ -13,16 +13,16 @@ use rustls::{
 use rustls_ext::wire::{CodePoints, Flag, Offer};
 use rustls_ext::{ClientAuthOffer, OfferingResolver, PeerIdentity};
 
-use crate::common::{Identity, Pki, Switch, When, handshake, provider};
+use crate::common::{CertAndKey, Pki, Switch, When, handshake, provider};
 use crate::{quic_client, quic_pump};
 
-/// Requires an agent's certificate of clients that offer one, and notes how they do.
+/// Requires an agent's certificate of clients that offer one, and records their offers.
 #[derive(Debug)]
 struct Seen(Mutex<Vec<Offer>>, Arc<Switch>);
 
 impl Seen {
     fn new(pki: &Pki) -> Arc<Self> {
-        let decision = ClientAuthDecision::Require(pki.demand("agents").in_answer_to_offer());
+        let decision = ClientAuthDecision::Require(pki.demand("agents").because_offered());
         Arc::new(Self(Mutex::default(), Switch::new(When::Offered, decision)))
     }
 
@@ -47,7 +47,7 @@ fn server(pki: &Pki, policy: &Arc<Seen>) -> ServerConfig {
 /// A client whose resolver carries `carried`, and whose field is the default.
 fn client(
     pki: &Pki,
-    identity: &Identity,
+    identity: &CertAndKey,
     carried: ClientAuthOffer,
     version: &'static SupportedProtocolVersion,
 ) -> ClientConfig {
@@ -67,7 +67,7 @@ fn a_client_makes_the_offer_that_its_resolver_carries() {
     let client = new_client();
     let (c, s) = handshake(&client, &server);
     assert_eq!(policy.offer(), Offer::FLAG);
-    assert_eq!(c.client_auth_status(), ClientAuthStatus::Acknowledged);
+    assert_eq!(c.client_auth_status(), ClientAuthOfferStatus::Acknowledged);
     assert!(!PeerIdentity::from_connection(&s, "agents").unwrap().resumed);
 
     let (_, s) = handshake(&client, &server);
@@ -78,7 +78,7 @@ fn a_client_makes_the_offer_that_its_resolver_carries() {
     let mut s = quic::ServerConnection::new(server, quic::Version::V1, Vec::new()).unwrap();
     quic_pump(&mut c, &mut s).unwrap();
     assert_eq!(policy.offer(), Offer::FLAG);
-    assert_eq!(c.client_auth_status(), ClientAuthStatus::Acknowledged);
+    assert_eq!(c.client_auth_status(), ClientAuthOfferStatus::Acknowledged);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn the_code_points_of_an_offer_that_a_resolver_carries_are_in_use() {
     let client = client(&pki, &pki.agent, offer, &TLS13);
     let (c, _) = handshake(&Arc::new(client), &Arc::new(server));
     assert_eq!(policy.offer(), Offer::FLAG);
-    assert_eq!(c.client_auth_status(), ClientAuthStatus::Acknowledged);
+    assert_eq!(c.client_auth_status(), ClientAuthOfferStatus::Acknowledged);
 }
 
 #[test]
@@ -147,10 +147,10 @@ fn res_8_a_client_whose_resolver_carries_an_offer_does_not_resume_without_authen
     }
 }
 
-/// The subjects, the schemes, and whether the offer was acknowledged, if the resolver was told.
+/// The subjects, the schemes, and whether the offer was acknowledged, if the resolver got that.
 type Call = (Vec<Vec<u8>>, Vec<SignatureScheme>, Option<bool>);
 
-/// A resolver that notes how it was called.
+/// A resolver that records its calls.
 #[derive(Debug, Default)]
 struct Inner {
     calls: Mutex<Vec<Call>>,

@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::server::{ClientAuthPolicy, ClientAuthStatus};
+use rustls::server::ClientAuthStatus;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
-use rustls::{
-    AlertDescription, DigitallySignedStruct, DistinguishedName, Error, HandshakeKind,
-    SignatureScheme,
-};
+use rustls::{AlertDescription, Error, HandshakeKind};
 use rustls_ext::{Anchors, ClientAuthOffer, PeerIdentity, Policy, PolicyError, Rule, Verdict};
 
-use crate::common::{End, Pki, handshake, provider, refused};
+use crate::common::{CarriedPolicy, Pki, Side, WrappedVerifier, handshake, provider, refused};
 use crate::server_with_verifier;
 
 /// Clients that offer need an agent's certificate, and others are not asked.
@@ -27,64 +22,12 @@ fn policy(pki: &Pki) -> Policy {
         .unwrap()
 }
 
-/// A verifier that wraps another one, as of before verifiers could carry a policy, or as of now.
-#[derive(Debug)]
-struct Wrapper {
-    verifier: Arc<dyn ClientCertVerifier>,
-    forwards: bool,
-}
-
-impl ClientCertVerifier for Wrapper {
-    fn client_auth_policy(&self) -> Option<&dyn ClientAuthPolicy> {
-        self.forwards.then(|| self.verifier.client_auth_policy())?
-    }
-
-    fn offer_client_auth(&self) -> bool {
-        self.verifier.offer_client_auth()
-    }
-
-    fn client_auth_mandatory(&self) -> bool {
-        self.verifier.client_auth_mandatory()
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.verifier.root_hint_subjects()
-    }
-
-    fn verify_client_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        self.verifier.verify_client_cert(end_entity, intermediates, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
-    }
-}
-
+/// A verifier that wraps the policy's. Wrappers from before verifiers could carry a policy do not
+/// forward it.
 fn wrapped(policy: Policy, forwards: bool) -> Arc<dyn ClientCertVerifier> {
-    Arc::new(Wrapper { verifier: policy.for_verifier().unwrap(), forwards })
+    let verifier = policy.for_verifier().unwrap();
+    let policy = if forwards { CarriedPolicy::Forwarded } else { CarriedPolicy::None };
+    Arc::new(WrappedVerifier { verifier, policy })
 }
 
 #[test]
@@ -106,7 +49,7 @@ fn a_config_that_is_built_with_a_policy_as_its_verifier_decides_by_the_policy() 
 
             let offering = pki.client_config(None, offer, &[version]);
             let failure = refused(&Arc::new(offering), &server);
-            assert_eq!((failure.at, failure.error), (End::Server, Error::NoCertificatesPresented));
+            assert_eq!((failure.at, failure.error), (Side::Server, Error::NoCertificatesPresented));
 
             let public =
                 pki.client_config(Some(&pki.agent), ClientAuthOffer::default(), &[version]);
@@ -119,7 +62,7 @@ fn a_config_that_is_built_with_a_policy_as_its_verifier_decides_by_the_policy() 
 #[test]
 fn a_policy_with_rules_on_addresses_does_not_fit_in_a_verifier() {
     let pki = Pki::new();
-    let network: ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
+    let network: rustls_ext::crates::ipnet::IpNet = "192.0.2.0/24".parse().unwrap();
     let policy = Policy::builder()
         .provider(provider())
         .scope("agents", Anchors::from_roots(pki.agents.roots()))
@@ -131,7 +74,7 @@ fn a_policy_with_rules_on_addresses_does_not_fit_in_a_verifier() {
 }
 
 #[test]
-fn a_wrapper_that_hides_the_policy_refuses_every_client_and_says_why() {
+fn a_wrapper_that_hides_the_policy_refuses_every_client_with_the_reason() {
     let pki = Pki::new();
     let nothing = Policy::builder().otherwise(Verdict::None).build().unwrap();
     for policy in [policy(&pki), nothing] {
@@ -149,7 +92,7 @@ fn a_wrapper_that_hides_the_policy_refuses_every_client_and_says_why() {
                 assert_eq!(
                     (failure.at, failure.error.to_string().as_str()),
                     (
-                        End::Server,
+                        Side::Server,
                         "unexpected error: no certificate is accepted: the verifier of this server \
                          carries a policy, which was not asked; a verifier that wraps it must \
                          forward `client_auth_policy()`"

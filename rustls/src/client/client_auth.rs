@@ -1,4 +1,4 @@
-pub use rustls_ext_wire::ClientStatus as ClientAuthStatus;
+pub use rustls_ext_wire::ClientStatus as ClientAuthOfferStatus;
 use rustls_ext_wire::{
     ClientNegotiation, CodePoints, Fault, HelloOffer, Message, Offer, Received, Version,
 };
@@ -119,7 +119,10 @@ impl ClientAuthOffer {
 impl ClientConfig {
     /// The offer of this config, or else the one that its resolver carries.
     pub(super) fn offer_in_use(&self) -> &ClientAuthOffer {
-        match self.client_auth_cert_resolver.client_auth_offer() {
+        match self
+            .client_auth_cert_resolver
+            .client_auth_offer()
+        {
             Some(carried) if self.client_auth_offer == ClientAuthOffer::default() => carried,
             _ => &self.client_auth_offer,
         }
@@ -161,7 +164,7 @@ impl crate::conn::ConnectionCommon<ClientConnectionData> {
     /// Returns the outcome of the offer to authenticate, [`ClientConfig::client_auth_offer`].
     ///
     /// [`ClientConfig::client_auth_offer`]: crate::ClientConfig::client_auth_offer
-    pub fn client_auth_status(&self) -> ClientAuthStatus {
+    pub fn client_auth_status(&self) -> ClientAuthOfferStatus {
         self.core.data.client_auth.status()
     }
 
@@ -176,7 +179,7 @@ impl UnbufferedClientConnection {
     /// Returns the outcome of the offer to authenticate, [`ClientConfig::client_auth_offer`].
     ///
     /// [`ClientConfig::client_auth_offer`]: crate::ClientConfig::client_auth_offer
-    pub fn client_auth_status(&self) -> ClientAuthStatus {
+    pub fn client_auth_status(&self) -> ClientAuthOfferStatus {
         self.inner
             .core
             .data
@@ -200,7 +203,7 @@ impl crate::quic::ConnectionCommon<ClientConnectionData> {
     /// Returns the outcome of the offer to authenticate, [`ClientConfig::client_auth_offer`].
     ///
     /// [`ClientConfig::client_auth_offer`]: crate::ClientConfig::client_auth_offer
-    pub fn client_auth_status(&self) -> ClientAuthStatus {
+    pub fn client_auth_status(&self) -> ClientAuthOfferStatus {
         self.data().client_auth.status()
     }
 

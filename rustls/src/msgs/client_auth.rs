@@ -13,9 +13,7 @@ use crate::error::{Error, InvalidMessage, PeerMisbehaved};
 use crate::msgs::base::Payload;
 use crate::msgs::codec::{Codec, LengthPrefixedBuffer, ListLength, Reader};
 use crate::msgs::enums::ExtensionType;
-use crate::msgs::handshake::{
-    CertificateRequestExtensions, ClientExtensions, ServerExtensions,
-};
+use crate::msgs::handshake::{CertificateRequestExtensions, ClientExtensions, ServerExtensions};
 
 /// The body of `tls_flags`, not decoded yet: in a ClientHello it matters only after TLS1.3 is
 /// chosen (FLAGS-9).
@@ -106,7 +104,10 @@ impl ExtensionType {
 impl ClientExtensions<'_> {
     pub(crate) fn client_auth(&self) -> Received<'_> {
         Received {
-            tls_flags: self.tls_flags.as_ref().map(Configured::body),
+            tls_flags: self
+                .tls_flags
+                .as_ref()
+                .map(Configured::body),
             care: self.care.as_ref().map(Configured::body),
         }
     }
@@ -177,8 +178,8 @@ pub(crate) fn of_flags(tls_flags: &Option<TlsFlags>) -> Received<'_> {
 
 impl CommonState {
     /// Returns the result of a check, or ends the connection with the alert of its fault.
-    pub(crate) fn judged<T>(&mut self, judged: Result<T, Fault>) -> Result<T, Error> {
-        judged.map_err(|fault| {
+    pub(crate) fn checked<T>(&mut self, result: Result<T, Fault>) -> Result<T, Error> {
+        result.map_err(|fault| {
             self.send_fatal_alert(AlertDescription::from(fault.alert().code()), fault)
         })
     }

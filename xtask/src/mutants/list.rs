@@ -3,22 +3,22 @@
 /// A way to break the patched rustls.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
-    /// What it does wrong, and the rule that this breaks.
+    /// The rule that it breaks, and how.
     pub name: &'static str,
-    /// A file of the patched source, or of the codec that it goes by.
+    /// A file of the patched source, or of the codec that it uses.
     pub file: &'static str,
-    /// The function, `Type::function` or constant in which it does so.
+    /// The function, `Type::function` or constant that it changes.
     pub item: &'static str,
-    /// What is taken out, as tokens: white space does not count. It is there once.
+    /// The removed code, as tokens: white space does not matter. It must be there once.
     pub from: &'static str,
-    /// What is put in its place.
+    /// The code in its place.
     pub to: &'static str,
 }
 
-/// All of them.
+/// All mutants.
 pub const MUTANTS: &[Mutant] = &[
     Mutant {
-        name: "RES-2: a session with a certificate resumes where nobody is asked",
+        name: "RES-2: a session with a certificate resumes without a demand",
         file: "rustls-ext-wire/src/resumption.rs",
         item: "check",
         from: "(Demand::None, true) | (Demand::Require(_), false)",
@@ -39,7 +39,7 @@ pub const MUTANTS: &[Mutant] = &[
         to: "session.scope == Some(scope)",
     },
     Mutant {
-        name: "RES-4: whoever declined has to shake hands in full again",
+        name: "RES-4: a client that declined cannot resume",
         file: "rustls-ext-wire/src/resumption.rs",
         item: "check",
         from: "session.scope == Some(scope) && !offered",
@@ -61,7 +61,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "RES-5: a proof of possession lasts for ever",
-        file: "src/server/client_auth.rs",
+        file: "src/server/client_auth/decision.rs",
         item: "ClientAuthDemand::accepts",
         from: "is_recent && still_verifies()",
         to: "(true || is_recent) && still_verifies()",
@@ -82,13 +82,13 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "FLAGS-9: an Acceptor with a config for TLS 1.2 shows flags",
-        file: "src/server/client_auth.rs",
+        file: "src/server/client_auth/accepted.rs",
         item: "Accepted::with_config",
         from: "Some(version) => self.read_offer(wire_version(version))",
         to: "Some(_) => self.read_offer(Version::Tls13)",
     },
     Mutant {
-        name: "what came with the ClientHello waits for more input",
+        name: "data that arrived with the ClientHello waits for more input",
         file: "src/server/server_conn.rs",
         item: "Accepted::into_connection",
         from: "self.connection.process_new_packets()",
@@ -130,7 +130,7 @@ pub const MUTANTS: &[Mutant] = &[
         to: "resumed: false",
     },
     Mutant {
-        name: "RES-7: a session whose record cannot be read is one of a client that was not asked",
+        name: "RES-7: a session with an unreadable record is treated as one without a request",
         file: "src/server/client_auth.rs",
         item: "ServerSessionValue::record",
         from: "Record::decode(encoded)?",
@@ -144,18 +144,18 @@ pub const MUTANTS: &[Mutant] = &[
         to: "Some(record)",
     },
     Mutant {
-        name: "soft failure: a refusal is tolerated where nobody allowed it",
+        name: "lenient: a refusal is tolerated although the request is not lenient",
         file: "src/server/client_auth.rs",
         item: "ServerConnectionData::tolerate",
-        from: "ClientAuthDecision::Request(demand) if demand.tolerant",
+        from: "ClientAuthDecision::Request(demand) if demand.lenient",
         to: "ClientAuthDecision::Request(_) if true",
     },
     Mutant {
         name: "soft failure: a refusal is tolerated where a certificate is required",
         file: "src/server/client_auth.rs",
         item: "ServerConnectionData::tolerate",
-        from: "matches!(&auth.decision, ClientAuthDecision::Request(demand) if demand.tolerant)",
-        to: "auth.decision.demand().is_some_and(|demand| demand.tolerant)",
+        from: "matches!(&auth.decision, ClientAuthDecision::Request(demand) if demand.lenient)",
+        to: "auth.decision.demand().is_some_and(|demand| demand.lenient)",
     },
     Mutant {
         name: "soft failure: the refused chain stays",
@@ -165,7 +165,7 @@ pub const MUTANTS: &[Mutant] = &[
         to: ".is_some_and(|_| false)",
     },
     Mutant {
-        name: "require: nobody has to have a certificate",
+        name: "require: no certificate is required",
         file: "src/server/client_auth.rs",
         item: "ServerConnectionData::requires_client_cert",
         from: "Some(auth) => matches!(auth.decision, ClientAuthDecision::Require(_))",
@@ -182,32 +182,32 @@ pub const MUTANTS: &[Mutant] = &[
         name: "RCA-3: an offer is acknowledged that is not the reason for asking",
         file: "src/server/client_auth.rs",
         item: "ServerConnectionData::ask_client",
-        from: "Some(demand) if demand.answers_offer",
+        from: "Some(demand) if demand.because_offered",
         to: "Some(_)",
     },
     Mutant {
-        name: "FLAGS-12: a second hello may differ",
+        name: "FLAGS-12: a second ClientHello may differ",
         file: "src/server/client_auth.rs",
         item: "difference",
         from: "differ.position(|differs| differs)?",
         to: "differ.position(|_| false)?",
     },
     Mutant {
-        name: "FLAGS-12: a second hello may have other flags",
+        name: "FLAGS-12: a second ClientHello may have other flags",
         file: "src/server/client_auth.rs",
         item: "DECIDED_ON",
         from: "(\"tls_flags\", Some(ExtensionType::TlsFlags))",
         to: "(\"tls_flags\", Some(ExtensionType::ServerName))",
     },
     Mutant {
-        name: "FLAGS-12: a second hello may have other cipher suites",
+        name: "FLAGS-12: a second ClientHello may have other cipher suites",
         file: "src/server/client_auth.rs",
         item: "decided_on",
         from: "None => hello.cipher_suites.encode(&mut shown)",
         to: "None => {}",
     },
     Mutant {
-        name: "decision: a second hello is decided upon anew",
+        name: "decision: the policy decides again for a second ClientHello",
         file: "src/server/hs.rs",
         item: "ExpectClientHello::with_certified_key",
         from: "(Some(policy), None)",
@@ -228,7 +228,7 @@ pub const MUTANTS: &[Mutant] = &[
         to: "&& (true || data.permits_resumption(resumedata, config))",
     },
     Mutant {
-        name: "FLAGS-2: the flags of a hello are not looked at",
+        name: "FLAGS-2: the flags of a ClientHello are not checked",
         file: "rustls-ext-wire/src/server.rs",
         item: "ServerNegotiation::on_client_hello",
         from: "FlagSet::decode(body)?",
@@ -256,7 +256,7 @@ pub const MUTANTS: &[Mutant] = &[
         to: "ExtensionType::TlsFlags if false =>",
     },
     Mutant {
-        name: "FLAGS-13: the outer hello offers, too",
+        name: "FLAGS-13: the outer ClientHello also offers",
         file: "src/client/ech.rs",
         item: "EchState::ech_hello",
         from: "outer_hello.tls_flags = None;",
@@ -270,7 +270,7 @@ pub const MUTANTS: &[Mutant] = &[
         to: "true",
     },
     Mutant {
-        name: "RES-8: a client that offers resumes what keeps it from being asked",
+        name: "RES-8: a client that offers resumes a session without authentication",
         file: "src/client/client_auth.rs",
         item: "ClientAuthOffer::may_resume",
         from: "authenticated || self.prefer_resumption || self.by.is_none()",
@@ -291,7 +291,7 @@ pub const MUTANTS: &[Mutant] = &[
         to: "",
     },
     Mutant {
-        name: "CARE-5: a certificate goes over TLS 1.2 unasked",
+        name: "CARE-5: a certificate is sent over TLS 1.2 without being allowed",
         file: "src/client/client_auth.rs",
         item: "ClientAuthOffer::allows_certificate_under_tls12",
         from: ".unwrap_or(self.by.is_none())",
@@ -347,21 +347,21 @@ pub const MUTANTS: &[Mutant] = &[
         to: "self.extensions.care = cx.data.care_echo();",
     },
     Mutant {
-        name: "CARE: the outer hello offers, too (FLAGS-13)",
+        name: "CARE: the outer ClientHello also offers (FLAGS-13)",
         file: "src/client/ech.rs",
         item: "EchState::ech_hello",
         from: "outer_hello.care = None;",
         to: "",
     },
     Mutant {
-        name: "FLAGS-12: a second hello may have another CARE",
+        name: "FLAGS-12: a second ClientHello may have another CARE",
         file: "src/server/client_auth.rs",
         item: "DECIDED_ON",
         from: "Some(ExtensionType::ClientAuthenticationRequest)",
         to: "Some(ExtensionType::ServerName)",
     },
     Mutant {
-        name: "off: who does not use CARE takes its number for it",
+        name: "off: a peer without CARE treats its number as CARE",
         file: "src/client/client_auth.rs",
         item: "ClientAuthOffer::code_points",
         from: "self.code_points.without_care()",
@@ -397,7 +397,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "sources: an error instead of a decision is no decision to ask",
-        file: "src/server/client_auth.rs",
+        file: "src/server/client_auth/accepted.rs",
         item: "Decided::decide",
         from: "self.0.clone()",
         to: "Ok(self.0.clone().unwrap_or(ClientAuthDecision::None))",
@@ -417,7 +417,7 @@ pub const MUTANTS: &[Mutant] = &[
         to: "ServerConnectionData::default().code_points_in_use(&config)",
     },
     Mutant {
-        name: "sources: TLS 1.2 does not keep what the client signs where only a policy asks",
+        name: "sources: TLS 1.2 does not keep the data that the client signs if only a policy requests",
         file: "src/server/hs.rs",
         item: "ExpectClientHello::with_certified_key",
         from: "if cx.data.asks_client(&self.config)",

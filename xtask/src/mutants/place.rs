@@ -1,5 +1,5 @@
-//! Finds the place of a mutant: some tokens, inside a function or a constant. How the source is formatted
-//! makes no difference.
+//! Finds the place of a mutant: some tokens inside a function or a constant. The format of the source
+//! does not matter.
 
 use std::ops::Range;
 
@@ -7,8 +7,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 use crate::Result;
 
-/// Where in `source` the tokens of `text` are, inside of `item`: a `function`, a `Type::function` or a
-/// `CONSTANT`.
+/// Finds the tokens of `text` in `source`, inside `item`: a `function`, a `Type::function` or a `CONSTANT`.
 ///
 /// # Errors
 /// If there is no such place, or more than one.
@@ -47,7 +46,7 @@ struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// Collects the items of that name. `header` has the names between the `impl` or `trait` around
-    /// and its brace. What is inside of a macro is searched, too.
+    /// and its brace. Macros are searched, too.
     fn search(&self, tokens: TokenStream, header: &[String], items: &mut Vec<TokenStream>) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let is = |at: usize, name: &str| matches!(tokens.get(at), Some(TokenTree::Ident(it)) if it == name);
@@ -81,7 +80,7 @@ impl Wanted<'_> {
     }
 }
 
-/// The tokens up to the end of the item that they begin with.
+/// The tokens up to the end of their first item.
 fn item(tokens: &[TokenTree]) -> TokenStream {
     let is_end = |token: &TokenTree| match token {
         TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
@@ -94,7 +93,7 @@ fn item(tokens: &[TokenTree]) -> TokenStream {
 
 type Token = (String, Range<usize>);
 
-/// All tokens one after the other, without the commas that a formatter adds before what closes.
+/// All tokens in order, without the commas that a formatter adds before closing brackets.
 fn flat(tokens: TokenStream) -> Vec<Token> {
     fn walk(tokens: TokenStream, flat: &mut Vec<Token>) {
         for token in tokens {

@@ -1,6 +1,8 @@
 //! Raw clients that keep or break the rules, at the server: each alert exactly.
 
-use raw_peer::{Answer, ClientConfig, Edit, Handshake, HandshakeType, Shares, Slot, version};
+use raw_peer::{
+    CertificateAnswer, ClientConfig, Edit, Handshake, HandshakeType, Shares, Slot, version,
+};
 use serde_json::json;
 
 use crate::programs::{Server, assert_fields};
@@ -22,8 +24,10 @@ const ILLEGAL_PARAMETER: u8 = 47;
 
 /// A client with a certificate, and this in its first hello and so in the second.
 fn client(site: &Site, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
-    let mut config =
-        ClientConfig { answer: Answer::With(site.client.for_raw()), ..ClientConfig::default() };
+    let mut config = ClientConfig {
+        answer: CertificateAnswer::With(site.client.for_raw()),
+        ..ClientConfig::default()
+    };
     config.plan.client_hello.extend(edits);
     config
 }
@@ -251,10 +255,10 @@ fn rca_6_what_a_server_says_to_who_has_nothing_to_show() {
     for site in Site::modes() {
         let offer = || client(&site, [Edit::add(FLAGS, OFFER)]);
         let mut server = Server::demanding(&site, &["require-if-offered"]);
-        let config = ClientConfig { answer: Answer::Empty, ..offer() };
+        let config = ClientConfig { answer: CertificateAnswer::Empty, ..offer() };
         assert_refused(&mut server, config, 116, "peer did not return a certificate");
         // No Certificate at all is another matter: unexpected_message.
-        let config = ClientConfig { answer: Answer::NoCertificate, ..offer() };
+        let config = ClientConfig { answer: CertificateAnswer::NoCertificate, ..offer() };
         assert_refused(&mut server, config, 10, "");
     }
 }

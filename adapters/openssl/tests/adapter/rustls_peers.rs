@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use rext_cli::tls;
-use rustls_ext::rustls::client::ClientAuthStatus;
+use rustls_ext::rustls::client::ClientAuthOfferStatus;
 use rustls_ext::rustls::server::ServerConfig;
 use rustls_ext::rustls::version::{TLS12, TLS13};
 use rustls_ext::rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConnection, Stream};
@@ -17,7 +17,10 @@ use crate::programs::{Server, assert_fields, visit, with};
 use crate::site::Site;
 
 /// What our client knows in the end, what it reads, and what the server says.
-fn connect(config: &Arc<ClientConfig>, server: &mut Server) -> (ClientAuthStatus, String, Value) {
+fn connect(
+    config: &Arc<ClientConfig>,
+    server: &mut Server,
+) -> (ClientAuthOfferStatus, String, Value) {
     let mut tcp = TcpStream::connect(&server.address).unwrap();
     let name = "localhost".try_into().unwrap();
     let mut tls = ClientConnection::new(Arc::clone(config), name).unwrap();
@@ -32,7 +35,7 @@ fn connect(config: &Arc<ClientConfig>, server: &mut Server) -> (ClientAuthStatus
 
 #[test]
 fn our_client_at_the_server() {
-    use ClientAuthStatus as S;
+    use ClientAuthOfferStatus as S;
     let Some(site) = Site::new() else { return };
     let mut server = Server::demanding(&site, &["if-offered"]);
     let asked = S::AskedWithoutAcknowledgement;

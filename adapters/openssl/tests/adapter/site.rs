@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use adapter_openssl::{Error, Programs};
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 
 /// `librext.a`, as cargo made it for these tests.
 pub fn librext() -> PathBuf {
@@ -39,8 +39,8 @@ pub struct Site {
     pub servers: Authority,
     pub clients: Authority,
     pub staff: Authority,
-    pub server: Identity,
-    pub client: Identity,
+    pub server: IssuedCertificate,
+    pub client: IssuedCertificate,
 }
 
 impl Site {
@@ -86,7 +86,7 @@ impl Site {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    pub fn write_identity(&self, name: &str, identity: &Identity) {
+    pub fn write_identity(&self, name: &str, identity: &IssuedCertificate) {
         self.write(&format!("{name}.crt"), identity.cert_pem());
         self.write(&format!("{name}.key"), &identity.key_pem());
     }

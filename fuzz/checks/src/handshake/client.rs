@@ -9,7 +9,7 @@ use rustls_ext::rustls::{Connection, ServerConfig, ServerConnection};
 
 use super::fault;
 use crate::site::{self, Decides, PKI, SCOPE};
-use raw_peer::{Answer, ClientConfig, Peer, Shares, Slot, version};
+use raw_peer::{CertificateAnswer, ClientConfig, Peer, Shares, Slot, version};
 
 const SLOTS: [Slot; 6] = [
     Slot::ClientHello,
@@ -49,10 +49,10 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<Outcome> {
         },
         shares: if u.ratio(1, 4)? { Shares::Only(Vec::new()) } else { Shares::X25519 },
         answer: match sends {
-            Sends::EmptyCertificate => Answer::Empty,
-            Sends::NoCertificate => Answer::NoCertificate,
-            Sends::OwnCertificate => Answer::With(PKI.client.clone()),
-            Sends::StrangersCertificate => Answer::With(PKI.stranger.clone()),
+            Sends::EmptyCertificate => CertificateAnswer::Empty,
+            Sends::NoCertificate => CertificateAnswer::NoCertificate,
+            Sends::OwnCertificate => CertificateAnswer::With(PKI.client.clone()),
+            Sends::StrangersCertificate => CertificateAnswer::With(PKI.stranger.clone()),
         },
         answer_unasked: u.ratio(1, 8)?,
         compress_certificate: u.ratio(1, 8)?,

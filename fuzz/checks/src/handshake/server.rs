@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use arbitrary::{Result, Unstructured};
-use rustls_ext::rustls::client::{ClientAuthOffer, ClientAuthStatus as Status};
+use rustls_ext::rustls::client::{ClientAuthOffer, ClientAuthOfferStatus as Status};
 use rustls_ext::rustls::{ClientConfig, ClientConnection, Connection};
 use rustls_ext_wire::Offer;
 

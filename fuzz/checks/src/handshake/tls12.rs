@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use rustls_ext::PeerIdentity;
-use rustls_ext::rustls::client::{ClientAuthOffer, ClientAuthStatus};
+use rustls_ext::rustls::client::{ClientAuthOffer, ClientAuthOfferStatus};
 use rustls_ext::rustls::server::ClientAuthStatus as Status;
 use rustls_ext::rustls::{
     ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection,
@@ -108,7 +108,7 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
     let offer = OFFERS[place];
     assert!(offer.has_care() || !client.client_auth_echoed(), "an echo without an offer");
     // TLS 1.2 has no acknowledgement.
-    assert_ne!(client.client_auth_status(), ClientAuthStatus::Acknowledged);
+    assert_ne!(client.client_auth_status(), ClientAuthOfferStatus::Acknowledged);
     if !changed {
         assert_eq!(client.is_handshaking(), server.is_handshaking());
         assert_eq!(server.is_handshaking(), decides == Decides::Require && !sends);
@@ -138,7 +138,7 @@ fn assert_agreement(
         status => panic!("a complete handshake with {status:?}"),
     }
     let status = client.client_auth_status();
-    assert_eq!(status == ClientAuthStatus::AskedWithoutAcknowledgement, asked, "{status:?}");
+    assert_eq!(status == ClientAuthOfferStatus::AskedWithoutAcknowledgement, asked, "{status:?}");
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use tokio::process::Command;
 
-use super::{ASKED_ANEW, NO_EXTENSION, built};
+use super::{FULL_HANDSHAKE, NO_EXTENSION, built};
 use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
 
 const SERVER: &str = "boring-server";
@@ -18,15 +18,17 @@ impl Peer for Boring {
     fn client(&self) -> Option<Client> {
         Some(Client {
             offers: Err(NO_EXTENSION),
-            resumes: Err("resuming is `unsafe` in the crate boring, and nothing here is"),
+            resumes: Err(
+                "resumption is `unsafe` in the crate boring, and this client has no unsafe code",
+            ),
         })
     }
 
     fn server(&self) -> Option<Server> {
         Some(Server {
-            asks_offering: Ok(()),
+            requests_on_offer: Ok(()),
             acknowledges: Err("BoringSSL has no way to put an extension into CertificateRequest"),
-            resumes_authenticated: Err(ASKED_ANEW),
+            resumes_authenticated: Err(FULL_HANDSHAKE),
         })
     }
 

@@ -1,9 +1,9 @@
-//! Chromium without a window.
+//! Headless Chromium.
 
 use std::process::Output;
 
 use super::NO_EXTENSION;
-use crate::matrix::{Client, Peer, Saw, Site, Step, Visit};
+use crate::matrix::{Client, Peer, PeerView, Site, Step, Visit};
 
 pub(super) struct Chromium;
 
@@ -15,9 +15,7 @@ impl Peer for Chromium {
     fn client(&self) -> Option<Client> {
         Some(Client {
             offers: Err(NO_EXTENSION),
-            resumes: Err(
-                "a browser without a window makes as many connections as it likes for one page",
-            ),
+            resumes: Err("a headless browser makes any number of connections for one page"),
         })
     }
 
@@ -27,7 +25,7 @@ impl Peer for Chromium {
 
     fn connect(&self, site: &Site, visit: &Visit, number: u32) -> Option<Step> {
         let mut command = site.command("chromium");
-        // Its own folder, so that none of somebody's is touched, and no trust but in this server.
+        // Its own profile folder, and trust in this server only.
         let folder = site.file(&format!("chromium-{}", visit.port));
         command.arg(format!("--user-data-dir={}", folder.display()));
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]);
@@ -37,19 +35,19 @@ impl Peer for Chromium {
         Step::only(number, command)
     }
 
-    /// One to look ahead, that is.
+    /// It preconnects.
     fn makes_more_connections(&self) -> bool {
         true
     }
 
-    /// The page; what is preformatted has lines of its own.
+    /// The page; preformatted text has its own lines.
     fn printed(&self, output: &Output) -> String {
         let page = String::from_utf8_lossy(&output.stdout);
         page.replace("<pre>", "<pre>\n").replace("</pre>", "\n</pre>")
     }
 
-    /// It tells nothing else.
-    fn saw(&self, _: &[Output]) -> Saw {
-        Saw::default()
+    /// The browser reports nothing else.
+    fn view(&self, _: &[Output]) -> PeerView {
+        PeerView::default()
     }
 }

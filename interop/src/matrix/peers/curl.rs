@@ -1,10 +1,10 @@
-//! curl, with whichever library it has.
+//! curl, with the TLS library that it was built with.
 
 use std::process::Output;
 
 use super::NO_EXTENSION;
 use crate::matrix::peer::text;
-use crate::matrix::{Client, Peer, Saw, Site, Step, Visit};
+use crate::matrix::{Client, Peer, PeerView, Site, Step, Visit};
 
 pub(super) struct Curl;
 
@@ -33,15 +33,15 @@ impl Peer for Curl {
         Step::only(number, command)
     }
 
-    fn saw(&self, outputs: &[Output]) -> Saw {
+    fn view(&self, outputs: &[Output]) -> PeerView {
         let text = outputs.last().map(text).unwrap_or_default();
-        // Of the last connection.
+        // The output of the last connection.
         let text = text.rfind("* Connected to").and_then(|at| text.get(at..)).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("* SSL connection using "));
         let version = line.and_then(|line| line.split(" / ").next());
-        Saw {
+        PeerView {
             tls_version: version.map(str::to_owned),
-            // That it has a session to offer is what it tells, not whether that was taken.
+            // curl prints that it offers a session, but not whether the server resumed it.
             resumed: None,
             asked: version.map(|_| text.contains("TLS handshake, Request CERT")),
             acknowledged: None,

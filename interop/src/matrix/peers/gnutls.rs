@@ -1,10 +1,10 @@
-//! GnuTLS as it is: `gnutls-cli`. (`gnutls-serv` is no server here: it listens on all addresses.)
+//! Unmodified GnuTLS: `gnutls-cli`. (`gnutls-serv` is not used, since it listens on all addresses.)
 
 use std::process::Output;
 
 use super::{NO_EXTENSION, REQUEST};
 use crate::matrix::peer::text;
-use crate::matrix::{Client, Peer, Saw, Site, Step, Visit};
+use crate::matrix::{Client, Peer, PeerView, Site, Step, Visit};
 
 pub(super) struct GnuTls;
 
@@ -33,16 +33,16 @@ impl Peer for GnuTls {
         (number == 0).then_some(Step { command, stdin: REQUEST })
     }
 
-    fn saw(&self, outputs: &[Output]) -> Saw {
+    fn view(&self, outputs: &[Output]) -> PeerView {
         let text = outputs.last().map(text).unwrap_or_default();
-        // Of the second connection, if there is one.
+        // The output of the second connection, if there is one.
         let (resumed, last) = match text.find("*** This is a resumed session") {
             Some(at) => (true, text.get(at..).unwrap_or_default()),
             None => (false, &*text),
         };
         let description = last.lines().rev().find_map(|line| line.strip_prefix("- Description: ("));
         let version = description.and_then(|line| line.split([')', '-']).next());
-        Saw {
+        PeerView {
             tls_version: version.map(|version| version.replace("TLS", "TLSv")),
             resumed: version.map(|_| resumed),
             asked: None,

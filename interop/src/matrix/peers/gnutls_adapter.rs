@@ -2,7 +2,7 @@
 
 use tokio::process::Command;
 
-use super::ASKED_ANEW;
+use super::FULL_HANDSHAKE;
 use crate::matrix::{Peer, Server, Serving, Site};
 
 pub(super) struct GnuTlsAdapter;
@@ -14,9 +14,9 @@ impl Peer for GnuTlsAdapter {
 
     fn server(&self) -> Option<Server> {
         Some(Server {
-            asks_offering: Ok(()),
+            requests_on_offer: Ok(()),
             acknowledges: Err("GnuTLS has no way to put an extension into CertificateRequest"),
-            resumes_authenticated: Err(ASKED_ANEW),
+            resumes_authenticated: Err(FULL_HANDSHAKE),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use tokio::process::Command;
 
-use super::{ASKED_ANEW, NO_EXTENSION};
+use super::{FULL_HANDSHAKE, NO_EXTENSION};
 use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
 
 pub(super) struct Go;
@@ -16,13 +16,13 @@ impl Peer for Go {
         Some(Client { offers: Err(NO_EXTENSION), resumes: Ok(()) })
     }
 
-    /// A server is shown which extensions a ClientHello has, and not what is in them. So it sees CARE,
-    /// and that there are flags, and takes these for the one that is meant here.
+    /// crypto/tls shows a server the types of the extensions, not their bodies. So the server recognises
+    /// CARE, and treats any `tls_flags` as an offer.
     fn server(&self) -> Option<Server> {
         Some(Server {
-            asks_offering: Ok(()),
+            requests_on_offer: Ok(()),
             acknowledges: Err("crypto/tls has no way to put an extension into CertificateRequest"),
-            resumes_authenticated: Err(ASKED_ANEW),
+            resumes_authenticated: Err(FULL_HANDSHAKE),
         })
     }
 

@@ -1,4 +1,4 @@
-//! OpenSSL as it is: `openssl s_server` and `openssl s_client`.
+//! Unmodified OpenSSL: `openssl s_server` and `openssl s_client`.
 
 use std::process::Output;
 
@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use super::{DECIDES_FOR_ALL, REQUEST};
 use crate::matrix::peer::text;
-use crate::matrix::{CLIENT, Client, Peer, Saw, Server, Serving, Site, Step, Visit};
+use crate::matrix::{CLIENT, Client, Peer, PeerView, Server, Serving, Site, Step, Visit};
 
 pub(super) struct OpenSsl;
 
@@ -17,7 +17,7 @@ impl Peer for OpenSsl {
     }
 
     fn client(&self) -> Option<Client> {
-        // `-serverinfo` sends any extension with an empty body, which is what CARE is.
+        // `-serverinfo` sends any extension with an empty body, such as CARE.
         Some(Client { offers: Ok(Offer::CARE), resumes: Ok(()) })
     }
 
@@ -46,13 +46,13 @@ impl Peer for OpenSsl {
         line.strip_prefix("ACCEPT 127.0.0.1:")?.trim().parse().ok()
     }
 
-    /// A page that has the session in it.
-    fn answer(&self, body: &str) -> Option<Saw> {
+    /// The status page of `s_server`, which shows the session.
+    fn answer(&self, body: &str) -> Option<PeerView> {
         let page = body.get(body.rfind("<pre>")?..)?;
         let (resumed, version) = session_line(page)?;
         let known = page.contains("CLIENT-1") || page.contains("client-1");
         let nobody = page.contains("no client certificate available");
-        Some(Saw {
+        Some(PeerView {
             tls_version: Some(version),
             resumed: Some(resumed),
             asked: None,
@@ -79,12 +79,12 @@ impl Peer for OpenSsl {
         Some(Step { command, stdin: REQUEST })
     }
 
-    fn saw(&self, outputs: &[Output]) -> Saw {
+    fn view(&self, outputs: &[Output]) -> PeerView {
         let text = outputs.last().map(text).unwrap_or_default();
         let Some((resumed, version)) = session_line(&text) else {
-            return Saw::default();
+            return PeerView::default();
         };
-        Saw {
+        PeerView {
             tls_version: Some(version),
             resumed: Some(resumed),
             asked: Some(text.contains("Requested Signature Algorithms:")),
@@ -94,9 +94,9 @@ impl Peer for OpenSsl {
     }
 }
 
-/// Whether the session is an earlier one, and its version, of a line that both programs print:
-/// `New, TLSv1.3, Cipher is …`. The version is the first that has that cipher, so it is no other than
-/// the session's where both ends prefer ciphers of today.
+/// Reads whether the session was resumed, and its version, from a line that both programs print:
+/// `New, TLSv1.3, Cipher is …`. The version is the first one that has the cipher, which is the session's
+/// version for current ciphers.
 fn session_line(text: &str) -> Option<(bool, String)> {
     text.lines().find_map(|line| {
         let (kind, rest) = line.split_once(", ")?;

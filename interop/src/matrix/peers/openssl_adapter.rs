@@ -18,7 +18,7 @@ impl Peer for OpenSslAdapter {
 
     fn server(&self) -> Option<Server> {
         let all = Ok(());
-        Some(Server { asks_offering: all, acknowledges: all, resumes_authenticated: all })
+        Some(Server { requests_on_offer: all, acknowledges: all, resumes_authenticated: all })
     }
 
     fn find(&self, site: &Site) -> Result<String, String> {
@@ -33,7 +33,7 @@ impl Peer for OpenSslAdapter {
     fn serve(&self, site: &Site, serving: &Serving) -> Command {
         let mut command = site.command(site.file("rext-openssl-server"));
         command.args(["--cert", "server.pem", "--key", "server.key", "--ca", "client-ca.pem"]);
-        command.args(["--demand", if serving.asks_offering { "if-offered" } else { "none" }]);
+        command.args(["--demand", if serving.requests_on_offer { "if-offered" } else { "none" }]);
         if serving.retry {
             command.args(["--groups", "P-384"]);
         }

@@ -1,4 +1,4 @@
-//! rustls as published: `interop/examples/pristine-peer.rs`.
+//! Pristine rustls: `interop/examples/pristine-peer.rs`.
 
 use std::path::PathBuf;
 

@@ -18,7 +18,7 @@ impl Peer for RustlsExt {
 
     fn server(&self) -> Option<Server> {
         let all = Ok(());
-        Some(Server { asks_offering: all, acknowledges: all, resumes_authenticated: all })
+        Some(Server { requests_on_offer: all, acknowledges: all, resumes_authenticated: all })
     }
 
     fn find(&self, _: &Site) -> Result<String, String> {
@@ -29,7 +29,7 @@ impl Peer for RustlsExt {
         let mut command = this(site);
         command.args(["rext", "serve", "--listen", "127.0.0.1:0", "--client-ca", "client-ca.pem"]);
         command.args(["--cert", "server.pem", "--key", "server.key"]);
-        command.args(["--policy", if serving.asks_offering { "offered" } else { "never" }]);
+        command.args(["--policy", if serving.requests_on_offer { "offered" } else { "never" }]);
         if serving.retry {
             command.args(["--group", "secp384r1"]);
         }
@@ -50,7 +50,7 @@ impl Peer for RustlsExt {
     }
 }
 
-/// This very program; where it cannot be told which that is, nothing else would have begun.
+/// This program. Its path is always known here, since the certificates' files are found by it.
 fn this(site: &Site) -> Command {
     site.command(std::env::current_exe().unwrap_or_default())
 }

@@ -2,7 +2,7 @@
 
 use tokio::process::Command;
 
-use super::{ASKED_ANEW, NO_EXTENSION, built};
+use super::{FULL_HANDSHAKE, NO_EXTENSION, built};
 use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
 
 const SERVER: &str = "s2n-server";
@@ -21,9 +21,9 @@ impl Peer for S2n {
 
     fn server(&self) -> Option<Server> {
         Some(Server {
-            asks_offering: Ok(()),
+            requests_on_offer: Ok(()),
             acknowledges: Err("s2n-tls has no way to put an extension into CertificateRequest"),
-            resumes_authenticated: Err(ASKED_ANEW),
+            resumes_authenticated: Err(FULL_HANDSHAKE),
         })
     }
 

@@ -6,14 +6,14 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 
 use super::confined::Confined;
-use super::identity::{Identity, IdentityError, Validity};
+use super::identity::{ClientIdentity, IdentityError, Validity};
 use super::report::{Considered, NotChosen};
 use crate::http::Challenge;
 
 /// The identities of a client, and how it offers to authenticate.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    identities: Vec<Arc<Identity>>,
+    identities: Vec<Arc<ClientIdentity>>,
     offer: ClientAuthOffer,
     under_tls12: bool,
 }
@@ -35,7 +35,7 @@ impl Credentials {
     ///
     /// # Errors
     /// [`IdentityError::Duplicate`] if there is already an identity of this name.
-    pub fn with(mut self, identity: Identity) -> Result<Self, IdentityError> {
+    pub fn with(mut self, identity: ClientIdentity) -> Result<Self, IdentityError> {
         if self.identities.iter().any(|known| known.name() == identity.name()) {
             return Err(IdentityError::Duplicate { name: identity.name().into() });
         }
@@ -70,7 +70,7 @@ impl Credentials {
         host: &str,
         challenge: &Challenge,
         now: UnixTime,
-    ) -> Result<&Arc<Identity>, Vec<Considered>> {
+    ) -> Result<&Arc<ClientIdentity>, Vec<Considered>> {
         let mut considered = Vec::with_capacity(self.identities.len());
         for identity in &self.identities {
             match fault(identity, host, challenge, now) {
@@ -86,7 +86,7 @@ impl Credentials {
     /// The config of connections without authentication, from any `config`.
     pub(crate) fn plain(config: &ClientConfig) -> ClientConfig {
         let mut config = config.clone();
-        config.client_auth_cert_resolver = Arc::new(Nobody);
+        config.client_auth_cert_resolver = Arc::new(NoCertificate);
         config.client_auth_offer = ClientAuthOffer::default();
         config
     }
@@ -107,7 +107,7 @@ impl Credentials {
 
 /// Returns the reason if this identity is not for this challenge.
 pub(super) fn fault(
-    identity: &Identity,
+    identity: &ClientIdentity,
     host: &str,
     challenge: &Challenge,
     now: UnixTime,
@@ -129,9 +129,9 @@ pub(super) fn fault(
 
 /// A resolver without a certificate.
 #[derive(Debug)]
-struct Nobody;
+struct NoCertificate;
 
-impl ResolvesClientCert for Nobody {
+impl ResolvesClientCert for NoCertificate {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         None
     }

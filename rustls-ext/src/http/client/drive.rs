@@ -5,12 +5,12 @@ use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
 use super::credentials::{Credentials, fault};
-use super::identity::{Identity, Validity};
+use super::identity::{ClientIdentity, Validity};
 use super::limits::Limits;
 use super::memory::{Entry, Memory, Route, Space};
 use super::origin::Origin;
 use super::report::{Considered, Report, Unanswered};
-use super::transport::{Facts, Failure, Target, Transport};
+use super::transport::{Failure, ResponseContext, Target, Transport};
 use crate::http::{Challenge, Challenges};
 
 /// How often a request is sent at most: once, once more for a challenge, and once more after 421.
@@ -58,7 +58,7 @@ impl<T: Transport> Driver<T> {
         let mut before: Option<T::Response> = None;
         loop {
             let copy = T::copy(&request);
-            let (mut response, facts) = match self.transport.send(&route.lane, request).await {
+            let (mut response, context) = match self.transport.send(&route.lane, request).await {
                 Ok(sent) => sent,
                 Err(error) => {
                     let failure = T::failure(&error);
@@ -73,8 +73,8 @@ impl<T: Transport> Driver<T> {
                 }
             };
             report.sent += 1;
-            let redirected = facts.redirected.clone();
-            note(&mut report, &route, facts);
+            let redirected = context.redirected.clone();
+            note(&mut report, &route, context);
             let at = redirected.as_ref().unwrap_or(&target);
             let next = self.next(at, redirected.is_some(), &route, &response, &report)?;
             match again::<T>(next, copy, redirected.is_some(), &response, &report) {
@@ -99,8 +99,9 @@ impl<T: Transport> Driver<T> {
     fn first_route(&self, target: &Target) -> Result<Route<T::Lane>, T::Error> {
         let Target { origin, path, other_host } = target;
         if origin.is_https() && !other_host {
-            let will_do = |identity: &Identity| identity.validity_at(self.now()) == Validity::Valid;
-            if let Some(route) = self.memory.known(origin, path, will_do) {
+            let may_use =
+                |identity: &ClientIdentity| identity.validity_at(self.now()) == Validity::Valid;
+            if let Some(route) = self.memory.known(origin, path, may_use) {
                 return Ok(route);
             }
         }
@@ -126,7 +127,8 @@ impl<T: Transport> Driver<T> {
             }
             StatusCode::MISDIRECTED_REQUEST => {
                 let origin = &target.origin;
-                let make = |identity: Option<&Identity>| self.transport.lane_anew(origin, identity);
+                let make =
+                    |identity: Option<&ClientIdentity>| self.transport.lane_anew(origin, identity);
                 let route = self.memory.renew(origin, route, make)?;
                 Ok(Next::Again(target.clone(), route))
             }
@@ -181,7 +183,8 @@ impl<T: Transport> Driver<T> {
                 Ok(identity) => {
                     let realm = challenge.realm().map(str::to_owned);
                     let space = Space { realm, identity };
-                    let make = |identity: &Identity| self.transport.lane(origin, Some(identity));
+                    let make =
+                        |identity: &ClientIdentity| self.transport.lane(origin, Some(identity));
                     let entry = self.memory.enter(origin, path, space, make)?;
                     return Ok(match entry {
                         Entry::Lane(route) => Next::Again(target.clone(), route),
@@ -199,7 +202,7 @@ impl<T: Transport> Driver<T> {
         &self,
         origin: &Origin,
         challenge: &Challenge,
-    ) -> Result<Arc<Identity>, Vec<Considered>> {
+    ) -> Result<Arc<ClientIdentity>, Vec<Considered>> {
         let (host, now) = (origin.host(), self.now());
         self.memory
             .identity(origin, challenge.realm())
@@ -241,9 +244,9 @@ fn again<T: Transport>(
 }
 
 /// Records on which connection the last response arrived.
-fn note<L>(report: &mut Report, route: &Route<L>, facts: Facts) {
-    report.status = facts.status;
-    report.tls_version = facts.tls_version;
+fn note<L>(report: &mut Report, route: &Route<L>, context: ResponseContext) {
+    report.status = context.status;
+    report.tls_version = context.tls_version;
     report.identity = route.space.as_ref().map(|space| space.identity.shared_name());
     report.realm = route.space.as_ref().and_then(|space| space.realm.clone());
 }

@@ -14,14 +14,14 @@ use crate::rule::Pattern;
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use rustls_ext::http::client::{Identity, IdentityError};
+/// # use rustls_ext::http::client::{ClientIdentity, IdentityError};
 /// # use rustls_ext::rustls::sign::CertifiedKey;
-/// # fn identity(key: Arc<CertifiedKey>) -> Result<Identity, IdentityError> {
-/// Identity::new("agent", key)?.for_host("reports.example.com")?.for_host("*.example.net")
+/// # fn identity(key: Arc<CertifiedKey>) -> Result<ClientIdentity, IdentityError> {
+/// ClientIdentity::new("agent", key)?.for_host("reports.example.com")?.for_host("*.example.net")
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Identity {
+pub struct ClientIdentity {
     name: Arc<str>,
     key: Arc<CertifiedKey>,
     hosts: Vec<Hosts>,
@@ -51,7 +51,7 @@ impl Hosts {
     }
 }
 
-impl Identity {
+impl ClientIdentity {
     /// Makes an identity that no host may see yet.
     ///
     /// The name appears in reports.
@@ -136,11 +136,14 @@ pub(crate) enum Validity {
     Expired,
 }
 
-impl fmt::Debug for Identity {
+impl fmt::Debug for ClientIdentity {
     /// Leaves out the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, hosts, .. } = self;
-        f.debug_struct("Identity").field("name", name).field("hosts", hosts).finish_non_exhaustive()
+        f.debug_struct("ClientIdentity")
+            .field("name", name)
+            .field("hosts", hosts)
+            .finish_non_exhaustive()
     }
 }
 
@@ -176,7 +179,7 @@ impl fmt::Display for IdentityError {
                 write!(f, "identity {name:?} has a certificate that is not X.509")
             }
             Self::BadHost(err) => err.fmt(f),
-            Self::Duplicate { name } => write!(f, "identity {name:?} is there twice"),
+            Self::Duplicate { name } => write!(f, "two identities have the name {name:?}"),
         }
     }
 }

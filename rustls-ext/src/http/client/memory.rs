@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::identity::Identity;
+use super::identity::ClientIdentity;
 use super::limits::Limits;
 use super::origin::Origin;
 use super::paths::{Paths, make_room};
@@ -42,7 +42,7 @@ impl<L> Clone for Route<L> {
 #[derive(Clone, Debug)]
 pub(super) struct Space {
     pub(super) realm: Option<String>,
-    pub(super) identity: Arc<Identity>,
+    pub(super) identity: Arc<ClientIdentity>,
 }
 
 impl PartialEq for Space {
@@ -127,7 +127,7 @@ impl<L> Memory<L> {
         &self,
         origin: &Origin,
         path: &str,
-        will_do: impl Fn(&Identity) -> bool,
+        may_use: impl Fn(&ClientIdentity) -> bool,
     ) -> Option<Route<L>> {
         let mut sites = self.lock();
         let site = sites.get(origin)?;
@@ -135,7 +135,7 @@ impl<L> Memory<L> {
             .spaces
             .iter()
             .enumerate()
-            .filter(|(_, known)| !known.is_refused() && will_do(&known.space.identity))
+            .filter(|(_, known)| !known.is_refused() && may_use(&known.space.identity))
             .filter_map(|(number, known)| Some((known.paths.depth(path)?, number)))
             .max()?;
         site.use_space(best.1)
@@ -157,7 +157,11 @@ impl<L> Memory<L> {
     }
 
     /// The identity with which the last challenge of this realm was answered.
-    pub(super) fn identity(&self, origin: &Origin, realm: Option<&str>) -> Option<Arc<Identity>> {
+    pub(super) fn identity(
+        &self,
+        origin: &Origin,
+        realm: Option<&str>,
+    ) -> Option<Arc<ClientIdentity>> {
         let mut sites = self.lock();
         let site = sites.get(origin)?;
         let known = site.spaces.get(site.number_of(realm)?)?;
@@ -170,7 +174,7 @@ impl<L> Memory<L> {
         origin: &Origin,
         path: &str,
         space: Space,
-        make: impl FnOnce(&Identity) -> Result<L, E>,
+        make: impl FnOnce(&ClientIdentity) -> Result<L, E>,
     ) -> Result<Entry<L>, E> {
         let mut sites = self.lock();
         let site = sites.get_or_insert(origin, &self.limits);
@@ -213,7 +217,7 @@ impl<L> Memory<L> {
         &self,
         origin: &Origin,
         route: &Route<L>,
-        make: impl FnOnce(Option<&Identity>) -> Result<L, E>,
+        make: impl FnOnce(Option<&ClientIdentity>) -> Result<L, E>,
     ) -> Result<Route<L>, E> {
         let mut sites = self.lock();
         let site = sites.get_or_insert(origin, &self.limits);

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use http::Extensions;
 use rustls::ProtocolVersion;
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 
 use crate::http::{Challenge, ChallengeError};
 
@@ -23,7 +23,7 @@ pub struct Report {
     ///
     /// On a resumed session the server does not request a certificate: it already has the client's
     /// identity.
-    pub status: ClientAuthStatus,
+    pub status: ClientAuthOfferStatus,
     /// The TLS version of that connection, if it uses TLS and the version is known.
     pub tls_version: Option<ProtocolVersion>,
     /// How often the request was sent to get this response.
@@ -84,12 +84,12 @@ pub enum Unanswered {
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Insecure => f.write_str("a challenge over http is not answered"),
-            Self::OtherHost => {
-                f.write_str("no certificate for a request whose Host field is not its URI's")
-            }
+            Self::Insecure => f.write_str("challenge not answered: it arrived over http"),
+            Self::OtherHost => f.write_str(
+                "certificate not sent: the request's Host field and URI name different hosts",
+            ),
             Self::Unreadable(errors) => {
-                f.write_str("no challenge could be read")?;
+                f.write_str("no challenge could be parsed")?;
                 errors.iter().try_for_each(|error| write!(f, "; {error}"))
             }
             Self::NoIdentity { challenges, considered } => {
@@ -103,21 +103,21 @@ impl fmt::Display for Unanswered {
                 }
             }
             Self::NotReplayable => {
-                f.write_str("the request's body cannot be sent twice: make the request again")
+                f.write_str("the request's body cannot be sent again: send a new request")
             }
             Self::Redirected => f.write_str(
-                "the request was redirected: make a request to where this response is from",
+                "the request was redirected: send a new request to the URL of this response",
             ),
-            Self::StillChallenged => {
-                f.write_str("the server challenges still, on the connection that answers it")
-            }
+            Self::StillChallenged => f.write_str(
+                "the server sent another challenge on the connection that answered the first",
+            ),
             Self::RefusedEarlier => {
-                f.write_str("the server did not take the answer to this challenge before")
+                f.write_str("the server refused this identity in this realm a short time ago")
             }
             Self::NotConfidential => {
-                f.write_str("no certificate over TLS 1.2, where everybody can read it")
+                f.write_str("certificate not sent: TLS 1.2 does not encrypt it")
             }
-            Self::StillMisdirected => f.write_str("misdirected on a new connection, too"),
+            Self::StillMisdirected => f.write_str("the server sent 421 on a new connection, too"),
         }
     }
 }
@@ -165,7 +165,7 @@ impl fmt::Display for NotChosen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotForHost => "is not for this host",
-            Self::NotAccepted => "is not what is asked for",
+            Self::NotAccepted => "is not accepted by the challenge",
             Self::NotYetValid => "is not valid yet",
             Self::Expired => "has expired",
         })

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, StatusCode};
 use rustls::ProtocolVersion;
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 
-use super::identity::Identity;
+use super::identity::ClientIdentity;
 use super::origin::Origin;
 
 /// The destination of a request.
@@ -17,10 +17,10 @@ pub(crate) struct Target {
     pub(crate) other_host: bool,
 }
 
-/// Facts about the connection on which a response arrived.
+/// ResponseContext about the connection on which a response arrived.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
-    pub(crate) status: ClientAuthStatus,
+pub(crate) struct ResponseContext {
+    pub(crate) status: ClientAuthOfferStatus,
     pub(crate) tls_version: Option<ProtocolVersion>,
     /// The source of the response, if the transport followed a redirect.
     pub(crate) redirected: Option<Target>,
@@ -54,14 +54,17 @@ pub(crate) trait Transport: Send + Sync {
     fn copy(request: &Self::Request) -> Option<Self::Request>;
 
     /// A new lane without connections.
-    fn lane(&self, origin: &Origin, identity: Option<&Identity>)
-    -> Result<Self::Lane, Self::Error>;
+    fn lane(
+        &self,
+        origin: &Origin,
+        identity: Option<&ClientIdentity>,
+    ) -> Result<Self::Lane, Self::Error>;
 
     /// A new lane in place of one whose connections must not be used again.
     fn lane_anew(
         &self,
         origin: &Origin,
-        identity: Option<&Identity>,
+        identity: Option<&ClientIdentity>,
     ) -> Result<Self::Lane, Self::Error> {
         self.lane(origin, identity)
     }
@@ -70,7 +73,7 @@ pub(crate) trait Transport: Send + Sync {
         &self,
         lane: &Arc<Self::Lane>,
         request: Self::Request,
-    ) -> impl Future<Output = Result<(Self::Response, Facts), Self::Error>> + Send;
+    ) -> impl Future<Output = Result<(Self::Response, ResponseContext), Self::Error>> + Send;
 
     fn failure(error: &Self::Error) -> Failure;
 

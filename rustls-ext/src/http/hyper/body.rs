@@ -7,7 +7,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::{Bytes, Incoming};
 use tokio::sync::Notify;
 
-use super::heard::Waiting;
+use super::activity::Waiting;
 
 /// The body of a response, in the type of hyper.
 #[derive(Debug)]

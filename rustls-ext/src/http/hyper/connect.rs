@@ -11,11 +11,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tower_service::Service;
 
+use super::activity::{Activity, Monitored};
 use super::error::{BoxError, ConnectError};
-use super::heard::{Heard, Listening};
 use super::replay::RequestBody;
-use crate::http::client::{Facts, Limits, Origin};
-use crate::tokio::{Connector, Outcome, Refusal};
+use crate::http::client::{Limits, Origin, ResponseContext};
+use crate::tokio::{ConnectionOutcome, Connector, Refusal};
 
 /// The transport of TLS, or of HTTP without TLS.
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -77,25 +77,25 @@ pub(super) struct Connection<B> {
     pub(super) about: Arc<About>,
 }
 
-/// Facts about a connection.
+/// ResponseContext about a connection.
 #[derive(Debug, Default)]
 pub(super) struct About {
-    pub(super) facts: Facts,
+    pub(super) context: ResponseContext,
     /// How the connection ended at the TLS level, if it has.
-    pub(super) outcome: Outcome,
+    pub(super) outcome: ConnectionOutcome,
     /// Whether anything is received on it, over HTTP/2.
-    pub(super) heard: Arc<Heard>,
+    pub(super) activity: Arc<Activity>,
 }
 
 impl Recipe {
     pub(super) async fn connect<B: RequestBody>(&self) -> Result<Connection<B>, ConnectError> {
-        let patience = self.limits.connect_timeout;
-        timeout(patience, self.connect_at_leisure())
+        let limit = self.limits.connect_timeout;
+        timeout(limit, self.connect_without_timeout())
             .await
-            .unwrap_or(Err(ConnectError::Timeout(patience)))
+            .unwrap_or(Err(ConnectError::Timeout(limit)))
     }
 
-    async fn connect_at_leisure<B: RequestBody>(&self) -> Result<Connection<B>, ConnectError> {
+    async fn connect_without_timeout<B: RequestBody>(&self) -> Result<Connection<B>, ConnectError> {
         // It was made from a URI.
         let uri = self.origin.to_string().parse::<Uri>();
         let uri = uri.map_err(|err| ConnectError::Transport(err.into()))?;
@@ -117,9 +117,9 @@ impl Recipe {
             return Err(ConnectError::NotConfidential);
         }
         let status = connection.client_auth_status();
-        let facts = Facts { status, tls_version, ..Facts::default() };
+        let context = ResponseContext { status, tls_version, ..ResponseContext::default() };
         let is_http2 = connection.alpn_protocol() == Some(b"h2");
-        let about = About { facts, outcome: stream.outcome(), heard: Arc::default() };
+        let about = About { context, outcome: stream.outcome(), activity: Arc::default() };
         self.http(stream, is_http2, about).await
     }
 
@@ -137,14 +137,14 @@ impl Recipe {
         // The tasks end when there are no more requests and all responses have been read. Requests
         // that wait for a response get the error of their task.
         let sender = if is_http2 {
-            let io = TokioIo::new(Listening::new(io, &about.heard));
-            let shaken = http2::Builder::new(TokioExecutor::new())
+            let io = TokioIo::new(Monitored::new(io, &about.activity));
+            let started = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
                 .keep_alive_interval(self.limits.keep_alive_interval)
                 .keep_alive_timeout(self.limits.keep_alive_timeout)
                 .handshake(io)
                 .await;
-            let (sender, connection) = shaken.map_err(|err| refused(&about, err))?;
+            let (sender, connection) = started.map_err(|err| refused(&about, err))?;
             tokio::spawn(connection);
             Sender::Http2(sender)
         } else {

@@ -85,7 +85,7 @@ impl From<Arc<ConnectError>> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadUri(uri) => write!(f, "{uri} is no http or https URI with a host"),
+            Self::BadUri(uri) => write!(f, "{uri} is not an http or https URI with a host"),
             Self::Connect(_)
             | Self::Refused { .. }
             | Self::LikelyRefused { .. }
@@ -111,14 +111,18 @@ impl fmt::Display for ConnectError {
         match self {
             Self::Timeout(time) => write!(f, "no connection within {time:?}"),
             Self::Transport(_) => f.write_str("no connection"),
-            Self::BadName(host) => write!(f, "no certificate can be for {host:?}"),
+            Self::BadName(host) => {
+                write!(f, "{host:?} is not a name that a server certificate can contain")
+            }
             Self::Refused(_) | Self::Tls(_) => f.write_str("no secure connection"),
             Self::Http(_) => f.write_str("no HTTP connection"),
             Self::NotConfidential => f.write_str(
-                "the server speaks TLS 1.2, where everybody on the way can read a certificate",
+                "certificate not sent: the server uses TLS 1.2, which does not encrypt it",
             ),
-            Self::Closed => f.write_str("the server closes its connections at once"),
-            Self::Cancelled => f.write_str("the runtime is ending"),
+            Self::Closed => f.write_str(
+                "the server closed several new connections before a request could be sent",
+            ),
+            Self::Cancelled => f.write_str("the runtime is shutting down"),
         }
     }
 }

@@ -5,13 +5,13 @@ use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::activity::Waiting;
 use super::body::ResponseBody;
 use super::connect::{About, Connection, Recipe, Sender};
 use super::error::{ConnectError, Error};
-use super::heard::Waiting;
-use super::pool::{Come, Pool, Ticket};
+use super::pool::{Connected, Pool, Ticket};
 use super::replay::RequestBody;
-use crate::http::client::Facts;
+use crate::http::client::ResponseContext;
 use crate::tokio::End;
 
 /// How often a request is moved to another connection because one was closed before it was sent.
@@ -35,7 +35,7 @@ impl<B: RequestBody> Lane<B> {
     pub(super) async fn send(
         &self,
         mut request: Request<B>,
-    ) -> Result<(Response<ResponseBody>, Facts), Error> {
+    ) -> Result<(Response<ResponseBody>, ResponseContext), Error> {
         let uri = self.without_user(request.uri());
         let mut attempt = 1;
         loop {
@@ -44,7 +44,7 @@ impl<B: RequestBody> Lane<B> {
                 Ticket::Http2(mut sender) => {
                     request.uri_mut().clone_from(&uri);
                     *request.version_mut() = Version::HTTP_2;
-                    let mut waiting = Waiting::begin(&about.heard);
+                    let mut waiting = Waiting::begin(&about.activity);
                     let sent = sender.try_send_request(request).await;
                     waiting.is_over();
                     sent.map(|response| response.map(|body| ResponseBody::http2(body, waiting)))
@@ -56,7 +56,7 @@ impl<B: RequestBody> Lane<B> {
                 }
             };
             let mut err: TrySendError<Request<B>> = match sent {
-                Ok(response) => return Ok((response, about.facts.clone())),
+                Ok(response) => return Ok((response, about.context.clone())),
                 Err(err) => err,
             };
             if let Some(refused) = self.refused(&about) {
@@ -112,8 +112,9 @@ impl<B: RequestBody> Lane<B> {
             let Some(mut awaited) = awaited else {
                 return self.http1_ticket().await;
             };
-            let come = awaited.wait_for(Option::is_some).await.map(|come| come.clone());
-            match come.ok().flatten() {
+            let connected =
+                awaited.wait_for(Option::is_some).await.map(|connected| connected.clone());
+            match connected.ok().flatten() {
                 Some(Ok(about)) => match self.refused(&about) {
                     None => {}
                     Some(refused) => return Err(refused),
@@ -170,13 +171,13 @@ impl<B: RequestBody> Lane<B> {
     /// Starts making the connection that all requests wait for.
     ///
     /// It runs in a task of its own, so that a request which stops waiting does not cancel it.
-    fn begin(&self) -> watch::Receiver<Come> {
-        let (tell, come) = watch::channel(None);
+    fn begin(&self) -> watch::Receiver<Connected> {
+        let (tell, connected) = watch::channel(None);
         let (recipe, pool) = (self.recipe.clone(), Arc::downgrade(&self.pool));
         tokio::spawn(async move {
             let made = recipe.connect::<B>().await.map_err(Arc::new);
             let Some(pool) = pool.upgrade() else { return };
-            let come = made.map(|Connection { sender, about }| {
+            let connected = made.map(|Connection { sender, about }| {
                 match sender {
                     Sender::Http2(sender) => pool.share(sender, about.clone()),
                     Sender::Http1(sender) => pool.put(sender, about.clone()),
@@ -184,9 +185,9 @@ impl<B: RequestBody> Lane<B> {
                 about
             });
             pool.lock().awaited = None;
-            let _ = tell.send(Some(come));
+            let _ = tell.send(Some(connected));
         });
-        come
+        connected
     }
 
     /// The server's refusal of this connection, or a likely refusal, if there was one.

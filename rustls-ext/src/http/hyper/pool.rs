@@ -26,13 +26,13 @@ pub(super) struct State<B> {
     /// True if the server is known to use HTTP/1.1, so that connections are not shared.
     pub(super) is_http1: bool,
     /// The result of the connection that all requests wait for.
-    pub(super) awaited: Option<watch::Receiver<Come>>,
+    pub(super) awaited: Option<watch::Receiver<Connected>>,
     /// True if there is a task that closes idle connections.
     reaped: bool,
 }
 
 /// The result of making a connection, once there is one.
-pub(super) type Come = Option<Result<Arc<About>, Arc<ConnectError>>>;
+pub(super) type Connected = Option<Result<Arc<About>, Arc<ConnectError>>>;
 
 /// A connection over HTTP/2.
 struct Shared<B> {
@@ -43,7 +43,7 @@ struct Shared<B> {
 
 impl<B> Shared<B> {
     fn is_good(&self) -> bool {
-        !self.sender.is_closed() && !self.about.heard.is_in_doubt()
+        !self.sender.is_closed() && !self.about.activity.is_in_doubt()
     }
 }
 
@@ -82,10 +82,10 @@ impl<B> State<B> {
     }
 
     /// Closes connections that have been idle for too long, and returns when the next one is due.
-    fn close_idle(&mut self, patience: Duration) -> Option<Instant> {
+    fn close_idle(&mut self, limit: Duration) -> Option<Instant> {
         let now = Instant::now();
         // Without a representable end, nothing is closed.
-        let end = |used: Instant| used.checked_add(patience);
+        let end = |used: Instant| used.checked_add(limit);
         let over = |used: Instant| end(used).is_some_and(|end| end <= now);
         self.idle.retain(|idle| !over(idle.since));
         self.http2.take_if(|shared| over(shared.used));
@@ -129,11 +129,11 @@ impl<B: Send + 'static> Pool<B> {
 
     /// Returns an HTTP/1.1 connection that has no request, or soon has none.
     ///
-    /// Waits for at most `patience`: a server can keep a connection busy after its response was
+    /// Waits for at most `limit`: a server can keep a connection busy after its response was
     /// read, by not reading the request.
     pub(super) async fn idle(
         &self,
-        patience: Duration,
+        limit: Duration,
     ) -> Option<(http1::SendRequest<B>, Arc<About>)> {
         let look = async {
             loop {
@@ -145,7 +145,7 @@ impl<B: Send + 'static> Pool<B> {
                 changed.await;
             }
         };
-        timeout(patience, look).await.ok().flatten()
+        timeout(limit, look).await.ok().flatten()
     }
 
     /// A connection that failed is not used again.

@@ -9,7 +9,8 @@ use super::error::{ConnectError, Error};
 use super::lane::Lane;
 use super::replay::RequestBody;
 use crate::http::client::{
-    Confined, Credentials, Facts, Failure, Identity, Limits, Origin, Target, Transport,
+    ClientIdentity, Confined, Credentials, Failure, Limits, Origin, ResponseContext, Target,
+    Transport,
 };
 
 /// Sends requests over this crate's own connections.
@@ -57,7 +58,7 @@ impl<B: RequestBody> Transport for Hyper<B> {
         Some(copy)
     }
 
-    fn lane(&self, origin: &Origin, identity: Option<&Identity>) -> Result<Lane<B>, Error> {
+    fn lane(&self, origin: &Origin, identity: Option<&ClientIdentity>) -> Result<Lane<B>, Error> {
         let tls = match (origin.is_https(), identity) {
             (false, _) => None,
             (true, None) => Some(self.plain.clone()),
@@ -73,7 +74,7 @@ impl<B: RequestBody> Transport for Hyper<B> {
             connect: self.connect.clone(),
             origin: origin.clone(),
             tls,
-            identity: identity.map(Identity::shared_name),
+            identity: identity.map(ClientIdentity::shared_name),
             confidential: identity.is_some() && !self.credentials.allow_tls12(),
             limits: self.limits.clone(),
         }))
@@ -83,7 +84,7 @@ impl<B: RequestBody> Transport for Hyper<B> {
         &self,
         lane: &Arc<Lane<B>>,
         request: Request<B>,
-    ) -> Result<(Response<ResponseBody>, Facts), Error> {
+    ) -> Result<(Response<ResponseBody>, ResponseContext), Error> {
         lane.send(request).await
     }
 

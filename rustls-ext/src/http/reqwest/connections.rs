@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use http::Extensions;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpInfo};
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -74,7 +74,7 @@ impl Connections {
     }
 
     /// The outcome of the offer on the connection of this response, from its extensions.
-    pub(super) fn answered(&self, response: &Extensions) -> ClientAuthStatus {
+    pub(super) fn answered(&self, response: &Extensions) -> ClientAuthOfferStatus {
         let handshake = ends(response.get()).and_then(|ends| {
             let mut handshakes = lock(&self.shared.handshakes);
             let (_, handshake) = handshakes.iter_mut().find(|(known, _)| *known == ends)?;
@@ -82,9 +82,9 @@ impl Connections {
             Some(*handshake)
         });
         match handshake.or_else(made).and_then(|handshake| handshake.request) {
-            Some(Request::Acknowledging) => ClientAuthStatus::Acknowledged,
-            Some(Request::Plain) => ClientAuthStatus::AskedWithoutAcknowledgement,
-            None => ClientAuthStatus::Offered,
+            Some(Request::Acknowledging) => ClientAuthOfferStatus::Acknowledged,
+            Some(Request::Plain) => ClientAuthOfferStatus::AskedWithoutAcknowledgement,
+            None => ClientAuthOfferStatus::Offered,
         }
     }
 

@@ -85,15 +85,17 @@ fn alert_in(err: &(dyn StdError + 'static)) -> Option<AlertDescription> {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Build(_) => f.write_str("reqwest cannot be configured like this"),
-            Self::BadName(host) => write!(f, "no certificate can be for {host:?}"),
-            Self::BadUrl(url) => write!(f, "{url} is no http or https URL with a host"),
+            Self::Build(_) => f.write_str("reqwest does not accept this configuration"),
+            Self::BadName(host) => {
+                write!(f, "{host:?} is not a name that a server certificate can contain")
+            }
+            Self::BadUrl(url) => write!(f, "{url} is not an http or https URL with a host"),
             Self::Refused { alert, .. } => {
                 write!(f, "the server refused the connection: {}", alert_name(*alert))
             }
             Self::LikelyRefused { .. } => f.write_str(
-                "the connection broke off after the server had asked for the certificate, which \
-                 was probably a refusal",
+                "the connection broke off after the server had requested the certificate: probably \
+                 a refusal",
             ),
             Self::Request(_) => f.write_str("no response"),
         }

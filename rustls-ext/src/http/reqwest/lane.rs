@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, header};
 use reqwest::{Request, Response};
-use rustls::client::ClientAuthStatus;
+use rustls::client::ClientAuthOfferStatus;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -19,33 +19,33 @@ use crate::http::client::Origin;
 #[derive(Debug)]
 pub(super) struct Lane {
     client: reqwest::Client,
-    own: Option<Own>,
+    authenticated: Option<Authenticated>,
 }
 
 /// The additional data of a lane that has an identity.
 #[derive(Debug)]
-struct Own {
+struct Authenticated {
     identity: Arc<str>,
     origin: Origin,
     connections: Connections,
     /// How long a request waits for the connection that the first one makes.
-    patience: Duration,
-    begun: AtomicBool,
+    connect_timeout: Duration,
+    started: AtomicBool,
     /// True if there is a connection for others to share, or the first request has ended without
     /// one.
-    begun_well: watch::Sender<bool>,
+    connected: watch::Sender<bool>,
 }
 
 /// A response, and facts about its connection.
 pub(super) struct Sent {
     pub(super) response: Response,
     pub(super) redirected: bool,
-    pub(super) status: ClientAuthStatus,
+    pub(super) status: ClientAuthOfferStatus,
 }
 
 impl Lane {
     pub(super) fn plain(client: reqwest::Client) -> Self {
-        Self { client, own: None }
+        Self { client, authenticated: None }
     }
 
     /// A lane with the identity of this name, for this origin, with these records of its
@@ -55,26 +55,27 @@ impl Lane {
         identity: Arc<str>,
         origin: Origin,
         connections: Connections,
-        patience: Duration,
+        connect_timeout: Duration,
     ) -> Self {
-        let (begun, begun_well) = (AtomicBool::new(false), watch::Sender::new(false));
-        let own = Own { identity, origin, connections, patience, begun, begun_well };
-        Self { client, own: Some(own) }
+        let (started, connected) = (AtomicBool::new(false), watch::Sender::new(false));
+        let authenticated =
+            Authenticated { identity, origin, connections, connect_timeout, started, connected };
+        Self { client, authenticated: Some(authenticated) }
     }
 
     pub(super) async fn send(&self, request: Request) -> Result<Sent, Error> {
-        match &self.own {
-            Some(own) => own.send(&self.client, request).await,
+        match &self.authenticated {
+            Some(authenticated) => authenticated.send(&self.client, request).await,
             None => {
                 let (sent, redirected) = redirect::noting(self.client.execute(request)).await;
                 let response = sent.map_err(|err| Error::of(err, None, false))?;
-                Ok(Sent { response, redirected, status: ClientAuthStatus::NotOffered })
+                Ok(Sent { response, redirected, status: ClientAuthOfferStatus::NotOffered })
             }
         }
     }
 }
 
-impl Own {
+impl Authenticated {
     async fn send(&self, client: &reqwest::Client, mut request: Request) -> Result<Sent, Error> {
         // Otherwise a `Host` among the client's default fields would be used, even for another
         // host.
@@ -120,17 +121,17 @@ impl Own {
     /// Returns a guard if this is the first request. Otherwise waits until there is a connection,
     /// the first request has failed, or the time is up.
     async fn first_or_after(&self, request: &mut Request) -> Option<First<'_>> {
-        if !self.begun.swap(true, Ordering::AcqRel) {
-            return Some(First(&self.begun_well));
+        if !self.started.swap(true, Ordering::AcqRel) {
+            return Some(First(&self.connected));
         }
-        let mut begun_well = self.begun_well.subscribe();
-        if *begun_well.borrow_and_update() {
+        let mut connected = self.connected.subscribe();
+        if *connected.borrow_and_update() {
             return None;
         }
         let (since, limit) = (Instant::now(), request.timeout().copied());
-        let patience = limit.map_or(self.patience, |limit| limit.min(self.patience));
+        let wait = limit.map_or(self.connect_timeout, |limit| limit.min(self.connect_timeout));
         // It cannot fail, since the sender exists.
-        let _ = timeout(patience, begun_well.wait_for(|begun_well| *begun_well)).await;
+        let _ = timeout(wait, connected.wait_for(|connected| *connected)).await;
         if let Some(limit) = limit {
             // reqwest starts to measure the request's time now.
             *request.timeout_mut() = Some(limit.saturating_sub(since.elapsed()));

@@ -11,7 +11,8 @@ use super::error::Error;
 use super::lane::{Lane, Sent};
 use super::redirect;
 use crate::http::client::{
-    Confined, Credentials, Facts, Failure, Identity, Limits, Origin, Target, Transport,
+    ClientIdentity, Confined, Credentials, Failure, Limits, Origin, ResponseContext, Target,
+    Transport,
 };
 
 pub(super) type Configure = dyn Fn(ClientBuilder) -> ClientBuilder + Send + Sync;
@@ -44,7 +45,7 @@ impl Reqwest {
         &self.plain
     }
 
-    fn authenticated(&self, origin: &Origin, identity: &Identity) -> Result<Lane, Error> {
+    fn authenticated(&self, origin: &Origin, identity: &ClientIdentity) -> Result<Lane, Error> {
         let name = origin.server_name().ok_or_else(|| Error::BadName(origin.host().into()))?;
         let certificate = Confined::new(identity.key().clone(), name);
         let tls = self.credentials.authenticated(&self.tls, &certificate);
@@ -56,8 +57,8 @@ impl Reqwest {
             .redirect(redirect::within(Some(origin.clone()), self.redirect.clone()))
             .build()
             .map_err(Error::Build)?;
-        let (name, patience) = (identity.shared_name(), self.limits.connect_timeout);
-        Ok(Lane::authenticated(client, name, origin.clone(), connections, patience))
+        let (name, connect_timeout) = (identity.shared_name(), self.limits.connect_timeout);
+        Ok(Lane::authenticated(client, name, origin.clone(), connections, connect_timeout))
     }
 }
 
@@ -109,14 +110,14 @@ impl Transport for Reqwest {
         request.try_clone()
     }
 
-    fn lane(&self, origin: &Origin, identity: Option<&Identity>) -> Result<Lane, Error> {
+    fn lane(&self, origin: &Origin, identity: Option<&ClientIdentity>) -> Result<Lane, Error> {
         match identity {
             None => Ok(Lane::plain(self.plain.clone())),
             Some(identity) => self.authenticated(origin, identity),
         }
     }
 
-    fn lane_anew(&self, origin: &Origin, identity: Option<&Identity>) -> Result<Lane, Error> {
+    fn lane_anew(&self, origin: &Origin, identity: Option<&ClientIdentity>) -> Result<Lane, Error> {
         match identity {
             // The shared client has the connections that must not be used again.
             None => {
@@ -127,7 +128,11 @@ impl Transport for Reqwest {
         }
     }
 
-    async fn send(&self, lane: &Arc<Lane>, request: Request) -> Result<(Response, Facts), Error> {
+    async fn send(
+        &self,
+        lane: &Arc<Lane>,
+        request: Request,
+    ) -> Result<(Response, ResponseContext), Error> {
         // reqwest sends the same `Host` to every target of a redirect.
         let hosts = hosts(&request);
         let Sent { response, redirected, status } = lane.send(request).await?;
@@ -137,8 +142,8 @@ impl Transport for Reqwest {
             path: response.url().path().into(),
             origin,
         });
-        let facts = Facts { status, tls_version: None, redirected };
-        Ok((response, facts))
+        let context = ResponseContext { status, tls_version: None, redirected };
+        Ok((response, context))
     }
 
     fn failure(error: &Error) -> Failure {

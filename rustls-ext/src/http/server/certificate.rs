@@ -137,7 +137,7 @@ impl Names {
             subject: rfc4514(certificate.subject().as_raw()),
             issuer: rfc4514(certificate.issuer().as_raw()),
             common_name: common_name(certificate.subject().as_raw()),
-            serial: certificate.raw_serial().iter().map(|octet| format!("{octet:02x}")).collect(),
+            serial: certificate.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect(),
             alternatives,
         }
     }
@@ -170,7 +170,7 @@ impl AlternativeName {
             GeneralName::DirectoryName(name) => (4, Some(Self::Directory(rfc4514(name.as_raw())))),
             GeneralName::EDIPartyName(_) => (5, None),
             GeneralName::URI(name) => (6, text(name).map(Self::Uri)),
-            GeneralName::IPAddress(octets) => (7, address(octets).map(Self::Address)),
+            GeneralName::IPAddress(bytes) => (7, address(bytes).map(Self::Address)),
             GeneralName::RegisteredID(_) => (8, None),
             GeneralName::Invalid(tag, _) => (tag.0, None),
         };
@@ -178,9 +178,9 @@ impl AlternativeName {
     }
 }
 
-fn address(octets: &[u8]) -> Option<IpAddr> {
-    let v4 = || <[u8; 4]>::try_from(octets).map(|octets| Ipv4Addr::from(octets).into()).ok();
-    let v6 = || <[u8; 16]>::try_from(octets).map(|octets| Ipv6Addr::from(octets).into()).ok();
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = || <[u8; 4]>::try_from(bytes).map(|bytes| Ipv4Addr::from(bytes).into()).ok();
+    let v6 = || <[u8; 16]>::try_from(bytes).map(|bytes| Ipv6Addr::from(bytes).into()).ok();
     v4().or_else(v6)
 }
 

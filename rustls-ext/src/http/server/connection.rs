@@ -14,10 +14,10 @@ use crate::{ClientFacts, PeerIdentity};
 /// authenticated in several scopes at the same time; a scope that is added while the connection is
 /// open is visible to all clones at once.
 #[derive(Clone, Debug)]
-pub struct ConnectionInfo(Arc<Facts>);
+pub struct ConnectionInfo(Arc<ConnectionData>);
 
 #[derive(Debug)]
-struct Facts {
+struct ConnectionData {
     peer: Option<SocketAddr>,
     server_name: Option<String>,
     protocol: Option<Vec<u8>>,
@@ -25,8 +25,8 @@ struct Facts {
     resumed: bool,
     offer: Offer,
     acknowledged: bool,
-    asked: Option<Asked>,
-    outcome: Outcome,
+    certificate_request: Option<CertificateRequest>,
+    outcome: ClientAuthOutcome,
     /// At most one for each scope, the oldest first.
     identities: RwLock<Vec<Identity>>,
 }
@@ -35,7 +35,7 @@ struct Facts {
 /// resumes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Asked {
+pub struct CertificateRequest {
     /// The scope in which its certificate would count.
     pub scope: String,
     /// True if the client could not continue without a certificate.
@@ -45,7 +45,7 @@ pub struct Asked {
 /// The outcome of the certificate request.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum ClientAuthOutcome {
     /// The client was not asked for a certificate.
     NotAsked,
     /// It was asked and sent no certificate.
@@ -67,11 +67,11 @@ impl ConnectionInfo {
         Self::with(
             auth,
             identity,
-            Facts {
+            ConnectionData {
                 server_name: connection.server_name().map(str::to_owned),
                 protocol: connection.alpn_protocol().map(<[u8]>::to_vec),
                 resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
-                ..Facts::new(peer.into(), connection.protocol_version())
+                ..ConnectionData::new(peer.into(), connection.protocol_version())
             },
         )
     }
@@ -86,34 +86,34 @@ impl ConnectionInfo {
         Self::with(
             auth,
             identity,
-            Facts {
+            ConnectionData {
                 server_name: handshake.server_name.clone(),
                 protocol: handshake.protocol.clone(),
                 resumed: handshake.kind == Some(HandshakeKind::Resumed),
-                ..Facts::new(Some(peer), Some(ProtocolVersion::TLSv1_3))
+                ..ConnectionData::new(Some(peer), Some(ProtocolVersion::TLSv1_3))
             },
         )
     }
 
-    fn with(auth: Option<&ClientAuth>, identity: Option<Identity>, facts: Facts) -> Self {
-        let Some(auth) = auth else { return Self(Arc::new(facts)) };
-        let asked = auth.decision().demand().map(|demand| Asked {
+    fn with(auth: Option<&ClientAuth>, identity: Option<Identity>, data: ConnectionData) -> Self {
+        let Some(auth) = auth else { return Self(Arc::new(data)) };
+        let certificate_request = auth.decision().demand().map(|demand| CertificateRequest {
             scope: demand.scope().to_owned(),
             required: matches!(auth.decision(), ClientAuthDecision::Require(_)),
         });
         let outcome = match (auth.status(), auth.refusal()) {
-            (_, Some(reason)) => Outcome::Refused(reason.clone()),
-            (ClientAuthStatus::Authenticated { .. }, _) => Outcome::Authenticated,
-            (ClientAuthStatus::NotAsked, _) => Outcome::NotAsked,
-            _ => Outcome::Declined,
+            (_, Some(reason)) => ClientAuthOutcome::Refused(reason.clone()),
+            (ClientAuthStatus::Authenticated { .. }, _) => ClientAuthOutcome::Authenticated,
+            (ClientAuthStatus::NotAsked, _) => ClientAuthOutcome::NotAsked,
+            _ => ClientAuthOutcome::Declined,
         };
-        Self(Arc::new(Facts {
+        Self(Arc::new(ConnectionData {
             offer: auth.offer(),
             acknowledged: auth.acknowledged(),
-            asked,
+            certificate_request,
             outcome,
             identities: RwLock::new(identity.into_iter().collect()),
-            ..facts
+            ..data
         }))
     }
 
@@ -142,12 +142,12 @@ impl ConnectionInfo {
     }
 
     /// Returns the certificate request that the client received, if any.
-    pub fn asked(&self) -> Option<&Asked> {
-        self.0.asked.as_ref()
+    pub fn certificate_request(&self) -> Option<&CertificateRequest> {
+        self.0.certificate_request.as_ref()
     }
 
     /// Returns the outcome of the certificate request.
-    pub fn outcome(&self) -> &Outcome {
+    pub fn outcome(&self) -> &ClientAuthOutcome {
         &self.0.outcome
     }
 
@@ -190,7 +190,8 @@ impl ConnectionInfo {
 
     /// Returns true if this connection already satisfies `decision`.
     pub(super) fn meets(&self, decision: &ClientAuthDecision) -> bool {
-        let asked_for = |scope| self.asked().is_some_and(|asked| asked.scope == scope);
+        let asked_for =
+            |scope| self.certificate_request().is_some_and(|asked| asked.scope == scope);
         match decision {
             ClientAuthDecision::None => true,
             ClientAuthDecision::Request(demand) => asked_for(demand.scope()),
@@ -213,7 +214,7 @@ impl ConnectionInfo {
     }
 }
 
-impl Facts {
+impl ConnectionData {
     fn new(peer: Option<SocketAddr>, tls_version: Option<ProtocolVersion>) -> Self {
         Self {
             peer,
@@ -223,8 +224,8 @@ impl Facts {
             resumed: false,
             offer: Offer::NONE,
             acknowledged: false,
-            asked: None,
-            outcome: Outcome::NotAsked,
+            certificate_request: None,
+            outcome: ClientAuthOutcome::NotAsked,
             identities: RwLock::default(),
         }
     }
@@ -256,8 +257,8 @@ mod tests {
 
     #[test]
     fn all_clones_see_the_scopes_of_the_connection_as_they_are_now() {
-        let facts = Facts::new(Some((Ipv4Addr::LOCALHOST, 1).into()), None);
-        let connection = ConnectionInfo(Arc::new(facts));
+        let data = ConnectionData::new(Some((Ipv4Addr::LOCALHOST, 1).into()), None);
+        let connection = ConnectionInfo(Arc::new(data));
         let clone = connection.clone();
         assert!(!clone.is_authenticated());
         for scope in ["agents", "staff"] {

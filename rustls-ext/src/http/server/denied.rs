@@ -92,9 +92,11 @@ impl fmt::Display for Denied {
         match self {
             Self::Host(problem) => problem.fmt(f),
             Self::Misdirected => f.write_str("this host needs another connection"),
-            Self::Unauthenticated { .. } => f.write_str("come back with a certificate"),
-            Self::OtherScope => f.write_str("your certificate does not count here"),
-            Self::NeverAsked => f.write_str("nobody is asked for the certificate that is needed"),
+            Self::Unauthenticated { .. } => f.write_str("a client certificate is required"),
+            Self::OtherScope => f.write_str("your certificate is for another scope"),
+            Self::NeverAsked => {
+                f.write_str("the policy never requests the required certificate for this host")
+            }
             Self::NoCaller => f.write_str(
                 "the server has no CallerLayer around this handler: add the layer after the routes",
             ),

@@ -120,10 +120,10 @@ pub enum HostProblem {
 impl fmt::Display for HostProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Missing => "the request does not say which host it is for",
+            Self::Missing => "the request has no host",
             Self::Repeated => "the request has more than one Host field line",
             Self::Malformed => "the request's host is neither a DNS name nor an address",
-            Self::Contradictory => "the request names two hosts",
+            Self::Contradictory => "the request's target and its Host field name different hosts",
         })
     }
 }

@@ -36,12 +36,12 @@ pub enum Named {}
 /// It cannot be made from a certificate that was refused, or that counts in another scope. Clones
 /// are cheap.
 pub struct Identity<S = Named> {
-    facts: Arc<Facts>,
+    data: Arc<IdentityData>,
     scope: PhantomData<fn() -> S>,
 }
 
 #[derive(Debug)]
-struct Facts {
+struct IdentityData {
     scope: String,
     chain: Vec<CertificateDer<'static>>,
     certificate: CertificateInfo,
@@ -53,62 +53,62 @@ impl Identity {
     /// The identity of a peer that is authenticated in `scope`.
     pub(super) fn new(scope: &str, peer: &PeerIdentity<'_>) -> Option<Self> {
         let certificate = CertificateInfo::from_der(peer.chain.first()?);
-        let facts = Facts {
+        let data = IdentityData {
             scope: scope.to_owned(),
             chain: peer.chain.iter().map(|der| der.clone().into_owned()).collect(),
             certificate,
             resumed: peer.resumed,
             authenticated_at: peer.authenticated_at,
         };
-        Some(Self { facts: Arc::new(facts), scope: PhantomData })
+        Some(Self { data: Arc::new(data), scope: PhantomData })
     }
 
     /// Returns the same identity with the type of its scope, if this is its scope.
     pub fn typed<S: Scope>(self) -> Option<Identity<S>> {
-        (self.facts.scope == S::NAME).then_some(Identity { facts: self.facts, scope: PhantomData })
+        (self.data.scope == S::NAME).then_some(Identity { data: self.data, scope: PhantomData })
     }
 }
 
 impl<S> Identity<S> {
     /// Returns the scope in which the client is authenticated.
     pub fn scope(&self) -> &str {
-        &self.facts.scope
+        &self.data.scope
     }
 
     /// Returns the data of the client's certificate.
     pub fn certificate(&self) -> &CertificateInfo {
-        &self.facts.certificate
+        &self.data.certificate
     }
 
     /// Returns the certificates as the client sent them, the end-entity certificate first; never
     /// empty.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
-        &self.facts.chain
+        &self.data.chain
     }
 
     /// Returns true if the proof was given on an earlier connection, which this one resumes.
     pub fn resumed(&self) -> bool {
-        self.facts.resumed
+        self.data.resumed
     }
 
     /// Returns when the proof was given, by this server's clock.
     pub fn authenticated_at(&self) -> UnixTime {
-        self.facts.authenticated_at
+        self.data.authenticated_at
     }
 }
 
 impl<S> Clone for Identity<S> {
     fn clone(&self) -> Self {
-        Self { facts: self.facts.clone(), scope: PhantomData }
+        Self { data: self.data.clone(), scope: PhantomData }
     }
 }
 
 impl<S> fmt::Debug for Identity<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
-            .field("scope", &self.facts.scope)
-            .field("certificate", &self.facts.certificate)
-            .field("resumed", &self.facts.resumed)
+            .field("scope", &self.data.scope)
+            .field("certificate", &self.data.certificate)
+            .field("resumed", &self.data.resumed)
             .finish_non_exhaustive()
     }
 }

@@ -10,10 +10,10 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 /// How much of a request's body is read at most before the request is refused, in bytes.
-const MOST: u64 = 8 * 1024 * 1024;
+const MAX_UNREAD: u64 = 8 * 1024 * 1024;
 
 /// How long a client may take to send it.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads some of a request's body before the request is refused, so that the client receives the
 /// response.
@@ -53,9 +53,9 @@ pub fn read_unread<B: Body>(headers: &HeaderMap, body: B) -> ReadUnread<B> {
         .get_all(header::EXPECT)
         .iter()
         .any(|expectation| expectation.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    let is_long = body.size_hint().lower() > MOST;
+    let is_long = body.size_hint().lower() > MAX_UNREAD;
     let body = (!waits && !is_long && !body.is_end_stream()).then_some(body);
-    ReadUnread { body, left: MOST, patience: None }
+    ReadUnread { body, left: MAX_UNREAD, deadline: None }
 }
 
 pin_project! {
@@ -66,7 +66,7 @@ pin_project! {
         body: Option<B>,
         left: u64,
         // Starts when there is something to wait for.
-        patience: Option<Delay>,
+        deadline: Option<Delay>,
     }
 }
 
@@ -87,8 +87,8 @@ impl<B: Body> Future for ReadUnread<B> {
                 }
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
                 Poll::Pending => {
-                    let patience = this.patience.get_or_insert_with(|| Delay::new(PATIENCE));
-                    ready!(Pin::new(patience).poll(cx));
+                    let deadline = this.deadline.get_or_insert_with(|| Delay::new(TIMEOUT));
+                    ready!(Pin::new(deadline).poll(cx));
                     return Poll::Ready(());
                 }
             }

@@ -257,6 +257,8 @@ class Nginx:
             # that is bound already, if the other socket does not listen.
             if not single:
                 one.listen(511)
+                # As nginx leaves them to its successor: a worker that is late for a connection must not block.
+                one.setblocking(False)
             self.sockets.append(one)
         self.ports = [one.getsockname()[1] for one in self.sockets]
         self.port = self.ports[0]
@@ -308,6 +310,7 @@ class Nginx:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
             env={**os.environ, **({} if self.single else {"NGINX": "".join(f"{one};" for one in descriptors)})},
         )
         if self.single:
@@ -341,7 +344,7 @@ class Nginx:
         try:
             said = self.process.communicate(timeout=PATIENCE)[1]
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL) # with its workers
             raise Failure("nginx does not end") from None
         code, self.process = self.process.returncode, None
         if check:

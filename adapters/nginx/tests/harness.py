@@ -15,7 +15,9 @@ from pathlib import Path
 ADAPTER = Path(__file__).resolve().parent.parent
 REPOSITORY = ADAPTER.parent.parent
 # Where Cargo puts `librext.a` and `rext-conform`.
-TARGET = Path(os.environ.get("REXT_TARGET") or Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug")
+TARGET = Path(
+    os.environ.get("REXT_TARGET") or Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug"
+)
 # What the tests need beside Rust: each package, and a file that it has.
 PACKAGES = {
     "nginx": "/usr/sbin/nginx",
@@ -58,7 +60,11 @@ def wait_for(condition, what):
 
 
 def packages():
-    return set(subprocess.run(["dpkg-query", "-W", "-f", "${Package}\n"], check=True, capture_output=True, text=True).stdout.split())
+    return set(
+        subprocess.run(
+            ["dpkg-query", "-W", "-f", "${Package}\n"], check=True, capture_output=True, text=True
+        ).stdout.split()
+    )
 
 
 def install():
@@ -79,7 +85,12 @@ def install():
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
         subprocess.run([*apt, "update"], check=True, env=environment)
-        subprocess.run([*apt, "install", "--no-install-recommends", *missing], check=True, env=environment, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*apt, "install", "--no-install-recommends", *missing],
+            check=True,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
     finally:
         if ours:
             guard.unlink()
@@ -90,8 +101,12 @@ def remove(installed):
     """Removes what `install` has installed."""
     if installed:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "purge", *sorted(installed)], check=True,
-                       env=environment, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "purge", *sorted(installed)],
+            check=True,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
 
 
 def build(out, library=None):
@@ -100,9 +115,20 @@ def build(out, library=None):
     if not library.exists():
         sys.exit(f"error: there is no {library}: run `cargo build -p rustls-ext-capi`, or set REXT_TARGET")
     done = subprocess.run(
-        ["make", "-C", ADAPTER, "all", "client", f"OUT={out}", f"REXT_CFLAGS=-I{REPOSITORY}/rustls-ext-capi/include",
-         f"REXT_LIBS={library} -lgcc_s -lpthread -ldl -lm"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        [
+            "make",
+            "-C",
+            ADAPTER,
+            "all",
+            "client",
+            f"OUT={out}",
+            f"REXT_CFLAGS=-I{REPOSITORY}/rustls-ext-capi/include",
+            f"REXT_LIBS={library} -lgcc_s -lpthread -ldl -lm",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     if done.returncode != 0:
         sys.exit(f"{done.stdout}\nerror: the module does not build")
 
@@ -118,21 +144,50 @@ class Pki:
         return self.folder / name
 
     def openssl(self, *arguments, **more):
-        subprocess.run(["openssl", *map(str, arguments)], check=True, cwd=self.folder, capture_output=True, text=True, **more)
+        subprocess.run(
+            ["openssl", *map(str, arguments)], check=True, cwd=self.folder, capture_output=True, text=True, **more
+        )
 
     def key(self, name):
         self.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", f"{name}.key")
 
     def authority(self, name, extra=""):
         self.key(name)
-        self.openssl("req", "-x509", "-new", "-key", f"{name}.key", "-subj", f"/CN={name}{extra}", "-days", "30", "-out", f"{name}.pem")
+        self.openssl(
+            "req",
+            "-x509",
+            "-new",
+            "-key",
+            f"{name}.key",
+            "-subj",
+            f"/CN={name}{extra}",
+            "-days",
+            "30",
+            "-out",
+            f"{name}.pem",
+        )
 
     def issue(self, issuer, name, extensions, chain=()):
         self.key(name)
         self.openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/CN={name}", "-out", f"{name}.csr")
         self.path(f"{name}.ext").write_text(extensions)
-        self.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{issuer}.pem", "-CAkey", f"{issuer}.key", "-CAcreateserial",
-                     "-days", "30", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+        self.openssl(
+            "x509",
+            "-req",
+            "-in",
+            f"{name}.csr",
+            "-CA",
+            f"{issuer}.pem",
+            "-CAkey",
+            f"{issuer}.key",
+            "-CAcreateserial",
+            "-days",
+            "30",
+            "-extfile",
+            f"{name}.ext",
+            "-out",
+            f"{name}.pem",
+        )
         own = self.path(f"{name}.pem").read_text()
         self.path(f"{name}.pem").write_text(own + "".join(self.path(f"{other}.pem").read_text() for other in chain))
 
@@ -156,8 +211,10 @@ class Pki:
             base.mkdir()
             (base / "index.txt").touch()
             (base / "number").write_text("01\n")
-            (base / "conf").write_text(f"[ca]\ndefault_ca=it\n[it]\ndatabase={base}/index.txt\ncrlnumber={base}/number\n"
-                                       "default_md=sha256\ndefault_crl_days=30\n")
+            (base / "conf").write_text(
+                f"[ca]\ndefault_ca=it\n[it]\ndatabase={base}/index.txt\ncrlnumber={base}/number\n"
+                "default_md=sha256\ndefault_crl_days=30\n"
+            )
         of = ["-config", base / "conf", "-cert", f"{issuer}.pem", "-keyfile", f"{issuer}.key"]
         if name:
             self.openssl("ca", *of, "-revoke", f"{name}.pem")
@@ -197,9 +254,11 @@ class Nginx:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             one.bind(("127.0.0.1", 0))
             # nginx without a master does not accept on sockets that it inherits. It can listen on a port
-            # that is bound already, if nobody listens there.
+            # that is bound already, if the other socket does not listen.
             if not single:
                 one.listen(511)
+                # As nginx leaves them to its successor: a worker that is late for a connection must not block.
+                one.setblocking(False)
             self.sockets.append(one)
         self.ports = [one.getsockname()[1] for one in self.sockets]
         self.port = self.ports[0]
@@ -209,19 +268,34 @@ class Nginx:
 
     def configure(self, http, module=True):
         """Writes the configuration. `@PORT@`, `@PORT1@`, …, `@PKI@`, `@FOLDER@` and `@BODY@` are replaced."""
-        http = http.replace("@BODY@", VARIABLES).replace("@PKI@", str(self.world.pki.folder)).replace("@FOLDER@", str(self.folder))
+        http = (
+            http.replace("@BODY@", VARIABLES)
+            .replace("@PKI@", str(self.world.pki.folder))
+            .replace("@FOLDER@", str(self.folder))
+        )
         http = re.sub(r"@PORT(\d?)@", lambda found: str(self.ports[int(found.group(1) or 0)]), http)
-        temporary = "".join(f"{kind}_temp_path {self.folder}/{kind};\n" for kind in
-                            ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        temporary = "".join(
+            f"{kind}_temp_path {self.folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
         (self.folder / "nginx.conf").write_text(
-            (f"load_module {self.world.module};\n" if module else "") +
-            f"user root;\nworker_processes {self.workers};\ndaemon off;\n"
-            + ("master_process off;\n" if self.single else "") +
-            f"pid {self.folder}/nginx.pid;\nerror_log {self.log} {self.level};\nevents {{ worker_connections 1000; }}\n"
-            f"http {{\naccess_log off;\n{temporary}{http}\n}}\n")
+            (f"load_module {self.world.module};\n" if module else "")
+            + f"user root;\nworker_processes {self.workers};\ndaemon off;\n"
+            + ("master_process off;\n" if self.single else "")
+            + f"pid {self.folder}/nginx.pid;\nerror_log {self.log} {self.level};\nevents {{ worker_connections 1000; }}\n"
+            f"http {{\naccess_log off;\n{temporary}{http}\n}}\n"
+        )
 
     def command(self, *more):
-        return ["/usr/sbin/nginx", "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", str(self.log), *more]
+        return [
+            "/usr/sbin/nginx",
+            "-p",
+            str(self.folder),
+            "-c",
+            str(self.folder / "nginx.conf"),
+            "-e",
+            str(self.log),
+            *more,
+        ]
 
     def check(self):
         """What `nginx -t` says, and whether it accepts the configuration."""
@@ -231,8 +305,14 @@ class Nginx:
     def start(self):
         descriptors = [] if self.single else [one.fileno() for one in self.sockets]
         self.process = subprocess.Popen(
-            self.wrapper + self.command(), pass_fds=descriptors, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, **({} if self.single else {"NGINX": "".join(f"{one};" for one in descriptors)})})
+            self.wrapper + self.command(),
+            pass_fds=descriptors,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, **({} if self.single else {"NGINX": "".join(f"{one};" for one in descriptors)})},
+        )
         if self.single:
             wait_for(self.listens, "nginx listens")
         return self
@@ -264,7 +344,7 @@ class Nginx:
         try:
             said = self.process.communicate(timeout=PATIENCE)[1]
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL) # with its workers
             raise Failure("nginx does not end") from None
         code, self.process = self.process.returncode, None
         if check:
@@ -272,8 +352,8 @@ class Nginx:
             self.check_log()
 
     def check_log(self):
-        """nginx writes an alert when a worker dies, and when somebody leaves errors in OpenSSL's queue. What a
-        client does wrong in a handshake is `crit` for it."""
+        """nginx writes an alert when a worker dies, and when errors are left in OpenSSL's queue. A failed
+        handshake is `crit` for it."""
         for line in self.log.read_text().splitlines():
             if re.search(r"\[crit\].* SSL_(do_handshake|read_early_data)\(\) failed", line):
                 continue
@@ -298,32 +378,63 @@ class Nginx:
         if http is not None:
             self.configure(http, module)
         self.process.send_signal(signal.SIGHUP)
+
         def done():
             text = self.log.read_text()
             if text.count("[emerg]") > refusals:
                 return "refused"
             new = text.count("start worker process ") - starts >= self.workers
             return "taken" if new and not before & self.running() else None
+
         return wait_for(done, "nginx reloads") == "taken"
 
-    def ask(self, offer="none", identity=None, name="a.test", host=None, version="1.3", session=None, path="/", port=None,
-            requests=None, alpn=None, groups=None, more=()):
+    def ask(
+        self,
+        offer="none",
+        identity=None,
+        name="a.test",
+        host=None,
+        version="1.3",
+        session=None,
+        path="/",
+        port=None,
+        requests=None,
+        alpn=None,
+        groups=None,
+        more=(),
+    ):
         """Sends a request on a connection of its own."""
         host = host or name or "none"
         data = requests or f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-        done = subprocess.run(self.client(offer, identity, name, version, session, port, alpn, groups, more), input=data.encode(),
-                              capture_output=True, timeout=PATIENCE)
+        done = subprocess.run(
+            self.client(offer, identity, name, version, session, port, alpn, groups, more),
+            input=data.encode(),
+            capture_output=True,
+            timeout=PATIENCE,
+        )
         report = done.stderr.decode()
         if done.returncode != 0:
             raise Failure(f"the client: {report}")
         return Reply(done.stdout.decode(), report)
 
     def client(self, offer, identity, name, version, session, port, alpn, groups, more):
-        command = [self.world.client, str(port or self.port), self.world.pki.path("server-ca.pem"), "--offer", offer,
-                   "--version", version, *more]
-        for option, value in (("--name", name), ("--alpn", alpn), ("--groups", groups),
-                              ("--identity", identity and self.world.pki.path(identity)),
-                              ("--session", session and self.folder / session)):
+        command = [
+            self.world.client,
+            str(port or self.port),
+            self.world.pki.path("server-ca.pem"),
+            "--offer",
+            offer,
+            "--version",
+            version,
+            *more,
+        ]
+        for option, value in (
+            ("--name", name),
+            ("--alpn", alpn),
+            ("--groups", groups),
+            ("--identity", identity and self.world.pki.path(identity)),
+            ("--session", session and self.folder / session),
+        ):
             if value:
                 command += [option, value]
         return list(map(str, command))
@@ -366,9 +477,9 @@ def read_stream(source, stream):
             continue
         if kind == 1:
             block = payload
-            while block[0] & 0xe0 == 0x20: # a new size of the table
+            while block[0] & 0xE0 == 0x20:  # a new size of the table
                 block = block[1:]
-            status = indexed[block[0] & 0x7f] if block[0] & 0x80 else int(block[2:2 + (block[1] & 0x7f)])
+            status = indexed[block[0] & 0x7F] if block[0] & 0x80 else int(block[2 : 2 + (block[1] & 0x7F)])
         elif kind == 0:
             body += payload
         elif kind == 3:

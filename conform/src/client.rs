@@ -286,8 +286,8 @@ fn end(child: &mut Child, deadline: Instant) -> Ended {
 /// The grade if nothing shows whether the client read the messages after its Finished.
 fn undecided() -> Grade {
     Grade::Undecided(
-        "the client does not show that it reads what comes behind its handshake: its command should \
-         exit with 0 if its request is answered, and only then"
+        "the client does not show that it reads messages after the handshake: its command should \
+         exit with 0 if it gets a response, and only then"
             .into(),
     )
 }

@@ -30,7 +30,7 @@ impl Alert {
     /// 50: the message does not parse.
     pub const DECODE_ERROR: Self = Self(50);
 
-    /// 110: an extension answers one that was never sent.
+    /// 110: a message answers an extension that was not sent.
     pub const UNSUPPORTED_EXTENSION: Self = Self(110);
 
     /// Returns the number on the wire (IANA registry "TLS Alerts").
@@ -39,7 +39,7 @@ impl Alert {
         self.0
     }
 
-    /// Returns the name in RFC 8446 section 6, in its spelling.
+    /// Returns the name, as RFC 8446 section 6 spells it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match Self::name_of(self.0) {

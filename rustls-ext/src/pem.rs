@@ -185,7 +185,7 @@ impl Section<'_> {
                 return Err(Unusable::EncryptedKey);
             }
             "DSA PRIVATE KEY" if kind == Kind::PrivateKey => {
-                return Err(self.unsupported("TLS has no use for DSA keys: make another one"));
+                return Err(self.unsupported("DSA keys cannot be used: create an ECDSA or RSA key"));
             }
             "OPENSSH PRIVATE KEY" if kind == Kind::PrivateKey => {
                 return Err(self.unsupported("`ssh-keygen -p -m PKCS8 -f FILE` converts the file"));
@@ -200,7 +200,7 @@ impl Section<'_> {
                 if kind != Kind::PrivateKey =>
             {
                 return Err(self.unsupported(
-                    "`openssl pkcs7 -print_certs -in FILE -out NEW` extracts what is in it",
+                    "`openssl pkcs7 -print_certs -in FILE -out NEW` extracts its content",
                 ));
             }
             "ATTRIBUTE CERTIFICATE"
@@ -263,8 +263,8 @@ impl Section<'_> {
         PemError { line: self.line, problem }
     }
 
-    /// Makes an error at the first line with such a byte, or at the first boundary if there is
-    /// none.
+    /// Returns an error for the first line that contains a byte for which `is` returns true, or for
+    /// the first boundary if there is none.
     fn error_where(&self, problem: PemProblem, is: impl Fn(&u8) -> bool) -> PemError {
         let found = self.body.split(|byte| *byte == b'\n').position(|line| line.iter().any(&is));
         PemError { line: self.line + found.unwrap_or_default(), problem }
@@ -479,7 +479,8 @@ impl fmt::Display for PemProblem {
             ),
             Self::OtherEnd { label, begin, line } => write!(
                 f,
-                "the section {begin:?} that begins on line {line} ends as {label:?}: use one label"
+                "the section {begin:?} that begins on line {line} ends with the label {label:?}: \
+                 use the same label"
             ),
             Self::Header => f.write_str(
                 "there is a header field in the section, which RFC 7468 does not allow: remove it",
@@ -490,7 +491,7 @@ impl fmt::Display for PemProblem {
             Self::Undecodable(_) => f.write_str("the section cannot be decoded"),
             Self::NotDer(what) => write!(
                 f,
-                "the section is not exactly one {what}, or is cut short: copy or export it once \
+                "the section is not exactly one {what}, or is truncated: copy or export it once \
                  more"
             ),
             Self::UnknownLabel(label) => {
@@ -500,11 +501,11 @@ impl fmt::Display for PemProblem {
                 write!(f, "the section {label:?} cannot be used: {instead}")
             }
             Self::ListAmongCertificates => f.write_str(
-                "a revocation list has no effect among certificates: put it into a file of its \
-                 own, and name that one where revocation lists are named",
+                "a revocation list in a file of certificates has no effect: move it to a file of \
+                 its own, and configure that file as a revocation list",
             ),
             Self::SecondKey => {
-                f.write_str("a second private key: leave only the certificate's own in the file")
+                f.write_str("a second private key: keep only the certificate's key in this file")
             }
         }
     }

@@ -17,19 +17,20 @@
 
 static const char HELP[] =
     "usage: rext-openssl-client --connect HOST:PORT --ca FILE [OPTION...]\n"
-    "Sends a GET request by HTTP/1.1. The body goes to standard output; what came of the\n"
-    "connection goes to standard error, as a line of JSON. Exits with 1 if there is no answer.\n"
+    "Sends a GET request by HTTP/1.1. The body goes to standard output; the result of\n"
+    "the connection goes to standard error, as a line of JSON. Exits with 1 if there is no\n"
+    "response.\n"
     "\n"
     "  --connect HOST:PORT the server\n"
     "  --name NAME         the server's name, if it is not that host\n"
-    "  --ca FILE           the authorities whose server certificates count, in PEM\n"
+    "  --ca FILE           the authorities of accepted server certificates, in PEM\n"
     "  --cert FILE         the client's certificate chain, in PEM, its own certificate first\n"
     "  --key FILE          the key of that certificate, in PEM\n"
-    "  --offer flag|care|both|none   how to offer to authenticate; none if it is left out\n"
-    "  --certificate-in-clear   send the certificate under TLS 1.2, too, in spite of an offer\n"
+    "  --offer flag|care|both|none   how to offer to authenticate; the default is none\n"
+    "  --certificate-in-clear   send the certificate under TLS 1.2, too, even after an offer\n"
     "  --session FILE      resume the session in the file, if there is one, and store the new one\n"
-    "  --resume-unauthenticated   also one without a certificate, in spite of an offer\n"
-    "  --path PATH         what to get; / if it is left out\n" COMMON_HELP;
+    "  --resume-unauthenticated   also a session without a certificate, even after an offer\n"
+    "  --path PATH         the path to request; the default is /\n" COMMON_HELP;
 
 enum {
     CONNECT = OWN, NAME, CA, CERT, KEY, OFFER, IN_CLEAR, SESSION, UNAUTHENTICATED, PATH, HELP_ME

@@ -17,9 +17,9 @@ enum { MIN_VERSION = 256, MAX_VERSION, GROUPS, TLS_FLAGS, FLAG, CARE, OWN };
     {"flag", required_argument, NULL, FLAG},               \
     {"care", required_argument, NULL, CARE}
 #define COMMON_HELP                                                              \
-    "  --min-version 1.2|1.3, --max-version 1.2|1.3   of TLS\n"                  \
-    "  --groups LIST       for the key exchange, as OpenSSL names them; X25519:P-256, say\n" \
-    "  --tls-flags N, --flag N, --care N   numbers on the wire; 62, 80 and 65482\n"
+    "  --min-version 1.2|1.3, --max-version 1.2|1.3   the TLS versions\n"        \
+    "  --groups LIST       groups for the key exchange, such as X25519:P-256\n"       \
+    "  --tls-flags N, --flag N, --care N   code points; the defaults are 62, 80 and 65482\n"
 
 /* Takes such an option; 0 if it is another. */
 int common_option(int option, const char *value, SSL_CTX *ctx, rext_code_points *numbers);

@@ -18,22 +18,22 @@
 
 static const char HELP[] =
     "usage: rext-openssl-server --cert FILE --key FILE [OPTION...]\n"
-    "Serves HTTP/1.1, and asks clients for certificates. Prints `listening on ADDR:PORT`, and\n"
+    "Serves HTTP/1.1, and requests client certificates. Prints `listening on ADDR:PORT`, and\n"
     "then a line of JSON for each connection that ended.\n"
     "\n"
-    "  --listen ADDR:PORT  where; 127.0.0.1:0, which takes any free port, if it is left out\n"
+    "  --listen ADDR:PORT  the address; the default is 127.0.0.1:0, which takes any free port\n"
     "  --cert FILE         the server's certificate chain, in PEM, its own certificate first\n"
     "  --key FILE          the key of that certificate, in PEM\n"
-    "  --ca [SCOPE=]FILE   authorities whose client certificates count, in PEM, in a scope; that\n"
-    "                      is `clients` if it is left out; may be given for several scopes\n"
-    "  --demand [NAME=]WHAT[:SCOPE]   what to demand where a client asks for this server name,\n"
-    "                      or for any other; the scope is the first if it is left out. WHAT is\n"
-    "                        none               no certificate; so it is where nothing is said\n"
-    "                        request            one if the client has one\n"
-    "                        require            one\n"
-    "                        if-offered         one if the client has one, of those who offer\n"
-    "                        require-if-offered one, of those who offer\n"
-    "  --ticket-key FILE   80 octets of key for tickets, to share them among servers\n"
+    "  --ca [SCOPE=]FILE   authorities of accepted client certificates, in PEM, for a scope; the\n"
+    "                      default is `clients`; may be given for several scopes\n"
+    "  --demand [NAME=]WHAT[:SCOPE]   what to request from clients that send this server name; without\n"
+    "                      NAME, from all others; the default scope is the first. WHAT is\n"
+    "                        none               no certificate (the default)\n"
+    "                        request            request one from every client\n"
+    "                        require            require one from every client\n"
+    "                        if-offered         request one from clients that offer\n"
+    "                        require-if-offered require one from clients that offer\n"
+    "  --ticket-key FILE   80 bytes of key for tickets, to share them among servers\n"
     "  --hosted            as a module of a program that has an SSL_CTX for each scope, a server\n"
     "                      name callback that chooses one, and a store for sessions of its own\n"
     "  --no-tickets        sessions resume from the store of --hosted only\n"
@@ -45,7 +45,7 @@ static void load_ticket_key(SSL_CTX *ctx, const char *path) {
     unsigned char key[80];
     FILE *file = fopen(path, "rb");
     if (file == NULL || fread(key, 1, sizeof key, file) != sizeof key || fgetc(file) != EOF)
-        fail("--ticket-key: not a file of 80 octets", path);
+        fail("--ticket-key: not a file of 80 bytes", path);
     fclose(file);
     if (SSL_CTX_set_tlsext_ticket_keys(ctx, key, sizeof key) != 1)
         fail("--ticket-key", path);

@@ -96,8 +96,8 @@ pub(super) fn cases() -> Vec<Case> {
                     Grade::Passed
                 } else {
                     Grade::Tolerated(
-                        "acknowledges, though it asks everybody: who offers may be asked for \
-                         another certificate"
+                        "acknowledges the offer, although it requests a certificate from every \
+                         client: allowed only if it requests another one because of the offer"
                             .into(),
                     )
                 })

@@ -17,14 +17,14 @@ struct Timed<B> {
     body: B,
     limit: Duration,
     timer: Option<Pin<Box<Sleep>>>,
-    /// True if a reader waits.
+    /// True while a reader waits.
     waiting: bool,
     activity: Activity,
     _underway: Option<Underway>,
 }
 
-/// Returns the same body, which fails if nothing arrives for `limit` while a reader waits. The
-/// request that is `underway` ends when the body is dropped.
+/// Wraps a body: the result fails if nothing arrives for `limit` while a reader waits. The request
+/// of `underway` ends when the body is dropped.
 pub(super) fn timed<B>(
     body: B,
     limit: Duration,
@@ -76,13 +76,13 @@ where
     }
 }
 
-/// The error of a body of which no part arrived within this time.
+/// The error of a body that stalled: nothing arrived within this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stalled(Duration);
 
 impl fmt::Display for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no data of the body arrived for {:?}", self.0)
+        write!(f, "the body stalled: no data arrived for {:?}", self.0)
     }
 }
 

@@ -69,7 +69,7 @@ async fn a_client_that_stops_in_the_body_of_its_request_is_a_408() {
             "WARN",
             "status=408",
             "POST /echo",
-            "no data of the body arrived for 300ms",
+            "the body stalled: no data arrived for 300ms",
         ]);
         drop(sender);
     }

@@ -22,8 +22,8 @@ pub struct Warning {
     pub kind: WarningKind,
 }
 
-/// The subject of a [`Warning`]. Names are in the format of RFC 4514. Files are those from which
-/// lists were read, if any.
+/// The subject of a [`Warning`]. Names are in the format of RFC 4514. The file of a list is `None`
+/// if the list was not read from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WarningKind {
@@ -161,7 +161,7 @@ impl fmt::Display for WarningKind {
             if *enforced {
                 "certificates that it covers are refused"
             } else {
-                "which is ignored, as configured"
+                "this is ignored, as configured"
             }
         };
         let every = |kinds: &[&str]| {
@@ -184,7 +184,7 @@ impl fmt::Display for WarningKind {
             Self::UnusableKey { subject, key } => write!(
                 f,
                 "the key of {subject} is for {key}, which the cryptography provider does not have, \
-                 so no certificate counts by it"
+                 so certificates that need it are refused"
             ),
             Self::NameConstraints { subject, kinds } => write!(
                 f,
@@ -215,20 +215,20 @@ impl fmt::Display for WarningKind {
             ),
             Self::ListExpiresSoon { authority, next_update, source } => write!(
                 f,
-                "the revocation list of {authority}{} expires at {}: get the next one",
+                "the revocation list of {authority}{} expires at {}: install the next one",
                 file(source),
                 rfc3339(*next_update)
             ),
             Self::OlderList { authority, source, newer } => write!(
                 f,
-                "a revocation list of {authority}{} is left out, since there is a newer one{}",
+                "a revocation list of {authority}{} is not used, since there is a newer one{}",
                 file(source),
                 file(newer)
             ),
             Self::ForeignList { authority, source } => write!(
                 f,
                 "the revocation list of {authority}{} is not signed by the trust anchor of that \
-                 name, so it does not count for it",
+                 name, so it is not used for that anchor",
                 file(source)
             ),
             Self::NoList { authority } => write!(

@@ -100,7 +100,7 @@ pub enum End {
     Closed,
     /// The server sent an alert.
     Refused(Refusal),
-    /// The connection broke off when a refusal is a likely reason.
+    /// The connection broke off at a moment when a refusal is the likely reason.
     LikelyRefused(LikelyRefusal),
     /// The client ended the connection because of data that the server sent.
     Tls(rustls::Error),

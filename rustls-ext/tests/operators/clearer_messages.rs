@@ -130,7 +130,7 @@ fn keys_that_the_provider_does_not_have_are_told_of_at_load() {
             CASE.warnings(&policy, now()),
             [format!(
                 "error: scope \"clients\": the key of CN={name} is for {key}, which the \
-                 cryptography provider does not have, so no certificate counts by it"
+                 cryptography provider does not have, so certificates that need it are refused"
             )]
         );
     }

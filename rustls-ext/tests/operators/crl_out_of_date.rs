@@ -79,7 +79,7 @@ fn when_a_fifth_of_its_life_is_left_that_is_told() {
     assert_eq!(
         CASE.warnings(&policy(), at(fifth)),
         ["warning: scope \"clients\": the revocation list of CN=Client Root,O=Test (not-yet.crl) \
-          expires at 2031-01-01T00:00:00Z: get the next one"]
+          expires at 2031-01-01T00:00:00Z: install the next one"]
     );
     // It is valid from its thisUpdate until before its nextUpdate.
     let client = CASE.client("client");
@@ -98,7 +98,7 @@ fn a_newer_list_replaces_the_expired_one() {
     let policy = policy(CASE.anchors("ca.pem").with_crls(lists));
     let warnings = CASE.warnings(&policy, now());
     let [warning] = &warnings[..] else { panic!("{warnings:?}") };
-    assert!(warning.contains("(out-of-date.crl) is left out"), "{warning}");
+    assert!(warning.contains("(out-of-date.crl) is not used"), "{warning}");
     // client-1, which the newer one revokes
     assert_eq!(
         outcome(policy, &CASE.client("client")),

@@ -45,8 +45,8 @@ fn a_list_that_no_anchor_of_its_name_has_signed_is_told_of() {
         CASE.warnings(&policy, now()),
         [
             "warning: scope \"clients\": the revocation list of CN=Client Root,O=Test \
-             (new-key.crl) is not signed by the trust anchor of that name, so it does not count \
-             for it",
+             (new-key.crl) is not signed by the trust anchor of that name, so it is not used \
+             for that anchor",
             "error: scope \"clients\": there is no revocation list of the trust anchor CN=Client \
              Root,O=Test: certificates that it issued are refused",
         ]
@@ -134,7 +134,7 @@ mod below_an_anchor {
             let policy = || policy(anchors.clone().with_crls(lists.clone()));
             assert_eq!(
                 CASE.warnings(&policy(), now()),
-                ["warning: scope \"clients\": a revocation list of CN=intermediate is left out, \
+                ["warning: scope \"clients\": a revocation list of CN=intermediate is not used, \
                   since there is a newer one"]
             );
             let Err((alert, _)) = outcome(policy(), &first) else { panic!("let in") };

@@ -16,7 +16,7 @@ fn the_newest_list_counts_in_any_order() {
             CASE.warnings(&policy, now()),
             [
                 "warning: scope \"clients\": a revocation list of CN=Client Root,O=Test (old.crl) is \
-              left out, since there is a newer one (new.crl)"
+              not used, since there is a newer one (new.crl)"
             ]
         );
         let client = CASE.client("revoked");

@@ -234,7 +234,8 @@ fn a_line_that_is_not_understood_is_named() {
         (
             good.replace("END CERTIFICATE", "END X509 CRL"),
             lines,
-            "the section \"CERTIFICATE\" that begins on line 1 ends as \"X509 CRL\": use one label"
+            "the section \"CERTIFICATE\" that begins on line 1 ends with the label \"X509 CRL\": \
+             use the same label"
                 .into(),
         ),
         (
@@ -251,14 +252,14 @@ fn a_line_that_is_not_understood_is_named() {
         (
             good.replacen(&good.lines().nth(2).unwrap().to_owned(), "", 1),
             1,
-            "the section is not exactly one certificate, or is cut short: copy or export it once \
+            "the section is not exactly one certificate, or is truncated: copy or export it once \
              more"
                 .into(),
         ),
         (
             pem("CERTIFICATE", &pki.agent.key),
             1,
-            "the section is not exactly one certificate, or is cut short: copy or export it once \
+            "the section is not exactly one certificate, or is truncated: copy or export it once \
              more"
                 .into(),
         ),
@@ -276,14 +277,14 @@ fn a_line_that_is_not_understood_is_named() {
             good.replace("CERTIFICATE", "PKCS7"),
             1,
             "the section \"PKCS7\" cannot be used: `openssl pkcs7 -print_certs -in FILE -out NEW` \
-             extracts what is in it"
+             extracts its content"
                 .into(),
         ),
         (
             list,
             1,
-            "a revocation list has no effect among certificates: put it into a file of its own, \
-             and name that one where revocation lists are named"
+            "a revocation list in a file of certificates has no effect: move it to a file of its \
+             own, and configure that file as a revocation list"
                 .into(),
         ),
     ] {
@@ -348,7 +349,7 @@ fn a_file_has_one_private_key_that_can_be_used() {
     assert_eq!(
         error(&(key.clone() + &key)),
         format!(
-            "line {second}: a second private key: leave only the certificate's own in the file"
+            "line {second}: a second private key: keep only the certificate's key in this file"
         )
     );
     let locked = "the key is encrypted; `openssl pkey` decrypts it";
@@ -367,7 +368,7 @@ fn a_file_has_one_private_key_that_can_be_used() {
     );
     assert_eq!(
         error(&pem("PRIVATE KEY", &pki.agents.der)),
-        "line 1: the section is not exactly one private key, or is cut short: copy or export it \
+        "line 1: the section is not exactly one private key, or is truncated: copy or export it \
          once more"
     );
     assert_eq!(

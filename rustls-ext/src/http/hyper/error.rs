@@ -18,15 +18,15 @@ pub enum Error {
     BadUri(Uri),
     /// There is no connection. Several requests may have waited for the same one.
     Connect(Arc<ConnectError>),
-    /// The server refused the connection after it received the client's certificate, or an empty
-    /// list.
+    /// The server refused the connection after it received the client's Certificate, which may have
+    /// been empty.
     Refused {
         /// The alert that the server sent.
         refusal: Refusal,
         /// The identity of that connection.
         identity: Option<Arc<str>>,
     },
-    /// The connection broke off when a refusal is a likely reason.
+    /// The connection broke off at a moment when a refusal is the likely reason.
     LikelyRefused {
         /// How the connection broke off.
         refusal: LikelyRefusal,
@@ -41,7 +41,7 @@ pub enum Error {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// It took longer than [`Limits::connect_timeout`](crate::http::client::Limits).
+    /// The connection took longer than [`Limits::connect_timeout`](crate::http::client::Limits).
     Timeout(Duration),
     /// The connector failed.
     Transport(BoxError),
@@ -114,7 +114,7 @@ impl fmt::Display for ConnectError {
             Self::BadName(host) => {
                 write!(f, "{host:?} is not a name that a server certificate can contain")
             }
-            Self::Refused(_) | Self::Tls(_) => f.write_str("no secure connection"),
+            Self::Refused(_) | Self::Tls(_) => f.write_str("the TLS handshake failed"),
             Self::Http(_) => f.write_str("no HTTP connection"),
             Self::NotConfidential => f.write_str(
                 "certificate not sent: the server uses TLS 1.2, which does not encrypt it",

@@ -14,13 +14,13 @@ use super::replay::RequestBody;
 use crate::http::client::ResponseContext;
 use crate::tokio::End;
 
-/// How often a request is moved to another connection because one was closed before it was sent.
+/// On how many connections a request is tried, if each is closed before the request is sent.
 const ATTEMPTS: usize = 3;
 
 /// The connections for one origin, protection space and identity.
 ///
-/// Over HTTP/2 there is one, and requests wait while it is being made. Over HTTP/1.1 there are as
-/// many as there are concurrent requests, up to a limit.
+/// Over HTTP/2 there is one, and requests wait until it is established. Over HTTP/1.1 there is one
+/// for each concurrent request, up to a limit.
 pub(super) struct Lane<B> {
     recipe: Arc<Recipe>,
     pool: Arc<Pool<B>>,
@@ -75,8 +75,8 @@ impl<B: RequestBody> Lane<B> {
         }
     }
 
-    /// The same URI without user information, which is not part of an authority in HTTP (RFC 9110
-    /// section 4.2.4).
+    /// Returns the same URI without user information, which is not part of an authority in HTTP
+    /// (RFC 9110 section 4.2.4).
     fn without_user(&self, uri: &Uri) -> Uri {
         let mut parts = uri.clone().into_parts();
         parts.authority = self.recipe.origin.authority().parse().ok();
@@ -161,7 +161,7 @@ impl<B: RequestBody> Lane<B> {
                     pool.put(sender, about);
                 }
             }
-            // A request that waits for one of these finds it there.
+            // Requests that wait for these guards look into the pool now, and find the connection.
             drop(busy);
             drop(slot);
         });
@@ -190,7 +190,7 @@ impl<B: RequestBody> Lane<B> {
         connected
     }
 
-    /// The server's refusal of this connection, or a likely refusal, if there was one.
+    /// Returns the server's refusal of this connection, or a likely refusal, if there was one.
     fn refused(&self, about: &About) -> Option<Error> {
         let identity = self.recipe.identity.clone();
         match about.outcome.get()? {

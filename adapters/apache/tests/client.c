@@ -63,10 +63,10 @@ static int add_flags(SSL *ssl, unsigned type, unsigned context, const unsigned c
     *length = strlen(digits) / 2;
     unsigned char *body = OPENSSL_malloc(*length + 1);
     for (size_t i = 0; body != NULL && i < *length; i++) {
-        unsigned octet;
-        if (sscanf(digits + 2 * i, "%2x", &octet) != 1)
+        unsigned byte;
+        if (sscanf(digits + 2 * i, "%2x", &byte) != 1)
             client_fail("the flags are not in hexadecimal digits");
-        body[i] = (unsigned char)octet;
+        body[i] = (unsigned char)byte;
     }
     *out = body;
     return body != NULL ? 1 : -1;

@@ -172,8 +172,8 @@ int main(int count, char **arguments) {
                 }
                 clients[offer][version][certificate] = client_new(&behaviour, authorities);
             }
-    struct behaviour zero_octet = {.flags = "0100", .version = TLS1_3_VERSION};
-    bad = client_new(&zero_octet, authorities);
+    struct behaviour zero_byte = {.flags = "0100", .version = TLS1_3_VERSION};
+    bad = client_new(&zero_byte, authorities);
     for (int i = 0; i < threads && i < 64; i++) {
         seeds[i] = (unsigned)i + 1;
         if (pthread_create(&ids[i], NULL, thread, &seeds[i]) != 0)

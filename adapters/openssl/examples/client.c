@@ -101,11 +101,11 @@ static int connect_to(const char *host, const char *port) {
 static int get(SSL *ssl, const char *host, const char *path, char *error, size_t size) {
     char text[16384], *body;
     size_t length = 0, got = 0;
-    int octets = snprintf(text, sizeof text,
+    int bytes = snprintf(text, sizeof text,
                           "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, host);
-    if (octets < 0 || (size_t)octets >= sizeof text)
+    if (bytes < 0 || (size_t)bytes >= sizeof text)
         fail("--path", "too long");
-    SSL_write_ex(ssl, text, (size_t)octets, &got);
+    SSL_write_ex(ssl, text, (size_t)bytes, &got);
     ERR_clear_error();
     while (length < sizeof text - 1 &&
            SSL_read_ex(ssl, text + length, sizeof text - 1 - length, &got))

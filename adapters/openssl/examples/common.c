@@ -119,7 +119,7 @@ static void put_name(struct line *line, const char *name) {
     put(line, "\":");
 }
 
-void put_octets(struct line *line, const char *name, const uint8_t *value, size_t length) {
+void put_bytes(struct line *line, const char *name, const uint8_t *value, size_t length) {
     put_name(line, name);
     put(line, "\"");
     for (size_t i = 0; i < length && i < 300; i++) {
@@ -133,7 +133,7 @@ void put_octets(struct line *line, const char *name, const uint8_t *value, size_
 
 void put_text(struct line *line, const char *name, const char *value) {
     if (value != NULL) {
-        put_octets(line, name, (const uint8_t *)value, strlen(value));
+        put_bytes(line, name, (const uint8_t *)value, strlen(value));
         return;
     }
     put_name(line, name);
@@ -174,9 +174,9 @@ const char *offer_name(rext_offer offer) {
 }
 
 void close_gently(int socket) {
-    char octets[4096];
+    char bytes[4096];
     shutdown(socket, SHUT_WR);
-    while (read(socket, octets, sizeof octets) > 0)
+    while (read(socket, bytes, sizeof bytes) > 0)
         ;
     close(socket);
 }

@@ -55,7 +55,7 @@ struct line {
 };
 
 void put_text(struct line *line, const char *name, const char *value); /* NULL is null */
-void put_octets(struct line *line, const char *name, const uint8_t *value, size_t length);
+void put_bytes(struct line *line, const char *name, const uint8_t *value, size_t length);
 void put_number(struct line *line, const char *name, long long value);
 void put_flag(struct line *line, const char *name, int value);
 void put_end(struct line *line, const struct watch *watch, const char *error, FILE *to);

@@ -64,11 +64,11 @@ static int answer(SSL *ssl, const char *who) {
             break;
     }
     int good = strncmp(head, "GET ", 4) == 0;
-    int octets = snprintf(response, sizeof response,
+    int bytes = snprintf(response, sizeof response,
                           "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
                           "Connection: close\r\n\r\nhello %s\n",
                           good ? "200 OK" : "405 Method Not Allowed", strlen(who) + 7, who);
-    return SSL_write_ex(ssl, response, (size_t)octets, &got);
+    return SSL_write_ex(ssl, response, (size_t)bytes, &got);
 }
 
 static void report(SSL *ssl, const struct watch *watch, const char *subject, const char *error) {
@@ -78,7 +78,7 @@ static void report(SSL *ssl, const struct watch *watch, const char *subject, con
     rext_ossl_server_outcome_of(ssl, &outcome);
     put_text(&line, "version", SSL_get_version(ssl));
     if (watch->name_length > 0)
-        put_octets(&line, "server_name", watch->name, watch->name_length);
+        put_bytes(&line, "server_name", watch->name, watch->name_length);
     else
         put_text(&line, "server_name", NULL);
     put_text(&line, "offer", offer_name(outcome.offer));

@@ -147,7 +147,7 @@ static struct visit visit(SSL_CTX *servers, SSL_CTX *clients, SSL_SESSION *sessi
     struct visit visit = {0};
     rext_ossl_server_outcome outcome;
     SSL *server = SSL_new(servers), *client = SSL_new(clients);
-    char octets[16];
+    char bytes[16];
     connect_pair(server, client);
     CHECK(SSL_set_tlsext_host_name(client, "localhost"));
     CHECK(session == NULL || SSL_set_session(client, session));
@@ -159,9 +159,9 @@ static struct visit visit(SSL_CTX *servers, SSL_CTX *clients, SSL_SESSION *sessi
     ERR_clear_error();
     if (visit.complete) {
         SSL_write(client, "GET /secret", 11);
-        visit.reads = SSL_read(server, octets, sizeof octets) == 11;
+        visit.reads = SSL_read(server, bytes, sizeof bytes) == 11;
         visit.writes = SSL_write(server, "here", 4) == 4;
-        SSL_read(client, octets, sizeof octets); /* tickets, too */
+        SSL_read(client, bytes, sizeof bytes); /* tickets, too */
     }
     CHECK(rext_ossl_server_outcome_of(server, &outcome));
     CHECK((outcome.certificate != NULL) == outcome.authenticated);

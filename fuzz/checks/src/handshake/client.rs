@@ -26,10 +26,10 @@ static SERVERS: LazyLock<[Arc<ServerConfig>; 4]> =
 /// The client's answer to a CertificateRequest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Arbitrary)]
 enum Sends {
-    EmptyCertificate,
-    NoCertificate,
-    OwnCertificate,
-    StrangersCertificate,
+    Empty,
+    Nothing,
+    Own,
+    Strangers,
 }
 
 /// Checks the properties of this module; the bytes choose the client's messages.
@@ -49,10 +49,10 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<Outcome> {
         },
         shares: if u.ratio(1, 4)? { Shares::Only(Vec::new()) } else { Shares::X25519 },
         answer: match sends {
-            Sends::EmptyCertificate => CertificateAnswer::Empty,
-            Sends::NoCertificate => CertificateAnswer::NoCertificate,
-            Sends::OwnCertificate => CertificateAnswer::With(PKI.client.clone()),
-            Sends::StrangersCertificate => CertificateAnswer::With(PKI.stranger.clone()),
+            Sends::Empty => CertificateAnswer::Empty,
+            Sends::Nothing => CertificateAnswer::NoCertificate,
+            Sends::Own => CertificateAnswer::With(PKI.client.clone()),
+            Sends::Strangers => CertificateAnswer::With(PKI.stranger.clone()),
         },
         answer_unasked: u.ratio(1, 8)?,
         compress_certificate: u.ratio(1, 8)?,
@@ -80,7 +80,7 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<Outcome> {
 fn assert_proved(server: &ServerConnection, decides: Decides, sends: Sends) {
     let identity = PeerIdentity::from_connection(server, SCOPE);
     if let Some(identity) = &identity {
-        assert_eq!(sends, Sends::OwnCertificate, "another client is authenticated");
+        assert_eq!(sends, Sends::Own, "another client is authenticated");
         assert_eq!(identity.chain[0].as_ref(), PKI.client.chain[0]);
         assert!(!identity.resumed);
     }
@@ -134,11 +134,11 @@ fn outcome(server: &ServerConnection) -> Outcome {
 fn expected(decides: Decides, sends: Sends) -> Outcome {
     match (decides, sends) {
         (Decides::Nothing, _) => Outcome::NotAsked,
-        (_, Sends::OwnCertificate) => Outcome::Authenticated,
-        (Decides::Request | Decides::RequestLeniently, Sends::EmptyCertificate) => {
+        (_, Sends::Own) => Outcome::Authenticated,
+        (Decides::Request | Decides::RequestLeniently, Sends::Empty) => {
             Outcome::Declined
         }
-        (Decides::RequestLeniently, Sends::StrangersCertificate) => Outcome::Refused,
+        (Decides::RequestLeniently, Sends::Strangers) => Outcome::Refused,
         _ => Outcome::Fails,
     }
 }

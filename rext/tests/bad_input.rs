@@ -100,8 +100,8 @@ fn a_broken_file_is_named() {
     files.write("nonsense.key", nonsense.replace("CERTIFICATE", "PRIVATE KEY"));
     assert_eq!(
         failure(&files, &serve("--key", "nonsense.key")),
-        "error: --key nonsense.key: line 1: the section is not exactly one private key, or is cut \
-         short: copy or export it once more"
+        "error: --key nonsense.key: line 1: the section is not exactly one private key, or is \
+         truncated: copy or export it once more"
     );
     files.write(
         "nonsense.key",

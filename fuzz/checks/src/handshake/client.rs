@@ -135,9 +135,7 @@ fn expected(decides: Decides, sends: Sends) -> Outcome {
     match (decides, sends) {
         (Decides::Nothing, _) => Outcome::NotAsked,
         (_, Sends::Own) => Outcome::Authenticated,
-        (Decides::Request | Decides::RequestLeniently, Sends::Empty) => {
-            Outcome::Declined
-        }
+        (Decides::Request | Decides::RequestLeniently, Sends::Empty) => Outcome::Declined,
         (Decides::RequestLeniently, Sends::Strangers) => Outcome::Refused,
         _ => Outcome::Fails,
     }

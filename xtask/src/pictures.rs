@@ -44,7 +44,7 @@ pub fn write(repository: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the pictures are those that [`write`] makes.
+/// Checks that the pictures are those that [`write()`] makes.
 ///
 /// # Errors
 /// If one of them is not, or cannot be read.

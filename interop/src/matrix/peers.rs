@@ -1,5 +1,6 @@
 //! The peers, one file each.
 
+use std::io;
 use std::path::PathBuf;
 
 use tokio::process::Command;
@@ -15,6 +16,7 @@ mod gnutls;
 mod gnutls_adapter;
 mod go;
 mod java;
+mod nginx;
 mod openssl;
 mod openssl_adapter;
 mod pristine;
@@ -35,6 +37,7 @@ pub const ALL: &[&dyn Peer] = &[
     &java::Java,
     &curl::Curl,
     &chromium::Chromium,
+    &nginx::Nginx,
 ];
 
 /// The HTTP/1.1 request of TLS clients that do not implement HTTP.
@@ -83,4 +86,31 @@ fn connect_args(command: &mut Command, visit: &Visit) {
 fn built(site: &Site, program: &str, package: &str) -> Result<PathBuf, String> {
     site.program(program)
         .ok_or_else(|| format!("there is no {program}: run `cargo build -p {package} --bins`"))
+}
+
+/// Prints its first argument if there is one, and runs the others as a command that gets SIGTERM when this script is
+/// killed. The command is in a session of its own, since httpd sends signals to its whole process group. Standard
+/// input is passed on by another descriptor: a shell gives a command in the background an empty one.
+const WITH_PROCESSES: &str = r#"exec 3<&0
+[ -z "$1" ] || echo "$1"
+shift
+setsid setpriv --pdeathsig TERM "$@" <&3 3<&- &
+wait"#;
+
+/// The command of a server that starts processes, and that ends them when it gets SIGTERM; a command that is
+/// killed would leave them behind. With a port, the command prints at once that it listens there.
+fn with_processes(site: &Site, program: &str, port: Option<u16>) -> Command {
+    let mut command = site.command("sh");
+    let line = port.map(|port| format!("listening on 127.0.0.1:{port}")).unwrap_or_default();
+    command.args(["-c", WITH_PROCESSES, "sh", &line, program]);
+    command
+}
+
+/// The command, or one that prints the error and ends, so that the server does not start.
+fn or_error(command: io::Result<Command>) -> Command {
+    command.unwrap_or_else(|err| {
+        let mut command = Command::new("echo");
+        command.arg(err.to_string());
+        command
+    })
 }

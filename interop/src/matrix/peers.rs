@@ -20,6 +20,7 @@ mod nginx;
 mod openssl;
 mod openssl_adapter;
 mod pristine;
+mod rustls_adapter;
 mod rustls_ext;
 mod s2n;
 
@@ -37,6 +38,7 @@ pub const ALL: &[&dyn Peer] = &[
     &java::Java,
     &curl::Curl,
     &chromium::Chromium,
+    &rustls_adapter::RustlsAdapter,
     &nginx::Nginx,
 ];
 

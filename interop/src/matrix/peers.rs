@@ -19,7 +19,9 @@ mod java;
 mod nginx;
 mod openssl;
 mod openssl_adapter;
+mod openssl_conf;
 mod pristine;
+mod python;
 mod rustls_adapter;
 mod rustls_ext;
 mod s2n;
@@ -40,6 +42,7 @@ pub const ALL: &[&dyn Peer] = &[
     &chromium::Chromium,
     &rustls_adapter::RustlsAdapter,
     &nginx::Nginx,
+    &python::Python,
 ];
 
 /// The HTTP/1.1 request of TLS clients that do not implement HTTP.
@@ -60,6 +63,11 @@ const FULL_HANDSHAKE: &str = "a session does not record the scope of its request
 /// The command of a server that we wrote.
 fn serve(site: &Site, program: PathBuf, serving: &Serving) -> Command {
     let mut command = site.command(program);
+    serve_args(&mut command, serving);
+    command
+}
+
+fn serve_args(command: &mut Command, serving: &Serving) {
     command.args(["--cert", "server.pem", "--key", "server.key", "--client-ca", "client-ca.pem"]);
     command.args(["--ask", if serving.requests_on_offer { "offered" } else { "nobody" }]);
     if serving.retry {
@@ -68,7 +76,6 @@ fn serve(site: &Site, program: PathBuf, serving: &Serving) -> Command {
     if serving.tls12 {
         command.arg("--tls12");
     }
-    command
 }
 
 /// The command of a client that we wrote.

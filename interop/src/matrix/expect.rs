@@ -45,7 +45,7 @@ const LATE_TICKET: &str = "`gnutls-cli --resume` waits for a ticket before it se
 const HTTP10: &str = "`s_server` answers with HTTP/1.0, and this client stores a session only after a response of HTTP/1.1";
 
 /// The servers that echo an offer by CARE.
-const ECHOING: &[&str] = &["rustls-ext", "openssl-adapter", "nginx", "python"];
+const ECHOING: &[&str] = &["rustls-ext", "openssl-adapter", "nginx", "python", "httpd"];
 /// The cases with an offer in TLS 1.3.
 const OFFERED: &[Case] =
     &[Case::OfferAccepted, Case::OfferIgnored, Case::Resumption, Case::HelloRetryRequest];

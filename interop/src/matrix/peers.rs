@@ -15,6 +15,7 @@ mod curl;
 mod gnutls;
 mod gnutls_adapter;
 mod go;
+mod httpd;
 mod java;
 mod nginx;
 mod openssl;
@@ -44,6 +45,7 @@ pub const ALL: &[&dyn Peer] = &[
     &nginx::Nginx,
     &python::Python,
     &curl::Configured,
+    &httpd::Httpd,
 ];
 
 /// The HTTP/1.1 request of TLS clients that do not implement HTTP.
@@ -99,6 +101,7 @@ fn built(site: &Site, program: &str, package: &str) -> Result<PathBuf, String> {
 }
 
 /// Prints its first argument if there is one, and runs the others as a command that gets SIGTERM when this script is
+/// killed. The command is in a session of its own, since httpd sends signals to its whole process group. Standard
 /// input is passed on by another descriptor: a shell gives a command in the background an empty one.
 const WITH_PROCESSES: &str = r#"exec 3<&0
 [ -z "$1" ] || echo "$1"

@@ -50,7 +50,7 @@ impl<'a> RunningServer<'a> {
         serving: &Serving,
     ) -> Result<Self, String> {
         let mut command = peer.serve(site, serving);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
         let mut child = command.spawn().map_err(|err| format!("it does not start: {err}"))?;
         let (sender, mut lines) = unbounded_channel();

@@ -145,7 +145,8 @@ pub struct PeerView {
 }
 
 impl PeerView {
-    /// Reads a server's report in JSON, in the format of `rext serve` or of an adapter's example.
+    /// Reads a server's report in JSON, in the format of `rext serve` or of an adapter's example. A decision of `null` is
+    /// unknown.
     pub fn of_server(line: &Value) -> Option<Self> {
         let either = |one: &str, other: &str| line.get(one).or_else(|| line.get(other)).cloned();
         let resumed = line.get("resumed").and_then(Value::as_bool);
@@ -155,7 +156,7 @@ impl PeerView {
         Some(Self {
             tls_version: either("tls_version", "version")?.as_str().map(str::to_owned),
             resumed,
-            asked: Some(decision.as_str()? != "none" && resumed != Some(true)),
+            asked: decision.as_str().map(|decision| decision != "none" && resumed != Some(true)),
             acknowledged: line.get("acknowledged").and_then(Value::as_bool),
             subject: subject.map(|subject| subject.as_str().map(str::to_owned)),
         })

@@ -1,6 +1,7 @@
 //! The programs of the peers, and the files that they read.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use tokio::process::Command;
 
@@ -79,10 +80,10 @@ impl Site {
         self.programs.iter().map(|folder| folder.join(name)).find(|path| path.exists())
     }
 
-    /// A command that runs in the folder of the certificates.
+    /// A command that runs in the folder of the certificates, without standard input.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(self.files.path());
+        command.current_dir(self.files.path()).stdin(Stdio::null());
         command
     }
 

@@ -1,8 +1,12 @@
-//! curl, with the TLS library that it was built with.
+//! curl, with the TLS library that it was built with; and with the module for OpenSSL's configuration,
+//! `adapters/openssl-conf`.
 
 use std::process::Output;
 
+use rustls_ext::wire::Offer;
+
 use super::NO_EXTENSION;
+use super::openssl_conf::{self, OFFER};
 use crate::matrix::peer::text;
 use crate::matrix::{Client, Peer, PeerView, Site, Step, Visit};
 
@@ -47,5 +51,39 @@ impl Peer for Curl {
             acknowledged: None,
             subject: None,
         }
+    }
+}
+
+/// curl with OpenSSL, and with the module.
+pub(super) struct Configured;
+
+impl Peer for Configured {
+    fn name(&self) -> &'static str {
+        "curl-configured"
+    }
+
+    fn client(&self) -> Option<Client> {
+        Some(Client { offers: Ok(Offer::FLAG), resumes: Ok(()) })
+    }
+
+    fn find(&self, site: &Site) -> Result<String, String> {
+        let version = Curl.find(site)?;
+        if !version.contains(" OpenSSL/") {
+            return Err(format!("this curl does not use OpenSSL: {version}"));
+        }
+        openssl_conf::make(site)?;
+        Ok(format!("{version}, with adapters/openssl-conf"))
+    }
+
+    fn connect(&self, site: &Site, visit: &Visit, number: u32) -> Option<Step> {
+        let mut step = Curl.connect(site, visit, number)?;
+        if visit.offer {
+            openssl_conf::configure(&mut step.command, site, OFFER);
+        }
+        Some(step)
+    }
+
+    fn view(&self, outputs: &[Output]) -> PeerView {
+        Curl.view(outputs)
     }
 }

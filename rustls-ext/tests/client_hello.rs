@@ -257,9 +257,9 @@ fn an_acceptor_shows_the_offer_under_the_code_points_of_the_config() {
 fn flags_9_an_acceptor_with_a_config_shows_what_its_handshake_decides_on() {
     /// The data that a policy saw.
     #[derive(Debug, Default)]
-    struct Shown(Mutex<Vec<Facts>>);
-    type Facts = (Option<ProtocolVersion>, Offer, bool, Vec<SignatureScheme>);
-    fn facts(hello: &ClientHello<'_>) -> Facts {
+    struct Shown(Mutex<Vec<PolicyInput>>);
+    type PolicyInput = (Option<ProtocolVersion>, Offer, bool, Vec<SignatureScheme>);
+    fn facts(hello: &ClientHello<'_>) -> PolicyInput {
         (
             hello.version(),
             hello.client_auth_offer(),

@@ -9,10 +9,10 @@ use crate::client_auth::ClientAuth;
 
 /// The facts about an accepted connection, for the handlers of its requests. Clones are cheap.
 #[derive(Clone, Debug)]
-pub struct ConnectionInfo(Arc<Facts>);
+pub struct ConnectionInfo(Arc<ConnectionData>);
 
 #[derive(Debug)]
-struct Facts {
+struct ConnectionData {
     peer: Option<SocketAddr>,
     server_name: Option<String>,
     version: Option<ProtocolVersion>,
@@ -26,7 +26,7 @@ impl ConnectionInfo {
     pub fn new<IO>(stream: &TlsStream<IO>, peer: impl Into<Option<SocketAddr>>) -> Self {
         let auth = stream.client_auth().clone();
         let chain = auth.decision().scope().and_then(|scope| stream.identity(scope.name()));
-        Self(Arc::new(Facts {
+        Self(Arc::new(ConnectionData {
             peer: peer.into(),
             server_name: stream.connection().server_name().map(str::to_owned),
             version: stream.connection().protocol_version(),

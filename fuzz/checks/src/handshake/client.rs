@@ -38,7 +38,7 @@ pub fn check(bytes: &[u8]) {
     let _ = handshake(&mut Unstructured::new(bytes));
 }
 
-fn handshake(u: &mut Unstructured<'_>) -> Result<Outcome> {
+fn handshake(u: &mut Unstructured<'_>) -> Result<ServerResult> {
     let decides = Decides::arbitrary(u)?;
     let sends = Sends::arbitrary(u)?;
     let mut config = ClientConfig {
@@ -63,7 +63,7 @@ fn handshake(u: &mut Unstructured<'_>) -> Result<Outcome> {
         config.plan = fault::plan(u, &SLOTS)?;
     }
     let as_expected = conforms && !config.answer_unasked && !config.compress_certificate;
-    let Ok(mut peer) = Peer::client(config) else { return Ok(Outcome::Fails) };
+    let Ok(mut peer) = Peer::client(config) else { return Ok(ServerResult::Fails) };
     let server = ServerConnection::new(SERVERS[decides as usize].clone()).expect("a connection");
     let mut server = Connection::from(server);
     fault::run(u, &mut peer, &mut server)?;
@@ -109,7 +109,7 @@ fn assert_proved(server: &ServerConnection, decides: Decides, sends: Sends) {
 
 /// The outcome of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
+enum ServerResult {
     Fails,
     NotAsked,
     Declined,
@@ -117,27 +117,27 @@ enum Outcome {
     Authenticated,
 }
 
-fn outcome(server: &ServerConnection) -> Outcome {
+fn outcome(server: &ServerConnection) -> ServerResult {
     if server.is_handshaking() {
-        return Outcome::Fails;
+        return ServerResult::Fails;
     }
     match server.client_auth().map(|auth| auth.status()) {
-        Some(Status::NotAsked) => Outcome::NotAsked,
-        Some(Status::Declined) => Outcome::Declined,
-        Some(Status::Refused) => Outcome::Refused,
-        Some(Status::Authenticated { .. }) => Outcome::Authenticated,
+        Some(Status::NotAsked) => ServerResult::NotAsked,
+        Some(Status::Declined) => ServerResult::Declined,
+        Some(Status::Refused) => ServerResult::Refused,
+        Some(Status::Authenticated { .. }) => ServerResult::Authenticated,
         status => unreachable!("a complete handshake with {status:?}"),
     }
 }
 
 /// The required outcome for a client that conforms.
-fn expected(decides: Decides, sends: Sends) -> Outcome {
+fn expected(decides: Decides, sends: Sends) -> ServerResult {
     match (decides, sends) {
-        (Decides::Nothing, _) => Outcome::NotAsked,
-        (_, Sends::Own) => Outcome::Authenticated,
-        (Decides::Request | Decides::RequestLeniently, Sends::Empty) => Outcome::Declined,
-        (Decides::RequestLeniently, Sends::Strangers) => Outcome::Refused,
-        _ => Outcome::Fails,
+        (Decides::Nothing, _) => ServerResult::NotAsked,
+        (_, Sends::Own) => ServerResult::Authenticated,
+        (Decides::Request | Decides::RequestLeniently, Sends::Empty) => ServerResult::Declined,
+        (Decides::RequestLeniently, Sends::Strangers) => ServerResult::Refused,
+        _ => ServerResult::Fails,
     }
 }
 
@@ -149,11 +149,11 @@ mod tests {
     fn the_seeds_have_every_outcome() {
         let outcomes = crate::seeds("handshake_client", handshake);
         let all = [
-            Outcome::Fails,
-            Outcome::NotAsked,
-            Outcome::Declined,
-            Outcome::Refused,
-            Outcome::Authenticated,
+            ServerResult::Fails,
+            ServerResult::NotAsked,
+            ServerResult::Declined,
+            ServerResult::Refused,
+            ServerResult::Authenticated,
         ];
         assert_eq!(outcomes, all.into());
     }

@@ -18,6 +18,8 @@ REPOSITORY = ADAPTER.parent.parent
 TARGET = Path(
     os.environ.get("REXT_TARGET") or Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug"
 )
+# The packages that `install` has installed.
+INSTALLED = ADAPTER / "build" / "installed"
 # What the tests need beside Rust: each package, and a file that it has.
 PACKAGES = {
     "nginx": "/usr/sbin/nginx",
@@ -68,10 +70,10 @@ def packages():
 
 
 def install():
-    """Installs what is missing. Returns the packages that were not there before."""
+    """Installs what is missing, and notes the packages that were not there before."""
     missing = [package for package, file in PACKAGES.items() if not os.path.exists(file)]
     if not missing:
-        return set()
+        return
     if os.geteuid() != 0:
         sys.exit(f"error: install {' '.join(missing)}, or run this as root")
     before = packages()
@@ -94,19 +96,22 @@ def install():
     finally:
         if ours:
             guard.unlink()
-    return packages() - before
+    INSTALLED.parent.mkdir(exist_ok=True)
+    with INSTALLED.open("a") as file:
+        file.writelines(f"{package}\n" for package in sorted(packages() - before))
 
 
-def remove(installed):
+def remove():
     """Removes what `install` has installed."""
-    if installed:
+    if INSTALLED.exists():
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(
-            ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "purge", *sorted(installed)],
+            ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "purge", *INSTALLED.read_text().split()],
             check=True,
             env=environment,
             stdout=subprocess.DEVNULL,
         )
+        INSTALLED.unlink()
 
 
 def build(out, library=None):

@@ -1,12 +1,13 @@
 //! A reverse proxy on Pingora that requests client certificates from exactly the clients that offer
 //! one.
 //!
-//! Pingora's own listeners decide nothing per connection, and its requests show no more of a client
-//! than a certificate. So [`serve`] accepts connections with a [`Listener`] of rustls-ext, which
-//! decides by policy, and passes each stream on to Pingora's [`HttpProxy`] as a [`Connection`].
-//! [`Gateway`] is a [`ProxyHttp`] that denies requests by scope, and forwards the certificates of
-//! authenticated clients in `Client-Cert` (RFC 9440). A program with a `ProxyHttp` of its own calls
-//! [`admit`] in its `request_filter`, and [`set_client_cert`] in its `upstream_request_filter`.
+//! Pingora's own listeners make the same certificate request on all connections, and show a program
+//! only the certificate, not the scope in which it counts. So [`serve`] accepts connections with a
+//! [`Listener`] of rustls-ext, which decides by policy, and passes each stream on to Pingora's
+//! [`HttpProxy`] as a [`Connection`]. [`Gateway`] is a [`ProxyHttp`] that denies requests by scope, and
+//! forwards the certificates of authenticated clients in `Client-Cert` (RFC 9440). A program with a
+//! `ProxyHttp` of its own calls [`admit`] in its `request_filter`, and [`set_client_cert`] in its
+//! `upstream_request_filter`.
 
 mod connection;
 
@@ -83,7 +84,7 @@ pub fn admit(session: &Session) -> Result<Caller, Denied> {
 /// cannot have this one removed.
 ///
 /// # Errors
-/// None with a valid certificate; Pingora's type of the field's value requires it.
+/// If Pingora cannot insert the field.
 pub fn set_client_cert(request: &mut RequestHeader, identity: Option<&Identity>) -> Result<()> {
     let own = [CLIENT_CERT, CLIENT_CERT_CHAIN];
     let sent = |name: &HeaderName| own.iter().any(|own| *own == *fold(name.as_str()));

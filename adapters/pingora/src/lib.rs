@@ -4,10 +4,10 @@
 //! Pingora's own listeners make the same certificate request on all connections, and show a program
 //! only the certificate, not the scope in which it counts. So [`serve`] accepts connections with a
 //! [`Listener`] of rustls-ext, which decides by policy, and passes each stream on to Pingora's
-//! [`HttpProxy`] as a [`Connection`]. [`Gateway`] is a [`ProxyHttp`] that denies requests by scope, and
-//! forwards the certificates of authenticated clients in `Client-Cert` (RFC 9440). A program with a
-//! `ProxyHttp` of its own calls [`admit`] in its `request_filter`, and [`set_client_cert`] in its
-//! `upstream_request_filter`.
+//! [`HttpProxy`] as a [`Connection`]. [`Gateway`] is a [`ProxyHttp`] that denies requests by scope,
+//! and forwards the certificates of authenticated clients in `Client-Cert` (RFC 9440). A program
+//! with a `ProxyHttp` of its own calls [`admit`] in its `request_filter`, and [`set_client_cert`] in
+//! its `upstream_request_filter`.
 
 mod connection;
 

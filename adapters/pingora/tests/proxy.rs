@@ -19,7 +19,7 @@ use rustls_ext::http::client_cert::client_cert;
 use rustls_ext::http::hyper::{Client, Once};
 use rustls_ext::rustls::crypto::ring;
 use rustls_ext::rustls::sign::SingleCertAndKey;
-use rustls_ext::rustls::{self, AlertDescription, ClientConfig, ServerConfig};
+use rustls_ext::rustls::{self, AlertDescription, ClientConfig, HandshakeKind, ServerConfig};
 use rustls_ext::{Anchors, ClientAuthOffer, Live, Policy, Rule, Setup, Verdict, tls_error};
 use test_pki::{Authority, IssuedCertificate};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -113,11 +113,10 @@ impl World {
     async fn connect(
         &self,
         name: &'static str,
-        offer: Option<&IssuedCertificate>,
+        config: ClientConfig,
     ) -> Result<TlsStream<TcpStream>> {
         let tcp = TcpStream::connect(self.address).await?;
-        let connector = TlsConnector::from(Arc::new(self.client_config(offer)?));
-        Ok(connector.connect(name.try_into()?, tcp).await?)
+        Ok(TlsConnector::from(Arc::new(config)).connect(name.try_into()?, tcp).await?)
     }
 
     fn url(&self, path: &str) -> String {
@@ -132,7 +131,7 @@ impl World {
         offer: Option<&IssuedCertificate>,
         request: &str,
     ) -> Result<String> {
-        exchange(self.connect(name, offer).await?, request).await
+        exchange(self.connect(name, self.client_config(offer)?).await?, request).await
     }
 }
 
@@ -163,7 +162,11 @@ fn values<'a>(response: &'a str, name: &str) -> Vec<&'a str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_offer_gets_public_pages_and_a_challenge_for_others() -> Result {
     let world = World::new().await?;
-    let page = world.send("localhost", None, &get("localhost", "/")).await?;
+    // It would send its certificate if it were requested.
+    let mut config = world.client_config(Some(&world.agents.client("agent-7")?))?;
+    config.client_auth_offer = ClientAuthOffer::default();
+    let tls = world.connect("localhost", config).await?;
+    let page = exchange(tls, &get("localhost", "/")).await?;
     assert_eq!((status(&page), values(&page, "client-cert")), ("200", vec![]), "{page}");
     for path in ["/reports", "//", "/?/reports/..", "/%2e", "*"] {
         let page = world.send("localhost", None, &get("localhost", path)).await?;
@@ -181,8 +184,11 @@ async fn the_server_behind_gets_the_certificate_of_an_authenticated_client() -> 
     let world = World::new().await?;
     let agent = world.agents.client("agent-7")?;
     let expected = client_cert(agent.der()).ok_or("no value")?;
-    for path in ["/", "/reports"] {
-        let page = world.send("localhost", Some(&agent), &get("localhost", path)).await?;
+    let config = world.client_config(Some(&agent))?;
+    for (path, handshake) in [("/", HandshakeKind::Full), ("/reports", HandshakeKind::Resumed)] {
+        let mut tls = world.connect("localhost", config.clone()).await?;
+        assert_eq!(tls.get_ref().1.handshake_kind(), Some(handshake));
+        let page = exchange(&mut tls, &get("localhost", path)).await?;
         assert_eq!(status(&page), "200", "{page}");
         assert_eq!(values(&page, "client-cert"), [expected.to_str()?], "{page}");
     }
@@ -280,7 +286,7 @@ async fn a_reload_counts_for_new_connections() -> Result {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_ends_the_accept_loop_and_idle_connections() -> Result {
     let world = World::new().await?;
-    let mut idle = world.connect("localhost", None).await?;
+    let mut idle = world.connect("localhost", world.client_config(None)?).await?;
     idle.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
     let mut response = Vec::new();
     while !response.ends_with(b"\r\n0\r\n\r\n") {

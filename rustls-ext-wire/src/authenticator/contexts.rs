@@ -28,7 +28,7 @@ pub struct Contexts<B> {
     used: usize,
 }
 
-/// What may still happen with a context.
+/// The state of a context.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum State {

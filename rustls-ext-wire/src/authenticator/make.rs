@@ -43,7 +43,7 @@ impl<'a> Request<'a> {
             writer.push(&number.to_be_bytes());
             writer.vector::<2>(body, Field::Extensions)?;
         }
-        // Read it again: what a peer would refuse is not sent.
+        // Parsed again, so that no request is sent that a peer would refuse.
         Self::parse(by, writer.end()?).map_err(WriteError::Request)
     }
 
@@ -132,7 +132,7 @@ fn finish<T: AsRef<[u8]>>(mut writer: Writer<'_>, mac: Option<T>) -> Result<&[u8
     writer.end()
 }
 
-/// Writes at the front of a buffer; counts on when the buffer is full.
+/// Writes at the front of a buffer. Bytes for which there is no room are only counted.
 struct Writer<'b> {
     buffer: &'b mut [u8],
     length: usize,

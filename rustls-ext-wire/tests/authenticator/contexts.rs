@@ -41,7 +41,7 @@ fn ea_3_more_requests_than_the_memory_can_record_are_refused() {
     assert_eq!(contexts.received(b""), Ok(()));
     assert_eq!(contexts.sent(b""), Err(ContextError::Repeated));
     assert_eq!(contexts.sent(b"6"), Err(ContextError::Full));
-    // What is recorded is still answered.
+    // The recorded requests can still be answered.
     assert_eq!(contexts.answer(b"1234"), Ok(()));
     assert_eq!(contexts.answer(b""), Ok(()));
 

@@ -70,7 +70,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 200, ..Default::default() })]
 
     #[test]
-    fn what_is_written_validates(case in case(), first: u8) {
+    fn a_written_authenticator_validates(case in case(), first: u8) {
         case.request(|request| {
             let connection = TestConnection::new(first);
             let full = case.authenticator(&request, &connection);
@@ -176,7 +176,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_requests_and_authenticators_are_no_panic(
+    fn damaged_requests_and_authenticators_do_not_panic(
         case in case(),
         at: prop::sample::Index,
         removed in 0..4_usize,

@@ -1,4 +1,4 @@
-//! What authenticators prove, and which ones do not validate.
+//! Authenticators, made and validated.
 
 use std::cell::Cell;
 
@@ -75,10 +75,13 @@ fn ea_1_exported_values_are_as_long_as_the_hash() {
     let bytes = request(&[signature_algorithms(&[ECDSA])]);
     let request = Request::parse(Endpoint::Server, &bytes).unwrap();
     let mut buffer = [0; 512];
-    let sign = |message: &[u8]| Ok::<_, BadSignature>(sign(message));
     for (context, mac, is_right) in
         [(32, 32, true), (31, 32, false), (64, 32, false), (32, 31, false)]
     {
+        let sign = |message: &[u8]| {
+            assert_eq!(context, 32, "nothing may be signed with another length");
+            Ok::<_, BadSignature>(sign(message))
+        };
         let wrong = Wrong(vec![1; context], mac);
         let expected = if is_right { Ok(()) } else { Err(WriteError::ExporterLength) };
         let full = request.authenticate(&wrong, &CHAIN, ECDSA, sign, &mut buffer).map(drop);
@@ -94,7 +97,7 @@ fn ea_1_exported_values_are_as_long_as_the_hash() {
 }
 
 #[test]
-fn ea_8_and_ea_9_what_is_written_is_computed_by_the_rules() {
+fn ea_8_and_ea_9_signed_message_and_mac_follow_the_rules() {
     for (by, kind) in [(Endpoint::Server, 13), (Endpoint::Client, 17)] {
         let request = message(kind, &request_body(CONTEXT, &[signature_algorithms(&[ECDSA])]));
         let parsed = Request::parse(by, &request).unwrap();

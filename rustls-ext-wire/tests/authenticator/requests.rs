@@ -1,4 +1,4 @@
-//! Requests: what is written, and what is refused.
+//! Requests, written and parsed.
 
 use rustls_ext_wire::Flaw;
 use rustls_ext_wire::authenticator::{Endpoint, Field, Request, RequestError, WriteError};
@@ -175,7 +175,7 @@ fn ea_7_schemes_that_tls_13_does_not_allow_are_left_out() {
 }
 
 #[test]
-fn a_written_request_is_what_its_fields_say() {
+fn a_written_request_has_the_given_fields() {
     let mut buffer = [0xff; 128];
     let schemes = [ECDSA, 0x0807];
     let others = [(47, &[0, 3, 0, 1, 9][..]), (0, b"name")];

@@ -10,12 +10,12 @@ use adapter_rustls::{ByOffer, CodePoints, Decision, Hello, Scope};
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
-use raw_peer::{Answer, ClientConfig, Edit, Peer, Plan, Slot, ext};
+use raw_peer::{CertificateAnswer, ClientConfig, Edit, Peer, Plan, Slot, ext};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::SingleCertAndKey;
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -28,7 +28,7 @@ const FLAG: [u8; 12] = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 /// A server that asks clients that offer, and a client's certificate.
-fn site() -> (ByOffer, Identity) {
+fn site() -> (ByOffer, IssuedCertificate) {
     let agents = Authority::new("Agents CA").unwrap();
     let roots = Arc::new(agents.roots().unwrap());
     let verifier =
@@ -58,9 +58,9 @@ async fn listener(by_offer: ByOffer) -> (Listener, SocketAddr) {
     (listener, addr)
 }
 
-fn offering(identity: &Identity) -> ClientConfig {
+fn offering(identity: &IssuedCertificate) -> ClientConfig {
     ClientConfig {
-        answer: Answer::With(identity.for_raw()),
+        answer: CertificateAnswer::With(identity.for_raw()),
         plan: Plan::one(Slot::ClientHello, Edit::add(ext::TLS_FLAGS, FLAG)),
         ..ClientConfig::default()
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use adapter_rustls::tokio::{AcceptError, Acceptor, SecondHello};
 use adapter_rustls::{ByOffer, CodePoints, Decision, Offer, Refusal, Scope};
 use raw_peer::{
-    Answer, ClientConfig, Edit, HandshakeType, Peer, Plan, RecordOptions, Shares, Slot, Ticket,
-    ext, version,
+    CertificateAnswer, ClientConfig, Edit, HandshakeType, Peer, Plan, RecordOptions, Shares, Slot,
+    Ticket, ext, version,
 };
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, ring};
@@ -20,7 +20,7 @@ use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 use rustls_ext_wire::{Fault, NotTls};
-use test_pki::{Authority, Identity};
+use test_pki::{Authority, IssuedCertificate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::TlsConnector;
 
@@ -38,8 +38,8 @@ fn provider() -> Arc<CryptoProvider> {
 struct Site {
     servers: Authority,
     agents: Authority,
-    server: Identity,
-    agent: Identity,
+    server: IssuedCertificate,
+    agent: IssuedCertificate,
     clock: Arc<Clock>,
 }
 
@@ -113,7 +113,7 @@ impl Site {
 
     fn sending(&self, edit: Edit) -> ClientConfig {
         ClientConfig {
-            answer: Answer::With(self.agent.for_raw()),
+            answer: CertificateAnswer::With(self.agent.for_raw()),
             plan: Plan::one(Slot::ClientHello, edit),
             ..ClientConfig::default()
         }
@@ -510,7 +510,7 @@ async fn rca_2_an_offer_is_answered_without_an_acknowledgement() {
 #[tokio::test]
 async fn rca_2_a_client_without_a_certificate_is_served_unless_one_is_required() {
     let site = Site::new();
-    let config = ClientConfig { answer: Answer::Empty, ..site.offering(FLAG) };
+    let config = ClientConfig { answer: CertificateAnswer::Empty, ..site.offering(FLAG) };
     let (_, served) = served(&site.default(), config.clone()).await;
     assert_eq!(served, Served::asked(Offer::FLAG, "request", false));
     let acceptor = site.by_offer(site.config(&[&TLS13]), true);
@@ -523,7 +523,7 @@ async fn rca_2_a_client_without_a_certificate_is_served_unless_one_is_required()
 async fn rca_8_a_certificate_of_another_authority_is_refused() {
     let site = Site::new();
     let stranger = Authority::new("Foreign CA").unwrap().client("stranger").unwrap();
-    let answer = Answer::With(stranger.for_raw());
+    let answer = CertificateAnswer::With(stranger.for_raw());
     let config = ClientConfig { answer, ..site.offering(FLAG) };
     for required in [false, true] {
         let acceptor = site.by_offer(site.config(&[&TLS13]), required);
@@ -613,7 +613,7 @@ async fn ticket(acceptor: &Acceptor, config: ClientConfig) -> Ticket {
 async fn res_3_a_client_that_offers_is_asked_whatever_session_it_has() {
     let site = Site::new();
     let acceptor = site.default();
-    let declines = ClientConfig { answer: Answer::Empty, ..site.offering(FLAG) };
+    let declines = ClientConfig { answer: CertificateAnswer::Empty, ..site.offering(FLAG) };
     for config in [ClientConfig::default(), declines] {
         let ticket = Some(ticket(&acceptor, config).await);
         let (peer, served) =
@@ -708,7 +708,7 @@ async fn res_1_a_session_that_is_not_resumed_proves_nothing() {
     // leaves behind is no proof.
     let now = now(Decision::Request(site.scope("agents")));
     let acceptor = site.deciding(site.config(&[&TLS13]), &now);
-    let answer = Answer::With(site.agent.for_raw());
+    let answer = CertificateAnswer::With(site.agent.for_raw());
     let ticket = ticket(&acceptor, ClientConfig { answer, ..ClientConfig::default() }).await;
     let elsewhere =
         ClientConfig { server_name: Some("other.test".into()), ..ClientConfig::default() };

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use crate::chromium::{Chromium, Profile};
+use crate::browser::{Browser, Kind, Profile};
 use crate::common::site::{LOGIN, SITE, STAFF, Site};
+use crate::firefox::Dialog;
 
 /// Asserts that no certificate was requested on any connection so far.
 #[track_caller]
@@ -23,7 +24,7 @@ fn assert_misdirected(site: &Site, host: &str) {
     site.server.wait_for_log(&["request refused", &host, "status=421"]);
 }
 
-async fn visit_public_pages(site: &Site, browser: &Chromium) {
+async fn visit_public_pages(site: &Site, browser: &Browser) {
     browser.goto(&site.url(SITE, "/")).await;
     assert_eq!(browser.heading().await, "Welcome");
     assert_eq!(browser.protocol().await, json!("h2"));
@@ -52,17 +53,33 @@ async fn the_public_pages_request_no_certificate_with_or_without_certificates_in
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_login_host_makes_the_browser_show_its_dialog() {
     let site = Site::start();
-    let profile = Profile::trusting(&site.servers).with(&site.user);
+    let profile = Profile::trusting(&site.servers).with(&site.user).with(&site.admin);
     let browser = profile.not_waiting().open().await;
     browser.goto(&site.url(SITE, "/")).await;
     let line = site.server.wait_for_log(&["connected"]);
     assert!(line.contains("decision=\"none\" status=\"not_asked\""), "{line}");
-    browser.goto(&site.url(LOGIN, "/account")).await;
-    // The browser ends the handshake to ask its user, and does not continue without an answer.
-    let line = site.server.wait_for_log(&["handshake"]);
-    assert!(line.contains("the client closed the connection during the handshake"), "{line}");
+    browser.press("Log in with a certificate").await;
+    assert_misdirected(&site, LOGIN);
+    match browser.kind {
+        // It ends the handshake to ask its user, and does not continue without an answer.
+        Kind::Chromium => {
+            let line = site.server.wait_for_log(&["handshake"]);
+            let reason = "the client closed the connection during the handshake";
+            assert!(line.contains(reason), "{line}");
+        }
+        // It continues the handshake after the answer.
+        Kind::Firefox => {
+            let [host, subject] = [LOGIN, "<b>Ursula</b>"].map(str::to_owned);
+            assert_eq!(browser.wait_for_dialog().await, Dialog { host, subjects: vec![subject] });
+        }
+    }
     let log = site.server.log_so_far();
     assert!(!log.iter().any(|line| line.contains("decision=\"request\"")), "{log:?}");
+    if browser.kind == Kind::Firefox {
+        browser.accept_dialog().await;
+        assert_eq!(browser.heading().await, "Your account");
+        site.server.wait_for_log(&["connected", "decision=\"request\"", "authenticated"]);
+    }
     browser.close().await;
 }
 

@@ -1,10 +1,14 @@
-//! The site in a real Chromium, with and without certificates in its store.
+//! The site in a real browser, with and without certificates in its store.
 //!
-//! Leaves screenshots in the target directory. Needs chromium, chromedriver, certutil, pk12util and
-//! openssl, and permission to write into /etc/chromium/policies, from which browsers read policies.
+//! `REXT_BROWSER` is `chromium`, the default, or `firefox`. Leaves screenshots in the target
+//! directory. Needs the browser, its driver (chromedriver or geckodriver), certutil, pk12util and
+//! openssl. Chromium reads policies from /etc/chromium/policies, so its tests need permission to
+//! write there.
 
 #[path = "../common/mod.rs"]
 mod common;
 
+mod browser;
 mod chromium;
+mod firefox;
 mod login;

@@ -62,7 +62,8 @@ impl Site {
         files.write("staff-ca.pem", staff.pem());
         files.write("site.toml", POLICY);
         let args = ["serve", "--cert", "site.pem", "--key", "site.key", "--site", SITE];
-        let policy = ["--policy-file", "site.toml"];
+        // Firefox continues a handshake after its user has answered a dialog.
+        let policy = ["--policy-file", "site.toml", "--handshake-timeout", "60"];
         let server = files.start_with_args(&[&args[..], &policy].concat(), |_| {});
         Self { files, server, servers, user, revoked, admin, stranger }
     }

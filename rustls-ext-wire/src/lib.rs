@@ -15,6 +15,8 @@
 //! - the numbers on the wire, which are configurable: [`CodePoints`];
 //! - a parser for ClientHellos in bytes from a socket: [`Scan`], for proxies, routers and TLS
 //!   stacks that need the offer before they do anything else;
+//! - exported authenticators (RFC 9261), proofs of a certificate's key on an open connection:
+//!   [`authenticator`];
 //! - errors that name the broken rule and the [`Alert`] to send.
 //!
 //! It has no dependency, no allocation and no `unsafe` code, and does not panic on data from a
@@ -71,6 +73,7 @@
 #![warn(clippy::cast_possible_truncation, clippy::expect_used, clippy::unwrap_used)]
 
 mod alert;
+pub mod authenticator;
 mod care;
 mod client;
 mod code_points;

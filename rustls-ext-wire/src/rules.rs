@@ -323,7 +323,49 @@ families! {
     }
     EA "Exported authenticators",
         "RFC 9261"
-    {}
+    {
+        EA_1 "EA-1" Must "RFC 9261 section 5.1"
+            "The handshake context and the MAC key of a sender come from the connection's exporter \
+             under the labels of that sender, with an empty context, each as long as the output \
+             of the hash of the cipher suite."
+        EA_2 "EA-2" Must "RFC 9261 sections 4 and 5.2"
+            "A request is one handshake message with its header, of type 13 from a server and 17 \
+             from a client; an authenticator is Certificate, CertificateVerify and Finished, or \
+             Finished alone; a receiver refuses any other message, length or trailing byte."
+        EA_3 "EA-3" Must "RFC 9261 sections 4, 5.2 and 5.2.1"
+            "A context occurs in one request on its connection, by either side, and is at least 16 \
+             random bytes long if this side chooses it; a request with a context that was used \
+             before, or that cannot be recorded, is not answered."
+        EA_4 "EA-4" Must "RFC 9261 section 4, RFC 8446 section 4.3.2"
+            "A request has `signature_algorithms`, no extension twice, and no extension that TLS \
+             1.3 does not allow in CertificateRequest, except `server_name` in a request of a \
+             client; a receiver ignores unknown extensions."
+        EA_5 "EA-5" MustNot "RFC 9261 sections 5, 5.2 and 6"
+            "A client makes no authenticator without a request; a server may, with the schemes and \
+             extensions of the ClientHello, but not an empty one."
+        EA_6 "EA-6" Must "RFC 9261 section 5.2.1"
+            "The Certificate of an authenticator repeats the context of the request, and its \
+             entries have only extensions that the request had and that TLS 1.3 allows in \
+             Certificate, none twice."
+        EA_7 "EA-7" Must "RFC 9261 section 5.2.2, RFC 8446 section 4.4.3"
+            "The signature scheme is one of `signature_algorithms` that TLS 1.3 allows in \
+             CertificateVerify, so not RSASSA-PKCS1-v1_5."
+        EA_8 "EA-8" Must "RFC 9261 section 5.2.2"
+            "The message that is signed consists of 64 bytes 0x20, the text `Exported \
+             Authenticator`, a zero byte, and the hash of the handshake context, the request as \
+             sent (nothing without a request) and Certificate."
+        EA_9 "EA-9" Must "RFC 9261 sections 5.2.3 and 5.2.4"
+            "Finished contains the HMAC, under the exported key itself, of the hash of the \
+             handshake context, the request, Certificate and CertificateVerify; the receiver \
+             compares it in constant time, before it checks the signature."
+        EA_10 "EA-10" Must "RFC 9261 section 6"
+            "The Finished of an empty authenticator is computed as if a Certificate with the \
+             context of the request and without entries came before it; a receiver treats it as \
+             declined, and refuses a Certificate without entries."
+        EA_11 "EA-11" Must "RFC 9261 sections 5.2 and 7.4"
+            "A request is answered once, by an authenticator or an empty one; an authenticator \
+             without a request of its receiver, or for one that has been answered, is refused."
+    }
     SCC "Secondary certificates of HTTP clients",
         "draft-rosomakho-httpbis-secondary-client-certs-00, the editor's copy of July 2025; an \
          individual draft"

@@ -6,13 +6,13 @@ use crate::code_points::CodePoints;
 use known::Types;
 use stream::{Head, LONGEST_FRAGMENT};
 
-mod bodies;
+pub(crate) mod bodies;
 mod client_hello;
 mod error;
 mod hello;
-mod known;
+pub(crate) mod known;
 mod lists;
-mod numbers;
+pub(crate) mod numbers;
 mod scanner;
 mod stream;
 

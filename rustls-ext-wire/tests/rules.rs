@@ -16,8 +16,8 @@ fn rules_are_numbered_within_their_families() {
             ("CARE", 5),
             ("RES", 8),
             ("CANT", 8),
+            ("EA", 11),
             // reserved families
-            ("EA", 0),
             ("SCC", 0),
             ("WIO", 0),
         ]

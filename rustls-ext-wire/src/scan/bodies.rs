@@ -43,7 +43,7 @@ pub(super) fn supported_versions(body: &[u8]) -> Result<(), Flaw> {
 /// The list of names, each after its length (RFC 8446 section 4.2.4).
 ///
 /// Not checked to be DER: programs that only pass the names on do not need that.
-pub(super) fn certificate_authorities(body: &[u8]) -> Result<(), Flaw> {
+pub(crate) fn certificate_authorities(body: &[u8]) -> Result<(), Flaw> {
     let mut rest = list16(body)?;
     while !rest.is_empty() {
         (_, rest) = item16(rest)?;
@@ -108,7 +108,7 @@ pub(crate) fn item16(bytes: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
 
 /// A nonempty list that fills `bytes` after its 16-bit length.
 #[inline(always)]
-fn list16(bytes: &[u8]) -> Result<&[u8], Flaw> {
+pub(crate) fn list16(bytes: &[u8]) -> Result<&[u8], Flaw> {
     let (length, list) = bytes.split_first_chunk().ok_or(Flaw::Truncated)?;
     fills(usize::from(u16::from_be_bytes(*length)), list)?;
     if list.is_empty() { Err(Flaw::EmptyList) } else { Ok(list) }
@@ -116,7 +116,7 @@ fn list16(bytes: &[u8]) -> Result<&[u8], Flaw> {
 
 /// Checks that a list has exactly `length` bytes.
 #[inline(always)]
-pub(super) fn fills(length: usize, list: &[u8]) -> Result<(), Flaw> {
+pub(crate) fn fills(length: usize, list: &[u8]) -> Result<(), Flaw> {
     match length.cmp(&list.len()) {
         Ordering::Equal => Ok(()),
         Ordering::Greater => Err(Flaw::Truncated),
@@ -126,7 +126,7 @@ pub(super) fn fills(length: usize, list: &[u8]) -> Result<(), Flaw> {
 
 /// Checks that a list consists of 16-bit numbers, at least one.
 #[inline(always)]
-pub(super) const fn numbers(list: &[u8]) -> Result<(), Flaw> {
+pub(crate) const fn numbers(list: &[u8]) -> Result<(), Flaw> {
     if list.is_empty() {
         Err(Flaw::EmptyList)
     } else if list.len() % 2 != 0 {

@@ -2,7 +2,7 @@
 //! allocation, in time linear in their number.
 
 /// The extension types of one ClientHello that were found so far.
-pub(super) trait Numbers {
+pub(crate) trait Numbers {
     /// Returns true if this one is found for the first time.
     fn is_new(&mut self, number: u16) -> bool;
 }
@@ -11,7 +11,7 @@ pub(super) trait Numbers {
 /// ClientHello has few. A repeated type is never reported as new, but a new type may be reported as
 /// repeated.
 #[derive(Default)]
-pub(super) struct Quick {
+pub(crate) struct Quick {
     low: u64,
     high: u64,
 }
@@ -55,12 +55,12 @@ const IN_USE: [u16; 33] = [
 ];
 
 /// A bit for each of the 65,536 types.
-pub(super) struct Exact {
+pub(crate) struct Exact {
     met: [u64; 1024],
 }
 
 impl Exact {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { met: [0; 1024] }
     }
 }

@@ -3,6 +3,10 @@
 //!
 //! If the environment variable `WRITE_VECTORS` is set, it writes the files.
 
+#[path = "../common/mod.rs"]
+mod common;
+
+mod authenticators;
 mod bodies;
 mod decisions;
 mod hellos;
@@ -32,7 +36,7 @@ fn fault(rule: &str, alert: Alert) -> Value {
     json!({ "rule": rule, "alert": alert.code(), "alert_name": alert.name() })
 }
 
-fn all() -> [(&'static str, &'static str, Vec<Value>); 4] {
+fn all() -> [(&'static str, &'static str, Vec<Value>); 5] {
     [
         ("bodies", "bodies of tls_flags", bodies::all()),
         ("messages", "both extensions in each message", messages::all()),
@@ -42,6 +46,7 @@ fn all() -> [(&'static str, &'static str, Vec<Value>); 4] {
             "a server's answers to offers, and the sessions that it resumes",
             decisions::all(),
         ),
+        ("authenticators", "exported authenticators and their requests", authenticators::all()),
     ]
 }
 
@@ -87,8 +92,13 @@ fn there_are_valid_cases_and_a_fault_for_each_rule_of_the_codec() {
     ] {
         assert!(text.contains(&format!("\"rule\":\"{rule}\"")), "{rule}");
     }
+    for rule in ["EA-2", "EA-4", "EA-5", "EA-6", "EA-7", "EA-9", "EA-10"] {
+        assert!(text.contains(&format!("\"broken_rule\":\"{rule}\"")), "{rule}");
+    }
     for (name, _, cases) in all() {
-        let invalid = cases.iter().filter(|case| case.get("fault").is_some()).count();
+        let is_invalid =
+            |case: &&Value| case.get("fault").is_some() || case.get("broken_rule").is_some();
+        let invalid = cases.iter().filter(is_invalid).count();
         assert!(invalid < cases.len(), "{name}");
         assert!(invalid > 0 || name == "decisions", "{name}");
     }

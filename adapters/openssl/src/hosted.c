@@ -104,6 +104,13 @@ static void apply(SSL *ssl, server_state *state) {
     SSL_set_verify(ssl, hosted->mode, NULL);
 }
 
+/* Puts the host's verification mode in force again, unless the host has set another one since. */
+static void restore(SSL *ssl, struct hosted *hosted) {
+    if (hosted->applied && SSL_get_verify_mode(ssl) == hosted->mode)
+        SSL_set_verify(ssl, hosted->host_mode, NULL);
+    hosted->applied = 0;
+}
+
 /* A ServerHello or a HelloRetryRequest is on its way: the host has chosen its SSL_CTX. */
 static void on_server_hello(SSL *ssl, server_state *state) {
     struct hosted *hosted = &state->hosted;
@@ -113,6 +120,8 @@ static void on_server_hello(SSL *ssl, server_state *state) {
         hosted->failed = 1;
         decided = 0;
     }
+    if (!decided)
+        restore(ssl, hosted); /* after HelloRetryRequest, the decision may be in force */
     if (SSL_session_reused(ssl)) {
         /* A session that was not checked, or was checked for another SSL_CTX. */
         if (!decided || !hosted->may_resume) {
@@ -129,9 +138,7 @@ static void on_server_hello(SSL *ssl, server_state *state) {
 static void on_finished(SSL *ssl, server_state *state) {
     struct hosted *hosted = &state->hosted;
     hosted->finished = 1;
-    if (hosted->applied && SSL_get_verify_mode(ssl) == hosted->mode)
-        SSL_set_verify(ssl, hosted->host_mode, NULL);
-    hosted->applied = 0;
+    restore(ssl, hosted);
     /* OpenSSL asks no callback about a session of TLS 1.2 that it puts into a store. */
     if (!SSL_session_reused(ssl) && state->version == REXT_TLS12)
         session_note(ssl, state);

@@ -50,14 +50,15 @@ static int keep(SSL *ssl, SSL_SESSION *session) {
 static int offering;
 
 static int offers(SSL *ssl, void *argument) {
-    (void)argument;
-    return offering && SSL_get_certificate(ssl) != NULL;
+    (void)ssl, (void)argument;
+    return offering;
 }
 
 static SSL_CTX *client(const char *certificate, const char *key, int version) {
     rext_ossl_client_config config = {.offer = REXT_OFFER_FLAG | REXT_OFFER_CARE,
                                       .certificate_under_tls12 = 1, .offers = offers};
-    SSL_CTX *ctx = context(TLS_client_method(), certificate, key);
+    SSL_CTX *ctx = certificate != NULL ? context(TLS_client_method(), certificate, key)
+                                       : SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_max_proto_version(ctx, version);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, keep);
@@ -177,6 +178,40 @@ static void the_host_decides_where_the_scope_is_of_another_context(int version) 
     tear_down(servers, clients);
 }
 
+static SSL_CTX *second_context;
+static int names;
+
+/* Chooses another SSL_CTX for the second ClientHello of a connection. */
+static int on_name(SSL *ssl, int *where, void *argument) {
+    (void)where, (void)argument;
+    if (++names == 2)
+        SSL_set_SSL_CTX(ssl, second_context);
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* The same after HelloRetryRequest, when the decision was in force already: the host's mode is
+ * restored, which serves a client without a certificate. */
+static void the_host_decides_where_a_decision_fails_after_a_retry(void) {
+    SSL_CTX *servers = host(files[2]), *other = host(files[2]);
+    SSL_CTX *clients = client(NULL, NULL, TLS1_3_VERSION);
+    set_up(servers);
+    rext_ossl_scope *first = wanted.scope;
+    SSL_CTX_set_tlsext_servername_callback(servers, on_name);
+    SSL_CTX_set_tlsext_servername_callback(other, on_name);
+    CHECK(SSL_CTX_set1_groups_list(servers, "P-256"));
+    CHECK(rext_ossl_server_hosted(other, NULL, policy, NULL));
+    wanted.demand = REXT_DEMAND_REQUIRE;
+    second_context = other;
+    names = 0;
+    struct pair pair = meet(servers, clients, NULL);
+    CHECK(names == 2 && pair.outcome.failed && pair.alert == 0 && pair.complete);
+    CHECK(SSL_get_verify_mode(pair.server) == SSL_VERIFY_PEER);
+    part(&pair);
+    SSL_CTX_free(other);
+    wanted.scope = first;
+    tear_down(servers, clients);
+}
+
 static void on_message(int written, int version, int type, const void *message, size_t length,
                        SSL *ssl, void *argument) {
     (void)written, (void)version, (void)type, (void)message, (void)length, (void)ssl, (void)argument;
@@ -293,6 +328,7 @@ int main(int argc, char **argv) {
         a_later_request_is_the_host_s(version, 0);
         a_later_request_is_the_host_s(version, 1);
     }
+    the_host_decides_where_a_decision_fails_after_a_retry();
     misuse();
     SSL_SESSION_free(last);
     (void)later;

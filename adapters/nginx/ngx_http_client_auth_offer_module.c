@@ -183,7 +183,7 @@ static ngx_int_t refuse_misdirected(ngx_http_request_t *r) {
                  hc->addr_conf->default_server);
     if (host->scope == NULL || (!host->on && !chosen->on) || same_scope(host->scope, chosen->scope))
         return NGX_DECLINED;
-    if (outcome.scope == NULL && !(host->on && requests(host, outcome.offer)))
+    if (!outcome.failed && outcome.scope == NULL && !(host->on && requests(host, outcome.offer)))
         return NGX_DECLINED; /* another connection would not be asked for a certificate, either */
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "client_auth_offer: the request is for a server of the scope \"%s\", "

@@ -361,7 +361,7 @@ def bad_configurations():
                      "are hosts, both_roles, tls_flags, flag, care and path" in err), (1, True))
     wrong = configuration("wrong", "", "ofer = flag", 0, ["ask"])
     with python_server(conf=wrong) as port:
-        check("a Python server with a wrong configuration asks everybody, as without the module",
+        check("a Python server with a wrong configuration requests a certificate from each client, as without the module",
               (subject(curl(port, None)), subject(curl(port, None, None))), ("ec", None))
 
 
@@ -387,7 +387,7 @@ def servers():
         code, out, err = run("curl", "-sS", "--cacert", "ca.pem", "https://localhost:%d/" % port)
         check("... and refuses a client without one", (code in (55, 56), out), (True, ""))
     with python_server("--verify", "none", conf=ask) as port:
-        check("a Python server that does not verify asks nobody", subject(curl(port, offer)), None)
+        check("a Python server that does not verify requests no certificate", subject(curl(port, offer)), None)
     with python_server("--post-handshake", conf=ask) as port:
         check("a Python server that asks after the handshake does not ask in it",
               subject(curl(port, offer)), None)
@@ -400,7 +400,7 @@ def servers():
               (subject(curl(port, None)), subject(curl(port, None, host="x.b.example")),
                subject(curl(port, offer, host="x.b.example"))), (None, "ec", "ec"))
     with python_server(conf=configuration("narrow", "", "hosts = *.b.example", 1, ["ask"])) as port:
-        check("hosts of a server: for other names, it asks everybody",
+        check("hosts of a server: for other names, it requests a certificate from each client",
               (subject(curl(port, None)), subject(curl(port, None, host="x.b.example")),
                subject(curl(port, offer, host="x.b.example"))), ("ec", None, "ec"))
     with server("openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", "server.pem", "-key",
@@ -414,7 +414,7 @@ def servers():
     with server("openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", "server.pem", "-key",
                 "server.key", "-CAfile", "ca.pem", "-Verify", "1", "-www", conf=ask,
                 prefix="ACCEPT ") as port:
-        check("s_server -Verify 1 asks everybody", "Client certificate" in curl(port, None), True)
+        check("s_server -Verify 1 requests a certificate from each client", "Client certificate" in curl(port, None), True)
 
 
 # What tests/contexts.c prints, by configuration and case.
@@ -442,7 +442,7 @@ IN_MEMORY = [("no certificate", "TLSv1.3"), ("a certificate without its key", "T
     for key in ("EC", "RSA", "EC, legacy", "RSA, legacy", "two certificates")]
 IN_TOKENS = ("RSA of an engine", "two certificates, one of an engine")
 ALL, NONE, BY_OFFER = (ASKED + " certificate", ASKED), (NO, NO), (YES, NO)
-# A server that asks everybody, of clients that offer.
+# A server that requests a certificate from each client.
 ALL_OFFERING = (YES, ASKED)
 CASES = [
     ("keys", "both", lines(*IN_MEMORY, *((key, "TLSv1.3") for key in IN_TOKENS))),

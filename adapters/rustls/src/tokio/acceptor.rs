@@ -109,9 +109,10 @@ where
     let (decided, length) = loop {
         held.reserve(2048);
         if io.read_buf(&mut held).await? == 0 {
-            return Err(match held.is_empty() {
-                true => AcceptError::Closed,
-                false => io::Error::from(io::ErrorKind::UnexpectedEof).into(),
+            return Err(if held.is_empty() {
+                AcceptError::Closed
+            } else {
+                io::Error::from(io::ErrorKind::UnexpectedEof).into()
             });
         }
         match scanner.peek(&held) {

@@ -25,9 +25,10 @@
 //!     let key = PrivateKeyDer::from_pem_file("server.key")?;
 //!     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
 //!     let by_offer = ByOffer::new(config, CodePoints::default(), move |hello| {
-//!         match hello.offer().is_none() {
-//!             true => Decision::None,
-//!             false => Decision::Request(agents.clone()),
+//!         if hello.offer().is_none() {
+//!             Decision::None
+//!         } else {
+//!             Decision::Request(agents.clone())
 //!         }
 //!     })?;
 //!

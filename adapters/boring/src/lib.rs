@@ -12,9 +12,10 @@
 //! let anchors = boring::x509::X509::stack_from_pem(&std::fs::read("agents-ca.pem")?)?;
 //! let agents = Arc::new(Scope::new("agents", anchors)?);
 //! let mut server = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls())?;
-//! install(&mut server, Default::default(), move |hello| match hello.offer().is_none() {
-//!     true => Decision::None,
-//!     false => Decision::Request(agents.clone()),
+//! install(&mut server, Default::default(), move |hello| if hello.offer().is_none() {
+//!     Decision::None
+//! } else {
+//!     Decision::Request(agents.clone())
 //! })?;
 //! let server = server.build();
 //! # let tcp = std::net::TcpStream::connect("localhost:443")?;

@@ -34,9 +34,8 @@ fn site() -> (ByOffer, IssuedCertificate) {
     let verifier =
         WebPkiClientVerifier::builder_with_provider(roots, ring::default_provider().into()).build();
     let scope = Arc::new(Scope::new("agents", verifier.unwrap()).unwrap());
-    let by_offer = by_offer(move |hello| match hello.offer().is_none() {
-        true => Decision::None,
-        false => Decision::Request(scope.clone()),
+    let by_offer = by_offer(move |hello| {
+        if hello.offer().is_none() { Decision::None } else { Decision::Request(scope.clone()) }
     });
     (by_offer, agents.client("agent-1").unwrap())
 }

@@ -18,9 +18,10 @@
 //! let mut server = Config::builder();
 //! server.load_pem(&cert, &key)?;
 //! let by_offer = ByOffer::new(Version::Tls13, Default::default(), move |hello| {
-//!     match hello.offer().is_none() {
-//!         true => Decision::None,
-//!         false => Decision::Request(agents.clone()),
+//!     if hello.offer().is_none() {
+//!         Decision::None
+//!     } else {
+//!         Decision::Request(agents.clone())
 //!     }
 //! });
 //! server.set_client_hello_callback(by_offer)?;

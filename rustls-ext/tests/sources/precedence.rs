@@ -38,9 +38,10 @@ impl Sources {
         let policy = |scope| Switch::new(When::Always, request(pki, scope));
         let verifier = WrappedVerifier {
             verifier: requests_no_certificate(),
-            policy: match self.verifier {
-                true => CarriedPolicy::Own(policy("verifier")),
-                false => CarriedPolicy::None,
+            policy: if self.verifier {
+                CarriedPolicy::Own(policy("verifier"))
+            } else {
+                CarriedPolicy::None
             },
         };
         let mut config = server_with_verifier(pki, Arc::new(verifier), &[&TLS13, &TLS12]);

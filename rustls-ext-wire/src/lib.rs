@@ -16,7 +16,7 @@
 //! - a parser for ClientHellos in bytes from a socket: [`Scan`], for proxies, routers and TLS
 //!   stacks that need the offer before they do anything else;
 //! - exported authenticators (RFC 9261), proofs of a certificate's key on an open connection:
-//!   [`authenticator`];
+//!   [`authenticator`]; and the frames that carry them in HTTP/2 and HTTP/3: [`secondary`];
 //! - errors that name the broken rule and the [`Alert`] to send.
 //!
 //! It has no dependency, no allocation and no `unsafe` code, and does not panic on data from a
@@ -84,6 +84,7 @@ mod offer;
 pub mod resumption;
 pub mod rules;
 mod scan;
+pub mod secondary;
 mod server;
 mod table;
 

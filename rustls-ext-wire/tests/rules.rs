@@ -16,9 +16,9 @@ fn rules_are_numbered_within_their_families() {
             ("CARE", 5),
             ("RES", 8),
             ("CANT", 8),
-            ("EA", 11),
+            ("EA", 14),
             // reserved families
-            ("SCC", 0),
+            ("SCC", 15),
             ("WIO", 0),
         ]
     );

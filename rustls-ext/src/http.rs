@@ -42,6 +42,7 @@ pub mod limits;
 mod parse;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
+pub mod secondary;
 pub mod server;
 
 pub use challenge::{Acceptable, Challenge, SCHEME};

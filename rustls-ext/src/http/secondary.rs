@@ -1,0 +1,19 @@
+//! Client certificates on an open HTTP/2 or HTTP/3 connection
+//! (draft-rosomakho-httpbis-secondary-client-certs): the server requests a certificate between two
+//! requests, and the client answers with an [authenticator](crate::authenticator).
+//!
+//! HTTP libraries do not let other code send frames. So these frames are added and taken out below
+//! an unmodified library, by a filter:
+//!
+//! | | |
+//! |---|---|
+//! | [`Exchange`] | decides what to do about the peer's setting and frames |
+//! | [`Outbox`] | holds this side's frames until they can be sent |
+//! | [`ConnectionError`] | why the connection must end |
+
+mod error;
+mod exchange;
+
+pub use crate::wire::secondary::{HttpCodePointError, HttpCodePoints};
+pub use error::ConnectionError;
+pub use exchange::{Exchange, Frame, Outbox, SendError};

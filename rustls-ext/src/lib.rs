@@ -18,6 +18,7 @@
 //! | change certificates and rules without a restart | [`Live`] | |
 //! | keep the rules in a file | [`policy_file`][policy_file] | `policy-file` |
 //! | use a server that accepts a `ServerConfig` | [`Policy::for_config`] | |
+//! | authenticate on a connection that is already open | [`authenticator`] | |
 //! | read the client's certificate from a connection | [`PeerIdentity`] | |
 //! | offer a certificate as a client | [`ClientAuthOffer`] | |
 //! | answer challenges as an HTTP client | [`http::hyper`][hyper] or [`http::reqwest`][reqwest] | `hyper`, `reqwest` |
@@ -104,6 +105,7 @@ pub use rustls::ext_wire as wire;
 
 mod alert;
 mod anchors;
+pub mod authenticator;
 #[cfg(feature = "axum")]
 pub mod axum;
 mod carried;

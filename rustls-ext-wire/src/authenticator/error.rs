@@ -196,7 +196,7 @@ impl Error for AuthenticatorError {}
 /// Why an authenticator does not validate. `E` is the error of the closure that verifies the
 /// signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+// Closed: there are no other steps that can fail.
 pub enum ValidateError<E> {
     /// The authenticator has a fault.
     Authenticator(AuthenticatorError),
@@ -307,7 +307,7 @@ impl Error for WriteError {}
 
 /// Why an authenticator cannot be made. `E` is the error of the closure that signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+// Closed: there are no other steps that can fail.
 pub enum MakeError<E> {
     /// It cannot be written.
     Write(WriteError),

@@ -13,7 +13,11 @@
 
 mod error;
 mod exchange;
+#[cfg(feature = "tokio")]
+mod http2;
 
 pub use crate::wire::secondary::{HttpCodePointError, HttpCodePoints};
 pub use error::ConnectionError;
 pub use exchange::{Exchange, Frame, Outbox, SendError};
+#[cfg(feature = "tokio")]
+pub use http2::Http2Filter;

@@ -10,10 +10,18 @@
 //! | [`Exchange`] | decides what to do about the peer's setting and frames |
 //! | [`Outbox`] | holds this side's frames until they can be sent |
 //! | [`ConnectionError`] | why the connection must end |
+//! | [`Http2Filter`][filter] | the filter of HTTP/2 |
+//!
+#![cfg_attr(feature = "tokio", doc = "[filter]: Http2Filter")]
+#![cfg_attr(not(feature = "tokio"), doc = "[filter]: crate#features")]
 
 mod error;
 mod exchange;
+#[cfg(feature = "tokio")]
+mod http2;
 
 pub use crate::wire::secondary::{HttpCodePointError, HttpCodePoints};
 pub use error::ConnectionError;
 pub use exchange::{Exchange, Frame, Outbox, SendError};
+#[cfg(feature = "tokio")]
+pub use http2::Http2Filter;

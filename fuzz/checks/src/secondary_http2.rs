@@ -392,32 +392,4 @@ mod tests {
         ]);
         assert_eq!(outcomes, expected);
     }
-
-    /// Prints inputs for the seeds: the first of each outcome.
-    #[test]
-    fn zz_make_seeds() {
-        let folder =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../seeds/secondary_http2");
-        std::fs::create_dir_all(&folder).unwrap();
-        let mut seen = std::collections::BTreeMap::new();
-        let mut x = 88_172_645_463_325_252_u64;
-        for _ in 0..200_000 {
-            let length = 40 + (x % 300) as usize;
-            let bytes: Vec<u8> = (0..length)
-                .map(|_| {
-                    x ^= x << 13;
-                    x ^= x >> 7;
-                    x ^= x << 17;
-                    (x >> 24) as u8
-                })
-                .collect();
-            if let Ok(outcome) = run(&mut Unstructured::new(&bytes)) {
-                seen.entry(outcome).or_insert(bytes);
-            }
-        }
-        for (n, (outcome, bytes)) in seen.iter().enumerate() {
-            eprintln!("{outcome:?}");
-            std::fs::write(folder.join(format!("{n}")), bytes).unwrap();
-        }
-    }
 }

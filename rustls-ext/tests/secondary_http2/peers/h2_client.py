@@ -55,7 +55,7 @@ while open_streams:
         elif isinstance(event, h2.events.UnknownFrameReceived):
             print(name, event.frame.type, event.frame.stream_id, event.frame.body.hex())
         elif isinstance(event, h2.events.ResponseReceived):
-            headers = [header for header in event.headers if header[0] != b"date"]
+            headers = [header for header in event.headers if header[0] not in (b"date", "date")]
             print(name, event.stream_id, headers)
         elif isinstance(event, h2.events.DataReceived):
             received[event.stream_id] += event.data

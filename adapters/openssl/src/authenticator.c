@@ -256,6 +256,11 @@ int rext_ossl_authenticator_request(rext_ossl_authenticators *authenticators,
     return good;
 }
 
+/* The number of certificates; OpenSSL's is -1 for NULL. */
+static int count_of(const STACK_OF(X509) *chain) {
+    return chain != NULL ? sk_X509_num(chain) : 0;
+}
+
 /* Whether a list of names has the issuer of one of the certificates; or there is no list. */
 static int has_issuer(const rext_request *request, X509 *certificate, STACK_OF(X509) *chain) {
     rext_list names;
@@ -272,7 +277,7 @@ static int has_issuer(const rext_request *request, X509 *certificate, STACK_OF(X
         ERR_pop_to_mark();
         if (name != NULL && at == bytes.data + bytes.length) {
             found = X509_NAME_cmp(name, X509_get_issuer_name(certificate)) == 0;
-            for (int i = 0; i < sk_X509_num(chain) && !found; i++)
+            for (int i = 0; i < count_of(chain) && !found; i++)
                 found = X509_NAME_cmp(name, X509_get_issuer_name(sk_X509_value(chain, i))) == 0;
         }
         X509_NAME_free(name);
@@ -293,7 +298,7 @@ static int has_signatures(const rext_request *request, X509 *certificate, STACK_
     rext_bytes body;
     if (rext_request_extension(request, SIGNATURE_ALGORITHMS_CERT, &body) != REXT_YES)
         return 1;
-    for (int i = -1; i < sk_X509_num(chain); i++) {
+    for (int i = -1; i < count_of(chain); i++) {
         X509 *one = i < 0 ? certificate : sk_X509_value(chain, i);
         if ((X509_get_extension_flags(one) & EXFLAG_SS) == 0 && !is_listed(&body, one))
             return 0;
@@ -316,7 +321,7 @@ static uint16_t choose(const rext_request *request, EVP_PKEY *key) {
 static int make(rext_ossl_authenticators *authenticators, const rext_request *request,
                 uint16_t scheme, X509 *certificate, STACK_OF(X509) *chain, EVP_PKEY *key,
                 rext_ossl_message *answer) {
-    int others = sk_X509_num(chain) > 0 ? sk_X509_num(chain) : 0, good = 0;
+    int others = count_of(chain), good = 0;
     size_t count = 0, room = 1024 + (size_t)EVP_PKEY_get_size(key);
     struct signer signer = {key, NULL};
     rext_error error;

@@ -273,7 +273,6 @@ pub unsafe extern "C" fn rext_authenticator_make(
         let made = made.map_err(|error| match error {
             MakeError::Write(error) => error.into(),
             MakeError::Sign(misuse) => misuse.into(),
-            _ => Misuse::Callback.into(),
         });
         written.set(host.end(made)?.len());
         Ok(REXT_OK)

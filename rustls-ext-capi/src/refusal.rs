@@ -82,7 +82,6 @@ impl Refusal {
             Self::Requests(_) => REXT_ERR_REQUEST_LIST,
             Self::Authenticator(ValidateError::Authenticator(error)) => authenticator_status(error),
             Self::Authenticator(ValidateError::Signature(())) => REXT_ERR_AUTHENTICATOR_SIGNATURE,
-            Self::Authenticator(_) => REXT_ERR_OTHER,
             Self::Context(error) => match error {
                 ContextError::Repeated => REXT_ERR_CONTEXT_REPEATED,
                 ContextError::TooLong => REXT_ERR_VALUE,

@@ -322,7 +322,7 @@ static void a_context_is_used_once(void) {
     CHECK_IS(rext_contexts_record(contexts, 0, BYTES(CONTEXT), NULL), REXT_ERR_VALUE);
     CHECK_IS(rext_contexts_record(contexts, 6, BYTES(CONTEXT), NULL), REXT_ERR_VALUE);
     rext_contexts_free(contexts);
-    CHECK_IS(rext_contexts_new(SIZE_MAX / 4, &contexts, NULL), REXT_ERR_MEMORY);
+    CHECK_IS(rext_contexts_new(SIZE_MAX, &contexts, NULL), REXT_ERR_MEMORY);
     CHECK(contexts == NULL);
     rext_contexts_free(NULL);
 }

@@ -15,6 +15,9 @@
 /* Memory for the contexts of one connection: 227 of this adapter's length. */
 #define CONTEXTS 4096
 
+/* The length of the list has two bytes (EA-4). */
+#define SCHEMES_MAX (UINT16_MAX / 2)
+
 #define SIGNATURE_ALGORITHMS_CERT 50
 #define CERTIFICATE_AUTHORITIES 47
 
@@ -235,11 +238,13 @@ int rext_ossl_authenticator_request(rext_ossl_authenticators *authenticators,
     request->length = 0;
     if (schemes == NULL)
         schemes = schemes_all(&count);
+    if (count > SCHEMES_MAX)
+        return raise_line("too many signature schemes for a request");
     if (RAND_bytes(context, sizeof context) != 1 || (with_names && !put_names(names, &body)))
         return 0;
     size_t room = 64 + sizeof context + 2 * count + body.length;
     rext_extension authorities = {{body.data, body.length}, CERTIFICATE_AUTHORITIES};
-    if (count <= UINT16_MAX / 2 && begin(request, room) != NULL) {
+    if (begin(request, room) != NULL) {
         if (rext_request_write(side(authenticators, 1), context, sizeof context, schemes, count,
                                &authorities, (size_t)with_names, request->data, room, &view,
                                &error) != REXT_OK)

@@ -2,9 +2,12 @@
  * application or a peer can do wrong. Arguments: the server's certificate and key, the authorities, and
  * identities (certificate chain and key in one file): P-256, P-384, Ed25519, RSA, RSASSA-PSS, one of
  * another authority, and RSASSA-PSS for SHA-384 alone. */
+#include "../src/adapter.h"
 #include "harness.h"
 
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 
 static char **files;
 
@@ -154,6 +157,101 @@ static void each_key_with_each_hash_in_both_directions(X509_STORE *store) {
             prove(&pair, sender, &one_hash, store, 0x080a, X509_V_OK);
             unload(&one_hash);
         }
+        disconnect(&pair);
+    }
+}
+
+/* The signature of a message by RSASSA-PSS with SHA-256 and a salt of this length, or PKCS #1 v1.5. */
+static int verifies(const struct identity *identity, uint16_t scheme, int padding, int salt) {
+    static const uint8_t message[] = "a message";
+    uint8_t signature[512];
+    size_t length = sizeof signature;
+    EVP_MD_CTX *making = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *settings;
+    CHECK(EVP_DigestSignInit(making, &settings, EVP_sha256(), NULL, identity->key) == 1);
+    CHECK(EVP_PKEY_CTX_set_rsa_padding(settings, padding) > 0);
+    CHECK(salt == 0 || EVP_PKEY_CTX_set_rsa_pss_saltlen(settings, salt) > 0);
+    CHECK(EVP_DigestSign(making, signature, &length, message, sizeof message) == 1);
+    EVP_MD_CTX_free(making);
+    rext_signed to_verify = {{message, sizeof message}, {signature, length}, {NULL, 0}, scheme};
+    return scheme_verify(&to_verify, identity->key);
+}
+
+static void ea_7_the_salt_is_as_long_as_the_hash_and_the_scheme_fits_the_oid(void) {
+    struct identity rsa = load(files[6]), pss = load(files[7]), p256 = load(files[3]);
+    CHECK(verifies(&rsa, 0x0804, RSA_PKCS1_PSS_PADDING, 32) == 1);
+    CHECK(verifies(&rsa, 0x0804, RSA_PKCS1_PSS_PADDING, 20) == 0);
+    CHECK(verifies(&rsa, 0x0804, RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_MAX) == 0);
+    CHECK(verifies(&rsa, 0x0804, RSA_PKCS1_PADDING, 0) == 0);
+    CHECK(verifies(&rsa, 0x0401, RSA_PKCS1_PADDING, 0) == 0);
+    CHECK(verifies(&rsa, 0x0809, RSA_PKCS1_PSS_PADDING, 32) == 0);
+    CHECK(verifies(&rsa, 0x0805, RSA_PKCS1_PSS_PADDING, 32) == 0);
+    CHECK(verifies(&pss, 0x0809, RSA_PKCS1_PSS_PADDING, 32) == 1);
+    CHECK(verifies(&pss, 0x0809, RSA_PKCS1_PSS_PADDING, 20) == 0);
+    CHECK(verifies(&pss, 0x0804, RSA_PKCS1_PSS_PADDING, 32) == 0);
+    /* ECDSA has the hash of the curve. */
+    CHECK(scheme_fits(0x0403, p256.key) && !scheme_fits(0x0503, p256.key));
+    unload(&rsa);
+    unload(&pss);
+    unload(&p256);
+}
+
+static void export(SSL *ssl, const char *label, int use_context, uint8_t *to, size_t length) {
+    CHECK(SSL_export_keying_material(ssl, to, length, label, strlen(label), (const uint8_t *)"", 0,
+                                     use_context) == 1);
+}
+
+/* The MAC of an empty authenticator of the client, by hand (EA-10). */
+static void mac_by_hand(SSL *ssl, const EVP_MD *md, const rext_bytes *request, int use_context,
+                        uint8_t *mac) {
+    uint8_t transcript[1024], digest[EVP_MAX_MD_SIZE], key[EVP_MAX_MD_SIZE];
+    size_t hash = (size_t)EVP_MD_get_size(md), length = hash;
+    unsigned written;
+    const uint8_t certificate[] = {11, 0, 0, 20, 16};
+    export(ssl, "EXPORTER-client authenticator handshake context", use_context, transcript, hash);
+    export(ssl, "EXPORTER-client authenticator finished key", use_context, key, hash);
+    memcpy(transcript + length, request->data, request->length);
+    length += request->length;
+    memcpy(transcript + length, certificate, sizeof certificate);
+    length += sizeof certificate;
+    memcpy(transcript + length, request->data + 5, 16); /* the context */
+    memset(transcript + length + 16, 0, 3);
+    CHECK(EVP_Digest(transcript, length + 19, digest, &written, md, NULL));
+    CHECK(HMAC(md, key, (int)hash, digest, hash, mac, &written) != NULL && written == hash);
+}
+
+/* Two stacks with the same mistake would validate each other: so this is computed by hand. */
+static void ea_1_the_exporter_has_an_empty_context_and_the_hash_of_the_suite(void) {
+    static const struct {
+        int version;
+        const char *suite, *hash;
+    } connections[] = {
+        {TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", "SHA256"},
+        {TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384", "SHA384"},
+        {TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384", "SHA384"},
+        {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA", "SHA256"},
+    };
+    for (size_t i = 0; i < sizeof connections / sizeof *connections; i++) {
+        const EVP_MD *md = EVP_get_digestbyname(connections[i].hash);
+        size_t hash = (size_t)EVP_MD_get_size(md);
+        uint8_t mac[EVP_MAX_MD_SIZE];
+        rext_ossl_message request, answer;
+        struct pair pair;
+        connect_both(&pair, connections[i].version, connections[i].suite);
+        CHECK(rext_ossl_authenticator_request(pair.sides[1], NULL, 0, NULL, &request));
+        rext_bytes asked = bytes_of(&request);
+        CHECK(asked.data[4] == 16);
+        CHECK(rext_ossl_authenticator_decline(pair.sides[0], &asked, &answer));
+        CHECK(answer.length == 4 + hash && answer.data[0] == 20);
+        for (int side = 0; side < 2; side++) {
+            mac_by_hand(pair.ssl[side], md, &asked, 1, mac);
+            CHECK(memcmp(mac, answer.data + 4, hash) == 0);
+            mac_by_hand(pair.ssl[side], md, &asked, 0, mac);
+            CHECK((memcmp(mac, answer.data + 4, hash) == 0) ==
+                  (connections[i].version == TLS1_3_VERSION));
+        }
+        rext_ossl_message_clear(&request);
+        rext_ossl_message_clear(&answer);
         disconnect(&pair);
     }
 }
@@ -377,6 +475,8 @@ int main(int argc, char **argv) {
     files = argv + 1;
     X509_STORE *store = store_of(files[2]);
     each_key_with_each_hash_in_both_directions(store);
+    ea_7_the_salt_is_as_long_as_the_hash_and_the_scheme_fits_the_oid();
+    ea_1_the_exporter_has_an_empty_context_and_the_hash_of_the_suite();
     ea_12_tls_12_needs_the_extended_master_secret();
     ea_10_an_identity_that_does_not_fit_declines(store);
     ea_6_signature_algorithms_cert_counts_for_the_chain();

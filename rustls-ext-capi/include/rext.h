@@ -115,12 +115,13 @@ typedef int32_t rext_status;
 
 /**
  * A view of an authenticator request whose structure was checked (EA-2, EA-4); or, for a server's
- * authenticator without a request, of the ClientHello in its place. The caller provides the struct,
- * and rext_request_write(), rext_request_parse() or rext_request_spontaneous() fills it. With a
- * struct of zeros, functions return REXT_ERR_UNSET.
+ * authenticator without a request, of the ClientHello in its place. The caller provides the
+ * struct, and rext_request_write(), rext_request_parse() or rext_request_spontaneous() fills it.
+ * With a struct of zeros, functions return REXT_ERR_UNSET.
  *
  * It points into the bytes of the request, or into the context and the ClientHello. They must not
- * change or be freed while the view, or a result of it, is used. It owns nothing, and may be copied.
+ * change or be freed while the view, or a result of it, is used. It owns nothing, and may be
+ * copied.
  */
 typedef struct rext_request {
     /**
@@ -188,8 +189,8 @@ typedef struct rext_signed {
  */
 typedef struct rext_connection {
     /**
-     * The value that is exported under "EXPORTER-client authenticator handshake context", as long as
-     * the hash, at most 64 bytes. No bytes if the client sends no authenticators.
+     * The value that is exported under "EXPORTER-client authenticator handshake context", as long
+     * as the hash, at most 64 bytes. No bytes if the client sends no authenticators.
      */
     struct rext_bytes client_context;
     /**
@@ -208,7 +209,8 @@ typedef struct rext_connection {
     /**
      * Computes the HMAC of a message. The key is the value that is exported under "EXPORTER-client
      * authenticator finished key", or "EXPORTER-server ..." if the sender is the server; it is as
-     * long as the hash, and nothing is derived from it (EA-9). Writes exactly length bytes; not NULL.
+     * long as the hash, and nothing is derived from it (EA-9). Writes exactly length bytes; not
+     * NULL.
      */
     int32_t (*finished_mac)(void *argument,
                             rext_endpoint sender,
@@ -218,8 +220,8 @@ typedef struct rext_connection {
                             size_t length);
     /**
      * Signs a message, for rext_authenticator_make(), which passes the key. The signature stays in
-     * memory of the caller until that call returns. For RSASSA-PSS, the salt is as long as the hash
-     * (EA-7). NULL if this side makes no authenticators.
+     * memory of the caller until that call returns. For RSASSA-PSS, the salt is as long as the
+     * hash (EA-7). NULL if this side makes no authenticators.
      */
     int32_t (*sign)(void *argument,
                     void *key,
@@ -227,9 +229,9 @@ typedef struct rext_connection {
                     const struct rext_bytes *message,
                     struct rext_bytes *signature);
     /**
-     * Verifies a signature with the key of the certificate: 1 if it verifies, 0 if it does not, and
-     * below 0 if that cannot be found out. The scheme must fit the key: for RSASSA-PSS its OID, for
-     * ECDSA its curve; the salt is as long as the hash (EA-7). It gets the details of
+     * Verifies a signature with the key of the certificate: 1 if it verifies, 0 if it does not,
+     * and below 0 if that cannot be found out. The scheme must fit the key: for RSASSA-PSS its
+     * OID, for ECDSA its curve; the salt is as long as the hash (EA-7). It gets the details of
      * rext_authenticator_validate(). NULL if this side validates no authenticators.
      */
     int32_t (*verify)(void *argument,
@@ -254,7 +256,8 @@ typedef struct rext_error {
     rext_status status;
     /**
      * The TLS alert to send (RFC 8446 section 6); 0 for none: the error is a mistake of the
-     * caller, the peer does not use TLS, or the fault is in a message that the application carries.
+     * caller, the peer does not use TLS, or the fault is in a message that the application
+     * carries.
      */
     uint8_t alert;
     /**
@@ -274,13 +277,12 @@ typedef struct rext_error {
 typedef int32_t rext_proof;
 
 /**
- * An iterator over a list in a ClientHello, an authenticator request or an authenticator. The caller
- * provides the struct, a function such as rext_hello_alpn() fills it, and rext_list_next() returns
- * its items. With a struct of zeros,
- * rext_list_next() returns REXT_ERR_UNSET.
+ * An iterator over a list in a ClientHello, an authenticator request or an authenticator. The
+ * caller provides the struct, a function such as rext_hello_alpn() fills it, and rext_list_next()
+ * returns its items. With a struct of zeros, rext_list_next() returns REXT_ERR_UNSET.
  *
- * It is valid as long as the view or the bytes that it was made from. It owns nothing, and may be copied; the
- * copy then has its own position.
+ * It is valid as long as the view or the bytes that it was made from. It owns nothing, and may be
+ * copied; the copy then has its own position.
  */
 typedef struct rext_list {
     /**
@@ -467,8 +469,8 @@ typedef struct rext_session {
 typedef int32_t rext_asks;
 
 /**
- * Proof: the sender has the key of the first certificate. This is not yet an identity: the chain must
- * be verified (EA-14).
+ * Proof: the sender has the key of the first certificate. This is not yet an identity: the chain
+ * must be verified (EA-14).
  */
 #define REXT_PROOF_POSSESSION 1
 
@@ -988,8 +990,8 @@ extern "C" {
  *
  * Before that, use up the request by rext_contexts_record() with REXT_CONTEXT_ANSWER, or without a
  * request with REXT_CONTEXT_SPONTANEOUS. The certificate must fit signature_algorithms_cert,
- * certificate_authorities and oid_filters of the request; otherwise call rext_authenticator_decline()
- * instead.
+ * certificate_authorities and oid_filters of the request; otherwise call
+ * rext_authenticator_decline() instead.
  *
  * request: the peer's request, or rext_request_spontaneous(); not NULL.
  * connection: not NULL; it must have sign.
@@ -1075,12 +1077,13 @@ rext_status rext_authenticator_context(const uint8_t *bytes,
  * certificates: receives the certificates, the sender's first; not NULL. Written only on
  * REXT_PROOF_POSSESSION. The list points into bytes; each item has the bytes of a certificate, at
  * least one and not checked to be DER, and its number is 0.
- * scheme: receives the scheme of the signature; may be NULL. Written only on REXT_PROOF_POSSESSION.
+ * scheme: receives the scheme of the signature; may be NULL. Written only on
+ * REXT_PROOF_POSSESSION.
  * error: receives the error; may be NULL.
  *
- * Returns: one of REXT_PROOF_..., above 0; one of REXT_ERR_AUTHENTICATOR_...; REXT_ERR_CALLBACK if a
- * callback failed; REXT_ERR_VALUE for a handshake context without bytes; or another mistake of the
- * caller. After an error, nothing is proved.
+ * Returns: one of REXT_PROOF_..., above 0; one of REXT_ERR_AUTHENTICATOR_...; REXT_ERR_CALLBACK if
+ * a callback failed; REXT_ERR_VALUE for a handshake context without bytes; or another mistake of
+ * the caller. After an error, nothing is proved.
  *
  * Threads: any, if the callbacks allow it.
  */
@@ -1252,8 +1255,8 @@ rext_status rext_code_points_check(const struct rext_code_points *numbers,
  * contexts: receives the record; not NULL. Free it with rext_contexts_free().
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK, REXT_ERR_MEMORY, or a mistake of the caller. After an error, the record that is
- * received is NULL.
+ * Returns: REXT_OK, REXT_ERR_MEMORY, or a mistake of the caller. After an error, the record that
+ * is received is NULL.
  *
  * Threads: any.
  */
@@ -1274,20 +1277,20 @@ void rext_contexts_free(struct rext_contexts *contexts);
  * Records a use of a context.
  *
  * contexts: not NULL.
- * for_what: one of REXT_CONTEXT_....
+ * kind: the kind of use, one of REXT_CONTEXT_....
  * context, length: the context; NULL and 0 if it is empty.
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; REXT_ERR_CONTEXT_REPEATED or REXT_ERR_CONTEXT_FULL for the first three uses: do
- * not send the request, make no authenticator, or refuse the authenticator;
+ * Returns: REXT_OK; REXT_ERR_CONTEXT_REPEATED or REXT_ERR_CONTEXT_FULL for the first three uses:
+ * do not send the request, make no authenticator, or refuse the authenticator;
  * REXT_ERR_CONTEXT_NOT_REQUESTED or REXT_ERR_CONTEXT_ANSWERED for the other two: refuse the
- * authenticator, or make none; REXT_ERR_VALUE for a context of more than 255 bytes; or another mistake
- * of the caller.
+ * authenticator, or make none; REXT_ERR_VALUE for a context of more than 255 bytes; or another
+ * mistake of the caller.
  *
  * Threads: one at a time per record.
  */
 rext_status rext_contexts_record(struct rext_contexts *contexts,
-                                 rext_context_use for_what,
+                                 rext_context_use kind,
                                  const uint8_t *context,
                                  size_t length,
                                  struct rext_error *error);
@@ -1672,17 +1675,20 @@ rext_status rext_request_parse(rext_endpoint by,
 
 /**
  * Makes the basis of a server's authenticator without a request, on either side: schemes and
- * extensions are those of the ClientHello (EA-5). There is no empty authenticator without a request.
+ * extensions are those of the ClientHello (EA-5). There is no empty authenticator without a
+ * request.
  *
- * context, length: on the server, chosen by it: random, REXT_CONTEXT_MIN to 255 bytes. On the client,
- * the one of the authenticator: rext_authenticator_context(). Record it by rext_contexts_record().
+ * context, length: on the server, chosen by it: random, REXT_CONTEXT_MIN to 255 bytes. On the
+ * client, the one of the authenticator: rext_authenticator_context(). Record it by
+ * rext_contexts_record().
  * hello: the ClientHello of this connection; not NULL.
- * request: receives the view, which points into context and the bytes of the ClientHello; not NULL.
- * Written only on REXT_OK.
+ * request: receives the view, which points into context and the bytes of the ClientHello; not
+ * NULL. Written only on REXT_OK.
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; REXT_ERR_REQUEST_MALFORMED for a context of more than 255 bytes, or a malformed
- * signature_algorithms; REXT_ERR_REQUEST_NO_SCHEMES without it; or a mistake of the caller.
+ * Returns: REXT_OK; REXT_ERR_REQUEST_MALFORMED for a context of more than 255 bytes, or a
+ * malformed signature_algorithms; REXT_ERR_REQUEST_NO_SCHEMES without it; or a mistake of the
+ * caller.
  *
  * Threads: any.
  */
@@ -1706,8 +1712,9 @@ rext_status rext_request_fields_of(const struct rext_request *request,
                                    struct rext_request_fields *fields);
 
 /**
- * Returns the signature schemes that an authenticator may use, in the order of signature_algorithms,
- * without those that TLS 1.3 does not allow (EA-7). Each item is a number without bytes.
+ * Returns the signature schemes that an authenticator may use, in the order of
+ * signature_algorithms, without those that TLS 1.3 does not allow (EA-7). Each item is a number
+ * without bytes.
  *
  * request: not NULL.
  * list: receives the list; not NULL.
@@ -1720,9 +1727,9 @@ rext_status rext_request_schemes(const struct rext_request *request,
                                  struct rext_list *list);
 
 /**
- * Returns the distinguished names in certificate_authorities, in the order of the request; an empty
- * list without the extension. Each item has bytes, the DER as sent; its number is 0. An authenticator
- * must have a chain with one of them as an issuer (EA-6).
+ * Returns the distinguished names in certificate_authorities, in the order of the request; an
+ * empty list without the extension. Each item has bytes, the DER as sent; its number is 0. An
+ * authenticator must have a chain with one of them as an issuer (EA-6).
  *
  * request: not NULL.
  * list: receives the list; not NULL.
@@ -1772,8 +1779,8 @@ rext_status rext_request_extension(const struct rext_request *request,
  * written: receives the payload's length; not NULL. Written only on REXT_OK.
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_VALUE without requests, or
- * for one that is not a server's; REXT_ERR_MEMORY; or another mistake of the caller.
+ * Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_VALUE without requests,
+ * or for one that is not a server's; REXT_ERR_MEMORY; or another mistake of the caller.
  *
  * Threads: any, each with its own buffer.
  */
@@ -1785,11 +1792,13 @@ rext_status rext_requests_write(const struct rext_request *requests,
                                 struct rext_error *error);
 
 /**
- * Reads the payload of a frame AUTHENTICATOR_REQUESTS, and checks each request in it (SCC-3, SCC-4).
+ * Reads the payload of a frame AUTHENTICATOR_REQUESTS, and checks each request in it (SCC-3,
+ * SCC-4).
  *
  * bytes, length: the payload; NULL and 0 if it is empty.
- * list: receives the requests; not NULL. Written only on REXT_OK. It points into bytes; each item has
- * the bytes of a request, for rext_request_parse() with REXT_ENDPOINT_SERVER, and its number is 0.
+ * list: receives the requests; not NULL. Written only on REXT_OK. It points into bytes; each item
+ * has the bytes of a request, for rext_request_parse() with REXT_ENDPOINT_SERVER, and its number
+ * is 0.
  * error: receives the error; may be NULL.
  *
  * Returns: REXT_OK; REXT_ERR_REQUEST_LIST; or a mistake of the caller.

@@ -43,8 +43,8 @@ pub struct rext_signed {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_connection {
-    /// The value that is exported under "EXPORTER-client authenticator handshake context", as long as
-    /// the hash, at most 64 bytes. No bytes if the client sends no authenticators.
+    /// The value that is exported under "EXPORTER-client authenticator handshake context", as long
+    /// as the hash, at most 64 bytes. No bytes if the client sends no authenticators.
     pub client_context: rext_bytes,
     /// The same under "EXPORTER-server authenticator handshake context".
     pub server_context: rext_bytes,
@@ -61,7 +61,8 @@ pub struct rext_connection {
     >,
     /// Computes the HMAC of a message. The key is the value that is exported under "EXPORTER-client
     /// authenticator finished key", or "EXPORTER-server ..." if the sender is the server; it is as
-    /// long as the hash, and nothing is derived from it (EA-9). Writes exactly length bytes; not NULL.
+    /// long as the hash, and nothing is derived from it (EA-9). Writes exactly length bytes; not
+    /// NULL.
     pub finished_mac: Option<
         unsafe extern "C" fn(
             argument: *mut c_void,
@@ -73,8 +74,8 @@ pub struct rext_connection {
         ) -> i32,
     >,
     /// Signs a message, for rext_authenticator_make(), which passes the key. The signature stays in
-    /// memory of the caller until that call returns. For RSASSA-PSS, the salt is as long as the hash
-    /// (EA-7). NULL if this side makes no authenticators.
+    /// memory of the caller until that call returns. For RSASSA-PSS, the salt is as long as the
+    /// hash (EA-7). NULL if this side makes no authenticators.
     pub sign: Option<
         unsafe extern "C" fn(
             argument: *mut c_void,
@@ -84,9 +85,9 @@ pub struct rext_connection {
             signature: *mut rext_bytes,
         ) -> i32,
     >,
-    /// Verifies a signature with the key of the certificate: 1 if it verifies, 0 if it does not, and
-    /// below 0 if that cannot be found out. The scheme must fit the key: for RSASSA-PSS its OID, for
-    /// ECDSA its curve; the salt is as long as the hash (EA-7). It gets the details of
+    /// Verifies a signature with the key of the certificate: 1 if it verifies, 0 if it does not,
+    /// and below 0 if that cannot be found out. The scheme must fit the key: for RSASSA-PSS its
+    /// OID, for ECDSA its curve; the salt is as long as the hash (EA-7). It gets the details of
     /// rext_authenticator_validate(). NULL if this side validates no authenticators.
     pub verify: Option<
         unsafe extern "C" fn(
@@ -211,8 +212,8 @@ impl Connection for Host<'_> {
 ///
 /// Before that, use up the request by rext_contexts_record() with REXT_CONTEXT_ANSWER, or without a
 /// request with REXT_CONTEXT_SPONTANEOUS. The certificate must fit signature_algorithms_cert,
-/// certificate_authorities and oid_filters of the request; otherwise call rext_authenticator_decline()
-/// instead.
+/// certificate_authorities and oid_filters of the request; otherwise call
+/// rext_authenticator_decline() instead.
 ///
 /// request: the peer's request, or rext_request_spontaneous(); not NULL.
 /// connection: not NULL; it must have sign.
@@ -352,8 +353,8 @@ pub unsafe extern "C" fn rext_authenticator_context(
 /// The outcome of a valid authenticator, one of REXT_PROOF_...; above 0.
 pub type rext_proof = i32;
 
-/// Proof: the sender has the key of the first certificate. This is not yet an identity: the chain must
-/// be verified (EA-14).
+/// Proof: the sender has the key of the first certificate. This is not yet an identity: the chain
+/// must be verified (EA-14).
 pub const REXT_PROOF_POSSESSION: rext_proof = 1;
 /// Proof: the sender has no certificate for this request, or does not want to show it (EA-10).
 pub const REXT_PROOF_DECLINED: rext_proof = 2;
@@ -371,12 +372,13 @@ pub const REXT_PROOF_DECLINED: rext_proof = 2;
 /// certificates: receives the certificates, the sender's first; not NULL. Written only on
 /// REXT_PROOF_POSSESSION. The list points into bytes; each item has the bytes of a certificate, at
 /// least one and not checked to be DER, and its number is 0.
-/// scheme: receives the scheme of the signature; may be NULL. Written only on REXT_PROOF_POSSESSION.
+/// scheme: receives the scheme of the signature; may be NULL. Written only on
+/// REXT_PROOF_POSSESSION.
 /// error: receives the error; may be NULL.
 ///
-/// Returns: one of REXT_PROOF_..., above 0; one of REXT_ERR_AUTHENTICATOR_...; REXT_ERR_CALLBACK if a
-/// callback failed; REXT_ERR_VALUE for a handshake context without bytes; or another mistake of the
-/// caller. After an error, nothing is proved.
+/// Returns: one of REXT_PROOF_..., above 0; one of REXT_ERR_AUTHENTICATOR_...; REXT_ERR_CALLBACK if
+/// a callback failed; REXT_ERR_VALUE for a handshake context without bytes; or another mistake of
+/// the caller. After an error, nothing is proved.
 ///
 /// Threads: any, if the callbacks allow it.
 #[unsafe(no_mangle)]

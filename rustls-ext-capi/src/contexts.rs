@@ -34,8 +34,8 @@ pub const REXT_CONTEXT_ANSWER: rext_context_use = 5;
 /// contexts: receives the record; not NULL. Free it with rext_contexts_free().
 /// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK, REXT_ERR_MEMORY, or a mistake of the caller. After an error, the record that is
-/// received is NULL.
+/// Returns: REXT_OK, REXT_ERR_MEMORY, or a mistake of the caller. After an error, the record that
+/// is received is NULL.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -71,21 +71,21 @@ pub unsafe extern "C" fn rext_contexts_free(contexts: *mut rext_contexts) {
 /// Records a use of a context.
 ///
 /// contexts: not NULL.
-/// for_what: one of REXT_CONTEXT_....
+/// kind: the kind of use, one of REXT_CONTEXT_....
 /// context, length: the context; NULL and 0 if it is empty.
 /// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; REXT_ERR_CONTEXT_REPEATED or REXT_ERR_CONTEXT_FULL for the first three uses: do
-/// not send the request, make no authenticator, or refuse the authenticator;
+/// Returns: REXT_OK; REXT_ERR_CONTEXT_REPEATED or REXT_ERR_CONTEXT_FULL for the first three uses:
+/// do not send the request, make no authenticator, or refuse the authenticator;
 /// REXT_ERR_CONTEXT_NOT_REQUESTED or REXT_ERR_CONTEXT_ANSWERED for the other two: refuse the
-/// authenticator, or make none; REXT_ERR_VALUE for a context of more than 255 bytes; or another mistake
-/// of the caller.
+/// authenticator, or make none; REXT_ERR_VALUE for a context of more than 255 bytes; or another
+/// mistake of the caller.
 ///
 /// Threads: one at a time per record.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rext_contexts_record(
     contexts: *mut rext_contexts,
-    for_what: rext_context_use,
+    kind: rext_context_use,
     context: *const u8,
     length: usize,
     error: *mut rext_error,
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn rext_contexts_record(
         let context = unsafe { bytes(context, length) }?;
         // SAFETY: likewise.
         let contexts = &mut unsafe { borrow_mut(contexts) }?.0;
-        match for_what {
+        match kind {
             REXT_CONTEXT_SENT => contexts.sent(context)?,
             REXT_CONTEXT_RECEIVED => contexts.received(context)?,
             REXT_CONTEXT_SPONTANEOUS => contexts.spontaneous(context)?,

@@ -12,13 +12,12 @@ use crate::hello::{hello, rext_hello};
 use crate::refusal::{Misuse, Refusal};
 use crate::status::{REXT_NO, REXT_OK, REXT_YES, rext_status};
 
-/// An iterator over a list in a ClientHello, an authenticator request or an authenticator. The caller
-/// provides the struct, a function such as rext_hello_alpn() fills it, and rext_list_next() returns
-/// its items. With a struct of zeros,
-/// rext_list_next() returns REXT_ERR_UNSET.
+/// An iterator over a list in a ClientHello, an authenticator request or an authenticator. The
+/// caller provides the struct, a function such as rext_hello_alpn() fills it, and rext_list_next()
+/// returns its items. With a struct of zeros, rext_list_next() returns REXT_ERR_UNSET.
 ///
-/// It is valid as long as the view or the bytes that it was made from. It owns nothing, and may be copied; the
-/// copy then has its own position.
+/// It is valid as long as the view or the bytes that it was made from. It owns nothing, and may be
+/// copied; the copy then has its own position.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_list {

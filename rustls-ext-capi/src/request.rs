@@ -26,12 +26,13 @@ pub const REXT_CONTEXT_MIN: usize = 16;
 const _: () = assert!(REXT_CONTEXT_MIN == rustls_ext_wire::authenticator::MIN_CONTEXT);
 
 /// A view of an authenticator request whose structure was checked (EA-2, EA-4); or, for a server's
-/// authenticator without a request, of the ClientHello in its place. The caller provides the struct,
-/// and rext_request_write(), rext_request_parse() or rext_request_spontaneous() fills it. With a
-/// struct of zeros, functions return REXT_ERR_UNSET.
+/// authenticator without a request, of the ClientHello in its place. The caller provides the
+/// struct, and rext_request_write(), rext_request_parse() or rext_request_spontaneous() fills it.
+/// With a struct of zeros, functions return REXT_ERR_UNSET.
 ///
 /// It points into the bytes of the request, or into the context and the ClientHello. They must not
-/// change or be freed while the view, or a result of it, is used. It owns nothing, and may be copied.
+/// change or be freed while the view, or a result of it, is used. It owns nothing, and may be
+/// copied.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_request {
@@ -189,17 +190,20 @@ pub unsafe extern "C" fn rext_request_parse(
 }
 
 /// Makes the basis of a server's authenticator without a request, on either side: schemes and
-/// extensions are those of the ClientHello (EA-5). There is no empty authenticator without a request.
+/// extensions are those of the ClientHello (EA-5). There is no empty authenticator without a
+/// request.
 ///
-/// context, length: on the server, chosen by it: random, REXT_CONTEXT_MIN to 255 bytes. On the client,
-/// the one of the authenticator: rext_authenticator_context(). Record it by rext_contexts_record().
+/// context, length: on the server, chosen by it: random, REXT_CONTEXT_MIN to 255 bytes. On the
+/// client, the one of the authenticator: rext_authenticator_context(). Record it by
+/// rext_contexts_record().
 /// hello: the ClientHello of this connection; not NULL.
-/// request: receives the view, which points into context and the bytes of the ClientHello; not NULL.
-/// Written only on REXT_OK.
+/// request: receives the view, which points into context and the bytes of the ClientHello; not
+/// NULL. Written only on REXT_OK.
 /// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; REXT_ERR_REQUEST_MALFORMED for a context of more than 255 bytes, or a malformed
-/// signature_algorithms; REXT_ERR_REQUEST_NO_SCHEMES without it; or a mistake of the caller.
+/// Returns: REXT_OK; REXT_ERR_REQUEST_MALFORMED for a context of more than 255 bytes, or a
+/// malformed signature_algorithms; REXT_ERR_REQUEST_NO_SCHEMES without it; or a mistake of the
+/// caller.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -281,8 +285,9 @@ unsafe fn begin(
     Ok(REXT_OK)
 }
 
-/// Returns the signature schemes that an authenticator may use, in the order of signature_algorithms,
-/// without those that TLS 1.3 does not allow (EA-7). Each item is a number without bytes.
+/// Returns the signature schemes that an authenticator may use, in the order of
+/// signature_algorithms, without those that TLS 1.3 does not allow (EA-7). Each item is a number
+/// without bytes.
 ///
 /// request: not NULL.
 /// list: receives the list; not NULL.
@@ -305,9 +310,9 @@ pub unsafe extern "C" fn rext_request_schemes(
 
 const SIGNATURE_ALGORITHMS: u16 = 13;
 
-/// Returns the distinguished names in certificate_authorities, in the order of the request; an empty
-/// list without the extension. Each item has bytes, the DER as sent; its number is 0. An authenticator
-/// must have a chain with one of them as an issuer (EA-6).
+/// Returns the distinguished names in certificate_authorities, in the order of the request; an
+/// empty list without the extension. Each item has bytes, the DER as sent; its number is 0. An
+/// authenticator must have a chain with one of them as an issuer (EA-6).
 ///
 /// request: not NULL.
 /// list: receives the list; not NULL.

@@ -18,8 +18,8 @@ use crate::status::{REXT_OK, rext_status};
 /// written: receives the payload's length; not NULL. Written only on REXT_OK.
 /// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_VALUE without requests, or
-/// for one that is not a server's; REXT_ERR_MEMORY; or another mistake of the caller.
+/// Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_VALUE without requests,
+/// or for one that is not a server's; REXT_ERR_MEMORY; or another mistake of the caller.
 ///
 /// Threads: any, each with its own buffer.
 #[unsafe(no_mangle)]
@@ -48,11 +48,13 @@ pub unsafe extern "C" fn rext_requests_write(
     })
 }
 
-/// Reads the payload of a frame AUTHENTICATOR_REQUESTS, and checks each request in it (SCC-3, SCC-4).
+/// Reads the payload of a frame AUTHENTICATOR_REQUESTS, and checks each request in it (SCC-3,
+/// SCC-4).
 ///
 /// bytes, length: the payload; NULL and 0 if it is empty.
-/// list: receives the requests; not NULL. Written only on REXT_OK. It points into bytes; each item has
-/// the bytes of a request, for rext_request_parse() with REXT_ENDPOINT_SERVER, and its number is 0.
+/// list: receives the requests; not NULL. Written only on REXT_OK. It points into bytes; each item
+/// has the bytes of a request, for rext_request_parse() with REXT_ENDPOINT_SERVER, and its number
+/// is 0.
 /// error: receives the error; may be NULL.
 ///
 /// Returns: REXT_OK; REXT_ERR_REQUEST_LIST; or a mistake of the caller.

@@ -1,5 +1,5 @@
-//! The C ABI gives the same results as the codec for requests and authenticators, and each error has its
-//! status and rule.
+//! The C ABI gives the same results as the codec for requests and authenticators, and each error
+//! has its status and rule.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;

@@ -1,5 +1,5 @@
-//! Exported authenticators over live connections: OpenSSL's against those of rustls, and against each
-//! other.
+//! Exported authenticators over live connections: OpenSSL's against those of rustls, and against
+//! each other.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -74,7 +74,8 @@ fn authority(site: &Site, name: &str) -> Authority {
     authority
 }
 
-/// A site with an identity for each kind of key, and `all.pem`, the authorities that everybody trusts.
+/// A site with an identity for each kind of key, and `all.pem`, the authorities that everybody
+/// trusts.
 fn site() -> Option<Site> {
     let version = Command::new("openssl").arg("version").output();
     have(version.map_err(|_| Error::Missing("openssl")))?;
@@ -352,6 +353,35 @@ fn ea_8_openssl_validates_openssl_with_each_key() {
 }
 
 #[test]
+fn ea_6_a_chain_with_an_authority_in_between_is_sent_and_verifies() {
+    let Some(site) = site() else { return };
+    let (key_file, file) = ("between.key", "chained.pem");
+    site.write("extensions", "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n");
+    identity(&site, "between", "authenticators", KEYS[0].1);
+    site.write("extensions", "extendedKeyUsage=clientAuth,serverAuth\nkeyUsage=digitalSignature\n");
+    identity(&site, "chained", "between", KEYS[0].1);
+    let read = |path: &str| std::fs::read_to_string(site.path(path)).unwrap();
+    site.write(file, &(read(file) + read("between.pem").split(&read(key_file)).next().unwrap()));
+
+    // The request names the authority that issued the second certificate.
+    let options = ["--identity", file, "--name-authorities"];
+    let program = || Command::new(&site.programs.authenticator);
+    each_other(&site, program, &options, &options, |server, client| {
+        server.step();
+        assert_proved(server, "chained", 0x0403, true);
+        client.step();
+        client.step();
+        assert_proved(client, "chained", 0x0403, true);
+    });
+    let (mut program, address) = Program::server(&site, &options, "answer request validate");
+    let mut ours = Ours::client(&site, &address, &TLS13);
+    assert_eq!(key(&site, "chained").cert.len(), 2);
+    both_ways(&site, "chained", 0x0403, &mut ours, &mut program);
+    drop(ours);
+    assert_eq!(program.end(), Some(0));
+}
+
+#[test]
 fn ea_10_an_identity_that_does_not_fit_or_is_missing_is_declined() {
     let Some(site) = site() else { return };
     for (server, client) in [
@@ -385,8 +415,8 @@ fn ea_14_a_chain_of_another_authority_proves_possession_alone() {
     });
 }
 
-const MAC: &str = "invalid authenticator: its MAC is wrong; it is for another connection or request, or \
-                   a proxy between client and server terminates TLS (EA-9)";
+const MAC: &str = "invalid authenticator: its MAC is wrong; it is for another connection or request, or a proxy \
+     between client and server terminates TLS (EA-9)";
 
 #[test]
 fn ea_9_an_authenticator_of_another_connection_is_refused() {

@@ -63,6 +63,9 @@ pub struct ServerArgs {
     /// The key of that certificate, in PEM, not encrypted, for ECDSA with P-256
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub key: Option<PathBuf>,
+    /// Also test certificates on an open HTTP/2 connection, with a page of this path, which needs one
+    #[arg(long, value_name = "PATH")]
+    pub secondary_path: Option<String>,
     #[command(flatten)]
     /// Options for both roles.
     pub common: CommonArgs,
@@ -80,6 +83,10 @@ pub struct ClientArgs {
     /// Write the files that {ca}, {cert} and {key} stand for to this folder, and keep them
     #[arg(long, value_name = "DIR")]
     pub pki: Option<PathBuf>,
+    /// Test certificates on an open connection, and nothing else: the command sends a GET request by
+    /// HTTP/2, and answers requests for a certificate
+    #[arg(long)]
+    pub secondary: bool,
     #[command(flatten)]
     /// Options for both roles.
     pub common: CommonArgs,

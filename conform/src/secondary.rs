@@ -135,14 +135,15 @@ pub fn short(length: usize) -> [u8; 2] {
     [high, low]
 }
 
+/// An integer of QUIC in its shortest form (RFC 9000 section 16), up to 16,383.
+pub fn integer(number: usize) -> Vec<u8> {
+    let [high, low] = short(number);
+    if number < 0x40 { vec![low] } else { vec![0x40 | (high & 0x3f), low] }
+}
+
 /// A frame AUTHENTICATOR_REQUESTS with these requests.
 pub fn requests_frame(requests: &[Vec<u8>]) -> Frame {
-    // The form of two bytes, enough for 16,383.
-    let length = |request: &Vec<u8>| {
-        let [high, low] = short(request.len());
-        [0x40 | (high & 0x3f), low]
-    };
-    let payload = requests.iter().flat_map(|it| [&length(it)[..], it].concat());
+    let payload = requests.iter().flat_map(|it| [&integer(it.len())[..], it].concat());
     Frame::new(POINTS.authenticator_requests(), 0, payload.collect::<Vec<_>>())
 }
 

@@ -224,7 +224,14 @@ fn identities() -> Vec<Case> {
                 if lab.target.identity.is_none() {
                     return Err(Grade::Skipped("there is no --cert".into()));
                 }
-                lab.web(ONE, authenticates)
+                lab.web(ONE, |web| {
+                    let stream = web.get();
+                    let request = web.asked(Some(stream))?;
+                    web.show(&request)?;
+                    let status = web.status(stream)?;
+                    let why = format!("{status} for a client with the certificate of --cert");
+                    Ok(Grade::from(status == 200, why))
+                })
             },
         ),
         Case::new(

@@ -1,8 +1,8 @@
 //! Malformed lists of requests: each ends the connection (SCC-4).
 
-use super::{Case, Lab, ONE, about, integer, kind_of_requests};
+use super::{Case, Lab, ONE, about, kind_of_requests};
 use crate::http2::{Code, Frame};
-use crate::secondary::{ECDSA_P256, must_end, raw_request, schemes};
+use crate::secondary::{ECDSA_P256, integer, must_end, raw_request, schemes};
 
 /// Makes the payload of AUTHENTICATOR_REQUESTS.
 type Make = fn(&[u8]) -> Vec<u8>;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use pki_types::{CertificateDer, UnixTime};
-use rustls_ext_wire::authenticator::{AuthenticatorError, ValidateError};
+use rustls_ext_wire::authenticator::{Authenticator, AuthenticatorError, ValidateError};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 use super::{Announced, PAGE, SecondaryServerArgs, end};
@@ -92,6 +92,8 @@ pub enum Fault {
     TakesEmptyCertificates,
     /// Accepts answers to earlier requests
     TakesReplays,
+    /// Joins an authenticator from several frames
+    JoinsFrames,
 }
 
 pub(in crate::faulty) fn run(args: &SecondaryServerArgs) -> Result<(), Failure> {
@@ -135,6 +137,7 @@ fn serve(
         waiting: Vec::new(),
         outstanding: VecDeque::new(),
         answered: Vec::new(),
+        partial: Vec::new(),
         known_before: known.iter().any(|(_, known)| *known),
         authenticated: false,
         proved: false,
@@ -166,6 +169,8 @@ struct Server<'a> {
     outstanding: VecDeque<Vec<u8>>,
     /// Requests that were answered.
     answered: Vec<Vec<u8>>,
+    /// The beginning of an authenticator, for the server that joins frames.
+    partial: Vec<u8>,
     /// Whether a client was authenticated on an earlier connection.
     known_before: bool,
     authenticated: bool,
@@ -244,7 +249,7 @@ impl Server<'_> {
         let context = random::<32>().ok()?;
         let context = match self.fault {
             Some(Fault::ShortContexts) => context.get(..8)?,
-            Some(Fault::SameContext) => &[7; 32],
+            Some(Fault::SameContext) => &[7; 16],
             _ => &context,
         };
         let list = if self.is(Fault::OnlyPkcs1) { 0x0401 } else { ECDSA_P256 };
@@ -270,7 +275,13 @@ impl Server<'_> {
             let ignored = self.is(Fault::IgnoresUnsolicited);
             return if ignored { Ok(()) } else { Err(Code::PROTOCOL_ERROR) };
         };
-        let (status, authenticated) = self.validate(&request, &frame.payload)?;
+        self.partial.extend_from_slice(&frame.payload);
+        if self.is(Fault::JoinsFrames) && Authenticator::parse(&self.partial).is_err() {
+            self.outstanding.push_front(request);
+            return Ok(());
+        }
+        let payload = std::mem::take(&mut self.partial);
+        let (status, authenticated) = self.validate(&request, &payload)?;
         self.answered.push(request);
         self.authenticated |= authenticated;
         for stream in std::mem::take(&mut self.waiting) {

@@ -71,7 +71,8 @@ const BROKEN: [(&str, &str, &str, Make); 18] = [
         Ok(vec![[raw_peer::encode(&other)?, asked.right()?].concat()])
     }),
     ("another-context", "EA-6", "a context that the request does not have", |asked| {
-        Ok(vec![asked.with(certificate(&[7; 32], &asked.identity))?])
+        let other: Vec<u8> = asked.context.iter().map(|byte| !byte).collect();
+        Ok(vec![asked.with(certificate(&other, &asked.identity))?])
     }),
     ("extension", "EA-6", "an extension that the request does not have", |asked| {
         Ok(vec![asked.extended(0xff5c)?])
@@ -175,10 +176,10 @@ pub(super) fn cases() -> Vec<Case> {
         |lab| {
             lab.web(ONE, |web| {
                 let (stream, asked) = ask(web)?;
-                let right = asked.right().map_err(stuck)?;
-                send(web, [right.clone()]);
+                let right = web.certificate(&asked.request)?;
+                web.session.send(&right);
                 web.status(stream)?;
-                send(web, [right]);
+                web.session.send(&right);
                 Ok(must_end(&web.session.reaction(None), Code::PROTOCOL_ERROR))
             })
         },

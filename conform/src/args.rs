@@ -12,7 +12,8 @@ use super::server::Implements;
 use command_line::CodePointArgs;
 use command_line::values::seconds;
 
-/// Test which rules of the flags, of CARE and of resumption another TLS stack keeps.
+/// Test which rules of the flags, of CARE, of resumption and of secondary certificates another TLS stack
+/// keeps.
 ///
 /// Connects to it with a peer that breaks rules on purpose, one in each case, and grades the
 /// reaction: passed, tolerated, failed, or skipped. Exits with 1 if a case fails.

@@ -1,9 +1,10 @@
-//! Tests which rules of flags, CARE and resumption another TLS stack keeps: the binary `rext-conform`.
+//! Tests which rules of flags, CARE, resumption and secondary certificates another TLS stack keeps: the
+//! binary `rext-conform`.
 //!
 //! A [`Case`] is an experiment with the [raw peer](raw_peer), which sees every message and can
 //! break every rule; the reaction of the peer under test gets a [`Grade`]. The tester does not use
-//! the library, so that a defect of the library cannot hide one of the peer. Only the codec's table
-//! is used, to check the flags in received messages.
+//! the library, so that a defect of the library cannot hide one of the peer. Only the codec is used:
+//! to check the flags in received messages, and to make and validate authenticators.
 
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]

@@ -311,3 +311,119 @@ pub fn authorities(name: &[u8]) -> Vec<u8> {
     let name = [&short(name.len())[..], name].concat();
     [&short(name.len())[..], &name].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raw_peer::{ClientConfig, ServerConfig};
+    use test_pki::Authority;
+
+    /// A client and a server whose handshake is complete, and a certificate.
+    fn complete(suite: Suite) -> (Peer, Peer, ChainAndKey) {
+        let authority = Authority::new("CA").unwrap();
+        let identity = authority.server(&["localhost"]).unwrap().for_raw();
+        let config = ClientConfig { suites: vec![suite], ..ClientConfig::default() };
+        let mut client = Peer::client(config).unwrap();
+        let mut server = Peer::server(ServerConfig::new(identity));
+        assert_eq!(client.export("EXPORTER-test", &[], 32), Err(early()));
+        while !(client.is_complete() && server.is_complete()) {
+            server.read(&client.take_output()).unwrap();
+            client.read(&server.take_output()).unwrap();
+        }
+        (client, server, authority.client("client").unwrap().for_raw())
+    }
+
+    fn early() -> Error {
+        Error::Misuse("an exporter before the end of the handshake")
+    }
+
+    #[test]
+    fn ea_1_both_ends_of_a_connection_export_the_same_values_and_others_do_not() {
+        for (suite, length) in [(Suite::Aes128GcmSha256, 32), (Suite::Aes256GcmSha384, 48)] {
+            let (client, server, _) = complete(suite);
+            let (client, server) = (Exported::of(&client).unwrap(), Exported::of(&server).unwrap());
+            let (_, other, _) = complete(suite);
+            let other = Exported::of(&other).unwrap();
+            for sender in [Endpoint::Client, Endpoint::Server] {
+                assert_eq!(client.values(sender), server.values(sender));
+                assert_ne!(client.values(sender), other.values(sender));
+                assert_eq!(client.values(sender).0.len(), length);
+                assert_eq!(client.values(sender).1.len(), length);
+            }
+            assert_ne!(client.values(Endpoint::Client), client.values(Endpoint::Server));
+        }
+    }
+
+    #[test]
+    fn ea_9_an_authenticator_is_valid_unless_it_is_changed() {
+        for suite in [Suite::Aes128GcmSha256, Suite::Aes256GcmSha384] {
+            let (client, server, identity) = complete(suite);
+            let client = Exported::of(&client).unwrap();
+            let server = Exported::of(&server).unwrap();
+            let bytes = request(&[7; 32], &[ECDSA_P256], &[]).unwrap();
+            let parsed = Request::parse(Endpoint::Server, &bytes).unwrap();
+            let by_codec = answer(&client, &parsed, Some(&identity)).unwrap();
+            let sign = |message: &[u8]| sign(&identity.key, message);
+            let certificate = certificate(&[7; 32], &identity);
+            let forged = forge(&client, &bytes, certificate, ECDSA_P256, sign).unwrap();
+            for authenticator in [by_codec, forged.clone()] {
+                let chain = validate(&server, &bytes, &authenticator).unwrap();
+                assert_eq!(chain, identity.chain);
+                // Not on the other direction's values.
+                let reversed = server.clone().reversed();
+                assert_eq!(validate(&reversed, &bytes, &authenticator).unwrap_err().rule, "EA-9");
+            }
+            let empty = answer(&client, &parsed, None).unwrap();
+            assert!(validate(&server, &bytes, &empty).unwrap().is_empty());
+            let mut changed = forged;
+            *changed.last_mut().unwrap() ^= 1;
+            assert_eq!(validate(&server, &bytes, &changed).unwrap_err().rule, "EA-9");
+        }
+    }
+
+    #[test]
+    fn scc_3_requests_are_written_as_the_codec_reads_them() {
+        let own = raw_request(13, &[7; 32], &[(13, &schemes(&[ECDSA_P256]))]);
+        assert_eq!(own, request(&[7; 32], &[ECDSA_P256], &[]).unwrap());
+        for length in [0, 10, 255] {
+            let long = raw_request(13, &vec![1; length], &[(13, &schemes(&[ECDSA_P256]))]);
+            let both = [own.clone(), long];
+            let frame = requests_frame(&both);
+            assert_eq!(parsed(&frame.payload).unwrap(), both);
+            assert_eq!(split(&frame.payload).unwrap(), both);
+        }
+        assert_eq!(split(&[0x40]), None);
+        assert_eq!(split(&[2, 0]), None);
+        assert_eq!(split(&[]), Some(Vec::new()));
+    }
+
+    #[test]
+    fn ea_6_a_name_in_certificate_authorities_is_that_of_the_certificate() {
+        for name in ["CA".to_owned(), "a".repeat(120), "b".repeat(250), "c".repeat(600)] {
+            let authority = Authority::new(&name).unwrap();
+            let anchor = webpki::anchor_from_trusted_cert(authority.der()).unwrap();
+            let name = distinguished_name(&anchor.subject);
+            let der = authority.der();
+            assert!(der.windows(name.len()).any(|window| window == name));
+            let body = authorities(&name);
+            assert_eq!(body.len(), name.len() + 4);
+            assert!(request(&[7; 32], &[ECDSA_P256], &[(47, &body)]).is_ok());
+        }
+    }
+
+    #[test]
+    fn only_goaway_with_the_code_of_the_rule_passes() {
+        for (reaction, grade) in [
+            (Reaction::GoAway(Code::PROTOCOL_ERROR), "passed"),
+            (Reaction::GoAway(Code::NO_ERROR), "failed"),
+            (Reaction::GoAway(Code::FRAME_SIZE_ERROR), "failed"),
+            (Reaction::Closed, "tolerated"),
+            (Reaction::Continued, "failed"),
+            (Reaction::Silent, "failed"),
+            (Reaction::Malformed("".into()), "failed"),
+        ] {
+            let graded = must_end(&reaction, Code::PROTOCOL_ERROR);
+            assert_eq!(graded.name(), grade, "{reaction}");
+        }
+    }
+}

@@ -159,7 +159,8 @@ fn there_are_enough_cases_each_with_a_name_of_its_own_and_a_rule() {
     // in the MAC of EA-9, and EA-12 needs a whole handshake with TLS 1.2.
     let unseen = ["FLAGS-13", "RES-1", "RCA-7", "RES-5", "EA-1", "EA-12", "SCC-11", "SCC-15"];
     let rules: BTreeSet<_> = all.iter().map(|about| about.rule).collect();
-    for (page, last) in [("FLAGS", 13), ("RCA", 9), ("CARE", 5), ("RES", 8), ("EA", 14), ("SCC", 15)]
+    for (page, last) in
+        [("FLAGS", 13), ("RCA", 9), ("CARE", 5), ("RES", 8), ("EA", 14), ("SCC", 15)]
     {
         for rule in (1..=last).map(|number| format!("{page}-{number}")) {
             assert_eq!(rules.contains(rule.as_str()), !unseen.contains(&&*rule), "{rule}");

@@ -117,7 +117,9 @@ async fn scc_5_requests_on_the_stream_of_a_request_end_the_connection() {
         let error = ConnectionError::OnStream(Frame::AuthenticatorRequests);
         assert_eq!(closed, (H3_FRAME_UNEXPECTED, error.to_string()));
         match failed.unwrap_err() {
-            h3::error::StreamError::ConnectionError(err) => assert_eq!(cause(&err), &error),
+            h3::error::StreamError::ConnectionError { 0: err, .. } => {
+                assert_eq!(cause(&err), &error)
+            }
             err => panic!("{err:?}"),
         }
         assert_eq!(cause(&client.driver.await.unwrap()), &error);

@@ -109,7 +109,12 @@ async fn all_bytes_of_the_peer_may_arrive_one_by_one() {
     let mut at_server = Side::new(Role::Server, 1);
     let _server = Server::start(at_server.transport(server));
     // Integers in long forms.
-    let settings = [&[SETTINGS, 0x40, 16][..], &[0xc0, 0, 0, 0, 0, 0, 0xff, 0x10], &[0xc0, 0, 0, 0, 0, 0, 0, 7]].concat();
+    let settings = [
+        &[SETTINGS, 0x40, 16][..],
+        &[0xc0, 0, 0, 0, 0, 0, 0xff, 0x10],
+        &[0xc0, 0, 0, 0, 0, 0, 0, 7],
+    ]
+    .concat();
     let first = raw::frame(Frame::Certificate, b"first");
     let empty = raw::frame(Frame::Certificate, b"");
     // A frame of GREASE between, which h3 ignores.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use h3::error::{ConnectionError as H3Error, StreamError};
+use h3::quic::ConnectionErrorIncoming;
 use h3::server::RequestResolver;
 use http::{Request, Response};
 use quinn::Endpoint;
@@ -74,9 +75,7 @@ impl Exchange for Recorder {
             return Err(ConnectionError::NotAnnounced(frame));
         }
         match (self.role, frame) {
-            (Role::Server, Frame::AuthenticatorRequests) => {
-                Err(ConnectionError::RequestsOfClient)
-            }
+            (Role::Server, Frame::AuthenticatorRequests) => Err(ConnectionError::RequestsOfClient),
             (Role::Client, Frame::Certificate) => Err(ConnectionError::UnexpectedCertificate),
             _ if length > MAX_FRAME => Err(ConnectionError::TooLong { frame, length }),
             _ => Ok(()),
@@ -216,7 +215,10 @@ impl Server {
     }
 }
 
-async fn serve<C>(transport: C, mut orders: mpsc::UnboundedReceiver<oneshot::Sender<()>>) -> Option<H3Error>
+async fn serve<C>(
+    transport: C,
+    mut orders: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+) -> Option<H3Error>
 where
     C: h3::quic::Connection<Bytes> + Send + 'static,
     C::SendStream: Send,
@@ -290,9 +292,7 @@ impl<O: h3::quic::OpenStreams<Bytes>> Client<O> {
 }
 
 /// A request whose body has not been sent.
-pub struct Open<O: h3::quic::OpenStreams<Bytes>>(
-    h3::client::RequestStream<O::BidiStream, Bytes>,
-);
+pub struct Open<O: h3::quic::OpenStreams<Bytes>>(h3::client::RequestStream<O::BidiStream, Bytes>);
 
 impl<O: h3::quic::OpenStreams<Bytes>> Open<O> {
     /// Sends this body, and returns the one of the response.
@@ -311,7 +311,7 @@ impl<O: h3::quic::OpenStreams<Bytes>> Open<O> {
 
 /// The error of this crate that h3 passes on.
 pub fn cause(err: &H3Error) -> &ConnectionError {
-    let H3Error::Remote(h3::quic::ConnectionErrorIncoming::Undefined(cause)) = err else {
+    let H3Error::Remote { 0: ConnectionErrorIncoming::Undefined(cause), .. } = err else {
         panic!("{err:?}");
     };
     cause.downcast_ref().unwrap_or_else(|| panic!("{err:?}"))

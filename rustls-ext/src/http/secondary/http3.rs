@@ -14,8 +14,7 @@
 //!
 //! # Example
 //! A server over quinn:
-#![cfg_attr(all(feature = "quic", feature = "ring"), doc = "```no_run")]
-#![cfg_attr(not(all(feature = "quic", feature = "ring")), doc = "```ignore")]
+//! ```no_run
 //! use std::sync::Arc;
 //!
 //! use rustls_ext::http::secondary::{Exchange, Http3, HttpCodePoints, Outbox};
@@ -48,11 +47,13 @@
 //! [`Exchange::setting`] is called, it is not known whether the client supports this.
 //!
 //! # Errors
-//! If the peer breaks a rule, the connection is closed at once, with
-//! [`http3_code`](ConnectionError::http3_code) and the error's text. All operations of h3 on it fail
-//! from then on with h3's `Undefined` error, which contains the [`ConnectionError`];
-//! [`Outbox::error`] has it, too. When the connection has ended for any reason, or h3's driver is
+//! If the peer breaks a rule, the connection is closed at once, with the
+//! [code](super::ConnectionError::http3_code) and the text of the [`ConnectionError`]. All
+//! operations of h3 on it fail from then on with an `Undefined` error that contains it, and
+//! [`Outbox::error`] returns it. When the connection has ended for any reason, or h3's driver is
 //! dropped, [`Exchange::closed`] is called.
+//!
+//! [`ConnectionError`]: super::ConnectionError
 //!
 //! # Differences from HTTP/2
 //! * A setting that is twice in SETTINGS is an error (RFC 9114 section 7.2.4).
@@ -70,8 +71,6 @@ use h3::quic::{
 
 use self::link::Link;
 use self::outbound::Control;
-#[cfg(doc)]
-use super::ConnectionError;
 use super::{Exchange, HttpCodePoints, Outbox};
 
 mod frames;

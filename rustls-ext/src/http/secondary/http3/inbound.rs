@@ -213,3 +213,138 @@ impl<B: Buf, S: quic::BidiStream<B>> quic::BidiStream<B> for Inbound<S> {
         (send, Inbound { stream, content: self.content, link: self.link })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::http::secondary::{Exchange, HttpCodePoints, Outbox};
+
+    #[derive(Debug, PartialEq, Eq)]
+    enum Call {
+        Setting(Option<u64>),
+        Head(Frame, bool, u64),
+        Frame(Frame, Vec<u8>),
+    }
+
+    #[derive(Default)]
+    struct Calls(Mutex<Vec<Call>>);
+
+    impl Calls {
+        fn add(&self, call: Call) -> Result<(), ConnectionError> {
+            self.0.lock().unwrap().push(call);
+            Ok(())
+        }
+    }
+
+    impl Exchange for Calls {
+        fn announces(&self) -> u32 {
+            1
+        }
+
+        fn setting(&self, value: Option<u64>) -> Result<(), ConnectionError> {
+            self.add(Call::Setting(value))
+        }
+
+        fn head(&self, frame: Frame, on_control: bool, length: u64) -> Result<(), ConnectionError> {
+            self.add(Call::Head(frame, on_control, length))
+        }
+
+        fn frame(&self, frame: Frame, payload: Vec<u8>) -> Result<(), ConnectionError> {
+            self.add(Call::Frame(frame, payload))
+        }
+
+        fn closed(&self) {}
+    }
+
+    /// What h3 and the exchange get from a stream that arrives in these pieces.
+    fn read<'a>(
+        mut content: Content,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> (Vec<u8>, Vec<Call>) {
+        let calls = Arc::new(Calls::default());
+        let exchange: Arc<dyn Exchange> = calls.clone();
+        let close = Box::new(|_, _: &[u8]| panic!("closed"));
+        let link = Link::new(HttpCodePoints::DEFAULT, exchange, Outbox::new(), close);
+        let mut for_h3 = Vec::new();
+        for piece in pieces {
+            for_h3.extend(content.read(Bytes::copy_from_slice(piece), &link).unwrap());
+        }
+        let calls = std::mem::take(&mut *calls.0.lock().unwrap());
+        (for_h3, calls)
+    }
+
+    /// A control stream with its type, SETTINGS of two entries and further frames; and the part of
+    /// it that is for h3.
+    fn control() -> (Vec<u8>, Vec<u8>) {
+        let first = [0x40, 0x00, 0x04, 0x07, 0x06, 0x01, 0x80, 0x00, 0xff, 0x10, 0x05];
+        let certificate = *b"\x40\xf1\x05first";
+        let unknown = *b"\x21\x03xyz";
+        let requests = *b"\x80\x00\x00\xf0\x40\x03all";
+        let empty = *b"\xc0\x00\x00\x00\x00\x00\x00\xf1\x00";
+        let goaway = [0x07, 0x01, 0x00];
+        let stream =
+            [&first[..], &certificate, &unknown, &requests, &empty, &goaway, &certificate].concat();
+        (stream, [&first[..], &unknown, &goaway].concat())
+    }
+
+    #[test]
+    fn the_two_frames_are_taken_out_of_the_control_stream_in_any_split() {
+        let (stream, expected) = control();
+        let calls = || {
+            use Frame::{AuthenticatorRequests, Certificate};
+            vec![
+                Call::Setting(Some(5)),
+                Call::Head(Certificate, true, 5),
+                Call::Frame(Certificate, b"first".to_vec()),
+                Call::Head(AuthenticatorRequests, true, 3),
+                Call::Frame(AuthenticatorRequests, b"all".to_vec()),
+                Call::Head(Certificate, true, 0),
+                Call::Frame(Certificate, Vec::new()),
+                Call::Head(Certificate, true, 5),
+                Call::Frame(Certificate, b"first".to_vec()),
+            ]
+        };
+        let unknown = || Content::Unknown(Varint::START);
+        for piece in 1..=stream.len() {
+            let read = read(unknown(), stream.chunks(piece));
+            assert_eq!(read, (expected.clone(), calls()), "in pieces of {piece} bytes");
+        }
+        for at in 0..stream.len() {
+            let (first, second) = stream.split_at(at);
+            assert_eq!(read(unknown(), [first, second]), (expected.clone(), calls()), "at {at}");
+        }
+    }
+
+    #[test]
+    fn a_stream_of_a_request_is_passed_on_and_its_heads_are_read() {
+        let stream = b"\x01\x03\x00\x00\xd1\x00\x02\x40\xf1\x40\xf1\x40\x64certificate";
+        let head = vec![Call::Head(Frame::Certificate, false, 100)];
+        for piece in 1..=stream.len() {
+            let (for_h3, calls) = read(Content::Request(Frames::new()), stream.chunks(piece));
+            assert_eq!((&for_h3[..], &calls), (&stream[..], &head), "in pieces of {piece} bytes");
+        }
+    }
+
+    #[test]
+    fn other_unidirectional_streams_are_passed_on_unread() {
+        // QPACK's encoder stream, and one of a type that begins with a zero byte in a longer form.
+        for kind in [&[0x02][..], &[0x40, 0x54], &[0x80, 0, 0, 0x21]] {
+            let stream = [kind, b"\x04\x00\x40\xf1\x00"].concat();
+            for piece in 1..=stream.len() {
+                let read = read(Content::Unknown(Varint::START), stream.chunks(piece));
+                assert_eq!(read, (stream.clone(), Vec::new()));
+            }
+        }
+    }
+
+    #[test]
+    fn settings_without_the_setting_are_reported_at_their_end() {
+        let calls = |stream: &[u8]| read(Content::Unknown(Varint::START), [stream]).1;
+        let stream = [0x00, 0x04, 0x05, 0x06, 0x01, 0x40, 0xf1, 0x07];
+        assert_eq!(calls(&stream), [Call::Setting(None)]);
+        assert_eq!(calls(&stream[..stream.len() - 1]), []);
+        assert_eq!(calls(&[0x00, 0x04, 0x00]), [Call::Setting(None)]);
+    }
+}

@@ -14,7 +14,7 @@ fn payload(round: usize) -> Vec<u8> {
     vec![u8::try_from(round).unwrap(); length]
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn scc_13_frames_arrive_in_order_in_both_directions_while_requests_run() {
     let site = Site::new();
     let (client, server) = site.connect().await;

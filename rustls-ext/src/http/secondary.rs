@@ -9,11 +9,32 @@
 //! |---|---|
 //! | [`Exchange`] | decides what to do about the peer's setting and frames |
 //! | [`Outbox`] | holds this side's frames until they can be sent |
+//! | [`ClientExchange`] | is the client's [`Exchange`]: answers the server's requests |
 //! | [`ConnectionError`] | why the connection must end |
 
+//! # Clients
+//! [`ClientExchange`] announces how many requests it accepts at a time (2), and answers each with an
+//! authenticator: a proof for a certificate that the application chooses, or an empty one. It ends
+//! the connection of a server that breaks the rules, and has [limits](ClientLimits) for a server
+//! that never stops.
+//!
+//! The client in `http::hyper` does all of this by itself. To add it to another HTTP/2 client:
+//! take the [`Exporters`](crate::authenticator::Exporters) of the connection after the handshake,
+//! make a [`ClientExchange`] with an [`Outbox`], and pass both to the filter around the TLS stream.
+//! Do so only for TLS 1.3, where ALPN chose `h2`, and only if the server's name was verified and the
+//! server may see a certificate of yours: a server that reads the setting knows that there is one
+//! (SCC-15). Requests of later streams count as authenticated, too, once a certificate was shown
+//! (SCC-10): send those that should not be on another connection.
+//!
+//! The draft says that the requests are `ClientCertificateRequest`s, which RFC 9261 has for requests
+//! *by* clients. Here they are `CertificateRequest`s (type 13), as RFC 9261 has them for servers
+//! (SCC-3).
+
+mod client;
 mod error;
 mod exchange;
 
 pub use crate::wire::secondary::{HttpCodePointError, HttpCodePoints};
+pub use client::{Answer, ChooseCertificate, ClientExchange, ClientLimits, Declined, Work};
 pub use error::ConnectionError;
 pub use exchange::{Exchange, Frame, Outbox, SendError};

@@ -161,6 +161,11 @@ impl Outbox {
         self.lock().error.as_deref().cloned()
     }
 
+    /// Returns the longest payload that the peer accepts now, in bytes.
+    pub fn longest(&self) -> usize {
+        self.lock().max_frame.unwrap_or(MAX_FRAME)
+    }
+
     /// Returns true if there are frames to send or an error, without a lock.
     pub(super) fn is_pending(&self) -> bool {
         self.0.pending.load(Ordering::Acquire)

@@ -33,8 +33,12 @@
 mod client;
 mod error;
 mod exchange;
+#[cfg(feature = "tokio")]
+mod http2;
 
 pub use crate::wire::secondary::{HttpCodePointError, HttpCodePoints};
 pub use client::{Answer, ChooseCertificate, ClientExchange, ClientLimits, Declined, Work};
 pub use error::ConnectionError;
 pub use exchange::{Exchange, Frame, Outbox, SendError};
+#[cfg(feature = "tokio")]
+pub use http2::Http2Filter;

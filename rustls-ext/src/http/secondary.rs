@@ -11,7 +11,7 @@
 //! | [`Outbox`] | holds this side's frames until they can be sent |
 //! | [`ClientExchange`] | is the client's [`Exchange`]: answers the server's requests |
 //! | [`ConnectionError`] | why the connection must end |
-
+//!
 //! # Clients
 //! [`ClientExchange`] announces how many requests it accepts at a time (2), and answers each with an
 //! authenticator: a proof for a certificate that the application chooses, or an empty one. It ends

@@ -1,7 +1,7 @@
 //! A server that writes the frames of HTTP/2 itself, so that it can break any rule.
 
-use rustls_ext::tokio::ServerStream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio_rustls::server::TlsStream;
 
 /// The numbers on the wire: these are not read from the code under test.
 pub const SETTING: u16 = 0xff10;
@@ -38,7 +38,7 @@ pub fn usual_settings() -> Vec<u8> {
 
 /// A connection.
 pub struct Raw {
-    io: ServerStream<DuplexStream>,
+    io: TlsStream<DuplexStream>,
     /// The client's first SETTINGS, as numbers and values.
     pub settings: Vec<(u16, u32)>,
     pub exporters: rustls_ext::authenticator::Exporters,
@@ -46,7 +46,7 @@ pub struct Raw {
 
 impl Raw {
     /// Reads the client's preface and its first SETTINGS.
-    pub async fn new(mut io: ServerStream<DuplexStream>) -> Self {
+    pub async fn new(mut io: TlsStream<DuplexStream>) -> Self {
         use rustls_ext::authenticator::{Endpoint, Exporters};
 
         let exporters = Exporters::for_sender(io.get_ref().1, Endpoint::Client).unwrap();

@@ -28,6 +28,7 @@ use rustls_ext::http::secondary::{
 use rustls_ext::tokio::{Acceptor, HelloInfo, policy_fn};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::{Notify, oneshot};
+use tokio_rustls::server::TlsStream;
 use tonic::body::Body;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
@@ -122,11 +123,11 @@ pub async fn accept(
     tls: &Arc<ServerConfig>,
     decision: &ClientAuthDecision,
     io: DuplexStream,
-) -> Result<rustls_ext::tokio::ServerStream<DuplexStream>, String> {
+) -> Result<TlsStream<DuplexStream>, String> {
     let decision = decision.clone();
     let policy = policy_fn(move |hello: HelloInfo, _: Option<SocketAddr>| {
         let decision = if hello.offered { decision.clone() } else { ClientAuthDecision::None };
-        ready(Ok::<_, Infallible>(decision))
+        ready(Ok(decision))
     });
     Acceptor::new(tls.clone(), policy).accept(io, None).await.map_err(|error| error.to_string())
 }

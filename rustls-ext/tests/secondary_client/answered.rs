@@ -104,8 +104,11 @@ async fn a_server_that_requests_at_once_is_answered_and_all_pages_use_the_connec
     let need = world.agents();
     let site = world.site(A, |site| site.at_once = Some(need));
     let client = world.client();
-    for path in ["/", "/agents", "/"] {
-        assert_eq!(get(&client, &format!("{A}{path}")).await.status, 200, "{path}");
+    assert_eq!(get(&client, A).await.status, 200);
+    site.log.answer(0).await;
+    for path in ["/agents", "/", "/other"] {
+        let page = get(&client, &format!("{A}{path}")).await;
+        assert_eq!(page.summary(), (200, Some("agent"), 1), "{path}");
     }
     assert_eq!(site.log.count(), 1);
     assert_eq!(site.log.connection(0).answers.len(), 1);

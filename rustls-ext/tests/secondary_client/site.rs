@@ -113,6 +113,17 @@ impl Log {
         }
     }
 
+    /// Waits for an answer on this connection.
+    pub async fn answer(&self, number: usize) {
+        loop {
+            let arrived = self.arrived.notified();
+            if !self.connection(number).answers.is_empty() {
+                return;
+            }
+            arrived.await;
+        }
+    }
+
     fn note(&self, number: usize, change: impl FnOnce(&mut Connection)) {
         change(&mut self.connections.lock().unwrap()[number]);
     }
@@ -306,6 +317,7 @@ impl Exchange for Asking {
             Err(_) => return Err(ConnectionError::Signature),
         };
         self.site.log.note(self.number, |seen| seen.answers.push(answer));
+        self.site.log.arrived.notify_waiters();
         let _ = tell.send(());
         Ok(())
     }

@@ -11,6 +11,7 @@
 //! | [`Outbox`] | holds this side's frames until they can be sent |
 //! | [`ClientExchange`] | is the client's [`Exchange`]: answers the server's requests |
 //! | [`ConnectionError`] | why the connection must end |
+//! | [`Http2Filter`][filter] | the filter of HTTP/2 |
 //!
 //! # Clients
 //! [`ClientExchange`] announces how many requests it accepts at a time (2), and answers each with an
@@ -20,7 +21,8 @@
 //!
 //! The client in `http::hyper` does all of this by itself. To add it to another HTTP/2 client:
 //! take the [`Exporters`](crate::authenticator::Exporters) of the connection after the handshake,
-//! make a [`ClientExchange`] with an [`Outbox`], and pass both to the filter around the TLS stream.
+//! make a [`ClientExchange`] with an [`Outbox`], and pass both to [`Http2Filter`][filter] around the TLS
+//! stream.
 //! Do so only for TLS 1.3, where ALPN chose `h2`, and only if the server's name was verified and the
 //! server may see a certificate of yours: a server that reads the setting knows that there is one
 //! (SCC-15). Requests of later streams count as authenticated, too, once a certificate was shown
@@ -29,6 +31,9 @@
 //! The draft says that the requests are `ClientCertificateRequest`s, which RFC 9261 has for requests
 //! *by* clients. Here they are `CertificateRequest`s (type 13), as RFC 9261 has them for servers
 //! (SCC-3).
+//!
+#![cfg_attr(feature = "tokio", doc = "[filter]: Http2Filter")]
+#![cfg_attr(not(feature = "tokio"), doc = "[filter]: crate#features")]
 
 mod client;
 mod error;

@@ -91,10 +91,10 @@ impl World {
 
     fn proof(&self, request: &Request, (frame, payload): &(Frame, Vec<u8>)) -> Proof {
         assert_eq!(*frame, Frame::Certificate);
-        let verify = |message: &[u8], certificate: &_, signature: &_| {
+        let proof = request.validate(&exporters(), payload, |message, certificate, signature| {
             self.verifier.verify_tls13_signature(message, certificate, signature)
-        };
-        request.validate(&exporters(), payload, verify).unwrap()
+        });
+        proof.unwrap()
     }
 
     /// Why the client has declined, in order; `None` where it has shown its certificate.

@@ -21,12 +21,11 @@
 //!
 //! The client in `http::hyper` does all of this by itself. To add it to another HTTP/2 client:
 //! take the [`Exporters`](crate::authenticator::Exporters) of the connection after the handshake,
-//! make a [`ClientExchange`] with an [`Outbox`], and pass both to [`Http2Filter`][filter] around the TLS
-//! stream.
-//! Do so only for TLS 1.3, where ALPN chose `h2`, and only if the server's name was verified and the
-//! server may see a certificate of yours: a server that reads the setting knows that there is one
-//! (SCC-15). Requests of later streams count as authenticated, too, once a certificate was shown
-//! (SCC-10): send those that should not be on another connection.
+//! make a [`ClientExchange`] with an [`Outbox`], and pass both to [`Http2Filter`][filter] around the
+//! TLS stream. Do so only for TLS 1.3, where ALPN chose `h2`, and only if the server's name was
+//! verified and the server may see a certificate of yours: a server that reads the setting knows that
+//! there is one (SCC-15). Once a certificate was shown, all requests on the connection count as
+//! authenticated (SCC-10), so send those that should not on another connection.
 //!
 //! The draft says that the requests are `ClientCertificateRequest`s, which RFC 9261 has for requests
 //! *by* clients. Here they are `CertificateRequest`s (type 13), as RFC 9261 has them for servers

@@ -102,6 +102,19 @@ async fn scc_2_a_server_s_setting_is_neither_0_nor_1() {
 }
 
 #[tokio::test]
+async fn scc_2_the_first_settings_end_the_connection_before_any_request() {
+    let mut world = World::new();
+    let code = world.raw(A, async |mut raw: Raw| {
+        raw.write(&settings(&[(SETTING, 7)])).await;
+        raw.answer().await.unwrap_err()
+    });
+    let error = try_get(&world.client(), A).await.err().unwrap();
+    let Error::Secondary(error) = error else { panic!("{}", with_causes(&error)) };
+    assert_eq!(error, ConnectionError::BadSetting { value: 7 });
+    assert_eq!(code.await.unwrap(), PROTOCOL_ERROR);
+}
+
+#[tokio::test]
 async fn scc_2_the_setting_returns_to_0() {
     let error = ConnectionError::SettingWithdrawn;
     ends(usual_settings(), settings(&[(SETTING, 0)]), error.clone(), PROTOCOL_ERROR).await;

@@ -1,6 +1,6 @@
 //! Where certificates cannot be requested on open connections, challenges are answered as always.
 
-use rustls_ext::http::client::Credentials;
+use rustls_ext::http::client::{Credentials, Unanswered};
 use rustls_ext::http::hyper::Client;
 
 use super::site::Site;
@@ -59,6 +59,18 @@ async fn ea_12_nothing_is_announced_under_tls_1_2() {
     let page = get(&client, A).await;
     assert_eq!(page.summary(), (200, None, 1));
     assert_eq!(site.log.connection(0).setting, None);
+}
+
+#[tokio::test]
+async fn scc_15_nothing_is_announced_over_http() {
+    let origin = "http://a.example.test";
+    let mut world = World::new();
+    world.without_tls(origin);
+    let client = world.client();
+    let page = get(&client, &format!("{origin}/agents")).await;
+    assert_eq!(page.summary(), (401, None, 1));
+    assert_eq!(page.report.unanswered, Some(Unanswered::Insecure));
+    assert!(page.shown().is_empty() && page.report.declined.is_empty());
 }
 
 #[tokio::test]

@@ -94,6 +94,32 @@ async fn a_connection_of_one_identity_shows_no_other() {
 }
 
 #[tokio::test]
+async fn a_challenge_for_an_identity_that_was_just_proved_is_answered_on_the_same_connection() {
+    let mut world = World::new();
+    let site = world.site(A, |site| site.challenged_once = Some("/agents"));
+    let client = world.client();
+    let page = get(&client, &format!("{A}/agents")).await;
+    assert_eq!(page.summary(), (200, Some("agent"), 2));
+    assert!(page.report.challenged);
+    assert_eq!(get(&client, &format!("{A}/agents")).await.summary(), (200, Some("agent"), 1));
+    assert_eq!(connections(&site), [0, 0, 0]);
+    assert_eq!(site.log.count(), 1);
+}
+
+#[tokio::test]
+async fn a_challenge_on_an_identity_s_connection_is_answered_by_a_reconnect() {
+    let mut world = World::new();
+    let site = world.site(A, |site| site.challenged_once = Some("/agents/again"));
+    let client = world.client();
+    assert_eq!(get(&client, &format!("{A}/agents")).await.summary(), (200, Some("agent"), 1));
+    let page = get(&client, &format!("{A}/agents/again")).await;
+    assert_eq!(page.summary(), (200, Some("agent"), 2));
+    assert_eq!(page.report.realm.as_deref(), Some("agents"));
+    assert_eq!(connections(&site), [0, 0, 1]);
+    assert_eq!(site.log.connection(1).handshake, world.pki.agent.chain.first().cloned());
+}
+
+#[tokio::test]
 async fn cant_6_a_host_field_for_another_host_is_never_authenticated() {
     let mut world = World::new();
     let site = world.usual_site(A);

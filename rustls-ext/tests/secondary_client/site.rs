@@ -53,17 +53,20 @@ pub struct Site {
     pub announces: u32,
     pub code_points: HttpCodePoints,
     /// What each page needs.
-    pub needs: Box<dyn Fn(&str) -> Option<Need> + Send + Sync>,
+    pub needs: Box<Needs>,
     /// Requested of each client as soon as it has announced that it can answer.
     pub at_once: Option<Need>,
     /// Pages after whose request the server announces the end of the connection.
     pub closing: Option<&'static str>,
     /// Pages that wait for this.
     pub held: Option<(&'static str, Arc<Notify>)>,
+    /// A page whose first response is a challenge, although the server has the certificate by then.
+    pub challenged_once: Option<&'static str>,
     pub grpc: Option<Grpc>,
     pub log: Arc<Log>,
 }
 
+pub type Needs = dyn Fn(&str) -> Option<Need> + Send + Sync;
 pub type Grpc = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 /// What has happened.
@@ -226,7 +229,9 @@ impl Site {
                     asking.ask(&need).await.unwrap();
                 }
             }
-            if !self.has(number, &need) {
+            let first = self.log.pages().iter().filter(|(_, page)| *page == path).count() == 1;
+            let challenged = first && self.challenged_once == Some(&path);
+            if challenged || !self.has(number, &need) {
                 let mut response = say(StatusCode::UNAUTHORIZED, "who are you?");
                 if let Some(challenge) = &need.challenge {
                     let challenge = challenge.to_value().unwrap();
@@ -265,9 +270,11 @@ struct Asking {
     number: usize,
     exporters: Exporters,
     outbox: Outbox,
-    waiting:
-        Mutex<VecDeque<(CertificateRequest, Arc<dyn ClientCertVerifier>, oneshot::Sender<()>)>>,
+    waiting: Mutex<VecDeque<Waiting>>,
 }
+
+/// A request without an answer, with the verifier for it.
+type Waiting = (CertificateRequest, Arc<dyn ClientCertVerifier>, oneshot::Sender<()>);
 
 impl Asking {
     fn ask(&self, need: &Need) -> oneshot::Receiver<()> {

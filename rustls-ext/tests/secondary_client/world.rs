@@ -104,6 +104,7 @@ impl World {
             at_once: None,
             closing: None,
             held: None,
+            challenged_once: None,
             grpc: None,
             log: Arc::default(),
         };
@@ -141,6 +142,23 @@ impl World {
         };
         self.sites.insert(origin.into(), Arc::new(serve));
         told
+    }
+
+    /// A site over HTTP/1.1 without TLS that sends a challenge for agents.
+    pub fn without_tls(&mut self, origin: &str) {
+        let challenge = self.agents().challenge.unwrap().to_value().unwrap();
+        let serve = move |io| {
+            let challenge = challenge.clone();
+            let service = hyper::service::service_fn(move |_: Request<hyper::body::Incoming>| {
+                let response = Response::builder()
+                    .status(StatusCode::UNAUTHORIZED)
+                    .header(http::header::WWW_AUTHENTICATE, challenge.clone());
+                std::future::ready(response.body(Empty::<Bytes>::new()))
+            });
+            let http = hyper::server::conn::http1::Builder::new();
+            drop(tokio::spawn(http.serve_connection(TokioIo::new(io), service)));
+        };
+        self.sites.insert(origin.into(), Arc::new(serve));
     }
 
     pub fn client_tls(&self) -> ClientConfig {

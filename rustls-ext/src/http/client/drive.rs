@@ -112,7 +112,7 @@ impl<T: Transport> Driver<T> {
             }
         }
         // Servers must not request a certificate for it on an open connection, either.
-        let silent = T::SECONDARY && *other_host;
+        let silent = *other_host && self.transport.has_secondary();
         self.memory.plain(origin, silent, || {
             if silent {
                 self.transport.silent_lane(origin)
@@ -125,7 +125,7 @@ impl<T: Transport> Driver<T> {
     /// Moves connections on which an identity was proved out of the lane without authentication,
     /// each to the lane of its identity.
     fn move_proved(&self, origin: &Origin) -> Result<(), T::Error> {
-        if !T::SECONDARY {
+        if !self.transport.has_secondary() {
             return Ok(());
         }
         let Some(plain) = self.memory.existing_plain(origin) else { return Ok(()) };

@@ -51,9 +51,8 @@ impl Report {
         extensions.get()
     }
 
-    /// Returns true if the identity was shown on the open connection, after its handshake: in
-    /// `rustls_ext::http::hyper` only. Otherwise it was shown in the handshake, or in that of an
-    /// earlier connection whose session was resumed.
+    /// Returns true if the identity was shown on the open connection, after its handshake. Otherwise
+    /// [`status`](Self::status) tells whether the server requested it in the handshake.
     pub fn is_shown_after_handshake(&self) -> bool {
         let identity = self.identity.as_ref();
         self.shown.iter().any(|shown| Some(&shown.identity) == identity)

@@ -73,9 +73,6 @@ pub(crate) trait Transport: Send + Sync {
     /// A connection that can move from one lane to another.
     type Connection: Send;
 
-    /// True if identities can be proved on open connections without authentication.
-    const SECONDARY: bool;
-
     fn target(&self, request: &Self::Request) -> Result<Target, Self::Error>;
 
     /// A copy of the request, if its body is available.
@@ -95,6 +92,11 @@ pub(crate) trait Transport: Send + Sync {
         identity: Option<&Arc<ClientIdentity>>,
     ) -> Result<Self::Lane, Self::Error> {
         self.lane(origin, identity)
+    }
+
+    /// Returns true if identities can be proved on open connections without authentication.
+    fn has_secondary(&self) -> bool {
+        false
     }
 
     /// A new lane without authentication, on which no identity can be proved later.

@@ -17,7 +17,7 @@ use super::open::{Open, Secondary};
 use super::replay::RequestBody;
 use crate::authenticator::{Endpoint, Exporters};
 use crate::http::client::{ClientIdentity, Limits, Origin, ResponseContext};
-use crate::http::secondary::Http2Filter;
+use crate::http::secondary::{ConnectionError, Http2Filter};
 use crate::tokio::{ConnectionOutcome, Connector, Refusal};
 
 /// The transport of TLS, or of HTTP without TLS.
@@ -98,6 +98,11 @@ impl About {
     /// Returns true if an identity was proved on a connection that was reserved for none.
     pub(super) fn has_moved(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.proved().is_some())
+    }
+
+    /// Why the client ended the connection, if it did.
+    pub(super) fn error(&self) -> Option<ConnectionError> {
+        self.open.as_ref()?.error()
     }
 }
 

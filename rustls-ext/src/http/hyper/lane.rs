@@ -77,7 +77,7 @@ impl<B: RequestBody> Lane<B> {
             if let Some(refused) = self.refused(&about) {
                 return Err(refused);
             }
-            if let Some(error) = about.open.as_ref().and_then(|open| open.error()) {
+            if let Some(error) = about.error() {
                 return Err(Error::Secondary(error));
             }
             match err.take_message() {
@@ -136,12 +136,16 @@ impl<B: RequestBody> Lane<B> {
     /// Waits for a connection for one request. The flag is true if the request has waited for a new
     /// one.
     async fn ticket(&self) -> Result<(Ticket<B>, Arc<About>, bool), Error> {
-        let mut has_waited = false;
+        let mut made: Option<Arc<About>> = None;
         for _ in 0..ATTEMPTS {
             let awaited = {
                 let mut state = self.pool.lock();
                 if let Some((ticket, about)) = state.shared() {
-                    return Ok((ticket, about, has_waited));
+                    return Ok((ticket, about, made.is_some()));
+                }
+                // The connection has ended at once.
+                if let Some(error) = made.as_ref().and_then(|about| about.error()) {
+                    return Err(Error::Secondary(error));
                 }
                 if state.is_http1 {
                     None
@@ -154,7 +158,6 @@ impl<B: RequestBody> Lane<B> {
             };
             let connected =
                 awaited.wait_for(Option::is_some).await.map(|connected| connected.clone());
-            has_waited = true;
             match connected.ok().flatten() {
                 Some(Ok((about, sender))) => {
                     if let Some(refused) = self.refused(&about) {
@@ -164,6 +167,7 @@ impl<B: RequestBody> Lane<B> {
                     if let Some(sender) = sender.filter(|_| about.has_moved()) {
                         return Ok((Ticket::Http2(sender), about, true));
                     }
+                    made = Some(about);
                 }
                 Some(Err(err)) => return Err(err.into()),
                 None => {

@@ -47,8 +47,6 @@ impl<B: RequestBody> Transport for Hyper<B> {
     type Lane = Lane<B>;
     type Connection = (http2::SendRequest<B>, Arc<About>);
 
-    const SECONDARY: bool = true;
-
     fn target(&self, request: &Request<B>) -> Result<Target, Error> {
         let uri = request.uri();
         let origin = Origin::of(uri).ok_or_else(|| Error::BadUri(uri.clone()))?;
@@ -91,6 +89,10 @@ impl<B: RequestBody> Transport for Hyper<B> {
             secondary: self.secondary.clone(),
             limits: self.limits.clone(),
         }))
+    }
+
+    fn has_secondary(&self) -> bool {
+        self.secondary.is_some()
     }
 
     fn silent_lane(&self, origin: &Origin) -> Result<Lane<B>, Error> {

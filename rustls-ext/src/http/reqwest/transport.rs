@@ -101,8 +101,6 @@ impl Transport for Reqwest {
     type Lane = Lane;
     type Connection = Infallible;
 
-    const SECONDARY: bool = false;
-
     fn target(&self, request: &Request) -> Result<Target, Error> {
         let origin = redirect::origin(request.url())
             .ok_or_else(|| Error::BadUrl(request.url().to_string()))?;

@@ -10,10 +10,55 @@
 //! | [`Exchange`] | decides what to do about the peer's setting and frames |
 //! | [`Outbox`] | holds this side's frames until they can be sent |
 //! | [`ConnectionError`] | why the connection must end |
+#![cfg_attr(feature = "tokio", doc = "| [`ServerExchange`] | the server's side |")]
+//!
+//! # Servers
+//! The policy says which scopes may be requested for which hosts:
+//! [`PolicyBuilder::post_handshake`](crate::PolicyBuilder::post_handshake). The rest happens by
+//! itself with the listener for `axum::serve`, and with `http::server::ServerStream` for other
+//! servers. [`RequireScope`](super::server::RequireScope) and the extractors of axum then hold a
+//! request that needs a certificate, and other handlers call
+//! [`Caller::ask`](super::server::Caller::ask).
+//!
+//! ```
+//! # #[cfg(feature = "ring")]
+//! # fn policy(users: rustls_ext::Anchors) -> Result<rustls_ext::Policy, rustls_ext::PolicyError> {
+//! use rustls_ext::{Policy, PostHandshake, Verdict};
+//!
+//! Policy::builder()
+//!     .scope("users", users)
+//!     .post_handshake(PostHandshake::when_needed("users").host("app.example.com"))
+//!     .otherwise(Verdict::None)
+//!     .build()
+//! # }
+//! ```
+//!
+//! * The client must take part: it announces a number of requests in its SETTINGS (SCC-1). TLS 1.3
+//!   only. Clients that do not take part are not waited for, and get 401.
+//! * There is one request for a scope, however many HTTP requests wait for it. A client that
+//!   declines, or whose certificate does not count, is not asked again on the connection, unless
+//!   [`PostHandshake::ask_again_after`](crate::PostHandshake::ask_again_after) says so.
+//! * A certificate that does not count (expired, revoked, from an unknown authority) ends nothing:
+//!   requests get 403, and [`ConnectionInfo::refusal`](super::server::ConnectionInfo::refusal) has
+//!   the reason. An authenticator that does not validate ends the connection (SCC-9).
+//! * Identities add up: one connection can prove a device and a person (SCC-11). Each counts in its
+//!   own scope, for the hosts whose rules may ask for that scope, in the handshake or later; other
+//!   hosts answer 421.
+//! * The current policy counts: the chain is verified again after a reload, when a certificate of it
+//!   has expired, and otherwise once a minute. A proof counts for the maximum age of its scope, and
+//!   never on another connection, resumed or not (SCC-14).
+//! * A request sees what was proved when it was admitted, and what it asked for itself.
 
 mod error;
 mod exchange;
+#[cfg(not(feature = "tokio"))]
+#[path = "secondary/no_server.rs"]
+pub(crate) mod server;
+#[cfg(feature = "tokio")]
+mod server;
 
 pub use crate::wire::secondary::{HttpCodePointError, HttpCodePoints};
 pub use error::ConnectionError;
 pub use exchange::{Exchange, Frame, Outbox, SendError};
+#[cfg(feature = "tokio")]
+pub use server::{ServerExchange, ServerOptions};

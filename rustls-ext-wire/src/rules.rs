@@ -380,50 +380,50 @@ families! {
         "draft-rosomakho-httpbis-secondary-client-certs-00, the editor's copy of July 2025; an \
          individual draft"
     {
-        SCC_1 "SCC-1" Must "draft-rosomakho-httpbis-secondary-client-certs section 3"
+        SCC_1 "SCC-1" Must "draft-rosomakho-httpbis-secondary-client-certs section 3.1"
             "A client announces in `SETTINGS_HTTP_CLIENT_CERT_AUTH` how many requests may be \
              outstanding, a server announces 1, and neither sends a frame before it has announced \
              and received a value above 0."
-        SCC_2 "SCC-2" Choice "draft-rosomakho-httpbis-secondary-client-certs section 3"
+        SCC_2 "SCC-2" Choice "draft-rosomakho-httpbis-secondary-client-certs section 3.1"
             "A setting that returns to 0, and a value of a server other than 0 and 1, end the \
              connection: PROTOCOL_ERROR, H3_SETTINGS_ERROR."
-        SCC_3 "SCC-3" Choice "draft-rosomakho-httpbis-secondary-client-certs section 4"
+        SCC_3 "SCC-3" Choice "draft-rosomakho-httpbis-secondary-client-certs section 4.1.3"
             "`AUTHENTICATOR_REQUESTS` has one or more requests, each after its length as a \
              variable-length integer of any form; they are CertificateRequests of type 13, where \
              the draft names the type of requests by clients."
-        SCC_4 "SCC-4" Must "draft-rosomakho-httpbis-secondary-client-certs section 4"
+        SCC_4 "SCC-4" Must "draft-rosomakho-httpbis-secondary-client-certs sections 4.1.1 to 4.1.3"
             "An empty list, a length that does not fit and a malformed request end the connection: \
              PROTOCOL_ERROR, H3_MESSAGE_ERROR."
-        SCC_5 "SCC-5" Must "draft-rosomakho-httpbis-secondary-client-certs section 4"
+        SCC_5 "SCC-5" Must "draft-rosomakho-httpbis-secondary-client-certs section 4.1"
             "Only servers send `AUTHENTICATOR_REQUESTS`, and only on stream 0 or the control \
              stream; otherwise: PROTOCOL_ERROR, H3_FRAME_UNEXPECTED."
-        SCC_6 "SCC-6" Must "draft-rosomakho-httpbis-secondary-client-certs section 4"
+        SCC_6 "SCC-6" Must "draft-rosomakho-httpbis-secondary-client-certs section 4.1.4"
             "A server has at most as many outstanding requests as the client announced, all of one \
              frame counted; otherwise: PROTOCOL_ERROR, H3_FRAME_UNEXPECTED."
-        SCC_7 "SCC-7" Must "draft-rosomakho-httpbis-secondary-client-certs section 5"
+        SCC_7 "SCC-7" Must "draft-rosomakho-httpbis-secondary-client-certs sections 4.1.4 and 4.2"
             "A client answers each request, in order, with one `CERTIFICATE` frame that contains \
              one authenticator, which may be empty; otherwise: PROTOCOL_ERROR."
-        SCC_8 "SCC-8" Must "draft-rosomakho-httpbis-secondary-client-certs section 5"
+        SCC_8 "SCC-8" Must "draft-rosomakho-httpbis-secondary-client-certs section 4.2"
             "A `CERTIFICATE` frame that answers no request, or is on another stream, or comes from \
              a server, ends the connection: PROTOCOL_ERROR, H3_FRAME_UNEXPECTED."
-        SCC_9 "SCC-9" Choice "draft-rosomakho-httpbis-secondary-client-certs section 5"
+        SCC_9 "SCC-9" Choice "draft-rosomakho-httpbis-secondary-client-certs section 4.2.1"
             "An authenticator that does not validate ends the connection with PROTOCOL_ERROR; a \
              valid one whose chain does not verify leaves the client unauthenticated, with the \
              reason."
-        SCC_10 "SCC-10" Must "draft-rosomakho-httpbis-secondary-client-certs section 6"
+        SCC_10 "SCC-10" Must "draft-rosomakho-httpbis-secondary-client-certs sections 4.2.1 and 5.4"
             "An identity holds for the whole connection from then on, and for no other connection."
-        SCC_11 "SCC-11" Choice "draft-rosomakho-httpbis-secondary-client-certs section 6"
+        SCC_11 "SCC-11" Choice "draft-rosomakho-httpbis-secondary-client-certs section 1"
             "Identities add up: a connection may have several, each counts in its own scope only."
-        SCC_12 "SCC-12" Choice "draft-rosomakho-httpbis-secondary-client-certs section 7"
+        SCC_12 "SCC-12" Choice "draft-rosomakho-httpbis-secondary-client-certs section 5.5"
             "Requests, their number, sizes and waiting times are limited; what exceeds a limit is \
              answered with an empty authenticator, or ends the connection: ENHANCE_YOUR_CALM or \
              FRAME_SIZE_ERROR, H3_EXCESSIVE_LOAD."
         SCC_13 "SCC-13" Must "RFC 9113 section 6.10"
             "The frames are sent between other frames, not within a header block."
-        SCC_14 "SCC-14" Must "RFC 9261 section 5.1"
+        SCC_14 "SCC-14" Must "draft-rosomakho-httpbis-secondary-client-certs section 5.4"
             "A resumed connection starts without the identities of authenticators, and 0-RTT data \
              comes before any proof."
-        SCC_15 "SCC-15" Choice "RFC 9110 section 11.5"
+        SCC_15 "SCC-15" Choice "draft-rosomakho-httpbis-secondary-client-certs section 5.3"
             "A client shows an identity only to an origin for which it is meant, and only on a \
              connection whose server it has verified."
     }

@@ -51,14 +51,15 @@
 
 mod error;
 mod exchange;
-#[cfg(not(feature = "tokio"))]
-#[path = "secondary/no_server.rs"]
-pub(crate) mod server;
 #[cfg(feature = "tokio")]
-mod server;
+mod http2;
+#[cfg_attr(not(feature = "tokio"), path = "secondary/no_server.rs")]
+pub(crate) mod server;
 
 pub use crate::wire::secondary::{HttpCodePointError, HttpCodePoints};
 pub use error::ConnectionError;
 pub use exchange::{Exchange, Frame, Outbox, SendError};
+#[cfg(feature = "tokio")]
+pub use http2::Http2Filter;
 #[cfg(feature = "tokio")]
 pub use server::{ServerExchange, ServerOptions};

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
@@ -74,14 +75,26 @@ struct Shared {
     state: Mutex<State>,
 }
 
+/// Each connection has this, even if it never sends a frame, so it is small.
 #[derive(Debug, Default)]
 struct State {
-    frames: VecDeque<(Frame, Vec<u8>)>,
-    /// The peer's limit for a payload in bytes, if it is not the default.
-    max_frame: Option<usize>,
+    to_do: Option<Box<ToDo>>,
     waker: Option<Waker>,
-    error: Option<Box<ConnectionError>>,
+    /// The peer's limit for a payload in bytes, if it is not the default.
+    max_frame: Option<NonZeroU32>,
     closed: bool,
+}
+
+#[derive(Debug, Default)]
+struct ToDo {
+    frames: VecDeque<(Frame, Vec<u8>)>,
+    error: Option<ConnectionError>,
+}
+
+impl State {
+    fn error(&self) -> Option<&ConnectionError> {
+        self.to_do.as_ref()?.error.as_ref()
+    }
 }
 
 /// Why a frame cannot be sent.
@@ -113,7 +126,7 @@ impl std::error::Error for SendError {}
 
 /// `SETTINGS_MAX_FRAME_SIZE` before a peer sends another value (RFC 9113 section 6.5.2). HTTP/3 has
 /// no such setting, and the same limit is used.
-const MAX_FRAME: usize = 16_384;
+const MAX_FRAME: u32 = 16_384;
 
 /// How many frames may wait.
 const MAX_WAITING: usize = 16;
@@ -130,17 +143,18 @@ impl Outbox {
     /// [`SendError`] if it cannot be sent; it is not kept then.
     pub fn send(&self, frame: Frame, payload: Vec<u8>) -> Result<(), SendError> {
         let mut state = self.lock();
-        let most = state.max_frame.unwrap_or(MAX_FRAME);
-        if state.closed || state.error.is_some() {
+        let most = state.max_frame.map_or(MAX_FRAME, NonZeroU32::get) as usize;
+        if state.closed || state.error().is_some() {
             return Err(SendError::Closed);
         }
         if payload.len() > most {
             return Err(SendError::TooLong { most });
         }
-        if state.frames.len() >= MAX_WAITING {
+        let frames = &mut state.to_do.get_or_insert_default().frames;
+        if frames.len() >= MAX_WAITING {
             return Err(SendError::Full);
         }
-        state.frames.push_back((frame, payload));
+        frames.push_back((frame, payload));
         self.wake(state);
         Ok(())
     }
@@ -148,17 +162,16 @@ impl Outbox {
     /// Ends the connection, because the peer broke the rules. Frames that wait are dropped.
     pub fn fail(&self, error: ConnectionError) {
         let mut state = self.lock();
-        if state.closed || state.error.is_some() {
+        if state.closed || state.error().is_some() {
             return;
         }
-        state.error = Some(Box::new(error));
-        state.frames.clear();
+        state.to_do = Some(Box::new(ToDo { error: Some(error), ..ToDo::default() }));
         self.wake(state);
     }
 
     /// Returns why this side ended the connection, if it did.
     pub fn error(&self) -> Option<ConnectionError> {
-        self.lock().error.as_deref().cloned()
+        self.lock().error().cloned()
     }
 
     /// Returns true if there are frames to send or an error, without a lock.
@@ -169,30 +182,38 @@ impl Outbox {
     /// Takes the frames that wait.
     pub(super) fn take(&self) -> VecDeque<(Frame, Vec<u8>)> {
         let mut state = self.lock();
-        self.0.pending.store(state.error.is_some(), Ordering::Release);
-        std::mem::take(&mut state.frames)
+        if state.error().is_some() {
+            return VecDeque::new();
+        }
+        self.0.pending.store(false, Ordering::Release);
+        state.to_do.take().map(|to_do| to_do.frames).unwrap_or_default()
     }
 
     /// Keeps the waker of the task that drives the connection; it is woken when there is something
     /// to do.
     pub(super) fn register(&self, cx: &Context<'_>) {
-        match &mut self.lock().waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        let waker = Some(cx.waker().clone());
+        let before = std::mem::replace(&mut self.lock().waker, waker);
+        // Without the lock, since this may drop a task that closes the outbox.
+        drop(before);
     }
 
     /// Sets the longest payload that the peer accepts, in bytes.
-    pub(super) fn set_max_frame(&self, most: usize) {
-        self.lock().max_frame = (most != MAX_FRAME).then_some(most);
+    pub(super) fn set_max_frame(&self, most: u32) {
+        self.lock().max_frame = NonZeroU32::new(most).filter(|most| most.get() != MAX_FRAME);
     }
 
     /// Nothing more is sent.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        state.frames = VecDeque::new();
-        state.waker = None;
+        if state.error().is_none() {
+            state.to_do = None;
+            self.0.pending.store(false, Ordering::Release);
+        }
+        let waker = state.waker.take();
+        drop(state);
+        drop(waker);
     }
 
     fn wake(&self, state: MutexGuard<'_, State>) {
@@ -207,5 +228,16 @@ impl Outbox {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing can panic while this is locked.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outbox_takes_little_memory() {
+        // With the two counters of `Arc`.
+        assert_eq!(size_of::<Outbox>() + size_of::<Shared>() + 2 * size_of::<usize>(), 72);
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rustls::ServerConfig;
@@ -233,8 +234,7 @@ impl ServerExchange {
 
     async fn wait(&self, number: u64) {
         loop {
-            let changed = self.changed.notified();
-            tokio::pin!(changed);
+            let mut changed = pin!(self.changed.notified());
             // From here on, no change is missed.
             changed.as_mut().enable();
             let deadline = {
@@ -273,6 +273,9 @@ impl ServerExchange {
         let Some(most) = state.client.and_then(|number| usize::try_from(number).ok()) else {
             return;
         };
+        if !state.asks.iter().any(|ask| matches!(ask.stage, Stage::Queued)) {
+            return;
+        }
         let contexts = state.contexts.take();
         let mut contexts =
             contexts.unwrap_or_else(|| requests::contexts(self.options.max_requests));

@@ -100,7 +100,8 @@ async fn scc_12_a_request_that_is_too_large_names_no_authorities() {
     let _users = fixture.ask("users");
     let with = fixture.request().await;
     assert!(with.extension(CERTIFICATE_AUTHORITIES).is_some());
-    fixture.exchange.outbox().set_max_frame(with.bytes().len() - 1);
+    let limit = u32::try_from(with.bytes().len() - 1).unwrap();
+    fixture.exchange.outbox().set_max_frame(limit);
     let devices = fixture.ask("devices");
     let without = fixture.request().await;
     assert_eq!(without.extension(CERTIFICATE_AUTHORITIES), None);

@@ -50,18 +50,39 @@ enum Bad {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Connect { number: u64 },
-    Ask { connection: usize, host: usize, scope: usize },
-    Answer { connection: usize, with: Option<Cert> },
-    Break { connection: usize, how: Bad },
+    Connect {
+        number: u64,
+    },
+    Ask {
+        connection: usize,
+        host: usize,
+        scope: usize,
+    },
+    Answer {
+        connection: usize,
+        with: Option<Cert>,
+    },
+    Break {
+        connection: usize,
+        how: Bad,
+    },
     /// The server gives up waiting for answers.
     GiveUp,
-    Close { connection: usize },
+    Close {
+        connection: usize,
+    },
     /// The operator changes which authorities a scope trusts: those of "users", of "devices".
-    Trust { scope: usize, trusts: [bool; 2] },
+    Trust {
+        scope: usize,
+        trusts: [bool; 2],
+    },
     Revoke(bool),
     /// The operator changes whether a scope may be requested for a host.
-    Allow { host: usize, scope: usize, allowed: bool },
+    Allow {
+        host: usize,
+        scope: usize,
+        allowed: bool,
+    },
     /// Hours after which the clients are asked again.
     Again(Option<u64>),
     Pass(u64),

@@ -1,0 +1,321 @@
+//! The filter of an HTTP/2 connection, between TLS and an unmodified HTTP/2 library.
+
+mod head;
+mod incoming;
+mod outgoing;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::codec::{Decoder, LengthDelimitedCodec};
+
+use self::incoming::{End, Incoming, Peer};
+use self::outgoing::Outgoing;
+use super::{ConnectionError, Exchange, Frame, HttpCodePoints, Outbox};
+use crate::wire::authenticator::Endpoint;
+
+/// An HTTP/2 connection to whose stream secondary certificates are added.
+///
+/// The [module](self) describes how. One task must drive both directions, as HTTP/2 libraries do:
+/// the task that polled last is woken when a frame is to be sent.
+pub struct Http2Filter<IO> {
+    io: IO,
+    state: State,
+}
+
+/// All but the stream.
+struct State {
+    code_points: HttpCodePoints,
+    /// The setting is not announced, so nothing is changed.
+    off: bool,
+    /// [`Exchange::closed`] was called.
+    closed: bool,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    exchange: Arc<dyn Exchange>,
+    outbox: Outbox,
+    /// The waker that the outbox has. To compare it takes less time than to lock the outbox.
+    waker: Option<Waker>,
+}
+
+impl<IO> Http2Filter<IO> {
+    /// Makes the filter of a connection on which nothing has been sent or received.
+    ///
+    /// `io` is the stream of TLS on which ALPN chose `h2`, and `endpoint` the side that uses this
+    /// filter. `exchange` is told about the setting and the frames of the peer; what is sent by
+    /// `outbox` goes out. If [`Exchange::announces`] returns 0, nothing is added or taken out, and
+    /// `outbox` is closed.
+    pub fn new(
+        io: IO,
+        endpoint: Endpoint,
+        code_points: HttpCodePoints,
+        exchange: Arc<dyn Exchange>,
+        outbox: Outbox,
+    ) -> Self {
+        let announces = exchange.announces();
+        let off = announces == 0;
+        if off {
+            outbox.close();
+        }
+        let ([a, b], [c, d, e, f]) = (code_points.setting().to_be_bytes(), announces.to_be_bytes());
+        let state = State {
+            code_points,
+            off,
+            closed: false,
+            incoming: Incoming::new(endpoint),
+            outgoing: Outgoing::new(endpoint, [a, b, c, d, e, f]),
+            exchange,
+            outbox,
+            waker: None,
+        };
+        Self { io, state }
+    }
+
+    /// Returns the stream below.
+    pub fn get_ref(&self) -> &IO {
+        &self.io
+    }
+}
+
+impl<IO: fmt::Debug> fmt::Debug for Http2Filter<IO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut output = f.debug_struct("Http2Filter");
+        output.field("io", &self.io).field("code_points", &self.state.code_points);
+        output.finish_non_exhaustive()
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Http2Filter<IO> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { io, state } = self.get_mut();
+        let mut io = Pin::new(io);
+        if state.off || buf.remaining() == 0 {
+            return io.poll_read(cx, buf);
+        }
+        state.register(cx);
+        loop {
+            state.check_outbox();
+            if let Some(octets) = state.incoming.give(buf.remaining()) {
+                buf.put_slice(octets);
+                return Poll::Ready(Ok(()));
+            }
+            match state.incoming.end() {
+                Some(End::BetweenFrames) => return Poll::Ready(Ok(())),
+                Some(End::WithinFrame) => return Poll::Ready(Err(frame_error())),
+                None => {}
+            }
+            if let Some(rest) = state.incoming.rest_of_head() {
+                let mut rest = ReadBuf::new(rest);
+                let result = ready!(io.as_mut().poll_read(cx, &mut rest));
+                let read = rest.filled().len();
+                if state.is_over(&result, read) {
+                    state.incoming.end_of_file();
+                    result?;
+                } else {
+                    let result = state.head_continues(read);
+                    state.fail_on(result);
+                }
+                continue;
+            }
+            let before = buf.filled().len();
+            let result = ready!(io.as_mut().poll_read(cx, buf));
+            let read = buf.filled_mut().get_mut(before..).unwrap_or_default();
+            if state.is_over(&result, read.len()) {
+                return Poll::Ready(result);
+            }
+            let (kept, result) = state.scan(read);
+            buf.set_filled(before + kept);
+            state.fail_on(result);
+            // Nothing would mean the end of the stream.
+            if kept > 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Http2Filter<IO> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Self { io, state } = self.get_mut();
+        if !state.off {
+            state.register(cx);
+            ready!(state.poll_own(io, cx))?;
+            let next = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
+            if let Some(taken) = state.outgoing.take(next)? {
+                // If these octets cannot be written now, they are written at the next call.
+                let _: Poll<()> = state.outgoing.poll_own(io, cx)?;
+                return Poll::Ready(Ok(taken));
+            }
+            if state.outbox.is_pending() {
+                // One frame at a time, to stop after it.
+                let end = state.outgoing.frame_end(next);
+                let next = next.get(..end).unwrap_or(next);
+                let written = ready!(Pin::new(io).poll_write(cx, next))?;
+                state.outgoing.wrote(next.get(..written).unwrap_or(next));
+                return Poll::Ready(Ok(written));
+            }
+        }
+        let written = match bufs {
+            [buf] => ready!(Pin::new(io).poll_write(cx, buf))?,
+            _ => ready!(Pin::new(io).poll_write_vectored(cx, bufs))?,
+        };
+        if !state.off {
+            let mut left = written;
+            for buf in bufs {
+                let octets = buf.get(..left).unwrap_or(buf);
+                state.outgoing.wrote(octets);
+                left -= octets.len();
+            }
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { io, state } = self.get_mut();
+        if !state.off {
+            state.register(cx);
+            ready!(state.poll_own(io, cx))?;
+        }
+        Pin::new(io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { io, state } = self.get_mut();
+        if !state.off {
+            state.register(cx);
+            ready!(state.poll_own(io, cx))?;
+            state.outgoing.release();
+            ready!(state.outgoing.poll_own(io, cx))?;
+        }
+        state.close();
+        Pin::new(io).poll_shutdown(cx)
+    }
+}
+
+impl State {
+    /// The task of `cx` is woken if the outbox has something to do.
+    fn register(&mut self, cx: &Context<'_>) {
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+            self.outbox.register(cx);
+        }
+    }
+
+    /// Ends the connection if the outbox has an error.
+    fn check_outbox(&mut self) {
+        if self.incoming.end().is_some() || !self.outbox.is_pending() {
+            return;
+        }
+        if let Some(error) = self.outbox.error() {
+            self.fail(&error);
+        }
+    }
+
+    /// Writes what the filter has to write, and the frames that wait, if they can stand here.
+    fn poll_own<IO: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut IO,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.outgoing.poll_own(io, cx))?;
+        if self.outbox.is_pending() && self.outgoing.is_between_frames() {
+            for (frame, payload) in self.outbox.take() {
+                let kind = match frame {
+                    Frame::AuthenticatorRequests => self.code_points.authenticator_requests(),
+                    Frame::Certificate => self.code_points.certificate(),
+                };
+                self.outgoing.put(kind, &payload);
+            }
+            ready!(self.outgoing.poll_own(io, cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn scan(&mut self, data: &mut [u8]) -> (usize, Result<(), ConnectionError>) {
+        let Self { code_points, exchange, outbox, incoming, .. } = self;
+        incoming.scan(data, Peer { code_points: *code_points, exchange: &**exchange, outbox })
+    }
+
+    fn head_continues(&mut self, octets: usize) -> Result<(), ConnectionError> {
+        let Self { code_points, exchange, outbox, incoming, .. } = self;
+        let peer = Peer { code_points: *code_points, exchange: &**exchange, outbox };
+        incoming.head_continues(octets, peer)
+    }
+
+    fn fail_on(&mut self, result: Result<(), ConnectionError>) {
+        if let Err(error) = result {
+            self.fail(&error);
+            self.outbox.fail(error);
+        }
+    }
+
+    /// Ends the connection. The HTTP/2 library sends GOAWAY, whose error code the filter changes if
+    /// it is not that of `error`.
+    fn fail(&mut self, error: &ConnectionError) {
+        let code = match self.incoming.fail() {
+            End::BetweenFrames => head::PROTOCOL_ERROR,
+            End::WithinFrame => head::FRAME_SIZE_ERROR,
+        };
+        if code != error.http2_code() {
+            self.outgoing.set_go_away(error.http2_code());
+        }
+    }
+
+    /// Returns true if nothing more can be read.
+    fn is_over(&mut self, result: &io::Result<()>, read: usize) -> bool {
+        let over = result.is_err() || read == 0;
+        if over {
+            self.close();
+        }
+        over
+    }
+
+    fn close(&mut self) {
+        if !self.closed {
+            self.closed = true;
+            self.outbox.close();
+            self.exchange.closed();
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The error with which h2's decoder of frames refuses a frame that is too long. After an error of
+/// any other kind, h2 would close the connection without GOAWAY.
+fn frame_error() -> io::Error {
+    let mut decoder = LengthDelimitedCodec::builder().max_frame_length(0).new_codec();
+    let refused = decoder.decode(&mut BytesMut::from(&[0, 0, 0, 1][..]));
+    refused.err().unwrap_or_else(|| io::ErrorKind::InvalidData.into())
+}

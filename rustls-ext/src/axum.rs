@@ -81,16 +81,18 @@ impl<T: Sync> FromRequestParts<T> for Caller {
     }
 }
 
-/// Extracts the caller, which must be authenticated in this scope: see [`Caller::require`].
+/// Extracts the caller, which must be authenticated in this scope. A client that takes part is asked
+/// for a certificate on the open connection if the policy allows it: see [`Caller::ask`].
 impl<S: Scope, T: Sync> FromRequestParts<T> for Identity<S> {
     type Rejection = Denied;
 
     async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Denied> {
-        Caller::of(&parts.extensions)?.require_typed()
+        Caller::of(&parts.extensions)?.ask_typed().await
     }
 }
 
-/// Extracts the caller if it is authenticated in this scope, and `None` otherwise.
+/// Extracts the caller if it is authenticated in this scope, and `None` otherwise. It never asks for
+/// a certificate.
 impl<S: Scope, T: Sync> OptionalFromRequestParts<T> for Identity<S> {
     type Rejection = Denied;
 

@@ -57,11 +57,80 @@ pub enum PolicyError {
         /// What is wrong with it.
         problem: RuleProblem,
     },
+    /// An entry for open connections cannot be used.
+    PostHandshake {
+        /// The number of the entry, where the first entry is 1.
+        entry: usize,
+        /// What is wrong with it.
+        problem: PostHandshakeProblem,
+    },
     /// The policy has rules on the peer's address, which a `ServerConfig` does not know. Use the
     /// policy with `rustls_ext::tokio::Acceptor`, or over QUIC with `QuicServerConfig::for_peer`,
     /// or decide with [`Policy::decide`](crate::Policy::decide).
     NeedsPeerAddress,
 }
+
+/// An error in a [`PostHandshake`](crate::PostHandshake) entry of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PostHandshakeProblem {
+    /// The policy does not have this scope.
+    UnknownScope {
+        /// The scope that the entry names.
+        scope: String,
+    },
+    /// This host is neither a DNS name nor a DNS name with a whole-label wildcard in front.
+    BadHost {
+        /// The host of the entry.
+        name: String,
+    },
+    /// This host stands in the entry twice, or beside a wildcard that matches it.
+    RepeatedHost {
+        /// The host.
+        host: String,
+    },
+    /// An earlier entry for the same scope covers a host of this one.
+    Covered {
+        /// The host; `None` if this entry is for all hosts.
+        host: Option<String>,
+        /// The number of the earlier entry; the first entry is 1. In an error of a policy file, its
+        /// line.
+        by: usize,
+    },
+}
+
+impl PostHandshakeProblem {
+    /// Writes what is wrong, with `an_entry` before the number of another entry.
+    pub(crate) fn write(&self, f: &mut fmt::Formatter<'_>, an_entry: &str) -> fmt::Result {
+        match self {
+            Self::UnknownScope { scope } => write!(f, "scope {scope:?} is not defined"),
+            Self::BadHost { name } => write!(
+                f,
+                "{name:?} is not a DNS name, nor `*.` and a DNS name, so no host matches it"
+            ),
+            Self::RepeatedHost { host } => {
+                write!(f, "host {host:?} is covered twice by this entry: remove it")
+            }
+            Self::Covered { host: Some(host), by } => write!(
+                f,
+                "{an_entry} {by} is for the same scope, and covers host {host:?}: remove it here, or \
+                 move this entry up"
+            ),
+            Self::Covered { host: None, by } => write!(
+                f,
+                "{an_entry} {by} is for the same scope, and for all hosts: remove one of them"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for PostHandshakeProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, "entry")
+    }
+}
+
+impl std::error::Error for PostHandshakeProblem {}
 
 /// An error in a rule of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +241,9 @@ impl fmt::Display for PolicyError {
             Self::DuplicateScope { scope } => write!(f, "scope {scope:?} is defined twice"),
             Self::Rule { rule: Some(rule), problem } => write!(f, "rule {rule}: {problem}"),
             Self::Rule { rule: None, problem } => write!(f, "otherwise: {problem}"),
+            Self::PostHandshake { entry, problem } => {
+                write!(f, "post_handshake entry {entry}: {problem}")
+            }
             Self::NeedsPeerAddress => f.write_str(
                 "the policy has rules on the peer's address, which is not known in a ServerConfig: use \
                  it with tokio::Acceptor, or over QUIC with QuicServerConfig::for_peer",
@@ -201,6 +273,13 @@ pub enum PolicyFileError {
         /// What is wrong with it. Other rules are given by their lines, too.
         problem: RuleProblem,
     },
+    /// An entry of `post_handshake` cannot be used.
+    PostHandshake {
+        /// The line on which the entry begins; the first line is 1.
+        line: usize,
+        /// What is wrong with it. Other entries are given by their lines, too.
+        problem: PostHandshakeProblem,
+    },
     /// The policy cannot be built for another reason.
     Policy(PolicyError),
 }
@@ -218,6 +297,10 @@ impl fmt::Display for PolicyFileError {
                 write!(f, "line {line}: ")?;
                 problem.write(f, "the rule on line")
             }
+            Self::PostHandshake { line, problem } => {
+                write!(f, "line {line}: ")?;
+                problem.write(f, "the entry on line")
+            }
             Self::Policy(err) => err.fmt(f),
         }
     }
@@ -229,7 +312,9 @@ impl std::error::Error for PolicyFileError {
         match self {
             // This error's own text already contains that error's text.
             Self::Policy(err) => err.source(),
-            Self::Syntax(_) | Self::Verdict(_) | Self::Rule { .. } => None,
+            Self::Syntax(_) | Self::Verdict(_) | Self::Rule { .. } | Self::PostHandshake { .. } => {
+                None
+            }
         }
     }
 }

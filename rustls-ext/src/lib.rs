@@ -137,6 +137,7 @@ mod pem;
 mod policy;
 #[cfg(feature = "policy-file")]
 pub mod policy_file;
+mod post_handshake;
 mod provider;
 #[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
 pub mod quic;
@@ -152,7 +153,7 @@ pub use anchors::{
 };
 pub use carried::OfferingResolver;
 pub use causes::{causes, tls_error, with_causes};
-pub use error::{PolicyError, RuleProblem};
+pub use error::{PolicyError, PostHandshakeProblem, RuleProblem};
 pub use explain::explain;
 pub use file_error::{FileError, FileProblem};
 pub use files::{Files, certified_key_from_pem_files};
@@ -162,5 +163,6 @@ pub use load_error::LoadError;
 pub use name::{rfc4514, subject_of};
 pub use pem::{PemError, PemProblem};
 pub use policy::{Policy, PolicyBuilder};
+pub use post_handshake::{PostHandshake, PostHandshakeDemand};
 pub use provider::{ProviderError, crypto_provider};
 pub use rule::{ClientFacts, Conditions, Rule, Verdict};

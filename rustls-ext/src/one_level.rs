@@ -24,17 +24,19 @@ use crate::quic::ConfigError;
 use crate::tokio::{AcceptError, LikelyRefusal, OtherProtocol, Refusal};
 use crate::{
     AnchorError, BadUsage, CertificateProblem, CrlError, FileError, FileProblem, LoadError,
-    NotAuthority, PemError, PemProblem, PolicyError, RuleProblem, causes, with_causes,
+    NotAuthority, PemError, PemProblem, PolicyError, PostHandshakeProblem, RuleProblem, causes,
+    with_causes,
 };
 
 /// The errors that are tested here, with the files that define them.
-const TRIED: [(&str, &str); 26] = [
+const TRIED: [(&str, &str); 27] = [
     ("anchors/authority.rs", "AnchorError"),
     ("anchors/problem.rs", "CertificateProblem"),
     ("anchors/revocation.rs", "CrlError"),
     ("anchors/usage.rs", "BadUsage"),
     ("error.rs", "PolicyError"),
     ("error.rs", "PolicyFileError"),
+    ("error.rs", "PostHandshakeProblem"),
     ("error.rs", "RuleProblem"),
     ("file_error.rs", "FileError"),
     ("file_error.rs", "FileProblem"),
@@ -163,7 +165,21 @@ fn policy_errors() -> Vec<PolicyError> {
         P::BadScopeName { .. } => P::BadScopeName { scope: name() },
         P::DuplicateScope { .. } => P::DuplicateScope { scope: name() },
         P::Rule { .. } => P::Rule { rule: Some(2), problem: rule_problem() },
+        P::PostHandshake { .. } => P::PostHandshake {
+            entry: 2,
+            problem: PostHandshakeProblem::UnknownScope { scope: name() },
+        },
         P::NeedsPeerAddress => P::NeedsPeerAddress,
+    )
+}
+
+fn post_handshake_problems() -> Vec<PostHandshakeProblem> {
+    use PostHandshakeProblem as P;
+    samples!(P:
+        P::UnknownScope { .. } => P::UnknownScope { scope: name() },
+        P::BadHost { .. } => P::BadHost { name: name() },
+        P::RepeatedHost { .. } => P::RepeatedHost { host: name() },
+        P::Covered { .. } => P::Covered { host: None, by: 2 },
     )
 }
 
@@ -173,6 +189,10 @@ fn policy_file_errors() -> Vec<PolicyFileError> {
         P::Syntax(_) => P::Syntax("line 1: not TOML".into()),
         P::Verdict(_) => P::Verdict(3),
         P::Rule { .. } => P::Rule { line: 3, problem: rule_problem() },
+        P::PostHandshake { .. } => P::PostHandshake {
+            line: 3,
+            problem: PostHandshakeProblem::UnknownScope { scope: name() },
+        },
         P::Policy(_) => P::Policy(PolicyError::NoLastVerdict),
     );
     all.extend(rule_problems().into_iter().map(|problem| P::Rule { line: 3, problem }));
@@ -268,6 +288,9 @@ fn of_files_and_policies() {
     for problem in rule_problems() {
         try_one(&PolicyError::Rule { rule: None, problem });
     }
+    for problem in post_handshake_problems() {
+        try_one(&PolicyError::PostHandshake { entry: 2, problem });
+    }
     for usage in ["", "1.2"] {
         try_one(&BadUsage(usage.into()));
     }
@@ -358,6 +381,7 @@ fn of_challenges_and_requests() {
             challenge: Box::new(Challenge::new()),
         },
         Denied::OtherScope => Denied::OtherScope,
+        Denied::Refused => Denied::Refused,
         Denied::NeverAsked => Denied::NeverAsked,
         Denied::NoCaller => Denied::NoCaller,
         Denied::NoConnection => Denied::NoConnection,

@@ -10,10 +10,12 @@ use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, Cli
 
 use crate::anchors::Built;
 use crate::carried::PolicyVerifier;
+use crate::post_handshake::Entry;
 use crate::reach::Reach;
 use crate::rule::{Conditions, Pattern};
 use crate::{
-    Anchors, ClientFacts, PolicyError, Rule, RuleProblem, Verdict, Warning, crypto_provider,
+    Anchors, ClientFacts, PolicyError, PostHandshake, PostHandshakeDemand, PostHandshakeProblem,
+    Rule, RuleProblem, Verdict, Warning, crypto_provider,
 };
 
 /// Rules that decide which clients are asked for which certificates.
@@ -40,6 +42,9 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+///
+/// In HTTP/2 and HTTP/3, certificates can also be requested on a connection that is already open:
+/// [`PolicyBuilder::post_handshake`].
 #[derive(Debug)]
 pub struct Policy {
     rules: Vec<(Conditions, ClientAuthDecision)>,
@@ -50,7 +55,8 @@ pub struct Policy {
     any_name: Vec<usize>,
     needs_peer: bool,
     /// The scopes, by name.
-    scopes: Vec<(String, Built)>,
+    scopes: Vec<(String, Built, ClientAuthDemand)>,
+    post_handshake: Vec<Entry>,
 }
 
 impl Policy {
@@ -159,8 +165,35 @@ impl Policy {
     /// The verifier of this scope.
     #[cfg(feature = "http")]
     pub(crate) fn verifier(&self, scope: &str) -> Option<&dyn ClientCertVerifier> {
-        let (_, built) = self.scopes.iter().find(|(name, _)| name == scope)?;
+        let (_, built, _) = self.scopes.iter().find(|(name, ..)| name == scope)?;
         Some(&*built.verifier)
+    }
+
+    /// Returns which certificates count in this scope, and for how long; `None` if there is no such
+    /// scope.
+    pub fn demand(&self, scope: &str) -> Option<&ClientAuthDemand> {
+        let (_, _, demand) = self.scopes.iter().find(|(name, ..)| name == scope)?;
+        Some(demand)
+    }
+
+    /// Returns the certificates that may be requested on an open connection for requests to this
+    /// host, in the order of the entries; at most one for each scope.
+    ///
+    /// `host` is `None` for an address. Case and a final dot are ignored.
+    pub fn post_handshake(&self, host: Option<&str>) -> Vec<PostHandshakeDemand> {
+        let host = host.map(normalized);
+        let mut found: Vec<PostHandshakeDemand> = Vec::new();
+        for entry in self.post_handshake.iter().filter(|entry| entry.is_for(host.as_deref())) {
+            if found.iter().all(|demand| demand.scope() != entry.demand.scope()) {
+                found.push(entry.demand.clone());
+            }
+        }
+        found
+    }
+
+    /// Returns true if certificates may be requested on open connections, for any host.
+    pub fn has_post_handshake(&self) -> bool {
+        !self.post_handshake.is_empty()
     }
 
     /// Returns what the operator should know about the scopes at `now`, such as that a revocation
@@ -168,7 +201,7 @@ impl Policy {
     ///
     /// Connections are still accepted, except for those that [`Warning::is_error`] describes.
     pub fn warnings(&self, now: UnixTime) -> Vec<Warning> {
-        self.scopes.iter().flat_map(|(scope, built)| built.warnings(scope, now)).collect()
+        self.scopes.iter().flat_map(|(scope, built, _)| built.warnings(scope, now)).collect()
     }
 
     /// Returns true if there are rules on the peer's address.
@@ -228,10 +261,26 @@ impl Policy {
     /// [`ServerConfig::client_auth_policy`]: rustls::ServerConfig::client_auth_policy
     pub fn for_verifier(self) -> Result<Arc<dyn ClientCertVerifier>, PolicyError> {
         let schemes = match self.scopes.first() {
-            Some((_, built)) => built.verifier.supported_verify_schemes(),
+            Some((_, built, _)) => built.verifier.supported_verify_schemes(),
             None => Vec::new(),
         };
         Ok(PolicyVerifier::shared(self.for_config()?, schemes))
+    }
+
+    /// Builds an entry that comes after the existing ones.
+    fn entry(&self, entry: PostHandshake) -> Result<Entry, PostHandshakeProblem> {
+        let unknown = || PostHandshakeProblem::UnknownScope { scope: entry.scope.clone() };
+        let demand = self.demand(&entry.scope).cloned().ok_or_else(unknown)?;
+        let entry = entry.build(demand)?;
+        if let Some(host) = entry.repeated() {
+            return Err(PostHandshakeProblem::RepeatedHost { host });
+        }
+        for (by, earlier) in (1..).zip(&self.post_handshake) {
+            if let Some(host) = entry.covered_by(earlier) {
+                return Err(PostHandshakeProblem::Covered { host, by });
+            }
+        }
+        Ok(entry)
     }
 
     pub(crate) fn shared_for_config(
@@ -280,6 +329,7 @@ pub struct PolicyBuilder {
     provider: Option<Arc<CryptoProvider>>,
     scopes: Vec<(String, Anchors)>,
     rules: Vec<Rule>,
+    post_handshake: Vec<PostHandshake>,
     last: Option<Verdict>,
 }
 
@@ -306,6 +356,13 @@ impl PolicyBuilder {
         self
     }
 
+    /// Adds a scope that certificates are requested for on open connections, after the existing
+    /// ones. The first entry for a scope and a host decides.
+    pub fn post_handshake(mut self, entry: PostHandshake) -> Self {
+        self.post_handshake.push(entry);
+        self
+    }
+
     /// Sets the verdict for connections that no rule covers. Each policy must have one.
     pub fn otherwise(mut self, last: Verdict) -> Self {
         self.last = Some(last);
@@ -326,6 +383,9 @@ impl PolicyBuilder {
     /// 10.0.0.0/8 after rules on 10.0.0.0/9 and on 10.128.0.0/9. Names and protocols cannot be
     /// covered in this way: there are always others.
     ///
+    /// An entry for open connections is an error if it covers a host twice, or a host that an
+    /// earlier entry for the same scope covers.
+    ///
     /// # Errors
     /// [`PolicyError`] if anything in the policy could let a client through by mistake.
     pub fn build(self) -> Result<Policy, PolicyError> {
@@ -342,7 +402,7 @@ impl PolicyBuilder {
             let demand = ClientAuthDemand::new(built.verifier.clone(), name.as_str())
                 .map_err(|_| PolicyError::BadScopeName { scope: name.clone() })?
                 .with_max_age(max_age);
-            scopes.push((name.clone(), built));
+            scopes.push((name.clone(), built, demand.clone()));
             if demands.insert(name.clone(), demand).is_some() {
                 return Err(PolicyError::DuplicateScope { scope: name });
             }
@@ -374,7 +434,14 @@ impl PolicyBuilder {
             any_name: Vec::new(),
             needs_peer: false,
             scopes,
+            post_handshake: Vec::with_capacity(self.post_handshake.len()),
         };
+        for (number, entry) in (1..).zip(self.post_handshake) {
+            let entry = policy.entry(entry);
+            let entry =
+                entry.map_err(|problem| PolicyError::PostHandshake { entry: number, problem })?;
+            policy.post_handshake.push(entry);
+        }
         let mut reach = Reach::default();
         for (number, Rule { conditions, verdict }) in self.rules.into_iter().enumerate() {
             let error = error(Some(number + 1));

@@ -18,6 +18,12 @@
 //! peer = "10.0.0.0/8"                # or one address, "10.0.0.1"
 //! request = "agents"                 # or request_lenient, require, or ask = "nothing"
 //!
+//! [[post_handshake]]                 # may be requested on an open HTTP/2 or HTTP/3 connection
+//! scope = "staff"
+//! hosts = ["app.example.com"]        # or "*.example.com"; without hosts: for all hosts
+//! when = "needed"                    # or "at-once", at the beginning of each connection
+//! ask_again_after = 3600             # seconds; without it, once on a connection
+//!
 //! [otherwise]                        # the verdict if no rule matches; required
 //! ask = "nothing"
 //! ```
@@ -35,7 +41,7 @@
 //! File names are relative to the folder of the policy file. Anything that is not understood is an
 //! error, and so is everything that [`PolicyBuilder::build`](crate::PolicyBuilder::build) refuses:
 //! for example a rule that can never decide, or a network such as `10.0.0.1/8`, which may have been
-//! meant as `10.0.0.0/8` or as `10.0.0.1`. Errors name the line of the rule.
+//! meant as `10.0.0.0/8` or as `10.0.0.1`. Errors name the line of the rule or entry.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -51,10 +57,11 @@ use toml::Spanned;
 
 use crate::anchors::{Anchors, BadUsage, CrlExpiry, Usage};
 pub use crate::error::PolicyFileError;
-use crate::error::{PolicyError, RuleProblem};
+use crate::error::{PolicyError, PostHandshakeProblem, RuleProblem};
 use crate::file_error::{FileError, FileProblem};
 use crate::files::Files;
 use crate::policy::Policy;
+use crate::post_handshake::PostHandshake;
 use crate::rule::{Rule, Verdict};
 
 impl Files {
@@ -87,10 +94,16 @@ impl Files {
             let rule = rule.into_inner().rule();
             builder = builder.rule(rule.ok_or_else(|| bad(PolicyFileError::Verdict(*line)))?);
         }
+        let entries: Vec<_> =
+            file.post_handshake.iter().map(|entry| line_at(entry.span().start)).collect();
+        for entry in file.post_handshake {
+            builder = builder.post_handshake(entry.into_inner().entry());
+        }
         let otherwise = line_at(file.otherwise.span().start);
         let last = file.otherwise.into_inner().verdict();
         let last = last.ok_or_else(|| bad(PolicyFileError::Verdict(otherwise)))?;
-        builder.otherwise(last).build().map_err(|error| bad(policy_error(error, &lines, otherwise)))
+        let places = Places { rules: lines, entries, otherwise };
+        builder.otherwise(last).build().map_err(|error| bad(places.name(error)))
     }
 }
 
@@ -105,20 +118,44 @@ fn syntax_error(text: &str, err: &toml::de::Error) -> PolicyFileError {
     PolicyFileError::Syntax(line.unwrap_or_default() + &err.message().replace('\n', ", "))
 }
 
-/// `lines` are the lines of the rules, in order.
-fn policy_error(error: PolicyError, lines: &[usize], otherwise: usize) -> PolicyFileError {
-    let PolicyError::Rule { rule, problem } = error else { return PolicyFileError::Policy(error) };
-    let line = |rule: usize| {
-        let line = rule.checked_sub(1).and_then(|rule| lines.get(rule));
-        line.copied().unwrap_or_default()
-    };
-    let problem = match problem {
-        RuleProblem::Unreachable { by } => {
-            RuleProblem::Unreachable { by: by.into_iter().map(line).collect() }
+/// The lines of what stands in a file.
+struct Places {
+    /// In order.
+    rules: Vec<usize>,
+    entries: Vec<usize>,
+    otherwise: usize,
+}
+
+impl Places {
+    /// Replaces numbers by lines.
+    fn name(&self, error: PolicyError) -> PolicyFileError {
+        let line = |lines: &[usize], number: usize| {
+            let line = number.checked_sub(1).and_then(|place| lines.get(place));
+            line.copied().unwrap_or_default()
+        };
+        let of_rule = |rule| line(&self.rules, rule);
+        match error {
+            PolicyError::Rule { rule, problem } => {
+                let problem = match problem {
+                    RuleProblem::Unreachable { by } => {
+                        RuleProblem::Unreachable { by: by.into_iter().map(of_rule).collect() }
+                    }
+                    problem => problem,
+                };
+                PolicyFileError::Rule { line: rule.map_or(self.otherwise, of_rule), problem }
+            }
+            PolicyError::PostHandshake { entry, problem } => {
+                let problem = match problem {
+                    PostHandshakeProblem::Covered { host, by } => {
+                        PostHandshakeProblem::Covered { host, by: line(&self.entries, by) }
+                    }
+                    problem => problem,
+                };
+                PolicyFileError::PostHandshake { line: line(&self.entries, entry), problem }
+            }
+            error => PolicyFileError::Policy(error),
         }
-        problem => problem,
-    };
-    PolicyFileError::Rule { line: rule.map_or(otherwise, line), problem }
+    }
 }
 
 #[derive(Deserialize)]
@@ -128,6 +165,8 @@ struct PolicyFile {
     scopes: BTreeMap<String, ScopeFile>,
     #[serde(default)]
     rules: Vec<Spanned<RuleFile>>,
+    #[serde(default)]
+    post_handshake: Vec<Spanned<EntryFile>>,
     otherwise: Spanned<VerdictFile>,
 }
 
@@ -240,6 +279,56 @@ struct RuleFile {
     request: Option<String>,
     request_lenient: Option<String>,
     require: Option<String>,
+}
+
+/// An entry for open connections.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntryFile {
+    scope: String,
+    hosts: Option<Hosts>,
+    when: EntryTime,
+    ask_again_after: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum EntryTime {
+    Needed,
+    AtOnce,
+}
+
+/// An empty list would mean all hosts, which nobody expects.
+#[derive(Deserialize)]
+#[serde(try_from = "Vec<String>")]
+struct Hosts(Vec<String>);
+
+impl TryFrom<Vec<String>> for Hosts {
+    type Error = &'static str;
+
+    fn try_from(hosts: Vec<String>) -> Result<Self, Self::Error> {
+        if hosts.is_empty() {
+            Err("hosts is empty: name a host, or remove the key to include all hosts")
+        } else {
+            Ok(Self(hosts))
+        }
+    }
+}
+
+impl EntryFile {
+    fn entry(self) -> PostHandshake {
+        let mut entry = match self.when {
+            EntryTime::Needed => PostHandshake::when_needed(self.scope),
+            EntryTime::AtOnce => PostHandshake::at_once(self.scope),
+        };
+        for host in self.hosts.into_iter().flat_map(|Hosts(hosts)| hosts) {
+            entry = entry.host(host);
+        }
+        match self.ask_again_after {
+            Some(seconds) => entry.ask_again_after(Duration::from_secs(seconds)),
+            None => entry,
+        }
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -329,11 +330,28 @@ impl Pattern {
         Ok(if below { Self::Below(name) } else { Self::Exact(name) })
     }
 
+    /// Returns true for this name, which is in lower case and without a final dot.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(own) => own == name,
+            Self::Below(parent) => name.split_once('.').is_some_and(|(_, rest)| rest == parent),
+        }
+    }
+
     /// The wildcard that also matches this name, if this is not a wildcard itself.
     pub(crate) fn wildcard(&self) -> Option<Self> {
         match self {
             Self::Exact(name) => name.split_once('.').map(|(_, below)| Self::Below(below.into())),
             Self::Below(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::Below(parent) => write!(f, "*.{parent}"),
         }
     }
 }

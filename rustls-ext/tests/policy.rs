@@ -12,8 +12,8 @@ use rustls::server::{Accepted, Acceptor, ClientAuthDecision};
 use rustls::{RootCertStore, version::TLS13};
 use rustls_ext::wire::Offer;
 use rustls_ext::{
-    Anchors, ClientAuthOffer, ClientFacts, Policy, PolicyBuilder, PolicyError, Rule, RuleProblem,
-    Verdict,
+    Anchors, ClientAuthOffer, ClientFacts, Policy, PolicyBuilder, PolicyError, PostHandshake, Rule,
+    RuleProblem, Verdict,
 };
 
 /// A ClientHello as a server sees it.
@@ -611,4 +611,61 @@ fn a_policy_needs_a_verdict_for_connections_that_match_no_rule() {
         Policy::builder().scope("agents", Anchors::from_roots(Authority::new("agents").roots()));
     let error = builder.rule(Rule::when().request("agents")).build().unwrap_err();
     assert!(matches!(error, PolicyError::NoLastVerdict), "{error:?}");
+}
+
+/// The error for a policy with these entries for open connections.
+fn entry_error(entries: impl IntoIterator<Item = PostHandshake>) -> PolicyError {
+    let builder = entries.into_iter().fold(builder(), PolicyBuilder::post_handshake);
+    builder.otherwise(Verdict::None).build().unwrap_err()
+}
+
+#[test]
+fn an_entry_for_open_connections_that_cannot_decide_is_an_error() {
+    let staff = || PostHandshake::when_needed("staff");
+    let of_entry = |entry, text: &str| format!("post_handshake entry {entry}: {text}");
+    for (entries, expected) in [
+        (vec![PostHandshake::at_once("boss")], of_entry(1, "scope \"boss\" is not defined")),
+        (
+            vec![PostHandshake::at_once("agents"), staff().host("*")],
+            of_entry(2, "\"*\" is not a DNS name, nor `*.` and a DNS name, so no host matches it"),
+        ),
+        (
+            vec![staff().host("a.example").host("A.example")],
+            of_entry(1, "host \"a.example\" is covered twice by this entry: remove it"),
+        ),
+        (
+            vec![staff().host("*.example"), staff().host("b.test").host("a.example")],
+            of_entry(
+                2,
+                "entry 1 is for the same scope, and covers host \"a.example\": remove it here, or \
+                 move this entry up",
+            ),
+        ),
+        (
+            vec![staff(), PostHandshake::at_once("staff")],
+            of_entry(2, "entry 1 is for the same scope, and for all hosts: remove one of them"),
+        ),
+    ] {
+        assert_eq!(entry_error(entries).to_string(), expected);
+    }
+}
+
+#[test]
+fn the_first_entry_for_a_scope_and_a_host_decides() {
+    let policy = builder()
+        .post_handshake(PostHandshake::at_once("staff").host("a.example"))
+        .post_handshake(PostHandshake::when_needed("staff").host("*.example"))
+        .post_handshake(PostHandshake::when_needed("agents"))
+        .otherwise(Verdict::None)
+        .build()
+        .unwrap();
+    let found = |host| -> Vec<_> {
+        let demands = policy.post_handshake(host);
+        demands.iter().map(|it| (it.scope().to_owned(), it.is_at_once())).collect()
+    };
+    let agents = || ("agents".to_owned(), false);
+    assert_eq!(found(Some("a.example")), [("staff".into(), true), agents()]);
+    assert_eq!(found(Some("b.example")), [("staff".into(), false), agents()]);
+    assert_eq!(found(Some("example")), [agents()]);
+    assert_eq!(found(None), [agents()]);
 }

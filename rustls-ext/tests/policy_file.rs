@@ -340,3 +340,82 @@ fn a_scope_limits_the_age_of_a_proof_of_possession() {
         load(text).unwrap_err()
     );
 }
+
+/// What may be requested for this host on an open connection.
+fn post_handshake(policy: &Policy, host: Option<&str>) -> Vec<(String, bool, Option<u64>)> {
+    let demands = policy.post_handshake(host);
+    let seconds = |age: std::time::Duration| age.as_secs();
+    demands
+        .iter()
+        .map(|it| (it.scope().into(), it.is_at_once(), it.asks_again_after().map(seconds)))
+        .collect()
+}
+
+#[test]
+fn scopes_for_open_connections_have_hosts_and_times() {
+    let entries = r#"
+        [[post_handshake]]
+        scope = "staff"
+        hosts = ["app.example.com", "*.staff.example.com"]
+        when = "needed"
+        ask_again_after = 3600
+
+        [[post_handshake]]
+        scope = "agents"
+        when = "at-once"
+    "#;
+    let policy = load(&format!("{FULL}\n{entries}")).unwrap();
+    assert!(policy.has_post_handshake());
+    let (agents, staff) = (("agents".into(), true, None), ("staff".into(), false, Some(3600)));
+    let both = [staff, agents.clone()];
+    assert_eq!(post_handshake(&policy, Some("app.example.com")), both);
+    assert_eq!(post_handshake(&policy, Some("APP.example.com.")), both);
+    assert_eq!(post_handshake(&policy, Some("x.staff.example.com")), both);
+    for host in [None, Some("example.com"), Some("staff.example.com"), Some("a.app.example.com")] {
+        assert_eq!(post_handshake(&policy, host), std::slice::from_ref(&agents), "{host:?}");
+    }
+    assert!(!load(FULL).unwrap().has_post_handshake());
+}
+
+#[test]
+fn an_entry_for_open_connections_is_named_by_its_line() {
+    let entry = |keys: &str| format!("[[post_handshake]]\n{keys}\n");
+    let staff = entry("scope = 'staff'\nwhen = 'needed'");
+    for (entries, said) in [
+        (entry("scope = 'boss'\nwhen = 'needed'"), "line 2: scope \"boss\" is not defined"),
+        (
+            staff.clone() + &entry("scope = 'boss'\nwhen = 'needed'"),
+            "line 5: scope \"boss\" is not defined",
+        ),
+        (
+            entry("scope = 'staff'\nwhen = 'needed'\nhosts = ['10.0.0.1']"),
+            "line 2: \"10.0.0.1\" is not a DNS name, nor `*.` and a DNS name, so no host matches it",
+        ),
+        (
+            entry("scope = 'staff'\nwhen = 'needed'\nhosts = ['a.example', '*.example']"),
+            "line 2: host \"a.example\" is covered twice by this entry: remove it",
+        ),
+        (
+            staff.clone() + &entry("scope = 'staff'\nwhen = 'at-once'\nhosts = ['a.example']"),
+            "line 5: the entry on line 2 is for the same scope, and covers host \"a.example\": \
+             remove it here, or move this entry up",
+        ),
+        (
+            staff.clone() + &staff,
+            "line 5: the entry on line 2 is for the same scope, and for all hosts: remove one of \
+             them",
+        ),
+        (
+            entry("scope = 'staff'\nwhen = 'needed'\nhosts = []"),
+            "line 5: hosts is empty: name a host, or remove the key to include all hosts",
+        ),
+        (
+            entry("scope = 'staff'\nwhen = 'later'"),
+            "line 4: unknown variant `later`, expected `needed` or `at-once`",
+        ),
+        (entry("scope = 'staff'"), "line 2: missing field `when`"),
+        (entry("when = 'needed'"), "line 2: missing field `scope`"),
+    ] {
+        assert_eq!(refused(&entries), said, "{entries}");
+    }
+}

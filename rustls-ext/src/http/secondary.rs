@@ -11,6 +11,7 @@
 //! | [`Outbox`] | holds this side's frames until they can be sent |
 //! | [`ClientExchange`] | is the client's [`Exchange`]: answers the server's requests |
 //! | [`ConnectionError`] | why the connection must end |
+//! | [`ServerExchange`][exchange] | is the server's: requests certificates and validates the answers |
 //! | [`Http2Filter`][filter] | the filter of HTTP/2 |
 //! | [`Http3`][http3] | the filter of HTTP/3, for h3 over any QUIC library |
 //!
@@ -32,10 +33,49 @@
 //! *by* clients. Here they are `CertificateRequest`s (type 13), as RFC 9261 has them for servers
 //! (SCC-3).
 //!
+//! # Servers
+//! The policy says which scopes may be requested for which hosts:
+//! [`PolicyBuilder::post_handshake`](crate::PolicyBuilder::post_handshake). The rest happens by
+//! itself with the listener for `axum::serve`, and with `http::server::ServerStream` for other
+//! servers. [`RequireScope`](super::server::RequireScope) and the extractors of axum then hold a
+//! request that needs a certificate, and other handlers call
+//! [`Caller::ask`](super::server::Caller::ask).
+//!
+//! ```
+//! # #[cfg(feature = "ring")]
+//! # fn policy(users: rustls_ext::Anchors) -> Result<rustls_ext::Policy, rustls_ext::PolicyError> {
+//! use rustls_ext::{Policy, PostHandshake, Verdict};
+//!
+//! Policy::builder()
+//!     .scope("users", users)
+//!     .post_handshake(PostHandshake::when_needed("users").host("app.example.com"))
+//!     .otherwise(Verdict::None)
+//!     .build()
+//! # }
+//! ```
+//!
+//! * The client must take part: it announces a number of requests in its SETTINGS (SCC-1). TLS 1.3
+//!   only. Clients that do not take part are not waited for, and get 401.
+//! * There is one request for a scope, however many HTTP requests wait for it. A client that
+//!   declines, or whose certificate does not count, is not asked again on the connection, unless
+//!   [`PostHandshake::ask_again_after`](crate::PostHandshake::ask_again_after) says so.
+//! * A certificate that does not count (expired, revoked, from an unknown authority) ends nothing:
+//!   requests get 403, and [`ConnectionInfo::refusal`](super::server::ConnectionInfo::refusal) has
+//!   the reason. An authenticator that does not validate ends the connection (SCC-9).
+//! * Identities add up: one connection can prove a device and a person (SCC-11). Each counts in its
+//!   own scope, for the hosts whose rules may ask for that scope, in the handshake or later; other
+//!   hosts answer 421.
+//! * The current policy counts: the chain is verified again after a reload, when a certificate of it
+//!   has expired, and otherwise once a minute. A proof counts for the maximum age of its scope, and
+//!   never on another connection, resumed or not (SCC-14).
+//! * A request sees what was proved when it was admitted, and what it asked for itself.
+//!
 #![cfg_attr(feature = "tokio", doc = "[filter]: Http2Filter")]
 #![cfg_attr(not(feature = "tokio"), doc = "[filter]: crate#features")]
 #![cfg_attr(feature = "h3", doc = "[http3]: Http3")]
 #![cfg_attr(not(feature = "h3"), doc = "[http3]: crate#features")]
+#![cfg_attr(feature = "tokio", doc = "[exchange]: ServerExchange")]
+#![cfg_attr(not(feature = "tokio"), doc = "[exchange]: crate#features")]
 
 mod client;
 mod error;
@@ -44,6 +84,8 @@ mod exchange;
 mod http2;
 #[cfg(feature = "h3")]
 pub mod http3;
+#[cfg_attr(not(feature = "tokio"), path = "secondary/no_server.rs")]
+pub(crate) mod server;
 
 pub use crate::wire::secondary::{HttpCodePointError, HttpCodePoints};
 pub use client::{Answer, ChooseCertificate, ClientExchange, ClientLimits, Declined, Work};
@@ -53,3 +95,5 @@ pub use exchange::{Exchange, Frame, Outbox, SendError};
 pub use http2::Http2Filter;
 #[cfg(feature = "h3")]
 pub use http3::Http3;
+#[cfg(feature = "tokio")]
+pub use server::{ServerExchange, ServerOptions};

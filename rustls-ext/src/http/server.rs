@@ -40,6 +40,12 @@
 //! that clients over HTTP/1.1 receive the response: see [`read_unread`] for how much.
 //!
 //! With the feature `axum`, there are extractors for axum handlers.
+//!
+//! # Certificates on open connections
+//! If the policy allows it, a client that takes part is asked for a certificate on its open HTTP/2 or
+//! HTTP/3 connection when a request needs one: by [`RequireScope`], [`Caller::ask`] and the
+//! extractors. See [`secondary`](super::secondary). Over HTTP/2, give the HTTP library the connection
+//! in a `ServerStream` (feature `tokio`), as the listener for `axum::serve` does.
 
 mod caller;
 mod certificate;
@@ -50,6 +56,8 @@ mod host;
 mod hosts;
 mod identity;
 mod require;
+#[cfg(feature = "tokio")]
+mod stream;
 mod unread;
 
 pub use caller::{Caller, CallerLayer};
@@ -59,6 +67,8 @@ pub use denied::Denied;
 pub use gate::{Answer, DeniedResponse, EmptyBody, Gate, OnDenied};
 pub use host::HostProblem;
 pub use hosts::HostPolicy;
-pub use identity::{Identity, Named, Scope};
+pub use identity::{Identity, Named, ProvedBy, Scope};
 pub use require::RequireScope;
+#[cfg(feature = "tokio")]
+pub use stream::ServerStream;
 pub use unread::{ReadUnread, read_unread};

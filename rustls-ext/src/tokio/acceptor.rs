@@ -47,6 +47,11 @@ impl<P: AsyncPolicy> Acceptor<P> {
         Self { live, handshake_timeout: Self::DEFAULT_HANDSHAKE_TIMEOUT }
     }
 
+    #[cfg(feature = "axum")]
+    pub(super) fn live(&self) -> &Live<P> {
+        &self.live
+    }
+
     /// Limits the duration of a handshake, including the policy's decision.
     ///
     /// `Duration::MAX` means no limit.

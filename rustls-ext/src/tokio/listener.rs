@@ -24,8 +24,10 @@ use crate::{Live, Policy};
 /// [`on_refusal`](Self::on_refusal), and with the feature `tracing` as an event. It is not an error
 /// of the listener.
 ///
-/// It implements the listener trait of `axum::serve` (features `axum` and `tokio`). Other servers
-/// call its [`accept()`](Self::accept) in a loop:
+/// It implements the listener trait of `axum::serve` (features `axum` and `tokio`), and then also
+/// requests certificates on open connections, if the policy has rules for that. Other servers call
+/// its [`accept()`](Self::accept) in a loop, and wrap what it returns in a
+/// `http::server::ServerStream` for that.
 ///
 #[cfg_attr(feature = "axum", doc = "```no_run")]
 #[cfg_attr(not(feature = "axum"), doc = "```text")]
@@ -54,6 +56,8 @@ pub struct Listener<P = Policy> {
     on_refusal: Arc<OnRefusal>,
     /// No connection is accepted until then.
     pause: Option<Pin<Box<Sleep>>>,
+    #[cfg(feature = "axum")]
+    options: crate::http::secondary::ServerOptions,
 }
 
 type Accepted = (TlsStream<TcpStream>, SocketAddr);
@@ -97,7 +101,29 @@ impl<P: AsyncPolicy + 'static> Listener<P> {
             handshakes: JoinSet::new(),
             on_refusal: Arc::new(trace),
             pause: None,
+            #[cfg(feature = "axum")]
+            options: crate::http::secondary::ServerOptions::default(),
         }
+    }
+
+    /// Sets the limits for certificates that `axum::serve` requests on open connections.
+    #[cfg(feature = "axum")]
+    pub fn with_post_handshake_options(
+        mut self,
+        options: crate::http::secondary::ServerOptions,
+    ) -> Self {
+        self.options = options;
+        self
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn post_handshake_options(&self) -> &crate::http::secondary::ServerOptions {
+        &self.options
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn live(&self) -> &Live<P> {
+        self.acceptor.live()
     }
 
     /// Limits the duration of a handshake, including the policy's decision. The default is

@@ -25,6 +25,13 @@ pub trait AsyncPolicy: Send + Sync {
         hello: &ClientHello<'_>,
         peer: Option<SocketAddr>,
     ) -> impl Future<Output = Result<ClientAuthDecision, BoxError>> + Send;
+
+    /// Returns the rules for requests on open connections, if there are any. By default, there are
+    /// none, and no certificates are requested on open connections.
+    #[cfg(feature = "http")]
+    fn host_policy(&self) -> Option<&dyn crate::http::server::HostPolicy> {
+        None
+    }
 }
 
 impl AsyncPolicy for Policy {
@@ -39,6 +46,11 @@ impl AsyncPolicy for Policy {
             Ok(self.decide(hello, peer))
         }
     }
+
+    #[cfg(feature = "http")]
+    fn host_policy(&self) -> Option<&dyn crate::http::server::HostPolicy> {
+        Some(self)
+    }
 }
 
 impl<P: AsyncPolicy> AsyncPolicy for Arc<P> {
@@ -48,6 +60,11 @@ impl<P: AsyncPolicy> AsyncPolicy for Arc<P> {
         peer: Option<SocketAddr>,
     ) -> impl Future<Output = Result<ClientAuthDecision, BoxError>> + Send {
         P::decide(self, hello, peer)
+    }
+
+    #[cfg(feature = "http")]
+    fn host_policy(&self) -> Option<&dyn crate::http::server::HostPolicy> {
+        P::host_policy(self)
     }
 }
 

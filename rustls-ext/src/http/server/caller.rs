@@ -1,13 +1,14 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::request::Parts;
 use http::{Extensions, Response};
 use tower_layer::Layer;
 
-use super::gate::{Check, EmptyBody, Gate, OnDenied};
+use super::gate::{Check, Checked, EmptyBody, Gate, OnDenied};
 use super::host::Host;
 use super::hosts::{serves, would_ask};
 use super::{ConnectionInfo, Denied, HostPolicy, Identity, Scope};
+use crate::PostHandshakeDemand;
 
 /// The client that makes a request, its connection, and the host that the request is for.
 ///
@@ -17,6 +18,24 @@ pub struct Caller {
     connection: ConnectionInfo,
     host: Host,
     hosts: Arc<dyn HostPolicy>,
+    /// `None` if no certificates are requested on the open connection.
+    sees: Option<Arc<Sees>>,
+}
+
+/// The proofs on the open connection that a request sees, by their numbers.
+#[derive(Debug)]
+struct Sees {
+    /// Those up to the one that was the latest when the request was admitted.
+    admitted: u64,
+    /// Those that the request asked for itself.
+    own: Mutex<Vec<u64>>,
+}
+
+impl Sees {
+    fn own(&self) -> MutexGuard<'_, Vec<u64>> {
+        // Nothing can panic while this is locked.
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Caller {
@@ -40,16 +59,98 @@ impl Caller {
     }
 
     /// Returns the client, if it is authenticated in `scope` now.
+    ///
+    /// An answer to a request on the open connection counts if it was validated before this request
+    /// was admitted, or if this request has [asked](Self::ask) for it; if the policy may request
+    /// the scope for this host; and as long as the current policy accepts the certificate.
     pub fn identity(&self, scope: &str) -> Option<Identity> {
-        self.connection.identity(scope)
+        self.connection.of_handshake(scope).or_else(|| {
+            let sees = self.sees.as_deref()?;
+            let sees = |proof| proof <= sees.admitted || sees.own().contains(&proof);
+            self.connection.exchange()?.identity(&self.demand(scope)?, sees)
+        })
+    }
+
+    /// The demand of a scope that may be requested for this host, on an open connection or in a
+    /// handshake.
+    fn demand(&self, scope: &str) -> Option<PostHandshakeDemand> {
+        self.post_handshake(scope).or_else(|| {
+            let demand = would_ask(&*self.hosts, &self.connection, &self.host, scope)?;
+            Some(PostHandshakeDemand::when_needed(demand))
+        })
+    }
+
+    /// The demand of a scope that may be requested for this host on an open connection.
+    fn post_handshake(&self, scope: &str) -> Option<PostHandshakeDemand> {
+        let all = self.hosts.post_handshake(self.host());
+        all.into_iter().find(|demand| demand.scope() == scope)
+    }
+
+    /// Returns the client, which must be authenticated in `scope`; asks the client for a certificate
+    /// on the open connection if it is not, and waits for the answer.
+    ///
+    /// The client is asked if the policy allows it for this host
+    /// ([`PolicyBuilder::post_handshake`](crate::PolicyBuilder::post_handshake)), the client takes
+    /// part, and it has not been asked for this scope before. If several requests of a connection
+    /// need a scope, the client is asked once. Dropping the future does not cancel the request.
+    ///
+    /// # Errors
+    /// As for [`require()`](Self::require), at once or after the wait. [`Denied::Unauthenticated`]
+    /// if the client declines, does not take part, or does not answer in time, or if a limit of
+    /// `http::secondary::ServerOptions` is reached; [`Denied::Refused`] if its certificate does not
+    /// count.
+    pub async fn ask(&self, scope: &str) -> Result<Identity, Denied> {
+        self.ask_with_realm(scope, scope).await
+    }
+
+    /// The same for a scope that has its own type.
+    ///
+    /// # Errors
+    /// As for [`ask()`](Self::ask).
+    pub async fn ask_typed<S: Scope>(&self) -> Result<Identity<S>, Denied> {
+        self.ask(S::NAME).await?.typed().ok_or(Denied::OtherScope)
+    }
+
+    /// The same as [`ask()`](Self::ask), with another realm in the challenge: see
+    /// [`require_with_realm()`](Self::require_with_realm).
+    ///
+    /// # Errors
+    /// As for [`ask()`](Self::ask).
+    pub async fn ask_with_realm(&self, scope: &str, realm: &str) -> Result<Identity, Denied> {
+        let denied = match self.require_with_realm(scope, realm) {
+            Err(denied) if self.can_ask(&denied, scope) => denied,
+            done => return done,
+        };
+        let (Some(exchange), Some(sees), Some(demand)) =
+            (self.connection.exchange(), &self.sees, self.post_handshake(scope))
+        else {
+            return Err(denied);
+        };
+        if let Some(proof) = exchange.ask(&demand).await {
+            sees.own().push(proof);
+        }
+        self.require_with_realm(scope, realm)
+    }
+
+    /// Returns true if the client may be able to change this denial on the open connection.
+    pub(super) fn can_ask(&self, denied: &Denied, scope: &str) -> bool {
+        matches!(denied, Denied::Unauthenticated { .. } | Denied::Refused)
+            && self.sees.is_some()
+            && self.post_handshake(scope).is_some()
     }
 
     /// Returns the client, which must be authenticated in `scope`.
     ///
     /// # Errors
-    /// * [`Denied::OtherScope`] if it is authenticated in another scope.
+    /// * [`Denied::OtherScope`] if its handshake authenticates it in another scope, and the policy
+    ///   does not request `scope` on open connections to this host.
+    /// * [`Denied::Refused`] if it answered a request on the open connection with a certificate that
+    ///   does not count.
     /// * [`Denied::Unauthenticated`] if it is not authenticated, but may be if it opens another
-    ///   connection to this host. The realm of the challenge is the scope's name.
+    ///   connection to this host, or takes part on this one. The realm of the challenge is the
+    ///   scope's name.
+    /// * [`Denied::Misdirected`] if it proved the scope on the open connection, and the policy never
+    ///   requests it for this host.
     /// * [`Denied::NeverAsked`] if another connection could not change that.
     /// * [`Denied::UnknownScope`] if the policy has no such scope.
     pub fn require(&self, scope: &str) -> Result<Identity, Denied> {
@@ -75,11 +176,18 @@ impl Caller {
         }
         let unknown = || Denied::UnknownScope { scope: scope.to_owned() };
         let challenge = self.hosts.challenge(scope).ok_or_else(unknown)?;
-        if self.connection.is_authenticated() {
-            return Err(Denied::OtherScope);
-        }
-        if !would_ask(&*self.hosts, &self.connection, &self.host, scope) {
-            return Err(Denied::NeverAsked);
+        let exchange = self.connection.exchange();
+        match (self.post_handshake(scope), exchange) {
+            (Some(demand), Some(exchange)) if exchange.refusal(&demand).is_some() => {
+                return Err(Denied::Refused);
+            }
+            (Some(_), _) => {}
+            (None, _) if self.connection.is_authenticated() => return Err(Denied::OtherScope),
+            (None, _) if self.demand(scope).is_some() => {}
+            (None, Some(exchange)) if exchange.identity_anywhere(scope).is_some() => {
+                return Err(Denied::Misdirected);
+            }
+            (None, _) => return Err(Denied::NeverAsked),
         }
         let challenge = challenge.clone().with_realm(realm).unwrap_or(challenge);
         Err(Denied::Unauthenticated { challenge: Box::new(challenge) })
@@ -215,8 +323,10 @@ impl Callers {
         let connection = self.connection(request).ok_or(Denied::NoConnection)?;
         let host = Host::of(request, connection.server_name()).map_err(Denied::Host)?;
         if serves(&*self.hosts, connection, &host) {
-            let (connection, hosts) = (connection.clone(), self.hosts.clone());
-            Ok(Caller { connection, host, hosts })
+            let sees = connection.exchange().map(|exchange| {
+                Arc::new(Sees { admitted: exchange.latest(), own: Mutex::default() })
+            });
+            Ok(Caller { connection: connection.clone(), host, hosts: self.hosts.clone(), sees })
         } else {
             Err(Denied::Misdirected)
         }
@@ -232,9 +342,12 @@ impl<D: Clone, S> Layer<S> for CallerLayer<D> {
 }
 
 impl Check for Callers {
-    fn check(&self, request: &mut Parts) -> Result<(), Denied> {
-        let caller = self.admit(request)?;
+    fn check(&self, request: &mut Parts) -> Checked {
+        let caller = match self.admit(request) {
+            Ok(caller) => caller,
+            Err(denied) => return Checked::Denied(denied),
+        };
         request.extensions.insert(caller);
-        Ok(())
+        Checked::Accepted
     }
 }

@@ -1,18 +1,19 @@
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
-use rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthStatus};
+use rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthDemand, ClientAuthStatus};
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 
 use super::Identity;
+use crate::http::secondary::server::ServerExchange;
 use crate::wire::Offer;
-use crate::{ClientFacts, PeerIdentity};
+use crate::{ClientFacts, PeerIdentity, PostHandshakeDemand};
 
 /// A handle to the facts about a server's connection whose handshake is complete.
 ///
 /// Clones are cheap and share their state, so that each request can have one. A client can be
-/// authenticated in several scopes at the same time; a scope that is added while the connection is
-/// open is visible to all clones at once.
+/// authenticated in several scopes at the same time (SCC-11): by its handshake, and by answers to
+/// requests on the open connection. Such a scope is visible to all clones at once.
 #[derive(Clone, Debug)]
 pub struct ConnectionInfo(Arc<ConnectionData>);
 
@@ -27,8 +28,9 @@ struct ConnectionData {
     acknowledged: bool,
     certificate_request: Option<CertificateRequest>,
     outcome: ClientAuthOutcome,
-    /// At most one for each scope, the oldest first.
-    identities: RwLock<Vec<Identity>>,
+    /// The client in the scope of the handshake.
+    identity: Option<Identity>,
+    exchange: OnceLock<Arc<ServerExchange>>,
 }
 
 /// The certificate request that the client received, on this connection or on the one that it
@@ -112,14 +114,17 @@ impl ConnectionInfo {
             acknowledged: auth.acknowledged(),
             certificate_request,
             outcome,
-            identities: RwLock::new(identity.into_iter().collect()),
+            identity,
             ..data
         }))
     }
 
-    /// Returns the client, if it is authenticated in `scope` now.
+    /// Returns the client, if it is authenticated in `scope` now: by its handshake, or by an answer
+    /// to a request on the open connection. Such an answer counts as long as the current policy
+    /// accepts its certificate, whatever the host: [`Caller::identity`](super::Caller::identity)
+    /// also checks the rules of the host.
     pub fn identity(&self, scope: &str) -> Option<Identity> {
-        self.read_identities(|all| all.iter().find(|it| it.scope() == scope).cloned())
+        self.of_handshake(scope).or_else(|| self.exchange()?.identity_anywhere(scope))
     }
 
     /// Returns the client in each scope in which it is authenticated now, the scope of the
@@ -127,18 +132,37 @@ impl ConnectionInfo {
     ///
     /// For logs. A handler should name the scope that it needs: [`identity()`](Self::identity).
     pub fn identities(&self) -> Vec<Identity> {
-        self.read_identities(<[Identity]>::to_vec)
+        let proved = self.exchange().map(|exchange| exchange.identities());
+        let own = self.0.identity.iter().cloned();
+        own.chain(proved.into_iter().flatten()).collect()
     }
 
-    fn read_identities<T>(&self, read: impl FnOnce(&[Identity]) -> T) -> T {
-        // Nothing can panic while this is locked.
-        read(&self.0.identities.read().unwrap_or_else(PoisonError::into_inner))
+    /// Returns why the certificate does not count that the client presented for `scope` on the open
+    /// connection, if it did. It has proved that it has the key.
+    pub fn refusal(&self, scope: &str) -> Option<rustls::Error> {
+        self.exchange()?.refusal_anywhere(scope)
     }
 
-    /// Returns true if the client is authenticated in any scope. Not public, since a certificate
-    /// that counts in one scope does not count in another.
+    /// The client, if its handshake authenticates it in `scope`.
+    pub(super) fn of_handshake(&self, scope: &str) -> Option<Identity> {
+        self.0.identity.as_ref().filter(|identity| identity.scope() == scope).cloned()
+    }
+
+    /// Returns true if the handshake authenticates the client in any scope. Not public, since a
+    /// certificate that counts in one scope does not count in another.
     pub(super) fn is_authenticated(&self) -> bool {
-        self.read_identities(|all| !all.is_empty())
+        self.0.identity.is_some()
+    }
+
+    /// Requests certificates on the open connection from now on.
+    #[cfg(feature = "tokio")]
+    pub(in crate::http) fn set_exchange(&self, exchange: Arc<ServerExchange>) {
+        let _ = self.0.exchange.set(exchange);
+    }
+
+    /// The exchange of certificates on the open connection, if there is one.
+    pub(super) fn exchange(&self) -> Option<&ServerExchange> {
+        self.0.exchange.get().map(|exchange| &**exchange)
     }
 
     /// Returns the certificate request that the client received, if any.
@@ -195,9 +219,18 @@ impl ConnectionInfo {
         match decision {
             ClientAuthDecision::None => true,
             ClientAuthDecision::Request(demand) => asked_for(demand.scope()),
-            ClientAuthDecision::Require(demand) => self.identity(demand.scope()).is_some(),
+            ClientAuthDecision::Require(demand) => self.proves(demand),
             _ => false,
         }
+    }
+
+    /// Returns true if the client is authenticated in the scope of this demand.
+    fn proves(&self, demand: &ClientAuthDemand) -> bool {
+        let demand = PostHandshakeDemand::when_needed(demand.clone());
+        self.of_handshake(demand.scope()).is_some()
+            || self
+                .exchange()
+                .is_some_and(|exchange| exchange.identity(&demand, |_| true).is_some())
     }
 
     /// The facts about this client that the policy may have used, or may use when the client opens
@@ -226,7 +259,8 @@ impl ConnectionData {
             acknowledged: false,
             certificate_request: None,
             outcome: ClientAuthOutcome::NotAsked,
-            identities: RwLock::default(),
+            identity: None,
+            exchange: OnceLock::new(),
         }
     }
 }
@@ -238,36 +272,4 @@ fn identity<'a>(
 ) -> Option<Identity> {
     let scope = auth?.decision().demand()?.scope();
     Identity::new(scope, &in_scope(scope)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use rustls::pki_types::{CertificateDer, UnixTime};
-
-    use super::*;
-
-    fn identity(scope: &str) -> Identity {
-        let chain = [CertificateDer::from_slice(b"not looked at")];
-        let peer =
-            PeerIdentity { chain: &chain, resumed: false, authenticated_at: UnixTime::now() };
-        Identity::new(scope, &peer).unwrap()
-    }
-
-    #[test]
-    fn all_clones_see_the_scopes_of_the_connection_as_they_are_now() {
-        let data = ConnectionData::new(Some((Ipv4Addr::LOCALHOST, 1).into()), None);
-        let connection = ConnectionInfo(Arc::new(data));
-        let clone = connection.clone();
-        assert!(!clone.is_authenticated());
-        for scope in ["agents", "staff"] {
-            assert!(clone.identity(scope).is_none());
-            connection.0.identities.write().unwrap().push(identity(scope));
-            assert_eq!(clone.identity(scope).unwrap().scope(), scope);
-        }
-        assert!(clone.is_authenticated());
-        let scopes: Vec<_> = clone.identities().iter().map(|it| it.scope().to_owned()).collect();
-        assert_eq!(scopes, ["agents", "staff"]);
-    }
 }

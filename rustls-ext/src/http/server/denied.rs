@@ -13,7 +13,9 @@ pub enum Denied {
     /// The host that the request is for cannot be determined: 400 (RFC 9112 section 3.2).
     Host(HostProblem),
     /// The policy requests a certificate for the request's host that was not requested on this
-    /// connection: 421 (RFC 9110 section 15.5.20), so that the client opens another connection.
+    /// connection; or the client proved the scope on the open connection for another host, and the
+    /// policy never requests it for this host: 421 (RFC 9110 section 15.5.20), so that the client
+    /// opens another connection.
     Misdirected,
     /// The client is not authenticated, but can be if it repeats the request with a certificate:
     /// 401.
@@ -23,6 +25,10 @@ pub enum Denied {
     },
     /// The client is authenticated in another scope: 403.
     OtherScope,
+    /// The client proved on the open connection that it has the key of a certificate, which does not
+    /// count in the scope: 403. [`ConnectionInfo::refusal`](super::ConnectionInfo::refusal) has the
+    /// reason.
+    Refused,
     /// The client is not authenticated, and the policy never requests a certificate of this scope
     /// from it on a connection to this host: 403.
     NeverAsked,
@@ -49,7 +55,7 @@ impl Denied {
             Self::Host(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
-            Self::OtherScope | Self::NeverAsked => StatusCode::FORBIDDEN,
+            Self::OtherScope | Self::Refused | Self::NeverAsked => StatusCode::FORBIDDEN,
             Self::NoCaller | Self::NoConnection | Self::UnknownScope { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -94,6 +100,7 @@ impl fmt::Display for Denied {
             Self::Misdirected => f.write_str("this host needs another connection"),
             Self::Unauthenticated { .. } => f.write_str("a client certificate is required"),
             Self::OtherScope => f.write_str("your certificate is for another scope"),
+            Self::Refused => f.write_str("your certificate is not accepted here"),
             Self::NeverAsked => {
                 f.write_str("the policy never requests the required certificate for this host")
             }

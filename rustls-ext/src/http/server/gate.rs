@@ -1,3 +1,4 @@
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,9 +13,21 @@ use super::{Denied, ReadUnread, read_unread};
 
 /// Decides which requests pass through a [`Gate`].
 pub trait Check {
-    /// Accepts a request, or denies it.
-    fn check(&self, request: &mut Parts) -> Result<(), Denied>;
+    /// Accepts a request, or denies it, or tells later.
+    fn check(&self, request: &mut Parts) -> Checked;
 }
+
+/// The decision about a request.
+pub enum Checked {
+    /// The request passes.
+    Accepted,
+    /// It does not.
+    Denied(Denied),
+    /// It waits for this decision.
+    Later(Later),
+}
+
+type Later = Pin<Box<dyn Future<Output = Result<(), Denied>> + Send>>;
 
 /// Makes the responses to denied requests, with bodies of type `B`.
 ///
@@ -93,12 +106,12 @@ impl<C, D, S, B, R> Service<Request<B>> for Gate<C, D, S>
 where
     C: Check,
     D: DeniedResponse<R> + Clone,
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone,
     B: Body,
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = Answer<S::Future, D, B>;
+    type Future = Answer<S, D, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -107,56 +120,101 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let respond = self.denied.clone();
-        match self.check.check(&mut parts) {
-            Ok(()) => {
-                let answer = self.inner.call(Request::from_parts(parts, body));
-                Answer { answer: Some(answer), denied: None, respond, unread: None }
+        let state = match self.check.check(&mut parts) {
+            Checked::Accepted => {
+                State::Inner { answer: self.inner.call(Request::from_parts(parts, body)) }
             }
-            Err(denied) => {
-                let unread = Some(read_unread(&parts.headers, body));
-                Answer { answer: None, denied: Some(denied), respond, unread }
+            Checked::Denied(denied) => State::denied(denied, &parts, body),
+            Checked::Later(later) => {
+                // The service that is ready goes with the request.
+                let next = self.inner.clone();
+                let inner = std::mem::replace(&mut self.inner, next);
+                let request = Some((inner, Request::from_parts(parts, body)));
+                State::Waiting { later, request }
             }
-        }
+        };
+        Answer { state, respond }
     }
 }
 
 pin_project! {
     /// The future of the inner service's response, or of a denial once some of the request's body
     /// has been read.
-    #[derive(Debug)]
-    pub struct Answer<F, D, B> {
+    pub struct Answer<S, D, B>
+    where
+        S: Service<Request<B>>,
+    {
         #[pin]
-        answer: Option<F>,
-        denied: Option<Denied>,
+        state: State<S, B>,
         respond: D,
-        // Kept until the response is ready. Over HTTP/2, dropping it would reset the stream.
-        #[pin]
-        unread: Option<ReadUnread<B>>,
     }
 }
 
-impl<F, D, B, R, E> Future for Answer<F, D, B>
+pin_project! {
+    #[project = StateProjection]
+    enum State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        Waiting { later: Later, request: Option<(S, Request<B>)> },
+        Inner { #[pin] answer: S::Future },
+        Denied {
+            denied: Option<Denied>,
+            // Kept until the response is ready. Over HTTP/2, dropping it would reset the stream.
+            #[pin]
+            unread: ReadUnread<B>,
+        },
+    }
+}
+
+impl<S: Service<Request<B>>, B: Body> State<S, B> {
+    fn denied(denied: Denied, parts: &Parts, body: B) -> Self {
+        Self::Denied { denied: Some(denied), unread: read_unread(&parts.headers, body) }
+    }
+}
+
+impl<S, D, B, R> Future for Answer<S, D, B>
 where
-    F: Future<Output = Result<Response<R>, E>>,
+    S: Service<Request<B>, Response = Response<R>>,
     D: DeniedResponse<R>,
     B: Body,
 {
-    type Output = Result<Response<R>, E>;
+    type Output = Result<Response<R>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        match this.answer.as_pin_mut() {
-            Some(answer) => {
-                Poll::Ready(ready!(answer.poll(cx)).map(|response| this.respond.pass(response)))
-            }
-            // Only a future that is polled after it has finished has neither.
-            None => {
-                if let Some(unread) = this.unread.as_pin_mut() {
-                    ready!(unread.poll(cx));
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProjection::Waiting { later, request } => {
+                    let checked = ready!(later.as_mut().poll(cx));
+                    // Only a future that is polled after it has finished has none.
+                    let Some((mut inner, request)) = request.take() else { return Poll::Pending };
+                    match checked {
+                        Ok(()) => State::Inner { answer: inner.call(request) },
+                        Err(denied) => {
+                            let (parts, body) = request.into_parts();
+                            State::denied(denied, &parts, body)
+                        }
+                    }
                 }
-                let denied = this.denied.take().unwrap_or(Denied::NoCaller);
-                Poll::Ready(Ok(this.respond.deny(denied)))
-            }
+                StateProjection::Inner { answer } => {
+                    let response = ready!(answer.poll(cx));
+                    return Poll::Ready(response.map(|response| this.respond.pass(response)));
+                }
+                StateProjection::Denied { denied, unread } => {
+                    ready!(unread.poll(cx));
+                    // Only a future that is polled after it has finished has none.
+                    let denied = denied.take().unwrap_or(Denied::NoCaller);
+                    return Poll::Ready(Ok(this.respond.deny(denied)));
+                }
+            };
+            this.state.set(next);
         }
+    }
+}
+
+impl<S: Service<Request<B>>, D, B> fmt::Debug for Answer<S, D, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").finish_non_exhaustive()
     }
 }

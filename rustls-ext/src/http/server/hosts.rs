@@ -2,13 +2,13 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use rustls::ProtocolVersion;
-use rustls::server::ClientAuthDecision;
+use rustls::server::{ClientAuthDecision, ClientAuthDemand};
 
 use super::ConnectionInfo;
 use super::host::Host;
 use crate::http::Challenge;
 use crate::wire::Offer;
-use crate::{ClientFacts, Live, Policy};
+use crate::{ClientFacts, Live, Policy, PostHandshakeDemand};
 
 /// Tells which certificate requests the policy may make for a host name, without a ClientHello.
 ///
@@ -29,6 +29,28 @@ pub trait HostPolicy: Debug + Send + Sync {
     /// Returns a challenge that accepts the certificates of this scope; `None` if there is no such
     /// scope, which is then answered with 500.
     fn challenge(&self, scope: &str) -> Option<Challenge>;
+
+    /// Returns the certificates that may be requested on an open connection for requests to this
+    /// host; at most one for each scope. By default, there are none.
+    ///
+    /// `server_name` is as for [`possible_decisions()`](Self::possible_decisions).
+    fn post_handshake(&self, server_name: Option<&str>) -> Vec<PostHandshakeDemand> {
+        let _ = server_name;
+        Vec::new()
+    }
+
+    /// Returns true if certificates may be requested on open connections, for any host. By default,
+    /// they may not.
+    fn has_post_handshake(&self) -> bool {
+        false
+    }
+
+    /// Returns which certificates count in this scope now, and for how long. A certificate that was
+    /// requested on an open connection does not count if this returns `None`, as by default.
+    fn demand(&self, scope: &str) -> Option<ClientAuthDemand> {
+        let _ = scope;
+        None
+    }
 }
 
 impl HostPolicy for Policy {
@@ -42,6 +64,18 @@ impl HostPolicy for Policy {
 
     fn challenge(&self, scope: &str) -> Option<Challenge> {
         Policy::challenge(self, scope)
+    }
+
+    fn post_handshake(&self, server_name: Option<&str>) -> Vec<PostHandshakeDemand> {
+        Policy::post_handshake(self, server_name)
+    }
+
+    fn has_post_handshake(&self) -> bool {
+        Policy::has_post_handshake(self)
+    }
+
+    fn demand(&self, scope: &str) -> Option<ClientAuthDemand> {
+        Policy::demand(self, scope).cloned()
     }
 }
 
@@ -57,6 +91,18 @@ impl<P: HostPolicy + ?Sized> HostPolicy for Arc<P> {
     fn challenge(&self, scope: &str) -> Option<Challenge> {
         P::challenge(self, scope)
     }
+
+    fn post_handshake(&self, server_name: Option<&str>) -> Vec<PostHandshakeDemand> {
+        P::post_handshake(self, server_name)
+    }
+
+    fn has_post_handshake(&self) -> bool {
+        P::has_post_handshake(self)
+    }
+
+    fn demand(&self, scope: &str) -> Option<ClientAuthDemand> {
+        P::demand(self, scope)
+    }
 }
 
 /// Uses the policy that is current at the time of the request.
@@ -71,6 +117,18 @@ impl<P: HostPolicy> HostPolicy for Live<P> {
 
     fn challenge(&self, scope: &str) -> Option<Challenge> {
         self.current().policy().challenge(scope)
+    }
+
+    fn post_handshake(&self, server_name: Option<&str>) -> Vec<PostHandshakeDemand> {
+        self.current().policy().post_handshake(server_name)
+    }
+
+    fn has_post_handshake(&self) -> bool {
+        self.current().policy().has_post_handshake()
+    }
+
+    fn demand(&self, scope: &str) -> Option<ClientAuthDemand> {
+        self.current().policy().demand(scope)
     }
 }
 
@@ -100,14 +158,14 @@ pub(super) fn serves(
         .all(|decision| connection.meets(&decision))
 }
 
-/// Returns true if a certificate that counts in `scope` may be requested from the client of
-/// `connection`, when it opens another connection to `host` with any possible offer.
+/// Returns the demand of this scope, if a certificate that meets it may be requested from the client
+/// of `connection` when it opens another connection to `host` with any possible offer.
 pub(super) fn would_ask(
     hosts: &(impl HostPolicy + ?Sized),
     connection: &ConnectionInfo,
     host: &Host,
     scope: &str,
-) -> bool {
+) -> Option<ClientAuthDemand> {
     let offers = match connection.tls_version() {
         ProtocolVersion::TLSv1_3 => &[Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH][..],
         // There are no flags under TLS 1.2 (FLAGS-9).
@@ -117,5 +175,5 @@ pub(super) fn would_ask(
         .client(offers)
         .iter()
         .flat_map(|client| hosts.possible_decisions(host.name(), client))
-        .any(|decision| decision.demand().is_some_and(|demand| demand.scope() == scope))
+        .find_map(|decision| decision.demand().filter(|demand| demand.scope() == scope).cloned())
 }

@@ -40,25 +40,57 @@ pub struct Identity<S = Named> {
     scope: PhantomData<fn() -> S>,
 }
 
+/// How a client proved that it has the key of its certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProvedBy {
+    /// In the handshake of the connection.
+    Handshake,
+    /// In the handshake of an earlier connection, which this one resumes.
+    Resumption,
+    /// By an [authenticator](crate::authenticator) on the open connection.
+    Authenticator,
+}
+
 #[derive(Debug)]
 struct IdentityData {
     scope: String,
     chain: Vec<CertificateDer<'static>>,
     certificate: CertificateInfo,
-    resumed: bool,
+    proved_by: ProvedBy,
     authenticated_at: UnixTime,
 }
 
 impl Identity {
     /// The identity of a peer that is authenticated in `scope`.
     pub(super) fn new(scope: &str, peer: &PeerIdentity<'_>) -> Option<Self> {
-        let certificate = CertificateInfo::from_der(peer.chain.first()?);
+        let by = if peer.resumed { ProvedBy::Resumption } else { ProvedBy::Handshake };
+        Self::proved(scope, peer.chain, by, peer.authenticated_at)
+    }
+
+    /// The identity of a client that proved possession of a certificate by an authenticator.
+    #[cfg(feature = "tokio")]
+    pub(in crate::http) fn by_authenticator(
+        scope: &str,
+        chain: &[CertificateDer<'_>],
+        at: UnixTime,
+    ) -> Option<Self> {
+        Self::proved(scope, chain, ProvedBy::Authenticator, at)
+    }
+
+    fn proved(
+        scope: &str,
+        chain: &[CertificateDer<'_>],
+        proved_by: ProvedBy,
+        authenticated_at: UnixTime,
+    ) -> Option<Self> {
+        let certificate = CertificateInfo::from_der(chain.first()?);
         let data = IdentityData {
             scope: scope.to_owned(),
-            chain: peer.chain.iter().map(|der| der.clone().into_owned()).collect(),
+            chain: chain.iter().map(|der| der.clone().into_owned()).collect(),
             certificate,
-            resumed: peer.resumed,
-            authenticated_at: peer.authenticated_at,
+            proved_by,
+            authenticated_at,
         };
         Some(Self { data: Arc::new(data), scope: PhantomData })
     }
@@ -86,9 +118,14 @@ impl<S> Identity<S> {
         &self.data.chain
     }
 
+    /// Returns how the proof was given.
+    pub fn proved_by(&self) -> ProvedBy {
+        self.data.proved_by
+    }
+
     /// Returns true if the proof was given on an earlier connection, which this one resumes.
     pub fn resumed(&self) -> bool {
-        self.data.resumed
+        self.data.proved_by == ProvedBy::Resumption
     }
 
     /// Returns when the proof was given, by this server's clock.
@@ -108,7 +145,7 @@ impl<S> fmt::Debug for Identity<S> {
         f.debug_struct("Identity")
             .field("scope", &self.data.scope)
             .field("certificate", &self.data.certificate)
-            .field("resumed", &self.data.resumed)
+            .field("proved_by", &self.data.proved_by)
             .finish_non_exhaustive()
     }
 }

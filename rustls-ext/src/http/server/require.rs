@@ -2,7 +2,7 @@ use http::Response;
 use http::request::Parts;
 use tower_layer::Layer;
 
-use super::gate::{Check, EmptyBody, Gate, OnDenied};
+use super::gate::{Check, Checked, EmptyBody, Gate, OnDenied};
 use super::{Caller, Denied, Scope};
 
 /// A layer that accepts only requests whose callers are authenticated in a scope.
@@ -14,7 +14,12 @@ use super::{Caller, Denied, Scope};
 /// | is authenticated in another scope | 403 |
 /// | is not authenticated, and another connection to this host could change that | 401, with the challenge |
 /// | is not authenticated, and no connection could | 403 |
+/// | has proved the scope on the open connection, and the policy never requests it for this host | 421 |
+/// | presented a certificate on the open connection that does not count | 403 |
 /// | can never be, since the policy has no scope of this name | 500 |
+///
+/// If the policy allows it for the host, a client that takes part is asked for a certificate on the
+/// open connection first, and the request waits for the answer: see [`Caller::ask`].
 ///
 /// Another connection can change it if the policy may request a certificate of the scope from such
 /// a client, with or without an offer. Under TLS 1.2, which has no flags, the offer can only be by
@@ -86,8 +91,22 @@ impl<D: Clone, S> Layer<S> for RequireScope<D> {
 }
 
 impl Check for NeededScope {
-    fn check(&self, request: &mut Parts) -> Result<(), Denied> {
+    fn check(&self, request: &mut Parts) -> Checked {
         let realm = self.realm.as_deref().unwrap_or(&self.scope);
-        Caller::of(&request.extensions)?.require_with_realm(&self.scope, realm).map(drop)
+        let caller = match Caller::of(&request.extensions) {
+            Ok(caller) => caller,
+            Err(denied) => return Checked::Denied(denied),
+        };
+        match caller.require_with_realm(&self.scope, realm) {
+            Ok(_) => Checked::Accepted,
+            Err(denied) if caller.can_ask(&denied, &self.scope) => {
+                let (caller, needed) = (caller.clone(), self.clone());
+                Checked::Later(Box::pin(async move {
+                    let realm = needed.realm.as_deref().unwrap_or(&needed.scope);
+                    caller.ask_with_realm(&needed.scope, realm).await.map(drop)
+                }))
+            }
+            Err(denied) => Checked::Denied(denied),
+        }
     }
 }

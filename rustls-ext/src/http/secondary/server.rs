@@ -1,0 +1,511 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::time_provider::TimeProvider;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+mod options;
+mod proofs;
+mod requests;
+#[cfg(test)]
+mod tests;
+
+use super::{ConnectionError, Exchange, Frame, Outbox};
+use crate::PostHandshakeDemand;
+use crate::authenticator::{Contexts, Exporters, Proof, Request, ValidateError};
+use crate::http::server::{ConnectionInfo, HostPolicy, Identity};
+pub use options::ServerOptions;
+use proofs::{Proofs, Proved};
+
+/// The server's side of secondary certificates on one connection: requests certificates, and
+/// validates the client's answers.
+///
+/// Handlers do not see it: [`Caller::ask`](crate::http::server::Caller::ask),
+/// [`RequireScope`](crate::http::server::RequireScope) and the extractors of axum use it. It is made
+/// by [`ServerStream`](crate::http::server::ServerStream), or by [`attach`](Self::attach) for other
+/// transports.
+///
+/// Requests are sent in the order in which they are needed, as many at a time as the client
+/// announced (SCC-1, SCC-6). There is one request for a scope however many HTTP requests wait for
+/// it, and it stays outstanding if they stop waiting. Answers are validated in order, in tokio's
+/// pool for blocking work.
+pub struct ServerExchange {
+    /// Itself, for the tasks that it starts.
+    this: Weak<Self>,
+    runtime: Handle,
+    outbox: Outbox,
+    exporters: Exporters,
+    provider: Arc<CryptoProvider>,
+    clock: Arc<dyn TimeProvider>,
+    hosts: Arc<dyn HostPolicy>,
+    options: ServerOptions,
+    server_name: Option<String>,
+    /// The scope of the handshake's identity, which need not be proved again.
+    known: Option<String>,
+    state: Mutex<State>,
+    /// Tells waiting HTTP requests that something has changed.
+    changed: Notify,
+}
+
+/// ```text
+///            client's number allows       CERTIFICATE            permit
+///   Queued ─────────────────────────▶ Sent ─────────▶ Answered ─────────▶ Validating ─▶ removed
+/// ```
+enum Stage {
+    Queued,
+    Sent(Request),
+    Answered(Request, Vec<u8>),
+    Validating,
+}
+
+/// A request for a certificate.
+struct Ask {
+    number: u64,
+    demand: PostHandshakeDemand,
+    /// Until when HTTP requests wait for the answer.
+    deadline: Instant,
+    stage: Stage,
+}
+
+#[derive(Default)]
+struct State {
+    /// The number that the client announced, or 0 if it does not take part; `None` before its first
+    /// SETTINGS.
+    client: Option<u32>,
+    /// In the order in which they are sent and answered. At most one for each scope.
+    asks: VecDeque<Ask>,
+    /// How many there have been.
+    asked: u64,
+    contexts: Option<Contexts<Vec<u8>>>,
+    proofs: Proofs,
+    /// How many HTTP requests wait.
+    waiting: usize,
+    /// True if a task validates answers.
+    validating: bool,
+    closed: bool,
+}
+
+impl State {
+    fn sent(&self) -> usize {
+        self.asks.iter().filter(|ask| matches!(ask.stage, Stage::Sent(_))).count()
+    }
+}
+
+impl ServerExchange {
+    /// Makes the exchange of a connection, and makes it known to `connection` and all of its clones.
+    /// Call it before the first request is served.
+    ///
+    /// `exporters` are those for authenticators of the client. `config` is the connection's, for its
+    /// clock and its random numbers. `hosts` decides which scopes may be requested, and which
+    /// certificates count in them, at the time of each use.
+    ///
+    /// If `connection` has an exchange already, that one stays in use there.
+    ///
+    /// # Panics
+    /// If it is called outside of a tokio runtime.
+    pub fn attach(
+        connection: &ConnectionInfo,
+        exporters: Exporters,
+        config: &ServerConfig,
+        hosts: Arc<dyn HostPolicy>,
+        options: ServerOptions,
+    ) -> Arc<Self> {
+        let known = connection.identities().first().map(|known| known.scope().to_owned());
+        let exchange = Arc::new_cyclic(|this| Self {
+            this: this.clone(),
+            runtime: Handle::current(),
+            outbox: Outbox::new(),
+            exporters,
+            provider: config.crypto_provider().clone(),
+            clock: config.time_provider.clone(),
+            hosts,
+            options,
+            server_name: connection.server_name().map(str::to_owned),
+            known,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        });
+        connection.set_exchange(exchange.clone());
+        exchange
+    }
+
+    /// Returns the frames to send, for the filter of the connection.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Returns the number of the latest proof: an HTTP request that is admitted now sees this one
+    /// and the earlier ones.
+    pub(in crate::http) fn latest(&self) -> u64 {
+        self.lock().proofs.latest()
+    }
+
+    /// Returns the client, if it has proved possession of a certificate that meets the demand now,
+    /// and if `sees` accepts the number of the proof.
+    pub(in crate::http) fn identity(
+        &self,
+        demand: &PostHandshakeDemand,
+        sees: impl FnOnce(u64) -> bool,
+    ) -> Option<Identity> {
+        let proved = self.proved(demand.scope())?;
+        (sees(proved.number) && proved.check(demand, self.now()?).is_ok())
+            .then(|| proved.identity.clone())
+    }
+
+    /// Returns the client in each scope in which the current policy still accepts its certificate.
+    pub(in crate::http) fn identities(&self) -> Vec<Identity> {
+        let all = self.lock().proofs.all();
+        let counts = |proved: &Arc<Proved>| {
+            self.current(proved.identity.scope()).is_some_and(|demand| {
+                self.now().is_some_and(|now| proved.check(&demand, now).is_ok())
+            })
+        };
+        all.into_iter().filter(counts).map(|proved| proved.identity.clone()).collect()
+    }
+
+    /// Returns the client, if the current policy accepts its certificate in this scope, for any
+    /// host.
+    pub(in crate::http) fn identity_anywhere(&self, scope: &str) -> Option<Identity> {
+        self.proved(scope)?;
+        self.identity(&self.current(scope)?, |_| true)
+    }
+
+    /// Returns why the certificate that the client proved possession of does not count in the scope
+    /// of the demand.
+    pub(in crate::http) fn refusal(&self, demand: &PostHandshakeDemand) -> Option<rustls::Error> {
+        self.proved(demand.scope())?.refusal(demand, self.now()?)
+    }
+
+    /// The same with the current demand of the scope.
+    pub(in crate::http) fn refusal_anywhere(&self, scope: &str) -> Option<rustls::Error> {
+        self.refusal(&self.current(scope)?)
+    }
+
+    /// What counts in this scope now.
+    fn current(&self, scope: &str) -> Option<PostHandshakeDemand> {
+        self.hosts.demand(scope).map(PostHandshakeDemand::when_needed)
+    }
+
+    fn proved(&self, scope: &str) -> Option<Arc<Proved>> {
+        self.lock().proofs.in_scope(scope)
+    }
+
+    fn now(&self) -> Option<UnixTime> {
+        self.clock.current_time()
+    }
+
+    /// Requests a certificate if none is requested in this scope already, and waits for the answer:
+    /// until it is validated, the time is over, the client is known not to take part, or the
+    /// connection ends. Returns at once if the client must not be asked again, or if a limit is
+    /// reached.
+    ///
+    /// Returns the number of the proof, if the client has given one.
+    pub(in crate::http) async fn ask(&self, demand: &PostHandshakeDemand) -> Option<u64> {
+        if let Some((number, _waiting)) = self.begin(demand) {
+            self.wait(number).await;
+        }
+        self.proved(demand.scope()).map(|proved| proved.number)
+    }
+
+    /// Returns the number of the request for which to wait.
+    fn begin(&self, demand: &PostHandshakeDemand) -> Option<(u64, Waiting<'_>)> {
+        let now = self.now()?;
+        let mut state = self.lock();
+        if state.closed || state.client == Some(0) || state.waiting >= self.options.max_waiting {
+            return None;
+        }
+        let pending = state.asks.iter().find(|ask| ask.demand.scope() == demand.scope());
+        let number = match pending {
+            Some(ask) => ask.number,
+            None if state.proofs.is_final(demand, now) => return None,
+            None => self.add(&mut state, demand.clone())?,
+        };
+        self.send(&mut state);
+        state.waiting += 1;
+        Some((number, Waiting(self)))
+    }
+
+    async fn wait(&self, number: u64) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // From here on, no change is missed.
+            changed.as_mut().enable();
+            let deadline = {
+                let state = self.lock();
+                let pending = state.asks.iter().find(|ask| ask.number == number);
+                match pending {
+                    Some(ask) if Instant::now() < ask.deadline => ask.deadline,
+                    _ => return,
+                }
+            };
+            // The deadline may have changed meanwhile, so it is read again.
+            let _ = timeout_at(deadline, changed).await;
+        }
+    }
+
+    /// Puts a request into the queue, unless there were too many on this connection (SCC-12).
+    fn add(&self, state: &mut State, demand: PostHandshakeDemand) -> Option<u64> {
+        if state.asked >= u64::from(self.options.max_requests) {
+            return None;
+        }
+        state.asked += 1;
+        let (number, deadline) = (state.asked, self.deadline());
+        state.asks.push_back(Ask { number, demand, deadline, stage: Stage::Queued });
+        Some(number)
+    }
+
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        /// For a time that the clock cannot represent.
+        const LONG: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);
+        now.checked_add(self.options.answer_timeout).unwrap_or(now + LONG)
+    }
+
+    /// Sends requests from the queue while the client's number allows (SCC-6).
+    fn send(&self, state: &mut State) {
+        let Some(most) = state.client.and_then(|number| usize::try_from(number).ok()) else {
+            return;
+        };
+        if !state.asks.iter().any(|ask| matches!(ask.stage, Stage::Queued)) {
+            return;
+        }
+        let contexts = state.contexts.take();
+        let mut contexts =
+            contexts.unwrap_or_else(|| requests::contexts(self.options.max_requests));
+        while state.sent() < most {
+            let is_queued = |ask: &Ask| matches!(ask.stage, Stage::Queued);
+            let Some(place) = state.asks.iter().position(is_queued) else { break };
+            let Some(ask) = state.asks.get_mut(place) else { break };
+            let sent = requests::send(&self.outbox, &ask.demand, &self.provider, &mut contexts);
+            match sent {
+                Some(request) => {
+                    ask.stage = Stage::Sent(request);
+                    ask.deadline = self.deadline();
+                }
+                None => {
+                    state.asks.remove(place);
+                    self.changed.notify_waiters();
+                }
+            }
+        }
+        state.contexts = Some(contexts);
+    }
+
+    /// Requests what is requested at the beginning of a connection.
+    fn send_at_once(&self, state: &mut State) {
+        for demand in self.hosts.post_handshake(self.server_name.as_deref()) {
+            let is_pending = state.asks.iter().any(|ask| ask.demand.scope() == demand.scope());
+            let is_known = self.known.as_deref() == Some(demand.scope());
+            if demand.is_at_once() && !is_pending && !is_known {
+                self.add(state, demand);
+            }
+        }
+    }
+
+    /// Validates the answers in order, until there is none left.
+    async fn validate_all(self: Arc<Self>) {
+        while let Some((number, work)) = self.next_answer() {
+            let permit = self.options.validations.clone().acquire_owned().await;
+            let this = self.clone();
+            let (demand, outcome) = {
+                let demand = work.demand.clone();
+                let validated = self.runtime.spawn_blocking(move || this.validate(&work)).await;
+                (demand, validated.ok())
+            };
+            drop(permit);
+            self.finish(number, &demand, outcome);
+        }
+    }
+
+    fn next_answer(&self) -> Option<(u64, Answer)> {
+        let mut state = self.lock();
+        let answered = state.asks.iter_mut().find(|ask| matches!(ask.stage, Stage::Answered(..)));
+        let next =
+            answered.and_then(|ask| match std::mem::replace(&mut ask.stage, Stage::Validating) {
+                Stage::Answered(request, authenticator) => {
+                    let demand = ask.demand.clone();
+                    Some((ask.number, Answer { demand, request, authenticator }))
+                }
+                _ => None,
+            });
+        state.validating = next.is_some();
+        next
+    }
+
+    fn validate(&self, answer: &Answer) -> Result<Outcome, ConnectionError> {
+        let verifier = answer.demand.demand().verifier();
+        let proof = answer.request.validate(
+            &self.exporters,
+            &answer.authenticator,
+            |message, certificate, signature| {
+                verifier.verify_tls13_signature(message, certificate, signature)
+            },
+        );
+        match proof {
+            Ok(Proof::Declined) => Ok(Outcome::Declined),
+            Ok(Proof::Possession(possession)) => {
+                let now = self.now();
+                let verified = match now {
+                    Some(now) => possession.verify_client(&**verifier, now),
+                    None => Err(rustls::Error::FailedToGetCurrentTime),
+                };
+                Ok(Outcome::Proved(possession.chain().to_vec(), now, verified))
+            }
+            Err(ValidateError::Authenticator(error)) => Err(ConnectionError::Authenticator(error)),
+            Err(ValidateError::Signature(_)) => Err(ConnectionError::Signature),
+        }
+    }
+
+    /// Records the outcome of a request. `None` if the verifier panicked: nobody is authenticated.
+    fn finish(
+        &self,
+        number: u64,
+        demand: &PostHandshakeDemand,
+        outcome: Option<Result<Outcome, ConnectionError>>,
+    ) {
+        let now = self.now().unwrap_or_else(UnixTime::now);
+        let mut state = self.lock();
+        match outcome {
+            Some(Ok(Outcome::Proved(chain, Some(at), verified))) => {
+                state.proofs.proved(demand, &chain, at, verified);
+            }
+            Some(Ok(_)) | None => state.proofs.declined(demand.scope(), now),
+            Some(Err(error)) => {
+                self.outbox.fail(error);
+                state.closed = true;
+                state.asks.clear();
+            }
+        }
+        state.asks.retain(|ask| ask.number != number);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing can panic while this is locked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An answer that has arrived.
+struct Answer {
+    demand: PostHandshakeDemand,
+    request: Request,
+    authenticator: Vec<u8>,
+}
+
+/// A valid answer.
+enum Outcome {
+    Declined,
+    /// A chain, when it was proved, and whether it counts.
+    Proved(Vec<CertificateDer<'static>>, Option<UnixTime>, Result<(), rustls::Error>),
+}
+
+/// An HTTP request that waits; counted until it is dropped.
+struct Waiting<'a>(&'a ServerExchange);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
+    }
+}
+
+impl Exchange for ServerExchange {
+    fn announces(&self) -> u32 {
+        1
+    }
+
+    fn setting(&self, value: Option<u64>) -> Result<(), ConnectionError> {
+        let mut state = self.lock();
+        let before = state.client;
+        let number = match value {
+            Some(value) => u32::try_from(value).unwrap_or(u32::MAX),
+            None => before.unwrap_or(0),
+        };
+        if number == 0 && before.is_some_and(|before| before > 0) {
+            return Err(ConnectionError::SettingWithdrawn);
+        }
+        state.client = Some(number);
+        if number == 0 {
+            state.asks.clear();
+        } else {
+            if before.is_none_or(|before| before == 0) {
+                self.send_at_once(&mut state);
+            }
+            self.send(&mut state);
+        }
+        drop(state);
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    fn head(&self, frame: Frame, on_control: bool, length: u64) -> Result<(), ConnectionError> {
+        if length > self.options.max_authenticator {
+            return Err(ConnectionError::TooLong { frame, length });
+        }
+        if frame == Frame::AuthenticatorRequests {
+            return Err(ConnectionError::RequestsOfClient);
+        }
+        if !on_control {
+            return Err(ConnectionError::OnStream(frame));
+        }
+        let state = self.lock();
+        if state.client.unwrap_or(0) == 0 {
+            Err(ConnectionError::NotAnnounced(frame))
+        } else if state.sent() == 0 {
+            Err(ConnectionError::UnexpectedCertificate)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn frame(&self, frame: Frame, payload: Vec<u8>) -> Result<(), ConnectionError> {
+        if frame == Frame::AuthenticatorRequests {
+            return Err(ConnectionError::RequestsOfClient);
+        }
+        let mut state = self.lock();
+        let State { asks, contexts, .. } = &mut *state;
+        let sent = asks.iter_mut().find(|ask| matches!(ask.stage, Stage::Sent(_)));
+        let ask = sent.ok_or(ConnectionError::UnexpectedCertificate)?;
+        let Stage::Sent(request) = std::mem::replace(&mut ask.stage, Stage::Validating) else {
+            return Err(ConnectionError::UnexpectedCertificate);
+        };
+        if let Some(contexts) = contexts {
+            contexts.answered(request.context()).map_err(ConnectionError::Context)?;
+        }
+        ask.stage = Stage::Answered(request, payload);
+        self.send(&mut state);
+        let starts = !std::mem::replace(&mut state.validating, true);
+        drop(state);
+        if let Some(this) = self.this.upgrade().filter(|_| starts) {
+            self.runtime.spawn(this.validate_all());
+        }
+        Ok(())
+    }
+
+    fn closed(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.asks.clear();
+        drop(state);
+        self.changed.notify_waiters();
+    }
+}
+
+impl fmt::Debug for ServerExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("ServerExchange")
+            .field("client", &state.client)
+            .field("requests", &state.asks.len())
+            .field("waiting", &state.waiting)
+            .finish_non_exhaustive()
+    }
+}

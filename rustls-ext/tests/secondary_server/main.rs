@@ -1,0 +1,15 @@
+//! Servers of hyper, axum and tonic that request certificates on open HTTP/2 connections, and
+//! clients that answer in every way.
+#![cfg(all(feature = "axum", feature = "tokio", feature = "ring"))]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod client;
+mod coalescing;
+mod hostile;
+mod lifecycle;
+mod pages;
+mod serving;
+mod site;
+mod tonic;

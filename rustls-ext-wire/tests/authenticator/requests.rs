@@ -44,6 +44,16 @@ fn ea_2_a_request_is_one_handshake_message() {
 }
 
 #[test]
+fn ea_6_a_request_lists_the_authorities_that_it_names() {
+    let names = vector(2, &[vector(2, b"one"), vector(2, b"other")].concat());
+    let named = request(&[signature_algorithms(&[ECDSA]), extension(47, &names)]);
+    let found: Vec<_> = parse(&named).unwrap().certificate_authorities().collect();
+    assert_eq!(found, [&b"one"[..], b"other"]);
+    let without = request(&[signature_algorithms(&[ECDSA])]);
+    assert_eq!(parse(&without).unwrap().certificate_authorities().count(), 0);
+}
+
+#[test]
 fn ea_2_each_side_has_its_own_type_of_request() {
     let body = request_body(CONTEXT, &[signature_algorithms(&[ECDSA])]);
     for (by, expected) in [(Endpoint::Server, 13), (Endpoint::Client, 17)] {

@@ -70,6 +70,30 @@ async fn a_driver_that_is_dropped_frees_its_side() {
 }
 
 #[tokio::test]
+async fn a_connection_that_h3_closes_frees_its_side() {
+    let site = Site::new();
+    let (client, server) = site.connect().await;
+    let at_server = Side::new(Role::Server, 1);
+    let mut transport = at_server.transport(server);
+    transport.close(h3::error::Code::H3_NO_ERROR, b"done");
+    assert!(at_server.is_closed());
+    nothing_is_sent(&at_server);
+    assert_eq!(raw::closed(&client).await, (0x100, "done".to_owned()));
+}
+
+#[tokio::test]
+async fn the_control_stream_ends_with_the_driver_as_without_the_filter() {
+    let site = Site::new();
+    let (client, server) = site.connect().await;
+    let at_client = Side::new(Role::Client, 1);
+    let client = Client::start(at_client.transport(client)).await;
+    let mut control = raw::peers_control(&server).await;
+    client.driver.abort();
+    assert!(control.read_to_end(1000).await.is_ok());
+    drop(client.requests);
+}
+
+#[tokio::test]
 async fn a_request_whose_connection_ends_frees_its_side_though_nobody_drives_h3() {
     let site = Site::new();
     let (client, server) = site.connect().await;

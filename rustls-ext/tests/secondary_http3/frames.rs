@@ -1,5 +1,8 @@
 //! Frames in both directions, between everything else.
 
+use std::task::{Context, Waker};
+
+use h3::quic::Connection;
 use rustls_ext::http::secondary::{Frame, SendError};
 
 use crate::raw::{self, GOAWAY, SETTINGS, next_frame, peers_control};
@@ -84,7 +87,11 @@ async fn scc_1_frames_are_sent_after_settings() {
     let (client, server) = site.connect().await;
     let at_server = Side::new(Role::Server, 1);
     at_server.outbox.send(Frame::AuthenticatorRequests, b"early".to_vec()).unwrap();
-    let _server = Server::start(at_server.transport(server));
+    let mut transport = at_server.transport(server);
+    // Before h3 has opened its control stream.
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(transport.poll_accept_recv(&mut cx).is_pending());
+    let _server = Server::start(transport);
     let mut control = peers_control(&client).await;
     assert_eq!(next_frame(&mut control).await.0, u64::from(SETTINGS));
     assert_eq!(next_frame(&mut control).await, (0xf0, b"early".to_vec()));

@@ -1,7 +1,7 @@
 //! The setting: what is announced, what is heard, and peers without it.
 
 use bytes::Bytes;
-use rustls_ext::http::secondary::Frame;
+use rustls_ext::http::secondary::{Frame, SendError};
 
 use crate::raw::{self, CONTROL, SETTINGS, next_frame, peers_control};
 use crate::site::{Client, Event, Role, Server, Side, Site};
@@ -100,6 +100,8 @@ async fn scc_1_an_endpoint_without_the_extension_ignores_frames_and_setting() {
     assert_eq!(client.close_reason().map(|err| err.to_string()), None);
     at_server.no_event();
     assert!(!at_server.is_closed());
+    let refused = at_server.outbox.send(Frame::AuthenticatorRequests, Vec::new());
+    assert_eq!(refused, Err(SendError::Closed));
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@
 //! | request streams | no change | gives the heads of the two frames to the [`Exchange`], which refuses them (SCC-5, SCC-8) |
 //! | other streams | no change | no change |
 //!
-//! If [`Exchange::announces`] is 0, nothing is changed or read on any stream.
+//! If [`Exchange::announces`] is 0, nothing is changed or read on any stream, and the outbox is
+//! closed.
 //!
 //! # Example
 //! A server over quinn:

@@ -30,8 +30,12 @@ impl Link {
         outbox: Outbox,
         close: Box<Close>,
     ) -> Self {
+        let announces = exchange.announces();
+        if announces == 0 {
+            outbox.close();
+        }
         Self {
-            announces: exchange.announces(),
+            announces,
             exchange,
             outbox,
             code_points,
@@ -156,4 +160,52 @@ fn undefined(error: &Arc<dyn Error + Send + Sync>) -> ConnectionErrorIncoming {
 
 pub(super) fn of_stream(connection_error: ConnectionErrorIncoming) -> StreamErrorIncoming {
     StreamErrorIncoming::ConnectionErrorIncoming { connection_error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Quiet;
+
+    impl Exchange for Quiet {
+        fn announces(&self) -> u32 {
+            1
+        }
+
+        fn setting(&self, _: Option<u64>) -> Result<(), ConnectionError> {
+            Ok(())
+        }
+
+        fn head(&self, _: Frame, _: bool, _: u64) -> Result<(), ConnectionError> {
+            Ok(())
+        }
+
+        fn frame(&self, _: Frame, _: Vec<u8>) -> Result<(), ConnectionError> {
+            Ok(())
+        }
+
+        fn closed(&self) {}
+    }
+
+    #[test]
+    fn a_connection_is_closed_because_of_an_error_once() {
+        let closed = Arc::new(Mutex::new(Vec::new()));
+        let close = {
+            let closed = closed.clone();
+            move |code: Code, reason: &[u8]| {
+                closed.lock().unwrap().push((code.value(), reason.to_vec()));
+            }
+        };
+        let outbox = Outbox::new();
+        let code_points = HttpCodePoints::DEFAULT;
+        let link = Link::new(code_points, Arc::new(Quiet), outbox.clone(), Box::new(close));
+        link.refuse(ConnectionError::Signature);
+        link.refuse(ConnectionError::UnexpectedCertificate);
+        link.close(Code::H3_NO_ERROR, b"dropped");
+        let error = ConnectionError::Signature;
+        let expected = (error.http3_code(), error.to_string().into_bytes());
+        assert_eq!(*closed.lock().unwrap(), [expected]);
+        assert_eq!(outbox.error(), Some(error));
+    }
 }

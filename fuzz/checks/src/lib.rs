@@ -16,6 +16,7 @@ pub mod negotiation;
 pub mod scan;
 #[cfg(feature = "peers")]
 pub mod scan_peers;
+pub mod secondary_http2;
 pub mod sessions;
 mod site;
 
@@ -52,6 +53,7 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "peers")]
     target("scan_peers", scan_peers::check),
     target("scan_pieces", scan::check_pieces),
+    target("secondary_http2", secondary_http2::check),
     target("sessions", sessions::check),
 ];
 

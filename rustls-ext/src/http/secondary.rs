@@ -10,7 +10,13 @@
 //! | [`Exchange`] | decides what to do about the peer's setting and frames |
 //! | [`Outbox`] | holds this side's frames until they can be sent |
 //! | [`ConnectionError`] | why the connection must end |
-#![cfg_attr(feature = "tokio", doc = "| [`ServerExchange`] | the server's side |")]
+//! | [`Http2Filter`][filter] | the filter of HTTP/2 |
+//! | [`ServerExchange`][server] | the server's side |
+//!
+#![cfg_attr(feature = "tokio", doc = "[filter]: Http2Filter")]
+#![cfg_attr(not(feature = "tokio"), doc = "[filter]: crate#features")]
+#![cfg_attr(feature = "tokio", doc = "[server]: ServerExchange")]
+#![cfg_attr(not(feature = "tokio"), doc = "[server]: crate#features")]
 //!
 //! # Servers
 //! The policy says which scopes may be requested for which hosts:

@@ -4,13 +4,13 @@ use std::io::{ErrorKind, IoSlice};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use rustls_ext::http::secondary::{Frame, Outbox, SendError};
+use rustls_ext::http::secondary::{ConnectionError, Frame, Outbox, SendError};
 use rustls_ext::wire::authenticator::Endpoint;
 use tokio::io::AsyncWrite;
 
 use crate::frames::*;
 use crate::recorder::{Event, Recorder};
-use crate::script::{Filter, Script, filter, wait, write_all};
+use crate::script::{Filter, Script, filter, read_all, wait, write_all};
 
 /// What an HTTP/2 library does.
 #[derive(Clone, Debug)]
@@ -268,4 +268,34 @@ fn a_filter_that_is_dropped_closes_the_exchange_once() {
     drop(filter);
     assert_eq!(recorder.events(), [Event::Closed]);
     assert_eq!(outbox.send(Frame::Certificate, Vec::new()), Err(SendError::Closed));
+}
+
+/// GOAWAY with a last stream, an error code and other data.
+fn go_away(code: u32) -> Vec<u8> {
+    frame(GOAWAY, 0, 0, &[&7u32.to_be_bytes()[..], &code.to_be_bytes(), b"why"].concat())
+}
+
+#[test]
+fn only_the_go_away_of_an_error_gets_its_code() {
+    let (no_error, protocol_error, enhance_your_calm) = (0, 1, 0xb);
+    let data = frame(DATA, 0, 1, b"data");
+    let short = frame(GOAWAY, 0, 0, &[0, 0, 0, 7, 0, 0, 0]);
+    let frames = |code| [data.clone(), go_away(no_error), short.clone(), go_away(code)].concat();
+    for splits in [&[1][..], &[0, 5, 12, 0, 1], &[4096]] {
+        for before in [0, 3, 11, data.len()] {
+            let outbox = Outbox::new();
+            let mut filter = server(splits, &outbox);
+            let written_by_library = frames(protocol_error);
+            let (start, rest) = written_by_library.split_at(before);
+            write_all(&mut filter, start).unwrap();
+            outbox.fail(ConnectionError::TooManyRequests { most: 7 });
+            // The preface has not arrived, so there is no frame for the library to refuse.
+            assert_eq!(read_all(&mut filter, &[4]).unwrap_err().kind(), ErrorKind::InvalidData);
+            for piece in rest.chunks(splits[0] + 6) {
+                write_all(&mut filter, piece).unwrap();
+            }
+            flush(&mut filter);
+            assert_eq!(written(&filter), frames(enhance_your_calm));
+        }
+    }
 }

@@ -1,4 +1,39 @@
 //! The filter of an HTTP/2 connection, between TLS and an unmodified HTTP/2 library.
+//!
+//! | what this side reads | |
+//! |---|---|
+//! | heads of frames | looked at, to find the frames below and the ends of header blocks; the first bytes of a head that is not complete are held back, since it may be the head of one of our frames |
+//! | SETTINGS | looked at: [`Exchange::setting`] and the limit of the [`Outbox`] |
+//! | our two frames | taken out: the head for [`Exchange::head`], then the payload for [`Exchange::frame`] |
+//! | everything else | read into the library's buffer and left there; it moves to the left if one of our frames was before it in the same read |
+//! | the end, or an error | [`Exchange::closed`] |
+//!
+//! | what this side writes | |
+//! |---|---|
+//! | preface and first SETTINGS | copied whole, and written with our setting as the last one; an acknowledgement is for all settings of a frame, so the library does not notice |
+//! | frames of the [`Outbox`] | written before the library's next frame that is not in a header block |
+//! | everything else | written from the library's buffers, all at once; as long as a frame of the outbox waits, at most to the end of a frame |
+//!
+//! A frame of the outbox is written before an acknowledgement of SETTINGS that arrived after it was
+//! queued, so a peer that lowers its limit still accepts it.
+//!
+//! # Idle connections
+//! While the library waits for its peer, it does not write. So each poll keeps its waker in the
+//! outbox, which wakes the library's task. h2 flushes at the end of each poll, which writes the
+//! frame.
+//!
+//! # How a connection ends after an error
+//! GOAWAY has the last stream that was processed, which only the library knows. So the filter makes
+//! the library refuse what it reads next:
+//!
+//! | the library is | it reads | and sends |
+//! |---|---|---|
+//! | between two frames, also in a header block | a DATA frame on stream 0 | PROTOCOL_ERROR |
+//! | inside a frame, the rest of which may never come | the error of its own decoder for a frame that is too long | FRAME_SIZE_ERROR |
+//!
+//! If [`ConnectionError::http2_code`] is another one, the filter changes it in the GOAWAY that the
+//! library writes. The second row depends on how h2 is built, and the tests check it: if h2 did not
+//! know the error, it would close the connection without GOAWAY.
 
 mod head;
 mod incoming;
@@ -21,10 +56,54 @@ use self::outgoing::Outgoing;
 use super::{ConnectionError, Exchange, Frame, HttpCodePoints, Outbox};
 use crate::wire::authenticator::Endpoint;
 
-/// An HTTP/2 connection to whose stream secondary certificates are added.
+/// A filter between TLS and an HTTP/2 library, which adds secondary certificates to the connection.
 ///
-/// The [module](self) describes how. One task must drive both directions, as HTTP/2 libraries do:
-/// the task that polled last is woken when a frame is to be sent.
+/// The library needs no change: it neither sees the frames of this extension, nor that its own
+/// SETTINGS have one setting more. Use it for connections on which ALPN chose `h2`. If the
+/// [`Exchange`] announces 0, nothing is changed, and the outbox is closed.
+///
+/// One task must drive both directions, as h2 and hyper do: the task that polled last is woken when
+/// the [`Outbox`] has something to send.
+///
+/// # Errors
+/// A [`ConnectionError`] of the exchange or of the outbox ends the connection. The library sends
+/// GOAWAY with [`http2_code`](ConnectionError::http2_code), and reports an error of its own;
+/// [`Outbox::error`] returns the reason. After that, nothing of the peer reaches the library. A
+/// write fails with [`io::ErrorKind::InvalidInput`] if the library does not begin with SETTINGS.
+///
+/// # Example
+/// A server of hyper:
+///
+/// ```no_run
+/// use std::convert::Infallible;
+/// use std::sync::Arc;
+///
+/// use http::{Request, Response};
+/// use hyper::body::Incoming;
+/// use hyper::service::service_fn;
+/// use hyper_util::rt::{TokioExecutor, TokioIo};
+/// use rustls_ext::http::secondary::{Exchange, Http2Filter, HttpCodePoints, Outbox};
+/// use rustls_ext::wire::authenticator::Endpoint;
+/// use tokio::io::{AsyncRead, AsyncWrite};
+///
+/// /// `exchange` sends its frames by `outbox`.
+/// async fn serve<IO>(tls: IO, exchange: Arc<dyn Exchange>, outbox: Outbox) -> hyper::Result<()>
+/// where
+///     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// {
+///     let numbers = HttpCodePoints::DEFAULT;
+///     let filter = Http2Filter::new(tls, Endpoint::Server, numbers, exchange, outbox.clone());
+///     let service = service_fn(|_: Request<Incoming>| async {
+///         Ok::<_, Infallible>(Response::new(String::from("hello")))
+///     });
+///     let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+///     let result = server.serve_connection(TokioIo::new(filter), service).await;
+///     if let Some(error) = outbox.error() {
+///         eprintln!("the connection ended: {error}");
+///     }
+///     result
+/// }
+/// ```
 pub struct Http2Filter<IO> {
     io: IO,
     state: State,
@@ -46,12 +125,8 @@ struct State {
 }
 
 impl<IO> Http2Filter<IO> {
-    /// Makes the filter of a connection on which nothing has been sent or received.
-    ///
-    /// `io` is the stream of TLS on which ALPN chose `h2`, and `endpoint` the side that uses this
-    /// filter. `exchange` is told about the setting and the frames of the peer; what is sent by
-    /// `outbox` goes out. If [`Exchange::announces`] returns 0, nothing is added or taken out, and
-    /// `outbox` is closed.
+    /// Makes the filter of a connection on which nothing has been sent or received after the TLS
+    /// handshake. `endpoint` is this side.
     pub fn new(
         io: IO,
         endpoint: Endpoint,

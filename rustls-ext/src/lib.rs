@@ -52,6 +52,7 @@
 //! | `tokio` | a listener, an acceptor and a connector for tokio |
 //! | `http` | the `ClientCertificate` challenge, and layers for tower |
 //! | `axum` | extractors for axum; with `tokio`, a listener for `axum::serve` |
+//! | `h3` | client certificates on open HTTP/3 connections of h3, over any transport |
 //! | `hyper`, `reqwest` | HTTP clients that answer challenges |
 //! | `quic` | configs for quinn; needs `ring` or `aws-lc-rs`, too |
 //! | `policy-file` | policies in TOML files |

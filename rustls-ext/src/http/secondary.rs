@@ -11,10 +11,13 @@
 //! | [`Outbox`] | holds this side's frames until they can be sent |
 //! | [`ConnectionError`] | why the connection must end |
 //! | [`Http2Filter`][filter] | the filter of HTTP/2 |
+//! | [`Http3`][http3] | the filter of HTTP/3, for h3 over any QUIC library |
 //! | [`ServerExchange`][server] | the server's side |
 //!
 #![cfg_attr(feature = "tokio", doc = "[filter]: Http2Filter")]
 #![cfg_attr(not(feature = "tokio"), doc = "[filter]: crate#features")]
+#![cfg_attr(feature = "h3", doc = "[http3]: Http3")]
+#![cfg_attr(not(feature = "h3"), doc = "[http3]: crate#features")]
 #![cfg_attr(feature = "tokio", doc = "[server]: ServerExchange")]
 #![cfg_attr(not(feature = "tokio"), doc = "[server]: crate#features")]
 //!
@@ -59,6 +62,8 @@ mod error;
 mod exchange;
 #[cfg(feature = "tokio")]
 mod http2;
+#[cfg(feature = "h3")]
+pub mod http3;
 #[cfg_attr(not(feature = "tokio"), path = "secondary/no_server.rs")]
 pub(crate) mod server;
 
@@ -67,5 +72,7 @@ pub use error::ConnectionError;
 pub use exchange::{Exchange, Frame, Outbox, SendError};
 #[cfg(feature = "tokio")]
 pub use http2::Http2Filter;
+#[cfg(feature = "h3")]
+pub use http3::Http3;
 #[cfg(feature = "tokio")]
 pub use server::{ServerExchange, ServerOptions};

@@ -1,12 +1,14 @@
 use std::any::Any;
 
-use rustls::HandshakeKind;
+use quinn_proto::crypto::ExportKeyingMaterialError;
 use rustls::client::ClientAuthOfferStatus;
 use rustls::pki_types::CertificateDer;
 use rustls::quic::Connection;
 use rustls::server::ClientAuth;
+use rustls::{Error, HandshakeKind, SupportedCipherSuite};
 
 use crate::PeerIdentity;
+use crate::authenticator::{Endpoint, ExporterError, Exporters};
 
 /// Data about a connection's handshake, at the time when quinn was asked for it.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct HandshakeData {
     pub server_name: Option<String>,
     /// Whether the handshake is a full one, or resumes an earlier session.
     pub kind: Option<HandshakeKind>,
+    /// Set when the handshake is complete.
+    suite: Option<SupportedCipherSuite>,
     /// Set on clients.
     status: Option<ClientAuthOfferStatus>,
     /// Set on clients.
@@ -40,12 +44,14 @@ impl HandshakeData {
             Connection::Client(client) => (Some(client), None),
             Connection::Server(server) => (None, Some(server)),
         };
-        let auth = server.filter(|_| !tls.is_handshaking()).and_then(|server| server.client_auth());
+        let is_complete = !tls.is_handshaking();
+        let auth = server.filter(|_| is_complete).and_then(|server| server.client_auth());
         let chain = || tls.peer_certificates().unwrap_or_default().to_vec();
         Self {
             protocol: tls.alpn_protocol().map(<[u8]>::to_vec),
             server_name: server.and_then(|server| server.server_name()).map(str::to_owned),
             kind: tls.handshake_kind(),
+            suite: tls.negotiated_cipher_suite().filter(|_| is_complete),
             status: client.map(|client| client.client_auth_status()),
             echoed: client.is_some_and(|client| client.client_auth_echoed()),
             client: auth.cloned().map(|auth| (auth, chain())),
@@ -81,5 +87,38 @@ impl HandshakeData {
     /// requests a certificate or not; false on servers.
     pub fn client_auth_echoed(&self) -> bool {
         self.echoed
+    }
+
+    /// Takes the values for [authenticators](crate::authenticator) of `sender`, or of both sides,
+    /// from the connection whose data this is. `export` is `export_keying_material` of quinn's
+    /// `Connection`.
+    ///
+    /// ```no_run
+    /// use rustls_ext::authenticator::Endpoint;
+    /// # use rustls_ext::quic::HandshakeData;
+    ///
+    /// # fn take(connection: quinn::Connection) -> Result<(), Box<dyn std::error::Error>> {
+    /// let handshake = HandshakeData::from_quinn(connection.handshake_data()).ok_or("no data")?;
+    /// let exporters = handshake.exporters(Endpoint::Client, |output, label, context| {
+    ///     connection.export_keying_material(output, label, context)
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ExporterError`] if quinn was asked for this data before the handshake was complete, or if
+    /// `export` fails.
+    pub fn exporters(
+        &self,
+        sender: impl Into<Option<Endpoint>>,
+        mut export: impl FnMut(&mut [u8], &[u8], &[u8]) -> Result<(), ExportKeyingMaterialError>,
+    ) -> Result<Exporters, ExporterError> {
+        let suite = self.suite.ok_or(ExporterError::Handshaking)?;
+        let suite = suite.tls13().ok_or(ExporterError::NotTls13)?;
+        Exporters::from_exporter(suite, sender, |output, label| {
+            export(output, label, &[])
+                .map_err(|_| Error::General("quinn cannot export keying material".into()))
+        })
     }
 }

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod configs;
+mod exporters;
 mod harness;
 mod offers;
 mod resumption;

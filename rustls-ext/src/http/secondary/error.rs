@@ -20,6 +20,8 @@ pub enum ConnectionError {
         /// The value.
         value: u64,
     },
+    /// The setting is twice in the SETTINGS of HTTP/3 (RFC 9114 section 7.2.4).
+    RepeatedSetting,
     /// The list of requests is malformed (SCC-4).
     Requests(RequestsError),
     /// A client sent `AUTHENTICATOR_REQUESTS` (SCC-5).
@@ -60,7 +62,9 @@ impl ConnectionError {
     pub fn rule(&self) -> &'static str {
         match self {
             Self::NotAnnounced(_) => rules::SCC_1.id,
-            Self::SettingWithdrawn | Self::BadSetting { .. } => rules::SCC_2.id,
+            Self::SettingWithdrawn | Self::BadSetting { .. } | Self::RepeatedSetting => {
+                rules::SCC_2.id
+            }
             Self::Requests(_) => rules::SCC_4.id,
             Self::RequestsOfClient | Self::OnStream(Frame::AuthenticatorRequests) => {
                 rules::SCC_5.id
@@ -93,7 +97,9 @@ impl ConnectionError {
         const H3_SETTINGS_ERROR: u64 = 0x109;
         const H3_MESSAGE_ERROR: u64 = 0x10e;
         match self {
-            Self::SettingWithdrawn | Self::BadSetting { .. } => H3_SETTINGS_ERROR,
+            Self::SettingWithdrawn | Self::BadSetting { .. } | Self::RepeatedSetting => {
+                H3_SETTINGS_ERROR
+            }
             Self::Requests(_) | Self::Context(_) | Self::Authenticator(_) | Self::Signature => {
                 H3_MESSAGE_ERROR
             }
@@ -114,6 +120,7 @@ impl fmt::Display for ConnectionError {
             Self::NotAnnounced(frame) => write!(f, "{frame} before the peer's setting")?,
             Self::SettingWithdrawn => f.write_str("the peer's setting returned to 0")?,
             Self::BadSetting { value } => write!(f, "the server's setting is {value}")?,
+            Self::RepeatedSetting => f.write_str("the peer's setting is twice in its SETTINGS")?,
             Self::Requests(error) => return error.fmt(f),
             Self::RequestsOfClient => f.write_str("authenticator requests of a client")?,
             Self::OnStream(frame) => write!(f, "{frame} on a stream of a request")?,

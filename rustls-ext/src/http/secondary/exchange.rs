@@ -199,6 +199,7 @@ impl Outbox {
     }
 
     /// Sets the longest payload that the peer accepts, in bytes.
+    #[cfg(feature = "tokio")]
     pub(super) fn set_max_frame(&self, most: u32) {
         self.lock().max_frame = NonZeroU32::new(most).filter(|most| most.get() != MAX_FRAME);
     }

@@ -1,4 +1,4 @@
-//! Builds the adapter for OpenSSL and its two programs, for tests and for whoever runs them as peers.
+//! Builds the adapter for OpenSSL and its programs, for tests and for whoever runs them as peers.
 //!
 //! The adapter itself is C: `include/rext_openssl.h` says all about it.
 #![forbid(unsafe_code)]
@@ -12,13 +12,15 @@ use std::process::Command;
 /// What a program needs that links `librext.a`.
 const NATIVE: &str = "-lgcc_s -lpthread -ldl -lm";
 
-/// The two programs; `--help` says what they do.
+/// The programs; `--help` says what they do.
 #[derive(Clone, Debug)]
 pub struct Programs {
     /// A server of HTTP/1.1 that asks for certificates.
     pub server: PathBuf,
     /// A client that offers one.
     pub client: PathBuf,
+    /// A client or server that sends exported authenticators.
+    pub authenticator: PathBuf,
 }
 
 /// Why there are no programs.
@@ -75,7 +77,11 @@ impl Programs {
         libraries.push(NATIVE);
         said(make.arg(libraries).arg(format!("SANITIZE={sanitize}"))).map_err(Error::Failed)?;
         let program = |name: &str| into.join(name);
-        Ok(Self { server: program("rext-openssl-server"), client: program("rext-openssl-client") })
+        Ok(Self {
+            server: program("rext-openssl-server"),
+            client: program("rext-openssl-client"),
+            authenticator: program("rext-openssl-authenticator"),
+        })
     }
 }
 

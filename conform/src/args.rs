@@ -12,7 +12,8 @@ use super::server::Implements;
 use command_line::CodePointArgs;
 use command_line::values::seconds;
 
-/// Test which rules of the flags, of CARE and of resumption another TLS stack keeps.
+/// Test which rules of the flags, of CARE, of resumption and of secondary certificates another TLS stack
+/// keeps.
 ///
 /// Connects to it with a peer that breaks rules on purpose, one in each case, and grades the
 /// reaction: passed, tolerated, failed, or skipped. Exits with 1 if a case fails.
@@ -63,6 +64,9 @@ pub struct ServerArgs {
     /// The key of that certificate, in PEM, not encrypted, for ECDSA with P-256
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub key: Option<PathBuf>,
+    /// Also test certificates on an open HTTP/2 connection, with a page of this path, which needs one
+    #[arg(long, value_name = "PATH")]
+    pub secondary_path: Option<String>,
     #[command(flatten)]
     /// Options for both roles.
     pub common: CommonArgs,
@@ -80,6 +84,10 @@ pub struct ClientArgs {
     /// Write the files that {ca}, {cert} and {key} stand for to this folder, and keep them
     #[arg(long, value_name = "DIR")]
     pub pki: Option<PathBuf>,
+    /// Test certificates on an open connection, and nothing else: the command sends a GET request by
+    /// HTTP/2, and answers requests for a certificate
+    #[arg(long)]
+    pub secondary: bool,
     #[command(flatten)]
     /// Options for both roles.
     pub common: CommonArgs,

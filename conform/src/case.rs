@@ -60,11 +60,13 @@ pub enum Group {
     Resumption,
     /// What differs under TLS 1.2.
     Tls12,
+    /// Certificates on an open HTTP/2 connection.
+    Secondary,
 }
 
 impl Group {
     /// Every group.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Hello,
         Self::Body,
         Self::Retry,
@@ -75,6 +77,7 @@ impl Group {
         Self::Care,
         Self::Resumption,
         Self::Tls12,
+        Self::Secondary,
     ];
 
     /// The name in a case's id.
@@ -90,6 +93,7 @@ impl Group {
             Self::Care => "care",
             Self::Resumption => "resumption",
             Self::Tls12 => "tls12",
+            Self::Secondary => "secondary",
         }
     }
 }

@@ -24,6 +24,7 @@ mod features;
 mod hello;
 mod request;
 mod resumption;
+mod secondary;
 mod ticket;
 pub(super) mod tls12;
 
@@ -47,6 +48,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(care::cases());
     cases.extend(resumption::cases());
     cases.extend(tls12::cases());
+    cases.extend(secondary::cases());
     cases
 }
 
@@ -63,6 +65,10 @@ pub struct Lab {
     pub files: Option<tempfile::TempDir>,
     /// The folder of the certificates.
     pub pki: PathBuf,
+    /// The client's own certificate.
+    pub client_leaf: Vec<u8>,
+    /// The distinguished name of its authority.
+    pub authority: Vec<u8>,
     /// The code points.
     pub points: CodePoints,
     /// The timeout of a connection.
@@ -238,6 +244,15 @@ impl Lab {
             }
             sleep(POLL);
         }
+    }
+
+    /// Detects what the client does with secondary certificates, and nothing else.
+    ///
+    /// # Errors
+    /// If it does not connect, or requests no page by HTTP/2.
+    pub fn look_for_secondary(&mut self) -> Result<(), Failure> {
+        self.features.only_secondary = true;
+        secondary::look(self)
     }
 
     /// Checks that the command can be started.

@@ -15,9 +15,13 @@ use command_line::Failure;
 use raw_peer::{Handshake, Message, ext};
 
 mod client;
+mod secondary;
 mod server;
 
 pub use client::Fault as ClientFault;
+pub use secondary::client::Fault as SecondaryClientFault;
+pub use secondary::server::Fault as SecondaryServerFault;
+pub use secondary::{PAGE, SecondaryClientArgs, SecondaryServerArgs};
 pub use server::Fault as ServerFault;
 
 /// Options of `rext-conform faulty`.
@@ -35,6 +39,10 @@ pub enum FaultyRole {
     Server(FaultyServerArgs),
     /// Connect twice, the second time with the session of the first
     Client(FaultyClientArgs),
+    /// Serve HTTP/2, and request certificates on the open connection for the page /account
+    SecondaryServer(SecondaryServerArgs),
+    /// Request the page /account by HTTP/2, and answer requests for a certificate
+    SecondaryClient(SecondaryClientArgs),
 }
 
 /// Options of `rext-conform faulty server`.
@@ -88,6 +96,8 @@ pub fn run(args: &FaultyArgs) -> Result<(), Failure> {
     match &args.role {
         FaultyRole::Server(args) => server::run(args),
         FaultyRole::Client(args) => client::run(args),
+        FaultyRole::SecondaryServer(args) => secondary::server::run(args),
+        FaultyRole::SecondaryClient(args) => secondary::client::run(args),
     }
 }
 

@@ -1,9 +1,10 @@
-//! Tests which rules of flags, CARE and resumption another TLS stack keeps: the binary `rext-conform`.
+//! Tests which rules of flags, CARE, resumption and secondary certificates another TLS stack keeps: the
+//! binary `rext-conform`.
 //!
 //! A [`Case`] is an experiment with the [raw peer](raw_peer), which sees every message and can
 //! break every rule; the reaction of the peer under test gets a [`Grade`]. The tester does not use
-//! the library, so that a defect of the library cannot hide one of the peer. Only the codec's table
-//! is used, to check the flags in received messages.
+//! the library, so that a defect of the library cannot hide one of the peer. Only the codec is used:
+//! to check the flags in received messages, and to make and validate authenticators.
 
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
@@ -17,7 +18,7 @@ use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted
 
 use self::allow::Allowed;
 use self::args::{ClientArgs, CommonArgs, ConformArgs, RoleArgs, ServerArgs};
-use self::case::{About, Case};
+use self::case::{About, Case, Group};
 use self::grade::Grade;
 use self::report::ConformReport;
 use self::run::Bench;
@@ -34,9 +35,11 @@ pub mod client;
 pub mod faulty;
 pub mod files;
 pub mod grade;
+pub mod http2;
 pub mod pcapng;
 pub mod report;
 pub mod run;
+pub mod secondary;
 pub mod server;
 pub mod talk;
 
@@ -61,7 +64,9 @@ pub fn run(args: &ConformArgs) -> Result<(), Failure> {
 /// # Errors
 /// If a file or an option is unusable, or the server cannot be reached.
 pub fn test_server(args: &ServerArgs) -> Result<Option<ConformReport>, Failure> {
-    run_with(&args.common, server::cases(), "server", || server_lab(args))
+    let wanted =
+        wanted(&args.common, |group| group != Group::Secondary || args.secondary_path.is_some());
+    run_with(&args.common, server::cases(), wanted, "server", || server_lab(args))
 }
 
 /// Tests a client. Returns `None` if the options only request the list of cases, which is printed.
@@ -69,13 +74,22 @@ pub fn test_server(args: &ServerArgs) -> Result<Option<ConformReport>, Failure> 
 /// # Errors
 /// If a file or an option is unusable, or the client does not connect.
 pub fn test_client(args: &ClientArgs) -> Result<Option<ConformReport>, Failure> {
-    run_with(&args.common, client::cases(), "client", || client_lab(args))
+    let wanted = wanted(&args.common, |group| (group == Group::Secondary) == args.secondary);
+    run_with(&args.common, client::cases(), wanted, "client", || client_lab(args))
+}
+
+/// Returns which groups run: these, and that of secondary certificates also if cases are listed or
+/// selected by name.
+fn wanted(args: &CommonArgs, usual: impl Fn(Group) -> bool) -> impl Fn(Group) -> bool {
+    let (list, named) = (args.list, !args.case.is_empty());
+    move |group| list || usual(group) || (named && group == Group::Secondary)
 }
 
 /// Runs cases in the lab that `lab` makes, or prints the list of cases.
 fn run_with<B: Bench>(
     args: &CommonArgs,
     cases: Vec<Case<B, B::Need>>,
+    wanted: impl Fn(Group) -> bool,
     role: &'static str,
     lab: impl FnOnce() -> Result<Known<B>, Failure>,
 ) -> Result<Option<ConformReport>, Failure> {
@@ -86,7 +100,8 @@ fn run_with<B: Bench>(
         }
         None => Allowed::default(),
     };
-    let cases = selected(cases, &args.case)?;
+    let mut cases = selected(cases, &args.case)?;
+    cases.retain(|case| wanted(case.about.group));
     if args.list {
         emit(report::list(cases.iter().map(|case| (&case.about, None))));
         return Ok(None);
@@ -186,16 +201,28 @@ fn client_lab(args: &ClientArgs) -> Result<Known<client::Lab>, Failure> {
         identity: server.for_raw(),
         files,
         pki,
+        client_leaf: shown.der().to_vec(),
+        authority: subject(&authority),
         points: args.common.code_points.get()?,
         patience: args.common.timeout,
         features: client::ClientFeatures::default(),
         talks: Vec::new(),
     };
-    lab.look(args.common.implements)?;
+    if args.secondary {
+        lab.look_for_secondary()?;
+    } else {
+        lab.look(args.common.implements)?;
+    }
     let words: Vec<_> = args.command.iter().map(|word| word.to_string_lossy()).collect();
     let target = if args.manual { "started by hand".into() } else { words.join(" ") };
     let features = lab.features.words();
     Ok((lab, target, features))
+}
+
+/// The distinguished name of an authority.
+fn subject(authority: &Authority) -> Vec<u8> {
+    let anchor = anchor_from_trusted_cert(authority.der());
+    anchor.map(|anchor| secondary::distinguished_name(&anchor.subject)).unwrap_or_default()
 }
 
 fn server_lab(args: &ServerArgs) -> Result<Known<Lab>, Failure> {
@@ -216,7 +243,14 @@ fn server_lab(args: &ServerArgs) -> Result<Known<Lab>, Failure> {
     let points = args.common.code_points.get()?;
     let patience = args.common.timeout;
     let trusted = args.ca.as_ref().map(|ca| files::certificates("--ca", ca)).transpose()?;
-    let target_of = Target { addr, name: name.clone(), identity, points, patience };
+    let target_of = Target {
+        addr,
+        name: name.clone(),
+        identity,
+        secondary_path: args.secondary_path.clone(),
+        points,
+        patience,
+    };
     let lab = Lab::of(target_of, args.common.implements)?;
     if let Some(trusted) = trusted {
         let name = name.unwrap_or(host);

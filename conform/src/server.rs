@@ -24,6 +24,7 @@ mod hello;
 mod request;
 mod resumption;
 mod retry;
+mod secondary;
 mod tls12;
 
 pub use features::{Implements, Need, ServerFeatures};
@@ -53,6 +54,7 @@ pub fn cases() -> Vec<Case> {
         case.needs.insert(0, Need::Tls13);
     }
     cases.extend(tls12::cases());
+    cases.extend(secondary::cases());
     cases
 }
 
@@ -65,6 +67,8 @@ pub struct Target {
     pub name: Option<String>,
     /// A certificate that the server accepts.
     pub identity: Option<ChainAndKey>,
+    /// A path that needs a certificate on the open connection.
+    pub secondary_path: Option<String>,
     /// The code points.
     pub points: CodePoints,
     /// The timeout of a connection.

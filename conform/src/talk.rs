@@ -9,7 +9,7 @@ use crate::alerts::alert;
 use raw_peer::{ClientConfig, Direction, HandshakeType, Peer};
 
 /// How long a peer that has all messages may be silent before the tester ends the connection.
-const QUIET: Duration = Duration::from_millis(1000);
+pub(super) const QUIET: Duration = Duration::from_millis(1000);
 /// The limit of bytes to read before the handshake is complete: many times what a handshake needs.
 const MOST_OF_HANDSHAKE: usize = 4 * 1024 * 1024;
 /// The limit of bytes to read after the handshake. The first bytes show that the peer answers, and all
@@ -180,6 +180,8 @@ pub struct Line {
     deadline: Instant,
     /// How many bytes were received before the handshake was complete, and after.
     received: (usize, usize),
+    /// The limit of bytes to read after the handshake.
+    most: usize,
 }
 
 impl Line {
@@ -195,12 +197,29 @@ impl Line {
         let ends = if is_client { (own, other) } else { (other, own) };
         let talk = Talk::new(peer, ends, is_client, End::Open);
         let deadline = Instant::now() + patience;
-        Ok(Self { talk, stream: Some(stream), deadline, received: (0, 0) })
+        Ok(Self { talk, stream: Some(stream), deadline, received: (0, 0), most: MOST_OF_ANSWER })
     }
 
     /// The raw peer.
     pub fn peer(&mut self) -> &mut Peer {
         &mut self.talk.peer
+    }
+
+    /// Sets the limit of bytes to read after the handshake.
+    pub fn limit(&mut self, most: usize) {
+        self.most = most;
+    }
+
+    /// Whether the raw peer is the client.
+    pub fn is_client(&self) -> bool {
+        self.talk.is_client
+    }
+
+    /// Whether the peer closed the connection.
+    pub fn is_closed(&self) -> bool {
+        self.talk.end == End::Closed
+            || self.talk.fatal_alert().is_some()
+            || self.talk.says_goodbye()
     }
 
     /// Whether no more data will arrive.
@@ -247,7 +266,7 @@ impl Line {
     fn count(&mut self, count: usize) {
         let (before, behind) = &mut self.received;
         let (so_far, most) = if self.talk.peer.is_complete() {
-            (behind, MOST_OF_ANSWER)
+            (behind, self.most)
         } else {
             (before, MOST_OF_HANDSHAKE)
         };

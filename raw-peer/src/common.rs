@@ -34,6 +34,8 @@ pub(super) struct Keys {
     pub(super) client_application: Vec<u8>,
     pub(super) server_application: Vec<u8>,
     pub(super) resumption: Vec<u8>,
+    /// exporter_master_secret.
+    pub(super) exporter: Vec<u8>,
 }
 
 impl Keys {
@@ -157,6 +159,7 @@ impl Common {
             client_application: Vec::new(),
             server_application: Vec::new(),
             resumption: Vec::new(),
+            exporter: Vec::new(),
         });
         Ok(())
     }
@@ -171,6 +174,7 @@ impl Common {
         let exporter = keys.schedule.derive("exp master", &hash)?;
         keys.client_application.clone_from(&client);
         keys.server_application.clone_from(&server);
+        keys.exporter.clone_from(&exporter);
         self.log_key("CLIENT_TRAFFIC_SECRET_0", &client);
         self.log_key("SERVER_TRAFFIC_SECRET_0", &server);
         self.log_key("EXPORTER_SECRET", &exporter);

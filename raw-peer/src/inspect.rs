@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::log::{Alert, Message};
 use super::peer::{Peer, Role};
-use super::{Direction, Error, Event, HandshakeType, Ticket};
+use super::{Direction, Error, Event, HandshakeType, Suite, Ticket, crypto};
 
 impl Peer {
     /// All events, in order.
@@ -90,6 +90,26 @@ impl Peer {
     /// The secrets as lines of an SSLKEYLOGFILE (RFC 9850).
     pub fn key_log(&self) -> &[String] {
         &self.common.key_log
+    }
+
+    /// The negotiated cipher suite, `None` before ServerHello.
+    pub fn suite(&self) -> Option<Suite> {
+        self.common.keys.as_ref().map(|keys| keys.suite)
+    }
+
+    /// An exported value of `length` bytes (RFC 8446 section 7.5), never one of 0-RTT data. An
+    /// absent context is an empty one.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] before the handshake is complete; [`Error::Crypto`] if the label or the
+    /// value is too long.
+    pub fn export(&self, label: &str, context: &[u8], length: usize) -> Result<Vec<u8>, Error> {
+        match &self.common.keys {
+            Some(keys) if self.is_complete() => {
+                crypto::export(keys.suite, &keys.exporter, label, context, length)
+            }
+            _ => Err(Error::Misuse("an exporter before the end of the handshake")),
+        }
     }
 
     fn data(&self, wanted: bool) -> Vec<u8> {

@@ -66,6 +66,11 @@ pub struct ConnectArgs {
     #[arg(long, requires = "cert")]
     pub follow_challenge: bool,
 
+    /// Let the server request the certificate on the open connection, over HTTP/2 and TLS 1.3. A
+    /// challenge is answered as by --follow-challenge. Requests share connections
+    #[arg(long, requires = "cert", conflicts_with_all = ["http1", "tls12"])]
+    pub same_connection: bool,
+
     /// Also resume sessions in which this client did not authenticate, although the server then
     /// cannot request the certificate that --offer offers (RES-8)
     #[arg(long)]
@@ -141,7 +146,7 @@ pub async fn run(args: &ConnectArgs) -> Result<(), Failure> {
     // One config for all connections, so that sessions resume.
     let config = Arc::new(config(args)?);
     let target = target(args).await?;
-    if args.follow_challenge {
+    if args.follow_challenge || args.same_connection {
         return challenged::run(args, &config, &target).await;
     }
     let mut run = Run::new(args);

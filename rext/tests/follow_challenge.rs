@@ -19,8 +19,18 @@ fn site() -> Site {
 /// Runs `rext connect`. Returns the lines on standard error, and standard output.
 #[track_caller]
 fn connect(site: &Site, name: &str, page: (&str, &str), args: &[&str]) -> (Vec<Value>, String) {
-    let (host, path) = page;
-    let mut command = site.files.rext(&["connect", &site.url(host, path), "--follow-challenge"]);
+    connect_as(site, name, page, "--follow-challenge", args)
+}
+
+#[track_caller]
+fn connect_as(
+    site: &Site,
+    name: &str,
+    (host, path): (&str, &str),
+    how: &str,
+    args: &[&str],
+) -> (Vec<Value>, String) {
+    let mut command = site.files.rext(&["connect", &site.url(host, path), how]);
     command.args(["--ca", "site-ca.pem"]);
     command.args(["--resolve", &format!("{host}:{}:127.0.0.1", site.server.port)]);
     command.args(["--cert", &format!("{name}.pem"), "--key", &format!("{name}.key")]);
@@ -107,4 +117,13 @@ fn cant_8_under_tls_1_2_a_challenge_is_answered_only_if_allowed() {
     let args = [&args[..], &["--certificate-in-clear"]].concat();
     let (lines, _) = connect(&site, "user", (SITE, "/account"), &args);
     assert_eq!(lines, [summary(2, "asked_without_acknowledgement", "TLSv1.2")]);
+}
+
+#[test]
+fn with_same_connection_a_challenge_is_answered_where_the_server_requests_nothing() {
+    let site = site();
+    let (lines, _) = connect_as(&site, "user", (SITE, "/account"), "--same-connection", &[]);
+    let mut expected = summary(2, "acknowledged", "TLSv1.3");
+    expected["same_connection"] = json!({"requested": 0, "shown": [], "declined": []});
+    assert_eq!(lines, [expected]);
 }

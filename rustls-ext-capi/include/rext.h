@@ -1,7 +1,8 @@
 /*
  * librext: offers of TLS clients to authenticate with a certificate, for TLS stacks, proxies and
  * routers. It scans ClientHellos, encodes and decodes the TLS flags extension, negotiates for
- * clients and servers, and decides whether sessions may be resumed.
+ * clients and servers, decides whether sessions may be resumed, and makes and validates exported
+ * authenticators.
  *
  * Licensed under Apache-2.0 or MIT, as you like.
  *
@@ -11,27 +12,27 @@
  *
  * Rules are cited by number: FLAGS-n is draft-ietf-tls-tlsflags-16, RCA-n
  * draft-jhoyla-req-mtls-flag (June 2025), CARE-n draft-thomson-tls-care-00, RES-n RFC 8446 section
- * 4.6.1 and RFC 5077.
+ * 4.6.1 and RFC 5077, EA-n RFC 9261, SCC-n draft-rosomakho-httpbis-secondary-client-certs.
  *
  * Pointers. A parameter may be NULL only if its documentation says so; otherwise NULL is
  * REXT_ERR_NULL. Any other pointer must point to a valid value of its type, or to as many bytes as
  * the length that belongs to it; one that is not aligned is REXT_ERR_ALIGNMENT. Memory that a
  * function writes must not overlap with any other argument. No function keeps a pointer after it
- * has returned, except that a scanner keeps its buffer, and that rext_hello, rext_list, rext_bytes
- * and rext_session point into memory of the caller, as documented.
+ * has returned, except that a scanner keeps its buffer, and that rext_hello, rext_request,
+ * rext_list, rext_bytes and rext_session point into memory of the caller, as documented.
  *
  * Lengths are in bytes. Integers are in the byte order of the machine; bytes are as on the wire.
  *
- * Objects (rext_scan, rext_scanner, rext_client, rext_server) are made by a function whose name
+ * Objects (rext_scan, rext_scanner, rext_client, rext_server, rext_contexts) are made by a function whose name
  * ends in _new, and freed by the one whose name ends in _free. The caller provides the memory of
  * structs: set them to zero if they may be read before they are filled.
  *
  * Threads. "any": any number of threads may call the function at once. "one at a time": two threads
  * must not call it, or another function for the same object, at once. There is no other state.
  *
- * No function blocks or calls back, and no panic leaves the library: a bug in it is REXT_ERR_PANIC
- * and a line on standard error, or the end of the process if the library is built with panic=abort.
- * Only the _new functions allocate.
+ * No function blocks; only those that take a rext_connection call back. No panic leaves the library: a
+ * bug in it is REXT_ERR_PANIC and a line on standard error, or the end of the process if the library is
+ * built with panic=abort. Only the _new functions, and those that take an array, allocate.
  */
 
 #ifndef REXT_H
@@ -46,6 +47,11 @@
  * The highest number of a flag: the last bit of 255 bytes.
  */
 #define REXT_FLAG_MAX 2039
+
+/**
+ * The minimum length in bytes of a context that this side chooses (EA-3).
+ */
+#define REXT_CONTEXT_MIN 16
 
 /**
  * The maximum length of a session record, in bytes.
@@ -69,6 +75,12 @@
  * checks of the server's messages.
  */
 typedef struct rext_client rext_client;
+
+/**
+ * The contexts of all authenticator requests on one connection: each is used in one request, by
+ * either side (EA-3), and answered once (EA-11).
+ */
+typedef struct rext_contexts rext_contexts;
 
 /**
  * A parser for ClientHellos, with its code points and its limit. It does not change, so any number
@@ -102,6 +114,184 @@ typedef struct rext_server rext_server;
 typedef int32_t rext_status;
 
 /**
+ * A view of an authenticator request whose structure was checked (EA-2, EA-4); or, for a server's
+ * authenticator without a request, of the ClientHello in its place. The caller provides the
+ * struct, and rext_request_write(), rext_request_parse() or rext_request_spontaneous() fills it.
+ * With a struct of zeros, functions return REXT_ERR_UNSET.
+ *
+ * It points into the bytes of the request, or into the context and the ClientHello. They must not
+ * change or be freed while the view, or a result of it, is used. It owns nothing, and may be
+ * copied.
+ */
+typedef struct rext_request {
+    /**
+     * Private to this library.
+     */
+    uint64_t opaque[12];
+} rext_request;
+
+/**
+ * Borrowed bytes. The function that takes or returns them documents who owns them, and how long
+ * they must stay valid.
+ *
+ * Without bytes, length is 0, and data may be NULL.
+ */
+typedef struct rext_bytes {
+    /**
+     * The first byte.
+     */
+    const uint8_t *data;
+    /**
+     * The number of bytes.
+     */
+    size_t length;
+} rext_bytes;
+
+/**
+ * One of the two sides of a connection, one of REXT_ENDPOINT_....
+ */
+typedef int32_t rext_endpoint;
+
+/**
+ * A signature to verify.
+ */
+typedef struct rext_signed {
+    /**
+     * The message that is signed (EA-8).
+     */
+    struct rext_bytes message;
+    /**
+     * The signature.
+     */
+    struct rext_bytes signature;
+    /**
+     * The certificate with the key, as sent: at least one byte, not checked to be DER.
+     */
+    struct rext_bytes certificate;
+    /**
+     * The signature scheme: one of the request that TLS 1.3 allows (EA-7).
+     */
+    uint16_t scheme;
+} rext_signed;
+
+/**
+ * The part of a TLS connection that authenticators need: exported values and functions of the
+ * caller. All use the hash of the negotiated cipher suite.
+ *
+ * The connection must use TLS 1.3, or TLS 1.2 with the extended master secret (EA-12), and its
+ * handshake must be complete. The exporter is the one of the completed handshake, never the early
+ * one, with a context of length 0, which is not the same as no context under TLS 1.2 (EA-1). The
+ * exported values do not change while the connection lasts.
+ *
+ * Each function returns 1 on success, and 0 or below if it fails; then the call fails with
+ * REXT_ERR_CALLBACK. It must return: it must not throw, or jump out of the call. Pointers that it
+ * gets are valid until it returns, and it must not use the objects of the call.
+ */
+typedef struct rext_connection {
+    /**
+     * The value that is exported under "EXPORTER-client authenticator handshake context", as long
+     * as the hash, at most 64 bytes. No bytes if the client sends no authenticators.
+     */
+    struct rext_bytes client_context;
+    /**
+     * The same under "EXPORTER-server authenticator handshake context".
+     */
+    struct rext_bytes server_context;
+    /**
+     * Computes the hash of the concatenated parts. It must write exactly length bytes, or fail if
+     * that is not the length of the hash; not NULL.
+     */
+    int32_t (*hash)(void *argument,
+                    const struct rext_bytes *parts,
+                    size_t count,
+                    uint8_t *digest,
+                    size_t length);
+    /**
+     * Computes the HMAC of a message. The key is the value that is exported under "EXPORTER-client
+     * authenticator finished key", or "EXPORTER-server ..." if the sender is the server; it is as
+     * long as the hash, and nothing is derived from it (EA-9). Writes exactly length bytes; not
+     * NULL.
+     */
+    int32_t (*finished_mac)(void *argument,
+                            rext_endpoint sender,
+                            const uint8_t *message,
+                            size_t message_length,
+                            uint8_t *mac,
+                            size_t length);
+    /**
+     * Signs a message, for rext_authenticator_make(), which passes the key. The signature stays in
+     * memory of the caller until that call returns. For RSASSA-PSS, the salt is as long as the
+     * hash (EA-7). NULL if this side makes no authenticators.
+     */
+    int32_t (*sign)(void *argument,
+                    void *key,
+                    uint16_t scheme,
+                    const struct rext_bytes *message,
+                    struct rext_bytes *signature);
+    /**
+     * Verifies a signature with the key of the certificate: 1 if it verifies, 0 if it does not,
+     * and below 0 if that cannot be found out. The scheme must fit the key: for RSASSA-PSS its
+     * OID, for ECDSA its curve; the salt is as long as the hash (EA-7). It gets the details of
+     * rext_authenticator_validate(). NULL if this side validates no authenticators.
+     */
+    int32_t (*verify)(void *argument,
+                      void *details,
+                      const struct rext_signed *signature);
+    /**
+     * Passed to these functions.
+     */
+    void *argument;
+} rext_connection;
+
+/**
+ * The details of an error. The caller provides the struct; a function writes it only if it returns
+ * an error.
+ *
+ * It owns nothing, so it need not be freed, and it may be copied.
+ */
+typedef struct rext_error {
+    /**
+     * The status that the function returned.
+     */
+    rext_status status;
+    /**
+     * The TLS alert to send (RFC 8446 section 6); 0 for none: the error is a mistake of the
+     * caller, the peer does not use TLS, or the fault is in a message that the application
+     * carries.
+     */
+    uint8_t alert;
+    /**
+     * The rule that the peer broke, such as "FLAGS-3" or "RFC 8446 4.2.11", NUL-terminated; empty
+     * if the peer broke none.
+     */
+    char rule[27];
+    /**
+     * A description for logs: one line of ASCII, NUL-terminated.
+     */
+    char message[224];
+} rext_error;
+
+/**
+ * The outcome of a valid authenticator, one of REXT_PROOF_...; above 0.
+ */
+typedef int32_t rext_proof;
+
+/**
+ * An iterator over a list in a ClientHello, an authenticator request or an authenticator. The
+ * caller provides the struct, a function such as rext_hello_alpn() fills it, and rext_list_next()
+ * returns its items. With a struct of zeros, rext_list_next() returns REXT_ERR_UNSET.
+ *
+ * It is valid as long as the view or the bytes that it was made from. It owns nothing, and may be
+ * copied; the copy then has its own position.
+ */
+typedef struct rext_list {
+    /**
+     * Private to this library.
+     */
+    uint64_t opaque[6];
+} rext_list;
+
+/**
  * The ways in which a client offers to authenticate: REXT_OFFER_NONE, or the sum of other
  * REXT_OFFER_.... An offer is never a credential: any client can send it.
  */
@@ -131,33 +321,6 @@ typedef struct rext_code_points {
 } rext_code_points;
 
 /**
- * The details of an error. The caller provides the struct; a function writes it only if it returns
- * an error.
- *
- * It owns nothing, so it need not be freed, and it may be copied.
- */
-typedef struct rext_error {
-    /**
-     * The status that the function returned.
-     */
-    rext_status status;
-    /**
-     * The TLS alert to send (RFC 8446 section 6); 0 for none: the error is a mistake of the
-     * caller, or the peer does not use TLS.
-     */
-    uint8_t alert;
-    /**
-     * The rule that the peer broke, such as "FLAGS-3" or "RFC 8446 4.2.11", NUL-terminated; empty
-     * if the peer broke none.
-     */
-    char rule[27];
-    /**
-     * A description for logs: one line of ASCII, NUL-terminated.
-     */
-    char message[224];
-} rext_error;
-
-/**
  * The version of a connection, REXT_TLS12 or REXT_TLS13. Older versions are not supported.
  */
 typedef uint16_t rext_version_number;
@@ -184,26 +347,14 @@ typedef struct rext_flags {
 typedef int32_t rext_message;
 
 /**
- * Borrowed bytes. The function that takes or returns them documents who owns them, and how long
- * they must stay valid.
- *
- * Without bytes, length is 0, and data may be NULL.
- */
-typedef struct rext_bytes {
-    /**
-     * The first byte.
-     */
-    const uint8_t *data;
-    /**
-     * The number of bytes.
-     */
-    size_t length;
-} rext_bytes;
-
-/**
  * The outcome of a client's offer, one of REXT_CLIENT_...; 0 or above.
  */
 typedef int32_t rext_client_status;
+
+/**
+ * A use of a context, one of REXT_CONTEXT_....
+ */
+typedef int32_t rext_context_use;
 
 /**
  * A view of a ClientHello whose structure was checked (RFC 8446 section 4.1.2). The caller
@@ -250,19 +401,36 @@ typedef struct rext_hello_fields {
 } rext_hello_fields;
 
 /**
- * An iterator over a list in a ClientHello. The caller provides the struct, a function such as
- * rext_hello_alpn() fills it, and rext_list_next() returns its items. With a struct of zeros,
- * rext_list_next() returns REXT_ERR_UNSET.
- *
- * It is valid as long as the view that it was made from. It owns nothing, and may be copied; the
- * copy then has its own position.
+ * An extension, to be written.
  */
-typedef struct rext_list {
+typedef struct rext_extension {
     /**
-     * Private to this library.
+     * The body.
      */
-    uint64_t opaque[6];
-} rext_list;
+    struct rext_bytes body;
+    /**
+     * The number of the extension.
+     */
+    uint16_t number;
+} rext_extension;
+
+/**
+ * The fields of an authenticator request other than extensions.
+ */
+typedef struct rext_request_fields {
+    /**
+     * The message with its header, to be sent; no bytes without a request (EA-5).
+     */
+    struct rext_bytes bytes;
+    /**
+     * certificate_request_context, 0 to 255 bytes.
+     */
+    struct rext_bytes context;
+    /**
+     * The side that requests; the other one sends the authenticator.
+     */
+    rext_endpoint by;
+} rext_request_fields;
 
 /**
  * Whether a session may be resumed instead of a full handshake, one of REXT_RESUMPTION_...; 0 or
@@ -299,6 +467,17 @@ typedef struct rext_session {
  * Whether a server requests a certificate, and why; one of REXT_ASKS_....
  */
 typedef int32_t rext_asks;
+
+/**
+ * Proof: the sender has the key of the first certificate. This is not yet an identity: the chain
+ * must be verified (EA-14).
+ */
+#define REXT_PROOF_POSSESSION 1
+
+/**
+ * Proof: the sender has no certificate for this request, or does not want to show it (EA-10).
+ */
+#define REXT_PROOF_DECLINED 2
 
 /**
  * Offer: none.
@@ -340,6 +519,32 @@ typedef int32_t rext_asks;
 #define REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT 3
 
 /**
+ * Context: this side requests. Record it before the request is sent.
+ */
+#define REXT_CONTEXT_SENT 1
+
+/**
+ * Context: the peer requests. Record it when the request has been read.
+ */
+#define REXT_CONTEXT_RECEIVED 2
+
+/**
+ * Context: a server's authenticator without a request, on either side (EA-5).
+ */
+#define REXT_CONTEXT_SPONTANEOUS 3
+
+/**
+ * Context: the peer answers a request of this side. Record it before the answer is validated: an
+ * invalid one uses up the request, too.
+ */
+#define REXT_CONTEXT_ANSWERED 4
+
+/**
+ * Context: this side answers a request of the peer. Record it before the answer is made.
+ */
+#define REXT_CONTEXT_ANSWER 5
+
+/**
  * Encrypted Client Hello: not used.
  */
 #define REXT_ECH_NONE 0
@@ -356,6 +561,16 @@ typedef int32_t rext_asks;
  * sends it unencrypted.
  */
 #define REXT_ECH_INNER 2
+
+/**
+ * Endpoint: the client.
+ */
+#define REXT_ENDPOINT_CLIENT 1
+
+/**
+ * Endpoint: the server.
+ */
+#define REXT_ENDPOINT_SERVER 2
 
 /**
  * Demand: no certificate.
@@ -527,6 +742,11 @@ typedef int32_t rext_asks;
 #define REXT_ERR_RECORD -10
 
 /**
+ * A callback of the caller failed.
+ */
+#define REXT_ERR_CALLBACK -11
+
+/**
  * Not TLS, but DTLS. As for the next three, send no alert: the client does not understand TLS
  * alerts.
  */
@@ -676,9 +896,205 @@ typedef int32_t rext_asks;
  */
 #define REXT_ERR_OTHER -99
 
+/**
+ * Authenticator request: it is another message, or a part of it does not have the required format.
+ * EA-2; EA-4 for signature_algorithms.
+ */
+#define REXT_ERR_REQUEST_MALFORMED -100
+
+/**
+ * Authenticator request: signature_algorithms is missing. EA-4.
+ */
+#define REXT_ERR_REQUEST_NO_SCHEMES -101
+
+/**
+ * Authenticator request: an extension occurs twice, or is not allowed in it. EA-4.
+ */
+#define REXT_ERR_REQUEST_EXTENSION -102
+
+/**
+ * List of authenticator requests: it is empty, a length does not fit, or a request in it is
+ * malformed. SCC-4.
+ */
+#define REXT_ERR_REQUEST_LIST -103
+
+/**
+ * Authenticator: it has another message, or a part of it does not have the required format. EA-2.
+ */
+#define REXT_ERR_AUTHENTICATOR_MALFORMED -110
+
+/**
+ * Authenticator: its Certificate has no entries. EA-10.
+ */
+#define REXT_ERR_AUTHENTICATOR_NO_CERTIFICATE -111
+
+/**
+ * Authenticator: it is empty, but there was no request. EA-5.
+ */
+#define REXT_ERR_AUTHENTICATOR_EMPTY -112
+
+/**
+ * Authenticator: its context is not that of the request. EA-6.
+ */
+#define REXT_ERR_AUTHENTICATOR_CONTEXT -113
+
+/**
+ * Authenticator: its MAC is wrong. It is for another connection, direction or request, or was
+ * changed; or a proxy between client and server terminates TLS. EA-9.
+ */
+#define REXT_ERR_AUTHENTICATOR_MAC -114
+
+/**
+ * Authenticator: its Certificate has an extension that is not allowed, that the request did not
+ * have, or twice. EA-6.
+ */
+#define REXT_ERR_AUTHENTICATOR_EXTENSION -115
+
+/**
+ * Authenticator: the request does not list its signature scheme, or TLS 1.3 does not allow it.
+ * EA-7.
+ */
+#define REXT_ERR_AUTHENTICATOR_SCHEME -116
+
+/**
+ * Authenticator: its signature does not verify. EA-8.
+ */
+#define REXT_ERR_AUTHENTICATOR_SIGNATURE -117
+
+/**
+ * Context of a request: it was used before on this connection. EA-3.
+ */
+#define REXT_ERR_CONTEXT_REPEATED -120
+
+/**
+ * Context of a request: this connection has had too many requests. EA-3.
+ */
+#define REXT_ERR_CONTEXT_FULL -121
+
+/**
+ * Context of a request: there was no request with it. EA-11.
+ */
+#define REXT_ERR_CONTEXT_NOT_REQUESTED -122
+
+/**
+ * Context of a request: the request has been answered. EA-11.
+ */
+#define REXT_ERR_CONTEXT_ANSWERED -123
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Makes an authenticator: a proof that this side has the key of a certificate (EA-6 to EA-9).
+ *
+ * Before that, use up the request by rext_contexts_record() with REXT_CONTEXT_ANSWER, or without a
+ * request with REXT_CONTEXT_SPONTANEOUS. The certificate must fit signature_algorithms_cert,
+ * certificate_authorities and oid_filters of the request; otherwise call
+ * rext_authenticator_decline() instead.
+ *
+ * request: the peer's request, or rext_request_spontaneous(); not NULL.
+ * connection: not NULL; it must have sign.
+ * chain, count: the DER of the certificates, the one with the key first; at least one.
+ * scheme: one of rext_request_schemes() that the key can make.
+ * key: passed to sign; may be NULL.
+ * buffer, length: receives the authenticator. After an error, its content is undefined.
+ * written: receives the authenticator's length; not NULL. Written only on REXT_OK.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_CALLBACK if a callback
+ * failed; REXT_ERR_VALUE for another scheme, a chain without certificates, or a handshake context
+ * without bytes; REXT_ERR_MEMORY; or another mistake of the caller.
+ *
+ * Threads: any, if the callbacks allow it, each with its own buffer.
+ */
+rext_status rext_authenticator_make(const struct rext_request *request,
+                                    const struct rext_connection *connection,
+                                    const struct rext_bytes *chain,
+                                    size_t count,
+                                    uint16_t scheme,
+                                    void *key,
+                                    uint8_t *buffer,
+                                    size_t length,
+                                    size_t *written,
+                                    struct rext_error *error);
+
+/**
+ * Makes an empty authenticator: this side has no certificate for the request, or does not want to
+ * show it (EA-10). Before that, use up the request by rext_contexts_record() with
+ * REXT_CONTEXT_ANSWER.
+ *
+ * request: the peer's request; not NULL.
+ * connection: not NULL; sign and verify may be NULL.
+ * buffer, length: receives the authenticator, 4 bytes and as many as the hash has.
+ * written: receives the authenticator's length; not NULL. Written only on REXT_OK.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_CALLBACK if a callback
+ * failed; REXT_ERR_VALUE without a request, or for a handshake context without bytes; or another
+ * mistake of the caller.
+ *
+ * Threads: any, if the callbacks allow it, each with its own buffer.
+ */
+rext_status rext_authenticator_decline(const struct rext_request *request,
+                                       const struct rext_connection *connection,
+                                       uint8_t *buffer,
+                                       size_t length,
+                                       size_t *written,
+                                       struct rext_error *error);
+
+/**
+ * Returns the context of the request that an authenticator answers. It is not validated: see
+ * rext_authenticator_validate().
+ *
+ * bytes, length: the authenticator; NULL and 0 if it is empty.
+ * context: receives the context, which points into bytes; not NULL. Written only on REXT_YES and
+ * REXT_NO.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_YES; REXT_NO, and no bytes, for an empty authenticator, which has no context;
+ * REXT_ERR_AUTHENTICATOR_MALFORMED or REXT_ERR_AUTHENTICATOR_NO_CERTIFICATE; or a mistake of the
+ * caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_authenticator_context(const uint8_t *bytes,
+                                       size_t length,
+                                       struct rext_bytes *context,
+                                       struct rext_error *error);
+
+/**
+ * Validates the peer's answer to a request (EA-2, EA-6 to EA-13).
+ *
+ * The checks are in this order: structure, context, MAC, extensions, scheme, and then the callback
+ * verify. Before that, use up the request by rext_contexts_record() with REXT_CONTEXT_ANSWERED, or
+ * without a request with REXT_CONTEXT_SPONTANEOUS (EA-11).
+ *
+ * request: this side's request, or rext_request_spontaneous(); not NULL.
+ * connection: not NULL; it must have verify.
+ * bytes, length: the authenticator; NULL and 0 if it is empty.
+ * details: passed to verify; may be NULL.
+ * certificates: receives the certificates, the sender's first; not NULL. Written only on
+ * REXT_PROOF_POSSESSION. The list points into bytes; each item has the bytes of a certificate, at
+ * least one and not checked to be DER, and its number is 0.
+ * scheme: receives the scheme of the signature; may be NULL. Written only on
+ * REXT_PROOF_POSSESSION.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: one of REXT_PROOF_..., above 0; one of REXT_ERR_AUTHENTICATOR_...; REXT_ERR_CALLBACK if
+ * a callback failed; REXT_ERR_VALUE for a handshake context without bytes; or another mistake of
+ * the caller. After an error, nothing is proved.
+ *
+ * Threads: any, if the callbacks allow it.
+ */
+rext_proof rext_authenticator_validate(const struct rext_request *request,
+                                       const struct rext_connection *connection,
+                                       const uint8_t *bytes,
+                                       size_t length,
+                                       void *details,
+                                       struct rext_list *certificates,
+                                       uint16_t *scheme,
+                                       struct rext_error *error);
 
 /**
  * Makes a client with this offer; nothing is sent yet.
@@ -830,6 +1246,54 @@ rext_status rext_code_points_default(struct rext_code_points *numbers);
  */
 rext_status rext_code_points_check(const struct rext_code_points *numbers,
                                    struct rext_error *error);
+
+/**
+ * Makes the record of a new connection.
+ *
+ * size: the memory for contexts in bytes; 0 for 1024. A context takes its length and 2 bytes more
+ * until the record is freed: 1024 bytes are enough for 56 contexts of 16 bytes.
+ * contexts: receives the record; not NULL. Free it with rext_contexts_free().
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_OK, REXT_ERR_MEMORY, or a mistake of the caller. After an error, the record that
+ * is received is NULL.
+ *
+ * Threads: any.
+ */
+rext_status rext_contexts_new(size_t size,
+                              struct rext_contexts **contexts,
+                              struct rext_error *error);
+
+/**
+ * Frees a record.
+ *
+ * contexts: from rext_contexts_new(), which must not be used any more; with NULL, nothing happens.
+ *
+ * Threads: any, once.
+ */
+void rext_contexts_free(struct rext_contexts *contexts);
+
+/**
+ * Records a use of a context.
+ *
+ * contexts: not NULL.
+ * kind: the kind of use, one of REXT_CONTEXT_....
+ * context, length: the context; NULL and 0 if it is empty.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_OK; REXT_ERR_CONTEXT_REPEATED or REXT_ERR_CONTEXT_FULL for the first three uses:
+ * do not send the request, make no authenticator, or refuse the authenticator;
+ * REXT_ERR_CONTEXT_NOT_REQUESTED or REXT_ERR_CONTEXT_ANSWERED for the other two: refuse the
+ * authenticator, or make none; REXT_ERR_VALUE for a context of more than 255 bytes; or another
+ * mistake of the caller.
+ *
+ * Threads: one at a time per record.
+ */
+rext_status rext_contexts_record(struct rext_contexts *contexts,
+                                 rext_context_use kind,
+                                 const uint8_t *context,
+                                 size_t length,
+                                 struct rext_error *error);
 
 /**
  * Decodes the body of an extension tls_flags that a peer sent.
@@ -1147,7 +1611,8 @@ rext_status rext_hello_extensions(const struct rext_hello *hello,
  *
  * list: not NULL.
  * number: receives the item's number; may be NULL.
- * bytes: receives the item's bytes, which are valid as long as the view; may be NULL.
+ * bytes: receives the item's bytes, which are valid as long as those that the list was made from;
+ * may be NULL.
  *
  * Returns: REXT_YES; REXT_NO at the end, which writes neither; or a mistake of the caller.
  *
@@ -1156,6 +1621,194 @@ rext_status rext_hello_extensions(const struct rext_hello *hello,
 rext_status rext_list_next(struct rext_list *list,
                            uint16_t *number,
                            struct rext_bytes *bytes);
+
+/**
+ * Writes an authenticator request: a CertificateRequest of TLS 1.3, or a client's
+ * ClientCertificateRequest, with its handshake header (EA-2, EA-4).
+ *
+ * by: the side that requests, one of REXT_ENDPOINT_....
+ * context, context_length: random, REXT_CONTEXT_MIN to 255 bytes (EA-3); not NULL. Record it by
+ * rext_contexts_record() before the request is sent.
+ * schemes, scheme_count: the content of signature_algorithms, at least one; not NULL.
+ * extensions, extension_count: all other extensions; NULL and 0 for none.
+ * buffer, length: receives the request, at its front. After an error, its content is undefined.
+ * request: receives the view, which points into the buffer; not NULL. Written only on REXT_OK.
+ * rext_request_fields_of() returns the bytes to send.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_VALUE for a field that is
+ * too long, or a context that is too short; one of REXT_ERR_REQUEST_... if a peer would refuse the
+ * request; REXT_ERR_MEMORY; or another mistake of the caller.
+ *
+ * Threads: any, each with its own buffer.
+ */
+rext_status rext_request_write(rext_endpoint by,
+                               const uint8_t *context,
+                               size_t context_length,
+                               const uint16_t *schemes,
+                               size_t scheme_count,
+                               const struct rext_extension *extensions,
+                               size_t extension_count,
+                               uint8_t *buffer,
+                               size_t length,
+                               struct rext_request *request,
+                               struct rext_error *error);
+
+/**
+ * Reads an authenticator request: one handshake message, and nothing behind it (EA-2, EA-4).
+ * Unknown extensions are kept and not checked.
+ *
+ * by: the side that requests, one of REXT_ENDPOINT_....
+ * bytes, length: the request; NULL and 0 if it is empty.
+ * request: receives the view, which points into bytes; not NULL. Written only on REXT_OK.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_OK; one of REXT_ERR_REQUEST_...; or a mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_request_parse(rext_endpoint by,
+                               const uint8_t *bytes,
+                               size_t length,
+                               struct rext_request *request,
+                               struct rext_error *error);
+
+/**
+ * Makes the basis of a server's authenticator without a request, on either side: schemes and
+ * extensions are those of the ClientHello (EA-5). There is no empty authenticator without a
+ * request.
+ *
+ * context, length: on the server, chosen by it: random, REXT_CONTEXT_MIN to 255 bytes. On the
+ * client, the one of the authenticator: rext_authenticator_context(). Record it by
+ * rext_contexts_record().
+ * hello: the ClientHello of this connection; not NULL.
+ * request: receives the view, which points into context and the bytes of the ClientHello; not
+ * NULL. Written only on REXT_OK.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_OK; REXT_ERR_REQUEST_MALFORMED for a context of more than 255 bytes, or a
+ * malformed signature_algorithms; REXT_ERR_REQUEST_NO_SCHEMES without it; or a mistake of the
+ * caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_request_spontaneous(const uint8_t *context,
+                                     size_t length,
+                                     const struct rext_hello *hello,
+                                     struct rext_request *request,
+                                     struct rext_error *error);
+
+/**
+ * Returns the fields of an authenticator request other than extensions.
+ *
+ * request: not NULL.
+ * fields: receives the fields; not NULL. Their bytes are valid as long as the view.
+ *
+ * Returns: REXT_OK, or a mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_request_fields_of(const struct rext_request *request,
+                                   struct rext_request_fields *fields);
+
+/**
+ * Returns the signature schemes that an authenticator may use, in the order of
+ * signature_algorithms, without those that TLS 1.3 does not allow (EA-7). Each item is a number
+ * without bytes.
+ *
+ * request: not NULL.
+ * list: receives the list; not NULL.
+ *
+ * Returns: REXT_OK, or a mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_request_schemes(const struct rext_request *request,
+                                 struct rext_list *list);
+
+/**
+ * Returns the distinguished names in certificate_authorities, in the order of the request; an
+ * empty list without the extension. Each item has bytes, the DER as sent; its number is 0. An
+ * authenticator must have a chain with one of them as an issuer (EA-6).
+ *
+ * request: not NULL.
+ * list: receives the list; not NULL.
+ *
+ * Returns: REXT_OK, or a mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_request_authorities(const struct rext_request *request,
+                                     struct rext_list *list);
+
+/**
+ * Returns all extensions of an authenticator request, in its order. Each item has a number, and
+ * bytes: the body.
+ *
+ * request: not NULL.
+ * list: receives the list; not NULL.
+ *
+ * Returns: REXT_OK, or a mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_request_extensions(const struct rext_request *request,
+                                    struct rext_list *list);
+
+/**
+ * Returns the body of the extension with a given number.
+ *
+ * request: not NULL.
+ * number: the number of the extension.
+ * body: receives the body, which may be empty; not NULL. It is valid as long as the view.
+ *
+ * Returns: REXT_YES; REXT_NO, and no bytes, without that extension; or a mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_request_extension(const struct rext_request *request,
+                                   uint16_t number,
+                                   struct rext_bytes *body);
+
+/**
+ * Writes the payload of a frame AUTHENTICATOR_REQUESTS: a server's requests, each after its length
+ * (SCC-3).
+ *
+ * requests, count: the requests, at least one; not NULL.
+ * buffer, length: receives the payload. After an error, its content is undefined.
+ * written: receives the payload's length; not NULL. Written only on REXT_OK.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_VALUE without requests,
+ * or for one that is not a server's; REXT_ERR_MEMORY; or another mistake of the caller.
+ *
+ * Threads: any, each with its own buffer.
+ */
+rext_status rext_requests_write(const struct rext_request *requests,
+                                size_t count,
+                                uint8_t *buffer,
+                                size_t length,
+                                size_t *written,
+                                struct rext_error *error);
+
+/**
+ * Reads the payload of a frame AUTHENTICATOR_REQUESTS, and checks each request in it (SCC-3,
+ * SCC-4).
+ *
+ * bytes, length: the payload; NULL and 0 if it is empty.
+ * list: receives the requests; not NULL. Written only on REXT_OK. It points into bytes; each item
+ * has the bytes of a request, for rext_request_parse() with REXT_ENDPOINT_SERVER, and its number
+ * is 0.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_OK; REXT_ERR_REQUEST_LIST; or a mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_requests_parse(const uint8_t *bytes,
+                                size_t length,
+                                struct rext_list *list,
+                                struct rext_error *error);
 
 /**
  * Decides whether a session may be resumed under a demand (RES-2, RES-3, RES-4).

@@ -16,7 +16,8 @@ pub struct rext_error {
     /// The status that the function returned.
     pub status: rext_status,
     /// The TLS alert to send (RFC 8446 section 6); 0 for none: the error is a mistake of the
-    /// caller, or the peer does not use TLS.
+    /// caller, the peer does not use TLS, or the fault is in a message that the application
+    /// carries.
     pub alert: u8,
     /// The rule that the peer broke, such as "FLAGS-3" or "RFC 8446 4.2.11", NUL-terminated; empty
     /// if the peer broke none.

@@ -124,6 +124,33 @@ pub(crate) unsafe fn bytes<'a>(data: *const u8, length: usize) -> Result<&'a [u8
     if length == 0 { Ok(&[]) } else { Ok(unsafe { core::slice::from_raw_parts(data, length) }) }
 }
 
+/// The array at a pointer. If `count` is 0, `data` may be any pointer.
+///
+/// # Safety
+/// `data` is null, or points to `count` values that do not change during `'a`.
+pub(crate) unsafe fn array<'a, T>(data: *const T, count: usize) -> Result<&'a [T], Misuse> {
+    check(data.cast(), count.checked_mul(size_of::<T>()).ok_or(Misuse::Length)?)?;
+    match count {
+        0 => Ok(&[]),
+        _ if !data.is_aligned() => Err(Misuse::Alignment),
+        // SAFETY: as of this function; the rest was checked.
+        _ => Ok(unsafe { core::slice::from_raw_parts(data, count) }),
+    }
+}
+
+/// Converts the values of an array.
+pub(crate) fn each<'a, T, U>(
+    array: &'a [T],
+    convert: impl FnMut(&'a T) -> Result<U, Misuse>,
+) -> Result<Vec<U>, Misuse> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(array.len()).map_err(|_| Misuse::Memory)?;
+    for value in array.iter().map(convert) {
+        values.push(value?);
+    }
+    Ok(values)
+}
+
 /// A buffer at a pointer. If `length` is 0, `data` may be any pointer.
 ///
 /// # Safety

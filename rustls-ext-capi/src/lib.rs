@@ -1,5 +1,5 @@
-//! The C ABI of `rustls-ext-wire`: scan, flags, negotiation and resumption for TLS stacks that are
-//! not written in Rust.
+//! The C ABI of `rustls-ext-wire`: scan, flags, negotiation, resumption and exported authenticators
+//! for TLS stacks that are not written in Rust.
 //!
 //! The header `include/rext.h` is generated from this source, so the documentation of each function
 //! is written for C. This crate converts pointers and numbers, and calls the codec, which makes all
@@ -11,9 +11,11 @@
 #![warn(clippy::cast_possible_truncation, clippy::expect_used, clippy::unwrap_used)]
 #![warn(clippy::indexing_slicing, clippy::panic)]
 
+mod authenticator;
 mod bytes;
 mod client;
 mod code_points;
+mod contexts;
 mod error;
 mod fence;
 mod flags;
@@ -21,6 +23,8 @@ mod hello;
 mod hello_offer;
 mod list;
 mod refusal;
+mod request;
+mod requests;
 mod resumption;
 mod rules;
 mod scan;
@@ -29,14 +33,18 @@ mod server;
 mod status;
 mod version;
 
+pub use authenticator::*;
 pub use bytes::*;
 pub use client::*;
 pub use code_points::*;
+pub use contexts::*;
 pub use error::*;
 pub use flags::*;
 pub use hello::*;
 pub use hello_offer::*;
 pub use list::*;
+pub use request::*;
+pub use requests::*;
 pub use resumption::*;
 pub use rules::*;
 pub use scan::*;

@@ -1,7 +1,9 @@
-//! The lists in a ClientHello, as iterators.
+//! The lists in a ClientHello, a request or an authenticator, as iterators.
 
 use core::mem::MaybeUninit;
 
+use rustls_ext_wire::authenticator::{Certificates, is_allowed_scheme};
+use rustls_ext_wire::secondary::Requests;
 use rustls_ext_wire::{Authorities, ClientHello, Extensions, Numbers, Protocols};
 
 use crate::bytes::rext_bytes;
@@ -10,12 +12,12 @@ use crate::hello::{hello, rext_hello};
 use crate::refusal::{Misuse, Refusal};
 use crate::status::{REXT_NO, REXT_OK, REXT_YES, rext_status};
 
-/// An iterator over a list in a ClientHello. The caller provides the struct, a function such as
-/// rext_hello_alpn() fills it, and rext_list_next() returns its items. With a struct of zeros,
-/// rext_list_next() returns REXT_ERR_UNSET.
+/// An iterator over a list in a ClientHello, an authenticator request or an authenticator. The
+/// caller provides the struct, a function such as rext_hello_alpn() fills it, and rext_list_next()
+/// returns its items. With a struct of zeros, rext_list_next() returns REXT_ERR_UNSET.
 ///
-/// It is valid as long as the view that it was made from. It owns nothing, and may be copied; the
-/// copy then has its own position.
+/// It is valid as long as the view or the bytes that it was made from. It owns nothing, and may be
+/// copied; the copy then has its own position.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rext_list {
@@ -30,11 +32,15 @@ struct State<'a> {
     rest: MaybeUninit<Rest<'a>>,
 }
 
-enum Rest<'a> {
+pub(crate) enum Rest<'a> {
     Protocols(Protocols<'a>),
     Authorities(Authorities<'a>),
     Numbers(Numbers<'a>),
     Extensions(Extensions<'a>),
+    /// The rest of a `signature_algorithms`.
+    Schemes(&'a [u8]),
+    Requests(Requests<'a>),
+    Certificates(Certificates<'a>),
 }
 
 const MARK: u64 = u64::from_be_bytes(*b"rext\0ls\x01");
@@ -45,7 +51,8 @@ const _: () = assert!(align_of::<State<'_>>() <= align_of::<rext_list>());
 const _: () = assert!(!core::mem::needs_drop::<Rest<'_>>());
 
 impl rext_list {
-    fn of(rest: Rest<'_>) -> Self {
+    /// The caller must keep the bytes that the list borrows.
+    pub(crate) fn of(rest: Rest<'_>) -> Self {
         let mut list = Self { opaque: [MaybeUninit::new(0); 6] };
         let place = (&raw mut list).cast::<State<'_>>();
         // SAFETY: it fits and is aligned, by the assertions above.
@@ -181,7 +188,8 @@ pub unsafe extern "C" fn rext_hello_extensions(
 ///
 /// list: not NULL.
 /// number: receives the item's number; may be NULL.
-/// bytes: receives the item's bytes, which are valid as long as the view; may be NULL.
+/// bytes: receives the item's bytes, which are valid as long as those that the list was made from;
+/// may be NULL.
 ///
 /// Returns: REXT_YES; REXT_NO at the end, which writes neither; or a mistake of the caller.
 ///
@@ -205,6 +213,9 @@ pub unsafe extern "C" fn rext_list_next(
             Rest::Authorities(names) => names.next().map(|name| (0, name.into())),
             Rest::Numbers(numbers) => numbers.next().map(|number| (number, rext_bytes::NONE)),
             Rest::Extensions(list) => list.next().map(|(number, body)| (number, body.into())),
+            Rest::Schemes(rest) => scheme(rest).map(|scheme| (scheme, rext_bytes::NONE)),
+            Rest::Requests(list) => list.next().map(|request| (0, request.bytes().into())),
+            Rest::Certificates(list) => list.next().map(|(der, _)| (0, der.into())),
         };
         let Some(item) = item else {
             return Ok(REXT_NO);
@@ -217,4 +228,16 @@ pub unsafe extern "C" fn rext_list_next(
         }
         Ok(REXT_YES)
     })
+}
+
+/// The next signature scheme that an authenticator may have.
+fn scheme(rest: &mut &[u8]) -> Option<u16> {
+    while let Some((scheme, after)) = rest.split_first_chunk() {
+        *rest = after;
+        let scheme = u16::from_be_bytes(*scheme);
+        if is_allowed_scheme(scheme) {
+            return Some(scheme);
+        }
+    }
+    None
 }

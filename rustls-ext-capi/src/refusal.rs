@@ -2,7 +2,11 @@
 
 use core::fmt;
 
+use rustls_ext_wire::authenticator::{
+    AuthenticatorError, ContextError, RequestError, ValidateError, WriteError,
+};
 use rustls_ext_wire::resumption::RecordError;
+use rustls_ext_wire::secondary::RequestsError;
 use rustls_ext_wire::{
     Alert, CareError, CodePointError, Fault, FlagOutOfRange, FlagsError, NotTls, ScanError,
     Violation,
@@ -17,6 +21,12 @@ pub(crate) enum Refusal {
     Scan(ScanError),
     Fault(Fault),
     CodePoint(CodePointError),
+    Write(WriteError),
+    Request(RequestError),
+    Requests(RequestsError),
+    /// The signature is the only fault that the codec does not find itself.
+    Authenticator(ValidateError<()>),
+    Context(ContextError),
 }
 
 /// A mistake of the caller, or an error of this library.
@@ -31,6 +41,7 @@ pub(crate) enum Misuse {
     Memory,
     Panic,
     Record,
+    Callback,
 }
 
 impl Refusal {
@@ -65,6 +76,20 @@ impl Refusal {
             },
             Self::Fault(Fault::SecondHelloDiffers) => REXT_ERR_SECOND_HELLO_DIFFERS,
             Self::Fault(_) => REXT_ERR_OTHER,
+            Self::Write(WriteError::NoRoom { .. }) => REXT_ERR_BUFFER,
+            Self::Write(_) => REXT_ERR_VALUE,
+            Self::Request(error) => request_status(error),
+            Self::Requests(_) => REXT_ERR_REQUEST_LIST,
+            Self::Authenticator(ValidateError::Authenticator(error)) => authenticator_status(error),
+            Self::Authenticator(ValidateError::Signature(())) => REXT_ERR_AUTHENTICATOR_SIGNATURE,
+            Self::Context(error) => match error {
+                ContextError::Repeated => REXT_ERR_CONTEXT_REPEATED,
+                ContextError::TooLong => REXT_ERR_VALUE,
+                ContextError::Full => REXT_ERR_CONTEXT_FULL,
+                ContextError::NotRequested => REXT_ERR_CONTEXT_NOT_REQUESTED,
+                ContextError::Answered => REXT_ERR_CONTEXT_ANSWERED,
+                _ => REXT_ERR_OTHER,
+            },
         }
     }
 
@@ -73,7 +98,14 @@ impl Refusal {
         match self {
             Self::Scan(error) => Some(error.alert()),
             Self::Fault(fault) => Some(fault.alert()),
-            Self::Misuse(_) | Self::NotTls(_) | Self::CodePoint(_) => None,
+            Self::Misuse(_)
+            | Self::NotTls(_)
+            | Self::CodePoint(_)
+            | Self::Write(_)
+            | Self::Request(_)
+            | Self::Requests(_)
+            | Self::Authenticator(_)
+            | Self::Context(_) => None,
         }
     }
 
@@ -82,7 +114,11 @@ impl Refusal {
         match self {
             Self::Scan(error) => error.rule(),
             Self::Fault(fault) => fault.rule(),
-            Self::Misuse(_) | Self::NotTls(_) | Self::CodePoint(_) => "",
+            Self::Request(error) => error.rule(),
+            Self::Requests(error) => error.rule(),
+            Self::Authenticator(error) => error.rule(),
+            Self::Context(error) => error.rule(),
+            Self::Misuse(_) | Self::NotTls(_) | Self::CodePoint(_) | Self::Write(_) => "",
         }
     }
 }
@@ -106,6 +142,35 @@ const fn scan_status(error: &ScanError) -> rext_status {
     }
 }
 
+const fn request_status(error: &RequestError) -> rext_status {
+    match error {
+        RequestError::UnexpectedMessage { .. } | RequestError::Malformed { .. } => {
+            REXT_ERR_REQUEST_MALFORMED
+        }
+        RequestError::NoSchemes => REXT_ERR_REQUEST_NO_SCHEMES,
+        RequestError::DuplicateExtension { .. } | RequestError::ForbiddenExtension { .. } => {
+            REXT_ERR_REQUEST_EXTENSION
+        }
+        _ => REXT_ERR_OTHER,
+    }
+}
+
+const fn authenticator_status(error: &AuthenticatorError) -> rext_status {
+    use AuthenticatorError as E;
+    match error {
+        E::UnexpectedMessage { .. } | E::Malformed { .. } => REXT_ERR_AUTHENTICATOR_MALFORMED,
+        E::NoCertificate => REXT_ERR_AUTHENTICATOR_NO_CERTIFICATE,
+        E::EmptyWithoutRequest => REXT_ERR_AUTHENTICATOR_EMPTY,
+        E::Context => REXT_ERR_AUTHENTICATOR_CONTEXT,
+        E::Mac => REXT_ERR_AUTHENTICATOR_MAC,
+        E::UnsolicitedExtension { .. }
+        | E::ForbiddenExtension { .. }
+        | E::DuplicateExtension { .. } => REXT_ERR_AUTHENTICATOR_EXTENSION,
+        E::SchemeNotRequested { .. } | E::SchemeNotAllowed { .. } => REXT_ERR_AUTHENTICATOR_SCHEME,
+        _ => REXT_ERR_OTHER,
+    }
+}
+
 impl Misuse {
     const fn status(self) -> rext_status {
         match self {
@@ -118,6 +183,7 @@ impl Misuse {
             Self::Memory => REXT_ERR_MEMORY,
             Self::Panic => REXT_ERR_PANIC,
             Self::Record => REXT_ERR_RECORD,
+            Self::Callback => REXT_ERR_CALLBACK,
         }
     }
 }
@@ -130,6 +196,11 @@ impl fmt::Display for Refusal {
             Self::Scan(error) => error.fmt(f),
             Self::Fault(fault) => fault.fmt(f),
             Self::CodePoint(error) => error.fmt(f),
+            Self::Write(error) => error.fmt(f),
+            Self::Request(error) => error.fmt(f),
+            Self::Requests(error) => error.fmt(f),
+            Self::Authenticator(error) => error.fmt(f),
+            Self::Context(error) => error.fmt(f),
         }
     }
 }
@@ -148,6 +219,7 @@ impl fmt::Display for Misuse {
             Self::Memory => "not enough memory",
             Self::Panic => "a bug in this library",
             Self::Record => "not a session record of a known version",
+            Self::Callback => "a callback failed",
         })
     }
 }
@@ -176,6 +248,39 @@ impl From<RecordError> for Refusal {
 impl From<CodePointError> for Refusal {
     fn from(error: CodePointError) -> Self {
         Self::CodePoint(error)
+    }
+}
+
+impl From<WriteError> for Refusal {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Request(error) => Self::Request(error),
+            error => Self::Write(error),
+        }
+    }
+}
+
+impl From<RequestError> for Refusal {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<RequestsError> for Refusal {
+    fn from(error: RequestsError) -> Self {
+        Self::Requests(error)
+    }
+}
+
+impl From<AuthenticatorError> for Refusal {
+    fn from(error: AuthenticatorError) -> Self {
+        Self::Authenticator(error.into())
+    }
+}
+
+impl From<ContextError> for Refusal {
+    fn from(error: ContextError) -> Self {
+        Self::Context(error)
     }
 }
 

@@ -40,6 +40,9 @@ pub const REXT_ERR_PANIC: rext_status = -9;
 /// of the client (RES-7).
 pub const REXT_ERR_RECORD: rext_status = -10;
 
+/// A callback of the caller failed.
+pub const REXT_ERR_CALLBACK: rext_status = -11;
+
 /// Not TLS, but DTLS. As for the next three, send no alert: the client does not understand TLS
 /// alerts.
 pub const REXT_ERR_DTLS: rext_status = -20;
@@ -109,6 +112,46 @@ pub const REXT_ERR_SECOND_HELLO_DIFFERS: rext_status = -80;
 /// message.
 pub const REXT_ERR_OTHER: rext_status = -99;
 
+/// Authenticator request: it is another message, or a part of it does not have the required format.
+/// EA-2; EA-4 for signature_algorithms.
+pub const REXT_ERR_REQUEST_MALFORMED: rext_status = -100;
+/// Authenticator request: signature_algorithms is missing. EA-4.
+pub const REXT_ERR_REQUEST_NO_SCHEMES: rext_status = -101;
+/// Authenticator request: an extension occurs twice, or is not allowed in it. EA-4.
+pub const REXT_ERR_REQUEST_EXTENSION: rext_status = -102;
+/// List of authenticator requests: it is empty, a length does not fit, or a request in it is
+/// malformed. SCC-4.
+pub const REXT_ERR_REQUEST_LIST: rext_status = -103;
+
+/// Authenticator: it has another message, or a part of it does not have the required format. EA-2.
+pub const REXT_ERR_AUTHENTICATOR_MALFORMED: rext_status = -110;
+/// Authenticator: its Certificate has no entries. EA-10.
+pub const REXT_ERR_AUTHENTICATOR_NO_CERTIFICATE: rext_status = -111;
+/// Authenticator: it is empty, but there was no request. EA-5.
+pub const REXT_ERR_AUTHENTICATOR_EMPTY: rext_status = -112;
+/// Authenticator: its context is not that of the request. EA-6.
+pub const REXT_ERR_AUTHENTICATOR_CONTEXT: rext_status = -113;
+/// Authenticator: its MAC is wrong. It is for another connection, direction or request, or was
+/// changed; or a proxy between client and server terminates TLS. EA-9.
+pub const REXT_ERR_AUTHENTICATOR_MAC: rext_status = -114;
+/// Authenticator: its Certificate has an extension that is not allowed, that the request did not
+/// have, or twice. EA-6.
+pub const REXT_ERR_AUTHENTICATOR_EXTENSION: rext_status = -115;
+/// Authenticator: the request does not list its signature scheme, or TLS 1.3 does not allow it.
+/// EA-7.
+pub const REXT_ERR_AUTHENTICATOR_SCHEME: rext_status = -116;
+/// Authenticator: its signature does not verify. EA-8.
+pub const REXT_ERR_AUTHENTICATOR_SIGNATURE: rext_status = -117;
+
+/// Context of a request: it was used before on this connection. EA-3.
+pub const REXT_ERR_CONTEXT_REPEATED: rext_status = -120;
+/// Context of a request: this connection has had too many requests. EA-3.
+pub const REXT_ERR_CONTEXT_FULL: rext_status = -121;
+/// Context of a request: there was no request with it. EA-11.
+pub const REXT_ERR_CONTEXT_NOT_REQUESTED: rext_status = -122;
+/// Context of a request: the request has been answered. EA-11.
+pub const REXT_ERR_CONTEXT_ANSWERED: rext_status = -123;
+
 /// Returns the name of a status in lower case, without "REXT_" and "ERR_".
 ///
 /// status: any number. 0 is "ok", and one that is not listed here is "unknown".
@@ -136,6 +179,7 @@ const fn name(status: rext_status) -> &'static CStr {
         REXT_ERR_MEMORY => c"memory",
         REXT_ERR_PANIC => c"panic",
         REXT_ERR_RECORD => c"record",
+        REXT_ERR_CALLBACK => c"callback",
         REXT_ERR_DTLS => c"dtls",
         REXT_ERR_SSL2 => c"ssl2",
         REXT_ERR_TEXT => c"text",
@@ -165,6 +209,22 @@ const fn name(status: rext_status) -> &'static CStr {
         REXT_ERR_CARE_MISPLACED => c"care_misplaced",
         REXT_ERR_SECOND_HELLO_DIFFERS => c"second_hello_differs",
         REXT_ERR_OTHER => c"other",
+        REXT_ERR_REQUEST_MALFORMED => c"request_malformed",
+        REXT_ERR_REQUEST_NO_SCHEMES => c"request_no_schemes",
+        REXT_ERR_REQUEST_EXTENSION => c"request_extension",
+        REXT_ERR_REQUEST_LIST => c"request_list",
+        REXT_ERR_AUTHENTICATOR_MALFORMED => c"authenticator_malformed",
+        REXT_ERR_AUTHENTICATOR_NO_CERTIFICATE => c"authenticator_no_certificate",
+        REXT_ERR_AUTHENTICATOR_EMPTY => c"authenticator_empty",
+        REXT_ERR_AUTHENTICATOR_CONTEXT => c"authenticator_context",
+        REXT_ERR_AUTHENTICATOR_MAC => c"authenticator_mac",
+        REXT_ERR_AUTHENTICATOR_EXTENSION => c"authenticator_extension",
+        REXT_ERR_AUTHENTICATOR_SCHEME => c"authenticator_scheme",
+        REXT_ERR_AUTHENTICATOR_SIGNATURE => c"authenticator_signature",
+        REXT_ERR_CONTEXT_REPEATED => c"context_repeated",
+        REXT_ERR_CONTEXT_FULL => c"context_full",
+        REXT_ERR_CONTEXT_NOT_REQUESTED => c"context_not_requested",
+        REXT_ERR_CONTEXT_ANSWERED => c"context_answered",
         _ => c"unknown",
     }
 }

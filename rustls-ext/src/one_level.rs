@@ -16,6 +16,7 @@ use rustls::{AlertDescription, CertificateError as Reason, OtherError};
 
 use crate::http::client::IdentityError;
 use crate::http::reqwest as over_reqwest;
+use crate::http::secondary::ConnectionError;
 use crate::http::server::{CertificateError, Denied, HostProblem};
 use crate::http::{Challenge, ChallengeError, ChallengeProblem, Place, hyper as over_hyper};
 use crate::policy_file::PolicyFileError;
@@ -420,6 +421,7 @@ async fn of_the_client_over_hyper() {
         E::Connect(_) => E::Connect(C::Closed.into()),
         E::Refused { .. } => E::Refused { refusal, identity: None },
         E::LikelyRefused { .. } => E::LikelyRefused { refusal: likely, identity: None },
+        E::Secondary(_) => E::Secondary(ConnectionError::SettingWithdrawn),
         E::Http(_) => E::Http(http),
     );
 }

@@ -5,7 +5,7 @@
  * Licensed under Apache-2.0 or MIT, at your option.
  *
  * It uses OpenSSL's public API and librext (rext.h), with the types and numbers of that header. Rules
- * are cited as there: FLAGS-n, RCA-n, CARE-n, RES-n.
+ * are cited as there: FLAGS-n, RCA-n, CARE-n, RES-n, EA-n.
  *
  * Errors. Functions that return int return 1 on success and 0 on failure, and then put one line into
  * OpenSSL's error queue (ERR_get_error_all(), library ERR_LIB_USER). A peer that breaks a rule ends its
@@ -23,6 +23,7 @@
 #define REXT_OPENSSL_H
 
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <rext.h>
 
 #ifdef __cplusplus
@@ -303,6 +304,148 @@ typedef struct rext_ossl_client_outcome {
  * Threads: connection.
  */
 int rext_ossl_client_outcome_of(SSL *ssl, rext_ossl_client_outcome *outcome);
+
+/*
+ * Exported authenticators (RFC 9261) of one connection: proofs that its client or its server has the
+ * key of a certificate, made after the handshake and carried by the application. The connection needs
+ * nothing else of this adapter.
+ */
+typedef struct rext_ossl_authenticators rext_ossl_authenticators;
+
+/*
+ * Exports the values of a connection (EA-1), and begins the record of its requests, which has room for
+ * 227 requests with contexts of this adapter (EA-3). Make it once for a connection: another one does
+ * not know the requests of the first. After a renegotiation, both sides need a new one.
+ *
+ * ssl: a connection whose handshake is complete, under TLS 1.3, or TLS 1.2 with the extended master
+ * secret (EA-12). It may be freed before what is made of it.
+ *
+ * Returns it, to be freed with rext_ossl_authenticators_free(); or NULL and an error in the queue.
+ * Threads: connection. The functions below: one at a time for one of these.
+ */
+rext_ossl_authenticators *rext_ossl_authenticators_new(SSL *ssl);
+
+/* Frees it, and clears its keys; NULL is allowed. Threads: any, once. */
+void rext_ossl_authenticators_free(rext_ossl_authenticators *authenticators);
+
+/* A request or an authenticator that a function made; free it with rext_ossl_message_clear(). */
+typedef struct rext_ossl_message {
+    uint8_t *data;
+    size_t length;
+} rext_ossl_message;
+
+/* Frees the bytes of a message, and sets it to zero. Threads: any. */
+void rext_ossl_message_clear(rext_ossl_message *message);
+
+/*
+ * Makes a request for the peer's certificate, with a random context. Keep it until it is answered: its
+ * bytes are a part of the proof.
+ *
+ * schemes, count: signature_algorithms. NULL and 0 for all that the adapter verifies: ECDSA with P-256,
+ * P-384 and P-521, Ed25519, Ed448, and RSASSA-PSS for keys of both OIDs.
+ * authorities: certificate_authorities; NULL or an empty stack for none.
+ * request: receives the message; after an error, it is empty.
+ *
+ * Returns 1 or 0.
+ */
+int rext_ossl_authenticator_request(rext_ossl_authenticators *authenticators,
+                                    const uint16_t *schemes, size_t count,
+                                    const STACK_OF(X509_NAME) *authorities,
+                                    rext_ossl_message *request);
+
+/*
+ * Answers a request of the peer with a certificate, or with an empty authenticator if the certificate
+ * does not fit: its key can make none of the schemes (EA-7), certificate_authorities has no issuer in
+ * the chain, or signature_algorithms_cert lacks a signature in the chain (EA-6). oid_filters is
+ * ignored, as by each peer that does not know the OIDs.
+ *
+ * request: as received. It is used up, also by an error after it was read (EA-11).
+ * certificate: the one to prove possession of.
+ * chain: further certificates, the issuer of that one first; may be NULL.
+ * key: the certificate's key.
+ * answer: receives the authenticator; after an error, it is empty.
+ *
+ * Returns REXT_PROOF_POSSESSION, REXT_PROOF_DECLINED for an empty authenticator, or 0. It is an error if
+ * the key is not that of the certificate, the request is malformed (EA-2, EA-4), or its context was used
+ * before (EA-3).
+ */
+rext_proof rext_ossl_authenticator_answer(rext_ossl_authenticators *authenticators,
+                                          const rext_bytes *request, X509 *certificate,
+                                          STACK_OF(X509) *chain, EVP_PKEY *key,
+                                          rext_ossl_message *answer);
+
+/*
+ * Answers a request of the peer with an empty authenticator (EA-10).
+ *
+ * Returns 1 or 0, as rext_ossl_authenticator_answer().
+ */
+int rext_ossl_authenticator_decline(rext_ossl_authenticators *authenticators,
+                                    const rext_bytes *request, rext_ossl_message *answer);
+
+/* The outcome of a valid authenticator. */
+typedef struct rext_ossl_proof {
+    /* REXT_PROOF_POSSESSION: the peer has the key of the first certificate. REXT_PROOF_DECLINED: the peer
+     * has no certificate for the request, or does not want to show it; nothing below is set. */
+    rext_proof proof;
+    /* The chain that was verified, the peer's certificate first. NULL if the chain does not verify: then
+     * the peer is not authenticated (EA-14). */
+    STACK_OF(X509) *chain;
+    /* The reason if the chain does not verify, one of X509_V_ERR_...; X509_V_OK if it does. */
+    int verify_error;
+    /* The certificates as sent, for logs; they may be anyone's, but for the key of the first. */
+    STACK_OF(X509) *certificates;
+    /* The signature scheme. */
+    uint16_t scheme;
+} rext_ossl_proof;
+
+/* Frees the certificates of an outcome, and sets it to zero. Threads: any. */
+void rext_ossl_proof_clear(rext_ossl_proof *proof);
+
+/*
+ * Validates the peer's answer to a request: structure, context, MAC, extensions, scheme and signature
+ * (EA-6 to EA-13), and then its chain in a store, by OpenSSL alone: a verification callback
+ * of the store does not change the outcome, and if another function of the store that takes part in the
+ * verification is replaced (see rext_ossl_scope_store()), no chain verifies.
+ *
+ * request: the one of this side that is answered. It is used up, also by an error (EA-11).
+ * store: the authorities to accept, with the revocation lists and flags to apply.
+ * purpose: X509_PURPOSE_SSL_CLIENT or X509_PURPOSE_SSL_SERVER: the use that the certificate must allow. The
+ * name of a server is for the caller to check, by X509_check_host().
+ * proof: receives the outcome; clear it after use. After an error, it is zero.
+ *
+ * Returns 1; or 0 if the authenticator is invalid. The error in the queue has the rule: with EA-9, the
+ * authenticator is for another connection or request, or a proxy terminates TLS.
+ */
+int rext_ossl_authenticator_validate(rext_ossl_authenticators *authenticators,
+                                     const rext_bytes *request, const rext_bytes *authenticator,
+                                     X509_STORE *store, int purpose, rext_ossl_proof *proof);
+
+/*
+ * Makes a server's authenticator without a request: schemes are those of the ClientHello (EA-5).
+ *
+ * hello: the ClientHello of this connection.
+ * The other parameters are those of rext_ossl_authenticator_answer().
+ *
+ * Returns 1 or 0; 0 if the key can make none of the schemes.
+ */
+int rext_ossl_authenticator_spontaneous(rext_ossl_authenticators *authenticators,
+                                        const rext_hello *hello, X509 *certificate,
+                                        STACK_OF(X509) *chain, EVP_PKEY *key,
+                                        rext_ossl_message *authenticator);
+
+/*
+ * Validates a server's authenticator without a request, on the client.
+ *
+ * hello: the ClientHello of this connection, as sent.
+ * The other parameters are those of rext_ossl_authenticator_validate().
+ *
+ * Returns 1; or 0 if the authenticator is invalid, or its context was used before (EA-11).
+ */
+int rext_ossl_authenticator_validate_spontaneous(rext_ossl_authenticators *authenticators,
+                                                 const rext_hello *hello,
+                                                 const rext_bytes *authenticator,
+                                                 X509_STORE *store, int purpose,
+                                                 rext_ossl_proof *proof);
 
 #ifdef __cplusplus
 }

@@ -139,6 +139,19 @@ int state_keep(SSL *ssl, struct place *state);
 int verify_in(const rext_ossl_scope *scope, SSL *ssl, X509 *certificate, STACK_OF(X509) *chain,
               int consult);
 
+/*
+ * The maximum size of all names with their lengths, in bytes. In a CertificateRequest they are in a
+ * block of extensions of at most 65,535 bytes (RFC 8446 sections 4.2.4 and 4.3.2), of which the other
+ * extensions need some hundred. Under TLS 1.2 the names alone may have that size.
+ */
+#define REXT_OSSL_NAMES_MAX (65535 - 1024)
+
+/* Whether all parts of a store's verification are OpenSSL's own. */
+int store_is_whole(const X509_STORE *store);
+
+/* A verification callback that changes nothing. */
+int verify_as_found(int good, X509_STORE_CTX *context);
+
 /* The verification callback of handshakes: calls the application's. */
 int on_verify(int good, X509_STORE_CTX *context);
 
@@ -176,5 +189,21 @@ int sessions_confine(SSL *ssl, const rext_ossl_decision *decision);
 
 /* The record in a session; 0 if it has none. The record points into the session. */
 int session_record(SSL_SESSION *session, rext_session *record);
+
+/* All schemes that the adapter verifies, in the order of preference. */
+const uint16_t *schemes_all(size_t *count);
+
+/* Whether a key can make signatures of a scheme. */
+int scheme_fits(uint16_t number, EVP_PKEY *key);
+
+/* Signs a message. 1, and the signature; or 0. The signature is to be freed in either case. */
+int scheme_sign(uint16_t number, EVP_PKEY *key, const rext_bytes *message, uint8_t **signature,
+                size_t *length);
+
+/* 1 if a signature verifies, 0 if it does not, -1 without enough memory. */
+int scheme_verify(const rext_signed *signature, EVP_PKEY *key);
+
+/* Whether the signature of a certificate has this scheme. */
+int scheme_is_of(uint16_t number, const X509 *certificate);
 
 #endif

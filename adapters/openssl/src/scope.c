@@ -5,13 +5,6 @@
 
 #include <openssl/err.h>
 
-/*
- * The maximum size of all names with their lengths, in bytes. In a CertificateRequest they are in a
- * block of extensions of at most 65,535 bytes (RFC 8446 sections 4.2.4 and 4.3.2), of which the other
- * extensions need some hundred. Under TLS 1.2 the names alone may have that size.
- */
-#define NAMES_MAX (65535 - 1024)
-
 static int names_fit(const STACK_OF(X509_NAME) *names, const char *authorities) {
     size_t bytes = 0;
     for (int i = 0; i < sk_X509_NAME_num(names); i++) {
@@ -20,12 +13,12 @@ static int names_fit(const STACK_OF(X509_NAME) *names, const char *authorities) 
             return raise_line("the name of an authority cannot be encoded");
         bytes += 2 + (size_t)length;
     }
-    if (bytes <= NAMES_MAX)
+    if (bytes <= REXT_OSSL_NAMES_MAX)
         return 1;
     ERR_raise_data(ERR_LIB_USER, 1,
                    "%s: the names of its %d authorities take %zu bytes, and a CertificateRequest "
                    "has room for %d: make a scope of fewer authorities",
-                   authorities, sk_X509_NAME_num(names), bytes, NAMES_MAX);
+                   authorities, sk_X509_NAME_num(names), bytes, REXT_OSSL_NAMES_MAX);
     return 0;
 }
 

@@ -47,13 +47,12 @@ int on_verify(int good, X509_STORE_CTX *context) {
     return ask_host_to_refuse(good, context);
 }
 
-static int as_found(int good, X509_STORE_CTX *context) {
+int verify_as_found(int good, X509_STORE_CTX *context) {
     (void)context;
     return good;
 }
 
-/* Whether all parts of the verification are OpenSSL's own. */
-static int is_whole(const X509_STORE *store) {
+int store_is_whole(const X509_STORE *store) {
     return X509_STORE_get_verify(store) == NULL && X509_STORE_get_get_issuer(store) == NULL &&
            X509_STORE_get_check_issued(store) == NULL &&
            X509_STORE_get_check_revocation(store) == NULL &&
@@ -67,13 +66,13 @@ int verify_in(const rext_ossl_scope *scope, SSL *ssl, X509 *certificate, STACK_O
     X509_STORE_CTX *context = X509_STORE_CTX_new();
     int good = 0;
     ERR_set_mark(); /* a chain that does not verify is not an error of the connection */
-    if (certificate != NULL && context != NULL && is_whole(scope->store) &&
+    if (certificate != NULL && context != NULL && store_is_whole(scope->store) &&
         X509_STORE_CTX_init(context, scope->store, certificate, chain) &&
         X509_STORE_CTX_set_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) &&
         X509_STORE_CTX_set_default(context, "ssl_client")) {
         X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
         X509_VERIFY_PARAM_set_auth_level(parameters, SSL_get_security_level(ssl));
-        X509_STORE_CTX_set_verify_cb(context, consult ? ask_host_to_refuse : as_found);
+        X509_STORE_CTX_set_verify_cb(context, consult ? ask_host_to_refuse : verify_as_found);
         good = X509_VERIFY_PARAM_set1(parameters, scope->parameters != NULL ? scope->parameters
                                                                             : SSL_get0_param(ssl)) &&
                X509_verify_cert(context) == 1 && X509_STORE_CTX_get_error(context) == X509_V_OK;

@@ -33,6 +33,12 @@ pub enum Need {
     Twice,
     /// It also supports TLS 1.2.
     Tls12,
+    /// It announces that it answers requests for certificates on open HTTP/2 connections.
+    Secondary,
+    /// It answers them with its certificate.
+    SecondaryCertificate,
+    /// It answers more than one at a time.
+    SecondarySeveral,
 }
 
 /// The features of a client.
@@ -56,6 +62,12 @@ pub struct ClientFeatures {
     pub twice: bool,
     /// It also supports TLS 1.2.
     pub tls12: bool,
+    /// How many requests for a certificate it answers at a time, if it announces any.
+    pub secondary: Option<u32>,
+    /// It answers them with its certificate.
+    pub secondary_identity: bool,
+    /// Whether only these two were looked for.
+    pub only_secondary: bool,
     /// Its process exits with success after a good connection.
     pub succeeds: bool,
     /// Its process exits with success only after a response: so it reads messages after its handshake.
@@ -84,12 +96,34 @@ impl ClientFeatures {
             }
             Need::Twice => (self.twice, "the command makes one connection instead of two"),
             Need::Tls12 => (self.tls12, "the client does not support TLS 1.2"),
+            Need::Secondary if !self.only_secondary => {
+                (false, "not supported: there is no --secondary")
+            }
+            Need::Secondary => (
+                self.secondary.is_some(),
+                "not supported: the client does not announce SETTINGS_HTTP_CLIENT_CERT_AUTH",
+            ),
+            Need::SecondaryCertificate => (
+                self.secondary_identity,
+                "the client does not answer with its certificate on the open connection",
+            ),
+            Need::SecondarySeveral => (
+                self.secondary.is_some_and(|most| most > 1),
+                "the client answers one request at a time",
+            ),
         };
         (!met).then(|| why.to_owned())
     }
 
     /// The features with their names in the report.
     pub fn words(&self) -> Vec<(&'static str, bool)> {
+        if self.only_secondary {
+            return vec![
+                ("announces SETTINGS_HTTP_CLIENT_CERT_AUTH", self.secondary.is_some()),
+                ("answers with its certificate on an open connection", self.secondary_identity),
+                ("exits with success after a good connection", self.succeeds),
+            ];
+        }
         vec![
             ("reads tls_flags", self.flags),
             ("reads CARE", self.care),

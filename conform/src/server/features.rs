@@ -67,6 +67,12 @@ pub enum Need {
     Tls12,
     /// It supports TLS 1.2, and not TLS 1.3.
     Tls12Alone,
+    /// It announces that it requests certificates on open HTTP/2 connections.
+    Secondary,
+    /// It requests a certificate for the page of `--secondary-path`.
+    SecondaryRequests,
+    /// There is a certificate with which it answers that page.
+    SecondaryCertificate,
 }
 
 /// The features of a server.
@@ -103,6 +109,16 @@ pub struct ServerFeatures {
     pub tls13: bool,
     /// It supports TLS 1.2.
     pub tls12: bool,
+    /// It announces SETTINGS_HTTP_CLIENT_CERT_AUTH.
+    pub secondary: bool,
+    /// It requests a certificate on an open HTTP/2 connection.
+    pub secondary_requests: bool,
+    /// It accepts the certificate there.
+    pub secondary_identity: bool,
+    /// Why it does not announce the setting, if it does not.
+    pub not_secondary: String,
+    /// Whether these were looked for.
+    pub looked_for_secondary: bool,
     /// Its certificate chain, as received.
     pub chain: Vec<Vec<u8>>,
 }
@@ -125,6 +141,11 @@ impl ServerFeatures {
             early_data: false,
             tls13: false,
             tls12: false,
+            secondary: false,
+            secondary_requests: false,
+            secondary_identity: false,
+            not_secondary: "there is no --secondary-path".into(),
+            looked_for_secondary: false,
             chain: Vec::new(),
         }
     }
@@ -145,7 +166,20 @@ impl ServerFeatures {
                  another status to one without: it does not accept the certificate"
             ));
         }
+        if need == Need::Secondary && !self.secondary {
+            return Some(format!("not supported: {}", self.not_secondary));
+        }
         let (met, why) = match need {
+            Need::Secondary => (self.secondary, "not supported"),
+            Need::SecondaryRequests => (
+                self.secondary_requests,
+                "the server requests no certificate for the page of --secondary-path",
+            ),
+            Need::SecondaryCertificate => (
+                self.secondary_identity,
+                "there is no certificate with which the server answers 200 to the page of \
+                 --secondary-path (--cert and --key)",
+            ),
             Need::Flags => (self.flags, "the server does not show that it reads tls_flags"),
             Need::Care => (self.care, "the server does not show that it reads CARE"),
             Need::AsksForFlag => (
@@ -185,7 +219,7 @@ impl ServerFeatures {
 
     /// The features with their names in the report.
     pub fn words(&self) -> Vec<(&'static str, bool)> {
-        vec![
+        let mut words = vec![
             ("reads tls_flags", self.flags),
             ("reads CARE", self.care),
             ("requests a certificate without an offer", self.asks_anyway),
@@ -199,7 +233,16 @@ impl ServerFeatures {
             ("supports TLS 1.3", self.tls13),
             ("supports TLS 1.2", self.tls12),
             ("answers an honest client", self.honest == Verdict::Accepted),
-        ]
+        ];
+        // Known only if it was looked for.
+        if self.looked_for_secondary {
+            words.extend([
+                ("announces SETTINGS_HTTP_CLIENT_CERT_AUTH", self.secondary),
+                ("requests a certificate on an open connection", self.secondary_requests),
+                ("accepts the certificate on an open connection", self.secondary_identity),
+            ]);
+        }
+        words
     }
 }
 
@@ -218,6 +261,12 @@ impl Lab {
             lab.look_by_tls13(implements)?;
         } else {
             return Err(lab.no_handshake("TLS 1.3 or TLS 1.2", &either));
+        }
+        if lab.target.secondary_path.is_some() {
+            lab.features.looked_for_secondary = true;
+            if let Err(why) = super::secondary::look(&mut lab) {
+                lab.features.not_secondary = why;
+            }
         }
         lab.talks.clear();
         Ok(lab)

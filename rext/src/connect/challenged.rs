@@ -1,4 +1,5 @@
-//! `rext connect --follow-challenge`: answers challenges with a certificate.
+//! `rext connect --follow-challenge` and `--same-connection`: answers challenges, and requests on the
+//! open connection, with a certificate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use rustls_ext::http::client::{ClientIdentity, Credentials, IdentityError, Report};
 use rustls_ext::http::hyper::Client;
+use rustls_ext::http::secondary::ClientLimits;
 use rustls_ext::rustls::ClientConfig;
 use rustls_ext::rustls::client::ClientAuthOfferStatus;
 use rustls_ext::wire::Offer;
@@ -29,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// The largest body, in bytes.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-/// The outcome of a request, as `--follow-challenge` prints it.
+/// The outcome of a request, as `--follow-challenge` and `--same-connection` print it.
 #[derive(Debug, Serialize)]
 struct RequestSummary {
     /// The status code of the response.
@@ -50,6 +52,20 @@ struct RequestSummary {
     tls_version: String,
     /// Why the response is a challenge or a 421 that the client did not answer.
     unanswered: Option<String>,
+    /// With `--same-connection`: the server's requests for a certificate on the open connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_connection: Option<SameConnection>,
+}
+
+/// The server's requests for a certificate on the connection of the response, and their answers.
+#[derive(Debug, Serialize)]
+struct SameConnection {
+    /// How many there were.
+    requested: usize,
+    /// The certificates' files that were shown, in order.
+    shown: Vec<String>,
+    /// Why none was shown for the other requests, in order.
+    declined: Vec<String>,
 }
 
 pub(super) async fn run(
@@ -63,8 +79,10 @@ pub(super) async fn run(
         tcp.set_nodelay(true)?;
         Ok::<_, std::io::Error>(TokioIo::new(tcp))
     });
+    let limits = args.same_connection.then(ClientLimits::default);
     let client = Client::builder(ClientConfig::clone(config), credentials(args)?)
         .connector(connector)
+        .secondary(limits)
         .build::<Empty<Bytes>>();
     let mut run = Run::new(args);
     for _ in 0..args.count {
@@ -74,6 +92,7 @@ pub(super) async fn run(
             print_summary(&RequestSummary::new(
                 response.status().as_u16(),
                 Report::of(response.extensions()),
+                args.same_connection,
             ))?;
             let body = Limited::new(response.into_body(), LARGEST_BODY).collect().await;
             Ok(body.map_err(|err| Failure::failed(&*err))?.to_bytes())
@@ -108,8 +127,19 @@ fn credentials(args: &ConnectArgs) -> Result<Credentials, Failure> {
         .map_err(unusable)
 }
 
+impl SameConnection {
+    fn new(report: &Report) -> Self {
+        let Report { shown, declined, .. } = report;
+        Self {
+            requested: shown.len() + declined.len(),
+            shown: shown.iter().map(|shown| shown.identity.to_string()).collect(),
+            declined: declined.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
 impl RequestSummary {
-    fn new(http_status: u16, report: Option<&Report>) -> Self {
+    fn new(http_status: u16, report: Option<&Report>, same_connection: bool) -> Self {
         let report = report.cloned().unwrap_or_default();
         Self {
             http_status,
@@ -129,6 +159,7 @@ impl RequestSummary {
             },
             tls_version: tls::version_name(report.tls_version),
             unanswered: report.unanswered.as_ref().map(ToString::to_string),
+            same_connection: same_connection.then(|| SameConnection::new(&report)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The C ABI, called from Rust, so that Miri can check it.
 
 mod agrees;
+mod authenticators;
 mod objects;
 mod statuses;
 

@@ -5,9 +5,15 @@
 _Static_assert(sizeof(rext_flags) == 256, "rext_flags");
 _Static_assert(sizeof(rext_hello) == 96, "rext_hello");
 _Static_assert(sizeof(rext_list) == 48, "rext_list");
+_Static_assert(sizeof(rext_request) == 96, "rext_request");
 _Static_assert(sizeof(rext_error) == 256, "rext_error");
 _Static_assert(sizeof(rext_code_points) == 6, "rext_code_points");
 _Static_assert(sizeof(rext_bytes) == 2 * sizeof(void *), "rext_bytes");
+_Static_assert(sizeof(rext_extension) == sizeof(rext_bytes) + sizeof(void *), "rext_extension");
+_Static_assert(sizeof(rext_request_fields) == 2 * sizeof(rext_bytes) + 8, "rext_request_fields");
+_Static_assert(sizeof(rext_signed) == 3 * sizeof(rext_bytes) + 8, "rext_signed");
+_Static_assert(sizeof(rext_connection) == 2 * sizeof(rext_bytes) + 5 * sizeof(void *),
+               "rext_connection");
 _Static_assert(sizeof(rext_session) == sizeof(rext_bytes) + 16, "rext_session");
 
 static void code_points(void) {

@@ -49,6 +49,7 @@ void test_hello(void);
 void test_client(void);
 void test_server(void);
 void test_resumption(void);
+void test_authenticator(void);
 void test_misuse(void);
 void test_threads(void);
 

@@ -10,7 +10,7 @@ use super::error::{Field, RequestError};
 use super::read::Reader;
 use super::{CERTIFICATE_REQUEST, CLIENT_CERTIFICATE_REQUEST, Endpoint};
 use crate::scan::numbers::{Exact, Numbers as _};
-use crate::scan::{ClientHello, Extensions, Flaw, Numbers, bodies, known};
+use crate::scan::{Authorities, ClientHello, Extensions, Flaw, Numbers, bodies, known};
 
 /// An authenticator request, borrowed from its bytes; or, for a server's authenticator without a
 /// request, the ClientHello in its place.
@@ -130,6 +130,13 @@ impl<'a> Request<'a> {
     /// Returns all extensions, as numbers and bodies.
     pub fn extensions(&self) -> Extensions<'a> {
         Extensions(self.extensions)
+    }
+
+    /// Returns the distinguished names in `certificate_authorities`, in the order of the request,
+    /// each in DER as sent. Empty without the extension.
+    pub fn certificate_authorities(&self) -> Authorities<'a> {
+        let body = self.extension(CERTIFICATE_AUTHORITIES);
+        Authorities(body.and_then(|body| body.get(2..)).unwrap_or_default())
     }
 
     /// Returns the body of an extension.

@@ -6,7 +6,9 @@ use rustls_ext_wire::authenticator::{Connection, Endpoint, Proof, Request};
 use rustls_ext_wire::{Answer, Scan};
 use serde_json::{Value, json};
 
-use super::common::{TestConnection, sha256};
+use sha2::{Digest as _, Sha384};
+
+use super::common::{Exported, TestConnection};
 use super::hex;
 
 /// In place of a signature, since those of ECDSA and RSASSA-PSS differ each time.
@@ -16,7 +18,69 @@ const ECDSA: u16 = 0x0403;
 const CHAIN: [&[u8]; 2] = [&[0x30, 0x01, 0x01], &[0x30, 0x01, 0x02]];
 
 pub fn all() -> Vec<Value> {
-    [requests(), authenticators()].concat()
+    let with_sha384 = Sha384Connection { client: exported(0, 48), server: exported(96, 48) };
+    [requests(), authenticators(), with_another_hash(&with_sha384)].concat()
+}
+
+/// A connection whose values are in the vectors.
+trait Known: Connection {
+    const HASH: &'static str;
+
+    fn exported(&self, sender: Endpoint) -> &Exported;
+}
+
+impl Known for TestConnection {
+    const HASH: &'static str = "SHA-256";
+
+    fn exported(&self, sender: Endpoint) -> &Exported {
+        self.of(sender)
+    }
+}
+
+/// A connection of a cipher suite with SHA-384.
+struct Sha384Connection {
+    client: Exported,
+    server: Exported,
+}
+
+/// Values of this length, which count up from `first`.
+fn exported(first: u8, length: u8) -> Exported {
+    let value = |from: u8| (from..from + length).collect();
+    Exported { handshake_context: value(first), finished_key: value(first + length) }
+}
+
+impl Known for Sha384Connection {
+    const HASH: &'static str = "SHA-384";
+
+    fn exported(&self, sender: Endpoint) -> &Exported {
+        match sender {
+            Endpoint::Client => &self.client,
+            Endpoint::Server => &self.server,
+        }
+    }
+}
+
+impl Connection for Sha384Connection {
+    type Digest = Vec<u8>;
+    type Tag = Vec<u8>;
+
+    fn handshake_context(&self, sender: Endpoint) -> &[u8] {
+        &self.exported(sender).handshake_context
+    }
+
+    fn hash(&self, parts: &[&[u8]]) -> Vec<u8> {
+        Sha384::digest(parts.concat()).to_vec()
+    }
+
+    /// HMAC (RFC 2104); the hash has blocks of 128 bytes.
+    fn finished_mac(&self, sender: Endpoint, message: &[u8]) -> Vec<u8> {
+        let key = &self.exported(sender).finished_key;
+        let pad = |with: u8| -> Vec<u8> {
+            (0..128).map(|at| key.get(at).copied().unwrap_or_default() ^ with).collect()
+        };
+        let inner = self.hash(&[&pad(0x36), message]);
+        self.hash(&[&pad(0x5c), &inner])
+    }
 }
 
 /// `content` behind its length in `bytes` bytes.
@@ -103,7 +167,7 @@ impl Default for Parts {
 }
 
 impl Parts {
-    fn bytes(&self, connection: &TestConnection, sender: Endpoint, request: &[u8]) -> Vec<u8> {
+    fn bytes(&self, connection: &impl Connection, sender: Endpoint, request: &[u8]) -> Vec<u8> {
         let mut entries: Vec<_> =
             self.chain.iter().map(|der| [vector(3, der), vec![0, 0]].concat()).collect();
         if let Some(first) = entries.first_mut() {
@@ -114,9 +178,9 @@ impl Parts {
         let verify = message(15, &[self.scheme.to_be_bytes().to_vec(), vector(2, &SIGNATURE)]);
         let messages = [certificate, verify].concat();
         let context = connection.handshake_context(sender);
-        let transcript = sha256(&[context, request, &messages].concat());
-        let finished = connection.finished_mac(sender, &transcript);
-        [messages, message(20, &[finished.to_vec()])].concat()
+        let transcript = connection.hash(&[context, request, &messages]);
+        let finished = connection.finished_mac(sender, transcript.as_ref());
+        [messages, message(20, &[finished.as_ref().to_vec()])].concat()
     }
 }
 
@@ -230,18 +294,44 @@ fn authenticators() -> Vec<Value> {
     all
 }
 
-fn case(
+/// Authenticators of both sides with another hash than SHA-256.
+fn with_another_hash(connection: &Sha384Connection) -> Vec<Value> {
+    let mut all = Vec::new();
+    for by in [Endpoint::Server, Endpoint::Client] {
+        let kind = if by == Endpoint::Server { 13 } else { 17 };
+        let request = request_of(kind, &[algorithms(&[ECDSA])]);
+        let view = Request::parse(by, &request).unwrap();
+        let full = Parts::default().bytes(connection, by.peer(), &request);
+        let empty = view.decline(connection, &mut [0; 52]).unwrap().to_vec();
+        let of_sha256 = Parts::default().bytes(&TestConnection::new(0), by.peer(), &request);
+        let mut flipped = full.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        for (name, authenticator) in [
+            ("", full),
+            (", empty", empty),
+            (", with another MAC", flipped),
+            (", with a MAC of SHA-256", of_sha256),
+        ] {
+            let name = format!("of a {}, SHA-384{name}", side(by.peer()));
+            all.push(case(&name, connection, &view, None, &authenticator));
+        }
+    }
+    all
+}
+
+fn case<C: Known>(
     name: &str,
-    connection: &TestConnection,
+    connection: &C,
     request: &Request<'_>,
     hello: Option<&[u8]>,
     authenticator: &[u8],
 ) -> Value {
-    let exported = connection.of(request.by().peer());
+    let exported = connection.exported(request.by().peer());
     let mut case = json!({
         "name": format!("authenticator {name}"),
         "kind": "authenticator",
         "sender": side(request.by().peer()),
+        "hash": C::HASH,
         "handshake_context": hex(&exported.handshake_context),
         "finished_key": hex(&exported.finished_key),
         "request": hex(request.bytes()),

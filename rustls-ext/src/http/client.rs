@@ -27,6 +27,34 @@
 //! * The caller gets a 407 response as it is. Its challenge is about the connection to a proxy,
 //!   which is made by a lower layer than these clients.
 //!
+//! # When a server requests a certificate on the open connection
+//! Servers that implement [`secondary`](super::secondary) certificates need no challenge and no new
+//! connection: they request a certificate on the connection that the request arrived on, and then
+//! answer the request. The client over [`hyper`](crate::http::hyper) supports this; the one over
+//! [`reqwest`](crate::http::reqwest) cannot.
+//!
+//! * The client announces it over `https` with HTTP/2 and TLS 1.3, if it has an identity that the
+//!   host may see and that is valid (SCC-15). Otherwise nothing is announced. A request whose `Host`
+//!   field names another host travels on connections that announce nothing.
+//! * The client shows the first identity that the host may see, that is valid, and that the server's
+//!   request accepts. On a connection that already has an identity, it shows no other. If there is
+//!   none, it declines, and the server may send a challenge.
+//! * A connection on which an identity was proved belongs to that identity from then on. Other
+//!   requests, which need no authentication, do not use it any more; those whose response is
+//!   outstanding stay on it (SCC-10).
+//! * Later requests use that connection at once if the server requested the identity for their path,
+//!   or for a path above it. The server does not say which request it is about. So the client learns
+//!   the paths of the requests that waited for a response when the server requested the certificate,
+//!   and still waited when it was shown; or, if all had been answered by then, of all that waited.
+//!   If the server requests it before the client has sent anything, it is learned for all paths.
+//! * All other requests, also for public pages, use a connection without authentication, which is
+//!   opened when the first of them is sent. If the server requests the same identity there, that
+//!   connection takes the place of the earlier one.
+//! * If a challenge arrives on a connection on which the identity for it was proved in the meantime,
+//!   the request is sent again on that connection.
+//!
+//! The identity's connections that are opened later offer it in the handshake, as after a challenge.
+//!
 //! # When something fails
 //! A request that fails returns an error, and is not sent again. Effects on later requests:
 //!
@@ -35,6 +63,7 @@
 //! | refuses the connection with an alert about the certificate, or challenges again on it | are not answered for [`Limits::refusal_timeout`] |
 //! | closes the connection after it has requested the certificate, before it sends anything else, and has never accepted the identity in that realm | are not answered for [`Limits::likely_refusal_timeout`] |
 //! | sends any other alert, or closes any other connection | are answered as before |
+//! | breaks the rules for requests on open connections, so that the client ends the connection | are answered as before |
 //!
 //! An HTTP/2 connection whose packets are lost looks like one with a slow server. Pings show the
 //! difference ([`Limits::keep_alive_interval`]). The client over hyper also stops using a
@@ -46,7 +75,8 @@
 //! the server reads the body first, as the layers of [`server`](super::server) do.
 //!
 //! # Reports
-//! The extensions of each response contain a [`Report`] of the outcome.
+//! The extensions of each response contain a [`Report`] of the outcome. It also lists the server's
+//! requests on the open connection, with the identities that were shown, or the reasons.
 
 mod confined;
 mod credentials;
@@ -67,5 +97,7 @@ pub(crate) use drive::Driver;
 pub use identity::{ClientIdentity, IdentityError};
 pub use limits::Limits;
 pub use origin::Origin;
-pub use report::{Considered, NotChosen, Report, Unanswered};
-pub(crate) use transport::{Failure, ResponseContext, Target, Transport};
+pub use report::{Considered, NotChosen, NotShown, Report, Shown, Unanswered, WhyNotShown};
+#[cfg(feature = "hyper")]
+pub(crate) use transport::OpenConnection;
+pub(crate) use transport::{Failure, Moved, ResponseContext, Target, Transport};

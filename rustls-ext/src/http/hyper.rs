@@ -30,6 +30,13 @@
 //! }
 //! ```
 //!
+//! # On the open connection
+//! If a server requests a certificate on an open HTTP/2 connection, the client answers there, without
+//! a new connection; [`client`](super::client) has the rules. [`Builder::secondary`] changes the
+//! limits, or turns it off. With a server that does not support it, the client answers challenges
+//! as always. Bodies that cannot be sent again, such as tonic's, are no obstacle on an open
+//! connection.
+//!
 //! # Limitations
 //! It does not follow redirects, keep cookies, or use proxies from the environment, and it supports
 //! neither CONNECT nor upgrades. It is a [`tower_service::Service`], so layers can add the rest. A
@@ -50,12 +57,14 @@ use rustls::ClientConfig;
 use tower_service::Service;
 
 use super::client::{Credentials, Driver, Limits};
+use super::secondary::{ClientLimits, HttpCodePoints};
 
 mod activity;
 mod body;
 mod connect;
 mod error;
 mod lane;
+mod open;
 mod pool;
 mod replay;
 mod transport;
@@ -64,6 +73,7 @@ pub use body::ResponseBody;
 use connect::Connect;
 use error::BoxError;
 pub use error::{ConnectError, Error};
+use open::Secondary;
 pub use replay::{Once, Replay, RequestBody};
 use transport::Hyper;
 
@@ -83,7 +93,9 @@ impl Client<Empty<Bytes>> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
-        Builder { tls, credentials, limits: Limits::default(), connect: Connect::new(http) }
+        let (limits, connect) = (Limits::default(), Connect::new(http));
+        let (secondary, code_points) = (Some(ClientLimits::default()), HttpCodePoints::DEFAULT);
+        Builder { tls, credentials, limits, connect, secondary, code_points }
     }
 }
 
@@ -132,6 +144,8 @@ pub struct Builder {
     credentials: Credentials,
     limits: Limits,
     connect: Connect,
+    secondary: Option<ClientLimits>,
+    code_points: HttpCodePoints,
 }
 
 impl Builder {
@@ -154,15 +168,36 @@ impl Builder {
         self
     }
 
+    /// Sets whether servers may request certificates on open connections
+    /// ([`secondary`](super::secondary)), and the limits for that. By default they may, with the
+    /// default limits.
+    pub fn secondary(mut self, limits: impl Into<Option<ClientLimits>>) -> Self {
+        self.secondary = limits.into();
+        self
+    }
+
+    /// Sets other numbers for requests on open connections than the default ones. The servers must
+    /// use the same.
+    pub fn secondary_code_points(mut self, code_points: HttpCodePoints) -> Self {
+        self.code_points = code_points;
+        self
+    }
+
     /// Builds the client.
     pub fn build<B: RequestBody>(self) -> Client<B> {
-        let Self { mut tls, credentials, limits, connect } = self;
+        let Self { mut tls, credentials, limits, connect, secondary, code_points } = self;
         let limits = limits.for_clocks();
         if tls.alpn_protocols.is_empty() {
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         }
         let clock = tls.time_provider.clone();
-        let transport = Hyper::new(tls, credentials.clone(), limits.clone(), connect);
+        let secondary = secondary.map(|limits| Secondary {
+            credentials: credentials.clone(),
+            clock: clock.clone(),
+            code_points,
+            limits,
+        });
+        let transport = Hyper::new(tls, credentials.clone(), limits.clone(), connect, secondary);
         Client(Arc::new(Driver::new(transport, credentials, limits, clock)))
     }
 }

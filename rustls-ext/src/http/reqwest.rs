@@ -34,6 +34,10 @@
 //! not from this function.
 //!
 //! # Limitations compared with the client over hyper
+//! * Servers cannot request a certificate on an open connection
+//!   ([`secondary`](super::secondary)): reqwest gives no access to the stream between TLS and HTTP,
+//!   and lets no other code send frames. Nothing is announced, and servers send challenges, which
+//!   are answered on new connections.
 //! * It does not report which alert came with a late refusal over HTTP/2, or that the alert was
 //!   lost with the connection: it returns an [`Error::LikelyRefused`].
 //! * It cannot tell that a server uses TLS 1.2 before it sends the request there again. No

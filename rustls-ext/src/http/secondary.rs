@@ -9,17 +9,29 @@
 //! |---|---|
 //! | [`Exchange`] | decides what to do about the peer's setting and frames |
 //! | [`Outbox`] | holds this side's frames until they can be sent |
+//! | [`ClientExchange`] | is the client's [`Exchange`]: answers the server's requests |
 //! | [`ConnectionError`] | why the connection must end |
+//! | [`ServerExchange`][exchange] | is the server's: requests certificates and validates the answers |
 //! | [`Http2Filter`][filter] | the filter of HTTP/2 |
 //! | [`Http3`][http3] | the filter of HTTP/3, for h3 over any QUIC library |
-//! | [`ServerExchange`][server] | the server's side |
 //!
-#![cfg_attr(feature = "tokio", doc = "[filter]: Http2Filter")]
-#![cfg_attr(not(feature = "tokio"), doc = "[filter]: crate#features")]
-#![cfg_attr(feature = "h3", doc = "[http3]: Http3")]
-#![cfg_attr(not(feature = "h3"), doc = "[http3]: crate#features")]
-#![cfg_attr(feature = "tokio", doc = "[server]: ServerExchange")]
-#![cfg_attr(not(feature = "tokio"), doc = "[server]: crate#features")]
+//! # Clients
+//! [`ClientExchange`] announces how many requests it accepts at a time (2), and answers each with an
+//! authenticator: a proof for a certificate that the application chooses, or an empty one. It ends
+//! the connection of a server that breaks the rules, and has [limits](ClientLimits) for a server
+//! that never stops.
+//!
+//! The client in `http::hyper` does all of this by itself. To add it to another HTTP/2 client:
+//! take the [`Exporters`](crate::authenticator::Exporters) of the connection after the handshake,
+//! make a [`ClientExchange`] with an [`Outbox`], and pass both to [`Http2Filter`][filter] around the
+//! TLS stream. Do so only for TLS 1.3, where ALPN chose `h2`, and only if the server's name was
+//! verified and the server may see a certificate of yours: a server that reads the setting knows that
+//! there is one (SCC-15). Once a certificate was shown, all requests on the connection count as
+//! authenticated (SCC-10), so send those that should not on another connection.
+//!
+//! The draft says that the requests are `ClientCertificateRequest`s, which RFC 9261 has for requests
+//! *by* clients. Here they are `CertificateRequest`s (type 13), as RFC 9261 has them for servers
+//! (SCC-3).
 //!
 //! # Servers
 //! The policy says which scopes may be requested for which hosts:
@@ -27,7 +39,8 @@
 //! itself with the listener for `axum::serve`, and with `http::server::ServerStream` for other
 //! servers. [`RequireScope`](super::server::RequireScope) and the extractors of axum then hold a
 //! request that needs a certificate, and other handlers call
-//! [`Caller::ask`](super::server::Caller::ask).
+//! [`Caller::ask`](super::server::Caller::ask). Over HTTP/3, attach a [`ServerExchange`][exchange]
+//! to the `ConnectionInfo` of each connection, and give its outbox to [`Http3`][http3].
 //!
 //! ```
 //! # #[cfg(feature = "ring")]
@@ -57,7 +70,15 @@
 //!   has expired, and otherwise once a minute. A proof counts for the maximum age of its scope, and
 //!   never on another connection, resumed or not (SCC-14).
 //! * A request sees what was proved when it was admitted, and what it asked for itself.
+//!
+#![cfg_attr(feature = "tokio", doc = "[filter]: Http2Filter")]
+#![cfg_attr(not(feature = "tokio"), doc = "[filter]: crate#features")]
+#![cfg_attr(feature = "h3", doc = "[http3]: Http3")]
+#![cfg_attr(not(feature = "h3"), doc = "[http3]: crate#features")]
+#![cfg_attr(feature = "tokio", doc = "[exchange]: ServerExchange")]
+#![cfg_attr(not(feature = "tokio"), doc = "[exchange]: crate#features")]
 
+mod client;
 mod error;
 mod exchange;
 #[cfg(feature = "tokio")]
@@ -68,6 +89,7 @@ pub mod http3;
 pub(crate) mod server;
 
 pub use crate::wire::secondary::{HttpCodePointError, HttpCodePoints};
+pub use client::{Answer, ChooseCertificate, ClientExchange, ClientLimits, Declined, Work};
 pub use error::ConnectionError;
 pub use exchange::{Exchange, Frame, Outbox, SendError};
 #[cfg(feature = "tokio")]

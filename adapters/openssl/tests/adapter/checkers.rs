@@ -82,7 +82,7 @@ fn they_hold_under_sanitizers() {
 
 /// Runs a program of `tests/` under sanitizers, with these arguments, in the folder of the site that
 /// `prepare` has had its hands on.
-fn run_program(name: &str, args: &[&str], prepare: impl FnOnce(&Site)) {
+pub fn run_program(name: &str, args: &[&str], prepare: impl FnOnce(&Site)) {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("openssl-{name}"));
     let built = Programs::build_with(&librext(), &folder, SANITIZE);
     let Some(programs) = have(built) else { return };

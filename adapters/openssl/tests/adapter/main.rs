@@ -1,6 +1,7 @@
-//! The adapter's two programs: against each other, against rustls with and without our patch's
+//! The adapter's programs: against each other, against rustls with and without our patch's
 //! policies, and against a peer that breaks the rules.
 
+mod authenticators;
 mod bad_clients;
 mod bad_servers;
 mod build;

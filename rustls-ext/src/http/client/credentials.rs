@@ -8,6 +8,8 @@ use rustls::{ClientConfig, SignatureScheme};
 use super::confined::Confined;
 use super::identity::{ClientIdentity, IdentityError, Validity};
 use super::report::{Considered, NotChosen};
+#[cfg(feature = "hyper")]
+use crate::authenticator::Request;
 use crate::http::Challenge;
 
 /// The identities of a client, and how it offers to authenticate.
@@ -83,6 +85,40 @@ impl Credentials {
         Err(considered)
     }
 
+    /// Returns true if one of these identities, or only `only`, may be shown to this host.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn has_identity_for(
+        &self,
+        host: &str,
+        now: UnixTime,
+        only: Option<&ClientIdentity>,
+    ) -> bool {
+        self.identities.iter().any(|identity| unsuitable(identity, host, now, only).is_none())
+    }
+
+    /// The first identity that this host may see and that fits a request on an open connection, or
+    /// the reason against each identity. If there is an `only` one, it is no other.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn choose_for_request(
+        &self,
+        host: &str,
+        request: &Request,
+        now: UnixTime,
+        only: Option<&ClientIdentity>,
+    ) -> Result<Arc<ClientIdentity>, Vec<Considered>> {
+        let mut considered = Vec::with_capacity(self.identities.len());
+        for identity in &self.identities {
+            let misfit = || request.accepts(identity.key()).err().map(NotChosen::Misfit);
+            match unsuitable(identity, host, now, only).or_else(misfit) {
+                None => return Ok(identity.clone()),
+                Some(why) => {
+                    considered.push(Considered { identity: identity.shared_name(), why });
+                }
+            }
+        }
+        Err(considered)
+    }
+
     /// The config of connections without authentication, from any `config`.
     pub(crate) fn plain(config: &ClientConfig) -> ClientConfig {
         let mut config = config.clone();
@@ -120,6 +156,27 @@ pub(super) fn fault(
         return Some(NotChosen::NotAccepted);
     }
     // A server would refuse it, but learn the identity.
+    not_valid(identity, now)
+}
+
+/// Returns the reason if this identity must not be shown on an open connection to this host.
+#[cfg(feature = "hyper")]
+fn unsuitable(
+    identity: &ClientIdentity,
+    host: &str,
+    now: UnixTime,
+    only: Option<&ClientIdentity>,
+) -> Option<NotChosen> {
+    if !identity.is_for(host) {
+        return Some(NotChosen::NotForHost);
+    }
+    if only.is_some_and(|only| only.name() != identity.name()) {
+        return Some(NotChosen::OtherIdentity);
+    }
+    not_valid(identity, now)
+}
+
+fn not_valid(identity: &ClientIdentity, now: UnixTime) -> Option<NotChosen> {
     match identity.validity_at(now) {
         Validity::NotYet => Some(NotChosen::NotYetValid),
         Validity::Expired => Some(NotChosen::Expired),

@@ -7,10 +7,10 @@ use rustls::time_provider::TimeProvider;
 use super::credentials::{Credentials, fault};
 use super::identity::{ClientIdentity, Validity};
 use super::limits::Limits;
-use super::memory::{Entry, Memory, Route, Space};
+use super::memory::{Area, Entry, Memory, Route, Space};
 use super::origin::Origin;
 use super::report::{Considered, Report, Unanswered};
-use super::transport::{Failure, ResponseContext, Target, Transport};
+use super::transport::{Failure, Moved, ResponseContext, Target, Transport};
 use crate::http::{Challenge, Challenges};
 
 /// How often a request is sent at most: once, once more for a challenge, and once more after 421.
@@ -51,6 +51,7 @@ impl<T: Transport> Driver<T> {
     /// after a 421 response.
     pub(crate) async fn send(&self, request: T::Request) -> Result<T::Response, T::Error> {
         let mut target = self.transport.target(&request)?;
+        self.move_proved(&target.origin)?;
         let mut route = self.first_route(&target)?;
         let mut request = request;
         let mut report = Report::default();
@@ -74,9 +75,14 @@ impl<T: Transport> Driver<T> {
             };
             report.sent += 1;
             let redirected = context.redirected.clone();
+            self.move_proved(&target.origin)?;
+            let proved = context.open.proved.clone();
+            if let Some(identity) = &proved {
+                self.opened(&target.origin, identity, &context.open.paths)?;
+            }
             note(&mut report, &route, context);
             let at = redirected.as_ref().unwrap_or(&target);
-            let next = self.next(at, redirected.is_some(), &route, &response, &report)?;
+            let next = self.next(at, redirected.is_some(), &route, proved, &response, &report)?;
             match again::<T>(next, copy, redirected.is_some(), &response, &report) {
                 Err(unanswered) => {
                     report.unanswered = unanswered;
@@ -105,7 +111,43 @@ impl<T: Transport> Driver<T> {
                 return Ok(route);
             }
         }
-        self.memory.plain(origin, || self.transport.lane(origin, None))
+        // Servers must not request a certificate for it on an open connection, either.
+        let silent = *other_host && self.transport.has_secondary();
+        self.memory.plain(origin, silent, || {
+            if silent {
+                self.transport.silent_lane(origin)
+            } else {
+                self.transport.lane(origin, None)
+            }
+        })
+    }
+
+    /// Moves connections on which an identity was proved out of the lane without authentication,
+    /// each to the lane of its identity.
+    fn move_proved(&self, origin: &Origin) -> Result<(), T::Error> {
+        if !self.transport.has_secondary() {
+            return Ok(());
+        }
+        let Some(plain) = self.memory.existing_plain(origin) else { return Ok(()) };
+        while let Some(Moved { connection, identity, paths }) = T::take_moved(&plain) {
+            // Otherwise the connection is closed.
+            if let Entry::Lane(route) = self.opened(origin, &identity, &paths)? {
+                T::adopt(&route.lane, connection);
+            }
+        }
+        Ok(())
+    }
+
+    /// The lane of this identity, which was proved on an open connection, for these paths.
+    fn opened(
+        &self,
+        origin: &Origin,
+        identity: &Arc<ClientIdentity>,
+        paths: &[impl AsRef<str>],
+    ) -> Result<Entry<T::Lane>, T::Error> {
+        let space = Space { area: Area::Open, identity: identity.clone() };
+        let make = |identity: &Arc<ClientIdentity>| self.transport.lane(origin, Some(identity));
+        self.memory.enter(origin, paths, space, make)
     }
 
     fn next(
@@ -113,6 +155,7 @@ impl<T: Transport> Driver<T> {
         target: &Target,
         redirected: bool,
         route: &Route<T::Lane>,
+        proved: Option<Arc<ClientIdentity>>,
         response: &T::Response,
         report: &Report,
     ) -> Result<Next<T::Lane>, T::Error> {
@@ -127,15 +170,20 @@ impl<T: Transport> Driver<T> {
             }
             StatusCode::MISDIRECTED_REQUEST => {
                 let origin = &target.origin;
-                let make =
-                    |identity: Option<&ClientIdentity>| self.transport.lane_anew(origin, identity);
+                let make = |identity: Option<&Arc<ClientIdentity>>| {
+                    if route.silent {
+                        self.transport.silent_lane(origin)
+                    } else {
+                        self.transport.lane_anew(origin, identity)
+                    }
+                };
                 let route = self.memory.renew(origin, route, make)?;
                 Ok(Next::Again(target.clone(), route))
             }
             // A 407 is about the hop to a proxy, whose connections this client does not make.
             StatusCode::UNAUTHORIZED => {
                 let read = Challenges::of_parts(status, headers);
-                self.answer(target, route, read, report)
+                self.answer(target, route, proved, read, report)
             }
             _ => {
                 route.accepted();
@@ -148,6 +196,7 @@ impl<T: Transport> Driver<T> {
         &self,
         target: &Target,
         route: &Route<T::Lane>,
+        proved: Option<Arc<ClientIdentity>>,
         read: Challenges,
         report: &Report,
     ) -> Result<Next<T::Lane>, T::Error> {
@@ -166,7 +215,7 @@ impl<T: Transport> Driver<T> {
         // This lane already answers one of the challenges, or is the lane that would answer it.
         let still = route.space.as_ref().is_some_and(|space| {
             challenges.iter().any(|challenge| {
-                challenge.realm() == space.realm.as_deref()
+                Area::of(challenge) == space.area
                     && fault(&space.identity, origin.host(), challenge, self.now()).is_none()
             })
         });
@@ -176,16 +225,26 @@ impl<T: Transport> Driver<T> {
         if still || report.challenged {
             return Ok(Next::Done(Some(Unanswered::StillChallenged)));
         }
+        // The server responded before it had the proof, or for another reason: the same connection
+        // may answer the challenge now.
+        if let Some(identity) = proved.filter(|_| route.space.is_none()) {
+            let accepts = |challenge| fault(&identity, origin.host(), challenge, self.now());
+            if challenges.iter().any(|challenge| accepts(challenge).is_none()) {
+                if let Entry::Lane(route) = self.opened(origin, &identity, &[path])? {
+                    return Ok(Next::Again(target.clone(), route));
+                }
+            }
+        }
         let mut considered = Vec::new();
         for challenge in &challenges {
             match self.choose(origin, challenge) {
                 Err(because) => considered = because,
                 Ok(identity) => {
-                    let realm = challenge.realm().map(str::to_owned);
-                    let space = Space { realm, identity };
-                    let make =
-                        |identity: &ClientIdentity| self.transport.lane(origin, Some(identity));
-                    let entry = self.memory.enter(origin, path, space, make)?;
+                    let space = Space { area: Area::of(challenge), identity };
+                    let make = |identity: &Arc<ClientIdentity>| {
+                        self.transport.lane(origin, Some(identity))
+                    };
+                    let entry = self.memory.enter(origin, &[path], space, make)?;
                     return Ok(match entry {
                         Entry::Lane(route) => Next::Again(target.clone(), route),
                         Entry::RefusedEarlier => Next::Done(Some(Unanswered::RefusedEarlier)),
@@ -247,6 +306,11 @@ fn again<T: Transport>(
 fn note<L>(report: &mut Report, route: &Route<L>, context: ResponseContext) {
     report.status = context.status;
     report.tls_version = context.tls_version;
-    report.identity = route.space.as_ref().map(|space| space.identity.shared_name());
-    report.realm = route.space.as_ref().and_then(|space| space.realm.clone());
+    let identity = route.space.as_ref().map(|space| &space.identity);
+    report.identity =
+        identity.or(context.open.proved.as_ref()).map(|identity| identity.shared_name());
+    let realm = route.space.as_ref().and_then(|space| space.area.realm());
+    report.realm = realm.map(str::to_owned);
+    report.shown = context.open.shown;
+    report.declined = context.open.declined;
 }

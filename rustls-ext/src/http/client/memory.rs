@@ -10,6 +10,7 @@ use super::limits::Limits;
 use super::origin::Origin;
 use super::paths::{Paths, make_room};
 use super::transport::Failure;
+use crate::http::Challenge;
 
 /// A lane: all connections of one kind to one origin.
 ///
@@ -18,8 +19,10 @@ use super::transport::Failure;
 #[derive(Debug)]
 pub(super) struct Route<L> {
     pub(super) lane: Arc<L>,
-    /// The protection space of the lane; `None` for the lane without authentication.
+    /// The protection space of the lane; `None` for a lane without authentication.
     pub(super) space: Option<Space>,
+    /// True for the lane without authentication on which no identity can be proved later.
+    pub(super) silent: bool,
     /// True if a response other than a challenge arrived on this lane, or on one that it replaces.
     accepted: Arc<AtomicBool>,
 }
@@ -33,21 +36,46 @@ impl<L> Route<L> {
 
 impl<L> Clone for Route<L> {
     fn clone(&self) -> Self {
-        let Self { lane, space, accepted } = self;
-        Self { lane: lane.clone(), space: space.clone(), accepted: accepted.clone() }
+        let Self { lane, space, silent, accepted } = self;
+        let (lane, space, accepted) = (lane.clone(), space.clone(), accepted.clone());
+        Self { lane, space, silent: *silent, accepted }
     }
 }
 
 /// What a lane is reserved for, besides its origin (CANT-6).
 #[derive(Clone, Debug)]
 pub(super) struct Space {
-    pub(super) realm: Option<String>,
+    pub(super) area: Area,
     pub(super) identity: Arc<ClientIdentity>,
 }
 
 impl PartialEq for Space {
     fn eq(&self, other: &Self) -> bool {
-        self.realm == other.realm && self.identity.name() == other.identity.name()
+        self.area == other.area && self.identity.name() == other.identity.name()
+    }
+}
+
+/// What a protection space is named by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Area {
+    /// The realm of challenges, if they have one. It has one identity at a time.
+    Realm(Option<String>),
+    /// The identity alone: the server requested it on an open connection, where there are no
+    /// realms. So there may be several.
+    Open,
+}
+
+impl Area {
+    pub(super) fn of(challenge: &Challenge) -> Self {
+        Self::Realm(challenge.realm().map(str::to_owned))
+    }
+
+    /// The realm, if there is one.
+    pub(super) fn realm(&self) -> Option<&str> {
+        match self {
+            Self::Realm(realm) => realm.as_deref(),
+            Self::Open => None,
+        }
     }
 }
 
@@ -68,6 +96,7 @@ struct Sites<L> {
 #[derive(Debug)]
 struct Site<L> {
     plain: Option<Arc<L>>,
+    silent: Option<Arc<L>>,
     /// In order of use, the most recent last.
     spaces: Vec<Known<L>>,
     used: u64,
@@ -141,19 +170,27 @@ impl<L> Memory<L> {
         site.use_space(best.1)
     }
 
-    /// The lane without authentication.
+    /// The lane without authentication, or the one on which no identity can be proved later.
     pub(super) fn plain<E>(
         &self,
         origin: &Origin,
+        silent: bool,
         make: impl FnOnce() -> Result<L, E>,
     ) -> Result<Route<L>, E> {
         let mut sites = self.lock();
         let site = sites.get_or_insert(origin, &self.limits);
-        let lane = match &site.plain {
+        let place = site.plain_place(silent);
+        let lane = match place {
             Some(lane) => lane.clone(),
-            None => site.plain.insert(Arc::new(make()?)).clone(),
+            None => place.insert(Arc::new(make()?)).clone(),
         };
-        Ok(Route { lane, space: None, accepted: Arc::default() })
+        Ok(Route { lane, space: None, silent, accepted: Arc::default() })
+    }
+
+    /// The lane without authentication, if there is one: on its connections, identities may have
+    /// been proved.
+    pub(super) fn existing_plain(&self, origin: &Origin) -> Option<Arc<L>> {
+        self.lock().sites.get(origin)?.plain.clone()
     }
 
     /// The identity with which the last challenge of this realm was answered.
@@ -164,26 +201,31 @@ impl<L> Memory<L> {
     ) -> Option<Arc<ClientIdentity>> {
         let mut sites = self.lock();
         let site = sites.get(origin)?;
-        let known = site.spaces.get(site.number_of(realm)?)?;
+        let is = |known: &&Known<L>| match &known.space.area {
+            Area::Realm(known) => known.as_deref() == realm,
+            Area::Open => false,
+        };
+        let known = site.spaces.iter().find(is)?;
         Some(known.space.identity.clone())
     }
 
-    /// The lane of this protection space, to which this path belongs according to a new challenge.
+    /// The lane of this protection space, to which these paths belong according to a new challenge,
+    /// or to a request for a certificate on an open connection.
     pub(super) fn enter<E>(
         &self,
         origin: &Origin,
-        path: &str,
+        paths: &[impl AsRef<str>],
         space: Space,
-        make: impl FnOnce(&ClientIdentity) -> Result<L, E>,
+        make: impl FnOnce(&Arc<ClientIdentity>) -> Result<L, E>,
     ) -> Result<Entry<L>, E> {
         let mut sites = self.lock();
         let site = sites.get_or_insert(origin, &self.limits);
-        let number = match site.number_of(space.realm.as_deref()) {
+        let number = match site.number_of(&space) {
             Some(number) if site.identity(number) == Some(space.identity.name()) => number,
             in_place_of => {
                 let lane = Arc::new(make(&space.identity)?);
                 // Either the realm now needs another identity, or it is new.
-                let paths = match in_place_of {
+                let known = match in_place_of {
                     Some(number) => site.spaces.remove(number).paths,
                     None => Paths::default(),
                 };
@@ -191,7 +233,7 @@ impl<L> Memory<L> {
                 site.spaces.push(Known {
                     lane,
                     space,
-                    paths,
+                    paths: known,
                     accepted: Arc::default(),
                     refused: None,
                 });
@@ -203,11 +245,15 @@ impl<L> Memory<L> {
                 return Ok(Entry::RefusedEarlier);
             }
             known.refused = None;
-            known.paths.learn(path, self.limits.paths_per_space);
+            for path in paths {
+                known.paths.learn(path.as_ref(), self.limits.paths_per_space);
+            }
         }
-        // If the path belonged to another space, it no longer does.
+        // If a path belonged to another space, it no longer does.
         let others = site.spaces.iter_mut().enumerate().filter(|(other, _)| *other != number);
-        others.for_each(|(_, known)| known.paths.forget(path));
+        for (_, known) in others {
+            paths.iter().for_each(|path| known.paths.forget(path.as_ref()));
+        }
         Ok(site.use_space(number).map_or(Entry::RefusedEarlier, Entry::Lane))
     }
 
@@ -217,18 +263,18 @@ impl<L> Memory<L> {
         &self,
         origin: &Origin,
         route: &Route<L>,
-        make: impl FnOnce(Option<&ClientIdentity>) -> Result<L, E>,
+        make: impl FnOnce(Option<&Arc<ClientIdentity>>) -> Result<L, E>,
     ) -> Result<Route<L>, E> {
         let mut sites = self.lock();
         let site = sites.get_or_insert(origin, &self.limits);
         let place = match &route.space {
-            None => Some(site.plain.get_or_insert_with(|| route.lane.clone())),
+            None => Some(site.plain_place(route.silent).get_or_insert_with(|| route.lane.clone())),
             Some(space) => {
                 let same = site.spaces.iter_mut().find(|known| known.space == *space);
                 same.map(|known| &mut known.lane)
             }
         };
-        let identity = route.space.as_ref().map(|space| &*space.identity);
+        let identity = route.space.as_ref().map(|space| &space.identity);
         let lane = match place {
             Some(lane) if !Arc::ptr_eq(lane, &route.lane) => lane.clone(),
             Some(lane) => {
@@ -298,7 +344,7 @@ impl<L> Sites<L> {
                 self.sites.remove(&oldest);
             }
         }
-        let new = || Site { plain: None, spaces: Vec::new(), used: 0 };
+        let new = || Site { plain: None, silent: None, spaces: Vec::new(), used: 0 };
         let site = self.sites.entry(origin.clone()).or_insert_with(new);
         site.used = self.clock;
         site
@@ -315,14 +361,23 @@ impl<L> Site<L> {
         let route = Route {
             lane: known.lane.clone(),
             space: Some(known.space.clone()),
+            silent: false,
             accepted: known.accepted.clone(),
         };
         self.spaces.push(known);
         Some(route)
     }
 
-    fn number_of(&self, realm: Option<&str>) -> Option<usize> {
-        self.spaces.iter().position(|known| known.space.realm.as_deref() == realm)
+    fn plain_place(&mut self, silent: bool) -> &mut Option<Arc<L>> {
+        if silent { &mut self.silent } else { &mut self.plain }
+    }
+
+    /// The number of this space, or of the one that it replaces.
+    fn number_of(&self, space: &Space) -> Option<usize> {
+        self.spaces.iter().position(|known| match &space.area {
+            Area::Realm(_) => known.space.area == space.area,
+            Area::Open => known.space == *space,
+        })
     }
 
     /// The name of the identity of this protection space.

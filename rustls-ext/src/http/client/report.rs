@@ -4,7 +4,9 @@ use std::sync::Arc;
 use http::Extensions;
 use rustls::ProtocolVersion;
 use rustls::client::ClientAuthOfferStatus;
+use rustls::pki_types::UnixTime;
 
+use crate::authenticator::Misfit;
 use crate::http::{Challenge, ChallengeError};
 
 /// The outcome of client authentication for one response, found in the response's extensions.
@@ -13,8 +15,8 @@ use crate::http::{Challenge, ChallengeError};
 pub struct Report {
     /// The identity of the connection of this response; `None` if it has none.
     ///
-    /// [`status`](Self::status) shows whether the server requested it, and the response whether the
-    /// server accepted it.
+    /// [`status`](Self::status) shows whether the server requested it in the handshake,
+    /// [`shown`](Self::shown) whether it did later, and the response whether the server accepted it.
     pub identity: Option<Arc<str>>,
     /// The realm that the connection is reserved for, if it has an identity and the challenge had a
     /// realm.
@@ -35,12 +37,97 @@ pub struct Report {
     pub misdirected: bool,
     /// Why the client returned a challenge or a 421 response to the caller.
     pub unanswered: Option<Unanswered>,
+    /// The identities that were shown on that connection after its handshake, because the server
+    /// requested a certificate, in order. All requests before this response count.
+    pub shown: Vec<Shown>,
+    /// The server's other requests for a certificate on that connection after its handshake, in
+    /// order. They were answered without one.
+    pub declined: Vec<NotShown>,
 }
 
 impl Report {
     /// Returns the report in the extensions of a response.
     pub fn of(extensions: &Extensions) -> Option<&Self> {
         extensions.get()
+    }
+
+    /// Returns true if the identity was shown on the open connection, after its handshake. Otherwise
+    /// [`status`](Self::status) tells whether the server requested it in the handshake.
+    pub fn is_shown_after_handshake(&self) -> bool {
+        let identity = self.identity.as_ref();
+        self.shown.iter().any(|shown| Some(&shown.identity) == identity)
+    }
+}
+
+/// An identity that was shown on an open connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shown {
+    /// The identity's name.
+    pub identity: Arc<str>,
+    /// When it was shown.
+    pub at: UnixTime,
+}
+
+/// A request for a certificate on an open connection that was answered without one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotShown {
+    /// Why no identity was shown.
+    pub why: WhyNotShown,
+    /// When the request was answered.
+    pub at: UnixTime,
+}
+
+impl fmt::Display for NotShown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.why.fmt(f)
+    }
+}
+
+/// Why no identity was shown on an open connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhyNotShown {
+    /// No identity is suitable, with the reason for each.
+    NoIdentity(Vec<Considered>),
+    /// The server has requested too many certificates on the connection (SCC-12).
+    TooManyRequests {
+        /// The limit.
+        most: u32,
+    },
+    /// The certificate chain does not fit into a frame that the server accepts (SCC-12).
+    TooLong {
+        /// The length of the answer in bytes.
+        length: usize,
+        /// The longest one that the server accepts, in bytes.
+        most: usize,
+    },
+    /// The answer could not be made, for example because the key could not sign.
+    Failed(String),
+}
+
+impl fmt::Display for WhyNotShown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoIdentity(considered) => {
+                f.write_str("no identity for the server's request:")?;
+                if considered.is_empty() {
+                    f.write_str(" there are none")
+                } else {
+                    separated(f, considered)
+                }
+            }
+            Self::TooManyRequests { most } => {
+                write!(f, "the server requested more than {most} certificates on one connection")
+            }
+            Self::TooLong { length, most } => write!(
+                f,
+                "the answer has {length} bytes, and the server accepts frames of {most} bytes at \
+                 most"
+            ),
+            Self::Failed(why) => f.write_str(why),
+        }
     }
 }
 
@@ -159,6 +246,10 @@ pub enum NotChosen {
     NotYetValid,
     /// A certificate of its chain has expired.
     Expired,
+    /// The connection is reserved for another identity.
+    OtherIdentity,
+    /// It does not fit the server's request on the open connection.
+    Misfit(Misfit),
 }
 
 impl fmt::Display for NotChosen {
@@ -168,6 +259,8 @@ impl fmt::Display for NotChosen {
             Self::NotAccepted => "is not accepted by the challenge",
             Self::NotYetValid => "is not valid yet",
             Self::Expired => "has expired",
+            Self::OtherIdentity => "is not the identity that the connection is reserved for",
+            Self::Misfit(misfit) => return write!(f, "does not fit: {misfit}"),
         })
     }
 }

@@ -7,6 +7,7 @@ use rustls::client::ClientAuthOfferStatus;
 
 use super::identity::ClientIdentity;
 use super::origin::Origin;
+use super::report::{NotShown, Shown};
 
 /// The destination of a request.
 #[derive(Clone, Debug)]
@@ -22,8 +23,30 @@ pub(crate) struct Target {
 pub(crate) struct ResponseContext {
     pub(crate) status: ClientAuthOfferStatus,
     pub(crate) tls_version: Option<ProtocolVersion>,
+    /// What was shown on the open connection, so far.
+    pub(crate) open: OpenConnection,
     /// The source of the response, if the transport followed a redirect.
     pub(crate) redirected: Option<Target>,
+}
+
+/// The server's requests for certificates on an open connection, and their answers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OpenConnection {
+    /// The identity that was proved on a connection without authentication.
+    pub(crate) proved: Option<Arc<ClientIdentity>>,
+    /// The paths for which the server requested it, where they are not recorded yet.
+    pub(crate) paths: Vec<Arc<str>>,
+    pub(crate) shown: Vec<Shown>,
+    pub(crate) declined: Vec<NotShown>,
+}
+
+/// A connection that has left the lane without authentication, because an identity was proved on
+/// it.
+pub(crate) struct Moved<C> {
+    pub(crate) connection: C,
+    pub(crate) identity: Arc<ClientIdentity>,
+    /// The paths for which the server requested it.
+    pub(crate) paths: Vec<Arc<str>>,
 }
 
 /// Why there is no response, as far as it matters for later requests.
@@ -47,6 +70,8 @@ pub(crate) trait Transport: Send + Sync {
     type Response: Send;
     type Error: Send;
     type Lane: Send + Sync;
+    /// A connection that can move from one lane to another.
+    type Connection: Send;
 
     fn target(&self, request: &Self::Request) -> Result<Target, Self::Error>;
 
@@ -57,17 +82,33 @@ pub(crate) trait Transport: Send + Sync {
     fn lane(
         &self,
         origin: &Origin,
-        identity: Option<&ClientIdentity>,
+        identity: Option<&Arc<ClientIdentity>>,
     ) -> Result<Self::Lane, Self::Error>;
 
     /// A new lane in place of one whose connections must not be used again.
     fn lane_anew(
         &self,
         origin: &Origin,
-        identity: Option<&ClientIdentity>,
+        identity: Option<&Arc<ClientIdentity>>,
     ) -> Result<Self::Lane, Self::Error> {
         self.lane(origin, identity)
     }
+
+    /// Returns true if identities can be proved on open connections without authentication.
+    fn has_secondary(&self) -> bool {
+        false
+    }
+
+    /// A new lane without authentication, on which no identity can be proved later.
+    fn silent_lane(&self, origin: &Origin) -> Result<Self::Lane, Self::Error> {
+        self.lane(origin, None)
+    }
+
+    /// Takes out a connection of a lane without authentication on which an identity was proved.
+    fn take_moved(lane: &Self::Lane) -> Option<Moved<Self::Connection>>;
+
+    /// Adds a connection that was taken from another lane.
+    fn adopt(lane: &Self::Lane, connection: Self::Connection);
 
     fn send(
         &self,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Uri;
 
+use crate::http::secondary::ConnectionError;
 use crate::tokio::{LikelyRefusal, Refusal};
 
 /// Any error.
@@ -33,6 +34,9 @@ pub enum Error {
         /// The identity of that connection.
         identity: Option<Arc<str>>,
     },
+    /// The client ended the connection, because the server broke the rules for requests on open
+    /// connections.
+    Secondary(ConnectionError),
     /// Sending the request, or waiting for the response, failed.
     Http(hyper::Error),
 }
@@ -89,6 +93,7 @@ impl fmt::Display for Error {
             Self::Connect(_)
             | Self::Refused { .. }
             | Self::LikelyRefused { .. }
+            | Self::Secondary(_)
             | Self::Http(_) => f.write_str("no response"),
         }
     }
@@ -101,6 +106,7 @@ impl std::error::Error for Error {
             Self::Connect(err) => Some(&**err),
             Self::Refused { refusal, .. } => Some(refusal),
             Self::LikelyRefused { refusal, .. } => Some(refusal),
+            Self::Secondary(err) => Some(err),
             Self::Http(err) => Some(err),
         }
     }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Request, Response, Uri, Version, header};
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1};
+use hyper::client::conn::{TrySendError, http1, http2};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::activity::Waiting;
@@ -11,7 +11,7 @@ use super::connect::{About, Connection, Recipe, Sender};
 use super::error::{ConnectError, Error};
 use super::pool::{Connected, Pool, Ticket};
 use super::replay::RequestBody;
-use crate::http::client::ResponseContext;
+use crate::http::client::{Moved, ResponseContext};
 use crate::tokio::End;
 
 /// On how many connections a request is tried, if each is closed before the request is sent.
@@ -28,7 +28,7 @@ pub(super) struct Lane<B> {
 
 impl<B: RequestBody> Lane<B> {
     pub(super) fn new(recipe: Recipe) -> Self {
-        let pool = Pool::new(&recipe.limits, recipe.tls.is_none());
+        let pool = Pool::new(&recipe.limits, recipe.tls.is_none(), recipe.identity.is_some());
         Self { recipe: Arc::new(recipe), pool }
     }
 
@@ -39,7 +39,15 @@ impl<B: RequestBody> Lane<B> {
         let uri = self.without_user(request.uri());
         let mut attempt = 1;
         loop {
-            let (ticket, about) = self.ticket().await?;
+            let (ticket, about, new) = self.ticket().await?;
+            let in_flight = match &about.open {
+                None => None,
+                // A request may stay on the connection that was made for it.
+                Some(open) => match open.begin(uri.path(), new || self.has_identity()) {
+                    Some(in_flight) => Some(in_flight),
+                    None => continue,
+                },
+            };
             let sent = match ticket {
                 Ticket::Http2(mut sender) => {
                     request.uri_mut().clone_from(&uri);
@@ -56,11 +64,21 @@ impl<B: RequestBody> Lane<B> {
                 }
             };
             let mut err: TrySendError<Request<B>> = match sent {
-                Ok(response) => return Ok((response, about.context.clone())),
+                Ok(response) => {
+                    let mut context = about.context.clone();
+                    if let Some(open) = &about.open {
+                        context.open = open.context();
+                    }
+                    drop(in_flight);
+                    return Ok((response, context));
+                }
                 Err(err) => err,
             };
             if let Some(refused) = self.refused(&about) {
                 return Err(refused);
+            }
+            if let Some(error) = about.error() {
+                return Err(Error::Secondary(error));
             }
             match err.take_message() {
                 // The connection was closed before the request was sent, even if it does not look
@@ -95,13 +113,39 @@ impl<B: RequestBody> Lane<B> {
         }
     }
 
-    /// Waits for a connection for one request.
-    async fn ticket(&self) -> Result<(Ticket<B>, Arc<About>), Error> {
+    fn has_identity(&self) -> bool {
+        self.recipe.identity.is_some()
+    }
+
+    /// Takes out a connection on which an identity was proved, which does not belong here any more.
+    pub(super) fn take_moved(&self) -> Option<Moved<(http2::SendRequest<B>, Arc<About>)>> {
+        loop {
+            let (sender, about) = self.pool.take_moved()?;
+            let Some(open) = about.open.clone() else { continue };
+            let Some(identity) = open.proved() else { continue };
+            let paths = open.take_paths();
+            return Some(Moved { connection: (sender, about), identity, paths });
+        }
+    }
+
+    /// Adds a connection on which the identity of this lane was proved.
+    pub(super) fn adopt(&self, (sender, about): (http2::SendRequest<B>, Arc<About>)) {
+        self.pool.share(sender, about);
+    }
+
+    /// Waits for a connection for one request. The flag is true if the request has waited for a new
+    /// one.
+    async fn ticket(&self) -> Result<(Ticket<B>, Arc<About>, bool), Error> {
+        let mut made: Option<Arc<About>> = None;
         for _ in 0..ATTEMPTS {
             let awaited = {
                 let mut state = self.pool.lock();
-                if let Some(shared) = state.shared() {
-                    return Ok(shared);
+                if let Some((ticket, about)) = state.shared() {
+                    return Ok((ticket, about, made.is_some()));
+                }
+                // The connection has ended at once.
+                if let Some(error) = made.as_ref().and_then(|about| about.error()) {
+                    return Err(Error::Secondary(error));
                 }
                 if state.is_http1 {
                     None
@@ -115,10 +159,16 @@ impl<B: RequestBody> Lane<B> {
             let connected =
                 awaited.wait_for(Option::is_some).await.map(|connected| connected.clone());
             match connected.ok().flatten() {
-                Some(Ok(about)) => match self.refused(&about) {
-                    None => {}
-                    Some(refused) => return Err(refused),
-                },
+                Some(Ok((about, sender))) => {
+                    if let Some(refused) = self.refused(&about) {
+                        return Err(refused);
+                    }
+                    // It would not be found again.
+                    if let Some(sender) = sender.filter(|_| about.has_moved()) {
+                        return Ok((Ticket::Http2(sender), about, true));
+                    }
+                    made = Some(about);
+                }
                 Some(Err(err)) => return Err(err.into()),
                 None => {
                     self.pool.lock().awaited = None;
@@ -129,18 +179,18 @@ impl<B: RequestBody> Lane<B> {
         Err(Arc::new(ConnectError::Closed).into())
     }
 
-    async fn http1_ticket(&self) -> Result<(Ticket<B>, Arc<About>), Error> {
+    async fn http1_ticket(&self) -> Result<(Ticket<B>, Arc<About>, bool), Error> {
         let closed = |_| Arc::new(ConnectError::Cancelled);
         let slot = self.pool.slots.clone().acquire_owned().await.map_err(closed)?;
         if let Some((sender, about)) = self.pool.idle(self.recipe.limits.connect_timeout).await {
-            return Ok((Ticket::Http1(sender, slot), about));
+            return Ok((Ticket::Http1(sender, slot), about, false));
         }
         let Connection { sender, about } = self.recipe.connect().await.map_err(Arc::new)?;
         Ok(match sender {
-            Sender::Http1(sender) => (Ticket::Http1(sender, slot), about),
+            Sender::Http1(sender) => (Ticket::Http1(sender, slot), about, true),
             Sender::Http2(sender) => {
                 self.pool.share(sender.clone(), about.clone());
-                (Ticket::Http2(sender), about)
+                (Ticket::Http2(sender), about, true)
             }
         })
     }
@@ -171,18 +221,21 @@ impl<B: RequestBody> Lane<B> {
     /// Starts making the connection that all requests wait for.
     ///
     /// It runs in a task of its own, so that a request which stops waiting does not cancel it.
-    fn begin(&self) -> watch::Receiver<Connected> {
+    fn begin(&self) -> watch::Receiver<Connected<B>> {
         let (tell, connected) = watch::channel(None);
         let (recipe, pool) = (self.recipe.clone(), Arc::downgrade(&self.pool));
         tokio::spawn(async move {
             let made = recipe.connect::<B>().await.map_err(Arc::new);
             let Some(pool) = pool.upgrade() else { return };
-            let connected = made.map(|Connection { sender, about }| {
-                match sender {
-                    Sender::Http2(sender) => pool.share(sender, about.clone()),
-                    Sender::Http1(sender) => pool.put(sender, about.clone()),
+            let connected = made.map(|Connection { sender, about }| match sender {
+                Sender::Http2(sender) => {
+                    pool.share(sender.clone(), about.clone());
+                    (about, Some(sender))
                 }
-                about
+                Sender::Http1(sender) => {
+                    pool.put(sender, about.clone());
+                    (about, None)
+                }
             });
             pool.lock().awaited = None;
             let _ = tell.send(Some(connected));
@@ -192,7 +245,7 @@ impl<B: RequestBody> Lane<B> {
 
     /// Returns the server's refusal of this connection, or a likely refusal, if there was one.
     fn refused(&self, about: &About) -> Option<Error> {
-        let identity = self.recipe.identity.clone();
+        let identity = self.recipe.identity.as_ref().map(|identity| identity.shared_name());
         match about.outcome.get()? {
             End::Refused(refusal) => Some(Error::Refused { refusal: refusal.clone(), identity }),
             End::LikelyRefused(refusal) => {

@@ -21,18 +21,25 @@ pub(super) struct Pool<B> {
 
 pub(super) struct State<B> {
     http2: Option<Shared<B>>,
+    /// Connections on which an identity was proved: they get no more requests of this lane.
+    moved: Vec<Shared<B>>,
+    /// True if all connections of the lane have an identity, so that they stay.
+    reserved: bool,
     /// In order of use, the most recent last.
     idle: Vec<Idle<B>>,
     /// True if the server is known to use HTTP/1.1, so that connections are not shared.
     pub(super) is_http1: bool,
     /// The result of the connection that all requests wait for.
-    pub(super) awaited: Option<watch::Receiver<Connected>>,
+    pub(super) awaited: Option<watch::Receiver<Connected<B>>>,
     /// True if there is a task that closes idle connections.
     reaped: bool,
 }
 
-/// The result of making a connection, once there is one.
-pub(super) type Connected = Option<Result<Arc<About>, Arc<ConnectError>>>;
+/// The result of making a connection, once there is one. Over HTTP/2 it can be used at once.
+pub(super) type Connected<B> = Option<Result<Shareable<B>, Arc<ConnectError>>>;
+
+/// A connection, and what sends requests on it if it is one over HTTP/2.
+pub(super) type Shareable<B> = (Arc<About>, Option<http2::SendRequest<B>>);
 
 /// A connection over HTTP/2.
 struct Shared<B> {
@@ -63,6 +70,7 @@ pub(super) enum Ticket<B> {
 impl<B> State<B> {
     /// The connection over HTTP/2, if there is one that is not in doubt.
     pub(super) fn shared(&mut self) -> Option<(Ticket<B>, Arc<About>)> {
+        self.set_moved_aside();
         let shared = self.http2.as_mut().filter(|shared| shared.is_good());
         let Some(shared) = shared else {
             self.http2 = None;
@@ -70,6 +78,12 @@ impl<B> State<B> {
         };
         shared.used = Instant::now();
         Some((Ticket::Http2(shared.sender.clone()), shared.about.clone()))
+    }
+
+    /// A connection on which an identity was proved leaves the lane without authentication.
+    fn set_moved_aside(&mut self) {
+        let is_leaving = !self.reserved;
+        self.moved.extend(self.http2.take_if(|shared| is_leaving && shared.about.has_moved()));
     }
 
     fn take_idle(&mut self) -> Option<(http1::SendRequest<B>, Arc<About>)> {
@@ -89,15 +103,24 @@ impl<B> State<B> {
         let over = |used: Instant| end(used).is_some_and(|end| end <= now);
         self.idle.retain(|idle| !over(idle.since));
         self.http2.take_if(|shared| over(shared.used));
-        let used = self.http2.iter().map(|shared| shared.used);
+        self.moved.retain(|shared| !over(shared.used));
+        let used = self.http2.iter().chain(&self.moved).map(|shared| shared.used);
         used.chain(self.idle.iter().map(|idle| idle.since)).filter_map(end).min()
     }
 }
 
 impl<B: Send + 'static> Pool<B> {
-    pub(super) fn new(limits: &Limits, is_http1: bool) -> Arc<Self> {
+    pub(super) fn new(limits: &Limits, is_http1: bool, reserved: bool) -> Arc<Self> {
         let slots = limits.connections_per_space.clamp(1, Semaphore::MAX_PERMITS);
-        let state = State { http2: None, idle: Vec::new(), is_http1, awaited: None, reaped: false };
+        let state = State {
+            http2: None,
+            moved: Vec::new(),
+            reserved,
+            idle: Vec::new(),
+            is_http1,
+            awaited: None,
+            reaped: false,
+        };
         Arc::new(Self {
             state: Mutex::new(state),
             slots: Arc::new(Semaphore::new(slots)),
@@ -115,8 +138,17 @@ impl<B: Send + 'static> Pool<B> {
     pub(super) fn share(self: &Arc<Self>, sender: http2::SendRequest<B>, about: Arc<About>) {
         let mut state = self.lock();
         state.is_http1 = false;
+        state.set_moved_aside();
         state.http2 = Some(Shared { sender, about, used: Instant::now() });
         self.reap(&mut state);
+    }
+
+    /// Takes out a connection on which an identity was proved.
+    pub(super) fn take_moved(&self) -> Option<(http2::SendRequest<B>, Arc<About>)> {
+        let mut state = self.lock();
+        state.set_moved_aside();
+        let moved = state.moved.pop()?;
+        Some((moved.sender, moved.about))
     }
 
     /// Makes this connection available to the next request.
@@ -151,7 +183,9 @@ impl<B: Send + 'static> Pool<B> {
     /// A connection that failed is not used again.
     pub(super) fn forget(&self, about: &Arc<About>) {
         let is = |shared: &mut Shared<B>| Arc::ptr_eq(&shared.about, about);
-        self.lock().http2.take_if(is);
+        let mut state = self.lock();
+        state.http2.take_if(is);
+        state.moved.retain_mut(|moved| !is(moved));
     }
 
     /// Ensures that idle connections are closed in time.

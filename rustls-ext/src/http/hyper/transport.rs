@@ -1,15 +1,17 @@
 use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, Request, Response, StatusCode};
+use hyper::client::conn::http2;
 use rustls::ClientConfig;
 
 use super::body::ResponseBody;
-use super::connect::{Connect, Recipe};
+use super::connect::{About, Connect, Recipe};
 use super::error::{ConnectError, Error};
 use super::lane::Lane;
+use super::open::Secondary;
 use super::replay::RequestBody;
 use crate::http::client::{
-    ClientIdentity, Confined, Credentials, Failure, Limits, Origin, ResponseContext, Target,
+    ClientIdentity, Confined, Credentials, Failure, Limits, Moved, Origin, ResponseContext, Target,
     Transport,
 };
 
@@ -20,6 +22,7 @@ pub(super) struct Hyper<B> {
     credentials: Credentials,
     limits: Limits,
     connect: Connect,
+    secondary: Option<Arc<Secondary>>,
     body: std::marker::PhantomData<fn(B)>,
 }
 
@@ -29,9 +32,11 @@ impl<B> Hyper<B> {
         credentials: Credentials,
         limits: Limits,
         connect: Connect,
+        secondary: Option<Secondary>,
     ) -> Self {
         let plain = Arc::new(Credentials::plain(&tls));
-        Self { tls, plain, credentials, limits, connect, body: std::marker::PhantomData }
+        let (secondary, body) = (secondary.map(Arc::new), std::marker::PhantomData);
+        Self { tls, plain, credentials, limits, connect, secondary, body }
     }
 }
 
@@ -40,6 +45,7 @@ impl<B: RequestBody> Transport for Hyper<B> {
     type Response = Response<ResponseBody>;
     type Error = Error;
     type Lane = Lane<B>;
+    type Connection = (http2::SendRequest<B>, Arc<About>);
 
     fn target(&self, request: &Request<B>) -> Result<Target, Error> {
         let uri = request.uri();
@@ -58,7 +64,11 @@ impl<B: RequestBody> Transport for Hyper<B> {
         Some(copy)
     }
 
-    fn lane(&self, origin: &Origin, identity: Option<&ClientIdentity>) -> Result<Lane<B>, Error> {
+    fn lane(
+        &self,
+        origin: &Origin,
+        identity: Option<&Arc<ClientIdentity>>,
+    ) -> Result<Lane<B>, Error> {
         let tls = match (origin.is_https(), identity) {
             (false, _) => None,
             (true, None) => Some(self.plain.clone()),
@@ -74,10 +84,35 @@ impl<B: RequestBody> Transport for Hyper<B> {
             connect: self.connect.clone(),
             origin: origin.clone(),
             tls,
-            identity: identity.map(ClientIdentity::shared_name),
+            identity: identity.cloned(),
             confidential: identity.is_some() && !self.credentials.allow_tls12(),
+            secondary: self.secondary.clone(),
             limits: self.limits.clone(),
         }))
+    }
+
+    fn has_secondary(&self) -> bool {
+        self.secondary.is_some()
+    }
+
+    fn silent_lane(&self, origin: &Origin) -> Result<Lane<B>, Error> {
+        Ok(Lane::new(Recipe {
+            connect: self.connect.clone(),
+            origin: origin.clone(),
+            tls: origin.is_https().then(|| self.plain.clone()),
+            identity: None,
+            confidential: false,
+            secondary: None,
+            limits: self.limits.clone(),
+        }))
+    }
+
+    fn take_moved(lane: &Lane<B>) -> Option<Moved<Self::Connection>> {
+        lane.take_moved()
+    }
+
+    fn adopt(lane: &Lane<B>, connection: Self::Connection) {
+        lane.adopt(connection);
     }
 
     async fn send(

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::error::Error;
 use super::lane::{Lane, Sent};
 use super::redirect;
 use crate::http::client::{
-    ClientIdentity, Confined, Credentials, Failure, Limits, Origin, ResponseContext, Target,
+    ClientIdentity, Confined, Credentials, Failure, Limits, Moved, Origin, ResponseContext, Target,
     Transport,
 };
 
@@ -98,6 +99,7 @@ impl Transport for Reqwest {
     type Response = Response;
     type Error = Error;
     type Lane = Lane;
+    type Connection = Infallible;
 
     fn target(&self, request: &Request) -> Result<Target, Error> {
         let origin = redirect::origin(request.url())
@@ -110,14 +112,18 @@ impl Transport for Reqwest {
         request.try_clone()
     }
 
-    fn lane(&self, origin: &Origin, identity: Option<&ClientIdentity>) -> Result<Lane, Error> {
+    fn lane(&self, origin: &Origin, identity: Option<&Arc<ClientIdentity>>) -> Result<Lane, Error> {
         match identity {
             None => Ok(Lane::plain(self.plain.clone())),
             Some(identity) => self.authenticated(origin, identity),
         }
     }
 
-    fn lane_anew(&self, origin: &Origin, identity: Option<&ClientIdentity>) -> Result<Lane, Error> {
+    fn lane_anew(
+        &self,
+        origin: &Origin,
+        identity: Option<&Arc<ClientIdentity>>,
+    ) -> Result<Lane, Error> {
         match identity {
             // The shared client has the connections that must not be used again.
             None => {
@@ -126,6 +132,14 @@ impl Transport for Reqwest {
             }
             Some(_) => self.lane(origin, identity),
         }
+    }
+
+    fn take_moved(_: &Lane) -> Option<Moved<Infallible>> {
+        None
+    }
+
+    fn adopt(_: &Lane, connection: Infallible) {
+        match connection {}
     }
 
     async fn send(
@@ -142,7 +156,7 @@ impl Transport for Reqwest {
             path: response.url().path().into(),
             origin,
         });
-        let context = ResponseContext { status, tls_version: None, redirected };
+        let context = ResponseContext { status, redirected, ..ResponseContext::default() };
         Ok((response, context))
     }
 

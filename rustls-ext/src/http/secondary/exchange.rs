@@ -131,6 +131,12 @@ const MAX_FRAME: u32 = 16_384;
 /// How many frames may wait.
 const MAX_WAITING: usize = 16;
 
+impl State {
+    fn longest(&self) -> usize {
+        self.max_frame.map_or(MAX_FRAME, NonZeroU32::get) as usize
+    }
+}
+
 impl Outbox {
     /// Makes an empty one, for one connection.
     pub fn new() -> Self {
@@ -143,7 +149,7 @@ impl Outbox {
     /// [`SendError`] if it cannot be sent; it is not kept then.
     pub fn send(&self, frame: Frame, payload: Vec<u8>) -> Result<(), SendError> {
         let mut state = self.lock();
-        let most = state.max_frame.map_or(MAX_FRAME, NonZeroU32::get) as usize;
+        let most = state.longest();
         if state.closed || state.error().is_some() {
             return Err(SendError::Closed);
         }
@@ -172,6 +178,11 @@ impl Outbox {
     /// Returns why this side ended the connection, if it did.
     pub fn error(&self) -> Option<ConnectionError> {
         self.lock().error().cloned()
+    }
+
+    /// Returns the longest payload that the peer accepts now, in bytes.
+    pub fn longest(&self) -> usize {
+        self.lock().longest()
     }
 
     /// Returns true if there are frames to send or an error, without a lock.

@@ -14,14 +14,20 @@ use rustls::pki_types::UnixTime;
 use rustls::pki_types::pem::Error as DecodeError;
 use rustls::{AlertDescription, CertificateError as Reason, OtherError};
 
+use crate::authenticator::{
+    AuthenticateError, AuthenticatorError, ContextError, ExporterError, MakeRequestError, Misfit,
+    RequestError, ValidateError,
+};
 use crate::http::client::IdentityError;
 use crate::http::reqwest as over_reqwest;
-use crate::http::secondary::ConnectionError;
+use crate::http::secondary::{ConnectionError, Frame, SendError};
 use crate::http::server::{CertificateError, Denied, HostProblem};
 use crate::http::{Challenge, ChallengeError, ChallengeProblem, Place, hyper as over_hyper};
 use crate::policy_file::PolicyFileError;
 use crate::quic::ConfigError;
 use crate::tokio::{AcceptError, LikelyRefusal, OtherProtocol, Refusal};
+use crate::wire::authenticator::WriteError;
+use crate::wire::secondary::RequestsError;
 use crate::{
     AnchorError, BadUsage, CertificateProblem, CrlError, FileError, FileProblem, LoadError,
     NotAuthority, PemError, PemProblem, PolicyError, PostHandshakeProblem, RuleProblem, causes,
@@ -29,11 +35,16 @@ use crate::{
 };
 
 /// The errors that are tested here, with the files that define them.
-const TRIED: [(&str, &str); 27] = [
+const TRIED: [(&str, &str); 34] = [
     ("anchors/authority.rs", "AnchorError"),
     ("anchors/problem.rs", "CertificateProblem"),
     ("anchors/revocation.rs", "CrlError"),
     ("anchors/usage.rs", "BadUsage"),
+    ("authenticator/error.rs", "AuthenticateError"),
+    ("authenticator/error.rs", "ExporterError"),
+    ("authenticator/error.rs", "MakeRequestError"),
+    ("authenticator/error.rs", "ValidateError"),
+    ("authenticator/fit.rs", "Misfit"),
     ("error.rs", "PolicyError"),
     ("error.rs", "PolicyFileError"),
     ("error.rs", "PostHandshakeProblem"),
@@ -46,6 +57,8 @@ const TRIED: [(&str, &str); 27] = [
     ("http/hyper/error.rs", "ConnectError"),
     ("http/hyper/error.rs", "Error"),
     ("http/reqwest/error.rs", "Error"),
+    ("http/secondary/error.rs", "ConnectionError"),
+    ("http/secondary/exchange.rs", "SendError"),
     ("http/server/certificate.rs", "CertificateError"),
     ("http/server/denied.rs", "Denied"),
     ("load_error.rs", "LoadError"),
@@ -392,6 +405,65 @@ fn of_challenges_and_requests() {
         IdentityError::Unreadable { .. } => IdentityError::Unreadable { name: name() },
         IdentityError::BadHost(_) => IdentityError::BadHost(rule_problem()),
         IdentityError::Duplicate { .. } => IdentityError::Duplicate { name: name() },
+    );
+}
+
+#[test]
+fn of_authenticators_and_open_connections() {
+    use ConnectionError as C;
+    let frame = Frame::Certificate;
+    let context = AuthenticatorError::Context;
+    let request = RequestError::UnexpectedMessage { expected: 13, found: 17 };
+    samples!(ExporterError:
+        ExporterError::Handshaking => ExporterError::Handshaking,
+        ExporterError::NotTls13 => ExporterError::NotTls13,
+        ExporterError::Export(_) => ExporterError::Export(tls()),
+    );
+    samples!(MakeRequestError:
+        MakeRequestError::NoSchemes => MakeRequestError::NoSchemes,
+        MakeRequestError::NoRandom => MakeRequestError::NoRandom,
+        MakeRequestError::Write(_) => MakeRequestError::Write(WriteError::Request(request)),
+    );
+    let misfits = samples!(Misfit:
+        Misfit::Scheme => Misfit::Scheme,
+        Misfit::ChainAlgorithm => Misfit::ChainAlgorithm,
+        Misfit::Authority => Misfit::Authority,
+        Misfit::OidFilter => Misfit::OidFilter,
+        Misfit::Unreadable => Misfit::Unreadable,
+    );
+    for misfit in misfits {
+        try_one(&AuthenticateError::Misfit(misfit));
+    }
+    samples!(AuthenticateError:
+        AuthenticateError::Misfit(_) => AuthenticateError::Misfit(Misfit::Scheme),
+        AuthenticateError::Sign(_) => AuthenticateError::Sign(tls()),
+        AuthenticateError::Write(_) => AuthenticateError::Write(WriteError::NoRequest),
+    );
+    samples!(ValidateError:
+        ValidateError::Authenticator(_) => ValidateError::Authenticator(context),
+        ValidateError::Signature(_) => ValidateError::Signature(tls()),
+    );
+    samples!(SendError:
+        SendError::Closed => SendError::Closed,
+        SendError::TooLong { .. } => SendError::TooLong { most: 16_384 },
+        SendError::Full => SendError::Full,
+    );
+    samples!(C:
+        C::NotAnnounced(_) => C::NotAnnounced(frame),
+        C::SettingWithdrawn => C::SettingWithdrawn,
+        C::BadSetting { .. } => C::BadSetting { value: 2 },
+        C::Requests(_) => C::Requests(RequestsError::Request(request)),
+        C::RequestsOfClient => C::RequestsOfClient,
+        C::OnStream(_) => C::OnStream(frame),
+        C::TooManyOutstanding { .. } => C::TooManyOutstanding { most: 1 },
+        C::UnexpectedCertificate => C::UnexpectedCertificate,
+        C::Context(_) => C::Context(ContextError::Repeated),
+        C::Authenticator(_) => C::Authenticator(context),
+        C::Signature => C::Signature,
+        C::TooLong { .. } => C::TooLong { frame, length: 20_000 },
+        C::TooManyRequests { .. } => C::TooManyRequests { most: 3 },
+        C::InHeaderBlock(_) => C::InHeaderBlock(frame),
+        C::RepeatedSetting => C::RepeatedSetting,
     );
 }
 

@@ -34,7 +34,7 @@ impl fmt::Display for ExporterError {
         match self {
             Self::Handshaking => f.write_str("the handshake is not complete (EA-1)"),
             Self::NotTls13 => f.write_str("authenticators need TLS 1.3 (EA-12)"),
-            Self::Export(error) => write!(f, "the connection cannot export: {error}"),
+            Self::Export(_) => f.write_str("the connection cannot export"),
         }
     }
 }
@@ -70,14 +70,8 @@ impl fmt::Display for MakeRequestError {
     }
 }
 
-impl Error for MakeRequestError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Write(error) => Some(error),
-            Self::NoSchemes | Self::NoRandom => None,
-        }
-    }
-}
+/// It has no source: the text contains that of the inner error.
+impl Error for MakeRequestError {}
 
 /// Why there is no authenticator with a certificate.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +89,7 @@ impl fmt::Display for AuthenticateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Misfit(misfit) => misfit.fmt(f),
-            Self::Sign(error) => write!(f, "the key cannot sign: {error}"),
+            Self::Sign(_) => f.write_str("the key cannot sign"),
             Self::Write(error) => error.fmt(f),
         }
     }
@@ -104,9 +98,9 @@ impl fmt::Display for AuthenticateError {
 impl Error for AuthenticateError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Misfit(misfit) => Some(misfit),
             Self::Sign(error) => Some(error),
-            Self::Write(error) => Some(error),
+            // The text contains that of the inner error.
+            Self::Misfit(_) | Self::Write(_) => None,
         }
     }
 }
@@ -139,7 +133,7 @@ impl fmt::Display for ValidateError {
                  server may terminate TLS (EA-9)",
             ),
             Self::Authenticator(error) => error.fmt(f),
-            Self::Signature(error) => write!(f, "the signature does not verify: {error} (EA-8)"),
+            Self::Signature(_) => f.write_str("the signature does not verify (EA-8)"),
         }
     }
 }
@@ -147,8 +141,9 @@ impl fmt::Display for ValidateError {
 impl Error for ValidateError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Authenticator(error) => Some(error),
             Self::Signature(error) => Some(error),
+            // The text contains that of the inner error.
+            Self::Authenticator(_) => None,
         }
     }
 }

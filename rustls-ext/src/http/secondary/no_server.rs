@@ -35,7 +35,6 @@ impl ServerExchange {
         match *self {}
     }
 
-    #[allow(clippy::unused_async)]
     pub(in crate::http) async fn ask(&self, _: &PostHandshakeDemand) -> Option<u64> {
         match *self {}
     }

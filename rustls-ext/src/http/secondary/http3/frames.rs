@@ -95,10 +95,13 @@ impl State {
 mod tests {
     use super::*;
 
+    /// A frame: its type, its length, its head, its payload, and whether it has ended.
+    type Found = (u64, u64, Vec<u8>, Vec<u8>, bool);
+
     /// The frames in `stream`, which arrives in pieces of this length, and where each one ends.
-    fn read(stream: &[u8], piece: usize) -> Vec<(u64, u64, Vec<u8>, Vec<u8>, bool)> {
+    fn read(stream: &[u8], piece: usize) -> Vec<Found> {
         let mut frames = Frames::new();
-        let mut found: Vec<(u64, u64, Vec<u8>, Vec<u8>, bool)> = Vec::new();
+        let mut found: Vec<Found> = Vec::new();
         for mut input in stream.chunks(piece) {
             while let Some(part) = frames.next(&mut input) {
                 match part {

@@ -8,9 +8,10 @@ use std::hint::black_box;
 use benches::contender::Contender;
 use benches::contenders;
 use benches::corpus::{self, Hello};
-use benches::handshake::{Case, Ends, Pki, Way, ways};
+use benches::handshake::{Case, Ends, Pki, Way, open_or_new, ways};
+use benches::secondary::Download;
 use benches::small::{self, Small};
-use benches::{HANDSHAKES, quick};
+use benches::{DOWNLOADED, HANDSHAKES, quick};
 use gungraun::{
     Callgrind, EntryPoint, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
@@ -73,6 +74,29 @@ fn both(way: Way) -> Box<dyn Ends> {
     shake(way.ends)
 }
 
+fn nth_open_or_new(number: usize) -> Way {
+    open_or_new(&Pki::new()).into_iter().nth(number).expect("a way")
+}
+
+#[library_benchmark]
+#[benches::case(iter = 0..2, setup = nth_open_or_new)]
+fn certificate(way: Way) -> Box<dyn Ends> {
+    shake(way.ends)
+}
+
+fn downloads(number: usize) -> Download {
+    let mut download = Download::new(&Pki::new(), number > 0);
+    download.get(DOWNLOADED); // do not count one-time work
+    download
+}
+
+#[library_benchmark]
+#[benches::case(iter = 0..2, setup = downloads)]
+fn download(mut download: Download) -> Download {
+    download.get(DOWNLOADED);
+    download // dropped without being counted
+}
+
 #[library_benchmark]
 #[benches::case(iter = corpus::read().expect("the corpus"))]
 fn scan(hello: Hello) -> Hello {
@@ -124,4 +148,5 @@ fn run(mut small: Small) -> Small {
 library_benchmark_group!(name = handshake, benchmarks = [client, server]);
 library_benchmark_group!(name = others, benchmarks = [both, read]);
 library_benchmark_group!(name = parse, benchmarks = [scan, run]);
-main!(config = config(), library_benchmark_groups = [handshake, others, parse]);
+library_benchmark_group!(name = secondary, benchmarks = [certificate, download]);
+main!(config = config(), library_benchmark_groups = [handshake, others, parse, secondary]);

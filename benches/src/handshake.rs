@@ -20,7 +20,7 @@ mod pristine;
 mod ways;
 
 pub use pki::Pki;
-pub use ways::{WAYS, Way, ways};
+pub use ways::{OPEN_OR_NEW, WAYS, Way, open_or_new, ways};
 
 /// The server_name of clients.
 pub const SERVER_NAME: &str = "localhost";

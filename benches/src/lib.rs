@@ -12,6 +12,7 @@ pub mod handshake;
 pub mod peers;
 pub mod report;
 pub mod row;
+pub mod secondary;
 pub mod small;
 
 /// Whether to measure only the most important cases: `BENCH_QUICK=1`.
@@ -21,3 +22,13 @@ pub fn quick() -> bool {
 
 /// How many handshakes each count of instructions covers, to average out random differences.
 pub const HANDSHAKES: u32 = 100;
+
+/// How many bytes each download has whose instructions are counted.
+pub const DOWNLOADED: u64 = 16 << 20;
+
+/// The time for which this process has run on a processor. Unlike time on the clock, it does not include the turns
+/// of other programs.
+pub fn processor_time() -> std::time::Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    std::time::Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}

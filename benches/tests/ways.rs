@@ -1,6 +1,6 @@
 //! Every method gets a verified certificate, in the number of flights that its standard needs.
 
-use benches::handshake::{Pki, ways};
+use benches::handshake::{Pki, open_or_new, ways};
 
 #[test]
 fn each_way_takes_its_flights() {
@@ -14,5 +14,13 @@ fn each_way_takes_its_flights() {
         for _ in 0..3 {
             assert_eq!(way.ends.shake().flights, flights, "{}", way.name);
         }
+    }
+}
+
+#[test]
+fn an_authenticator_takes_a_request_and_an_answer() {
+    let [mut open, mut new] = open_or_new(&Pki::new());
+    for _ in 0..3 {
+        assert_eq!((open.ends.shake().flights, new.ends.shake().flights), (2, 3));
     }
 }

@@ -126,9 +126,10 @@ const ATTEMPTS: usize = 5;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Live<P = Policy>(Arc<Inner<P>>);
+pub struct Live<P = Policy>(Arc<Shared<P>>);
 
-struct Inner<P> {
+/// What all clones share.
+pub(crate) struct Shared<P> {
     current: RwLock<Arc<Setup<P>>>,
     /// Not held while connections are accepted.
     loading: Mutex<Loading<P>>,
@@ -169,6 +170,13 @@ fn load_whole<P>(
     }
 }
 
+impl<P> Shared<P> {
+    pub(crate) fn current(&self) -> Arc<Setup<P>> {
+        // Nothing can panic while this is held.
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 impl<P> Live<P> {
     /// Loads a setup with `load` now, and keeps `load` for each later reload.
     ///
@@ -184,13 +192,18 @@ impl<P> Live<P> {
         let (loaded, files, torn) = load_whole(&mut load);
         let current = RwLock::new(Arc::new(loaded?));
         let loading = Mutex::new(Loading { load: Some(Box::new(load)), files, torn });
-        Ok(Self(Arc::new(Inner { current, loading })))
+        Ok(Self(Arc::new(Shared { current, loading })))
     }
 
     /// Returns the setup for new connections.
     pub fn current(&self) -> Arc<Setup<P>> {
-        // Nothing can panic while this is held.
-        self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.current()
+    }
+
+    /// Returns what all clones share.
+    #[cfg(feature = "http")]
+    pub(crate) fn shared(&self) -> &Arc<Shared<P>> {
+        &self.0
     }
 
     /// Replaces the current setup, as a whole.
@@ -244,7 +257,7 @@ impl<P> From<Setup<P>> for Live<P> {
     /// A setup that never changes; loading it again has no effect.
     fn from(setup: Setup<P>) -> Self {
         let loading = Mutex::new(Loading { load: None, files: Files::new(), torn: false });
-        Self(Arc::new(Inner { current: RwLock::new(Arc::new(setup)), loading }))
+        Self(Arc::new(Shared { current: RwLock::new(Arc::new(setup)), loading }))
     }
 }
 
@@ -254,7 +267,7 @@ impl<P> Clone for Live<P> {
     }
 }
 
-impl<P: std::fmt::Debug> std::fmt::Debug for Inner<P> {
+impl<P: std::fmt::Debug> std::fmt::Debug for Shared<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Live").field("current", &self.current).finish_non_exhaustive()
     }

@@ -49,7 +49,7 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     };
     let features: &[&[&str]] =
         if what.peers { &[&["--features", "openssl"], &["--features", "peers"]] } else { &[&[]] };
-    let steps = 5 + 3 * features.len() + if what.quick { 0 } else { 2 };
+    let steps = 6 + 3 * features.len() + if what.quick { 0 } else { 2 };
     let progress = Progress::new("steps", steps);
     let step = |name: &str, command: &mut Command| measure(&progress, name, command);
     let program = |name: &str, features: &[&str], args: &[&Path]| {
@@ -63,6 +63,7 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
         program("ways", features, &[&parts.join(format!("ways-{number}.json"))])?;
     }
     program("memory", first, &[&parts.join("memory.json")])?;
+    program("download", first, &[&parts.join("download.json")])?;
     step("build of rext", &mut cargo(&["build", "--quiet", "--release", "-p", "rext"]))?;
     let (server, seconds) = (target.join("release/rext"), if what.quick { "2" } else { "10" });
     program("load", first, &[&server, Path::new(seconds), &parts.join("load.json")])?;

@@ -6,6 +6,7 @@ use std::error::Error;
 
 use benches::handshake::{Case, Crate, Pki, Scenario};
 use benches::row::{self, Row};
+use benches::secondary::{self, CLIENTS, IDLE};
 use dhat::{Alloc, HeapStats, Profiler};
 
 #[global_allocator]
@@ -38,11 +39,26 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         println!("| {scenario} | {} | {} |", of(Crate::Pristine), of(Crate::Patched));
     }
+    println!("\n| bytes on the heap per idle HTTP/2 connection, client and server | off | on |");
+    println!("|---|---|---|");
+    for (client, settings) in CLIENTS {
+        let [off, on] = [false, true].map(|on| {
+            let site = secondary::Site::new(&pki, on);
+            let bytes = per_connection(|| site.idle(settings));
+            let name = secondary::idle_name(client, on);
+            rows.push(Row { bytes: Some(bytes), ..Row::new(IDLE, name) });
+            bytes
+        });
+        println!("| {client} | {off} | {on} |");
+    }
     Ok(row::hand_over(&rows)?)
 }
 
 fn measure(case: Case, pki: &Pki) -> u64 {
-    let mut connect = case.idle(pki);
+    per_connection(case.idle(pki))
+}
+
+fn per_connection<T>(mut connect: impl FnMut() -> T) -> u64 {
     drop(connect()); // allocations that are made only once
     let mut kept = Vec::with_capacity(CONNECTIONS);
     let before = HeapStats::get().curr_bytes;

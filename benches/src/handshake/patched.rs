@@ -2,6 +2,9 @@
 
 use rustls_ext::{Anchors, ClientAuthOffer, Policy, Rule, Verdict};
 
+mod open;
+pub(super) use open::open;
+
 sides!(rustls);
 
 fn configs(case: Case, pki: &Pki) -> (ClientConfig, ServerConfig) {

@@ -6,6 +6,9 @@ use super::{Case, Crate, Ends, Key, Pki, Provider, Scenario, Version};
 /// The group of the methods.
 pub const WAYS: &str = "handshake with a verified client certificate";
 
+/// The group of [`open_or_new`].
+pub const OPEN_OR_NEW: &str = "verified client certificate, on an open or on a new connection";
+
 /// A method.
 pub struct Way {
     pub name: String,
@@ -26,6 +29,21 @@ pub fn ways(pki: &Pki) -> Vec<Way> {
         Way { name: format!("offered and accepted, {provider}"), ends: case.ends(pki) }
     });
     ours.into_iter().chain(others(pki)).collect()
+}
+
+/// An authenticator on a connection that is open already, and a new connection with mutual TLS.
+pub fn open_or_new(pki: &Pki) -> [Way; 2] {
+    let case = Case {
+        which: Crate::Patched,
+        provider: Provider::Ring,
+        version: Version::Tls13,
+        key: Key::P256,
+        scenario: Scenario::Mutual,
+    };
+    [
+        Way { name: "authenticator, ring".into(), ends: super::patched::open(case, pki) },
+        Way { name: "new connection, ring".into(), ends: case.ends(pki) },
+    ]
 }
 
 #[allow(unused_mut, unused_variables)] // without the features

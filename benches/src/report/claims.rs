@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::instructions::side;
 use crate::contenders::{ONE_BY_ONE, PARSE};
-use crate::handshake::{Case, Crate, Key, Provider, Scenario, Version, WAYS};
+use crate::handshake::{Case, Crate, Key, OPEN_OR_NEW, Provider, Scenario, Version, WAYS};
 use crate::row::Row;
+use crate::secondary::{CLIENTS, DOWNLOAD, DOWNLOAD_CPU, DOWNLOADS, IDLE, idle_name};
 
 /// A limit, and its measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,7 @@ impl fmt::Display for Claim {
         let show = |number: f64| match self.unit {
             Unit::Times if number > 0.9 => format!("{number:.4} ×"),
             Unit::Times => format!("{number:.3} ×"),
+            Unit::Instructions if number < 10.0 => format!("{number:.3} instructions"),
             Unit::Instructions => format!("{number:.0} instructions"),
             Unit::Bytes => format!("{number:.0} bytes"),
         };
@@ -55,11 +57,30 @@ impl Rows<'_> {
         self.0.iter().find(|row| row.group == group && row.name == name)
     }
 
+    /// A row, and another one of the group to compare it with.
+    fn pair(&self, group: &str, [name, base]: [&str; 2]) -> Option<Pair<'_>> {
+        Some(Pair(self.row(group, name)?, self.row(group, base)?))
+    }
+
     /// The ratio of the instructions of two cases, on this side of the handshake.
     fn ratio(&self, name: Case, base: Case, at: &str) -> Option<f64> {
         let group = side(name, at);
         let (row, base) = (self.row(&group, &name.name())?, self.row(&group, &base.name())?);
         Some(row.instructions? / base.instructions?)
+    }
+}
+
+/// A row, and the one to compare it with.
+#[derive(Clone, Copy)]
+struct Pair<'a>(&'a Row, &'a Row);
+
+impl Pair<'_> {
+    fn times(self) -> Option<f64> {
+        Some(self.0.median? / self.1.median?)
+    }
+
+    fn instructions(self) -> Option<f64> {
+        Some(self.0.instructions? / self.1.instructions?)
     }
 }
 
@@ -133,6 +154,29 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
     let more = more.map(|(patched, pristine)| patched as f64 - pristine as f64);
     let what = "memory of an idle server connection, unused patch minus pristine rustls";
     claim(what.into(), 64.0, more, Unit::Bytes);
+
+    let pair = rows.pair(OPEN_OR_NEW, ["authenticator, ring", "new connection, ring"]);
+    let what = "certificate on an open connection, relative to a new mutual one, time";
+    claim(what.into(), 0.4, pair.and_then(Pair::times), Unit::Times);
+    claim("the same, instructions".into(), 0.4, pair.and_then(Pair::instructions), Unit::Times);
+
+    let [without, through] = DOWNLOADS;
+    let pair = rows.pair(DOWNLOAD, [through, without]);
+    let what = "HTTP/2 download through idle filters, relative to none, time";
+    claim(what.into(), 1.0 / 0.98, pair.and_then(Pair::times), Unit::Times);
+    let processor = rows.pair(DOWNLOAD_CPU, [through, without]);
+    let what = "the same, processor time";
+    claim(what.into(), 1.01, processor.and_then(Pair::times), Unit::Times);
+    claim("the same, instructions".into(), 1.01, pair.and_then(Pair::instructions), Unit::Times);
+    let more = pair.and_then(|Pair(this, base)| Some(this.instructions? - base.instructions?));
+    let what = "the same, more instructions for each byte of DATA";
+    claim(what.into(), 0.1, more, Unit::Instructions);
+    for (client, _) in CLIENTS {
+        let [on, off] = [true, false].map(|on| rows.row(IDLE, &idle_name(client, on))?.bytes);
+        let more = on.zip(off).map(|(on, off)| on as f64 - off as f64);
+        let what = format!("memory of an idle HTTP/2 connection, more for filter, {client}");
+        claim(what, 256.0, more, Unit::Bytes);
+    }
     claims
 }
 

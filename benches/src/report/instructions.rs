@@ -6,9 +6,10 @@ use std::{fs, io};
 use serde_json::Value;
 
 use crate::corpus;
-use crate::handshake::{Case, Pki, WAYS, ways};
+use crate::handshake::{Case, OPEN_OR_NEW, Pki, WAYS, open_or_new, ways};
 use crate::row::Row;
-use crate::{HANDSHAKES, contenders, quick, small};
+use crate::secondary::{DOWNLOAD, DOWNLOADS};
+use crate::{DOWNLOADED, HANDSHAKES, contenders, quick, small};
 
 /// The group of a case on one side of the handshake.
 pub fn side(case: Case, side: &str) -> String {
@@ -40,6 +41,14 @@ pub fn rows(home: &Path) -> io::Result<Vec<Row>> {
     }
     for (number, way) in ways(&Pki::new()).into_iter().enumerate() {
         add(format!("others/both.case_{number}"), WAYS.into(), way.name, HANDSHAKES)?;
+    }
+    for (number, way) in open_or_new(&Pki::new()).into_iter().enumerate() {
+        let bench = format!("secondary/certificate.case_{number}");
+        add(bench, OPEN_OR_NEW.into(), way.name, HANDSHAKES)?;
+    }
+    for (number, name) in DOWNLOADS.into_iter().enumerate() {
+        let bench = format!("secondary/download.case_{number}");
+        add(bench, DOWNLOAD.into(), name.into(), DOWNLOADED as u32)?;
     }
     let hellos = corpus::read()?;
     for (number, reader) in contenders::all().into_iter().enumerate() {

@@ -24,7 +24,7 @@ impl<P: AsyncPolicy + 'static> axum::serve::Listener for Listener<P> {
     async fn accept(&mut self) -> (Self::Io, SocketAddr) {
         let (tls, peer) = Self::accept(self).await;
         let setup = self.live().current();
-        let hosts = Arc::new(Hosts(self.live().clone()));
+        let hosts = self.hosts(|live| Arc::new(Hosts(live.clone())));
         let options = self.post_handshake_options();
         let (stream, _) = ServerStream::with_hosts(tls, peer, setup.config(), hosts, options);
         (stream, peer)

@@ -62,6 +62,8 @@ mod unread;
 
 pub use caller::{Caller, CallerLayer};
 pub use certificate::{AlternativeName, CertificateError, CertificateInfo};
+#[cfg(feature = "tokio")]
+pub(super) use connection::WeakConnectionInfo;
 pub use connection::{CertificateRequest, ClientAuthOutcome, ConnectionInfo};
 pub use denied::Denied;
 pub use gate::{Answer, DeniedResponse, EmptyBody, Gate, OnDenied};

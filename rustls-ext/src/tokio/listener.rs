@@ -58,6 +58,9 @@ pub struct Listener<P = Policy> {
     pause: Option<Pin<Box<Sleep>>>,
     #[cfg(feature = "axum")]
     options: crate::http::secondary::ServerOptions,
+    /// The rules for open connections, which all connections share.
+    #[cfg(feature = "axum")]
+    hosts: std::sync::OnceLock<Arc<dyn crate::http::server::HostPolicy>>,
 }
 
 type Accepted = (TlsStream<TcpStream>, SocketAddr);
@@ -103,6 +106,8 @@ impl<P: AsyncPolicy + 'static> Listener<P> {
             pause: None,
             #[cfg(feature = "axum")]
             options: crate::http::secondary::ServerOptions::default(),
+            #[cfg(feature = "axum")]
+            hosts: std::sync::OnceLock::new(),
         }
     }
 
@@ -114,6 +119,14 @@ impl<P: AsyncPolicy + 'static> Listener<P> {
     ) -> Self {
         self.options = options;
         self
+    }
+
+    #[cfg(feature = "axum")]
+    pub(crate) fn hosts(
+        &self,
+        make: impl FnOnce(&Live<P>) -> Arc<dyn crate::http::server::HostPolicy>,
+    ) -> Arc<dyn crate::http::server::HostPolicy> {
+        self.hosts.get_or_init(|| make(self.live())).clone()
     }
 
     #[cfg(feature = "axum")]

@@ -72,6 +72,8 @@ pub struct Outbox(Arc<Shared>);
 struct Shared {
     /// True if there is something to do, so that the lock need not be taken for each poll.
     pending: AtomicBool,
+    /// True once there was a frame to send.
+    has_sent: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -163,6 +165,8 @@ impl Outbox {
             return Err(SendError::Full);
         }
         frames.push_back((frame, payload));
+        // Before `pending`: the task that sends the frame sees it.
+        self.0.has_sent.store(true, Ordering::Release);
         self.wake(state);
         Ok(())
     }
@@ -192,6 +196,12 @@ impl Outbox {
         self.0.pending.load(Ordering::Acquire)
     }
 
+    /// Returns true if there has been a frame to send, without a lock.
+    #[cfg(feature = "tokio")]
+    pub(in crate::http) fn has_sent(&self) -> bool {
+        self.0.has_sent.load(Ordering::Acquire)
+    }
+
     /// Takes the frames that wait.
     pub(super) fn take(&self) -> VecDeque<(Frame, Vec<u8>)> {
         let mut state = self.lock();
@@ -217,10 +227,10 @@ impl Outbox {
         self.lock().max_frame = NonZeroU32::new(most).filter(|most| most.get() != MAX_FRAME);
     }
 
-    /// Nothing more is sent.
-    pub(super) fn close(&self) {
+    /// Nothing more is sent. Returns true at the first call.
+    pub(super) fn close(&self) -> bool {
         let mut state = self.lock();
-        state.closed = true;
+        let is_first = !std::mem::replace(&mut state.closed, true);
         if state.error().is_none() {
             state.to_do = None;
             self.0.pending.store(false, Ordering::Release);
@@ -228,6 +238,7 @@ impl Outbox {
         let waker = state.waker.take();
         drop(state);
         drop(waker);
+        is_first
     }
 
     fn wake(&self, state: MutexGuard<'_, State>) {

@@ -60,7 +60,7 @@ use crate::wire::authenticator::Endpoint;
 ///
 /// The library needs no change: it neither sees the frames of this extension, nor that its own
 /// SETTINGS have one setting more. Use it for connections on which ALPN chose `h2`. If the
-/// [`Exchange`] announces 0, nothing is changed, and the outbox is closed.
+/// [`Exchange`] announces 0, nothing is changed, and exchange and outbox are closed at once.
 ///
 /// One task must drive both directions, as h2 and hyper do: the task that polled last is woken when
 /// the [`Outbox`] has something to send.
@@ -106,16 +106,14 @@ use crate::wire::authenticator::Endpoint;
 /// ```
 pub struct Http2Filter<IO> {
     io: IO,
-    state: State,
+    /// `None` if nothing is changed.
+    state: Option<Box<State>>,
 }
 
 /// All but the stream.
+///
+/// Each connection has this, even if it never sends a frame, so it is small.
 struct State {
-    code_points: HttpCodePoints,
-    /// The setting is not announced, so nothing is changed.
-    off: bool,
-    /// [`Exchange::closed`] was called.
-    closed: bool,
     incoming: Incoming,
     outgoing: Outgoing,
     exchange: Arc<dyn Exchange>,
@@ -135,22 +133,25 @@ impl<IO> Http2Filter<IO> {
         outbox: Outbox,
     ) -> Self {
         let announces = exchange.announces();
-        let off = announces == 0;
-        if off {
+        if announces == 0 {
             outbox.close();
+            exchange.closed();
+            return Self::passing(io);
         }
         let ([a, b], [c, d, e, f]) = (code_points.setting().to_be_bytes(), announces.to_be_bytes());
         let state = State {
-            code_points,
-            off,
-            closed: false,
-            incoming: Incoming::new(endpoint),
+            incoming: Incoming::new(endpoint, code_points),
             outgoing: Outgoing::new(endpoint, [a, b, c, d, e, f]),
             exchange,
             outbox,
             waker: None,
         };
-        Self { io, state }
+        Self { io, state: Some(Box::new(state)) }
+    }
+
+    /// A filter that changes nothing.
+    pub(in crate::http) fn passing(io: IO) -> Self {
+        Self { io, state: None }
     }
 
     /// Returns the stream below.
@@ -162,7 +163,8 @@ impl<IO> Http2Filter<IO> {
 impl<IO: fmt::Debug> fmt::Debug for Http2Filter<IO> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut output = f.debug_struct("Http2Filter");
-        output.field("io", &self.io).field("code_points", &self.state.code_points);
+        let code_points = self.state.as_ref().map(|state| state.incoming.code_points());
+        output.field("io", &self.io).field("code_points", &code_points);
         output.finish_non_exhaustive()
     }
 }
@@ -175,9 +177,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Http2Filter<IO> {
     ) -> Poll<io::Result<()>> {
         let Self { io, state } = self.get_mut();
         let mut io = Pin::new(io);
-        if state.off || buf.remaining() == 0 {
-            return io.poll_read(cx, buf);
-        }
+        let state = match state {
+            Some(state) if buf.remaining() > 0 => state,
+            _ => return io.poll_read(cx, buf),
+        };
         state.register(cx);
         loop {
             state.check_outbox();
@@ -235,7 +238,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Http2Filter<IO> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let Self { io, state } = self.get_mut();
-        if !state.off {
+        if let Some(state) = state {
             state.register(cx);
             ready!(state.poll_own(io, cx))?;
             let next = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |buf| buf);
@@ -257,7 +260,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Http2Filter<IO> {
             [buf] => ready!(Pin::new(io).poll_write(cx, buf))?,
             _ => ready!(Pin::new(io).poll_write_vectored(cx, bufs))?,
         };
-        if !state.off {
+        if let Some(state) = state {
             let mut left = written;
             for buf in bufs {
                 let octets = buf.get(..left).unwrap_or(buf);
@@ -274,7 +277,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Http2Filter<IO> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { io, state } = self.get_mut();
-        if !state.off {
+        if let Some(state) = state {
             state.register(cx);
             ready!(state.poll_own(io, cx))?;
         }
@@ -283,13 +286,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Http2Filter<IO> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { io, state } = self.get_mut();
-        if !state.off {
+        if let Some(state) = state {
             state.register(cx);
             ready!(state.poll_own(io, cx))?;
             state.outgoing.release();
             ready!(state.outgoing.poll_own(io, cx))?;
+            state.close();
         }
-        state.close();
         Pin::new(io).poll_shutdown(cx)
     }
 }
@@ -321,10 +324,11 @@ impl State {
     ) -> Poll<io::Result<()>> {
         ready!(self.outgoing.poll_own(io, cx))?;
         if self.outbox.is_pending() && self.outgoing.is_between_frames() {
+            let code_points = self.incoming.code_points();
             for (frame, payload) in self.outbox.take() {
                 let kind = match frame {
-                    Frame::AuthenticatorRequests => self.code_points.authenticator_requests(),
-                    Frame::Certificate => self.code_points.certificate(),
+                    Frame::AuthenticatorRequests => code_points.authenticator_requests(),
+                    Frame::Certificate => code_points.certificate(),
                 };
                 self.outgoing.put(kind, &payload);
             }
@@ -334,14 +338,13 @@ impl State {
     }
 
     fn scan(&mut self, data: &mut [u8]) -> (usize, Result<(), ConnectionError>) {
-        let Self { code_points, exchange, outbox, incoming, .. } = self;
-        incoming.scan(data, Peer { code_points: *code_points, exchange: &**exchange, outbox })
+        let Self { exchange, outbox, incoming, .. } = self;
+        incoming.scan(data, Peer { exchange: &**exchange, outbox })
     }
 
     fn head_continues(&mut self, octets: usize) -> Result<(), ConnectionError> {
-        let Self { code_points, exchange, outbox, incoming, .. } = self;
-        let peer = Peer { code_points: *code_points, exchange: &**exchange, outbox };
-        incoming.head_continues(octets, peer)
+        let Self { exchange, outbox, incoming, .. } = self;
+        incoming.head_continues(octets, Peer { exchange: &**exchange, outbox })
     }
 
     fn fail_on(&mut self, result: Result<(), ConnectionError>) {
@@ -373,9 +376,7 @@ impl State {
     }
 
     fn close(&mut self) {
-        if !self.closed {
-            self.closed = true;
-            self.outbox.close();
+        if self.outbox.close() {
             self.exchange.closed();
         }
     }

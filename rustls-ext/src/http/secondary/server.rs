@@ -1,14 +1,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::ServerConfig;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::time_provider::TimeProvider;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 mod options;
@@ -20,7 +19,7 @@ mod tests;
 use super::{ConnectionError, Exchange, Frame, Outbox};
 use crate::PostHandshakeDemand;
 use crate::authenticator::{Contexts, Exporters, Proof, Request, ValidateError};
-use crate::http::server::{ConnectionInfo, HostPolicy, Identity};
+use crate::http::server::{ConnectionInfo, HostPolicy, Identity, WeakConnectionInfo};
 pub use options::ServerOptions;
 use proofs::{Proofs, Proved};
 
@@ -72,21 +71,13 @@ use proofs::{Proofs, Proved};
 /// # }
 /// ```
 pub struct ServerExchange {
-    /// Itself, for the tasks that it starts.
-    this: Weak<Self>,
-    runtime: Handle,
-    outbox: Outbox,
-    exporters: Exporters,
-    provider: Arc<CryptoProvider>,
-    clock: Arc<dyn TimeProvider>,
+    /// The connection, which has this exchange.
+    connection: WeakConnectionInfo,
+    config: Arc<ServerConfig>,
     hosts: Arc<dyn HostPolicy>,
     options: ServerOptions,
-    server_name: Option<String>,
-    /// The scope of the handshake's identity, which need not be proved again.
-    known: Option<String>,
+    outbox: Outbox,
     state: Mutex<State>,
-    /// Tells waiting HTTP requests that something has changed.
-    changed: Notify,
 }
 
 /// ```text
@@ -109,66 +100,133 @@ struct Ask {
     stage: Stage,
 }
 
+/// Each connection has this, even if no certificate is ever requested on it, so it is small.
 #[derive(Default)]
 struct State {
     /// The number that the client announced, or 0 if it does not take part; `None` before its first
-    /// SETTINGS.
-    client: Option<u32>,
+    /// SETTINGS. It is [`MOST`] at most.
+    client: Option<u16>,
+    closed: bool,
+    exporters: Option<Arc<Exporters>>,
+    /// `None` until the first request.
+    asking: Option<Box<Asking>>,
+}
+
+/// More requests than this are not outstanding at a time, whatever the client allows.
+const MOST: u16 = u16::MAX;
+
+/// The requests of a connection, and their outcomes.
+struct Asking {
+    runtime: Handle,
     /// In the order in which they are sent and answered. At most one for each scope.
     asks: VecDeque<Ask>,
     /// How many there have been.
     asked: u64,
-    contexts: Option<Contexts<Vec<u8>>>,
+    contexts: Contexts<Vec<u8>>,
     proofs: Proofs,
     /// How many HTTP requests wait.
     waiting: usize,
     /// True if a task validates answers.
     validating: bool,
-    closed: bool,
+    /// Tells waiting HTTP requests that something has changed.
+    changed: Arc<Notify>,
 }
 
-impl State {
+impl Asking {
+    fn new(runtime: Handle, most: u32) -> Self {
+        Self {
+            runtime,
+            asks: VecDeque::new(),
+            asked: 0,
+            contexts: requests::contexts(most),
+            proofs: Proofs::default(),
+            waiting: 0,
+            validating: false,
+            changed: Arc::default(),
+        }
+    }
+
+    fn in_scope(&self, scope: &str) -> Option<&Ask> {
+        self.asks.iter().find(|ask| ask.demand.scope() == scope)
+    }
+
     fn sent(&self) -> usize {
         self.asks.iter().filter(|ask| matches!(ask.stage, Stage::Sent(_))).count()
     }
 }
 
+impl State {
+    /// The requests, from the first one on. `None` if they cannot be made here, since this is not
+    /// in a tokio runtime.
+    fn asking(&mut self, options: &ServerOptions) -> Option<&mut Asking> {
+        if self.asking.is_none() {
+            let runtime = Handle::try_current().ok()?;
+            self.asking = Some(Box::new(Asking::new(runtime, options.0.max_requests)));
+        }
+        self.asking.as_deref_mut()
+    }
+
+    fn ask(&self, number: u64) -> Option<&Ask> {
+        self.asking.as_ref()?.asks.iter().find(|ask| ask.number == number)
+    }
+
+    fn in_scope(&self, scope: &str) -> Option<Arc<Proved>> {
+        self.asking.as_ref()?.proofs.in_scope(scope)
+    }
+
+    /// Gives up all requests.
+    fn clear(&mut self) {
+        if let Some(asking) = &mut self.asking {
+            asking.asks.clear();
+        }
+    }
+}
+
 impl ServerExchange {
     /// Makes the exchange of a connection, and makes it known to `connection` and all of its clones.
-    /// Call it before the first request is served.
+    /// Call it before the first request is served, and keep one of them as long as the connection is
+    /// open.
     ///
     /// `exporters` are those for authenticators of the client. `config` is the connection's, for its
     /// clock and its random numbers. `hosts` decides which scopes may be requested, and which
-    /// certificates count in them, at the time of each use.
+    /// certificates count in them, at the time of each use. Certificates are requested only in a
+    /// tokio runtime.
     ///
-    /// If `connection` has an exchange already, that one stays in use there.
-    ///
-    /// # Panics
-    /// If it is called outside of a tokio runtime.
+    /// If `connection` has an exchange already, that one is returned.
     pub fn attach(
         connection: &ConnectionInfo,
         exporters: Exporters,
-        config: &ServerConfig,
+        config: &Arc<ServerConfig>,
         hosts: Arc<dyn HostPolicy>,
         options: ServerOptions,
     ) -> Arc<Self> {
-        let known = connection.identities().first().map(|known| known.scope().to_owned());
-        let exchange = Arc::new_cyclic(|this| Self {
-            this: this.clone(),
-            runtime: Handle::current(),
-            outbox: Outbox::new(),
-            exporters,
-            provider: config.crypto_provider().clone(),
-            clock: config.time_provider.clone(),
-            hosts,
-            options,
-            server_name: connection.server_name().map(str::to_owned),
-            known,
-            state: Mutex::default(),
-            changed: Notify::new(),
-        });
-        connection.set_exchange(exchange.clone());
+        let exchange = Self::without_exporters(connection, config, hosts, options);
+        exchange.set_exporters(exporters);
         exchange
+    }
+
+    /// The same, without exporters: they are only needed if [`Outbox::has_sent`].
+    pub(in crate::http) fn without_exporters(
+        connection: &ConnectionInfo,
+        config: &Arc<ServerConfig>,
+        hosts: Arc<dyn HostPolicy>,
+        options: ServerOptions,
+    ) -> Arc<Self> {
+        connection.exchange_or(|| {
+            Arc::new(Self {
+                connection: connection.downgrade(),
+                config: config.clone(),
+                hosts,
+                options,
+                outbox: Outbox::new(),
+                state: Mutex::default(),
+            })
+        })
+    }
+
+    /// Sets the exporters, before an answer can arrive.
+    pub(in crate::http) fn set_exporters(&self, exporters: Exporters) {
+        self.lock().exporters.get_or_insert_with(|| Arc::new(exporters));
     }
 
     /// Returns the frames to send, for the filter of the connection.
@@ -179,7 +237,7 @@ impl ServerExchange {
     /// Returns the number of the latest proof: an HTTP request that is admitted now sees this one
     /// and the earlier ones.
     pub(in crate::http) fn latest(&self) -> u64 {
-        self.lock().proofs.latest()
+        self.lock().asking.as_ref().map_or(0, |asking| asking.proofs.latest())
     }
 
     /// Returns the client, if it has proved possession of a certificate that meets the demand now,
@@ -196,13 +254,13 @@ impl ServerExchange {
 
     /// Returns the client in each scope in which the current policy still accepts its certificate.
     pub(in crate::http) fn identities(&self) -> Vec<Identity> {
-        let all = self.lock().proofs.all();
+        let all = self.lock().asking.as_ref().map(|asking| asking.proofs.all());
         let counts = |proved: &Arc<Proved>| {
             self.current(proved.identity.scope()).is_some_and(|demand| {
                 self.now().is_some_and(|now| proved.check(&demand, now).is_ok())
             })
         };
-        all.into_iter().filter(counts).map(|proved| proved.identity.clone()).collect()
+        all.into_iter().flatten().filter(counts).map(|proved| proved.identity.clone()).collect()
     }
 
     /// Returns the client, if the current policy accepts its certificate in this scope, for any
@@ -229,11 +287,11 @@ impl ServerExchange {
     }
 
     fn proved(&self, scope: &str) -> Option<Arc<Proved>> {
-        self.lock().proofs.in_scope(scope)
+        self.lock().in_scope(scope)
     }
 
     fn now(&self) -> Option<UnixTime> {
-        self.clock.current_time()
+        self.config.time_provider.current_time()
     }
 
     /// Requests a certificate if none is requested in this scope already, and waits for the answer:
@@ -253,32 +311,33 @@ impl ServerExchange {
     fn begin(&self, demand: &PostHandshakeDemand) -> Option<(u64, Waiting<'_>)> {
         let now = self.now()?;
         let mut state = self.lock();
-        if state.closed || state.client == Some(0) || state.waiting >= self.options.max_waiting {
+        if state.closed || state.client == Some(0) {
             return None;
         }
-        let pending = state.asks.iter().find(|ask| ask.demand.scope() == demand.scope());
-        let number = match pending {
+        let asking = state.asking(&self.options)?;
+        if asking.waiting >= self.options.0.max_waiting {
+            return None;
+        }
+        let number = match asking.in_scope(demand.scope()) {
             Some(ask) => ask.number,
-            None if state.proofs.is_final(demand, now) => return None,
-            None => self.add(&mut state, demand.clone())?,
+            None if asking.proofs.is_final(demand, now) => return None,
+            None => self.add(asking, demand.clone())?,
         };
+        asking.waiting += 1;
         self.send(&mut state);
-        state.waiting += 1;
         Some((number, Waiting(self)))
     }
 
     async fn wait(&self, number: u64) {
+        let changed = self.changed(&self.lock());
+        let Some(changed) = changed else { return };
         loop {
-            let mut changed = pin!(self.changed.notified());
+            let mut changed = pin!(changed.notified());
             // From here on, no change is missed.
             changed.as_mut().enable();
-            let deadline = {
-                let state = self.lock();
-                let pending = state.asks.iter().find(|ask| ask.number == number);
-                match pending {
-                    Some(ask) if Instant::now() < ask.deadline => ask.deadline,
-                    _ => return,
-                }
+            let deadline = match self.lock().ask(number) {
+                Some(ask) if Instant::now() < ask.deadline => ask.deadline,
+                _ => return,
             };
             // The deadline may have changed meanwhile, so it is read again.
             let _ = timeout_at(deadline, changed).await;
@@ -286,13 +345,13 @@ impl ServerExchange {
     }
 
     /// Puts a request into the queue, unless there were too many on this connection (SCC-12).
-    fn add(&self, state: &mut State, demand: PostHandshakeDemand) -> Option<u64> {
-        if state.asked >= u64::from(self.options.max_requests) {
+    fn add(&self, asking: &mut Asking, demand: PostHandshakeDemand) -> Option<u64> {
+        if asking.asked >= u64::from(self.options.0.max_requests) {
             return None;
         }
-        state.asked += 1;
-        let (number, deadline) = (state.asked, self.deadline());
-        state.asks.push_back(Ask { number, demand, deadline, stage: Stage::Queued });
+        asking.asked += 1;
+        let (number, deadline) = (asking.asked, self.deadline());
+        asking.asks.push_back(Ask { number, demand, deadline, stage: Stage::Queued });
         Some(number)
     }
 
@@ -300,58 +359,67 @@ impl ServerExchange {
         let now = Instant::now();
         /// For a time that the clock cannot represent.
         const LONG: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3600);
-        now.checked_add(self.options.answer_timeout).unwrap_or(now + LONG)
+        now.checked_add(self.options.0.answer_timeout).unwrap_or(now + LONG)
     }
 
     /// Sends requests from the queue while the client's number allows (SCC-6).
     fn send(&self, state: &mut State) {
-        let Some(most) = state.client.and_then(|number| usize::try_from(number).ok()) else {
-            return;
-        };
-        if !state.asks.iter().any(|ask| matches!(ask.stage, Stage::Queued)) {
-            return;
-        }
-        let contexts = state.contexts.take();
-        let mut contexts =
-            contexts.unwrap_or_else(|| requests::contexts(self.options.max_requests));
-        while state.sent() < most {
+        let most = state.client.map_or(0, usize::from);
+        let Some(asking) = &mut state.asking else { return };
+        while asking.sent() < most {
             let is_queued = |ask: &Ask| matches!(ask.stage, Stage::Queued);
-            let Some(place) = state.asks.iter().position(is_queued) else { break };
-            let Some(ask) = state.asks.get_mut(place) else { break };
-            let sent = requests::send(&self.outbox, &ask.demand, &self.provider, &mut contexts);
-            match sent {
+            let Some(place) = asking.asks.iter().position(is_queued) else { break };
+            let Some(ask) = asking.asks.get_mut(place) else { break };
+            let provider = self.config.crypto_provider();
+            match requests::send(&self.outbox, &ask.demand, provider, &mut asking.contexts) {
                 Some(request) => {
                     ask.stage = Stage::Sent(request);
                     ask.deadline = self.deadline();
                 }
                 None => {
-                    state.asks.remove(place);
-                    self.changed.notify_waiters();
+                    asking.asks.remove(place);
+                    asking.changed.notify_waiters();
                 }
             }
         }
-        state.contexts = Some(contexts);
     }
 
     /// Requests what is requested at the beginning of a connection.
     fn send_at_once(&self, state: &mut State) {
-        for demand in self.hosts.post_handshake(self.server_name.as_deref()) {
-            let is_pending = state.asks.iter().any(|ask| ask.demand.scope() == demand.scope());
-            let is_known = self.known.as_deref() == Some(demand.scope());
-            if demand.is_at_once() && !is_pending && !is_known {
-                self.add(state, demand);
+        let Some(connection) = self.connection.upgrade() else { return };
+        for demand in self.hosts.post_handshake(connection.server_name()) {
+            // The scope of the handshake's identity need not be proved again.
+            if demand.is_at_once() && connection.of_handshake(demand.scope()).is_none() {
+                let Some(asking) = state.asking(&self.options) else { return };
+                if asking.in_scope(demand.scope()).is_none() {
+                    self.add(asking, demand);
+                }
             }
+        }
+    }
+
+    /// The way to tell waiting HTTP requests that something has changed. Use it without the lock.
+    fn changed(&self, state: &State) -> Option<Arc<Notify>> {
+        state.asking.as_ref().map(|asking| asking.changed.clone())
+    }
+
+    /// Tells waiting HTTP requests that something has changed.
+    fn tell(&self, state: MutexGuard<'_, State>) {
+        let changed = self.changed(&state);
+        drop(state);
+        if let Some(changed) = changed {
+            changed.notify_waiters();
         }
     }
 
     /// Validates the answers in order, until there is none left.
     async fn validate_all(self: Arc<Self>) {
         while let Some((number, work)) = self.next_answer() {
-            let permit = self.options.validations.clone().acquire_owned().await;
+            let permit = self.options.0.validations.clone().acquire_owned().await;
             let this = self.clone();
             let (demand, outcome) = {
                 let demand = work.demand.clone();
-                let validated = self.runtime.spawn_blocking(move || this.validate(&work)).await;
+                let validated = spawn_blocking(move || this.validate(&work)).await;
                 (demand, validated.ok())
             };
             drop(permit);
@@ -361,23 +429,27 @@ impl ServerExchange {
 
     fn next_answer(&self) -> Option<(u64, Answer)> {
         let mut state = self.lock();
-        let answered = state.asks.iter_mut().find(|ask| matches!(ask.stage, Stage::Answered(..)));
+        let exporters = state.exporters.clone();
+        let asking = state.asking.as_mut()?;
+        let answered = asking.asks.iter_mut().find(|ask| matches!(ask.stage, Stage::Answered(..)));
         let next =
             answered.and_then(|ask| match std::mem::replace(&mut ask.stage, Stage::Validating) {
                 Stage::Answered(request, authenticator) => {
                     let demand = ask.demand.clone();
-                    Some((ask.number, Answer { demand, request, authenticator }))
+                    Some((ask.number, Answer { demand, request, authenticator, exporters }))
                 }
                 _ => None,
             });
-        state.validating = next.is_some();
+        asking.validating = next.is_some();
         next
     }
 
     fn validate(&self, answer: &Answer) -> Result<Outcome, ConnectionError> {
         let verifier = answer.demand.demand().verifier();
+        // There are none only if the answer came before the request was sent.
+        let exporters = answer.exporters.as_deref();
         let proof = answer.request.validate(
-            &self.exporters,
+            exporters.ok_or(ConnectionError::UnexpectedCertificate)?,
             &answer.authenticator,
             |message, certificate, signature| {
                 verifier.verify_tls13_signature(message, certificate, signature)
@@ -406,21 +478,22 @@ impl ServerExchange {
         outcome: Option<Result<Outcome, ConnectionError>>,
     ) {
         let now = self.now().unwrap_or_else(UnixTime::now);
-        let mut state = self.lock();
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let Some(asking) = &mut state.asking else { return };
         match outcome {
             Some(Ok(Outcome::Proved(chain, Some(at), verified))) => {
-                state.proofs.proved(demand, &chain, at, verified);
+                asking.proofs.proved(demand, &chain, at, verified);
             }
-            Some(Ok(_)) | None => state.proofs.declined(demand.scope(), now),
+            Some(Ok(_)) | None => asking.proofs.declined(demand.scope(), now),
             Some(Err(error)) => {
                 self.outbox.fail(error);
                 state.closed = true;
-                state.asks.clear();
+                asking.asks.clear();
             }
         }
-        state.asks.retain(|ask| ask.number != number);
-        drop(state);
-        self.changed.notify_waiters();
+        asking.asks.retain(|ask| ask.number != number);
+        self.tell(guard);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -434,6 +507,7 @@ struct Answer {
     demand: PostHandshakeDemand,
     request: Request,
     authenticator: Vec<u8>,
+    exporters: Option<Arc<Exporters>>,
 }
 
 /// A valid answer.
@@ -448,7 +522,9 @@ struct Waiting<'a>(&'a ServerExchange);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.lock().waiting -= 1;
+        if let Some(asking) = &mut self.0.lock().asking {
+            asking.waiting -= 1;
+        }
     }
 }
 
@@ -461,7 +537,7 @@ impl Exchange for ServerExchange {
         let mut state = self.lock();
         let before = state.client;
         let number = match value {
-            Some(value) => u32::try_from(value).unwrap_or(u32::MAX),
+            Some(value) => u16::try_from(value).unwrap_or(MOST),
             None => before.unwrap_or(0),
         };
         if number == 0 && before.is_some_and(|before| before > 0) {
@@ -469,20 +545,19 @@ impl Exchange for ServerExchange {
         }
         state.client = Some(number);
         if number == 0 {
-            state.asks.clear();
+            state.clear();
         } else {
             if before.is_none_or(|before| before == 0) {
                 self.send_at_once(&mut state);
             }
             self.send(&mut state);
         }
-        drop(state);
-        self.changed.notify_waiters();
+        self.tell(state);
         Ok(())
     }
 
     fn head(&self, frame: Frame, on_control: bool, length: u64) -> Result<(), ConnectionError> {
-        if length > self.options.max_authenticator {
+        if length > self.options.0.max_authenticator {
             return Err(ConnectionError::TooLong { frame, length });
         }
         if frame == Frame::AuthenticatorRequests {
@@ -494,7 +569,7 @@ impl Exchange for ServerExchange {
         let state = self.lock();
         if state.client.unwrap_or(0) == 0 {
             Err(ConnectionError::NotAnnounced(frame))
-        } else if state.sent() == 0 {
+        } else if state.asking.as_ref().is_none_or(|asking| asking.sent() == 0) {
             Err(ConnectionError::UnexpectedCertificate)
         } else {
             Ok(())
@@ -505,22 +580,23 @@ impl Exchange for ServerExchange {
         if frame == Frame::AuthenticatorRequests {
             return Err(ConnectionError::RequestsOfClient);
         }
-        let mut state = self.lock();
-        let State { asks, contexts, .. } = &mut *state;
-        let sent = asks.iter_mut().find(|ask| matches!(ask.stage, Stage::Sent(_)));
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let asking = state.asking.as_mut().ok_or(ConnectionError::UnexpectedCertificate)?;
+        let sent = asking.asks.iter_mut().find(|ask| matches!(ask.stage, Stage::Sent(_)));
         let ask = sent.ok_or(ConnectionError::UnexpectedCertificate)?;
         let Stage::Sent(request) = std::mem::replace(&mut ask.stage, Stage::Validating) else {
             return Err(ConnectionError::UnexpectedCertificate);
         };
-        if let Some(contexts) = contexts {
-            contexts.answered(request.context()).map_err(ConnectionError::Context)?;
-        }
+        asking.contexts.answered(request.context()).map_err(ConnectionError::Context)?;
         ask.stage = Stage::Answered(request, payload);
-        self.send(&mut state);
-        let starts = !std::mem::replace(&mut state.validating, true);
-        drop(state);
-        if let Some(this) = self.this.upgrade().filter(|_| starts) {
-            self.runtime.spawn(this.validate_all());
+        let is_first = !std::mem::replace(&mut asking.validating, true);
+        let runtime = is_first.then(|| asking.runtime.clone());
+        self.send(state);
+        drop(guard);
+        let this = self.connection.upgrade().and_then(|info| info.exchange().cloned());
+        if let (Some(runtime), Some(this)) = (runtime, this) {
+            runtime.spawn(this.validate_all());
         }
         Ok(())
     }
@@ -528,9 +604,8 @@ impl Exchange for ServerExchange {
     fn closed(&self) {
         let mut state = self.lock();
         state.closed = true;
-        state.asks.clear();
-        drop(state);
-        self.changed.notify_waiters();
+        state.clear();
+        self.tell(state);
     }
 }
 
@@ -539,8 +614,8 @@ impl fmt::Debug for ServerExchange {
         let state = self.lock();
         f.debug_struct("ServerExchange")
             .field("client", &state.client)
-            .field("requests", &state.asks.len())
-            .field("waiting", &state.waiting)
+            .field("requests", &state.asking.as_ref().map_or(0, |asking| asking.asks.len()))
+            .field("waiting", &state.asking.as_ref().map_or(0, |asking| asking.waiting))
             .finish_non_exhaustive()
     }
 }

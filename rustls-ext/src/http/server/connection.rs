@@ -1,4 +1,6 @@
 use std::net::SocketAddr;
+#[cfg(feature = "tokio")]
+use std::sync::Weak;
 use std::sync::{Arc, OnceLock};
 
 use rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthDemand, ClientAuthStatus};
@@ -16,6 +18,19 @@ use crate::{ClientFacts, PeerIdentity, PostHandshakeDemand};
 /// requests on the open connection. Such a scope is visible to all clones at once.
 #[derive(Clone, Debug)]
 pub struct ConnectionInfo(Arc<ConnectionData>);
+
+/// The same for a part of the connection: it does not keep the facts.
+#[cfg(feature = "tokio")]
+#[derive(Debug)]
+pub(in crate::http) struct WeakConnectionInfo(Weak<ConnectionData>);
+
+#[cfg(feature = "tokio")]
+impl WeakConnectionInfo {
+    /// Returns `None` if there is no clone any more.
+    pub(in crate::http) fn upgrade(&self) -> Option<ConnectionInfo> {
+        self.0.upgrade().map(ConnectionInfo)
+    }
+}
 
 #[derive(Debug)]
 struct ConnectionData {
@@ -144,7 +159,7 @@ impl ConnectionInfo {
     }
 
     /// The client, if its handshake authenticates it in `scope`.
-    pub(super) fn of_handshake(&self, scope: &str) -> Option<Identity> {
+    pub(in crate::http) fn of_handshake(&self, scope: &str) -> Option<Identity> {
         self.0.identity.as_ref().filter(|identity| identity.scope() == scope).cloned()
     }
 
@@ -154,15 +169,23 @@ impl ConnectionInfo {
         self.0.identity.is_some()
     }
 
-    /// Requests certificates on the open connection from now on.
+    /// The exchange of certificates on the open connection. If there is none, `make` makes it.
     #[cfg(feature = "tokio")]
-    pub(in crate::http) fn set_exchange(&self, exchange: Arc<ServerExchange>) {
-        let _ = self.0.exchange.set(exchange);
+    pub(in crate::http) fn exchange_or(
+        &self,
+        make: impl FnOnce() -> Arc<ServerExchange>,
+    ) -> Arc<ServerExchange> {
+        self.0.exchange.get_or_init(make).clone()
     }
 
     /// The exchange of certificates on the open connection, if there is one.
-    pub(super) fn exchange(&self) -> Option<&ServerExchange> {
-        self.0.exchange.get().map(|exchange| &**exchange)
+    pub(in crate::http) fn exchange(&self) -> Option<&Arc<ServerExchange>> {
+        self.0.exchange.get()
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(in crate::http) fn downgrade(&self) -> WeakConnectionInfo {
+        WeakConnectionInfo(Arc::downgrade(&self.0))
     }
 
     /// Returns the certificate request that the client received, if any.

@@ -7,6 +7,7 @@ use rustls::server::{ClientAuthDecision, ClientAuthDemand};
 use super::ConnectionInfo;
 use super::host::Host;
 use crate::http::Challenge;
+use crate::live::Shared;
 use crate::wire::Offer;
 use crate::{ClientFacts, Live, Policy, PostHandshakeDemand};
 
@@ -105,8 +106,42 @@ impl<P: HostPolicy + ?Sized> HostPolicy for Arc<P> {
     }
 }
 
+impl<P: HostPolicy + 'static> Live<P> {
+    /// The policy that is current at the time of each use, without memory for each connection.
+    #[cfg(feature = "tokio")]
+    pub(super) fn as_hosts(&self) -> Arc<dyn HostPolicy> {
+        self.shared().clone()
+    }
+}
+
 /// Uses the policy that is current at the time of the request.
 impl<P: HostPolicy> HostPolicy for Live<P> {
+    fn possible_decisions(
+        &self,
+        server_name: Option<&str>,
+        client: &ClientFacts,
+    ) -> Vec<ClientAuthDecision> {
+        self.shared().possible_decisions(server_name, client)
+    }
+
+    fn challenge(&self, scope: &str) -> Option<Challenge> {
+        self.shared().challenge(scope)
+    }
+
+    fn post_handshake(&self, server_name: Option<&str>) -> Vec<PostHandshakeDemand> {
+        self.shared().post_handshake(server_name)
+    }
+
+    fn has_post_handshake(&self) -> bool {
+        self.shared().has_post_handshake()
+    }
+
+    fn demand(&self, scope: &str) -> Option<ClientAuthDemand> {
+        self.shared().demand(scope)
+    }
+}
+
+impl<P: HostPolicy> HostPolicy for Shared<P> {
     fn possible_decisions(
         &self,
         server_name: Option<&str>,

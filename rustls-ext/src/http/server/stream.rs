@@ -39,22 +39,15 @@ use crate::http::secondary::{Http2Filter, ServerExchange, ServerOptions};
 /// The listener for `axum::serve` does this by itself.
 #[derive(Debug)]
 pub struct ServerStream<IO> {
-    inner: Inner<TlsStream<IO>>,
+    stream: Http2Filter<TlsStream<IO>>,
     info: ConnectionInfo,
-}
-
-#[derive(Debug)]
-enum Inner<S> {
-    Plain(S),
-    Filtered(Box<Http2Filter<S>>),
+    /// Certificates can be requested, and the exchange has no exporters yet.
+    needs_exporters: bool,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> ServerStream<IO> {
     /// Wraps a connection whose handshake is complete. Its requests are under the policy that is
     /// current at the time of each request.
-    ///
-    /// # Panics
-    /// If it is called outside of a tokio runtime.
     pub fn new<P: HostPolicy + 'static>(
         tls: TlsStream<IO>,
         peer: impl Into<Option<SocketAddr>>,
@@ -64,9 +57,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ServerStream<IO> {
     }
 
     /// The same with these options.
-    ///
-    /// # Panics
-    /// As [`new()`](Self::new).
     pub fn with_options<P: HostPolicy + 'static>(
         tls: TlsStream<IO>,
         peer: impl Into<Option<SocketAddr>>,
@@ -74,18 +64,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ServerStream<IO> {
         options: &ServerOptions,
     ) -> (Self, ConnectionInfo) {
         let setup = live.current();
-        Self::with_hosts(tls, peer, setup.config(), Arc::new(live.clone()), options)
+        Self::with_hosts(tls, peer, setup.config(), live.as_hosts(), options)
     }
 
     /// The same without a [`Live`]. `config` is the connection's, for its clock and its random
     /// numbers.
-    ///
-    /// # Panics
-    /// As [`new()`](Self::new).
     pub fn with_hosts(
         tls: TlsStream<IO>,
         peer: impl Into<Option<SocketAddr>>,
-        config: &ServerConfig,
+        config: &Arc<ServerConfig>,
         hosts: Arc<dyn HostPolicy>,
         options: &ServerOptions,
     ) -> (Self, ConnectionInfo) {
@@ -93,20 +80,31 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ServerStream<IO> {
         let info = ConnectionInfo::from_tls(connection, peer);
         let fits = connection.alpn_protocol() == Some(&b"h2"[..])
             && connection.protocol_version() == Some(ProtocolVersion::TLSv1_3)
+            && !connection.is_handshaking()
             && hosts.has_post_handshake();
-        let exporters = fits.then(|| Exporters::for_sender(connection, Endpoint::Client).ok());
-        let inner = match exporters.flatten() {
-            None => Inner::Plain(tls),
-            Some(exporters) => {
-                let exchange =
-                    ServerExchange::attach(&info, exporters, config, hosts, options.clone());
-                let outbox = exchange.outbox().clone();
-                let points = options.code_points();
-                let filter = Http2Filter::new(tls, Endpoint::Server, points, exchange, outbox);
-                Inner::Filtered(Box::new(filter))
-            }
+        let stream = if fits {
+            let points = options.code_points();
+            let exchange = ServerExchange::without_exporters(&info, config, hosts, options.clone());
+            let outbox = exchange.outbox().clone();
+            Http2Filter::new(tls, Endpoint::Server, points, exchange, outbox)
+        } else {
+            Http2Filter::passing(tls)
         };
-        (Self { inner, info: info.clone() }, info)
+        (Self { stream, info: info.clone(), needs_exporters: fits }, info)
+    }
+
+    /// Takes the exporters if a certificate was requested. Most connections never need them.
+    fn take_exporters(&mut self) {
+        let Some(exchange) = self.info.exchange().filter(|exchange| exchange.outbox().has_sent())
+        else {
+            return;
+        };
+        self.needs_exporters = false;
+        let connection = self.stream.get_ref().get_ref().1;
+        // It does not fail after the handshake of TLS 1.3. Without exporters, no answer is valid.
+        if let Ok(exporters) = Exporters::for_sender(connection, Endpoint::Client) {
+            exchange.set_exporters(exporters);
+        }
     }
 }
 
@@ -123,10 +121,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for ServerStream<IO> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().inner {
-            Inner::Plain(io) => Pin::new(io).poll_read(cx, buf),
-            Inner::Filtered(io) => Pin::new(io).poll_read(cx, buf),
+        let this = self.get_mut();
+        // Here, since an answer is read after its request was written.
+        if this.needs_exporters {
+            this.take_exporters();
         }
+        Pin::new(&mut this.stream).poll_read(cx, buf)
     }
 }
 
@@ -136,10 +136,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ServerStream<IO> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().inner {
-            Inner::Plain(io) => Pin::new(io).poll_write(cx, buf),
-            Inner::Filtered(io) => Pin::new(io).poll_write(cx, buf),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -147,30 +144,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ServerStream<IO> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().inner {
-            Inner::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-            Inner::Filtered(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.inner {
-            Inner::Plain(io) => io.is_write_vectored(),
-            Inner::Filtered(io) => io.is_write_vectored(),
-        }
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().inner {
-            Inner::Plain(io) => Pin::new(io).poll_flush(cx),
-            Inner::Filtered(io) => Pin::new(io).poll_flush(cx),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().inner {
-            Inner::Plain(io) => Pin::new(io).poll_shutdown(cx),
-            Inner::Filtered(io) => Pin::new(io).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }

@@ -5,6 +5,7 @@ use crate::wire::authenticator::Endpoint;
 /// Where the filter is in the stream of the peer.
 #[derive(Debug)]
 pub(super) struct Incoming {
+    code_points: HttpCodePoints,
     /// How many octets of a payload, or of the preface, are still to come.
     left: u32,
     part: Part,
@@ -52,8 +53,9 @@ pub(super) enum End {
 }
 
 impl Incoming {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
+    pub(super) fn new(endpoint: Endpoint, code_points: HttpCodePoints) -> Self {
         Self {
+            code_points,
             left: match endpoint {
                 Endpoint::Client => 0,
                 Endpoint::Server => head::PREFACE.len() as u32,
@@ -67,6 +69,10 @@ impl Incoming {
             ours: None,
             end: None,
         }
+    }
+
+    pub(super) fn code_points(&self) -> HttpCodePoints {
+        self.code_points
     }
 
     /// Takes our frames out of `data`, and looks at the heads of the others and at SETTINGS.
@@ -181,6 +187,17 @@ impl Incoming {
         self.have = octets.len() as u8;
     }
 
+    /// Returns which of the two frames has this type.
+    fn frame(&self, kind: u8) -> Option<Frame> {
+        if kind == self.code_points.authenticator_requests() {
+            Some(Frame::AuthenticatorRequests)
+        } else if kind == self.code_points.certificate() {
+            Some(Frame::Certificate)
+        } else {
+            None
+        }
+    }
+
     /// Returns true if the frame is for the reader.
     fn head(
         &mut self,
@@ -188,7 +205,7 @@ impl Incoming {
         peer: Peer<'_>,
     ) -> Result<bool, ConnectionError> {
         let head = Head::parse(octets);
-        if let Some(frame) = peer.frame(head.kind) {
+        if let Some(frame) = self.frame(head.kind) {
             if self.block {
                 return Err(ConnectionError::InHeaderBlock(frame));
             }
@@ -260,7 +277,7 @@ impl Incoming {
         if identifier == head::SETTINGS_MAX_FRAME_SIZE && head::MAX_FRAME_SIZES.contains(&value) {
             peer.outbox.set_max_frame(value);
         }
-        if identifier == peer.code_points.setting() {
+        if identifier == self.code_points.setting() {
             if self.first_settings == FirstSettings::Without {
                 self.first_settings = FirstSettings::With;
             }
@@ -280,20 +297,6 @@ impl Incoming {
 /// What [`Incoming`] reports to.
 #[derive(Clone, Copy)]
 pub(super) struct Peer<'a> {
-    pub(super) code_points: HttpCodePoints,
     pub(super) exchange: &'a dyn Exchange,
     pub(super) outbox: &'a Outbox,
-}
-
-impl Peer<'_> {
-    /// Returns which of the two frames has this type.
-    fn frame(&self, kind: u8) -> Option<Frame> {
-        if kind == self.code_points.authenticator_requests() {
-            Some(Frame::AuthenticatorRequests)
-        } else if kind == self.code_points.certificate() {
-            Some(Frame::Certificate)
-        } else {
-            None
-        }
-    }
 }

@@ -10,7 +10,11 @@ use super::super::HttpCodePoints;
 ///
 /// A client that reaches a limit is not authenticated: its requests get 401.
 #[derive(Clone, Debug)]
-pub struct ServerOptions {
+pub struct ServerOptions(pub(super) Arc<Values>);
+
+/// Shared by all clones: each connection has one.
+#[derive(Clone, Debug)]
+pub(super) struct Values {
     pub(super) max_requests: u32,
     pub(super) max_authenticator: u64,
     pub(super) max_waiting: usize,
@@ -20,9 +24,18 @@ pub struct ServerOptions {
     code_points: HttpCodePoints,
 }
 
-/// The validations at a time in the whole process, unless options of its own have another limit.
-static VALIDATIONS: LazyLock<Arc<Semaphore>> =
-    LazyLock::new(|| Arc::new(Semaphore::new(ServerOptions::DEFAULT_MAX_VALIDATIONS)));
+/// The default, with the validations at a time in the whole process, unless options of its own have
+/// another limit.
+static DEFAULT: LazyLock<ServerOptions> = LazyLock::new(|| {
+    ServerOptions(Arc::new(Values {
+        max_requests: ServerOptions::DEFAULT_MAX_REQUESTS,
+        max_authenticator: ServerOptions::DEFAULT_MAX_AUTHENTICATOR,
+        max_waiting: ServerOptions::DEFAULT_MAX_WAITING,
+        answer_timeout: ServerOptions::DEFAULT_ANSWER_TIMEOUT,
+        validations: Arc::new(Semaphore::new(ServerOptions::DEFAULT_MAX_VALIDATIONS)),
+        code_points: HttpCodePoints::DEFAULT,
+    }))
+});
 
 impl ServerOptions {
     /// The default of [`with_max_requests()`](Self::with_max_requests).
@@ -45,7 +58,7 @@ impl ServerOptions {
     /// Limits how many certificates are requested on one connection; the maximum is 4096, since the
     /// contexts of all requests are kept.
     pub fn with_max_requests(mut self, most: u32) -> Self {
-        self.max_requests = most.min(4096);
+        self.values().max_requests = most.min(4096);
         self
     }
 
@@ -53,21 +66,21 @@ impl ServerOptions {
     ///
     /// Over HTTP/2, the HTTP library's `SETTINGS_MAX_FRAME_SIZE` must allow it, too.
     pub fn with_max_authenticator(mut self, most: u64) -> Self {
-        self.max_authenticator = most;
+        self.values().max_authenticator = most;
         self
     }
 
     /// Limits how many HTTP requests of one connection wait for a certificate at a time. Further
     /// ones do not wait.
     pub fn with_max_waiting(mut self, most: usize) -> Self {
-        self.max_waiting = most;
+        self.values().max_waiting = most;
         self
     }
 
     /// Limits the time from a request for a certificate until the answer is validated. After it,
     /// HTTP requests do not wait any more; a late answer counts for those that come later.
     pub fn with_answer_timeout(mut self, timeout: Duration) -> Self {
-        self.answer_timeout = timeout;
+        self.values().answer_timeout = timeout;
         self
     }
 
@@ -76,31 +89,28 @@ impl ServerOptions {
     ///
     /// The default is a limit for all connections of the process.
     pub fn with_max_validations(mut self, most: usize) -> Self {
-        self.validations = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
+        self.values().validations = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
         self
     }
 
     /// Uses other numbers on the wire. The client must use the same.
     pub fn with_code_points(mut self, code_points: HttpCodePoints) -> Self {
-        self.code_points = code_points;
+        self.values().code_points = code_points;
         self
     }
 
     /// Returns the numbers on the wire.
     pub fn code_points(&self) -> HttpCodePoints {
-        self.code_points
+        self.0.code_points
+    }
+
+    fn values(&mut self) -> &mut Values {
+        Arc::make_mut(&mut self.0)
     }
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self {
-            max_requests: Self::DEFAULT_MAX_REQUESTS,
-            max_authenticator: Self::DEFAULT_MAX_AUTHENTICATOR,
-            max_waiting: Self::DEFAULT_MAX_WAITING,
-            answer_timeout: Self::DEFAULT_ANSWER_TIMEOUT,
-            validations: VALIDATIONS.clone(),
-            code_points: HttpCodePoints::DEFAULT,
-        }
+        DEFAULT.clone()
     }
 }

@@ -4,6 +4,7 @@
 mod answers;
 mod callers;
 mod limits;
+mod memory;
 mod model;
 mod settings;
 
@@ -268,7 +269,7 @@ impl Fixture {
 
     /// Waits until all answers have been validated.
     async fn settle(&self) {
-        while self.exchange.lock().validating {
+        while self.exchange.lock().asking.as_ref().is_some_and(|asking| asking.validating) {
             tokio::task::yield_now().await;
         }
     }

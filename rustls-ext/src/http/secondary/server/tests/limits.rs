@@ -125,7 +125,7 @@ async fn scc_12_so_many_answers_are_validated_at_a_time() {
     let options = ServerOptions::new().with_max_validations(1);
     let (one, two) =
         (Fixture::with(users(), options.clone()), Fixture::with(users(), options.clone()));
-    let permit = options.validations.clone().acquire_owned().await.unwrap();
+    let permit = options.0.validations.clone().acquire_owned().await.unwrap();
     let mut asks = Vec::new();
     for fixture in [&one, &two] {
         fixture.exchange.setting(Some(1)).unwrap();

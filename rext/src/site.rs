@@ -161,17 +161,20 @@ async fn home(page: Page) -> Markup {
 }
 
 async fn account(page: Page) -> Response {
-    member::<Users>(&page, Page::account)
+    member::<Users>(&page, Page::account).await
 }
 
 async fn admin(page: Page) -> Response {
-    member::<Staff>(&page, Page::admin)
+    member::<Staff>(&page, Page::admin).await
 }
 
 /// The page for clients that are authenticated in this scope; for others, a page that explains how to
 /// log in.
-fn member<S: Scope>(page: &Page, show: impl FnOnce(&Page, &Identity<S>) -> Markup) -> Response {
-    match page.caller().require_typed::<S>() {
+async fn member<S: Scope>(
+    page: &Page,
+    show: impl FnOnce(&Page, &Identity<S>) -> Markup,
+) -> Response {
+    match page.caller().ask_typed::<S>().await {
         Ok(identity) => show(page, &identity).into_response(),
         Err(denied) => {
             let body = page.denied(S::NAME, &denied);

@@ -29,11 +29,16 @@ use crate::{
 };
 
 /// The errors that are tested here, with the files that define them.
-const TRIED: [(&str, &str); 27] = [
+const TRIED: [(&str, &str); 34] = [
     ("anchors/authority.rs", "AnchorError"),
     ("anchors/problem.rs", "CertificateProblem"),
     ("anchors/revocation.rs", "CrlError"),
     ("anchors/usage.rs", "BadUsage"),
+    ("authenticator/error.rs", "AuthenticateError"),
+    ("authenticator/error.rs", "ExporterError"),
+    ("authenticator/error.rs", "MakeRequestError"),
+    ("authenticator/error.rs", "ValidateError"),
+    ("authenticator/fit.rs", "Misfit"),
     ("error.rs", "PolicyError"),
     ("error.rs", "PolicyFileError"),
     ("error.rs", "PostHandshakeProblem"),
@@ -46,6 +51,8 @@ const TRIED: [(&str, &str); 27] = [
     ("http/hyper/error.rs", "ConnectError"),
     ("http/hyper/error.rs", "Error"),
     ("http/reqwest/error.rs", "Error"),
+    ("http/secondary/error.rs", "ConnectionError"),
+    ("http/secondary/exchange.rs", "SendError"),
     ("http/server/certificate.rs", "CertificateError"),
     ("http/server/denied.rs", "Denied"),
     ("load_error.rs", "LoadError"),
@@ -437,6 +444,72 @@ fn of_the_client_over_reqwest() {
         E::Refused { .. } => E::Refused { alert, identity: None, error: error() },
         E::LikelyRefused { .. } => E::LikelyRefused { identity: None, error: error() },
         E::Request(_) => E::Request(error()),
+    );
+}
+
+#[test]
+fn of_authenticators() {
+    use crate::authenticator::{
+        AuthenticateError as A, ExporterError as X, MakeRequestError as R, Misfit as F,
+        ValidateError as V,
+    };
+    use crate::wire::authenticator::{AuthenticatorError, WriteError};
+    samples!(F:
+        F::Scheme => F::Scheme,
+        F::ChainAlgorithm => F::ChainAlgorithm,
+        F::Authority => F::Authority,
+        F::OidFilter => F::OidFilter,
+        F::Unreadable => F::Unreadable,
+    );
+    samples!(X:
+        X::Handshaking => X::Handshaking,
+        X::NotTls13 => X::NotTls13,
+        X::Export(_) => X::Export(tls()),
+    );
+    samples!(R:
+        R::NoSchemes => R::NoSchemes,
+        R::NoRandom => R::NoRandom,
+        R::Write(_) => R::Write(WriteError::ExporterLength),
+    );
+    samples!(A:
+        A::Misfit(_) => A::Misfit(F::Scheme),
+        A::Sign(_) => A::Sign(tls()),
+        A::Write(_) => A::Write(WriteError::ExporterLength),
+    );
+    samples!(V:
+        V::Authenticator(_) => V::Authenticator(AuthenticatorError::Mac),
+        V::Signature(_) => V::Signature(tls()),
+    );
+}
+
+#[test]
+fn of_secondary_certificates() {
+    use crate::http::secondary::{Frame, SendError as S};
+    use crate::wire::authenticator::{AuthenticatorError, ContextError};
+    use crate::wire::secondary::RequestsError;
+    use ConnectionError as C;
+    samples!(S:
+        S::Closed => S::Closed,
+        S::TooLong { .. } => S::TooLong { most: 16_384 },
+        S::Full => S::Full,
+    );
+    let frame = Frame::Certificate;
+    samples!(C:
+        C::NotAnnounced(_) => C::NotAnnounced(frame),
+        C::SettingWithdrawn => C::SettingWithdrawn,
+        C::BadSetting { .. } => C::BadSetting { value: 2 },
+        C::RepeatedSetting => C::RepeatedSetting,
+        C::Requests(_) => C::Requests(RequestsError::Empty),
+        C::RequestsOfClient => C::RequestsOfClient,
+        C::OnStream(_) => C::OnStream(frame),
+        C::TooManyOutstanding { .. } => C::TooManyOutstanding { most: 2 },
+        C::UnexpectedCertificate => C::UnexpectedCertificate,
+        C::Context(_) => C::Context(ContextError::Repeated),
+        C::Authenticator(_) => C::Authenticator(AuthenticatorError::Mac),
+        C::Signature => C::Signature,
+        C::TooLong { .. } => C::TooLong { frame, length: 1 << 24 },
+        C::TooManyRequests { .. } => C::TooManyRequests { most: 64 },
+        C::InHeaderBlock(_) => C::InHeaderBlock(frame),
     );
 }
 

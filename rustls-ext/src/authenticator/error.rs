@@ -39,14 +39,8 @@ impl fmt::Display for ExporterError {
     }
 }
 
-impl Error for ExporterError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Export(error) => Some(error),
-            Self::Handshaking | Self::NotTls13 => None,
-        }
-    }
-}
+/// It has no source: the text contains that of the inner error.
+impl Error for ExporterError {}
 
 /// Why a request cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,14 +64,8 @@ impl fmt::Display for MakeRequestError {
     }
 }
 
-impl Error for MakeRequestError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Write(error) => Some(error),
-            Self::NoSchemes | Self::NoRandom => None,
-        }
-    }
-}
+/// It has no source: the text contains that of the inner error.
+impl Error for MakeRequestError {}
 
 /// Why there is no authenticator with a certificate.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,15 +89,8 @@ impl fmt::Display for AuthenticateError {
     }
 }
 
-impl Error for AuthenticateError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Misfit(misfit) => Some(misfit),
-            Self::Sign(error) => Some(error),
-            Self::Write(error) => Some(error),
-        }
-    }
-}
+/// It has no source: the text contains that of the inner error.
+impl Error for AuthenticateError {}
 
 /// Why an authenticator is not a proof of possession.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,11 +125,5 @@ impl fmt::Display for ValidateError {
     }
 }
 
-impl Error for ValidateError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Authenticator(error) => Some(error),
-            Self::Signature(error) => Some(error),
-        }
-    }
-}
+/// It has no source: the text contains that of the inner error.
+impl Error for ValidateError {}

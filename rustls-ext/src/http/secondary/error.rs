@@ -145,13 +145,5 @@ impl fmt::Display for ConnectionError {
     }
 }
 
-impl Error for ConnectionError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Requests(error) => Some(error),
-            Self::Context(error) => Some(error),
-            Self::Authenticator(error) => Some(error),
-            _ => None,
-        }
-    }
-}
+/// It has no source: the text contains that of the inner error.
+impl Error for ConnectionError {}

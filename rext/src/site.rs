@@ -161,20 +161,17 @@ async fn home(page: Page) -> Markup {
 }
 
 async fn account(page: Page) -> Response {
-    member::<Users>(&page, Page::account).await
+    member::<Users>(&page, Page::account)
 }
 
 async fn admin(page: Page) -> Response {
-    member::<Staff>(&page, Page::admin).await
+    member::<Staff>(&page, Page::admin)
 }
 
 /// The page for clients that are authenticated in this scope; for others, a page that explains how to
 /// log in.
-async fn member<S: Scope>(
-    page: &Page,
-    show: impl FnOnce(&Page, &Identity<S>) -> Markup,
-) -> Response {
-    match page.caller().ask_typed::<S>().await {
+fn member<S: Scope>(page: &Page, show: impl FnOnce(&Page, &Identity<S>) -> Markup) -> Response {
+    match page.caller().require_typed::<S>() {
         Ok(identity) => show(page, &identity).into_response(),
         Err(denied) => {
             let body = page.denied(S::NAME, &denied);

@@ -7,11 +7,7 @@ use serde_json::{Value, json};
 
 /// The site, and the files of its visitors.
 fn site() -> Site {
-    with_policy("")
-}
-
-fn with_policy(more: &str) -> Site {
-    let site = Site::with_policy(more);
+    let site = Site::start();
     site.files.write("site-ca.pem", site.servers.pem());
     for (name, own) in [("user", &site.user), ("admin", &site.admin), ("revoked", &site.revoked)] {
         site.files.write(&format!("{name}.pem"), own.cert_pem());
@@ -130,31 +126,4 @@ fn with_same_connection_a_challenge_is_answered_where_the_server_requests_nothin
     let mut expected = summary(2, "acknowledged", "TLSv1.3");
     expected["same_connection"] = json!({"requested": 0, "shown": [], "declined": []});
     assert_eq!(lines, [expected]);
-}
-
-#[test]
-fn scc_10_with_same_connection_the_certificate_is_shown_on_the_open_connection() {
-    let site = with_policy("[[post_handshake]]\nscope = 'users'\nhosts = ['site.test']\n");
-    let page = (SITE, "/account");
-    let (lines, pages) = connect_as(&site, "user", page, "--same-connection", &["-n", "2"]);
-    let mut expected = summary(1, "not_offered", "TLSv1.3");
-    expected["realm"] = Value::Null;
-    expected["same_connection"] = json!({"requested": 1, "shown": ["user.pem"], "declined": []});
-    assert_eq!(lines, [expected.clone(), expected]);
-    assert_eq!(pages.matches("You are logged in as").count(), 2, "{pages}");
-
-    // Declined, with the reason.
-    let (lines, page) = connect_as(&site, "admin", page, "--same-connection", &[]);
-    let why = "no identity for the server's request: admin.pem does not fit: the certificate is \
-               from none of the authorities in the request (EA-6)";
-    assert_eq!(
-        lines[0]["same_connection"],
-        json!({"requested": 1, "shown": [], "declined": [why]})
-    );
-    assert_eq!((&lines[0]["http_status"], &lines[0]["sent"]), (&json!(401), &json!(1)));
-    assert!(page.contains("Log in to see this page"), "{page}");
-
-    // Not announced with --follow-challenge alone.
-    let (lines, _) = connect(&site, "user", (SITE, "/account"), &[]);
-    assert_eq!(lines, [summary(2, "acknowledged", "TLSv1.3")]);
 }

@@ -47,11 +47,6 @@ pub struct Site {
 
 impl Site {
     pub fn start() -> Self {
-        Self::with_policy("")
-    }
-
-    /// The same with this at the end of the policy.
-    pub fn with_policy(more: &str) -> Self {
         let authority = |name: &str| Authority::new(name).unwrap();
         let (servers, users, staff) =
             (authority("Site CA"), authority("Users CA"), authority("Staff CA"));
@@ -65,7 +60,7 @@ impl Site {
         files.write("users-ca.pem", users.pem());
         files.write("users.crl", users.crl(&[&revoked]).unwrap());
         files.write("staff-ca.pem", staff.pem());
-        files.write("site.toml", format!("{POLICY}{more}"));
+        files.write("site.toml", POLICY);
         let args = ["serve", "--cert", "site.pem", "--key", "site.key", "--site", SITE];
         // Firefox continues a handshake after its user has answered a dialog.
         let policy = ["--policy-file", "site.toml", "--handshake-timeout", "60"];

@@ -14,6 +14,8 @@ use raw_peer::{Direction, Event, Peer};
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The limit of bytes to read: thousands of authenticators.
 const MOST: usize = 16 * 1024 * 1024;
+/// How long to wait for a reaction before PING is sent.
+const SOON: Duration = Duration::from_millis(100);
 /// SETTINGS_MAX_FRAME_SIZE of both sides, unless the peer announces another value.
 pub const MAX_FRAME_SIZE: usize = 16_384;
 /// SETTINGS_HEADER_TABLE_SIZE of both sides.
@@ -456,11 +458,17 @@ impl Session {
     /// The reaction to the frames that were sent. `stream` is a request that has no response yet: a
     /// response shows that the peer continued.
     pub fn reaction(&mut self, stream: Option<u32>) -> Reaction {
+        let answered =
+            |session: &Self| stream.is_some_and(|stream| session.status(stream).is_some());
+        // A peer that ends the connection may close it before it has read what comes later, and its
+        // GOAWAY is then lost. So PING is sent only if there is no reaction yet.
+        let early = self.until(Some(SOON), |session| answered(session).then_some(()));
+        if early.is_some() || self.is_over() {
+            return self.ending();
+        }
         self.pings += 1;
         self.send(&Frame::new(kind::PING, 0, self.pings.to_be_bytes()));
         let wanted = self.pings;
-        let answered =
-            |session: &Self| stream.is_some_and(|stream| session.status(stream).is_some());
         let seen = self
             .until(None, |session| (session.pongs >= wanted || answered(session)).then_some(()));
         // A peer may answer PING before it has evaluated an earlier frame.

@@ -14,14 +14,20 @@ use rustls::pki_types::UnixTime;
 use rustls::pki_types::pem::Error as DecodeError;
 use rustls::{AlertDescription, CertificateError as Reason, OtherError};
 
+use crate::authenticator::{
+    AuthenticateError, AuthenticatorError, ContextError, ExporterError, MakeRequestError, Misfit,
+    RequestError, ValidateError,
+};
 use crate::http::client::IdentityError;
 use crate::http::reqwest as over_reqwest;
-use crate::http::secondary::ConnectionError;
+use crate::http::secondary::{ConnectionError, Frame, SendError};
 use crate::http::server::{CertificateError, Denied, HostProblem};
 use crate::http::{Challenge, ChallengeError, ChallengeProblem, Place, hyper as over_hyper};
 use crate::policy_file::PolicyFileError;
 use crate::quic::ConfigError;
 use crate::tokio::{AcceptError, LikelyRefusal, OtherProtocol, Refusal};
+use crate::wire::authenticator::WriteError;
+use crate::wire::secondary::RequestsError;
 use crate::{
     AnchorError, BadUsage, CertificateProblem, CrlError, FileError, FileProblem, LoadError,
     NotAuthority, PemError, PemProblem, PolicyError, PostHandshakeProblem, RuleProblem, causes,
@@ -402,6 +408,65 @@ fn of_challenges_and_requests() {
     );
 }
 
+#[test]
+fn of_authenticators_and_open_connections() {
+    use ConnectionError as C;
+    let frame = Frame::Certificate;
+    let context = AuthenticatorError::Context;
+    let request = RequestError::UnexpectedMessage { expected: 13, found: 17 };
+    samples!(ExporterError:
+        ExporterError::Handshaking => ExporterError::Handshaking,
+        ExporterError::NotTls13 => ExporterError::NotTls13,
+        ExporterError::Export(_) => ExporterError::Export(tls()),
+    );
+    samples!(MakeRequestError:
+        MakeRequestError::NoSchemes => MakeRequestError::NoSchemes,
+        MakeRequestError::NoRandom => MakeRequestError::NoRandom,
+        MakeRequestError::Write(_) => MakeRequestError::Write(WriteError::Request(request)),
+    );
+    let misfits = samples!(Misfit:
+        Misfit::Scheme => Misfit::Scheme,
+        Misfit::ChainAlgorithm => Misfit::ChainAlgorithm,
+        Misfit::Authority => Misfit::Authority,
+        Misfit::OidFilter => Misfit::OidFilter,
+        Misfit::Unreadable => Misfit::Unreadable,
+    );
+    for misfit in misfits {
+        try_one(&AuthenticateError::Misfit(misfit));
+    }
+    samples!(AuthenticateError:
+        AuthenticateError::Misfit(_) => AuthenticateError::Misfit(Misfit::Scheme),
+        AuthenticateError::Sign(_) => AuthenticateError::Sign(tls()),
+        AuthenticateError::Write(_) => AuthenticateError::Write(WriteError::NoRequest),
+    );
+    samples!(ValidateError:
+        ValidateError::Authenticator(_) => ValidateError::Authenticator(context),
+        ValidateError::Signature(_) => ValidateError::Signature(tls()),
+    );
+    samples!(SendError:
+        SendError::Closed => SendError::Closed,
+        SendError::TooLong { .. } => SendError::TooLong { most: 16_384 },
+        SendError::Full => SendError::Full,
+    );
+    samples!(C:
+        C::NotAnnounced(_) => C::NotAnnounced(frame),
+        C::SettingWithdrawn => C::SettingWithdrawn,
+        C::BadSetting { .. } => C::BadSetting { value: 2 },
+        C::Requests(_) => C::Requests(RequestsError::Request(request)),
+        C::RequestsOfClient => C::RequestsOfClient,
+        C::OnStream(_) => C::OnStream(frame),
+        C::TooManyOutstanding { .. } => C::TooManyOutstanding { most: 1 },
+        C::UnexpectedCertificate => C::UnexpectedCertificate,
+        C::Context(_) => C::Context(ContextError::Repeated),
+        C::Authenticator(_) => C::Authenticator(context),
+        C::Signature => C::Signature,
+        C::TooLong { .. } => C::TooLong { frame, length: 20_000 },
+        C::TooManyRequests { .. } => C::TooManyRequests { most: 3 },
+        C::InHeaderBlock(_) => C::InHeaderBlock(frame),
+        C::RepeatedSetting => C::RepeatedSetting,
+    );
+}
+
 #[::tokio::test]
 async fn of_the_client_over_hyper() {
     use over_hyper::{ConnectError as C, Error as E};
@@ -444,72 +509,6 @@ fn of_the_client_over_reqwest() {
         E::Refused { .. } => E::Refused { alert, identity: None, error: error() },
         E::LikelyRefused { .. } => E::LikelyRefused { identity: None, error: error() },
         E::Request(_) => E::Request(error()),
-    );
-}
-
-#[test]
-fn of_authenticators() {
-    use crate::authenticator::{
-        AuthenticateError as A, ExporterError as X, MakeRequestError as R, Misfit as F,
-        ValidateError as V,
-    };
-    use crate::wire::authenticator::{AuthenticatorError, WriteError};
-    samples!(F:
-        F::Scheme => F::Scheme,
-        F::ChainAlgorithm => F::ChainAlgorithm,
-        F::Authority => F::Authority,
-        F::OidFilter => F::OidFilter,
-        F::Unreadable => F::Unreadable,
-    );
-    samples!(X:
-        X::Handshaking => X::Handshaking,
-        X::NotTls13 => X::NotTls13,
-        X::Export(_) => X::Export(tls()),
-    );
-    samples!(R:
-        R::NoSchemes => R::NoSchemes,
-        R::NoRandom => R::NoRandom,
-        R::Write(_) => R::Write(WriteError::ExporterLength),
-    );
-    samples!(A:
-        A::Misfit(_) => A::Misfit(F::Scheme),
-        A::Sign(_) => A::Sign(tls()),
-        A::Write(_) => A::Write(WriteError::ExporterLength),
-    );
-    samples!(V:
-        V::Authenticator(_) => V::Authenticator(AuthenticatorError::Mac),
-        V::Signature(_) => V::Signature(tls()),
-    );
-}
-
-#[test]
-fn of_secondary_certificates() {
-    use crate::http::secondary::{Frame, SendError as S};
-    use crate::wire::authenticator::{AuthenticatorError, ContextError};
-    use crate::wire::secondary::RequestsError;
-    use ConnectionError as C;
-    samples!(S:
-        S::Closed => S::Closed,
-        S::TooLong { .. } => S::TooLong { most: 16_384 },
-        S::Full => S::Full,
-    );
-    let frame = Frame::Certificate;
-    samples!(C:
-        C::NotAnnounced(_) => C::NotAnnounced(frame),
-        C::SettingWithdrawn => C::SettingWithdrawn,
-        C::BadSetting { .. } => C::BadSetting { value: 2 },
-        C::RepeatedSetting => C::RepeatedSetting,
-        C::Requests(_) => C::Requests(RequestsError::Empty),
-        C::RequestsOfClient => C::RequestsOfClient,
-        C::OnStream(_) => C::OnStream(frame),
-        C::TooManyOutstanding { .. } => C::TooManyOutstanding { most: 2 },
-        C::UnexpectedCertificate => C::UnexpectedCertificate,
-        C::Context(_) => C::Context(ContextError::Repeated),
-        C::Authenticator(_) => C::Authenticator(AuthenticatorError::Mac),
-        C::Signature => C::Signature,
-        C::TooLong { .. } => C::TooLong { frame, length: 1 << 24 },
-        C::TooManyRequests { .. } => C::TooManyRequests { most: 64 },
-        C::InHeaderBlock(_) => C::InHeaderBlock(frame),
     );
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::http2::{Code, Frame, Session};
+use crate::http2::{Code, Frame};
 use crate::secondary::POINTS;
 
 pub(super) mod client;
@@ -78,11 +78,6 @@ impl Announced {
         }
         Ok(before.is_known && before.value != self.value && before.value > 0)
     }
-}
-
-/// Sends GOAWAY, so that the peer gets it before the connection is closed.
-fn end(session: &mut Session, code: Code) {
-    session.go_away(code);
 }
 
 /// A frame CERTIFICATE.

@@ -12,7 +12,9 @@ use rustls_ext_wire::authenticator::{Endpoint, MIN_CONTEXT, Request};
 mod authenticators;
 mod web;
 
-pub(super) use web::{Web, look};
+use web::{Next, Web};
+
+pub(super) use web::look;
 
 /// The number of the setting.
 const SETTING: u16 = POINTS.setting();
@@ -463,13 +465,14 @@ fn authenticates(web: &mut Web) -> CaseResult {
 /// A client that the server must not know: it declines.
 fn unknown(web: &mut Web) -> CaseResult {
     let stream = web.get();
-    match web.asked_or_status(stream)? {
-        Ok(request) => {
+    let status = match web.asked_or_status(stream)? {
+        Next::Request(request) => {
             web.decline(&request)?;
-            Ok(turned_down(web.status(stream)?, &[403]))
+            web.status(stream)?
         }
-        Err(status) => Ok(turned_down(status, &[403])),
-    }
+        Next::Response(status) => status,
+    };
+    Ok(turned_down(status, &[403]))
 }
 
 /// Grades the response to a client that is not authenticated: 401, or one of `also`.
@@ -498,7 +501,7 @@ fn malformed(why: &str) -> Grade {
     Grade::Skipped(format!("the server's request cannot be answered: {why}"))
 }
 
-/// The grade if the tester cannot go on.
+/// The grade if the tester cannot continue.
 fn stuck(why: impl std::fmt::Display) -> Grade {
     Grade::Skipped(format!("the tester cannot continue: {why}"))
 }

@@ -34,13 +34,19 @@ impl fmt::Display for ExporterError {
         match self {
             Self::Handshaking => f.write_str("the handshake is not complete (EA-1)"),
             Self::NotTls13 => f.write_str("authenticators need TLS 1.3 (EA-12)"),
-            Self::Export(error) => write!(f, "the connection cannot export: {error}"),
+            Self::Export(_) => f.write_str("the connection cannot export"),
         }
     }
 }
 
-/// It has no source: the text contains that of the inner error.
-impl Error for ExporterError {}
+impl Error for ExporterError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Export(error) => Some(error),
+            Self::Handshaking | Self::NotTls13 => None,
+        }
+    }
+}
 
 /// Why a request cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,14 +89,21 @@ impl fmt::Display for AuthenticateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Misfit(misfit) => misfit.fmt(f),
-            Self::Sign(error) => write!(f, "the key cannot sign: {error}"),
+            Self::Sign(_) => f.write_str("the key cannot sign"),
             Self::Write(error) => error.fmt(f),
         }
     }
 }
 
-/// It has no source: the text contains that of the inner error.
-impl Error for AuthenticateError {}
+impl Error for AuthenticateError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Sign(error) => Some(error),
+            // The text contains that of the inner error.
+            Self::Misfit(_) | Self::Write(_) => None,
+        }
+    }
+}
 
 /// Why an authenticator is not a proof of possession.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,10 +133,17 @@ impl fmt::Display for ValidateError {
                  server may terminate TLS (EA-9)",
             ),
             Self::Authenticator(error) => error.fmt(f),
-            Self::Signature(error) => write!(f, "the signature does not verify: {error} (EA-8)"),
+            Self::Signature(_) => f.write_str("the signature does not verify (EA-8)"),
         }
     }
 }
 
-/// It has no source: the text contains that of the inner error.
-impl Error for ValidateError {}
+impl Error for ValidateError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Signature(error) => Some(error),
+            // The text contains that of the inner error.
+            Self::Authenticator(_) => None,
+        }
+    }
+}

@@ -39,7 +39,8 @@
 //! itself with the listener for `axum::serve`, and with `http::server::ServerStream` for other
 //! servers. [`RequireScope`](super::server::RequireScope) and the extractors of axum then hold a
 //! request that needs a certificate, and other handlers call
-//! [`Caller::ask`](super::server::Caller::ask).
+//! [`Caller::ask`](super::server::Caller::ask). Over HTTP/3, attach a [`ServerExchange`][exchange]
+//! to the `ConnectionInfo` of each connection, and give its outbox to [`Http3`][http3].
 //!
 //! ```
 //! # #[cfg(feature = "ring")]

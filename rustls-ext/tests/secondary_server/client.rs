@@ -79,6 +79,11 @@ pub struct Client {
 }
 
 impl Client {
+    pub fn new(exporters: Exporters, outbox: Outbox, answers: Answers, number: u32) -> Self {
+        let (requests, setting) = (Mutex::default(), Mutex::default());
+        Self { exporters, outbox, answers, number, requests, setting }
+    }
+
     /// The requests that have arrived.
     pub fn requests(&self) -> usize {
         self.requests.lock().unwrap().len()
@@ -153,14 +158,8 @@ impl Connection {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let outbox = Outbox::new();
-        let client = Arc::new(Client {
-            exporters: Exporters::for_sender(tls.get_ref().1, Endpoint::Client).unwrap(),
-            outbox: outbox.clone(),
-            answers,
-            number,
-            requests: Mutex::default(),
-            setting: Mutex::default(),
-        });
+        let exporters = Exporters::for_sender(tls.get_ref().1, Endpoint::Client).unwrap();
+        let client = Arc::new(Client::new(exporters, outbox.clone(), answers, number));
         let points = HttpCodePoints::DEFAULT;
         let filter = Http2Filter::new(tls, Endpoint::Client, points, client.clone(), outbox);
         let (sender, connection) =

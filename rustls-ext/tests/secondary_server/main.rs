@@ -8,6 +8,8 @@ mod common;
 mod client;
 mod coalescing;
 mod hostile;
+#[cfg(all(feature = "h3", feature = "quic"))]
+mod http3;
 mod lifecycle;
 mod pages;
 mod serving;

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use rustls_ext_wire::authenticator::{ContextError, Contexts, Endpoint, Request};
 use webpki::anchor_from_trusted_cert;
 
-use super::{Announced, PAGE, SecondaryClientArgs, certificate_frame, end};
+use super::{Announced, PAGE, SecondaryClientArgs, certificate_frame};
 use crate::files;
 use crate::http2::{Code, Frame, Received, Session, flag, get_block, kind};
 use crate::secondary::{
@@ -129,13 +129,13 @@ pub(in crate::faulty) fn run(args: &SecondaryClientArgs) -> Result<(), Failure> 
     while session.status(page).is_none() {
         let Some(received) = session.next(None) else { break };
         if let Err(code) = client.on(&mut session, &received) {
-            end(&mut session, code);
+            session.go_away(code);
             session.close();
             return Err(Failure::Failed(format!("the server breaks the rules: {code}")));
         }
     }
     if session.oversized {
-        end(&mut session, Code::FRAME_SIZE_ERROR);
+        session.go_away(Code::FRAME_SIZE_ERROR);
     }
     let status = session.status(page);
     session.close();

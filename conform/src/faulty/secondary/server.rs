@@ -9,7 +9,7 @@ use pki_types::{CertificateDer, UnixTime};
 use rustls_ext_wire::authenticator::{Authenticator, AuthenticatorError, ValidateError};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-use super::{Announced, PAGE, SecondaryServerArgs, end};
+use super::{Announced, PAGE, SecondaryServerArgs};
 use crate::files;
 use crate::http2::{Code, Frame, Received, Session, flag, kind, status_block};
 use crate::secondary::{
@@ -146,12 +146,12 @@ fn serve(
     server.authenticated = resumed && server.known_before && server.is(Fault::RemembersInSession);
     while let Some(received) = session.next(None) {
         if let Err(code) = server.on(&mut session, &received) {
-            end(&mut session, code);
+            session.go_away(code);
             break;
         }
     }
     if session.oversized {
-        end(&mut session, Code::FRAME_SIZE_ERROR);
+        session.go_away(Code::FRAME_SIZE_ERROR);
     }
     let talk = session.close();
     known.extend(talk.peer.tickets().iter().map(|ticket| (ticket.clone(), server.proved)));

@@ -1,6 +1,6 @@
 //! Authenticators that break one rule: each ends the connection (SCC-9).
 
-use super::{Case, Need, ONE, Web, about, made, parse, stuck};
+use super::{Case, Need, Next, ONE, Web, about, made, parse, stuck};
 use crate::case::CaseResult;
 use crate::grade::Grade;
 use crate::http2::{Code, Frame};
@@ -193,7 +193,7 @@ pub(super) fn cases() -> Vec<Case> {
                 send(web, [made(&web.exported, &first.request, None)?]);
                 web.status(stream)?;
                 let stream = web.get();
-                if web.asked_or_status(stream)?.is_err() {
+                if let Next::Response(_) = web.asked_or_status(stream)? {
                     let why = "the server does not request again after an empty authenticator";
                     return Err(Grade::Skipped(why.into()));
                 }

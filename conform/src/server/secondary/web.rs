@@ -32,6 +32,26 @@ pub(in crate::server) struct Web {
     waiting: Vec<Vec<u8>>,
 }
 
+/// What comes first after the page was requested.
+pub(super) enum Next {
+    /// A request for a certificate.
+    Request(Vec<u8>),
+    /// The response, with this status.
+    Response(u16),
+}
+
+impl Next {
+    /// The request; the grade of a response.
+    fn request(self) -> Result<Vec<u8>, Grade> {
+        match self {
+            Self::Request(request) => Ok(request),
+            Self::Response(status) => Err(Grade::Failed(format!(
+                "the server answers {status} and requests no certificate"
+            ))),
+        }
+    }
+}
+
 impl Lab {
     /// The TLS client of a connection: it authenticates only by authenticators.
     pub(super) fn web_config(&self) -> ClientConfig {
@@ -103,29 +123,24 @@ impl Web {
         self.session.get(&self.authority, &self.path)
     }
 
-    /// The next request for a certificate, checked or not.
-    fn next_request(&mut self, stream: Option<u32>) -> Result<Result<Vec<u8>, u16>, Grade> {
+    /// The next request for a certificate, also a malformed one, or the response.
+    fn next(&mut self, stream: Option<u32>) -> Result<Next, Grade> {
         if !self.waiting.is_empty() {
-            return Ok(Ok(self.waiting.remove(0)));
+            return Ok(Next::Request(self.waiting.remove(0)));
         }
         let kind = POINTS.authenticator_requests();
         loop {
-            let next = self.session.next(Some(Duration::ZERO));
-            if let Some(received) = next {
-                if received.frame.kind != kind {
-                    continue;
-                }
+            if let Some(received) = self.session.next_of(kind, Some(Duration::ZERO)) {
                 let mut list = split(&received.frame.payload).unwrap_or_default();
                 if list.is_empty() {
                     return Err(malformed("the list is malformed"));
                 }
                 let first = list.remove(0);
                 self.waiting = list;
-                return Ok(Ok(first));
+                return Ok(Next::Request(first));
             }
-            let status = stream.and_then(|stream| self.session.status(stream));
-            if let Some(status) = status {
-                return Ok(Err(status));
+            if let Some(status) = stream.and_then(|stream| self.session.status(stream)) {
+                return Ok(Next::Response(status));
             }
             let count = self.session.frames().len();
             let more =
@@ -137,39 +152,26 @@ impl Web {
         }
     }
 
-    /// The next request, or the status of the response that came instead.
-    pub(super) fn asked_or_status(&mut self, stream: u32) -> Result<Result<Vec<u8>, u16>, Grade> {
-        match self.next_request(Some(stream))? {
-            Ok(request) => {
-                super::parse(&request)?;
-                Ok(Ok(request))
-            }
-            Err(status) => Ok(Err(status)),
+    /// The next request, which must be well-formed for the case to continue, or the response.
+    pub(super) fn asked_or_status(&mut self, stream: u32) -> Result<Next, Grade> {
+        let next = self.next(Some(stream))?;
+        if let Next::Request(request) = &next {
+            super::parse(request)?;
         }
+        Ok(next)
     }
 
-    /// The next request, which must be well-formed for the case to go on.
+    /// The next request, which must be well-formed for the case to continue.
     pub(super) fn asked(&mut self, stream: Option<u32>) -> Result<Vec<u8>, Grade> {
-        match self.next_request(stream)? {
-            Ok(request) => {
-                super::parse(&request)?;
-                Ok(request)
-            }
-            Err(status) => Err(Grade::Failed(format!(
-                "the server answers {status} and requests no certificate"
-            ))),
-        }
+        let request = self.next(stream)?.request()?;
+        super::parse(&request)?;
+        Ok(request)
     }
 
     /// Requests the page, and returns the request for a certificate, which may be malformed.
     pub(super) fn raw_request(&mut self) -> Result<Vec<u8>, Grade> {
         let stream = self.get();
-        match self.next_request(Some(stream))? {
-            Ok(request) => Ok(request),
-            Err(status) => Err(Grade::Failed(format!(
-                "the server answers {status} and requests no certificate"
-            ))),
-        }
+        self.next(Some(stream))?.request()
     }
 
     /// The same, if it is well-formed.

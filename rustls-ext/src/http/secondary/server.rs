@@ -36,6 +36,41 @@ use proofs::{Proofs, Proved};
 /// announced (SCC-1, SCC-6). There is one request for a scope however many HTTP requests wait for
 /// it, and it stays outstanding if they stop waiting. Answers are validated in order, in tokio's
 /// pool for blocking work.
+///
+/// # HTTP/3
+#[cfg_attr(
+    all(feature = "h3", feature = "quic", any(feature = "ring", feature = "aws-lc-rs")),
+    doc = "```no_run"
+)]
+#[cfg_attr(
+    not(all(feature = "h3", feature = "quic", any(feature = "ring", feature = "aws-lc-rs"))),
+    doc = "```text"
+)]
+/// use std::sync::Arc;
+///
+/// use rustls_ext::Live;
+/// use rustls_ext::authenticator::Endpoint;
+/// use rustls_ext::http::secondary::{Http3, ServerExchange, ServerOptions};
+/// use rustls_ext::http::server::ConnectionInfo;
+/// use rustls_ext::quic::HandshakeData;
+///
+/// # fn open(connection: quinn::Connection, live: Live) -> Result<(), Box<dyn std::error::Error>> {
+/// let handshake = HandshakeData::from_quinn(connection.handshake_data()).ok_or("no handshake")?;
+/// let info = ConnectionInfo::from_quic(&handshake, connection.remote_address());
+/// let exporters = handshake.exporters(Endpoint::Client, |output, label, context| {
+///     connection.export_keying_material(output, label, context)
+/// })?;
+/// let options = ServerOptions::default();
+/// let (config, points) = (live.current().config().clone(), options.code_points());
+/// let exchange =
+///     ServerExchange::attach(&info, exporters, &config, Arc::new(live.clone()), options);
+/// let outbox = exchange.outbox().clone();
+/// let transport = h3_quinn::Connection::new(connection);
+/// let transport: Http3<_> = Http3::new(transport, points, exchange, outbox);
+/// // Serve `transport` with h3, with a `CallerLayer` that has `info`.
+/// # Ok(())
+/// # }
+/// ```
 pub struct ServerExchange {
     /// Itself, for the tasks that it starts.
     this: Weak<Self>,

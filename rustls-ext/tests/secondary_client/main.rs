@@ -14,3 +14,5 @@ mod declined;
 mod fallback;
 mod grpc;
 mod lanes;
+#[cfg(feature = "axum")]
+mod real_server;

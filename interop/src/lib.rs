@@ -5,6 +5,7 @@
 //! | `interop demo` | issues certificates, starts a server, connects real clients, and checks each outcome |
 //! | `interop matrix` | connects clients and servers of many TLS libraries to each other |
 //! | `interop soak` | makes many handshakes, with injected faults, and checks each outcome |
+//! | `interop vectors` | runs files of test vectors against the codec |
 //!
 //! Servers and clients are those of `rext`. `tests/raw_peer` tests the patched rustls with a peer that
 //! breaks the rules.
@@ -22,6 +23,7 @@ pub mod count_io;
 pub mod demo;
 pub mod matrix;
 pub mod soak;
+pub mod vectors;
 
 /// End-to-end tests of client certificates by offer.
 #[derive(Debug, Parser)]
@@ -55,6 +57,13 @@ enum Command {
     /// installed or not built is reported as missing. Exits with 1 if an outcome is not the expected
     /// one, or if a peer of `--require` is missing.
     Matrix(matrix::MatrixArgs),
+    /// Run test vectors against the codec, and check each result.
+    ///
+    /// The format is that of rustls-ext-wire/vectors: its schema.json is the JSON Schema, its
+    /// README.md has the meaning. Prints a line for each file, with the cases that fail: what was
+    /// expected, and what was found. Exits with 1 if a case fails, and with 2 if a file cannot be
+    /// read or has another format.
+    Vectors(vectors::VectorsArgs),
     /// Run as `rext`, so that the matrix always has this peer.
     #[command(hide = true)]
     Rext(Box<rext_cli::Cli>),
@@ -71,15 +80,17 @@ pub fn run() -> ExitCode {
         }
         Err(failure) => return end(Err(failure)),
     };
-    if let Command::Rext(rext) = command {
-        return rext.command.run();
+    match command {
+        Command::Rext(rext) => return rext.command.run(),
+        Command::Vectors(args) => return end(vectors::run(&args)),
+        _ => {}
     }
     block_on(LevelFilter::OFF, async {
         match command {
             Command::Demo(args) => demo::run(&args).await,
             Command::Soak(args) => soak::run(&args).await,
             Command::Matrix(args) => matrix::run(&args).await,
-            Command::Rext(_) => Ok(()),
+            Command::Rext(_) | Command::Vectors(_) => Ok(()),
         }
     })
 }

@@ -65,6 +65,8 @@ pub const TARGETS: &[Target] = &[
     target("negotiation", 256, Some("flags")),
     target("challenge", 1024, Some("challenge")),
     target("sessions", 512, None),
+    target("authenticator", 512, None),
+    target("secondary_exchange", 512, None),
     target("secondary_http2", 1024, None),
     target("handshake_client", 256, Some("handshake")),
     target("handshake_server", 256, Some("handshake")),

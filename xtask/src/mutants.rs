@@ -1,5 +1,5 @@
-//! Mutants: the patched rustls with one check removed. For each mutant, at least one test must
-//! fail.
+//! Mutants: the patched rustls, the codec, or the code of authenticators and secondary certificates,
+//! with one check removed. For each mutant, at least one test must fail.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,11 +16,29 @@ mod place;
 
 pub use list::{MUTANTS, Mutant};
 
-/// The tests that must detect mutants.
-const TESTS: [&[&str]; 2] =
+/// Arguments of `cargo test`, for each of its runs.
+type Tests = [&'static [&'static str]; 2];
+
+/// The tests that must detect mutants of the handshake.
+const HANDSHAKE_TESTS: Tests =
     [&["-p", "rustls-ext", "--tests"], &["-p", "interop", "--test", "raw_peer"]];
-/// The folder of the codec.
-const CODEC: &str = "rustls-ext-wire/src/";
+/// The tests that must detect mutants of authenticators and secondary certificates.
+const AUTHENTICATOR_TESTS: Tests = [
+    &["-p", "rustls-ext-wire", "--test", "authenticator", "--test", "secondary"],
+    &[
+        "-p",
+        "rustls-ext",
+        "--features",
+        "http,ring,tokio",
+        "--lib",
+        "--test",
+        "authenticator",
+        "--test",
+        "secondary_http2",
+    ],
+];
+/// The folders, besides that of the patched rustls, with code that mutants change.
+const FOLDERS: [&str; 2] = ["rustls-ext-wire/src/", "rustls-ext/src/"];
 /// The build script of the patched rustls whose source is in its folder.
 const BUILD_SCRIPT: &str = "fn main() { println!(\"cargo::metadata=patched=mutant\"); }\n";
 /// How many random sequences are enough to detect a mutant.
@@ -53,17 +71,23 @@ pub fn run(repository: &Path, only: Option<&str>) -> Result<()> {
     }
     let copy = Copy::make(repository)?;
     let real = source(&copy.root)?;
-    let failing = copy.test(&real)?;
-    if !failing.is_empty() {
-        return Err(format!("these tests fail without a mutation: {}", list_of(&failing)).into());
+    for tests in [HANDSHAKE_TESTS, AUTHENTICATOR_TESTS] {
+        if chosen.iter().any(|mutant| mutant.tests() == tests) {
+            let failing = copy.test(&real, tests)?;
+            if !failing.is_empty() {
+                let names = list_of(&failing);
+                return Err(format!("these tests fail without a mutation: {names}").into());
+            }
+        }
     }
     let mut survivors = 0;
     let progress = Progress::new("mutants", chosen.len());
     for mutant in &chosen {
         progress.doing(mutant.name);
         let started = Instant::now();
-        let caught =
-            copy.test(&mutant.of(&real)?).map_err(|err| format!("{}: {err}", mutant.name))?;
+        let caught = copy
+            .test(&mutant.of(&real)?, mutant.tests())
+            .map_err(|err| format!("{}: {err}", mutant.name))?;
         let seconds = started.elapsed().as_secs();
         if caught.is_empty() {
             survivors += 1;
@@ -82,15 +106,27 @@ pub fn run(repository: &Path, only: Option<&str>) -> Result<()> {
     }
 }
 
-/// The source that mutants change: the patched rustls, and the codec that it uses.
+/// The source that mutants change: the patched rustls, and the files of [`FOLDERS`].
 fn source(repository: &Path) -> Result<Tree> {
     let mut tree = patched_tree(&repository.join("rustls"))?;
-    let codec = read_tree(&repository.join(CODEC))?;
-    tree.extend(codec.into_iter().map(|(name, text)| (format!("{CODEC}{name}"), text)));
+    for folder in FOLDERS {
+        let files = read_tree(&repository.join(folder))?;
+        tree.extend(files.into_iter().map(|(name, text)| (format!("{folder}{name}"), text)));
+    }
     Ok(tree)
 }
 
 impl Mutant {
+    /// The tests that must detect it.
+    fn tests(&self) -> Tests {
+        let has_prefix = |prefix| self.name.starts_with(prefix);
+        if ["EA-", "SCC-"].into_iter().any(has_prefix) {
+            AUTHENTICATOR_TESTS
+        } else {
+            HANDSHAKE_TESTS
+        }
+    }
+
     /// The source with the mutation.
     fn of(&self, real: &Tree) -> Result<Tree> {
         let mut tree = real.clone();
@@ -126,13 +162,13 @@ impl Copy {
         Ok(Self { root, target: place.join("build") })
     }
 
-    /// Writes the codec and the patched rustls of `source`, with a build script that generates
-    /// nothing.
+    /// Writes all files of `source`, and for the patched rustls a build script that
+    /// generates nothing.
     fn build_from(&self, source: &Tree) -> Result<()> {
         let mut files = Tree::from([("rustls/build.rs".to_owned(), BUILD_SCRIPT.into())]);
         for (name, text) in source {
-            let name =
-                if name.starts_with(CODEC) { name.clone() } else { format!("rustls/{name}") };
+            let is_ours = FOLDERS.iter().any(|folder| name.starts_with(folder));
+            let name = if is_ours { name.clone() } else { format!("rustls/{name}") };
             files.insert(name, text.clone());
         }
         // Files without changes are not written, so that they are not built again.
@@ -140,11 +176,11 @@ impl Copy {
         Ok(write_tree(&files, &self.root)?)
     }
 
-    /// Runs the tests with `source` as the patched rustls, and returns those that fail.
-    fn test(&self, source: &Tree) -> Result<BTreeSet<String>> {
+    /// Runs the tests with this source, and returns those that fail.
+    fn test(&self, source: &Tree, tests: Tests) -> Result<BTreeSet<String>> {
         self.build_from(source)?;
         let mut failing = BTreeSet::new();
-        for tests in TESTS {
+        for tests in tests {
             let output = crate::cargo()
                 .current_dir(&self.root)
                 .args(["test", "--no-fail-fast", "--color", "never"])

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod acceptor;
+pub mod authenticator;
 #[allow(unsafe_code)] // it calls the C ABI
 pub mod capi;
 pub mod challenge;
@@ -16,6 +17,7 @@ pub mod negotiation;
 pub mod scan;
 #[cfg(feature = "peers")]
 pub mod scan_peers;
+pub mod secondary_exchange;
 pub mod secondary_http2;
 pub mod sessions;
 mod site;
@@ -42,6 +44,7 @@ const fn hello_target(name: &'static str, check: fn(&[u8])) -> Target {
 /// Every target of this build.
 pub const TARGETS: &[Target] = &[
     hello_target("acceptor", acceptor::check),
+    target("authenticator", authenticator::check),
     target("capi", capi::check),
     target("challenge", challenge::check),
     target("flags", flags::check),
@@ -53,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "peers")]
     target("scan_peers", scan_peers::check),
     target("scan_pieces", scan::check_pieces),
+    target("secondary_exchange", secondary_exchange::check),
     target("secondary_http2", secondary_http2::check),
     target("sessions", sessions::check),
 ];
@@ -67,4 +71,16 @@ fn seeds<T: Ord>(
     let seeds = folder.read_dir().expect("seeds").map(|entry| entry.expect("a seed").path());
     let bytes = seeds.map(|path| std::fs::read(path).expect("a seed"));
     bytes.filter_map(|bytes| run(&mut arbitrary::Unstructured::new(&bytes)).ok()).collect()
+}
+
+/// The outcomes of so many inputs, which are the same each time.
+#[cfg(test)]
+fn generated<T: Ord>(
+    inputs: u64,
+    run: fn(&mut arbitrary::Unstructured<'_>) -> arbitrary::Result<T>,
+) -> std::collections::BTreeSet<T> {
+    let mut random = fastrand::Rng::with_seed(19);
+    let bytes = (0..inputs).map(|_| (0..random.usize(0..256)).map(|_| random.u8(..)).collect());
+    let bytes: Vec<Vec<u8>> = bytes.collect();
+    bytes.iter().filter_map(|bytes| run(&mut arbitrary::Unstructured::new(bytes)).ok()).collect()
 }

@@ -11,6 +11,7 @@ use rustls_ext::rustls::server::{
     ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello, NoServerSessionStorage,
     WebPkiClientVerifier,
 };
+use rustls_ext::rustls::sign::CertifiedKey;
 use rustls_ext::rustls::version::{TLS12, TLS13};
 use rustls_ext::rustls::{
     ClientConfig, Connection, Error, RootCertStore, ServerConfig, SupportedProtocolVersion,
@@ -24,7 +25,7 @@ pub(crate) const SCOPE: &str = "clients";
 
 /// One authority, its server and client, and a client of another authority.
 pub(crate) struct Pki {
-    roots: Arc<RootCertStore>,
+    pub(crate) roots: Arc<RootCertStore>,
     pub(crate) server: ChainAndKey,
     pub(crate) client: ChainAndKey,
     pub(crate) stranger: ChainAndKey,
@@ -60,6 +61,13 @@ fn issue(authority: &Authority, name: &str, key: &[u8]) -> ChainAndKey {
 fn for_rustls(identity: &ChainAndKey) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let chain = identity.chain.iter().cloned().map(CertificateDer::from).collect();
     (chain, PrivatePkcs8KeyDer::from(identity.key.clone()).into())
+}
+
+/// The certificate and its key.
+pub(crate) fn certified_key(identity: &ChainAndKey) -> Arc<CertifiedKey> {
+    let (chain, key) = for_rustls(identity);
+    let key = CertifiedKey::from_der(chain, key, &ring::default_provider());
+    Arc::new(key.expect("a certificate and its key"))
 }
 
 /// Passes bytes to a connection, until it returns an error.

@@ -5,10 +5,19 @@ mod common;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 use common::Files;
 use common::site::{LOGIN, SITE, Site};
+use rext_cli::tls;
+use rustls_ext::rustls::DEFAULT_VERSIONS;
+use rustls_ext::rustls::pki_types::ServerName;
+use rustls_ext::tokio::{Acceptor, Connector};
+use rustls_ext::{ClientAuthOffer, Policy, Verdict};
 use serde_json::{Value, json};
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
 
 const NEEDED: &str = "
     [[post_handshake]]
@@ -119,6 +128,52 @@ fn a_host_without_an_entry_answers_with_the_challenge() {
     let nothing = json!({"requested": 0, "shown": [], "declined": []});
     assert_eq!(lines[0]["same_connection"], nothing);
     assert_eq!((&lines[0]["http_status"], &lines[0]["sent"]), (&json!(200), &json!(2)));
+}
+
+/// A proxy for one connection to the site that terminates TLS, and passes on unchanged what is inside.
+/// Returns its port.
+fn proxy(site: &Site) -> u16 {
+    let key = site.servers.server(&[SITE]).unwrap().certified_key().unwrap();
+    let config = Arc::new(tls::server_config(key, &[tls::H2]).unwrap());
+    let policy = Policy::builder().provider(tls::provider()).otherwise(Verdict::None);
+    let acceptor = Acceptor::new(config, policy.build().unwrap());
+    let (roots, offer) = (site.servers.roots().unwrap(), ClientAuthOffer::default());
+    let config = tls::client_config(roots, None, offer, DEFAULT_VERSIONS, &[tls::H2]).unwrap();
+    let connector = Connector::new(Arc::new(config));
+    let upstream = site.server.port;
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            tell.send(listener.local_addr().unwrap().port()).unwrap();
+            let (tcp, _) = listener.accept().await.unwrap();
+            let mut client = acceptor.accept(tcp, None).await.unwrap();
+            let tcp = TcpStream::connect(("127.0.0.1", upstream)).await.unwrap();
+            let name = ServerName::try_from(SITE).unwrap();
+            let mut server = connector.connect(name, tcp).await.unwrap();
+            let _ = copy_bidirectional(&mut client, &mut server).await;
+        });
+    });
+    told.recv().unwrap()
+}
+
+#[test]
+fn ea_13_behind_a_proxy_that_terminates_tls_both_sides_say_what_it_means() {
+    let site = site(NEEDED);
+    let port = proxy(&site);
+    let url = format!("https://{SITE}:{port}/account");
+    let mut command = site.files.rext(&["connect", &url, "--ca", "site-ca.pem"]);
+    command.args(["--resolve", &format!("{SITE}:{port}:127.0.0.1")]);
+    command.args(["--cert", "user.pem", "--key", "user.key", "--same-connection"]);
+    let output = command.output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("for example because a proxy terminates TLS"), "{errors}");
+    let line = site.server.wait_for_log(&["connection ended", "WARN"]);
+    let reason = "the authenticator does not belong to this connection: a proxy between client and \
+                  server may terminate TLS (SCC-9)";
+    assert!(line.contains(reason), "{line}");
 }
 
 /// A server of HTTP/1.1 that answers each connection's first request with 200. Returns its address.

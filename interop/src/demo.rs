@@ -12,7 +12,16 @@
 //!
 //! On all of these names, `/reports` requires an identity of the scope "agents".
 //!
-//! The expected outcome of each client is in [`cases`].
+//! On open HTTP/2 connections, the server requests certificates of clients that take part:
+//!
+//! | host | scope | when |
+//! |---|---|---|
+//! | `app.localhost` | "agents", "staff" | when a page needs it |
+//! | `greeted.localhost` | "agents" | at once, and when a page needs it |
+//! | `again.localhost` | "agents" | when a page needs it, again after an hour |
+//! | `partners.localhost` | "partners" | when a page needs it; the request names no authorities |
+//!
+//! The expected outcome of each client is in [`cases`], and for open connections in [`open`].
 
 use clap::Args;
 use std::time::Duration;
@@ -27,7 +36,10 @@ pub mod cases;
 pub mod client_view;
 pub mod clients;
 pub mod counted;
+mod frames;
 pub mod http3;
+pub mod open;
+mod open_client;
 pub mod recorded;
 pub mod round_trips;
 pub mod row;
@@ -53,6 +65,20 @@ pub const ADMIN: &str = "admin.localhost";
 pub const LOGIN: &str = "login.localhost";
 /// The host name that requires a certificate of clients that offer.
 pub const AGENTS: &str = "agents.localhost";
+/// A host name where certificates are requested on open connections, when a page needs them.
+pub const APP: &str = "app.localhost";
+/// The same, at the beginning of each connection.
+pub const GREETED: &str = "greeted.localhost";
+/// The same, again after an hour.
+pub const AGAIN: &str = "again.localhost";
+/// The same, by requests that name no authorities.
+pub const PARTNER: &str = "partners.localhost";
+
+/// The host names of the first server.
+const HOSTS: [&str; 4] = [PUBLIC, ADMIN, LOGIN, AGENTS];
+/// Those of the server for open connections, which has a certificate of its own: each name makes it
+/// longer, and the bytes of the other server's handshakes are compared.
+const OPEN_HOSTS: [&str; 5] = [PUBLIC, APP, GREETED, AGAIN, PARTNER];
 
 /// The timeout for the server's report of a connection, after its client has ended.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -103,7 +129,7 @@ impl DemoPki {
 /// # Errors
 /// If the demo cannot run, or an outcome is not the expected one.
 pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
-    let pki = DemoPki::new(&[PUBLIC, ADMIN, LOGIN, AGENTS])?;
+    let pki = DemoPki::new(&HOSTS)?;
     let mut server = server::start(&pki).await?;
     let mut rows = Vec::new();
     let mut wrong = Vec::new();
@@ -128,13 +154,18 @@ pub async fn run(args: &DemoArgs) -> Result<(), Failure> {
             ));
         }
     }
-    let round_trips = round_trips::measure(&pki, &server).await?;
+    let pki = DemoPki::new(&OPEN_HOSTS)?;
+    let mut server = server::start(&pki).await?;
+    let open = open::run(&pki, &server, &mut wrong).await?;
+    let round_trips = round_trips::measure(&pki, &mut server).await?;
     wrong.extend(round_trips::differences(&round_trips));
     emit(if args.json {
-        let all = json!({ "connections": rows, "round_trips": round_trips });
+        let all =
+            json!({ "connections": rows, "open_connections": open, "round_trips": round_trips });
         serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
     } else {
-        format!("{}\n{}", row::table(&rows), round_trips::table(&round_trips))
+        let tables = [row::table(&rows), open::table(&open), round_trips::table(&round_trips)];
+        tables.join("\n")
     });
     for line in &wrong {
         eprintln!("wrong: {line}");

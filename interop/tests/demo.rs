@@ -30,7 +30,8 @@ fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
     let output = interop(&["demo", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let all: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(all.as_object().unwrap().keys().collect::<Vec<_>>(), ["connections", "round_trips"]);
+    let keys: Vec<_> = all.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["connections", "open_connections", "round_trips"]);
     let rows = all["connections"].as_array().unwrap();
     // One fewer if curl is not installed.
     assert!((29..=30).contains(&rows.len()), "{} rows", rows.len());
@@ -94,6 +95,38 @@ fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
         assert_eq!(quic, tcp, "{client}");
     }
 
+    let open = |client: &str, http_status: [u16; 2], shown: &[&str], identities: &[&str]| {
+        json!({
+            "client": client,
+            "connections": 1,
+            "http_status": http_status,
+            "requested": shown.len(),
+            "shown": shown,
+            "declined": 0,
+            "identities": identities,
+            "refused": null,
+        })
+    };
+    let (agent, staff) = ("CN=agent-7", "CN=alice");
+    let mut expected = [
+        open("asked when a page needs it", [200, 200], &[agent], &["CN=agent-7 (agents)"]),
+        open("asked at once", [200, 200], &[agent], &["CN=agent-7 (agents)"]),
+        open("asked again after an hour", [200, 200], &[agent, agent], &["CN=agent-7 (agents)"]),
+        open("declines", [401, 200], &[], &[]),
+        open("certificate of a foreign CA", [403, 200], &["CN=stranger"], &[]),
+        open(
+            "two identities, one after the other",
+            [200, 200],
+            &[agent, staff],
+            &["CN=agent-7 (agents)", "CN=alice (staff)"],
+        ),
+        open("host without such requests", [200, 401], &[], &[]),
+        open("does not take part", [200, 401], &[], &[]),
+    ];
+    (expected[3]["requested"], expected[3]["declined"]) = (json!(1), json!(1));
+    expected[4]["refused"] = json!("invalid peer certificate: UnknownIssuer");
+    assert_eq!(all["open_connections"], json!(expected));
+
     let round_trips = |client, connections, round_trips, with_tcp| {
         json!({
             "client": client,
@@ -107,6 +140,11 @@ fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
         round_trips("offers at once", 1, 2, 3),
         round_trips("is challenged first", 2, 4, 6),
         round_trips("repeats its request", 0, 1, 1),
+        round_trips("is challenged on its open connection", 1, 3, 4),
+        round_trips("is asked on its open connection when needed", 0, 2, 2),
+        round_trips("repeats its request there", 0, 1, 1),
+        round_trips("was asked at once on its open connection", 0, 1, 1),
+        round_trips("connects and is asked when needed", 1, 3, 4),
     ];
     assert_eq!(all["round_trips"], json!(expected));
 }

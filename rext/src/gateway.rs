@@ -174,7 +174,13 @@ impl Relay {
         request: Request<Body>,
         peer: SocketAddr,
     ) -> Result<Response<Body>, Rejection> {
-        if let Err(rejection) = self.check(&request) {
+        let checked = self.check(&request);
+        let checked = match checked {
+            Ok(None) => Ok(()),
+            Ok(Some((caller, scope))) => caller.ask(scope).await.map(drop).map_err(Rejection::from),
+            Err(rejection) => Err(rejection),
+        };
+        if let Err(rejection) = checked {
             // Otherwise HTTP/1.1 clients that are still sending do not receive the response. A body
             // in an unknown coding cannot be read.
             if !matches!(rejection, Rejection::Coding) {
@@ -218,8 +224,9 @@ impl Relay {
         }
     }
 
-    /// Checks that a request may be passed on.
-    fn check<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
+    /// Checks that a request may be passed on. Returns the scope in which its caller must be
+    /// authenticated, if there is one.
+    fn check<B>(&self, request: &Request<B>) -> Result<Option<(Caller, &str)>, Rejection> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             return Err(Rejection::Method);
         }
@@ -230,14 +237,12 @@ impl Relay {
             return Err(Rejection::Coding);
         }
         if self.demands.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let path = paths::Path::parse(request.uri().path())
             .ok_or(Rejection::Ambiguous("the path has more than one interpretation"))?;
-        if let Some(scope) = path.demand(&self.demands) {
-            Caller::of(request.extensions())?.require(scope)?;
-        }
-        Ok(())
+        let Some(scope) = path.demand(&self.demands) else { return Ok(None) };
+        Ok(Some((Caller::of(request.extensions())?.clone(), scope)))
     }
 
     /// Makes the request for the server behind.

@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls_ext::alert_name;
 use rustls_ext::http::Fingerprint;
-use rustls_ext::http::server::{CallerLayer, ConnectionInfo, Denied};
+use rustls_ext::http::server::{CallerLayer, Denied, ServerStream};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
 use rustls_ext::{Live, Policy, explain, subject_of, with_causes};
@@ -125,8 +125,9 @@ impl<A: App> Server<A> {
         let connection = stream.get_ref().1;
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
         log_connection(connection, peer, &report);
-        let info = ConnectionInfo::from_tls(connection, peer);
         let service = self.app.service(connection, peer);
+        let (stream, info) = ServerStream::new(stream, peer, &self.live);
+        let secondary = info.clone();
         let service = CallerLayer::new(self.live.clone()).with_connection(info).layer(service);
 
         // The handshake has negotiated the protocol, so it need not be guessed.
@@ -173,7 +174,10 @@ impl<A: App> Server<A> {
         loop {
             tokio::select! {
                 ended = served.as_mut() => {
-                    if let Err(err) = ended {
+                    if let Some(err) = secondary.secondary_error() {
+                        warn!(%peer, reason = %err, "connection ended: the client broke a rule of certificates \
+                            on open connections");
+                    } else if let Err(err) = ended {
                         debug!(%peer, err = %with_causes(&*err), "connection failed");
                     }
                     return;

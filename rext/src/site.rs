@@ -11,7 +11,8 @@
 //! any dialog; only the "log in" link leads to a host name that requests a certificate. If a
 //! visitor opens a page on the wrong host, the response names the right one. An agent that supports
 //! the challenge does not need the other host: it repeats the request to the same host with an
-//! offer, if the policy has a rule for that.
+//! offer, if the policy has a rule for that. If the policy has a `[[post_handshake]]` entry for the
+//! host, a client that takes part is asked on its open connection.
 
 use clap::Args;
 use std::convert::Infallible;
@@ -161,17 +162,20 @@ async fn home(page: Page) -> Markup {
 }
 
 async fn account(page: Page) -> Response {
-    member::<Users>(&page, Page::account)
+    member::<Users>(&page, Page::account).await
 }
 
 async fn admin(page: Page) -> Response {
-    member::<Staff>(&page, Page::admin)
+    member::<Staff>(&page, Page::admin).await
 }
 
-/// The page for clients that are authenticated in this scope; for others, a page that explains how to
-/// log in.
-fn member<S: Scope>(page: &Page, show: impl FnOnce(&Page, &Identity<S>) -> Markup) -> Response {
-    match page.caller().require_typed::<S>() {
+/// The page for clients that are authenticated in this scope, if need be after a request on the open
+/// connection; for others, a page that explains how to log in.
+async fn member<S: Scope>(
+    page: &Page,
+    show: impl FnOnce(&Page, &Identity<S>) -> Markup,
+) -> Response {
+    match page.caller().ask_typed::<S>().await {
         Ok(identity) => show(page, &identity).into_response(),
         Err(denied) => {
             let body = page.denied(S::NAME, &denied);

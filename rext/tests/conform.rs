@@ -87,6 +87,52 @@ fn our_server_keeps_every_rule_whatever_its_policy() {
     }
 }
 
+/// A policy for `--site localhost`, with requests on open connections.
+const OPEN: &str = "
+    [scopes.users]
+    anchors = ['client-ca.pem']
+    [scopes.staff]
+    anchors = ['client-ca.pem']
+    [[rules]]
+    server_name = 'login.localhost'
+    request = 'users'
+    [[rules]]
+    server_name = 'staff.localhost'
+    request = 'staff'
+    [[rules]]
+    offered = true
+    request = 'users'
+    [otherwise]
+    ask = 'nothing'
+    [[post_handshake]]
+    scope = 'users'
+";
+
+#[test]
+fn our_server_keeps_every_rule_of_open_connections() {
+    let files = Files::new();
+    for when in ["needed", "at-once"] {
+        files.write("open.toml", format!("{OPEN} when = '{when}'"));
+        let args = ["--policy-file", "open.toml", "--site", "localhost"];
+        let it = files.serve_without_ca(&args, |_| {});
+        let args = ["--secondary-path", "/account", "--case", "server.secondary.*"];
+        let report = assert_no_failure(test_server(&files, it.port, &args));
+        assert_eq!(graded(&report, "tolerated"), set(&[]), "{when}");
+        // The policy requests once on a connection, so there is no second request to answer.
+        assert_eq!(graded(&report, "skipped"), set(&["secondary.replayed"]), "{when}");
+    }
+}
+
+#[test]
+fn our_client_keeps_every_rule_of_open_connections() {
+    let files = Files::new();
+    let mut command = client("none");
+    command.push("--same-connection");
+    let report = assert_no_failure(test_client(&files, &["--secondary"], &command));
+    assert_eq!(graded(&report, "tolerated"), set(&[]));
+    assert_eq!(graded(&report, "skipped"), set(&[]));
+}
+
 #[test]
 fn our_client_keeps_every_rule_whatever_it_offers() {
     let files = Files::new();

@@ -8,37 +8,14 @@ use serde_json::{Value, json};
 /// The site, and the files of its visitors.
 fn site() -> Site {
     let site = Site::start();
-    site.files.write("site-ca.pem", site.servers.pem());
-    for (name, own) in [("user", &site.user), ("admin", &site.admin), ("revoked", &site.revoked)] {
-        site.files.write(&format!("{name}.pem"), own.cert_pem());
-        site.files.write(&format!("{name}.key"), own.key_pem());
-    }
+    site.write_identities();
     site
 }
 
 /// Runs `rext connect`. Returns the lines on standard error, and standard output.
 #[track_caller]
 fn connect(site: &Site, name: &str, page: (&str, &str), args: &[&str]) -> (Vec<Value>, String) {
-    connect_as(site, name, page, "--follow-challenge", args)
-}
-
-#[track_caller]
-fn connect_as(
-    site: &Site,
-    name: &str,
-    (host, path): (&str, &str),
-    how: &str,
-    args: &[&str],
-) -> (Vec<Value>, String) {
-    let mut command = site.files.rext(&["connect", &site.url(host, path), how]);
-    command.args(["--ca", "site-ca.pem"]);
-    command.args(["--resolve", &format!("{host}:{}:127.0.0.1", site.server.port)]);
-    command.args(["--cert", &format!("{name}.pem"), "--key", &format!("{name}.key")]);
-    let output = command.args(args).output().unwrap();
-    let errors = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{errors}");
-    let lines = errors.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    (lines, String::from_utf8(output.stdout).unwrap())
+    site.connect(name, page, &[&["--follow-challenge"], args].concat())
 }
 
 /// The summary of a request that was answered on a connection with the user's certificate.
@@ -122,7 +99,7 @@ fn cant_8_under_tls_1_2_a_challenge_is_answered_only_if_allowed() {
 #[test]
 fn with_same_connection_a_challenge_is_answered_where_the_server_requests_nothing() {
     let site = site();
-    let (lines, _) = connect_as(&site, "user", (SITE, "/account"), "--same-connection", &[]);
+    let (lines, _) = site.connect("user", (SITE, "/account"), &["--same-connection"]);
     let mut expected = summary(2, "acknowledged", "TLSv1.3");
     expected["same_connection"] = json!({"requested": 0, "shown": [], "declined": []});
     assert_eq!(lines, [expected]);

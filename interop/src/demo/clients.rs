@@ -83,7 +83,10 @@ pub async fn send(
     Ok(Some(vec![view]))
 }
 
-fn identity(pki: &DemoPki, certificate: Certificate) -> Result<Arc<CertifiedKey>, test_pki::Error> {
+pub(super) fn identity(
+    pki: &DemoPki,
+    certificate: Certificate,
+) -> Result<Arc<CertifiedKey>, test_pki::Error> {
     match certificate {
         Certificate::Agent => &pki.agent,
         Certificate::Admin => &pki.admin,

@@ -103,7 +103,7 @@ async fn answer_all(connection: Connection, layer: &CallerLayer) -> Result<(), B
         let (request, mut stream) = resolver.resolve_request().await?;
         // Otherwise the client could receive STOP_SENDING before the end of its request.
         while stream.recv_data().await?.is_some() {}
-        let (head, text) = answer(layer, &request.into_parts().0).into_parts();
+        let (head, text) = answer(layer, &request.into_parts().0).await.into_parts();
         stream.send_response(Response::from_parts(head, ())).await?;
         stream.send_data(Bytes::from(text)).await?;
         stream.finish().await?;

@@ -64,18 +64,27 @@ impl HandshakeReport {
 /// The path of the page that requires an identity of the scope "agents".
 pub(super) const REPORTS: &str = "/reports";
 
+/// The paths of pages that request a certificate of the scopes "agents", "staff" and "partners" on
+/// the open connection, if the policy allows it for the host.
+pub(super) const ACCOUNT: &str = "/account";
+pub(super) const ADMINISTRATION: &str = "/admin";
+pub(super) const PARTNERS: &str = "/partners";
+
 /// The response to a request on a connection with this layer.
-pub(super) fn answer(layer: &CallerLayer, request: &Parts) -> Response<String> {
-    let answer = || {
+pub(super) async fn answer(layer: &CallerLayer, request: &Parts) -> Response<String> {
+    let answer = async {
         let caller = layer.admit(request)?;
-        let agent = match request.uri.path() {
+        let identity = match request.uri.path() {
             REPORTS => Some(caller.require("agents")?),
+            ACCOUNT => Some(caller.ask("agents").await?),
+            ADMINISTRATION => Some(caller.ask("staff").await?),
+            PARTNERS => Some(caller.ask("partners").await?),
             _ => caller.identity("agents"),
         };
-        let name = agent.as_ref().and_then(|agent| agent.certificate().common_name().ok());
+        let name = identity.as_ref().and_then(|identity| identity.certificate().common_name().ok());
         Ok(format!("hello, {}\n", name.unwrap_or("stranger")))
     };
-    match answer() {
+    match answer.await {
         Ok(text) => Response::new(text),
         Err(denied) => Denied::response(denied, String::new()),
     }

@@ -2,7 +2,9 @@
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use http::Request;
 use http_body_util::Full;
@@ -10,17 +12,20 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use rustls_ext::http::server::{CallerLayer, ConnectionInfo};
+use rustls_ext::http::secondary::ServerOptions;
+use rustls_ext::http::server::{CallerLayer, ConnectionInfo, ServerStream};
 use rustls_ext::rustls::ServerConfig;
+use rustls_ext::rustls::pki_types::UnixTime;
+use rustls_ext::rustls::time_provider::TimeProvider;
 use rustls_ext::tokio::{AcceptError, Acceptor};
-use rustls_ext::{Anchors, Policy, Rule, Verdict};
+use rustls_ext::{Anchors, Policy, PostHandshake, Rule, Verdict};
 use rustls_ext::{alert_name, with_causes};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::counted::{CountedConnection, CountedConnections};
 use super::recorded::{HandshakeReport, RecordingPolicy, answer};
-use super::{ADMIN, AGENTS, DemoPki, LOGIN, http3};
+use super::{ADMIN, AGAIN, AGENTS, APP, DemoPki, GREETED, LOGIN, PARTNER, http3};
 use crate::count_io::CountIo;
 use command_line::Failure;
 use rext_cli::debug_info::Verified;
@@ -37,6 +42,38 @@ pub struct Server {
     pub connections: CountedConnections,
     /// A report of each handshake that has ended.
     pub reports: UnboundedReceiver<HandshakeReport>,
+    /// The clock for proofs on open connections.
+    pub clock: Clock,
+    latest: Latest,
+}
+
+/// The latest TCP connection.
+type Latest = Arc<Mutex<Option<ConnectionInfo>>>;
+
+impl Server {
+    /// Returns the latest TCP connection whose handshake has succeeded.
+    pub fn latest(&self) -> Option<ConnectionInfo> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A clock that can be put forward, so that nobody has to wait.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    /// Puts the clock forward.
+    pub fn two_hours_later(&self) {
+        self.0.fetch_add(2 * 3600, Ordering::SeqCst);
+    }
+}
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let ahead = Duration::from_secs(self.0.load(Ordering::SeqCst));
+        let now = Duration::from_secs(UnixTime::now().as_secs());
+        Some(UnixTime::since_unix_epoch(now + ahead))
+    }
 }
 
 /// Starts the server on free ports of the loopback interface.
@@ -57,9 +94,13 @@ pub async fn start(pki: &DemoPki) -> Result<Server, Failure> {
     let (sender, reports) = unbounded_channel();
     let policy = Arc::new(policy);
     let quic = http3::start(&config, &policy, &sender).map_err(|err| failed(&*err))?;
-    let connections = CountedConnections::default();
-    tokio::spawn(accept(listener, Arc::new(config), policy, sender, connections.clone()));
-    Ok(Server { addr, quic, connections, reports })
+    let (connections, latest, clock) =
+        (CountedConnections::default(), Latest::default(), Clock::default());
+    config.time_provider = Arc::new(clock.clone());
+    let shared =
+        Shared { config: Arc::new(config), policy, reports: sender, latest: latest.clone() };
+    tokio::spawn(accept(listener, shared, connections.clone()));
+    Ok(Server { addr, quic, connections, reports, clock, latest })
 }
 
 fn policy(pki: &DemoPki) -> Result<Policy, Box<dyn std::error::Error>> {
@@ -67,26 +108,37 @@ fn policy(pki: &DemoPki) -> Result<Policy, Box<dyn std::error::Error>> {
         .provider(tls::provider())
         .scope("staff", Anchors::from_roots(pki.staff.roots()?))
         .scope("agents", Anchors::from_roots(pki.agents.roots()?))
+        .scope("partners", Anchors::from_roots(pki.agents.roots()?).without_names())
         .rule(Rule::when().server_name(ADMIN).require("staff"))
         .rule(Rule::when().server_name(LOGIN).request_lenient("staff"))
         .rule(Rule::when().server_name(AGENTS).offered(true).require("agents"))
         .rule(Rule::when().offered(true).request("agents"))
         .otherwise(Verdict::None)
+        .post_handshake(PostHandshake::when_needed("agents").host(APP))
+        .post_handshake(PostHandshake::when_needed("staff").host(APP))
+        .post_handshake(PostHandshake::at_once("agents").host(GREETED))
+        .post_handshake(PostHandshake::when_needed("agents").host(AGAIN).ask_again_after(HOUR))
+        .post_handshake(PostHandshake::when_needed("partners").host(PARTNER))
         .build()?)
 }
 
-async fn accept(
-    listener: TcpListener,
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What connections share.
+#[derive(Clone)]
+struct Shared {
     config: Arc<ServerConfig>,
     policy: Arc<Policy>,
     reports: UnboundedSender<HandshakeReport>,
-    connections: CountedConnections,
-) {
+    latest: Latest,
+}
+
+async fn accept(listener: TcpListener, shared: Shared, connections: CountedConnections) {
     while let Ok((tcp, peer)) = listener.accept().await {
         let _ = tcp.set_nodelay(true);
         let (tcp, whole) = CountIo::new(tcp);
         let wire = connections.add(whole);
-        tokio::spawn(serve(tcp, wire, peer, config.clone(), policy.clone(), reports.clone()));
+        tokio::spawn(serve(tcp, wire, peer, shared.clone()));
     }
 }
 
@@ -94,14 +146,12 @@ async fn serve(
     tcp: CountIo<TcpStream>,
     wire: CountedConnection,
     peer: SocketAddr,
-    config: Arc<ServerConfig>,
-    policy: Arc<Policy>,
-    reports: UnboundedSender<HandshakeReport>,
+    Shared { config, policy, reports, latest }: Shared,
 ) {
     let (io, counter) = CountIo::new(tcp);
     let noted = Arc::new(OnceLock::new());
     let (rules, noting) = (policy.clone(), RecordingPolicy { policy, noted: noted.clone() });
-    let accepted = Acceptor::new(config, noting).accept(io, peer).await;
+    let accepted = Acceptor::new(config.clone(), noting).accept(io, peer).await;
     let count = counter.stop();
     let noted = noted.get().copied().unwrap_or_default();
     match accepted {
@@ -114,13 +164,18 @@ async fn serve(
             let report =
                 HandshakeReport::accepted(connection.client_auth(), verified.clone(), Some(count));
             let _ = reports.send(report);
-            let layer =
-                CallerLayer::new(rules).with_connection(ConnectionInfo::from_tls(connection, peer));
             let is_h2 = connection.alpn_protocol() == Some(tls::H2);
+            let (hosts, options) = (Arc::new(rules.clone()), ServerOptions::default());
+            let (stream, info) = ServerStream::with_hosts(stream, peer, &config, hosts, &options);
+            *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.clone());
+            let layer = CallerLayer::new(rules).with_connection(info);
             let service = service_fn(move |request: Request<Incoming>| {
                 wire.answers();
-                let answer = answer(&layer, &request.into_parts().0);
-                std::future::ready(Ok::<_, Infallible>(answer.map(Full::<Bytes>::from)))
+                let layer = layer.clone();
+                async move {
+                    let answer = answer(&layer, &request.into_parts().0).await;
+                    Ok::<_, Infallible>(answer.map(Full::<Bytes>::from))
+                }
             });
             let http = if is_h2 {
                 auto::Builder::new(TokioExecutor::new()).http2_only()

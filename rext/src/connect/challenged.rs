@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use rustls_ext::http::client::{ClientIdentity, Credentials, IdentityError, Report};
-use rustls_ext::http::hyper::Client;
+use rustls_ext::http::hyper::{Client, Error};
 use rustls_ext::http::secondary::ClientLimits;
 use rustls_ext::rustls::ClientConfig;
 use rustls_ext::rustls::client::ClientAuthOfferStatus;
@@ -88,7 +88,7 @@ pub(super) async fn run(
     for _ in 0..args.count {
         let request = Request::get(&target.uri).body(Empty::new())?;
         let body = timeout(TIMEOUT, async {
-            let response = client.request(request).await?;
+            let response = client.request(request).await.map_err(|err| no_response(args, &err))?;
             print_summary(&RequestSummary::new(
                 response.status().as_u16(),
                 Report::of(response.extensions()),
@@ -102,6 +102,18 @@ pub(super) async fn run(
         run.record(body)?;
     }
     run.finish()
+}
+
+/// Reports why there is no response. A server that ends a connection does not say why.
+fn no_response(args: &ConnectArgs, err: &Error) -> Failure {
+    let line = with_causes(err);
+    Failure::Failed(match err {
+        Error::Http(_) if args.same_connection => format!(
+            "{line} (the server may have refused the proof for the certificate on the open \
+             connection, for example because a proxy terminates TLS; its log has the reason)"
+        ),
+        _ => line,
+    })
 }
 
 /// The certificate of `--cert`, for the URL's host only.

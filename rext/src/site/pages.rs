@@ -96,8 +96,23 @@ impl Page {
         };
         let is_right_host = self.caller.host() == Some(host);
         let link = self.url(host, path);
-        let outcome = self.caller.connection().outcome();
-        let (heading, content) = match (denied, outcome) {
+        let connection = self.caller.connection();
+        let (heading, content) = match (denied, connection.outcome()) {
+            (Denied::Refused, _) => (
+                "Your certificate was not accepted",
+                html! {
+                    p.lead role="alert" {
+                        "This page is for " (audience) ". Your client answered the request on the open "
+                        "connection, but "
+                        @match connection.refusal(scope) {
+                            Some(reason) => (describe::refusal(&reason)),
+                            None => "the server did not accept its certificate",
+                        }
+                        "."
+                    }
+                    p { "To use another certificate, connect again." }
+                },
+            ),
             (Denied::OtherScope, _) => (
                 "Your certificate is not for this page",
                 html! {

@@ -1,5 +1,6 @@
 //! `rext serve --site` with a PKI of its own.
 
+use serde_json::Value;
 use test_pki::{Authority, IssuedCertificate};
 
 use super::{Files, Server};
@@ -47,6 +48,11 @@ pub struct Site {
 
 impl Site {
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// The same, with these lines at the end of the policy file.
+    pub fn start_with(policy: &str) -> Self {
         let authority = |name: &str| Authority::new(name).unwrap();
         let (servers, users, staff) =
             (authority("Site CA"), authority("Users CA"), authority("Staff CA"));
@@ -60,12 +66,42 @@ impl Site {
         files.write("users-ca.pem", users.pem());
         files.write("users.crl", users.crl(&[&revoked]).unwrap());
         files.write("staff-ca.pem", staff.pem());
-        files.write("site.toml", POLICY);
+        files.write("site.toml", [POLICY, policy].concat());
         let args = ["serve", "--cert", "site.pem", "--key", "site.key", "--site", SITE];
         // Firefox continues a handshake after its user has answered a dialog.
         let policy = ["--policy-file", "site.toml", "--handshake-timeout", "60"];
         let server = files.start_with_args(&[&args[..], &policy].concat(), |_| {});
         Self { files, server, servers, user, revoked, admin, stranger }
+    }
+
+    /// Writes the files of the visitors, and of the authority of the server's certificate.
+    pub fn write_identities(&self) {
+        let Self { files, user, admin, revoked, .. } = self;
+        files.write("site-ca.pem", self.servers.pem());
+        for (name, own) in [("user", user), ("admin", admin), ("revoked", revoked)] {
+            files.write(&format!("{name}.pem"), own.cert_pem());
+            files.write(&format!("{name}.key"), own.key_pem());
+        }
+    }
+
+    /// Runs `rext connect` for a page, with the certificate and key of `name`. Returns the lines on
+    /// standard error, and standard output.
+    #[track_caller]
+    pub fn connect(
+        &self,
+        name: &str,
+        (host, path): (&str, &str),
+        args: &[&str],
+    ) -> (Vec<Value>, String) {
+        let mut command = self.files.rext(&["connect", &self.url(host, path)]);
+        command.args(["--ca", "site-ca.pem"]);
+        command.args(["--resolve", &format!("{host}:{}:127.0.0.1", self.server.port)]);
+        command.args(["--cert", &format!("{name}.pem"), "--key", &format!("{name}.key")]);
+        let output = command.args(args).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{errors}");
+        let lines = errors.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (lines, String::from_utf8(output.stdout).unwrap())
     }
 
     /// The address of a page.

@@ -7,6 +7,8 @@ use rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthDemand, ClientAut
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 
 use super::Identity;
+#[cfg(feature = "tokio")]
+use crate::http::secondary::ConnectionError;
 use crate::http::secondary::server::ServerExchange;
 use crate::wire::Offer;
 use crate::{ClientFacts, PeerIdentity, PostHandshakeDemand};
@@ -156,6 +158,15 @@ impl ConnectionInfo {
     /// connection, if it did. It has proved that it has the key.
     pub fn refusal(&self, scope: &str) -> Option<rustls::Error> {
         self.exchange()?.refusal_anywhere(scope)
+    }
+
+    /// Returns why this side ended the connection, if it did because the client broke the rules of
+    /// requests on open connections. The error of the HTTP library has only its code.
+    ///
+    /// For logs: its text says, for example, that a proxy may terminate TLS.
+    #[cfg(feature = "tokio")]
+    pub fn secondary_error(&self) -> Option<ConnectionError> {
+        self.exchange()?.outbox().error()
     }
 
     /// The client, if its handshake authenticates it in `scope`.

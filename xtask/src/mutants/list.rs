@@ -666,8 +666,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "SCC-6: a server sends one request more than the client announced",
         file: "rustls-ext/src/http/secondary/server.rs",
         item: "ServerExchange::send",
-        from: "state.sent() < most",
-        to: "state.sent() <= most",
+        from: "asking.sent() < most",
+        to: "asking.sent() <= most",
     },
     Mutant {
         name: "SCC-7: an answer is for the last request",

@@ -112,7 +112,7 @@ fn a_changed_byte_of_each_kind_fails_with_what_was_expected_and_found() {
         ),
     ] {
         let path = file(&folder, one(kind, name, from, to));
-        let (code, out, err) = vectors(&[path.clone()]);
+        let (code, out, err) = vectors(std::slice::from_ref(&path));
         let expected = format!(
             "{}: {kind}, 1 cases, 0 passed, 1 failed\n  {name}: expected {expected}, found {found}\n",
             path.display()
@@ -193,7 +193,7 @@ fn files_of_another_format_are_errors_with_their_place() {
         ),
     ] {
         let path = file(&folder, content);
-        let (code, out, err) = vectors(&[path.clone()]);
+        let (code, out, err) = vectors(std::slice::from_ref(&path));
         assert_eq!((code, out.as_str()), (2, ""), "{err}");
         let start = format!("error: {}: {error}", path.display());
         assert!(err.starts_with(&start), "{err:?} is not {start:?}");

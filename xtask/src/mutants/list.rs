@@ -687,7 +687,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "SCC-8: a server accepts the head of CERTIFICATE without a request",
         file: "rustls-ext/src/http/secondary/server.rs",
         item: "ServerExchange::head",
-        from: "state.sent() == 0",
+        from: "state.asking.as_ref().is_none_or(|asking| asking.sent() == 0)",
         to: "false",
     },
     Mutant {
@@ -708,15 +708,15 @@ pub const MUTANTS: &[Mutant] = &[
         name: "SCC-12: a server accepts authenticators of any length",
         file: "rustls-ext/src/http/secondary/server.rs",
         item: "ServerExchange::head",
-        from: "length > self.options.max_authenticator",
+        from: "length > self.options.0.max_authenticator",
         to: "false",
     },
     Mutant {
         name: "SCC-12: any number of HTTP requests wait",
         file: "rustls-ext/src/http/secondary/server.rs",
         item: "ServerExchange::begin",
-        from: "|| state.waiting >= self.options.max_waiting",
-        to: "",
+        from: "asking.waiting >= self.options.0.max_waiting",
+        to: "false",
     },
     Mutant {
         name: "SCC-11: a second identity replaces the first",

@@ -362,6 +362,14 @@ impl Server {
         Self { exchange, info, taker, requests: Vec::new(), answered: 0 }
     }
 
+    /// The client announces this. The server requests certificates only in a runtime.
+    fn setting(&self, value: Option<u64>) -> std::result::Result<(), ConnectionError> {
+        RUNTIME.with(|runtime| {
+            let _entered = runtime.enter();
+            self.exchange.setting(value)
+        })
+    }
+
     /// Waits until all answers are validated.
     fn settle(&self) {
         RUNTIME.with(|runtime| {
@@ -393,7 +401,7 @@ fn server(u: &mut Unstructured<'_>) -> Result<Outcome> {
             0 | 1 => {
                 let value = setting(u)?;
                 announced = announced.max(value.unwrap_or(0));
-                server.exchange.setting(value)
+                server.setting(value)
             }
             2 => {
                 server.settle();
@@ -499,7 +507,7 @@ mod tests {
     #[test]
     fn a_proof_authenticates() {
         let mut server = Server::new(4);
-        server.exchange.setting(Some(1)).unwrap();
+        server.setting(Some(1)).unwrap();
         server.take();
         let proof = server.requests[0].authenticate(&EXPORTERS, &CLIENT).unwrap();
         server.exchange.head(Frame::Certificate, true, proof.len() as u64).unwrap();

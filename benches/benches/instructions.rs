@@ -85,7 +85,7 @@ fn certificate(way: Way) -> Box<dyn Ends> {
 }
 
 fn downloads(number: usize) -> Download {
-    let mut download = Download::new(&Pki::new(), number > 0);
+    let mut download = Download::in_memory(&Pki::new(), number > 0);
     download.get(DOWNLOADED); // do not count one-time work
     download
 }

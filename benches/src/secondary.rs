@@ -1,7 +1,8 @@
 //! HTTP/2 connections on which no certificate is requested, with and without the feature: a client and a server in
-//! one thread, over TLS in memory.
+//! one thread, over TLS, through memory or over loopback.
 
 use std::convert::Infallible;
+use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,6 +26,7 @@ use rustls_ext::http::secondary::{
 use rustls_ext::http::server::ServerStream;
 use rustls_ext::{Anchors, Live, Policy, PostHandshake, Setup, Verdict};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
@@ -105,7 +107,8 @@ impl Site {
     /// If the server does not take part in what the client expects.
     pub fn idle(&self, settings: &[(u16, u32)]) -> client::TlsStream<DuplexStream> {
         self.runtime.block_on(async {
-            let (mut client, server) = self.connect().await;
+            let (client, server) = duplex(1 << 16);
+            let (mut client, server) = self.connect(client, server).await;
             tokio::spawn(serve(ServerStream::new(server, None, &self.live).0));
             let payload = settings.iter().flat_map(|(number, value)| {
                 number.to_be_bytes().into_iter().chain(value.to_be_bytes())
@@ -139,15 +142,46 @@ impl Site {
         })
     }
 
-    /// A connection whose handshake is complete.
-    async fn connect(&self) -> (client::TlsStream<DuplexStream>, server::TlsStream<DuplexStream>) {
-        let (client, server) = duplex(1 << 16);
+    /// Completes a handshake.
+    async fn connect<IO>(
+        &self,
+        client: IO,
+        server: IO,
+    ) -> (client::TlsStream<IO>, server::TlsStream<IO>)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
         let name = ServerName::try_from(SERVER_NAME).expect("a name");
         let connector = TlsConnector::from(self.client.clone());
         let acceptor = TlsAcceptor::from(self.live.current().config().clone());
         let (client, server) =
             tokio::join!(connector.connect(name, client), acceptor.accept(server));
         (client.expect("a server without errors"), server.expect("a client without errors"))
+    }
+}
+
+impl Site {
+    /// Serves on a connection, and returns its client.
+    async fn download<IO>(&self, client: IO, server: IO) -> SendRequest<Empty<Bytes>>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (client, server) = self.connect(client, server).await;
+        tokio::spawn(serve(ServerStream::new(server, None, &self.live).0));
+        if !self.requests {
+            return request(client).await;
+        }
+        let exporters = Exporters::for_sender(client.get_ref().1, Endpoint::Client);
+        let outbox = Outbox::new();
+        let exchange = ClientExchange::new(
+            exporters.expect("exporters"),
+            |_: &rustls_ext::authenticator::Request| None,
+            outbox.clone(),
+            ClientLimits::default(),
+            |work| work(),
+        );
+        let (end, points) = (Endpoint::Client, HttpCodePoints::DEFAULT);
+        request(Http2Filter::new(client, end, points, Arc::new(exchange), outbox)).await
     }
 }
 
@@ -162,29 +196,32 @@ pub struct Download {
 }
 
 impl Download {
-    /// Makes the connection. If `filtered`, both ends can use certificates on it, and do not.
+    /// Makes the connection in memory. If `filtered`, both ends can use certificates on it, and do not.
     ///
     /// # Panics
     /// If it cannot be made.
-    pub fn new(pki: &Pki, filtered: bool) -> Self {
+    pub fn in_memory(pki: &Pki, filtered: bool) -> Self {
+        let site = Site::new(pki, filtered);
+        let (client, server) = duplex(1 << 16);
+        let requests = site.runtime.block_on(site.download(client, server));
+        Self { site, requests }
+    }
+
+    /// The same with TCP, on the loopback interface.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn on_loopback(pki: &Pki, filtered: bool) -> Self {
         let site = Site::new(pki, filtered);
         let requests = site.runtime.block_on(async {
-            let (client, server) = site.connect().await;
-            tokio::spawn(serve(ServerStream::new(server, None, &site.live).0));
-            if !filtered {
-                return request(client).await;
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+            let address = listener.local_addr().expect("a port");
+            let client = TcpStream::connect(address).await.expect("a connection");
+            let (server, _) = listener.accept().await.expect("a connection");
+            for stream in [&client, &server] {
+                stream.set_nodelay(true).expect("a connection");
             }
-            let exporters = Exporters::for_sender(client.get_ref().1, Endpoint::Client);
-            let outbox = Outbox::new();
-            let exchange = ClientExchange::new(
-                exporters.expect("exporters"),
-                |_: &rustls_ext::authenticator::Request| None,
-                outbox.clone(),
-                ClientLimits::default(),
-                |work| work(),
-            );
-            let (end, points) = (Endpoint::Client, HttpCodePoints::DEFAULT);
-            request(Http2Filter::new(client, end, points, Arc::new(exchange), outbox)).await
+            site.download(client, server).await
         });
         Self { site, requests }
     }
@@ -226,7 +263,10 @@ where
     requests
 }
 
-async fn serve(stream: ServerStream<DuplexStream>) {
+async fn serve<IO>(stream: ServerStream<IO>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(async |request: Request<Incoming>| {
         Ok::<_, Infallible>(Response::new(Filled::of(request.uri())))
     });

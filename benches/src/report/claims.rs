@@ -174,7 +174,7 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
     for (client, _) in CLIENTS {
         let [on, off] = [true, false].map(|on| rows.row(IDLE, &idle_name(client, on))?.bytes);
         let more = on.zip(off).map(|(on, off)| on as f64 - off as f64);
-        let what = format!("memory of an idle HTTP/2 connection, more for filter, {client}");
+        let what = format!("memory of an idle HTTP/2 connection, filter minus none, {client}");
         claim(what, 256.0, more, Unit::Bytes);
     }
     claims

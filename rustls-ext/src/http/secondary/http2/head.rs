@@ -83,6 +83,9 @@ impl PartialHead {
     /// Returns how many of the octets belong to the head, and the head if it is complete; after
     /// that, the next head begins.
     pub(super) fn add(&mut self, octets: &[u8]) -> (usize, Option<Head>) {
+        if let (0, Some(whole)) = (self.have, octets.first_chunk()) {
+            return (LENGTH, Some(Head::parse(whole)));
+        }
         let mut added = 0;
         for (to, from) in self.octets.iter_mut().skip(self.have.into()).zip(octets) {
             *to = *from;

@@ -151,7 +151,7 @@ fn written(filter: &Filter) -> &[u8] {
 
 #[test]
 fn scc_1_a_server_announces_itself_in_its_first_settings() {
-    assert_eq!(written(&server(&[4096], &Outbox::new())), []);
+    assert_eq!(written(&server(&[4096], &Outbox::new())), [0_u8; 0]);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn scc_1_a_frame_is_not_sent_before_the_first_settings() {
         let mut filter = filter(script, endpoint, Recorder::new(), &outbox);
         outbox.send(Frame::Certificate, vec![1]).unwrap();
         flush(&mut filter);
-        assert_eq!(filter.get_ref().output, []);
+        assert_eq!(filter.get_ref().output, [0_u8; 0]);
         write_all(&mut filter, &[preface(endpoint), &settings(&[])].concat()).unwrap();
         flush(&mut filter);
         let first = settings(&[(SETTING, 1)]);
@@ -222,7 +222,7 @@ fn a_shutdown_within_the_first_settings_sends_what_there_is() {
     let script = Script::new(&[], &[3, 0]);
     let mut filter = filter(script, Endpoint::Client, Recorder::new(), &Outbox::new());
     write_all(&mut filter, &PREFACE[..20]).unwrap();
-    assert_eq!(filter.get_ref().output, []);
+    assert_eq!(filter.get_ref().output, [0_u8; 0]);
     wait(&mut filter, |filter, cx| filter.poll_shutdown(cx)).unwrap();
     assert_eq!(filter.get_ref().output, &PREFACE[..20]);
 }
@@ -244,7 +244,7 @@ fn a_connection_must_begin_with_settings() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         let text = "an HTTP/2 connection begins with SETTINGS, and something else was written";
         assert_eq!(error.to_string(), text);
-        assert_eq!(filter.get_ref().output, []);
+        assert_eq!(filter.get_ref().output, [0_u8; 0]);
     }
 }
 

@@ -117,7 +117,7 @@ pub fn read(filter: &mut Filter, size: usize) -> Poll<io::Result<Vec<u8>>> {
     let (before, octets) = buf.filled().split_at(BEFORE.len());
     assert_eq!(before, BEFORE);
     if !matches!(poll, Poll::Ready(Ok(()))) {
-        assert_eq!(octets, []);
+        assert_eq!(octets, [0_u8; 0]);
     }
     poll.map_ok(|()| octets.to_vec())
 }

@@ -2,9 +2,9 @@
 
 use quinn_proto::crypto::ExportKeyingMaterialError;
 use rustls::sign::CertifiedKey;
-use rustls_ext::ClientAuthOffer;
 use rustls_ext::authenticator::{Endpoint, ExporterError, Exporters, Proof, Request};
 use rustls_ext::quic::HandshakeData;
+use rustls_ext::{ClientAuthOffer, with_causes};
 
 use crate::common::provider;
 use crate::harness::Site;
@@ -55,7 +55,7 @@ async fn ea_1_values_are_not_taken_during_the_handshake_or_if_quinn_fails() {
     let failing = |_: &mut [u8], _: &[u8], _: &[u8]| Err(ExportKeyingMaterialError);
     let err = visit.at_client().exporters(Endpoint::Client, failing).unwrap_err();
     assert_eq!(
-        err.to_string(),
+        with_causes(&err),
         "the connection cannot export: unexpected error: quinn cannot export keying material"
     );
 

@@ -12,7 +12,7 @@
 //!
 //! On all of these names, `/reports` requires an identity of the scope "agents".
 //!
-//! On open HTTP/2 connections, the server requests certificates of clients that take part:
+//! On open HTTP/2 and HTTP/3 connections, the server requests certificates of clients that take part:
 //!
 //! | host | scope | when |
 //! |---|---|---|

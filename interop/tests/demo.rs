@@ -125,6 +125,13 @@ fn the_demo_succeeds_and_its_json_has_exactly_its_keys() {
     ];
     (expected[3]["requested"], expected[3]["declined"]) = (json!(1), json!(1));
     expected[4]["refused"] = json!("invalid peer certificate: UnknownIssuer");
+    // The same over HTTP/3.
+    let mut expected = expected.to_vec();
+    for row in expected.clone() {
+        let mut row = row;
+        row["client"] = json!(format!("HTTP/3, {}", row["client"].as_str().unwrap()));
+        expected.push(row);
+    }
     assert_eq!(all["open_connections"], json!(expected));
 
     let round_trips = |client, connections, round_trips, with_tcp| {

@@ -3,7 +3,7 @@
 //! an [authenticator](crate::authenticator).
 //!
 //! This module has the numbers on the wire, and the list of requests in a frame. Who may send what
-//! and when is decided by the HTTP implementation; [`rules`](crate::rules) has the rules as data.
+//! and when is decided by the HTTP implementation; [`rules`] has the rules as data.
 
 use core::fmt;
 use core::iter::FusedIterator;
@@ -222,7 +222,7 @@ pub enum RequestsError {
 }
 
 impl RequestsError {
-    /// Returns the broken rule: see [`rules::find`](crate::rules::find).
+    /// Returns the broken rule: see [`rules::find`].
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         rules::SCC_4.id

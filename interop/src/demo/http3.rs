@@ -3,12 +3,18 @@
 use std::error::Error as StdError;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use h3::server::RequestResolver;
 use http::{Request, Response, StatusCode, Uri};
 use hyper::body::Bytes;
-use quinn::{Connection, ConnectionError, Endpoint, Incoming};
+use quinn::{Connecting, Connection, ConnectionError, Endpoint, Incoming};
 use rustls_ext::Policy;
+use rustls_ext::authenticator::{self, ExporterError, Exporters};
+use rustls_ext::http::secondary::{
+    Exchange, Http3, HttpCodePoints, Outbox, ServerExchange, ServerOptions,
+};
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo};
 use rustls_ext::quic::{
     HandshakeData, QuicClientConfig, QuicServerConfig, alert_received, alert_sent,
@@ -20,6 +26,7 @@ use tokio::time::timeout;
 
 use super::client_view::{ClientView, failed};
 use super::recorded::{HandshakeReport, RecordingPolicy, answer};
+use super::server::Latest;
 use command_line::Failure;
 use rext_cli::client::ConnectionSummary;
 use rext_cli::debug_info::Verified;
@@ -30,7 +37,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Starts an HTTP/3 server on a free port of the loopback interface, and returns its address.
+/// Starts an HTTP/3 server on a free port of the loopback interface, and returns its address and the
+/// number of its connections.
 ///
 /// # Errors
 /// If no port is free, or the config cannot be used for QUIC.
@@ -38,20 +46,25 @@ pub(super) fn start(
     config: &ServerConfig,
     policy: &Arc<Policy>,
     reports: &UnboundedSender<HandshakeReport>,
-) -> Result<SocketAddr, BoxError> {
+    latest: &Latest,
+) -> Result<(SocketAddr, Arc<AtomicU32>), BoxError> {
     let mut config = config.clone();
     config.alpn_protocols = vec![tls::H3.to_vec()];
     let quic = for_quic(config.clone())?;
     let endpoint = Endpoint::server(quic, (Ipv4Addr::LOCALHOST, 0).into())?;
     let addr = endpoint.local_addr()?;
-    let (policy, reports) = (policy.clone(), reports.clone());
+    let (policy, reports, latest) = (policy.clone(), reports.clone(), latest.clone());
+    let connections = Arc::<AtomicU32>::default();
+    let accepted = connections.clone();
     tokio::spawn(async move {
         while let Some(incoming) = endpoint.accept().await {
+            accepted.fetch_add(1, Ordering::SeqCst);
             let noting = RecordingPolicy { policy: policy.clone(), noted: Arc::default() };
-            tokio::spawn(serve(incoming, config.clone(), noting, reports.clone()));
+            let (config, latest) = (config.clone(), latest.clone());
+            tokio::spawn(serve(incoming, config, noting, reports.clone(), latest));
         }
     });
-    Ok(addr)
+    Ok((addr, connections))
 }
 
 fn for_quic(config: ServerConfig) -> Result<quinn::ServerConfig, BoxError> {
@@ -63,10 +76,11 @@ async fn serve(
     mut config: ServerConfig,
     noting: RecordingPolicy,
     reports: UnboundedSender<HandshakeReport>,
+    latest: Latest,
 ) {
     let (noted, rules) = (noting.noted.clone(), noting.policy.clone());
     config.client_auth_policy = Some(Arc::new(noting));
-    match accept(incoming, config).await {
+    match accept(incoming, config.clone()).await {
         Err(err) => {
             let noted = noted.get().copied().unwrap_or_default();
             let _ = reports.send(HandshakeReport::refused(noted, err, None));
@@ -78,11 +92,10 @@ async fn serve(
             let _ = reports.send(HandshakeReport::accepted(auth, verified, None));
             // The client reports errors of the exchange.
             let peer = connection.remote_address();
-            let info = handshake.as_ref().map(|known| ConnectionInfo::from_quic(known, peer));
-            if let Some(info) = info {
-                let _ =
-                    answer_all(connection, &CallerLayer::new(rules).with_connection(info)).await;
-            }
+            let Some(handshake) = handshake else { return };
+            let info = ConnectionInfo::from_quic(&handshake, peer);
+            latest.set(info.clone());
+            let _ = answer_all(connection, &handshake, info, &Arc::new(config), rules).await;
         }
     }
 }
@@ -97,18 +110,60 @@ async fn accept(incoming: Incoming, config: ServerConfig) -> Result<Connection, 
     .map_err(|err| refusal(&err, "server", "client"))
 }
 
-async fn answer_all(connection: Connection, layer: &CallerLayer) -> Result<(), BoxError> {
-    let mut connection = h3::server::Connection::new(h3_quinn::Connection::new(connection)).await?;
+async fn answer_all(
+    connection: Connection,
+    handshake: &HandshakeData,
+    info: ConnectionInfo,
+    config: &Arc<ServerConfig>,
+    rules: Arc<Policy>,
+) -> Result<(), BoxError> {
+    let exporters = exporters(&connection, handshake)?;
+    let (hosts, options) = (Arc::new(rules.clone()), ServerOptions::default());
+    let exchange = ServerExchange::attach(&info, exporters, config, hosts, options);
+    let outbox = exchange.outbox().clone();
+    let transport = transport(connection, exchange, outbox);
+    let layer = CallerLayer::new(rules).with_connection(info);
+    let mut connection = h3::server::Connection::new(transport).await?;
     while let Some(resolver) = connection.accept().await? {
-        let (request, mut stream) = resolver.resolve_request().await?;
-        // Otherwise the client could receive STOP_SENDING before the end of its request.
-        while stream.recv_data().await?.is_some() {}
-        let (head, text) = answer(layer, &request.into_parts().0).await.into_parts();
-        stream.send_response(Response::from_parts(head, ())).await?;
-        stream.send_data(Bytes::from(text)).await?;
-        stream.finish().await?;
+        // In a task of its own, since it may wait for a certificate while the connection is driven.
+        tokio::spawn(respond(resolver, layer.clone()));
     }
     Ok(())
+}
+
+async fn respond(
+    resolver: RequestResolver<Transport, Bytes>,
+    layer: CallerLayer,
+) -> Result<(), BoxError> {
+    let (request, mut stream) = resolver.resolve_request().await?;
+    // Otherwise the client could receive STOP_SENDING before the end of its request.
+    while stream.recv_data().await?.is_some() {}
+    let (head, text) = answer(&layer, &request.into_parts().0).await.into_parts();
+    stream.send_response(Response::from_parts(head, ())).await?;
+    stream.send_data(Bytes::from(text)).await?;
+    Ok(stream.finish().await?)
+}
+
+/// A connection with the frames for certificates.
+pub(super) type Transport = Http3<h3_quinn::Connection>;
+
+pub(super) fn transport(
+    connection: Connection,
+    exchange: Arc<dyn Exchange>,
+    outbox: Outbox,
+) -> Transport {
+    let transport = h3_quinn::Connection::new(connection);
+    Http3::new(transport, HttpCodePoints::DEFAULT, exchange, outbox)
+}
+
+/// The values for the client's authenticators.
+pub(super) fn exporters(
+    connection: &Connection,
+    handshake: &HandshakeData,
+) -> Result<Exporters, ExporterError> {
+    handshake.exporters(authenticator::Endpoint::Client, |output, label, context| {
+        connection.export_keying_material(output, label, context)
+    })
 }
 
 /// Connects, sends one GET request, and reads the response.
@@ -123,10 +178,7 @@ pub(super) async fn get(
 ) -> Result<ClientView, Failure> {
     let uri = url.parse::<Uri>().map_err(failed)?;
     let offer = config.client_auth_offer.offer();
-    let crypto = QuicClientConfig::try_from(config).map_err(failed)?;
-    let config = quinn::ClientConfig::new(Arc::new(crypto));
-    let endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).map_err(failed)?;
-    let connecting = endpoint.connect_with(config, addr, host).map_err(failed)?;
+    let connecting = connecting(config, host, addr)?;
     let connection = match timeout(TIMEOUT, connecting).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(err)) => {
@@ -151,6 +203,18 @@ pub(super) async fn get(
         .and_then(|handshake| ConnectionSummary::over_quic(&handshake, offer));
     let http_status = status.map(|status| status.as_u16());
     Ok(ClientView { facts, refused: Some(refused), http_status })
+}
+
+/// Begins a connection.
+pub(super) fn connecting(
+    config: ClientConfig,
+    host: &str,
+    addr: SocketAddr,
+) -> Result<Connecting, Failure> {
+    let crypto = QuicClientConfig::try_from(config).map_err(failed)?;
+    let config = quinn::ClientConfig::new(Arc::new(crypto));
+    let endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).map_err(failed)?;
+    endpoint.connect_with(config, addr, host).map_err(failed)
 }
 
 async fn ask(connection: Connection, uri: Uri) -> Result<StatusCode, BoxError> {

@@ -1,11 +1,13 @@
-//! Rows for certificates on an open HTTP/2 connection: the clients, and the expected outcome of each.
+//! Rows for certificates on an open HTTP/2 or HTTP/3 connection: the clients, and the expected outcome of each.
+
+use std::sync::atomic::Ordering;
 
 use command_line::Failure;
 use rustls_ext::subject_of;
 use serde::Serialize;
 
 use super::cases::Certificate::{self, Admin, Agent, Stranger};
-use super::open_client::{Answer, OpenClient};
+use super::open_client::{Answer, Http3Client, OpenClient};
 use super::recorded::{ACCOUNT, ADMINISTRATION, PARTNERS};
 use super::server::Server;
 use super::{AGAIN, APP, DemoPki, GREETED, PARTNER, PUBLIC, row};
@@ -134,6 +136,28 @@ fn cases() -> Vec<OpenCase> {
     ]
 }
 
+/// A client over one of the two versions of HTTP.
+enum Client {
+    Http2(OpenClient),
+    Http3(Http3Client),
+}
+
+impl Client {
+    async fn get(&mut self, path: &str) -> Result<u16, Failure> {
+        match self {
+            Self::Http2(client) => client.get(path).await,
+            Self::Http3(client) => client.get(path).await,
+        }
+    }
+
+    fn answers(&self) -> Vec<Answer> {
+        match self {
+            Self::Http2(client) => client.answers(),
+            Self::Http3(client) => client.answers(),
+        }
+    }
+}
+
 /// The server's reason for the certificate of the foreign CA.
 const UNKNOWN: &str = "invalid peer certificate: UnknownIssuer";
 
@@ -150,9 +174,25 @@ pub(super) async fn run(
     wrong: &mut Vec<String>,
 ) -> Result<Vec<OpenRow>, Failure> {
     let mut rows = Vec::new();
-    for OpenCase { host, certificates, steps, expected } in cases() {
-        let (before, _) = server.connections.so_far();
-        let mut client = OpenClient::connect(pki, certificates, host, server.addr).await?;
+    let http2 = cases().into_iter().map(|case| (false, case));
+    let http3 = cases().into_iter().map(|mut case| {
+        case.expected.client.insert_str(0, "HTTP/3, ");
+        (true, case)
+    });
+    for (is_http3, OpenCase { host, certificates, steps, expected }) in http2.chain(http3) {
+        let connections = || {
+            if is_http3 {
+                server.quic_connections.load(Ordering::SeqCst)
+            } else {
+                server.connections.so_far().0
+            }
+        };
+        let before = connections();
+        let mut client = if is_http3 {
+            Client::Http3(Http3Client::connect(pki, certificates, host, server.quic).await?)
+        } else {
+            Client::Http2(OpenClient::connect(pki, certificates, host, server.addr).await?)
+        };
         let mut http_status = Vec::new();
         for step in steps {
             match step {
@@ -171,7 +211,7 @@ pub(super) async fn run(
         let reason = |scope: &str| info.as_ref()?.refusal(scope);
         let row = OpenRow {
             client: expected.client.clone(),
-            connections: server.connections.so_far().0 - before,
+            connections: connections() - before,
             http_status,
             requested: answers.len(),
             declined: answers.len() - shown.len(),

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub struct Server {
     pub quic: SocketAddr,
     /// The TCP connections, with their flights.
     pub connections: CountedConnections,
+    /// How many QUIC connections there have been.
+    pub quic_connections: Arc<AtomicU32>,
     /// A report of each handshake that has ended.
     pub reports: UnboundedReceiver<HandshakeReport>,
     /// The clock for proofs on open connections.
@@ -47,13 +49,20 @@ pub struct Server {
     latest: Latest,
 }
 
-/// The latest TCP connection.
-type Latest = Arc<Mutex<Option<ConnectionInfo>>>;
+/// The latest connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Latest(Arc<Mutex<Option<ConnectionInfo>>>);
+
+impl Latest {
+    pub(super) fn set(&self, info: ConnectionInfo) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(info);
+    }
+}
 
 impl Server {
-    /// Returns the latest TCP connection whose handshake has succeeded.
+    /// Returns the latest connection whose handshake has succeeded.
     pub fn latest(&self) -> Option<ConnectionInfo> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.latest.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -93,14 +102,15 @@ pub async fn start(pki: &DemoPki) -> Result<Server, Failure> {
     let addr = listener.local_addr().map_err(|err| failed(&err))?;
     let (sender, reports) = unbounded_channel();
     let policy = Arc::new(policy);
-    let quic = http3::start(&config, &policy, &sender).map_err(|err| failed(&*err))?;
     let (connections, latest, clock) =
         (CountedConnections::default(), Latest::default(), Clock::default());
     config.time_provider = Arc::new(clock.clone());
+    let (quic, quic_connections) =
+        http3::start(&config, &policy, &sender, &latest).map_err(|err| failed(&*err))?;
     let shared =
         Shared { config: Arc::new(config), policy, reports: sender, latest: latest.clone() };
     tokio::spawn(accept(listener, shared, connections.clone()));
-    Ok(Server { addr, quic, connections, reports, clock, latest })
+    Ok(Server { addr, quic, connections, quic_connections, reports, clock, latest })
 }
 
 fn policy(pki: &DemoPki) -> Result<Policy, Box<dyn std::error::Error>> {
@@ -167,7 +177,7 @@ async fn serve(
             let is_h2 = connection.alpn_protocol() == Some(tls::H2);
             let (hosts, options) = (Arc::new(rules.clone()), ServerOptions::default());
             let (stream, info) = ServerStream::with_hosts(stream, peer, &config, hosts, &options);
-            *latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.clone());
+            latest.set(info.clone());
             let layer = CallerLayer::new(rules).with_connection(info);
             let service = service_fn(move |request: Request<Incoming>| {
                 wire.answers();

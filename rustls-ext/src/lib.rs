@@ -18,7 +18,8 @@
 //! | change certificates and rules without a restart | [`Live`] | |
 //! | keep the rules in a file | [`policy_file`][policy_file] | `policy-file` |
 //! | use a server that accepts a `ServerConfig` | [`Policy::for_config`] | |
-//! | authenticate on a connection that is already open | [`authenticator`] | |
+//! | request certificates on open HTTP/2 and HTTP/3 connections | [`PostHandshake`] and [`http::secondary`][secondary] | `http`, `tokio`; `h3` |
+//! | prove a certificate on an open connection of another protocol | [`authenticator`] | |
 //! | read the client's certificate from a connection | [`PeerIdentity`] | |
 //! | offer a certificate as a client | [`ClientAuthOffer`] | |
 //! | answer challenges as an HTTP client | [`http::hyper`][hyper] or [`http::reqwest`][reqwest] | `hyper`, `reqwest` |
@@ -70,6 +71,8 @@
 //! [`ServerConfig`]: rustls::ServerConfig
 #![cfg_attr(feature = "tokio", doc = "[listener]: tokio::Listener")]
 #![cfg_attr(not(feature = "tokio"), doc = "[listener]: #features")]
+#![cfg_attr(feature = "http", doc = "[secondary]: http::secondary")]
+#![cfg_attr(not(feature = "http"), doc = "[secondary]: #features")]
 #![cfg_attr(feature = "http", doc = "[denied]: http::server::CallerLayer::on_denied")]
 #![cfg_attr(not(feature = "http"), doc = "[denied]: #features")]
 #![cfg_attr(feature = "tokio", doc = "[refusal]: tokio::Listener::on_refusal")]

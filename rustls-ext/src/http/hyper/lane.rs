@@ -45,7 +45,12 @@ impl<B: RequestBody> Lane<B> {
                 // A request may stay on the connection that was made for it.
                 Some(open) => match open.begin(uri.path(), new || self.has_identity()) {
                     Some(in_flight) => Some(in_flight),
-                    None => continue,
+                    // The next ticket is for another connection.
+                    None if attempt < ATTEMPTS => {
+                        attempt += 1;
+                        continue;
+                    }
+                    None => return Err(Arc::new(ConnectError::Closed).into()),
                 },
             };
             let sent = match ticket {

@@ -19,6 +19,7 @@ pub mod scan;
 pub mod scan_peers;
 pub mod secondary_exchange;
 pub mod secondary_http2;
+pub mod secondary_peer;
 pub mod sessions;
 mod site;
 
@@ -58,6 +59,7 @@ pub const TARGETS: &[Target] = &[
     target("scan_pieces", scan::check_pieces),
     target("secondary_exchange", secondary_exchange::check),
     target("secondary_http2", secondary_http2::check),
+    target("secondary_peer", secondary_peer::check),
     target("sessions", sessions::check),
 ];
 

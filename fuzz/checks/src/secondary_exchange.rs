@@ -63,8 +63,10 @@ fn exporters(first: u8) -> Exporters {
 
 static EXPORTERS: LazyLock<Exporters> = LazyLock::new(|| exporters(0));
 static ELSEWHERE: LazyLock<Exporters> = LazyLock::new(|| exporters(1));
-static CLIENT: LazyLock<Arc<CertifiedKey>> = LazyLock::new(|| certified_key(&PKI.client));
-static STRANGER: LazyLock<Arc<CertifiedKey>> = LazyLock::new(|| certified_key(&PKI.stranger));
+pub(crate) static CLIENT: LazyLock<Arc<CertifiedKey>> =
+    LazyLock::new(|| certified_key(&PKI.client));
+pub(crate) static STRANGER: LazyLock<Arc<CertifiedKey>> =
+    LazyLock::new(|| certified_key(&PKI.stranger));
 static VERIFIER: LazyLock<Arc<dyn ClientCertVerifier>> = LazyLock::new(|| {
     let provider = Arc::new(ring::default_provider());
     let builder = WebPkiClientVerifier::builder_with_provider(PKI.roots.clone(), provider);
@@ -310,12 +312,12 @@ impl Client {
 }
 
 thread_local! {
-    static RUNTIME: Runtime =
+    pub(crate) static RUNTIME: Runtime =
         tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
 }
 
-/// A connection whose handshake is complete.
-static CONNECTION: LazyLock<Mutex<ServerConnection>> = LazyLock::new(|| {
+/// Client and server of a connection whose handshake is complete.
+pub(crate) fn handshake() -> (ClientConnection, ServerConnection) {
     let name = "localhost".try_into().expect("a name");
     let client = ClientConnection::new(Arc::new(site::client()), name).expect("a client");
     let server = ServerConnection::new(CONFIG.clone()).expect("a server");
@@ -324,11 +326,26 @@ static CONNECTION: LazyLock<Mutex<ServerConnection>> = LazyLock::new(|| {
         feed(&mut server, &output(&mut client));
         feed(&mut client, &output(&mut server));
     }
-    let Connection::Server(server) = server else { unreachable!("it is the server") };
-    assert!(!server.is_handshaking());
-    Mutex::new(server)
-});
-static CONFIG: LazyLock<Arc<ServerConfig>> =
+    let (Connection::Client(client), Connection::Server(server)) = (client, server) else {
+        unreachable!("they are client and server")
+    };
+    assert!(!client.is_handshaking() && !server.is_handshaking());
+    (client, server)
+}
+
+/// Waits until all servers of this thread have validated their answers.
+pub(crate) fn settle() {
+    RUNTIME.with(|runtime| {
+        runtime.block_on(async {
+            while runtime.metrics().num_alive_tasks() > 0 {
+                tokio::task::yield_now().await;
+            }
+        });
+    });
+}
+
+static CONNECTION: LazyLock<Mutex<ServerConnection>> = LazyLock::new(|| Mutex::new(handshake().1));
+pub(crate) static CONFIG: LazyLock<Arc<ServerConfig>> =
     LazyLock::new(|| Arc::new(site::server(Decides::Nothing)));
 static POLICY: LazyLock<Arc<Policy>> = LazyLock::new(|| {
     let mut policy = Policy::builder().provider(Arc::new(ring::default_provider()));
@@ -370,17 +387,6 @@ impl Server {
         })
     }
 
-    /// Waits until all answers are validated.
-    fn settle(&self) {
-        RUNTIME.with(|runtime| {
-            runtime.block_on(async {
-                while runtime.metrics().num_alive_tasks() > 0 {
-                    tokio::task::yield_now().await;
-                }
-            });
-        });
-    }
-
     /// Takes the requests that the server has sent.
     fn take(&mut self) {
         for payload in self.taker.take(0xf0) {
@@ -404,7 +410,7 @@ fn server(u: &mut Unstructured<'_>) -> Result<Outcome> {
                 server.setting(value)
             }
             2 => {
-                server.settle();
+                settle();
                 Ok(())
             }
             3 if u.ratio(1, 4)? => {
@@ -428,7 +434,7 @@ fn server(u: &mut Unstructured<'_>) -> Result<Outcome> {
         assert!((server.requests.len() - server.answered) as u64 <= announced, "SCC-6");
         broken = step.err().or(server.exchange.outbox().error()).map(|error| error.rule());
     }
-    server.settle();
+    settle();
     broken = broken.or(server.exchange.outbox().error().map(|error| error.rule()));
     assert!(server.info.identities().is_empty());
     for scope in SCOPES {
@@ -512,7 +518,7 @@ mod tests {
         let proof = server.requests[0].authenticate(&EXPORTERS, &CLIENT).unwrap();
         server.exchange.head(Frame::Certificate, true, proof.len() as u64).unwrap();
         server.exchange.frame(Frame::Certificate, proof).unwrap();
-        server.settle();
+        settle();
         let identities = server.info.identities();
         assert_eq!(identities.len(), 1);
     }

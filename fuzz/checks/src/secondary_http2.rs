@@ -15,8 +15,8 @@ use rustls_ext::wire::authenticator::Endpoint;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const SETTINGS: u8 = 0x4;
-const END_HEADERS: u8 = 0x4;
+pub(crate) const SETTINGS: u8 = 0x4;
+pub(crate) const END_HEADERS: u8 = 0x4;
 /// The entry that the filter adds, and looks for.
 const ENTRY: [u8; 6] = [0xff, 0x10, 0, 0, 0, 3];
 
@@ -196,7 +196,7 @@ fn frames(u: &mut Unstructured<'_>, kinds: &[u8]) -> Result<Vec<u8>> {
     Ok(octets)
 }
 
-fn head(length: usize, kind: u8, flags: u8, stream: u32) -> Vec<u8> {
+pub(crate) fn head(length: usize, kind: u8, flags: u8, stream: u32) -> Vec<u8> {
     let mut octets = (length as u32).to_be_bytes()[1..].to_vec();
     octets.extend([kind, flags]);
     octets.extend(stream.to_be_bytes());
@@ -211,12 +211,12 @@ fn which(kind: u8) -> Option<Frame> {
     }
 }
 
-fn preface(endpoint: Endpoint) -> &'static [u8] {
+pub(crate) fn preface(endpoint: Endpoint) -> &'static [u8] {
     if endpoint == Endpoint::Client { PREFACE } else { &[] }
 }
 
 /// Cuts octets into heads and payloads; the last one may be incomplete.
-fn cut(mut octets: &[u8]) -> Vec<(&[u8], &[u8])> {
+pub(crate) fn cut(mut octets: &[u8]) -> Vec<(&[u8], &[u8])> {
     let mut frames = Vec::new();
     while !octets.is_empty() {
         let (head, rest) = octets.split_at(octets.len().min(9));

@@ -26,6 +26,8 @@ pub(crate) const SCOPE: &str = "clients";
 /// One authority, its server and client, and a client of another authority.
 pub(crate) struct Pki {
     pub(crate) roots: Arc<RootCertStore>,
+    /// Of the stranger.
+    pub(crate) other_roots: Arc<RootCertStore>,
     pub(crate) server: ChainAndKey,
     pub(crate) client: ChainAndKey,
     pub(crate) stranger: ChainAndKey,
@@ -37,6 +39,7 @@ pub(crate) static PKI: LazyLock<Pki> = LazyLock::new(|| {
     let [authority, other] = [authority("authority", 1), authority("stranger", 2)];
     Pki {
         roots: Arc::new(authority.roots().expect("an anchor")),
+        other_roots: Arc::new(other.roots().expect("an anchor")),
         server: issue(&authority, "localhost", include_bytes!("../keys/server.p8")),
         client: issue(&authority, "client", include_bytes!("../keys/client.p8")),
         stranger: issue(&other, "client", include_bytes!("../keys/stranger.p8")),

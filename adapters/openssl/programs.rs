@@ -1,4 +1,4 @@
-//! Builds the adapter for OpenSSL and its programs, for tests and for whoever runs them as peers.
+//! Builds the adapter for OpenSSL and its programs, for tests and for other programs that run them as peers.
 //!
 //! The adapter itself is C: `include/rext_openssl.h` says all about it.
 #![forbid(unsafe_code)]

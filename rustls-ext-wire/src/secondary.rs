@@ -79,7 +79,8 @@ impl Default for HttpCodePoints {
 
 /// Returns true for the types of RFC 9113 and RFC 9114, of frames registered since, and of GREASE.
 const fn is_frame_taken(number: u8) -> bool {
-    number <= 0x10 || is_grease(number as u64)
+    const WEBTRANSPORT_STREAM: u8 = 0x41;
+    number <= 0x10 || number == WEBTRANSPORT_STREAM || is_grease(number as u64)
 }
 
 /// Returns true for numbers that HTTP/3 reserves so that peers ignore them (RFC 9114 section 7.2.8).

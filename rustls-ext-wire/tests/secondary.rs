@@ -113,7 +113,7 @@ fn numbers_of_others_are_refused() {
         let error = HttpCodePointError::SettingTaken { number: setting };
         assert_eq!(HttpCodePoints::new(setting, 0xf0, 0xf1), Err(error));
     }
-    for frame in [0, 4, 9, 0xd, 0x10, 0x21, 0x40, 0xfa] {
+    for frame in [0, 4, 9, 0xd, 0x10, 0x21, 0x40, 0x41, 0xfa] {
         let error = HttpCodePointError::FrameTaken { number: frame };
         assert_eq!(HttpCodePoints::new(0xff10, frame, 0xf1), Err(error));
         assert_eq!(HttpCodePoints::new(0xff10, 0xf0, frame), Err(error));

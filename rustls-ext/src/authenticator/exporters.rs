@@ -83,8 +83,8 @@ impl Exporters {
         })
     }
 
-    /// Handshake context or MAC key; empty if they were not taken for this sender, which is then an
-    /// error of the codec.
+    /// Handshake context or MAC key. Empty if they were not taken for this sender; the codec then
+    /// returns an error.
     fn value(&self, sender: Endpoint, number: usize) -> &[u8] {
         let length = self.suite.common.hash_provider.output_len();
         let place = match (self.sender, sender) {

@@ -66,8 +66,8 @@ pub(super) fn check(request: &Request, key: &CertifiedKey) -> Result<(), Misfit>
     }
     let chain = key.cert.iter().map(|der| X509Certificate::from_der(der).map(|(_, read)| read));
     let chain: Vec<_> = chain.collect::<Result<_, _>>().map_err(|_| Misfit::Unreadable)?;
-    if let Some(list) = authorities {
-        let listed = |issuer: &[u8]| names(list).any(|name| name == issuer);
+    if authorities.is_some() {
+        let listed = |issuer: &[u8]| request.authorities().any(|name| name == issuer);
         if !chain.iter().any(|certificate| listed(certificate.issuer().as_raw())) {
             return Err(Misfit::Authority);
         }
@@ -153,12 +153,6 @@ fn has_all(has: &ExtendedKeyUsage<'_>, wanted: &ExtendedKeyUsage<'_>) -> bool {
         && has_flag(wanted.time_stamping, has.time_stamping)
         && has_flag(wanted.ocsp_signing, has.ocsp_signing)
         && wanted.other.iter().all(|oid| has.other.contains(oid))
-}
-
-/// The names in `certificate_authorities`, whose format the codec has checked.
-fn names(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = list.get(2..).unwrap_or_default();
-    std::iter::from_fn(move || vector::<2>(&mut rest))
 }
 
 /// The numbers in a list of signature schemes, whose format the codec has checked.

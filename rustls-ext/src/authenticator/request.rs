@@ -125,6 +125,11 @@ impl Request {
         self.wire().ok()?.extension(number)
     }
 
+    /// The names in `certificate_authorities`, in DER.
+    pub(super) fn authorities(&self) -> impl Iterator<Item = &[u8]> {
+        self.wire().into_iter().flat_map(|request| request.certificate_authorities())
+    }
+
     /// Returns `Ok` if an answer with this certificate is possible: the key has a scheme of the
     /// request, and the chain fits `signature_algorithms_cert`, `certificate_authorities` and
     /// `oid_filters`, where the request has them (EA-6).

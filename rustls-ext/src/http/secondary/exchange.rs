@@ -70,7 +70,7 @@ pub struct Outbox(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// True if there is something to do, so that the lock need not be taken for each poll.
+    /// True if there is something to do. Most polls read this, and do not take the lock.
     pending: AtomicBool,
     /// True once there was a frame to send.
     has_sent: AtomicBool,

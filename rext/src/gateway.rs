@@ -40,13 +40,13 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls_ext::Policy;
 use rustls_ext::http::client_cert::ClientCertLayer;
 use rustls_ext::http::server::{Caller, Denied, read_unread};
-use rustls_ext::rustls::ServerConnection;
 use rustls_ext::{causes, with_causes};
 use tokio::time::{Instant, timeout_at};
 use tower::service_fn;
 use tower::util::BoxCloneService;
 use tracing::warn;
 
+use crate::debug_info::DebugInfo;
 use crate::server::ServerArgs;
 use crate::server::{self, App, Stalled};
 use command_line::Failure;
@@ -158,7 +158,8 @@ impl App for Proxy {
         }
     }
 
-    fn service(&self, _: &ServerConnection, peer: SocketAddr) -> Self::Service {
+    fn service(&self, info: &DebugInfo) -> Self::Service {
+        let peer = info.peer;
         let relay = self.relay.clone();
         let service = service_fn(move |request| {
             let relay = relay.clone();

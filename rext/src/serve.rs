@@ -2,11 +2,9 @@
 
 use clap::Args;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode, header};
-use rustls_ext::rustls::ServerConnection;
 use tower::service_fn;
 use tower::util::BoxCloneService;
 
@@ -49,8 +47,8 @@ struct Debug;
 impl App for Debug {
     type Service = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
 
-    fn service(&self, connection: &ServerConnection, peer: SocketAddr) -> Self::Service {
-        let info = DebugInfo::of(connection, peer);
+    fn service(&self, info: &DebugInfo) -> Self::Service {
+        let info = info.clone();
         BoxCloneService::new(service_fn(move |request| {
             std::future::ready(Ok(respond(&info, &request)))
         }))

@@ -66,8 +66,8 @@ pub trait App: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Makes the service for a connection whose handshake is complete.
-    fn service(&self, connection: &ServerConnection, peer: SocketAddr) -> Self::Service;
+    /// Makes the service for a connection whose handshake is complete, over TCP or QUIC.
+    fn service(&self, info: &DebugInfo) -> Self::Service;
 }
 
 /// Serves `app` with these options, until Ctrl-C or SIGTERM.
@@ -124,8 +124,9 @@ impl<A: App> Server<A> {
         };
         let connection = stream.get_ref().1;
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
-        log_connection(connection, peer, &report);
-        let service = self.app.service(connection, peer);
+        let debug_info = DebugInfo::of(connection, peer);
+        log_connection(connection, &debug_info, &report);
+        let service = self.app.service(&debug_info);
         let (stream, info) = ServerStream::new(stream, peer, &self.live);
         let secondary = info.clone();
         let service = CallerLayer::new(self.live.clone()).with_connection(info).layer(service);
@@ -234,11 +235,10 @@ fn host<B>(request: &Request<B>) -> Option<String> {
 // Text that a peer can choose is logged as a `str`, which is quoted and escaped, so that it cannot
 // forge a field or a line.
 
-fn log_connection(connection: &ServerConnection, peer: SocketAddr, report: &AcceptReport) {
-    let info = DebugInfo::of(connection, peer);
+fn log_connection(connection: &ServerConnection, info: &DebugInfo, report: &AcceptReport) {
     let refusal = connection.client_auth().and_then(|auth| auth.refusal()).map(explain);
     let (refused_subject, refused_sha256) = refused(report);
-    info!(%peer, tls_version = %info.tls_version, resumed = info.resumed,
+    info!(peer = %info.peer, tls_version = %info.tls_version, resumed = info.resumed,
         server_name = report.server_name, decision = info.decision, scope = report.scope,
         status = info.status, verified_subject = info.verified_subject, refused_subject,
         refused_sha256, reason = refusal, "connected");

@@ -16,7 +16,6 @@
 
 use clap::Args;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -151,8 +150,8 @@ impl App for Site {
         Ok(())
     }
 
-    fn service(&self, connection: &ServerConnection, peer: SocketAddr) -> Self::Service {
-        let info = Arc::new(DebugInfo::of(connection, peer));
+    fn service(&self, info: &DebugInfo) -> Self::Service {
+        let info = Arc::new(info.clone());
         BoxCloneService::new(self.router.clone().layer(Extension(info)))
     }
 }

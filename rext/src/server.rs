@@ -19,14 +19,12 @@ use rustls_ext::http::server::{CallerLayer, Denied, ServerStream};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
 use rustls_ext::{Live, Policy, explain, subject_of, with_causes};
-use tokio::net::TcpStream;
-use tokio::sync::watch as signal;
 use tokio::time::sleep;
 use tower::{Layer, Service, ServiceExt};
 use tracing::{debug, info, warn};
 
 use crate::debug_info::DebugInfo;
-use crate::listener::Listener;
+use crate::listener::{Client, Listener, PhaseReceiver, descriptors};
 use crate::{alerts, tls};
 use command_line::Failure;
 
@@ -40,8 +38,6 @@ pub use args::{GroupName, PolicyName, ServerArgs};
 pub use timed::Stalled;
 use timed::timed;
 
-/// The maximum number of open connections; further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 1024;
 /// The maximum number of concurrent requests on an HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;
 /// The maximum size of a request's head, in bytes.
@@ -79,7 +75,7 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     let app = Arc::new(app);
     let checking = app.clone();
     let live = setup::load(args, move |policy| checking.check(policy))?;
-    let listener = Listener::bind(args.listen).await?;
+    let listener = Listener::bind(&args.listen).await?;
     tokio::spawn(setup::reload_on_signal(live.clone())?);
     if let Some(every) = args.watch {
         tokio::spawn(watch(live.clone(), every, setup::report));
@@ -87,11 +83,13 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     let addr = listener.announce()?;
     info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
     let server = Server::new(args, live, app);
-    let connection = |tcp, peer, stop| {
+    let options = args.serve_options();
+    descriptors::check(options.max_connections, 1);
+    let connection = move |client, phase| {
         let server = server.clone();
-        async move { server.connection(tcp, peer, stop).await }
+        async move { server.connection(client, phase).await }
     };
-    listener.serve(MAX_CONNECTIONS, args.drain_timeout, connection).await;
+    listener.serve(options, connection).await;
     Ok(())
 }
 
@@ -113,14 +111,15 @@ impl<A: App> Server<A> {
         Arc::new(Self { app, live, acceptor, handshake_timeout, idle, max_age })
     }
 
-    async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
+    async fn connection(&self, client: Client, mut phase: PhaseReceiver) {
+        let Client { tcp, peer, .. } = client;
         let _ = tcp.set_nodelay(true);
         let (stream, report) = tokio::select! {
             accepted = self.acceptor.accept_and_report(tcp, peer) => match accepted {
                 (Ok(stream), report) => (stream, report),
                 (Err(err), report) => return log_refusal(peer, &err, &report),
             },
-            _ = stop.changed() => return,
+            () = phase.stopping() => return,
         };
         let connection = stream.get_ref().1;
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
@@ -149,11 +148,12 @@ impl<A: App> Server<A> {
 
         let activity = Activity::new();
         let (idle, shared) = (self.idle, activity.clone());
+        let current = phase.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (underway, activity) = (shared.begin(), shared.clone());
             let request = request.map(|body| timed(body, idle, &activity, None));
             let (host, server_name) = (host(&request), report.server_name.clone());
-            let response = service.clone().oneshot(request);
+            let (response, phase) = (service.clone().oneshot(request), current.clone());
             async move {
                 let mut response = response.await?;
                 // The layer's response has an empty body.
@@ -164,6 +164,7 @@ impl<A: App> Server<A> {
                         "request refused");
                     response = denied.into_response();
                 }
+                phase.mark_last(is_h2, &mut response);
                 Ok::<_, Infallible>(
                     response.map(|body| timed(body, idle, &activity, Some(underway))),
                 )
@@ -183,7 +184,7 @@ impl<A: App> Server<A> {
                     }
                     return;
                 }
-                _ = stop.changed(), if !stopping => {
+                () = phase.end_of(is_h2, activity.first_request()), if !stopping => {
                     stopping = true;
                     served.as_mut().graceful_shutdown();
                 }

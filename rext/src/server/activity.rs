@@ -43,6 +43,12 @@ impl Activity {
         Underway(self.clone())
     }
 
+    /// Waits until the first request has begun.
+    pub(super) async fn first_request(&self) {
+        // This is a sender itself.
+        let _ = self.0.subscribe().wait_for(|state| state.had_request).await;
+    }
+
     /// Records that a part of a body was received or sent.
     pub(super) fn record_data(&self) {
         self.0.send_if_modified(|state| {

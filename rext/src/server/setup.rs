@@ -12,6 +12,7 @@ use rustls_ext::{FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict
 use tracing::{error, info, warn};
 
 use super::args::{PolicyName, ServerArgs};
+use crate::listener::systemd;
 use crate::{files, tls};
 use command_line::Failure;
 
@@ -125,8 +126,11 @@ pub(super) fn reload_on_signal(live: Live) -> Result<impl Future<Output = ()>, F
         .map_err(|err| Failure::Failed(format!("cannot listen for signals: {err}")))?;
     Ok(async move {
         while hang_up.recv().await.is_some() {
+            systemd::reloading();
             let live = live.clone();
             if let Ok(loaded) = tokio::task::spawn_blocking(move || live.reload()).await {
+                let failed = "serving; the last reload failed: the previous files stay in use";
+                systemd::reloaded(if loaded.is_ok() { "serving; files reloaded" } else { failed });
                 report(loaded);
             }
         }

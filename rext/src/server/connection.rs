@@ -156,3 +156,6 @@ async fn expired(max_age: Option<Duration>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

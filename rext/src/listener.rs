@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use command_line::{Failure, emit};
 use rustls_ext::with_causes;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
@@ -132,7 +132,7 @@ impl Listener {
         let admission = Arc::new(Admission::new(&options));
         let connection = Arc::new(connection);
         // Each connection has a receiver, so that the channel is closed when all have ended.
-        let (phase, receiver) = watch::channel(Phase::Serving);
+        let (phase, receiver) = PhaseReceiver::channel();
         let watchdog = tokio::spawn(systemd::watchdog());
         takeover::report_ready().await;
         systemd::ready(&format!("serving on {at}"));
@@ -153,7 +153,7 @@ impl Listener {
                 Ok((tcp, peer)) => {
                     let Some(arrival) = admission.arrive(tcp, peer) else { continue };
                     let (admission, connection) = (admission.clone(), connection.clone());
-                    let receiver = PhaseReceiver::new(receiver.clone());
+                    let receiver = receiver.clone();
                     tokio::spawn(async move {
                         // Until the connection has ended.
                         let _held = (place, receiver.clone());

@@ -180,8 +180,8 @@ fn a_backend_can_get_the_client_s_address_in_a_proxy_protocol_header() {
         // The server name; no protocol, since the client offers two; the id of the log; a checksum.
         let tlvs = tlvs(&header);
         let kinds: Vec<_> = tlvs.iter().map(|(kind, value)| (*kind, value.len())).collect();
-        assert_eq!(kinds, [(2, "localhost".len()), (5, 32), (3, 4)]);
-        assert_eq!(tlvs[0].1, b"localhost");
+        assert_eq!(kinds, [(2, "www.example.com".len()), (5, 32), (3, 4)]);
+        assert_eq!(tlvs[0].1, b"www.example.com");
         let id = String::from_utf8(tlvs[1].1.clone()).unwrap();
         router.server.wait_for_log(&["routed", &format!("id=\"{id}\"")]);
     }

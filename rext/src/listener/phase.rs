@@ -21,8 +21,10 @@ pub(crate) enum Phase {
 pub(crate) struct PhaseReceiver(watch::Receiver<Phase>);
 
 impl PhaseReceiver {
-    pub(super) fn new(receiver: watch::Receiver<Phase>) -> Self {
-        Self(receiver)
+    /// Makes a receiver, and the sender for its phases, which begin with [`Phase::Serving`].
+    pub(crate) fn channel() -> (watch::Sender<Phase>, Self) {
+        let (sender, receiver) = watch::channel(Phase::Serving);
+        (sender, Self(receiver))
     }
 
     /// Waits until the server no longer accepts connections, and returns why.

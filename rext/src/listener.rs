@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use command_line::{Failure, emit};
 use rustls_ext::with_causes;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
@@ -33,6 +33,7 @@ pub(crate) use phase::{Phase, PhaseReceiver};
 
 use limits::{AddressPlace, BoundedLog, PerAddress};
 use proxy_protocol::{HeaderError, ProxySources};
+use sockets::Sockets;
 use takeover::Takeovers;
 
 /// Takes the sockets that systemd, or a process that this one replaces, has passed. Call this before
@@ -44,8 +45,9 @@ pub(crate) fn inherit() {
 
 /// TCP listeners that stop at Ctrl-C or SIGTERM, and pass their sockets on at SIGUSR2.
 pub(crate) struct Listener {
-    tcp: Vec<TcpListener>,
+    sockets: Sockets,
     at: ListenAddress,
+    phases: watch::Sender<Phase>,
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     takeovers: Takeovers,
 }
@@ -96,9 +98,43 @@ impl Listener {
     /// # Errors
     /// If it cannot listen there.
     pub(crate) async fn bind(at: &ListenAddress) -> Result<Self, Failure> {
-        let tcp = sockets::listen(sockets::CLIENTS, "--listen", at).await?;
+        let sockets = sockets::listen(sockets::CLIENTS, "--listen", at).await?;
         let takeovers = Takeovers::new().map_err(cannot_listen_for_signals)?;
-        Ok(Self { tcp, at: at.clone(), stop: Box::pin(stop_signal()?), takeovers })
+        let (phases, stop) = (watch::Sender::new(Phase::Serving), Box::pin(stop_signal()?));
+        Ok(Self { sockets, at: at.clone(), phases, stop, takeovers })
+    }
+
+    /// Returns true if the sockets are from the process that this one replaces, which may still use
+    /// other sockets with the same port.
+    pub(crate) fn is_taken_over(&self) -> bool {
+        self.sockets.taken_over
+    }
+
+    /// Returns a future that is ready when this no longer accepts connections, for servers of other
+    /// protocols that end at the same time. `serve()` must run.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut phase = PhaseReceiver::of(&self.phases);
+        async move {
+            phase.ended().await;
+        }
+    }
+
+    /// Returns the first local address.
+    ///
+    /// # Errors
+    /// If the system does not return it.
+    pub(crate) fn local_addr(&self) -> Result<SocketAddr, Failure> {
+        let addrs = self.local_addrs()?;
+        addrs.first().copied().ok_or_else(|| self.no_address(&io::ErrorKind::NotFound.into()))
+    }
+
+    fn local_addrs(&self) -> Result<Vec<SocketAddr>, Failure> {
+        let addrs = self.sockets.listeners.iter().map(TcpListener::local_addr);
+        addrs.collect::<io::Result<_>>().map_err(|err| self.no_address(&err))
+    }
+
+    fn no_address(&self, err: &io::Error) -> Failure {
+        Failure::option("--listen", &self.at, format_args!("the socket has no address: {err}"))
     }
 
     /// Prints the local addresses, and returns the first one.
@@ -106,15 +142,10 @@ impl Listener {
     /// # Errors
     /// If the system does not return the address.
     pub(crate) fn announce(&self) -> Result<SocketAddr, Failure> {
-        let failed = |err: io::Error| {
-            Failure::option("--listen", &self.at, format_args!("the socket has no address: {err}"))
-        };
-        let addrs = self.tcp.iter().map(TcpListener::local_addr);
-        let addrs: Vec<_> = addrs.collect::<io::Result<_>>().map_err(failed)?;
-        for addr in &addrs {
+        for addr in self.local_addrs()? {
             emit(format!("listening on {addr}\n"));
         }
-        addrs.first().copied().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+        self.local_addr()
     }
 
     /// Serves each connection with `connection` on a task of its own, until Ctrl-C or SIGTERM, or
@@ -127,12 +158,13 @@ impl Listener {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let Self { tcp, at, mut stop, mut takeovers } = self;
+        let Self { sockets, at, phases: phase, mut stop, mut takeovers } = self;
+        let Sockets { listeners: tcp, handles, .. } = sockets;
         let places = Arc::new(Semaphore::new(options.max_connections));
         let admission = Arc::new(Admission::new(&options));
         let connection = Arc::new(connection);
         // Each connection has a receiver, so that the channel is closed when all have ended.
-        let (phase, receiver) = PhaseReceiver::channel();
+        let receiver = PhaseReceiver::of(&phase);
         let watchdog = tokio::spawn(systemd::watchdog());
         takeover::report_ready().await;
         systemd::ready(&format!("serving on {at}"));
@@ -169,8 +201,7 @@ impl Listener {
                 }
             }
         };
-        drop((tcp, receiver));
-        sockets::forget(sockets::CLIENTS);
+        drop((tcp, handles, receiver));
         let open = open_connections(&places, options.max_connections);
         if next_phase == Phase::Replaced {
             // The service manager now watches the new process.
@@ -286,6 +317,7 @@ impl Admission {
                 return None;
             }
             Err(err) => {
+                count_refused("proxy_header");
                 warn!(peer = %proxy, reason = with_causes(&err), "refused: PROXY protocol");
                 return None;
             }
@@ -302,8 +334,7 @@ impl Admission {
         let Some(limit) = &self.per_address else { return Some(None) };
         let place = limit.begin(addr);
         if place.is_none() {
-            metrics::counter!("rext_connections_refused_total", "reason" => "per_address")
-                .increment(1);
+            count_refused("address_limit");
             if let Some(refused) = self.refused.count(Instant::now()) {
                 warn!(%addr, max_connections_per_address = self.most, refused,
                     "connections closed: their address has as many as it may have");
@@ -311,6 +342,11 @@ impl Admission {
         }
         place.map(Some)
     }
+}
+
+/// Counts a connection that is closed before its handshake.
+fn count_refused(reason: &'static str) {
+    metrics::counter!("rext_connections_refused_total", "reason" => reason).increment(1);
 }
 
 fn open_connections(places: &Semaphore, max_connections: usize) -> usize {

@@ -117,7 +117,7 @@ pub async fn run(args: &RouteArgs) -> Result<(), Failure> {
         args.drain_timeout,
     );
     // Each connection has one to its backend.
-    descriptors::check(options.max_connections, 2);
+    descriptors::check(options.max_connections, 2, 0);
     let connection = move |client, _| {
         let router = router.clone();
         async move { router.connection(client).await }

@@ -60,6 +60,11 @@ pub trait App: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Returns how many connections it opens itself, at most, besides those of clients.
+    fn connections(&self) -> usize {
+        0
+    }
+
     /// Makes the service for a connection whose handshake is complete, over TCP or QUIC.
     fn service(&self, info: &DebugInfo) -> Self::Service;
 }
@@ -83,9 +88,9 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     }
     let addr = listener.announce()?;
     info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
-    let server = Server::new(args, live, app, reloads);
     let options = args.serve_options();
-    descriptors::check(options.max_connections, 1);
+    descriptors::check(options.max_connections, 1, app.connections());
+    let server = Server::new(args, live, app, reloads);
     let connection = move |client, phase| {
         let server = server.clone();
         async move { server.connection(client, phase).await }

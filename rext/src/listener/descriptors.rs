@@ -7,11 +7,12 @@ use tracing::warn;
 const SPARE: u64 = 64;
 
 /// Raises the limit on open file descriptors as far as the system allows, and warns if it is too
-/// small for `max_connections`, each of which needs this many.
-pub(crate) fn check(max_connections: usize, per_connection: u64) {
+/// small for `max_connections`, each of which needs `per_connection`, and for this many `others`.
+pub(crate) fn check(max_connections: usize, per_connection: u64, others: usize) {
     let Some(limit) = raised() else { return };
+    let limit_of_connections = limit.saturating_sub(u64::try_from(others).unwrap_or(u64::MAX));
     let most = u64::try_from(max_connections).unwrap_or(u64::MAX);
-    if let Some(fits) = fitting(limit, most, per_connection) {
+    if let Some(fits) = fitting(limit_of_connections, most, per_connection) {
         warn!(
             limit,
             max_connections,

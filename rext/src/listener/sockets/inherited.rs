@@ -7,6 +7,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use listenfd::ListenFd;
 use tokio::net::TcpListener;
 
+use super::Passed;
 use crate::listener::address::ListenAddress;
 
 /// The name of the socket on which a new process reports to the one that it replaces.
@@ -80,7 +81,7 @@ fn listening(socket: StdListener) -> Inherited {
 /// Takes the sockets that were passed for `at`. Returns `None` if there are none.
 ///
 /// In a process that replaces another one, they are those of the same purpose.
-pub(super) fn take(purpose: &str, at: &ListenAddress) -> Result<Option<Vec<TcpListener>>, String> {
+pub(super) fn take(purpose: &str, at: &ListenAddress) -> Result<Passed, String> {
     let mut sockets = sockets();
     let replaces = sockets.replaces;
     let is_for = |name: &str| match at {
@@ -111,7 +112,8 @@ pub(super) fn take(purpose: &str, at: &ListenAddress) -> Result<Option<Vec<TcpLi
         socket.set_nonblocking(true).map_err(unusable)?;
         TcpListener::from_std(socket).map_err(unusable)
     });
-    listeners.collect::<Result<_, String>>().map(Some)
+    let listeners = listeners.collect::<Result<_, String>>()?;
+    Ok(Some((listeners, replaces)))
 }
 
 /// Keeps a handle of this socket, to pass it on.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use rustls_ext::http::Fingerprint;
 use rustls_ext::http::server::{CallerLayer, Denied, ServerStream};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
-use rustls_ext::{Live, Policy, explain, subject_of, with_causes};
+use rustls_ext::{Files, Live, LoadError, Policy, explain, subject_of, with_causes};
 use tokio::net::TcpStream;
 use tokio::sync::watch as signal;
 use tokio::time::sleep;
@@ -37,6 +38,7 @@ mod timed;
 
 use activity::{Activity, CloseReason};
 pub use args::{GroupName, PolicyName, ServerArgs};
+pub use setup::Loaded;
 pub use timed::Stalled;
 use timed::timed;
 
@@ -58,6 +60,21 @@ pub trait App: Send + Sync + 'static {
         + Send
         + 'static;
 
+    /// Reads the policy file, and what else this application needs with the policy; for every load
+    /// and reload.
+    ///
+    /// # Errors
+    /// If a file cannot be used.
+    fn load(&self, files: &mut Files, policy_file: Option<&Path>) -> Result<Loaded, LoadError> {
+        setup::policy_only(files, policy_file)
+    }
+
+    /// Receives the loaded setup, before the first connection.
+    fn started(&self, _: &Live) {}
+
+    /// Learns that the server stops: it accepts no more connections, and ends the open ones.
+    fn stopping(&self) {}
+
     /// Checks that the policy is suitable for this application.
     ///
     /// # Errors
@@ -77,8 +94,8 @@ pub trait App: Send + Sync + 'static {
 pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     args.check()?;
     let app = Arc::new(app);
-    let checking = app.clone();
-    let live = setup::load(args, move |policy| checking.check(policy))?;
+    let live = setup::load(args, app.clone())?;
+    app.started(&live);
     let listener = Listener::bind(args.listen).await?;
     tokio::spawn(setup::reload_on_signal(live.clone())?);
     if let Some(every) = args.watch {
@@ -185,6 +202,7 @@ impl<A: App> Server<A> {
                 }
                 _ = stop.changed(), if !stopping => {
                     stopping = true;
+                    self.app.stopping();
                     served.as_mut().graceful_shutdown();
                 }
                 () = &mut expired, if !stopping => {

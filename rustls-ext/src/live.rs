@@ -33,8 +33,8 @@ impl<P> Setup<P> {
 
     /// Adds data of the program's own that belongs with this config and policy, such as routes, so
     /// that a reload replaces all of them together or none. It replaces earlier data.
-    pub fn with_data<T: Any + Send + Sync>(mut self, data: impl Into<Arc<T>>) -> Self {
-        self.data = Some(data.into());
+    pub fn with_data(mut self, data: Arc<dyn Any + Send + Sync>) -> Self {
+        self.data = Some(data);
         self
     }
 

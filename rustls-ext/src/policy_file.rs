@@ -207,10 +207,15 @@ impl<T> OwnTable<T> {
         self.offset
     }
 
-    /// Makes an error about the line of this offset in bytes, for example the start of a
-    /// `toml::Spanned`.
+    /// Returns the line of this offset in bytes, for example of the start of a `toml::Spanned`; the
+    /// first line is 1.
+    pub fn line(&self, offset: usize) -> usize {
+        lines_of(&self.text)(offset)
+    }
+
+    /// Makes an error about the line of this offset in bytes.
     pub fn error(&self, offset: usize, problem: impl Into<String>) -> FileError {
-        let line = lines_of(&self.text)(offset);
+        let line = self.line(offset);
         let error = PolicyFileError::OwnTable { line, problem: problem.into() };
         FileError::new(&self.path, FileProblem::BadPolicy(error))
     }

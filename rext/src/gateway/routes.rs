@@ -191,30 +191,33 @@ impl Routes {
     }
 
     /// Chooses the route of a request. `host` is in lower case and without a final dot, or `None`
-    /// for an address; `path` is as the client wrote it, without the query.
+    /// for an address; `path` is as the client wrote it, without the query. Returns the route's
+    /// number.
     ///
     /// # Errors
     /// If no route matches, or if the choice depends on how the path is read.
-    pub(super) fn choose(&self, host: Option<&str>, path: &str) -> Result<&Route, NoRoute> {
-        let of_host = || self.routes.iter().filter(|(route, _)| route.host.matches(host));
+    pub(super) fn choose(&self, host: Option<&str>, path: &str) -> Result<usize, NoRoute> {
+        let of_host =
+            || self.routes.iter().enumerate().filter(|(_, (route, _))| route.host.matches(host));
         if of_host().next().is_none() {
             return Err(NoRoute::Host);
         }
         let as_written: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-        let written = of_host().find(|(route, _)| route.path.matches(&as_written));
-        if of_host().any(|(route, _)| !route.path.0.is_empty()) {
+        let written = of_host().find(|(_, (route, _))| route.path.matches(&as_written));
+        let written = written.map(|(number, _)| number);
+        if of_host().any(|(_, (route, _))| !route.path.0.is_empty()) {
             let normal = normalized(path).ok_or(NoRoute::Ambiguous)?;
-            let other = of_host().find(|(_, lower)| lower.matches(&normal));
-            let route = |found: Option<&(Route, Prefix)>| found.map(std::ptr::from_ref);
-            if route(written) != route(other) {
+            let other = of_host().find(|(_, (_, lower))| lower.matches(&normal));
+            if written != other.map(|(number, _)| number) {
                 return Err(NoRoute::Ambiguous);
             }
         }
-        written.map(|(route, _)| route).ok_or(NoRoute::Path)
+        written.ok_or(NoRoute::Path)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Route> {
-        self.routes.iter().map(|(route, _)| route)
+    /// Returns the route of this number.
+    pub(super) fn get(&self, number: usize) -> Option<&Route> {
+        self.routes.get(number).map(|(route, _)| route)
     }
 }
 

@@ -54,11 +54,15 @@ use command_line::Failure;
 mod body;
 mod fields;
 mod paths;
+mod templates;
 
-pub use paths::PathDemand;
-use paths::parse_demand;
+pub use fields::{ClientAddress, ClientField, FieldsConfig, FieldsError, REMOVED_BY_DEFAULT};
+pub use paths::{Ambiguous, PathDemand, PrefixError};
+use paths::{Demands, parse_demand};
+pub use templates::Value;
 
 use body::{Progress, Relayed};
+use fields::Fields;
 
 /// Options of `rext gateway`.
 #[derive(Clone, Debug, Args)]
@@ -73,7 +77,8 @@ pub struct GatewayArgs {
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub connect_timeout: Duration,
     /// Require that clients are authenticated in SCOPE for paths that begin with PREFIX; may be
-    /// given more than once, and the longest prefix applies
+    /// given more than once. The longest prefix applies; if the servers behind may read a path in
+    /// different ways, the requirements of all of them apply
     #[arg(long, value_name = "PREFIX=SCOPE", value_parser = parse_demand)]
     pub require: Vec<PathDemand>,
     /// Pass on the certificates of clients that are authenticated in SCOPE, in the field
@@ -99,7 +104,7 @@ fn upstream(text: &str) -> Result<Uri, String> {
 /// # Errors
 /// If a file or an option is unusable. Misbehaviour of clients or of the server behind is no error.
 pub async fn run(args: &GatewayArgs) -> Result<(), Failure> {
-    server::run(&args.server, Proxy::new(args)).await
+    server::run(&args.server, Proxy::new(args)?).await
 }
 
 /// The application of `rext gateway`: passes requests on to the server behind.
@@ -114,13 +119,19 @@ type Outgoing = Relayed<Body>;
 struct Relay {
     client: Client<HttpConnector, Outgoing>,
     upstream: Uri,
-    demands: Vec<PathDemand>,
+    demands: Demands,
+    fields: Arc<Fields>,
     certificates: ClientCertLayer,
     idle_timeout: Duration,
 }
 
 impl Proxy {
-    fn new(args: &GatewayArgs) -> Self {
+    fn new(args: &GatewayArgs) -> Result<Self, Failure> {
+        let demands = args.require.iter().map(|demand| (&*demand.prefix, Some(&*demand.scope)));
+        let demands =
+            Demands::new(demands).map_err(|err| Failure::Usage(format!("--require: {err}")))?;
+        let fields = Fields::new(&FieldsConfig::default(), &[])
+            .map_err(|err| Failure::Usage(err.to_string()))?;
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(args.connect_timeout));
         connector.set_nodelay(true);
@@ -135,14 +146,17 @@ impl Proxy {
             if args.client_cert_chain { certificates.with_chain() } else { certificates };
         let required = args.require.iter().map(|demand| ("--require", demand.scope.clone()));
         let passed_on = args.client_cert.iter().map(|scope| ("--client-cert", scope.clone()));
+        let set = fields.scopes().iter().map(|scope| ("[gateway.fields] scopes", scope.clone()));
+        let scopes = required.chain(passed_on).chain(set).collect();
         let relay = Relay {
             client,
             upstream: args.upstream.clone(),
-            demands: args.require.clone(),
+            demands,
+            fields: Arc::new(fields),
             certificates,
             idle_timeout: args.server.idle_timeout,
         };
-        Self { scopes: required.chain(passed_on).collect(), relay: Arc::new(relay) }
+        Ok(Self { scopes: scopes, relay: Arc::new(relay) })
     }
 }
 
@@ -175,10 +189,9 @@ impl Relay {
         request: Request<Body>,
         peer: SocketAddr,
     ) -> Result<Response<Body>, Rejection> {
-        let checked = self.check(&request);
-        let checked = match checked {
-            Ok(None) => Ok(()),
-            Ok(Some((caller, scope))) => caller.ask(scope).await.map(drop).map_err(Rejection::from),
+        let checked = match self.check(&request) {
+            Ok((Some(caller), scopes)) => authenticated(&caller, &scopes).await,
+            Ok((None, _)) => Ok(()),
             Err(rejection) => Err(rejection),
         };
         if let Err(rejection) = checked {
@@ -225,9 +238,9 @@ impl Relay {
         }
     }
 
-    /// Checks that a request may be passed on. Returns the scope in which its caller must be
-    /// authenticated, if there is one.
-    fn check<B>(&self, request: &Request<B>) -> Result<Option<(Caller, &str)>, Rejection> {
+    /// Checks that a request may be passed on. Returns its caller and the scopes in which the caller
+    /// must be authenticated, if there are any.
+    fn check<B>(&self, request: &Request<B>) -> Result<(Option<Caller>, Vec<&str>), Rejection> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             return Err(Rejection::Method);
         }
@@ -237,13 +250,11 @@ impl Relay {
         if codings.next().is_some_and(|coding| !is_chunked(coding)) || codings.next().is_some() {
             return Err(Rejection::Coding);
         }
-        if self.demands.is_empty() {
-            return Ok(None);
+        let scopes = self.demands.of(request.uri().path()).map_err(Rejection::Path)?;
+        if scopes.is_empty() {
+            return Ok((None, scopes));
         }
-        let path = paths::Path::parse(request.uri().path())
-            .ok_or(Rejection::Ambiguous("the path has more than one interpretation"))?;
-        let Some(scope) = path.demand(&self.demands) else { return Ok(None) };
-        Ok(Some((Caller::of(request.extensions())?.clone(), scope)))
+        Ok((Some(Caller::of(request.extensions())?.clone()), scopes))
     }
 
     /// Makes the request for the server behind.
@@ -266,8 +277,9 @@ impl Relay {
         let accepts_trailers = fields::accepts_trailers(&parts.headers);
         // Before the proxy sets its own fields, since a client may name those in `Connection`.
         fields::remove_hop_by_hop(&mut parts.headers);
+        self.fields.set_forwarded(&mut parts.headers, peer, &host);
         self.certificates.apply(&mut parts);
-        fields::set_forwarded(&mut parts.headers, peer, &host);
+        self.fields.set(&mut parts);
         fields::add_via(&mut parts.headers, parts.version);
         parts.headers.insert(header::HOST, host);
         if accepts_trailers {
@@ -282,7 +294,7 @@ impl Relay {
         parts.version = Version::HTTP_11;
         // The server behind cannot use them.
         parts.extensions.clear();
-        let (body, progress) = Relayed::with_progress(body);
+        let (body, progress) = Relayed::with_progress(body, &self.fields);
         Ok((Request::from_parts(parts, body), progress))
     }
 
@@ -292,8 +304,17 @@ impl Relay {
         fields::remove_hop_by_hop(&mut parts.headers);
         fields::add_via(&mut parts.headers, parts.version);
         parts.version = Version::HTTP_11;
-        Response::from_parts(parts, Body::new(Relayed::new(body)))
+        Response::from_parts(parts, Body::new(Relayed::new(body, &self.fields)))
     }
+}
+
+/// Checks that a client is authenticated in all of these scopes, and asks it for those that are
+/// missing. The response to a denied request is about the first one.
+async fn authenticated(caller: &Caller, scopes: &[&str]) -> Result<(), Rejection> {
+    for scope in scopes {
+        caller.ask(scope).await?;
+    }
+    Ok(())
 }
 
 /// Returns the status code for a client whose request got no response, and the reason for the log.
@@ -317,6 +338,8 @@ enum Rejection {
     Denied(Denied),
     /// A part of its request is ambiguous or invalid, for this reason.
     Ambiguous(&'static str),
+    /// Its path is ambiguous.
+    Path(Ambiguous),
     /// Its method is not passed on.
     Method,
     /// Its transfer coding is not passed on; the data after its head is not read.
@@ -336,6 +359,10 @@ impl IntoResponse for Rejection {
         let (status, line) = match self {
             Self::Denied(denied) => return denied.into_response(),
             Self::Ambiguous(reason) => (StatusCode::BAD_REQUEST, reason),
+            Self::Path(reason) => {
+                let line = format!("{reason}, which servers may interpret differently\n");
+                return (StatusCode::BAD_REQUEST, line).into_response();
+            }
             Self::Method => {
                 (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on CONNECT and TRACE")
             }

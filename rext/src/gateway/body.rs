@@ -8,12 +8,13 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::fields::clean_trailers;
+use super::fields::Fields;
 
 /// A body that is passed on, without the trailers that only a proxy may send.
 #[derive(Debug)]
 pub(super) struct Relayed<B> {
     body: B,
+    fields: Arc<Fields>,
     progress: Option<Arc<Progress>>,
 }
 
@@ -28,14 +29,14 @@ struct State {
 }
 
 impl<B> Relayed<B> {
-    pub(super) fn new(body: B) -> Self {
-        Self { body, progress: None }
+    pub(super) fn new(body: B, fields: &Arc<Fields>) -> Self {
+        Self { body, fields: fields.clone(), progress: None }
     }
 
-    pub(super) fn with_progress(body: B) -> (Self, Arc<Progress>) {
+    pub(super) fn with_progress(body: B, fields: &Arc<Fields>) -> (Self, Arc<Progress>) {
         let state = State { last: Instant::now(), is_awaited: false };
         let progress = Arc::new(Progress(watch::Sender::new(state)));
-        (Self { body, progress: Some(progress.clone()) }, progress)
+        (Self { body, fields: fields.clone(), progress: Some(progress.clone()) }, progress)
     }
 }
 
@@ -78,7 +79,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Relayed<B> {
             progress.set(frame.is_pending());
         }
         if let Poll::Ready(Some(Ok(frame))) = &mut frame {
-            frame.trailers_mut().map(clean_trailers).unwrap_or_default();
+            if let Some(trailers) = frame.trailers_mut() {
+                self.fields.clean_trailers(trailers);
+            }
         }
         frame
     }

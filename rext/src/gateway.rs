@@ -55,6 +55,7 @@ mod body;
 mod fields;
 mod paths;
 mod templates;
+mod upgrade;
 
 pub use fields::{ClientAddress, ClientField, FieldsConfig, FieldsError, REMOVED_BY_DEFAULT};
 pub use paths::{Ambiguous, PathDemand, PrefixError};
@@ -63,6 +64,7 @@ pub use templates::Value;
 
 use body::{Progress, Relayed};
 use fields::Fields;
+use upgrade::{Upgrade, UpgradeError};
 
 /// Options of `rext gateway`.
 #[derive(Clone, Debug, Args)]
@@ -120,6 +122,7 @@ struct Relay {
     client: Client<HttpConnector, Outgoing>,
     upstream: Uri,
     demands: Demands,
+    upgrades: Vec<String>,
     fields: Arc<Fields>,
     certificates: ClientCertLayer,
     idle_timeout: Duration,
@@ -152,6 +155,7 @@ impl Proxy {
             client,
             upstream: args.upstream.clone(),
             demands,
+            upgrades: vec!["websocket".into()],
             fields: Arc::new(fields),
             certificates,
             idle_timeout: args.server.idle_timeout,
@@ -186,24 +190,31 @@ impl App for Proxy {
 impl Relay {
     async fn respond(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         peer: SocketAddr,
     ) -> Result<Response<Body>, Rejection> {
-        let checked = match self.check(&request) {
-            Ok((Some(caller), scopes)) => authenticated(&caller, &scopes).await,
-            Ok((None, _)) => Ok(()),
+        let taken = Upgrade::take(&mut request, &self.upgrades).map_err(Rejection::Upgrade);
+        let checked = taken.and_then(|upgrade| Ok((upgrade, self.check(&request)?)));
+        let checked = match checked {
+            Ok((upgrade, (Some(caller), scopes))) => {
+                authenticated(&caller, &scopes).await.map(|()| upgrade)
+            }
+            Ok((upgrade, (None, _))) => Ok(upgrade),
             Err(rejection) => Err(rejection),
         };
-        if let Err(rejection) = checked {
-            // Otherwise HTTP/1.1 clients that are still sending do not receive the response. A body
-            // in an unknown coding cannot be read.
-            if !matches!(rejection, Rejection::Coding) {
-                let (parts, body) = request.into_parts();
-                read_unread(&parts.headers, body).await;
+        let upgrade = match checked {
+            Ok(upgrade) => upgrade,
+            Err(rejection) => {
+                // Otherwise HTTP/1.1 clients that are still sending do not receive the response. A
+                // body in an unknown coding cannot be read.
+                if !matches!(rejection, Rejection::Coding) {
+                    let (parts, body) = request.into_parts();
+                    read_unread(&parts.headers, body).await;
+                }
+                return Err(rejection);
             }
-            return Err(rejection);
-        }
-        let (request, progress) = self.outgoing(request, peer)?;
+        };
+        let (request, progress) = self.outgoing(request, peer, upgrade.as_ref())?;
         let line = format!("{} {}", request.method(), request.uri().path());
         let failed = |status: StatusCode, reason: &dyn std::fmt::Display| {
             let upstream = &self.upstream;
@@ -230,7 +241,10 @@ impl Relay {
             }
         };
         match response {
-            Ok(response) => Ok(self.incoming(response)),
+            Ok(response) => self.finish(response, upgrade).map_err(|err| {
+                let _logged = failed(err.status(), &err.reason());
+                Rejection::Upgrade(err)
+            }),
             Err(err) => {
                 let (status, reason) = status_and_reason(&err);
                 Err(failed(status, &reason))
@@ -241,7 +255,7 @@ impl Relay {
     /// Checks that a request may be passed on. Returns its caller and the scopes in which the caller
     /// must be authenticated, if there are any.
     fn check<B>(&self, request: &Request<B>) -> Result<(Option<Caller>, Vec<&str>), Rejection> {
-        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+        if *request.method() == Method::TRACE {
             return Err(Rejection::Method);
         }
         // Any other coding would be lost with the field (RFC 9112 section 6.1).
@@ -262,6 +276,7 @@ impl Relay {
         &self,
         request: Request<Body>,
         peer: SocketAddr,
+        upgrade: Option<&Upgrade>,
     ) -> Result<(Request<Outgoing>, Arc<Progress>), Rejection> {
         let bad = || Rejection::Ambiguous("the request's target or host is invalid");
         let (mut parts, body) = request.into_parts();
@@ -286,6 +301,9 @@ impl Relay {
             parts.headers.insert(header::TE, HeaderValue::from_static("trailers"));
             parts.headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
         }
+        if let Some(upgrade) = upgrade {
+            upgrade.set_fields(&mut parts.headers);
+        }
         let path = parts.uri.path_and_query().cloned();
         let mut uri = self.upstream.clone().into_parts();
         uri.scheme = Some(Scheme::HTTP);
@@ -296,6 +314,25 @@ impl Relay {
         parts.extensions.clear();
         let (body, progress) = Relayed::with_progress(body, &self.fields);
         Ok((Request::from_parts(parts, body), progress))
+    }
+
+    /// Makes the response for the client, who may have asked for an upgrade.
+    fn finish(
+        &self,
+        response: Response<hyper::body::Incoming>,
+        upgrade: Option<Upgrade>,
+    ) -> Result<Response<Body>, UpgradeError> {
+        let response = match upgrade {
+            Some(upgrade) => match upgrade.finish(response)? {
+                Ok(switched) => return Ok(switched),
+                Err(response) => response,
+            },
+            None if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                return Err(UpgradeError::Switched);
+            }
+            None => response,
+        };
+        Ok(self.incoming(response))
     }
 
     /// Makes the response for the client.
@@ -342,6 +379,8 @@ enum Rejection {
     Path(Ambiguous),
     /// Its method is not passed on.
     Method,
+    /// Its upgrade or `CONNECT` is not possible.
+    Upgrade(UpgradeError),
     /// Its transfer coding is not passed on; the data after its head is not read.
     Coding,
     /// There is no response; only the log contains the reason.
@@ -363,9 +402,7 @@ impl IntoResponse for Rejection {
                 let line = format!("{reason}, which servers may interpret differently\n");
                 return (StatusCode::BAD_REQUEST, line).into_response();
             }
-            Self::Method => {
-                (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on CONNECT and TRACE")
-            }
+            Self::Method => (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on TRACE"),
             Self::Coding => {
                 let close = [(header::CONNECTION, "close")];
                 return (
@@ -375,6 +412,7 @@ impl IntoResponse for Rejection {
                 )
                     .into_response();
             }
+            Self::Upgrade(err) => (err.status(), err.reason()),
             Self::Failed(status) => (status, status.canonical_reason().unwrap_or_default()),
         };
         (status, format!("{line}\n")).into_response()

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use axum::body::{Body, HttpBody};
 use axum::response::IntoResponse;
 use http::{Request, Response, header};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use rustls_ext::alert_name;
 use rustls_ext::http::Fingerprint;
 use rustls_ext::http::server::{CallerLayer, Denied, ServerStream};
@@ -33,14 +33,19 @@ use command_line::Failure;
 
 mod activity;
 mod args;
+mod serving;
 mod setup;
 mod timed;
+mod tunnel;
 
 use activity::{Activity, CloseReason};
 pub use args::{GroupName, PolicyName, ServerArgs};
+use serving::Serving;
 pub use setup::Loaded;
 pub use timed::Stalled;
 use timed::timed;
+use tunnel::EndTunnels;
+pub(crate) use tunnel::{Tunnel, TunnelEnd, Tunnels};
 
 /// The maximum number of open connections; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 1024;
@@ -148,27 +153,14 @@ impl<A: App> Server<A> {
         let secondary = info.clone();
         let service = CallerLayer::new(self.live.clone()).with_connection(info).layer(service);
 
-        // The handshake has negotiated the protocol, so it need not be guessed.
-        let mut http = if is_h2 {
-            auto::Builder::new(TokioExecutor::new()).http2_only()
-        } else {
-            auto::Builder::new(TokioExecutor::new()).http1_only()
-        };
-        http.http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.handshake_timeout)
-            .max_buf_size(MAX_HEAD as usize);
-        http.http2()
-            .timer(TokioTimer::new())
-            .keep_alive_interval(KEEP_ALIVE)
-            .max_header_list_size(MAX_HEAD)
-            .max_concurrent_streams(MAX_STREAMS);
-
         let activity = Activity::new();
         let (idle, shared) = (self.idle, activity.clone());
+        let tunnels = EndTunnels(Tunnels::new(&activity, idle));
+        let opens_tunnels = tunnels.0.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (underway, activity) = (shared.begin(), shared.clone());
-            let request = request.map(|body| timed(body, idle, &activity, None));
+            let mut request = request.map(|body| timed(body, idle, &activity, None));
+            request.extensions_mut().insert(opens_tunnels.clone());
             let (host, server_name) = (host(&request), report.server_name.clone());
             let response = service.clone().oneshot(request);
             async move {
@@ -187,7 +179,13 @@ impl<A: App> Server<A> {
             }
         });
         let mut expired = pin!(expired(self.max_age));
-        let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+        // The handshake has negotiated the protocol, so it need not be guessed.
+        let io = TokioIo::new(stream);
+        let mut served: Pin<Box<dyn Serving + Send>> = if is_h2 {
+            Box::pin(self.http2().serve_connection(io, service))
+        } else {
+            Box::pin(self.http1().serve_connection(io, service).with_upgrades())
+        };
         let mut stopping = false;
         loop {
             tokio::select! {
@@ -196,19 +194,27 @@ impl<A: App> Server<A> {
                         warn!(%peer, reason = %err, "connection ended: the client broke a rule of certificates \
                             on open connections");
                     } else if let Err(err) = ended {
-                        debug!(%peer, err = %with_causes(&*err), "connection failed");
+                        debug!(%peer, err = %with_causes(&err), "connection failed");
                     }
-                    return;
+                    // An HTTP/1.1 connection may have become a tunnel, which has its own idle timeout.
+                    tokio::select! {
+                        () = tunnels.0.closed() => return,
+                        () = &mut expired, if !stopping => {}
+                    }
+                    debug!(%peer, "connection reached its maximum age");
+                    tunnels.0.end();
+                    return tunnels.0.closed().await;
                 }
                 _ = stop.changed(), if !stopping => {
                     stopping = true;
                     self.app.stopping();
-                    served.as_mut().graceful_shutdown();
+                    served.as_mut().shut_down();
                 }
                 () = &mut expired, if !stopping => {
                     debug!(%peer, "connection reached its maximum age");
                     stopping = true;
-                    served.as_mut().graceful_shutdown();
+                    tunnels.0.end();
+                    served.as_mut().shut_down();
                 }
                 () = activity.stalled(self.idle), if stopping => {
                     return warn!(%peer, "connection did not end: no data was read or written for {:?}",
@@ -222,11 +228,32 @@ impl<A: App> Server<A> {
                     CloseReason::Idle => {
                         debug!(%peer, "no further request within {:?}", self.idle);
                         stopping = true;
-                        served.as_mut().graceful_shutdown();
+                        served.as_mut().shut_down();
                     }
                 },
             }
         }
+    }
+}
+
+impl<A> Server<A> {
+    fn http1(&self) -> http1::Builder {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.handshake_timeout)
+            .max_buf_size(MAX_HEAD as usize);
+        http
+    }
+
+    fn http2(&self) -> http2::Builder<TokioExecutor> {
+        let mut http = http2::Builder::new(TokioExecutor::new());
+        http.timer(TokioTimer::new())
+            .keep_alive_interval(KEEP_ALIVE)
+            .max_header_list_size(MAX_HEAD)
+            .max_concurrent_streams(MAX_STREAMS)
+            // WebSocket (RFC 8441). Applications refuse other protocols.
+            .enable_connect_protocol();
+        http
     }
 }
 

@@ -44,6 +44,12 @@ impl From<Denied> for Rejection {
     }
 }
 
+impl From<NoRoute> for Rejection {
+    fn from(reason: NoRoute) -> Self {
+        Self::NoRoute(reason)
+    }
+}
+
 impl Rejection {
     /// Makes the response to a request of this version.
     pub(super) fn into_response_to(self, version: Version) -> Response<Body> {
@@ -58,7 +64,7 @@ impl Rejection {
                 StatusCode::BAD_REQUEST,
                 "a request may not have both Content-Length and Transfer-Encoding",
             ),
-            Self::NoRoute(reason) => (reason.status(), reason.reason()),
+            Self::NoRoute(reason) => return (reason.status(), format!("{reason}\n")).into_response(),
             Self::Method => {
                 (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on CONNECT and TRACE")
             }

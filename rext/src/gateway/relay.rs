@@ -17,10 +17,10 @@ use super::config::Protocol;
 use super::outbound::Outbound;
 use super::pool::Lease;
 use super::rejection::{Rejection, status_of};
-use super::routes::Route;
+use super::routes::{NoRoute, Route};
 use super::table::Table;
 use super::upstream::{Answer, SendError};
-use super::{Proxy, fields, health, lengths, paths};
+use super::{Proxy, fields, health, lengths};
 
 /// What the response depends on, of a client's request.
 #[derive(Clone, Copy, Debug)]
@@ -107,12 +107,9 @@ impl Proxy {
         let caller = Caller::of(&request.extensions)?;
         let path = request.uri.path();
         let checked = Checked::new(table, caller.host(), path)?;
-        if let Some(route) = checked.route()
-            && !route.demands.is_empty()
-        {
-            let path = paths::Path::parse(path)
-                .ok_or(Rejection::Ambiguous("the path has more than one interpretation"))?;
-            if let Some(scope) = path.demand(&route.demands) {
+        if let Some(route) = checked.route() {
+            // The first refusal is the response.
+            for scope in route.demands.of(path).map_err(NoRoute::Ambiguous)? {
                 caller.ask(scope).await?;
             }
         }
@@ -141,12 +138,12 @@ impl Proxy {
                 Rejection::Failed(status)
             })?
         };
-        let checked = sent.map_err(|err| {
+        let answered = sent.map_err(|err| {
             let status = body.fault().unwrap_or_else(|| status_of(&err));
             (status, with_causes(&err), matches!(err, SendError::Busy))
         });
-        let received = checked.and_then(|answer| {
-            incoming(answer, asked)
+        let received = answered.and_then(|answer| {
+            incoming(answer, asked, &checked.table)
                 .map_err(|reason| (http::StatusCode::BAD_GATEWAY, reason.to_owned(), false))
         });
         match received {
@@ -199,8 +196,9 @@ impl Proxy {
         let accepts_trailers = fields::accepts_trailers(&parts.headers);
         // Before the proxy sets its own fields, since a client may name those in `Connection`.
         fields::remove_hop_by_hop(&mut parts.headers);
+        table.fields.set_forwarded(&mut parts.headers, peer, &host);
         table.certificates.apply(&mut parts);
-        fields::set_forwarded(&mut parts.headers, peer, &host);
+        table.fields.set(&mut parts);
         fields::add_via(&mut parts.headers, parts.version);
         parts.headers.insert(header::HOST, host);
         lengths::join_equal(&mut parts.headers);
@@ -213,7 +211,7 @@ impl Proxy {
         }
         // The server behind cannot use them.
         parts.extensions.clear();
-        Ok(Outbound::new(parts, Shared::new(body)))
+        Ok(Outbound::new(parts, Shared::new(body, table.fields.clone())))
     }
 }
 
@@ -251,7 +249,7 @@ struct Checked {
 
 impl Checked {
     fn new(table: Arc<Table>, host: Option<&str>, path: &str) -> Result<Self, Rejection> {
-        let route = table.routes.choose(host, path).map_err(Rejection::NoRoute)?;
+        let route = table.routes.choose(host, path)?;
         Ok(Self { table, route })
     }
 
@@ -261,7 +259,11 @@ impl Checked {
 }
 
 /// Makes the response for the client, or returns why it cannot be passed on.
-fn incoming(answer: Answer, asked: Asked) -> Result<Response<Body>, &'static str> {
+fn incoming(
+    answer: Answer,
+    asked: Asked,
+    table: &Table,
+) -> Result<Response<Body>, &'static str> {
     let Answer { response, connection, lease } = answer;
     let (mut parts, body) = response.into_parts();
     if parts.status.is_informational() {
@@ -305,7 +307,8 @@ fn incoming(answer: Answer, asked: Asked) -> Result<Response<Body>, &'static str
         Trailers::Dropped
     };
     parts.version = Version::HTTP_11;
-    Ok(Response::from_parts(parts, Body::new(ResponseBody::new(body, trailers, lease))))
+    let body = ResponseBody::new(body, trailers, table.fields.clone(), lease);
+    Ok(Response::from_parts(parts, Body::new(body)))
 }
 
 fn has_content(status: &http::StatusCode, body: &hyper::body::Incoming) -> bool {

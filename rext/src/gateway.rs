@@ -54,6 +54,7 @@ mod relay;
 mod routes;
 mod table;
 mod templates;
+mod upgrade;
 mod upstream;
 
 use config::{GatewayConfig, MAX_CONNECTIONS, MAX_WAITING, TABLE};
@@ -127,6 +128,8 @@ struct Gateway(Arc<Proxy>);
 struct Proxy {
     args: GatewayArgs,
     idle_timeout: Duration,
+    /// The protocols to which connections may switch, in lower case.
+    upgrades: Vec<String>,
     /// Set once everything is loaded.
     live: OnceLock<Live>,
     draining: AtomicBool,
@@ -137,6 +140,7 @@ impl Proxy {
         Self {
             args: args.clone(),
             idle_timeout: args.server.idle_timeout,
+            upgrades: vec!["websocket".into()],
             live: OnceLock::new(),
             draining: AtomicBool::new(false),
         }

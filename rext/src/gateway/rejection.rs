@@ -11,6 +11,7 @@ use rustls_ext::http::server::Denied;
 
 use super::connect::ConnectError;
 use super::routes::NoRoute;
+use super::upgrade::UpgradeError;
 use super::upstream::SendError;
 
 /// Why a client does not get the response of the server behind.
@@ -26,6 +27,8 @@ pub(super) enum Rejection {
     NoRoute(NoRoute),
     /// Its method is not passed on.
     Method,
+    /// Its upgrade or `CONNECT` is not possible.
+    Upgrade(UpgradeError),
     /// Its transfer coding is not passed on; the data after its head is not read.
     Coding,
     /// All connections to the server behind are in use.
@@ -66,8 +69,9 @@ impl Rejection {
             ),
             Self::NoRoute(reason) => return (reason.status(), format!("{reason}\n")).into_response(),
             Self::Method => {
-                (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on CONNECT and TRACE")
+                (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on TRACE")
             }
+            Self::Upgrade(err) => (err.status(), err.reason()),
             Self::Coding => (
                 StatusCode::NOT_IMPLEMENTED,
                 "this proxy supports no transfer coding other than chunked",

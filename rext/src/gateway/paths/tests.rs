@@ -391,8 +391,9 @@ proptest! {
     /// Requirements are only added by spelling, never by the rest of the path.
     #[test]
     fn plain_paths_have_one_requirement(rest in "(/[a-z0-9_-]{1,8}){0,4}") {
-        prop_assert_eq!(demands().of(&format!("/admin/help{rest}")), Ok(vec!["agents"]));
-        prop_assert_eq!(demands().of(&format!("/account/new{rest}")), Ok(vec![]));
+        let demands = demands();
+        prop_assert_eq!(demands.of(&format!("/admin/help{rest}")), Ok(vec!["agents"]));
+        prop_assert_eq!(demands.of(&format!("/account/new{rest}")), Ok(vec![]));
     }
 
     /// Any text is a path with requirements, or is refused; it never panics.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,7 +12,7 @@ use rustls_ext::http::Fingerprint;
 use rustls_ext::http::server::{CallerLayer, ServerStream};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
-use rustls_ext::{Live, Policy, explain, subject_of, with_causes};
+use rustls_ext::{Files, Live, LoadError, Policy, explain, subject_of, with_causes};
 use tokio::net::TcpStream;
 use tokio::sync::watch as signal;
 use tower::{Layer, Service};
@@ -41,6 +42,7 @@ use connection::Connection;
 use limits::TimeLimits;
 use memory::{Budget, Memory, Shares};
 use requests::Requests;
+pub use setup::Loaded;
 pub use timed::Stalled;
 pub(crate) use tunnel::{Tunnel, TunnelEnd, Tunnels};
 use verified::Reloads;
@@ -56,6 +58,21 @@ pub trait App: Send + Sync + 'static {
         + Clone
         + Send
         + 'static;
+
+    /// Reads the policy file, and what else this application needs with the policy; for every load
+    /// and reload.
+    ///
+    /// # Errors
+    /// If a file cannot be used.
+    fn load(&self, files: &mut Files, policy_file: Option<&Path>) -> Result<Loaded, LoadError> {
+        setup::policy_only(files, policy_file)
+    }
+
+    /// Receives the loaded setup, before the first connection.
+    fn started(&self, _: &Live) {}
+
+    /// Learns that the server stops: it accepts no more connections, and ends the open ones.
+    fn stopping(&self) {}
 
     /// Checks that the policy is suitable for this application.
     ///
@@ -76,8 +93,8 @@ pub trait App: Send + Sync + 'static {
 pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     args.check()?;
     let app = Arc::new(app);
-    let checking = app.clone();
-    let live = setup::load(args, move |policy| checking.check(policy))?;
+    let live = setup::load(args, app.clone())?;
+    app.started(&live);
     let listener = Listener::bind(args.listen).await?;
     let reloads = Reloads::new(args.end_unverified);
     let (on_signal, on_change) = (reloads.clone(), reloads.clone());
@@ -147,7 +164,16 @@ impl<A: App> Server<A> {
                 .with_budget(budget.clone());
         let unverified = reloads.unverified(info.clone(), self.live.clone(), peer);
         let connection = Connection { io, is_h2, peer, requests, budget };
-        let ended = connection.serve(self.limits, stop, unverified).await;
+        let mut stopping = stop.clone();
+        let told = async {
+            let _ = stopping.changed().await;
+            self.app.stopping();
+            std::future::pending().await
+        };
+        let ended = tokio::select! {
+            ended = connection.serve(self.limits, stop, unverified) => ended,
+            ended = told => ended,
+        };
         match info.secondary_error() {
             Some(err) => {
                 warn!(%peer, reason = %err, "connection ended: the client broke a rule of \

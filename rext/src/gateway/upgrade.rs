@@ -59,13 +59,15 @@ pub(super) enum UpgradeError {
     NotSwitched,
     /// The system has no random numbers.
     Random,
+    /// The server behind is used in HTTP/2, which has no upgrades.
+    Http2,
 }
 
 impl UpgradeError {
     /// The status code of the response.
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::Connect => StatusCode::NOT_IMPLEMENTED,
+            Self::Connect | Self::Http2 => StatusCode::NOT_IMPLEMENTED,
             Self::Switched | Self::NotSwitched => StatusCode::BAD_GATEWAY,
             Self::Random => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -80,6 +82,7 @@ impl UpgradeError {
             Self::Switched => "the server behind switched to a protocol that was not requested",
             Self::NotSwitched => "the server behind did not switch to the requested protocol",
             Self::Random => "the proxy has no random numbers",
+            Self::Http2 => "this proxy passes on CONNECT to servers in HTTP/1.1 only",
         }
     }
 }
@@ -128,6 +131,11 @@ impl Upgrade {
         Ok(Some(Self { protocol, client, tunnels, key, is_connect }))
     }
 
+    /// Returns true if the client asked by an extended `CONNECT`.
+    pub(super) fn is_connect(&self) -> bool {
+        self.is_connect
+    }
+
     /// Sets the fields of the request for the server behind. The fields for one connection only must
     /// have been removed.
     pub(super) fn set_fields(&self, fields: &mut HeaderMap) {
@@ -146,13 +154,15 @@ impl Upgrade {
     }
 
     /// Takes the response of the server behind. If it has switched to the protocol, this returns the
-    /// response for the client, and the tunnel begins; otherwise it gives the response back.
+    /// response for the client, and the tunnel begins, which takes `held` and drops it at its end;
+    /// otherwise it gives the response back.
     ///
     /// # Errors
     /// If the server behind broke the rules.
     pub(super) fn finish<B>(
         self,
         mut response: Response<B>,
+        held: &mut Option<impl Send + 'static>,
     ) -> Result<Result<Response<Body>, Response<B>>, UpgradeError> {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             let is_opposite = self.is_connect && response.status().is_success();
@@ -177,7 +187,12 @@ impl Upgrade {
         parts.extensions.clear();
         let tunnel = self.tunnels.open();
         let span = info_span!("tunnel", protocol = ?self.protocol);
-        tokio::spawn(relay(self.client, server, tunnel).instrument(span));
+        let (held, relayed) = (held.take(), relay(self.client, server, tunnel));
+        let relayed = async move {
+            relayed.await;
+            drop(held);
+        };
+        tokio::spawn(relayed.instrument(span));
         Ok(Ok(Response::from_parts(parts, Body::empty())))
     }
 

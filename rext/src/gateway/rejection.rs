@@ -67,10 +67,10 @@ impl Rejection {
                 StatusCode::BAD_REQUEST,
                 "a request may not have both Content-Length and Transfer-Encoding",
             ),
-            Self::NoRoute(reason) => return (reason.status(), format!("{reason}\n")).into_response(),
-            Self::Method => {
-                (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on TRACE")
+            Self::NoRoute(reason) => {
+                return (reason.status(), format!("{reason}\n")).into_response();
             }
+            Self::Method => (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on TRACE"),
             Self::Upgrade(err) => (err.status(), err.reason()),
             Self::Coding => (
                 StatusCode::NOT_IMPLEMENTED,

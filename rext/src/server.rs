@@ -164,7 +164,16 @@ impl<A: App> Server<A> {
                 .with_budget(budget.clone());
         let unverified = reloads.unverified(info.clone(), self.live.clone(), peer);
         let connection = Connection { io, is_h2, peer, requests, budget };
-        let ended = connection.serve(self.limits, stop, unverified).await;
+        let mut stopping = stop.clone();
+        let told = async {
+            let _ = stopping.changed().await;
+            self.app.stopping();
+            std::future::pending().await
+        };
+        let ended = tokio::select! {
+            ended = connection.serve(self.limits, stop, unverified) => ended,
+            ended = told => ended,
+        };
         match info.secondary_error() {
             Some(err) => {
                 warn!(%peer, reason = %err, "connection ended: the client broke a rule of \

@@ -51,11 +51,11 @@ pub(super) fn policy_only(
     policy_file: Option<&Path>,
 ) -> Result<Loaded, LoadError> {
     let Some(path) = policy_file else { return Ok(Loaded::default()) };
-    let (policy, table) =
-        files.policy_and_table::<IgnoredAny>(path, tls::provider(), "gateway")?;
+    let (policy, table) = files.policy_and_table::<IgnoredAny>(path, tls::provider(), "gateway")?;
     match table {
         Some(table) => {
-            let problem = "the table [gateway] is for rext gateway only: remove it, or use another file";
+            let problem =
+                "the table [gateway] is for rext gateway only: remove it, or use another file";
             Err(table.error(table.offset(), problem).into())
         }
         None => Ok(Loaded::default().with_policy(policy)),

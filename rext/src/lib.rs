@@ -29,7 +29,7 @@ pub mod debug_info;
 pub mod doctor;
 pub mod files;
 pub mod gateway;
-mod listener;
+pub mod listener;
 pub mod peek;
 pub mod route;
 pub mod serve;
@@ -99,6 +99,9 @@ impl Command {
             // These commands print their results, and do not log.
             Self::Connect(_) | Self::Peek(_) | Self::Doctor(_) => LevelFilter::OFF,
         };
+        if let Self::Serve(_) | Self::Gateway(_) | Self::Route(_) = self {
+            listener::inherit();
+        }
         block_on(level, async {
             match self {
                 Self::Serve(args) => serve::run(args).await,

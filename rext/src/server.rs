@@ -13,13 +13,11 @@ use rustls_ext::http::server::{CallerLayer, ServerStream};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
 use rustls_ext::{Files, Live, LoadError, Policy, explain, subject_of, with_causes};
-use tokio::net::TcpStream;
-use tokio::sync::watch as signal;
 use tower::{Layer, Service};
 use tracing::{debug, info, warn};
 
 use crate::debug_info::DebugInfo;
-use crate::listener::Listener;
+use crate::listener::{Client, Listener, PhaseReceiver, descriptors};
 use crate::{alerts, tls};
 use command_line::Failure;
 
@@ -46,9 +44,6 @@ pub use setup::Loaded;
 pub use timed::Stalled;
 pub(crate) use tunnel::{Tunnel, TunnelEnd, Tunnels};
 use verified::Reloads;
-
-/// The maximum number of open connections; further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 1024;
 
 /// An application that responds to the requests of connections.
 pub trait App: Send + Sync + 'static {
@@ -95,7 +90,7 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     let app = Arc::new(app);
     let live = setup::load(args, app.clone())?;
     app.started(&live);
-    let listener = Listener::bind(args.listen).await?;
+    let listener = Listener::bind(&args.listen).await?;
     let reloads = Reloads::new(args.end_unverified);
     let (on_signal, on_change) = (reloads.clone(), reloads.clone());
     tokio::spawn(setup::reload_on_signal(live.clone(), move || on_signal.announce())?);
@@ -106,11 +101,13 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     let addr = listener.announce()?;
     info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
     let server = Server::new(args, live, app, reloads);
-    let connection = |tcp, peer, stop| {
+    let options = args.serve_options();
+    descriptors::check(options.max_connections, 1);
+    let connection = move |client, phase| {
         let server = server.clone();
-        async move { server.connection(tcp, peer, stop).await }
+        async move { server.connection(client, phase).await }
     };
-    listener.serve(MAX_CONNECTIONS, args.drain_timeout, connection).await;
+    listener.serve(options, connection).await;
     Ok(())
 }
 
@@ -138,7 +135,8 @@ impl<A: App> Server<A> {
         Arc::new(Self { app, live, acceptor, limits, memory, shares, reloads })
     }
 
-    async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
+    async fn connection(&self, client: Client, mut phase: PhaseReceiver) {
+        let Client { tcp, peer, .. } = client;
         let _ = tcp.set_nodelay(true);
         let budget = match Budget::open(&self.memory, self.shares) {
             Ok(budget) => budget,
@@ -150,7 +148,7 @@ impl<A: App> Server<A> {
                 (Ok(stream), report) => (stream, report),
                 (Err(err), report) => return log_refusal(peer, &err, &report),
             },
-            _ = stop.changed() => return,
+            () = phase.stopping() => return,
         };
         let connection = stream.get_ref().1;
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
@@ -164,14 +162,14 @@ impl<A: App> Server<A> {
                 .with_budget(budget.clone());
         let unverified = reloads.unverified(info.clone(), self.live.clone(), peer);
         let connection = Connection { io, is_h2, peer, requests, budget };
-        let mut stopping = stop.clone();
+        let mut stopping = phase.clone();
         let told = async {
-            let _ = stopping.changed().await;
+            stopping.stopping().await;
             self.app.stopping();
             std::future::pending().await
         };
         let ended = tokio::select! {
-            ended = connection.serve(self.limits, stop, unverified) => ended,
+            ended = connection.serve(self.limits, phase, unverified) => ended,
             ended = told => ended,
         };
         match info.secondary_error() {

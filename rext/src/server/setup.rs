@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use super::App;
 use super::args::{PolicyName, ServerArgs};
+use crate::listener::systemd;
 use crate::{files, tls};
 use command_line::Failure;
 
@@ -176,8 +177,14 @@ pub(super) fn reload_on_signal(
         .map_err(|err| Failure::Failed(format!("cannot listen for signals: {err}")))?;
     Ok(async move {
         while hang_up.recv().await.is_some() {
+            systemd::reloading();
             let live = live.clone();
-            if let Ok(loaded) = tokio::task::spawn_blocking(move || live.reload()).await {
+            let loaded = tokio::task::spawn_blocking(move || live.reload()).await;
+            systemd::reloaded(match &loaded {
+                Ok(Ok(_)) => "serving; files reloaded",
+                _ => "serving; the last reload failed: the previous files stay in use",
+            });
+            if let Ok(loaded) = loaded {
                 report(loaded, &on_success);
             }
         }

@@ -57,6 +57,7 @@ impl TicketKeys {
             .then_some(TicketKeysWarning::RotationOverdue)
     }
 
+    #[cfg(feature = "redis")]
     pub(super) fn has_same_keys(&self, other: &Self) -> bool {
         self.0.iter().map(|key| &key.name).eq(other.0.iter().map(|key| &key.name))
     }

@@ -27,6 +27,7 @@ use tracing::{debug, info, warn};
 
 use crate::debug_info::DebugInfo;
 use crate::listener::Listener;
+use crate::ticket_keys::TicketSource;
 use crate::{alerts, tls};
 use command_line::Failure;
 
@@ -78,7 +79,10 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     args.check()?;
     let app = Arc::new(app);
     let checking = app.clone();
-    let live = setup::load(args, move |policy| checking.check(policy))?;
+    let tickets = TicketSource::of(&args.tickets)?;
+    let live = setup::load(args, tickets.clone(), move |policy| checking.check(policy))?;
+    tickets.begin().await;
+    tokio::spawn(tickets.follow());
     let listener = Listener::bind(args.listen).await?;
     tokio::spawn(setup::reload_on_signal(live.clone())?);
     if let Some(every) = args.watch {

@@ -81,6 +81,8 @@ mod directory;
 mod error;
 mod key;
 mod keys;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod seal;
 
 pub use directory::KEY_FILE_SUFFIX;

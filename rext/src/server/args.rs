@@ -10,6 +10,8 @@ use command_line::{CodePointArgs, Failure};
 use rustls_ext::rustls::crypto::SupportedKxGroup;
 use rustls_ext::rustls::crypto::ring::kx_group;
 
+use crate::ticket_keys::TicketArgs;
+
 /// Options of the commands that serve.
 #[derive(Clone, Debug, Args)]
 pub struct ServerArgs {
@@ -68,6 +70,10 @@ pub struct ServerArgs {
     /// Use TLS 1.2 only, which has no flags
     #[arg(long)]
     pub tls12: bool,
+    // Session tickets of a fleet
+    #[command(flatten)]
+    /// The session tickets.
+    pub tickets: TicketArgs,
 }
 
 impl ServerArgs {

@@ -12,6 +12,7 @@ use rustls_ext::{FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict
 use tracing::{error, info, warn};
 
 use super::args::{PolicyName, ServerArgs};
+use crate::ticket_keys::TicketSource;
 use crate::{files, tls};
 use command_line::Failure;
 
@@ -21,6 +22,7 @@ const SCOPE: &str = "clients";
 /// Loads the config and the policy from the files. Fails if `check` refuses the policy.
 pub(super) fn load(
     args: &ServerArgs,
+    tickets: TicketSource,
     check: impl Fn(&Policy) -> Result<(), Failure> + Send + 'static,
 ) -> Result<Live, Failure> {
     let code_points = args.code_points.get()?;
@@ -36,6 +38,7 @@ pub(super) fn load(
         config.client_auth_code_points = code_points;
         config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
         template.get_or_insert(config.clone());
+        tickets.apply(&mut config, files)?;
         let policy = match &from.policy_file {
             Some(path) => files.policy(path, tls::provider())?,
             None => policy(&from, files)?,
@@ -48,6 +51,7 @@ pub(super) fn load(
             let mut options = vec![("--cert", &*args.cert), ("--key", &*args.key)];
             options.extend(args.client_ca.as_deref().map(|path| ("--client-ca", path)));
             options.extend(args.client_crl.iter().map(|path| ("--client-crl", &**path)));
+            options.extend(args.tickets.ticket_keys.as_deref().map(|path| ("--ticket-keys", path)));
             options.extend(args.policy_file.as_deref().map(|path| ("--policy-file", path)));
             files::failure(&options, &err)
         }

@@ -40,7 +40,9 @@ pub enum TicketKeyError {
         /// The name of that key, in hexadecimal digits.
         name: String,
     },
-    /// A rotation would keep fewer than two keys, or more than [`TicketKeys::MAX`].
+    /// There are keys already, so there cannot be a first one.
+    KeysExist,
+    /// A rotation would keep fewer than two keys, or not fewer than [`TicketKeys::MAX`].
     BadKeep,
 }
 
@@ -77,11 +79,14 @@ impl fmt::Display for TicketKeyError {
             Self::AlreadyWaiting { name } => {
                 write!(f, "ticket key {name} does not encrypt yet: rotate again after it does")
             }
+            Self::KeysExist => f.write_str(
+                "there are ticket keys already: `rotate` adds one, and `replace` removes them all",
+            ),
             Self::BadKeep => write!(
                 f,
                 "a rotation must keep from 2 to {} ticket keys: the new one, and the one that \
                  encrypts until then",
-                TicketKeys::MAX
+                TicketKeys::MAX - 1
             ),
         }
     }

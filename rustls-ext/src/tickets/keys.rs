@@ -75,8 +75,9 @@ pub struct Rotation {
     pub lifetime: Duration,
     /// How long a new key is only known before it encrypts.
     pub delay: Duration,
-    /// How many keys to keep, with the new one: from 2 to [`TicketKeys::MAX`]. The oldest are
-    /// removed; their tickets do not resume any more.
+    /// How many keys to keep, with the new one: at least 2, and fewer than [`TicketKeys::MAX`], so
+    /// that the new one can be added before others are removed. The oldest are removed; their
+    /// tickets do not resume any more.
     pub keep: usize,
 }
 
@@ -113,7 +114,7 @@ impl Rotation {
         now: UnixTime,
         provider: &CryptoProvider,
     ) -> Result<Rotated, TicketKeyError> {
-        if !(2..=TicketKeys::MAX).contains(&self.keep) {
+        if !(2..TicketKeys::MAX).contains(&self.keep) {
             return Err(TicketKeyError::BadKeep);
         }
         if let Some(next) = keys.iter().find(|key| key.encrypts_from > now.as_secs()) {
@@ -131,5 +132,37 @@ impl Rotation {
             }
         }
         Ok(Rotated { added, removed })
+    }
+
+    /// Plans the first key, which encrypts at once.
+    ///
+    /// # Errors
+    /// [`TicketKeyError::KeysExist`] if there are keys; and as [`TicketKey::generate`].
+    pub fn init(
+        &self,
+        keys: &TicketKeys,
+        now: UnixTime,
+        provider: &CryptoProvider,
+    ) -> Result<Rotated, TicketKeyError> {
+        if keys.0.is_empty() {
+            self.replace(keys, now, provider)
+        } else {
+            Err(TicketKeyError::KeysExist)
+        }
+    }
+
+    /// Plans to remove all keys, and to add one that encrypts at once. This is for keys that
+    /// somebody else may have: [`plan()`](Self::plan) keeps them until they expire.
+    ///
+    /// # Errors
+    /// As [`TicketKey::generate`].
+    pub fn replace(
+        &self,
+        keys: &TicketKeys,
+        now: UnixTime,
+        provider: &CryptoProvider,
+    ) -> Result<Rotated, TicketKeyError> {
+        let added = TicketKey::generate(provider, now, Duration::ZERO, self.lifetime)?;
+        Ok(Rotated { added, removed: keys.iter().cloned().collect() })
     }
 }

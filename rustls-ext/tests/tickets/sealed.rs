@@ -256,7 +256,7 @@ fn a_rotation_publishes_a_key_before_it_encrypts_and_keeps_those_in_use() {
     // Expired keys go, even if fewer are kept.
     let late = plan(&set, START + 1130).unwrap();
     assert_eq!(late.removed.iter().map(TicketKey::name).collect::<Vec<_>>(), [name]);
-    for keep in [0, 1, 17] {
+    for keep in [0, 1, 16] {
         let bad = Rotation { keep, ..rotation }.plan(&set, at(START + 400), &provider());
         assert_eq!(bad.unwrap_err(), TicketKeyError::BadKeep);
     }

@@ -101,10 +101,10 @@ impl Rotate {
     }
 }
 
-/// What a change of keys came to.
+/// The outcome of a change.
 enum Change {
     Made(Rotated),
-    /// Nothing changed, for this reason.
+    /// Nothing changed, because of this.
     Unneeded(String),
 }
 

@@ -134,6 +134,7 @@ mod name;
     feature = "hyper",
     feature = "policy-file",
     feature = "quic",
+    feature = "redis",
     feature = "reqwest",
     feature = "ring",
     feature = "tokio"

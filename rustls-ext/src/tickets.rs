@@ -41,7 +41,7 @@
 //! A ticket of an unknown or expired key, of another context, or one that was changed is ignored: the
 //! server makes a full handshake, and sends no alert.
 //!
-//! # What a leak means
+//! # If a key leaks
 //! Ticket keys can do more than private keys. A ticket says which certificate its client has proved
 //! to own, so a key forges any client's identity whose certificate, which is public, is known; and
 //! it impersonates the server to clients that resume. A ticket also contains the session's secret:

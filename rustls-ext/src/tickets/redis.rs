@@ -33,9 +33,11 @@
 //!     +watch +multi +exec +set +del +zadd +zrem +zremrangebyscore +pexpireat
 //! ```
 //!
-//! Everybody who can write these keys can choose them, and so forge identities, too.
+//! A user that can write these keys can also choose them, and so forge identities, too.
 //!
-//! # What is stored
+//! Redis' clock decides when it removes a key, so it must be right, too.
+//!
+//! # Stored keys
 //! | key of Redis | value |
 //! |---|---|
 //! | `{PREFIX}:key:NAME` | the text of a ticket key; Redis removes it when the ticket key expires |

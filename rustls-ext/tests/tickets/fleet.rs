@@ -4,13 +4,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::server::ProducesTickets;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConfig, HandshakeKind, SupportedProtocolVersion};
-use rustls_ext::tickets::{TicketKeys, Tickets};
+use rustls_ext::tickets::{TicketKey, TicketKeys, Tickets};
 use rustls_ext::{Anchors, ClientAuthOffer, Live, Policy, PolicyError, Setup, Verdict};
 
 use crate::common::{Authority, Clock, Pki, connect, provider, pump};
@@ -246,6 +246,32 @@ fn a_reload_that_fails_keeps_the_keys_in_use() {
 }
 
 #[test]
+fn keys_that_change_during_a_load_are_read_again() {
+    let fleet = Fleet::new(&TLS13);
+    let folder = fleet.folder.path().to_owned();
+    let template = fleet.pki.server_config(&[&TLS13]);
+    let loaded = Arc::new(Mutex::new(Vec::new()));
+    let (seen, start) = (loaded.clone(), fleet.start);
+    let live = Live::load(move |files| {
+        let keys = files.ticket_keys(&folder)?;
+        let mut seen = seen.lock().unwrap();
+        if seen.is_empty() {
+            // A rotation, after the keys were read.
+            put(&folder, "2.ticket-key", &key(start, 0, DAY));
+            fs::remove_file(folder.join("1.ticket-key")).unwrap();
+        }
+        seen.push(keys.iter().map(TicketKey::name).collect::<Vec<_>>());
+        let policy = Policy::builder().provider(provider()).otherwise(Verdict::None).build()?;
+        Ok(Setup::new(template.clone(), policy))
+    });
+    let _live: Live = live.unwrap();
+    let loaded = loaded.lock().unwrap();
+    let names: Vec<_> = keys(fleet.folder.path()).iter().map(TicketKey::name).collect();
+    assert_eq!((loaded.len(), &loaded[1]), (2, &names));
+    assert_ne!(loaded[0], loaded[1]);
+}
+
+#[test]
 fn after_all_keys_have_expired_connections_work_without_resumption() {
     for fleet in VERSIONS.map(Fleet::new) {
         let node = fleet.node(fleet.requires_agents());
@@ -262,6 +288,10 @@ fn after_all_keys_have_expired_connections_work_without_resumption() {
         assert_eq!(node.visit(&client), FULL);
         assert_eq!(node.visit(&client), RESUMED);
     }
+}
+
+fn keys(folder: &Path) -> TicketKeys {
+    rustls_ext::Files::new().ticket_keys(folder).unwrap()
 }
 
 /// Makes tickets that decrypt, but with another content.
@@ -288,9 +318,6 @@ impl ProducesTickets for Mangled {
 
 #[test]
 fn res_7_a_ticket_with_a_broken_session_gets_a_full_handshake_without_an_alert() {
-    fn keys(folder: &Path) -> TicketKeys {
-        rustls_ext::Files::new().ticket_keys(folder).unwrap()
-    }
     let manglers: [fn(Vec<u8>) -> Vec<u8>; 4] = [
         |_| Vec::new(),
         |mut plain| {

@@ -13,7 +13,7 @@ use crate::with_causes;
 /// The longest time between two attempts, so that a server has the keys soon after Redis is back.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
-/// What happened to the keys of a server that follows Redis.
+/// A change of the keys of a server that follows Redis, or of their state.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {

@@ -10,12 +10,15 @@ use rustls_ext::rustls::pki_types::UnixTime;
 use rustls_ext::tickets::redis::{Event, KeyStore};
 use rustls_ext::tickets::{TicketKeys, Tickets};
 use rustls_ext::{Files, LoadError, with_causes};
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::RedisArgs;
 use crate::tls;
 use command_line::Failure;
 
+/// How long the start of a server may wait for Redis.
+const FIRST_READ: Duration = Duration::from_secs(5);
 /// How often a server reads the keys in Redis.
 const POLL: Duration = Duration::from_secs(2);
 
@@ -99,7 +102,7 @@ impl TicketSource {
     pub(crate) async fn begin(&self) {
         if let Self::Redis { store, tickets } = self {
             // An error is logged by `follow()`, which meets it, too.
-            if let Ok(keys) = store.read().await {
+            if let Ok(Ok(keys)) = timeout(FIRST_READ, store.read()).await {
                 tickets.set_keys(&keys);
             }
         }

@@ -57,9 +57,11 @@ impl TicketKeys {
             .then_some(TicketKeysWarning::RotationOverdue)
     }
 
+    /// Compares all but the secrets.
     #[cfg(feature = "redis")]
     pub(super) fn has_same_keys(&self, other: &Self) -> bool {
-        self.0.iter().map(|key| &key.name).eq(other.0.iter().map(|key| &key.name))
+        let public = |key: &TicketKey| (key.name, key.encrypts_from, key.expires);
+        self.0.iter().map(public).eq(other.0.iter().map(public))
     }
 }
 

@@ -18,6 +18,7 @@ use tracing::{debug, info, warn};
 
 use crate::debug_info::DebugInfo;
 use crate::listener::{Client, Listener, PhaseReceiver, descriptors};
+use crate::ticket_keys::TicketSource;
 use crate::{alerts, tls};
 use command_line::Failure;
 
@@ -88,8 +89,11 @@ pub trait App: Send + Sync + 'static {
 pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     args.check()?;
     let app = Arc::new(app);
-    let live = setup::load(args, app.clone())?;
+    let tickets = TicketSource::of(&args.tickets)?;
+    let live = setup::load(args, tickets.clone(), app.clone())?;
     app.started(&live);
+    tickets.begin().await;
+    tokio::spawn(tickets.follow());
     let listener = Listener::bind(&args.listen).await?;
     let reloads = Reloads::new(args.end_unverified);
     let (on_signal, on_change) = (reloads.clone(), reloads.clone());

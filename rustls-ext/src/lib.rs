@@ -17,6 +17,7 @@
 //! | serve QUIC or HTTP/3 | [`quic`][quic] | `quic` and a provider |
 //! | change certificates and rules without a restart | [`Live`] | |
 //! | keep the rules in a file | [`policy_file`][policy_file] | `policy-file` |
+//! | resume sessions on any server of a fleet | [`tickets`] | `redis` for keys from Redis or Valkey |
 //! | use a server that accepts a `ServerConfig` | [`Policy::for_config`] | |
 //! | request certificates on open HTTP/2 and HTTP/3 connections | [`PostHandshake`] and [`http::secondary`][secondary] | `http`, `tokio`; `h3` |
 //! | prove a certificate on an open connection of another protocol | [`authenticator`] | |
@@ -57,6 +58,7 @@
 //! | `hyper`, `reqwest` | HTTP clients that answer challenges |
 //! | `quic` | configs for quinn; needs `ring` or `aws-lc-rs`, too |
 //! | `policy-file` | policies in TOML files |
+//! | `redis` | session ticket keys from Redis or Valkey |
 //! | `tracing` | events for connections that a listener refuses |
 //!
 //! # Terms
@@ -119,6 +121,7 @@ mod error;
 mod explain;
 mod file_error;
 mod files;
+mod found;
 #[cfg(feature = "http")]
 pub mod http;
 mod identity;
@@ -131,6 +134,7 @@ mod name;
     feature = "hyper",
     feature = "policy-file",
     feature = "quic",
+    feature = "redis",
     feature = "reqwest",
     feature = "ring",
     feature = "tokio"
@@ -146,6 +150,7 @@ mod provider;
 pub mod quic;
 mod reach;
 mod rule;
+pub mod tickets;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 

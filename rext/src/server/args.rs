@@ -10,6 +10,7 @@ use rustls_ext::rustls::crypto::SupportedKxGroup;
 use rustls_ext::rustls::crypto::ring::kx_group;
 
 use crate::listener::{ListenAddress, ListenerArgs, ServeOptions};
+use crate::ticket_keys::TicketArgs;
 
 /// Options of the commands that serve.
 #[derive(Clone, Debug, Args)]
@@ -70,6 +71,10 @@ pub struct ServerArgs {
     /// Use TLS 1.2 only, which has no flags
     #[arg(long)]
     pub tls12: bool,
+    // Session tickets of a fleet
+    #[command(flatten)]
+    /// The session tickets.
+    pub tickets: TicketArgs,
     // Memory, and connections whose certificates no longer verify.
     /// The memory that one connection may use, in MiB; a request that needs more gets 503
     #[arg(long, value_name = "MIB", default_value = "4",

@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use super::App;
 use super::args::{PolicyName, ServerArgs};
 use crate::listener::systemd;
+use crate::ticket_keys::TicketSource;
 use crate::{files, tls};
 use command_line::Failure;
 
@@ -65,7 +66,11 @@ pub(super) fn policy_only(
 
 /// Loads the config, the policy and the application's data from the files. Fails if the application
 /// refuses the policy.
-pub(super) fn load<A: App>(args: &ServerArgs, app: Arc<A>) -> Result<Live, Failure> {
+pub(super) fn load<A: App>(
+    args: &ServerArgs,
+    tickets: TicketSource,
+    app: Arc<A>,
+) -> Result<Live, Failure> {
     let code_points = args.code_points.get()?;
     let from = args.clone();
     // State that is not in files, such as sessions, survives reloads.
@@ -79,6 +84,7 @@ pub(super) fn load<A: App>(args: &ServerArgs, app: Arc<A>) -> Result<Live, Failu
         config.client_auth_code_points = code_points;
         config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
         template.get_or_insert(config.clone());
+        tickets.apply(&mut config, files)?;
         let loaded = app.load(files, from.policy_file.as_deref())?;
         let policy = match loaded.policy {
             Some(policy) => policy,
@@ -96,6 +102,7 @@ pub(super) fn load<A: App>(args: &ServerArgs, app: Arc<A>) -> Result<Live, Failu
             let mut options = vec![("--cert", &*args.cert), ("--key", &*args.key)];
             options.extend(args.client_ca.as_deref().map(|path| ("--client-ca", path)));
             options.extend(args.client_crl.iter().map(|path| ("--client-crl", &**path)));
+            options.extend(args.tickets.ticket_keys.as_deref().map(|path| ("--ticket-keys", path)));
             options.extend(args.policy_file.as_deref().map(|path| ("--policy-file", path)));
             files::failure(&options, &err)
         }

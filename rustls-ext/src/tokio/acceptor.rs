@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
+use rustls::{HandshakeKind, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -16,6 +16,7 @@ use super::beginning::Beginning;
 use super::error::AcceptError;
 use super::policy::AsyncPolicy;
 use super::report::{AcceptReport, Observer};
+use crate::record::Handshake;
 use crate::{Live, Policy, Setup};
 
 /// Accepts TLS connections, each under the decision of an [`AsyncPolicy`].
@@ -95,6 +96,7 @@ impl<P: AsyncPolicy> Acceptor<P> {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let (mut report, observer) = (AcceptReport::default(), Observer::default());
+        let mut handshake = Handshake::over_tcp();
         let accepted = self.accept_observed(io, peer.into(), &mut report, &observer).await;
         let refusal = match &accepted {
             Ok(stream) => stream.get_ref().1.client_auth().and_then(|auth| auth.refusal()),
@@ -102,6 +104,14 @@ impl<P: AsyncPolicy> Acceptor<P> {
             Err(_) => None,
         };
         report.refused = refusal.and_then(|error| observer.refused(error));
+        match &accepted {
+            Ok(stream) => {
+                let tls = stream.get_ref().1;
+                let resumed = tls.handshake_kind() == Some(HandshakeKind::Resumed);
+                handshake.accepted(tls.client_auth(), tls.protocol_version(), resumed);
+            }
+            Err(error) => handshake.not_accepted(error, report.scope.as_deref()),
+        }
         (accepted, report)
     }
 

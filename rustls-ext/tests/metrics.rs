@@ -109,23 +109,23 @@ async fn handshakes_are_counted_by_outcome_reason_offer_scope_and_session() {
     let pki = Pki::new();
     let asking = acceptor(&pki, policy(&pki, Verdict::None));
     let requiring = acceptor(&pki, policy(&pki, Verdict::Require("staff".into())));
-    let (none, flag) = (ClientAuthOffer::default(), ClientAuthOffer::flag());
+    let (none, flag) = (ClientAuthOffer::default, ClientAuthOffer::flag);
 
     // Two without an offer, the second one resumed.
-    let silent = client(&pki, None, none);
+    let silent = client(&pki, None, none());
     assert!(connect(&asking, &silent).await.is_some());
     assert!(connect(&asking, &silent).await.is_some());
-    assert!(connect(&asking, &client(&pki, Some(&pki.agent), flag)).await.is_some());
+    assert!(connect(&asking, &client(&pki, Some(&pki.agent), flag())).await.is_some());
     // It offers, but its resolver then has no certificate.
-    let mut declining = pki.client_config(None, flag, &[&TLS13]);
+    let mut declining = pki.client_config(None, flag(), &[&TLS13]);
     declining.client_auth_cert_resolver = Arc::new(Declines);
     assert!(connect(&asking, &Arc::new(declining)).await.is_some());
     // Refused: an unknown authority, an expired certificate, none where one is required.
-    assert!(connect(&asking, &client(&pki, Some(&pki.boss), flag)).await.is_none());
-    assert!(connect(&asking, &client(&pki, Some(&expired(&pki)), flag)).await.is_none());
+    assert!(connect(&asking, &client(&pki, Some(&pki.boss), flag())).await.is_none());
+    assert!(connect(&asking, &client(&pki, Some(&expired(&pki)), flag())).await.is_none());
     assert!(connect(&requiring, &silent).await.is_none());
     // TLS 1.2, by the rule that requires.
-    let old = Arc::new(pki.client_config(Some(&pki.boss), none, &[&TLS12]));
+    let old = Arc::new(pki.client_config(Some(&pki.boss), none(), &[&TLS12]));
     assert!(connect(&requiring, &old).await.is_some());
 
     let names = ["handshakes_total", "offers", "certificate_requests", "acknowledged", "sessions"];
@@ -202,7 +202,9 @@ async fn handshakes_that_are_none_have_their_own_reasons() {
     assert!(acceptor.accept(far, None).await.is_err());
     let failing = Acceptor::new(
         Arc::new(pki.server_config(&[&TLS13])),
-        policy_fn(|_, _| async { Err("the directory is \"down\"\n".into()) }),
+        policy_fn(|_, _| async {
+            Err::<rustls::server::ClientAuthDecision, _>("the directory is \"down\"\n".into())
+        }),
     );
     let (near, far) = duplex(64 * 1024);
     let connector = TlsConnector::from(client(&pki, None, ClientAuthOffer::default()));
@@ -293,7 +295,7 @@ fn loads_are_counted_and_the_time_of_the_last_success_stays_after_a_failure() {
         loads += 1;
         match loads {
             2 => Err(LoadError::new("a mistake")),
-            _ => Ok(Setup::new(config.clone(), policy.clone())),
+            _ => Ok(Setup::<Policy>::new(config.clone(), policy.clone())),
         }
     })
     .unwrap();
@@ -321,7 +323,7 @@ fn the_first_expiry_of_each_scope_and_kind_is_recorded_until_the_scope_is_gone()
         pki.agents.sign(params).chain[0].clone()
     };
     let policy = |scope: &str| {
-        let anchors = Anchors::from_pinned([pinned(2050), pinned(2040)].iter()).unwrap();
+        let anchors = Anchors::from_pinned([pinned(2050), pinned(2040)]).unwrap();
         let builder = Policy::builder().provider(common::provider()).scope(scope, anchors);
         builder.otherwise(Verdict::None).build().unwrap()
     };

@@ -22,6 +22,7 @@ use clap::{Parser, Subcommand};
 use command_line::{Failure, end};
 use tracing::level_filters::LevelFilter;
 
+pub mod access_log;
 pub mod alerts;
 pub mod client;
 pub mod connect;
@@ -30,6 +31,7 @@ pub mod doctor;
 pub mod files;
 pub mod gateway;
 mod listener;
+pub mod observe;
 pub mod peek;
 pub mod route;
 pub mod serve;

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::listener::Listener;
+use crate::observe::{self, MetricsArgs, Open, ROUTED};
 use command_line::Failure;
 
 mod relay;
@@ -57,6 +58,10 @@ pub struct RouteArgs {
     #[command(flatten)]
     /// The code points.
     pub code_points: CodePointArgs,
+    // Metrics.
+    #[command(flatten)]
+    /// The metrics.
+    pub observe: MetricsArgs,
 }
 
 fn backend(text: &str) -> Result<String, String> {
@@ -87,6 +92,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// If an option is unusable. Misbehaviour of clients or backends is no error.
 pub async fn run(args: &RouteArgs) -> Result<(), Failure> {
     let code_points = args.code_points.get()?;
+    observe::start(&args.observe, "route").await?;
     let router = Arc::new(Router {
         offered: args.offered.clone(),
         default: args.default.clone(),

@@ -1,14 +1,30 @@
 //! The header fields that only proxies may set.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use rustls_ext::http::client_cert::{fold, remove_where, strip};
+use serde::Deserialize;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The table `[gateway.fields]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldsConfig {
+    /// More fields to remove from requests.
+    #[serde(default)]
+    pub remove: Vec<String>,
+    /// Fields of the default list to keep.
+    #[serde(default)]
+    pub keep: Vec<String>,
+    /// Fields to set, each with its template.
+    #[serde(default)]
+    pub set: BTreeMap<String, String>,
+}
 
 /// Removes the fields that are for one connection only (RFC 9110 section 7.6.1), including those
 /// that `Connection` names.

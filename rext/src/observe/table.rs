@@ -36,7 +36,7 @@ pub(super) static CONNECTIONS_REFUSED: Metric = Metric::counter(
     "Client connections that were closed before their handshake, because of a limit or their PROXY \
      header.",
 )
-.with_labels(&[Label::one_of("reason", &["address_limit", "proxy_header", "other"])]);
+.with_labels(&[Label::one_of("reason", &["memory", "address_limit", "proxy_header", "other"])]);
 
 pub(super) static REQUESTS_OPEN: Metric = Metric::gauge(
     "rext_requests_open",
@@ -93,14 +93,14 @@ pub(super) static SENT_BYTES: Metric = Metric::counter(
 
 pub(super) static UPSTREAM_REQUESTS: Metric = Metric::counter(
     "rext_upstream_requests_total",
-    "Requests to servers behind, by outcome; busy: no connection was free, cancelled: the client \
-     went away.",
+    "Requests to servers behind, by outcome; busy: no connection was free, abandoned: the client went \
+     away, or there was no response in time.",
 )
 .with_labels(&[
     UPSTREAM,
     Label::one_of(
         "outcome",
-        &["response", "connect_failed", "failed", "timeout", "busy", "cancelled", "other"],
+        &["response", "connect_failed", "failed", "busy", "abandoned", "other"],
     ),
 ]);
 

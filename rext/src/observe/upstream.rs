@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use http::Response;
+use http::StatusCode;
 
 use super::table::{
     UPSTREAM_REQUESTS, UPSTREAM_RESPONSES, UPSTREAM_RETRIES, UPSTREAM_SECONDS, class,
@@ -8,7 +8,7 @@ use super::table::{
 
 /// The part that a server behind had in a response. It is among the extensions of the response, for
 /// the access log.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Upstream {
     /// Its URL, from the configuration.
     pub(crate) url: String,
@@ -18,7 +18,8 @@ pub(crate) struct Upstream {
     pub(crate) took: Duration,
 }
 
-/// A request to a server behind. If it is dropped before its outcome is known, the client went away.
+/// A request to a server behind. If it is dropped before its outcome is known, it was
+/// abandoned: the client went away, or the time limit was reached.
 #[derive(Debug)]
 pub(crate) struct UpstreamRequest {
     url: String,
@@ -32,17 +33,15 @@ impl UpstreamRequest {
         Self { url: url.to_string(), began: Instant::now(), is_open: true }
     }
 
-    /// Records the head of the response, and adds an [`Upstream`] to its extensions.
-    pub(crate) fn responded<B>(mut self, response: &mut Response<B>) {
-        let status = response.status().as_u16();
+    /// Records the head of the response.
+    pub(crate) fn responded(mut self, status: StatusCode) -> Upstream {
+        let status = status.as_u16();
         UPSTREAM_RESPONSES.add(1, &[&self.url, class(status)]);
         UPSTREAM_SECONDS.observe(self.began.elapsed().as_secs_f64(), &[&self.url]);
-        let upstream = self.end("response", Some(status));
-        response.extensions_mut().insert(upstream);
+        self.end("response", Some(status))
     }
 
-    /// Records that there is no response: `connect_failed`, `failed`, `timeout` or `busy`. Add the
-    /// result to the extensions of the response that the client gets.
+    /// Records that there is no response: `connect_failed`, `failed`, `busy` or `other`.
     pub(crate) fn failed(mut self, outcome: &'static str) -> Upstream {
         self.end(outcome, None)
     }
@@ -57,7 +56,7 @@ impl UpstreamRequest {
 impl Drop for UpstreamRequest {
     fn drop(&mut self) {
         if self.is_open {
-            UPSTREAM_REQUESTS.add(1, &[&self.url, "cancelled"]);
+            UPSTREAM_REQUESTS.add(1, &[&self.url, "abandoned"]);
         }
     }
 }

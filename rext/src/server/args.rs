@@ -10,6 +10,9 @@ use command_line::{CodePointArgs, Failure};
 use rustls_ext::rustls::crypto::SupportedKxGroup;
 use rustls_ext::rustls::crypto::ring::kx_group;
 
+use crate::access_log::AccessLogArgs;
+use crate::observe::MetricsArgs;
+
 /// Options of the commands that serve.
 #[derive(Clone, Debug, Args)]
 pub struct ServerArgs {
@@ -83,6 +86,13 @@ pub struct ServerArgs {
     /// maximum age
     #[arg(long)]
     pub end_unverified: bool,
+    // Metrics and the access log.
+    #[command(flatten)]
+    /// The metrics.
+    pub observe: MetricsArgs,
+    #[command(flatten)]
+    /// The access log.
+    pub access_log: AccessLogArgs,
 }
 
 impl ServerArgs {

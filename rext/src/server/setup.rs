@@ -1,6 +1,8 @@
 //! Loads a server's config and policy from its files, and reloads them when the files change.
 
+use std::any::Any;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls_ext::rustls::pki_types::UnixTime;
@@ -9,8 +11,11 @@ use rustls_ext::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls_ext::rustls::version::TLS12;
 use rustls_ext::rustls::{DEFAULT_VERSIONS, ServerConfig};
 use rustls_ext::{FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict, with_causes};
+use serde::de::IgnoredAny;
+use rustls_ext::metrics;
 use tracing::{error, info, warn};
 
+use super::App;
 use super::args::{PolicyName, ServerArgs};
 use crate::{files, tls};
 use command_line::Failure;
@@ -18,17 +23,56 @@ use command_line::Failure;
 /// The one scope of a server without a policy file.
 const SCOPE: &str = "clients";
 
-/// Loads the config and the policy from the files. Fails if `check` refuses the policy.
-pub(super) fn load(
-    args: &ServerArgs,
-    check: impl Fn(&Policy) -> Result<(), Failure> + Send + 'static,
-) -> Result<Live, Failure> {
+/// What an application loads for a [`Setup`].
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The policy of the policy file; `None` if there is no such file.
+    policy: Option<Policy>,
+    data: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Loaded {
+    /// The application's own data, which [`Setup::data`] returns.
+    pub fn data(data: impl Any + Send + Sync) -> Self {
+        Self { policy: None, data: Some(Arc::new(data)) }
+    }
+
+    /// Adds the policy of the policy file.
+    pub fn with_policy(self, policy: Policy) -> Self {
+        Self { policy: Some(policy), ..self }
+    }
+}
+
+/// Loads the policy file of an application that keeps nothing of its own in it.
+///
+/// # Errors
+/// If the file cannot be used, or has a table for `rext gateway`.
+pub(super) fn policy_only(
+    files: &mut Files,
+    policy_file: Option<&Path>,
+) -> Result<Loaded, LoadError> {
+    let Some(path) = policy_file else { return Ok(Loaded::default()) };
+    let (policy, table) =
+        files.policy_and_table::<IgnoredAny>(path, tls::provider(), "gateway")?;
+    match table {
+        Some(table) => {
+            let problem = "the table [gateway] is for rext gateway only: remove it, or use another file";
+            Err(table.error(table.offset(), problem).into())
+        }
+        None => Ok(Loaded::default().with_policy(policy)),
+    }
+}
+
+/// Loads the config, the policy and the application's data from the files. Fails if the application
+/// refuses the policy.
+pub(super) fn load<A: App>(args: &ServerArgs, app: Arc<A>) -> Result<Live, Failure> {
     let code_points = args.code_points.get()?;
     let from = args.clone();
     // State that is not in files, such as sessions, survives reloads.
     let mut template = None;
     let live = Live::load(move |files| {
         let key = files.certified_key(&from.cert, &from.key, &tls::provider())?;
+        let chain = key.cert.clone();
         let mut config = match &template {
             Some(config) => ServerConfig::clone(config),
             None => template_of(&from, key.clone())?,
@@ -36,12 +80,19 @@ pub(super) fn load(
         config.client_auth_code_points = code_points;
         config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
         template.get_or_insert(config.clone());
-        let policy = match &from.policy_file {
-            Some(path) => files.policy(path, tls::provider())?,
+        let loaded = app.load(files, from.policy_file.as_deref())?;
+        let policy = match loaded.policy {
+            Some(policy) => policy,
             None => policy(&from, files)?,
         };
-        check(&policy).map_err(|failure| LoadError::new(failure.to_string()))?;
-        Ok(Setup::new(config, policy))
+        app.check(&policy).map_err(|failure| LoadError::new(failure.to_string()))?;
+        metrics::server_certificate(&chain);
+        metrics::expiries(&policy);
+        let setup = Setup::new(config, policy);
+        Ok(match loaded.data {
+            Some(data) => setup.with_data(data),
+            None => setup,
+        })
     })
     .map_err(|err| match err.downcast::<FileError>() {
         Ok(err) => {

@@ -20,10 +20,10 @@ mod process;
 mod table;
 mod upstream;
 
-pub(crate) use counted::Counted;
+pub(crate) use counted::Tally;
 pub(crate) use exchange::{Connections, Observer, Refused};
 pub(crate) use open::{Open, connection_refused};
-pub(crate) use table::{ROUTED, ROUTED_BYTES};
+pub(crate) use table::{LOG_LINES, ROUTED, ROUTED_BYTES};
 pub use table::METRICS;
 pub(crate) use upstream::{Upstream, UpstreamRequest, retried};
 #[doc(inline)]

@@ -153,8 +153,14 @@ impl From<std::io::Error> for NotRouted {
 
 impl Router {
     async fn connection(&self, mut client: TcpStream, peer: SocketAddr) {
+        let _open = Open::connection("tcp");
         let _ = client.set_nodelay(true);
-        let head = match timeout(self.hello_timeout, self.head(&mut client)).await {
+        let head = timeout(self.hello_timeout, self.head(&mut client)).await;
+        if !matches!(head, Ok(Ok(_))) {
+            let is_malformed = matches!(head, Ok(Err(NotRouted::Malformed(_))));
+            ROUTED.add(1, &["none", if is_malformed { "malformed" } else { "no_client_hello" }]);
+        }
+        let head = match head {
             Ok(Ok(head)) => head,
             Err(_) => return warn!(%peer, "no ClientHello within {:?}", self.hello_timeout),
             Ok(Err(NotRouted::Io(err))) => return warn!(%peer, %err, "connection failed"),
@@ -171,21 +177,27 @@ impl Router {
                 return self.send_alert(client, error.alert().code()).await;
             }
         };
-        let backend = if head.offer.is_none() { &self.default } else { &self.offered };
+        let (backend, kind) = match head.offer.is_none() {
+            true => (&self.default, "default"),
+            false => (&self.offered, "offered"),
+        };
         let Head { bytes, offer, server_name } = head;
         let connect = timeout(self.connect_timeout, TcpStream::connect(backend.as_str())).await;
         let mut server = match connect {
             Ok(Ok(server)) => server,
             Ok(Err(err)) => {
+                ROUTED.add(1, &[kind, "connect_failed"]);
                 warn!(%peer, backend, %err, "cannot connect to the backend");
                 return self.send_alert(client, INTERNAL_ERROR).await;
             }
             Err(_) => {
+                ROUTED.add(1, &[kind, "connect_failed"]);
                 warn!(%peer, backend, "no connection to the backend within {:?}", self.connect_timeout);
                 return self.send_alert(client, INTERNAL_ERROR).await;
             }
         };
         let _ = server.set_nodelay(true);
+        ROUTED.add(1, &[kind, "routed"]);
         info!(%peer, backend, %offer, server_name, "routed");
         let sent = async {
             if self.send_proxy {

@@ -14,20 +14,29 @@ use super::exchange::Record;
 /// After how many bytes a metric is updated, so that a long body is seen before its end.
 const STEP: u64 = 256 * 1024;
 
-/// The bytes of one body.
+/// The bytes of one body, or of one direction of a connection.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     metric: &'static Metric,
+    /// The value of the metric's label; empty if it has none.
+    label: &'static str,
     total: Arc<AtomicU64>,
     unreported: u64,
 }
 
 impl Tally {
-    pub(super) fn new(metric: &'static Metric, total: Arc<AtomicU64>) -> Self {
-        Self { metric, total, unreported: 0 }
+    pub(crate) fn new(metric: &'static Metric, label: &'static str) -> Self {
+        Self { metric, label, total: Arc::default(), unreported: 0 }
     }
 
-    fn add(&mut self, bytes: usize) {
+    /// The same, which also adds its bytes to `total`.
+    pub(super) fn with_total(mut self, total: Arc<AtomicU64>) -> Self {
+        self.total = total;
+        self
+    }
+
+    /// Counts these bytes.
+    pub(crate) fn add(&mut self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.total.fetch_add(bytes, Ordering::Relaxed);
         self.unreported = self.unreported.saturating_add(bytes);
@@ -38,7 +47,7 @@ impl Tally {
 
     fn report(&mut self) {
         if self.unreported > 0 {
-            self.metric.add(std::mem::take(&mut self.unreported), &[]);
+            self.metric.add(std::mem::take(&mut self.unreported), &[self.label]);
         }
     }
 }

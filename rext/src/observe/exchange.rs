@@ -79,7 +79,9 @@ impl Observer {
     /// Begins to observe a request; with no observer, nothing is recorded.
     pub(crate) fn begin<B>(this: Option<&Self>, request: Request<B>) -> (Request<Counted<B>>, Exchange) {
         let record = this.map(|observer| Box::new(Record::new(&observer.0, &request)));
-        let tally = record.as_ref().map(|it| Tally::new(&RECEIVED_BYTES, it.received.clone()));
+        let tally = record.as_ref().map(|it| {
+            Tally::new(&RECEIVED_BYTES, "").with_total(it.received.clone())
+        });
         (request.map(|body| Counted::new(body, tally)), Exchange(record))
     }
 }
@@ -101,7 +103,7 @@ impl Exchange {
         if record.is_head || has_none || body.is_end_stream() {
             record.completed();
         }
-        let tally = Tally::new(&SENT_BYTES, record.sent.clone());
+        let tally = Tally::new(&SENT_BYTES, "").with_total(record.sent.clone());
         response.map(|body| Body::new(Recorded::new(body, tally, record)))
     }
 }

@@ -16,6 +16,7 @@ use super::beginning::Beginning;
 use super::error::AcceptError;
 use super::policy::AsyncPolicy;
 use super::report::{AcceptReport, Observer};
+use super::span::HandshakeSpan;
 use crate::record::Handshake;
 use crate::{Live, Policy, Setup};
 
@@ -85,6 +86,9 @@ impl<P: AsyncPolicy> Acceptor<P> {
     /// and the scope of the connection, and the certificate that was refused, even if the handshake
     /// continued without it.
     ///
+    /// With the feature `tracing`, the handshake is in the span `handshake` of the level `DEBUG`, with the
+    /// fields `peer`, `server_name`, `scope` and `error`.
+    ///
     /// # Errors
     /// As for [`accept()`](Self::accept).
     pub async fn accept_and_report<IO>(
@@ -97,7 +101,11 @@ impl<P: AsyncPolicy> Acceptor<P> {
     {
         let (mut report, observer) = (AcceptReport::default(), Observer::default());
         let mut handshake = Handshake::over_tcp();
-        let accepted = self.accept_observed(io, peer.into(), &mut report, &observer).await;
+        let peer = peer.into();
+        let span = HandshakeSpan::new(peer);
+        let accepting = self.accept_observed(io, peer, &mut report, &observer);
+        let accepted = span.around(accepting).await;
+        span.ended(accepted.as_ref().err(), &report);
         let refusal = match &accepted {
             Ok(stream) => stream.get_ref().1.client_auth().and_then(|auth| auth.refusal()),
             Err(AcceptError::Tls(error)) => Some(error),

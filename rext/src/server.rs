@@ -34,8 +34,10 @@ mod limits;
 mod memory;
 mod paced;
 mod requests;
+mod serving;
 mod setup;
 mod timed;
+mod tunnel;
 mod verified;
 
 pub use args::{GroupName, PolicyName, ServerArgs};
@@ -45,6 +47,7 @@ use memory::{Budget, Memory, Shares};
 use requests::Requests;
 pub use setup::Loaded;
 pub use timed::Stalled;
+pub(crate) use tunnel::{Tunnel, TunnelEnd, Tunnels};
 use verified::Reloads;
 
 /// The maximum number of open connections; further ones wait to be accepted.

@@ -113,9 +113,9 @@ impl State {
     fn deadline(&self, first_request: Duration, idle: Duration) -> (Instant, CloseReason) {
         match (self.requests, self.stopped) {
             _ if self.cancelled > MAX_CANCELLED => (self.last, CloseReason::Cancelled),
+            (0, _) if !self.had_request => (self.last + first_request, CloseReason::NoRequest),
             (0, Some(stopped)) => (stopped.max(self.last) + idle, CloseReason::NotClosed),
-            (0, None) if self.had_request => (self.last + idle, CloseReason::Idle),
-            (0, None) => (self.last + first_request, CloseReason::NoRequest),
+            (0, None) => (self.last + idle, CloseReason::Idle),
             _ => (self.last + 2 * idle, CloseReason::Stalled),
         }
     }

@@ -53,13 +53,16 @@ mod rejection;
 mod relay;
 mod routes;
 mod table;
+mod templates;
+mod upgrade;
 mod upstream;
 
 use config::{GatewayConfig, MAX_CONNECTIONS, MAX_WAITING, TABLE};
-pub use fields::FieldsConfig;
-pub use paths::PathDemand;
+pub use fields::{ClientAddress, ClientField, FieldsConfig, FieldsError, REMOVED_BY_DEFAULT};
+pub use paths::{Ambiguous, PathDemand, PrefixError};
 use paths::parse_demand;
 use table::Table;
+pub use templates::Value;
 
 /// Options of `rext gateway`.
 #[derive(Clone, Debug, Args)]
@@ -76,7 +79,8 @@ pub struct GatewayArgs {
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub connect_timeout: Duration,
     /// Require that clients are authenticated in SCOPE for paths that begin with PREFIX; may be
-    /// given more than once, and the longest prefix applies
+    /// given more than once. The longest prefix applies; if the servers behind may read a path in
+    /// different ways, the requirements of all of them apply
     #[arg(long, value_name = "PREFIX=SCOPE", value_parser = parse_demand, requires = "upstream")]
     pub require: Vec<PathDemand>,
     /// Pass on the certificates of clients that are authenticated in SCOPE, in the field
@@ -124,6 +128,8 @@ struct Gateway(Arc<Proxy>);
 struct Proxy {
     args: GatewayArgs,
     idle_timeout: Duration,
+    /// The protocols to which connections may switch, in lower case.
+    upgrades: Vec<String>,
     /// Set once everything is loaded.
     live: OnceLock<Live>,
     draining: AtomicBool,
@@ -134,6 +140,7 @@ impl Proxy {
         Self {
             args: args.clone(),
             idle_timeout: args.server.idle_timeout,
+            upgrades: vec!["websocket".into()],
             live: OnceLock::new(),
             draining: AtomicBool::new(false),
         }

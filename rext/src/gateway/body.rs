@@ -15,7 +15,7 @@ use rustls_ext::causes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::fields::clean_trailers;
+use super::fields::Fields;
 use super::pool::Lease;
 use crate::server::Stalled;
 
@@ -75,6 +75,7 @@ pub(super) struct Shared {
     progress: Progress,
     /// The status for a client whose body failed.
     fault: OnceLock<StatusCode>,
+    fields: Arc<Fields>,
 }
 
 /// The progress of a body.
@@ -89,10 +90,11 @@ struct State {
 }
 
 impl Shared {
-    pub(super) fn new(body: Body) -> Arc<Self> {
+    pub(super) fn new(body: Body, fields: Arc<Fields>) -> Arc<Self> {
         let state = State { last: Instant::now(), is_awaited: false, has_begun: false };
         let progress = Progress(watch::Sender::new(state));
-        Arc::new(Self { body: Mutex::new(body), progress, fault: OnceLock::new() })
+        let (body, fault) = (Mutex::new(body), OnceLock::new());
+        Arc::new(Self { body, progress, fault, fields })
     }
 
     /// Returns a body for a request. Only one may be read.
@@ -174,7 +176,7 @@ impl HttpBody for RequestBody {
         if let Poll::Ready(Some(Ok(frame))) = &mut frame
             && let Some(trailers) = frame.trailers_mut()
         {
-            clean_trailers(trailers);
+            self.shared.fields.clean_trailers(trailers);
             if let Err(err) = self.trailers.check(trailers) {
                 self.shared.record_fault(&err);
                 return Poll::Ready(Some(Err(err.into())));
@@ -206,13 +208,19 @@ impl Drop for RequestBody {
 pub(super) struct ResponseBody {
     body: Incoming,
     trailers: Trailers,
+    fields: Arc<Fields>,
     /// Ends with the body.
     _lease: Lease,
 }
 
 impl ResponseBody {
-    pub(super) fn new(body: Incoming, trailers: Trailers, lease: Lease) -> Self {
-        Self { body, trailers, _lease: lease }
+    pub(super) fn new(
+        body: Incoming,
+        trailers: Trailers,
+        fields: Arc<Fields>,
+        lease: Lease,
+    ) -> Self {
+        Self { body, trailers, fields, _lease: lease }
     }
 }
 
@@ -229,7 +237,7 @@ impl HttpBody for ResponseBody {
         if let Poll::Ready(Some(Ok(frame))) = &mut frame
             && let Some(trailers) = frame.trailers_mut()
         {
-            clean_trailers(trailers);
+            this.fields.clean_trailers(trailers);
             if let Err(err) = this.trailers.check(trailers) {
                 return Poll::Ready(Some(Err(err.into())));
             }

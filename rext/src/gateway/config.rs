@@ -41,7 +41,7 @@ pub const MAX_CONNECTIONS: u32 = 256;
 pub const MAX_WAITING: u32 = 256;
 
 /// The table `[gateway]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GatewayConfig {
     /// The path of the gateway's own health endpoint.
@@ -56,11 +56,15 @@ pub struct GatewayConfig {
     #[serde(default)]
     pub client_cert_chain: bool,
     /// Which fields are removed and set.
-    #[serde(default)]
-    pub fields: FieldsConfig,
+    #[serde(default = "no_fields")]
+    pub fields: Spanned<FieldsConfig>,
     /// The routes.
     #[serde(default)]
     pub routes: Vec<Spanned<RouteConfig>>,
+}
+
+fn no_fields() -> Spanned<FieldsConfig> {
+    Spanned::new(0..0, FieldsConfig::default())
 }
 
 /// One entry of `[[gateway.routes]]`.

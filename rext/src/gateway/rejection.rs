@@ -11,6 +11,7 @@ use rustls_ext::http::server::Denied;
 
 use super::connect::ConnectError;
 use super::routes::NoRoute;
+use super::upgrade::UpgradeError;
 use super::upstream::SendError;
 use crate::observe::Refused;
 
@@ -27,6 +28,8 @@ pub(super) enum Rejection {
     NoRoute(NoRoute),
     /// Its method is not passed on.
     Method,
+    /// Its upgrade or `CONNECT` is not possible.
+    Upgrade(UpgradeError),
     /// Its transfer coding is not passed on; the data after its head is not read.
     Coding,
     /// All connections to the server behind are in use.
@@ -45,6 +48,12 @@ impl From<Denied> for Rejection {
     }
 }
 
+impl From<NoRoute> for Rejection {
+    fn from(reason: NoRoute) -> Self {
+        Self::NoRoute(reason)
+    }
+}
+
 impl Rejection {
     /// Makes the response to a request of this version.
     pub(super) fn into_response_to(self, version: Version) -> Response<Body> {
@@ -60,10 +69,11 @@ impl Rejection {
                 StatusCode::BAD_REQUEST,
                 "a request may not have both Content-Length and Transfer-Encoding",
             ),
-            Self::NoRoute(reason) => (reason.status(), reason.reason()),
+            Self::NoRoute(reason) => return (reason.status(), format!("{reason}\n")).into_response(),
             Self::Method => {
-                (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on CONNECT and TRACE")
+                (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on TRACE")
             }
+            Self::Upgrade(err) => (err.status(), err.reason()),
             Self::Coding => (
                 StatusCode::NOT_IMPLEMENTED,
                 "this proxy supports no transfer coding other than chunked",

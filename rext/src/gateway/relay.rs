@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use rustls_ext::http::server::{Caller, read_unread};
 use rustls_ext::{metrics, with_causes};
 use tokio::time::{Instant, timeout_at};
@@ -17,10 +17,11 @@ use super::config::Protocol;
 use super::outbound::Outbound;
 use super::pool::Lease;
 use super::rejection::{Rejection, status_of};
-use super::routes::Route;
+use super::routes::{NoRoute, Route};
 use super::table::Table;
+use super::upgrade::{Upgrade, UpgradeError};
 use super::upstream::{Answer, SendError};
-use super::{Proxy, fields, health, lengths, paths};
+use super::{Proxy, fields, health, lengths};
 use crate::observe::Upstream;
 
 /// What the response depends on, of a client's request.
@@ -50,13 +51,23 @@ impl Asked {
 
 impl Proxy {
     /// Responds to a request.
-    pub(super) async fn respond(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+    pub(super) async fn respond(
+        &self,
+        mut request: Request<Body>,
+        peer: SocketAddr,
+    ) -> Response<Body> {
+        let upgrade = Upgrade::take(&mut request, &self.upgrades);
         let (parts, body) = request.into_parts();
         let asked = Asked::of(&parts);
-        match self.check(&parts).await {
-            Ok(checked) => {
+        let checked = match upgrade {
+            Ok(upgrade) => self.check(&parts).await.map(|checked| (checked, upgrade)),
+            Err(err) => Err(Rejection::Upgrade(err)),
+        };
+        match checked {
+            Ok((checked, upgrade)) => {
                 let mut behind = None;
-                let answer = self.forward(checked, parts, body, asked, peer, &mut behind).await;
+                let forwarding = self.forward(checked, upgrade, parts, body, asked, peer, &mut behind);
+                let answer = forwarding.await;
                 let mut response =
                     answer.unwrap_or_else(|rejection| rejection.into_response_to(asked.version));
                 if let Some(behind) = behind {
@@ -98,7 +109,7 @@ impl Proxy {
         table: Arc<Table>,
         request: &Parts,
     ) -> Result<Checked, Rejection> {
-        if matches!(request.method, Method::CONNECT | Method::TRACE) {
+        if request.method == Method::TRACE {
             return Err(Rejection::Method);
         }
         // Any other coding would be lost with the field (RFC 9112 section 6.1).
@@ -114,12 +125,9 @@ impl Proxy {
         let caller = Caller::of(&request.extensions)?;
         let path = request.uri.path();
         let checked = Checked::new(table, caller.host(), path)?;
-        if let Some(route) = checked.route()
-            && !route.demands.is_empty()
-        {
-            let path = paths::Path::parse(path)
-                .ok_or(Rejection::Ambiguous("the path has more than one interpretation"))?;
-            if let Some(scope) = path.demand(&route.demands) {
+        if let Some(route) = checked.route() {
+            // The first refusal is the response.
+            for scope in route.demands.of(path).map_err(NoRoute::Ambiguous)? {
                 let asked = caller.ask(scope).await;
                 asked.inspect_err(|denied| metrics::denied(denied, Some(scope)))?;
             }
@@ -131,6 +139,7 @@ impl Proxy {
     async fn forward(
         &self,
         checked: Checked,
+        upgrade: Option<Upgrade>,
         request: Parts,
         body: Body,
         asked: Asked,
@@ -138,28 +147,42 @@ impl Proxy {
         behind: &mut Option<Upstream>,
     ) -> Result<Response<Body>, Rejection> {
         let route = checked.route().ok_or(Rejection::NotReady)?;
-        // An upgrade is passed on from here: the route is chosen and its requirement met.
+        let upgrade = match (upgrade, route.upstreams.protocol()) {
+            (Some(upgrade), Protocol::Http2) if upgrade.is_connect() => {
+                return Err(Rejection::Upgrade(UpgradeError::Http2));
+            }
+            // HTTP/2 has no upgrades (RFC 9113 section 8.6), and without one the request is complete.
+            (_, Protocol::Http2) => None,
+            (upgrade, Protocol::Http1) => upgrade,
+        };
         let line = format!("{} {}", request.method, request.uri.path());
-        let mut request = self.outbound(&checked.table, route, request, body, peer)?;
+        let mut parts = self.parts_for(&checked.table, route, request, peer)?;
+        if let Some(upgrade) = &upgrade {
+            upgrade.set_fields(&mut parts.headers);
+        }
+        // After an upgrade, the data belongs to the tunnel.
+        let body = if upgrade.is_some() { Body::empty() } else { body };
+        let mut request =
+            Outbound::new(parts, Shared::new(body, checked.table.fields.clone()));
         let body = request.body().clone();
         let (upstream, sent) = {
             let sending = std::pin::pin!(route.upstreams.send(&mut request));
             self.in_time(sending, &body).await.map_err(|reason| {
-                let status = http::StatusCode::GATEWAY_TIMEOUT;
+                let status = StatusCode::GATEWAY_TIMEOUT;
                 warn!(%peer, request = line, reason, status = status.as_u16(), "no response");
                 Rejection::Failed(status)
             })?
         };
         *behind = Some(upstream.clone());
-        let checked = sent.map_err(|err| {
+        let answered = sent.map_err(|err| {
             let status = body.fault().unwrap_or_else(|| status_of(&err));
             (status, with_causes(&err), matches!(err, SendError::Busy))
         });
-        let received = checked.and_then(|answer| {
-            incoming(answer, asked)
-                .map_err(|reason| (http::StatusCode::BAD_GATEWAY, reason.to_owned(), false))
+        let response = answered.and_then(|answer| {
+            received(answer, upgrade, asked, &checked.table)
+                .map_err(|(status, reason)| (status, reason.to_owned(), false))
         });
-        match received {
+        match response {
             Ok(response) => Ok(response),
             Err((status, reason, is_busy)) => {
                 warn!(%peer, upstream = %upstream.url, request = line, reason, status = status.as_u16(), "no response");
@@ -196,21 +219,21 @@ impl Proxy {
         }
     }
 
-    /// Makes the request for the server behind.
-    fn outbound(
+    /// Makes the head of the request for the server behind.
+    fn parts_for(
         &self,
         table: &Table,
         route: &Route,
         mut parts: Parts,
-        body: Body,
         peer: SocketAddr,
-    ) -> Result<Outbound, Rejection> {
+    ) -> Result<Parts, Rejection> {
         let host = host_of(&parts)?;
         let accepts_trailers = fields::accepts_trailers(&parts.headers);
         // Before the proxy sets its own fields, since a client may name those in `Connection`.
         fields::remove_hop_by_hop(&mut parts.headers);
+        table.fields.set_forwarded(&mut parts.headers, peer, &host);
         table.certificates.apply(&mut parts);
-        fields::set_forwarded(&mut parts.headers, peer, &host);
+        table.fields.set(&mut parts);
         fields::add_via(&mut parts.headers, parts.version);
         parts.headers.insert(header::HOST, host);
         lengths::join_equal(&mut parts.headers);
@@ -223,7 +246,7 @@ impl Proxy {
         }
         // The server behind cannot use them.
         parts.extensions.clear();
-        Ok(Outbound::new(parts, Shared::new(body)))
+        Ok(parts)
     }
 }
 
@@ -261,7 +284,7 @@ struct Checked {
 
 impl Checked {
     fn new(table: Arc<Table>, host: Option<&str>, path: &str) -> Result<Self, Rejection> {
-        let route = table.routes.choose(host, path).map_err(Rejection::NoRoute)?;
+        let route = table.routes.choose(host, path)?;
         Ok(Self { table, route })
     }
 
@@ -270,8 +293,38 @@ impl Checked {
     }
 }
 
+/// Makes the response for the client, who may have asked for an upgrade, or returns why it cannot be
+/// passed on.
+fn received(
+    answer: Answer,
+    upgrade: Option<Upgrade>,
+    asked: Asked,
+    table: &Table,
+) -> Result<Response<Body>, (StatusCode, &'static str)> {
+    let Answer { response, connection, lease } = answer;
+    // A tunnel keeps its place among the connections.
+    let mut lease = Some(lease);
+    let response = match upgrade {
+        Some(upgrade) => match upgrade.finish(response, &mut lease) {
+            Ok(Ok(switched)) => return Ok(switched),
+            Ok(Err(response)) => response,
+            Err(err) => return Err((err.status(), err.reason())),
+        },
+        None => response,
+    };
+    let Some(lease) = lease else {
+        return Err((StatusCode::INTERNAL_SERVER_ERROR, "the connection is gone"));
+    };
+    let answer = Answer { response, connection, lease };
+    incoming(answer, asked, table).map_err(|reason| (StatusCode::BAD_GATEWAY, reason))
+}
+
 /// Makes the response for the client, or returns why it cannot be passed on.
-fn incoming(answer: Answer, asked: Asked) -> Result<Response<Body>, &'static str> {
+fn incoming(
+    answer: Answer,
+    asked: Asked,
+    table: &Table,
+) -> Result<Response<Body>, &'static str> {
     let Answer { response, connection, lease } = answer;
     let (mut parts, body) = response.into_parts();
     if parts.status.is_informational() {
@@ -315,10 +368,11 @@ fn incoming(answer: Answer, asked: Asked) -> Result<Response<Body>, &'static str
         Trailers::Dropped
     };
     parts.version = Version::HTTP_11;
-    Ok(Response::from_parts(parts, Body::new(ResponseBody::new(body, trailers, lease))))
+    let body = ResponseBody::new(body, trailers, table.fields.clone(), lease);
+    Ok(Response::from_parts(parts, Body::new(body)))
 }
 
-fn has_content(status: &http::StatusCode, body: &hyper::body::Incoming) -> bool {
+fn has_content(status: &StatusCode, body: &hyper::body::Incoming) -> bool {
     use hyper::body::Body as _;
     !matches!(status.as_u16(), 204 | 304) && !body.is_end_stream()
 }

@@ -1,16 +1,16 @@
 //! Routes: which server behind a request is for, and which scope it needs.
 //!
 //! Of the routes whose host and path both match, the one with the most specific host is used, then
-//! the one with the longest path. A path that matches another route when it is spelled in another
-//! way (escapes, case, empty segments, parameters) is ambiguous, and refused: the server behind
-//! might read it in that way, and the requirement of the other route would be bypassed.
+//! the one with the longest path. A path that belongs to another route in another reading (escapes,
+//! case, empty segments, parameters: see [`Demands`]) is refused: the server behind might read it in
+//! that way, and the requirement of the other route would be bypassed.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::StatusCode;
-use percent_encoding::percent_decode_str;
 
-use super::paths::PathDemand;
+use super::paths::{Ambiguous, Demands, PrefixError};
 use super::upstream::Upstreams;
 
 /// The host names of a route.
@@ -60,6 +60,18 @@ impl HostPattern {
         }
     }
 
+    /// Returns true if all names that match `other` match this pattern, too.
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (_, Self::Exact(name)) => self.matches(Some(name)),
+            (Self::Below(domain), Self::Below(other)) => {
+                domain == other || self.matches(Some(other))
+            }
+            _ => false,
+        }
+    }
+
     /// More specific patterns have higher values.
     fn rank(&self) -> (u8, usize) {
         match self {
@@ -106,9 +118,8 @@ impl Prefix {
             && self.0.iter().zip(segments).all(|(wanted, found)| wanted == found.as_ref())
     }
 
-    /// The same prefix for normalized paths.
-    fn in_lower_case(&self) -> Self {
-        Self(self.0.iter().map(|segment| segment.to_ascii_lowercase()).collect())
+    fn text(&self) -> String {
+        format!("/{}", self.0.join("/"))
     }
 }
 
@@ -118,14 +129,8 @@ pub(super) struct Route {
     pub(super) host: HostPattern,
     pub(super) path: Prefix,
     /// The requirements for paths of this route.
-    pub(super) demands: Vec<PathDemand>,
+    pub(super) demands: Demands,
     pub(super) upstreams: Arc<Upstreams>,
-}
-
-impl Route {
-    fn rank(&self) -> ((u8, usize), usize) {
-        (self.host.rank(), self.path.0.len())
-    }
 }
 
 /// Why no route was chosen.
@@ -136,7 +141,9 @@ pub(super) enum NoRoute {
     /// No route of this host is for this path.
     Path,
     /// The path belongs to one route as it is spelled, and to another in another reading.
-    Ambiguous,
+    Several,
+    /// The path's readings are too different.
+    Ambiguous(Ambiguous),
 }
 
 impl NoRoute {
@@ -145,49 +152,72 @@ impl NoRoute {
             // RFC 9110 section 15.5.20: this server is not authoritative for the host.
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::Path => StatusCode::NOT_FOUND,
-            Self::Ambiguous => StatusCode::BAD_REQUEST,
+            Self::Several | Self::Ambiguous(_) => StatusCode::BAD_REQUEST,
         }
     }
+}
 
-    pub(super) fn reason(self) -> &'static str {
+impl fmt::Display for NoRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Host => "no route is for this host",
-            Self::Path => "no route is for this path",
-            Self::Ambiguous => "the path has more than one interpretation",
+            Self::Host => f.write_str("no route is for this host"),
+            Self::Path => f.write_str("no route is for this path"),
+            Self::Several => f.write_str("servers may interpret the path differently"),
+            Self::Ambiguous(reason) => {
+                write!(f, "{reason}, which servers may interpret differently")
+            }
         }
     }
+}
+
+/// Why routes cannot be used together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum RoutesError {
+    /// The first of these is for the same host and path as the second.
+    Duplicate(usize, usize),
+    /// A prefix of this route's host is not plain, or two are the same to some servers.
+    Prefix(usize, PrefixError),
 }
 
 /// All routes.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    /// With their paths in lower case; the most specific first.
-    routes: Vec<(Route, Prefix)>,
+    routes: Vec<Route>,
+    /// The most specific pattern first.
+    hosts: Vec<HostRoutes>,
+}
+
+/// The routes for the names that match a pattern, and no more specific one.
+#[derive(Debug)]
+struct HostRoutes {
+    pattern: HostPattern,
+    /// The numbers of the routes for these names, including those for more names; the longest path
+    /// first. Paths are different.
+    routes: Vec<usize>,
+    /// Finds the routes of all readings of a path, by their numbers; `None` if all paths belong to
+    /// one route.
+    readings: Option<Demands>,
 }
 
 impl Routes {
-    /// Sorts the routes. Fails with the numbers of two routes that are for the same host and path.
-    ///
     /// # Errors
-    /// If two routes have the same host and the same path. Case is ignored.
-    pub(super) fn new(routes: Vec<Route>) -> Result<Self, (usize, usize)> {
+    /// If two routes are for the same host and path. Case is ignored.
+    pub(super) fn new(routes: Vec<Route>) -> Result<Self, RoutesError> {
         for (second, route) in routes.iter().enumerate() {
-            let same = |other: &Route| {
-                other.host == route.host && other.path.in_lower_case() == route.path.in_lower_case()
-            };
+            let same = |other: &Route| other.host == route.host && other.path == route.path;
             if let Some(first) = routes.iter().take(second).position(same) {
-                return Err((first, second));
+                return Err(RoutesError::Duplicate(second, first));
             }
         }
-        let mut routes: Vec<_> = routes
-            .into_iter()
-            .map(|route| {
-                let lower = route.path.in_lower_case();
-                (route, lower)
-            })
-            .collect();
-        routes.sort_by_key(|(route, _)| std::cmp::Reverse(route.rank()));
-        Ok(Self { routes })
+        let mut hosts: Vec<HostRoutes> = Vec::new();
+        for (number, route) in routes.iter().enumerate() {
+            if !hosts.iter().any(|host| host.pattern == route.host) {
+                let host = HostRoutes::new(route.host.clone(), &routes);
+                hosts.push(host.map_err(|err| RoutesError::Prefix(number, err))?);
+            }
+        }
+        hosts.sort_by_key(|host| std::cmp::Reverse(host.pattern.rank()));
+        Ok(Self { routes, hosts })
     }
 
     /// Chooses the route of a request. `host` is in lower case and without a final dot, or `None`
@@ -197,59 +227,56 @@ impl Routes {
     /// # Errors
     /// If no route matches, or if the choice depends on how the path is read.
     pub(super) fn choose(&self, host: Option<&str>, path: &str) -> Result<usize, NoRoute> {
-        let of_host =
-            || self.routes.iter().enumerate().filter(|(_, (route, _))| route.host.matches(host));
-        if of_host().next().is_none() {
-            return Err(NoRoute::Host);
-        }
-        let as_written: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-        let written = of_host().find(|(_, (route, _))| route.path.matches(&as_written));
-        let written = written.map(|(number, _)| number);
-        if of_host().any(|(_, (route, _))| !route.path.0.is_empty()) {
-            let normal = normalized(path).ok_or(NoRoute::Ambiguous)?;
-            let other = of_host().find(|(_, (_, lower))| lower.matches(&normal));
-            if written != other.map(|(number, _)| number) {
-                return Err(NoRoute::Ambiguous);
+        let host = self.hosts.iter().find(|it| it.pattern.matches(host)).ok_or(NoRoute::Host)?;
+        let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
+        let matches = |number: &&usize| {
+            self.get(**number).is_some_and(|route| route.path.matches(&segments))
+        };
+        let written = host.routes.iter().find(matches).copied();
+        match &host.readings {
+            // `*` is the only target that is not a path.
+            Some(readings) if path != "*" => {
+                let all = readings.of(path).map_err(NoRoute::Ambiguous)?;
+                match (written, &*all) {
+                    (Some(number), [only]) if *only == number.to_string() => Ok(number),
+                    (None, []) => Err(NoRoute::Path),
+                    _ => Err(NoRoute::Several),
+                }
             }
+            _ => written.ok_or(NoRoute::Path),
         }
-        written.ok_or(NoRoute::Path)
     }
 
     /// Returns the route of this number.
     pub(super) fn get(&self, number: usize) -> Option<&Route> {
-        self.routes.get(number).map(|(route, _)| route)
+        self.routes.get(number)
     }
 }
 
-/// How often a path is decoded at most.
-const MAX_DECODINGS: usize = 4;
-
-/// Returns the segments of a path in the reading that removes the most: decoded until nothing is
-/// left to decode, in lower case, without parameters (RFC 3986 section 3.3) and empty segments.
-/// `None` if a server may also remove other segments, or split one.
-fn normalized(path: &str) -> Option<Vec<String>> {
-    let mut segments = Vec::new();
-    for segment in path.split('/') {
-        let mut text = segment.to_owned();
-        let mut decodings = 0;
-        while text.contains('%') && decodings < MAX_DECODINGS {
-            let decoded = percent_decode_str(&text).decode_utf8().ok()?.into_owned();
-            if decoded == text {
-                break;
+impl HostRoutes {
+    fn new(pattern: HostPattern, routes: &[Route]) -> Result<Self, PrefixError> {
+        let mut of_host: Vec<_> =
+            routes.iter().enumerate().filter(|(_, route)| route.host.covers(&pattern)).collect();
+        // The most specific host first, so that of two equal paths its route is kept.
+        of_host.sort_by_key(|(_, route)| std::cmp::Reverse(route.host.rank()));
+        let mut kept: Vec<(usize, &Prefix)> = Vec::new();
+        for (number, route) in of_host {
+            if !kept.iter().any(|(_, path)| **path == route.path) {
+                kept.push((number, &route.path));
             }
-            text = decoded;
-            decodings += 1;
         }
-        let name = text.split(';').next().unwrap_or_default();
-        let is_odd = |c: char| c.is_control() || matches!(c, '/' | '\\');
-        if decodings == MAX_DECODINGS || matches!(name, "." | "..") || text.contains(is_odd) {
-            return None;
-        }
-        if !name.is_empty() {
-            segments.push(name.to_lowercase());
-        }
+        kept.sort_by_key(|(_, path)| std::cmp::Reverse(path.0.len()));
+        let readings = if kept.iter().any(|(_, path)| !path.0.is_empty()) {
+            let named: Vec<_> =
+                kept.iter().map(|(number, path)| (path.text(), number.to_string())).collect();
+            let all = named.iter().map(|(path, number)| (path.as_str(), Some(number.as_str())));
+            Some(Demands::new(all)?)
+        } else {
+            None
+        };
+        let routes = kept.into_iter().map(|(number, _)| number).collect();
+        Ok(Self { pattern, routes, readings })
     }
-    Some(segments)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 use super::*;
 
 /// Routes with these hosts and paths. No upstream is used.
-fn routes(list: &[(&str, &str)]) -> Result<Routes, (usize, usize)> {
+fn routes(list: &[(&str, &str)]) -> Result<Routes, RoutesError> {
     let route = |(host, path): &(&str, &str)| Route {
         host: if host.is_empty() { HostPattern::Any } else { HostPattern::parse(host).unwrap() },
         path: Prefix::parse(path).unwrap(),
-        demands: Vec::new(),
+        demands: Demands::default(),
         upstreams: Upstreams::new(Vec::new()),
     };
     Routes::new(list.iter().map(route).collect())
@@ -14,7 +14,7 @@ fn routes(list: &[(&str, &str)]) -> Result<Routes, (usize, usize)> {
 /// The host and path of the route that is chosen.
 fn choice(routes: &Routes, host: Option<&str>, path: &str) -> Result<(HostPattern, String), NoRoute> {
     let route = routes.get(routes.choose(host, path)?).unwrap();
-    Ok((route.host.clone(), format!("/{}", route.path.0.join("/"))))
+    Ok((route.host.clone(), route.path.text()))
 }
 
 #[test]
@@ -68,15 +68,17 @@ fn a_path_that_another_reading_sends_to_another_route_is_ambiguous() {
         "/x/..;/admin",
         "/admin%2fhelp",
         "/admin%5chelp",
+        "/x%2f..%2fadmin",
         "/%00",
         "/%ff",
         "/%25252525252561dmin",
     ] {
-        assert_eq!(choice(&routes, None, path), Err(NoRoute::Ambiguous), "{path}");
+        let refused = choice(&routes, None, path).map_err(NoRoute::status);
+        assert_eq!(refused, Err(StatusCode::BAD_REQUEST), "{path}");
     }
     for (path, chosen) in [
         ("/a%20b", "/"),
-        ("/100%25", "/"),
+        ("/a%2fb", "/"),
         ("/x//y;z", "/"),
         ("/admin/x;y", "/admin"),
         ("/admin/help/%c3%a4", "/admin/help"),
@@ -101,14 +103,17 @@ fn no_route_for_the_host_differs_from_no_route_for_the_path() {
     assert_eq!(routes.choose(Some("b.example"), "/x"), Err(NoRoute::Host));
     assert_eq!(routes.choose(None, "/x"), Err(NoRoute::Host));
     assert_eq!(routes.choose(Some("a.example"), "/y"), Err(NoRoute::Path));
-    let statuses = [NoRoute::Host, NoRoute::Path, NoRoute::Ambiguous].map(NoRoute::status);
+    let statuses = [NoRoute::Host, NoRoute::Path, NoRoute::Several].map(NoRoute::status);
     assert_eq!(statuses.map(|status| status.as_u16()), [421, 404, 400]);
 }
 
 #[test]
 fn the_same_host_and_path_twice_is_an_error_in_any_case() {
-    assert_eq!(routes(&[("", "/"), ("", "/x"), ("", "/X/")]).err(), Some((1, 2)));
-    assert_eq!(routes(&[("a.b", "/x"), ("A.B", "/x")]).err(), Some((0, 1)));
+    let duplicate = |second, first| Some(RoutesError::Duplicate(second, first));
+    assert_eq!(routes(&[("", "/"), ("", "/x"), ("", "/x/")]).err(), duplicate(2, 1));
+    assert_eq!(routes(&[("a.b", "/x"), ("A.B", "/x")]).err(), duplicate(1, 0));
+    let case = routes(&[("", "/x"), ("", "/X")]).err();
+    assert!(matches!(case, Some(RoutesError::Prefix(0, PrefixError::Duplicate(..)))), "{case:?}");
     assert!(routes(&[("a.b", "/x"), ("*.a.b", "/x"), ("", "/x"), ("", "/")]).is_ok());
 }
 

@@ -16,9 +16,10 @@ use rustls_ext::{ClientAuthOffer, Files, LoadError, Policy, with_causes};
 use super::GatewayArgs;
 use super::config::{GatewayConfig, Protocol, RouteConfig};
 use super::connect::Connector;
-use super::paths::PathDemand;
+use super::fields::{Fields, FieldsConfig};
+use super::paths::Demands;
 use super::pool::Limits;
-use super::routes::{HostPattern, Prefix, Route, Routes};
+use super::routes::{HostPattern, Prefix, Route, Routes, RoutesError};
 use super::upstream::{Upstream, Upstreams};
 use crate::tls;
 
@@ -29,24 +30,27 @@ pub(super) struct Table {
     /// The path of the health endpoint.
     pub(super) health: Option<String>,
     pub(super) certificates: ClientCertLayer,
-    /// The table of the policy file, for the parts that have their own settings in it.
-    pub(super) config: GatewayConfig,
+    /// What is done with the fields of requests.
+    pub(super) fields: Arc<Fields>,
 }
 
 /// Makes the table of `--upstream`.
 pub(super) fn from_options(args: &GatewayArgs, upstream: &Uri) -> Result<Table, LoadError> {
+    let demands = args.require.iter().map(|demand| (&*demand.prefix, Some(&*demand.scope)));
+    let demands = Demands::new(demands).map_err(|err| format!("--require: {err}"))?;
     let connector = connector(upstream, Protocol::Http1, None, None, args.connect_timeout)
         .map_err(Problem::into_load_error)?;
     let upstream = Upstream::new(upstream.clone(), connector, limits(args, None, None));
     let route = Route {
         host: HostPattern::Any,
         path: Prefix::default(),
-        demands: args.require.clone(),
+        demands,
         upstreams: Upstreams::new(vec![upstream]),
     };
     let routes = Routes::new(vec![route]).map_err(|_| "one route is no duplicate")?;
+    let fields = Arc::new(Fields::new(&FieldsConfig::default(), &[]).map_err(LoadError::new)?);
     let certificates = certificates(&args.client_cert, args.client_cert_chain);
-    Ok(Table { routes, health: None, certificates, config: GatewayConfig::default() })
+    Ok(Table { routes, health: None, certificates, fields })
 }
 
 fn certificates<'a>(
@@ -76,7 +80,7 @@ pub(super) fn from_file(
     policy: &Policy,
     files: &mut Files,
 ) -> Result<Table, LoadError> {
-    let config = file.value.clone();
+    let config = &file.value;
     let known = |scope: &str, span: Range<usize>| match policy.challenge(scope) {
         Some(_) => Ok(()),
         None => Err(file.error(span.start, format!("the policy has no scope {scope:?}"))),
@@ -87,6 +91,15 @@ pub(super) fn from_file(
             let problem = "health must be a path, such as \"/healthz\"";
             return Err(file.error(health.span().start, problem).into());
         }
+    }
+    let trusted: Vec<_> = config.trusted_proxies.iter().map(|network| network.0).collect();
+    let fields = Fields::new(config.fields.get_ref(), &trusted);
+    let fields_at = config.fields.span();
+    let fields = fields.map_err(|err| {
+        file.error(fields_at.start, format!("[gateway.fields]: {}", with_causes(&err)))
+    })?;
+    for scope in fields.scopes() {
+        known(scope, fields_at.clone())?;
     }
     for scope in &config.client_cert {
         known(scope.get_ref(), scope.span())?;
@@ -112,16 +125,21 @@ pub(super) fn from_file(
         })?);
     }
     let spans: Vec<_> = config.routes.iter().map(|entry| entry.span().start).collect();
-    let routes = Routes::new(routes).map_err(|(first, second)| {
-        let offset = |number: usize| spans.get(number).copied().unwrap_or_default();
-        let line = file.line(offset(first));
-        let problem = format!("the route on line {line} is for the same host and path");
-        file.error(offset(second), problem)
+    let offset = |number: usize| spans.get(number).copied().unwrap_or_default();
+    let routes = Routes::new(routes).map_err(|err| match err {
+        RoutesError::Duplicate(number, other) => {
+            let line = file.line(offset(other));
+            let problem = format!("the route on line {line} is for the same host and path");
+            file.error(offset(number), problem)
+        }
+        RoutesError::Prefix(number, err) => {
+            file.error(offset(number), format!("the routes of this host: {err}"))
+        }
     })?;
     let scopes = config.client_cert.iter().map(toml::Spanned::get_ref);
     let certificates = certificates(scopes, config.client_cert_chain);
     let health = config.health.as_ref().map(|path| path.get_ref().clone());
-    Ok(Table { routes, health, certificates, config })
+    Ok(Table { routes, health, certificates, fields: Arc::new(fields) })
 }
 
 /// Why a route cannot be used.
@@ -189,11 +207,12 @@ fn route(
         upstreams.push(Upstream::new(url, connector, limits));
     }
     // The choice of the route is the choice of the paths that this is for.
-    let demand = |scope: &String| PathDemand { prefix: "/".into(), scope: scope.clone() };
+    let demand = entry.require.iter().map(|scope| ("/", Some(scope.as_str())));
+    let demands = Demands::new(demand).map_err(|err| Problem::Entry(err.to_string()))?;
     Ok(Route {
         host: host.unwrap_or(HostPattern::Any),
         path: path.unwrap_or_default(),
-        demands: entry.require.iter().map(demand).collect(),
+        demands,
         upstreams: Upstreams::new(upstreams),
     })
 }

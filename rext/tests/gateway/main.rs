@@ -10,3 +10,4 @@ mod fields;
 mod lifecycle;
 mod smuggling;
 mod upstream;
+mod websocket;

@@ -23,6 +23,7 @@ use clap::{Parser, Subcommand};
 use command_line::{Failure, end};
 use tracing::level_filters::LevelFilter;
 
+pub mod access_log;
 pub mod alerts;
 pub mod client;
 pub mod connect;
@@ -31,6 +32,7 @@ pub mod doctor;
 pub mod files;
 pub mod gateway;
 pub mod listener;
+pub mod observe;
 pub mod peek;
 pub mod route;
 pub mod serve;

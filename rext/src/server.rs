@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -14,10 +15,12 @@ use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
 use rustls_ext::{Files, Live, LoadError, Policy, explain, subject_of, with_causes};
 use tower::{Layer, Service};
-use tracing::{debug, info, warn};
+use tracing::{Instrument, debug, debug_span, info, warn};
 
+use crate::access_log::AccessLog;
 use crate::debug_info::DebugInfo;
 use crate::listener::{Client, Listener, PhaseReceiver, descriptors};
+use crate::observe::{self, Connections, Open, connection_refused};
 use crate::ticket_keys::TicketSource;
 use crate::{alerts, tls};
 use command_line::Failure;
@@ -64,6 +67,11 @@ pub trait App: Send + Sync + 'static {
         setup::policy_only(files, policy_file)
     }
 
+    /// The command of the command line, for `rext_build_info`.
+    fn command(&self) -> &'static str {
+        "serve"
+    }
+
     /// Receives the loaded setup, before the first connection.
     fn started(&self, _: &Live) {}
 
@@ -88,6 +96,8 @@ pub trait App: Send + Sync + 'static {
 /// If a file or an option is unusable. Misbehaviour of clients is no error.
 pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     args.check()?;
+    observe::start(&args.observe, app.command()).await?;
+    let log = AccessLog::open(&args.access_log)?;
     let app = Arc::new(app);
     let tickets = TicketSource::of(&args.tickets)?;
     let live = setup::load(args, tickets.clone(), app.clone())?;
@@ -104,14 +114,18 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     }
     let addr = listener.announce()?;
     info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
-    let server = Server::new(args, live, app, reloads);
+    let server = Server::new(args, live, app, reloads, Connections::new(log.clone()));
     let options = args.serve_options();
     descriptors::check(options.max_connections, 1);
-    let connection = move |client, phase| {
+    let connection = move |client: Client, phase| {
         let server = server.clone();
-        async move { server.connection(client, phase).await }
+        let span = debug_span!("connection", peer = %client.peer, transport = "tcp");
+        async move { server.connection(client, phase).await }.instrument(span)
     };
     listener.serve(options, connection).await;
+    if let Some(log) = log {
+        log.finish().await;
+    }
     Ok(())
 }
 
@@ -124,10 +138,17 @@ struct Server<A> {
     memory: Arc<Memory>,
     shares: Shares,
     reloads: Reloads,
+    connections: Connections,
 }
 
 impl<A: App> Server<A> {
-    fn new(args: &ServerArgs, live: Live, app: Arc<A>, reloads: Reloads) -> Arc<Self> {
+    fn new(
+        args: &ServerArgs,
+        live: Live,
+        app: Arc<A>,
+        reloads: Reloads,
+        connections: Connections,
+    ) -> Arc<Self> {
         let limits = TimeLimits {
             head: args.handshake_timeout,
             idle: args.idle_timeout,
@@ -136,15 +157,19 @@ impl<A: App> Server<A> {
         let acceptor = Acceptor::from_live(live.clone()).with_handshake_timeout(limits.head);
         let memory = Memory::new(mib(args.memory));
         let shares = Shares::of(mib(args.connection_memory));
-        Arc::new(Self { app, live, acceptor, limits, memory, shares, reloads })
+        Arc::new(Self { app, live, acceptor, limits, memory, shares, reloads, connections })
     }
 
     async fn connection(&self, client: Client, mut phase: PhaseReceiver) {
         let Client { tcp, peer, .. } = client;
+        let _open = Open::connection("tcp");
         let _ = tcp.set_nodelay(true);
         let budget = match Budget::open(&self.memory, self.shares) {
             Ok(budget) => budget,
-            Err(exhausted) => return warn!(%peer, reason = %exhausted, "connection refused"),
+            Err(exhausted) => {
+                connection_refused("memory");
+                return warn!(%peer, reason = %exhausted, "connection refused");
+            }
         };
         let reloads = self.reloads.from_now();
         let (stream, report) = tokio::select! {
@@ -163,18 +188,18 @@ impl<A: App> Server<A> {
         let service = callers.layer(self.app.service(&debug_info));
         let requests =
             Requests::new(service, peer, report.server_name.as_deref(), self.limits.idle)
-                .with_budget(budget.clone());
+                .with_budget(budget.clone())
+                .with_observer(self.connections.connection(&info));
         let unverified = reloads.unverified(info.clone(), self.live.clone(), peer);
         let connection = Connection { io, is_h2, peer, requests, budget };
         let mut stopping = phase.clone();
-        let told = async {
-            stopping.stopping().await;
-            self.app.stopping();
-            std::future::pending().await
-        };
+        let mut served = pin!(connection.serve(self.limits, phase, unverified));
         let ended = tokio::select! {
-            ended = connection.serve(self.limits, phase, unverified) => ended,
-            ended = told => ended,
+            ended = served.as_mut() => ended,
+            () = stopping.stopping() => {
+                self.app.stopping();
+                served.await
+            }
         };
         match info.secondary_error() {
             Some(err) => {

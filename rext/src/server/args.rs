@@ -9,7 +9,9 @@ use command_line::{CodePointArgs, Failure};
 use rustls_ext::rustls::crypto::SupportedKxGroup;
 use rustls_ext::rustls::crypto::ring::kx_group;
 
+use crate::access_log::AccessLogArgs;
 use crate::listener::{ListenAddress, ListenerArgs, ServeOptions};
+use crate::observe::MetricsArgs;
 use crate::ticket_keys::TicketArgs;
 
 /// Options of the commands that serve.
@@ -98,6 +100,13 @@ pub struct ServerArgs {
     #[command(flatten)]
     /// The listener.
     pub listener: ListenerArgs,
+    // Metrics and the access log.
+    #[command(flatten)]
+    /// The metrics.
+    pub observe: MetricsArgs,
+    #[command(flatten)]
+    /// The access log.
+    pub access_log: AccessLogArgs,
 }
 
 impl ServerArgs {

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls_ext::metrics;
 use rustls_ext::rustls::pki_types::UnixTime;
 use rustls_ext::rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache};
 use rustls_ext::rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -77,6 +78,7 @@ pub(super) fn load<A: App>(
     let mut template = None;
     let live = Live::load(move |files| {
         let key = files.certified_key(&from.cert, &from.key, &tls::provider())?;
+        let chain = key.cert.clone();
         let mut config = match &template {
             Some(config) => ServerConfig::clone(config),
             None => template_of(&from, key.clone())?,
@@ -91,6 +93,8 @@ pub(super) fn load<A: App>(
             None => policy(&from, files)?,
         };
         app.check(&policy).map_err(|failure| LoadError::new(failure.to_string()))?;
+        metrics::server_certificate(&chain);
+        metrics::expiries(&policy);
         let setup = Setup::new(config, policy);
         Ok(match loaded.data {
             Some(data) => setup.with_data(data),

@@ -15,6 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
+use crate::observe::connection_refused;
+
 mod address;
 mod args;
 pub(crate) mod descriptors;
@@ -30,6 +32,7 @@ pub use address::ListenAddress;
 pub use args::ListenerArgs;
 pub use network::Network;
 pub(crate) use phase::{Phase, PhaseReceiver};
+pub(crate) use takeover::replaced;
 
 use limits::{AddressPlace, BoundedLog, PerAddress};
 use proxy_protocol::{HeaderError, ProxySources};
@@ -206,6 +209,7 @@ impl Listener {
         if next_phase == Phase::Replaced {
             // The service manager now watches the new process.
             watchdog.abort();
+            takeover::record_replaced();
             info!(connections = open, "replaced: open connections may end");
         } else {
             systemd::stopping("stopping: waiting for open connections");
@@ -317,7 +321,7 @@ impl Admission {
                 return None;
             }
             Err(err) => {
-                count_refused("proxy_header");
+                connection_refused("proxy_header");
                 warn!(peer = %proxy, reason = with_causes(&err), "refused: PROXY protocol");
                 return None;
             }
@@ -334,7 +338,7 @@ impl Admission {
         let Some(limit) = &self.per_address else { return Some(None) };
         let place = limit.begin(addr);
         if place.is_none() {
-            count_refused("address_limit");
+            connection_refused("address_limit");
             if let Some(refused) = self.refused.count(Instant::now()) {
                 warn!(%addr, max_connections_per_address = self.most, refused,
                     "connections closed: their address has as many as it may have");
@@ -342,11 +346,6 @@ impl Admission {
         }
         place.map(Some)
     }
-}
-
-/// Counts a connection that is closed before its handshake.
-fn count_refused(reason: &'static str) {
-    metrics::counter!("rext_connections_refused_total", "reason" => reason).increment(1);
 }
 
 fn open_connections(places: &Semaphore, max_connections: usize) -> usize {

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::listener::{Client, ListenAddress, Listener, ListenerArgs, ServeOptions, descriptors};
+use crate::observe::{self, MetricsArgs, Open, ROUTED};
 use command_line::Failure;
 
 mod proxy_header;
@@ -69,6 +70,10 @@ pub struct RouteArgs {
     #[command(flatten)]
     /// The code points.
     pub code_points: CodePointArgs,
+    // Metrics.
+    #[command(flatten)]
+    /// The metrics.
+    pub observe: MetricsArgs,
 }
 
 fn backend(text: &str) -> Result<String, String> {
@@ -97,6 +102,7 @@ const ALERT_TIMEOUT: Duration = Duration::from_secs(1);
 /// If an option is unusable. Misbehaviour of clients or backends is no error.
 pub async fn run(args: &RouteArgs) -> Result<(), Failure> {
     let code_points = args.code_points.get()?;
+    observe::start(&args.observe, "route").await?;
     let router = Arc::new(Router {
         offered: args.offered.clone(),
         default: args.default.clone(),
@@ -168,8 +174,14 @@ impl From<std::io::Error> for NotRouted {
 impl Router {
     async fn connection(&self, client: Client) {
         let Client { tcp: mut client, peer, destination } = client;
+        let _open = Open::connection("tcp");
         let _ = client.set_nodelay(true);
-        let head = match timeout(self.hello_timeout, self.head(&mut client)).await {
+        let head = timeout(self.hello_timeout, self.head(&mut client)).await;
+        if !matches!(head, Ok(Ok(_))) {
+            let is_malformed = matches!(head, Ok(Err(NotRouted::Malformed(_))));
+            ROUTED.add(1, &["none", if is_malformed { "malformed" } else { "no_client_hello" }]);
+        }
+        let head = match head {
             Ok(Ok(head)) => head,
             Err(_) => return warn!(%peer, "no ClientHello within {:?}", self.hello_timeout),
             Ok(Err(NotRouted::Io(err))) => return warn!(%peer, %err, "connection failed"),
@@ -186,21 +198,27 @@ impl Router {
                 return self.send_alert(client, error.alert().code()).await;
             }
         };
-        let backend = if head.offer.is_none() { &self.default } else { &self.offered };
+        let (backend, kind) = match head.offer.is_none() {
+            true => (&self.default, "default"),
+            false => (&self.offered, "offered"),
+        };
         let Head { bytes, offer, server_name, alpn } = head;
         let connect = timeout(self.connect_timeout, TcpStream::connect(backend.as_str())).await;
         let mut server = match connect {
             Ok(Ok(server)) => server,
             Ok(Err(err)) => {
+                ROUTED.add(1, &[kind, "connect_failed"]);
                 warn!(%peer, backend, %err, "cannot connect to the backend");
                 return self.send_alert(client, INTERNAL_ERROR).await;
             }
             Err(_) => {
+                ROUTED.add(1, &[kind, "connect_failed"]);
                 warn!(%peer, backend, "no connection to the backend within {:?}", self.connect_timeout);
                 return self.send_alert(client, INTERNAL_ERROR).await;
             }
         };
         let _ = server.set_nodelay(true);
+        ROUTED.add(1, &[kind, "routed"]);
         let shown = server_name.as_ref().map(|name| name.escape_ascii().to_string());
         let id = self.send_proxy.map(|_| format!("{:032x}", fastrand::u128(..)));
         info!(%peer, backend, %offer, server_name = shown, id, "routed");

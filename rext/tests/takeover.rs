@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -285,6 +286,31 @@ fn the_service_manager_learns_the_new_process_before_it_is_ready() {
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
     // The old process has not reported that the service stops.
     assert_eq!(notifications.waiting(), None);
+}
+
+#[test]
+fn the_metrics_are_those_of_the_new_process() {
+    let files = Files::new();
+    let program = copy(&files);
+    let mut server = serve(&files, &program, &["--metrics", "127.0.0.1:0"], |_| {});
+    let line = server.wait_for_log(&["serving metrics"]);
+    let addr = line.rsplit_once("addr=").unwrap().1.to_owned();
+    let requests = || {
+        let mut tcp = std::net::TcpStream::connect(&addr).unwrap();
+        tcp.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut response = String::new();
+        tcp.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+        response.matches("rext_connections_total{transport=\"tcp\"} 1\n").count()
+    };
+    assert_eq!(files.connect(&server, None, &[]).code, Some(0));
+    assert_eq!(requests(), 1);
+    kill("-USR2", server.child.id());
+    let _new = new_process(&server);
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    assert_eq!(requests(), 0);
+    assert_eq!(files.connect(&server, None, &[]).code, Some(0));
+    assert_eq!(requests(), 1);
 }
 
 #[test]

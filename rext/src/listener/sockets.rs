@@ -19,6 +19,9 @@ pub(super) use inherited::{inherit, pass_on, predecessor};
 /// The purpose of the sockets for clients (`--listen`).
 pub(crate) const CLIENTS: &str = "clients";
 
+/// The purpose of the socket for metrics (`--metrics`).
+pub(crate) const METRICS: &str = "metrics";
+
 /// Listening sockets for one purpose. A process that replaces this one gets them, too.
 #[derive(Debug)]
 pub(crate) struct Sockets {
@@ -66,6 +69,21 @@ pub(crate) async fn listen(
         })?;
     }
     Ok(Sockets { listeners, taken_over, handles })
+}
+
+/// The same for one address, and one socket.
+///
+/// # Errors
+/// If it cannot listen there.
+pub(crate) async fn listen_on(
+    purpose: &'static str,
+    option: &str,
+    addr: SocketAddr,
+) -> Result<(TcpListener, Handles), Failure> {
+    let Sockets { listeners, handles, .. } = listen(purpose, option, &addr.into()).await?;
+    let listener = listeners.into_iter().next();
+    let listener = listener.ok_or_else(|| Failure::option(option, addr, NOTHING_PASSED))?;
+    Ok((listener, handles))
 }
 
 const NOTHING_PASSED: &str = "systemd passed no socket; start the socket unit (systemctl start \

@@ -9,7 +9,10 @@ use command_line::{CodePointArgs, Failure};
 use rustls_ext::rustls::crypto::SupportedKxGroup;
 use rustls_ext::rustls::crypto::ring::kx_group;
 
+use crate::access_log::AccessLogArgs;
 use crate::listener::{ListenAddress, ListenerArgs, ServeOptions};
+use crate::observe::MetricsArgs;
+use crate::ticket_keys::TicketArgs;
 
 /// Options of the commands that serve.
 #[derive(Clone, Debug, Args)]
@@ -70,6 +73,10 @@ pub struct ServerArgs {
     /// Use TLS 1.2 only, which has no flags
     #[arg(long)]
     pub tls12: bool,
+    // Session tickets of a fleet
+    #[command(flatten)]
+    /// The session tickets.
+    pub tickets: TicketArgs,
     // Memory, and connections whose certificates no longer verify.
     /// The memory that one connection may use, in MiB; a request that needs more gets 503
     #[arg(long, value_name = "MIB", default_value = "4",
@@ -93,6 +100,13 @@ pub struct ServerArgs {
     #[command(flatten)]
     /// The listener.
     pub listener: ListenerArgs,
+    // Metrics and the access log.
+    #[command(flatten)]
+    /// The metrics.
+    pub observe: MetricsArgs,
+    #[command(flatten)]
+    /// The access log.
+    pub access_log: AccessLogArgs,
 }
 
 impl ServerArgs {

@@ -18,7 +18,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::listener::{Client, ListenAddress, Listener, ListenerArgs, ServeOptions, descriptors};
+use crate::listener::{
+    Client, ListenAddress, Listener, ListenerArgs, ServeOptions, descriptors, proxy_protocol,
+};
 use crate::observe::{self, MetricsArgs, Open, ROUTED};
 use command_line::Failure;
 
@@ -192,7 +194,9 @@ impl Router {
                 return debug!(%peer, "the client closed the connection before it sent anything");
             }
             Ok(Err(NotRouted::NotTls(found))) => return warn!(%peer, "refused: {found}"),
-            Ok(Err(NotRouted::Other(protocol))) => return warn!(%peer, "refused: {protocol}"),
+            Ok(Err(NotRouted::Other(protocol))) => {
+                return warn!(%peer, "refused: {protocol}{}", proxy_protocol::hint(protocol));
+            }
             Ok(Err(NotRouted::Malformed(error))) => {
                 warn!(%peer, alert = %error.alert(), rule = error.rule(), "refused: {error}");
                 return self.send_alert(client, error.alert().code()).await;

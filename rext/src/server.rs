@@ -19,7 +19,7 @@ use tracing::{Instrument, debug, debug_span, info, warn};
 
 use crate::access_log::AccessLog;
 use crate::debug_info::DebugInfo;
-use crate::listener::{Client, Listener, PhaseReceiver, descriptors};
+use crate::listener::{Client, Listener, PhaseReceiver, descriptors, proxy_protocol};
 use crate::observe::{self, Connections, Open, connection_refused};
 use crate::ticket_keys::TicketSource;
 use crate::{alerts, tls};
@@ -251,8 +251,12 @@ fn log_refusal(peer: SocketAddr, err: &AcceptError, report: &AcceptReport) {
     let from = alert.as_ref().map(|_| from);
     let alert = alert.map(tracing::field::display);
     let (subject, sha256) = refused(report);
+    let mut reason = with_causes(err);
+    if let AcceptError::OtherProtocol(protocol, _) = err {
+        reason.push_str(proxy_protocol::hint(*protocol));
+    }
     warn!(%peer, alert, from, server_name = report.server_name, scope = report.scope, subject,
-        sha256, reason = with_causes(err), "handshake failed");
+        sha256, reason, "handshake failed");
 }
 
 /// Subject and SHA-256 fingerprint of the certificate that was refused.
@@ -326,7 +330,8 @@ mod tests {
                 AcceptError::OtherProtocol(OtherProtocol::ProxyProtocol, corrupt),
                 "WARN handshake failed peer=192.0.2.7:5 alert=decode_error from=\"server\" \
                  reason=\"the connection begins with the PROXY protocol, which this server does \
-                 not read; switch it off at the load balancer\"",
+                 not read; switch it off at the load balancer, or name its address in \
+                 --proxy-protocol-from\"",
             ),
             (
                 AcceptError::Tls(Error::AlertReceived(AlertDescription::UnknownCA)),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ppp::v2::AddressFamily;
 use ppp::{v1, v2};
+use rustls_ext::tokio::OtherProtocol;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -32,6 +33,15 @@ const V2_FIXED: usize = 16;
 const V2_LONGEST_REST: usize = 4096;
 /// The type of the TLV with the checksum (section 2.2.3).
 const CRC32C: u8 = v2::Type::CRC32C as u8;
+
+/// Names the option for a client that sends a header and need not send one, for a log line that says
+/// so; empty for other protocols.
+pub(crate) fn hint(protocol: OtherProtocol) -> &'static str {
+    match protocol {
+        OtherProtocol::ProxyProtocol => ", or name its address in --proxy-protocol-from",
+        _ => "",
+    }
+}
 
 /// From which addresses a server requires the PROXY protocol.
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,158 @@
+//! One connection over TCP, from its handshake to its end.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::BoxError;
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustls_ext::with_causes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch as signal;
+use tokio::time::sleep;
+use tower::Service;
+use tracing::{debug, warn};
+
+use super::activity::CloseReason;
+use super::held::HeldBody;
+use super::limits::{self, TimeLimits};
+use super::memory::Budget;
+use super::paced::Paced;
+use super::requests::Requests;
+
+/// A connection whose handshake is complete.
+#[derive(Debug)]
+pub(super) struct Connection<IO, S> {
+    pub(super) io: IO,
+    /// True if it uses HTTP/2, false for HTTP/1.1.
+    pub(super) is_h2: bool,
+    pub(super) peer: SocketAddr,
+    pub(super) requests: Requests<S>,
+    pub(super) budget: Arc<Budget>,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// As it should.
+    Closed,
+    /// With an error of the network, or since the client broke a rule of HTTP.
+    Failed(BoxError),
+    /// A limit was reached, in this time.
+    Limit(CloseReason, Duration),
+}
+
+impl<IO, S> Connection<IO, S>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
+    /// Serves the connection until it ends. At `stop`, and when `unverified` is ready, it ends as
+    /// soon as its requests are finished.
+    pub(super) async fn serve(
+        self,
+        limits: TimeLimits,
+        mut stop: signal::Receiver<()>,
+        unverified: impl Future<Output = ()>,
+    ) -> Ended {
+        let Self { io, is_h2, peer, requests, budget } = self;
+        let http = limits::http(is_h2, limits, budget.shares());
+        let activity = requests.activity().clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (response, budget) = (requests.respond(request), budget.clone());
+            async move { Ok::<_, Infallible>(response.await?.map(|body| HeldBody::new(body, budget))) }
+        });
+        let io = TokioIo::new(Paced::new(io, is_h2));
+        let (mut expired, mut unverified) = (pin!(expired(limits.max_age)), pin!(unverified));
+        let mut served = pin!(http.serve_connection(io, service));
+        let (mut stopping, mut verified) = (false, true);
+        loop {
+            tokio::select! {
+                ended = served.as_mut() => return match ended {
+                    Ok(()) => Ended::Closed,
+                    Err(err) => Ended::Failed(err),
+                },
+                _ = stop.changed(), if !stopping => {}
+                () = &mut expired, if !stopping => debug!(%peer, "connection reached its maximum age"),
+                () = &mut unverified, if verified => verified = false,
+                reason = activity.close_reason(limits.head) => match reason {
+                    CloseReason::Idle => {
+                        debug!(%peer, "no further request within {:?}", limits.idle);
+                    }
+                    CloseReason::Cancelled => {
+                        served.as_mut().graceful_shutdown();
+                        // Sends the GOAWAY, if the client reads.
+                        let once = poll_fn(|cx| Poll::Ready(served.as_mut().poll(cx).is_ready()));
+                        once.await;
+                        return Ended::Limit(reason, limits.idle);
+                    }
+                    CloseReason::NoRequest => return Ended::Limit(reason, limits.head),
+                    CloseReason::Stalled | CloseReason::NotClosed => {
+                        return Ended::Limit(reason, limits.idle);
+                    }
+                },
+            }
+            if !stopping {
+                stopping = true;
+                activity.stop();
+                served.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+impl Ended {
+    /// Logs the end of a connection.
+    pub(super) fn log(&self, peer: SocketAddr) {
+        match self {
+            Self::Closed => {}
+            Self::Failed(err) => debug!(%peer, err = %with_causes(&**err), "connection failed"),
+            Self::Limit(..) => warn!(%peer, "{self}"),
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("connection closed"),
+            Self::Failed(_) => f.write_str("connection failed"),
+            Self::Limit(CloseReason::NoRequest, limit) => {
+                write!(f, "no request within {limit:?}")
+            }
+            Self::Limit(CloseReason::Cancelled, _) => {
+                f.write_str("connection ended: the client cancelled too many requests")
+            }
+            Self::Limit(CloseReason::NotClosed, limit) => write!(
+                f,
+                "connection ended: the client did not close it within {limit:?} after it was told to"
+            ),
+            Self::Limit(CloseReason::Idle | CloseReason::Stalled, limit) => {
+                write!(f, "no data was read or written for {limit:?}")
+            }
+        }
+    }
+}
+
+/// Returns when a connection that begins now has reached its maximum age, if there is one.
+///
+/// It returns up to a tenth earlier, at random, so that clients that connect together do not all
+/// reconnect together.
+async fn expired(max_age: Option<Duration>) {
+    match max_age {
+        Some(age) => sleep(age.mul_f64(1.0 - 0.1 * fastrand::f64())).await,
+        None => std::future::pending().await,
+    }
+}

@@ -29,12 +29,25 @@ impl Listener {
         Ok(Self { tcp, addr, stop: Box::pin(stop_signal()?) })
     }
 
+    /// Returns the local address.
+    ///
+    /// # Errors
+    /// If the system does not return it.
+    pub(crate) fn local_addr(&self) -> Result<SocketAddr, Failure> {
+        self.tcp.local_addr().map_err(|err| listen_failure(self.addr, &err))
+    }
+
+    /// Returns true if a previous process has handed the socket over.
+    pub(crate) fn is_inherited(&self) -> bool {
+        false
+    }
+
     /// Prints the local address, and returns it.
     ///
     /// # Errors
     /// If the system does not return the address.
     pub(crate) fn announce(&self) -> Result<SocketAddr, Failure> {
-        let addr = self.tcp.local_addr().map_err(|err| listen_failure(self.addr, &err))?;
+        let addr = self.local_addr()?;
         emit(format!("listening on {addr}\n"));
         Ok(addr)
     }
@@ -103,7 +116,7 @@ fn listen_failure(addr: SocketAddr, err: &std::io::Error) -> Failure {
 
 /// Returns with the first Ctrl-C or SIGTERM.
 #[cfg(unix)]
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let cannot = |err| Failure::Failed(format!("cannot listen for signals: {err}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
@@ -118,7 +131,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
 
 /// Returns with the first Ctrl-C.
 #[cfg(not(unix))]
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     Ok(async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

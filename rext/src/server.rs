@@ -1,4 +1,4 @@
-//! A server of HTTP/1.1 and HTTP/2 under a policy, which `rext serve` and `rext gateway` share.
+//! A server of HTTP/1.1, HTTP/2 and HTTP/3 under a policy, which `rext serve` and `rext gateway` share.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -18,7 +18,6 @@ use tower::{Layer, Service};
 use tracing::{debug, info, warn};
 
 use crate::debug_info::DebugInfo;
-use crate::listener::Listener;
 use crate::{alerts, tls};
 use command_line::Failure;
 
@@ -26,6 +25,7 @@ mod activity;
 mod args;
 mod connection;
 mod held;
+mod http3;
 mod limits;
 mod memory;
 mod paced;
@@ -36,6 +36,7 @@ mod verified;
 
 pub use args::{GroupName, PolicyName, ServerArgs};
 use connection::Connection;
+use http3::{AltSvc, Http3};
 use limits::TimeLimits;
 use memory::{Budget, Memory, Shares};
 use requests::Requests;
@@ -75,7 +76,7 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     let app = Arc::new(app);
     let checking = app.clone();
     let live = setup::load(args, move |policy| checking.check(policy))?;
-    let listener = Listener::bind(args.listen).await?;
+    let (listener, udp) = http3::bind(args).await?;
     let reloads = Reloads::new(args.end_unverified);
     let (on_signal, on_change) = (reloads.clone(), reloads.clone());
     tokio::spawn(setup::reload_on_signal(live.clone(), move || on_signal.announce())?);
@@ -83,15 +84,24 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
         let report = move |loaded| setup::report(loaded, || on_change.announce());
         tokio::spawn(watch(live.clone(), every, report));
     }
-    let addr = listener.announce()?;
-    info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
-    let server = Server::new(args, live, app, reloads);
+    let addr = listener.local_addr()?;
+    let alt_svc = AltSvc::new(args.alt_svc_port, addr);
+    let server = Server::new(args, live, app, reloads, alt_svc.clone());
+    let http3 = udp.map(|udp| Http3::new(&server, udp, alt_svc)).transpose()?;
+    listener.announce()?;
+    info!(%addr, http3 = http3.is_some(), policy = ?args.policy, policy_file = ?args.policy_file, "serving");
     let connection = |tcp, peer, stop| {
         let server = server.clone();
         async move { server.connection(tcp, peer, stop).await }
     };
-    listener.serve(MAX_CONNECTIONS, args.drain_timeout, connection).await;
-    Ok(())
+    let tcp = listener.serve(MAX_CONNECTIONS, args.drain_timeout, connection);
+    match http3 {
+        Some(http3) => tokio::join!(tcp, http3.serve(args.drain_timeout)).1,
+        None => {
+            tcp.await;
+            Ok(())
+        }
+    }
 }
 
 /// A server, with the data that its connections share.
@@ -103,10 +113,17 @@ struct Server<A> {
     memory: Arc<Memory>,
     shares: Shares,
     reloads: Reloads,
+    alt_svc: AltSvc,
 }
 
 impl<A: App> Server<A> {
-    fn new(args: &ServerArgs, live: Live, app: Arc<A>, reloads: Reloads) -> Arc<Self> {
+    fn new(
+        args: &ServerArgs,
+        live: Live,
+        app: Arc<A>,
+        reloads: Reloads,
+        alt_svc: AltSvc,
+    ) -> Arc<Self> {
         let limits = TimeLimits {
             head: args.handshake_timeout,
             idle: args.idle_timeout,
@@ -115,7 +132,7 @@ impl<A: App> Server<A> {
         let acceptor = Acceptor::from_live(live.clone()).with_handshake_timeout(limits.head);
         let memory = Memory::new(mib(args.memory));
         let shares = Shares::of(mib(args.connection_memory));
-        Arc::new(Self { app, live, acceptor, limits, memory, shares, reloads })
+        Arc::new(Self { app, live, acceptor, limits, memory, shares, reloads, alt_svc })
     }
 
     async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
@@ -143,7 +160,8 @@ impl<A: App> Server<A> {
             Requests::new(service, peer, report.server_name.as_deref(), self.limits.idle)
                 .with_budget(budget.clone());
         let unverified = reloads.unverified(info.clone(), self.live.clone(), peer);
-        let connection = Connection { io, is_h2, peer, requests, budget };
+        let alt_svc = self.alt_svc.clone();
+        let connection = Connection { io, is_h2, peer, requests, budget, alt_svc };
         let ended = connection.serve(self.limits, stop, unverified).await;
         match info.secondary_error() {
             Some(err) => {

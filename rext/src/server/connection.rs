@@ -24,6 +24,7 @@ use tracing::{debug, warn};
 
 use super::activity::CloseReason;
 use super::held::HeldBody;
+use super::http3::AltSvc;
 use super::limits::{self, TimeLimits};
 use super::memory::Budget;
 use super::paced::Paced;
@@ -38,6 +39,7 @@ pub(super) struct Connection<IO, S> {
     pub(super) peer: SocketAddr,
     pub(super) requests: Requests<S>,
     pub(super) budget: Arc<Budget>,
+    pub(super) alt_svc: AltSvc,
 }
 
 /// How a connection ended.
@@ -67,12 +69,17 @@ where
         mut stop: signal::Receiver<()>,
         unverified: impl Future<Output = ()>,
     ) -> Ended {
-        let Self { io, is_h2, peer, requests, budget } = self;
+        let Self { io, is_h2, peer, requests, budget, alt_svc } = self;
         let http = limits::http(is_h2, limits, budget.shares());
         let activity = requests.activity().clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (response, budget) = (requests.respond(request), budget.clone());
-            async move { Ok::<_, Infallible>(response.await?.map(|body| HeldBody::new(body, budget))) }
+            let alt_svc = alt_svc.clone();
+            async move {
+                let mut response = response.await?;
+                alt_svc.set(response.headers_mut());
+                Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget)))
+            }
         });
         let io = TokioIo::new(Paced::new(io, is_h2));
         let (mut expired, mut unverified) = (pin!(expired(limits.max_age)), pin!(unverified));
@@ -150,7 +157,7 @@ impl fmt::Display for Ended {
 ///
 /// It returns up to a tenth earlier, at random, so that clients that connect together do not all
 /// reconnect together.
-async fn expired(max_age: Option<Duration>) {
+pub(super) async fn expired(max_age: Option<Duration>) {
     match max_age {
         Some(age) => sleep(age.mul_f64(1.0 - 0.1 * fastrand::f64())).await,
         None => std::future::pending().await,

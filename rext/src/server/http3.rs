@@ -17,7 +17,8 @@
 //! | a connection without a request, a body without progress | `--idle-timeout` |
 //! | age | `--max-connection-age` |
 //!
-//! Early data (0-RTT) is not accepted (RES-6).
+//! Early data (0-RTT) is not accepted (RES-6). If a request has a pseudo-header field twice, the last one
+//! counts, for the policy and for the server behind: h3 does not refuse it.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -44,6 +44,9 @@ const MAX_FAILED: u32 = 1000;
 /// receives the frame.
 const UNDERWAY: usize = 1 << 20;
 
+/// The longest wait for GOAWAY.
+const LONGEST: Duration = Duration::from_secs(1);
+
 type H3 = h3::server::Connection<Layered, Bytes>;
 type Accepted = Result<Option<RequestResolver<Layered, Bytes>>, h3::error::ConnectionError>;
 
@@ -301,7 +304,7 @@ where
     /// Those that it has sent already are answered.
     async fn finish(&mut self) {
         let wait = 3 * self.exchanges.shared.connection.rtt();
-        self.phase = Phase::Closing(Box::pin(sleep(wait.min(Duration::from_secs(1)))));
+        self.phase = Phase::Closing(Box::pin(sleep(wait.min(LONGEST))));
         self.go_away(UNDERWAY).await;
     }
 
@@ -309,12 +312,14 @@ where
     async fn reject_further(&mut self) {
         self.phase = Phase::Closed;
         self.go_away(1).await;
+        // A connection without requests is closed next, and what is not sent then is lost.
+        sleep(self.exchanges.shared.connection.rtt().min(LONGEST)).await;
     }
 
     /// Sends GOAWAY, unless the client does not take it.
     async fn go_away(&mut self, further: usize) {
         // If the connection has failed, `accept()` fails, too.
-        let _ = timeout(Duration::from_secs(1), self.h3.shutdown(further)).await;
+        let _ = timeout(LONGEST, self.h3.shutdown(further)).await;
     }
 
     fn close(&self, code: Code, reason: &str) {

@@ -82,6 +82,12 @@ impl Activity {
         });
     }
 
+    /// Waits until the first request has begun.
+    pub(super) async fn first_request(&self) {
+        // This is a sender itself.
+        let _ = self.state.subscribe().wait_for(|state| state.had_request).await;
+    }
+
     /// Records that a part of a body was received or sent.
     pub(super) fn record_data(&self) {
         self.state.send_if_modified(|state| {
@@ -113,9 +119,9 @@ impl State {
     fn deadline(&self, first_request: Duration, idle: Duration) -> (Instant, CloseReason) {
         match (self.requests, self.stopped) {
             _ if self.cancelled > MAX_CANCELLED => (self.last, CloseReason::Cancelled),
+            (0, _) if !self.had_request => (self.last + first_request, CloseReason::NoRequest),
             (0, Some(stopped)) => (stopped.max(self.last) + idle, CloseReason::NotClosed),
-            (0, None) if self.had_request => (self.last + idle, CloseReason::Idle),
-            (0, None) => (self.last + first_request, CloseReason::NoRequest),
+            (0, None) => (self.last + idle, CloseReason::Idle),
             _ => (self.last + 2 * idle, CloseReason::Stalled),
         }
     }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -17,7 +17,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls_ext::with_causes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch as signal;
 use tokio::time::sleep;
 use tower::Service;
 use tracing::{debug, warn};
@@ -29,6 +28,9 @@ use super::limits::{self, TimeLimits};
 use super::memory::Budget;
 use super::paced::Paced;
 use super::requests::Requests;
+use super::serving::Serving;
+use super::tunnel::{EndTunnels, Tunnels};
+use crate::listener::PhaseReceiver;
 
 /// A connection whose handshake is complete.
 #[derive(Debug)]
@@ -61,48 +63,49 @@ where
         + Send
         + 'static,
 {
-    /// Serves the connection until it ends. At `stop`, and when `unverified` is ready, it ends as
-    /// soon as its requests are finished.
+    /// Serves the connection until it ends. When `phase` ends it, and when `unverified` is ready, it ends as
+    /// soon as its requests are finished; its tunnels end at once when `unverified` is ready, and at
+    /// the maximum age.
     pub(super) async fn serve(
         self,
         limits: TimeLimits,
-        mut stop: signal::Receiver<()>,
+        mut phase: PhaseReceiver,
         unverified: impl Future<Output = ()>,
     ) -> Ended {
-        let Self { io, is_h2, peer, requests, budget, alt_svc } = self;
-        let http = limits::http(is_h2, limits, budget.shares());
-        let activity = requests.activity().clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let (response, budget) = (requests.respond(request), budget.clone());
-            let alt_svc = alt_svc.clone();
-            async move {
-                let mut response = response.await?;
-                alt_svc.set(response.headers_mut());
-                Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget)))
-            }
-        });
-        let io = TokioIo::new(Paced::new(io, is_h2));
+        let (peer, activity) = (self.peer, self.requests.activity().clone());
+        let tunnels = EndTunnels(Tunnels::new(&activity, limits.idle));
+        let is_h2 = self.is_h2;
+        let mut served = self.http(limits, tunnels.0.clone(), phase.clone());
         let (mut expired, mut unverified) = (pin!(expired(limits.max_age)), pin!(unverified));
-        let mut served = pin!(http.serve_connection(io, service));
-        let (mut stopping, mut verified) = (false, true);
+        // An HTTP/1.1 connection may become a tunnel, which has its own idle timeout.
+        let (mut is_http, mut stopping, mut verified) = (true, false, true);
         loop {
             tokio::select! {
-                ended = served.as_mut() => return match ended {
-                    Ok(()) => Ended::Closed,
-                    Err(err) => Ended::Failed(err),
+                ended = served.as_mut(), if is_http => match ended {
+                    Ok(()) => {
+                        is_http = false;
+                        continue;
+                    }
+                    Err(err) => return Ended::Failed(err.into()),
                 },
-                _ = stop.changed(), if !stopping => {}
-                () = &mut expired, if !stopping => debug!(%peer, "connection reached its maximum age"),
-                () = &mut unverified, if verified => verified = false,
-                reason = activity.close_reason(limits.head) => match reason {
+                () = tunnels.0.closed(), if !is_http => return Ended::Closed,
+                () = phase.end_of(is_h2, activity.first_request()), if !stopping => {}
+                () = &mut expired, if !stopping => {
+                    debug!(%peer, "connection reached its maximum age");
+                    tunnels.0.end();
+                }
+                () = &mut unverified, if verified => {
+                    verified = false;
+                    tunnels.0.end();
+                }
+                reason = activity.close_reason(limits.head), if is_http => match reason {
                     CloseReason::Idle => {
                         debug!(%peer, "no further request within {:?}", limits.idle);
                     }
                     CloseReason::Cancelled => {
-                        served.as_mut().graceful_shutdown();
+                        served.as_mut().shut_down();
                         // Sends the GOAWAY, if the client reads.
-                        let once = poll_fn(|cx| Poll::Ready(served.as_mut().poll(cx).is_ready()));
-                        once.await;
+                        poll_fn(|cx| Poll::Ready(served.as_mut().poll(cx).is_ready())).await;
                         return Ended::Limit(reason, limits.idle);
                     }
                     CloseReason::NoRequest => return Ended::Limit(reason, limits.head),
@@ -114,8 +117,38 @@ where
             if !stopping {
                 stopping = true;
                 activity.stop();
-                served.as_mut().graceful_shutdown();
+                if is_http {
+                    served.as_mut().shut_down();
+                }
             }
+        }
+    }
+
+    /// Makes the HTTP server. The handshake has negotiated the protocol, so it need not be guessed.
+    fn http(
+        self,
+        limits: TimeLimits,
+        tunnels: Tunnels,
+        phase: PhaseReceiver,
+    ) -> Pin<Box<dyn Serving + Send>> {
+        let Self { io, is_h2, requests, budget, alt_svc, .. } = self;
+        let shares = budget.shares();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(tunnels.clone());
+            let (response, budget) = (requests.respond(request), budget.clone());
+            let (phase, alt_svc) = (phase.clone(), alt_svc.clone());
+            async move {
+                let mut response = response.await?;
+                phase.mark_last(is_h2, &mut response);
+                alt_svc.set(response.headers_mut());
+                Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget)))
+            }
+        });
+        let io = TokioIo::new(Paced::new(io, is_h2));
+        if is_h2 {
+            Box::pin(limits::http2(shares).serve_connection(io, service))
+        } else {
+            Box::pin(limits::http1(limits).serve_connection(io, service).with_upgrades())
         }
     }
 }
@@ -163,3 +196,6 @@ pub(super) async fn expired(max_age: Option<Duration>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | handshake, control stream, head of a request | `--handshake-timeout` |
 //! | handshakes with clients whose address is not validated | 64, then a Retry packet (RFC 9000 section 8.1.2) |
-//! | open connections | 1024, then `CONNECTION_REFUSED` |
+//! | open connections | `--max-connections`, besides those over TCP; then `CONNECTION_REFUSED` |
 //! | requests at a time | as over HTTP/2 |
 //! | a request's head | 64 KiB, then 431; a HEADERS frame of more than 128 KiB ends the connection (`H3_EXCESSIVE_LOAD`) |
 //! | memory of heads that are not complete | 1/8 of `--connection-memory`, then `H3_REQUEST_REJECTED`: the client may send the request again |
@@ -17,10 +17,15 @@
 //! | a connection without a request, a body without progress | `--idle-timeout` |
 //! | age | `--max-connection-age` |
 //!
+//! The limit of connections per client address, and PROXY protocol headers, are for TCP only.
+//!
+//! When a new process takes over (SIGUSR2), the old one keeps its UDP socket until its connections have
+//! ended, after `--drain-timeout` at most, and refuses new ones, whose clients use TCP. Then the new process
+//! opens its own, and offers HTTP/3 from then on. So no packet of a connection reaches the other process.
+//!
 //! Early data (0-RTT) is not accepted (RES-6). If a request has a pseudo-header field twice, the last one
 //! counts, for the policy and for the server behind: h3 does not refuse it.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -32,7 +37,7 @@ use rustls_ext::http::secondary;
 use rustls_ext::with_causes;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
+use tracing::{Instrument, debug, debug_span, info, warn};
 
 mod alt_svc;
 mod body;
@@ -46,15 +51,14 @@ mod stream;
 mod transport;
 
 use super::{App, Server};
-use crate::listener::stop_signal;
+use crate::listener::PhaseReceiver;
+use crate::observe::connection_refused;
 pub(super) use alt_svc::AltSvc;
 use config::Configs;
 use socket::Socket;
 pub(super) use socket::bind;
 use transport::{Transport, varint};
 
-/// The maximum number of open connections.
-const MAX_CONNECTIONS: usize = 1024;
 /// With so many unfinished handshakes of clients whose address is not validated, further clients
 /// must show first that they receive packets at their address.
 const MAX_UNVALIDATED: usize = 64;
@@ -69,6 +73,7 @@ struct Http3Server<A> {
     /// What it has in common with the server over TCP.
     server: Arc<Server<A>>,
     configs: Configs,
+    max_connections: usize,
     /// The unfinished handshakes of clients whose address is not validated.
     unvalidated: Arc<AtomicUsize>,
 }
@@ -78,7 +83,7 @@ pub(super) struct Http3<A> {
     server: Arc<Http3Server<A>>,
     socket: Socket,
     alt_svc: AltSvc,
-    stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+    phase: PhaseReceiver,
 }
 
 impl<A: App> Http3<A> {
@@ -91,24 +96,31 @@ impl<A: App> Http3<A> {
         server: &Arc<Server<A>>,
         socket: Socket,
         alt_svc: AltSvc,
+        phase: PhaseReceiver,
+        max_connections: usize,
     ) -> Result<Self, Failure> {
         let configs = Configs::new(server.live.clone(), server.shares).map_err(|err| {
             Failure::Usage(format!("--http3 is not possible: {}", with_causes(&err)))
         })?;
-        let server = Http3Server { server: server.clone(), configs, unvalidated: Arc::default() };
-        Ok(Self { server: Arc::new(server), socket, alt_svc, stop: Box::pin(stop_signal()?) })
+        let server = Http3Server {
+            server: server.clone(),
+            configs,
+            max_connections,
+            unvalidated: Arc::default(),
+        };
+        Ok(Self { server: Arc::new(server), socket, alt_svc, phase })
     }
 
-    /// Serves connections until Ctrl-C or SIGTERM. Then it tells the clients of open connections to
+    /// Serves connections as long as the server over TCP accepts connections. Then it tells the clients of open connections to
     /// send no further requests, and waits for them, for `drain` at most.
     ///
     /// # Errors
     /// If the socket cannot be used.
     pub(super) async fn serve(self, drain: Duration) -> Result<(), Failure> {
-        let Self { server, socket, alt_svc, mut stop } = self;
+        let Self { server, socket, alt_svc, mut phase } = self;
         let socket = tokio::select! {
             socket = socket.open() => socket?,
-            () = &mut stop => return Ok(()),
+            _ = phase.ended() => return Ok(()),
         };
         let config = Some(server.configs.endpoint());
         let runtime = Arc::new(TokioRuntime);
@@ -117,14 +129,14 @@ impl<A: App> Http3<A> {
         alt_svc.start();
         // Each connection has a receiver, so that the channel is closed when all have ended.
         let (stopping, stopped) = watch::channel(());
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let places = Arc::new(Semaphore::new(server.max_connections));
         loop {
             tokio::select! {
                 incoming = endpoint.accept() => match incoming {
                     Some(incoming) => server.accept(incoming, &places, &stopped),
                     None => break,
                 },
-                () = &mut stop => break,
+                _ = phase.ended() => break,
             }
         }
         alt_svc.stop();
@@ -177,15 +189,19 @@ impl<A: App> Http3Server<A> {
             return;
         }
         let Ok(place) = places.clone().try_acquire_owned() else {
-            warn!(%peer, "connection refused: {MAX_CONNECTIONS} HTTP/3 connections are open");
+            connection_refused("max_connections");
+            let max_connections = self.max_connections;
+            warn!(%peer, max_connections, "connection refused: so many are open over HTTP/3");
             return incoming.refuse();
         };
         let (server, stop) = (self.clone(), stop.clone());
-        tokio::spawn(async move {
+        let span = debug_span!("connection", %peer, transport = "quic");
+        let connection = async move {
             let held = stop.clone();
             server.connection(incoming, unvalidated, stop).await;
             drop((place, held));
-        });
+        };
+        tokio::spawn(connection.instrument(span));
     }
 }
 

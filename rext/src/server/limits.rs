@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto;
 
 use super::memory::Shares;
 
@@ -32,17 +32,17 @@ pub(super) struct TimeLimits {
     pub(super) max_age: Option<Duration>,
 }
 
-/// Makes the HTTP server of a connection. The handshake has negotiated the protocol, so it need not
-/// be guessed.
-pub(super) fn http(is_h2: bool, time: TimeLimits, shares: Shares) -> auto::Builder<TokioExecutor> {
-    let http = auto::Builder::new(TokioExecutor::new());
-    let mut http = if is_h2 { http.http2_only() } else { http.http1_only() };
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(time.head)
-        .max_buf_size(MAX_HEAD as usize);
-    http.http2()
-        .timer(TokioTimer::new())
+/// Makes the server of an HTTP/1.1 connection.
+pub(super) fn http1(time: TimeLimits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(time.head).max_buf_size(MAX_HEAD as usize);
+    http
+}
+
+/// Makes the server of an HTTP/2 connection.
+pub(super) fn http2(shares: Shares) -> http2::Builder<TokioExecutor> {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
         .max_header_list_size(MAX_HEAD)
@@ -51,6 +51,8 @@ pub(super) fn http(is_h2: bool, time: TimeLimits, shares: Shares) -> auto::Build
         .initial_stream_window_size(shares.stream_window())
         .max_send_buf_size(MAX_SEND_BUFFER)
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
-        .max_local_error_reset_streams(MAX_ERROR_RESETS);
+        .max_local_error_reset_streams(MAX_ERROR_RESETS)
+        // WebSocket (RFC 8441). Applications refuse other protocols.
+        .enable_connect_protocol();
     http
 }

@@ -28,6 +28,7 @@ use super::exchange::{Exchanges, Unanswered};
 use super::transport::{Shared, Transport, varint};
 use super::{Http3Server, Layered};
 use crate::debug_info::DebugInfo;
+use crate::observe::{Open, connection_refused};
 use crate::server::activity::CloseReason;
 use crate::server::connection::{Ended, expired};
 use crate::server::limits::TimeLimits;
@@ -59,6 +60,7 @@ impl<A: App> Http3Server<A> {
         mut stop: signal::Receiver<()>,
     ) {
         let peer = incoming.remote_address();
+        let _open = Open::connection("quic");
         let (setup, config) = match self.configs.for_peer(peer) {
             Ok(config) => config,
             Err(err) => {
@@ -67,10 +69,11 @@ impl<A: App> Http3Server<A> {
                 return incoming.refuse();
             }
         };
-        let Server { app, live, limits, memory, shares, reloads, .. } = &*self.server;
+        let Server { app, live, limits, memory, shares, reloads, connections, .. } = &*self.server;
         let budget = match Budget::open(memory, *shares) {
             Ok(budget) => budget,
             Err(exhausted) => {
+                connection_refused("memory");
                 warn!(%peer, reason = %exhausted, "connection refused");
                 return incoming.refuse();
             }
@@ -98,8 +101,9 @@ impl<A: App> Http3Server<A> {
         let callers = CallerLayer::new(live.clone()).with_connection(info.clone());
         let service = callers.layer(app.service(&debug_info));
         let server_name = handshake.server_name.as_deref();
-        let requests =
-            Requests::new(service, peer, server_name, limits.idle).with_budget(budget.clone());
+        let requests = Requests::new(service, peer, server_name, limits.idle)
+            .with_budget(budget.clone())
+            .with_observer(connections.connection(&info));
         let shared = Shared::new(connection.clone(), shares.fixed);
         let transport = match layered(&shared, &handshake, &info, &setup, live) {
             Ok(transport) => transport,

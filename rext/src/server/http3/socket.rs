@@ -6,7 +6,7 @@ use command_line::Failure;
 use tokio::time::sleep;
 use tracing::info;
 
-use crate::listener::Listener;
+use crate::listener::{ListenAddress, Listener};
 use crate::server::ServerArgs;
 
 /// How many free TCP ports are tried to find one whose number is free for UDP, too.
@@ -30,7 +30,7 @@ pub(in crate::server) async fn bind(
 ) -> Result<(Listener, Option<Socket>), Failure> {
     let mut attempts = 1..ATTEMPTS;
     loop {
-        let listener = Listener::bind(args.listen).await?;
+        let listener = Listener::bind(&args.listen).await?;
         if !args.http3 {
             return Ok((listener, None));
         }
@@ -43,7 +43,8 @@ pub(in crate::server) async fn bind(
         if in_use && listener.is_inherited() {
             return Ok((listener, Some(Socket::Later(addr))));
         }
-        if !(in_use && args.listen.port() == 0 && attempts.next().is_some()) {
+        let any = matches!(args.listen, ListenAddress::Address(addr) if addr.port() == 0);
+        if !(in_use && any && attempts.next().is_some()) {
             return Err(failure(addr, &err));
         }
     }

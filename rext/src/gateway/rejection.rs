@@ -69,7 +69,11 @@ impl Rejection {
                 StatusCode::BAD_REQUEST,
                 "a request may not have both Content-Length and Transfer-Encoding",
             ),
-            Self::NoRoute(reason) => return (reason.status(), format!("{reason}\n")).into_response(),
+            Self::NoRoute(reason) => {
+                let mut response = (reason.status(), format!("{reason}\n")).into_response();
+                response.extensions_mut().insert(Refused(reason.to_string().into()));
+                return response;
+            }
             Self::Method => {
                 (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on TRACE")
             }
@@ -84,7 +88,7 @@ impl Rejection {
         };
         let mut response = (status, format!("{line}\n")).into_response();
         let reason = if failed { "the server behind sent no response" } else { line };
-        response.extensions_mut().insert(Refused(reason));
+        response.extensions_mut().insert(Refused(reason.into()));
         if closes {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);

@@ -108,7 +108,8 @@ impl AccessLog {
         let writer = Writer::open(path).map_err(|err| {
             Failure::option("--access-log", path.display(), format_args!("cannot open it: {err}"))
         })?;
-        let shared = Shared { format: args.access_log_format, query: args.access_log_query, writer };
+        let shared =
+            Shared { format: args.access_log_format, query: args.access_log_query, writer };
         let this = Self(Arc::new(shared));
         tokio::spawn(this.clone().reopen_on_signal()?);
         Ok(Some(this))
@@ -120,7 +121,8 @@ impl AccessLog {
         let authority = uri.authority().map(|authority| cut(authority.as_str().as_bytes()));
         // A referer may have a query, too.
         let referer = value(fields, &header::REFERER).map(|mut value| {
-            if let Some(end) = value.iter().position(|byte| *byte == b'?').filter(|_| !self.0.query) {
+            if let Some(end) = value.iter().position(|byte| *byte == b'?').filter(|_| !self.0.query)
+            {
                 value.truncate(end);
             }
             value
@@ -147,7 +149,8 @@ impl AccessLog {
 
     /// Waits until all lines are written, for a second at most: for the end of the program.
     pub(crate) async fn finish(self) {
-        let _ = tokio::task::spawn_blocking(move || self.0.writer.finish(Duration::from_secs(1))).await;
+        let _ =
+            tokio::task::spawn_blocking(move || self.0.writer.finish(Duration::from_secs(1))).await;
     }
 
     #[cfg(unix)]
@@ -178,5 +181,6 @@ fn cut(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn text(text: &str) -> String {
-    String::from_utf8_lossy(text.as_bytes().get(..MAX_VALUE).unwrap_or(text.as_bytes())).into_owned()
+    String::from_utf8_lossy(text.as_bytes().get(..MAX_VALUE).unwrap_or(text.as_bytes()))
+        .into_owned()
 }

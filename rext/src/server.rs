@@ -14,15 +14,14 @@ use rustls_ext::http::server::{CallerLayer, ServerStream};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
 use rustls_ext::{Files, Live, LoadError, Policy, explain, subject_of, with_causes};
-use tokio::net::TcpStream;
-use tokio::sync::watch as signal;
 use tower::{Layer, Service};
 use tracing::{Instrument, debug, debug_span, info, warn};
 
 use crate::access_log::AccessLog;
 use crate::debug_info::DebugInfo;
-use crate::listener::Listener;
+use crate::listener::{Client, Listener, PhaseReceiver, descriptors};
 use crate::observe::{self, Connections, Open, connection_refused};
+use crate::ticket_keys::TicketSource;
 use crate::{alerts, tls};
 use command_line::Failure;
 
@@ -49,9 +48,6 @@ pub use setup::Loaded;
 pub use timed::Stalled;
 pub(crate) use tunnel::{Tunnel, TunnelEnd, Tunnels};
 use verified::Reloads;
-
-/// The maximum number of open connections; further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 1024;
 
 /// An application that responds to the requests of connections.
 pub trait App: Send + Sync + 'static {
@@ -103,9 +99,12 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     observe::start(&args.observe, app.command()).await?;
     let log = AccessLog::open(&args.access_log)?;
     let app = Arc::new(app);
-    let live = setup::load(args, app.clone())?;
+    let tickets = TicketSource::of(&args.tickets)?;
+    let live = setup::load(args, tickets.clone(), app.clone())?;
     app.started(&live);
-    let listener = Listener::bind(args.listen).await?;
+    tickets.begin().await;
+    tokio::spawn(tickets.follow());
+    let listener = Listener::bind(&args.listen).await?;
     let reloads = Reloads::new(args.end_unverified);
     let (on_signal, on_change) = (reloads.clone(), reloads.clone());
     tokio::spawn(setup::reload_on_signal(live.clone(), move || on_signal.announce())?);
@@ -116,12 +115,14 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     let addr = listener.announce()?;
     info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
     let server = Server::new(args, live, app, reloads, Connections::new(log.clone()));
-    let connection = |tcp, peer, stop| {
+    let options = args.serve_options();
+    descriptors::check(options.max_connections, 1);
+    let connection = move |client: Client, phase| {
         let server = server.clone();
-        let span = debug_span!("connection", %peer, transport = "tcp");
-        async move { server.connection(tcp, peer, stop).await }.instrument(span)
+        let span = debug_span!("connection", peer = %client.peer, transport = "tcp");
+        async move { server.connection(client, phase).await }.instrument(span)
     };
-    listener.serve(MAX_CONNECTIONS, args.drain_timeout, connection).await;
+    listener.serve(options, connection).await;
     if let Some(log) = log {
         log.finish().await;
     }
@@ -159,7 +160,8 @@ impl<A: App> Server<A> {
         Arc::new(Self { app, live, acceptor, limits, memory, shares, reloads, connections })
     }
 
-    async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
+    async fn connection(&self, client: Client, mut phase: PhaseReceiver) {
+        let Client { tcp, peer, .. } = client;
         let _open = Open::connection("tcp");
         let _ = tcp.set_nodelay(true);
         let budget = match Budget::open(&self.memory, self.shares) {
@@ -175,7 +177,7 @@ impl<A: App> Server<A> {
                 (Ok(stream), report) => (stream, report),
                 (Err(err), report) => return log_refusal(peer, &err, &report),
             },
-            _ = stop.changed() => return,
+            () = phase.stopping() => return,
         };
         let connection = stream.get_ref().1;
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
@@ -190,11 +192,11 @@ impl<A: App> Server<A> {
                 .with_observer(self.connections.connection(&info));
         let unverified = reloads.unverified(info.clone(), self.live.clone(), peer);
         let connection = Connection { io, is_h2, peer, requests, budget };
-        let mut stopping = stop.clone();
-        let mut served = pin!(connection.serve(self.limits, stop, unverified));
+        let mut stopping = phase.clone();
+        let mut served = pin!(connection.serve(self.limits, phase, unverified));
         let ended = tokio::select! {
             ended = served.as_mut() => ended,
-            _ = stopping.changed() => {
+            () = stopping.stopping() => {
                 self.app.stopping();
                 served.await
             }

@@ -17,6 +17,7 @@
 //! | serve QUIC or HTTP/3 | [`quic`][quic] | `quic` and a provider |
 //! | change certificates and rules without a restart | [`Live`] | |
 //! | keep the rules in a file | [`policy_file`][policy_file] | `policy-file` |
+//! | resume sessions on any server of a fleet | [`tickets`] | `redis` for keys from Redis or Valkey |
 //! | use a server that accepts a `ServerConfig` | [`Policy::for_config`] | |
 //! | request certificates on open HTTP/2 and HTTP/3 connections | [`PostHandshake`] and [`http::secondary`][secondary] | `http`, `tokio`; `h3` |
 //! | prove a certificate on an open connection of another protocol | [`authenticator`] | |
@@ -58,6 +59,7 @@
 //! | `hyper`, `reqwest` | HTTP clients that answer challenges |
 //! | `quic` | configs for quinn; needs `ring` or `aws-lc-rs`, too |
 //! | `policy-file` | policies in TOML files |
+//! | `redis` | session ticket keys from Redis or Valkey |
 //! | `tracing` | events for connections that a listener refuses |
 //! | `metrics` | counters and histograms for any recorder of the crate metrics |
 //!
@@ -123,6 +125,7 @@ mod error;
 mod explain;
 mod file_error;
 mod files;
+mod found;
 #[cfg(feature = "http")]
 pub mod http;
 mod identity;
@@ -137,6 +140,7 @@ mod name;
     feature = "hyper",
     feature = "policy-file",
     feature = "quic",
+    feature = "redis",
     feature = "reqwest",
     feature = "ring",
     feature = "tokio"
@@ -155,6 +159,7 @@ mod reach;
 #[cfg_attr(not(feature = "metrics"), path = "metrics/no_record.rs")]
 mod record;
 mod rule;
+pub mod tickets;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 

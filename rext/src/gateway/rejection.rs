@@ -74,9 +74,7 @@ impl Rejection {
                 response.extensions_mut().insert(Refused(reason.to_string().into()));
                 return response;
             }
-            Self::Method => {
-                (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on TRACE")
-            }
+            Self::Method => (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on TRACE"),
             Self::Upgrade(err) => (err.status(), err.reason()),
             Self::Coding => (
                 StatusCode::NOT_IMPLEMENTED,

@@ -19,7 +19,7 @@ use super::pool::Lease;
 use super::rejection::{Rejection, status_of};
 use super::routes::{NoRoute, Route};
 use super::table::Table;
-use super::upgrade::{Upgrade, UpgradeError};
+use super::upgrade::{Upgrade, UpgradeError, UpgradeRequest};
 use super::upstream::{Answer, SendError};
 use super::{Proxy, fields, health, lengths};
 use crate::observe::Upstream;
@@ -38,7 +38,8 @@ impl Asked {
     fn of(request: &Parts) -> Self {
         let Parts { version, headers: fields, .. } = request;
         let expectations = fields.get_all(header::EXPECT).into_iter();
-        let mut waiting = expectations.filter(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let mut waiting =
+            expectations.filter(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         let waits = waiting.next().is_some();
         Self { version: *version, trailers: fields::accepts_trailers(fields), waits }
     }
@@ -56,7 +57,7 @@ impl Proxy {
         mut request: Request<Body>,
         peer: SocketAddr,
     ) -> Response<Body> {
-        let upgrade = Upgrade::take(&mut request, &self.upgrades);
+        let upgrade = UpgradeRequest::take(&mut request);
         let (parts, body) = request.into_parts();
         let asked = Asked::of(&parts);
         let checked = match upgrade {
@@ -66,7 +67,8 @@ impl Proxy {
         match checked {
             Ok((checked, upgrade)) => {
                 let mut behind = None;
-                let forwarding = self.forward(checked, upgrade, parts, body, asked, peer, &mut behind);
+                let forwarding =
+                    self.forward(checked, upgrade, parts, body, asked, peer, &mut behind);
                 let answer = forwarding.await;
                 let mut response =
                     answer.unwrap_or_else(|rejection| rejection.into_response_to(asked.version));
@@ -104,11 +106,7 @@ impl Proxy {
         }
     }
 
-    async fn check_with(
-        &self,
-        table: Arc<Table>,
-        request: &Parts,
-    ) -> Result<Checked, Rejection> {
+    async fn check_with(&self, table: Arc<Table>, request: &Parts) -> Result<Checked, Rejection> {
         if request.method == Method::TRACE {
             return Err(Rejection::Method);
         }
@@ -139,7 +137,7 @@ impl Proxy {
     async fn forward(
         &self,
         checked: Checked,
-        upgrade: Option<Upgrade>,
+        upgrade: Option<UpgradeRequest>,
         request: Parts,
         body: Body,
         asked: Asked,
@@ -147,14 +145,16 @@ impl Proxy {
         behind: &mut Option<Upstream>,
     ) -> Result<Response<Body>, Rejection> {
         let route = checked.route().ok_or(Rejection::NotReady)?;
-        let upgrade = match (upgrade, route.upstreams.protocol()) {
-            (Some(upgrade), Protocol::Http2) if upgrade.is_connect() => {
-                return Err(Rejection::Upgrade(UpgradeError::Http2));
-            }
-            // HTTP/2 has no upgrades (RFC 9113 section 8.6), and without one the request is complete.
-            (_, Protocol::Http2) => None,
-            (upgrade, Protocol::Http1) => upgrade,
-        };
+        let upgrade = upgrade.map(|upgrade| upgrade.allowed_by(&route.upgrades)).transpose();
+        let upgrade =
+            match (upgrade.map_err(Rejection::Upgrade)?.flatten(), route.upstreams.protocol()) {
+                (Some(upgrade), Protocol::Http2) if upgrade.is_connect() => {
+                    return Err(Rejection::Upgrade(UpgradeError::Http2));
+                }
+                // HTTP/2 has no upgrades (RFC 9113 section 8.6), and without one the request is complete.
+                (_, Protocol::Http2) => None,
+                (upgrade, Protocol::Http1) => upgrade,
+            };
         let line = format!("{} {}", request.method, request.uri.path());
         let mut parts = self.parts_for(&checked.table, route, request, peer)?;
         if let Some(upgrade) = &upgrade {
@@ -162,8 +162,7 @@ impl Proxy {
         }
         // After an upgrade, the data belongs to the tunnel.
         let body = if upgrade.is_some() { Body::empty() } else { body };
-        let mut request =
-            Outbound::new(parts, Shared::new(body, checked.table.fields.clone()));
+        let mut request = Outbound::new(parts, Shared::new(body, checked.table.fields.clone()));
         let body = request.body().clone();
         let (upstream, sent) = {
             let sending = std::pin::pin!(route.upstreams.send(&mut request));
@@ -320,11 +319,7 @@ fn received(
 }
 
 /// Makes the response for the client, or returns why it cannot be passed on.
-fn incoming(
-    answer: Answer,
-    asked: Asked,
-    table: &Table,
-) -> Result<Response<Body>, &'static str> {
+fn incoming(answer: Answer, asked: Asked, table: &Table) -> Result<Response<Body>, &'static str> {
     let Answer { response, connection, lease } = answer;
     let (mut parts, body) = response.into_parts();
     if parts.status.is_informational() {

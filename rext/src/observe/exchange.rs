@@ -11,9 +11,7 @@ use rustls_ext::http::server::{ConnectionInfo, Denied};
 use rustls_ext::metrics::is_enabled;
 
 use super::counted::{Counted, Recorded, Tally};
-use super::table::{
-    ABORTED, ERRORS, RECEIVED_BYTES, REQUEST_SECONDS, REQUESTS, SENT_BYTES, class,
-};
+use super::table::{ABORTED, ERRORS, RECEIVED_BYTES, REQUEST_SECONDS, REQUESTS, SENT_BYTES, class};
 use super::{Open, Upstream};
 use crate::access_log::{AccessLog, Entry, Head};
 
@@ -78,11 +76,14 @@ pub(super) struct Record {
 
 impl Observer {
     /// Begins to observe a request; with no observer, nothing is recorded.
-    pub(crate) fn begin<B>(this: Option<&Self>, request: Request<B>) -> (Request<Counted<B>>, Exchange) {
+    pub(crate) fn begin<B>(
+        this: Option<&Self>,
+        request: Request<B>,
+    ) -> (Request<Counted<B>>, Exchange) {
         let record = this.map(|observer| Box::new(Record::new(&observer.0, &request)));
-        let tally = record.as_ref().map(|it| {
-            Tally::new(&RECEIVED_BYTES, "").with_total(it.received.clone())
-        });
+        let tally = record
+            .as_ref()
+            .map(|it| Tally::new(&RECEIVED_BYTES, "").with_total(it.received.clone()));
         (request.map(|body| Counted::new(body, tally)), Exchange(record))
     }
 }

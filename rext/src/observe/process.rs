@@ -16,8 +16,7 @@ static MEMORY: Metric =
     Metric::gauge("process_resident_memory_bytes", "Resident memory of the process.")
         .with_unit(Unit::Bytes);
 static FILES: Metric = Metric::gauge("process_open_fds", "Open file descriptors.");
-static MAX_FILES: Metric =
-    Metric::gauge("process_max_fds", "The limit for open file descriptors.");
+static MAX_FILES: Metric = Metric::gauge("process_max_fds", "The limit for open file descriptors.");
 static START: Metric = Metric::gauge("process_start_time_seconds", "Time when the process began.")
     .with_unit(Unit::Seconds);
 static THREADS: Metric = Metric::gauge("process_threads", "Threads of the process.");
@@ -47,7 +46,11 @@ pub(super) fn write(text: &mut String) {
         let Some(value) = value else { continue };
         let name = metric.name();
         let kind = if metric.kind() == Kind::Counter { "counter" } else { "gauge" };
-        let _ = write!(text, "# HELP {name} {}\n# TYPE {name} {kind}\n{name} {value}\n\n", metric.help());
+        let _ = write!(
+            text,
+            "# HELP {name} {}\n# TYPE {name} {kind}\n{name} {value}\n\n",
+            metric.help()
+        );
     }
 }
 

@@ -36,13 +36,11 @@ pub(super) static CONNECTIONS_REFUSED: Metric = Metric::counter(
     "Client connections that were closed before their handshake, because of a limit or their PROXY \
      header.",
 )
-.with_labels(&[Label::one_of("reason", &["memory", "address_limit", "proxy_header", "other"])]);
+.with_labels(&[Label::one_of("reason", &["memory", "per_address", "proxy_header", "other"])]);
 
-pub(super) static REQUESTS_OPEN: Metric = Metric::gauge(
-    "rext_requests_open",
-    "Requests whose response has not ended.",
-)
-.with_labels(&[PROTOCOL]);
+pub(super) static REQUESTS_OPEN: Metric =
+    Metric::gauge("rext_requests_open", "Requests whose response has not ended.")
+        .with_labels(&[PROTOCOL]);
 
 pub(super) static REQUESTS: Metric = Metric::counter(
     "rext_requests_total",
@@ -108,10 +106,7 @@ pub(super) static UPSTREAM_RESPONSES: Metric = Metric::counter(
     "rext_upstream_responses_total",
     "Responses of servers behind, by class of the status.",
 )
-.with_labels(&[
-    UPSTREAM,
-    Label::one_of("status", &["1xx", "2xx", "3xx", "4xx", "5xx", "other"]),
-]);
+.with_labels(&[UPSTREAM, Label::one_of("status", &["1xx", "2xx", "3xx", "4xx", "5xx", "other"])]);
 
 pub(super) static UPSTREAM_SECONDS: Metric = Metric::histogram(
     "rext_upstream_seconds",
@@ -132,15 +127,16 @@ pub(crate) static ROUTED: Metric = Metric::counter(
 )
 .with_labels(&[
     BACKEND,
-    Label::one_of("outcome", &["routed", "no_client_hello", "malformed", "connect_failed", "other"]),
+    Label::one_of(
+        "outcome",
+        &["routed", "no_client_hello", "malformed", "connect_failed", "other"],
+    ),
 ]);
 
-pub(crate) static ROUTED_BYTES: Metric = Metric::counter(
-    "rext_routed_bytes_total",
-    "Bytes that rext route has copied, by direction.",
-)
-.with_labels(&[Label::one_of("direction", &["to_backend", "to_client"])])
-.with_unit(Unit::Bytes);
+pub(crate) static ROUTED_BYTES: Metric =
+    Metric::counter("rext_routed_bytes_total", "Bytes that rext route has copied, by direction.")
+        .with_labels(&[Label::one_of("direction", &["to_backend", "to_client"])])
+        .with_unit(Unit::Bytes);
 
 pub(crate) static LOG_LINES: Metric =
     Metric::counter("rext_access_log_lines_total", "Lines of the access log, by outcome.")

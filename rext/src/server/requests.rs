@@ -40,7 +40,15 @@ impl<S> Requests<S> {
         idle: Duration,
     ) -> Self {
         let server_name = server_name.map(Arc::from);
-        Self { service, peer, server_name, idle, activity: Activity::new(idle), budget: None, observer: None }
+        Self {
+            service,
+            peer,
+            server_name,
+            idle,
+            activity: Activity::new(idle),
+            budget: None,
+            observer: None,
+        }
     }
 
     /// Returns the same, with a limit on their memory.

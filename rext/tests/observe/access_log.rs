@@ -64,7 +64,8 @@ fn a_line_has_the_identity_the_status_the_bytes_and_the_server_behind() {
     lines(&path, 3);
     site.anonymous().send("GET /cut HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let all = json_lines(&path, 4);
-    let upstream = |line: &Value| line["upstream"].as_str().map(|it| it.trim_end_matches('/').to_owned());
+    let upstream =
+        |line: &Value| line["upstream"].as_str().map(|it| it.trim_end_matches('/').to_owned());
     assert_eq!(upstream(&all[0]), Some(site.upstream.clone()));
     assert_eq!(upstream(&all[1]), None);
     assert_eq!(upstream(&all[2]), Some(site.down.clone()));
@@ -103,8 +104,15 @@ fn a_line_has_the_identity_the_status_the_bytes_and_the_server_behind() {
 fn hostile() -> Vec<Vec<u8>> {
     let request = |path: &[u8], host: &[u8], agent: &[u8]| {
         let parts: [&[u8]; 9] = [
-            b"GET ", path, b" HTTP/1.1\r\nhost: ", host, b"\r\nuser-agent: ", agent,
-            b"\r\nreferer: ", agent, b"\r\nconnection: close\r\n\r\n",
+            b"GET ",
+            path,
+            b" HTTP/1.1\r\nhost: ",
+            host,
+            b"\r\nuser-agent: ",
+            agent,
+            b"\r\nreferer: ",
+            agent,
+            b"\r\nconnection: close\r\n\r\n",
         ];
         parts.concat()
     };
@@ -206,7 +214,10 @@ fn a_full_pipe_delays_no_request_and_the_lines_that_are_dropped_are_counted() {
     let response = client.send([one.repeat(REQUESTS - 1), last.to_owned()].concat()).unwrap();
     assert_eq!(response.matches("HTTP/1.1 ").count(), REQUESTS);
     metrics.wait_until("lines are dropped", |metrics| {
-        metrics.lines("rext_access_log_lines_total").iter().any(|it| it.starts_with("outcome=dropped"))
+        metrics
+            .lines("rext_access_log_lines_total")
+            .iter()
+            .any(|it| it.starts_with("outcome=dropped"))
     });
     // Once it is read, all lines that waited arrive.
     let reader = std::thread::spawn(move || {

@@ -99,9 +99,10 @@ fn check_query(query: &str) {
     // Labels are before `=`, `!=` and `=~` in braces, and in the lists after `by` and `ignoring`.
     for part in query.split('{').skip(1) {
         let (selector, _) = part.split_once('}').unwrap();
-        for (at, _) in selector.match_indices(['=', '!']).filter(|(at, _)| {
-            selector[..*at].chars().last().is_some_and(is_word)
-        }) {
+        for (at, _) in selector
+            .match_indices(['=', '!'])
+            .filter(|(at, _)| selector[..*at].chars().last().is_some_and(is_word))
+        {
             let label = selector[..at].rsplit(|c| !is_word(c)).next().unwrap();
             assert!(known.contains(&label), "label {label}: {query}");
         }
@@ -137,7 +138,8 @@ fn expressions<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
 
 #[test]
 fn each_query_of_the_dashboard_is_about_metrics_and_labels_that_exist_and_none_is_missing() {
-    let dashboard: Value = serde_json::from_str(&file("rext/packaging/grafana-dashboard.json")).unwrap();
+    let dashboard: Value =
+        serde_json::from_str(&file("rext/packaging/grafana-dashboard.json")).unwrap();
     let mut queries = Vec::new();
     expressions(&dashboard, &mut queries);
     assert!(queries.len() > 20);
@@ -160,7 +162,8 @@ fn each_alert_is_about_metrics_and_labels_that_exist() {
         let mut query = if first == ">-" { String::new() } else { first.to_owned() };
         let indent = line.len() - line.trim_start().len();
         while first == ">-" {
-            let Some(next) = lines.next_if(|next| next.len() - next.trim_start().len() > indent) else {
+            let Some(next) = lines.next_if(|next| next.len() - next.trim_start().len() > indent)
+            else {
                 break;
             };
             query.push_str(next.trim());

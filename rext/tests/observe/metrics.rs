@@ -28,7 +28,8 @@ fn check(site: &Site, families: &[Family]) {
         assert_eq!(family.help, metric.help());
         assert_eq!(family.kind == "histogram", metric.buckets().is_some());
         for (name, labels, _) in &family.samples {
-            let own = labels.iter().filter(|(label, _)| !(*label == "le" && name.ends_with("_bucket")));
+            let own =
+                labels.iter().filter(|(label, _)| !(*label == "le" && name.ends_with("_bucket")));
             let mut names: Vec<_> = own.clone().map(|(label, _)| &**label).collect();
             let mut expected: Vec<_> = metric.labels().iter().map(|label| label.name()).collect();
             names.sort_unstable();
@@ -57,7 +58,12 @@ fn a_known_sequence_of_connections_and_requests_gives_these_numbers() {
     assert_eq!(anonymous.get("/clients"), Some(401)); // resumed
     assert_eq!(anonymous.get_from("staff.test", "/chosen-path"), Some(421)); // resumed
     assert_eq!(anonymous.get("/down"), Some(502)); // resumed
-    assert_eq!(anonymous.send("GET /cut HTTP/1.1\r\nhost: localhost\r\n\r\n").map(|it| it.ends_with("hello")), Some(true)); // resumed
+    assert_eq!(
+        anonymous
+            .send("GET /cut HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            .map(|it| it.ends_with("hello")),
+        Some(true)
+    ); // resumed
     let posted = anonymous.send(
         "POST /clients HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 7\r\n\r\n1234567",
     ); // resumed
@@ -72,7 +78,8 @@ fn a_known_sequence_of_connections_and_requests_gives_these_numbers() {
     metrics.wait_until("all requests have ended", |metrics| {
         metrics.sum("rext_requests_total") == 9.0 && metrics.sum("rext_connections_open") == 0.0
     });
-    let expect = |name: &str, expected: &[&str]| assert_eq!(metrics.lines(name), expected, "{name}");
+    let expect =
+        |name: &str, expected: &[&str]| assert_eq!(metrics.lines(name), expected, "{name}");
     expect("rext_connections_open", &["transport=tcp 0"]);
     expect("rext_connections_total", &["transport=tcp 12"]);
     expect("rext_requests_open", &["protocol=1.1 0"]);
@@ -120,7 +127,10 @@ fn a_known_sequence_of_connections_and_requests_gives_these_numbers() {
             "outcome=failed,scope=clients,transport=tcp 3",
         ],
     );
-    expect("rustls_ext_offers_total", &["offer=flag,transport=tcp 2", "offer=none,transport=tcp 7"]);
+    expect(
+        "rustls_ext_offers_total",
+        &["offer=flag,transport=tcp 2", "offer=none,transport=tcp 7"],
+    );
     expect(
         "rustls_ext_denied_total",
         &[
@@ -130,7 +140,10 @@ fn a_known_sequence_of_connections_and_requests_gives_these_numbers() {
         ],
     );
     expect("rustls_ext_loads_total", &["outcome=success 1"]);
-    expect("rext_build_info", &[&format!("command=gateway,version={} 1", env!("CARGO_PKG_VERSION"))]);
+    expect(
+        "rext_build_info",
+        &[&format!("command=gateway,version={} 1", env!("CARGO_PKG_VERSION"))],
+    );
     check(&site, &metrics.families());
     let (_, text) = metrics.send("GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n");
     for chosen in ["chosen-path", "staff.test", "localhost", "boss"] {
@@ -150,9 +163,12 @@ fn the_process_and_the_expiry_of_its_files_are_recorded() {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
     assert!((now - value("process_start_time_seconds")).abs() < 3600.0);
     assert!(value("process_resident_memory_bytes") > 1e6);
-    assert!(value("process_open_fds") > 3.0 && value("process_max_fds") >= value("process_open_fds"));
+    assert!(
+        value("process_open_fds") > 3.0 && value("process_max_fds") >= value("process_open_fds")
+    );
     assert!(value("process_cpu_seconds_total") > 0.0 || value("process_threads") >= 1.0);
-    let expiry = families.iter().find(|it| it.name == "rustls_ext_expiry_timestamp_seconds").unwrap();
+    let expiry =
+        families.iter().find(|it| it.name == "rustls_ext_expiry_timestamp_seconds").unwrap();
     let mut kinds: Vec<_> =
         expiry.samples.iter().map(|(_, labels, _)| (&*labels["kind"], &*labels["scope"])).collect();
     kinds.sort_unstable();
@@ -180,7 +196,9 @@ fn the_page_of_metrics_has_one_path_and_two_methods_and_is_not_on_the_public_add
     let _ = std::io::Read::read_to_end(&mut tcp, &mut answer);
     assert!(!String::from_utf8_lossy(&answer).contains(" 200 "));
     // The public address passes the path on, like any other.
-    let public = site.anonymous().send("GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let public = site
+        .anonymous()
+        .send("GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     assert!(public.unwrap().ends_with("\r\n\r\nhello"));
 }
 
@@ -194,5 +212,8 @@ fn an_address_that_is_in_use_is_an_error_at_start() {
         files.rext(&args).args(["--listen", "127.0.0.1:0", "--metrics", &addr]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.contains("--metrics") && error.contains("cannot listen on this address"), "{error}");
+    assert!(
+        error.contains("--metrics") && error.contains("cannot listen on this address"),
+        "{error}"
+    );
 }

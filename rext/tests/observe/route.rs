@@ -61,7 +61,8 @@ fn client_hello(offers: bool) -> Vec<u8> {
     let offer = if offers { ClientAuthOffer::flag() } else { ClientAuthOffer::default() };
     let own = Files::new().client.certified_key().unwrap();
     let config =
-        tls::client_config(RootCertStore::empty(), Some(own), offer, DEFAULT_VERSIONS, &[]).unwrap();
+        tls::client_config(RootCertStore::empty(), Some(own), offer, DEFAULT_VERSIONS, &[])
+            .unwrap();
     let mut tls = ClientConnection::new(config.into(), "localhost".try_into().unwrap()).unwrap();
     let mut bytes = Vec::new();
     tls.write_tls(&mut bytes).unwrap();

@@ -78,7 +78,8 @@ impl Site {
     fn client(&self, own: Option<&IssuedCertificate>) -> Client {
         let roots = files::roots("--ca", &self.files.path("server-ca.pem")).unwrap();
         let key = own.map(|own| own.certified_key().unwrap());
-        let offer = if own.is_some() { ClientAuthOffer::flag() } else { ClientAuthOffer::default() };
+        let offer =
+            if own.is_some() { ClientAuthOffer::flag() } else { ClientAuthOffer::default() };
         let config = tls::client_config(roots, key, offer, DEFAULT_VERSIONS, &[tls::HTTP1]);
         Client { config: Arc::new(config.unwrap()), port: self.server.port }
     }
@@ -146,7 +147,8 @@ fn serve(tcp: TcpStream) {
         std::io::copy(&mut (&mut from).take(length), &mut std::io::sink()).unwrap();
         let is_cut = first.starts_with("GET /cut");
         let length = if is_cut { 100 } else { 5 };
-        if write!(to, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nhello").is_err() || is_cut {
+        if write!(to, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nhello").is_err() || is_cut
+        {
             return;
         }
     }

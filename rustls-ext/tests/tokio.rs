@@ -452,8 +452,7 @@ async fn a_handshake_has_a_span_with_its_outcome() {
     });
     let connector = TlsConnector::from(client(&pki, None, ClientAuthOffer::default()));
     let acceptor = acceptor(&pki, policy);
-    let (_, accepted) =
-        tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
+    let (_, accepted) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
     assert!(accepted.is_err());
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let line = text.lines().find(|line| line.contains("close")).expect(&text);

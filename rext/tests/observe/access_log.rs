@@ -141,7 +141,10 @@ fn nothing_that_a_client_sends_forges_a_line_of_json() {
         assert!(line["subject"].as_str().unwrap().starts_with("CN=a"), "{line}");
     }
     assert_eq!(all[0]["user_agent"], json!("a\" 200 5 \"x\" \\x22\\"));
-    assert_eq!((&all[0]["proved_by"], &all[1]["proved_by"]), (&json!("handshake"), &json!("resumption")));
+    assert_eq!(
+        (&all[0]["proved_by"], &all[1]["proved_by"]),
+        (&json!("handshake"), &json!("resumption"))
+    );
     assert!(all[0]["reason"].is_string() && all[1]["reason"].is_string());
     assert_eq!(all[1]["host"], json!("localhost\u{fffd}\""));
     assert_eq!(all[1]["status"], json!(400));

@@ -15,6 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
+use crate::observe::{self, connection_refused};
+
 mod address;
 mod args;
 pub(crate) mod descriptors;
@@ -198,6 +200,8 @@ impl Listener {
         if next_phase == Phase::Replaced {
             // The service manager now watches the new process.
             watchdog.abort();
+            sockets::forget(observe::SOCKET);
+            observe::replaced();
             info!(connections = open, "replaced: open connections may end");
         } else {
             systemd::stopping("stopping: waiting for open connections");
@@ -309,6 +313,7 @@ impl Admission {
                 return None;
             }
             Err(err) => {
+                connection_refused("proxy_header");
                 warn!(peer = %proxy, reason = with_causes(&err), "refused: PROXY protocol");
                 return None;
             }
@@ -325,8 +330,7 @@ impl Admission {
         let Some(limit) = &self.per_address else { return Some(None) };
         let place = limit.begin(addr);
         if place.is_none() {
-            metrics::counter!("rext_connections_refused_total", "reason" => "per_address")
-                .increment(1);
+            connection_refused("per_address");
             if let Some(refused) = self.refused.count(Instant::now()) {
                 warn!(%addr, max_connections_per_address = self.most, refused,
                     "connections closed: their address has as many as it may have");

@@ -23,6 +23,7 @@ use clap::{Parser, Subcommand};
 use command_line::{Failure, end};
 use tracing::level_filters::LevelFilter;
 
+pub mod access_log;
 pub mod alerts;
 pub mod client;
 pub mod connect;
@@ -30,7 +31,8 @@ pub mod debug_info;
 pub mod doctor;
 pub mod files;
 pub mod gateway;
-mod listener;
+pub mod listener;
+pub mod observe;
 pub mod peek;
 pub mod route;
 pub mod serve;
@@ -109,6 +111,9 @@ impl Command {
                 LevelFilter::OFF
             }
         };
+        if let Self::Serve(_) | Self::Gateway(_) | Self::Route(_) = self {
+            listener::inherit();
+        }
         block_on(level, async {
             match self {
                 Self::Serve(args) => serve::run(args).await,

@@ -28,6 +28,7 @@
 //! | read PEM files | [`certified_key_from_pem_files`], [`Anchors`], [`Files`] | |
 //! | choose a cryptography provider | [`crypto_provider`] | `ring`, `aws-lc-rs` |
 //! | make your own pages for 401, 403 and 421 | [`CallerLayer::on_denied`][denied] | `http` |
+//! | count handshakes, certificates and denied requests | [`metrics`][metrics] | `metrics` |
 //! | see which connections were refused | [`Listener::on_refusal`][refusal] | `tokio`; `tracing` |
 //! | use a server or client that takes only a verifier or a resolver | [`Policy::for_verifier`], [`OfferingResolver`] | |
 //! | print an error with its causes | [`with_causes`] | |
@@ -60,6 +61,7 @@
 //! | `policy-file` | policies in TOML files |
 //! | `redis` | session ticket keys from Redis or Valkey |
 //! | `tracing` | events for connections that a listener refuses |
+//! | `metrics` | counters and histograms for any recorder of the crate metrics |
 //!
 //! # Terms
 //! | term | meaning |
@@ -79,6 +81,8 @@
 #![cfg_attr(not(feature = "http"), doc = "[denied]: #features")]
 #![cfg_attr(feature = "tokio", doc = "[refusal]: tokio::Listener::on_refusal")]
 #![cfg_attr(not(feature = "tokio"), doc = "[refusal]: #features")]
+#![cfg_attr(feature = "metrics", doc = "[metrics]: mod@metrics")]
+#![cfg_attr(not(feature = "metrics"), doc = "[metrics]: #features")]
 #![cfg_attr(feature = "tokio", doc = "[acceptor]: tokio::Acceptor")]
 #![cfg_attr(not(feature = "tokio"), doc = "[acceptor]: #features")]
 #![cfg_attr(feature = "tokio", doc = "[connector]: tokio::Connector")]
@@ -127,6 +131,8 @@ pub mod http;
 mod identity;
 mod live;
 mod load_error;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod name;
 #[cfg(all(
     test,
@@ -149,6 +155,9 @@ mod provider;
 #[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
 pub mod quic;
 mod reach;
+#[cfg_attr(feature = "metrics", path = "metrics/record.rs")]
+#[cfg_attr(not(feature = "metrics"), path = "metrics/no_record.rs")]
+mod record;
 mod rule;
 pub mod tickets;
 #[cfg(feature = "tokio")]

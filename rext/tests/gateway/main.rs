@@ -8,5 +8,8 @@ mod certificates;
 mod client;
 mod fields;
 mod lifecycle;
+mod paths;
 mod smuggling;
+mod templates;
 mod upstream;
+mod websocket;

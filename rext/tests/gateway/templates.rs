@@ -95,7 +95,7 @@ async fn fields_are_set_from_the_certificate_and_never_by_the_client() {
                     "x-ssl-client-i-dn: CN=Client CA",
                     "x-ssl-client-not-after: 2099-12-31T00:00:00Z",
                     "x-ssl-client-not-before: 2020-01-02T00:00:00Z",
-                    "x-ssl-client-s-dn: CN=J\\C3\\BCrgen\\, \\\"admin\\\"\\0D\\0AX-Admin: 1",
+                    "x-ssl-client-s-dn: CN=J\\c3\\bcrgen\\, \\\"admin\\\"\\0d\\0aX-Admin: 1",
                     "x-ssl-client-serial: 0abc",
                     &format!("x-ssl-client-sha256: {fingerprint}"),
                     "x-ssl-client-verify: SUCCESS",

@@ -70,9 +70,9 @@ pub(super) struct Reading(Vec<String>);
 /// # Errors
 /// If the path has readings that these forms do not cover.
 pub(super) fn readings(path: &str, depth: usize) -> Result<Vec<Reading>, Ambiguous> {
-    // `*` is the only target that is not a path.
+    // `*` is the only target that is not a path. It is for the server, as `/` is.
     if path == "*" {
-        return Ok(Vec::new());
+        return Ok(vec![Reading(Vec::new())]);
     }
     if !path.starts_with('/') {
         return Err(Ambiguous::NoSlash);

@@ -111,7 +111,7 @@ async fn a_route_is_chosen_by_all_readings_of_a_path() {
         require = 'clients'
         upstream = 'UPSTREAM'
     ";
-    let mut site = Site::with_table(table).await;
+    let mut site = Site::with_scopes(table).await;
     for protocol in [H2, HTTP1] {
         let mut connection = site.connect(protocol).await;
         for (path, expected) in [

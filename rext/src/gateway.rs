@@ -195,6 +195,10 @@ impl App for Gateway {
         }
     }
 
+    fn command(&self) -> &'static str {
+        "gateway"
+    }
+
     fn started(&self, live: &Live) {
         let _ = self.0.live.set(live.clone());
     }

@@ -8,7 +8,7 @@ use axum::body::Body;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use rustls_ext::http::server::{Caller, read_unread};
-use rustls_ext::with_causes;
+use rustls_ext::{metrics, with_causes};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
@@ -22,6 +22,7 @@ use super::table::Table;
 use super::upgrade::{Upgrade, UpgradeError, UpgradeRequest};
 use super::upstream::{Answer, SendError};
 use super::{Proxy, fields, health, lengths};
+use crate::observe::Upstream;
 
 /// What the response depends on, of a client's request.
 #[derive(Clone, Copy, Debug)]
@@ -65,10 +66,16 @@ impl Proxy {
         };
         match checked {
             Ok((checked, upgrade)) => {
-                match self.forward(checked, upgrade, parts, body, asked, peer).await {
-                    Ok(response) => response,
-                    Err(rejection) => rejection.into_response_to(asked.version),
+                let mut behind = None;
+                let forwarding =
+                    self.forward(checked, upgrade, parts, body, asked, peer, &mut behind);
+                let answer = forwarding.await;
+                let mut response =
+                    answer.unwrap_or_else(|rejection| rejection.into_response_to(asked.version));
+                if let Some(behind) = behind {
+                    response.extensions_mut().insert(behind);
                 }
+                response
             }
             Err(rejection) => {
                 // Otherwise HTTP/1.1 clients that are still sending do not receive the response. A
@@ -119,7 +126,8 @@ impl Proxy {
         if let Some(route) = checked.route() {
             // The first refusal is the response.
             for scope in route.demands.of(path).map_err(NoRoute::Ambiguous)? {
-                caller.ask(scope).await?;
+                let asked = caller.ask(scope).await;
+                asked.inspect_err(|denied| metrics::denied(denied, Some(scope)))?;
             }
         }
         Ok(checked)
@@ -134,6 +142,7 @@ impl Proxy {
         body: Body,
         asked: Asked,
         peer: SocketAddr,
+        behind: &mut Option<Upstream>,
     ) -> Result<Response<Body>, Rejection> {
         let route = checked.route().ok_or(Rejection::NotReady)?;
         let upgrade = upgrade.map(|upgrade| upgrade.allowed_by(&route.upgrades)).transpose();
@@ -163,6 +172,7 @@ impl Proxy {
                 Rejection::Failed(status)
             })?
         };
+        *behind = Some(upstream.clone());
         let answered = sent.map_err(|err| {
             let status = body.fault().unwrap_or_else(|| status_of(&err));
             (status, with_causes(&err), matches!(err, SendError::Busy))
@@ -174,7 +184,7 @@ impl Proxy {
         match response {
             Ok(response) => Ok(response),
             Err((status, reason, is_busy)) => {
-                warn!(%peer, %upstream, request = line, reason, status = status.as_u16(), "no response");
+                warn!(%peer, upstream = %upstream.url, request = line, reason, status = status.as_u16(), "no response");
                 if !body.has_begun() && !asked.waits {
                     read_unread(&HeaderMap::new(), body.take()).await;
                 }

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
-use crate::observe::connection_refused;
+use crate::observe::{self, connection_refused};
 
 mod address;
 mod args;
@@ -32,11 +32,9 @@ pub use address::ListenAddress;
 pub use args::ListenerArgs;
 pub use network::Network;
 pub(crate) use phase::{Phase, PhaseReceiver};
-pub(crate) use takeover::replaced;
 
 use limits::{AddressPlace, BoundedLog, PerAddress};
 use proxy_protocol::{HeaderError, ProxySources};
-use sockets::Sockets;
 use takeover::Takeovers;
 
 /// Takes the sockets that systemd, or a process that this one replaces, has passed. Call this before
@@ -48,11 +46,11 @@ pub(crate) fn inherit() {
 
 /// TCP listeners that stop at Ctrl-C or SIGTERM, and pass their sockets on at SIGUSR2.
 pub(crate) struct Listener {
-    sockets: Sockets,
+    tcp: Vec<TcpListener>,
     at: ListenAddress,
-    phases: watch::Sender<Phase>,
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     takeovers: Takeovers,
+    phase: (watch::Sender<Phase>, PhaseReceiver),
 }
 
 /// How to serve connections.
@@ -101,25 +99,12 @@ impl Listener {
     /// # Errors
     /// If it cannot listen there.
     pub(crate) async fn bind(at: &ListenAddress) -> Result<Self, Failure> {
-        let sockets = sockets::listen(sockets::CLIENTS, "--listen", at).await?;
+        // Another port may have been tried before.
+        sockets::forget(sockets::CLIENTS);
+        let tcp = sockets::listen(sockets::CLIENTS, "--listen", at).await?;
         let takeovers = Takeovers::new().map_err(cannot_listen_for_signals)?;
-        let (phases, stop) = (watch::Sender::new(Phase::Serving), Box::pin(stop_signal()?));
-        Ok(Self { sockets, at: at.clone(), phases, stop, takeovers })
-    }
-
-    /// Returns true if the sockets are from the process that this one replaces, which may still use
-    /// other sockets with the same port.
-    pub(crate) fn is_taken_over(&self) -> bool {
-        self.sockets.taken_over
-    }
-
-    /// Returns a future that is ready when this no longer accepts connections, for servers of other
-    /// protocols that end at the same time. `serve()` must run.
-    pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut phase = PhaseReceiver::of(&self.phases);
-        async move {
-            phase.ended().await;
-        }
+        let stop = Box::pin(stop_signal()?);
+        Ok(Self { tcp, at: at.clone(), stop, takeovers, phase: PhaseReceiver::channel() })
     }
 
     /// Returns the first local address.
@@ -127,13 +112,19 @@ impl Listener {
     /// # Errors
     /// If the system does not return it.
     pub(crate) fn local_addr(&self) -> Result<SocketAddr, Failure> {
-        let addrs = self.local_addrs()?;
-        addrs.first().copied().ok_or_else(|| self.no_address(&io::ErrorKind::NotFound.into()))
+        let first = self.tcp.first().ok_or_else(|| io::ErrorKind::NotFound.into());
+        first.and_then(TcpListener::local_addr).map_err(|err| self.no_address(&err))
     }
 
-    fn local_addrs(&self) -> Result<Vec<SocketAddr>, Failure> {
-        let addrs = self.sockets.listeners.iter().map(TcpListener::local_addr);
-        addrs.collect::<io::Result<_>>().map_err(|err| self.no_address(&err))
+    /// Returns true if another process has passed the sockets to this one.
+    pub(crate) fn is_inherited(&self) -> bool {
+        sockets::were_passed()
+    }
+
+    /// Returns the phase of the server. It waits in the end until the receiver is dropped, or until
+    /// the drain timeout.
+    pub(crate) fn phase(&self) -> PhaseReceiver {
+        self.phase.1.clone()
     }
 
     fn no_address(&self, err: &io::Error) -> Failure {
@@ -145,7 +136,9 @@ impl Listener {
     /// # Errors
     /// If the system does not return the address.
     pub(crate) fn announce(&self) -> Result<SocketAddr, Failure> {
-        for addr in self.local_addrs()? {
+        let addrs = self.tcp.iter().map(TcpListener::local_addr);
+        let addrs: io::Result<Vec<_>> = addrs.collect();
+        for addr in addrs.map_err(|err| self.no_address(&err))? {
             emit(format!("listening on {addr}\n"));
         }
         self.local_addr()
@@ -161,13 +154,12 @@ impl Listener {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let Self { sockets, at, phases: phase, mut stop, mut takeovers } = self;
-        let Sockets { listeners: tcp, handles, .. } = sockets;
+        let Self { tcp, at, mut stop, mut takeovers, phase } = self;
         let places = Arc::new(Semaphore::new(options.max_connections));
         let admission = Arc::new(Admission::new(&options));
         let connection = Arc::new(connection);
         // Each connection has a receiver, so that the channel is closed when all have ended.
-        let receiver = PhaseReceiver::of(&phase);
+        let (phase, receiver) = phase;
         let watchdog = tokio::spawn(systemd::watchdog());
         takeover::report_ready().await;
         systemd::ready(&format!("serving on {at}"));
@@ -204,12 +196,14 @@ impl Listener {
                 }
             }
         };
-        drop((tcp, handles, receiver));
+        drop((tcp, receiver));
+        sockets::forget(sockets::CLIENTS);
         let open = open_connections(&places, options.max_connections);
         if next_phase == Phase::Replaced {
             // The service manager now watches the new process.
             watchdog.abort();
-            takeover::record_replaced();
+            sockets::forget(observe::SOCKET);
+            observe::replaced();
             info!(connections = open, "replaced: open connections may end");
         } else {
             systemd::stopping("stopping: waiting for open connections");
@@ -338,7 +332,7 @@ impl Admission {
         let Some(limit) = &self.per_address else { return Some(None) };
         let place = limit.begin(addr);
         if place.is_none() {
-            connection_refused("address_limit");
+            connection_refused("per_address");
             if let Some(refused) = self.refused.count(Instant::now()) {
                 warn!(%addr, max_connections_per_address = self.most, refused,
                     "connections closed: their address has as many as it may have");

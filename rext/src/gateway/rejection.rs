@@ -70,7 +70,9 @@ impl Rejection {
                 "a request may not have both Content-Length and Transfer-Encoding",
             ),
             Self::NoRoute(reason) => {
-                return (reason.status(), format!("{reason}\n")).into_response();
+                let mut response = (reason.status(), format!("{reason}\n")).into_response();
+                response.extensions_mut().insert(Refused(reason.to_string().into()));
+                return response;
             }
             Self::Method => (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on TRACE"),
             Self::Upgrade(err) => (err.status(), err.reason()),
@@ -84,7 +86,7 @@ impl Rejection {
         };
         let mut response = (status, format!("{line}\n")).into_response();
         let reason = if failed { "the server behind sent no response" } else { line };
-        response.extensions_mut().insert(Refused(reason));
+        response.extensions_mut().insert(Refused(reason.into()));
         if closes {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);

@@ -21,13 +21,14 @@ pub(crate) enum Phase {
 pub(crate) struct PhaseReceiver(watch::Receiver<Phase>);
 
 impl PhaseReceiver {
-    /// Receives the phases that `sender` sends.
-    pub(crate) fn of(sender: &watch::Sender<Phase>) -> Self {
-        Self(sender.subscribe())
+    /// Makes a receiver, and the sender for its phases, which begin with [`Phase::Serving`].
+    pub(crate) fn channel() -> (watch::Sender<Phase>, Self) {
+        let (sender, receiver) = watch::channel(Phase::Serving);
+        (sender, Self(receiver))
     }
 
     /// Waits until the server no longer accepts connections, and returns why.
-    pub(super) async fn ended(&mut self) -> Phase {
+    pub(crate) async fn ended(&mut self) -> Phase {
         let phase = self.0.wait_for(|phase| *phase != Phase::Serving).await;
         // The sender is kept as long as there are connections.
         phase.map_or(Phase::Stopping, |phase| *phase)

@@ -7,6 +7,7 @@
 //! purpose, such as [`CLIENTS`].
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use command_line::Failure;
 use tokio::net::TcpListener;
@@ -19,34 +20,9 @@ pub(super) use inherited::{inherit, pass_on, predecessor};
 /// The purpose of the sockets for clients (`--listen`).
 pub(crate) const CLIENTS: &str = "clients";
 
-/// The purpose of the socket for metrics (`--metrics`).
-pub(crate) const METRICS: &str = "metrics";
-
-/// Listening sockets for one purpose. A process that replaces this one gets them, too.
-#[derive(Debug)]
-pub(crate) struct Sockets {
-    /// The sockets, at least one.
-    pub(crate) listeners: Vec<TcpListener>,
-    /// True if they are from the process that this one replaces, which may still use other sockets
-    /// with the same port.
-    pub(crate) taken_over: bool,
-    /// Further handles of them.
-    pub(crate) handles: Handles,
-}
-
-/// Handles of the sockets for this purpose, which a process that replaces this one gets. They keep
-/// the sockets open, and are closed when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Handles(&'static str);
-
-impl Drop for Handles {
-    fn drop(&mut self) {
-        forget(self.0);
-    }
-}
-
 /// Listens on an address that an option names, or on the sockets for it that systemd or the previous
-/// process passed.
+/// process passed. A process that replaces this one gets these sockets for the same `purpose`, until
+/// [`forget`].
 ///
 /// # Errors
 /// If it cannot listen there, or no socket was passed.
@@ -54,36 +30,30 @@ pub(crate) async fn listen(
     purpose: &'static str,
     option: &str,
     at: &ListenAddress,
-) -> Result<Sockets, Failure> {
+) -> Result<Vec<TcpListener>, Failure> {
     let failed = |reason: String| Failure::option(option, at, reason);
     let passed = passed(purpose, at).map_err(failed)?;
-    let (listeners, taken_over) = match (passed, at) {
-        (Some(passed), _) => passed,
-        (None, ListenAddress::Address(addr)) => (vec![bind(*addr).await.map_err(failed)?], false),
+    if passed.is_some() && purpose == CLIENTS {
+        PASSED.store(true, Ordering::Relaxed);
+    }
+    let listeners = match (passed, at) {
+        (Some(listeners), _) => listeners,
+        (None, ListenAddress::Address(addr)) => vec![bind(*addr).await.map_err(failed)?],
         (None, ListenAddress::Systemd(_)) => return Err(failed(NOTHING_PASSED.to_owned())),
     };
-    let handles = Handles(purpose);
     for listener in &listeners {
         remember(purpose, listener).map_err(|err| {
             failed(format!("cannot prepare the socket for a later process: {err}"))
         })?;
     }
-    Ok(Sockets { listeners, taken_over, handles })
+    Ok(listeners)
 }
 
-/// The same for one address, and one socket.
-///
-/// # Errors
-/// If it cannot listen there.
-pub(crate) async fn listen_on(
-    purpose: &'static str,
-    option: &str,
-    addr: SocketAddr,
-) -> Result<(TcpListener, Handles), Failure> {
-    let Sockets { listeners, handles, .. } = listen(purpose, option, &addr.into()).await?;
-    let listener = listeners.into_iter().next();
-    let listener = listener.ok_or_else(|| Failure::option(option, addr, NOTHING_PASSED))?;
-    Ok((listener, handles))
+static PASSED: AtomicBool = AtomicBool::new(false);
+
+/// Returns true if the sockets for clients were passed to this process.
+pub(super) fn were_passed() -> bool {
+    PASSED.load(Ordering::Relaxed)
 }
 
 const NOTHING_PASSED: &str = "systemd passed no socket; start the socket unit (systemctl start \
@@ -93,24 +63,23 @@ async fn bind(addr: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(addr).await.map_err(|err| format!("cannot listen on this address: {err}"))
 }
 
-/// The sockets that were passed, and whether by the process that this one replaces.
-type Passed = Option<(Vec<TcpListener>, bool)>;
-
+/// Closes this process's further handles of the sockets for this purpose, so that they are closed
+/// with the listeners.
 #[cfg(unix)]
-fn forget(purpose: &str) {
+pub(super) fn forget(purpose: &str) {
     inherited::forget(purpose);
 }
 
 #[cfg(not(unix))]
-fn forget(_: &str) {}
+pub(super) fn forget(_: &str) {}
 
 #[cfg(unix)]
-fn passed(purpose: &str, at: &ListenAddress) -> Result<Passed, String> {
+fn passed(purpose: &str, at: &ListenAddress) -> Result<Option<Vec<TcpListener>>, String> {
     inherited::take(purpose, at)
 }
 
 #[cfg(not(unix))]
-fn passed(_: &str, _: &ListenAddress) -> Result<Passed, String> {
+fn passed(_: &str, _: &ListenAddress) -> Result<Option<Vec<TcpListener>>, String> {
     Ok(None)
 }
 

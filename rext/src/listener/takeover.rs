@@ -8,26 +8,8 @@
 //!
 //! If the new process fails to start, the old one continues.
 
-use std::sync::LazyLock;
-
-use tokio::sync::watch;
-
 #[cfg(unix)]
 pub(super) use unix::*;
-
-/// Whether a new process has replaced this one.
-static REPLACED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
-
-/// Waits until a new process has replaced this one, and has its listening sockets.
-pub(crate) async fn replaced() {
-    // The sender is never dropped.
-    let _ = REPLACED.subscribe().wait_for(|replaced| *replaced).await;
-}
-
-/// Records that a new process has replaced this one.
-pub(super) fn record_replaced() {
-    REPLACED.send_replace(true);
-}
 
 /// Does not replace processes on this system.
 #[cfg(not(unix))]

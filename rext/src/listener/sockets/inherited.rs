@@ -7,7 +7,6 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use listenfd::ListenFd;
 use tokio::net::TcpListener;
 
-use super::Passed;
 use crate::listener::address::ListenAddress;
 
 /// The name of the socket on which a new process reports to the one that it replaces.
@@ -81,7 +80,7 @@ fn listening(socket: StdListener) -> Inherited {
 /// Takes the sockets that were passed for `at`. Returns `None` if there are none.
 ///
 /// In a process that replaces another one, they are those of the same purpose.
-pub(super) fn take(purpose: &str, at: &ListenAddress) -> Result<Passed, String> {
+pub(super) fn take(purpose: &str, at: &ListenAddress) -> Result<Option<Vec<TcpListener>>, String> {
     let mut sockets = sockets();
     let replaces = sockets.replaces;
     let is_for = |name: &str| match at {
@@ -112,8 +111,7 @@ pub(super) fn take(purpose: &str, at: &ListenAddress) -> Result<Passed, String> 
         socket.set_nonblocking(true).map_err(unusable)?;
         TcpListener::from_std(socket).map_err(unusable)
     });
-    let listeners = listeners.collect::<Result<_, String>>()?;
-    Ok(Some((listeners, replaces)))
+    listeners.collect::<Result<_, String>>().map(Some)
 }
 
 /// Keeps a handle of this socket, to pass it on.

@@ -40,6 +40,7 @@ mod tunnel;
 
 use activity::{Activity, CloseReason};
 pub use args::{GroupName, PolicyName, ServerArgs};
+use framing::Framing;
 use serving::Serving;
 pub use setup::Loaded;
 pub use timed::Stalled;
@@ -153,6 +154,7 @@ impl<A: App> Server<A> {
         let secondary = info.clone();
         let service = CallerLayer::new(self.live.clone()).with_connection(info).layer(service);
 
+        let (io, heads) = Framing::new(stream, !is_h2);
         let activity = Activity::new();
         let (idle, shared) = (self.idle, activity.clone());
         let tunnels = EndTunnels(Tunnels::new(&activity, idle));
@@ -162,9 +164,14 @@ impl<A: App> Server<A> {
             let mut request = request.map(|body| timed(body, idle, &activity, None));
             request.extensions_mut().insert(opens_tunnels.clone());
             let (host, server_name) = (host(&request), report.server_name.clone());
-            let response = service.clone().oneshot(request);
+            let ambiguous = heads.next_is_ambiguous();
+            let service = service.clone();
             async move {
-                let mut response = response.await?;
+                let mut response = if ambiguous {
+                    framing::refuse(request).await
+                } else {
+                    service.oneshot(request).await?
+                };
                 // The layer's response has an empty body.
                 let denied = response.extensions().get::<Denied>().cloned();
                 if let Some(denied) = denied.filter(|_| response.body().is_end_stream()) {
@@ -180,7 +187,7 @@ impl<A: App> Server<A> {
         });
         let mut expired = pin!(expired(self.max_age));
         // The handshake has negotiated the protocol, so it need not be guessed.
-        let io = TokioIo::new(stream);
+        let io = TokioIo::new(io);
         let mut served: Pin<Box<dyn Serving + Send>> = if is_h2 {
             Box::pin(self.http2().serve_connection(io, service))
         } else {

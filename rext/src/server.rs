@@ -3,27 +3,20 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
-use axum::response::IntoResponse;
-use http::{Request, Response, header};
-use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use axum::body::Body;
+use http::{Request, Response};
 use rustls_ext::alert_name;
 use rustls_ext::http::Fingerprint;
-use rustls_ext::http::server::{CallerLayer, Denied, ServerStream};
+use rustls_ext::http::server::{CallerLayer, ServerStream};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
 use rustls_ext::{Files, Live, LoadError, Policy, explain, subject_of, with_causes};
 use tokio::net::TcpStream;
 use tokio::sync::watch as signal;
-use tokio::time::sleep;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service};
 use tracing::{debug, info, warn};
 
 use crate::debug_info::DebugInfo;
@@ -33,29 +26,31 @@ use command_line::Failure;
 
 mod activity;
 mod args;
+mod connection;
+mod framing;
+mod held;
+mod limits;
+mod memory;
+mod paced;
+mod requests;
 mod serving;
 mod setup;
 mod timed;
 mod tunnel;
+mod verified;
 
-use activity::{Activity, CloseReason};
 pub use args::{GroupName, PolicyName, ServerArgs};
-use framing::Framing;
-use serving::Serving;
+use connection::Connection;
+use limits::TimeLimits;
+use memory::{Budget, Memory, Shares};
+use requests::Requests;
 pub use setup::Loaded;
 pub use timed::Stalled;
-use timed::timed;
-use tunnel::EndTunnels;
 pub(crate) use tunnel::{Tunnel, TunnelEnd, Tunnels};
+use verified::Reloads;
 
 /// The maximum number of open connections; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 1024;
-/// The maximum number of concurrent requests on an HTTP/2 connection.
-const MAX_STREAMS: u32 = 128;
-/// The maximum size of a request's head, in bytes.
-const MAX_HEAD: u32 = 64 * 1024;
-/// How often the server pings an idle HTTP/2 client.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// An application that responds to the requests of connections.
 pub trait App: Send + Sync + 'static {
@@ -103,13 +98,16 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     let live = setup::load(args, app.clone())?;
     app.started(&live);
     let listener = Listener::bind(args.listen).await?;
-    tokio::spawn(setup::reload_on_signal(live.clone())?);
+    let reloads = Reloads::new(args.end_unverified);
+    let (on_signal, on_change) = (reloads.clone(), reloads.clone());
+    tokio::spawn(setup::reload_on_signal(live.clone(), move || on_signal.announce())?);
     if let Some(every) = args.watch {
-        tokio::spawn(watch(live.clone(), every, setup::report));
+        let report = move |loaded| setup::report(loaded, || on_change.announce());
+        tokio::spawn(watch(live.clone(), every, report));
     }
     let addr = listener.announce()?;
     info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
-    let server = Server::new(args, live, app);
+    let server = Server::new(args, live, app, reloads);
     let connection = |tcp, peer, stop| {
         let server = server.clone();
         async move { server.connection(tcp, peer, stop).await }
@@ -123,21 +121,32 @@ struct Server<A> {
     app: Arc<A>,
     live: Live,
     acceptor: Acceptor,
-    handshake_timeout: Duration,
-    idle: Duration,
-    max_age: Option<Duration>,
+    limits: TimeLimits,
+    memory: Arc<Memory>,
+    shares: Shares,
+    reloads: Reloads,
 }
 
 impl<A: App> Server<A> {
-    fn new(args: &ServerArgs, live: Live, app: Arc<A>) -> Arc<Self> {
-        let handshake_timeout = args.handshake_timeout;
-        let acceptor = Acceptor::from_live(live.clone()).with_handshake_timeout(handshake_timeout);
-        let (idle, max_age) = (args.idle_timeout, args.max_connection_age);
-        Arc::new(Self { app, live, acceptor, handshake_timeout, idle, max_age })
+    fn new(args: &ServerArgs, live: Live, app: Arc<A>, reloads: Reloads) -> Arc<Self> {
+        let limits = TimeLimits {
+            head: args.handshake_timeout,
+            idle: args.idle_timeout,
+            max_age: args.max_connection_age,
+        };
+        let acceptor = Acceptor::from_live(live.clone()).with_handshake_timeout(limits.head);
+        let memory = Memory::new(mib(args.memory));
+        let shares = Shares::of(mib(args.connection_memory));
+        Arc::new(Self { app, live, acceptor, limits, memory, shares, reloads })
     }
 
     async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
         let _ = tcp.set_nodelay(true);
+        let budget = match Budget::open(&self.memory, self.shares) {
+            Ok(budget) => budget,
+            Err(exhausted) => return warn!(%peer, reason = %exhausted, "connection refused"),
+        };
+        let reloads = self.reloads.from_now();
         let (stream, report) = tokio::select! {
             accepted = self.acceptor.accept_and_report(tcp, peer) => match accepted {
                 (Ok(stream), report) => (stream, report),
@@ -149,139 +158,35 @@ impl<A: App> Server<A> {
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
         let debug_info = DebugInfo::of(connection, peer);
         log_connection(connection, &debug_info, &report);
-        let service = self.app.service(&debug_info);
-        let (stream, info) = ServerStream::new(stream, peer, &self.live);
-        let secondary = info.clone();
-        let service = CallerLayer::new(self.live.clone()).with_connection(info).layer(service);
-
-        let (io, heads) = Framing::new(stream, !is_h2);
-        let activity = Activity::new();
-        let (idle, shared) = (self.idle, activity.clone());
-        let tunnels = EndTunnels(Tunnels::new(&activity, idle));
-        let opens_tunnels = tunnels.0.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let (underway, activity) = (shared.begin(), shared.clone());
-            let mut request = request.map(|body| timed(body, idle, &activity, None));
-            request.extensions_mut().insert(opens_tunnels.clone());
-            let (host, server_name) = (host(&request), report.server_name.clone());
-            let ambiguous = heads.next_is_ambiguous();
-            let service = service.clone();
-            async move {
-                let mut response = if ambiguous {
-                    framing::refuse(request).await
-                } else {
-                    service.oneshot(request).await?
-                };
-                // The layer's response has an empty body.
-                let denied = response.extensions().get::<Denied>().cloned();
-                if let Some(denied) = denied.filter(|_| response.body().is_end_stream()) {
-                    let status = denied.status().as_u16();
-                    info!(%peer, status, host, server_name, reason = denied.to_string(),
-                        "request refused");
-                    response = denied.into_response();
-                }
-                Ok::<_, Infallible>(
-                    response.map(|body| timed(body, idle, &activity, Some(underway))),
-                )
+        let (io, info) = ServerStream::new(stream, peer, &self.live);
+        let callers = CallerLayer::new(self.live.clone()).with_connection(info.clone());
+        let service = callers.layer(self.app.service(&debug_info));
+        let requests =
+            Requests::new(service, peer, report.server_name.as_deref(), self.limits.idle)
+                .with_budget(budget.clone());
+        let unverified = reloads.unverified(info.clone(), self.live.clone(), peer);
+        let connection = Connection { io, is_h2, peer, requests, budget };
+        let mut serving = pin!(connection.serve(self.limits, stop.clone(), unverified));
+        let ended = tokio::select! {
+            ended = serving.as_mut() => ended,
+            _ = stop.changed() => {
+                self.app.stopping();
+                serving.await
             }
-        });
-        let mut expired = pin!(expired(self.max_age));
-        // The handshake has negotiated the protocol, so it need not be guessed.
-        let io = TokioIo::new(io);
-        let mut served: Pin<Box<dyn Serving + Send>> = if is_h2 {
-            Box::pin(self.http2().serve_connection(io, service))
-        } else {
-            Box::pin(self.http1().serve_connection(io, service).with_upgrades())
         };
-        let mut stopping = false;
-        loop {
-            tokio::select! {
-                ended = served.as_mut() => {
-                    if let Some(err) = secondary.secondary_error() {
-                        warn!(%peer, reason = %err, "connection ended: the client broke a rule of certificates \
-                            on open connections");
-                    } else if let Err(err) = ended {
-                        debug!(%peer, err = %with_causes(&err), "connection failed");
-                    }
-                    // An HTTP/1.1 connection may have become a tunnel, which has its own idle timeout.
-                    tokio::select! {
-                        () = tunnels.0.closed() => return,
-                        () = &mut expired, if !stopping => {}
-                    }
-                    debug!(%peer, "connection reached its maximum age");
-                    tunnels.0.end();
-                    return tunnels.0.closed().await;
-                }
-                _ = stop.changed(), if !stopping => {
-                    stopping = true;
-                    self.app.stopping();
-                    served.as_mut().shut_down();
-                }
-                () = &mut expired, if !stopping => {
-                    debug!(%peer, "connection reached its maximum age");
-                    stopping = true;
-                    tunnels.0.end();
-                    served.as_mut().shut_down();
-                }
-                () = activity.stalled(self.idle), if stopping => {
-                    return warn!(%peer, "connection did not end: no data was read or written for {:?}",
-                        2 * self.idle);
-                }
-                reason = activity.close_reason(self.handshake_timeout, self.idle), if !stopping => match reason {
-                    CloseReason::NoRequest => return warn!(%peer, "no request within {:?}", self.handshake_timeout),
-                    CloseReason::Stalled => {
-                        return warn!(%peer, "no data was read or written for {:?}", self.idle);
-                    }
-                    CloseReason::Idle => {
-                        debug!(%peer, "no further request within {:?}", self.idle);
-                        stopping = true;
-                        served.as_mut().shut_down();
-                    }
-                },
+        match info.secondary_error() {
+            Some(err) => {
+                warn!(%peer, reason = %err, "connection ended: the client broke a rule of \
+                certificates on open connections")
             }
+            None => ended.log(peer),
         }
     }
 }
 
-impl<A> Server<A> {
-    fn http1(&self) -> http1::Builder {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(self.handshake_timeout)
-            .max_buf_size(MAX_HEAD as usize);
-        http
-    }
-
-    fn http2(&self) -> http2::Builder<TokioExecutor> {
-        let mut http = http2::Builder::new(TokioExecutor::new());
-        http.timer(TokioTimer::new())
-            .keep_alive_interval(KEEP_ALIVE)
-            .max_header_list_size(MAX_HEAD)
-            .max_concurrent_streams(MAX_STREAMS)
-            // WebSocket (RFC 8441). Applications refuse other protocols.
-            .enable_connect_protocol();
-        http
-    }
-}
-
-/// Returns when a connection that begins now has reached its maximum age, if there is one.
-///
-/// It returns up to a tenth earlier, at random, so that clients that connect together do not all
-/// reconnect together.
-async fn expired(max_age: Option<Duration>) {
-    match max_age {
-        Some(age) => sleep(age.mul_f64(1.0 - 0.1 * fastrand::f64())).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The host that a request is for, as its client wrote it.
-fn host<B>(request: &Request<B>) -> Option<String> {
-    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
-    authority.or_else(|| {
-        let line = request.headers().get(header::HOST)?;
-        Some(String::from_utf8_lossy(line.as_bytes()).into_owned())
-    })
+/// Returns this many MiB in bytes.
+fn mib(number: u32) -> usize {
+    usize::try_from(u64::from(number) * 1024 * 1024).unwrap_or(usize::MAX)
 }
 
 // Text that a peer can choose is logged as a `str`, which is quoted and escaped, so that it cannot

@@ -167,8 +167,8 @@ impl Proxy {
             Ok(answer) => received(answer, upgrade, asked, &checked.table),
             Err(SendError::Busy) => Err((Rejection::Busy, SendError::Busy.to_string())),
             Err(err) => {
-                let status = body.fault().unwrap_or_else(|| status_of(&err));
-                Err((Rejection::Failed(status), with_causes(&err)))
+                let fault = body.fault().unwrap_or_else(|| (status_of(&err), with_causes(&err)));
+                Err((Rejection::Failed(fault.0), fault.1))
             }
         };
         match response {

@@ -3,9 +3,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+/// How many more requests than it lets finish a client may cancel before their responses begin, as
+/// in the attack "rapid reset" (CVE-2023-44487).
+const MAX_CANCELLED: usize = 500;
+
 /// The activity on a connection. Connections without activity are closed.
 #[derive(Clone, Debug)]
-pub(super) struct Activity(watch::Sender<State>);
+pub(super) struct Activity {
+    state: watch::Sender<State>,
+    idle: Duration,
+}
 
 #[derive(Debug)]
 struct State {
@@ -15,6 +22,10 @@ struct State {
     had_request: bool,
     /// The time of the last activity.
     last: Instant,
+    /// The time at which the client was told to send no further request, if it was.
+    stopped: Option<Instant>,
+    /// How many more requests were cancelled than finished.
+    cancelled: usize,
 }
 
 /// Why a connection should be closed.
@@ -26,26 +37,54 @@ pub(super) enum CloseReason {
     Idle,
     /// Requests are unfinished, but no data is read or written.
     Stalled,
+    /// The client was told to send no further request, all requests are finished, and it has not
+    /// closed the connection.
+    NotClosed,
+    /// The client cancelled too many requests.
+    Cancelled,
 }
 
 impl Activity {
-    pub(super) fn new() -> Self {
-        Self(watch::Sender::new(State { requests: 0, had_request: false, last: Instant::now() }))
+    /// A connection may have no activity for `idle`.
+    pub(super) fn new(idle: Duration) -> Self {
+        let state = State {
+            requests: 0,
+            had_request: false,
+            last: Instant::now(),
+            stopped: None,
+            cancelled: 0,
+        };
+        Self { state: watch::Sender::new(state), idle }
     }
 
     /// Records a request, which ends when the returned guard is dropped.
-    pub(super) fn begin(&self) -> Underway {
-        self.0.send_modify(|state| {
+    ///
+    /// Returns `None`, and records nothing, if the client had time to learn that it should send no
+    /// further request: otherwise it could keep the connection open with new ones.
+    pub(super) fn begin(&self) -> Option<Underway> {
+        let begun = self.state.send_if_modified(|state| {
+            let now = Instant::now();
+            if state.stopped.is_some_and(|stopped| now >= stopped + self.idle) {
+                return false;
+            }
             state.requests += 1;
             state.had_request = true;
-            state.last = Instant::now();
+            state.last = now;
+            true
         });
-        Underway(self.clone())
+        begun.then(|| Underway { activity: self.clone(), responded: false })
+    }
+
+    /// Records that the client was told to send no further request.
+    pub(super) fn stop(&self) {
+        self.state.send_modify(|state| {
+            state.stopped.get_or_insert_with(Instant::now);
+        });
     }
 
     /// Records that a part of a body was received or sent.
     pub(super) fn record_data(&self) {
-        self.0.send_if_modified(|state| {
+        self.state.send_if_modified(|state| {
             state.last = Instant::now();
             // Waiting tasks need no notification: they check again at their deadline.
             false
@@ -53,25 +92,14 @@ impl Activity {
     }
 
     /// Waits until the connection should be closed: no first request arrived within
-    /// `first_request`, or there was no activity for `idle` after it.
+    /// `first_request`, or there was no activity for the idle time after it.
     ///
-    /// If a request is unfinished, it waits for twice `idle`, so that the reader of the request's
+    /// If a request is unfinished, it waits for twice that time, so that the reader of the request's
     /// body can report the timeout first.
-    pub(super) async fn close_reason(
-        &self,
-        first_request: Duration,
-        idle: Duration,
-    ) -> CloseReason {
-        let mut changes = self.0.subscribe();
+    pub(super) async fn close_reason(&self, first_request: Duration) -> CloseReason {
+        let mut changes = self.state.subscribe();
         loop {
-            let (deadline, reason) = {
-                let state = changes.borrow_and_update();
-                match (state.requests, state.had_request) {
-                    (0, false) => (state.last + first_request, CloseReason::NoRequest),
-                    (0, true) => (state.last + idle, CloseReason::Idle),
-                    _ => (state.last + 2 * idle, CloseReason::Stalled),
-                }
-            };
+            let (deadline, reason) = changes.borrow_and_update().deadline(first_request, self.idle);
             if deadline <= Instant::now() {
                 return reason;
             }
@@ -79,29 +107,44 @@ impl Activity {
             let _ = timeout_at(deadline, changes.changed()).await;
         }
     }
+}
 
-    /// Waits until there was no activity for twice `idle`, with or without requests.
-    pub(super) async fn stalled(&self, idle: Duration) {
-        let mut changes = self.0.subscribe();
-        loop {
-            let deadline = changes.borrow_and_update().last + 2 * idle;
-            if deadline <= Instant::now() {
-                return;
-            }
-            let _ = timeout_at(deadline, changes.changed()).await;
+impl State {
+    fn deadline(&self, first_request: Duration, idle: Duration) -> (Instant, CloseReason) {
+        match (self.requests, self.stopped) {
+            _ if self.cancelled > MAX_CANCELLED => (self.last, CloseReason::Cancelled),
+            (0, _) if !self.had_request => (self.last + first_request, CloseReason::NoRequest),
+            (0, Some(stopped)) => (stopped.max(self.last) + idle, CloseReason::NotClosed),
+            (0, None) => (self.last + idle, CloseReason::Idle),
+            _ => (self.last + 2 * idle, CloseReason::Stalled),
         }
     }
 }
 
 /// A guard for an unfinished request.
 #[derive(Debug)]
-pub(super) struct Underway(Activity);
+pub(super) struct Underway {
+    activity: Activity,
+    responded: bool,
+}
+
+impl Underway {
+    /// Records that the response begins. If it never does, the client has cancelled the request.
+    pub(super) fn respond(&mut self) {
+        self.responded = true;
+    }
+}
 
 impl Drop for Underway {
     fn drop(&mut self) {
-        self.0.0.send_modify(|state| {
+        self.activity.state.send_modify(|state| {
             state.requests = state.requests.saturating_sub(1);
             state.last = Instant::now();
+            state.cancelled = if self.responded {
+                state.cancelled.saturating_sub(1)
+            } else {
+                state.cancelled + 1
+            };
         });
     }
 }

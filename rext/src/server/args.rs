@@ -68,6 +68,21 @@ pub struct ServerArgs {
     /// Use TLS 1.2 only, which has no flags
     #[arg(long)]
     pub tls12: bool,
+    // Memory, and connections whose certificates no longer verify.
+    /// The memory that one connection may use, in MiB; a request that needs more gets 503
+    #[arg(long, value_name = "MIB", default_value = "4",
+          value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub connection_memory: u32,
+    /// The memory that all connections together may use, in MiB. Beyond it, new connections are
+    /// closed, and new requests get 503
+    #[arg(long, value_name = "MIB", default_value = "1024",
+          value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    pub memory: u32,
+    /// After each reload, verify the certificates of open connections again. If one no longer
+    /// verifies, its client is not authenticated any more, and the connection ends like one at its
+    /// maximum age
+    #[arg(long)]
+    pub end_unverified: bool,
 }
 
 impl ServerArgs {

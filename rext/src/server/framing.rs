@@ -33,6 +33,10 @@ impl Heads {
     }
 }
 
+/// Among the extensions of a request that states its length twice.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LengthTwice;
+
 /// Responds to a request that states its length twice. hyper closes the connection after it.
 pub(super) async fn refuse(request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();

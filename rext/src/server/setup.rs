@@ -151,10 +151,11 @@ fn policy(args: &ServerArgs, files: &mut Files) -> Result<Policy, LoadError> {
     }?)
 }
 
-/// Logs the result of a reload.
-pub(super) fn report(loaded: Result<Arc<Setup>, LoadError>) {
+/// Logs the result of a reload, and calls `on_success` after one without an error.
+pub(super) fn report(loaded: Result<Arc<Setup>, LoadError>, on_success: impl FnOnce()) {
     match loaded {
         Ok(setup) => {
+            on_success();
             info!("files reloaded: new connections use them");
             log_warnings(setup.policy());
         }
@@ -164,9 +165,12 @@ pub(super) fn report(loaded: Result<Arc<Setup>, LoadError>) {
     }
 }
 
-/// Reloads the files at every SIGHUP.
+/// Reloads the files at every SIGHUP, and calls `on_success` after each reload without an error.
 #[cfg(unix)]
-pub(super) fn reload_on_signal(live: Live) -> Result<impl Future<Output = ()>, Failure> {
+pub(super) fn reload_on_signal(
+    live: Live,
+    on_success: impl Fn(),
+) -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut hang_up = signal(SignalKind::hangup())
         .map_err(|err| Failure::Failed(format!("cannot listen for signals: {err}")))?;
@@ -174,7 +178,7 @@ pub(super) fn reload_on_signal(live: Live) -> Result<impl Future<Output = ()>, F
         while hang_up.recv().await.is_some() {
             let live = live.clone();
             if let Ok(loaded) = tokio::task::spawn_blocking(move || live.reload()).await {
-                report(loaded);
+                report(loaded, &on_success);
             }
         }
     })
@@ -182,6 +186,6 @@ pub(super) fn reload_on_signal(live: Live) -> Result<impl Future<Output = ()>, F
 
 /// Does nothing: this system has no SIGHUP.
 #[cfg(not(unix))]
-pub(super) fn reload_on_signal(_: Live) -> Result<impl Future<Output = ()>, Failure> {
+pub(super) fn reload_on_signal(_: Live, _: impl Fn()) -> Result<impl Future<Output = ()>, Failure> {
     Ok(std::future::ready(()))
 }

@@ -10,7 +10,8 @@ use axum::body::Body;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::activity::{Activity, Underway};
+use super::activity::Activity;
+use super::requests::Unfinished;
 
 /// A body that fails if a reader waits too long for its next part.
 struct Timed<B> {
@@ -19,24 +20,31 @@ struct Timed<B> {
     timer: Option<Pin<Box<Sleep>>>,
     /// True while a reader waits.
     waiting: bool,
+    /// How much has arrived, in bytes, since the last activity was recorded.
+    unrecorded: usize,
     activity: Activity,
-    _underway: Option<Underway>,
+    _unfinished: Option<Unfinished>,
 }
 
+/// How much of a body must be read before that is activity, in bytes, if its reader is slower than
+/// its sender. Otherwise a client could keep a connection open by reading a byte at a time.
+const PROGRESS: usize = 1024;
+
 /// Wraps a body: the result fails if nothing arrives for `limit` while a reader waits. The request
-/// of `underway` ends when the body is dropped.
+/// of `unfinished` ends when the body is dropped.
 pub(super) fn timed<B>(
     body: B,
     limit: Duration,
     activity: &Activity,
-    underway: Option<Underway>,
+    unfinished: Option<Unfinished>,
 ) -> Body
 where
     B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
     let activity = activity.clone();
-    Body::new(Timed { body, limit, timer: None, waiting: false, activity, _underway: underway })
+    let (timer, waiting, unrecorded) = (None, true, 0);
+    Body::new(Timed { body, limit, timer, waiting, unrecorded, activity, _unfinished: unfinished })
 }
 
 impl<B> HttpBody for Timed<B>
@@ -53,12 +61,18 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
-            this.waiting = false;
-            this.activity.record_data();
+            let waited = std::mem::take(&mut this.waiting);
+            let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+            this.unrecorded += data.map_or(PROGRESS, Bytes::len);
+            if waited || this.unrecorded >= PROGRESS {
+                this.unrecorded = 0;
+                this.activity.record_data();
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
+        let is_new = this.timer.is_none();
         let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(this.limit)));
-        if !std::mem::replace(&mut this.waiting, true) {
+        if !std::mem::replace(&mut this.waiting, true) && !is_new {
             timer.as_mut().reset(Instant::now() + this.limit);
         }
         match timer.as_mut().poll(cx) {

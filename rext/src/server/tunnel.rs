@@ -31,7 +31,9 @@ impl Tunnels {
     /// Opens a tunnel. It counts as an unfinished request until it is dropped.
     pub(crate) fn open(&self) -> Tunnel {
         self.state.send_modify(|state| state.open += 1);
-        Tunnel { tunnels: self.clone(), _underway: self.activity.begin() }
+        let mut underway = self.activity.begin();
+        underway.iter_mut().for_each(Underway::respond);
+        Tunnel { tunnels: self.clone(), _underway: underway }
     }
 
     /// Makes all tunnels end, now and in the future.
@@ -60,7 +62,8 @@ impl Drop for EndTunnels {
 #[derive(Debug)]
 pub(crate) struct Tunnel {
     tunnels: Tunnels,
-    _underway: Underway,
+    /// `None` if the connection is ending.
+    _underway: Option<Underway>,
 }
 
 /// Why a tunnel must end.

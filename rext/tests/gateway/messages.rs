@@ -184,7 +184,7 @@ async fn a_response_with_a_length_and_a_coding_is_mended_and_its_connection_not_
 #[tokio::test]
 async fn a_malformed_response_is_a_502() {
     let large: &'static str =
-        format!("HTTP/1.1 200 OK\r\nx-large: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(40_000))
+        format!("HTTP/1.1 200 OK\r\nx-large: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(100_000))
             .leak();
     for response in [
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
@@ -201,8 +201,8 @@ async fn a_malformed_response_is_a_502() {
     ] {
         let (site, mut server) = answering(response.as_bytes()).await;
         for protocol in [H2, HTTP1] {
-            let answer = site.connect(protocol).await.get("/").await;
             let start = &response[..response.len().min(80)];
+            let answer = site.connect(protocol).await.get("/").await;
             assert_eq!((answer.status.as_u16(), &*answer.text), (502, "Bad Gateway\n"), "{start}");
         }
         // Each had a connection of its own.

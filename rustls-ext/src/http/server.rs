@@ -55,6 +55,7 @@ mod gate;
 mod host;
 mod hosts;
 mod identity;
+mod no_longer;
 mod require;
 #[cfg(feature = "tokio")]
 mod stream;
@@ -70,6 +71,7 @@ pub use gate::{Answer, DeniedResponse, EmptyBody, Gate, OnDenied};
 pub use host::HostProblem;
 pub use hosts::HostPolicy;
 pub use identity::{Identity, Named, ProvedBy, Scope};
+pub use no_longer::NoLongerVerified;
 pub use require::RequireScope;
 #[cfg(feature = "tokio")]
 pub use stream::ServerStream;

@@ -23,6 +23,10 @@ impl ServerExchange {
         match *self {}
     }
 
+    pub(in crate::http) fn no_longer_verified(&self) -> Option<(Identity, rustls::Error)> {
+        match *self {}
+    }
+
     pub(in crate::http) fn identity_anywhere(&self, _: &str) -> Option<Identity> {
         match *self {}
     }

@@ -19,7 +19,9 @@ mod tests;
 use super::{ConnectionError, Exchange, Frame, Outbox};
 use crate::PostHandshakeDemand;
 use crate::authenticator::{Contexts, Exporters, Proof, Request, ValidateError};
-use crate::http::server::{ConnectionInfo, HostPolicy, Identity, WeakConnectionInfo};
+use crate::http::server::{
+    ConnectionInfo, HostPolicy, Identity, NoLongerVerified, WeakConnectionInfo,
+};
 pub use options::ServerOptions;
 use proofs::{Proofs, Proved};
 
@@ -261,6 +263,19 @@ impl ServerExchange {
             })
         };
         all.into_iter().flatten().filter(counts).map(|proved| proved.identity.clone()).collect()
+    }
+
+    /// Returns a client that the policy once accepted, and no longer accepts, and the reason.
+    pub(in crate::http) fn no_longer_verified(&self) -> Option<(Identity, rustls::Error)> {
+        let all = self.lock().asking.as_ref().map(|asking| asking.proofs.all());
+        all.into_iter().flatten().filter(|proved| proved.was_accepted()).find_map(|proved| {
+            let identity = &proved.identity;
+            let error = match self.current(identity.scope()) {
+                Some(demand) => proved.refusal(&demand, self.now()?)?,
+                None => NoLongerVerified::no_scope(),
+            };
+            Some((identity.clone(), error))
+        })
     }
 
     /// Returns the client, if the current policy accepts its certificate in this scope, for any

@@ -1,12 +1,14 @@
 use std::net::SocketAddr;
 #[cfg(feature = "tokio")]
 use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use rustls::pki_types::UnixTime;
 use rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthDemand, ClientAuthStatus};
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 
-use super::Identity;
+use super::{HostPolicy, Identity, NoLongerVerified};
 #[cfg(feature = "tokio")]
 use crate::http::secondary::ConnectionError;
 use crate::http::secondary::server::ServerExchange;
@@ -47,6 +49,8 @@ struct ConnectionData {
     outcome: ClientAuthOutcome,
     /// The client in the scope of the handshake.
     identity: Option<Identity>,
+    /// True if the certificate of the handshake no longer verifies.
+    withdrawn: AtomicBool,
     exchange: OnceLock<Arc<ServerExchange>>,
 }
 
@@ -150,8 +154,40 @@ impl ConnectionInfo {
     /// For logs. A handler should name the scope that it needs: [`identity()`](Self::identity).
     pub fn identities(&self) -> Vec<Identity> {
         let proved = self.exchange().map(|exchange| exchange.identities());
-        let own = self.0.identity.iter().cloned();
+        let own = self.handshake_identity().into_iter().cloned();
         own.chain(proved.into_iter().flatten()).collect()
+    }
+
+    /// Verifies the certificates of the client again, under this policy: for servers that load
+    /// another policy or another revocation list while connections are open.
+    ///
+    /// A certificate of the handshake counts as long as the connection is open, unless this finds
+    /// that it no longer does. From then on the client is not authenticated by it, for all clones
+    /// and for requests that are being handled; [`CallerLayer`](super::CallerLayer) refuses further
+    /// requests with 421 if the handshake required a certificate. The server should then end the
+    /// connection. Certificates that were requested on the open connection are verified again at
+    /// each use in any case.
+    ///
+    /// `now` is the time at which the certificates must be valid. A verification takes about as long
+    /// as in a handshake.
+    ///
+    /// # Errors
+    /// If the policy accepted a certificate of this client before, and no longer does.
+    pub fn verify_again(
+        &self,
+        policy: &(impl HostPolicy + ?Sized),
+        now: UnixTime,
+    ) -> Result<(), NoLongerVerified> {
+        if let Some(identity) = self.handshake_identity() {
+            if let Err(reason) = verify(identity, policy, now) {
+                self.0.withdrawn.store(true, Ordering::Release);
+                return Err(NoLongerVerified::new(identity.clone(), reason));
+            }
+        }
+        match self.exchange().and_then(|exchange| exchange.no_longer_verified()) {
+            Some((identity, reason)) => Err(NoLongerVerified::new(identity, reason)),
+            None => Ok(()),
+        }
     }
 
     /// Returns why the certificate does not count that the client presented for `scope` on the open
@@ -171,13 +207,29 @@ impl ConnectionInfo {
 
     /// The client, if its handshake authenticates it in `scope`.
     pub(in crate::http) fn of_handshake(&self, scope: &str) -> Option<Identity> {
-        self.0.identity.as_ref().filter(|identity| identity.scope() == scope).cloned()
+        self.handshake_identity().filter(|identity| identity.scope() == scope).cloned()
+    }
+
+    fn handshake_identity(&self) -> Option<&Identity> {
+        self.0.identity.as_ref().filter(|_| !self.is_withdrawn())
+    }
+
+    /// Returns true if the certificate of the handshake no longer verifies: see
+    /// [`verify_again`](Self::verify_again).
+    fn is_withdrawn(&self) -> bool {
+        self.0.withdrawn.load(Ordering::Acquire)
+    }
+
+    /// Returns true if the client could not have connected without a certificate, and its
+    /// certificate no longer verifies.
+    pub(super) fn lacks_required(&self) -> bool {
+        self.is_withdrawn() && self.certificate_request().is_some_and(|request| request.required)
     }
 
     /// Returns true if the handshake authenticates the client in any scope. Not public, since a
     /// certificate that counts in one scope does not count in another.
     pub(super) fn is_authenticated(&self) -> bool {
-        self.0.identity.is_some()
+        self.handshake_identity().is_some()
     }
 
     /// The exchange of certificates on the open connection. If there is none, `make` makes it.
@@ -294,9 +346,22 @@ impl ConnectionData {
             certificate_request: None,
             outcome: ClientAuthOutcome::NotAsked,
             identity: None,
+            withdrawn: AtomicBool::new(false),
             exchange: OnceLock::new(),
         }
     }
+}
+
+/// Verifies a certificate of a handshake again.
+fn verify(
+    identity: &Identity,
+    policy: &(impl HostPolicy + ?Sized),
+    now: UnixTime,
+) -> Result<(), rustls::Error> {
+    let demand = policy.demand(identity.scope()).ok_or_else(NoLongerVerified::no_scope)?;
+    let (own, others) =
+        identity.chain().split_first().ok_or(rustls::Error::NoCertificatesPresented)?;
+    demand.verifier().verify_client_cert(own, others, now).map(drop)
 }
 
 /// The client in the only scope in which it can be authenticated.

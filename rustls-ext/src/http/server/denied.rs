@@ -14,8 +14,9 @@ pub enum Denied {
     Host(HostProblem),
     /// The policy requests a certificate for the request's host that was not requested on this
     /// connection; or the client proved the scope on the open connection for another host, and the
-    /// policy never requests it for this host: 421 (RFC 9110 section 15.5.20), so that the client
-    /// opens another connection.
+    /// policy never requests it for this host; or the connection required a certificate that no
+    /// longer verifies ([`verify_again`](super::ConnectionInfo::verify_again)): 421 (RFC 9110
+    /// section 15.5.20), so that the client opens another connection.
     Misdirected,
     /// The client is not authenticated, but can be if it repeats the request with a certificate:
     /// 401.

@@ -170,12 +170,16 @@ impl<P: HostPolicy> HostPolicy for Shared<P> {
 /// Returns true if requests for `host` may be answered on `connection`.
 ///
 /// That is so if the connection was made for that name. It is also so if the connection already
-/// satisfies each decision that is possible for its client on a connection to that name.
+/// satisfies each decision that is possible for its client on a connection to that name. It is not so
+/// if the connection required a certificate that no longer verifies.
 pub(super) fn serves(
     hosts: &(impl HostPolicy + ?Sized),
     connection: &ConnectionInfo,
     host: &Host,
 ) -> bool {
+    if connection.lacks_required() {
+        return false;
+    }
     if connection.server_name() == host.name() {
         return true;
     }

@@ -112,9 +112,16 @@ impl Proved {
         let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if !(Arc::ptr_eq(&checked.verifier, verifier) && checked.covers(now)) {
             let chain = self.identity.chain();
+            let was_accepted = checked.was_accepted;
             *checked = Checked::new(verifier, chain, now, verify(&**verifier, chain, now));
+            checked.was_accepted |= was_accepted;
         }
         checked.result.clone().map_err(Refused::Chain)
+    }
+
+    /// Returns true if the chain has ever been accepted.
+    pub(super) fn was_accepted(&self) -> bool {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner).was_accepted
     }
 
     /// Returns why the chain does not meet this demand.
@@ -147,6 +154,8 @@ struct Checked {
     /// The last second for which the result stands.
     until: u64,
     result: Result<(), rustls::Error>,
+    /// True if this or an earlier verification succeeded.
+    was_accepted: bool,
 }
 
 impl Checked {
@@ -159,7 +168,8 @@ impl Checked {
         let at = now.as_secs();
         let later = chain.iter().filter_map(expires).filter(|end| *end >= at);
         let until = later.min().unwrap_or(u64::MAX).min(at.saturating_add(UNCHANGED));
-        Self { verifier: verifier.clone(), at, until, result }
+        let was_accepted = result.is_ok();
+        Self { verifier: verifier.clone(), at, until, result, was_accepted }
     }
 
     fn covers(&self, now: UnixTime) -> bool {

@@ -1,0 +1,190 @@
+//! Response bodies whose data counts until it is sent.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use axum::body::Body;
+use hyper::body::{Body as HttpBody, Buf, Bytes, Frame, SizeHint};
+
+use super::memory::Budget;
+
+/// A response body. It is read only if all of its data has been sent, or if the budget of its
+/// connection has space.
+#[derive(Debug)]
+pub(super) struct HeldBody {
+    body: Body,
+    unsent: Arc<Unsent>,
+}
+
+/// The data of a response that is not sent yet.
+#[derive(Debug)]
+struct Unsent {
+    budget: Arc<Budget>,
+    bytes: AtomicUsize,
+    waiting: Mutex<Option<Waker>>,
+}
+
+impl Unsent {
+    /// Registers the reader of the body, for when all is sent.
+    fn wait(&self, waker: &Waker) {
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+    }
+
+    fn release(&self, bytes: usize) {
+        if self.bytes.fetch_sub(bytes, Ordering::AcqRel) == bytes {
+            let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+            waiting.map(Waker::wake).unwrap_or_default();
+        }
+        self.budget.release(bytes);
+    }
+}
+
+impl HeldBody {
+    pub(super) fn new(body: Body, budget: Arc<Budget>) -> Self {
+        let unsent = Unsent { budget, bytes: AtomicUsize::new(0), waiting: Mutex::new(None) };
+        Self { body, unsent: Arc::new(unsent) }
+    }
+
+    /// Returns true if the body may be read; otherwise the reader is woken later.
+    fn may_read(&self, cx: &Context<'_>) -> bool {
+        let unsent = &self.unsent;
+        if unsent.bytes.load(Ordering::Acquire) == 0 || unsent.budget.has_space(cx.waker()) {
+            return true;
+        }
+        unsent.wait(cx.waker());
+        // It may have been sent meanwhile.
+        unsent.bytes.load(Ordering::Acquire) == 0
+    }
+}
+
+impl HttpBody for HeldBody {
+    type Data = Held;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Held>, axum::Error>>> {
+        if !self.may_read(cx) {
+            return Poll::Pending;
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        Poll::Ready(frame.map(|frame| {
+            frame.map(|frame| frame.map_data(|bytes| Held::new(bytes, self.unsent.clone())))
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A part of a response, which counts until it is dropped: when it has been written to the socket.
+#[derive(Debug)]
+pub(super) struct Held {
+    bytes: Bytes,
+    counted: usize,
+    unsent: Arc<Unsent>,
+}
+
+impl Held {
+    fn new(bytes: Bytes, unsent: Arc<Unsent>) -> Self {
+        let counted = bytes.len();
+        unsent.bytes.fetch_add(counted, Ordering::AcqRel);
+        unsent.budget.hold(counted);
+        Self { bytes, counted, unsent }
+    }
+}
+
+impl Buf for Held {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
+
+    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
+        self.bytes.copy_to_bytes(len)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.counted > 0 {
+            self.unsent.release(self.counted);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http_body_util::channel::Channel;
+
+    use super::super::memory::{Memory, Shares};
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+    const PART: usize = 16 * 1024;
+
+    /// A body of many parts, which have all arrived.
+    fn body(budget: &Arc<Budget>) -> HeldBody {
+        let (mut sender, body) = Channel::<Bytes, Infallible>::new(100);
+        while sender.try_send(Frame::data(Bytes::from(vec![b'x'; PART]))).is_ok() {}
+        HeldBody::new(Body::new(body), budget.clone())
+    }
+
+    fn read(body: &mut HeldBody) -> Option<Held> {
+        let mut cx = Context::from_waker(Waker::noop());
+        match Pin::new(body).poll_frame(&mut cx) {
+            Poll::Ready(frame) => Some(frame.unwrap().unwrap().into_data().unwrap()),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn bodies_are_read_until_their_share_is_used_up_and_again_when_their_data_is_sent() {
+        let (all, shares) = (Memory::new(usize::MAX), Shares::of(4 * MIB));
+        let budget = Budget::open(&all, shares).unwrap();
+        let (mut first, mut second) = (body(&budget), body(&budget));
+        let mut held: Vec<_> = std::iter::from_fn(|| read(&mut first)).collect();
+        assert_eq!(held.len() * PART, shares.unsent);
+        // Each body may have one part, so that none of them stops the others.
+        let other = read(&mut second).unwrap();
+        assert!(read(&mut second).is_none());
+        assert_eq!(all.used(), shares.fixed + shares.unsent + PART);
+        drop(other);
+        assert!(read(&mut first).is_none());
+        // A part counts as a whole until all of it has been written.
+        held[0].advance(PART - 1);
+        assert!(read(&mut first).is_none());
+        held.clear();
+        assert_eq!(all.used(), shares.fixed);
+        assert!(read(&mut first).is_some());
+    }
+
+    #[test]
+    fn each_body_has_one_part_at_most_if_the_memory_of_all_connections_is_used_up() {
+        let shares = Shares::of(4 * MIB);
+        let all = Memory::new(shares.fixed);
+        let budget = Budget::open(&all, shares).unwrap();
+        let mut body = body(&budget);
+        let part = read(&mut body).unwrap();
+        assert!(read(&mut body).is_none());
+        drop(part);
+        assert!(read(&mut body).is_some());
+    }
+}

@@ -64,8 +64,8 @@ mod upstream;
 
 use config::{GatewayConfig, MAX_CONNECTIONS, MAX_WAITING, TABLE};
 pub use fields::{ClientAddress, ClientField, FieldsConfig, FieldsError, REMOVED_BY_DEFAULT};
-pub use paths::{Ambiguous, PathDemand, PrefixError};
 use paths::parse_demand;
+pub use paths::{Ambiguous, PathDemand, PrefixError};
 use table::Table;
 pub use templates::Value;
 
@@ -133,8 +133,6 @@ struct Gateway(Arc<Proxy>);
 struct Proxy {
     args: GatewayArgs,
     idle_timeout: Duration,
-    /// The protocols to which connections may switch, in lower case.
-    upgrades: Vec<String>,
     /// Set once everything is loaded.
     live: OnceLock<Live>,
     draining: AtomicBool,
@@ -145,7 +143,6 @@ impl Proxy {
         Self {
             args: args.clone(),
             idle_timeout: args.server.idle_timeout,
-            upgrades: vec!["websocket".into()],
             live: OnceLock::new(),
             draining: AtomicBool::new(false),
         }
@@ -201,6 +198,10 @@ impl App for Gateway {
             }
             None => Ok(()),
         }
+    }
+
+    fn command(&self) -> &'static str {
+        "gateway"
     }
 
     fn started(&self, live: &Live) {

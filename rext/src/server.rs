@@ -14,13 +14,14 @@ use rustls_ext::http::server::{CallerLayer, ServerStream};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
 use rustls_ext::{Files, Live, LoadError, Policy, explain, subject_of, with_causes};
-use tokio::net::TcpStream;
-use tokio::sync::watch as signal;
 use tower::{Layer, Service};
-use tracing::{debug, info, warn};
+use tracing::{Instrument, debug, debug_span, info, warn};
 
+use crate::access_log::AccessLog;
 use crate::debug_info::DebugInfo;
-use crate::listener::Listener;
+use crate::listener::{Client, Listener, PhaseReceiver, descriptors};
+use crate::observe::{self, Connections, Open, connection_refused};
+use crate::ticket_keys::TicketSource;
 use crate::{alerts, tls};
 use command_line::Failure;
 
@@ -49,9 +50,6 @@ pub use timed::Stalled;
 pub(crate) use tunnel::{Tunnel, TunnelEnd, Tunnels};
 use verified::Reloads;
 
-/// The maximum number of open connections; further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 1024;
-
 /// An application that responds to the requests of connections.
 pub trait App: Send + Sync + 'static {
     /// Responds to the requests of one connection. Each request has a
@@ -68,6 +66,11 @@ pub trait App: Send + Sync + 'static {
     /// If a file cannot be used.
     fn load(&self, files: &mut Files, policy_file: Option<&Path>) -> Result<Loaded, LoadError> {
         setup::policy_only(files, policy_file)
+    }
+
+    /// The command of the command line, for `rext_build_info`.
+    fn command(&self) -> &'static str {
+        "serve"
     }
 
     /// Receives the loaded setup, before the first connection.
@@ -94,10 +97,15 @@ pub trait App: Send + Sync + 'static {
 /// If a file or an option is unusable. Misbehaviour of clients is no error.
 pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     args.check()?;
+    observe::start(&args.observe, app.command()).await?;
+    let log = AccessLog::open(&args.access_log)?;
     let app = Arc::new(app);
-    let live = setup::load(args, app.clone())?;
+    let tickets = TicketSource::of(&args.tickets)?;
+    let live = setup::load(args, tickets.clone(), app.clone())?;
     app.started(&live);
-    let listener = Listener::bind(args.listen).await?;
+    tickets.begin().await;
+    tokio::spawn(tickets.follow());
+    let listener = Listener::bind(&args.listen).await?;
     let reloads = Reloads::new(args.end_unverified);
     let (on_signal, on_change) = (reloads.clone(), reloads.clone());
     tokio::spawn(setup::reload_on_signal(live.clone(), move || on_signal.announce())?);
@@ -107,12 +115,18 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     }
     let addr = listener.announce()?;
     info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
-    let server = Server::new(args, live, app, reloads);
-    let connection = |tcp, peer, stop| {
+    let server = Server::new(args, live, app, reloads, Connections::new(log.clone()));
+    let options = args.serve_options();
+    descriptors::check(options.max_connections, 1);
+    let connection = move |client: Client, phase| {
         let server = server.clone();
-        async move { server.connection(tcp, peer, stop).await }
+        let span = debug_span!("connection", peer = %client.peer, transport = "tcp");
+        async move { server.connection(client, phase).await }.instrument(span)
     };
-    listener.serve(MAX_CONNECTIONS, args.drain_timeout, connection).await;
+    listener.serve(options, connection).await;
+    if let Some(log) = log {
+        log.finish().await;
+    }
     Ok(())
 }
 
@@ -125,10 +139,17 @@ struct Server<A> {
     memory: Arc<Memory>,
     shares: Shares,
     reloads: Reloads,
+    connections: Connections,
 }
 
 impl<A: App> Server<A> {
-    fn new(args: &ServerArgs, live: Live, app: Arc<A>, reloads: Reloads) -> Arc<Self> {
+    fn new(
+        args: &ServerArgs,
+        live: Live,
+        app: Arc<A>,
+        reloads: Reloads,
+        connections: Connections,
+    ) -> Arc<Self> {
         let limits = TimeLimits {
             head: args.handshake_timeout,
             idle: args.idle_timeout,
@@ -137,14 +158,19 @@ impl<A: App> Server<A> {
         let acceptor = Acceptor::from_live(live.clone()).with_handshake_timeout(limits.head);
         let memory = Memory::new(mib(args.memory));
         let shares = Shares::of(mib(args.connection_memory));
-        Arc::new(Self { app, live, acceptor, limits, memory, shares, reloads })
+        Arc::new(Self { app, live, acceptor, limits, memory, shares, reloads, connections })
     }
 
-    async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
+    async fn connection(&self, client: Client, mut phase: PhaseReceiver) {
+        let Client { tcp, peer, .. } = client;
+        let _open = Open::connection("tcp");
         let _ = tcp.set_nodelay(true);
         let budget = match Budget::open(&self.memory, self.shares) {
             Ok(budget) => budget,
-            Err(exhausted) => return warn!(%peer, reason = %exhausted, "connection refused"),
+            Err(exhausted) => {
+                connection_refused("memory");
+                return warn!(%peer, reason = %exhausted, "connection refused");
+            }
         };
         let reloads = self.reloads.from_now();
         let (stream, report) = tokio::select! {
@@ -152,7 +178,7 @@ impl<A: App> Server<A> {
                 (Ok(stream), report) => (stream, report),
                 (Err(err), report) => return log_refusal(peer, &err, &report),
             },
-            _ = stop.changed() => return,
+            () = phase.stopping() => return,
         };
         let connection = stream.get_ref().1;
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
@@ -163,15 +189,17 @@ impl<A: App> Server<A> {
         let service = callers.layer(self.app.service(&debug_info));
         let requests =
             Requests::new(service, peer, report.server_name.as_deref(), self.limits.idle)
-                .with_budget(budget.clone());
+                .with_budget(budget.clone())
+                .with_observer(self.connections.connection(&info));
         let unverified = reloads.unverified(info.clone(), self.live.clone(), peer);
         let connection = Connection { io, is_h2, peer, requests, budget };
-        let mut serving = pin!(connection.serve(self.limits, stop.clone(), unverified));
+        let mut stopping = phase.clone();
+        let mut served = pin!(connection.serve(self.limits, phase, unverified));
         let ended = tokio::select! {
-            ended = serving.as_mut() => ended,
-            _ = stop.changed() => {
+            ended = served.as_mut() => ended,
+            () = stopping.stopping() => {
                 self.app.stopping();
-                serving.await
+                served.await
             }
         };
         match info.secondary_error() {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use rustls::ServerConfig;
 use rustls::sign::SingleCertAndKey;
 
+use crate::record;
 use crate::{FileError, FileProblem, Files, LoadError, Policy, PolicyError, crypto_provider};
 
 /// A config and a policy that belong together, for accepting connections.
@@ -204,6 +205,7 @@ impl<P> Live<P> {
         mut load: impl FnMut(&mut Files) -> Result<Setup<P>, LoadError> + Send + 'static,
     ) -> Result<Self, LoadError> {
         let (loaded, files, torn) = load_whole(&mut load);
+        record::loaded(loaded.is_ok());
         let current = RwLock::new(Arc::new(loaded?));
         let loading = Mutex::new(Loading { load: Some(Box::new(load)), files, torn });
         Ok(Self(Arc::new(Shared { current, loading })))
@@ -244,6 +246,7 @@ impl<P> Live<P> {
         // The files of a failed load are recorded, too, so that a repair is noticed, and an
         // unchanged mistake is reported only once.
         (loaded, *files, *torn) = load_whole(load);
+        record::loaded(loaded.is_ok());
         loaded.map(|setup| self.replace(setup))
     }
 

@@ -34,7 +34,8 @@ pub(super) enum Trailers {
 impl Trailers {
     /// Those that a message with these fields announces (RFC 9110 section 6.6.2).
     pub(super) fn announced(fields: &HeaderMap) -> Self {
-        let names = fields.get_all(header::TRAILER).into_iter().filter_map(|line| line.to_str().ok());
+        let names =
+            fields.get_all(header::TRAILER).into_iter().filter_map(|line| line.to_str().ok());
         let names = names.flat_map(|line| line.split(','));
         Self::Announced(Arc::new(names.filter_map(|name| name.trim().parse().ok()).collect()))
     }

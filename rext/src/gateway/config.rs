@@ -19,6 +19,7 @@
 //! server_name = "app.internal"      # in place of the URL's host
 //! cert = "gateway.pem"              # the gateway's own client certificate, and its key
 //! key = "gateway.key"
+//! upgrades = ["websocket"]          # the default; other protocols of Upgrade over HTTP/1.1, or []
 //! max_connections = 256             # to each upstream
 //! max_waiting = 256                 # requests that wait for one of these; further ones get 503
 //! ```
@@ -93,6 +94,8 @@ pub struct RouteConfig {
     pub cert: Option<PathBuf>,
     /// The key of that certificate.
     pub key: Option<PathBuf>,
+    /// The protocols to which connections may switch (RFC 9110 section 7.8); `None` for WebSocket.
+    pub upgrades: Option<Vec<String>>,
     /// The maximum number of open connections to each server behind.
     pub max_connections: Option<u32>,
     /// The maximum number of requests that wait for one of these.

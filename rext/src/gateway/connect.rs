@@ -71,7 +71,9 @@ impl fmt::Display for ConnectError {
         match self {
             Self::Io(_) | Self::Http(_) => f.write_str("cannot connect to the server behind"),
             Self::NoHttp2 => f.write_str("the server behind did not select h2 by ALPN"),
-            Self::TimedOut(limit) => write!(f, "no connection to the server behind within {limit:?}"),
+            Self::TimedOut(limit) => {
+                write!(f, "no connection to the server behind within {limit:?}")
+            }
         }
     }
 }

@@ -128,6 +128,10 @@ impl Demands {
             return Ok(scopes);
         }
         let depth = self.0.last().map_or(0, |demand| demand.segments.len());
+        if depth == 0 {
+            // This requirement is for all paths, however they are read.
+            return Ok(self.0.iter().filter_map(|demand| demand.scope.as_deref()).collect());
+        }
         let readings = loose::readings(path, depth)?;
         // All readings begin with this prefix, so no shorter one is the longest of a reading.
         let certain = self.0.iter().filter(|demand| demand.is_certain(path));

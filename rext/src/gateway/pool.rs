@@ -152,7 +152,8 @@ impl Pool {
         self: &Arc<Self>,
         permit: OwnedSemaphorePermit,
     ) -> Result<Checkout, NoConnection> {
-        let lease = |shared| Lease { pool: self.clone(), permit: Some(permit), shared: Some(shared) };
+        let lease =
+            |shared| Lease { pool: self.clone(), permit: Some(permit), shared: Some(shared) };
         let checkout = |shared: Arc<Shared>, is_reused| Checkout {
             sender: Sender::Http2(shared.sender.clone()),
             is_reused,

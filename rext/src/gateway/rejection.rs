@@ -13,6 +13,7 @@ use super::connect::ConnectError;
 use super::routes::NoRoute;
 use super::upgrade::UpgradeError;
 use super::upstream::SendError;
+use crate::observe::Refused;
 
 /// Why a client does not get the response of the server behind.
 #[derive(Debug)]
@@ -73,6 +74,7 @@ impl Rejection {
         let closes = matches!(self, Self::Coding | Self::TwoLengths)
             && matches!(version, Version::HTTP_10 | Version::HTTP_11);
         let is_busy = matches!(self, Self::Busy);
+        let failed = matches!(self, Self::Failed(_));
         let status = self.status();
         let line = match self {
             Self::Denied(denied) => return denied.into_response(),
@@ -88,6 +90,8 @@ impl Rejection {
             Self::Failed(status) => status.canonical_reason().unwrap_or_default(),
         };
         let mut response = (status, format!("{line}\n")).into_response();
+        let reason = if failed { "the server behind sent no response" } else { line };
+        response.extensions_mut().insert(Refused(reason));
         if closes {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);

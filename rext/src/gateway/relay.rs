@@ -8,7 +8,7 @@ use axum::body::Body;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use rustls_ext::http::server::{Caller, read_unread};
-use rustls_ext::with_causes;
+use rustls_ext::{metrics, with_causes};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
@@ -19,9 +19,10 @@ use super::pool::Lease;
 use super::rejection::{Rejection, status_of};
 use super::routes::{NoRoute, Route};
 use super::table::Table;
-use super::upgrade::{Upgrade, UpgradeError};
+use super::upgrade::{Upgrade, UpgradeError, UpgradeRequest};
 use super::upstream::{Answer, SendError};
 use super::{Proxy, fields, health, lengths};
+use crate::observe::Upstream;
 
 /// What the response depends on, of a client's request.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,8 @@ impl Asked {
     fn of(request: &Parts) -> Self {
         let Parts { version, headers: fields, .. } = request;
         let expectations = fields.get_all(header::EXPECT).into_iter();
-        let mut waiting = expectations.filter(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let mut waiting =
+            expectations.filter(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         let waits = waiting.next().is_some();
         Self { version: *version, trailers: fields::accepts_trailers(fields), waits }
     }
@@ -55,7 +57,7 @@ impl Proxy {
         mut request: Request<Body>,
         peer: SocketAddr,
     ) -> Response<Body> {
-        let upgrade = Upgrade::take(&mut request, &self.upgrades);
+        let upgrade = UpgradeRequest::take(&mut request);
         let (parts, body) = request.into_parts();
         let asked = Asked::of(&parts);
         let checked = match upgrade {
@@ -63,10 +65,18 @@ impl Proxy {
             Err(err) => Err(Rejection::Upgrade(err)),
         };
         match checked {
-            Ok((checked, upgrade)) => match self.forward(checked, upgrade, parts, body, asked, peer).await {
-                Ok(response) => response,
-                Err(rejection) => rejection.into_response_to(asked.version),
-            },
+            Ok((checked, upgrade)) => {
+                let mut behind = None;
+                let forwarding =
+                    self.forward(checked, upgrade, parts, body, asked, peer, &mut behind);
+                let answer = forwarding.await;
+                let mut response =
+                    answer.unwrap_or_else(|rejection| rejection.into_response_to(asked.version));
+                if let Some(behind) = behind {
+                    response.extensions_mut().insert(behind);
+                }
+                response
+            }
             Err(rejection) => {
                 // Otherwise HTTP/1.1 clients that are still sending do not receive the response. A
                 // body in an unknown coding cannot be read.
@@ -96,11 +106,7 @@ impl Proxy {
         }
     }
 
-    async fn check_with(
-        &self,
-        table: Arc<Table>,
-        request: &Parts,
-    ) -> Result<Checked, Rejection> {
+    async fn check_with(&self, table: Arc<Table>, request: &Parts) -> Result<Checked, Rejection> {
         if request.method == Method::TRACE {
             return Err(Rejection::Method);
         }
@@ -120,7 +126,8 @@ impl Proxy {
         if let Some(route) = checked.route() {
             // The first refusal is the response.
             for scope in route.demands.of(path).map_err(NoRoute::Ambiguous)? {
-                caller.ask(scope).await?;
+                let asked = caller.ask(scope).await;
+                asked.inspect_err(|denied| metrics::denied(denied, Some(scope)))?;
             }
         }
         Ok(checked)
@@ -130,21 +137,24 @@ impl Proxy {
     async fn forward(
         &self,
         checked: Checked,
-        upgrade: Option<Upgrade>,
+        upgrade: Option<UpgradeRequest>,
         request: Parts,
         body: Body,
         asked: Asked,
         peer: SocketAddr,
+        behind: &mut Option<Upstream>,
     ) -> Result<Response<Body>, Rejection> {
         let route = checked.route().ok_or(Rejection::NotReady)?;
-        let upgrade = match (upgrade, route.upstreams.protocol()) {
-            (Some(upgrade), Protocol::Http2) if upgrade.is_connect() => {
-                return Err(Rejection::Upgrade(UpgradeError::Http2));
-            }
-            // HTTP/2 has no upgrades (RFC 9113 section 8.6), and without one the request is complete.
-            (_, Protocol::Http2) => None,
-            (upgrade, Protocol::Http1) => upgrade,
-        };
+        let upgrade = upgrade.map(|upgrade| upgrade.allowed_by(&route.upgrades)).transpose();
+        let upgrade =
+            match (upgrade.map_err(Rejection::Upgrade)?.flatten(), route.upstreams.protocol()) {
+                (Some(upgrade), Protocol::Http2) if upgrade.is_connect() => {
+                    return Err(Rejection::Upgrade(UpgradeError::Http2));
+                }
+                // HTTP/2 has no upgrades (RFC 9113 section 8.6), and without one the request is complete.
+                (_, Protocol::Http2) => None,
+                (upgrade, Protocol::Http1) => upgrade,
+            };
         let line = format!("{} {}", request.method, request.uri.path());
         let mut parts = self.parts_for(&checked.table, route, request, peer)?;
         if let Some(upgrade) = &upgrade {
@@ -152,8 +162,7 @@ impl Proxy {
         }
         // After an upgrade, the data belongs to the tunnel.
         let body = if upgrade.is_some() { Body::empty() } else { body };
-        let mut request =
-            Outbound::new(parts, Shared::new(body, checked.table.fields.clone()));
+        let mut request = Outbound::new(parts, Shared::new(body, checked.table.fields.clone()));
         let body = request.body().clone();
         let (upstream, sent) = {
             let sending = std::pin::pin!(route.upstreams.send(&mut request));
@@ -163,6 +172,7 @@ impl Proxy {
                 Rejection::Failed(status)
             })?
         };
+        *behind = Some(upstream.clone());
         let response = match sent {
             Ok(answer) => received(answer, upgrade, asked, &checked.table),
             Err(SendError::Busy) => Err((Rejection::Busy, SendError::Busy.to_string())),
@@ -175,7 +185,7 @@ impl Proxy {
             Ok(response) => Ok(response),
             Err((rejection, reason)) => {
                 let status = rejection.status().as_u16();
-                warn!(%peer, %upstream, request = line, reason, status, "no response");
+                warn!(%peer, upstream = %upstream.url, request = line, reason, status, "no response");
                 if !body.has_begun() && !asked.waits {
                     read_unread(&HeaderMap::new(), body.take()).await;
                 }
@@ -311,11 +321,7 @@ fn received(
 }
 
 /// Makes the response for the client, or returns why it cannot be passed on.
-fn incoming(
-    answer: Answer,
-    asked: Asked,
-    table: &Table,
-) -> Result<Response<Body>, &'static str> {
+fn incoming(answer: Answer, asked: Asked, table: &Table) -> Result<Response<Body>, &'static str> {
     let Answer { response, connection, lease } = answer;
     let (mut parts, body) = response.into_parts();
     if parts.status.is_informational() {

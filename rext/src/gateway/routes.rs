@@ -93,17 +93,16 @@ impl Prefix {
     /// If it is not a plain path.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '~' | '.');
-        let segments: Option<Vec<&str>> = text.strip_prefix('/').map(|rest| {
-            rest.strip_suffix('/').unwrap_or(rest).split('/').collect()
-        });
+        let segments: Option<Vec<&str>> = text
+            .strip_prefix('/')
+            .map(|rest| rest.strip_suffix('/').unwrap_or(rest).split('/').collect());
         let segments = match segments.as_deref() {
             Some([""]) => Vec::new(),
             Some(segments) => segments.to_vec(),
             None => vec![""],
         };
-        let is_good = |segment: &&str| {
-            !matches!(*segment, "" | "." | "..") && segment.chars().all(plain)
-        };
+        let is_good =
+            |segment: &&str| !matches!(*segment, "" | "." | "..") && segment.chars().all(plain);
         if !segments.iter().all(is_good) {
             return Err(format!(
                 "path {text:?} is not a plain path: it must begin with / and consist of segments of \
@@ -131,6 +130,8 @@ pub(super) struct Route {
     /// The requirements for paths of this route.
     pub(super) demands: Demands,
     pub(super) upstreams: Arc<Upstreams>,
+    /// The protocols to which connections may switch, in lower case.
+    pub(super) upgrades: Vec<String>,
 }
 
 /// Why no route was chosen.
@@ -229,9 +230,8 @@ impl Routes {
     pub(super) fn choose(&self, host: Option<&str>, path: &str) -> Result<usize, NoRoute> {
         let host = self.hosts.iter().find(|it| it.pattern.matches(host)).ok_or(NoRoute::Host)?;
         let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-        let matches = |number: &&usize| {
-            self.get(**number).is_some_and(|route| route.path.matches(&segments))
-        };
+        let matches =
+            |number: &&usize| self.get(**number).is_some_and(|route| route.path.matches(&segments));
         let written = host.routes.iter().find(matches).copied();
         match &host.readings {
             // `*` is the only target that is not a path.

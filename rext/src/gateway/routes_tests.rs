@@ -7,12 +7,17 @@ fn routes(list: &[(&str, &str)]) -> Result<Routes, RoutesError> {
         path: Prefix::parse(path).unwrap(),
         demands: Demands::default(),
         upstreams: Upstreams::new(Vec::new()),
+        upgrades: Vec::new(),
     };
     Routes::new(list.iter().map(route).collect())
 }
 
 /// The host and path of the route that is chosen.
-fn choice(routes: &Routes, host: Option<&str>, path: &str) -> Result<(HostPattern, String), NoRoute> {
+fn choice(
+    routes: &Routes,
+    host: Option<&str>,
+    path: &str,
+) -> Result<(HostPattern, String), NoRoute> {
     let route = routes.get(routes.choose(host, path)?).unwrap();
     Ok((route.host.clone(), route.path.text()))
 }

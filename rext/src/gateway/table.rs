@@ -46,6 +46,7 @@ pub(super) fn from_options(args: &GatewayArgs, upstream: &Uri) -> Result<Table, 
         path: Prefix::default(),
         demands,
         upstreams: Upstreams::new(vec![upstream]),
+        upgrades: upgrades(None).map_err(Problem::into_load_error)?,
     };
     let routes = Routes::new(vec![route]).map_err(|_| "one route is no duplicate")?;
     let fields = Arc::new(Fields::new(&FieldsConfig::default(), &[]).map_err(LoadError::new)?);
@@ -105,7 +106,8 @@ pub(super) fn from_file(
         known(scope.get_ref(), scope.span())?;
     }
     if config.client_cert_chain && config.client_cert.is_empty() {
-        let problem = "client_cert_chain needs client_cert, the scopes whose certificates are passed on";
+        let problem =
+            "client_cert_chain needs client_cert, the scopes whose certificates are passed on";
         return Err(file.error(file.offset(), problem).into());
     }
     if config.routes.is_empty() {
@@ -214,7 +216,33 @@ fn route(
         path: path.unwrap_or_default(),
         demands,
         upstreams: Upstreams::new(upstreams),
+        upgrades: upgrades(entry.upgrades.as_deref())?,
     })
+}
+
+/// The protocols to which connections of a route may switch.
+fn upgrades(names: Option<&[String]>) -> Result<Vec<String>, Problem> {
+    let names = names.map_or_else(|| vec!["websocket".to_owned()], <[_]>::to_vec);
+    let is_protocol = |name: &String| {
+        !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '/'))
+    };
+    // In these, the client would send further requests, which the gateway would not see.
+    let is_http = |name: &&String| {
+        let name = name.to_ascii_lowercase();
+        ["h2", "http", "tls"].iter().any(|start| name.starts_with(start))
+    };
+    if let Some(name) = names.iter().find(is_http) {
+        return Err(Problem::Entry(format!(
+            "upgrades: requests in the protocol {name:?} would bypass the gateway; remove it"
+        )));
+    }
+    match names.iter().find(|name| !is_protocol(name)) {
+        Some(name) => Err(Problem::Entry(format!(
+            "upgrades: {name:?} is not the name of a protocol, such as \"websocket\""
+        ))),
+        None => Ok(names.iter().map(|name| name.to_ascii_lowercase()).collect()),
+    }
 }
 
 /// Parses the URL of a server behind.

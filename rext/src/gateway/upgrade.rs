@@ -35,13 +35,25 @@ const BUFFER: usize = 8 * 1024;
 /// How long the end of a tunnel may take.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// A client's request for another protocol.
+/// A client's request for other protocols.
+#[derive(Debug)]
+pub(super) struct UpgradeRequest {
+    /// In the client's order of preference.
+    protocols: Vec<String>,
+    client: OnUpgrade,
+    tunnels: Tunnels,
+    /// The client's `Sec-WebSocket-Key`, or a new one for an extended `CONNECT`.
+    key: Option<HeaderValue>,
+    is_connect: bool,
+}
+
+/// A client's request for a protocol that its route allows.
 #[derive(Debug)]
 pub(super) struct Upgrade {
     protocol: HeaderValue,
     client: OnUpgrade,
     tunnels: Tunnels,
-    /// The `Sec-WebSocket-Key` for the server behind.
+    /// The `Sec-WebSocket-Key` for the server behind, if the protocol is WebSocket.
     key: Option<HeaderValue>,
     is_connect: bool,
 }
@@ -87,50 +99,62 @@ impl UpgradeError {
     }
 }
 
-impl Upgrade {
-    /// Takes the upgrade from a request, if it asks for one of the protocols in `allowed`, which are
-    /// in lower case. An extended `CONNECT` becomes a `GET`.
+impl UpgradeRequest {
+    /// Takes the upgrade from a request, if it asks for one. An extended `CONNECT` becomes a `GET`.
     ///
     /// # Errors
     /// If the request is a `CONNECT` that is not passed on.
     pub(super) fn take<B: HttpBody>(
         request: &mut Request<B>,
-        allowed: &[String],
     ) -> Result<Option<Self>, UpgradeError> {
-        let is_allowed =
-            |name: &str| allowed.iter().any(|allowed| name.eq_ignore_ascii_case(allowed));
         let is_connect = *request.method() == Method::CONNECT;
-        let name = if is_connect {
+        let (protocols, key) = if is_connect {
             let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
-            let websocket = protocol.filter(|name| is_allowed(name) && *name == WEBSOCKET);
-            websocket.ok_or(UpgradeError::Connect)?.to_owned()
+            let websocket = protocol.filter(|name| *name == WEBSOCKET);
+            (vec![websocket.ok_or(UpgradeError::Connect)?.to_owned()], Some(new_key()?))
         } else {
-            match requested(request).find(|name| is_allowed(name)) {
-                Some(name) if request.body().is_end_stream() => name.to_owned(),
-                _ => return Ok(None),
-            }
+            let key = single(request.headers()).filter(|_| *request.method() == Method::GET);
+            (requested(request).map(str::to_owned).collect(), key.cloned())
         };
-        let key = match (is_connect, name.eq_ignore_ascii_case(WEBSOCKET)) {
-            (true, _) => Some(new_key()?),
-            (false, false) => None,
-            (false, true) => match (single(request.headers()), request.method()) {
-                (Some(key), &Method::GET) => Some(key.clone()),
-                // The server behind will say what is missing.
-                _ => return Ok(None),
-            },
-        };
+        if protocols.is_empty() || !request.body().is_end_stream() {
+            return Ok(None);
+        }
         let extensions = request.extensions_mut();
         let client = extensions.remove::<OnUpgrade>();
         let (Some(client), Some(tunnels)) = (client, extensions.get::<Tunnels>().cloned()) else {
             return if is_connect { Err(UpgradeError::Connect) } else { Ok(None) };
         };
-        let Ok(protocol) = HeaderValue::try_from(name) else { return Ok(None) };
         if is_connect {
             *request.method_mut() = Method::GET;
         }
-        Ok(Some(Self { protocol, client, tunnels, key, is_connect }))
+        Ok(Some(Self { protocols, client, tunnels, key, is_connect }))
     }
 
+    /// Returns the upgrade to the first protocol in `allowed`, which are in lower case. `None` if the
+    /// request is to be passed on without an upgrade.
+    ///
+    /// # Errors
+    /// If it is a `CONNECT`, for which there is no other way.
+    pub(super) fn allowed_by(self, allowed: &[String]) -> Result<Option<Upgrade>, UpgradeError> {
+        let Self { protocols, client, tunnels, key, is_connect } = self;
+        let is_allowed =
+            |name: &&String| allowed.iter().any(|allowed| name.eq_ignore_ascii_case(allowed));
+        let protocol = protocols.iter().find(is_allowed);
+        let is_websocket = protocol.is_some_and(|name| name.eq_ignore_ascii_case(WEBSOCKET));
+        match protocol.map(|name| HeaderValue::from_str(name)) {
+            // Without its key, the server behind will say what is missing.
+            Some(Ok(_)) if is_websocket && key.is_none() => Ok(None),
+            Some(Ok(protocol)) => {
+                let key = key.filter(|_| is_websocket);
+                Ok(Some(Upgrade { protocol, client, tunnels, key, is_connect }))
+            }
+            _ if is_connect => Err(UpgradeError::Connect),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Upgrade {
     /// Returns true if the client asked by an extended `CONNECT`.
     pub(super) fn is_connect(&self) -> bool {
         self.is_connect

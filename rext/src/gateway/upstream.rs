@@ -22,6 +22,7 @@ use super::config::Protocol;
 use super::connect::{ConnectError, Connector, Sender};
 use super::outbound::Outbound;
 use super::pool::{Lease, Limits, NoConnection, Pool};
+use crate::observe::{self, UpstreamRequest};
 
 /// How long a server behind is avoided after no connection could be opened, if there are others.
 const AVOIDED: Duration = Duration::from_secs(10);
@@ -86,6 +87,18 @@ impl Error for SendError {
     }
 }
 
+impl SendError {
+    /// The outcome of the request, for metrics.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Connect(_) => "connect_failed",
+            Self::Exchange(_) => "failed",
+            Self::Invalid => "other",
+        }
+    }
+}
+
 impl From<NoConnection> for SendError {
     fn from(err: NoConnection) -> Self {
         match err {
@@ -106,17 +119,24 @@ impl Upstreams {
     }
 
     /// Sends a request to the next server behind, or to another one if no connection to that one
-    /// can be had. Also returns the URL of the server that it was sent to last.
-    pub(super) async fn send(&self, request: &mut Outbound) -> (Uri, Result<Answer, SendError>) {
-        let (mut uri, mut result) = (Uri::default(), Err(SendError::Busy));
+    /// can be had. Also returns the part of the server that it was sent to last.
+    pub(super) async fn send(
+        &self,
+        request: &mut Outbound,
+    ) -> (observe::Upstream, Result<Answer, SendError>) {
+        let (mut part, mut result) = (observe::Upstream::default(), Err(SendError::Busy));
         for upstream in self.in_turn() {
-            uri = upstream.uri.clone();
+            let observed = UpstreamRequest::begin(&upstream.uri);
             result = upstream.send(request).await;
+            part = match &result {
+                Ok(answer) => observed.responded(answer.response.status()),
+                Err(err) => observed.failed(err.outcome()),
+            };
             match &result {
                 Err(SendError::Connect(err)) => {
                     upstream.avoid();
                     if self.all.len() > 1 {
-                        warn!(upstream = %uri, err = %rustls_ext::with_causes(err),
+                        warn!(upstream = %upstream.uri, err = %rustls_ext::with_causes(err),
                             "no connection: another server behind is used for {AVOIDED:?}");
                     }
                 }
@@ -124,7 +144,7 @@ impl Upstreams {
                 _ => break,
             }
         }
-        (uri, result)
+        (part, result)
     }
 
     /// Returns all, beginning with the one whose turn it is; those that are avoided come last.
@@ -184,6 +204,7 @@ impl Upstream {
                 return Err(SendError::Exchange(err));
             }
             attempt += 1;
+            observe::retried(&self.uri);
         }
     }
 }

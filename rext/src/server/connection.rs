@@ -16,7 +16,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls_ext::with_causes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch as signal;
 use tokio::time::sleep;
 use tower::Service;
 use tracing::{debug, warn};
@@ -30,6 +29,7 @@ use super::paced::Paced;
 use super::requests::Requests;
 use super::serving::Serving;
 use super::tunnel::{EndTunnels, Tunnels};
+use crate::listener::PhaseReceiver;
 
 /// A connection whose handshake is complete.
 #[derive(Debug)]
@@ -61,18 +61,19 @@ where
         + Send
         + 'static,
 {
-    /// Serves the connection until it ends. At `stop`, and when `unverified` is ready, it ends as
+    /// Serves the connection until it ends. When `phase` ends it, and when `unverified` is ready, it ends as
     /// soon as its requests are finished; its tunnels end at once when `unverified` is ready, and at
     /// the maximum age.
     pub(super) async fn serve(
         self,
         limits: TimeLimits,
-        mut stop: signal::Receiver<()>,
+        mut phase: PhaseReceiver,
         unverified: impl Future<Output = ()>,
     ) -> Ended {
         let (peer, activity) = (self.peer, self.requests.activity().clone());
         let tunnels = EndTunnels(Tunnels::new(&activity, limits.idle));
-        let mut served = self.http(limits, tunnels.0.clone());
+        let is_h2 = self.is_h2;
+        let mut served = self.http(limits, tunnels.0.clone(), phase.clone());
         let (mut expired, mut unverified) = (pin!(expired(limits.max_age)), pin!(unverified));
         // An HTTP/1.1 connection may become a tunnel, which has its own idle timeout.
         let (mut is_http, mut stopping, mut verified) = (true, false, true);
@@ -86,7 +87,7 @@ where
                     Err(err) => return Ended::Failed(err),
                 },
                 () = tunnels.0.closed(), if !is_http => return Ended::Closed,
-                _ = stop.changed(), if !stopping => {}
+                () = phase.end_of(is_h2, activity.first_request()), if !stopping => {}
                 () = &mut expired, if !stopping => {
                     debug!(%peer, "connection reached its maximum age");
                     tunnels.0.end();
@@ -122,7 +123,12 @@ where
     }
 
     /// Makes the HTTP server. The handshake has negotiated the protocol, so it need not be guessed.
-    fn http(self, limits: TimeLimits, tunnels: Tunnels) -> Pin<Box<dyn Serving + Send>> {
+    fn http(
+        self,
+        limits: TimeLimits,
+        tunnels: Tunnels,
+        phase: PhaseReceiver,
+    ) -> Pin<Box<dyn Serving + Send>> {
         let Self { io, is_h2, requests, budget, .. } = self;
         let shares = budget.shares();
         let (io, heads) = Framing::new(io, !is_h2);
@@ -132,7 +138,12 @@ where
                 request.extensions_mut().insert(LengthTwice);
             }
             let (response, budget) = (requests.respond(request), budget.clone());
-            async move { Ok::<_, Infallible>(response.await?.map(|body| HeldBody::new(body, budget))) }
+            let phase = phase.clone();
+            async move {
+                let mut response = response.await?;
+                phase.mark_last(is_h2, &mut response);
+                Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget)))
+            }
         });
         let io = TokioIo::new(Paced::new(io, is_h2));
         if is_h2 {

@@ -10,12 +10,13 @@ use http::{Request, Response, StatusCode, header};
 use hyper::body::Bytes;
 use rustls_ext::http::server::Denied;
 use tower::{Service, ServiceExt};
-use tracing::{info, warn};
+use tracing::{Instrument, debug_span, info, warn};
 
 use super::activity::{Activity, Underway};
 use super::framing::{self, LengthTwice};
 use super::memory::{Admitted, Budget};
 use super::timed::timed;
+use crate::observe::{Observer, Refused};
 
 /// The requests of one connection, over TCP or QUIC: makes their responses, records their activity,
 /// limits how long their bodies may stall, and logs those that are refused.
@@ -27,6 +28,7 @@ pub(super) struct Requests<S> {
     idle: Duration,
     activity: Activity,
     budget: Option<Arc<Budget>>,
+    observer: Option<Observer>,
 }
 
 impl<S> Requests<S> {
@@ -39,12 +41,26 @@ impl<S> Requests<S> {
         idle: Duration,
     ) -> Self {
         let server_name = server_name.map(Arc::from);
-        Self { service, peer, server_name, idle, activity: Activity::new(idle), budget: None }
+        Self {
+            service,
+            peer,
+            server_name,
+            idle,
+            activity: Activity::new(idle),
+            budget: None,
+            observer: None,
+        }
     }
 
     /// Returns the same, with a limit on their memory.
     pub(super) fn with_budget(mut self, budget: Arc<Budget>) -> Self {
         self.budget = Some(budget);
+        self
+    }
+
+    /// Returns the same, which records each request.
+    pub(super) fn with_observer(mut self, observer: Option<Observer>) -> Self {
+        self.observer = observer;
         self
     }
 
@@ -67,14 +83,18 @@ where
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
     {
+        let span = debug_span!("request", method = %request.method(), version = ?request.version());
+        let (request, exchange) = Observer::begin(self.observer.as_ref(), request);
         // Not in the future, so that the head of a request that is not admitted is dropped at once.
         let admitted = self.admit(&request).map(|admitted| (admitted, self.clone(), request));
         async move {
-            match admitted {
-                Ok((admitted, this, request)) => this.serve(request, admitted).await,
-                Err(refusal) => Ok(refusal),
-            }
+            let response = match admitted {
+                Ok((admitted, this, request)) => this.serve(request, admitted).await?,
+                Err(refusal) => refusal,
+            };
+            Ok(exchange.respond(response))
         }
+        .instrument(span)
     }
 
     /// Admits a request, or makes the response for one that does not fit.
@@ -138,7 +158,10 @@ pub(super) struct Unfinished {
 
 /// The response to a request that may be sent again later.
 fn later(text: &'static str) -> Response<Body> {
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], text).into_response()
+    let retry = [(header::RETRY_AFTER, "1")];
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, retry, text).into_response();
+    response.extensions_mut().insert(Refused(text.trim_end()));
+    response
 }
 
 /// The host that a request is for, as its client wrote it.

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls_ext::metrics;
 use rustls_ext::rustls::pki_types::UnixTime;
 use rustls_ext::rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache};
 use rustls_ext::rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -16,6 +17,8 @@ use tracing::{error, info, warn};
 
 use super::App;
 use super::args::{PolicyName, ServerArgs};
+use crate::listener::systemd;
+use crate::ticket_keys::TicketSource;
 use crate::{files, tls};
 use command_line::Failure;
 
@@ -51,11 +54,11 @@ pub(super) fn policy_only(
     policy_file: Option<&Path>,
 ) -> Result<Loaded, LoadError> {
     let Some(path) = policy_file else { return Ok(Loaded::default()) };
-    let (policy, table) =
-        files.policy_and_table::<IgnoredAny>(path, tls::provider(), "gateway")?;
+    let (policy, table) = files.policy_and_table::<IgnoredAny>(path, tls::provider(), "gateway")?;
     match table {
         Some(table) => {
-            let problem = "the table [gateway] is for rext gateway only: remove it, or use another file";
+            let problem =
+                "the table [gateway] is for rext gateway only: remove it, or use another file";
             Err(table.error(table.offset(), problem).into())
         }
         None => Ok(Loaded::default().with_policy(policy)),
@@ -64,13 +67,18 @@ pub(super) fn policy_only(
 
 /// Loads the config, the policy and the application's data from the files. Fails if the application
 /// refuses the policy.
-pub(super) fn load<A: App>(args: &ServerArgs, app: Arc<A>) -> Result<Live, Failure> {
+pub(super) fn load<A: App>(
+    args: &ServerArgs,
+    tickets: TicketSource,
+    app: Arc<A>,
+) -> Result<Live, Failure> {
     let code_points = args.code_points.get()?;
     let from = args.clone();
     // State that is not in files, such as sessions, survives reloads.
     let mut template = None;
     let live = Live::load(move |files| {
         let key = files.certified_key(&from.cert, &from.key, &tls::provider())?;
+        let chain = key.cert.clone();
         let mut config = match &template {
             Some(config) => ServerConfig::clone(config),
             None => template_of(&from, key.clone())?,
@@ -78,12 +86,15 @@ pub(super) fn load<A: App>(args: &ServerArgs, app: Arc<A>) -> Result<Live, Failu
         config.client_auth_code_points = code_points;
         config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
         template.get_or_insert(config.clone());
+        tickets.apply(&mut config, files)?;
         let loaded = app.load(files, from.policy_file.as_deref())?;
         let policy = match loaded.policy {
             Some(policy) => policy,
             None => policy(&from, files)?,
         };
         app.check(&policy).map_err(|failure| LoadError::new(failure.to_string()))?;
+        metrics::server_certificate(&chain);
+        metrics::expiries(&policy);
         let setup = Setup::new(config, policy);
         Ok(match loaded.data {
             Some(data) => setup.with_data(data),
@@ -95,6 +106,7 @@ pub(super) fn load<A: App>(args: &ServerArgs, app: Arc<A>) -> Result<Live, Failu
             let mut options = vec![("--cert", &*args.cert), ("--key", &*args.key)];
             options.extend(args.client_ca.as_deref().map(|path| ("--client-ca", path)));
             options.extend(args.client_crl.iter().map(|path| ("--client-crl", &**path)));
+            options.extend(args.tickets.ticket_keys.as_deref().map(|path| ("--ticket-keys", path)));
             options.extend(args.policy_file.as_deref().map(|path| ("--policy-file", path)));
             files::failure(&options, &err)
         }
@@ -176,8 +188,14 @@ pub(super) fn reload_on_signal(
         .map_err(|err| Failure::Failed(format!("cannot listen for signals: {err}")))?;
     Ok(async move {
         while hang_up.recv().await.is_some() {
+            systemd::reloading();
             let live = live.clone();
-            if let Ok(loaded) = tokio::task::spawn_blocking(move || live.reload()).await {
+            let loaded = tokio::task::spawn_blocking(move || live.reload()).await;
+            systemd::reloaded(match &loaded {
+                Ok(Ok(_)) => "serving; files reloaded",
+                _ => "serving; the last reload failed: the previous files stay in use",
+            });
+            if let Ok(loaded) = loaded {
                 report(loaded, &on_success);
             }
         }

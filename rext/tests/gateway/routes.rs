@@ -33,7 +33,7 @@ async fn the_most_specific_route_gets_the_request() {
         api.url(),
         wild.url(),
     );
-    let mut site = Site::with_table(main, &table);
+    let mut site = Site::with_routes(main, &table);
     let mut connection = site.connect(H2).await;
     for (uri, expected, seen) in [
         ("https://localhost/echo", 200, ["GET /echo", "", ""]),
@@ -68,7 +68,7 @@ async fn the_scope_of_a_route_is_required_in_every_spelling_of_its_path() {
          [[gateway.routes]]\npath = '/hop'\nrequire = 'clients'\nupstream = '{url}'\n\
          [[gateway.routes]]\npath = '/hop/open'\nupstream = '{url}'\n"
     );
-    let mut site = Site::with_table(upstream, &table);
+    let mut site = Site::with_routes(upstream, &table);
     for protocol in [H2, HTTP1] {
         let mut unauthenticated = site.connect(protocol).await;
         for (path, status) in [
@@ -105,7 +105,7 @@ async fn the_health_endpoint_is_exact_and_not_passed_on() {
          [[gateway.routes]]\nrequire = 'clients'\nupstream = '{}'\n",
         upstream.url()
     );
-    let mut site = Site::with_table(upstream, &table);
+    let mut site = Site::with_routes(upstream, &table);
     for protocol in [H2, HTTP1] {
         let mut connection = site.connect(protocol).await;
         let response = connection.get("/hop/healthz?x").await;
@@ -228,7 +228,7 @@ async fn routes_and_policy_are_reloaded_together_or_not_at_all() {
     let table =
         |url: &str, more: &str| format!("[[gateway.routes]]\nupstream = '{url}'\n{more}");
     let (url, other_url) = (upstream.url(), other.url());
-    let mut site = Site::with_table(upstream, &table(&url, ""));
+    let mut site = Site::with_routes(upstream, &table(&url, ""));
     let id = site.gateway.child.id().to_string();
     let reload = || assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
     let mut connection = site.connect(H2).await;

@@ -287,7 +287,7 @@ async fn a_refusal_by_the_server_behind_is_passed_on_and_a_false_switch_is_a_502
             let text = match status {
                 403 => "no",
                 200 => "ok",
-                _ => "the server behind ",
+                _ => "Bad Gateway",
             };
             assert!(refused.text.starts_with(text), "{path}: {refused:?}");
             if status == 502 {
@@ -429,5 +429,29 @@ async fn open_tunnels_continue_while_the_gateway_stops() {
         drop(socket);
         let status = tokio::task::spawn_blocking(move || site.gateway.child.wait().unwrap());
         assert!(timeout(TIMEOUT, status).await.unwrap().unwrap().success());
+    }
+}
+
+#[tokio::test]
+async fn a_route_allows_other_protocols_or_none() {
+    let server = Switching::start().await;
+    for (upgrades, websocket, other) in
+        [("['other']", 403, 101), ("[]", 403, 403), ("['WebSocket']", 101, 403)]
+    {
+        let table = format!(
+            "[[gateway.routes]]\nupstream = 'http://{}'\nupgrades = {upgrades}\n",
+            server.addr
+        );
+        let site = Site::with_table(&table).await;
+        for (path, protocol, status) in
+            [("/raw", "websocket", websocket), ("/other", "other", other)]
+        {
+            // Without an upgrade, the server's switch is a 502.
+            let status = if status == 403 { 502 } else { status };
+            let fields =
+                [("connection", "upgrade"), ("upgrade", protocol), ("sec-websocket-key", KEY)];
+            let response = http1(&site, None, request("GET", path, &fields, None)).await;
+            assert_eq!(response.status(), status, "{upgrades} {path}");
+        }
     }
 }

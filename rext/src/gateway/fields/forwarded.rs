@@ -96,15 +96,6 @@ impl Fields {
         client
     }
 
-    /// Returns the address of the client of a request with these fields, which came from `peer`.
-    pub(in crate::gateway) fn client_address(
-        &self,
-        fields: &HeaderMap,
-        peer: SocketAddr,
-    ) -> ClientAddress {
-        self.client_of(&self.hops(fields, peer), peer)
-    }
-
     fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted.iter().any(|net| net.contains(&address))

@@ -12,6 +12,7 @@
 //! | `Connection` and the fields that it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade` | removed in both directions (RFC 9110 section 7.6.1); `TE: trailers` is sent anew |
 //! | `Client-Cert`, `Client-Cert-Chain` | removed, and set for clients that are authenticated in a scope of `--client-cert` (RFC 9440) |
 //! | fields that only a gateway may set, such as `Forwarded` and `X-SSL-…` | removed from requests, and set to what this gateway knows: see [`REMOVED_BY_DEFAULT`] and [`FieldsConfig`] |
+//! | fields in `[gateway.fields.set]` | removed, and set from the certificates of clients: see `templates` |
 //! | `Via` | the proxy's own is added (RFC 9110 section 7.6.3) |
 //! | `Cookie` | several lines become one for servers in HTTP/1.1 (RFC 9113 section 8.2.3) |
 //! | `Content-Length` | equal lines become one; different ones are refused (400, 502) |
@@ -21,10 +22,11 @@
 //! | `Expect: 100-continue` | passed on; the gateway itself sends 100 when it reads the body for the server behind, after its own checks |
 //! | responses 100, 102 and 103 of servers behind | dropped |
 //! | transfer codings other than `chunked`, `TRACE` | refused (501; 502 in responses) |
-//! | `Upgrade` to WebSocket, extended `CONNECT` (RFC 8441) | passed on to servers in HTTP/1.1; other upgrades are not, so that the server behind responds without an upgrade (RFC 9110 section 7.8) |
+//! | `Upgrade`, extended `CONNECT` for WebSocket (RFC 8441) | passed on to servers in HTTP/1.1 for the protocols that the route allows, by default WebSocket; otherwise the server behind responds without an upgrade (RFC 9110 section 7.8) |
 //!
 //! Field names are compared without regard to case, and with all characters that are neither letters
-//! nor digits treated as equal: `x_ssl_cert` is removed like `X-SSL-Cert`.
+//! nor digits treated as equal: `x_ssl_cert` is removed like `X-SSL-Cert`. The table `[gateway.fields]`
+//! changes which fields are removed.
 
 use std::convert::Infallible;
 use std::path::Path;

@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use command_line::{Failure, emit};
 use rustls_ext::with_causes;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
+
+use crate::observe::{self, connection_refused};
 
 mod address;
 mod args;
@@ -48,6 +50,7 @@ pub(crate) struct Listener {
     at: ListenAddress,
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     takeovers: Takeovers,
+    phase: (watch::Sender<Phase>, PhaseReceiver),
 }
 
 /// How to serve connections.
@@ -98,7 +101,32 @@ impl Listener {
     pub(crate) async fn bind(at: &ListenAddress) -> Result<Self, Failure> {
         let tcp = sockets::listen(sockets::CLIENTS, "--listen", at).await?;
         let takeovers = Takeovers::new().map_err(cannot_listen_for_signals)?;
-        Ok(Self { tcp, at: at.clone(), stop: Box::pin(stop_signal()?), takeovers })
+        let stop = Box::pin(stop_signal()?);
+        Ok(Self { tcp, at: at.clone(), stop, takeovers, phase: PhaseReceiver::channel() })
+    }
+
+    /// Returns the first local address.
+    ///
+    /// # Errors
+    /// If the system does not return it.
+    pub(crate) fn local_addr(&self) -> Result<SocketAddr, Failure> {
+        let first = self.tcp.first().ok_or_else(|| io::ErrorKind::NotFound.into());
+        first.and_then(TcpListener::local_addr).map_err(|err| self.no_address(&err))
+    }
+
+    /// Returns true if another process has passed the sockets to this one.
+    pub(crate) fn is_inherited(&self) -> bool {
+        sockets::were_passed()
+    }
+
+    /// Returns the phase of the server. It waits in the end until the receiver is dropped, or until
+    /// the drain timeout.
+    pub(crate) fn phase(&self) -> PhaseReceiver {
+        self.phase.1.clone()
+    }
+
+    fn no_address(&self, err: &io::Error) -> Failure {
+        Failure::option("--listen", &self.at, format_args!("the socket has no address: {err}"))
     }
 
     /// Prints the local addresses, and returns the first one.
@@ -106,15 +134,12 @@ impl Listener {
     /// # Errors
     /// If the system does not return the address.
     pub(crate) fn announce(&self) -> Result<SocketAddr, Failure> {
-        let failed = |err: io::Error| {
-            Failure::option("--listen", &self.at, format_args!("the socket has no address: {err}"))
-        };
         let addrs = self.tcp.iter().map(TcpListener::local_addr);
-        let addrs: Vec<_> = addrs.collect::<io::Result<_>>().map_err(failed)?;
-        for addr in &addrs {
+        let addrs: io::Result<Vec<_>> = addrs.collect();
+        for addr in addrs.map_err(|err| self.no_address(&err))? {
             emit(format!("listening on {addr}\n"));
         }
-        addrs.first().copied().ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+        self.local_addr()
     }
 
     /// Serves each connection with `connection` on a task of its own, until Ctrl-C or SIGTERM, or
@@ -127,12 +152,12 @@ impl Listener {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let Self { tcp, at, mut stop, mut takeovers } = self;
+        let Self { tcp, at, mut stop, mut takeovers, phase } = self;
         let places = Arc::new(Semaphore::new(options.max_connections));
         let admission = Arc::new(Admission::new(&options));
         let connection = Arc::new(connection);
         // Each connection has a receiver, so that the channel is closed when all have ended.
-        let (phase, receiver) = PhaseReceiver::channel();
+        let (phase, receiver) = phase;
         let watchdog = tokio::spawn(systemd::watchdog());
         takeover::report_ready().await;
         systemd::ready(&format!("serving on {at}"));
@@ -175,6 +200,8 @@ impl Listener {
         if next_phase == Phase::Replaced {
             // The service manager now watches the new process.
             watchdog.abort();
+            sockets::forget(observe::SOCKET);
+            observe::replaced();
             info!(connections = open, "replaced: open connections may end");
         } else {
             systemd::stopping("stopping: waiting for open connections");
@@ -286,6 +313,7 @@ impl Admission {
                 return None;
             }
             Err(err) => {
+                connection_refused("proxy_header");
                 warn!(peer = %proxy, reason = with_causes(&err), "refused: PROXY protocol");
                 return None;
             }
@@ -302,8 +330,7 @@ impl Admission {
         let Some(limit) = &self.per_address else { return Some(None) };
         let place = limit.begin(addr);
         if place.is_none() {
-            metrics::counter!("rext_connections_refused_total", "reason" => "per_address")
-                .increment(1);
+            connection_refused("per_address");
             if let Some(refused) = self.refused.count(Instant::now()) {
                 warn!(%addr, max_connections_per_address = self.most, refused,
                     "connections closed: their address has as many as it may have");

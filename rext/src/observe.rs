@@ -4,13 +4,16 @@
 //! [`rustls_ext::metrics::METRICS`]. Without `--metrics` and `--access-log`, nothing is recorded.
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use clap::Args;
 use command_line::Failure;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use rustls_ext::metrics::{self as library, Metric};
-use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tracing::info;
+
+use crate::listener::sockets;
 
 mod counted;
 mod exchange;
@@ -39,6 +42,17 @@ pub struct MetricsArgs {
     pub metrics: Option<SocketAddr>,
 }
 
+/// The purpose of the socket for metrics, for a process that replaces this one.
+pub(crate) const SOCKET: &str = "metrics";
+
+/// True when another process has replaced this one.
+static REPLACED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
+
+/// Stops to serve metrics: the process that has replaced this one serves its own on the same socket.
+pub(crate) fn replaced() {
+    REPLACED.send_replace(true);
+}
+
 /// Starts to record metrics, and serves them, if the options say so. `command` is that of the
 /// command line.
 ///
@@ -47,10 +61,7 @@ pub struct MetricsArgs {
 pub(crate) async fn start(args: &MetricsArgs, command: &'static str) -> Result<(), Failure> {
     let Some(addr) = args.metrics else { return Ok(()) };
     let unusable = |reason: &dyn std::fmt::Display| Failure::option("--metrics", addr, reason);
-    let listener = TcpListener::bind(addr)
-        .await
-        .map_err(|err| unusable(&format_args!("cannot listen on this address: {err}")))?;
-    let addr = listener.local_addr().map_err(|err| unusable(&err))?;
+    let listeners = sockets::listen(SOCKET, "--metrics", &addr.into()).await?;
     let mut builder = PrometheusBuilder::new();
     for metric in library::METRICS.iter().chain(METRICS) {
         if let Some(buckets) = metric.buckets() {
@@ -63,7 +74,11 @@ pub(crate) async fn start(args: &MetricsArgs, command: &'static str) -> Result<(
     library::enable();
     METRICS.iter().copied().for_each(Metric::describe);
     table::BUILD_INFO.set(1.0, &[env!("CARGO_PKG_VERSION"), command]);
-    tokio::spawn(page::serve(listener, prometheus));
-    info!(%addr, "serving metrics");
+    for listener in listeners {
+        let addr = listener.local_addr().map_err(|err| unusable(&err))?;
+        tokio::spawn(page::serve(listener, prometheus.clone()));
+        info!(%addr, "serving metrics");
+    }
+    tokio::spawn(page::upkeep(prometheus));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A server of HTTP/1.1 and HTTP/2 under a policy, which `rext serve` and `rext gateway` share.
+//! A server of HTTP/1.1, HTTP/2 and HTTP/3 under a policy, which `rext serve` and `rext gateway` share.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use tracing::{Instrument, debug, debug_span, info, warn};
 
 use crate::access_log::AccessLog;
 use crate::debug_info::DebugInfo;
-use crate::listener::{Client, Listener, PhaseReceiver, descriptors};
+use crate::listener::{Client, PhaseReceiver, descriptors};
 use crate::observe::{self, Connections, Open, connection_refused};
 use crate::ticket_keys::TicketSource;
 use crate::{alerts, tls};
@@ -30,6 +30,7 @@ mod args;
 mod connection;
 mod framing;
 mod held;
+mod http3;
 mod limits;
 mod memory;
 mod paced;
@@ -42,6 +43,7 @@ mod verified;
 
 pub use args::{GroupName, PolicyName, ServerArgs};
 use connection::Connection;
+use http3::{AltSvc, Http3};
 use limits::TimeLimits;
 use memory::{Budget, Memory, Shares};
 use requests::Requests;
@@ -105,7 +107,7 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     app.started(&live);
     tickets.begin().await;
     tokio::spawn(tickets.follow());
-    let listener = Listener::bind(&args.listen).await?;
+    let (listener, udp) = http3::bind(args).await?;
     let reloads = Reloads::new(args.end_unverified);
     let (on_signal, on_change) = (reloads.clone(), reloads.clone());
     tokio::spawn(setup::reload_on_signal(live.clone(), move || on_signal.announce())?);
@@ -113,21 +115,35 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
         let report = move |loaded| setup::report(loaded, || on_change.announce());
         tokio::spawn(watch(live.clone(), every, report));
     }
-    let addr = listener.announce()?;
-    info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
-    let server = Server::new(args, live, app, reloads, Connections::new(log.clone()));
+    let addr = listener.local_addr()?;
+    let alt_svc = AltSvc::new(args.alt_svc_port, addr);
+    let connections = Connections::new(log.clone());
+    let server = Server::new(args, live, app, reloads, connections, alt_svc.clone());
     let options = args.serve_options();
+    let http3 =
+        udp.map(|udp| Http3::new(&server, udp, alt_svc, listener.phase(), options.max_connections));
+    let http3 = http3.transpose()?;
+    listener.announce()?;
+    info!(%addr, http3 = http3.is_some(), policy = ?args.policy, policy_file = ?args.policy_file,
+        "serving");
     descriptors::check(options.max_connections, 1);
     let connection = move |client: Client, phase| {
         let server = server.clone();
         let span = debug_span!("connection", peer = %client.peer, transport = "tcp");
         async move { server.connection(client, phase).await }.instrument(span)
     };
-    listener.serve(options, connection).await;
+    let tcp = listener.serve(options, connection);
+    let served = match http3 {
+        Some(http3) => tokio::join!(tcp, http3.serve(args.drain_timeout)).1,
+        None => {
+            tcp.await;
+            Ok(())
+        }
+    };
     if let Some(log) = log {
         log.finish().await;
     }
-    Ok(())
+    served
 }
 
 /// A server, with the data that its connections share.
@@ -140,6 +156,7 @@ struct Server<A> {
     shares: Shares,
     reloads: Reloads,
     connections: Connections,
+    alt_svc: AltSvc,
 }
 
 impl<A: App> Server<A> {
@@ -149,6 +166,7 @@ impl<A: App> Server<A> {
         app: Arc<A>,
         reloads: Reloads,
         connections: Connections,
+        alt_svc: AltSvc,
     ) -> Arc<Self> {
         let limits = TimeLimits {
             head: args.handshake_timeout,
@@ -158,7 +176,17 @@ impl<A: App> Server<A> {
         let acceptor = Acceptor::from_live(live.clone()).with_handshake_timeout(limits.head);
         let memory = Memory::new(mib(args.memory));
         let shares = Shares::of(mib(args.connection_memory));
-        Arc::new(Self { app, live, acceptor, limits, memory, shares, reloads, connections })
+        Arc::new(Self {
+            app,
+            live,
+            acceptor,
+            limits,
+            memory,
+            shares,
+            reloads,
+            connections,
+            alt_svc,
+        })
     }
 
     async fn connection(&self, client: Client, mut phase: PhaseReceiver) {
@@ -192,7 +220,8 @@ impl<A: App> Server<A> {
                 .with_budget(budget.clone())
                 .with_observer(self.connections.connection(&info));
         let unverified = reloads.unverified(info.clone(), self.live.clone(), peer);
-        let connection = Connection { io, is_h2, peer, requests, budget };
+        let alt_svc = self.alt_svc.clone();
+        let connection = Connection { io, is_h2, peer, requests, budget, alt_svc };
         let mut stopping = phase.clone();
         let mut served = pin!(connection.serve(self.limits, phase, unverified));
         let ended = tokio::select! {

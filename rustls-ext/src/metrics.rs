@@ -21,7 +21,8 @@
 //! metrics::enable();
 //!
 //! // Serve it where only Prometheus can connect, not on the public address.
-//! let app: Router = Router::new().route("/metrics", get(async move || prometheus.render()));
+//! let page = move || std::future::ready(prometheus.render());
+//! let app: Router = Router::new().route("/metrics", get(page));
 //! # Ok(())
 //! # }
 //! ```

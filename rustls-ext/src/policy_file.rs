@@ -146,7 +146,10 @@ impl Files {
 
     fn text_of(&mut self, path: &Path) -> Result<String, FileError> {
         String::from_utf8(self.read(path)?).map_err(|_| {
-            FileError::new(path, FileProblem::BadPolicy(PolicyFileError::Syntax("not UTF-8".into())))
+            FileError::new(
+                path,
+                FileProblem::BadPolicy(PolicyFileError::Syntax("not UTF-8".into())),
+            )
         })
     }
 

@@ -78,7 +78,10 @@ fn client(pki: &Pki, identity: Option<&CertAndKey>, offer: ClientAuthOffer) -> A
 }
 
 /// Connects, and exchanges a byte, so that the client has its tickets.
-async fn connect(acceptor: &Acceptor, client: &Arc<ClientConfig>) -> Option<TlsStream<DuplexStream>> {
+async fn connect(
+    acceptor: &Acceptor,
+    client: &Arc<ClientConfig>,
+) -> Option<TlsStream<DuplexStream>> {
     let (near, far) = duplex(64 * 1024);
     let connector = TlsConnector::from(client.clone());
     let client = async {
@@ -208,8 +211,7 @@ async fn handshakes_that_are_none_have_their_own_reasons() {
     );
     let (near, far) = duplex(64 * 1024);
     let connector = TlsConnector::from(client(&pki, None, ClientAuthOffer::default()));
-    let (refused, _) =
-        tokio::join!(failing.accept(far, None), connector.connect(name(), near));
+    let (refused, _) = tokio::join!(failing.accept(far, None), connector.connect(name(), near));
     assert!(refused.is_err());
     assert_eq!(
         lines(&recorder, &["handshakes_total"]),

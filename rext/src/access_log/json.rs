@@ -27,7 +27,11 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("scope", "the scope in which the client is authenticated"),
     ("subject", "the subject of the client's certificate (RFC 4514)"),
     ("fingerprint", "the SHA-256 fingerprint of the client's certificate"),
-    ("proved_by", "how the client proved it: `handshake` or `open_connection`"),
+    (
+        "proved_by",
+        "how the client proved it: `handshake`, `resumption` (in the handshake of an earlier connection), or \
+         `authenticator` (on the open connection)",
+    ),
     ("other_scopes", "further scopes in which the client is authenticated on this connection"),
     ("reason", "why the request was refused"),
     ("upstream", "the URL of the server behind, from the configuration"),
@@ -116,7 +120,9 @@ pub(super) fn line(entry: &Entry<'_>) -> Vec<u8> {
         fingerprint: certificate.map(|certificate| certificate.fingerprint().to_string()),
         proved_by: identity.map(|identity| match identity.proved_by() {
             ProvedBy::Handshake => "handshake",
-            _ => "open_connection",
+            ProvedBy::Resumption => "resumption",
+            ProvedBy::Authenticator => "authenticator",
+            _ => "other",
         }),
         other_scopes: identities.iter().skip(1).map(|identity| identity.scope()).collect(),
         reason: entry.reason.as_deref(),

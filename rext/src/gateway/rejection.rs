@@ -79,7 +79,11 @@ impl Rejection {
         let line = match self {
             Self::Denied(denied) => return denied.into_response(),
             Self::Own(response) => return response,
-            Self::NoRoute(reason) => return (status, format!("{reason}\n")).into_response(),
+            Self::NoRoute(reason) => {
+                let mut response = (status, format!("{reason}\n")).into_response();
+                response.extensions_mut().insert(Refused(reason.to_string().into()));
+                return response;
+            }
             Self::Ambiguous(reason) => reason,
             Self::TwoLengths => "a request may not have both Content-Length and Transfer-Encoding",
             Self::Method => "this proxy does not pass on TRACE",
@@ -91,7 +95,7 @@ impl Rejection {
         };
         let mut response = (status, format!("{line}\n")).into_response();
         let reason = if failed { "the server behind sent no response" } else { line };
-        response.extensions_mut().insert(Refused(reason));
+        response.extensions_mut().insert(Refused(reason.into()));
         if closes {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);

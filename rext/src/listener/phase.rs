@@ -28,7 +28,7 @@ impl PhaseReceiver {
     }
 
     /// Waits until the server no longer accepts connections, and returns why.
-    async fn ended(&mut self) -> Phase {
+    pub(crate) async fn ended(&mut self) -> Phase {
         let phase = self.0.wait_for(|phase| *phase != Phase::Serving).await;
         // The sender is kept as long as there are connections.
         phase.map_or(Phase::Stopping, |phase| *phase)

@@ -7,6 +7,7 @@
 //! purpose, such as [`CLIENTS`].
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use command_line::Failure;
 use tokio::net::TcpListener;
@@ -32,6 +33,9 @@ pub(crate) async fn listen(
 ) -> Result<Vec<TcpListener>, Failure> {
     let failed = |reason: String| Failure::option(option, at, reason);
     let passed = passed(purpose, at).map_err(failed)?;
+    if passed.is_some() && purpose == CLIENTS {
+        PASSED.store(true, Ordering::Relaxed);
+    }
     let listeners = match (passed, at) {
         (Some(listeners), _) => listeners,
         (None, ListenAddress::Address(addr)) => vec![bind(*addr).await.map_err(failed)?],
@@ -43,6 +47,13 @@ pub(crate) async fn listen(
         })?;
     }
     Ok(listeners)
+}
+
+static PASSED: AtomicBool = AtomicBool::new(false);
+
+/// Returns true if the sockets for clients were passed to this process.
+pub(super) fn were_passed() -> bool {
+    PASSED.load(Ordering::Relaxed)
 }
 
 const NOTHING_PASSED: &str = "systemd passed no socket; start the socket unit (systemctl start \

@@ -1,5 +1,6 @@
 //! One request and its response: counted, and written to the access log when it has ended.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
@@ -17,7 +18,7 @@ use crate::access_log::{AccessLog, Entry, Head};
 /// Why a request was refused, if not by a [`Denied`]: in the extensions of its response, for the
 /// access log.
 #[derive(Clone, Debug)]
-pub(crate) struct Refused(pub(crate) &'static str);
+pub(crate) struct Refused(pub(crate) Cow<'static, str>);
 
 /// Observes the connections of a server.
 #[derive(Clone, Debug, Default)]
@@ -93,7 +94,7 @@ impl Exchange {
         let Some(mut record) = self.0 else { return response };
         let extensions = response.extensions_mut();
         record.upstream = extensions.remove();
-        let refused = extensions.get().map(|Refused(reason)| (*reason).to_owned());
+        let refused = extensions.remove().map(|Refused(reason)| reason.into_owned());
         record.reason = extensions.get::<Denied>().map(Denied::to_string).or(refused);
         record.status = Some(response.status());
         let body = response.body();

@@ -35,8 +35,8 @@ impl Drop for Open {
     }
 }
 
-/// Records a connection that is closed before its handshake: `address_limit`, `proxy_header` or
-/// `other`.
+/// Records a connection that is closed before its handshake: `memory`, `per_address` or
+/// `proxy_header`.
 pub(crate) fn connection_refused(reason: &'static str) {
     CONNECTIONS_REFUSED.add(1, &[reason]);
 }

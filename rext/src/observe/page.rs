@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{interval, sleep, timeout};
 use tracing::warn;
 
-use super::process;
+use super::{REPLACED, process};
 
 /// The maximum number of connections; further ones wait to be accepted.
 const MAX_CONNECTIONS: usize = 16;
@@ -31,20 +31,26 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// The type of the text format (version 0.0.4).
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Serves the metrics, until the program ends.
+/// Moves the values of histograms into their buckets, until the program ends.
+pub(super) async fn upkeep(prometheus: PrometheusHandle) {
+    let mut ticks = interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        prometheus.run_upkeep();
+    }
+}
+
+/// Serves the metrics, until the program ends or is replaced.
 pub(super) async fn serve(listener: TcpListener, prometheus: PrometheusHandle) {
-    let upkeep = prometheus.clone();
-    tokio::spawn(async move {
-        let mut ticks = interval(UPKEEP);
-        loop {
-            ticks.tick().await;
-            upkeep.run_upkeep();
-        }
-    });
+    let mut replaced = REPLACED.subscribe();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     // The semaphore is never closed.
     while let Ok(place) = places.clone().acquire_owned().await {
-        let tcp = match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = replaced.wait_for(|replaced| *replaced) => return,
+        };
+        let tcp = match accepted {
             Ok((tcp, _)) => tcp,
             Err(err) => {
                 warn!(%err, "cannot accept a connection for metrics; trying again");

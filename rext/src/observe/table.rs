@@ -36,7 +36,7 @@ pub(super) static CONNECTIONS_REFUSED: Metric = Metric::counter(
     "Client connections that were closed before their handshake, because of a limit or their PROXY \
      header.",
 )
-.with_labels(&[Label::one_of("reason", &["memory", "address_limit", "proxy_header", "other"])]);
+.with_labels(&[Label::one_of("reason", &["memory", "per_address", "proxy_header", "other"])]);
 
 pub(super) static REQUESTS_OPEN: Metric =
     Metric::gauge("rext_requests_open", "Requests whose response has not ended.")

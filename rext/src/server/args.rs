@@ -1,5 +1,6 @@
 //! Options of the commands that serve.
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,6 +108,14 @@ pub struct ServerArgs {
     #[command(flatten)]
     /// The access log.
     pub access_log: AccessLogArgs,
+    // HTTP/3.
+    /// Also serve HTTP/3, on the UDP port with the number of the TCP port; responses over TCP say so in
+    /// the field Alt-Svc. Early data (0-RTT) is not accepted
+    #[arg(long, conflicts_with = "tls12")]
+    pub http3: bool,
+    /// The UDP port for Alt-Svc, if clients reach another one than that of --listen, as behind NAT
+    #[arg(long, value_name = "PORT", requires = "http3")]
+    pub alt_svc_port: Option<NonZeroU16>,
 }
 
 impl ServerArgs {

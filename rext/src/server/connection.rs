@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -23,6 +24,7 @@ use tracing::{debug, warn};
 use super::activity::CloseReason;
 use super::framing::{Framing, LengthTwice};
 use super::held::HeldBody;
+use super::http3::AltSvc;
 use super::limits::{self, TimeLimits};
 use super::memory::Budget;
 use super::paced::Paced;
@@ -40,6 +42,7 @@ pub(super) struct Connection<IO, S> {
     pub(super) peer: SocketAddr,
     pub(super) requests: Requests<S>,
     pub(super) budget: Arc<Budget>,
+    pub(super) alt_svc: AltSvc,
 }
 
 /// How a connection ended.
@@ -48,7 +51,7 @@ pub(super) enum Ended {
     /// As it should.
     Closed,
     /// With an error of the network, or since the client broke a rule of HTTP.
-    Failed(hyper::Error),
+    Failed(BoxError),
     /// A limit was reached, in this time.
     Limit(CloseReason, Duration),
 }
@@ -84,7 +87,7 @@ where
                         is_http = false;
                         continue;
                     }
-                    Err(err) => return Ended::Failed(err),
+                    Err(err) => return Ended::Failed(err.into()),
                 },
                 () = tunnels.0.closed(), if !is_http => return Ended::Closed,
                 () = phase.end_of(is_h2, activity.first_request()), if !stopping => {}
@@ -129,7 +132,7 @@ where
         tunnels: Tunnels,
         phase: PhaseReceiver,
     ) -> Pin<Box<dyn Serving + Send>> {
-        let Self { io, is_h2, requests, budget, .. } = self;
+        let Self { io, is_h2, requests, budget, alt_svc, .. } = self;
         let shares = budget.shares();
         let (io, heads) = Framing::new(io, !is_h2);
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -138,10 +141,11 @@ where
                 request.extensions_mut().insert(LengthTwice);
             }
             let (response, budget) = (requests.respond(request), budget.clone());
-            let phase = phase.clone();
+            let (phase, alt_svc) = (phase.clone(), alt_svc.clone());
             async move {
                 let mut response = response.await?;
                 phase.mark_last(is_h2, &mut response);
+                alt_svc.set(response.headers_mut());
                 Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget)))
             }
         });
@@ -159,7 +163,7 @@ impl Ended {
     pub(super) fn log(&self, peer: SocketAddr) {
         match self {
             Self::Closed => {}
-            Self::Failed(err) => debug!(%peer, err = %with_causes(err), "connection failed"),
+            Self::Failed(err) => debug!(%peer, err = %with_causes(&**err), "connection failed"),
             Self::Limit(..) => warn!(%peer, "{self}"),
         }
     }
@@ -191,7 +195,7 @@ impl fmt::Display for Ended {
 ///
 /// It returns up to a tenth earlier, at random, so that clients that connect together do not all
 /// reconnect together.
-async fn expired(max_age: Option<Duration>) {
+pub(super) async fn expired(max_age: Option<Duration>) {
     match max_age {
         Some(age) => sleep(age.mul_f64(1.0 - 0.1 * fastrand::f64())).await,
         None => std::future::pending().await,

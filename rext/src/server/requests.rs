@@ -160,7 +160,7 @@ pub(super) struct Unfinished {
 fn later(text: &'static str) -> Response<Body> {
     let retry = [(header::RETRY_AFTER, "1")];
     let mut response = (StatusCode::SERVICE_UNAVAILABLE, retry, text).into_response();
-    response.extensions_mut().insert(Refused(text.trim_end()));
+    response.extensions_mut().insert(Refused(text.trim_end().into()));
     response
 }
 

@@ -13,6 +13,7 @@ mod messages;
 mod raw;
 mod routes;
 mod paths;
+mod scopes;
 mod smuggling;
 mod templates;
 mod upstream;

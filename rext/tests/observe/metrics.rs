@@ -217,3 +217,34 @@ fn an_address_that_is_in_use_is_an_error_at_start() {
         "{error}"
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn a_process_that_replaces_another_one_serves_its_own_metrics_on_the_same_address() {
+    use std::process::Command;
+
+    /// A process that is killed when this is dropped.
+    struct Process(String);
+
+    impl Drop for Process {
+        fn drop(&mut self) {
+            let _ = Command::new("kill").args(["-KILL", &self.0]).status();
+        }
+    }
+
+    let site = Site::start(&["--access-log", "access.log"]);
+    let metrics = site.metrics();
+    assert_eq!(site.anonymous().get("/"), Some(200));
+    metrics.wait_until("a request is counted", |it| it.sum("rext_requests_total") == 1.0);
+    let old = site.server.child.id().to_string();
+    assert!(Command::new("kill").args(["-USR2", &old]).status().unwrap().success());
+    let line = site.server.wait_for_log(&["the new process is ready and accepts connections"]);
+    let _new = Process(line.rsplit_once("id=").unwrap().1.trim().to_owned());
+    site.server.wait_for_log(&["replaced"]);
+    metrics.wait_until("the new process answers", |it| it.sum("rext_requests_total") == 0.0);
+    assert_eq!(site.anonymous().get("/"), Some(200));
+    assert_eq!(site.anonymous().get("/"), Some(200));
+    metrics.wait_until("the new process counts", |it| it.sum("rext_requests_total") == 2.0);
+    let log = std::fs::read_to_string(site.files.path("access.log")).unwrap();
+    assert_eq!(log.lines().count(), 3, "{log}");
+}

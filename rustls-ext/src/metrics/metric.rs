@@ -212,9 +212,8 @@ impl Metric {
             return None;
         }
         let values = values.iter().copied().chain(std::iter::repeat(""));
-        let label = |(label, value): (&Label, &str)| {
-            ::metrics::Label::new(label.name, label.value(value))
-        };
+        let label =
+            |(label, value): (&Label, &str)| ::metrics::Label::new(label.name, label.value(value));
         let labels: Vec<_> = self.labels.iter().zip(values).map(label).collect();
         Some(Key::from_parts(self.name, labels))
     }

@@ -16,12 +16,7 @@ impl Handshake {
         Self
     }
 
-    pub(crate) fn accepted(
-        &mut self,
-        _: Option<&ClientAuth>,
-        _: Option<ProtocolVersion>,
-        _: bool,
-    ) {
+    pub(crate) fn accepted(&mut self, _: Option<&ClientAuth>, _: Option<ProtocolVersion>, _: bool) {
     }
 
     #[cfg(feature = "tokio")]

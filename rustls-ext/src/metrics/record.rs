@@ -73,11 +73,7 @@ impl Handshake {
     /// Records that it failed over TCP, after the policy requested a certificate of `scope`, if it
     /// did.
     #[cfg(feature = "tokio")]
-    pub(crate) fn not_accepted(
-        &mut self,
-        error: &crate::tokio::AcceptError,
-        scope: Option<&str>,
-    ) {
+    pub(crate) fn not_accepted(&mut self, error: &crate::tokio::AcceptError, scope: Option<&str>) {
         if self.ended("refused", reason::of_accept(error)) {
             let tls = match error {
                 crate::tokio::AcceptError::Tls(error) => Some(error),

@@ -133,11 +133,9 @@ pub(crate) static LOADS: Metric = Metric::counter(
 )
 .with_labels(&[Label::one_of("outcome", &["success", "failure"])]);
 
-pub(crate) static LAST_LOAD: Metric = Metric::gauge(
-    "rustls_ext_last_load_timestamp_seconds",
-    "Time of the last successful load.",
-)
-.with_unit(Unit::Seconds);
+pub(crate) static LAST_LOAD: Metric =
+    Metric::gauge("rustls_ext_last_load_timestamp_seconds", "Time of the last successful load.")
+        .with_unit(Unit::Seconds);
 
 pub(crate) static EXPIRY: Metric = Metric::gauge(
     "rustls_ext_expiry_timestamp_seconds",

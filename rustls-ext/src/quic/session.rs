@@ -6,8 +6,8 @@ use std::sync::Arc;
 use quinn_proto::crypto::{self, ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey};
 use quinn_proto::transport_parameters::TransportParameters;
 use quinn_proto::{ConnectionId, Side, TransportError, TransportErrorCode};
-use rustls::pki_types::CertificateDer;
 use rustls::HandshakeKind;
+use rustls::pki_types::CertificateDer;
 use rustls::quic::{Connection, KeyChange, Secrets};
 
 use super::handshake::HandshakeData;
@@ -32,8 +32,7 @@ impl Session {
         initial: Arc<Initial>,
         version: u32,
     ) -> Self {
-        let handshake =
-            matches!(tls, Ok(Connection::Server(_))).then(Handshake::over_quic);
+        let handshake = matches!(tls, Ok(Connection::Server(_))).then(Handshake::over_quic);
         Self { tls, initial, version, reported: false, next: None, handshake }
     }
 

@@ -1,23 +1,28 @@
 //! `rext gateway`: a reverse proxy that requests client certificates for a server without TLS
 //! client authentication.
 //!
+//! The servers behind are given by `--upstream`, or by routes in the policy file: see [`config`].
+//!
 //! How the parts of a message are handled:
 //!
 //! | part of a message | handling |
 //! |---|---|
-//! | `Host`, `:authority` | passed on in `Host`, as the client wrote it; an ambiguous one is refused (400). An HTTP/1.0 request without a host is for the server name of its connection |
-//! | path and query | passed on unchanged; the requirements of all readings of a path apply, and a path whose readings are too different is refused (400): see `paths` |
+//! | `Host`, `:authority` | passed on as the client wrote it; an ambiguous one is refused (400), and one without a route (421). An HTTP/1.0 request without a host is for the server name of its connection |
+//! | path and query | passed on unchanged; a path is refused (400) if the server behind may read it in a way that is for another route or needs another scope, and a path without a route (404) |
 //! | `Connection` and the fields that it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade` | removed in both directions (RFC 9110 section 7.6.1); `TE: trailers` is sent anew |
 //! | `Client-Cert`, `Client-Cert-Chain` | removed, and set for clients that are authenticated in a scope of `--client-cert` (RFC 9440) |
-//! | `Forwarded`, `X-Forwarded-…`, `X-Real-IP` | removed, and set to what this proxy knows of the connection; for peers in `trusted_proxies`, `Forwarded`, `X-Forwarded-For`, `-Host`, `-Port` and `-Proto` are kept or extended |
-//! | `SSL-Client-…`, `X-SSL-…`, `X-Client-Cert…`, `X-Client-Verify…`, `X-Client-DN…`, `X-ARR-ClientCert`, `X-Amzn-Mtls-…`, `WL-Proxy-…`, `Remote-User` | removed from requests: other proxies use them for the client's certificate |
-//! | `Proxy`, `X-Original-URL`, `X-Original-URI`, `X-Rewrite-URL` | removed from requests: some servers use them in place of their configuration or of the target |
-//! | `Via` | the proxy's own is added (RFC 9110 section 7.6.3) |
-//! | bodies | streamed in both directions, no faster than they are read, without a limit on their length |
-//! | trailers | passed on in both directions, without any of the fields above |
+//! | fields that only a gateway may set, such as `Forwarded` and `X-SSL-…` | removed from requests, and set to what this gateway knows: see [`REMOVED_BY_DEFAULT`] and [`FieldsConfig`] |
 //! | fields in `[gateway.fields.set]` | removed, and set from the certificates of clients: see `templates` |
-//! | transfer codings other than `chunked`, `TRACE`, `CONNECT` | refused (501); an extended `CONNECT` for WebSocket over HTTP/2 becomes an upgrade (RFC 8441) |
-//! | `Upgrade` | passed on for the protocols that the route allows, by default WebSocket; otherwise the server behind responds without an upgrade (RFC 9110 section 7.8) |
+//! | `Via` | the proxy's own is added (RFC 9110 section 7.6.3) |
+//! | `Cookie` | several lines become one for servers in HTTP/1.1 (RFC 9113 section 8.2.3) |
+//! | `Content-Length` | equal lines become one; different ones are refused (400, 502) |
+//! | `Content-Length` with `Transfer-Encoding` | refused in requests (400); in responses the coding decides, and the connection is not used again (RFC 9112 section 6.3) |
+//! | bodies | streamed in both directions, no faster than they are read, without a limit on their length, for all methods |
+//! | trailers | passed on in both directions, without the fields that only a gateway may set. HTTP/1.1 needs their names in `Trailer`: a request with others is refused (400), and a response with others ends without its last chunk, if the client sent `TE: trailers` |
+//! | `Expect: 100-continue` | passed on; the gateway itself sends 100 when it reads the body for the server behind, after its own checks |
+//! | responses 100, 102 and 103 of servers behind | dropped |
+//! | transfer codings other than `chunked`, `TRACE` | refused (501; 502 in responses) |
+//! | `Upgrade`, extended `CONNECT` for WebSocket (RFC 8441) | passed on to servers in HTTP/1.1 for the protocols that the route allows, by default WebSocket; otherwise the server behind responds without an upgrade (RFC 9110 section 7.8) |
 //!
 //! Field names are compared without regard to case, and with all characters that are neither letters
 //! nor digits treated as equal: `x_ssl_cert` is removed like `X-SSL-Cert`. The table `[gateway.fields]`

@@ -28,6 +28,7 @@ use command_line::Failure;
 mod activity;
 mod args;
 mod connection;
+mod framing;
 mod held;
 mod http3;
 mod limits;

@@ -419,3 +419,48 @@ fn an_entry_for_open_connections_is_named_by_its_line() {
         assert_eq!(refused(&entries), said, "{entries}");
     }
 }
+
+/// A table that a program keeps in a policy file.
+#[derive(Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Greeting {
+    text: toml::Spanned<String>,
+}
+
+fn load_with_table(
+    text: &str,
+) -> Result<(Policy, Option<rustls_ext::policy_file::OwnTable<Greeting>>), FileError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy.toml");
+    std::fs::write(&path, text).unwrap();
+    Files::new().policy_and_table(path, provider(), "greeting")
+}
+
+#[test]
+fn a_program_can_keep_a_table_of_its_own_whose_errors_have_lines() {
+    const OTHERWISE: &str = "otherwise = { ask = 'nothing' }\n";
+    let (_, table) = load_with_table(OTHERWISE).unwrap();
+    assert!(table.is_none());
+    let (policy, table) =
+        load_with_table(&format!("{OTHERWISE}\n[greeting]\n# polite\ntext = 'hello'\n")).unwrap();
+    assert_eq!(decide(&policy, "a.example", "h2", true, "10.0.0.1"), "none");
+    let table = table.unwrap();
+    assert_eq!(table.value.text.get_ref(), "hello");
+    assert!(table.path().ends_with("policy.toml"));
+    assert_eq!((table.line(table.offset()), table.line(table.value.text.span().start)), (3, 5));
+    let err = with_causes(&table.error(table.value.text.span().start, "too short"));
+    assert!(err.ends_with("policy.toml: line 5: too short"), "{err}");
+    for (text, expected) in [
+        ("[greeting]\ntext = 7\n", "line 3: invalid type: integer `7`, expected a string"),
+        ("[greeting]\ntext = ''\nother = 1\n", "line 4: unknown field `other`, expected `text`"),
+        ("[greeting]\n", "line 2: missing field `text`"),
+        // Only that one table.
+        ("[other]\n", "line 2: unknown field `other`, expected one of"),
+    ] {
+        let err = with_causes(&load_with_table(&format!("{OTHERWISE}{text}")).unwrap_err());
+        assert!(err.contains(expected), "{text}: {err}");
+    }
+    // Without the name of a table, the table is an error.
+    let err = with_causes(&load(&format!("{OTHERWISE}[greeting]\ntext = ''\n")).unwrap_err());
+    assert!(err.contains("line 2: unknown field `greeting`"), "{err}");
+}

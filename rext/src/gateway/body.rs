@@ -11,7 +11,7 @@ use axum::BoxError;
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
-use rustls_ext::causes;
+use rustls_ext::{causes, with_causes};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -74,8 +74,8 @@ pub(super) struct RequestBody {
 pub(super) struct Shared {
     body: Mutex<Body>,
     progress: Progress,
-    /// The status for a client whose body failed.
-    fault: OnceLock<StatusCode>,
+    /// Why the client's body failed, and the status for the client.
+    fault: OnceLock<(StatusCode, String)>,
     fields: Arc<Fields>,
 }
 
@@ -112,9 +112,10 @@ impl Shared {
         std::mem::take(&mut *self.body())
     }
 
-    /// Returns the status for the client if its body failed.
-    pub(super) fn fault(&self) -> Option<StatusCode> {
-        self.fault.get().copied()
+    /// Returns why the client's body failed, if it did, and the status for the client. The error of
+    /// the exchange does not always tell.
+    pub(super) fn fault(&self) -> Option<(StatusCode, String)> {
+        self.fault.get().cloned()
     }
 
     fn record_fault(&self, err: &(dyn Error + 'static)) {
@@ -123,7 +124,7 @@ impl Shared {
         } else {
             StatusCode::BAD_REQUEST
         };
-        let _ = self.fault.set(status);
+        let _ = self.fault.set((status, with_causes(err)));
     }
 
     /// Returns true if the request has no body.

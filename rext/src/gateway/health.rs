@@ -15,3 +15,21 @@ pub(super) fn respond(method: &Method, draining: bool) -> Response<Body> {
         _ => (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endpoint_is_200_while_the_gateway_serves_and_503_while_it_stops() {
+        for (method, draining, status) in [
+            (Method::GET, false, 200),
+            (Method::HEAD, false, 200),
+            (Method::GET, true, 503),
+            (Method::HEAD, true, 503),
+            (Method::POST, false, 405),
+        ] {
+            assert_eq!(respond(&method, draining).status(), status, "{method} {draining}");
+        }
+    }
+}

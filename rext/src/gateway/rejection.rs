@@ -55,34 +55,43 @@ impl From<NoRoute> for Rejection {
 }
 
 impl Rejection {
+    /// The status code of the response.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Denied(denied) => denied.status(),
+            Self::Own(response) => response.status(),
+            Self::Ambiguous(_) | Self::TwoLengths => StatusCode::BAD_REQUEST,
+            Self::NoRoute(reason) => reason.status(),
+            Self::Method | Self::Coding => StatusCode::NOT_IMPLEMENTED,
+            Self::Upgrade(err) => err.status(),
+            Self::Busy | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed(status) => *status,
+        }
+    }
+
     /// Makes the response to a request of this version.
     pub(super) fn into_response_to(self, version: Version) -> Response<Body> {
         let closes = matches!(self, Self::Coding | Self::TwoLengths)
             && matches!(version, Version::HTTP_10 | Version::HTTP_11);
         let is_busy = matches!(self, Self::Busy);
         let failed = matches!(self, Self::Failed(_));
-        let (status, line) = match self {
+        let status = self.status();
+        let line = match self {
             Self::Denied(denied) => return denied.into_response(),
             Self::Own(response) => return response,
-            Self::Ambiguous(reason) => (StatusCode::BAD_REQUEST, reason),
-            Self::TwoLengths => (
-                StatusCode::BAD_REQUEST,
-                "a request may not have both Content-Length and Transfer-Encoding",
-            ),
             Self::NoRoute(reason) => {
-                let mut response = (reason.status(), format!("{reason}\n")).into_response();
+                let mut response = (status, format!("{reason}\n")).into_response();
                 response.extensions_mut().insert(Refused(reason.to_string().into()));
                 return response;
             }
-            Self::Method => (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on TRACE"),
-            Self::Upgrade(err) => (err.status(), err.reason()),
-            Self::Coding => (
-                StatusCode::NOT_IMPLEMENTED,
-                "this proxy supports no transfer coding other than chunked",
-            ),
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "the server behind is busy"),
-            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "the gateway is starting"),
-            Self::Failed(status) => (status, status.canonical_reason().unwrap_or_default()),
+            Self::Ambiguous(reason) => reason,
+            Self::TwoLengths => "a request may not have both Content-Length and Transfer-Encoding",
+            Self::Method => "this proxy does not pass on TRACE",
+            Self::Upgrade(err) => err.reason(),
+            Self::Coding => "this proxy supports no transfer coding other than chunked",
+            Self::Busy => "the server behind is busy",
+            Self::NotReady => "the gateway is starting",
+            Self::Failed(status) => status.canonical_reason().unwrap_or_default(),
         };
         let mut response = (status, format!("{line}\n")).into_response();
         let reason = if failed { "the server behind sent no response" } else { line };

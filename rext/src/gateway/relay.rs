@@ -180,22 +180,23 @@ impl Proxy {
             })?
         };
         *behind = Some(upstream.clone());
-        let answered = sent.map_err(|err| {
-            let status = body.fault().unwrap_or_else(|| status_of(&err));
-            (status, with_causes(&err), matches!(err, SendError::Busy))
-        });
-        let response = answered.and_then(|answer| {
-            received(answer, upgrade, asked, &checked.table)
-                .map_err(|(status, reason)| (status, reason.to_owned(), false))
-        });
+        let response = match sent {
+            Ok(answer) => received(answer, upgrade, asked, &checked.table),
+            Err(SendError::Busy) => Err((Rejection::Busy, SendError::Busy.to_string())),
+            Err(err) => {
+                let fault = body.fault().unwrap_or_else(|| (status_of(&err), with_causes(&err)));
+                Err((Rejection::Failed(fault.0), fault.1))
+            }
+        };
         match response {
             Ok(response) => Ok(response),
-            Err((status, reason, is_busy)) => {
-                warn!(%peer, upstream = %upstream.url, request = line, reason, status = status.as_u16(), "no response");
+            Err((rejection, reason)) => {
+                let status = rejection.status().as_u16();
+                warn!(%peer, upstream = %upstream.url, request = line, reason, status, "no response");
                 if !body.has_begun() && !asked.waits {
                     read_unread(&HeaderMap::new(), body.take()).await;
                 }
-                Err(if is_busy { Rejection::Busy } else { Rejection::Failed(status) })
+                Err(rejection)
             }
         }
     }
@@ -306,7 +307,7 @@ fn received(
     upgrade: Option<Upgrade>,
     asked: Asked,
     table: &Table,
-) -> Result<Response<Body>, (StatusCode, &'static str)> {
+) -> Result<Response<Body>, (Rejection, String)> {
     let Answer { response, connection, lease } = answer;
     // A tunnel keeps its place among the connections.
     let mut lease = Some(lease);
@@ -314,15 +315,16 @@ fn received(
         Some(upgrade) => match upgrade.finish(response, &mut lease) {
             Ok(Ok(switched)) => return Ok(switched),
             Ok(Err(response)) => response,
-            Err(err) => return Err((err.status(), err.reason())),
+            Err(err) => return Err((Rejection::Upgrade(err), err.reason().to_owned())),
         },
         None => response,
     };
     let Some(lease) = lease else {
-        return Err((StatusCode::INTERNAL_SERVER_ERROR, "the connection is gone"));
+        return Err((Rejection::NotReady, "the connection is gone".to_owned()));
     };
     let answer = Answer { response, connection, lease };
-    incoming(answer, asked, table).map_err(|reason| (StatusCode::BAD_GATEWAY, reason))
+    let bad = |reason: &str| (Rejection::Failed(StatusCode::BAD_GATEWAY), reason.to_owned());
+    incoming(answer, asked, table).map_err(bad)
 }
 
 /// Makes the response for the client, or returns why it cannot be passed on.

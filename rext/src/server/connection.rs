@@ -22,6 +22,7 @@ use tower::Service;
 use tracing::{debug, warn};
 
 use super::activity::CloseReason;
+use super::framing::{Framing, LengthTwice};
 use super::held::HeldBody;
 use super::http3::AltSvc;
 use super::limits::{self, TimeLimits};
@@ -133,8 +134,12 @@ where
     ) -> Pin<Box<dyn Serving + Send>> {
         let Self { io, is_h2, requests, budget, alt_svc, .. } = self;
         let shares = budget.shares();
+        let (io, heads) = Framing::new(io, !is_h2);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(tunnels.clone());
+            if heads.next_is_ambiguous() {
+                request.extensions_mut().insert(LengthTwice);
+            }
             let (response, budget) = (requests.respond(request), budget.clone());
             let (phase, alt_svc) = (phase.clone(), alt_svc.clone());
             async move {

@@ -13,6 +13,7 @@ use tower::{Service, ServiceExt};
 use tracing::{Instrument, debug_span, info, warn};
 
 use super::activity::{Activity, Underway};
+use super::framing::{self, LengthTwice};
 use super::memory::{Admitted, Budget};
 use super::timed::timed;
 use crate::observe::{Observer, Refused};
@@ -130,7 +131,11 @@ where
         let Self { service, peer, server_name, idle, activity, .. } = self;
         let host = host(&request);
         let request = request.map(|body| timed(body, idle, &activity, None));
-        let mut response = service.oneshot(request).await?;
+        let mut response = if request.extensions().get::<LengthTwice>().is_some() {
+            framing::refuse(request).await
+        } else {
+            service.oneshot(request).await?
+        };
         unfinished.underway.respond();
         // The layer's response has an empty body.
         let denied = response.extensions().get::<Denied>().cloned();

@@ -19,6 +19,15 @@ use tokio_rustls::client::TlsStream;
 use crate::common::{Files, Server};
 use crate::upstream::Upstream;
 
+/// A policy that requests certificates from clients that offer. It has six lines.
+pub const POLICY: &str = "otherwise = { ask = 'nothing' }
+[scopes.clients]
+anchors = ['client-ca.pem']
+[[rules]]
+offered = true
+request = 'clients'
+";
+
 /// A gateway and the server behind it.
 pub struct Site {
     pub files: Files,
@@ -42,6 +51,16 @@ impl Site {
             command.env_clear();
         };
         let gateway = files.start("gateway", &[&usual, more].concat(), prepare);
+        Self { files, gateway, upstream }
+    }
+
+    /// Starts a gateway with this table [gateway] behind [`POLICY`].
+    pub fn with_routes(upstream: Upstream, table: &str) -> Self {
+        let files = Files::new();
+        files.write("policy.toml", format!("{POLICY}{table}"));
+        let gateway = files.start("gateway", &["--policy-file", "policy.toml"], |command| {
+            command.env_clear();
+        });
         Self { files, gateway, upstream }
     }
 

@@ -6,20 +6,22 @@
 //! | part of a message | handling |
 //! |---|---|
 //! | `Host`, `:authority` | passed on in `Host`, as the client wrote it; an ambiguous one is refused (400). An HTTP/1.0 request without a host is for the server name of its connection |
-//! | path and query | passed on unchanged; with `--require`, an ambiguous path is refused (400) |
+//! | path and query | passed on unchanged; the requirements of all readings of a path apply, and a path whose readings are too different is refused (400): see `paths` |
 //! | `Connection` and the fields that it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade` | removed in both directions (RFC 9110 section 7.6.1); `TE: trailers` is sent anew |
 //! | `Client-Cert`, `Client-Cert-Chain` | removed, and set for clients that are authenticated in a scope of `--client-cert` (RFC 9440) |
-//! | `Forwarded`, `X-Forwarded-…`, `X-Real-IP` | removed, and set to what this proxy knows of the connection. The client's values are not trusted, since no other proxy is in front of this one |
+//! | `Forwarded`, `X-Forwarded-…`, `X-Real-IP` | removed, and set to what this proxy knows of the connection; for peers in `trusted_proxies`, `Forwarded`, `X-Forwarded-For`, `-Host`, `-Port` and `-Proto` are kept or extended |
 //! | `SSL-Client-…`, `X-SSL-…`, `X-Client-Cert…`, `X-Client-Verify…`, `X-Client-DN…`, `X-ARR-ClientCert`, `X-Amzn-Mtls-…`, `WL-Proxy-…`, `Remote-User` | removed from requests: other proxies use them for the client's certificate |
 //! | `Proxy`, `X-Original-URL`, `X-Original-URI`, `X-Rewrite-URL` | removed from requests: some servers use them in place of their configuration or of the target |
 //! | `Via` | the proxy's own is added (RFC 9110 section 7.6.3) |
 //! | bodies | streamed in both directions, no faster than they are read, without a limit on their length |
 //! | trailers | passed on in both directions, without any of the fields above |
-//! | transfer codings other than `chunked`, `CONNECT`, `TRACE` | refused (501) |
-//! | `Upgrade` | not passed on; the server behind responds without an upgrade (RFC 9110 section 7.8) |
+//! | fields in `[gateway.fields.set]` | removed, and set from the certificates of clients: see `templates` |
+//! | transfer codings other than `chunked`, `TRACE`, `CONNECT` | refused (501); an extended `CONNECT` for WebSocket over HTTP/2 becomes an upgrade (RFC 8441) |
+//! | `Upgrade` | passed on for the protocols that the route allows, by default WebSocket; otherwise the server behind responds without an upgrade (RFC 9110 section 7.8) |
 //!
 //! Field names are compared without regard to case, and with all characters that are neither letters
-//! nor digits treated as equal: `x_ssl_cert` is removed like `X-SSL-Cert`.
+//! nor digits treated as equal: `x_ssl_cert` is removed like `X-SSL-Cert`. The table `[gateway.fields]`
+//! changes which fields are removed.
 
 use std::convert::Infallible;
 use std::path::Path;

@@ -51,12 +51,19 @@ impl Asked {
 }
 
 impl Proxy {
-    /// Responds to a request.
-    pub(super) async fn respond(
-        &self,
-        mut request: Request<Body>,
-        peer: SocketAddr,
-    ) -> Response<Body> {
+    /// Responds to a request. If a trusted proxy sent it, the extensions of the response contain the
+    /// [`ClientAddress`](super::ClientAddress), for the access log.
+    pub(super) async fn respond(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+        let client =
+            self.table().and_then(|table| table.fields.client_address(request.headers(), peer));
+        let mut response = self.response_to(request, peer).await;
+        if let Some(client) = client {
+            response.extensions_mut().insert(client);
+        }
+        response
+    }
+
+    async fn response_to(&self, mut request: Request<Body>, peer: SocketAddr) -> Response<Body> {
         let upgrade = UpgradeRequest::take(&mut request);
         let (parts, body) = request.into_parts();
         let asked = Asked::of(&parts);

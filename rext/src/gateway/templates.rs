@@ -6,7 +6,7 @@
 //!
 //! | value | content | escapes | without it |
 //! |---|---|---|---|
-//! | `subject`, `issuer` | the name in the form of RFC 4514 | `\C3\A4`, as RFC 4514 has it | |
+//! | `subject`, `issuer` | the name in the form of RFC 4514 | `\c3\a4`, as RFC 4514 has it | |
 //! | `serial` | the serial number, in hexadecimal digits | | |
 //! | `fingerprint` | SHA-256 of the certificate, in hexadecimal digits | | |
 //! | `spiffe-id` | the certificate's URI, if it is the only one and its scheme is `spiffe` | | not set |
@@ -175,7 +175,7 @@ fn escape_name(name: &str) -> String {
         if byte == b' ' || byte.is_ascii_graphic() {
             text.push(byte.into());
         } else {
-            let _ = write!(text, "\\{byte:02X}");
+            let _ = write!(text, "\\{byte:02x}");
         }
         text
     })
@@ -223,8 +223,8 @@ mod tests {
     fn names_are_escaped_and_stay_names_of_rfc_4514() {
         for (name, expected) in [
             ("CN=a\\, b,O=c", "CN=a\\, b,O=c"),
-            ("CN=Jürgen", "CN=J\\C3\\BCrgen"),
-            ("CN=a\r\nX-Admin: 1", "CN=a\\0D\\0AX-Admin: 1"),
+            ("CN=Jürgen", "CN=J\\c3\\bcrgen"),
+            ("CN=a\r\nX-Admin: 1", "CN=a\\0d\\0aX-Admin: 1"),
             ("", ""),
         ] {
             assert_eq!(escape_name(name), expected);

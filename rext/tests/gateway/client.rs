@@ -12,7 +12,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rext_cli::{files, tls};
 use rustls_ext::ClientAuthOffer;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
-use test_pki::Authority;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -44,25 +43,6 @@ impl Site {
         };
         let gateway = files.start("gateway", &[&usual, more].concat(), prepare);
         Self { files, gateway, upstream }
-    }
-
-    /// Starts a gateway whose policy file has the scopes `clients`, which is requested, and `staff`,
-    /// and this table.
-    pub async fn with_table(table: &str) -> Self {
-        let mut site = Self::start(&[]).await;
-        site.files.write("staff-ca.pem", Authority::new("Staff CA").unwrap().pem());
-        site.files.write("policy.toml", site.policy_file(table));
-        site.gateway = site.files.start("gateway", &["--policy-file", "policy.toml"], |_| {});
-        site
-    }
-
-    /// The text of that policy file; `UPSTREAM` in the table stands for the server's URL.
-    pub fn policy_file(&self, table: &str) -> String {
-        format!(
-            "[scopes.clients]\nanchors = ['client-ca.pem']\n[scopes.staff]\nanchors = ['staff-ca.pem']\n\
-             [otherwise]\nrequest = 'clients'\n{}",
-            table.replace("UPSTREAM", &self.upstream.url())
-        )
     }
 
     /// Connects a client without a certificate.

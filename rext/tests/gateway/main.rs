@@ -9,6 +9,7 @@ mod client;
 mod fields;
 mod lifecycle;
 mod paths;
+mod scopes;
 mod smuggling;
 mod templates;
 mod upstream;

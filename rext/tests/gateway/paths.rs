@@ -87,7 +87,7 @@ async fn a_nested_requirement_is_never_weakened_by_spelling() {
 async fn targets_that_are_not_paths_are_refused_or_passed_on_as_paths() {
     let mut site = Site::start(&["--require", "/admin=clients"]).await;
     for (target, expected, seen) in [
-        ("*", 400, &[][..]),
+        ("*", 200, &["GET *"][..]),
         ("http://localhost/x", 404, &["GET /x"]),
         ("https://localhost/admin", 401, &[]),
         ("https://localhost@evil/x", 400, &[]),
@@ -111,7 +111,7 @@ async fn a_route_is_chosen_by_all_readings_of_a_path() {
         require = 'clients'
         upstream = 'UPSTREAM'
     ";
-    let mut site = Site::with_table(table).await;
+    let mut site = Site::with_scopes(table).await;
     for protocol in [H2, HTTP1] {
         let mut connection = site.connect(protocol).await;
         for (path, expected) in [

@@ -442,7 +442,7 @@ async fn a_route_allows_other_protocols_or_none() {
             "[[gateway.routes]]\nupstream = 'http://{}'\nupgrades = {upgrades}\n",
             server.addr
         );
-        let site = Site::with_table(&table).await;
+        let site = Site::with_scopes(&table).await;
         for (path, protocol, status) in
             [("/raw", "websocket", websocket), ("/other", "other", other)]
         {

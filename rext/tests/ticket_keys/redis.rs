@@ -2,6 +2,12 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use rext_cli::tls;
+use rustls_ext::rustls::pki_types::UnixTime;
+use rustls_ext::tickets::redis::{KeyStore, KeyStoreError};
+use rustls_ext::tickets::{Rotation, TicketKeyError};
 
 use crate::common::{Files, Server};
 use crate::nodes::{FULL, RESUMED, Ran, client, ticket_keys, visit};
@@ -98,6 +104,31 @@ fn init_rotate_replace_and_list_work_as_for_a_directory() {
     assert_eq!(run(&["list"]).states(), ["encrypts", "decrypts"]);
     // Redis has these keys and no others.
     assert_eq!(redis.command(&["DBSIZE"]), ["3"]);
+}
+
+#[tokio::test]
+async fn of_rotations_at_the_same_time_exactly_one_changes_the_keys() {
+    if !available() {
+        return;
+    }
+    let files = Files::new();
+    let redis = Redis::start(&files, "");
+    run(&files, &redis.url(""), &["init"]).lines();
+    let store = KeyStore::new(&redis.url(""), PASSWORD, None).unwrap();
+    for round in 1..=5 {
+        let rotation = Rotation { delay: Duration::from_secs(60), ..Rotation::default() };
+        let rotate = || async {
+            match store.rotate(&rotation, UnixTime::now(), &tls::provider()).await {
+                Ok(_) => 1,
+                Err(KeyStoreError::Conflict) => 0,
+                Err(KeyStoreError::Keys(TicketKeyError::AlreadyWaiting { .. })) => 0,
+                Err(err) => panic!("{err:?}"),
+            }
+        };
+        let (a, b, c, d) = tokio::join!(rotate(), rotate(), rotate(), rotate());
+        assert_eq!((a + b + c + d, store.read().await.unwrap().iter().count()), (1, 2), "{round}");
+        store.replace(&rotation, UnixTime::now(), &tls::provider()).await.unwrap();
+    }
 }
 
 #[test]

@@ -64,7 +64,8 @@ impl Redis {
         command.arg(config).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stdout.take().unwrap()).lines();
-        let ready = log.by_ref().map_while(Result::ok).any(|line| line.contains("Ready to accept"));
+        // `Ready` for TCP, `ready` for a Unix socket.
+        let ready = log.by_ref().map_while(Result::ok).any(|line| line.contains("eady to accept"));
         if !ready {
             let _ = child.wait();
             return None;

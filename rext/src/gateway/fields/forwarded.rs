@@ -57,15 +57,14 @@ struct Hop {
 
 impl Fields {
     /// Replaces all fields that only a gateway may set by `Forwarded` and `X-Forwarded-…` for this
-    /// connection; extends them if the peer is a trusted proxy. Returns the address of the client.
+    /// connection; extends them if the peer is a trusted proxy.
     pub(in crate::gateway) fn set_forwarded(
         &self,
         fields: &mut HeaderMap,
         peer: SocketAddr,
         host: &HeaderValue,
-    ) -> ClientAddress {
+    ) {
         let hops = self.hops(fields, peer);
-        let client = self.client_of(&hops, peer);
         let is_trusted = self.trusts(peer.ip());
         let kept = |name: HeaderName, is_valid: fn(&str) -> bool| {
             let text = single(fields, &name).filter(|text| is_trusted && is_valid(text))?;
@@ -93,7 +92,16 @@ impl Fields {
                 fields.insert(name, value);
             }
         }
-        client
+    }
+
+    /// Returns the address of the client of a request with these fields, which came from `peer`.
+    /// `None` if the peer is the client.
+    pub(in crate::gateway) fn client_address(
+        &self,
+        fields: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Option<ClientAddress> {
+        self.trusts(peer.ip()).then(|| self.client_of(&self.hops(fields, peer), peer))
     }
 
     fn trusts(&self, address: IpAddr) -> bool {

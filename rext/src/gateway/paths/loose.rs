@@ -70,9 +70,9 @@ pub(super) struct Reading(Vec<String>);
 /// # Errors
 /// If the path has readings that these forms do not cover.
 pub(super) fn readings(path: &str, depth: usize) -> Result<Vec<Reading>, Ambiguous> {
-    // `*` is the only target that is not a path.
+    // `*` is the only target that is not a path. It is for the server, as `/` is.
     if path == "*" {
-        return Ok(Vec::new());
+        return Ok(vec![Reading(Vec::new())]);
     }
     if !path.starts_with('/') {
         return Err(Ambiguous::NoSlash);
@@ -153,7 +153,8 @@ fn name(segment: &str) -> Result<Cow<'_, str>, Ambiguous> {
         _ => text,
     };
     let is_blank = |c: char| matches!(c, ' ' | '+');
-    if text.contains('.') && text.chars().all(|c| c == '.' || is_blank(c)) {
+    let mut visible = text.chars().filter(|c| !is_ignorable(*c));
+    if text.contains('.') && visible.all(|c| c == '.' || is_blank(c)) {
         return Err(Ambiguous::Dots);
     }
     let text = text.trim_start_matches(is_blank).trim_end_matches(|c| c == '.' || is_blank(c));
@@ -182,6 +183,12 @@ fn plain(c: char) -> char {
         c if c.is_whitespace() => ' ',
         c => c,
     }
+}
+
+/// Returns true for invisible characters, which some servers remove.
+fn is_ignorable(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 
 /// Returns the character whose number is the low byte of this one's.

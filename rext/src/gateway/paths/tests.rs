@@ -134,6 +134,7 @@ fn a_path_with_too_different_readings_is_refused() {
         ("/x/%e2%80%a5/admin", Dots),
         ("/x/%e4%b8%ae%e4%b8%ae/admin", Dots),
         ("/x/%ef%bc%852e%ef%bc%852e/admin", Dots),
+        ("/x/.%e2%80%8b./admin", Dots),
         ("/..", Dots),
         ("/x/..%23", Dots),
         ("/%", Escape),
@@ -158,6 +159,20 @@ fn a_path_with_too_different_readings_is_refused() {
     // Without a requirement, the gateway does not interpret paths.
     assert_eq!(Demands::default().of("/x/../y"), Ok(vec![]));
     assert_eq!(Demands::new([("/x", None)]).unwrap().of("/x/../y"), Ok(vec![]));
+}
+
+#[test]
+fn a_requirement_for_all_paths_needs_no_reading() {
+    let all = Demands::new([("/", Some("staff"))]).unwrap();
+    for path in ["/", "*", "/x/../y", "/%00", "/%ff"] {
+        assert_eq!(all.of(path), Ok(vec!["staff"]), "{path}");
+    }
+    let more = Demands::new([("/", Some("staff")), ("/public", None)]).unwrap();
+    for path in ["/", "*", "/x", "/public%2f", "//public", "/Public"] {
+        assert_eq!(more.of(path), Ok(vec!["staff"]), "{path}");
+    }
+    assert_eq!(more.of("/public/x"), Ok(vec![]));
+    assert_eq!(more.of("/public/../x"), Err(Ambiguous::Dots));
 }
 
 /// cases/proxy/demands.py

@@ -25,7 +25,9 @@ fn sent(by: &Fields, peer: &str, lines: &[(&str, &str)]) -> (String, Vec<String>
     let mut fields = fields(lines);
     let host = HeaderValue::from_static("a.example:8443");
     let peer = peer.parse().unwrap();
-    let client = by.set_forwarded(&mut fields, peer, &host);
+    let client = by.client_address(&fields, peer);
+    let client = client.unwrap_or(ClientAddress(Some(peer.ip().to_canonical())));
+    by.set_forwarded(&mut fields, peer, &host);
     let mut lines: Vec<_> =
         fields.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
     lines.sort_unstable();

@@ -13,8 +13,11 @@ use rext_cli::{files, tls};
 use rustls_ext::ClientAuthOffer;
 use rustls_ext::quic::{HandshakeData, QuicClientConfig};
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::common::{Files, Server};
+use crate::tcp;
 use crate::upstream::Upstream;
 
 /// A gateway with HTTP/3, and the server behind it.
@@ -152,7 +155,7 @@ pub fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A HEADERS frame for `/hold` with this method (its index in QPACK's static table) and these
+/// A HEADERS frame for this path with this method (its index in QPACK's static table) and these
 /// further fields, without Huffman codes and a dynamic table (RFC 9204 section 4.5).
 pub fn head(method: u8, path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
     // :method, :scheme https, :authority localhost.
@@ -190,4 +193,14 @@ pub async fn control(connection: &quinn::Connection) -> quinn::SendStream {
     let mut control = connection.open_uni().await.unwrap();
     control.write_all(&[0, 4, 0]).await.unwrap();
     control
+}
+
+/// `Alt-Svc` of a response over TCP.
+pub async fn alt_svc(files: &Files, port: u16, protocol: &[u8]) -> Option<String> {
+    let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let connector = TlsConnector::from(Arc::new(config(files, protocol, None)));
+    let stream = connector.connect("localhost".try_into().unwrap(), tcp).await.unwrap();
+    let response = tcp::Connection::over(stream, protocol == tls::H2).await.get("/").await;
+    let value = response.headers.get("alt-svc")?;
+    Some(value.to_str().unwrap().to_owned())
 }

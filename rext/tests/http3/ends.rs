@@ -7,6 +7,7 @@ use std::time::Instant;
 use http::StatusCode;
 use hyper::body::Bytes;
 use quinn::{ConnectionError, ReadError, ReadToEndError, VarInt};
+use rext_cli::tls::H2;
 
 use crate::client::{GET, Site, config, connecting, control, head, raw, receive, request};
 use crate::common::TIMEOUT;
@@ -83,4 +84,44 @@ async fn connections_that_do_not_end_are_closed_after_the_drain_timeout() {
     assert!(receive.read_to_end(10).await.is_err());
     assert!(site.gateway.child.wait().unwrap().success());
     assert!(begin.elapsed() < TIMEOUT);
+}
+
+/// The new process, which is ended with this.
+struct NewProcess(String);
+
+impl Drop for NewProcess {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-KILL", &self.0]).status();
+    }
+}
+
+#[tokio::test]
+async fn a_new_process_offers_http3_when_the_old_one_has_answered_its_requests() {
+    let mut site = Site::start(&["--drain-timeout", "60"]).await;
+    let port = site.gateway.port;
+    assert!(alt_svc(&site.files, port, H2).await.is_some());
+    let connection = raw(&site.files, &site.gateway, None).await;
+    let _control = control(&connection).await;
+    let (mut send, mut held) = connection.open_bi().await.unwrap();
+    send.write_all(&head(GET, "/hold", &[])).await.unwrap();
+    send.finish().unwrap();
+    assert_eq!(site.upstream.requests.recv().await.unwrap(), "GET /");
+    assert_eq!(site.upstream.requests.recv().await.unwrap(), "GET /hold");
+
+    let pid = site.gateway.child.id().to_string();
+    assert!(Command::new("kill").args(["-USR2", &pid]).status().unwrap().success());
+    let line = site.gateway.wait_for_log(&["the new process is ready", "id="]);
+    let new = NewProcess(line.rsplit_once("id=").unwrap().1.trim().to_owned());
+    // The new process has no UDP socket yet, and the old one answers.
+    assert_eq!(alt_svc(&site.files, port, H2).await, None);
+    site.upstream.release.add_permits(1);
+    assert!(!held.read_to_end(1000).await.unwrap().is_empty());
+    assert!(matches!(connection.closed().await, ConnectionError::ApplicationClosed(_)));
+
+    site.gateway.wait_for_log(&["serving HTTP/3", &format!("127.0.0.1:{port}")]);
+    let response = connect(&site.files, &site.gateway, None).await.get("/echo").await;
+    assert_eq!(response.status, StatusCode::OK);
+    let expected = format!("h3=\":{port}\"; ma=86400");
+    assert_eq!(alt_svc(&site.files, port, H2).await, Some(expected));
+    drop(new);
 }

@@ -1,7 +1,6 @@
 //! Which clients are asked for certificates, and what is known of them.
 
 use std::process::Command;
-use std::sync::Arc;
 
 use http::StatusCode;
 use rext_cli::tls::{self, H2, HTTP1};
@@ -9,12 +8,9 @@ use rustls_ext::http::client_cert::client_cert;
 use rustls_ext::quic::alert_received;
 use rustls_ext::rustls::{AlertDescription, HandshakeKind};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
-use crate::client::{Connection, Site, config, connect, connecting, raw};
+use crate::client::{Connection, Site, alt_svc, config, connect, connecting, raw};
 use crate::common::{Files, without_peer};
-use crate::tcp;
 
 /// The server's view of a new connection.
 async fn debug(connection: &mut Connection) -> Value {
@@ -124,16 +120,6 @@ async fn a_new_connection_has_the_policy_of_the_last_reload() {
     let alert = alert_received(&refused.closed().await);
     assert_eq!(alert, Some(AlertDescription::CertificateRequired));
     assert_eq!(debug(&mut old).await["status"], "not_asked");
-}
-
-/// `Alt-Svc` of a response over TCP.
-async fn alt_svc(files: &Files, port: u16, protocol: &[u8]) -> Option<String> {
-    let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let connector = TlsConnector::from(Arc::new(config(files, protocol, None)));
-    let stream = connector.connect("localhost".try_into().unwrap(), tcp).await.unwrap();
-    let response = tcp::Connection::over(stream, protocol == H2).await.get("/").await;
-    let value = response.headers.get("alt-svc")?;
-    Some(value.to_str().unwrap().to_owned())
 }
 
 #[tokio::test]

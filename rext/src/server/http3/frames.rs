@@ -103,8 +103,12 @@ impl Filter {
                     Some(_) => self.state = State::Unframed,
                 },
                 State::Kind(kind) => {
-                    if let Some(kind) = kind.push(byte) {
-                        self.state = State::Length(kind, Varint::START);
+                    let Some(kind) = kind.push(byte) else { continue };
+                    self.state = State::Length(kind, Varint::START);
+                    if kind == WEBTRANSPORT {
+                        // h3 refuses it, and it has no length.
+                        self.pass_on_held(ready);
+                        self.state = State::Unframed;
                     }
                 }
                 State::Length(kind, length) => {
@@ -115,17 +119,12 @@ impl Filter {
                             pass_on(chunk, from, head, ready);
                             from = at;
                         }
-                        Decision::Keep if self.held.is_empty() => {}
-                        Decision::Keep => {
-                            let held = std::mem::take(&mut self.held);
-                            ready.push_back(held.into());
-                        }
+                        Decision::Keep => self.pass_on_held(ready),
                     }
                     self.held.clear();
                     head = at;
-                    self.state = match (kind, length) {
-                        (WEBTRANSPORT, _) => State::Unframed,
-                        (_, 0) => State::FRAME,
+                    self.state = match length {
+                        0 => State::FRAME,
                         _ => State::Payload(kind, length),
                     };
                 }
@@ -139,6 +138,13 @@ impl Filter {
             pass_on(chunk, from, chunk.len(), ready);
         }
         Ok(())
+    }
+
+    /// Passes on the bytes of a head from earlier chunks.
+    fn pass_on_held(&mut self, ready: &mut VecDeque<Bytes>) {
+        if !self.held.is_empty() {
+            ready.push_back(std::mem::take(&mut self.held).into());
+        }
     }
 
     fn decide(
@@ -161,8 +167,6 @@ impl Filter {
                     Err(Problem::NoMemory)
                 }
             }
-            // h3 refuses it, and it has no length.
-            (WEBTRANSPORT, _) => Ok(Decision::Keep),
             _ if length > MAX_OTHER => excessive("a frame is too long"),
             _ => Ok(Decision::Keep),
         }

@@ -26,7 +26,7 @@ use super::held::HeldBody;
 use super::limits::{self, TimeLimits};
 use super::memory::Budget;
 use super::paced::Paced;
-use super::requests::Requests;
+use super::requests::{Refused, Requests};
 use super::serving::Serving;
 use super::tunnel::{EndTunnels, Tunnels};
 
@@ -127,11 +127,17 @@ where
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(tunnels.clone());
             let (response, budget) = (requests.respond(request), budget.clone());
-            async move { Ok::<_, Infallible>(response.await?.map(|body| HeldBody::new(body, budget))) }
+            let activity = requests.activity().clone();
+            async move {
+                let response = response.await?;
+                let counts = response.extensions().get::<Refused>().is_none();
+                let activity = counts.then_some(&activity);
+                Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget, activity)))
+            }
         });
         let io = TokioIo::new(Paced::new(io, is_h2));
         if is_h2 {
-            Box::pin(limits::http2(shares).serve_connection(io, service))
+            Box::pin(limits::http2(limits, shares).serve_connection(io, service))
         } else {
             Box::pin(limits::http1(limits).serve_connection(io, service).with_upgrades())
         }

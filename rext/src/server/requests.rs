@@ -3,9 +3,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::BoxError;
 use axum::body::{Body, HttpBody};
 use axum::response::IntoResponse;
+use axum::{BoxError, Extension};
 use http::{Request, Response, StatusCode, header};
 use hyper::body::Bytes;
 use rustls_ext::http::server::Denied;
@@ -131,9 +131,15 @@ pub(super) struct Unfinished {
     _admitted: Option<Admitted>,
 }
 
+/// In the extensions of a response to a request that was not admitted: it is no activity, so that a
+/// client cannot keep a connection open by such requests.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused;
+
 /// The response to a request that may be sent again later.
 fn later(text: &'static str) -> Response<Body> {
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], text).into_response()
+    let fields = [(header::RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, fields, Extension(Refused), text).into_response()
 }
 
 /// The host that a request is for, as its client wrote it.

@@ -8,5 +8,8 @@ mod certificates;
 mod client;
 mod fields;
 mod lifecycle;
+mod memory;
 mod smuggling;
 mod upstream;
+#[cfg(unix)]
+mod verified;

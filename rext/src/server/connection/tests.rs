@@ -152,6 +152,8 @@ const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
+/// A type that no extension uses.
+const RESERVED: u8 = 0x21;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const NO_ERROR: u32 = 0;
@@ -165,7 +167,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 /// The fields of a request for `https://localhost/`.
 fn fields(method: &Method) -> Vec<u8> {
     let method = if method == Method::GET { 0x82 } else { 0x83 };
-    [&[method, 0x87, 0x84, 0x41, 9][..], b"localhost"].concat()
+    [&[method, 0x87, 0x84, 0x01, 9][..], b"localhost"].concat()
 }
 
 fn get(stream: u32) -> Vec<u8> {

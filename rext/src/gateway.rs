@@ -60,6 +60,10 @@ use paths::parse_demand;
 
 use body::{Progress, Relayed};
 
+/// The read buffer of a connection to the server behind, in bytes, which is also the maximum size of a
+/// response's head. Each unfinished request of a client has up to three of them.
+const UPSTREAM_BUFFER: usize = 16 * 1024;
+
 /// Options of `rext gateway`.
 #[derive(Clone, Debug, Args)]
 pub struct GatewayArgs {
@@ -126,6 +130,7 @@ impl Proxy {
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
+            .http1_read_buf_exact_size(UPSTREAM_BUFFER)
             .pool_idle_timeout(args.server.idle_timeout)
             // `Host` stays as the client sent it.
             .set_host(false)

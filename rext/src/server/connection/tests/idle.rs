@@ -138,23 +138,23 @@ async fn malformed_requests_do_not_keep_a_connection_open() {
 
 #[tokio::test(start_paused = true)]
 async fn a_large_response_that_is_read_slowly_arrives() {
-    // 100 KiB at a KiB a second, in one part, of which the buffers hold little.
+    // 400 KiB at 4 KiB a second, in one part, of which the buffers hold little.
     let pong = frame(PING, 1, 0, &[0x3b, 0x7c, 0xdb, 0x7a, 0x0b, 0x87, 0x16, 0xb4]);
     for is_h2 in [false, true] {
-        let mut client = Client::connect(is_h2, responds(100 * 1024), LIMITS, 1024);
+        let mut client = Client::connect(is_h2, responds(400 * 1024), LIMITS, 1024);
         if is_h2 {
             client.preface().await;
             client.send(&frame(SETTINGS, 0, 0, &[0, 4, 0, 1, 0, 0])).await;
-            client.send(&frame(WINDOW_UPDATE, 0, 0, &100_000_u32.to_be_bytes())).await;
+            client.send(&frame(WINDOW_UPDATE, 0, 0, &400_000_u32.to_be_bytes())).await;
             client
-                .send(&[get(1), frame(WINDOW_UPDATE, 0, 1, &100_000_u32.to_be_bytes())].concat())
+                .send(&[get(1), frame(WINDOW_UPDATE, 0, 1, &400_000_u32.to_be_bytes())].concat())
                 .await;
         } else {
             client.send(b"GET / HTTP/1.0\r\n\r\n").await;
         }
         let mut received = 0;
-        let mut buffer = [0; 1024];
-        while received < 100 * 1024 {
+        let mut buffer = [0; 4096];
+        while received < 400 * 1024 {
             let read = client.io.read(&mut buffer).await.unwrap();
             assert!(read > 0, "{received}");
             received += read;

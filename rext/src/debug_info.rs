@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use rustls_ext::quic::HandshakeData;
 use rustls_ext::rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthStatus};
-use rustls_ext::rustls::{HandshakeKind, ServerConnection};
+use rustls_ext::rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use rustls_ext::wire::Offer;
 use rustls_ext::{PeerIdentity, subject_of};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::tls;
 /// The properties of a server's connection: the response to `GET /debug`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DebugInfo {
-    /// `HTTP/2.0` or `HTTP/1.1`.
+    /// `HTTP/3.0`, `HTTP/2.0` or `HTTP/1.1`.
     pub protocol: String,
     /// `TLSv1.3` or `TLSv1.2`.
     pub tls_version: String,
@@ -43,16 +43,34 @@ impl DebugInfo {
     /// Collects the properties of `connection`, whose handshake is complete. `protocol` stays empty:
     /// it is set for each request.
     pub fn of(connection: &ServerConnection, peer: SocketAddr) -> Self {
-        let auth = connection.client_auth();
-        let verified = Verified::of(connection);
+        let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
+        Self {
+            tls_version: tls::version_name(connection.protocol_version()),
+            ..Self::with(connection.client_auth(), resumed, Verified::of(connection), peer)
+        }
+    }
+
+    /// The same for a QUIC connection. `handshake` is of the time after the handshake.
+    pub fn over_quic(handshake: &HandshakeData, peer: SocketAddr) -> Self {
+        let resumed = handshake.kind == Some(HandshakeKind::Resumed);
+        Self::with(handshake.client_auth(), resumed, Verified::over_quic(handshake), peer)
+    }
+
+    fn with(
+        auth: Option<&ClientAuth>,
+        resumed: bool,
+        verified: Option<Verified>,
+        peer: SocketAddr,
+    ) -> Self {
         let (verified_subject, scope) = match verified {
             Some(Verified { subject, scope }) => (Some(subject), Some(scope)),
             None => (None, None),
         };
         Self {
             protocol: String::new(),
-            tls_version: tls::version_name(connection.protocol_version()),
-            resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            // The version of QUIC (RFC 9001 section 4.2).
+            tls_version: tls::version_name(Some(ProtocolVersion::TLSv1_3)),
+            resumed,
             offered_by: auth.map_or("none", |auth| offer_name(auth.offer())),
             flags_received: auth
                 .and_then(|auth| auth.flags())

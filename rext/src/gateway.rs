@@ -6,63 +6,65 @@
 //! | part of a message | handling |
 //! |---|---|
 //! | `Host`, `:authority` | passed on in `Host`, as the client wrote it; an ambiguous one is refused (400). An HTTP/1.0 request without a host is for the server name of its connection |
-//! | path and query | passed on unchanged; with `--require`, an ambiguous path is refused (400) |
+//! | path and query | passed on unchanged; the requirements of all readings of a path apply, and a path whose readings are too different is refused (400): see `paths` |
 //! | `Connection` and the fields that it names, `Keep-Alive`, `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade` | removed in both directions (RFC 9110 section 7.6.1); `TE: trailers` is sent anew |
 //! | `Client-Cert`, `Client-Cert-Chain` | removed, and set for clients that are authenticated in a scope of `--client-cert` (RFC 9440) |
-//! | `Forwarded`, `X-Forwarded-…`, `X-Real-IP` | removed, and set to what this proxy knows of the connection. The client's values are not trusted, since no other proxy is in front of this one |
+//! | `Forwarded`, `X-Forwarded-…`, `X-Real-IP` | removed, and set to what this proxy knows of the connection; for peers in `trusted_proxies`, `Forwarded`, `X-Forwarded-For`, `-Host`, `-Port` and `-Proto` are kept or extended |
 //! | `SSL-Client-…`, `X-SSL-…`, `X-Client-Cert…`, `X-Client-Verify…`, `X-Client-DN…`, `X-ARR-ClientCert`, `X-Amzn-Mtls-…`, `WL-Proxy-…`, `Remote-User` | removed from requests: other proxies use them for the client's certificate |
 //! | `Proxy`, `X-Original-URL`, `X-Original-URI`, `X-Rewrite-URL` | removed from requests: some servers use them in place of their configuration or of the target |
 //! | `Via` | the proxy's own is added (RFC 9110 section 7.6.3) |
 //! | bodies | streamed in both directions, no faster than they are read, without a limit on their length |
 //! | trailers | passed on in both directions, without any of the fields above |
-//! | transfer codings other than `chunked`, `CONNECT`, `TRACE` | refused (501) |
-//! | `Upgrade` | not passed on; the server behind responds without an upgrade (RFC 9110 section 7.8) |
+//! | fields in `[gateway.fields.set]` | removed, and set from the certificates of clients: see `templates` |
+//! | transfer codings other than `chunked`, `TRACE`, `CONNECT` | refused (501); an extended `CONNECT` for WebSocket over HTTP/2 becomes an upgrade (RFC 8441) |
+//! | `Upgrade` | passed on for the protocols that the route allows, by default WebSocket; otherwise the server behind responds without an upgrade (RFC 9110 section 7.8) |
 //!
 //! Field names are compared without regard to case, and with all characters that are neither letters
-//! nor digits treated as equal: `x_ssl_cert` is removed like `X-SSL-Cert`.
+//! nor digits treated as equal: `x_ssl_cert` is removed like `X-SSL-Cert`. The table `[gateway.fields]`
+//! changes which fields are removed.
 
-use clap::Args;
-use command_line::values::seconds;
 use std::convert::Infallible;
-use std::error::Error;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::response::IntoResponse;
-use http::uri::{PathAndQuery, Scheme};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls_ext::Policy;
-use rustls_ext::http::client_cert::ClientCertLayer;
-use rustls_ext::http::server::{Caller, Denied, read_unread};
-use rustls_ext::{causes, with_causes};
-use tokio::time::{Instant, timeout_at};
+use clap::Args;
+use command_line::Failure;
+use command_line::values::seconds;
+use http::{Request, Response, Uri};
+use rustls_ext::{Files, Live, LoadError, Policy};
 use tower::service_fn;
 use tower::util::BoxCloneService;
-use tracing::warn;
 
 use crate::debug_info::DebugInfo;
-use crate::server::ServerArgs;
-use crate::server::{self, App, Stalled};
-use command_line::Failure;
+use crate::server::{self, App, Loaded, ServerArgs};
+use crate::tls;
 
 mod body;
+pub mod config;
+mod connect;
 mod fields;
+mod health;
+mod lengths;
+mod outbound;
 mod paths;
+mod pool;
+mod rejection;
+mod relay;
+mod routes;
+mod table;
+mod templates;
+mod upgrade;
+mod upstream;
 
-pub use paths::PathDemand;
+use config::{GatewayConfig, MAX_CONNECTIONS, MAX_WAITING, TABLE};
+pub use fields::{ClientAddress, ClientField, FieldsConfig, FieldsError, REMOVED_BY_DEFAULT};
 use paths::parse_demand;
-
-use body::{Progress, Relayed};
-
-/// The read buffer of a connection to the server behind, in bytes, which is also the maximum size of a
-/// response's head. Each unfinished request of a client has up to three of them.
-const UPSTREAM_BUFFER: usize = 16 * 1024;
+pub use paths::{Ambiguous, PathDemand, PrefixError};
+use table::Table;
+pub use templates::Value;
 
 /// Options of `rext gateway`.
 #[derive(Clone, Debug, Args)]
@@ -70,31 +72,41 @@ pub struct GatewayArgs {
     #[command(flatten)]
     /// The server for clients.
     pub server: ServerArgs,
-    /// The server behind the gateway, an http URL without a path
-    #[arg(long, value_name = "URL", value_parser = upstream)]
-    pub upstream: Uri,
-    /// The time limit for connecting to the server behind
+    /// The server behind the gateway, an http URL without a path. Without this option, the policy
+    /// file has a table [gateway] with routes
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    pub upstream: Option<Uri>,
+    /// The time limit for connecting to the server behind, and for waiting until a connection to it
+    /// is free
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub connect_timeout: Duration,
     /// Require that clients are authenticated in SCOPE for paths that begin with PREFIX; may be
-    /// given more than once, and the longest prefix applies
-    #[arg(long, value_name = "PREFIX=SCOPE", value_parser = parse_demand)]
+    /// given more than once. The longest prefix applies; if the servers behind may read a path in
+    /// different ways, the requirements of all of them apply
+    #[arg(long, value_name = "PREFIX=SCOPE", value_parser = parse_demand, requires = "upstream")]
     pub require: Vec<PathDemand>,
     /// Pass on the certificates of clients that are authenticated in SCOPE, in the field
     /// Client-Cert (RFC 9440); may be given more than once
-    #[arg(long, value_name = "SCOPE")]
+    #[arg(long, value_name = "SCOPE", requires = "upstream")]
     pub client_cert: Vec<String>,
     /// Also pass on the rest of their chains, in Client-Cert-Chain
     #[arg(long, requires = "client_cert")]
     pub client_cert_chain: bool,
+    /// The maximum number of open connections to each server behind. An HTTP/2 connection carries up
+    /// to 100 requests
+    #[arg(long, value_name = "CONNECTIONS", default_value_t = MAX_CONNECTIONS,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub upstream_connections: u32,
+    /// How many requests wait for a connection to each server behind; further ones get 503
+    #[arg(long, value_name = "REQUESTS", default_value_t = MAX_WAITING,
+          value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub upstream_waiting: u32,
 }
 
-fn upstream(text: &str) -> Result<Uri, String> {
-    let uri: Uri = text.parse().map_err(|err| format!("not a URL: {err}"))?;
-    let no_user = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    match (uri.scheme_str(), uri.host(), uri.path_and_query().map(|path| path.as_str())) {
-        (Some("http"), Some(host), None | Some("/")) if !host.is_empty() && no_user => Ok(uri),
-        _ => Err("not an http URL that consists of a host and an optional port".into()),
+fn http_url(text: &str) -> Result<Uri, String> {
+    match table::upstream_url(text)? {
+        uri if uri.scheme_str() == Some("http") => Ok(uri),
+        _ => Err("an https upstream needs a route in the policy file, with its authorities".into()),
     }
 }
 
@@ -103,59 +115,81 @@ fn upstream(text: &str) -> Result<Uri, String> {
 /// # Errors
 /// If a file or an option is unusable. Misbehaviour of clients or of the server behind is no error.
 pub async fn run(args: &GatewayArgs) -> Result<(), Failure> {
-    server::run(&args.server, Proxy::new(args)).await
+    if args.upstream.is_none() && args.server.policy_file.is_none() {
+        let missing = "no server behind is given: use --upstream, or --policy-file with a table \
+                       [gateway]";
+        return Err(Failure::Usage(missing.into()));
+    }
+    server::run(&args.server, Gateway(Arc::new(Proxy::new(args)))).await
 }
 
-/// The application of `rext gateway`: passes requests on to the server behind.
+/// The application of `rext gateway`: passes requests on to the servers behind.
+struct Gateway(Arc<Proxy>);
+
+/// The data that all connections share.
 struct Proxy {
-    /// The scopes that options name, each with its option.
-    scopes: Vec<(&'static str, String)>,
-    relay: Arc<Relay>,
-}
-
-type Outgoing = Relayed<Body>;
-
-struct Relay {
-    client: Client<HttpConnector, Outgoing>,
-    upstream: Uri,
-    demands: Vec<PathDemand>,
-    certificates: ClientCertLayer,
+    args: GatewayArgs,
     idle_timeout: Duration,
+    /// Set once everything is loaded.
+    live: OnceLock<Live>,
+    draining: AtomicBool,
 }
 
 impl Proxy {
     fn new(args: &GatewayArgs) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(args.connect_timeout));
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .http1_read_buf_exact_size(UPSTREAM_BUFFER)
-            .pool_idle_timeout(args.server.idle_timeout)
-            // `Host` stays as the client sent it.
-            .set_host(false)
-            .build(connector);
-        let certificates = ClientCertLayer::new(&args.client_cert);
-        let certificates =
-            if args.client_cert_chain { certificates.with_chain() } else { certificates };
-        let required = args.require.iter().map(|demand| ("--require", demand.scope.clone()));
-        let passed_on = args.client_cert.iter().map(|scope| ("--client-cert", scope.clone()));
-        let relay = Relay {
-            client,
-            upstream: args.upstream.clone(),
-            demands: args.require.clone(),
-            certificates,
+        Self {
+            args: args.clone(),
             idle_timeout: args.server.idle_timeout,
+            live: OnceLock::new(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// The routes that belong with the current policy.
+    fn table(&self) -> Option<Arc<Table>> {
+        self.live.get()?.current().data()
+    }
+
+    fn load(&self, files: &mut Files, policy_file: Option<&Path>) -> Result<Loaded, LoadError> {
+        let args = &self.args;
+        let Some(path) = policy_file else {
+            let upstream = args.upstream.as_ref().ok_or("--upstream is missing")?;
+            return Ok(Loaded::data(table::from_options(args, upstream)?));
         };
-        Self { scopes: required.chain(passed_on).collect(), relay: Arc::new(relay) }
+        let (policy, table) =
+            files.policy_and_table::<GatewayConfig>(path, tls::provider(), TABLE)?;
+        let table = match (&args.upstream, table) {
+            (Some(upstream), None) => table::from_options(args, upstream)?,
+            (None, Some(table)) => table::from_file(args, &table, &policy, files)?,
+            (Some(_), Some(table)) => {
+                let problem = "the table [gateway] and the option --upstream exclude each other: \
+                               remove one of them";
+                return Err(table.error(table.offset(), problem).into());
+            }
+            (None, None) => {
+                let path = path.display();
+                let problem = format!(
+                    "{path}: no table [gateway] with the servers behind; add one, or use --upstream"
+                );
+                return Err(problem.into());
+            }
+        };
+        Ok(Loaded::data(table).with_policy(policy))
     }
 }
 
-impl App for Proxy {
+impl App for Gateway {
     type Service = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
 
+    fn load(&self, files: &mut Files, policy_file: Option<&Path>) -> Result<Loaded, LoadError> {
+        self.0.load(files, policy_file)
+    }
+
     fn check(&self, policy: &Policy) -> Result<(), Failure> {
-        match self.scopes.iter().find(|(_, scope)| policy.challenge(scope).is_none()) {
+        let args = &self.0.args;
+        let required = args.require.iter().map(|demand| ("--require", &demand.scope));
+        let passed_on = args.client_cert.iter().map(|scope| ("--client-cert", scope));
+        match required.chain(passed_on).find(|(_, scope)| policy.challenge(scope).is_none()) {
             Some((option, scope)) => {
                 Err(Failure::option(option, scope, "the policy has no such scope"))
             }
@@ -163,199 +197,26 @@ impl App for Proxy {
         }
     }
 
+    fn command(&self) -> &'static str {
+        "gateway"
+    }
+
+    fn started(&self, live: &Live) {
+        let _ = self.0.live.set(live.clone());
+    }
+
+    fn stopping(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
     fn service(&self, info: &DebugInfo) -> Self::Service {
         let peer = info.peer;
-        let relay = self.relay.clone();
+        let proxy = self.0.clone();
         let service = service_fn(move |request| {
-            let relay = relay.clone();
-            async move { Ok(relay.respond(request, peer).await.into_response()) }
+            let proxy = proxy.clone();
+            async move { Ok(proxy.respond(request, peer).await) }
         });
         BoxCloneService::new(service)
-    }
-}
-
-impl Relay {
-    async fn respond(
-        &self,
-        request: Request<Body>,
-        peer: SocketAddr,
-    ) -> Result<Response<Body>, Rejection> {
-        let checked = self.check(&request);
-        let checked = match checked {
-            Ok(None) => Ok(()),
-            Ok(Some((caller, scope))) => caller.ask(scope).await.map(drop).map_err(Rejection::from),
-            Err(rejection) => Err(rejection),
-        };
-        if let Err(rejection) = checked {
-            // Otherwise HTTP/1.1 clients that are still sending do not receive the response. A body
-            // in an unknown coding cannot be read.
-            if !matches!(rejection, Rejection::Coding) {
-                let (parts, body) = request.into_parts();
-                read_unread(&parts.headers, body).await;
-            }
-            return Err(rejection);
-        }
-        let (request, progress) = self.outgoing(request, peer)?;
-        let line = format!("{} {}", request.method(), request.uri().path());
-        let failed = |status: StatusCode, reason: &dyn std::fmt::Display| {
-            let upstream = &self.upstream;
-            warn!(%peer, %upstream, request = line, %reason, status = status.as_u16(), "no response");
-            Rejection::Failed(status)
-        };
-
-        let mut response = std::pin::pin!(self.client.request(request));
-        let response = loop {
-            let deadline = progress.last() + self.idle_timeout;
-            match timeout_at(deadline, response.as_mut()).await {
-                Ok(response) => break response,
-                // The reader of the client's body has its own time limit.
-                Err(_) if progress.is_awaited() => tokio::select! {
-                    response = response.as_mut() => break response,
-                    () = progress.no_longer_awaited() => {}
-                },
-                Err(_) if progress.last() + self.idle_timeout > Instant::now() => {}
-                Err(_) => {
-                    let reason =
-                        format!("the server behind sent no response for {:?}", self.idle_timeout);
-                    return Err(failed(StatusCode::GATEWAY_TIMEOUT, &reason));
-                }
-            }
-        };
-        match response {
-            Ok(response) => Ok(self.incoming(response)),
-            Err(err) => {
-                let (status, reason) = status_and_reason(&err);
-                Err(failed(status, &reason))
-            }
-        }
-    }
-
-    /// Checks that a request may be passed on. Returns the scope in which its caller must be
-    /// authenticated, if there is one.
-    fn check<B>(&self, request: &Request<B>) -> Result<Option<(Caller, &str)>, Rejection> {
-        if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-            return Err(Rejection::Method);
-        }
-        // Any other coding would be lost with the field (RFC 9112 section 6.1).
-        let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).into_iter();
-        let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
-        if codings.next().is_some_and(|coding| !is_chunked(coding)) || codings.next().is_some() {
-            return Err(Rejection::Coding);
-        }
-        if self.demands.is_empty() {
-            return Ok(None);
-        }
-        let path = paths::Path::parse(request.uri().path())
-            .ok_or(Rejection::Ambiguous("the path has more than one interpretation"))?;
-        let Some(scope) = path.demand(&self.demands) else { return Ok(None) };
-        Ok(Some((Caller::of(request.extensions())?.clone(), scope)))
-    }
-
-    /// Makes the request for the server behind.
-    fn outgoing(
-        &self,
-        request: Request<Body>,
-        peer: SocketAddr,
-    ) -> Result<(Request<Outgoing>, Arc<Progress>), Rejection> {
-        let bad = || Rejection::Ambiguous("the request's target or host is invalid");
-        let (mut parts, body) = request.into_parts();
-        let host = match (parts.uri.authority(), parts.headers.get(header::HOST)) {
-            (Some(authority), _) => HeaderValue::try_from(authority.as_str()).map_err(|_| bad())?,
-            (None, Some(host)) => host.clone(),
-            // HTTP/1.0 without a host: the request is for the connection's server name.
-            (None, None) => {
-                let host = Caller::of(&parts.extensions)?.host().ok_or_else(bad)?;
-                HeaderValue::try_from(host).map_err(|_| bad())?
-            }
-        };
-        let accepts_trailers = fields::accepts_trailers(&parts.headers);
-        // Before the proxy sets its own fields, since a client may name those in `Connection`.
-        fields::remove_hop_by_hop(&mut parts.headers);
-        self.certificates.apply(&mut parts);
-        fields::set_forwarded(&mut parts.headers, peer, &host);
-        fields::add_via(&mut parts.headers, parts.version);
-        parts.headers.insert(header::HOST, host);
-        if accepts_trailers {
-            parts.headers.insert(header::TE, HeaderValue::from_static("trailers"));
-            parts.headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
-        }
-        let path = parts.uri.path_and_query().cloned();
-        let mut uri = self.upstream.clone().into_parts();
-        uri.scheme = Some(Scheme::HTTP);
-        uri.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-        parts.uri = Uri::from_parts(uri).map_err(|_| bad())?;
-        parts.version = Version::HTTP_11;
-        // The server behind cannot use them.
-        parts.extensions.clear();
-        let (body, progress) = Relayed::with_progress(body);
-        Ok((Request::from_parts(parts, body), progress))
-    }
-
-    /// Makes the response for the client.
-    fn incoming(&self, response: Response<hyper::body::Incoming>) -> Response<Body> {
-        let (mut parts, body) = response.into_parts();
-        fields::remove_hop_by_hop(&mut parts.headers);
-        fields::add_via(&mut parts.headers, parts.version);
-        parts.version = Version::HTTP_11;
-        Response::from_parts(parts, Body::new(Relayed::new(body)))
-    }
-}
-
-/// Returns the status code for a client whose request got no response, and the reason for the log.
-fn status_and_reason(err: &(dyn Error + 'static)) -> (StatusCode, String) {
-    let mut status = StatusCode::BAD_GATEWAY;
-    for err in causes(err) {
-        let timed_out = |err: &io::Error| err.kind() == io::ErrorKind::TimedOut;
-        if err.is::<Stalled>() {
-            status = StatusCode::REQUEST_TIMEOUT;
-        } else if err.downcast_ref().is_some_and(timed_out) {
-            status = StatusCode::GATEWAY_TIMEOUT;
-        }
-    }
-    (status, with_causes(err))
-}
-
-/// Why a client does not get the response of the server behind.
-#[derive(Debug)]
-enum Rejection {
-    /// The client is not authenticated as required, or the request is refused for its host.
-    Denied(Denied),
-    /// A part of its request is ambiguous or invalid, for this reason.
-    Ambiguous(&'static str),
-    /// Its method is not passed on.
-    Method,
-    /// Its transfer coding is not passed on; the data after its head is not read.
-    Coding,
-    /// There is no response; only the log contains the reason.
-    Failed(StatusCode),
-}
-
-impl From<Denied> for Rejection {
-    fn from(denied: Denied) -> Self {
-        Self::Denied(denied)
-    }
-}
-
-impl IntoResponse for Rejection {
-    fn into_response(self) -> Response<Body> {
-        let (status, line) = match self {
-            Self::Denied(denied) => return denied.into_response(),
-            Self::Ambiguous(reason) => (StatusCode::BAD_REQUEST, reason),
-            Self::Method => {
-                (StatusCode::NOT_IMPLEMENTED, "this proxy does not pass on CONNECT and TRACE")
-            }
-            Self::Coding => {
-                let close = [(header::CONNECTION, "close")];
-                return (
-                    StatusCode::NOT_IMPLEMENTED,
-                    close,
-                    "this proxy supports no transfer coding other than chunked\n",
-                )
-                    .into_response();
-            }
-            Self::Failed(status) => (status, status.canonical_reason().unwrap_or_default()),
-        };
-        (status, format!("{line}\n")).into_response()
     }
 }
 
@@ -366,7 +227,7 @@ mod tests {
     #[test]
     fn an_upstream_is_a_host_and_a_port() {
         for good in ["http://127.0.0.1:8080", "http://[::1]:1/", "http://app"] {
-            assert!(upstream(good).is_ok(), "{good}");
+            assert!(http_url(good).is_ok(), "{good}");
         }
         for bad in [
             "",
@@ -377,7 +238,7 @@ mod tests {
             "http://u@app",
             "http://",
         ] {
-            assert!(upstream(bad).is_err(), "{bad}");
+            assert!(http_url(bad).is_err(), "{bad}");
         }
     }
 }

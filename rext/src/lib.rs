@@ -8,6 +8,7 @@
 //! | `rext connect` | sends requests, with or without an offer to authenticate, and reports the outcome |
 //! | `rext peek` | shows the ClientHellos in files |
 //! | `rext route` | routes TCP connections by whether their ClientHello contains an offer |
+//! | `rext ticket-keys` | makes and rotates the session ticket keys of a fleet |
 //! | `rext doctor` | checks whether a project uses the patched rustls, and explains what to change |
 //!
 //! The code is in this library, so that `interop` and tests can use its parts. The library is called
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand};
 use command_line::{Failure, end};
 use tracing::level_filters::LevelFilter;
 
+pub mod access_log;
 pub mod alerts;
 pub mod client;
 pub mod connect;
@@ -29,12 +31,14 @@ pub mod debug_info;
 pub mod doctor;
 pub mod files;
 pub mod gateway;
-mod listener;
+pub mod listener;
+pub mod observe;
 pub mod peek;
 pub mod route;
 pub mod serve;
 pub mod server;
 pub mod site;
+pub mod ticket_keys;
 pub mod tls;
 
 /// Request, offer and inspect TLS client certificates that clients offer to send.
@@ -82,6 +86,12 @@ pub enum Command {
     /// logs on standard error. A client that sends no ClientHello gets an alert if its protocol has
     /// alerts, and is disconnected. Ctrl-C stops it gracefully.
     Route(route::RouteArgs),
+    /// Make and rotate the session ticket keys that the nodes of a fleet share.
+    ///
+    /// The keys are in a directory, or in Redis or Valkey. A program that can read them can forge the
+    /// identity of any client. For a fleet, run `init` once, and `rotate` regularly, in about half
+    /// of the lifetime of a key: `rotate --if-older 43200`, for example, each hour.
+    TicketKeys(ticket_keys::TicketKeysArgs),
     /// Check whether a Rust project uses the patched rustls, and explain what to change if it does not.
     ///
     /// Reads Cargo.lock and Cargo.toml, and runs no command. Exits with 1 if it finds a problem (a plain
@@ -97,8 +107,13 @@ impl Command {
         let level = match self {
             Self::Serve(_) | Self::Gateway(_) | Self::Route(_) => LevelFilter::INFO,
             // These commands print their results, and do not log.
-            Self::Connect(_) | Self::Peek(_) | Self::Doctor(_) => LevelFilter::OFF,
+            Self::Connect(_) | Self::Peek(_) | Self::TicketKeys(_) | Self::Doctor(_) => {
+                LevelFilter::OFF
+            }
         };
+        if let Self::Serve(_) | Self::Gateway(_) | Self::Route(_) = self {
+            listener::inherit();
+        }
         block_on(level, async {
             match self {
                 Self::Serve(args) => serve::run(args).await,
@@ -106,6 +121,7 @@ impl Command {
                 Self::Connect(args) => connect::run(args).await,
                 Self::Peek(args) => peek::run(args),
                 Self::Route(args) => route::run(args).await,
+                Self::TicketKeys(args) => ticket_keys::run(args).await,
                 Self::Doctor(args) => doctor::run(args),
             }
         })

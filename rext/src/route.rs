@@ -5,12 +5,10 @@
 
 use clap::Args;
 use command_line::CodePointArgs;
-use command_line::values::seconds;
-use std::net::SocketAddr;
+use command_line::values::{seconds, up_to_a_week};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ppp::v2::{Builder, Command, Protocol};
 use rustls_ext::tokio::{OtherProtocol, linger};
 use rustls_ext::wire::{
     Answer, CodePoints, NotTls, Offer, Scan, ScanError, ServerNegotiation, Version,
@@ -20,28 +18,36 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::listener::Listener;
+use crate::listener::{Client, ListenAddress, Listener, ListenerArgs, ServeOptions, descriptors};
+use crate::observe::{self, MetricsArgs, Open, ROUTED};
 use command_line::Failure;
 
+mod proxy_header;
 mod relay;
+
+use proxy_header::Proxied;
+pub use proxy_header::ProxyVersion;
 
 /// Options of `rext route`.
 #[derive(Clone, Debug, Args)]
 pub struct RouteArgs {
-    /// The address to listen on; port 0 selects a free port
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub listen: SocketAddr,
+    /// The address to listen on; port 0 selects a free port. Or systemd, for the sockets that systemd
+    /// passes (socket activation), or systemd:NAME for those with this FileDescriptorName=
+    #[arg(long, value_name = "ADDR:PORT|systemd")]
+    pub listen: ListenAddress,
     /// The backend for clients that offer to authenticate
     #[arg(long, value_name = "HOST:PORT", value_parser = backend)]
     pub offered: String,
     /// The backend for all other clients
     #[arg(long, value_name = "HOST:PORT", value_parser = backend)]
     pub default: String,
-    /// Start each connection to a backend with a PROXY protocol header, version 2, which contains the
-    /// client's address; the backends must expect it (HAProxy: `accept-proxy`, nginx: `proxy_protocol`)
-    #[arg(long)]
-    pub send_proxy: bool,
-    /// The time limit for a client's ClientHello
+    /// Start each connection to a backend with a PROXY protocol header, which contains the client's
+    /// address; the backends must expect it (HAProxy: `accept-proxy`, nginx: `proxy_protocol`).
+    /// Version 2, the default, also has the server name, the ALPN protocol if the client offers only
+    /// one, an id that is in the log, and a checksum
+    #[arg(long, value_enum, value_name = "VERSION", num_args = 0..=1, default_missing_value = "v2")]
+    pub send_proxy: Option<ProxyVersion>,
+    /// The time limit for a client's ClientHello, and before for a PROXY protocol header
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub hello_timeout: Duration,
     /// The time limit for connecting to a backend
@@ -54,9 +60,20 @@ pub struct RouteArgs {
     #[arg(long, value_name = "N", default_value = "4096",
           value_parser = clap::value_parser!(u16).range(1..))]
     pub max_connections: u16,
+    /// How long to wait for open connections after Ctrl-C or SIGTERM, or after a new process has taken
+    /// over (SIGUSR2)
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = up_to_a_week)]
+    pub drain_timeout: Duration,
+    #[command(flatten)]
+    /// The listener.
+    pub listener: ListenerArgs,
     #[command(flatten)]
     /// The code points.
     pub code_points: CodePointArgs,
+    // Metrics.
+    #[command(flatten)]
+    /// The metrics.
+    pub observe: MetricsArgs,
 }
 
 fn backend(text: &str) -> Result<String, String> {
@@ -78,8 +95,6 @@ const READ_SIZE: usize = 4 * 1024;
 const INTERNAL_ERROR: u8 = 80;
 /// The time limit for writing an alert.
 const ALERT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long the router waits for open connections after Ctrl-C or SIGTERM.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs `rext route`, until Ctrl-C or SIGTERM.
 ///
@@ -87,6 +102,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// If an option is unusable. Misbehaviour of clients or backends is no error.
 pub async fn run(args: &RouteArgs) -> Result<(), Failure> {
     let code_points = args.code_points.get()?;
+    observe::start(&args.observe, "route").await?;
     let router = Arc::new(Router {
         offered: args.offered.clone(),
         default: args.default.clone(),
@@ -97,14 +113,22 @@ pub async fn run(args: &RouteArgs) -> Result<(), Failure> {
         connect_timeout: args.connect_timeout,
         idle_timeout: args.idle_timeout,
     });
-    let listener = Listener::bind(args.listen).await?;
+    let listener = Listener::bind(&args.listen).await?;
     let addr = listener.announce()?;
     info!(%addr, offered = args.offered, default = args.default, "routing");
-    let connection = |tcp, peer, _| {
+    let options = ServeOptions::new(
+        &args.listener,
+        args.max_connections.into(),
+        args.hello_timeout,
+        args.drain_timeout,
+    );
+    // Each connection has one to its backend.
+    descriptors::check(options.max_connections, 2);
+    let connection = move |client, _| {
         let router = router.clone();
-        async move { router.connection(tcp, peer).await }
+        async move { router.connection(client).await }
     };
-    listener.serve(args.max_connections.into(), DRAIN_TIMEOUT, connection).await;
+    listener.serve(options, connection).await;
     Ok(())
 }
 
@@ -113,7 +137,7 @@ struct Router {
     default: String,
     code_points: CodePoints,
     scan: Scan,
-    send_proxy: bool,
+    send_proxy: Option<ProxyVersion>,
     hello_timeout: Duration,
     connect_timeout: Duration,
     idle_timeout: Duration,
@@ -123,7 +147,9 @@ struct Router {
 struct Head {
     bytes: Vec<u8>,
     offer: Offer,
-    server_name: Option<String>,
+    server_name: Option<Vec<u8>>,
+    /// The application protocol, if the client offers only this one.
+    alpn: Option<Vec<u8>>,
 }
 
 /// Why a client is not routed.
@@ -146,9 +172,16 @@ impl From<std::io::Error> for NotRouted {
 }
 
 impl Router {
-    async fn connection(&self, mut client: TcpStream, peer: SocketAddr) {
+    async fn connection(&self, client: Client) {
+        let Client { tcp: mut client, peer, destination } = client;
+        let _open = Open::connection("tcp");
         let _ = client.set_nodelay(true);
-        let head = match timeout(self.hello_timeout, self.head(&mut client)).await {
+        let head = timeout(self.hello_timeout, self.head(&mut client)).await;
+        if !matches!(head, Ok(Ok(_))) {
+            let is_malformed = matches!(head, Ok(Err(NotRouted::Malformed(_))));
+            ROUTED.add(1, &["none", if is_malformed { "malformed" } else { "no_client_hello" }]);
+        }
+        let head = match head {
             Ok(Ok(head)) => head,
             Err(_) => return warn!(%peer, "no ClientHello within {:?}", self.hello_timeout),
             Ok(Err(NotRouted::Io(err))) => return warn!(%peer, %err, "connection failed"),
@@ -165,25 +198,36 @@ impl Router {
                 return self.send_alert(client, error.alert().code()).await;
             }
         };
-        let backend = if head.offer.is_none() { &self.default } else { &self.offered };
-        let Head { bytes, offer, server_name } = head;
+        let (backend, kind) = match head.offer.is_none() {
+            true => (&self.default, "default"),
+            false => (&self.offered, "offered"),
+        };
+        let Head { bytes, offer, server_name, alpn } = head;
         let connect = timeout(self.connect_timeout, TcpStream::connect(backend.as_str())).await;
         let mut server = match connect {
             Ok(Ok(server)) => server,
             Ok(Err(err)) => {
+                ROUTED.add(1, &[kind, "connect_failed"]);
                 warn!(%peer, backend, %err, "cannot connect to the backend");
                 return self.send_alert(client, INTERNAL_ERROR).await;
             }
             Err(_) => {
+                ROUTED.add(1, &[kind, "connect_failed"]);
                 warn!(%peer, backend, "no connection to the backend within {:?}", self.connect_timeout);
                 return self.send_alert(client, INTERNAL_ERROR).await;
             }
         };
         let _ = server.set_nodelay(true);
-        info!(%peer, backend, %offer, server_name, "routed");
+        ROUTED.add(1, &[kind, "routed"]);
+        let shown = server_name.as_ref().map(|name| name.escape_ascii().to_string());
+        let id = self.send_proxy.map(|_| format!("{:032x}", fastrand::u128(..)));
+        info!(%peer, backend, %offer, server_name = shown, id, "routed");
         let sent = async {
-            if self.send_proxy {
-                server.write_all(&proxy_header(peer, client.local_addr()?)?).await?;
+            if let (Some(version), Some(id)) = (self.send_proxy, &id) {
+                let destination = destination.map_or_else(|| client.local_addr(), Ok)?;
+                let (server_name, alpn) = (server_name.as_deref(), alpn.as_deref());
+                let proxied = Proxied { client: peer, destination, server_name, alpn, id };
+                server.write_all(&proxied.header(version)?).await?;
             }
             server.write_all(&bytes).await
         };
@@ -216,8 +260,14 @@ impl Router {
                         Ok(()) => negotiation.offer(),
                         Err(_) => Offer::NONE,
                     };
-                    let server_name = hello.server_name().map(|it| it.escape_ascii().to_string());
-                    return Ok(Head { bytes, offer, server_name });
+                    let server_name = hello.server_name().map(<[u8]>::to_vec);
+                    let mut protocols = hello.alpn();
+                    // Of several, the server that ends the TLS connection chooses one.
+                    let alpn = match (protocols.next(), protocols.next()) {
+                        (Some(only), None) => Some(only.to_vec()),
+                        _ => None,
+                    };
+                    return Ok(Head { bytes, offer, server_name, alpn });
                 }
                 Answer::Incomplete { .. } => bytes.reserve(READ_SIZE),
                 Answer::NotTls(found) => {
@@ -238,37 +288,9 @@ impl Router {
     }
 }
 
-/// The header that tells a backend the addresses of a client's connection (HAProxy's PROXY protocol,
-/// version 2).
-fn proxy_header(client: SocketAddr, here: SocketAddr) -> std::io::Result<Vec<u8>> {
-    // Of a socket that listens on IPv6 and accepts IPv4, too: both addresses are of one family.
-    let plain = |addr: SocketAddr| SocketAddr::new(addr.ip().to_canonical(), addr.port());
-    Builder::with_addresses(
-        ppp::v2::Version::Two | Command::Proxy,
-        Protocol::Stream,
-        (plain(client), plain(here)),
-    )
-    .build()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_proxy_header_has_the_addresses_of_client_and_router() {
-        let header = |client: &str, here: &str| {
-            proxy_header(client.parse().unwrap(), here.parse().unwrap()).unwrap()
-        };
-        let start = *b"\r\n\r\n\0\r\nQUIT\n";
-        let v4 =
-            [&start[..], &[0x21, 0x11, 0, 12, 192, 0, 2, 1, 127, 0, 0, 1, 1, 0, 1, 187]].concat();
-        assert_eq!(header("192.0.2.1:256", "127.0.0.1:443"), v4);
-        assert_eq!(header("[::ffff:192.0.2.1]:256", "[::ffff:127.0.0.1]:443"), v4);
-        let one = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-        let v6 = [&start[..], &[0x21, 0x21, 0, 36], &one, &one, &[1, 0, 1, 187]].concat();
-        assert_eq!(header("[::1]:256", "[::1]:443"), v6);
-    }
 
     #[test]
     fn backends_are_hosts_with_ports() {

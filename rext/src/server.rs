@@ -1,7 +1,9 @@
-//! A server of HTTP/1.1 and HTTP/2 under a policy, which `rext serve` and `rext gateway` share.
+//! A server of HTTP/1.1, HTTP/2 and HTTP/3 under a policy, which `rext serve` and `rext gateway` share.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -11,14 +13,15 @@ use rustls_ext::http::Fingerprint;
 use rustls_ext::http::server::{CallerLayer, ServerStream};
 use rustls_ext::rustls::{AlertDescription, ServerConnection};
 use rustls_ext::tokio::{AcceptError, AcceptReport, Acceptor, watch};
-use rustls_ext::{Live, Policy, explain, subject_of, with_causes};
-use tokio::net::TcpStream;
-use tokio::sync::watch as signal;
+use rustls_ext::{Files, Live, LoadError, Policy, explain, subject_of, with_causes};
 use tower::{Layer, Service};
-use tracing::{debug, info, warn};
+use tracing::{Instrument, debug, debug_span, info, warn};
 
+use crate::access_log::AccessLog;
 use crate::debug_info::DebugInfo;
-use crate::listener::Listener;
+use crate::listener::{Client, PhaseReceiver, descriptors};
+use crate::observe::{self, Connections, Open, connection_refused};
+use crate::ticket_keys::TicketSource;
 use crate::{alerts, tls};
 use command_line::Failure;
 
@@ -26,6 +29,7 @@ mod activity;
 mod args;
 mod connection;
 mod held;
+mod http3;
 mod limits;
 mod memory;
 mod paced;
@@ -38,15 +42,14 @@ mod verified;
 
 pub use args::{GroupName, PolicyName, ServerArgs};
 use connection::Connection;
+use http3::{AltSvc, Http3};
 use limits::TimeLimits;
 use memory::{Budget, Memory, Shares};
 use requests::Requests;
+pub use setup::Loaded;
 pub use timed::Stalled;
 pub(crate) use tunnel::{Tunnel, TunnelEnd, Tunnels};
 use verified::Reloads;
-
-/// The maximum number of open connections; further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 1024;
 
 /// An application that responds to the requests of connections.
 pub trait App: Send + Sync + 'static {
@@ -56,6 +59,26 @@ pub trait App: Send + Sync + 'static {
         + Clone
         + Send
         + 'static;
+
+    /// Reads the policy file, and what else this application needs with the policy; for every load
+    /// and reload.
+    ///
+    /// # Errors
+    /// If a file cannot be used.
+    fn load(&self, files: &mut Files, policy_file: Option<&Path>) -> Result<Loaded, LoadError> {
+        setup::policy_only(files, policy_file)
+    }
+
+    /// The command of the command line, for `rext_build_info`.
+    fn command(&self) -> &'static str {
+        "serve"
+    }
+
+    /// Receives the loaded setup, before the first connection.
+    fn started(&self, _: &Live) {}
+
+    /// Learns that the server stops: it accepts no more connections, and ends the open ones.
+    fn stopping(&self) {}
 
     /// Checks that the policy is suitable for this application.
     ///
@@ -75,10 +98,15 @@ pub trait App: Send + Sync + 'static {
 /// If a file or an option is unusable. Misbehaviour of clients is no error.
 pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     args.check()?;
+    observe::start(&args.observe, app.command()).await?;
+    let log = AccessLog::open(&args.access_log)?;
     let app = Arc::new(app);
-    let checking = app.clone();
-    let live = setup::load(args, move |policy| checking.check(policy))?;
-    let listener = Listener::bind(args.listen).await?;
+    let tickets = TicketSource::of(&args.tickets)?;
+    let live = setup::load(args, tickets.clone(), app.clone())?;
+    app.started(&live);
+    tickets.begin().await;
+    tokio::spawn(tickets.follow());
+    let (listener, udp) = http3::bind(args).await?;
     let reloads = Reloads::new(args.end_unverified);
     let (on_signal, on_change) = (reloads.clone(), reloads.clone());
     tokio::spawn(setup::reload_on_signal(live.clone(), move || on_signal.announce())?);
@@ -86,15 +114,35 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
         let report = move |loaded| setup::report(loaded, || on_change.announce());
         tokio::spawn(watch(live.clone(), every, report));
     }
-    let addr = listener.announce()?;
-    info!(%addr, policy = ?args.policy, policy_file = ?args.policy_file, "serving");
-    let server = Server::new(args, live, app, reloads);
-    let connection = |tcp, peer, stop| {
+    let addr = listener.local_addr()?;
+    let alt_svc = AltSvc::new(args.alt_svc_port, addr);
+    let connections = Connections::new(log.clone());
+    let server = Server::new(args, live, app, reloads, connections, alt_svc.clone());
+    let options = args.serve_options();
+    let http3 =
+        udp.map(|udp| Http3::new(&server, udp, alt_svc, listener.phase(), options.max_connections));
+    let http3 = http3.transpose()?;
+    listener.announce()?;
+    info!(%addr, http3 = http3.is_some(), policy = ?args.policy, policy_file = ?args.policy_file,
+        "serving");
+    descriptors::check(options.max_connections, 1);
+    let connection = move |client: Client, phase| {
         let server = server.clone();
-        async move { server.connection(tcp, peer, stop).await }
+        let span = debug_span!("connection", peer = %client.peer, transport = "tcp");
+        async move { server.connection(client, phase).await }.instrument(span)
     };
-    listener.serve(MAX_CONNECTIONS, args.drain_timeout, connection).await;
-    Ok(())
+    let tcp = listener.serve(options, connection);
+    let served = match http3 {
+        Some(http3) => tokio::join!(tcp, http3.serve(args.drain_timeout)).1,
+        None => {
+            tcp.await;
+            Ok(())
+        }
+    };
+    if let Some(log) = log {
+        log.finish().await;
+    }
+    served
 }
 
 /// A server, with the data that its connections share.
@@ -106,10 +154,19 @@ struct Server<A> {
     memory: Arc<Memory>,
     shares: Shares,
     reloads: Reloads,
+    connections: Connections,
+    alt_svc: AltSvc,
 }
 
 impl<A: App> Server<A> {
-    fn new(args: &ServerArgs, live: Live, app: Arc<A>, reloads: Reloads) -> Arc<Self> {
+    fn new(
+        args: &ServerArgs,
+        live: Live,
+        app: Arc<A>,
+        reloads: Reloads,
+        connections: Connections,
+        alt_svc: AltSvc,
+    ) -> Arc<Self> {
         let limits = TimeLimits {
             head: args.handshake_timeout,
             idle: args.idle_timeout,
@@ -118,14 +175,29 @@ impl<A: App> Server<A> {
         let acceptor = Acceptor::from_live(live.clone()).with_handshake_timeout(limits.head);
         let memory = Memory::new(mib(args.memory));
         let shares = Shares::of(mib(args.connection_memory));
-        Arc::new(Self { app, live, acceptor, limits, memory, shares, reloads })
+        Arc::new(Self {
+            app,
+            live,
+            acceptor,
+            limits,
+            memory,
+            shares,
+            reloads,
+            connections,
+            alt_svc,
+        })
     }
 
-    async fn connection(&self, tcp: TcpStream, peer: SocketAddr, mut stop: signal::Receiver<()>) {
+    async fn connection(&self, client: Client, mut phase: PhaseReceiver) {
+        let Client { tcp, peer, .. } = client;
+        let _open = Open::connection("tcp");
         let _ = tcp.set_nodelay(true);
         let budget = match Budget::open(&self.memory, self.shares) {
             Ok(budget) => budget,
-            Err(exhausted) => return warn!(%peer, reason = %exhausted, "connection refused"),
+            Err(exhausted) => {
+                connection_refused("memory");
+                return warn!(%peer, reason = %exhausted, "connection refused");
+            }
         };
         let reloads = self.reloads.from_now();
         let (stream, report) = tokio::select! {
@@ -133,7 +205,7 @@ impl<A: App> Server<A> {
                 (Ok(stream), report) => (stream, report),
                 (Err(err), report) => return log_refusal(peer, &err, &report),
             },
-            _ = stop.changed() => return,
+            () = phase.stopping() => return,
         };
         let connection = stream.get_ref().1;
         let is_h2 = connection.alpn_protocol() == Some(tls::H2);
@@ -144,10 +216,20 @@ impl<A: App> Server<A> {
         let service = callers.layer(self.app.service(&debug_info));
         let requests =
             Requests::new(service, peer, report.server_name.as_deref(), self.limits.idle)
-                .with_budget(budget.clone());
+                .with_budget(budget.clone())
+                .with_observer(self.connections.connection(&info));
         let unverified = reloads.unverified(info.clone(), self.live.clone(), peer);
-        let connection = Connection { io, is_h2, peer, requests, budget };
-        let ended = connection.serve(self.limits, stop, unverified).await;
+        let alt_svc = self.alt_svc.clone();
+        let connection = Connection { io, is_h2, peer, requests, budget, alt_svc };
+        let mut stopping = phase.clone();
+        let mut served = pin!(connection.serve(self.limits, phase, unverified));
+        let ended = tokio::select! {
+            ended = served.as_mut() => ended,
+            () = stopping.stopping() => {
+                self.app.stopping();
+                served.await
+            }
+        };
         match info.secondary_error() {
             Some(err) => {
                 warn!(%peer, reason = %err, "connection ended: the client broke a rule of \

@@ -29,7 +29,6 @@ use http::StatusCode;
 use http::request::Parts;
 use maud::Markup;
 use rustls_ext::http::server::{Caller, Denied, Identity, Scope};
-use rustls_ext::rustls::ServerConnection;
 use rustls_ext::rustls::pki_types::DnsName;
 use rustls_ext::rustls::server::ClientAuthDecision;
 use rustls_ext::{ClientFacts, Policy};

@@ -3,7 +3,7 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use common::{Files, Server, TIMEOUT};
 use raw_peer::{ClientConfig, Edit, Peer, ext, version};
@@ -135,26 +135,84 @@ fn all_bytes_and_the_end_of_each_direction_are_passed_on() {
     assert_eq!(got.join().unwrap(), [HELLO, b"and more"].concat());
 }
 
-#[test]
-fn a_backend_can_get_the_client_s_address_in_a_proxy_protocol_header() {
-    let files = Files::new();
+/// Routes a ClientHello, after these bytes, to a backend. Returns the bytes that the backend received
+/// before the ClientHello, the client's address, and the router.
+fn sent_before(files: &Files, before: &[u8], args: &[&str]) -> (Vec<u8>, SocketAddr, Router) {
     let (port, backend) = backend(b"pong".to_vec());
-    let router = Router::new(&files, port, 1, &["--send-proxy"]);
+    let router = Router::new(files, port, 1, args);
     let mut tcp = router.tcp();
     let from = tcp.local_addr().unwrap();
-    tcp.write_all(HELLO).unwrap();
+    tcp.write_all(&[before, HELLO].concat()).unwrap();
     tcp.shutdown(std::net::Shutdown::Write).unwrap();
     let mut answer = Vec::new();
     tcp.read_to_end(&mut answer).unwrap();
     assert_eq!(answer, b"pong");
-    let header = [
-        &b"\r\n\r\n\0\r\nQUIT\n"[..],
-        &[0x21, 0x11, 0, 12, 127, 0, 0, 1, 127, 0, 0, 1],
-        &from.port().to_be_bytes(),
-        &router.port.to_be_bytes(),
-    ]
-    .concat();
-    assert_eq!(backend.join().unwrap(), [&header, HELLO].concat());
+    let got = backend.join().unwrap();
+    (got.strip_suffix(HELLO).unwrap().to_vec(), from, router)
+}
+
+/// The TLVs of a header of version 2 with addresses of IPv4, which has nothing after it.
+fn tlvs(header: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    assert_eq!(usize::from(u16::from_be_bytes([header[14], header[15]])), header.len() - 16);
+    let mut rest = &header[28..];
+    let mut all = Vec::new();
+    while let [kind, high, low, after @ ..] = rest {
+        let (value, after) = after.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        all.push((*kind, value.to_vec()));
+        rest = after;
+    }
+    all
+}
+
+#[test]
+fn a_backend_can_get_the_client_s_address_in_a_proxy_protocol_header() {
+    let files = Files::new();
+    for args in [&["--send-proxy"][..], &["--send-proxy", "v2"]] {
+        let (header, from, router) = sent_before(&files, b"", args);
+        let start = [
+            &b"\r\n\r\n\0\r\nQUIT\n\x21\x11"[..],
+            &header[14..16],
+            &[127, 0, 0, 1, 127, 0, 0, 1],
+            &from.port().to_be_bytes(),
+            &router.port.to_be_bytes(),
+        ];
+        assert_eq!(header[..28], start.concat());
+        // The server name; no protocol, since the client offers two; the id of the log; a checksum.
+        let tlvs = tlvs(&header);
+        let kinds: Vec<_> = tlvs.iter().map(|(kind, value)| (*kind, value.len())).collect();
+        assert_eq!(kinds, [(2, "www.example.com".len()), (5, 32), (3, 4)]);
+        assert_eq!(tlvs[0].1, b"www.example.com");
+        let id = String::from_utf8(tlvs[1].1.clone()).unwrap();
+        router.server.wait_for_log(&["routed", &format!("id=\"{id}\"")]);
+    }
+    let (header, from, router) = sent_before(&files, b"", &["--send-proxy", "v1"]);
+    let line = format!("PROXY TCP4 127.0.0.1 127.0.0.1 {} {}\r\n", from.port(), router.port);
+    assert_eq!(String::from_utf8(header).unwrap(), line);
+    assert_eq!(sent_before(&files, b"", &[]).0, b"");
+}
+
+#[test]
+fn the_client_s_address_of_a_load_balancer_in_front_is_passed_on() {
+    let files = Files::new();
+    let from = ["--proxy-protocol-from", "127.0.0.1"];
+    let before = b"PROXY TCP4 192.0.2.1 192.0.2.9 1234 443\r\n";
+    let v1 = sent_before(&files, before, &[&from[..], &["--send-proxy", "v1"]].concat());
+    assert_eq!(v1.0, before);
+    v1.2.server.wait_for_log(&["routed", "peer=192.0.2.1:1234"]);
+    let v2 = sent_before(&files, before, &[&from[..], &["--send-proxy"]].concat());
+    assert_eq!(v2.0[16..28], [192, 0, 2, 1, 192, 0, 2, 9, 4, 210, 1, 187]);
+    // Without --send-proxy, the header is not passed on.
+    assert_eq!(sent_before(&files, before, &from).0, b"");
+    // A header is required.
+    let router = Router::new(&files, 1, 1, &from);
+    let mut tcp = router.tcp();
+    tcp.write_all(HELLO).unwrap();
+    assert!(matches!(tcp.read(&mut [0]), Ok(0) | Err(_)));
+    router.server.wait_for_log(&[
+        "WARN",
+        "refused: PROXY protocol",
+        "does not begin with a PROXY header",
+    ]);
 }
 
 #[test]

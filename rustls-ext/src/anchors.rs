@@ -263,6 +263,12 @@ pub(crate) struct Built {
 }
 
 impl Built {
+    /// The expiry of each file in use, with its kind.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn expiries(&self) -> Vec<(&'static str, UnixTime)> {
+        self.checked.iter().flat_map(|verifier| verifier.expiries()).collect()
+    }
+
     /// The warnings about this verifier at `now`.
     pub(crate) fn warnings(&self, scope: &str, now: UnixTime) -> Vec<Warning> {
         let many = (self.bytes > names::MANY_NAMES)

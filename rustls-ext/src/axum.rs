@@ -72,6 +72,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
 use crate::http::server::{Caller, Denied, Identity, Scope};
+use crate::record;
 
 impl<T: Sync> FromRequestParts<T> for Caller {
     type Rejection = Denied;
@@ -87,7 +88,11 @@ impl<S: Scope, T: Sync> FromRequestParts<T> for Identity<S> {
     type Rejection = Denied;
 
     async fn from_request_parts(parts: &mut Parts, _: &T) -> Result<Self, Denied> {
-        Caller::of(&parts.extensions)?.ask_typed().await
+        let identity = match Caller::of(&parts.extensions) {
+            Ok(caller) => caller.ask_typed().await,
+            Err(denied) => Err(denied),
+        };
+        identity.inspect_err(|denied| record::denied(denied, Some(S::NAME)))
     }
 }
 

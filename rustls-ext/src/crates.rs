@@ -8,6 +8,8 @@
 //! |---|---|---|
 //! | `ipnet` | | [`Conditions::peer`](crate::Conditions::peer), [`RuleProblem`](crate::RuleProblem) |
 //! | `rustls`, and in it `pki_types` | | everywhere |
+//! | `zeroize` | | ticket keys as text: [`TicketKey::to_text`](crate::tickets::TicketKey::to_text) |
+//! | `redis` | `redis` | [`tickets`](crate::tickets) in Redis |
 //! | `bytes`, `http`, `http_body`, `tower_layer`, `tower_service` | `http` | requests, responses, bodies, layers and services |
 //! | `axum` | `axum` | extractors, and the listener for `axum::serve` |
 //! | `http_body_util`, `hyper` | `hyper` | the client over hyper |
@@ -34,6 +36,9 @@ pub use ::http;
 #[cfg(feature = "hyper")]
 #[doc(no_inline)]
 pub use ::hyper;
+#[cfg(feature = "redis")]
+#[doc(no_inline)]
+pub use ::redis;
 #[cfg(feature = "reqwest")]
 #[doc(no_inline)]
 pub use ::reqwest;
@@ -65,3 +70,5 @@ pub use tower_layer;
 #[cfg(feature = "http")]
 #[doc(no_inline)]
 pub use tower_service;
+#[doc(no_inline)]
+pub use zeroize;

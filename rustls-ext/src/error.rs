@@ -280,6 +280,14 @@ pub enum PolicyFileError {
         /// What is wrong with it. Other entries are given by their lines, too.
         problem: PostHandshakeProblem,
     },
+    /// The program's own table of the file cannot be used:
+    /// [`OwnTable::error`](crate::policy_file::OwnTable::error).
+    OwnTable {
+        /// The line of the problem; the first line is 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
     /// The policy cannot be built for another reason.
     Policy(PolicyError),
 }
@@ -301,6 +309,7 @@ impl fmt::Display for PolicyFileError {
                 write!(f, "line {line}: ")?;
                 problem.write(f, "the entry on line")
             }
+            Self::OwnTable { line, problem } => write!(f, "line {line}: {problem}"),
             Self::Policy(err) => err.fmt(f),
         }
     }
@@ -312,9 +321,11 @@ impl std::error::Error for PolicyFileError {
         match self {
             // This error's own text already contains that error's text.
             Self::Policy(err) => err.source(),
-            Self::Syntax(_) | Self::Verdict(_) | Self::Rule { .. } | Self::PostHandshake { .. } => {
-                None
-            }
+            Self::Syntax(_)
+            | Self::Verdict(_)
+            | Self::Rule { .. }
+            | Self::PostHandshake { .. }
+            | Self::OwnTable { .. } => None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::anchors::{AnchorError, CrlError};
 use crate::explain::explain;
 use crate::pem::{PemError, Unusable};
+use crate::tickets::TicketKeyError;
 use crate::with_causes;
 
 /// An error about one file: its path and the problem.
@@ -76,6 +77,26 @@ pub enum FileProblem {
     BadPinned(AnchorError),
     /// One of the revocation lists cannot be used.
     BadCrl(CrlError),
+    /// The file or directory with secrets has permissions for its group or for all users.
+    NotPrivate {
+        /// Its permission bits, such as `0o644`.
+        mode: u32,
+        /// The arguments of `chmod` that correct it.
+        chmod: &'static str,
+    },
+    /// The file with secrets belongs neither to root nor to the owner of its directory.
+    AnotherOwner {
+        /// The number of the user that owns the file, or the symbolic link to it.
+        owner: u32,
+        /// The number of the user that owns the directory.
+        expected: u32,
+    },
+    /// The file has no place in a directory of ticket keys.
+    UnexpectedFile,
+    /// The file is not a regular file.
+    NotAFile,
+    /// The ticket key cannot be used, or the ticket keys of the directory cannot be used together.
+    BadTicketKey(TicketKeyError),
     /// The file is not a valid policy.
     #[cfg(feature = "policy-file")]
     BadPolicy(crate::error::PolicyFileError),
@@ -136,6 +157,22 @@ impl fmt::Display for FileProblem {
             Self::BadAnchor(_) => f.write_str("not a trust anchor"),
             Self::BadPinned(_) => f.write_str("not a certificate that can be pinned"),
             Self::BadCrl(err) => err.fmt(f),
+            Self::NotPrivate { mode, chmod } => write!(
+                f,
+                "other users may read or change it (mode {mode:04o}), and ticket keys can forge any \
+                 identity: `chmod {chmod}` it, or set `defaultMode: 0400` in Kubernetes"
+            ),
+            Self::AnotherOwner { owner, expected } => write!(
+                f,
+                "it belongs to the user with number {owner}, not to root or to the owner of its \
+                 directory (number {expected}): remove or `chown` it"
+            ),
+            Self::UnexpectedFile => f.write_str(
+                "not a ticket key: remove it; only files that end in .ticket-key, and names that \
+                 begin with a dot, may be in a directory of ticket keys",
+            ),
+            Self::NotAFile => f.write_str("not a regular file"),
+            Self::BadTicketKey(err) => err.fmt(f),
             #[cfg(feature = "policy-file")]
             Self::BadPolicy(err) => err.fmt(f),
         }
@@ -159,11 +196,16 @@ impl std::error::Error for FileProblem {
             Self::BadCertificate(err) => err.source(),
             Self::NotPem(err) => err.source(),
             Self::BadCrl(err) => err.source(),
+            Self::BadTicketKey(err) => err.source(),
             #[cfg(feature = "policy-file")]
             Self::BadPolicy(err) => err.source(),
             Self::NotDer(_)
             | Self::NotText
             | Self::KeepsChanging { .. }
+            | Self::NotPrivate { .. }
+            | Self::AnotherOwner { .. }
+            | Self::UnexpectedFile
+            | Self::NotAFile
             | Self::Missing { .. }
             | Self::EncryptedKey
             | Self::UnsupportedKey { .. }

@@ -12,6 +12,7 @@ use rustls::sign::CertifiedKey;
 
 use crate::anchors::{Anchors, Authority, RevocationList, unsupported_key_of};
 use crate::file_error::{FileError, FileProblem};
+use crate::found::{Found, Kind};
 use crate::{LoadError, crypto_provider, pem};
 
 /// Reads the files of one load, and records their content so that later changes are noticed.
@@ -36,10 +37,10 @@ use crate::{LoadError, crypto_provider, pem};
 ///   (RFC 7468 sections 5.1 and 6).
 #[derive(Clone, Default)]
 pub struct Files {
-    /// A fingerprint of each file's content; `None` if the file could not be read.
-    seen: BTreeMap<PathBuf, Option<u64>>,
-    /// The content, kept only during a load because it includes keys.
-    content: BTreeMap<PathBuf, Result<Vec<u8>, Arc<io::Error>>>,
+    /// A fingerprint of what was found at each path; `None` if it could not be read.
+    seen: BTreeMap<(PathBuf, Kind), Option<u64>>,
+    /// What was found, kept only during a load because it includes keys.
+    content: BTreeMap<(PathBuf, Kind), Result<Found, Arc<io::Error>>>,
 }
 
 impl Files {
@@ -57,31 +58,38 @@ impl Files {
     }
 
     fn content_of(&mut self, path: &Path) -> Result<&[u8], FileError> {
-        let content = (self.content.entry(path.into()))
-            .or_insert_with(|| std::fs::read(path).map_err(Arc::new));
-        self.seen.insert(path.into(), content.as_deref().ok().map(fingerprint));
-        content.as_deref().map_err(|err| {
+        self.found(path, Kind::File).map(Found::content)
+    }
+
+    /// Looks at a path, or returns what was found there earlier in this load.
+    pub(crate) fn found(&mut self, path: &Path, kind: Kind) -> Result<&Found, FileError> {
+        let key = (path.to_owned(), kind);
+        let found = (self.content.entry(key.clone()))
+            .or_insert_with(|| Found::look(path, kind).map_err(Arc::new));
+        self.seen.insert(key, found.as_ref().ok().map(fingerprint));
+        found.as_ref().map_err(|err| {
             let err = io::Error::new(err.kind(), err.clone());
             FileError::new(path, FileProblem::Unreadable(err))
         })
     }
 
-    /// The files that were read, including those that could not be read.
+    /// The files and directories that were read, including those that could not be read.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.seen.keys().map(PathBuf::as_path)
+        self.seen.keys().map(|(path, _)| path.as_path())
     }
 
     /// Reads the same files again, and returns what they contain now.
     pub fn look_again(&self) -> Self {
-        let now = |path: &PathBuf| std::fs::read(path).ok().as_deref().map(fingerprint);
-        let seen = self.seen.keys().map(|path| (path.clone(), now(path))).collect();
+        let now = |path: &Path, kind| Found::look(path, kind).ok().as_ref().map(fingerprint);
+        let look = |key: &(PathBuf, Kind)| (key.clone(), now(&key.0, key.1));
+        let seen = self.seen.keys().map(look).collect();
         Self { seen, content: BTreeMap::new() }
     }
 
     /// The first of these files whose content differs from `before`.
     pub(crate) fn changed_since(&self, before: &Self) -> Option<&Path> {
-        let changed = self.seen.iter().find(|(path, now)| before.seen.get(*path) != Some(*now));
-        changed.map(|(path, _)| path.as_path())
+        let changed = self.seen.iter().find(|(key, now)| before.seen.get(*key) != Some(*now));
+        changed.map(|((path, _), _)| path.as_path())
     }
 
     /// Drops the content of the files, and keeps the fingerprints that show changes.
@@ -261,14 +269,14 @@ impl Eq for Files {}
 impl fmt::Debug for Files {
     /// Leaves out the content, which may be a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.seen.keys()).finish()
+        f.debug_set().entries(self.paths()).finish()
     }
 }
 
 /// A fingerprint that changes with the content but does not reveal it, since the content may be a
 /// key.
-fn fingerprint(content: &[u8]) -> u64 {
+fn fingerprint(found: &Found) -> u64 {
     let mut hasher = DefaultHasher::new();
-    content.hash(&mut hasher);
+    found.hash(&mut hasher);
     hasher.finish()
 }

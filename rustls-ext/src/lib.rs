@@ -17,6 +17,7 @@
 //! | serve QUIC or HTTP/3 | [`quic`][quic] | `quic` and a provider |
 //! | change certificates and rules without a restart | [`Live`] | |
 //! | keep the rules in a file | [`policy_file`][policy_file] | `policy-file` |
+//! | resume sessions on any server of a fleet | [`tickets`] | `redis` for keys from Redis or Valkey |
 //! | use a server that accepts a `ServerConfig` | [`Policy::for_config`] | |
 //! | request certificates on open HTTP/2 and HTTP/3 connections | [`PostHandshake`] and [`http::secondary`][secondary] | `http`, `tokio`; `h3` |
 //! | prove a certificate on an open connection of another protocol | [`authenticator`] | |
@@ -27,6 +28,7 @@
 //! | read PEM files | [`certified_key_from_pem_files`], [`Anchors`], [`Files`] | |
 //! | choose a cryptography provider | [`crypto_provider`] | `ring`, `aws-lc-rs` |
 //! | make your own pages for 401, 403 and 421 | [`CallerLayer::on_denied`][denied] | `http` |
+//! | count handshakes, certificates and denied requests | [`metrics`][metrics] | `metrics` |
 //! | see which connections were refused | [`Listener::on_refusal`][refusal] | `tokio`; `tracing` |
 //! | use a server or client that takes only a verifier or a resolver | [`Policy::for_verifier`], [`OfferingResolver`] | |
 //! | print an error with its causes | [`with_causes`] | |
@@ -57,7 +59,9 @@
 //! | `hyper`, `reqwest` | HTTP clients that answer challenges |
 //! | `quic` | configs for quinn; needs `ring` or `aws-lc-rs`, too |
 //! | `policy-file` | policies in TOML files |
+//! | `redis` | session ticket keys from Redis or Valkey |
 //! | `tracing` | events for connections that a listener refuses |
+//! | `metrics` | counters and histograms for any recorder of the crate metrics |
 //!
 //! # Terms
 //! | term | meaning |
@@ -77,6 +81,8 @@
 #![cfg_attr(not(feature = "http"), doc = "[denied]: #features")]
 #![cfg_attr(feature = "tokio", doc = "[refusal]: tokio::Listener::on_refusal")]
 #![cfg_attr(not(feature = "tokio"), doc = "[refusal]: #features")]
+#![cfg_attr(feature = "metrics", doc = "[metrics]: mod@metrics")]
+#![cfg_attr(not(feature = "metrics"), doc = "[metrics]: #features")]
 #![cfg_attr(feature = "tokio", doc = "[acceptor]: tokio::Acceptor")]
 #![cfg_attr(not(feature = "tokio"), doc = "[acceptor]: #features")]
 #![cfg_attr(feature = "tokio", doc = "[connector]: tokio::Connector")]
@@ -119,11 +125,14 @@ mod error;
 mod explain;
 mod file_error;
 mod files;
+mod found;
 #[cfg(feature = "http")]
 pub mod http;
 mod identity;
 mod live;
 mod load_error;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod name;
 #[cfg(all(
     test,
@@ -131,6 +140,7 @@ mod name;
     feature = "hyper",
     feature = "policy-file",
     feature = "quic",
+    feature = "redis",
     feature = "reqwest",
     feature = "ring",
     feature = "tokio"
@@ -145,7 +155,11 @@ mod provider;
 #[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
 pub mod quic;
 mod reach;
+#[cfg_attr(feature = "metrics", path = "metrics/record.rs")]
+#[cfg_attr(not(feature = "metrics"), path = "metrics/no_record.rs")]
+mod record;
 mod rule;
+pub mod tickets;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 

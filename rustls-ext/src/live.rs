@@ -1,9 +1,11 @@
+use std::any::Any;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use rustls::ServerConfig;
 use rustls::sign::SingleCertAndKey;
 
+use crate::record;
 use crate::{FileError, FileProblem, Files, LoadError, Policy, PolicyError, crypto_provider};
 
 /// A config and a policy that belong together, for accepting connections.
@@ -11,6 +13,7 @@ use crate::{FileError, FileProblem, Files, LoadError, Policy, PolicyError, crypt
 pub struct Setup<P = Policy> {
     config: Arc<ServerConfig>,
     policy: Arc<P>,
+    data: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl<P> Setup<P> {
@@ -18,7 +21,7 @@ impl<P> Setup<P> {
     ///
     /// A policy in `config` itself is not used.
     pub fn new(config: impl Into<Arc<ServerConfig>>, policy: impl Into<Arc<P>>) -> Self {
-        Self { config: config.into(), policy: policy.into() }
+        Self { config: config.into(), policy: policy.into(), data: None }
     }
 
     /// Replaces the config's application protocols (RFC 7301) with these, the preferred one first:
@@ -27,6 +30,18 @@ impl<P> Setup<P> {
         Arc::make_mut(&mut self.config).alpn_protocols =
             protocols.into_iter().map(|protocol| protocol.as_ref().to_vec()).collect();
         self
+    }
+
+    /// Adds data of the program's own that belongs with this config and policy, such as routes, so
+    /// that a reload replaces all of them together or none. It replaces earlier data.
+    pub fn with_data(mut self, data: Arc<dyn Any + Send + Sync>) -> Self {
+        self.data = Some(data);
+        self
+    }
+
+    /// Returns the program's own data, if it has this type: see [`with_data()`](Self::with_data).
+    pub fn data<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.data.clone()?.downcast().ok()
     }
 
     /// The config, without the policy.
@@ -190,6 +205,7 @@ impl<P> Live<P> {
         mut load: impl FnMut(&mut Files) -> Result<Setup<P>, LoadError> + Send + 'static,
     ) -> Result<Self, LoadError> {
         let (loaded, files, torn) = load_whole(&mut load);
+        record::loaded(loaded.is_ok());
         let current = RwLock::new(Arc::new(loaded?));
         let loading = Mutex::new(Loading { load: Some(Box::new(load)), files, torn });
         Ok(Self(Arc::new(Shared { current, loading })))
@@ -230,6 +246,7 @@ impl<P> Live<P> {
         // The files of a failed load are recorded, too, so that a repair is noticed, and an
         // unchanged mistake is reported only once.
         (loaded, *files, *torn) = load_whole(load);
+        record::loaded(loaded.is_ok());
         loaded.map(|setup| self.replace(setup))
     }
 

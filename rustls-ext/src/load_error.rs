@@ -104,6 +104,7 @@ from! {
     crate::AnchorError,
     crate::BadUsage,
     crate::CrlError,
+    crate::tickets::TicketKeyError,
     #[cfg(feature = "http")]
     crate::http::ChallengeError,
     #[cfg(any(feature = "hyper", feature = "reqwest"))]

@@ -25,6 +25,8 @@ use crate::http::server::{CertificateError, Denied, HostProblem};
 use crate::http::{Challenge, ChallengeError, ChallengeProblem, Place, hyper as over_hyper};
 use crate::policy_file::PolicyFileError;
 use crate::quic::ConfigError;
+use crate::tickets::TicketKeyError;
+use crate::tickets::redis::KeyStoreError;
 use crate::tokio::{AcceptError, LikelyRefusal, OtherProtocol, Refusal};
 use crate::wire::authenticator::WriteError;
 use crate::wire::secondary::RequestsError;
@@ -35,7 +37,7 @@ use crate::{
 };
 
 /// The errors that are tested here, with the files that define them.
-const TRIED: [(&str, &str); 34] = [
+const TRIED: [(&str, &str); 36] = [
     ("anchors/authority.rs", "AnchorError"),
     ("anchors/problem.rs", "CertificateProblem"),
     ("anchors/revocation.rs", "CrlError"),
@@ -66,6 +68,8 @@ const TRIED: [(&str, &str); 34] = [
     ("pem.rs", "PemProblem"),
     ("provider.rs", "ProviderError"),
     ("quic/error.rs", "ConfigError"),
+    ("tickets/error.rs", "TicketKeyError"),
+    ("tickets/redis/error.rs", "KeyStoreError"),
     // It is private, and has no source.
     ("tokio/acceptor.rs", "PolicyTimeout"),
     ("tokio/error.rs", "AcceptError"),
@@ -277,14 +281,61 @@ fn file_problems() -> Vec<FileProblem> {
         F::BadAnchor(_) => F::BadAnchor(AnchorError::Malformed(tls())),
         F::BadPinned(_) => F::BadPinned(AnchorError::Malformed(tls())),
         F::BadCrl(_) => F::BadCrl(CrlError::Delta),
+        F::NotPrivate { .. } => F::NotPrivate { mode: 0o644, chmod: "600" },
+        F::AnotherOwner { .. } => F::AnotherOwner { owner: 1, expected: 2 },
+        F::UnexpectedFile => F::UnexpectedFile,
+        F::NotAFile => F::NotAFile,
+        F::BadTicketKey(_) => F::BadTicketKey(TicketKeyError::NotAKey),
         F::BadPolicy(_) => F::BadPolicy(PolicyFileError::Verdict(3)),
     );
+    all.extend(ticket_key_errors().into_iter().map(F::BadTicketKey));
     all.extend(pem_problems().into_iter().map(|problem| F::NotPem(pem_error(problem))));
     all.extend(anchor_errors().into_iter().map(F::BadAnchor));
     all.extend(anchor_errors().into_iter().map(F::BadPinned));
     all.extend(crl_errors().into_iter().map(F::BadCrl));
     all.extend(policy_file_errors().into_iter().map(F::BadPolicy));
     all
+}
+
+fn ticket_key_errors() -> Vec<TicketKeyError> {
+    use TicketKeyError as T;
+    samples!(T:
+        T::NotAKey => T::NotAKey,
+        T::UnknownVersion => T::UnknownVersion,
+        T::BadLine { .. } => T::BadLine { line: 2, expected: "the end" },
+        T::BadTimes => T::BadTimes,
+        T::NoKeys => T::NoKeys,
+        T::TooMany => T::TooMany,
+        T::DuplicateName { .. } => T::DuplicateName { name: name() },
+        T::NoCipher => T::NoCipher,
+        T::NoRandom => T::NoRandom,
+        T::LongContext => T::LongContext,
+        T::AlreadyWaiting { .. } => T::AlreadyWaiting { name: name() },
+        T::KeysExist => T::KeysExist,
+        T::BadKeep => T::BadKeep,
+    )
+}
+
+#[test]
+fn of_ticket_keys_in_redis() {
+    use KeyStoreError as K;
+    samples!(K:
+        K::BadAddress => K::BadAddress,
+        K::NotPrivate => K::NotPrivate,
+        K::PasswordInAddress => K::PasswordInAddress,
+        K::NoPassword => K::NoPassword,
+        K::NoTls => K::NoTls,
+        K::Connection(_) => K::Connection(broken()),
+        K::Redis(_) => K::Redis(broken().into()),
+        K::TimedOut => K::TimedOut,
+        K::BadKey { .. } => K::BadKey { name: name(), problem: TicketKeyError::NotAKey },
+        K::AnotherName { .. } => K::AnotherName { name: name() },
+        K::Keys(_) => K::Keys(TicketKeyError::NoKeys),
+        K::Conflict => K::Conflict,
+    );
+    for problem in ticket_key_errors() {
+        try_one(&K::BadKey { name: name(), problem });
+    }
 }
 
 #[test]
@@ -297,6 +348,9 @@ fn of_files_and_policies() {
     }
     for problem in file_problems() {
         try_one(&LoadError::from(FileError::new(Path::new("policy.toml"), problem)));
+    }
+    for problem in ticket_key_errors() {
+        try_one(&problem);
     }
     for problem in rule_problems() {
         try_one(&PolicyError::Rule { rule: None, problem });

@@ -204,6 +204,15 @@ impl Policy {
         self.scopes.iter().flat_map(|(scope, built, _)| built.warnings(scope, now)).collect()
     }
 
+    /// The expiry of each trust anchor, pinned certificate and revocation list in use, with its scope
+    /// and its kind.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn expiries(&self) -> impl Iterator<Item = (&str, &'static str, UnixTime)> {
+        self.scopes.iter().flat_map(|(scope, built, _)| {
+            built.expiries().into_iter().map(move |(kind, at)| (&**scope, kind, at))
+        })
+    }
+
     /// Returns true if there are rules on the peer's address.
     pub fn needs_peer_address(&self) -> bool {
         self.needs_peer

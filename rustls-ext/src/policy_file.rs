@@ -42,6 +42,9 @@
 //! error, and so is everything that [`PolicyBuilder::build`](crate::PolicyBuilder::build) refuses:
 //! for example a rule that can never decide, or a network such as `10.0.0.1/8`, which may have been
 //! meant as `10.0.0.0/8` or as `10.0.0.1`. Errors name the line of the rule or entry.
+//!
+//! A program can keep its own configuration in a table of the same file:
+//! [`Files::policy_and_table`].
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -53,7 +56,9 @@ use ipnet::IpNet;
 use rustls::crypto::CryptoProvider;
 use rustls::ext_wire::Offer;
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
+use toml::de::DeTable;
 
 use crate::anchors::{Anchors, BadUsage, CrlExpiry, Usage};
 pub use crate::error::PolicyFileError;
@@ -77,18 +82,94 @@ impl Files {
         provider: Arc<CryptoProvider>,
     ) -> Result<Policy, FileError> {
         let path = path.as_ref();
+        let text = self.text_of(path)?;
+        let document = DeTable::parse(&text).map_err(|err| syntax(path, &text, &err))?;
+        self.build(path, &text, document, provider)
+    }
+
+    /// Reads a policy, and a table that the program itself defines, from the same TOML file.
+    ///
+    /// A policy file may not contain anything that this crate does not understand. With this
+    /// function a program keeps its own configuration beside the policy: the table of this name at
+    /// the top of the file is read as a `T`, and the rest as [`policy()`](Self::policy) does. The
+    /// result has no table if the file has none. `name` must not be one of the keys of the policy.
+    ///
+    /// ```
+    /// use rustls_ext::policy_file::OwnTable;
+    /// use rustls_ext::{FileError, Files, crypto_provider};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// #[serde(deny_unknown_fields)]
+    /// struct Greeting {
+    ///     text: toml::Spanned<String>,
+    /// }
+    ///
+    /// # fn main() -> Result<(), rustls_ext::LoadError> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("policy.toml");
+    /// # std::fs::write(&path, "[otherwise]\nask = \"nothing\"\n[greeting]\ntext = \"\"")?;
+    /// let table: Option<OwnTable<Greeting>>;
+    /// let mut files = Files::new();
+    /// let policy;
+    /// (policy, table) = files.policy_and_table(&path, crypto_provider()?, "greeting")?;
+    /// let table = table.ok_or("the table is missing")?;
+    /// if table.value.text.get_ref().is_empty() {
+    ///     let err = table.error(table.value.text.span().start, "text is empty");
+    ///     assert!(err.to_string().ends_with("policy.toml: line 4: text is empty"));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`policy()`](Self::policy), and if the table is not a `T`. Errors name lines.
+    pub fn policy_and_table<T: DeserializeOwned>(
+        &mut self,
+        path: impl AsRef<Path>,
+        provider: Arc<CryptoProvider>,
+        name: &str,
+    ) -> Result<(Policy, Option<OwnTable<T>>), FileError> {
+        let path = path.as_ref();
+        let text = self.text_of(path)?;
+        let mut document = DeTable::parse(&text).map_err(|err| syntax(path, &text, &err))?;
+        let table = match document.get_mut().remove(name) {
+            Some(table) => {
+                let offset = table.span().start;
+                let value = T::deserialize(table.into_deserializer())
+                    .map_err(|err| syntax(path, &text, &err))?;
+                Some(OwnTable { value, offset, path: path.into(), text: text.clone() })
+            }
+            None => None,
+        };
+        Ok((self.build(path, &text, document, provider)?, table))
+    }
+
+    fn text_of(&mut self, path: &Path) -> Result<String, FileError> {
+        String::from_utf8(self.read(path)?).map_err(|_| {
+            FileError::new(
+                path,
+                FileProblem::BadPolicy(PolicyFileError::Syntax("not UTF-8".into())),
+            )
+        })
+    }
+
+    fn build(
+        &mut self,
+        path: &Path,
+        text: &str,
+        document: Spanned<DeTable<'_>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Policy, FileError> {
         let bad = |error| FileError::new(path, FileProblem::BadPolicy(error));
-        let text = String::from_utf8(self.read(path)?)
-            .map_err(|_| bad(PolicyFileError::Syntax("not UTF-8".into())))?;
-        let file: PolicyFile =
-            toml::from_str(&text).map_err(|err| bad(syntax_error(&text, &err)))?;
+        let file = PolicyFile::deserialize(toml::de::Deserializer::from(document))
+            .map_err(|err| syntax(path, text, &err))?;
         let folder = path.parent().unwrap_or(Path::new(""));
 
         let mut builder = Policy::builder().provider(provider);
         for (name, scope) in file.scopes {
             builder = builder.scope(name, scope.anchors(folder, self)?);
         }
-        let line_at = lines_of(&text);
+        let line_at = lines_of(text);
         let lines: Vec<_> = file.rules.iter().map(|rule| line_at(rule.span().start)).collect();
         for (rule, line) in file.rules.into_iter().zip(&lines) {
             let rule = rule.into_inner().rule();
@@ -107,10 +188,50 @@ impl Files {
     }
 }
 
+/// A table of a policy file that the program itself defines: see [`Files::policy_and_table`].
+#[derive(Clone, Debug)]
+pub struct OwnTable<T> {
+    /// The content of the table.
+    pub value: T,
+    offset: usize,
+    path: PathBuf,
+    text: String,
+}
+
+impl<T> OwnTable<T> {
+    /// Returns the path of the file. File names in it should be relative to the folder of this
+    /// file, as they are in the rest of the policy.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the offset in bytes at which the table begins in the file.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Returns the line of this offset in bytes, for example of the start of a `toml::Spanned`; the
+    /// first line is 1.
+    pub fn line(&self, offset: usize) -> usize {
+        lines_of(&self.text)(offset)
+    }
+
+    /// Makes an error about the line of this offset in bytes.
+    pub fn error(&self, offset: usize, problem: impl Into<String>) -> FileError {
+        let line = self.line(offset);
+        let error = PolicyFileError::OwnTable { line, problem: problem.into() };
+        FileError::new(&self.path, FileProblem::BadPolicy(error))
+    }
+}
+
 /// Finds the line number of an offset in a text; the first line is 1.
 fn lines_of(text: &str) -> impl Fn(usize) -> usize + use<> {
     let ends: Vec<usize> = text.match_indices('\n').map(|(offset, _)| offset).collect();
     move |offset| ends.partition_point(|end| *end < offset) + 1
+}
+
+fn syntax(path: &Path, text: &str, err: &toml::de::Error) -> FileError {
+    FileError::new(path, FileProblem::BadPolicy(syntax_error(text, err)))
 }
 
 fn syntax_error(text: &str, err: &toml::de::Error) -> PolicyFileError {

@@ -36,6 +36,8 @@ mod other_protocol;
 mod policy;
 mod refusal;
 mod report;
+#[cfg_attr(not(feature = "tracing"), path = "tokio/no_span.rs")]
+mod span;
 mod stream;
 mod transport;
 mod watch;

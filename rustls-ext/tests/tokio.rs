@@ -415,3 +415,52 @@ async fn a_report_is_not_about_the_certificate_of_an_earlier_session() {
     assert_eq!(status, ClientAuthStatus::Declined);
     assert_eq!((report.scope.as_deref(), report.refused), (Some("agents"), None));
 }
+
+#[cfg(feature = "tracing")]
+#[tokio::test]
+async fn a_handshake_has_a_span_with_its_outcome() {
+    use tracing_subscriber::fmt::format::FmtSpan;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let pki = Pki::new();
+    let (near, far) = pipe();
+    let required = pki.demand("agents");
+    let policy = policy_fn(move |_, _| {
+        let required = required.clone();
+        async move { Ok(ClientAuthDecision::Require(required)) }
+    });
+    let connector = TlsConnector::from(client(&pki, None, ClientAuthOffer::default()));
+    let acceptor = acceptor(&pki, policy);
+    let (_, accepted) = tokio::join!(connector.connect(name(), near), acceptor.accept(far, peer()));
+    assert!(accepted.is_err());
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let line = text.lines().find(|line| line.contains("close")).expect(&text);
+    assert!(
+        line.contains(
+            "handshake{peer=192.0.2.7:4711 server_name=\"localhost\" scope=\"agents\" \
+             error=\"refused: the client sent no certificate"
+        ),
+        "{line}"
+    );
+}

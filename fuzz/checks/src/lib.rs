@@ -22,6 +22,7 @@ pub mod secondary_http2;
 pub mod secondary_peer;
 pub mod sessions;
 mod site;
+pub mod tickets;
 
 /// A fuzz target and its assertions.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,7 @@ pub const TARGETS: &[Target] = &[
     target("secondary_http2", secondary_http2::check),
     target("secondary_peer", secondary_peer::check),
     target("sessions", sessions::check),
+    target("tickets", tickets::check),
 ];
 
 /// The outcomes of the seeds of a target.

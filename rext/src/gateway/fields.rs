@@ -1,27 +1,208 @@
 //! The header fields that only proxies may set.
+//!
+//! Names are compared as a server behind may fold them: without regard to case, and with all
+//! characters that are neither letters nor digits treated as equal.
 
-use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, HashSet};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
-use rustls_ext::http::client_cert::{fold, remove_where, strip};
+use ipnet::IpNet;
+use rustls_ext::http::client_cert::{fold, remove_where};
+use serde::Deserialize;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+use super::templates::{Templates, Value};
+
+mod error;
+mod forwarded;
+mod patterns;
+
+pub use error::FieldsError;
+pub use forwarded::{ClientAddress, ClientField};
+use patterns::{Names, Pattern};
+
+/// The fields that are removed from requests by default, since only a gateway may set them. A final
+/// `*` stands for any text.
+pub const REMOVED_BY_DEFAULT: [&str; 20] = [
+    "Client-Cert*",
+    "Forwarded",
+    "X-Forwarded-*",
+    "X-Real-IP",
+    // Fields in which TLS servers pass on a client's certificate: Apache, nginx, HAProxy, AWS,
+    // WebLogic and others.
+    "SSL-Client-*",
+    "X-SSL",
+    "X-SSL-*",
+    "X-Client-Cert*",
+    "X-Client-Verif*",
+    "X-Client-DN*",
+    "X-ARR-ClientCert",
+    "X-Amzn-Mtls-*",
+    "WL-Proxy-*",
+    "Remote-User",
+    "X-Remote-User",
+    // CGI passes it on as HTTP_PROXY, which programs read as the proxy to use ("httpoxy").
+    "Proxy",
+    // Some servers use these as the target.
+    "X-Original-URL",
+    "X-Original-URI",
+    "X-Rewrite-URL",
+    "X-Rewrite-URI",
+];
+
+/// The fields that the gateway sets itself, folded. The client's are always removed.
+const OWN: [&str; 6] = [
+    "client-cert",
+    "client-cert-chain",
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+];
+
+/// The fields that are for one connection only (RFC 9110 section 7.6.1).
+const HOP_BY_HOP: [&str; 6] =
+    ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
+
+/// Further fields that the gateway or the framing of messages needs.
+const NEEDED: [&str; 5] = ["host", "content-length", "trailer", "via", "expect"];
+
+/// The beginning of the fields of WebSocket's handshake.
+const WEBSOCKET: &str = "sec-websocket-";
+
+/// The table `[gateway.fields]`: which fields of requests are removed, and which are set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FieldsConfig {
+    /// Names of further fields to remove. A final `*` stands for any text.
+    pub remove: Vec<String>,
+    /// Names of fields, or entries of [`REMOVED_BY_DEFAULT`], that are not removed.
+    pub keep: Vec<String>,
+    /// The field in which the trusted proxies write the client's address.
+    pub client_address: Option<ClientField>,
+    /// The scopes whose identities `set` passes on.
+    pub scopes: Vec<String>,
+    /// Fields that are set from the certificates of clients: names, and what they contain.
+    pub set: BTreeMap<String, Value>,
+}
+
+/// What is done with the fields of requests.
+#[derive(Clone, Debug)]
+pub(super) struct Fields {
+    removed: Names,
+    trusted: Vec<IpNet>,
+    client_address: Option<ClientField>,
+    templates: Templates,
+}
+
+impl Fields {
+    /// Takes the table, and the addresses of the proxies whose `Forwarded` and `X-Forwarded-…` are
+    /// extended.
+    ///
+    /// # Errors
+    /// If the table contradicts itself, or the gateway could not work with it.
+    pub(super) fn new(config: &FieldsConfig, trusted: &[IpNet]) -> Result<Self, FieldsError> {
+        let templates = Templates::new(&config.set, &config.scopes)?;
+        let keep = patterns(&config.keep)?;
+        let remove = patterns(&config.remove)?;
+        let mut removed = Names::default();
+        let mut unused: Vec<_> = keep.iter().collect();
+        for pattern in REMOVED_BY_DEFAULT.into_iter().filter_map(Pattern::parse) {
+            let before = unused.len();
+            unused.retain(|(_, kept)| *kept != pattern);
+            if unused.len() == before {
+                removed.insert(&pattern);
+            }
+        }
+        for (text, kept) in unused {
+            match kept.name() {
+                Some(name) if removed.contains(name) => removed.except(name),
+                _ => return Err(FieldsError::NotRemoved(text.to_string())),
+            }
+        }
+        for (text, kept) in &keep {
+            if kept.name().is_some_and(is_own) {
+                return Err(FieldsError::Own(text.to_string()));
+            }
+            let set = templates.names().any(|name| kept.matches(&fold(name.as_str())));
+            if set || remove.iter().any(|(_, removed)| removed == kept) {
+                return Err(FieldsError::Contradiction(text.to_string()));
+            }
+        }
+        for (text, pattern) in &remove {
+            if HOP_BY_HOP.iter().chain(&NEEDED).any(|name| pattern.matches(name)) {
+                return Err(FieldsError::Needed(text.to_string()));
+            }
+            removed.insert(pattern);
+        }
+        OWN.iter().for_each(|name| removed.insert_name(name));
+        templates.names().for_each(|name| removed.insert_name(&fold(name.as_str())));
+        let (trusted, client_address) = (trusted.to_vec(), config.client_address);
+        Ok(Self { removed, trusted, client_address, templates })
+    }
+
+    /// Returns the scopes that the table names.
+    pub(super) fn scopes(&self) -> &[String] {
+        self.templates.scopes()
+    }
+
+    /// Removes the client's own fields that only a gateway may set.
+    pub(super) fn remove(&self, fields: &mut HeaderMap) {
+        remove_where(fields, |name| self.removed.contains(name));
+    }
+
+    /// Removes from trailers all fields that only the gateway may set, and those for one connection
+    /// only.
+    pub(super) fn clean_trailers(&self, trailers: &mut HeaderMap) {
+        remove_hop_by_hop(trailers);
+        self.remove(trailers);
+    }
+
+    /// Sets the fields that the table configures. The client's own must have been
+    /// [removed](Self::remove).
+    pub(super) fn set(&self, request: &mut http::request::Parts) {
+        self.templates.apply(request);
+    }
+}
+
+fn is_own(name: &str) -> bool {
+    OWN.contains(&name)
+}
+
+/// Checks that the table may set a field of this folded name.
+pub(super) fn check_settable(name: &HeaderName) -> Result<(), FieldsError> {
+    let folded = fold(name.as_str());
+    if is_own(&folded) {
+        Err(FieldsError::Own(name.to_string()))
+    } else if HOP_BY_HOP.contains(&&*folded)
+        || NEEDED.contains(&&*folded)
+        || folded.starts_with(WEBSOCKET)
+    {
+        Err(FieldsError::Needed(name.to_string()))
+    } else {
+        Ok(())
+    }
+}
+
+fn patterns(texts: &[String]) -> Result<Vec<(&str, Pattern)>, FieldsError> {
+    let parse =
+        |text: &'_ String| Pattern::parse(text).ok_or_else(|| FieldsError::Name(text.clone()));
+    texts.iter().map(|text| Ok((&**text, parse(text)?))).collect()
+}
 
 /// Removes the fields that are for one connection only (RFC 9110 section 7.6.1), including those
 /// that `Connection` names.
 pub(super) fn remove_hop_by_hop(fields: &mut HeaderMap) {
-    const FIXED: [&str; 6] =
-        ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
+    // `Connection` may contain many more names than there are fields.
+    let present: HashSet<String> =
+        fields.keys().map(|name| fold(name.as_str()).into_owned()).collect();
     let named: HashSet<String> = fields
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .map(|name| fold(String::from_utf8_lossy(name).trim()).into_owned())
+        .filter_map(|name| std::str::from_utf8(name.trim_ascii()).ok())
+        .filter_map(|name| present.get(&*fold(name)).cloned())
         .collect();
-    remove_where(fields, |name| FIXED.contains(&name) || named.contains(name));
+    remove_where(fields, |name| HOP_BY_HOP.contains(&name) || named.contains(name));
 }
 
 /// Returns true if the sender accepts trailers in the response (RFC 9110 section 10.1.4).
@@ -32,72 +213,10 @@ pub(super) fn accepts_trailers(fields: &HeaderMap) -> bool {
         .any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
-/// Returns true if only a proxy may send this field to the server behind: fields about the client's
-/// address, its identity, its request, and the proxy to use. `name` is folded.
-///
-/// `Client-Cert` and its chain have a separate [`strip`].
-fn is_for_proxies(name: &str) -> bool {
-    const NAMES: [&str; 10] = [
-        "forwarded",
-        "x-real-ip",
-        "x-arr-clientcert",
-        "x-ssl",
-        "remote-user",
-        "x-remote-user",
-        // CGI passes it on as HTTP_PROXY, which programs read as the proxy to use ("httpoxy").
-        "proxy",
-        // Some servers use these as the target.
-        "x-original-url",
-        "x-rewrite-url",
-        "x-original-uri",
-    ];
-    // Fields in which TLS servers pass on a client's certificate: Apache, nginx, HAProxy, AWS,
-    // WebLogic and others.
-    const PREFIXES: [&str; 8] = [
-        "x-forwarded-",
-        "ssl-client-",
-        "x-ssl-",
-        "x-client-cert",
-        "x-client-verif",
-        "x-client-dn",
-        "x-amzn-mtls-",
-        "wl-proxy-",
-    ];
-    NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// Removes the client's own fields that only a proxy may send.
-pub(super) fn remove_for_proxies(fields: &mut HeaderMap) {
-    remove_where(fields, is_for_proxies);
-}
-
-/// Sets `Forwarded` (RFC 7239) and `X-Forwarded-…` from the client's connection.
-pub(super) fn set_forwarded(fields: &mut HeaderMap, peer: SocketAddr, host: &HeaderValue) {
-    remove_for_proxies(fields);
-    let address = peer.ip().to_canonical();
-    let node = if address.is_ipv6() {
-        format!("\"[{address}]:{}\"", peer.port())
-    } else {
-        format!("\"{address}:{}\"", peer.port())
-    };
-    // A host needs no escaping: requests with other characters in it were refused.
-    let quoted = host.to_str().map(|host| format!(";host=\"{host}\"")).unwrap_or_default();
-    let lines = [
-        (header::FORWARDED, HeaderValue::try_from(format!("for={node}{quoted};proto=https"))),
-        (FORWARDED_FOR, HeaderValue::try_from(address.to_string())),
-        (FORWARDED_HOST, Ok(host.clone())),
-        (FORWARDED_PROTO, Ok(HeaderValue::from_static("https"))),
-    ];
-    for (name, value) in lines {
-        if let Ok(value) = value {
-            fields.insert(name, value);
-        }
-    }
-}
-
 /// Adds this proxy to `Via` for a message in this version (RFC 9110 section 7.6.3).
 pub(super) fn add_via(fields: &mut HeaderMap, version: Version) {
     let value = match version {
+        Version::HTTP_3 => "3 rext",
         Version::HTTP_2 => "2 rext",
         Version::HTTP_10 => "1.0 rext",
         _ => "1.1 rext",
@@ -105,139 +224,5 @@ pub(super) fn add_via(fields: &mut HeaderMap, version: Version) {
     fields.append(header::VIA, HeaderValue::from_static(value));
 }
 
-/// Removes from trailers all fields that only this proxy may set, and those for one connection
-/// only.
-pub(super) fn clean_trailers(trailers: &mut HeaderMap) {
-    remove_hop_by_hop(trailers);
-    remove_for_proxies(trailers);
-    strip(trailers);
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fields(lines: &[(&str, &str)]) -> HeaderMap {
-        lines
-            .iter()
-            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
-            .fold(HeaderMap::new(), |mut fields: HeaderMap, (name, value)| {
-                fields.append(name, value);
-                fields
-            })
-    }
-
-    fn names(fields: &HeaderMap) -> Vec<&str> {
-        let mut names: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
-        names.sort_unstable();
-        names
-    }
-
-    #[test]
-    fn rfc_9110_7_6_1_hop_by_hop_fields_are_removed() {
-        let mut fields = fields(&[
-            ("connection", "close, X-One ,"),
-            ("connection", "x-two, X_Four"),
-            ("keep-alive", "timeout=5"),
-            ("proxy-connection", "keep-alive"),
-            ("te", "trailers"),
-            ("transfer-encoding", "chunked"),
-            ("transfer_encoding", "chunked"),
-            ("upgrade", "websocket"),
-            ("x-one", "1"),
-            ("x-two", "2"),
-            ("x_two", "2"),
-            ("x-three", "3"),
-            ("x_four", "4"),
-            ("x-four", "4"),
-            ("trailer", "x-four"),
-        ]);
-        remove_hop_by_hop(&mut fields);
-        assert_eq!(names(&fields), ["trailer", "x-three"]);
-    }
-
-    #[test]
-    fn fields_that_only_a_proxy_may_send_are_removed_in_every_spelling() {
-        for name in [
-            "ssl-client-verify",
-            "ssl-client-cert",
-            "x-ssl-client-verify",
-            "x-ssl-client-s-dn",
-            "x-ssl-cert",
-            "x-ssl-issuer",
-            "x-client-cert",
-            "x-client-certificate",
-            "x-client-cert-chain",
-            "x-client-verify",
-            "x-client-verified",
-            "x-client-dn",
-            "x-arr-clientcert",
-            "x-amzn-mtls-clientcert-leaf",
-            "wl-proxy-client-cert",
-            "remote-user",
-            "proxy",
-            "x-original-url",
-            "x-rewrite-url",
-            "x-forwarded-client-cert",
-            "x-forwarded-for",
-            "forwarded",
-            "x-real-ip",
-        ] {
-            for spelling in [
-                name.to_owned(),
-                name.to_uppercase(),
-                name.replace('-', "_"),
-                name.replace('-', "."),
-                name.replacen('-', "!", 1),
-            ] {
-                let mut fields = fields(&[(&spelling, "x"), ("kept", "x")]);
-                remove_for_proxies(&mut fields);
-                assert_eq!(names(&fields), ["kept"], "{spelling}");
-            }
-        }
-        let harmless = [
-            ("client", "x"),
-            ("proxy-authorization", "x"),
-            ("ssl", "x"),
-            ("user", "x"),
-            ("x-client-id", "x"),
-            ("x-original", "x"),
-        ];
-        let mut kept = fields(&harmless);
-        remove_for_proxies(&mut kept);
-        assert_eq!(names(&kept), harmless.map(|(name, _)| name));
-    }
-
-    #[test]
-    fn te_is_parsed_as_a_list() {
-        assert!(accepts_trailers(&fields(&[("te", "gzip;q=0.5, Trailers")])));
-        assert!(!accepts_trailers(&fields(&[("te", "gzip, x-trailers")])));
-        assert!(!accepts_trailers(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn rfc_7239_forwarded_fields_describe_the_connection_and_replace_the_clients_own() {
-        let mut fields = fields(&[
-            ("forwarded", "for=1.1.1.1"),
-            ("forwarded", "for=2.2.2.2"),
-            ("x-forwarded-for", "1.1.1.1"),
-            ("x_forwarded_for", "1.1.1.1"),
-            ("x-forwarded-port", "1"),
-            ("x-real-ip", "1.1.1.1"),
-            ("other", "x"),
-        ]);
-        let host = HeaderValue::from_static("a.example:8443");
-        set_forwarded(&mut fields, "[::ffff:192.0.2.7]:5".parse().unwrap(), &host);
-        assert_eq!(
-            names(&fields),
-            ["forwarded", "other", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"]
-        );
-        let expected = "for=\"192.0.2.7:5\";host=\"a.example:8443\";proto=https";
-        assert_eq!(fields["forwarded"], expected);
-        assert_eq!(fields["x-forwarded-for"], "192.0.2.7");
-        assert_eq!(fields["x-forwarded-host"], "a.example:8443");
-        set_forwarded(&mut fields, "[2001:db8::7]:5".parse().unwrap(), &host);
-        let expected = "for=\"[2001:db8::7]:5\";host=\"a.example:8443\";proto=https";
-        assert_eq!(fields["forwarded"], expected);
-    }
-}
+mod tests;

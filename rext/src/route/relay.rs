@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
+use crate::observe::{ROUTED_BYTES, Tally};
+
 /// How many bytes are copied at a time, in each direction.
 const CHUNK_SIZE: usize = 16 * 1024;
 
@@ -21,7 +23,10 @@ pub(super) async fn relay(client: &mut TcpStream, server: &mut TcpStream, idle: 
     let (client_out, client_in) = client.split();
     let (server_out, server_in) = server.split();
     let copying = async {
-        tokio::try_join!(copy(client_out, server_in, &copied), copy(server_out, client_in, &copied),)
+        tokio::try_join!(
+            copy(client_out, server_in, &copied, "to_backend"),
+            copy(server_out, client_in, &copied, "to_client"),
+        )
     };
     tokio::select! {
         _ = copying => {}
@@ -33,14 +38,19 @@ async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     copied: &AtomicU64,
+    direction: &'static str,
 ) -> io::Result<()> {
+    let mut tally = Tally::new(&ROUTED_BYTES, direction);
     let mut chunk = vec![0; CHUNK_SIZE];
     loop {
         let read = from.read(&mut chunk).await?;
         copied.fetch_add(1, Ordering::Relaxed);
         match chunk.get(..read) {
             Some([]) | None => return to.shutdown().await,
-            Some(bytes) => to.write_all(bytes).await?,
+            Some(bytes) => {
+                to.write_all(bytes).await?;
+                tally.add(read);
+            }
         }
         copied.fetch_add(1, Ordering::Relaxed);
     }

@@ -92,6 +92,12 @@ impl Activity {
         });
     }
 
+    /// Waits until the first request has begun.
+    pub(super) async fn first_request(&self) {
+        // This is a sender itself.
+        let _ = self.state.subscribe().wait_for(|state| state.had_request).await;
+    }
+
     /// Records that a part of a body was received or sent.
     pub(super) fn record_data(&self) {
         self.state.send_if_modified(|state| {

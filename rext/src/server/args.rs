@@ -1,6 +1,6 @@
 //! Options of the commands that serve.
 
-use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,12 +10,18 @@ use command_line::{CodePointArgs, Failure};
 use rustls_ext::rustls::crypto::SupportedKxGroup;
 use rustls_ext::rustls::crypto::ring::kx_group;
 
+use crate::access_log::AccessLogArgs;
+use crate::listener::{ListenAddress, ListenerArgs, ServeOptions};
+use crate::observe::MetricsArgs;
+use crate::ticket_keys::TicketArgs;
+
 /// Options of the commands that serve.
 #[derive(Clone, Debug, Args)]
 pub struct ServerArgs {
-    /// The address to listen on; port 0 selects a free port
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub listen: SocketAddr,
+    /// The address to listen on; port 0 selects a free port. Or systemd, for the sockets that systemd
+    /// passes (socket activation), or systemd:NAME for those with this FileDescriptorName=
+    #[arg(long, value_name = "ADDR:PORT|systemd")]
+    pub listen: ListenAddress,
     /// The server's certificate chain, in PEM, its own certificate first
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
@@ -68,6 +74,10 @@ pub struct ServerArgs {
     /// Use TLS 1.2 only, which has no flags
     #[arg(long)]
     pub tls12: bool,
+    // Session tickets of a fleet
+    #[command(flatten)]
+    /// The session tickets.
+    pub tickets: TicketArgs,
     // Memory, and connections whose certificates no longer verify.
     /// The memory that one connection may use, in MiB; a request that needs more gets 503
     #[arg(long, value_name = "MIB", default_value = "4",
@@ -83,9 +93,43 @@ pub struct ServerArgs {
     /// maximum age
     #[arg(long)]
     pub end_unverified: bool,
+    // Connections and sockets.
+    /// The maximum number of open connections; further ones wait to be accepted
+    #[arg(long, value_name = "N", default_value = "1024",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_connections: u32,
+    #[command(flatten)]
+    /// The listener.
+    pub listener: ListenerArgs,
+    // Metrics and the access log.
+    #[command(flatten)]
+    /// The metrics.
+    pub observe: MetricsArgs,
+    #[command(flatten)]
+    /// The access log.
+    pub access_log: AccessLogArgs,
+    // HTTP/3.
+    /// Also serve HTTP/3, on the UDP port with the number of the TCP port; responses over TCP say so in
+    /// the field Alt-Svc. Early data (0-RTT) is not accepted
+    #[arg(long, conflicts_with = "tls12")]
+    pub http3: bool,
+    /// The UDP port for Alt-Svc, if clients reach another one than that of --listen, as behind NAT
+    #[arg(long, value_name = "PORT", requires = "http3")]
+    pub alt_svc_port: Option<NonZeroU16>,
 }
 
 impl ServerArgs {
+    /// The options of the listener.
+    pub(crate) fn serve_options(&self) -> ServeOptions {
+        let max_connections = usize::try_from(self.max_connections).unwrap_or(usize::MAX);
+        ServeOptions::new(
+            &self.listener,
+            max_connections,
+            self.handshake_timeout,
+            self.drain_timeout,
+        )
+    }
+
     /// Checks that the options define a policy.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         let missing = match (self.policy, &self.policy_file, &self.client_ca) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -16,19 +17,20 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls_ext::with_causes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch as signal;
 use tokio::time::sleep;
 use tower::Service;
 use tracing::{debug, warn};
 
 use super::activity::CloseReason;
 use super::held::HeldBody;
+use super::http3::AltSvc;
 use super::limits::{self, TimeLimits};
 use super::memory::Budget;
 use super::paced::Paced;
-use super::requests::{Refused, Requests};
+use super::requests::{NotAdmitted, Requests};
 use super::serving::Serving;
 use super::tunnel::{EndTunnels, Tunnels};
+use crate::listener::PhaseReceiver;
 
 /// A connection whose handshake is complete.
 #[derive(Debug)]
@@ -39,6 +41,7 @@ pub(super) struct Connection<IO, S> {
     pub(super) peer: SocketAddr,
     pub(super) requests: Requests<S>,
     pub(super) budget: Arc<Budget>,
+    pub(super) alt_svc: AltSvc,
 }
 
 /// How a connection ended.
@@ -47,7 +50,7 @@ pub(super) enum Ended {
     /// As it should.
     Closed,
     /// With an error of the network, or since the client broke a rule of HTTP.
-    Failed(hyper::Error),
+    Failed(BoxError),
     /// A limit was reached, in this time.
     Limit(CloseReason, Duration),
 }
@@ -60,18 +63,19 @@ where
         + Send
         + 'static,
 {
-    /// Serves the connection until it ends. At `stop`, and when `unverified` is ready, it ends as
+    /// Serves the connection until it ends. When `phase` ends it, and when `unverified` is ready, it ends as
     /// soon as its requests are finished; its tunnels end at once when `unverified` is ready, and at
     /// the maximum age.
     pub(super) async fn serve(
         self,
         limits: TimeLimits,
-        mut stop: signal::Receiver<()>,
+        mut phase: PhaseReceiver,
         unverified: impl Future<Output = ()>,
     ) -> Ended {
         let (peer, activity) = (self.peer, self.requests.activity().clone());
         let tunnels = EndTunnels(Tunnels::new(&activity, limits.idle));
-        let mut served = self.http(limits, tunnels.0.clone());
+        let is_h2 = self.is_h2;
+        let mut served = self.http(limits, tunnels.0.clone(), phase.clone());
         let (mut expired, mut unverified) = (pin!(expired(limits.max_age)), pin!(unverified));
         // An HTTP/1.1 connection may become a tunnel, which has its own idle timeout.
         let (mut is_http, mut stopping, mut verified) = (true, false, true);
@@ -82,10 +86,10 @@ where
                         is_http = false;
                         continue;
                     }
-                    Err(err) => return Ended::Failed(err),
+                    Err(err) => return Ended::Failed(err.into()),
                 },
                 () = tunnels.0.closed(), if !is_http => return Ended::Closed,
-                _ = stop.changed(), if !stopping => {}
+                () = phase.end_of(is_h2, activity.first_request()), if !stopping => {}
                 () = &mut expired, if !stopping => {
                     debug!(%peer, "connection reached its maximum age");
                     tunnels.0.end();
@@ -121,16 +125,24 @@ where
     }
 
     /// Makes the HTTP server. The handshake has negotiated the protocol, so it need not be guessed.
-    fn http(self, limits: TimeLimits, tunnels: Tunnels) -> Pin<Box<dyn Serving + Send>> {
-        let Self { io, is_h2, requests, budget, .. } = self;
+    fn http(
+        self,
+        limits: TimeLimits,
+        tunnels: Tunnels,
+        phase: PhaseReceiver,
+    ) -> Pin<Box<dyn Serving + Send>> {
+        let Self { io, is_h2, requests, budget, alt_svc, .. } = self;
         let shares = budget.shares();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(tunnels.clone());
             let (response, budget) = (requests.respond(request), budget.clone());
+            let (phase, alt_svc) = (phase.clone(), alt_svc.clone());
             let activity = requests.activity().clone();
             async move {
-                let response = response.await?;
-                let counts = response.extensions().get::<Refused>().is_none();
+                let mut response = response.await?;
+                phase.mark_last(is_h2, &mut response);
+                alt_svc.set(response.headers_mut());
+                let counts = response.extensions().get::<NotAdmitted>().is_none();
                 let activity = counts.then_some(&activity);
                 Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget, activity)))
             }
@@ -149,7 +161,7 @@ impl Ended {
     pub(super) fn log(&self, peer: SocketAddr) {
         match self {
             Self::Closed => {}
-            Self::Failed(err) => debug!(%peer, err = %with_causes(err), "connection failed"),
+            Self::Failed(err) => debug!(%peer, err = %with_causes(&**err), "connection failed"),
             Self::Limit(..) => warn!(%peer, "{self}"),
         }
     }
@@ -181,7 +193,7 @@ impl fmt::Display for Ended {
 ///
 /// It returns up to a tenth earlier, at random, so that clients that connect together do not all
 /// reconnect together.
-async fn expired(max_age: Option<Duration>) {
+pub(super) async fn expired(max_age: Option<Duration>) {
     match max_age {
         Some(age) => sleep(age.mul_f64(1.0 - 0.1 * fastrand::f64())).await,
         None => std::future::pending().await,

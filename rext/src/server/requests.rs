@@ -3,18 +3,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::body::{Body, HttpBody};
 use axum::response::IntoResponse;
-use axum::{BoxError, Extension};
 use http::{Request, Response, StatusCode, header};
 use hyper::body::Bytes;
 use rustls_ext::http::server::Denied;
 use tower::{Service, ServiceExt};
-use tracing::{info, warn};
+use tracing::{Instrument, debug_span, info, warn};
 
 use super::activity::{Activity, Underway};
 use super::memory::{Admitted, Budget};
 use super::timed::timed;
+use crate::observe::{Observer, Refused};
 
 /// The requests of one connection, over TCP or QUIC: makes their responses, records their activity,
 /// limits how long their bodies may stall, and logs those that are refused.
@@ -26,6 +27,7 @@ pub(super) struct Requests<S> {
     idle: Duration,
     activity: Activity,
     budget: Option<Arc<Budget>>,
+    observer: Option<Observer>,
 }
 
 impl<S> Requests<S> {
@@ -38,12 +40,26 @@ impl<S> Requests<S> {
         idle: Duration,
     ) -> Self {
         let server_name = server_name.map(Arc::from);
-        Self { service, peer, server_name, idle, activity: Activity::new(idle), budget: None }
+        Self {
+            service,
+            peer,
+            server_name,
+            idle,
+            activity: Activity::new(idle),
+            budget: None,
+            observer: None,
+        }
     }
 
     /// Returns the same, with a limit on their memory.
     pub(super) fn with_budget(mut self, budget: Arc<Budget>) -> Self {
         self.budget = Some(budget);
+        self
+    }
+
+    /// Returns the same, which records each request.
+    pub(super) fn with_observer(mut self, observer: Option<Observer>) -> Self {
+        self.observer = observer;
         self
     }
 
@@ -66,14 +82,18 @@ where
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<BoxError>,
     {
+        let span = debug_span!("request", method = %request.method(), version = ?request.version());
+        let (request, exchange) = Observer::begin(self.observer.as_ref(), request);
         // Not in the future, so that the head of a request that is not admitted is dropped at once.
         let admitted = self.admit(&request).map(|admitted| (admitted, self.clone(), request));
         async move {
-            match admitted {
-                Ok((admitted, this, request)) => this.serve(request, admitted).await,
-                Err(refusal) => Ok(refusal),
-            }
+            let response = match admitted {
+                Ok((admitted, this, request)) => this.serve(request, admitted).await?,
+                Err(refusal) => refusal,
+            };
+            Ok(exchange.respond(response))
         }
+        .instrument(span)
     }
 
     /// Admits a request, or makes the response for one that does not fit.
@@ -134,12 +154,15 @@ pub(super) struct Unfinished {
 /// In the extensions of a response to a request that was not admitted: it is no activity, so that a
 /// client cannot keep a connection open by such requests.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Refused;
+pub(super) struct NotAdmitted;
 
 /// The response to a request that may be sent again later.
 fn later(text: &'static str) -> Response<Body> {
-    let fields = [(header::RETRY_AFTER, "1")];
-    (StatusCode::SERVICE_UNAVAILABLE, fields, Extension(Refused), text).into_response()
+    let retry = [(header::RETRY_AFTER, "1")];
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, retry, text).into_response();
+    response.extensions_mut().insert(Refused(text.trim_end().into()));
+    response.extensions_mut().insert(NotAdmitted);
+    response
 }
 
 /// The host that a request is for, as its client wrote it.

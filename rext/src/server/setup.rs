@@ -1,27 +1,76 @@
 //! Loads a server's config and policy from its files, and reloads them when the files change.
 
+use std::any::Any;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 
+use rustls_ext::metrics;
 use rustls_ext::rustls::pki_types::UnixTime;
 use rustls_ext::rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache};
 use rustls_ext::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls_ext::rustls::version::TLS12;
 use rustls_ext::rustls::{DEFAULT_VERSIONS, ServerConfig};
 use rustls_ext::{FileError, Files, Live, LoadError, Policy, Rule, Setup, Verdict, with_causes};
+use serde::de::IgnoredAny;
 use tracing::{error, info, warn};
 
+use super::App;
 use super::args::{PolicyName, ServerArgs};
+use crate::listener::systemd;
+use crate::ticket_keys::TicketSource;
 use crate::{files, tls};
 use command_line::Failure;
 
 /// The one scope of a server without a policy file.
 const SCOPE: &str = "clients";
 
-/// Loads the config and the policy from the files. Fails if `check` refuses the policy.
-pub(super) fn load(
+/// What an application loads for a [`Setup`].
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The policy of the policy file; `None` if there is no such file.
+    policy: Option<Policy>,
+    data: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Loaded {
+    /// The application's own data, which [`Setup::data`] returns.
+    pub fn data(data: impl Any + Send + Sync) -> Self {
+        Self { policy: None, data: Some(Arc::new(data)) }
+    }
+
+    /// Adds the policy of the policy file.
+    pub fn with_policy(self, policy: Policy) -> Self {
+        Self { policy: Some(policy), ..self }
+    }
+}
+
+/// Loads the policy file of an application that keeps nothing of its own in it.
+///
+/// # Errors
+/// If the file cannot be used, or has a table for `rext gateway`.
+pub(super) fn policy_only(
+    files: &mut Files,
+    policy_file: Option<&Path>,
+) -> Result<Loaded, LoadError> {
+    let Some(path) = policy_file else { return Ok(Loaded::default()) };
+    let (policy, table) = files.policy_and_table::<IgnoredAny>(path, tls::provider(), "gateway")?;
+    match table {
+        Some(table) => {
+            let problem =
+                "the table [gateway] is for rext gateway only: remove it, or use another file";
+            Err(table.error(table.offset(), problem).into())
+        }
+        None => Ok(Loaded::default().with_policy(policy)),
+    }
+}
+
+/// Loads the config, the policy and the application's data from the files. Fails if the application
+/// refuses the policy.
+pub(super) fn load<A: App>(
     args: &ServerArgs,
-    check: impl Fn(&Policy) -> Result<(), Failure> + Send + 'static,
+    tickets: TicketSource,
+    app: Arc<A>,
 ) -> Result<Live, Failure> {
     let code_points = args.code_points.get()?;
     let from = args.clone();
@@ -29,6 +78,7 @@ pub(super) fn load(
     let mut template = None;
     let live = Live::load(move |files| {
         let key = files.certified_key(&from.cert, &from.key, &tls::provider())?;
+        let chain = key.cert.clone();
         let mut config = match &template {
             Some(config) => ServerConfig::clone(config),
             None => template_of(&from, key.clone())?,
@@ -36,18 +86,27 @@ pub(super) fn load(
         config.client_auth_code_points = code_points;
         config.cert_resolver = Arc::new(SingleCertAndKey::from(key));
         template.get_or_insert(config.clone());
-        let policy = match &from.policy_file {
-            Some(path) => files.policy(path, tls::provider())?,
+        tickets.apply(&mut config, files)?;
+        let loaded = app.load(files, from.policy_file.as_deref())?;
+        let policy = match loaded.policy {
+            Some(policy) => policy,
             None => policy(&from, files)?,
         };
-        check(&policy).map_err(|failure| LoadError::new(failure.to_string()))?;
-        Ok(Setup::new(config, policy))
+        app.check(&policy).map_err(|failure| LoadError::new(failure.to_string()))?;
+        metrics::server_certificate(&chain);
+        metrics::expiries(&policy);
+        let setup = Setup::new(config, policy);
+        Ok(match loaded.data {
+            Some(data) => setup.with_data(data),
+            None => setup,
+        })
     })
     .map_err(|err| match err.downcast::<FileError>() {
         Ok(err) => {
             let mut options = vec![("--cert", &*args.cert), ("--key", &*args.key)];
             options.extend(args.client_ca.as_deref().map(|path| ("--client-ca", path)));
             options.extend(args.client_crl.iter().map(|path| ("--client-crl", &**path)));
+            options.extend(args.tickets.ticket_keys.as_deref().map(|path| ("--ticket-keys", path)));
             options.extend(args.policy_file.as_deref().map(|path| ("--policy-file", path)));
             files::failure(&options, &err)
         }
@@ -129,8 +188,14 @@ pub(super) fn reload_on_signal(
         .map_err(|err| Failure::Failed(format!("cannot listen for signals: {err}")))?;
     Ok(async move {
         while hang_up.recv().await.is_some() {
+            systemd::reloading();
             let live = live.clone();
-            if let Ok(loaded) = tokio::task::spawn_blocking(move || live.reload()).await {
+            let loaded = tokio::task::spawn_blocking(move || live.reload()).await;
+            systemd::reloaded(match &loaded {
+                Ok(Ok(_)) => "serving; files reloaded",
+                _ => "serving; the last reload failed: the previous files stay in use",
+            });
+            if let Ok(loaded) = loaded {
                 report(loaded, &on_success);
             }
         }

@@ -1,6 +1,8 @@
 //! Shared by the tests: the files of a PKI, and the binary as a server and as a client.
 #![allow(dead_code)] // no test binary uses all of it
 
+#[cfg(unix)]
+pub mod launch;
 pub mod site;
 
 use std::io::{BufRead, BufReader};
@@ -85,21 +87,7 @@ impl Files {
         let mut command = self.rext(args);
         command.args(["--listen", "127.0.0.1:0"]);
         prepare(&mut command);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (sender, log) = channel();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let addr = line.trim_end().strip_prefix("listening on ").expect("an address").to_owned();
-        let port = addr.strip_prefix("127.0.0.1:").unwrap().parse().unwrap();
-        Server { child, log, port }
+        Server::start(command)
     }
 
     /// Runs `rext connect` for `/debug` of `server`, with the certificate and key of `identity`.
@@ -135,6 +123,25 @@ pub struct Server {
 }
 
 impl Server {
+    /// Starts a command that is a server, and reads its port.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (sender, log) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let addr = line.trim_end().strip_prefix("listening on ").expect("an address").to_owned();
+        let port = addr.strip_prefix("127.0.0.1:").unwrap().parse().unwrap();
+        Self { child, log, port }
+    }
+
     /// Waits for the next line of the log that contains all of `parts`, and returns it.
     pub fn wait_for_log(&self, parts: &[&str]) -> String {
         let deadline = Instant::now() + TIMEOUT;

@@ -9,7 +9,11 @@ mod client;
 mod fields;
 mod lifecycle;
 mod memory;
+mod paths;
+mod scopes;
 mod smuggling;
+mod templates;
 mod upstream;
 #[cfg(unix)]
 mod verified;
+mod websocket;

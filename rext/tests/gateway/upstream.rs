@@ -23,6 +23,8 @@ pub struct Upstream {
     pub requests: UnboundedReceiver<String>,
     /// `/hold` and `/short` wait for a permit.
     pub release: Arc<Semaphore>,
+    /// One for each connection that has ended.
+    pub ended: UnboundedReceiver<()>,
 }
 
 impl Upstream {
@@ -32,6 +34,7 @@ impl Upstream {
         let (sender, requests) = unbounded_channel();
         let release = Arc::new(Semaphore::new(0));
         let gate = release.clone();
+        let (end, ended) = unbounded_channel();
         tokio::spawn(async move {
             loop {
                 let (tcp, _) = listener.accept().await.unwrap();
@@ -39,11 +42,15 @@ impl Upstream {
                 let service =
                     service_fn(move |request| answer(request, sender.clone(), gate.clone()));
                 let http = hyper::server::conn::http1::Builder::new();
-                // An error of the service closes the connection.
-                tokio::spawn(http.serve_connection(TokioIo::new(tcp), service));
+                let end = end.clone();
+                tokio::spawn(async move {
+                    // An error of the service closes the connection.
+                    let _ = http.serve_connection(TokioIo::new(tcp), service).await;
+                    let _ = end.send(());
+                });
             }
         });
-        Self { addr, requests, release }
+        Self { addr, requests, release, ended }
     }
 
     pub fn url(&self) -> String {

@@ -279,6 +279,26 @@ impl Verifier {
         warnings
     }
 
+    /// When each anchor, each pinned certificate and each list that is used expires.
+    #[cfg(feature = "metrics")]
+    pub(super) fn expiries(&self) -> Vec<(&'static str, UnixTime)> {
+        let validities = self.limits.iter().filter_map(|limits| limits.validity);
+        let anchors = validities.map(|validity| ("anchor", validity.not_after));
+        let pinned = self.pinned.iter().map(|it| ("pinned", it.validity.not_after));
+        let lists = self.lists.iter().filter(|list| self.is_newest(list));
+        let lists = lists.map(|list| ("revocation_list", list.next_update()));
+        anchors.chain(pinned).chain(lists).collect()
+    }
+
+    #[cfg(feature = "metrics")]
+    fn is_newest(&self, list: &RevocationList) -> bool {
+        let all = self.lists.iter();
+        let same: Vec<_> =
+            all.filter(|other| list.is_of_the_same_key_as(other, self.algorithms.all)).collect();
+        let newest = newest(&same);
+        newest.is_empty() || newest.iter().any(|it| it.is(list))
+    }
+
     fn validity(
         &self,
         subject: &str,

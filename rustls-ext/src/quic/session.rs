@@ -6,11 +6,13 @@ use std::sync::Arc;
 use quinn_proto::crypto::{self, ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey};
 use quinn_proto::transport_parameters::TransportParameters;
 use quinn_proto::{ConnectionId, Side, TransportError, TransportErrorCode};
+use rustls::HandshakeKind;
 use rustls::pki_types::CertificateDer;
 use rustls::quic::{Connection, KeyChange, Secrets};
 
 use super::handshake::HandshakeData;
 use super::initial::{Initial, for_quinn};
+use crate::record::Handshake;
 
 pub(super) struct Session {
     /// An error if rustls cannot make a connection from the config, which was tested beforehand.
@@ -20,6 +22,8 @@ pub(super) struct Session {
     /// True after quinn was told that handshake data is available.
     reported: bool,
     next: Option<Secrets>,
+    /// `None` on clients.
+    handshake: Option<Handshake>,
 }
 
 impl Session {
@@ -28,11 +32,20 @@ impl Session {
         initial: Arc<Initial>,
         version: u32,
     ) -> Self {
-        Self { tls, initial, version, reported: false, next: None }
+        let handshake = matches!(tls, Ok(Connection::Server(_))).then(Handshake::over_quic);
+        Self { tls, initial, version, reported: false, next: None, handshake }
     }
 
     fn tls(&self) -> Option<&Connection> {
         self.tls.as_ref().ok()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(handshake) = &mut self.handshake {
+            handshake.unfinished();
+        }
     }
 }
 
@@ -85,12 +98,22 @@ impl crypto::Session for Session {
             Err(reason) => return Err(failed(TransportErrorCode::INTERNAL_ERROR, reason)),
         };
         tls.read_hs(buf).map_err(|reason| {
+            if let Some(handshake) = &mut self.handshake {
+                handshake.failed(&reason);
+            }
             let code = match tls.alert() {
                 Some(alert) => TransportErrorCode::crypto(alert.into()),
                 None => TransportErrorCode::PROTOCOL_VIOLATION,
             };
             failed(code, &reason)
         })?;
+        match (&*tls, &mut self.handshake) {
+            (Connection::Server(server), Some(handshake)) if !server.is_handshaking() => {
+                let resumed = server.handshake_kind() == Some(HandshakeKind::Resumed);
+                handshake.accepted(server.client_auth(), server.protocol_version(), resumed);
+            }
+            _ => {}
+        }
         // rustls does not signal when the ClientHello, or the server's choice of a protocol,
         // arrives: it can only be queried for whether it has arrived.
         let has_come = !tls.is_handshaking()

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
+use rustls::{HandshakeKind, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -16,6 +16,8 @@ use super::beginning::Beginning;
 use super::error::AcceptError;
 use super::policy::AsyncPolicy;
 use super::report::{AcceptReport, Observer};
+use super::span::HandshakeSpan;
+use crate::record::Handshake;
 use crate::{Live, Policy, Setup};
 
 /// Accepts TLS connections, each under the decision of an [`AsyncPolicy`].
@@ -84,6 +86,9 @@ impl<P: AsyncPolicy> Acceptor<P> {
     /// and the scope of the connection, and the certificate that was refused, even if the handshake
     /// continued without it.
     ///
+    /// With the feature `tracing`, the handshake is in the span `handshake` of the level `DEBUG`, with the
+    /// fields `peer`, `server_name`, `scope` and `error`.
+    ///
     /// # Errors
     /// As for [`accept()`](Self::accept).
     pub async fn accept_and_report<IO>(
@@ -95,13 +100,26 @@ impl<P: AsyncPolicy> Acceptor<P> {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let (mut report, observer) = (AcceptReport::default(), Observer::default());
-        let accepted = self.accept_observed(io, peer.into(), &mut report, &observer).await;
+        let mut handshake = Handshake::over_tcp();
+        let peer = peer.into();
+        let span = HandshakeSpan::new(peer);
+        let accepting = self.accept_observed(io, peer, &mut report, &observer);
+        let accepted = span.around(accepting).await;
+        span.ended(accepted.as_ref().err(), &report);
         let refusal = match &accepted {
             Ok(stream) => stream.get_ref().1.client_auth().and_then(|auth| auth.refusal()),
             Err(AcceptError::Tls(error)) => Some(error),
             Err(_) => None,
         };
         report.refused = refusal.and_then(|error| observer.refused(error));
+        match &accepted {
+            Ok(stream) => {
+                let tls = stream.get_ref().1;
+                let resumed = tls.handshake_kind() == Some(HandshakeKind::Resumed);
+                handshake.accepted(tls.client_auth(), tls.protocol_version(), resumed);
+            }
+            Err(error) => handshake.not_accepted(error, report.scope.as_deref()),
+        }
         (accepted, report)
     }
 

@@ -6,6 +6,7 @@ mod common;
 mod configs;
 mod exporters;
 mod harness;
+mod metrics;
 mod offers;
 mod resumption;
 mod transport;

@@ -71,14 +71,15 @@ impl Client {
     /// Connects to a server with a buffer of this size between them in each direction.
     fn connect(is_h2: bool, app: App, limits: TimeLimits, buffer: usize) -> Self {
         let (io, server) = duplex(buffer);
-        let (stop, stopped) = signal::channel(());
+        let (phases, phase) = PhaseReceiver::channel();
         let peer = SocketAddr::from(([192, 0, 2, 1], 1));
         let budget = Budget::open(&Memory::new(usize::MAX), Shares::of(4 << 20)).unwrap();
         let requests = Requests::new(app, peer, None, limits.idle).with_budget(budget.clone());
-        let connection = Connection { io: server, is_h2, peer, requests, budget };
+        let alt_svc = AltSvc::new(None, peer);
+        let connection = Connection { io: server, is_h2, peer, requests, budget, alt_svc };
         let ended = tokio::spawn(async move {
-            let (_stop, begin) = (stop, Instant::now());
-            (connection.serve(limits, stopped, pending()).await, begin.elapsed())
+            let (_phases, begin) = (phases, Instant::now());
+            (connection.serve(limits, phase, pending()).await, begin.elapsed())
         });
         Self { io, ended }
     }

@@ -22,6 +22,7 @@ use crate::authenticator::{Contexts, Exporters, Proof, Request, ValidateError};
 use crate::http::server::{
     ConnectionInfo, HostPolicy, Identity, NoLongerVerified, WeakConnectionInfo,
 };
+use crate::record::{self, OpenAnswer};
 pub use options::ServerOptions;
 use proofs::{Proofs, Proved};
 
@@ -388,6 +389,7 @@ impl ServerExchange {
             let provider = self.config.crypto_provider();
             match requests::send(&self.outbox, &ask.demand, provider, &mut asking.contexts) {
                 Some(request) => {
+                    record::open_request(ask.demand.scope());
                     ask.stage = Stage::Sent(request);
                     ask.deadline = self.deadline();
                 }
@@ -493,6 +495,15 @@ impl ServerExchange {
         outcome: Option<Result<Outcome, ConnectionError>>,
     ) {
         let now = self.now().unwrap_or_else(UnixTime::now);
+        record::open_answer(
+            demand.scope(),
+            match &outcome {
+                Some(Ok(Outcome::Proved(_, _, Ok(())))) => OpenAnswer::Shown,
+                Some(Ok(Outcome::Proved(_, _, Err(error)))) => OpenAnswer::Refused(error),
+                Some(Ok(Outcome::Declined)) => OpenAnswer::Declined,
+                Some(Err(_)) | None => OpenAnswer::Invalid,
+            },
+        );
         let mut guard = self.lock();
         let state = &mut *guard;
         let Some(asking) = &mut state.asking else { return };

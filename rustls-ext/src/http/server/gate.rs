@@ -10,11 +10,17 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Denied, ReadUnread, read_unread};
+use crate::record;
 
 /// Decides which requests pass through a [`Gate`].
 pub trait Check {
     /// Accepts a request, or denies it, or tells later.
     fn check(&self, request: &mut Parts) -> Checked;
+
+    /// The scope for which it denies requests, if there is one.
+    fn scope(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The decision about a request.
@@ -124,7 +130,10 @@ where
             Checked::Accepted => {
                 State::Inner { answer: self.inner.call(Request::from_parts(parts, body)) }
             }
-            Checked::Denied(denied) => State::denied(denied, &parts, body),
+            Checked::Denied(denied) => {
+                record::denied(&denied, self.check.scope());
+                State::denied(denied, &parts, body)
+            }
             Checked::Later(later) => {
                 // The service that is ready goes with the request.
                 let next = self.inner.clone();

@@ -4,6 +4,7 @@ use tower_layer::Layer;
 
 use super::gate::{Check, Checked, EmptyBody, Gate, OnDenied};
 use super::{Caller, Denied, Scope};
+use crate::record;
 
 /// A layer that accepts only requests whose callers are authenticated in a scope.
 ///
@@ -91,6 +92,10 @@ impl<D: Clone, S> Layer<S> for RequireScope<D> {
 }
 
 impl Check for NeededScope {
+    fn scope(&self) -> Option<&str> {
+        Some(&self.scope)
+    }
+
     fn check(&self, request: &mut Parts) -> Checked {
         let realm = self.realm.as_deref().unwrap_or(&self.scope);
         let caller = match Caller::of(&request.extensions) {
@@ -103,7 +108,8 @@ impl Check for NeededScope {
                 let (caller, needed) = (caller.clone(), self.clone());
                 Checked::Later(Box::pin(async move {
                     let realm = needed.realm.as_deref().unwrap_or(&needed.scope);
-                    caller.ask_with_realm(&needed.scope, realm).await.map(drop)
+                    let asked = caller.ask_with_realm(&needed.scope, realm).await.map(drop);
+                    asked.inspect_err(|denied| record::denied(denied, Some(&needed.scope)))
                 }))
             }
             Err(denied) => Checked::Denied(denied),

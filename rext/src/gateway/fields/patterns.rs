@@ -1,0 +1,72 @@
+//! Names of fields, and beginnings of names, as a server behind may fold them.
+
+use std::collections::HashSet;
+
+use http::HeaderName;
+use rustls_ext::http::client_cert::fold;
+
+/// A folded name, or the beginning of one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Pattern {
+    text: String,
+    is_prefix: bool,
+}
+
+impl Pattern {
+    /// Parses a name. A final `*` stands for any text. Returns `None` if no field has such a name.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (name, is_prefix) = match text.strip_suffix('*') {
+            Some(start) => (start, true),
+            None => (text, false),
+        };
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some(Self { text: fold(name.as_str()).into_owned(), is_prefix })
+    }
+
+    /// Returns the folded name, if it is a whole one.
+    pub(super) fn name(&self) -> Option<&str> {
+        (!self.is_prefix).then_some(&self.text)
+    }
+
+    /// Returns true if the name, which is folded, is or begins with this text.
+    pub(super) fn matches(&self, name: &str) -> bool {
+        if self.is_prefix { name.starts_with(&self.text) } else { name == self.text }
+    }
+}
+
+/// A set of names, with exceptions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    names: HashSet<String>,
+    prefixes: Vec<String>,
+    exceptions: HashSet<String>,
+}
+
+impl Names {
+    pub(super) fn insert(&mut self, pattern: &Pattern) {
+        if pattern.is_prefix {
+            self.prefixes.push(pattern.text.clone());
+        } else {
+            self.names.insert(pattern.text.clone());
+        }
+    }
+
+    /// Inserts a folded name, for which there is no exception.
+    pub(super) fn insert_name(&mut self, name: &str) {
+        self.exceptions.remove(name);
+        self.names.insert(name.to_owned());
+    }
+
+    /// Makes an exception for a folded name.
+    pub(super) fn except(&mut self, name: &str) {
+        self.names.remove(name);
+        self.exceptions.insert(name.to_owned());
+    }
+
+    /// Returns true if the set contains this folded name.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.names.contains(name)
+            || (self.prefixes.iter().any(|prefix| name.starts_with(prefix))
+                && !self.exceptions.contains(name))
+    }
+}

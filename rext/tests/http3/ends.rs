@@ -1,0 +1,86 @@
+//! The end of the server.
+#![cfg(unix)]
+
+use std::process::Command;
+use std::time::Instant;
+
+use http::StatusCode;
+use hyper::body::Bytes;
+use quinn::{ConnectionError, ReadError, ReadToEndError, VarInt};
+
+use crate::client::{GET, Site, config, connecting, control, head, raw, receive, request};
+use crate::common::TIMEOUT;
+
+fn terminate(site: &Site) {
+    let pid = site.gateway.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn open_requests_are_answered_and_further_ones_rejected_before_the_server_ends() {
+    let mut site = Site::start(&["--drain-timeout", "20"]).await;
+    let mut connection = site.connect(None).await;
+    let mut stream = connection.begin(request("POST", "/hold", &[])).await;
+    stream.send_data(Bytes::from("half")).await.unwrap();
+    assert_eq!(site.upstream.requests.recv().await.unwrap(), "POST /hold");
+    let raw = raw(&site.files, &site.gateway, None).await;
+    let _control = control(&raw).await;
+    let (mut send, mut held) = raw.open_bi().await.unwrap();
+    send.write_all(&head(GET, "/hold", &[])).await.unwrap();
+    send.finish().unwrap();
+    assert_eq!(site.upstream.requests.recv().await.unwrap(), "GET /hold");
+
+    terminate(&site);
+    site.gateway.wait_for_log(&["stopping HTTP/3"]);
+    // A client that does not care about GOAWAY sends further requests until one is rejected.
+    let rejected = loop {
+        let (mut send, mut receive) = raw.open_bi().await.unwrap();
+        send.write_all(&head(GET, "/echo", &[])).await.unwrap();
+        send.finish().unwrap();
+        if let Err(err) = receive.read_to_end(10_000).await {
+            break err;
+        }
+    };
+    // H3_REQUEST_REJECTED.
+    let reset = ReadError::Reset(0x10b_u32.into());
+    assert_eq!(rejected, ReadToEndError::Read(reset));
+    // New clients are refused at once, so that they use TCP.
+    let addr = ([127, 0, 0, 1], site.gateway.port).into();
+    let refused = connecting(config(&site.files, b"h3", None), addr).await.unwrap_err();
+    assert!(matches!(refused, ConnectionError::ConnectionClosed(_)), "{refused}");
+
+    site.upstream.release.add_permits(2);
+    stream.send_data(Bytes::from(" and half")).await.unwrap();
+    stream.finish().await.unwrap();
+    let response = receive(&mut stream).await.unwrap();
+    assert_eq!((response.status, response.text()), (StatusCode::OK, "13"));
+    assert!(!held.read_to_end(1000).await.unwrap().is_empty());
+    // H3_NO_ERROR, once all is received.
+    for connection in [&connection.quic, &raw] {
+        match connection.closed().await {
+            ConnectionError::ApplicationClosed(close) => {
+                assert_eq!(close.error_code, VarInt::from_u32(0x100));
+            }
+            err => panic!("{err}"),
+        }
+    }
+    assert!(site.gateway.child.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn connections_that_do_not_end_are_closed_after_the_drain_timeout() {
+    let mut site = Site::start(&["--drain-timeout", "0.5"]).await;
+    let connection = raw(&site.files, &site.gateway, None).await;
+    let _control = control(&connection).await;
+    let (mut send, mut receive) = connection.open_bi().await.unwrap();
+    send.write_all(&head(GET, "/never", &[])).await.unwrap();
+    send.finish().unwrap();
+    assert_eq!(site.upstream.requests.recv().await.unwrap(), "GET /never");
+    let begin = Instant::now();
+    terminate(&site);
+    site.gateway.wait_for_log(&["closing HTTP/3 connections", "connections=1"]);
+    assert!(matches!(connection.closed().await, ConnectionError::ApplicationClosed(_)));
+    assert!(receive.read_to_end(10).await.is_err());
+    assert!(site.gateway.child.wait().unwrap().success());
+    assert!(begin.elapsed() < TIMEOUT);
+}

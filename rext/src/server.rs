@@ -300,6 +300,7 @@ fn refused(report: &AcceptReport) -> (Option<String>, Option<String>) {
 mod tests {
     use std::io::{self, Write};
     use std::sync::Mutex;
+    use std::time::Duration;
 
     use rustls_ext::rustls::Error;
     use rustls_ext::tokio::OtherProtocol;

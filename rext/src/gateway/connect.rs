@@ -21,7 +21,7 @@ use crate::tls;
 
 /// The size of the receive buffer of an HTTP/1.1 connection, in bytes, and so of the largest head
 /// of a response.
-const MAX_BUFFER: usize = 32 * 1024;
+const MAX_BUFFER: usize = 16 * 1024;
 /// How much an HTTP/2 server may send for one request before it is read, in bytes.
 const STREAM_WINDOW: u32 = 32 * 1024;
 /// How many requests one HTTP/2 connection carries at the same time at most. Servers should allow at

@@ -3,6 +3,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+/// How much of a body must be read or written before that is activity, in bytes, if there is more
+/// of it. Otherwise a client could keep a connection open by reading a byte at a time.
+pub(super) const PROGRESS: usize = 1024;
+
 /// How many more requests than it lets finish a client may cancel before their responses begin, as
 /// in the attack "rapid reset" (CVE-2023-44487).
 const MAX_CANCELLED: usize = 500;
@@ -73,6 +77,12 @@ impl Activity {
             true
         });
         begun.then(|| Underway { activity: self.clone(), responded: false })
+    }
+
+    /// Records that a response begins, which is unfinished until the returned guard is dropped.
+    pub(super) fn sending(&self) -> Underway {
+        self.state.send_modify(|state| state.requests += 1);
+        Underway { activity: self.clone(), responded: true }
     }
 
     /// Records that the client was told to send no further request.

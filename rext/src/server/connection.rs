@@ -28,7 +28,7 @@ use super::http3::AltSvc;
 use super::limits::{self, TimeLimits};
 use super::memory::Budget;
 use super::paced::Paced;
-use super::requests::Requests;
+use super::requests::{NotAdmitted, Requests};
 use super::serving::Serving;
 use super::tunnel::{EndTunnels, Tunnels};
 use crate::listener::PhaseReceiver;
@@ -142,16 +142,19 @@ where
             }
             let (response, budget) = (requests.respond(request), budget.clone());
             let (phase, alt_svc) = (phase.clone(), alt_svc.clone());
+            let activity = requests.activity().clone();
             async move {
                 let mut response = response.await?;
                 phase.mark_last(is_h2, &mut response);
                 alt_svc.set(response.headers_mut());
-                Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget)))
+                let counts = response.extensions().get::<NotAdmitted>().is_none();
+                let activity = counts.then_some(&activity);
+                Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget, activity)))
             }
         });
         let io = TokioIo::new(Paced::new(io, is_h2));
         if is_h2 {
-            Box::pin(limits::http2(shares).serve_connection(io, service))
+            Box::pin(limits::http2(limits, shares).serve_connection(io, service))
         } else {
             Box::pin(limits::http1(limits).serve_connection(io, service).with_upgrades())
         }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use axum::body::Body;
 use hyper::body::{Body as HttpBody, Buf, Bytes, Frame, SizeHint};
 
+use super::activity::{Activity, PROGRESS, Underway};
 use super::memory::Budget;
 
 /// A response body. It is read only if all of its data has been sent, or if the budget of its
@@ -24,6 +25,8 @@ struct Unsent {
     budget: Arc<Budget>,
     bytes: AtomicUsize,
     waiting: Mutex<Option<Waker>>,
+    /// `None` if the response is no activity.
+    activity: Option<(Activity, Underway)>,
 }
 
 impl Unsent {
@@ -42,8 +45,14 @@ impl Unsent {
 }
 
 impl HeldBody {
-    pub(super) fn new(body: Body, budget: Arc<Budget>) -> Self {
-        let unsent = Unsent { budget, bytes: AtomicUsize::new(0), waiting: Mutex::new(None) };
+    /// If there is an activity, the response is unfinished until all of it has been sent.
+    pub(super) fn new(body: Body, budget: Arc<Budget>, activity: Option<&Activity>) -> Self {
+        let unsent = Unsent {
+            budget,
+            bytes: AtomicUsize::new(0),
+            waiting: Mutex::new(None),
+            activity: activity.map(|activity| (activity.clone(), activity.sending())),
+        };
         Self { body, unsent: Arc::new(unsent) }
     }
 
@@ -90,6 +99,8 @@ impl HttpBody for HeldBody {
 pub(super) struct Held {
     bytes: Bytes,
     counted: usize,
+    /// How much has been sent since the last activity was recorded, in bytes.
+    unrecorded: usize,
     unsent: Arc<Unsent>,
 }
 
@@ -98,7 +109,19 @@ impl Held {
         let counted = bytes.len();
         unsent.bytes.fetch_add(counted, Ordering::AcqRel);
         unsent.budget.hold(counted);
-        Self { bytes, counted, unsent }
+        Self { bytes, counted, unrecorded: 0, unsent }
+    }
+}
+
+impl Held {
+    fn record(&mut self, sent: usize) {
+        self.unrecorded += sent;
+        if self.unrecorded >= PROGRESS {
+            self.unrecorded = 0;
+            if let Some((activity, _)) = &self.unsent.activity {
+                activity.record_data();
+            }
+        }
     }
 }
 
@@ -113,9 +136,11 @@ impl Buf for Held {
 
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
+        self.record(count);
     }
 
     fn copy_to_bytes(&mut self, len: usize) -> Bytes {
+        self.record(len);
         self.bytes.copy_to_bytes(len)
     }
 }
@@ -131,6 +156,7 @@ impl Drop for Held {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
+    use std::time::Duration;
 
     use http_body_util::channel::Channel;
 
@@ -144,7 +170,7 @@ mod tests {
     fn body(budget: &Arc<Budget>) -> HeldBody {
         let (mut sender, body) = Channel::<Bytes, Infallible>::new(100);
         while sender.try_send(Frame::data(Bytes::from(vec![b'x'; PART]))).is_ok() {}
-        HeldBody::new(Body::new(body), budget.clone())
+        HeldBody::new(Body::new(body), budget.clone(), Some(&Activity::new(Duration::from_secs(1))))
     }
 
     fn read(body: &mut HeldBody) -> Option<Held> {
@@ -155,8 +181,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn bodies_are_read_until_their_share_is_used_up_and_again_when_their_data_is_sent() {
+    #[tokio::test]
+    async fn bodies_are_read_until_their_share_is_used_up_and_again_when_their_data_is_sent() {
         let (all, shares) = (Memory::new(usize::MAX), Shares::of(4 * MIB));
         let budget = Budget::open(&all, shares).unwrap();
         let (mut first, mut second) = (body(&budget), body(&budget));
@@ -176,8 +202,8 @@ mod tests {
         assert!(read(&mut first).is_some());
     }
 
-    #[test]
-    fn each_body_has_one_part_at_most_if_the_memory_of_all_connections_is_used_up() {
+    #[tokio::test]
+    async fn each_body_has_one_part_at_most_if_the_memory_of_all_connections_is_used_up() {
         let shares = Shares::of(4 * MIB);
         let all = Memory::new(shares.fixed);
         let budget = Budget::open(&all, shares).unwrap();

@@ -12,7 +12,7 @@ use super::memory::Shares;
 const MAX_HEAD: u32 = 64 * 1024;
 /// How much of one response HTTP/2 may buffer, in bytes. The socket has a buffer of its own.
 const MAX_SEND_BUFFER: usize = 64 * 1024;
-/// How often the server pings an HTTP/2 client, and how long it waits for the answer.
+/// How often the server pings an HTTP/2 client. It waits for the answer for the idle timeout.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How many requests a client may cancel before the server has seen them. With one more, the
 /// connection ends with GOAWAY and ENHANCE_YOUR_CALM.
@@ -40,11 +40,12 @@ pub(super) fn http1(time: TimeLimits) -> http1::Builder {
 }
 
 /// Makes the server of an HTTP/2 connection.
-pub(super) fn http2(shares: Shares) -> http2::Builder<TokioExecutor> {
+pub(super) fn http2(time: TimeLimits, shares: Shares) -> http2::Builder<TokioExecutor> {
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
+        // Over a slow connection, the ping arrives after the data before it.
+        .keep_alive_timeout(time.idle)
         .max_header_list_size(MAX_HEAD)
         .max_concurrent_streams(shares.streams())
         .initial_connection_window_size(shares.connection_window())

@@ -156,11 +156,17 @@ pub(super) struct Unfinished {
     _admitted: Option<Admitted>,
 }
 
+/// In the extensions of a response to a request that was not admitted: it is no activity, so that a
+/// client cannot keep a connection open by such requests.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NotAdmitted;
+
 /// The response to a request that may be sent again later.
 fn later(text: &'static str) -> Response<Body> {
     let retry = [(header::RETRY_AFTER, "1")];
     let mut response = (StatusCode::SERVICE_UNAVAILABLE, retry, text).into_response();
     response.extensions_mut().insert(Refused(text.trim_end().into()));
+    response.extensions_mut().insert(NotAdmitted);
     response
 }
 

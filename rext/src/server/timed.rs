@@ -10,7 +10,7 @@ use axum::body::Body;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::activity::Activity;
+use super::activity::{Activity, PROGRESS};
 use super::requests::Unfinished;
 
 /// A body that fails if a reader waits too long for its next part.
@@ -25,10 +25,6 @@ struct Timed<B> {
     activity: Activity,
     _unfinished: Option<Unfinished>,
 }
-
-/// How much of a body must be read before that is activity, in bytes, if its reader is slower than
-/// its sender. Otherwise a client could keep a connection open by reading a byte at a time.
-const PROGRESS: usize = 1024;
 
 /// Wraps a body: the result fails if nothing arrives for `limit` while a reader waits. The request
 /// of `unfinished` ends when the body is dropped.

@@ -44,7 +44,11 @@ impl Site {
     }
 
     pub fn with(upstream: Upstream, url: &str, more: &[&str]) -> Self {
-        let files = Files::new();
+        Self::with_files(Files::new(), upstream, url, more)
+    }
+
+    /// The same with these files.
+    pub fn with_files(files: Files, upstream: Upstream, url: &str, more: &[&str]) -> Self {
         let usual = ["--client-ca", "client-ca.pem", "--policy", "offered", "--upstream", url];
         let prepare = |command: &mut Command| {
             // So that no proxy of the environment is used.

@@ -9,13 +9,16 @@ mod client;
 mod fields;
 mod lifecycle;
 mod limits;
+mod memory;
 mod messages;
+mod paths;
 mod raw;
 mod routes;
-mod paths;
 mod scopes;
 mod smuggling;
 mod templates;
 mod upstream;
 mod upstreams;
+#[cfg(unix)]
+mod verified;
 mod websocket;

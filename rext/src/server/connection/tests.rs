@@ -78,7 +78,8 @@ impl Client {
         let peer = SocketAddr::from(([192, 0, 2, 1], 1));
         let budget = Budget::open(&Memory::new(usize::MAX), Shares::of(4 << 20)).unwrap();
         let requests = Requests::new(app, peer, None, limits.idle).with_budget(budget.clone());
-        let connection = Connection { io: server, is_h2, peer, requests, budget };
+        let alt_svc = AltSvc::new(None, peer);
+        let connection = Connection { io: server, is_h2, peer, requests, budget, alt_svc };
         let ended = tokio::spawn(async move {
             let (_phases, begin) = (phases, Instant::now());
             (connection.serve(limits, phase, pending()).await, begin.elapsed())
@@ -155,6 +156,8 @@ const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
+/// A type that no extension uses.
+const RESERVED: u8 = 0x21;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const NO_ERROR: u32 = 0;
@@ -168,7 +171,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 /// The fields of a request for `https://localhost/`.
 fn fields(method: &Method) -> Vec<u8> {
     let method = if method == Method::GET { 0x82 } else { 0x83 };
-    [&[method, 0x87, 0x84, 0x41, 9][..], b"localhost"].concat()
+    [&[method, 0x87, 0x84, 0x01, 9][..], b"localhost"].concat()
 }
 
 fn get(stream: u32) -> Vec<u8> {

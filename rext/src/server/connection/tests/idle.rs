@@ -102,6 +102,7 @@ async fn pings_and_window_updates_do_not_keep_a_connection_open() {
         frame(PING, 0, 0, &[0; 8]),
         frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes()),
         frame(SETTINGS, 0, 0, b""),
+        frame(RESERVED, 0, 0, &[0; 100]),
     ] {
         // With reading.
         let mut client = Client::h2(responds(0)).await;
@@ -119,6 +120,50 @@ async fn pings_and_window_updates_do_not_keep_a_connection_open() {
             sleep(SECOND / 10).await;
         }
         assert_limit(&client.ended().await, CloseReason::Stalled, 2 * IDLE);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn malformed_requests_do_not_keep_a_connection_open() {
+    let mut client = Client::h2(responds(0)).await;
+    let mut stream = 1;
+    // Without a method.
+    let malformed = |stream| frame(HEADERS, END_HEADERS | END_STREAM, stream, &[0x87, 0x84]);
+    while client.send(&malformed(stream)).await {
+        stream += 2;
+        sleep(SECOND).await;
+    }
+    assert_limit(&client.ended().await, CloseReason::NoRequest, HEAD);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_response_that_is_read_slowly_arrives() {
+    // 400 KiB at 4 KiB a second, in one part, of which the buffers hold little.
+    let pong = frame(PING, 1, 0, &[0x3b, 0x7c, 0xdb, 0x7a, 0x0b, 0x87, 0x16, 0xb4]);
+    for is_h2 in [false, true] {
+        let mut client = Client::connect(is_h2, responds(400 * 1024), LIMITS, 4096);
+        if is_h2 {
+            client.preface().await;
+            client.send(&frame(SETTINGS, 0, 0, &[0, 4, 0, 1, 0, 0])).await;
+            client.send(&frame(WINDOW_UPDATE, 0, 0, &400_000_u32.to_be_bytes())).await;
+            client
+                .send(&[get(1), frame(WINDOW_UPDATE, 0, 1, &400_000_u32.to_be_bytes())].concat())
+                .await;
+        } else {
+            client.send(b"GET / HTTP/1.0\r\n\r\n").await;
+        }
+        let mut received = 0;
+        let mut buffer = [0; 4096];
+        while received < 400 * 1024 {
+            let read = client.io.read(&mut buffer).await.unwrap();
+            if read == 0 {
+                panic!("is_h2 {is_h2}: {received} {:?}", client.ended.await);
+            }
+            received += read;
+            // The answer to the ping, which the HTTP library waits for.
+            client.send(if is_h2 { &pong } else { b"" }).await;
+            sleep(SECOND).await;
+        }
     }
 }
 

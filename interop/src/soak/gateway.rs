@@ -38,6 +38,7 @@ pub mod world;
 use backend::{Backends, Records};
 use events::Fleet;
 use plan::Plan;
+use process::Program;
 use report::GatewayReport;
 use site::Site;
 use world::{Counts, State, World};
@@ -49,11 +50,11 @@ pub struct GatewaySoakArgs {
     #[arg(long, conflicts_with = "connections")]
     pub gateway: bool,
     /// With --gateway: how many requests to send
-    #[arg(long, value_name = "N", default_value = "50000", requires = "gateway",
+    #[arg(long, value_name = "N", default_value = "50000", requires = "gateway", conflicts_with = "connections",
           value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub requests: u32,
-    /// With --gateway: the program rext; by default, the one beside this program
-    #[arg(long, value_name = "PATH", requires = "gateway")]
+    /// With --gateway: the program rext; by default, the one beside this program, or this program itself
+    #[arg(long, value_name = "PATH", requires = "gateway", conflicts_with = "connections")]
     pub rext: Option<PathBuf>,
 }
 
@@ -87,7 +88,7 @@ pub async fn run(args: &SoakArgs) -> Result<(), Failure> {
 /// Runs all jobs of the plan, and the events between them.
 async fn soak(args: &SoakArgs, seed: u64) -> Result<GatewayReport, Failure> {
     let total = args.gateway.requests;
-    let rext = process::find_rext(args.gateway.rext.as_ref())?;
+    let rext = Program::find(args.gateway.rext.as_ref())?;
     let mut site = Site::new()?;
     let records = Arc::new(Records::new(site.certificates()));
     let mut backends = Backends::start(&site, &records).await?;
@@ -99,6 +100,7 @@ async fn soak(args: &SoakArgs, seed: u64) -> Result<GatewayReport, Failure> {
         records,
         policy: State::default(),
         mortal: State::default(),
+        keys: State::default(),
         counts: Counts::default(),
         broken_off: Default::default(),
     });
@@ -130,6 +132,8 @@ async fn soak(args: &SoakArgs, seed: u64) -> Result<GatewayReport, Failure> {
     while let Some(done) = jobs.join_next().await {
         add(&mut report, done, &progress)?;
     }
+    // Of few requests, some events are due only now.
+    while fleet.act(1.0, &world, &mut backends, &mut report).await? {}
     drop(progress);
     report.seconds = started.elapsed().as_secs_f64();
     fleet.stop(&mut report).await?;
@@ -154,6 +158,7 @@ fn conclude(world: &World, report: &mut GatewayReport) {
     let count = |of: &std::sync::atomic::AtomicU64| of.load(Ordering::Relaxed);
     report.connections = count(&world.counts.connections);
     report.resumed = count(&world.counts.resumed);
+    report.resumable = count(&world.counts.resumable);
     report.resumed_elsewhere = count(&world.counts.resumed_elsewhere);
     report.under_changed_policy = count(&world.counts.under_changed_policy);
     report.strays = world.records.strays();

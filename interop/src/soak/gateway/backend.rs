@@ -3,7 +3,8 @@
 //! It speaks HTTP/1.1 by its own code, since a library would not let it break rules, and HTTP/2 by
 //! hyper.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -55,6 +56,8 @@ struct Place {
 pub struct Records {
     seen: Mutex<HashMap<u32, Vec<Seen>>>,
     strays: Mutex<Vec<String>>,
+    /// The requests that arrived on a connection after the server behind had closed it.
+    cut_off: Mutex<HashSet<u32>>,
     /// The values of `Client-Cert` of the certificates that count.
     certificates: Vec<(String, Scope)>,
 }
@@ -118,6 +121,15 @@ impl Records {
         if let Some(seen) = all.get_mut(&number).and_then(|of_request| of_request.get_mut(at)) {
             change(seen);
         }
+    }
+
+    fn cut_off(&self, number: u32) {
+        self.cut_off.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+    }
+
+    /// Returns true if the request arrived on a connection after the server behind had closed it.
+    pub fn was_cut_off(&self, number: u32) -> bool {
+        self.cut_off.lock().unwrap_or_else(PoisonError::into_inner).contains(&number)
     }
 
     fn add_stray(&self, text: String) {
@@ -195,6 +207,8 @@ async fn serve(tcp: TcpStream, speaks: Speaks, records: Arc<Records>) {
         Speaks::Http2 => http2::serve(tcp, records).await,
         Speaks::Tls(config) => match TlsAcceptor::from(config).accept(tcp).await {
             Ok(stream) => http2::serve(stream, records).await,
+            // A gateway whose client has left may leave, too.
+            Err(err) if err.kind() != io::ErrorKind::InvalidData => {}
             Err(err) => records.add_stray(format!("a failed handshake of a gateway: {err}")),
         },
     }

@@ -22,7 +22,7 @@ pub struct Circumstances {
     pub handshake_policies: Vec<bool>,
     /// The same during the request.
     pub request_policies: Vec<bool>,
-    /// True if the server behind may have ended during the request.
+    /// True if the server behind may have ended during the request, or its connection.
     pub upstream_died: bool,
 }
 

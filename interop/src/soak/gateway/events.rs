@@ -1,15 +1,12 @@
 //! The gateways, and what happens to them during a soak.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use command_line::Failure;
-use tokio::process::Command;
 
 use super::backend::Backends;
-use super::plan::NODES;
-use super::process::Gateway;
+use super::plan::{self, NODES};
+use super::process::{Gateway, Program};
 use super::report::GatewayReport;
 use super::site::Site;
 use super::world::World;
@@ -52,7 +49,7 @@ enum Event {
 pub struct Fleet {
     gateways: Vec<Gateway>,
     /// The program that was given.
-    rext: PathBuf,
+    rext: Program,
     /// The peak memory of processes that were replaced, in KiB.
     replaced: Vec<(String, u64)>,
     /// How many events have happened.
@@ -64,7 +61,7 @@ impl Fleet {
     ///
     /// # Errors
     /// If one of them does not start.
-    pub async fn start(rext: &Path, site: &Site) -> Result<Self, Failure> {
+    pub async fn start(rext: &Program, site: &Site) -> Result<Self, Failure> {
         let args = [
             "--listen",
             "127.0.0.1:0",
@@ -77,22 +74,22 @@ impl Fleet {
             "--handshake-timeout",
             "30",
             "--idle-timeout",
-            "6",
+            "10",
             "--drain-timeout",
             "100",
             "--ticket-keys",
             TICKETS,
-            "--http3",
-        ]
-        .map(str::to_owned);
+        ];
+        let http3 = plan::HTTP3.then_some("--http3");
+        let args: Vec<String> = args.into_iter().chain(http3).map(str::to_owned).collect();
         ticket_keys(rext, site, &["init"]).await?;
         install(rext, site)?;
-        let program = site.path().join(PROGRAM);
+        let installed = Program { path: site.path().join(PROGRAM), ..rext.clone() };
         let mut gateways = Vec::new();
         for _ in 0..NODES {
-            gateways.push(Gateway::start(&program, site.path(), &args).await?);
+            gateways.push(Gateway::start(&installed, site.path(), &args).await?);
         }
-        Ok(Self { gateways, rext: rext.to_owned(), replaced: Vec::new(), happened: 0 })
+        Ok(Self { gateways, rext: rext.clone(), replaced: Vec::new(), happened: 0 })
     }
 
     /// The addresses of the gateways.
@@ -101,7 +98,7 @@ impl Fleet {
         std::array::from_fn(|at| self.gateways.get(at).map_or(unused, |gateway| gateway.addr))
     }
 
-    /// Does what is due after this part of the requests.
+    /// Does what is due after this part of the requests. Returns false if nothing is.
     ///
     /// # Errors
     /// If a gateway has ended, or does not do what it should.
@@ -111,21 +108,22 @@ impl Fleet {
         world: &World,
         backends: &mut Backends,
         report: &mut GatewayReport,
-    ) -> Result<(), Failure> {
-        let Some((due, event)) = EVENTS.get(self.happened) else { return Ok(()) };
-        if part < *due {
-            return Ok(());
-        }
+    ) -> Result<bool, Failure> {
+        let Some((_, event)) = EVENTS.get(self.happened).filter(|(due, _)| part >= *due) else {
+            return Ok(false);
+        };
         self.happened += 1;
         match event {
             Event::ChangePolicy => self.reload(true, world).await?,
             Event::RestorePolicy => self.reload(false, world).await?,
             Event::RotateKeys => {
+                world.keys.advance();
                 // The new key encrypts at once, though not all gateways have it yet.
                 ticket_keys(&self.rext, &world.site, &["rotate", "--delay", "0"]).await?;
                 for gateway in &self.gateways {
                     gateway.reload().await?;
                 }
+                world.keys.advance();
             }
             Event::Upgrade(at) => self.upgrade(*at, world).await?,
             Event::EndMortal | Event::StartMortal => {
@@ -135,7 +133,7 @@ impl Fleet {
             }
         }
         report.events.push(format!("{event:?} after {:.0} % of the requests", 100.0 * part));
-        Ok(())
+        Ok(true)
     }
 
     async fn upgrade(&mut self, at: usize, world: &World) -> Result<(), Failure> {
@@ -178,17 +176,17 @@ impl Fleet {
 }
 
 /// Writes the program that the gateways run, in place of the one that may be there.
-fn install(rext: &Path, site: &Site) -> Result<(), Failure> {
+fn install(rext: &Program, site: &Site) -> Result<(), Failure> {
     let next = site.path().join("rext.next");
-    std::fs::copy(rext, &next)?;
+    std::fs::copy(&rext.path, &next)?;
     Ok(std::fs::rename(next, site.path().join(PROGRAM))?)
 }
 
 /// Runs `rext ticket-keys`.
-async fn ticket_keys(rext: &Path, site: &Site, args: &[&str]) -> Result<(), Failure> {
-    let mut command = Command::new(rext);
-    command.args(["ticket-keys", "--directory", TICKETS]).args(args).current_dir(site.path());
-    let output = command.stdin(Stdio::null()).output().await?;
+async fn ticket_keys(rext: &Program, site: &Site, args: &[&str]) -> Result<(), Failure> {
+    let mut command = rext.command("ticket-keys");
+    command.args(["--directory", TICKETS]).args(args).current_dir(site.path());
+    let output = command.output().await?;
     if output.status.success() {
         return Ok(());
     }

@@ -35,16 +35,31 @@ impl Pattern {
     /// The part of the body that begins at byte `at` and has this many bytes.
     pub fn part(&self, at: usize, length: usize) -> Bytes {
         let mut part = Vec::with_capacity(length);
-        while part.len() < length {
-            let rest = self.0.get((at + part.len()) % BLOCK..).unwrap_or_default();
-            part.extend(rest.iter().take(length - part.len()));
-        }
+        self.slices(at, length).for_each(|slice| part.extend_from_slice(slice));
         part.into()
     }
 
     /// Returns true if these bytes are the part of the body that begins at byte `at`.
     pub fn matches(&self, at: usize, bytes: &[u8]) -> bool {
-        self.part(at, bytes.len()) == bytes
+        let mut rest = bytes;
+        self.slices(at, bytes.len()).all(|slice| match rest.split_at_checked(slice.len()) {
+            Some((first, others)) => {
+                rest = others;
+                first == slice
+            }
+            None => false,
+        })
+    }
+
+    /// The same part in slices, so that large bodies cost little even without optimisation.
+    fn slices(&self, at: usize, length: usize) -> impl Iterator<Item = &[u8]> {
+        let (mut at, mut left) = (at % BLOCK, length);
+        std::iter::from_fn(move || {
+            let rest = self.0.get(at..).filter(|_| left > 0)?;
+            let slice = rest.get(..left).unwrap_or(rest);
+            (at, left) = (0, left - slice.len());
+            Some(slice)
+        })
     }
 }
 

@@ -4,6 +4,8 @@ use fastrand::Rng;
 
 use super::request::{Action, Answer, Behind, Request, Scope};
 
+/// Whether clients use HTTP/3, too.
+pub const HTTP3: bool = false;
 /// How many gateways there are.
 pub const NODES: usize = 3;
 
@@ -106,7 +108,8 @@ impl Job {
         let protocol = match rng.u8(..100) {
             0..35 => Protocol::Http1,
             35..80 => Protocol::Http2,
-            _ => Protocol::Http3,
+            _ if HTTP3 => Protocol::Http3,
+            _ => Protocol::Http2,
         };
         let host = match rng.u8(..100) {
             0..55 => Host::App,

@@ -94,21 +94,20 @@ impl Log {
 }
 
 impl Gateway {
-    /// Starts `rext gateway` in this folder.
+    /// Starts a gateway in this folder.
     ///
     /// # Errors
     /// If it does not start.
-    pub async fn start(rext: &Path, dir: &Path, args: &[String]) -> Result<Self, Failure> {
+    pub async fn start(rext: &Program, dir: &Path, args: &[String]) -> Result<Self, Failure> {
         let failed = |reason: String| {
-            Failure::Failed(format!("cannot start {} gateway: {reason}", rext.display()))
+            Failure::Failed(format!("cannot start {} gateway: {reason}", rext.path.display()))
         };
-        let mut child = Command::new(rext)
-            .arg("gateway")
+        let mut child = rext
+            .command("gateway")
             .args(args)
             .current_dir(dir)
             // So that no proxy or log level of the environment is used.
             .env_clear()
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -242,17 +241,42 @@ pub async fn signal(pid: u32, name: &str) -> Result<(), Failure> {
     Err(Failure::Failed(format!("cannot send SIG{name} to the gateway {pid}: it has ended")))
 }
 
-/// The program to use: `given`, or `rext` beside the running program.
-///
-/// # Errors
-/// If there is no such file.
-pub fn find_rext(given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
-    let path = match given {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("rext"),
-    };
-    // The gateways run in another folder.
-    path.canonicalize().map_err(|err| {
-        Failure::option("--rext", path.display(), format!("cannot find the program: {err}"))
-    })
+/// A program that has the commands of `rext`.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Its file.
+    pub path: PathBuf,
+    /// The arguments before the command.
+    pub args: &'static [&'static str],
+}
+
+impl Program {
+    /// Returns `given`, or else `rext` beside the running program, or else the running program, which has
+    /// these commands, too.
+    ///
+    /// # Errors
+    /// If there is no such file.
+    pub fn find(given: Option<&PathBuf>) -> Result<Self, Failure> {
+        if let Some(path) = given {
+            // The gateways run in another folder.
+            let path = path.canonicalize().map_err(|err| {
+                let reason = format!("cannot find the program: {err}");
+                Failure::option("--rext", path.display(), reason)
+            })?;
+            return Ok(Self { path, args: &[] });
+        }
+        let this = std::env::current_exe()?;
+        let rext = this.with_file_name("rext");
+        if rext.is_file() {
+            return Ok(Self { path: rext, args: &[] });
+        }
+        Ok(Self { path: this, args: &["rext"] })
+    }
+
+    /// The command with this name.
+    pub fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(self.args).arg(name).stdin(Stdio::null());
+        command
+    }
 }

@@ -33,6 +33,8 @@ pub struct GatewayReport {
     pub answers: BTreeMap<String, u64>,
     /// How many connections there were.
     pub connections: u64,
+    /// How many of them had a session that the gateway should resume.
+    pub resumable: u64,
     /// How many of them resumed a session of the same gateway.
     pub resumed: u64,
     /// How many of them resumed a session of another gateway.
@@ -80,6 +82,10 @@ impl GatewayReport {
         };
         count(&self.wrong, "wrong outcomes");
         count(&self.strays, "messages that no client sent");
+        // Open connections end seldom before their next request.
+        if self.retried * 100 > self.requests + 1000 {
+            complaints.push(format!("{} requests had to be sent again", self.retried));
+        }
         for (process, peak) in &self.peak_memory_kib {
             if *peak > self.memory_ceiling_kib {
                 complaints.push(format!(
@@ -109,10 +115,11 @@ impl fmt::Display for GatewayReport {
         }
         writeln!(
             f,
-            "{} connections, {} resumed, {} resumed at another gateway, {} requests sent again",
-            self.connections, self.resumed, self.resumed_elsewhere, self.retried
+            "{} connections, {} of them with a session to resume, {} resumed, {} resumed at another gateway",
+            self.connections, self.resumable, self.resumed, self.resumed_elsewhere
         )?;
         writeln!(f, "{} requests under the changed policy", self.under_changed_policy)?;
+        writeln!(f, "{} requests sent again", self.retried)?;
         for event in &self.events {
             writeln!(f, "event: {event}")?;
         }

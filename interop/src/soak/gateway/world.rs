@@ -31,6 +31,8 @@ pub struct World {
     pub policy: State,
     /// The state of the server behind that ends and starts again.
     pub mortal: State,
+    /// The state of the ticket keys.
+    pub keys: State,
     /// Counts for the report.
     pub counts: Counts,
     /// The requests that their clients broke off.
@@ -42,6 +44,8 @@ pub struct World {
 pub struct Counts {
     /// Connections.
     pub connections: AtomicU64,
+    /// Those that had a session which the gateway should resume.
+    pub resumable: AtomicU64,
     /// Those that resumed a session of the same gateway.
     pub resumed: AtomicU64,
     /// Those that resumed a session of another gateway.
@@ -112,19 +116,52 @@ impl World {
                 config.client_auth_offer = ClientAuthOffer::flag();
             }
             let world = self.clone();
-            let visitor =
-                Arc::new(Visitor { world, job: job.clone(), visit: visit.clone(), config });
+            let (job, visit) = (job.clone(), visit.clone());
+            let visitor = Arc::new(Visitor { world, job, visit, config });
+            let keys = self.keys.now();
             let link = visitor.open().await;
-            if link.connection.as_ref().is_ok_and(|connection| connection.resumed) {
-                let same = before == Some(visit.node);
-                let counts = &self.counts;
-                let count = if same { &counts.resumed } else { &counts.resumed_elsewhere };
-                count.fetch_add(1, Ordering::Relaxed);
-            }
-            before = Some(visit.node);
-            results.extend(visitor.run(link).await);
+            self.count_resumption(&visitor.visit, &link, keys, before.as_ref());
+            let policies = link.policies.clone();
+            let (node, offers) = (visitor.visit.node, visitor.visit.offers);
+            let responded = visitor.run(link).await;
+            let was_served = responded.iter().any(|result| result.answer.is_some());
+            before = was_served.then_some(Before { node, offers, policies, keys });
+            results.extend(responded);
         }
         Ok(results)
+    }
+
+    fn count_resumption(&self, visit: &Visit, link: &Link, keys: u8, before: Option<&Before>) {
+        let (Ok(connection), Some(before)) = (&link.connection, before) else { return };
+        let counts = &self.counts;
+        if connection.resumed {
+            let same = before.node == visit.node;
+            let count = if same { &counts.resumed } else { &counts.resumed_elsewhere };
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        if before.explains_resumption(visit, link, keys) {
+            counts.resumable.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The conditions of the connection before.
+struct Before {
+    node: usize,
+    offers: bool,
+    policies: Vec<bool>,
+    keys: u8,
+}
+
+impl Before {
+    /// Returns true if a connection should resume the session of this one: neither the policy nor the
+    /// ticket keys were being changed, and the client offers as before.
+    fn explains_resumption(&self, visit: &Visit, link: &Link, keys: u8) -> bool {
+        self.offers == visit.offers
+            && self.policies == link.policies
+            && link.policies.len() == 1
+            && self.keys % 2 == 0
+            && keys % 2 == 0
     }
 }
 
@@ -210,9 +247,8 @@ impl Visitor {
             address: client::address(job),
             handshake_policies: link.policies.clone(),
             request_policies: world.policy.since(from),
-            // It has ended meanwhile.
-            upstream_died: request.behind == Behind::Mortal
-                && world.mortal.since(mortal) == [false, true],
+            upstream_died: world.records.was_cut_off(request.number)
+                || request.behind == Behind::Mortal && world.mortal.since(mortal) == [false, true],
         };
         if circumstances.request_policies == [true] {
             world.counts.under_changed_policy.fetch_add(1, Ordering::Relaxed);

@@ -83,7 +83,7 @@ impl Connection {
             }
             Answer::CloseAfter => {
                 self.whole(head, place, "200 OK").await?;
-                return Ok(false);
+                return self.close().await;
             }
             Answer::Chunked | Answer::Trailers => {
                 let trailers = head.order.answer == Answer::Trailers;
@@ -170,6 +170,18 @@ impl Connection {
             }
         }
         Ok(true)
+    }
+
+    /// Closes the connection unannounced. The gateway may have sent another request meanwhile, and then
+    /// cannot know whether it was processed.
+    async fn close(&mut self) -> io::Result<bool> {
+        self.writer.shutdown().await?;
+        if let Some(head) = self.reader.head().await? {
+            if let Ok(head) = Head::parse(&head, &self.records) {
+                self.records.cut_off(head.order.number);
+            }
+        }
+        Ok(false)
     }
 
     /// Waits until the gateway ends the connection.

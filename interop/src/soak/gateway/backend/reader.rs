@@ -7,6 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use super::TRAILER;
 use super::head::Framing;
 
+/// How much of a body is read at once, in bytes.
+const READ: usize = 64 * 1024;
 /// The largest head that is read, in bytes.
 const LARGEST_HEAD: usize = 1 << 20;
 
@@ -48,7 +50,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     pub(super) async fn head(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(end) = self.buffer.windows(4).position(|part| part == b"\r\n\r\n") {
-                let mut head: Vec<u8> = self.buffer.drain(..end + 4).collect();
+                let mut head = self.take(end + 4);
                 head.truncate(end);
                 return Ok(Some(head));
             }
@@ -67,12 +69,15 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     pub(super) async fn part(&mut self, body: &mut BodyState) -> io::Result<Option<Vec<u8>>> {
         loop {
             if body.left > 0 {
-                if self.buffer.is_empty() && self.io.read_buf(&mut self.buffer).await? == 0 {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
+                if self.buffer.is_empty() {
+                    self.buffer.reserve(READ);
+                    if self.io.read_buf(&mut self.buffer).await? == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
                 }
                 let length = body.left.min(self.buffer.len());
                 body.left -= length;
-                return Ok(Some(self.buffer.drain(..length).collect()));
+                return Ok(Some(self.take(length)));
             }
             if body.has_ended || matches!(body.framing, Framing::Length(_)) {
                 return Ok(None);
@@ -96,10 +101,16 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         }
     }
 
+    /// Takes the first bytes of the buffer. Quick even without optimisation.
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        let rest = self.buffer.split_off(length);
+        std::mem::replace(&mut self.buffer, rest)
+    }
+
     async fn line(&mut self) -> io::Result<String> {
         loop {
             if let Some(end) = self.buffer.windows(2).position(|part| part == b"\r\n") {
-                let mut line: Vec<u8> = self.buffer.drain(..end + 2).collect();
+                let mut line = self.take(end + 2);
                 line.truncate(end);
                 return String::from_utf8(line).map_err(|_| malformed("a line that is not UTF-8"));
             }

@@ -5,6 +5,7 @@
 //! | `interop demo` | issues certificates, starts a server, connects real clients, and checks each outcome |
 //! | `interop matrix` | connects clients and servers of many TLS libraries to each other |
 //! | `interop soak` | makes many handshakes, with injected faults, and checks each outcome |
+//! | `interop soak --gateway` | sends many requests through three gateways, over servers that break the rules, and checks each outcome |
 //! | `interop vectors` | runs files of test vectors against the codec |
 //!
 //! Servers and clients are those of `rext`. `tests/raw_peer` tests the patched rustls with a peer that
@@ -48,6 +49,11 @@ enum Command {
     /// connections are cut, reset, stalled or garbled, and some clients break the rules. Prints a
     /// report, and exits with 1 if an outcome at the client or the server is wrong, if a connection
     /// or task is left, or if the process used too much memory. Needs Linux.
+    ///
+    /// With --gateway, starts three processes of `rext gateway` that share ticket keys, and sends
+    /// requests of many kinds through them. The servers behind die, stall, reset and break the rules of
+    /// HTTP. Meanwhile the policy is changed and changed back, the ticket keys are rotated, and each
+    /// process is replaced by a new one. Each outcome is checked, at the client and at the server behind.
     Soak(soak::SoakArgs),
     /// Connect clients and servers of many TLS libraries to each other, and check each outcome.
     ///

@@ -27,6 +27,7 @@ use command_line::{Failure, Progress, emit};
 pub mod check;
 pub mod client;
 pub mod fault;
+pub mod gateway;
 pub mod honest_client;
 pub mod memory;
 pub mod outcome;
@@ -36,6 +37,7 @@ pub mod report;
 pub mod server;
 mod world;
 
+use gateway::GatewaySoakArgs;
 use honest_client::{Certificate, Host};
 use plan::Plan;
 use report::SoakReport;
@@ -45,9 +47,13 @@ use world::World;
 /// Options of `interop soak`.
 #[derive(Clone, Debug, Args)]
 pub struct SoakArgs {
-    /// How many connections to make
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub connections: u32,
+    /// How many connections to make; required without --gateway
+    #[arg(long, value_name = "N", required_unless_present = "gateway",
+          value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub connections: Option<u32>,
+    #[command(flatten)]
+    /// The soak of gateways.
+    pub gateway: GatewaySoakArgs,
     /// The seed that determines all connections and their faults; random if not given, and always printed
     #[arg(long, value_name = "SEED")]
     pub seed: Option<u64>,
@@ -55,7 +61,7 @@ pub struct SoakArgs {
     #[arg(long, value_name = "N", default_value = "64",
           value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
-    /// The limit of the peak memory of the process
+    /// The limit of the peak memory of the process; with --gateway, of each gateway
     #[arg(long, value_name = "MIB", default_value = "128",
           value_parser = clap::value_parser!(u64).range(1..=1_048_576))]
     pub memory_ceiling: u64,
@@ -109,6 +115,9 @@ impl SoakPki {
 pub async fn run(args: &SoakArgs) -> Result<(), Failure> {
     // First, so that a system without this measurement fails at once.
     memory::peak()?;
+    if args.gateway.gateway {
+        return gateway::run(args).await;
+    }
     let pki = SoakPki::new()?;
     let policy = server::policy(&pki.demo, server::rules(), Verdict::None)?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..));
@@ -143,9 +152,10 @@ async fn soak(
     let places = Arc::new(Semaphore::new(args.concurrency.into()));
     let mut report = SoakReport::new(seed, args);
     let mut jobs = JoinSet::new();
-    let progress = Progress::new("connections", args.connections as usize);
+    let connections = args.connections.unwrap_or_default();
+    let progress = Progress::new("connections", connections as usize);
     let started = Instant::now();
-    for job in Plan::new(seed, args.connections) {
+    for job in Plan::new(seed, connections) {
         // The semaphore is never closed.
         let Ok(place) = places.clone().acquire_owned().await else { break };
         let world = world.clone();
@@ -199,7 +209,8 @@ mod tests {
         last: Verdict,
     ) -> SoakReport {
         let args = SoakArgs {
-            connections: 300,
+            connections: Some(300),
+            gateway: GatewaySoakArgs { gateway: false, requests: 0, rext: None },
             seed: None,
             concurrency: 16,
             memory_ceiling: 1024,

@@ -70,6 +70,64 @@ fn without_json_a_soak_prints_its_seed_first_and_a_text() {
 }
 
 #[test]
+fn a_soak_of_gateways_succeeds_and_its_json_has_exactly_its_keys() {
+    let output = soak(&["--gateway", "--requests", "700", "--seed", "7", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let keys: BTreeSet<_> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = [
+        "seed",
+        "requests",
+        "outcomes",
+        "answers",
+        "connections",
+        "resumable",
+        "resumed",
+        "resumed_elsewhere",
+        "retried",
+        "under_changed_policy",
+        "events",
+        "seconds",
+        "peak_memory_kib",
+        "memory_ceiling_kib",
+        "strays",
+        "failures",
+        "wrong",
+    ];
+    assert_eq!(keys, BTreeSet::from(expected));
+    assert_eq!((&report["seed"], &report["requests"]), (&7.into(), &700.into()));
+    for none in ["strays", "failures", "wrong"] {
+        assert_eq!(report[none], Value::Array(vec![]), "{none}");
+    }
+    let outcomes = report["outcomes"].as_object().unwrap();
+    let count = |ends: &Value| ends.as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    assert_eq!(outcomes.values().map(count).collect::<Vec<u64>>().iter().sum::<u64>(), 700);
+    for version in ["HTTP/1.1", "HTTP/2"] {
+        for action in ["GET", "POST", "dialogue", "slow reader", "aborted upload"] {
+            assert!(outcomes.contains_key(&format!("{version} {action}")), "{version} {action}");
+        }
+    }
+    // Each gateway was replaced once, and each other event happened.
+    assert_eq!(report["peak_memory_kib"].as_object().unwrap().len(), 6);
+    assert_eq!(report["events"].as_array().unwrap().len(), 8);
+    for what in ["resumed", "resumed_elsewhere", "under_changed_policy"] {
+        assert!(report[what].as_u64().unwrap() > 0, "{what}");
+    }
+}
+
+#[test]
+fn a_soak_of_gateways_prints_its_seed_and_fails_at_its_limit_of_memory() {
+    let args = ["--gateway", "--requests", "1", "--seed", "7", "--memory-ceiling", "1"];
+    let output = soak(&args);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).starts_with("seed 7\n1 requests in "));
+    let stderr = text(&output.stderr);
+    assert!(stderr.starts_with("error: seed 7: peak memory of gateway 0 is "), "{stderr}");
+    assert!(stderr.ends_with(" MiB, above the limit of 1 MiB\n"), "{stderr}");
+}
+
+#[test]
 fn too_much_memory_makes_a_soak_fail() {
     let output = soak(&["--connections", "1", "--seed", "7", "--memory-ceiling", "1"]);
     assert_eq!(output.status.code(), Some(1));
@@ -100,6 +158,16 @@ fn unusable_numbers_are_named() {
         assert_eq!(text(&output.stdout), "");
         let start = format!("error: invalid value '{value}' for '{option} <");
         assert!(stderr.starts_with(&start) && stderr.lines().count() == 1, "{args:?}: {stderr}");
+    }
+    for (args, named) in [
+        (&["--gateway", "--requests", "0"][..], "'--requests <N>'"),
+        (&["--gateway", "--connections", "1"], "'--connections <N>'"),
+        (&["--connections", "1", "--requests", "1"], "'--requests <N>'"),
+        (&["--gateway", "--rext", "/nowhere"], "--rext /nowhere: cannot find the program"),
+    ] {
+        let output = soak(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains(named), "{args:?}: {}", text(&output.stderr));
     }
     let output = soak(&[]);
     assert_eq!(output.status.code(), Some(2));

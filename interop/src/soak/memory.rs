@@ -1,4 +1,4 @@
-//! The peak memory of the process.
+//! The peak memory of processes.
 
 use command_line::Failure;
 
@@ -7,14 +7,24 @@ use command_line::Failure;
 /// # Errors
 /// If the system has no such file: only Linux has it.
 pub fn peak() -> Result<u64, Failure> {
-    let text = std::fs::read_to_string("/proc/self/status").map_err(|err| {
-        Failure::Failed(format!(
-            "cannot measure memory: this needs Linux: /proc/self/status: {err}"
-        ))
+    peak_at("self")
+}
+
+/// The same for another process.
+///
+/// # Errors
+/// The same, or if it has ended.
+pub fn peak_of(pid: u32) -> Result<u64, Failure> {
+    peak_at(&pid.to_string())
+}
+
+fn peak_at(process: &str) -> Result<u64, Failure> {
+    let path = format!("/proc/{process}/status");
+    let text = std::fs::read_to_string(&path).map_err(|err| {
+        Failure::Failed(format!("cannot measure memory: this needs Linux: {path}: {err}"))
     })?;
-    parse(&text).ok_or_else(|| {
-        Failure::Failed("cannot measure memory: no VmHWM in /proc/self/status".into())
-    })
+    parse(&text)
+        .ok_or_else(|| Failure::Failed(format!("cannot measure memory: no VmHWM in {path}")))
 }
 
 fn parse(status: &str) -> Option<u64> {

@@ -117,6 +117,10 @@ impl Proxy {
         if request.method == Method::TRACE {
             return Err(Rejection::Method);
         }
+        // Otherwise the server behind may read it as a path (RFC 9112 section 3.2.4).
+        if request.uri.path() == "*" && request.method != Method::OPTIONS {
+            return Err(Rejection::Ambiguous("the target * is for OPTIONS only"));
+        }
         // Any other coding would be lost with the field (RFC 9112 section 6.1).
         let mut codings = request.headers.get_all(header::TRANSFER_ENCODING).into_iter();
         let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");

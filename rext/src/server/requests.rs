@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::BoxError;
 use axum::body::{Body, HttpBody};
 use axum::response::IntoResponse;
-use http::{Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Bytes;
 use rustls_ext::http::server::Denied;
 use tower::{Service, ServiceExt};
@@ -101,7 +101,8 @@ where
     fn admit<B: HttpBody>(&self, request: &Request<B>) -> Result<Unfinished, Response<Body>> {
         let underway = self.activity.begin();
         let Some(underway) = underway else {
-            return Err(later("this connection is closing; please use another one\n"));
+            let text = "this connection is closing; please use another one\n";
+            return Err(without_body_for_head(request.method(), later(text)));
         };
         let length = match request.body() {
             body if body.is_end_stream() => Some(0),
@@ -114,7 +115,8 @@ where
                 let Self { peer, server_name, .. } = self;
                 warn!(%peer, status = 503, host = host(request), server_name = server_name.as_deref(),
                     reason = %exhausted, "request refused");
-                Err(later("this server has no memory for the request now; please try again\n"))
+                let text = "this server has no memory for the request now; please try again\n";
+                Err(without_body_for_head(request.method(), later(text)))
             }
         }
     }
@@ -130,6 +132,7 @@ where
     {
         let Self { service, peer, server_name, idle, activity, .. } = self;
         let host = host(&request);
+        let method = request.method().clone();
         let request = request.map(|body| timed(body, idle, &activity, None));
         let mut response = if request.extensions().get::<LengthTwice>().is_some() {
             framing::refuse(request).await
@@ -145,6 +148,7 @@ where
             info!(%peer, status, host, server_name, reason = denied.to_string(), "request refused");
             response = denied.into_response();
         }
+        let response = without_body_for_head(&method, response);
         Ok(response.map(|body| timed(body, idle, &activity, Some(unfinished))))
     }
 }
@@ -156,10 +160,18 @@ pub(super) struct Unfinished {
     _admitted: Option<Admitted>,
 }
 
+<<<<<<< HEAD
 /// In the extensions of a response to a request that was not admitted: it is no activity, so that a
 /// client cannot keep a connection open by such requests.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NotAdmitted;
+=======
+/// Removes the body of a response to HEAD: over HTTP/2, hyper would send it, and clients reset the stream
+/// (RFC 9110 section 9.3.2, RFC 9113 section 8.1.1).
+fn without_body_for_head(method: &Method, response: Response<Body>) -> Response<Body> {
+    if *method == Method::HEAD { response.map(|_| Body::empty()) } else { response }
+}
+>>>>>>> soak
 
 /// The response to a request that may be sent again later.
 fn later(text: &'static str) -> Response<Body> {

@@ -12,7 +12,10 @@ mod limits;
 mod memory;
 mod messages;
 mod paths;
+mod peers;
 mod raw;
+mod recorder;
+mod responses;
 mod routes;
 mod scopes;
 mod smuggling;
@@ -22,3 +25,5 @@ mod upstreams;
 #[cfg(unix)]
 mod verified;
 mod websocket;
+mod wire;
+mod wire_http2;

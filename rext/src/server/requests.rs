@@ -160,18 +160,15 @@ pub(super) struct Unfinished {
     _admitted: Option<Admitted>,
 }
 
-<<<<<<< HEAD
 /// In the extensions of a response to a request that was not admitted: it is no activity, so that a
 /// client cannot keep a connection open by such requests.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NotAdmitted;
-=======
 /// Removes the body of a response to HEAD: over HTTP/2, hyper would send it, and clients reset the stream
 /// (RFC 9110 section 9.3.2, RFC 9113 section 8.1.1).
 fn without_body_for_head(method: &Method, response: Response<Body>) -> Response<Body> {
     if *method == Method::HEAD { response.map(|_| Body::empty()) } else { response }
 }
->>>>>>> soak
 
 /// The response to a request that may be sent again later.
 fn later(text: &'static str) -> Response<Body> {

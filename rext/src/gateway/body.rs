@@ -175,9 +175,7 @@ impl HttpBody for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut frame = Pin::new(&mut *self.shared.body()).poll_frame(cx);
         self.shared.progress.set(frame.is_pending(), matches!(frame, Poll::Ready(Some(_))));
-        if let Poll::Ready(Some(Ok(frame))) = &mut frame
-            && let Some(trailers) = frame.trailers_mut()
-        {
+        if let Some(trailers) = trailers_of(&mut frame) {
             self.shared.fields.clean_trailers(trailers);
             if let Err(err) = self.trailers.check(trailers) {
                 self.shared.record_fault(&err);
@@ -236,9 +234,7 @@ impl HttpBody for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         let mut frame = Pin::new(&mut this.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &mut frame
-            && let Some(trailers) = frame.trailers_mut()
-        {
+        if let Some(trailers) = trailers_of(&mut frame) {
             this.fields.clean_trailers(trailers);
             if let Err(err) = this.trailers.check(trailers) {
                 return Poll::Ready(Some(Err(err.into())));
@@ -253,5 +249,12 @@ impl HttpBody for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+/// Returns the trailers, if this part of a body is that.
+fn trailers_of<E>(frame: &mut Poll<Option<Result<Frame<Bytes>, E>>>) -> Option<&mut HeaderMap> {
+    match frame {
+        Poll::Ready(Some(Ok(frame))) => frame.trailers_mut(),
+        _ => None,
     }
 }

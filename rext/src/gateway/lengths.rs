@@ -26,9 +26,10 @@ fn parse(line: &HeaderValue) -> Option<u64> {
 
 /// Replaces several equal lines by one.
 pub(super) fn join_equal(fields: &mut HeaderMap) {
-    if fields.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some()
-        && let Some(length) = fields.get(header::CONTENT_LENGTH).cloned()
-    {
+    if fields.get_all(header::CONTENT_LENGTH).iter().nth(1).is_none() {
+        return;
+    }
+    if let Some(length) = fields.get(header::CONTENT_LENGTH).cloned() {
         fields.insert(header::CONTENT_LENGTH, length);
     }
 }

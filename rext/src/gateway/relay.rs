@@ -280,9 +280,10 @@ fn host_of(parts: &Parts) -> Result<HeaderValue, Rejection> {
 fn join_cookies(fields: &mut HeaderMap) {
     let lines: Vec<&[u8]> =
         fields.get_all(header::COOKIE).into_iter().map(HeaderValue::as_bytes).collect();
-    if lines.len() > 1
-        && let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..]))
-    {
+    if lines.len() < 2 {
+        return;
+    }
+    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
         fields.insert(header::COOKIE, joined);
     }
 }

@@ -274,7 +274,8 @@ mod tests {
     fn a_request_with_a_length_and_a_coding_is_found_in_either_order() {
         let plain = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n\r\n\r\nxPOST / HTTP/1.1\r\n\r\n";
         let chunked = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3;x=y\r\n\r\nz\r\n0\r\nx: y\r\n\r\n";
-        let one = "POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        let one =
+            "POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
         let other = "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\nCONTENT-LENGTH:5\r\n\r\n";
         assert_eq!(first(one), Some(0));
         assert_eq!(first(other), Some(0));
@@ -290,8 +291,9 @@ mod tests {
         let length = evil.len();
         let body = format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{evil}");
         assert_eq!(first(&body), None);
-        let chunk =
-            format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n{evil}\r\n");
+        let chunk = format!(
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n{evil}\r\n"
+        );
         assert_eq!(first(&chunk), None);
     }
 

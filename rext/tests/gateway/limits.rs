@@ -11,7 +11,8 @@ use crate::upstream::Upstream;
 
 #[tokio::test]
 async fn connections_to_a_server_behind_are_bounded_and_then_requests_get_503() {
-    let limits = ["--upstream-connections", "2", "--upstream-waiting", "1", "--connect-timeout", "20"];
+    let limits =
+        ["--upstream-connections", "2", "--upstream-waiting", "1", "--connect-timeout", "20"];
     let mut site = Site::start(&limits).await;
     let mut held = Vec::new();
     for protocol in [H2, HTTP1] {

@@ -35,7 +35,8 @@ async fn rfc_9113_8_2_3_cookie_fields_are_joined_for_http_1_1() {
         let request = request("GET", "/echo", &fields, Body::empty());
         let response = site.connect(protocol).await.send(request).await;
         let (fields, ..) = response.echo();
-        let cookies: Vec<_> = fields.into_iter().filter(|line| line.starts_with("cookie")).collect();
+        let cookies: Vec<_> =
+            fields.into_iter().filter(|line| line.starts_with("cookie")).collect();
         assert_eq!(cookies, ["cookie: sid=secret; csrf=1; theme=x"]);
     }
 }

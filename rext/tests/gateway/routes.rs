@@ -213,10 +213,12 @@ fn the_table_and_the_option_upstream_exclude_each_other_and_one_is_needed() {
                 of them";
     assert!(text.contains(both), "{text}");
     let text = error(&files, "gateway", POLICY, &[]);
-    let none = "policy.toml: no table [gateway] with the servers behind; add one, or use --upstream";
+    let none =
+        "policy.toml: no table [gateway] with the servers behind; add one, or use --upstream";
     assert!(text.contains(none), "{text}");
     let text = error(&files, "serve", &table, &[]);
-    let other = "line 7: the table [gateway] is for rext gateway only: remove it, or use another file";
+    let other =
+        "line 7: the table [gateway] is for rext gateway only: remove it, or use another file";
     assert!(text.contains(other), "{text}");
 }
 
@@ -225,8 +227,7 @@ fn the_table_and_the_option_upstream_exclude_each_other_and_one_is_needed() {
 async fn routes_and_policy_are_reloaded_together_or_not_at_all() {
     let mut other = Upstream::start().await;
     let upstream = Upstream::start().await;
-    let table =
-        |url: &str, more: &str| format!("[[gateway.routes]]\nupstream = '{url}'\n{more}");
+    let table = |url: &str, more: &str| format!("[[gateway.routes]]\nupstream = '{url}'\n{more}");
     let (url, other_url) = (upstream.url(), other.url());
     let mut site = Site::with_routes(upstream, &table(&url, ""));
     let id = site.gateway.child.id().to_string();

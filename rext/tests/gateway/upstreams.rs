@@ -83,8 +83,8 @@ impl Behind {
 
     /// With the certificate of `files` for localhost. It requires a client certificate.
     async fn with_tls(files: &Files, alpn: &[&[u8]]) -> Self {
-        let key =
-            rext_cli::files::identity(&files.path("server.pem"), &files.path("server.key")).unwrap();
+        let key = rext_cli::files::identity(&files.path("server.pem"), &files.path("server.key"))
+            .unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(files.clients.der().clone()).unwrap();
         let provider = tls::provider();
@@ -271,7 +271,14 @@ async fn a_request_whose_idle_connection_was_closed_is_sent_on_another_one() {
         assert!(matches!(response.status.as_u16(), 200 | 502), "{number}: {response:?}");
         let seen = server.so_far();
         assert!(seen.len() <= 1, "{number}: {seen:?}");
-        assert!(response.status != 200 || seen == [format!("{} POST / HTTP/1.1", seen.first().map_or("", |line| line.split(' ').next().unwrap()))]);
+        assert!(
+            response.status != 200
+                || seen
+                    == [format!(
+                        "{} POST / HTTP/1.1",
+                        seen.first().map_or("", |line| line.split(' ').next().unwrap())
+                    )]
+        );
     }
 }
 
@@ -298,7 +305,8 @@ async fn a_request_that_the_server_may_have_received_is_not_sent_again() {
             assert_eq!(connection.get(path).await.status, StatusCode::BAD_GATEWAY);
         }
     }
-    let expected = ["0 GET /first", "0 GET /second", "1 GET /third", "2 GET /second", "3 GET /third"];
+    let expected =
+        ["0 GET /first", "0 GET /second", "1 GET /third", "2 GET /second", "3 GET /third"];
     assert_eq!(server.so_far(), expected.map(|line| format!("{line} HTTP/1.1")));
 }
 
@@ -342,7 +350,8 @@ async fn rfc_9113_8_7_only_a_refused_stream_is_sent_again() {
         (Fault::Abort, 502, &["0 /one", "0 /two"]),
     ] {
         let mut server = faulty_http2(fault).await;
-        let table = format!("[[gateway.routes]]\nprotocol = 'http2'\nupstream = '{}'\n", server.url());
+        let table =
+            format!("[[gateway.routes]]\nprotocol = 'http2'\nupstream = '{}'\n", server.url());
         let site = gateway(Files::new(), &table).await;
         let mut connection = site.connect(H2).await;
         assert_eq!(connection.get("/one").await.status, 200);

@@ -50,29 +50,28 @@ def free_port():
 
 def make_pki(folder):
     """Authorities and certificates with P-256 keys."""
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
-    def issue(name, subject, extensions, ca=None):
-        extra = [item for text in extensions for item in ("-addext", text)]
-        by = ["-CA", folder / f"{ca}.pem", "-CAkey", folder / f"{ca}.key"] if ca else []
-        run("openssl", "req", "-x509", *key, "-keyout", folder / f"{name}.key", "-out",
-            folder / f"{name}.pem", "-subj", f"/CN={subject}", *extra, *by)
+    def request(name, subject, *more):
+        run("openssl", "req", *more, *key, "-keyout", folder / f"{name}.key", "-subj", f"/CN={subject}")
 
-    def old_issue(name, subject, extensions, ca):
-        # OpenSSL 3.0 has no -CA for `req -x509`.
-        run("openssl", "req", "-new", *key[:5], "-keyout", folder / f"{name}.key", "-out",
-            folder / f"{name}.csr", "-subj", f"/CN={subject}")
-        (folder / f"{name}.ext").write_text("\n".join(extensions))
+    def authority(name):
+        extensions = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+        request(name, name, "-x509", "-days", "30", "-out", folder / f"{name}.pem", *extensions)
+
+    def issue(name, subject, ca, *extensions):
+        request(name, subject, "-new", "-out", folder / f"{name}.csr")
+        usual = ["basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature"]
+        (folder / f"{name}.ext").write_text("\n".join([*usual, *extensions]))
         run("openssl", "x509", "-req", "-days", "30", "-in", folder / f"{name}.csr", "-CA",
             folder / f"{ca}.pem", "-CAkey", folder / f"{ca}.key", "-CAcreateserial", "-out",
             folder / f"{name}.pem", "-extfile", folder / f"{name}.ext")
 
-    for ca in ("server-ca", "client-ca"):
-        issue(ca, ca, ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"])
-    usual = ["basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature"]
-    old_issue("server", "localhost",
-              [*usual, "subjectAltName=DNS:localhost,IP:127.0.0.1", "extendedKeyUsage=serverAuth"], "server-ca")
-    old_issue("client", "client", [*usual, "extendedKeyUsage=clientAuth"], "client-ca")
+    authority("server-ca")
+    authority("client-ca")
+    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    issue("server", "localhost", "server-ca", names, "extendedKeyUsage=serverAuth")
+    issue("client", "client", "client-ca", "extendedKeyUsage=clientAuth")
     (folder / "server-both.pem").write_text(
         (folder / "server.pem").read_text() + (folder / "server.key").read_text())
 

@@ -9,7 +9,9 @@ use hyper::body::Bytes;
 use quinn::{ConnectionError, ReadError, ReadToEndError, VarInt};
 use rext_cli::tls::H2;
 
-use crate::client::{GET, Site, config, connecting, control, head, raw, receive, request};
+use crate::client::{
+    GET, Site, alt_svc, config, connect, connecting, control, head, raw, receive, request,
+};
 use crate::common::TIMEOUT;
 
 fn terminate(site: &Site) {

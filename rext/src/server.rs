@@ -207,7 +207,7 @@ impl<A: App> Server<A> {
                 return warn!(%peer, reason = %exhausted, "connection refused");
             }
         };
-        let reloads = self.reloads.from_now();
+        let reloads = self.reloads.since_now();
         let (stream, report) = tokio::select! {
             accepted = self.acceptor.accept_and_report(tcp, peer) => match accepted {
                 (Ok(stream), report) => (stream, report),

@@ -210,6 +210,7 @@ fn policy_file_errors() -> Vec<PolicyFileError> {
             line: 3,
             problem: PostHandshakeProblem::UnknownScope { scope: name() },
         },
+        P::OwnTable { .. } => P::OwnTable { line: 3, problem: "two routes for one path".into() },
         P::Policy(_) => P::Policy(PolicyError::NoLastVerdict),
     );
     all.extend(rule_problems().into_iter().map(|problem| P::Rule { line: 3, problem }));

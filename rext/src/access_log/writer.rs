@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
 use tracing::error;
@@ -128,10 +128,7 @@ fn write_all(mut target: Target, lines: &Receiver<Message>, reopen: &AtomicBool)
                 Message::Finish(sender) => done = Some(sender),
             }
             if chunk.len() < CHUNK_SIZE && done.is_none() {
-                next = match lines.try_recv() {
-                    Ok(message) => Some(message),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-                };
+                next = lines.try_recv().ok();
             }
         }
         if reopen.swap(false, Ordering::SeqCst) {

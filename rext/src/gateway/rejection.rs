@@ -39,7 +39,7 @@ pub(super) enum Rejection {
     /// The gateway has no routes yet.
     NotReady,
     /// The gateway responds itself.
-    Own(Response<Body>),
+    Own(Box<Response<Body>>),
 }
 
 impl From<Denied> for Rejection {
@@ -78,7 +78,7 @@ impl Rejection {
         let status = self.status();
         let line = match self {
             Self::Denied(denied) => return denied.into_response(),
-            Self::Own(response) => return response,
+            Self::Own(response) => return *response,
             Self::NoRoute(reason) => {
                 let mut response = (status, format!("{reason}\n")).into_response();
                 response.extensions_mut().insert(Refused(reason.to_string().into()));

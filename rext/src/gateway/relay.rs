@@ -27,6 +27,7 @@ use crate::observe::Upstream;
 /// What the response depends on, of a client's request.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
+    peer: SocketAddr,
     version: Version,
     /// True if the client wants trailers, and hyper sends them to it.
     trailers: bool,
@@ -35,13 +36,13 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(request: &Parts) -> Self {
+    fn of(request: &Parts, peer: SocketAddr) -> Self {
         let Parts { version, headers: fields, .. } = request;
         let expectations = fields.get_all(header::EXPECT).into_iter();
         let mut waiting =
             expectations.filter(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         let waits = waiting.next().is_some();
-        Self { version: *version, trailers: fields::accepts_trailers(fields), waits }
+        Self { peer, version: *version, trailers: fields::accepts_trailers(fields), waits }
     }
 
     /// Returns true if trailers reach the client even if they are not announced.
@@ -66,7 +67,7 @@ impl Proxy {
     async fn response_to(&self, mut request: Request<Body>, peer: SocketAddr) -> Response<Body> {
         let upgrade = UpgradeRequest::take(&mut request);
         let (parts, body) = request.into_parts();
-        let asked = Asked::of(&parts);
+        let asked = Asked::of(&parts, peer);
         let checked = match upgrade {
             Ok(upgrade) => self.check(&parts).await.map(|checked| (checked, upgrade)),
             Err(err) => Err(Rejection::Upgrade(err)),
@@ -74,8 +75,7 @@ impl Proxy {
         match checked {
             Ok((checked, upgrade)) => {
                 let mut behind = None;
-                let forwarding =
-                    self.forward(checked, upgrade, parts, body, asked, peer, &mut behind);
+                let forwarding = self.forward(checked, upgrade, parts, body, asked, &mut behind);
                 let answer = forwarding.await;
                 let mut response =
                     answer.unwrap_or_else(|rejection| rejection.into_response_to(asked.version));
@@ -101,7 +101,7 @@ impl Proxy {
         loop {
             if table.health.as_deref() == Some(request.uri.path()) {
                 let draining = self.draining.load(Ordering::Relaxed);
-                return Err(Rejection::Own(health::respond(&request.method, draining)));
+                return Err(Rejection::Own(Box::new(health::respond(&request.method, draining))));
             }
             let checked = self.check_with(table.clone(), request).await?;
             // A client may take long to authenticate. The routes and the policy must be of one load.
@@ -152,9 +152,9 @@ impl Proxy {
         request: Parts,
         body: Body,
         asked: Asked,
-        peer: SocketAddr,
         behind: &mut Option<Upstream>,
     ) -> Result<Response<Body>, Rejection> {
+        let peer = asked.peer;
         let route = checked.route().ok_or(Rejection::NotReady)?;
         let upgrade = upgrade.map(|upgrade| upgrade.allowed_by(&route.upgrades)).transpose();
         let upgrade =

@@ -90,7 +90,7 @@ where
         async move {
             let response = match admitted {
                 Ok((admitted, this, request)) => this.serve(request, admitted).await?,
-                Err(refusal) => refusal,
+                Err(refusal) => *refusal,
             };
             Ok(exchange.respond(response))
         }
@@ -98,11 +98,11 @@ where
     }
 
     /// Admits a request, or makes the response for one that does not fit.
-    fn admit<B: HttpBody>(&self, request: &Request<B>) -> Result<Unfinished, Response<Body>> {
+    fn admit<B: HttpBody>(&self, request: &Request<B>) -> Result<Unfinished, Box<Response<Body>>> {
         let underway = self.activity.begin();
         let Some(underway) = underway else {
             let text = "this connection is closing; please use another one\n";
-            return Err(without_body_for_head(request.method(), later(text)));
+            return Err(Box::new(without_body_for_head(request.method(), later(text))));
         };
         let length = match request.body() {
             body if body.is_end_stream() => Some(0),
@@ -116,7 +116,7 @@ where
                 warn!(%peer, status = 503, host = host(request), server_name = server_name.as_deref(),
                     reason = %exhausted, "request refused");
                 let text = "this server has no memory for the request now; please try again\n";
-                Err(without_body_for_head(request.method(), later(text)))
+                Err(Box::new(without_body_for_head(request.method(), later(text))))
             }
         }
     }

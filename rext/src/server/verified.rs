@@ -31,7 +31,7 @@ impl Reloads {
 
     /// Returns the reloads from now on. Call it before the handshake, which is under the policy of
     /// its beginning.
-    pub(super) fn from_now(&self) -> Seen {
+    pub(super) fn since_now(&self) -> Seen {
         Seen(self.0.as_ref().map(signal::Sender::subscribe))
     }
 }

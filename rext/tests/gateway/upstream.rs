@@ -24,6 +24,7 @@ pub struct Upstream {
     /// `/hold` and `/short` wait for a permit.
     pub release: Arc<Semaphore>,
     /// One for each connection that has ended.
+    #[allow(dead_code)] // the tests of HTTP/3 wait for it
     pub ended: UnboundedReceiver<()>,
 }
 

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Method;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tower::service_fn;
@@ -15,7 +14,6 @@ use tower::util::BoxCloneSyncService;
 
 use super::super::memory::{Memory, Shares};
 use super::*;
-use crate::listener::Phase;
 
 mod floods;
 mod idle;
@@ -73,8 +71,7 @@ impl Client {
     /// Connects to a server with a buffer of this size between them in each direction.
     fn connect(is_h2: bool, app: App, limits: TimeLimits, buffer: usize) -> Self {
         let (io, server) = duplex(buffer);
-        let phases = watch::Sender::new(Phase::Serving);
-        let phase = PhaseReceiver::of(&phases);
+        let (phases, phase) = PhaseReceiver::channel();
         let peer = SocketAddr::from(([192, 0, 2, 1], 1));
         let budget = Budget::open(&Memory::new(usize::MAX), Shares::of(4 << 20)).unwrap();
         let requests = Requests::new(app, peer, None, limits.idle).with_budget(budget.clone());

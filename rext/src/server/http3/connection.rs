@@ -78,7 +78,7 @@ impl<A: App> Http3Server<A> {
                 return incoming.refuse();
             }
         };
-        let (limit, reloads) = (limits.head, reloads.from_now());
+        let (limit, reloads) = (limits.head, reloads.since_now());
         let handshake = async { incoming.accept_with(config)?.await };
         let connection = tokio::select! {
             accepted = timeout(limit, handshake) => match accepted {

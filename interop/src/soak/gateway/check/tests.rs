@@ -146,7 +146,7 @@ fn the_changed_policy_has_its_own_outcome_and_during_the_change_both_are_right()
             handshake_policies: policies,
             ..circumstances(Host::Switch, Certificate::Agent)
         };
-        assert_eq!(agent.check(&post, &whole, &[unknown.clone()]).is_ok(), before);
+        assert_eq!(agent.check(&post, &whole, std::slice::from_ref(&unknown)).is_ok(), before);
         assert_eq!(agent.check(&post, &whole, &[seen()]).is_ok(), after);
     }
 }

@@ -263,7 +263,7 @@ fn other_unusable_arguments_are_named() {
         (connect(&["--follow-challenge"]), "--cert <FILE>"),
         (connect(&["--resolve", "localhost"]), "not of the form HOST:PORT:ADDR"),
         (connect(&["-n", "0"]), "'--count <COUNT>'"),
-        (serve("--listen", "nowhere"), "'--listen <ADDR:PORT>'"),
+        (serve("--listen", "nowhere"), "'--listen <ADDR:PORT|systemd>'"),
         (serve("--handshake-timeout", "0"), "'--handshake-timeout <SECONDS>'"),
         (serve("--max-connection-age", "0"), "'--max-connection-age <SECONDS>'"),
         (serve("--max-connection-age", "604801"), "above 0 and up to 604800"),

@@ -21,7 +21,7 @@ use crate::authenticator::{
 use crate::http::client::IdentityError;
 use crate::http::reqwest as over_reqwest;
 use crate::http::secondary::{ConnectionError, Frame, SendError};
-use crate::http::server::{CertificateError, Denied, HostProblem};
+use crate::http::server::{CertificateError, Denied, HostProblem, NoLongerVerified};
 use crate::http::{Challenge, ChallengeError, ChallengeProblem, Place, hyper as over_hyper};
 use crate::policy_file::PolicyFileError;
 use crate::quic::ConfigError;
@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// The errors that are tested here, with the files that define them.
-const TRIED: [(&str, &str); 36] = [
+const TRIED: [(&str, &str); 37] = [
     ("anchors/authority.rs", "AnchorError"),
     ("anchors/problem.rs", "CertificateProblem"),
     ("anchors/revocation.rs", "CrlError"),
@@ -63,6 +63,7 @@ const TRIED: [(&str, &str); 36] = [
     ("http/secondary/exchange.rs", "SendError"),
     ("http/server/certificate.rs", "CertificateError"),
     ("http/server/denied.rs", "Denied"),
+    ("http/server/no_longer.rs", "NoLongerVerified"),
     ("load_error.rs", "LoadError"),
     ("pem.rs", "PemError"),
     ("pem.rs", "PemProblem"),
@@ -442,6 +443,7 @@ fn of_challenges_and_requests() {
     for problem in problems {
         try_one(&ChallengeError { place: Place::default(), problem });
     }
+    try_one(&NoLongerVerified::sample().unwrap());
     samples!(Denied:
         Denied::Host(_) => Denied::Host(HostProblem::Missing),
         Denied::Misdirected => Denied::Misdirected,

@@ -69,6 +69,7 @@ pub const TARGETS: &[Target] = &[
     target("secondary_exchange", 512, None),
     target("secondary_http2", 1024, None),
     target("secondary_peer", 256, None),
+    target("tickets", 4096, None),
     target("handshake_client", 256, Some("handshake")),
     target("handshake_server", 256, Some("handshake")),
     target("handshake_tls12", 128, None),

@@ -93,12 +93,9 @@ impl Prefix {
     /// If it is not a plain path.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '~' | '.');
-        let segments: Option<Vec<&str>> = text
-            .strip_prefix('/')
-            .map(|rest| rest.strip_suffix('/').unwrap_or(rest).split('/').collect());
-        let segments = match segments.as_deref() {
-            Some([""]) => Vec::new(),
-            Some(segments) => segments.to_vec(),
+        let segments: Vec<&str> = match text.strip_prefix('/') {
+            Some("") => Vec::new(),
+            Some(rest) => rest.strip_suffix('/').unwrap_or(rest).split('/').collect(),
             None => vec![""],
         };
         let is_good =
@@ -263,14 +260,19 @@ impl HostRoutes {
     fn new(pattern: HostPattern, routes: &[Route]) -> Result<Self, PrefixError> {
         let mut of_host: Vec<_> =
             routes.iter().enumerate().filter(|(_, route)| route.host.covers(&pattern)).collect();
-        // The most specific host first, so that of two equal paths its route is kept.
+        // The most specific host first. Its paths hide all paths below them of less specific hosts. Of
+        // those that remain, the longest one that matches is of the most specific host.
         of_host.sort_by_key(|(_, route)| std::cmp::Reverse(route.host.rank()));
-        let mut kept: Vec<(usize, &Prefix)> = Vec::new();
+        let mut seen: Vec<(usize, &Route)> = Vec::new();
         for (number, route) in of_host {
-            if !kept.iter().any(|(_, path)| **path == route.path) {
-                kept.push((number, &route.path));
+            let hides =
+                |other: &Route| other.host != route.host && other.path.matches(&route.path.0);
+            if !seen.iter().any(|(_, other)| hides(other)) {
+                seen.push((number, route));
             }
         }
+        let mut kept: Vec<(usize, &Prefix)> =
+            seen.into_iter().map(|(number, route)| (number, &route.path)).collect();
         kept.sort_by_key(|(_, path)| std::cmp::Reverse(path.0.len()));
         let readings = if kept.iter().any(|(_, path)| !path.0.is_empty()) {
             let named: Vec<_> =

@@ -48,7 +48,7 @@ async fn greedy(site: &Site) -> TlsStream<tokio::net::TcpStream> {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_read_nothing_use_no_more_than_their_limit_and_are_disconnected() {
-    let mut site = Site::start(&["--idle-timeout", "5"]).await;
+    let mut site = Site::start(&["--idle-timeout", "5", "--upstream-connections", "1000"]).await;
     let id = site.gateway.child.id();
     let before = resident(id);
     let mut most = before;

@@ -72,10 +72,9 @@ async fn trailers_of_requests_are_passed_on_if_they_are_announced_and_refused_ot
     let mut server = RawServer::start(|mut tcp, _, seen| async move {
         while let Some(head) = read_head(&mut tcp).await {
             assert!(head.contains("transfer-encoding: chunked"), "{head}");
-            match read_until(&mut tcp, "0\r\nx-sum: 7\r\n\r\n").await {
-                Some(body) => drop(seen.send(body)),
-                None => drop(seen.send("truncated".to_owned())),
-            }
+            // Of a refused request, a part or nothing may arrive, but never its end.
+            let Some(body) = read_until(&mut tcp, "0\r\nx-sum: 7\r\n\r\n").await else { return };
+            let _ = seen.send(body);
             let _ = tcp.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
         }
     })
@@ -92,7 +91,6 @@ async fn trailers_of_requests_are_passed_on_if_they_are_announced_and_refused_ot
         if length.is_empty() {
             let response = site.connect(H2).await.send(unannounced).await;
             assert_eq!(response.status, StatusCode::BAD_REQUEST);
-            assert_eq!(server.seen.recv().await.unwrap(), "truncated");
             let reason = "the trailer x-sum is not announced in the field Trailer";
             site.gateway.wait_for_log(&["WARN", "status=400", reason]);
         }
@@ -103,7 +101,7 @@ async fn trailers_of_requests_are_passed_on_if_they_are_announced_and_refused_ot
     assert_eq!(server.seen.recv().await.unwrap(), "4\r\ntext\r\n0\r\nx-sum: 7\r\n\r\n");
     let chunked = chunked.replace("Trailer: x-sum\r\n", "");
     assert!(exchange(&site, &chunked).await.starts_with("HTTP/1.1 400 Bad Request\r\n"));
-    assert_eq!(server.seen.recv().await.unwrap(), "truncated");
+    assert!(server.seen.try_recv().is_err());
 }
 
 #[tokio::test]

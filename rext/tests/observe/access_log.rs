@@ -56,7 +56,9 @@ fn stable(line: &Value) -> Value {
 fn a_line_has_the_identity_the_status_the_bytes_and_the_server_behind() {
     let site = Site::start(&["--access-log", "access.log"]);
     let path = site.files.path("access.log");
-    assert_eq!(site.agent().send("GET /clients/a?token=secret HTTP/1.1\r\nhost: localhost\r\nx-request-id: 7\r\nuser-agent: test/1\r\nconnection: close\r\n\r\n").is_some(), true);
+    let request = "GET /clients/a?token=secret HTTP/1.1\r\nhost: localhost\r\nx-request-id: 7\r\n\
+                   user-agent: test/1\r\nconnection: close\r\n\r\n";
+    assert!(site.agent().send(request).is_some());
     lines(&path, 1);
     assert_eq!(site.anonymous().get("/clients"), Some(401));
     lines(&path, 2);

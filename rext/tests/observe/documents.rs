@@ -161,11 +161,10 @@ fn each_alert_is_about_metrics_and_labels_that_exist() {
         let Some(first) = line.trim_start().strip_prefix("expr: ") else { continue };
         let mut query = if first == ">-" { String::new() } else { first.to_owned() };
         let indent = line.len() - line.trim_start().len();
-        while first == ">-" {
-            let Some(next) = lines.next_if(|next| next.len() - next.trim_start().len() > indent)
-            else {
-                break;
-            };
+        // The lines of a folded text are further in than its key.
+        let is_folded =
+            |next: &&str| first == ">-" && next.len() - next.trim_start().len() > indent;
+        while let Some(next) = lines.next_if(is_folded) {
             query.push_str(next.trim());
             query.push(' ');
         }

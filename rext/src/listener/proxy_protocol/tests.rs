@@ -109,7 +109,8 @@ fn a_checksum_is_verified() {
     let checksum = checksum(&header).to_be_bytes();
     header[31..35].copy_from_slice(&checksum);
     assert!(read(&header).unwrap().is_some());
-    for at in 16..header.len() {
+    // With another type at 28, the field is no checksum.
+    for at in (16..header.len()).filter(|at| *at != 28) {
         let mut changed = header.clone();
         changed[at] ^= 1;
         assert!(parse(&changed).is_err(), "byte {at}");

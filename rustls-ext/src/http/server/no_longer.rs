@@ -49,3 +49,14 @@ impl Error for NoLongerVerified {
         Some(&self.reason)
     }
 }
+
+#[cfg(all(test, feature = "tokio"))]
+impl NoLongerVerified {
+    /// One for the tests of errors.
+    pub(crate) fn sample() -> Option<Self> {
+        let chain = [rustls::pki_types::CertificateDer::from(vec![0x30, 0])];
+        let now = rustls::pki_types::UnixTime::now();
+        let identity = Identity::by_authenticator("agents", &chain, now)?;
+        Some(Self::new(identity, Self::no_scope()))
+    }
+}

@@ -79,7 +79,8 @@ impl Error for KeyStoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Connection(err) => Some(err),
-            Self::Redis(err) => Some(err),
+            // The crate's error repeats the text of its cause.
+            Self::Redis(err) => Some(err.source().unwrap_or(err)),
             Self::BadKey { problem, .. } => Some(problem),
             // This error's own text already contains its text.
             Self::Keys(err) => err.source(),

@@ -93,6 +93,14 @@ fn request(version: Version) -> Request<Body> {
     request.body(Body::empty()).unwrap()
 }
 
+/// Returns true if the server ended the connection by GOAWAY before it processed the request.
+fn is_goaway(err: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(err).and_then(|err| err.downcast_ref::<h2::Error>());
+    cause.is_some_and(|err| {
+        err.is_go_away() && err.is_remote() && err.reason() == Some(h2::Reason::NO_ERROR)
+    })
+}
+
 impl Load {
     fn goes_on(&self) -> bool {
         !self.stop.load(Ordering::SeqCst)
@@ -112,7 +120,16 @@ impl Load {
         response: impl Future<Output = hyper::Result<http::Response<hyper::body::Incoming>>>,
     ) -> bool {
         self.sent.fetch_add(1, Ordering::SeqCst);
-        let response = response.await.expect("a response");
+        let response = match response.await {
+            Ok(response) => response,
+            // It crossed a GOAWAY, and was not processed: the client sends it again on another
+            // connection (RFC 9113 section 6.8).
+            Err(err) if is_goaway(&err) => {
+                self.sent.fetch_sub(1, Ordering::SeqCst);
+                return false;
+            }
+            Err(err) => panic!("no response: {err:?}"),
+        };
         assert_eq!(response.status(), StatusCode::OK);
         let goes_on = !response.headers().contains_key("connection");
         let body = response.into_body().collect().await.expect("a body").to_bytes();

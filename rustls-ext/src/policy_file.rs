@@ -105,6 +105,7 @@ impl Files {
     /// }
     ///
     /// # fn main() -> Result<(), rustls_ext::LoadError> {
+    /// # let _ = rustls_ext::rustls::crypto::ring::default_provider().install_default();
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("policy.toml");
     /// # std::fs::write(&path, "[otherwise]\nask = \"nothing\"\n[greeting]\ntext = \"\"")?;

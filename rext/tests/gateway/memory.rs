@@ -57,7 +57,7 @@ async fn clients_that_read_nothing_use_no_more_than_their_limit_and_are_disconne
         clients.push(greedy(&site).await);
     }
     // The server behind has seen most of the requests.
-    for _ in 0..8 * 60 {
+    for _ in 0..8 * 45 {
         site.upstream.requests.recv().await.unwrap();
         most = most.max(resident(id));
     }

@@ -78,7 +78,7 @@ pub struct GatewayArgs {
     /// The server for clients.
     pub server: ServerArgs,
     /// The server behind the gateway, an http URL without a path. Without this option, the policy
-    /// file has a table [gateway] with routes
+    /// file has a table `[gateway]` with routes
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub upstream: Option<Uri>,
     /// The time limit for connecting to the server behind, and for waiting until a connection to it

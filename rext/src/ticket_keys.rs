@@ -28,7 +28,7 @@ pub struct TicketKeysArgs {
     /// The directory with the keys
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// The Redis or Valkey with the keys: rediss://[USER@]HOST[:PORT] or unix:///PATH[?user=USER]
+    /// The Redis or Valkey with the keys: `rediss://[USER@]HOST[:PORT]` or `unix:///PATH[?user=USER]`
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
     #[command(flatten)]

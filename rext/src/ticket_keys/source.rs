@@ -31,7 +31,7 @@ pub struct TicketArgs {
     #[arg(long, value_name = "DIR")]
     pub ticket_keys: Option<PathBuf>,
     /// The same with keys in Redis or Valkey, which are read every 2 seconds:
-    /// rediss://[USER@]HOST[:PORT] or unix:///PATH[?user=USER]
+    /// `rediss://[USER@]HOST[:PORT]` or `unix:///PATH[?user=USER]`
     #[arg(long, value_name = "URL", conflicts_with = "ticket_keys")]
     pub ticket_keys_redis: Option<String>,
     #[command(flatten)]

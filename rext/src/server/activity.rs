@@ -155,7 +155,11 @@ impl Drop for Underway {
     fn drop(&mut self) {
         self.activity.state.send_modify(|state| {
             state.requests = state.requests.saturating_sub(1);
-            state.last = Instant::now();
+            // What was sent of the response is recorded already. That a request fails is no activity:
+            // otherwise a client that reads nothing keeps its connection while its requests time out.
+            if state.requests == 0 {
+                state.last = Instant::now();
+            }
             state.cancelled = if self.responded {
                 state.cancelled.saturating_sub(1)
             } else {

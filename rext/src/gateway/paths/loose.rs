@@ -7,7 +7,7 @@
 //! | decode percent-encoding once, or again at each of several servers | one form for each number of times, up to three |
 //! | treat an escaped slash or a backslash as a separator (IIS, Apache by option), or not | it is a separator |
 //! | merge slashes (nginx, Apache), or not | empty segments are left out |
-//! | remove matrix parameters `;x` from segments (Tomcat, Jetty), or not | they are removed |
+//! | remove matrix parameters `;x` from segments (Tomcat, Jetty), or not | they are removed, before and after each decoding |
 //! | end the path at an escaped `?` or `#`, or at `:` for a stream of NTFS | the rest of the segment is removed |
 //! | ignore case (IIS), dots and spaces at the end of a name (Windows) | these are ignored |
 //! | find files by their short names, `ADMINI~1` (Windows) | it equals all names that begin so |
@@ -25,6 +25,8 @@ use percent_encoding::percent_decode_str;
 
 /// How many times a path may be percent-encoded.
 const LAYERS: usize = 3;
+/// How many texts one layer may have, so that a path costs a bounded amount of work.
+const MOST_TEXTS: usize = 16;
 
 /// The servers behind may interpret the path differently, so that its requirements are unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub enum Ambiguous {
     Control,
     /// A segment of dots, in some spelling.
     Dots,
-    /// Percent-encoding of percent-encoding, more than three times.
+    /// Percent-encoding of percent-encoding, more than three times, or with too many readings.
     Layers,
 }
 
@@ -53,7 +55,9 @@ impl fmt::Display for Ambiguous {
             Self::NotUtf8 => "the path contains escaped bytes that are not UTF-8",
             Self::Control => "the path contains a control character",
             Self::Dots => "the path contains a segment of dots",
-            Self::Layers => "the path is percent-encoded more than three times",
+            Self::Layers => {
+                "the path is percent-encoded more than three times, or has too many readings"
+            }
         })
     }
 }
@@ -79,40 +83,58 @@ pub(super) fn readings(path: &str, depth: usize) -> Result<Vec<Reading>, Ambiguo
     }
     check_escapes(path)?;
     let mut readings = Vec::new();
-    let mut text = Cow::Borrowed(path);
+    let mut texts = vec![path.to_owned()];
     for layer in 0.. {
-        if text.chars().any(char::is_control) {
-            return Err(Ambiguous::Control);
+        add_without_parameters(&mut texts);
+        if texts.len() > MOST_TEXTS {
+            return Err(Ambiguous::Layers);
         }
-        add_readings(&text, depth, &mut readings)?;
-        if !text.is_ascii() {
-            let low: String = text.chars().map(low_byte).collect();
-            add_readings(&low, depth, &mut readings)?;
+        let mut decoded = Vec::new();
+        for text in &texts {
+            if text.chars().any(char::is_control) {
+                return Err(Ambiguous::Control);
+            }
+            add_form(text, depth, &mut readings)?;
+            if !text.is_ascii() {
+                let low: String = text.chars().map(low_byte).collect();
+                add_form(&low, depth, &mut readings)?;
+            }
+            let next = decode(text)?;
+            if next != *text && !decoded.contains(&next) {
+                decoded.push(next);
+            }
         }
-        let plain: Cow<'_, str> =
-            if text.is_ascii() { text } else { text.chars().map(plain).collect() };
-        if !plain.contains('%') {
-            break;
-        }
-        let decoded = percent_decode_str(&plain).decode_utf8().map_err(|_| Ambiguous::NotUtf8)?;
-        if decoded == plain {
+        if decoded.is_empty() {
             break;
         }
         if layer == LAYERS {
             return Err(Ambiguous::Layers);
         }
-        text = Cow::Owned(decoded.into_owned());
-        // Microsoft's `%uXXXX`; in the path itself, it is not a valid escape.
-        let is_wide = |rest: &str| {
-            rest.strip_prefix(['u', 'U'])
-                .and_then(|rest| rest.get(..4))
-                .is_some_and(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()))
-        };
-        if text.split('%').skip(1).any(is_wide) {
-            return Err(Ambiguous::Escape);
-        }
+        texts = decoded;
     }
     Ok(readings)
+}
+
+/// Decodes percent-encoding once. Returns the same text if there is none.
+fn decode(text: &str) -> Result<String, Ambiguous> {
+    let plain: String = text.chars().map(plain).collect();
+    if !plain.contains('%') {
+        return Ok(text.to_owned());
+    }
+    let decoded = percent_decode_str(&plain).decode_utf8().map_err(|_| Ambiguous::NotUtf8)?;
+    if decoded == plain {
+        return Ok(text.to_owned());
+    }
+    // Microsoft's `%uXXXX`; in the path itself, it is not a valid escape.
+    let is_wide = |rest: &str| {
+        rest.strip_prefix(['u', 'U'])
+            .and_then(|rest| rest.get(..4))
+            .is_some_and(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()))
+    };
+    if decoded.split('%').skip(1).any(is_wide) {
+        return Err(Ambiguous::Escape);
+    }
+    Ok(decoded.into_owned())
 }
 
 fn check_escapes(path: &str) -> Result<(), Ambiguous> {
@@ -122,9 +144,42 @@ fn check_escapes(path: &str) -> Result<(), Ambiguous> {
     path.split('%').skip(1).all(is_escape).then_some(()).ok_or(Ambiguous::Escape)
 }
 
+/// Adds the texts without the rest of each segment that some servers remove, before they decode it or
+/// treat other characters as separators.
+fn add_without_parameters(texts: &mut Vec<String>) {
+    let ends: [fn(char) -> bool; 2] = [|c| c == '/', |c| plain(c) == '/'];
+    for text in texts.clone() {
+        if !text.chars().any(|c| matches!(plain(c), ';' | '?' | '#' | ':')) {
+            continue;
+        }
+        for end in ends {
+            for with_stream in [false, true] {
+                let cut: Vec<_> = text.split(end).map(|part| cut(part, with_stream)).collect();
+                let cut = cut.join("/");
+                if !texts.contains(&cut) {
+                    texts.push(cut);
+                }
+            }
+        }
+    }
+}
+
+fn is_separator(c: char) -> bool {
+    matches!(plain(c), '/' | '\\')
+}
+
+/// Returns a segment without its parameters, and without the name of a stream.
+fn cut(segment: &str, with_stream: bool) -> String {
+    let text: String = segment.chars().map(plain).collect();
+    let text = text.split([';', '?', '#']).next().unwrap_or_default();
+    match text.split_once(':') {
+        Some((before, _)) if with_stream && !before.is_empty() => before.to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
 /// Adds the form of this text, and the one without a host if it begins with two slashes.
-fn add_readings(text: &str, depth: usize, readings: &mut Vec<Reading>) -> Result<(), Ambiguous> {
-    let is_separator = |c: char| matches!(plain(c), '/' | '\\');
+fn add_form(text: &str, depth: usize, readings: &mut Vec<Reading>) -> Result<(), Ambiguous> {
     let mut segments = Vec::new();
     for segment in text.split(is_separator) {
         let segment = name(segment)?;

@@ -58,6 +58,9 @@ fn the_longest_prefix_applies_to_a_path_with_one_reading() {
 fn the_requirements_of_all_readings_apply_together() {
     let both = &["staff", "agents"][..];
     for (path, scopes) in [
+        // nginx decodes it, and Tomcat then takes `;\help` as the parameters of an empty segment.
+        ("/%3b%5chel%70/admin", &["staff"][..]),
+        ("/admin:x%5cy/help", both),
         ("//admin", &["staff"][..]),
         ("/Admin", &["staff"]),
         ("/ADMIN/x", &["staff"]),

@@ -3,7 +3,7 @@
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `rext serve` | serves HTTP/1.1 and HTTP/2 under a policy, and describes each connection |
+//! | `rext serve` | serves HTTP/1.1, HTTP/2 and HTTP/3 under a policy, and describes each connection |
 //! | `rext gateway` | the same as a reverse proxy, for a server that does not handle client certificates |
 //! | `rext connect` | sends requests, with or without an offer to authenticate, and reports the outcome |
 //! | `rext peek` | shows the ClientHellos in files |
@@ -61,11 +61,13 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Request client certificates in front of an HTTP server that does not handle them.
     ///
-    /// Serves HTTP/1.1 and HTTP/2 as `rext serve` does, requests client certificates by a policy,
-    /// and passes the requests on to another server by HTTP/1.1, with the certificates of
-    /// authenticated clients in `Client-Cert` (RFC 9440). Removes fields from requests that only a
-    /// proxy may set (Client-Cert, Forwarded, X-Forwarded-*, SSL-Client-* and similar ones), and
-    /// sets its own. Upgrades, such as to WebSocket, are not passed on.
+    /// Serves HTTP/1.1, HTTP/2 and HTTP/3 as `rext serve` does, requests client certificates by a
+    /// policy, and passes the requests on to other servers by HTTP/1.1 or HTTP/2, with the
+    /// certificates of authenticated clients in `Client-Cert` (RFC 9440). The servers are those of
+    /// `--upstream`, or of the table `[gateway]` in the policy file. Removes fields from requests that
+    /// only a proxy may set (Client-Cert, Forwarded, X-Forwarded-*, SSL-Client-* and similar ones),
+    /// and sets its own. WebSocket is passed on; other upgrades if a route allows them. SIGUSR2
+    /// starts a new version of the program, which takes over the sockets.
     Gateway(gateway::GatewayArgs),
     /// Send requests, each on a connection of its own, and report the outcome of each connection.
     ///

@@ -44,10 +44,12 @@ fn new_process(server: &Server) -> Process {
     Process(line.rsplit_once("id=").unwrap().1.trim().parse().unwrap())
 }
 
-/// Copies the binary, so that it can be replaced.
-fn copy(files: &Files) -> PathBuf {
+/// Links to the binary, so that the file can be replaced.
+fn link(files: &Files) -> PathBuf {
+    // A copy could not be started while another test's new process still has the file open that this one
+    // has written ("text file busy").
     let path = files.path("rext");
-    std::fs::copy(env!("CARGO_BIN_EXE_rext"), &path).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rext"), &path).unwrap();
     path
 }
 
@@ -118,13 +120,14 @@ impl Load {
     async fn answered(
         &self,
         response: impl Future<Output = hyper::Result<http::Response<hyper::body::Incoming>>>,
+        is_h2: bool,
     ) -> bool {
         self.sent.fetch_add(1, Ordering::SeqCst);
         let response = match response.await {
             Ok(response) => response,
-            // It crossed a GOAWAY, and was not processed: the client sends it again on another
-            // connection (RFC 9113 section 6.8).
-            Err(err) if is_goaway(&err) => {
+            // It crossed a GOAWAY and was not processed, or was not sent: the client sends it again on
+            // another connection (RFC 9113 section 6.8).
+            Err(err) if is_h2 && (err.is_canceled() || is_goaway(&err)) => {
                 self.sent.fetch_sub(1, Ordering::SeqCst);
                 return false;
             }
@@ -145,7 +148,7 @@ impl Load {
             let io = TokioIo::new(self.connect(&config, port).await);
             let (mut sender, connection) = http1::handshake(io).await.unwrap();
             let connection = tokio::spawn(connection);
-            while self.answered(sender.send_request(request(Version::HTTP_11))).await
+            while self.answered(sender.send_request(request(Version::HTTP_11)), false).await
                 && keep_alive
                 && self.goes_on()
             {
@@ -164,7 +167,7 @@ impl Load {
                 http2::handshake(TokioExecutor::new(), io).await.unwrap();
             let connection = tokio::spawn(connection);
             while self.goes_on() && sender.ready().await.is_ok() {
-                self.answered(sender.send_request(request(Version::HTTP_2))).await;
+                self.answered(sender.send_request(request(Version::HTTP_2)), true).await;
             }
             drop(sender);
             let _ = connection.await;
@@ -183,7 +186,7 @@ impl Load {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_lost_in_two_takeovers() {
     let files = Files::new();
-    let program = copy(&files);
+    let program = link(&files);
     let mut server = serve(&files, &program, &["--drain-timeout", "60"], |_| {});
     let (load, port) = (Arc::new(Load::default()), server.port);
     let (h1, h2) = (config(&files, tls::HTTP1), config(&files, tls::H2));
@@ -224,7 +227,7 @@ async fn no_request_is_lost_in_two_takeovers() {
 #[test]
 fn a_new_process_that_fails_to_start_is_logged_and_the_old_one_continues() {
     let files = Files::new();
-    let program = copy(&files);
+    let program = link(&files);
     let mut server = serve(&files, &program, &[], |_| {});
     let certificate = std::fs::read(files.path("server.pem")).unwrap();
     let failed = |reason: &str| {
@@ -247,7 +250,7 @@ fn a_new_process_that_fails_to_start_is_logged_and_the_old_one_continues() {
     failed("the new process ended (exit status: 0) before it was ready");
     // Then a takeover succeeds.
     std::fs::remove_file(&program).unwrap();
-    copy(&files);
+    link(&files);
     kill("-USR2", server.child.id());
     let _new = new_process(&server);
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
@@ -257,7 +260,7 @@ fn a_new_process_that_fails_to_start_is_logged_and_the_old_one_continues() {
 #[test]
 fn a_new_process_has_its_files_and_its_program_from_the_disk() {
     let files = Files::new();
-    let program = copy(&files);
+    let program = link(&files);
     files.write("policy.toml", "otherwise = { ask = 'nothing' }");
     let mut command = Command::new(&program);
     command.current_dir(files.path(""));
@@ -290,7 +293,7 @@ fn a_new_process_has_its_files_and_its_program_from_the_disk() {
 #[test]
 fn the_service_manager_learns_the_new_process_before_it_is_ready() {
     let files = Files::new();
-    let program = copy(&files);
+    let program = link(&files);
     let notifications = Notifications::new(files.path("notify"));
     let mut server = serve(&files, &program, &[], |command| {
         command.env("NOTIFY_SOCKET", &notifications.path);
@@ -308,7 +311,7 @@ fn the_service_manager_learns_the_new_process_before_it_is_ready() {
 #[test]
 fn the_metrics_are_those_of_the_new_process() {
     let files = Files::new();
-    let program = copy(&files);
+    let program = link(&files);
     let mut server = serve(&files, &program, &["--metrics", "127.0.0.1:0"], |_| {});
     let line = server.wait_for_log(&["serving metrics"]);
     let addr = line.rsplit_once("addr=").unwrap().1.to_owned();
@@ -333,13 +336,14 @@ fn the_metrics_are_those_of_the_new_process() {
 #[test]
 fn a_takeover_that_is_underway_at_sigterm_ends_with_the_old_process() {
     let files = Files::new();
-    let program = copy(&files);
+    let program = link(&files);
     let mut server = serve(&files, &program, &[], |_| {});
     std::fs::remove_file(&program).unwrap();
     // A program that never is ready, and holds the sockets.
-    std::fs::write(&program, "#!/bin/sh\necho \"new process $$\" >&2\nexec sleep 600\n").unwrap();
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Another process writes it, for the reason above.
+    let write = "printf '#!/bin/sh\necho \"new process $$\" >&2\nexec sleep 600\n' > \"$1\" && chmod 755 \"$1\"";
+    let written = Command::new("sh").args(["-c", write, "sh"]).arg(&program).status().unwrap();
+    assert!(written.success());
     kill("-USR2", server.child.id());
     let line = server.wait_for_log(&["new process"]);
     assert_eq!(files.connect(&server, None, &[]).code, Some(0));

@@ -72,8 +72,6 @@ pub(super) enum NoConnection {
 /// A connection for one request.
 pub(super) struct Checkout {
     pub(super) sender: Sender,
-    /// True if it has been used before, so that the server may have closed it in the meantime.
-    pub(super) is_reused: bool,
     pub(super) lease: Lease,
 }
 
@@ -137,10 +135,10 @@ impl Pool {
     ) -> Result<Checkout, NoConnection> {
         let lease = Lease { pool: self.clone(), permit: Some(permit), shared: None };
         if let Some(sender) = self.take_idle() {
-            return Ok(Checkout { sender: Sender::Http1(sender), is_reused: true, lease });
+            return Ok(Checkout { sender: Sender::Http1(sender), lease });
         }
         let sender = self.connector.connect().await.map_err(NoConnection::Failed)?;
-        Ok(Checkout { sender, is_reused: false, lease })
+        Ok(Checkout { sender, lease })
     }
 
     fn take_idle(&self) -> Option<Http1> {
@@ -159,17 +157,16 @@ impl Pool {
     ) -> Result<Checkout, NoConnection> {
         let lease =
             |shared| Lease { pool: self.clone(), permit: Some(permit), shared: Some(shared) };
-        let checkout = |shared: Arc<Shared>, is_reused| Checkout {
+        let checkout = |shared: Arc<Shared>| Checkout {
             sender: Sender::Http2(shared.sender.clone()),
-            is_reused,
             lease: lease(shared),
         };
         if let Some(shared) = self.take_shared() {
-            return Ok(checkout(shared, true));
+            return Ok(checkout(shared));
         }
         let _opening = self.opening.lock().await;
         if let Some(shared) = self.take_shared() {
-            return Ok(checkout(shared, true));
+            return Ok(checkout(shared));
         }
         let Sender::Http2(sender) = self.connector.connect().await.map_err(NoConnection::Failed)?
         else {
@@ -179,7 +176,7 @@ impl Pool {
         let shared = Arc::new(Shared { sender, requests: AtomicU32::new(1), last });
         self.open().shared.push(shared.clone());
         self.sweep_later();
-        Ok(checkout(shared, false))
+        Ok(checkout(shared))
     }
 
     /// Returns an HTTP/2 connection that takes one more request, and counts that request.

@@ -187,14 +187,13 @@ impl Upstream {
         let mut attempt = 1;
         loop {
             let checkout = self.pool.checkout().await?;
-            let (lease, is_reused) = (checkout.lease, checkout.is_reused);
+            let lease = checkout.lease;
             let (err, is_unprocessed) = match checkout.sender {
                 Sender::Http1(sender) => match over_http1(sender, request).await? {
                     Ok((response, sender)) => {
                         return Ok(Answer { response, connection: Some(sender), lease });
                     }
-                    // A new connection does not close before a request for no reason.
-                    Err((err, is_unsent)) => (err, is_unsent && is_reused),
+                    Err(unsent) => unsent,
                 },
                 Sender::Http2(sender) => match over_http2(sender, request, &self.uri).await? {
                     Ok(response) => return Ok(Answer { response, connection: None, lease }),

@@ -188,7 +188,7 @@ impl Budget {
         Ok(Admitted { budget: self.clone(), fixed, body })
     }
 
-    /// What is taken for request bodies of this length together.
+    /// Returns how much of the share for request bodies is in use if so many bytes are expected.
     fn received(&self, expected: usize) -> usize {
         expected.min(self.shares.received)
     }

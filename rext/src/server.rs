@@ -141,7 +141,8 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     };
     let tcp = listener.serve(options, connection);
     let served = match http3 {
-        Some(http3) => tokio::join!(tcp, http3.serve(args.drain_timeout)).1,
+        // HTTP/3 first, so that all responses offer it from the first one on.
+        Some(http3) => tokio::join!(http3.serve(args.drain_timeout), tcp).0,
         None => {
             tcp.await;
             Ok(())

@@ -12,7 +12,7 @@ use crate::site::Site;
 
 /// Waits until a file has this number of lines, and returns them.
 #[track_caller]
-fn lines(path: &Path, number: usize) -> Vec<String> {
+pub fn lines(path: &Path, number: usize) -> Vec<String> {
     let deadline = Instant::now() + TIMEOUT;
     loop {
         let text = fs::read(path).unwrap_or_default();

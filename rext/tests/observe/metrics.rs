@@ -1,6 +1,7 @@
 use rext_cli::observe;
 use rustls_ext::metrics::{METRICS, Metric, Values};
 
+use crate::access_log::lines;
 use crate::prometheus::{Family, Metrics};
 use crate::site::Site;
 
@@ -245,6 +246,5 @@ fn a_process_that_replaces_another_one_serves_its_own_metrics_on_the_same_addres
     assert_eq!(site.anonymous().get("/"), Some(200));
     assert_eq!(site.anonymous().get("/"), Some(200));
     metrics.wait_until("the new process counts", |it| it.sum("rext_requests_total") == 2.0);
-    let log = std::fs::read_to_string(site.files.path("access.log")).unwrap();
-    assert_eq!(log.lines().count(), 3, "{log}");
+    lines(&site.files.path("access.log"), 3);
 }

@@ -221,7 +221,8 @@ async fn no_request_is_lost_in_two_takeovers() {
     assert_eq!(files.connect_to(port, None, &[]).code, Some(0));
     drop(third);
     let refused = files.connect_to(port, None, &[]);
-    assert!(refused.errors[0].contains("refused"), "{refused:?}");
+    // Refused; or reset, if the process is still being ended.
+    assert!(refused.errors[0].contains("cannot connect to"), "{refused:?}");
 }
 
 #[test]

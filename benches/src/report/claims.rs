@@ -248,6 +248,6 @@ mod tests {
             ..Row::new(PARSE, name) // a limit of time
         }));
         let names: Vec<_> = limited(&rows).into_iter().map(|row| row.name.as_str()).collect();
-        assert_eq!(names, ["scan of a", "scan of b", "patched, unused"]);
+        assert_eq!(names, ["patched, unused", "scan of a", "scan of b"]);
     }
 }

@@ -49,19 +49,16 @@ impl Pki {
         match key {
             Key::P256 => p256,
             Key::Ed25519 => ed25519,
-            Key::Rsa2048 => self
-                .rsa
-                .get_or_init(|| issue(&self.issuer, "agent", rsa(RsaKeySize::_2048), &[])),
+            Key::Rsa2048 => self.rsa.get_or_init(|| {
+                let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048);
+                issue(&self.issuer, "agent", key.expect("a key"), &[])
+            }),
         }
     }
 }
 
 pub(super) fn p256() -> KeyPair {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key")
-}
-
-pub(super) fn rsa(size: RsaKeySize) -> KeyPair {
-    KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, size).expect("a key")
 }
 
 /// A certificate for this name and `others`, for a server or a client.

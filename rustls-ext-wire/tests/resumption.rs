@@ -7,8 +7,7 @@ use rustls_ext_wire::resumption::{
 const HERE: &[u8] = b"agents";
 const ELSEWHERE: &[u8] = b"staff";
 
-const VOUCHER: Voucher =
-    Voucher { not_before: 2, not_after: 256, tag: *b"tttttttttttttttttttttttttttttttt" };
+const VOUCHER: Voucher = Voucher { not_before: 2, not_after: 256, tag: *b"tttttttttttttttt" };
 
 #[test]
 fn res_2_res_3_and_res_4_every_demand_with_every_session() {
@@ -49,7 +48,7 @@ fn res_1_the_encoding_of_a_record_does_not_change() {
         (
             Record::Authenticated { scope: b"a", at: 1, voucher: Some(VOUCHER) },
             b"rext\x01\x03\x01a\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\x01\0\
-              tttttttttttttttttttttttttttttttt",
+              tttttttttttttttt",
         ),
     ] {
         assert_eq!(record.encode(&mut buffer), Ok(bytes));

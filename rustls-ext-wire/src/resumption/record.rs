@@ -18,7 +18,7 @@ use super::{Session, Voucher};
 /// uint64 authenticated_at;     // with kinds 2 and 3
 /// uint64 not_before;           // with kind 3
 /// uint64 not_after;            // with kind 3
-/// opaque tag[32];              // with kind 3
+/// opaque tag[16];              // with kind 3
 /// ```
 ///
 /// Times are in seconds since the Unix epoch, in network order. Nothing may follow.

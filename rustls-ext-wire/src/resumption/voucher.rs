@@ -20,7 +20,7 @@ pub struct Voucher {
 
 impl Voucher {
     /// The length of a tag in bytes.
-    pub const TAG_LEN: usize = 32;
+    pub const TAG_LEN: usize = 16;
 
     /// The length of an encoded voucher in bytes.
     pub const LEN: usize = 8 + 8 + Self::TAG_LEN;

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 use rustls::pki_types::CertificateDer;
 use rustls::server::{ProducesTickets, StoresServerSessions};
 
+use rustls_ext::wire::resumption::Voucher;
+
 use crate::steps::Forge;
 
 /// The beginning of a record with a voucher.
 const VOUCHED: &[u8] = b"rext\x01\x03";
-const TAG: usize = 32;
+const TAG: usize = Voucher::TAG_LEN;
 const SPAN: usize = 16;
 
 /// Changes each session in the same way.

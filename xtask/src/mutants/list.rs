@@ -148,8 +148,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "RES-5: vouchers are the same in all processes",
         file: "rustls-ext/src/anchors/voucher.rs",
         item: "VoucherKey::of",
-        from: "Input::new(secret(provider.secure_random)?)",
-        to: "Input::new(&[0; Voucher::TAG_LEN])",
+        from: "Code::new(secret(provider.secure_random)?)",
+        to: "Code::new(&[0; Voucher::TAG_LEN])",
     },
     Mutant {
         name: "RES-5: a voucher also counts in another scope",

@@ -132,6 +132,10 @@ fn evaluate(rows: &[Row]) -> (Vec<Claim>, Vec<&Row>) {
         );
         claim(what, 1.01, times, Unit::Times);
     }
+    let (accepted, mutual) = (Scenario::ResumedAccepted, Scenario::ResumedMutual);
+    let times = rows.ratio(patched(accepted), pristine(mutual), "server");
+    let what = "the same, resumed, server, instructions";
+    claim(what.into(), 1.03, times, Unit::Times);
     for (large, side) in Large::ALL.into_iter().flat_map(|it| [(it, "client"), (it, "server")]) {
         let [base, mutual, offered] = large.scenarios().map(|(which, scenario)| Case {
             large: Some(large),

@@ -157,10 +157,8 @@ impl Case {
             }
         }
         for large in Large::ALL {
-            let case = |(which, scenario)| Self {
-                large: Some(large),
-                ..Self::quick(which, scenario)
-            };
+            let case =
+                |(which, scenario)| Self { large: Some(large), ..Self::quick(which, scenario) };
             all.extend(large.scenarios().map(case));
         }
         all

@@ -52,10 +52,8 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     };
     let features: &[&[&str]] =
         if what.peers { &[&["--features", "openssl"], &["--features", "peers"]] } else { &[&[]] };
-    let steps = 6
-        + 3 * features.len()
-        + if what.quick { 0 } else { 2 }
-        + if what.servers { 2 } else { 0 };
+    let steps =
+        6 + 3 * features.len() + if what.quick { 0 } else { 2 } + if what.servers { 2 } else { 0 };
     let progress = Progress::new("steps", steps);
     let step = |name: &str, command: &mut Command| measure(&progress, name, command);
     let program = |name: &str, features: &[&str], args: &[&Path]| {

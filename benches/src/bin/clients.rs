@@ -18,7 +18,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let chain = CertificateDer::pem_file_iter(chain)?.collect::<Result<_, _>>()?;
     let authority = CertificateDer::from_pem_file(authority)?;
     let clients = Clients::new(authority, chain, PrivateKeyDer::from_pem_file(key)?)?;
-    let load = clients.load(address, share.parse()?, Until::Handshakes(handshakes.parse()?)).await?;
+    let load =
+        clients.load(address, share.parse()?, Until::Handshakes(handshakes.parse()?)).await?;
     println!("{}", serde_json::to_string(&load)?);
     Ok(())
 }

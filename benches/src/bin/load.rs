@@ -55,7 +55,10 @@ async fn main() -> Result<()> {
             ms(load.p99),
             ms(load.p999)
         );
-        rows.push(Row { load: Some(load), ..Row::new(LOAD, format!("{share} % of clients offer")) });
+        rows.push(Row {
+            load: Some(load),
+            ..Row::new(LOAD, format!("{share} % of clients offer"))
+        });
     }
     if let Some(file) = args.next() {
         fs::write(file, serde_json::to_vec_pretty(&rows)?)?;

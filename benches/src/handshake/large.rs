@@ -37,11 +37,9 @@ impl Large {
         use Crate::{Patched, Pristine};
         use Scenario::{Accepted, Mutual, ResumedAccepted, ResumedMutual};
         match self {
-            Self::Tickets => [
-                (Pristine, ResumedMutual),
-                (Patched, ResumedMutual),
-                (Patched, ResumedAccepted),
-            ],
+            Self::Tickets => {
+                [(Pristine, ResumedMutual), (Patched, ResumedMutual), (Patched, ResumedAccepted)]
+            }
             _ => [(Pristine, Mutual), (Patched, Mutual), (Patched, Accepted(1))],
         }
     }

@@ -57,9 +57,7 @@ macro_rules! sides {
             roots.into()
         }
 
-        fn identity(
-            of: CertifiedKeyDer,
-        ) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        fn identity(of: CertifiedKeyDer) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
             let chain = [of.certificate].into_iter().chain(of.intermediates);
             (chain.map(CertificateDer::from).collect(), PrivatePkcs8KeyDer::from(of.key).into())
         }

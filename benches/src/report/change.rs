@@ -53,7 +53,10 @@ impl<'a> Change<'a> {
         if more.is_empty() {
             return Ok(());
         }
-        Err(format!("the change takes more than {MOST} times the instructions:\n{}", more.join("\n")))
+        Err(format!(
+            "the change takes more than {MOST} times the instructions:\n{}",
+            more.join("\n")
+        ))
     }
 }
 

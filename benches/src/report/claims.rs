@@ -137,10 +137,9 @@ fn evaluate(rows: &[Row]) -> (Vec<Claim>, Vec<&Row>) {
     let what = "the same, resumed, server, instructions";
     claim(what.into(), 1.03, times, Unit::Times);
     for (large, side) in Large::ALL.into_iter().flat_map(|it| [(it, "client"), (it, "server")]) {
-        let [base, mutual, offered] = large.scenarios().map(|(which, scenario)| Case {
-            large: Some(large),
-            ..Case::quick(which, scenario)
-        });
+        let [base, mutual, offered] = large
+            .scenarios()
+            .map(|(which, scenario)| Case { large: Some(large), ..Case::quick(which, scenario) });
         // A resumed session of a policy is another promise.
         let ours = if large == Large::Tickets { mutual } else { offered };
         let times = rows.ratio(ours, base, side);
@@ -238,7 +237,8 @@ mod tests {
 
     #[test]
     fn rows_with_a_limit_are_ours_and_counted() {
-        let row = |group: &str, name: &str| Row { instructions: Some(1.0), ..Row::new(group, name) };
+        let row =
+            |group: &str, name: &str| Row { instructions: Some(1.0), ..Row::new(group, name) };
         let server = "TLS 1.3 ring P-256, server";
         let mut rows = vec![
             row(server, "pristine, unused"),

@@ -66,12 +66,8 @@ impl Rows<'_> {
             figure: format!("{ratio:.4} ×"),
             ours: true,
         });
-        let base = Bar {
-            label: "unmodified rustls".into(),
-            length: 1.0,
-            figure: "1".into(),
-            ours: false,
-        };
+        let base =
+            Bar { label: "unmodified rustls".into(), length: 1.0, figure: "1".into(), ours: false };
         let title = "Instructions of a handshake at the server, relative to unmodified rustls";
         let most = all.iter().map(|(_, ratio)| *ratio).fold(1.0, f64::max);
         Some(Chapter {
@@ -110,9 +106,8 @@ impl Rows<'_> {
     fn servers(&self) -> Option<Chapter> {
         let row = |name: &str| self.row(SERVERS, name);
         let cpu = |name: &str| row(name)?.median;
-        let [mutual, plain] = ["mutual", "no certificates"].map(|kind| {
-            Some(cpu(&format!("rext, {kind}"))? / cpu(&format!("nginx, {kind}"))?)
-        });
+        let [mutual, plain] = ["mutual", "no certificates"]
+            .map(|kind| Some(cpu(&format!("rext, {kind}"))? / cpu(&format!("nginx, {kind}"))?));
         let (mutual, plain) = (mutual?, plain?);
         let load = |share| row(&format!("rext, offers, {share} %"))?.load.as_ref();
         let slowest = slowest(load(0)?, load(100)?);
@@ -192,7 +187,8 @@ mod tests {
 
     #[test]
     fn the_first_sentence_has_the_costs_of_the_patch() {
-        let (usual, chains) = ("TLS 1.3 ring P-256, server", "TLS 1.3 ring, chains of 4 certificates, server");
+        let (usual, chains) =
+            ("TLS 1.3 ring P-256, server", "TLS 1.3 ring, chains of 4 certificates, server");
         let rows = vec![
             counted(usual, "pristine, unused", 1000.0),
             counted(usual, "patched, unused", 999.0),

@@ -93,7 +93,10 @@ pub fn headline(report: &BenchReport) -> String {
         times(&rows)
     };
     bars(&[
-        ("Handshake with a verified client certificate: time of client and server".into(), of(WAYS)),
+        (
+            "Handshake with a verified client certificate: time of client and server".into(),
+            of(WAYS),
+        ),
         ("Parsing a ClientHello: time".into(), of(PARSE)),
     ])
 }

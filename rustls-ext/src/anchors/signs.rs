@@ -80,7 +80,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 fn any(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, first], rest) = der.split_first_chunk()?;
     let (length, rest) = match first {
-        0..0x80 => (u32::from(first), rest),
+        0..=0x7f => (u32::from(first), rest),
         0x81 => rest.split_first_chunk().map(|(&[low], rest)| (u32::from(low), rest))?,
         0x82 => {
             let (&[high, low], rest) = rest.split_first_chunk()?;
@@ -133,8 +133,15 @@ mod tests {
             EncipherOnly, KeyAgreement, KeyCertSign, KeyEncipherment,
         };
         let all = [
-            DigitalSignature, ContentCommitment, KeyEncipherment, DataEncipherment, KeyAgreement,
-            KeyCertSign, CrlSign, EncipherOnly, DecipherOnly,
+            DigitalSignature,
+            ContentCommitment,
+            KeyEncipherment,
+            DataEncipherment,
+            KeyAgreement,
+            KeyCertSign,
+            CrlSign,
+            EncipherOnly,
+            DecipherOnly,
         ];
         for bits in 0..1_u32 << all.len() {
             let usages: Vec<_> = (all.iter().enumerate())

@@ -84,7 +84,8 @@ fn count(tree: &Path, target: &Path, rows: &Path) -> Result<PathBuf> {
     if !output.status.success() {
         return Err(format!("this failed: {bench:?}").into());
     }
-    let mut counts = cargo(&["run", "--quiet", "--release", "-p", "benches", "--bin", "counts", "--"]);
+    let mut counts =
+        cargo(&["run", "--quiet", "--release", "-p", "benches", "--bin", "counts", "--"]);
     done(counts.args([rows, &home]))?;
     Ok(rows.to_owned())
 }

@@ -47,8 +47,9 @@ impl<'a> Change<'a> {
         if self.counted.is_empty() {
             return Err("no row with a limit was counted at both commits".into());
         }
-        // Not `<=`: a ratio that is no number is no success.
-        let more = self.counted.iter().filter(|counted| !(counted.ratio() <= MOST));
+        // A ratio that is no number is no success.
+        let is_more = |ratio: f64| ratio.is_nan() || ratio > MOST;
+        let more = self.counted.iter().filter(|counted| is_more(counted.ratio()));
         let more: Vec<_> = more.map(Counted::to_string).collect();
         if more.is_empty() {
             return Ok(());

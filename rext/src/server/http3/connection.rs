@@ -18,7 +18,6 @@ use rustls_ext::http::secondary::{
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo};
 use rustls_ext::quic::{HandshakeData, alert_received, alert_sent};
 use rustls_ext::{Live, LoadError, Setup, alert_name, explain, with_causes};
-use tokio::sync::watch as signal;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 use tower::{Layer, Service};
@@ -28,6 +27,7 @@ use super::exchange::{Exchanges, Unanswered};
 use super::transport::{Shared, Transport, varint};
 use super::{Http3Server, Layered};
 use crate::debug_info::DebugInfo;
+use crate::listener::PhaseReceiver;
 use crate::observe::{Open, connection_refused};
 use crate::server::activity::CloseReason;
 use crate::server::connection::{Ended, expired};
@@ -57,7 +57,7 @@ impl<A: App> Http3Server<A> {
         &self,
         incoming: quinn::Incoming,
         established: T,
-        mut stop: signal::Receiver<()>,
+        mut stop: PhaseReceiver,
     ) {
         let peer = incoming.remote_address();
         let _open = Open::connection("quic");
@@ -89,7 +89,7 @@ impl<A: App> Http3Server<A> {
                     return warn!(%peer, protocol = "HTTP/3", reason, "handshake failed");
                 }
             },
-            _ = stop.changed() => return,
+            () = stop.stopping() => return,
         };
         drop(established);
         let Some(handshake) = HandshakeData::from_quinn(connection.handshake_data()) else {
@@ -219,11 +219,7 @@ where
 
     /// Serves the connection until it ends. At `stop`, and when `unverified` is ready, it ends as
     /// soon as its requests are finished.
-    async fn run(
-        mut self,
-        mut stop: signal::Receiver<()>,
-        unverified: impl Future<Output = ()>,
-    ) -> Ended {
+    async fn run(mut self, mut stop: PhaseReceiver, unverified: impl Future<Output = ()>) -> Ended {
         let (peer, limits) = (self.exchanges.peer, self.limits);
         let activity = self.exchanges.requests.activity().clone();
         let (mut expired, mut unverified) = (pin!(expired(limits.max_age)), pin!(unverified));
@@ -248,7 +244,7 @@ where
                     self.reject_further().await;
                     continue;
                 }
-                _ = stop.changed(), if is_open => {}
+                _ = stop.ended(), if is_open => {}
                 () = &mut expired, if is_open => debug!(%peer, "connection reached its maximum age"),
                 () = &mut unverified, if verified => verified = false,
                 reason = activity.close_reason(limits.head) => match reason {

@@ -107,6 +107,11 @@ impl Activity {
         });
     }
 
+    /// Returns the time of the last activity.
+    pub(super) fn last(&self) -> Instant {
+        self.state.borrow().last
+    }
+
     /// Waits until the connection should be closed: no first request arrived within
     /// `first_request`, or there was no activity for the idle time after it.
     ///

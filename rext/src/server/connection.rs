@@ -26,6 +26,7 @@ use super::framing::{Framing, LengthTwice};
 use super::held::HeldBody;
 use super::http3::AltSvc;
 use super::limits::{self, TimeLimits};
+use super::lingering::Lingering;
 use super::memory::Budget;
 use super::paced::Paced;
 use super::requests::{NotAdmitted, Requests};
@@ -68,6 +69,24 @@ where
     /// soon as its requests are finished; its tunnels end at once when `unverified` is ready, and at
     /// the maximum age.
     pub(super) async fn serve(
+        self,
+        limits: TimeLimits,
+        phase: PhaseReceiver,
+        unverified: impl Future<Output = ()>,
+    ) -> Ended {
+        let Self { io, is_h2, peer, requests, budget, alt_svc } = self;
+        let activity = requests.activity().clone();
+        let (io, dropped) = Lingering::new(io);
+        let connection = Connection { io, is_h2, peer, requests, budget, alt_svc };
+        let ended = connection.serve_http(limits, phase, unverified).await;
+        if is_h2 && matches!(ended, Ended::Closed) {
+            dropped.read_to_end(activity.last()).await;
+        }
+        ended
+    }
+
+    /// The same, without waiting until the client has received everything.
+    async fn serve_http(
         self,
         limits: TimeLimits,
         mut phase: PhaseReceiver,

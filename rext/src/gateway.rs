@@ -56,6 +56,7 @@ mod lengths;
 mod outbound;
 mod paths;
 mod pool;
+mod pools;
 mod rejection;
 mod relay;
 mod routes;
@@ -68,6 +69,7 @@ use config::{GatewayConfig, MAX_CONNECTIONS, MAX_WAITING, TABLE};
 pub use fields::{ClientAddress, ClientField, FieldsConfig, FieldsError, REMOVED_BY_DEFAULT};
 use paths::parse_demand;
 pub use paths::{Ambiguous, PathDemand, PrefixError};
+use pools::Pools;
 use table::Table;
 pub use templates::Value;
 
@@ -135,6 +137,8 @@ struct Gateway(Arc<Proxy>);
 struct Proxy {
     args: GatewayArgs,
     idle_timeout: Duration,
+    /// The connections to the servers behind, across reloads.
+    pools: Pools,
     /// Set once everything is loaded.
     live: OnceLock<Live>,
     draining: AtomicBool,
@@ -145,6 +149,7 @@ impl Proxy {
         Self {
             args: args.clone(),
             idle_timeout: args.server.idle_timeout,
+            pools: Pools::default(),
             live: OnceLock::new(),
             draining: AtomicBool::new(false),
         }
@@ -159,13 +164,13 @@ impl Proxy {
         let args = &self.args;
         let Some(path) = policy_file else {
             let upstream = args.upstream.as_ref().ok_or("--upstream is missing")?;
-            return Ok(Loaded::data(table::from_options(args, upstream)?));
+            return Ok(Loaded::data(table::from_options(args, upstream, &self.pools)?));
         };
         let (policy, table) =
             files.policy_and_table::<GatewayConfig>(path, tls::provider(), TABLE)?;
         let table = match (&args.upstream, table) {
-            (Some(upstream), None) => table::from_options(args, upstream)?,
-            (None, Some(table)) => table::from_file(args, &table, &policy, files)?,
+            (Some(upstream), None) => table::from_options(args, upstream, &self.pools)?,
+            (None, Some(table)) => table::from_file(args, &table, &policy, files, &self.pools)?,
             (Some(_), Some(table)) => {
                 let problem = "the table [gateway] and the option --upstream exclude each other: \
                                remove one of them";

@@ -19,9 +19,9 @@ use tracing::warn;
 
 use super::body::RequestBody;
 use super::config::Protocol;
-use super::connect::{ConnectError, Connector, Sender};
+use super::connect::{ConnectError, Sender};
 use super::outbound::Outbound;
-use super::pool::{Lease, Limits, NoConnection, Pool};
+use super::pool::{Lease, NoConnection, Pool};
 use crate::observe::{self, UpstreamRequest};
 
 /// How long a server behind is avoided after no connection could be opened, if there are others.
@@ -167,9 +167,7 @@ impl Upstreams {
 }
 
 impl Upstream {
-    pub(super) fn new(uri: Uri, connector: Connector, limits: Limits) -> Self {
-        let protocol = connector.protocol;
-        let pool = Pool::new(connector, limits);
+    pub(super) fn new(uri: Uri, protocol: Protocol, pool: Arc<Pool>) -> Self {
         Self { uri, protocol, pool, avoided_until: Mutex::default() }
     }
 

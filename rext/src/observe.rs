@@ -29,7 +29,7 @@ pub(crate) use open::{Open, connection_refused};
 #[doc(inline)]
 pub use process::METRICS as PROCESS_METRICS;
 pub use table::METRICS;
-pub(crate) use table::{LOG_LINES, ROUTED, ROUTED_BYTES};
+pub(crate) use table::{LOG_LINES, ROUTED, ROUTED_BYTES, TUNNEL_BYTES};
 pub(crate) use upstream::{Upstream, UpstreamRequest, retried};
 
 /// Where the metrics of a command are served.

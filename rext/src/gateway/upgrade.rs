@@ -277,8 +277,8 @@ async fn relay(client: OnUpgrade, server: OnUpgrade, tunnel: Tunnel) {
         },
         end = traffic.must_end() => return debug!(?end, "no tunnel"),
     };
-    let mut client = Recorded::new(TokioIo::new(client), &traffic);
-    let mut server = Recorded::new(TokioIo::new(server), &traffic);
+    let mut client = Recorded::new(TokioIo::new(client), &traffic, "to_client");
+    let mut server = Recorded::new(TokioIo::new(server), &traffic, "to_backend");
     let copied = tokio::select! {
         copied = copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER, BUFFER) => Ok(copied),
         end = traffic.must_end() => Err(end),

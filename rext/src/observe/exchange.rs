@@ -14,6 +14,7 @@ use super::counted::{Counted, Recorded, Tally};
 use super::table::{ABORTED, ERRORS, RECEIVED_BYTES, REQUEST_SECONDS, REQUESTS, SENT_BYTES, class};
 use super::{Open, Upstream};
 use crate::access_log::{AccessLog, Entry, Head};
+use crate::gateway::ClientAddress;
 
 /// Why a request was refused, if not by a [`Denied`]: in the extensions of its response, for the
 /// access log.
@@ -71,6 +72,7 @@ pub(super) struct Record {
     length: Option<u64>,
     is_complete: bool,
     reason: Option<String>,
+    client: Option<ClientAddress>,
     upstream: Option<Upstream>,
 }
 
@@ -94,6 +96,7 @@ impl Exchange {
         let Some(mut record) = self.0 else { return response };
         let extensions = response.extensions_mut();
         record.upstream = extensions.remove();
+        record.client = extensions.remove();
         let refused = extensions.remove().map(|Refused(reason)| reason.into_owned());
         record.reason = extensions.get::<Denied>().map(Denied::to_string).or(refused);
         record.status = Some(response.status());
@@ -133,6 +136,7 @@ impl Record {
             length: None,
             is_complete: false,
             reason: None,
+            client: None,
             upstream: None,
         }
     }
@@ -167,6 +171,7 @@ impl Drop for Record {
             head,
             protocol: self.protocol,
             connection: &self.connection.info,
+            client: self.client,
             status: self.status.map(|status| status.as_u16()),
             is_complete,
             received: self.received.load(Ordering::Relaxed),

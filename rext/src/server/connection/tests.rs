@@ -17,6 +17,7 @@ use super::*;
 
 mod floods;
 mod idle;
+mod lingering;
 
 const HEAD: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(10);

@@ -38,18 +38,9 @@ async fn open_requests_are_answered_and_further_ones_rejected_before_the_server_
 
     terminate(&site);
     site.gateway.wait_for_log(&["stopping HTTP/3"]);
-    // A client that does not care about GOAWAY sends further requests until one is rejected.
-    let rejected = loop {
-        let (mut send, mut receive) = raw.open_bi().await.unwrap();
-        send.write_all(&head(GET, "/echo", &[])).await.unwrap();
-        send.finish().unwrap();
-        if let Err(err) = receive.read_to_end(10_000).await {
-            break err;
-        }
-    };
     // H3_REQUEST_REJECTED.
     let reset = ReadError::Reset(0x10b_u32.into());
-    assert_eq!(rejected, ReadToEndError::Read(reset));
+    assert_eq!(wait_until_rejected(&raw).await, ReadToEndError::Read(reset));
     // New clients are refused at once, so that they use TCP.
     let addr = ([127, 0, 0, 1], site.gateway.port).into();
     let refused = connecting(config(&site.files, b"h3", None), addr).await.unwrap_err();
@@ -89,6 +80,35 @@ async fn connections_that_do_not_end_are_closed_after_the_drain_timeout() {
     assert!(receive.read_to_end(10).await.is_err());
     assert!(site.gateway.child.wait().unwrap().success());
     assert!(begin.elapsed() < TIMEOUT);
+}
+
+/// Sends requests, as a client that does not care about GOAWAY, until one is rejected.
+async fn wait_until_rejected(connection: &quinn::Connection) -> ReadToEndError {
+    loop {
+        let (mut send, mut receive) = connection.open_bi().await.unwrap();
+        send.write_all(&head(GET, "/echo", &[])).await.unwrap();
+        send.finish().unwrap();
+        if let Err(err) = receive.read_to_end(10_000).await {
+            return err;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_reset_of_the_last_response_arrives_before_the_connection_is_closed() {
+    let site = Site::start(&["--drain-timeout", "20"]).await;
+    let connection = raw(&site.files, &site.gateway, None).await;
+    let _control = control(&connection).await;
+    let (mut send, mut short) = connection.open_bi().await.unwrap();
+    send.write_all(&head(GET, "/short", &[])).await.unwrap();
+    send.finish().unwrap();
+    terminate(&site);
+    wait_until_rejected(&connection).await;
+    site.upstream.release.add_permits(1);
+    // H3_INTERNAL_ERROR.
+    let reset = ReadToEndError::Read(ReadError::Reset(0x102_u32.into()));
+    assert_eq!(short.read_to_end(10_000).await.unwrap_err(), reset);
+    assert!(matches!(connection.closed().await, ConnectionError::ApplicationClosed(_)));
 }
 
 /// The new process, which is ended with this.

@@ -222,6 +222,12 @@ impl Visitor {
             outcome = self.exchange(request, link).await;
             link.is_fresh = false;
         }
+        if let Outcome::Rejected(reason) = &outcome {
+            // The connection was closed in order, and the gateway had accepted the request.
+            if !world.records.of(request.number).is_empty() {
+                outcome = Outcome::NoResponse(reason.clone());
+            }
+        }
         if is_bad_gateway(&outcome) {
             world.records.arrival(request.number).await;
         }

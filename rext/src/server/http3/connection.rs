@@ -187,6 +187,8 @@ struct Serving<S> {
     open: JoinSet<Result<(), Unanswered>>,
     /// How many requests failed before they were passed to the application.
     failed: u32,
+    /// True if the response to the request that finished last was reset.
+    was_reset: bool,
     phase: Phase,
 }
 
@@ -213,8 +215,8 @@ where
 {
     fn new(h3: H3, exchanges: Exchanges<S>, limits: TimeLimits, budget: Arc<Budget>) -> Self {
         let unsent = Unsent { bytes: 0, budget };
-        let (open, failed, phase) = (JoinSet::new(), 0, Phase::Open);
-        Self { h3, exchanges, limits, unsent, open, failed, phase }
+        let (open, failed, was_reset, phase) = (JoinSet::new(), 0, false, Phase::Open);
+        Self { h3, exchanges, limits, unsent, open, failed, was_reset, phase }
     }
 
     /// Serves the connection until it ends. At `stop`, and when `unverified` is ready, it ends as
@@ -226,6 +228,9 @@ where
         let mut verified = true;
         loop {
             if matches!(self.phase, Phase::Closed) && self.open.is_empty() {
+                if self.was_reset {
+                    sleep(self.round_trip()).await;
+                }
                 return Ended::Closed;
             }
             let is_open = matches!(self.phase, Phase::Open);
@@ -290,6 +295,7 @@ where
         if self.open.is_empty() {
             self.unsent.release();
         }
+        self.was_reset = finished.is_err();
         if let Err(Unanswered::NoRequest) = finished {
             self.failed += 1;
         }
@@ -312,8 +318,14 @@ where
     async fn reject_further(&mut self) {
         self.phase = Phase::Closed;
         self.go_away(1).await;
-        // A connection without requests is closed next, and what is not sent then is lost.
-        sleep(self.exchanges.shared.connection.rtt().min(LONGEST)).await;
+        // A connection without requests is closed next.
+        sleep(self.round_trip()).await;
+    }
+
+    /// How long to wait before the connection is closed, since what is not sent then is lost: GOAWAY, and
+    /// the resets of streams.
+    fn round_trip(&self) -> Duration {
+        self.exchanges.shared.connection.rtt().min(LONGEST)
     }
 
     /// Sends GOAWAY, unless the client does not take it.

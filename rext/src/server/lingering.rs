@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 /// How long the client may send nothing, after the last data of a response or of its own.
-const QUIET: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_secs(5);
 /// How long the server reads on at most.
 const LONGEST: Duration = Duration::from_secs(60);
 

@@ -99,3 +99,20 @@ impl Fallbacks {
         self.unexplained.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fallback_that_no_takeover_explains_is_wrong() {
+        let fallbacks = Fallbacks::default();
+        fallbacks.add(Unavailable::Refused, true, || unreachable!());
+        fallbacks.add(Unavailable::Unanswered, true, || unreachable!());
+        assert_eq!(fallbacks.unexplained(), [""; 0]);
+        fallbacks.add(Unavailable::Refused, false, || "by gateway 1".into());
+        assert_eq!(fallbacks.unexplained(), ["by gateway 1"]);
+        assert_eq!(fallbacks.count(Unavailable::Refused), 2);
+        assert_eq!(fallbacks.count(Unavailable::Unanswered), 1);
+    }
+}

@@ -31,3 +31,21 @@ impl State {
         changed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn during_a_change_both_are_the_case_and_after_it_only_the_new_one() {
+        let state = State::default();
+        assert_eq!(state.since(0), [false]);
+        state.advance();
+        assert_eq!((state.since(0), state.since(1)), (vec![false, true], vec![false, true]));
+        state.advance();
+        assert_eq!((state.since(1), state.since(2)), (vec![false, true], vec![true]));
+        state.advance();
+        state.advance();
+        assert_eq!((state.since(2), state.since(4)), (vec![false, true], vec![false]));
+    }
+}

@@ -168,7 +168,9 @@ fn conclude(world: &World, report: &mut GatewayReport) {
     report.connections = count(&world.counts.connections);
     report.resumed = count(&world.counts.resumed);
     report.resumable = count(&world.counts.resumable);
-    report.not_resumed = count(&world.counts.not_resumed);
+    let not_resumed = world.counts.not_resumed.lock().unwrap_or_else(PoisonError::into_inner);
+    report.not_resumed = not_resumed.len() as u64;
+    report.wrong.extend(not_resumed.iter().cloned());
     report.resumed_http3 = count(&world.counts.resumed_http3);
     report.resumed_elsewhere = count(&world.counts.resumed_elsewhere);
     report.under_changed_policy = count(&world.counts.under_changed_policy);

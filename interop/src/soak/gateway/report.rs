@@ -101,9 +101,6 @@ impl GatewayReport {
         if retried > self.requests / 100 + 10 + u64::from(self.concurrency) {
             complaints.push(format!("{retried} requests had to be sent again"));
         }
-        if self.not_resumed > 0 {
-            complaints.push(format!("{} sessions were not resumed", self.not_resumed));
-        }
         for (process, peak) in &self.peak_memory_kib {
             if *peak > self.memory_ceiling_kib {
                 complaints.push(format!(

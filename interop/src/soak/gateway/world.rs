@@ -61,7 +61,7 @@ pub struct Counts {
     /// Those that resumed a session of another gateway.
     pub resumed_elsewhere: AtomicU64,
     /// Those that had such a session, and did not resume it.
-    pub not_resumed: AtomicU64,
+    pub not_resumed: Mutex<Vec<String>>,
     /// Those that resumed a session over HTTP/3.
     pub resumed_http3: AtomicU64,
     /// Requests under the changed policy.
@@ -101,7 +101,9 @@ impl World {
             let (node, offers) = (visitor.visit.node, visitor.visit.offers);
             let responded = visitor.run(link).await;
             let was_served = responded.iter().any(|result| result.answer.is_some());
-            before = was_served.then_some(Before { node, offers, policies, keys });
+            let was_retried = responded.iter().any(|result| result.retried.is_some());
+            before =
+                (was_served && !was_retried).then_some(Before { node, offers, policies, keys });
             results.extend(responded);
         }
         Ok(results)
@@ -125,7 +127,8 @@ impl World {
         if before.explains_resumption(job, visit, link, keys) {
             counts.resumable.fetch_add(1, Ordering::Relaxed);
             if !connection.resumed {
-                counts.not_resumed.fetch_add(1, Ordering::Relaxed);
+                let text = format!("the session of {:?} was not resumed by {visit:?}", before);
+                counts.not_resumed.lock().unwrap_or_else(PoisonError::into_inner).push(text);
             }
         }
         if connection.resumed && link.protocol == Protocol::Http3 {
@@ -134,7 +137,9 @@ impl World {
     }
 }
 
-/// The conditions of the connection before.
+/// The conditions of the connection before, if no request of its visit was sent again: that uses up
+/// tickets.
+#[derive(Debug)]
 struct Before {
     node: usize,
     offers: bool,
@@ -152,7 +157,9 @@ impl Before {
         let scope = check::scope(job.host, job.certificate, visit.offers, policy);
         let is_authenticated = matches!(scope, Some(Some(_)));
         let is_kept = is_authenticated || !visit.offers && job.host != Host::Login;
+        // An attempt over HTTP/3 uses up a ticket, too.
         is_kept
+            && link.protocol == job.protocol
             && self.offers == visit.offers
             && self.policies == link.policies
             && self.keys % 2 == 0

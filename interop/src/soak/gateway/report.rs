@@ -14,6 +14,8 @@ pub struct RequestResult {
     pub answer: Option<String>,
     /// The outcome at the client.
     pub outcome: String,
+    /// True if a response has begun, so that the session of the connection has arrived before.
+    pub has_response: bool,
     /// The difference from the expected outcome.
     pub wrong: Option<String>,
     /// Why the client sent it again: the outcome before, if the request had not been passed on.

@@ -100,7 +100,7 @@ impl World {
             let policies = link.policies.clone();
             let (node, offers) = (visitor.visit.node, visitor.visit.offers);
             let responded = visitor.run(link).await;
-            let was_served = responded.iter().any(|result| result.answer.is_some());
+            let was_served = responded.iter().any(|result| result.has_response);
             let was_retried = responded.iter().any(|result| result.retried.is_some());
             before =
                 (was_served && !was_retried).then_some(Before { node, offers, policies, keys });
@@ -197,6 +197,7 @@ impl Visitor {
                         kind: "failed task".into(),
                         answer: None,
                         outcome: "panic".into(),
+                        has_response: false,
                         wrong: Some(err.to_string()),
                         retried: None,
                     }));
@@ -273,6 +274,7 @@ impl Visitor {
             answer: passed_on
                 .then(|| format!("{}: {}", request.behind.name(), request.answer.name())),
             outcome: outcome.to_string(),
+            has_response: matches!(outcome, Outcome::Response(_)),
             wrong,
             retried: before,
         }

@@ -17,6 +17,7 @@ mod forwarded;
 mod patterns;
 
 pub use error::FieldsError;
+pub(super) use forwarded::Peer;
 pub use forwarded::{ClientAddress, ClientField};
 use patterns::{Names, Pattern};
 
@@ -192,6 +193,9 @@ fn patterns(texts: &[String]) -> Result<Vec<(&str, Pattern)>, FieldsError> {
 /// Removes the fields that are for one connection only (RFC 9110 section 7.6.1), including those
 /// that `Connection` names.
 pub(super) fn remove_hop_by_hop(fields: &mut HeaderMap) {
+    if !fields.contains_key(header::CONNECTION) {
+        return remove_where(fields, |name| HOP_BY_HOP.contains(&name));
+    }
     // `Connection` may contain many more names than there are fields.
     let present: HashSet<String> =
         fields.keys().map(|name| fold(name.as_str()).into_owned()).collect();

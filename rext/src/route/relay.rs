@@ -12,6 +12,8 @@ use crate::observe::{ROUTED_BYTES, Tally};
 
 /// How many bytes are copied at a time, in each direction.
 const CHUNK_SIZE: usize = 16 * 1024;
+/// The same once so much has arrived at a time: fewer calls of the system for large transfers.
+const LARGE_CHUNK_SIZE: usize = 64 * 1024;
 
 /// Copies bytes between `client` and `server` until both have closed their side, one of them fails,
 /// or neither has sent anything for `idle`.
@@ -41,18 +43,20 @@ async fn copy(
     direction: &'static str,
 ) -> io::Result<()> {
     let mut tally = Tally::new(&ROUTED_BYTES, direction);
-    let mut chunk = vec![0; CHUNK_SIZE];
+    let mut chunk = Vec::with_capacity(CHUNK_SIZE);
     loop {
-        let read = from.read(&mut chunk).await?;
+        let read = from.read_buf(&mut chunk).await?;
         copied.fetch_add(1, Ordering::Relaxed);
-        match chunk.get(..read) {
-            Some([]) | None => return to.shutdown().await,
-            Some(bytes) => {
-                to.write_all(bytes).await?;
-                tally.add(read);
-            }
+        if read == 0 {
+            return to.shutdown().await;
         }
+        to.write_all(&chunk).await?;
+        tally.add(read);
         copied.fetch_add(1, Ordering::Relaxed);
+        if read >= CHUNK_SIZE && chunk.capacity() < LARGE_CHUNK_SIZE {
+            chunk = Vec::with_capacity(LARGE_CHUNK_SIZE);
+        }
+        chunk.clear();
     }
 }
 

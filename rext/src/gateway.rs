@@ -242,8 +242,7 @@ impl Service<Request<Body>> for Responder {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let Self { proxy, peer } = self.clone();
-        Box::pin(async move { Ok(proxy.respond(request, &peer).await) })
+        Box::pin(self.proxy.clone().respond(request, self.peer.clone()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The way of a request through the gateway: checks, route, requirement, server behind, response.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -59,16 +60,20 @@ impl<'a> Asked<'a> {
 impl Proxy {
     /// Responds to a request. If a trusted proxy sent it, the extensions of the response contain the
     /// [`ClientAddress`](super::ClientAddress), for the access log.
-    pub(super) async fn respond(&self, request: Request<Body>, peer: &Peer) -> Response<Body> {
+    pub(super) async fn respond(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Arc<Peer>,
+    ) -> Result<Response<Body>, Infallible> {
         let table = self.table();
         let client = table
             .as_ref()
             .and_then(|table| table.fields.client_address(request.headers(), peer.addr()));
-        let mut response = self.response_to(request, peer, table).await;
+        let mut response = self.response_to(request, &peer, table).await;
         if let Some(client) = client {
             response.extensions_mut().insert(client);
         }
-        response
+        Ok(response)
     }
 
     async fn response_to(
@@ -153,7 +158,8 @@ impl Proxy {
         if let Some(route) = checked.route() {
             // The first refusal is the response.
             for scope in route.demands.of(path).map_err(NoRoute::Ambiguous)? {
-                let asked = caller.ask(scope).await;
+                // Boxed, since it is large, and most requests need no scope.
+                let asked = Box::pin(caller.ask(scope)).await;
                 asked.inspect_err(|denied| metrics::denied(denied, Some(scope)))?;
             }
         }
@@ -358,7 +364,11 @@ fn received(
 }
 
 /// Makes the response for the client, or returns why it cannot be passed on.
-fn incoming(answer: Answer, asked: Asked<'_>, table: &Table) -> Result<Response<Body>, &'static str> {
+fn incoming(
+    answer: Answer,
+    asked: Asked<'_>,
+    table: &Table,
+) -> Result<Response<Body>, &'static str> {
     let Answer { response, connection, lease } = answer;
     let (mut parts, body) = response.into_parts();
     if parts.status.is_informational() {

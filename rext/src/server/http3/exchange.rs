@@ -77,9 +77,7 @@ where
             })?;
         let response = requests.respond(request);
         drop(requests);
-        let answered = async {
-            send(stream, response.await, is_head).await
-        };
+        let answered = async { send(stream, response.await, is_head).await };
         let sent = tokio::select! {
             sent = answered => sent,
             () = fate.stopped() => Err("the client cancelled the request".into()),

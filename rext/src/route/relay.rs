@@ -10,10 +10,9 @@ use tokio::time::sleep;
 
 use crate::observe::{ROUTED_BYTES, Tally};
 
-/// How many bytes are copied at a time, in each direction.
+/// How many bytes are copied at a time, in each direction. With four times as many, there are fewer
+/// system calls, but a GiB takes more processor time: the data does not stay in the fastest cache.
 const CHUNK_SIZE: usize = 16 * 1024;
-/// The same once so much has arrived at a time: fewer calls of the system for large transfers.
-const LARGE_CHUNK_SIZE: usize = 64 * 1024;
 
 /// Copies bytes between `client` and `server` until both have closed their side, one of them fails,
 /// or neither has sent anything for `idle`.
@@ -53,9 +52,6 @@ async fn copy(
         to.write_all(&chunk).await?;
         tally.add(read);
         copied.fetch_add(1, Ordering::Relaxed);
-        if read >= CHUNK_SIZE && chunk.capacity() < LARGE_CHUNK_SIZE {
-            chunk = Vec::with_capacity(LARGE_CHUNK_SIZE);
-        }
         chunk.clear();
     }
 }

@@ -6,9 +6,11 @@
 #![warn(unreachable_pub)]
 
 use std::fmt;
+use std::ops::Range;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use pki_types::CertificateDer;
 pub use rcgen;
@@ -93,16 +95,31 @@ impl Authority {
         &self,
         serial_numbers: impl IntoIterator<Item = SerialNumber>,
     ) -> Result<CertificateRevocationList, Error> {
-        let (past, future) = (date_time_ymd(2024, 1, 1), date_time_ymd(4000, 1, 1));
+        let seconds = |year| u64::try_from(date_time_ymd(year, 1, 1).unix_timestamp()).unwrap_or(0);
+        self.revoke_between(serial_numbers, seconds(2024)..seconds(4000))
+    }
+
+    /// The same, issued at the start of `validity`, and with the next one due at its end, in seconds
+    /// since the Unix epoch.
+    ///
+    /// # Errors
+    /// No known case.
+    pub fn revoke_between(
+        &self,
+        serial_numbers: impl IntoIterator<Item = SerialNumber>,
+        validity: Range<u64>,
+    ) -> Result<CertificateRevocationList, Error> {
+        let time = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+        let this_update = time(validity.start);
         let revoked = |serial_number| RevokedCertParams {
             serial_number,
-            revocation_time: past,
+            revocation_time: this_update,
             reason_code: None,
             invalidity_date: None,
         };
         let list = CertificateRevocationListParams {
-            this_update: past,
-            next_update: future,
+            this_update,
+            next_update: time(validity.end),
             crl_number: SerialNumber::from(1u64),
             issuing_distribution_point: None,
             revoked_certs: serial_numbers.into_iter().map(revoked).collect(),

@@ -114,6 +114,10 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
         );
         claim(what, 1.01, times, Unit::Times);
     }
+    let (accepted, mutual) = (Scenario::ResumedAccepted, Scenario::ResumedMutual);
+    let times = rows.ratio(patched(accepted), pristine(mutual), "server");
+    let what = "the same, resumed, server, instructions";
+    claim(what.into(), 1.03, times, Unit::Times);
     let times = rows.ratio(patched(many), patched(one), "server");
     let what = "policy of 100,000 rules, relative to one rule, server, instructions";
     claim(what.into(), 1.05, times, Unit::Times);

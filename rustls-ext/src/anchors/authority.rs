@@ -4,7 +4,7 @@ use std::fmt;
 
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
 use rustls::{CertificateError, DistinguishedName, RootCertStore};
-use x509_parser::prelude::{X509Certificate, X509Version};
+use x509_parser::prelude::X509Version;
 
 use super::x509::{self, Signs};
 use crate::explain::explain;
@@ -97,8 +97,7 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    fn of(certificate: &X509Certificate<'_>) -> Self {
-        let validity = certificate.validity();
+    pub(super) fn of(validity: &x509_parser::prelude::Validity) -> Self {
         Self {
             not_before: x509::unix(validity.not_before),
             not_after: x509::unix(validity.not_after),
@@ -141,7 +140,7 @@ impl Authority {
         if !signs.certificates {
             return not(NotAuthority::NoKeyCertSign);
         }
-        let validity = Some(Validity::of(&certificate));
+        let validity = Some(Validity::of(certificate.validity()));
         Ok(Self { anchor, limits: Limits { path_length, signs, validity } })
     }
 
@@ -180,7 +179,7 @@ impl Pinned {
         webpki::RawPublicKeyEntity::try_from(&key).map_err(|_| malformed())?;
         let issuer = x509::content(certificate.issuer().as_raw()).ok_or_else(malformed)?.to_vec();
         let subject = x509::name_of(certificate.subject());
-        let validity = Validity::of(&certificate);
+        let validity = Validity::of(certificate.validity());
         Ok(Self { key, subject, issuer, validity, der })
     }
 

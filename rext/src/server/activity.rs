@@ -200,3 +200,59 @@ impl Drop for Underway {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Waits for the reason to close a connection, and returns it with the time of the wait.
+    async fn close_reason(activity: Activity, first_request: Duration) -> (CloseReason, Duration) {
+        let start = Instant::now();
+        (activity.close_reason(first_request).await, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_becomes_earlier_wakes_the_task_that_waits() {
+        let activity = Activity::new(SECOND);
+        let waiting = tokio::spawn(close_reason(activity.clone(), 60 * SECOND));
+        yield_now().await;
+        drop(activity.begin().unwrap());
+        assert_eq!(waiting.await.unwrap(), (CloseReason::Idle, SECOND));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_becomes_later_is_seen_when_the_earlier_one_has_come() {
+        let activity = Activity::new(10 * SECOND);
+        let waiting = tokio::spawn(close_reason(activity.clone(), SECOND));
+        yield_now().await;
+        let underway = activity.begin().unwrap();
+        tokio::time::sleep(15 * SECOND).await;
+        activity.record_data();
+        tokio::time::sleep(15 * SECOND).await;
+        drop(underway);
+        assert_eq!(waiting.await.unwrap(), (CloseReason::Idle, 40 * SECOND));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_finished_request_makes_up_for_one_that_was_cancelled() {
+        let activity = Activity::new(SECOND);
+        let waiting = tokio::spawn(close_reason(activity.clone(), SECOND));
+        yield_now().await;
+        let _open = activity.begin().unwrap();
+        let mut finished = activity.begin().unwrap();
+        finished.respond();
+        for _ in 0..MAX_CANCELLED {
+            drop(activity.begin().unwrap());
+        }
+        drop(finished);
+        drop(activity.begin().unwrap());
+        yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(activity.begin().unwrap());
+        assert_eq!(waiting.await.unwrap(), (CloseReason::Cancelled, Duration::ZERO));
+    }
+}

@@ -30,8 +30,10 @@
 
 use std::convert::Infallible;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -40,8 +42,7 @@ use command_line::Failure;
 use command_line::values::seconds;
 use http::{Request, Response, Uri};
 use rustls_ext::{Files, Live, LoadError, Policy};
-use tower::service_fn;
-use tower::util::BoxCloneService;
+use tower::Service;
 
 use crate::debug_info::DebugInfo;
 use crate::server::{self, App, Loaded, ServerArgs};
@@ -66,6 +67,7 @@ mod upgrade;
 mod upstream;
 
 use config::{GatewayConfig, MAX_CONNECTIONS, MAX_WAITING, TABLE};
+use fields::Peer;
 pub use fields::{ClientAddress, ClientField, FieldsConfig, FieldsError, REMOVED_BY_DEFAULT};
 use paths::parse_demand;
 pub use paths::{Ambiguous, PathDemand, PrefixError};
@@ -189,7 +191,7 @@ impl Proxy {
 }
 
 impl App for Gateway {
-    type Service = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
+    type Service = Responder;
 
     fn load(&self, files: &mut Files, policy_file: Option<&Path>) -> Result<Loaded, LoadError> {
         self.0.load(files, policy_file)
@@ -224,13 +226,28 @@ impl App for Gateway {
     }
 
     fn service(&self, info: &DebugInfo) -> Self::Service {
-        let peer = info.peer;
-        let proxy = self.0.clone();
-        let service = service_fn(move |request| {
-            let proxy = proxy.clone();
-            async move { Ok(proxy.respond(request, peer).await) }
-        });
-        BoxCloneService::new(service)
+        Responder { proxy: self.0.clone(), peer: Arc::new(Peer::new(info.peer)) }
+    }
+}
+
+/// Responds to the requests of one connection.
+#[derive(Clone)]
+struct Responder {
+    proxy: Arc<Proxy>,
+    peer: Arc<Peer>,
+}
+
+impl Service<Request<Body>> for Responder {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.proxy.clone().respond(request, self.peer.clone()))
     }
 }
 

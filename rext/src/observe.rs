@@ -24,7 +24,7 @@ mod table;
 mod upstream;
 
 pub(crate) use counted::Tally;
-pub(crate) use exchange::{Connections, Observer, Refused};
+pub(crate) use exchange::{Connections, Observed, Observer, Refused};
 pub(crate) use open::{Open, connection_refused};
 #[doc(inline)]
 pub use process::METRICS as PROCESS_METRICS;

@@ -108,6 +108,9 @@ impl UpgradeRequest {
         request: &mut Request<B>,
     ) -> Result<Option<Self>, UpgradeError> {
         let is_connect = *request.method() == Method::CONNECT;
+        if !is_connect && request.version() != Version::HTTP_11 {
+            return Ok(None);
+        }
         let (protocols, key) = if is_connect {
             let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
             let websocket = protocol.filter(|name| *name == WEBSOCKET);

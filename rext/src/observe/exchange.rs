@@ -50,6 +50,10 @@ struct Connection {
     log: Option<AccessLog>,
 }
 
+/// Among the extensions of a request that is observed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observed;
+
 /// A request without a response.
 #[derive(Debug)]
 pub(crate) struct Exchange(Option<Box<Record>>);
@@ -80,9 +84,12 @@ impl Observer {
     /// Begins to observe a request; with no observer, nothing is recorded.
     pub(crate) fn begin<B>(
         this: Option<&Self>,
-        request: Request<B>,
+        mut request: Request<B>,
     ) -> (Request<Counted<B>>, Exchange) {
         let record = this.map(|observer| Box::new(Record::new(&observer.0, &request)));
+        if record.is_some() {
+            request.extensions_mut().insert(Observed);
+        }
         let tally = record
             .as_ref()
             .map(|it| Tally::new(&RECEIVED_BYTES, "").with_total(it.received.clone()));

@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::future::{Ready, pending, ready};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::Method;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;

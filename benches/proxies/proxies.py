@@ -49,8 +49,8 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def make_pki(folder):
-    """Authorities and certificates with P-256 keys."""
+def make_pki(folder, client="client"):
+    """Authorities and certificates with P-256 keys; the client's has this name."""
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
     def request(name, subject, *more):
@@ -72,7 +72,7 @@ def make_pki(folder):
     authority("client-ca")
     names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
     issue("server", "localhost", "server-ca", names, "extendedKeyUsage=serverAuth")
-    issue("client", "client", "client-ca", "extendedKeyUsage=clientAuth")
+    issue(client, client, "client-ca", "extendedKeyUsage=clientAuth")
     (folder / "server-both.pem").write_text(
         (folder / "server.pem").read_text() + (folder / "server.key").read_text())
 

@@ -13,6 +13,7 @@ mod authority;
 mod names;
 mod problem;
 mod revocation;
+mod signs;
 mod usage;
 mod verifier;
 mod voucher;

@@ -43,10 +43,22 @@ impl Authority {
     /// # Errors
     /// No known case.
     pub fn with_key(common_name: &str, key: KeyPair) -> Result<Self, Error> {
-        let mut params = named(common_name, vec![])?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let params = authority(common_name, vec![])?;
         CertifiedIssuer::self_signed(params, key).map(Self).map_err(failed)
+    }
+
+    /// An authority below this one, whose certificate has these alternative names.
+    ///
+    /// # Errors
+    /// If the parameters cannot be encoded.
+    pub fn subordinate(
+        &self,
+        common_name: &str,
+        alternatives: Vec<String>,
+        key: KeyPair,
+    ) -> Result<Self, Error> {
+        let params = authority(common_name, alternatives)?;
+        CertifiedIssuer::signed_by(params, key, &self.0).map(Self).map_err(failed)
     }
 
     /// A certificate for a server of these DNS names.
@@ -228,6 +240,13 @@ impl IssuedCertificate {
     pub fn for_raw(&self) -> raw_peer::ChainAndKey {
         raw_peer::ChainAndKey { chain: vec![self.der.to_vec()], key: self.key_der() }
     }
+}
+
+fn authority(common_name: &str, alternatives: Vec<String>) -> Result<CertificateParams, Error> {
+    let mut params = named(common_name, alternatives)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
 }
 
 fn named(

@@ -6,7 +6,8 @@ use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, Un
 use rustls::{CertificateError, DistinguishedName, RootCertStore};
 use x509_parser::prelude::X509Version;
 
-use super::x509::{self, Signs};
+use super::signs::Signs;
+use super::x509;
 use crate::explain::explain;
 
 /// Why a certificate cannot be used as a trust anchor, or cannot be pinned.
@@ -136,7 +137,7 @@ impl Authority {
             Some(constraints) if constraints.value.ca => constraints.value.path_len_constraint,
             _ => return not(NotAuthority::NotCa),
         };
-        let signs = Signs::of(&certificate);
+        let signs = Signs::of(der);
         if !signs.certificates {
             return not(NotAuthority::NoKeyCertSign);
         }
@@ -155,7 +156,7 @@ impl Authority {
 
 impl From<TrustAnchor<'static>> for Authority {
     fn from(anchor: TrustAnchor<'static>) -> Self {
-        let limits = Limits { path_length: None, signs: Signs::all(), validity: None };
+        let limits = Limits { path_length: None, signs: Signs::ALL, validity: None };
         Self { anchor, limits }
     }
 }

@@ -21,9 +21,10 @@ use x509_parser::prelude::X509Certificate;
 use super::authority::{Authority, Limits, Pinned};
 use super::problem::CertificateProblem as Problem;
 use super::revocation::{Budget, CrlExpiry, RevocationList, newest};
+use super::signs::Signs;
 use super::usage::Usage;
 use super::voucher::{self, VoucherKey};
-use super::x509::{self, Name, Signs};
+use super::x509::{self, Name};
 
 /// Accepts pinned certificates, and chains below trust anchors.
 ///
@@ -181,7 +182,7 @@ impl Verifier {
         // The issuer of each certificate: the next one's name and key, and what it may sign.
         let mut issuers = Vec::with_capacity(intermediates.len() + 1);
         for intermediate in &intermediates {
-            let signs = Signs::of_der(&intermediate.der());
+            let signs = Signs::of(&intermediate.der());
             if !signs.certificates {
                 let authority = x509::name(intermediate.subject());
                 return Err(Problem::MayNotSignCertificates { authority }.error());

@@ -11,8 +11,9 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::authority::{Limits, Validity};
 use super::revocation::{CrlExpiry, RevocationList, newest};
+use super::signs::Signs;
 use super::verifier::Verifier;
-use super::x509::{self, Name, Signs};
+use super::x509::{self, Name};
 
 /// The key for the tags of one verifier's vouchers.
 ///

@@ -127,34 +127,6 @@ pub(crate) fn unsupported_key_of(
     unsupported_key(&certificate.public_key().raw.into(), provider)
 }
 
-/// The signatures that a certificate's key usage allows (RFC 5280 section 4.2.1.3): all if the
-/// extension is absent, and none if it cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Signs {
-    pub(super) certificates: bool,
-    pub(super) lists: bool,
-}
-
-impl Signs {
-    pub(super) fn all() -> Self {
-        Self { certificates: true, lists: true }
-    }
-
-    pub(super) fn of(certificate: &X509Certificate<'_>) -> Self {
-        match certificate.key_usage() {
-            Ok(None) => Self::all(),
-            Ok(Some(usage)) => {
-                Self { certificates: usage.value.key_cert_sign(), lists: usage.value.crl_sign() }
-            }
-            Err(_) => Self { certificates: false, lists: false },
-        }
-    }
-
-    pub(super) fn of_der(der: &[u8]) -> Self {
-        certificate(der).map_or(Self { certificates: false, lists: false }, |it| Self::of(&it))
-    }
-}
-
 /// A name, which compares equal to itself in another encoding (RFC 5280 section 7.1): in
 /// PrintableStrings and UTF8Strings, case and the amount of white space are ignored. Everything
 /// else is compared byte for byte.

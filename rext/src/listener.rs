@@ -154,6 +154,23 @@ impl Listener {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
+        // The caller's thread runs no tasks, so that it would have to wake another one for each
+        // connection.
+        let serving = tokio::spawn(self.accept_and_serve(options, connection));
+        if let Err(err) = serving.await {
+            if let Ok(panic) = err.try_into_panic() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+
+    async fn accept_and_serve<F>(
+        self,
+        options: ServeOptions,
+        connection: impl Fn(Client, PhaseReceiver) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let Self { tcp, at, mut stop, mut takeovers, phase } = self;
         let places = Arc::new(Semaphore::new(options.max_connections));
         let admission = Arc::new(Admission::new(&options));

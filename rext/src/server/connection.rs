@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::Body;
-use http::{Request, Response};
+use http::{Method, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -26,9 +26,10 @@ use super::framing::{Framing, LengthTwice};
 use super::held::HeldBody;
 use super::http3::AltSvc;
 use super::limits::{self, TimeLimits};
+use super::lingering::Lingering;
 use super::memory::Budget;
 use super::paced::Paced;
-use super::requests::{NotAdmitted, Requests};
+use super::requests::Requests;
 use super::serving::Serving;
 use super::tunnel::{EndTunnels, Tunnels};
 use crate::listener::PhaseReceiver;
@@ -43,6 +44,14 @@ pub(super) struct Connection<IO, S> {
     pub(super) requests: Requests<S>,
     pub(super) budget: Arc<Budget>,
     pub(super) alt_svc: AltSvc,
+}
+
+/// What the responses of a connection share.
+#[derive(Debug)]
+struct Shared {
+    budget: Arc<Budget>,
+    alt_svc: AltSvc,
+    phase: PhaseReceiver,
 }
 
 /// How a connection ended.
@@ -68,6 +77,24 @@ where
     /// soon as its requests are finished; its tunnels end at once when `unverified` is ready, and at
     /// the maximum age.
     pub(super) async fn serve(
+        self,
+        limits: TimeLimits,
+        phase: PhaseReceiver,
+        unverified: impl Future<Output = ()>,
+    ) -> Ended {
+        let Self { io, is_h2, peer, requests, budget, alt_svc } = self;
+        let activity = requests.activity().clone();
+        let (io, dropped) = Lingering::new(io);
+        let connection = Connection { io, is_h2, peer, requests, budget, alt_svc };
+        let ended = connection.serve_http(limits, phase, unverified).await;
+        if is_h2 && matches!(ended, Ended::Closed) {
+            dropped.read_to_end(activity.last()).await;
+        }
+        ended
+    }
+
+    /// The same, without waiting until the client has received everything.
+    async fn serve_http(
         self,
         limits: TimeLimits,
         mut phase: PhaseReceiver,
@@ -135,21 +162,23 @@ where
         let Self { io, is_h2, requests, budget, alt_svc, .. } = self;
         let shares = budget.shares();
         let (io, heads) = Framing::new(io, !is_h2);
+        let shared = Arc::new(Shared { budget, alt_svc, phase });
         let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(tunnels.clone());
+            if may_upgrade(&request) {
+                request.extensions_mut().insert(tunnels.clone());
+            }
             if heads.next_is_ambiguous() {
                 request.extensions_mut().insert(LengthTwice);
             }
-            let (response, budget) = (requests.respond(request), budget.clone());
-            let (phase, alt_svc) = (phase.clone(), alt_svc.clone());
-            let activity = requests.activity().clone();
+            let (response, shared) = (requests.respond(request), shared.clone());
             async move {
-                let mut response = response.await?;
-                phase.mark_last(is_h2, &mut response);
-                alt_svc.set(response.headers_mut());
-                let counts = response.extensions().get::<NotAdmitted>().is_none();
-                let activity = counts.then_some(&activity);
-                Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget, activity)))
+                let mut response = response.await;
+                shared.phase.mark_last(is_h2, &mut response);
+                shared.alt_svc.set(response.headers_mut());
+                Ok::<_, Infallible>(response.map(|mut body| {
+                    let underway = body.take_underway();
+                    HeldBody::new(body, shared.budget.clone(), underway)
+                }))
             }
         });
         let io = TokioIo::new(Paced::new(io, is_h2));
@@ -159,6 +188,11 @@ where
             Box::pin(limits::http1(limits).serve_connection(io, service).with_upgrades())
         }
     }
+}
+
+/// Returns true if a request may ask for an upgrade.
+fn may_upgrade<B>(request: &Request<B>) -> bool {
+    *request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE)
 }
 
 impl Ended {

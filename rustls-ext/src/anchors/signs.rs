@@ -188,7 +188,7 @@ mod tests {
         let usage = |bits: &[u8]| extension(&wrap(OCTET_STRING, &wrap(BIT_STRING, bits)));
         let both = usage(&[1, 0b0000_0110]);
         assert_eq!(of(&[]), Signs::ALL);
-        assert_eq!(of(&[both.clone()]), Signs::ALL);
+        assert_eq!(of(std::slice::from_ref(&both)), Signs::ALL);
         assert_eq!(of(&[usage(&[7, 0x80, 0x80])]), Signs::NONE, "nine bits, of which none matters");
         assert_eq!(of(&[both.clone(), both]), Signs::NONE, "twice");
         // Bits that are unused by their number do not count.

@@ -223,4 +223,7 @@ fn a_request_that_a_peer_would_refuse_is_not_written() {
     let error = WriteError::TooLong { field: Field::Extensions };
     assert_eq!(write(&[ECDSA], &[(0x1234, &long)]), Err(error));
     assert_eq!(write(&vec![ECDSA; 0x8000], &[]), Err(error));
+    // The same bytes many times: their sum is more than 32 bits can count.
+    let error = WriteError::TooLong { field: Field::Request };
+    assert_eq!(write(&[ECDSA], &vec![(0x1234, &long[1..]); 0x1_0001]), Err(error));
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -148,6 +149,22 @@ impl Listener {
     /// until a new process has taken over the sockets. Then it signals open connections to end, and
     /// waits for them.
     pub(crate) async fn serve<F>(
+        self,
+        options: ServeOptions,
+        connection: impl Fn(Client, PhaseReceiver) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        // Not on the main thread, which is no worker of the runtime: each connection would have to
+        // wake it, and it would then have to wake a worker for the connection.
+        let accepting = tokio::spawn(self.accept_all(options, connection)).await;
+        // Only the end of the runtime cancels it.
+        if let Some(panic) = accepting.err().and_then(|err| err.try_into_panic().ok()) {
+            resume_unwind(panic);
+        }
+    }
+
+    async fn accept_all<F>(
         self,
         options: ServeOptions,
         connection: impl Fn(Client, PhaseReceiver) -> F + Send + Sync + 'static,

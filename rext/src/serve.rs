@@ -2,6 +2,7 @@
 
 use clap::Args;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode, header};
@@ -48,7 +49,7 @@ impl App for Debug {
     type Service = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
 
     fn service(&self, info: &DebugInfo) -> Self::Service {
-        let info = info.clone();
+        let info = Arc::new(info.clone());
         BoxCloneService::new(service_fn(move |request| {
             std::future::ready(Ok(respond(&info, &request)))
         }))

@@ -209,8 +209,11 @@ impl<A: App> Server<A> {
             }
         };
         let reloads = self.reloads.since_now();
+        // The state of a handshake is large. It is no part of the connection's task, which would be
+        // moved when it begins, and have room for it to its end.
+        let accepting = Box::pin(self.acceptor.accept_and_report(tcp, peer));
         let (stream, report) = tokio::select! {
-            accepted = self.acceptor.accept_and_report(tcp, peer) => match accepted {
+            accepted = accepting => match accepted {
                 (Ok(stream), report) => (stream, report),
                 (Err(err), report) => return log_refusal(peer, &err, &report),
             },
@@ -231,7 +234,8 @@ impl<A: App> Server<A> {
         let alt_svc = self.alt_svc.clone();
         let connection = Connection { io, is_h2, peer, requests, budget, alt_svc };
         let mut stopping = phase.clone();
-        let mut served = pin!(connection.serve(self.limits, phase, unverified));
+        let begun = connection.begin(self.limits, phase);
+        let mut served = pin!(begun.serve(unverified));
         let ended = tokio::select! {
             ended = served.as_mut() => ended,
             () = stopping.stopping() => {

@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use tower::Service;
 use tracing::{debug, warn};
 
-use super::activity::CloseReason;
+use super::activity::{Activity, CloseReason};
 use super::framing::{Framing, LengthTwice};
 use super::held::HeldBody;
 use super::http3::AltSvc;
@@ -64,19 +64,68 @@ where
         + Send
         + 'static,
 {
+    /// Begins to serve the connection.
+    pub(super) fn begin(self, limits: TimeLimits, phase: PhaseReceiver) -> Begun {
+        let (peer, is_h2, activity) = (self.peer, self.is_h2, self.requests.activity().clone());
+        let tunnels = EndTunnels(Tunnels::new(&activity, limits.idle));
+        let served = self.http(limits, tunnels.0.clone(), phase.clone());
+        Begun { served, peer, is_h2, activity, tunnels, limits, phase }
+    }
+
+    /// Makes the HTTP server. The handshake has negotiated the protocol, so it need not be guessed.
+    fn http(
+        self,
+        limits: TimeLimits,
+        tunnels: Tunnels,
+        phase: PhaseReceiver,
+    ) -> Pin<Box<dyn Serving + Send>> {
+        let Self { io, is_h2, requests, budget, alt_svc, .. } = self;
+        let shares = budget.shares();
+        let (io, heads) = Framing::new(io, !is_h2);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(tunnels.clone());
+            if heads.next_is_ambiguous() {
+                request.extensions_mut().insert(LengthTwice);
+            }
+            let (response, budget) = (requests.respond(request), budget.clone());
+            let (phase, alt_svc) = (phase.clone(), alt_svc.clone());
+            let activity = requests.activity().clone();
+            async move {
+                let mut response = response.await?;
+                phase.mark_last(is_h2, &mut response);
+                alt_svc.set(response.headers_mut());
+                let counts = response.extensions().get::<NotAdmitted>().is_none();
+                let activity = counts.then_some(&activity);
+                Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget, activity)))
+            }
+        });
+        let io = TokioIo::new(Paced::new(io, is_h2));
+        if is_h2 {
+            Box::pin(limits::http2(limits, shares).serve_connection(io, service))
+        } else {
+            Box::pin(limits::http1(limits).serve_connection(io, service).with_upgrades())
+        }
+    }
+}
+
+/// A connection that is being served. It is no part of the future that waits for its end: that would be
+/// moved, and kept, with room for all of it.
+pub(super) struct Begun {
+    served: Pin<Box<dyn Serving + Send>>,
+    peer: SocketAddr,
+    is_h2: bool,
+    activity: Activity,
+    tunnels: EndTunnels,
+    limits: TimeLimits,
+    phase: PhaseReceiver,
+}
+
+impl Begun {
     /// Serves the connection until it ends. When `phase` ends it, and when `unverified` is ready, it ends as
     /// soon as its requests are finished; its tunnels end at once when `unverified` is ready, and at
     /// the maximum age.
-    pub(super) async fn serve(
-        self,
-        limits: TimeLimits,
-        mut phase: PhaseReceiver,
-        unverified: impl Future<Output = ()>,
-    ) -> Ended {
-        let (peer, activity) = (self.peer, self.requests.activity().clone());
-        let tunnels = EndTunnels(Tunnels::new(&activity, limits.idle));
-        let is_h2 = self.is_h2;
-        let mut served = self.http(limits, tunnels.0.clone(), phase.clone());
+    pub(super) async fn serve(self, unverified: impl Future<Output = ()>) -> Ended {
+        let Self { peer, is_h2, activity, tunnels, limits, mut phase, mut served } = self;
         let (mut expired, mut unverified) = (pin!(expired(limits.max_age)), pin!(unverified));
         // An HTTP/1.1 connection may become a tunnel, which has its own idle timeout.
         let (mut is_http, mut stopping, mut verified) = (true, false, true);
@@ -122,41 +171,6 @@ where
                     served.as_mut().shut_down();
                 }
             }
-        }
-    }
-
-    /// Makes the HTTP server. The handshake has negotiated the protocol, so it need not be guessed.
-    fn http(
-        self,
-        limits: TimeLimits,
-        tunnels: Tunnels,
-        phase: PhaseReceiver,
-    ) -> Pin<Box<dyn Serving + Send>> {
-        let Self { io, is_h2, requests, budget, alt_svc, .. } = self;
-        let shares = budget.shares();
-        let (io, heads) = Framing::new(io, !is_h2);
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(tunnels.clone());
-            if heads.next_is_ambiguous() {
-                request.extensions_mut().insert(LengthTwice);
-            }
-            let (response, budget) = (requests.respond(request), budget.clone());
-            let (phase, alt_svc) = (phase.clone(), alt_svc.clone());
-            let activity = requests.activity().clone();
-            async move {
-                let mut response = response.await?;
-                phase.mark_last(is_h2, &mut response);
-                alt_svc.set(response.headers_mut());
-                let counts = response.extensions().get::<NotAdmitted>().is_none();
-                let activity = counts.then_some(&activity);
-                Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget, activity)))
-            }
-        });
-        let io = TokioIo::new(Paced::new(io, is_h2));
-        if is_h2 {
-            Box::pin(limits::http2(limits, shares).serve_connection(io, service))
-        } else {
-            Box::pin(limits::http1(limits).serve_connection(io, service).with_upgrades())
         }
     }
 }

@@ -19,6 +19,7 @@ mod pki;
 mod pristine;
 mod ways;
 
+pub(crate) use patched::{configs, policy};
 pub use pki::Pki;
 pub use ways::{OPEN_OR_NEW, WAYS, Way, open_or_new, ways};
 

@@ -8,6 +8,7 @@ mod criterion;
 mod figure;
 mod html;
 pub mod instructions;
+pub mod served;
 mod summary;
 pub mod svg;
 

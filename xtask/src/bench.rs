@@ -49,7 +49,7 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     };
     let features: &[&[&str]] =
         if what.peers { &[&["--features", "openssl"], &["--features", "peers"]] } else { &[&[]] };
-    let steps = 6 + 3 * features.len() + if what.quick { 0 } else { 2 };
+    let steps = 7 + 3 * features.len() + if what.quick { 0 } else { 2 };
     let progress = Progress::new("steps", steps);
     let step = |name: &str, command: &mut Command| measure(&progress, name, command);
     let program = |name: &str, features: &[&str], args: &[&Path]| {
@@ -66,6 +66,7 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     program("download", first, &[&parts.join("download.json")])?;
     step("build of rext", &mut cargo(&["build", "--quiet", "--release", "-p", "rext"]))?;
     let (server, seconds) = (target.join("release/rext"), if what.quick { "2" } else { "10" });
+    program("served", first, &[&server, &parts.join("served.json")])?;
     program("load", first, &[&server, Path::new(seconds), &parts.join("load.json")])?;
     for (number, features) in features.iter().enumerate() {
         let home = target.join("gungraun").join(number.to_string());

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::instructions::side;
+use super::served;
 use crate::contenders::{ONE_BY_ONE, PARSE};
 use crate::handshake::{Case, Crate, Key, OPEN_OR_NEW, Provider, Scenario, Version, WAYS};
 use crate::row::Row;
@@ -177,6 +178,7 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
         let what = format!("memory of an idle HTTP/2 connection, filter minus none, {client}");
         claim(what, 256.0, more, Unit::Bytes);
     }
+    claims.extend(served::claims(rows.0));
     claims
 }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::Body;
-use http::{Request, Response};
+use http::header::UPGRADE;
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -83,7 +84,10 @@ where
         let shares = budget.shares();
         let (io, heads) = Framing::new(io, !is_h2);
         let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(tunnels.clone());
+            // Only these can become tunnels.
+            if request.method() == Method::CONNECT || request.headers().contains_key(UPGRADE) {
+                request.extensions_mut().insert(tunnels.clone());
+            }
             if heads.next_is_ambiguous() {
                 request.extensions_mut().insert(LengthTwice);
             }

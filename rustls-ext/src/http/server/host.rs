@@ -35,11 +35,12 @@ impl Host {
     /// Only HTTP/1.0 allows a request without a host (RFC 9112 section 3.2). Such a request is for
     /// the `server_name` of its connection, if the client sent one.
     pub(super) fn of(parts: &Parts, server_name: Option<&str>) -> Result<Self, HostProblem> {
-        let read = |text| Written::read(text, server_name);
         let authority = parts.uri.authority();
-        let target = authority.map(|target| read(target.as_str().as_bytes())).transpose()?;
+        let target = authority.map(|target| Written::read(target.as_str(), server_name));
+        let target = target.transpose()?;
         let mut lines = parts.headers.get_all(header::HOST).into_iter();
-        let line = lines.next().map(|line| read(line.as_bytes())).transpose()?;
+        let line = lines.next().map(|line| Written::read_field(line.as_bytes(), server_name));
+        let line = line.transpose()?;
         if lines.next().is_some() {
             return Err(HostProblem::Repeated);
         }
@@ -83,18 +84,32 @@ enum Name<'a> {
 }
 
 impl<'a> Written<'a> {
+    /// Reads a `Host` field.
+    fn read_field(text: &'a [u8], server_name: Option<&str>) -> Result<Self, HostProblem> {
+        Self::of_connection(text, server_name).map_or_else(
+            || {
+                let text = std::str::from_utf8(text).map_err(|_| HostProblem::Malformed)?;
+                Self::read(text, server_name)
+            },
+            Ok,
+        )
+    }
+
+    /// Reads the server name of the connection, with or without a port: it has been checked.
+    fn of_connection(text: &[u8], server_name: Option<&str>) -> Option<Self> {
+        let port = port(text.strip_prefix(server_name?.as_bytes())?).ok()?;
+        Some(Self { name: Name::OfConnection, port })
+    }
+
     /// Reads a DNS name or an address, with or without a port (RFC 3986 section 3.2). User
     /// information before it is not allowed here (RFC 9110 section 4.2.4).
-    fn read(text: &'a [u8], server_name: Option<&str>) -> Result<Self, HostProblem> {
+    fn read(text: &'a str, server_name: Option<&str>) -> Result<Self, HostProblem> {
         if text.is_empty() {
             return Err(HostProblem::Missing);
         }
-        // The name of the connection has been checked.
-        let rest = server_name.and_then(|name| text.strip_prefix(name.as_bytes()));
-        if let Some(Ok(port)) = rest.map(port) {
-            return Ok(Self { name: Name::OfConnection, port });
+        if let Some(own) = Self::of_connection(text.as_bytes(), server_name) {
+            return Ok(own);
         }
-        let text = std::str::from_utf8(text).map_err(|_| HostProblem::Malformed)?;
         let (name, rest) = match text.strip_prefix('[') {
             Some(bracketed) => {
                 let (address, rest) = bracketed.split_once(']').ok_or(HostProblem::Malformed)?;
@@ -102,7 +117,8 @@ impl<'a> Written<'a> {
                 (Name::Address(address.into()), rest)
             }
             None => {
-                let (written, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
+                let colon = text.bytes().position(|byte| byte == b':');
+                let (written, rest) = text.split_at(colon.unwrap_or(text.len()));
                 (Name::read(written, server_name)?, rest)
             }
         };
@@ -144,8 +160,11 @@ fn port(rest: &[u8]) -> Result<Option<u16>, HostProblem> {
 
 impl<'a> Name<'a> {
     fn read(written: &'a str, server_name: Option<&str>) -> Result<Self, HostProblem> {
-        if let Ok(address) = written.parse::<Ipv4Addr>() {
-            return Ok(Self::Address(address.into()));
+        // Each address ends with a digit.
+        if written.ends_with(|end: char| end.is_ascii_digit()) {
+            if let Ok(address) = written.parse::<Ipv4Addr>() {
+                return Ok(Self::Address(address.into()));
+            }
         }
         let name = written.strip_suffix('.').unwrap_or(written);
         // A second dot would be accepted here.
@@ -232,7 +251,9 @@ mod tests {
 
     fn check(text: &str) {
         for server_name in SERVER_NAMES {
-            let read = Written::read(text.as_bytes(), server_name).map(|written| {
+            let read = Written::read_field(text.as_bytes(), server_name);
+            assert_eq!(format!("{read:?}"), format!("{:?}", Written::read(text, server_name)));
+            let read = read.map(|written| {
                 let port = written.port;
                 let host = written.keep(None);
                 let is_own = matches!(host, Host::OfConnection);

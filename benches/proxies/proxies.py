@@ -16,6 +16,7 @@ import argparse
 import json
 import pathlib
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -48,8 +49,8 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def make_pki(folder):
-    """Authorities and certificates with P-256 keys."""
+def make_pki(folder, client="client"):
+    """Authorities and certificates with P-256 keys; the client's has this name."""
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
     def request(name, subject, *more):
@@ -71,7 +72,7 @@ def make_pki(folder):
     authority("client-ca")
     names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
     issue("server", "localhost", "server-ca", names, "extendedKeyUsage=serverAuth")
-    issue("client", "client", "client-ca", "extendedKeyUsage=clientAuth")
+    issue(client, client, "client-ca", "extendedKeyUsage=clientAuth")
     (folder / "server-both.pem").write_text(
         (folder / "server.pem").read_text() + (folder / "server.key").read_text())
 
@@ -212,7 +213,7 @@ def start_gateway(name, program, folder, core, behind, always):
         program, "gateway", "--listen", f"{LOCALHOST}:{port}", "--cert", folder / "server.pem", "--key",
         folder / "server.key", "--client-ca", folder / "client-ca.pem", "--policy",
         "always" if always else "offered", "--upstream", f"http://{LOCALHOST}:{behind}",
-        "--session-cache", "0", "--handshake-timeout", "60", "--idle-timeout", "600",
+        "--session-cache", "0", "--handshake-timeout", "600", "--idle-timeout", "600",
         "--client-cert", "clients"]
     for option, value in (("--max-connections ", str(CONNECTIONS)), ("--memory ", "16384")):
         if option in has:
@@ -237,6 +238,8 @@ def tls_context(folder, with_certificate):
 
 def connect(context, port, source=LOCALHOST):
     tcp = socket.create_connection((LOCALHOST, port), timeout=20, source_address=(source, 0))
+    # Otherwise a request can wait 40 ms until the last flight of the handshake is acknowledged.
+    tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return context.wrap_socket(tcp, server_hostname="localhost")
 
 
@@ -280,22 +283,46 @@ def http2_requests(proxy):
     return (proxy.cpu() - before) / REQUESTS * 1e6
 
 
+class NotMeasured(Exception):
+    pass
+
+
+def closed_by_server(kept):
+    """The number of the first of these idle connections that the server has closed, if it has."""
+    poll = select.poll()
+    for tls in kept:
+        poll.register(tls, select.POLLIN)
+    readable = {descriptor for descriptor, _ in poll.poll(0)}
+    return next((n for n, tls in enumerate(kept, 1) if tls.fileno() in readable), None)
+
+
 def idle_memory(folder, proxy, count):
-    """Memory per idle connection of an authenticated client after one request, in bytes."""
+    """Memory per idle connection of an authenticated client after one request, in bytes.
+
+    Gives up with the first connection that fails, that is not served in time, or that the server
+    closes: some servers hold fewer connections.
+    """
     context = tls_context(folder, True)
     # Memory that is needed once.
     for _ in range(20):
         with connect(context, proxy.port) as tls:
             get(tls)
     before, kept = proxy.memory(), []
-    for number in range(count):
-        tls = connect(context, proxy.port, f"127.0.{number // 5000 + 1}.1")
-        get(tls)
-        kept.append(tls)
-    used = proxy.memory() - before
-    for tls in kept:
-        tls.close()
-    return used / count
+    try:
+        for number in range(count):
+            try:
+                kept.append(connect(context, proxy.port, f"127.0.{number // 5000 + 1}.1"))
+                get(kept[-1])
+            except (OSError, SystemExit) as err:
+                raise NotMeasured(f"connection {number + 1} of {count} is not served: {err}") from err
+            # Not after each one, since this looks at all of them.
+            is_due = number % 100 == 99 or number + 1 == count
+            if is_due and (closed := closed_by_server(kept)):
+                raise NotMeasured(f"the server closed idle connection {closed} of {number + 1}")
+        return (proxy.memory() - before) / count
+    finally:
+        for tls in kept:
+            tls.close()
 
 
 def routed(folder, proxy):
@@ -379,11 +406,14 @@ def main():
                     add(f"{name} route", "CPU per routed connection, µs", connection)
                     add(f"{name} route", "CPU per routed GiB, ms", gib)
             for start in proxies(True):
+                what = f"memory per idle connection of {args.idle}, KiB"
+                proxy = start()
                 try:
-                    name, value = measured(start, lambda proxy: idle_memory(folder, proxy, args.idle))
-                    add(name, f"memory per idle connection of {args.idle}, KiB", value / 1024)
-                except (OSError, SystemExit) as err:
-                    print(f"memory: not measured: {err}", flush=True)
+                    add(proxy.name, what, idle_memory(folder, proxy, args.idle) / 1024)
+                except (OSError, NotMeasured) as err:
+                    print(f"{what}: {proxy.name}: not measured: {err}", flush=True)
+                finally:
+                    proxy.stop()
         finally:
             behind.stop()
             tls_behind.stop()

@@ -19,10 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::handshake::{
-    Case, Cost, Crate, Ends, Key, Pki, Provider, SERVER_NAME, Scenario, Version,
-};
-use crate::handshake::{configs, policy};
+use crate::handshake::{Case, Cost, Crate, Ends, Pki, SERVER_NAME, Scenario, configs, policy};
 
 /// The group of these servers.
 pub const ACCEPT: &str = "connection accepted by a server of tokio";
@@ -75,13 +72,7 @@ pub fn all() -> Vec<Accepting> {
     let mut all = Vec::new();
     for (scenario, [ours, plain]) in [Scenario::Unused, Scenario::Accepted(1)].into_iter().zip(ROWS)
     {
-        let case = Case {
-            which: Crate::Patched,
-            provider: Provider::Ring,
-            version: Version::Tls13,
-            key: Key::P256,
-            scenario,
-        };
+        let case = Case::quick(Crate::Patched, scenario);
         let (client, mut server) = configs(case, &pki);
         // As by default: each connection gets two tickets.
         server.session_storage = ServerSessionMemoryCache::new(256);

@@ -12,6 +12,7 @@ mod ssl;
 
 #[cfg(feature = "peers")]
 mod boringssl;
+mod large;
 #[cfg(feature = "openssl")]
 mod openssl;
 mod patched;
@@ -19,7 +20,9 @@ mod pki;
 mod pristine;
 mod ways;
 
+pub use large::Large;
 pub(crate) use patched::{configs, policy};
+use pki::CertifiedKeyDer;
 pub use pki::Pki;
 pub use ways::{OPEN_OR_NEW, WAYS, Way, open_or_new, ways};
 
@@ -112,10 +115,18 @@ pub struct Case {
     pub version: Version,
     pub key: Key,
     pub scenario: Scenario,
+    /// `None` with the usual inputs.
+    pub large: Option<Large>,
 }
 
 impl Case {
-    /// All cases, or only those with ring, TLS 1.3 and P-256.
+    /// The case with ring, TLS 1.3, P-256 and the usual inputs.
+    pub const fn quick(which: Crate, scenario: Scenario) -> Self {
+        let (provider, version, key) = (Provider::Ring, Version::Tls13, Key::P256);
+        Self { which, provider, version, key, scenario, large: None }
+    }
+
+    /// All cases, or only those with ring and TLS 1.3, and P-256 unless the input is large.
     pub fn all(quick: bool) -> Vec<Self> {
         use Scenario::*;
         let pristine = [Unused, Mutual, Resumed, ResumedMutual];
@@ -138,13 +149,18 @@ impl Case {
             for provider in [Provider::Ring, Provider::AwsLcRs] {
                 for version in [Version::Tls13, Version::Tls12] {
                     for key in [Key::P256, Key::Ed25519, Key::Rsa2048] {
-                        let case = Self { which, provider, version, key, scenario };
+                        let case = Self { which, provider, version, key, scenario, large: None };
                         if !case.is_a_repetition() && (!quick || case.is_quick()) {
                             all.push(case);
                         }
                     }
                 }
             }
+        }
+        for large in Large::ALL {
+            let case =
+                |(which, scenario)| Self { large: Some(large), ..Self::quick(which, scenario) };
+            all.extend(large.scenarios().map(case));
         }
         all
     }
@@ -166,6 +182,24 @@ impl Case {
             Crate::Pristine => pristine::ends(self, pki),
             Crate::Patched => patched::ends(self, pki),
         }
+    }
+
+    /// The server's authorities for clients, in DER.
+    fn authorities(self, pki: &Pki) -> Vec<Vec<u8>> {
+        self.large.map_or_else(|| vec![pki.authority.clone()], |large| large.authorities(pki))
+    }
+
+    fn server(self, pki: &Pki) -> CertifiedKeyDer {
+        self.large.map_or_else(|| pki.server.clone(), |large| large.server(pki))
+    }
+
+    fn client(self, pki: &Pki) -> CertifiedKeyDer {
+        self.large.map_or_else(|| pki.client(self.key).clone(), |large| large.client(pki))
+    }
+
+    /// Whether the server keeps its sessions in tickets, instead of in memory.
+    fn keeps_sessions_in_tickets(self) -> bool {
+        self.large == Some(Large::Tickets)
     }
 
     /// Returns a function that makes idle server connections, with a complete handshake and no
@@ -203,8 +237,11 @@ impl Case {
 
     /// The group of the case and of the cases to compare it with.
     pub fn group(self) -> String {
-        let Self { provider, version, key, .. } = self;
-        format!("{version} {provider} {key}")
+        let Self { provider, version, key, large, .. } = self;
+        match large {
+            None => format!("{version} {provider} {key}"),
+            Some(large) => format!("{version} {provider}, {large}"),
+        }
     }
 
     /// The name in the group.

@@ -8,6 +8,7 @@ pub mod contender;
 pub mod contenders;
 pub mod corpus;
 pub mod handshake;
+pub mod load;
 #[cfg(feature = "peers")]
 #[allow(unsafe_code)]
 pub mod peers;

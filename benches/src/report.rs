@@ -3,15 +3,18 @@
 use std::path::Path;
 use std::{fs, io};
 
+mod change;
 pub mod claims;
 mod criterion;
 mod figure;
 mod html;
 pub mod instructions;
 pub mod served;
+mod story;
 mod summary;
 pub mod svg;
 
+pub use change::Change;
 pub use claims::Claim;
 pub use summary::BenchReport;
 

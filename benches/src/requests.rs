@@ -22,8 +22,7 @@ use rustls_ext::{Live, Setup};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::handshake::{Case, Crate, Key, Pki, Provider, SERVER_NAME, Scenario, Version as Tls};
-use crate::handshake::{configs, policy};
+use crate::handshake::{Case, Crate, Pki, SERVER_NAME, Scenario, configs, policy};
 
 /// The group of requests.
 pub const REQUEST: &str = "request through the layers of a server";
@@ -36,13 +35,7 @@ pub const OTHER_HOST: [&str; 2] =
     ["CallerLayer, another host, 2 names", "an empty layer, another host"];
 pub const MANY_NAMES: [&str; 2] = ["CallerLayer, another host, 100,000 names", OTHER_HOST[0]];
 
-const CASE: Case = Case {
-    which: Crate::Patched,
-    provider: Provider::Ring,
-    version: Tls::Tls13,
-    key: Key::P256,
-    scenario: Scenario::Accepted(1),
-};
+const CASE: Case = Case::quick(Crate::Patched, Scenario::Accepted(1));
 
 type Body = Empty<Bytes>;
 

@@ -42,6 +42,23 @@ pub struct Load {
     pub p999: u64,
 }
 
+impl Load {
+    /// The median of each number.
+    pub fn median(loads: &[Self]) -> Self {
+        let middle = |of: fn(&Self) -> f64| {
+            let mut numbers: Vec<_> = loads.iter().map(of).collect();
+            numbers.sort_by(f64::total_cmp);
+            numbers.get(numbers.len() / 2).copied().unwrap_or_default()
+        };
+        Self {
+            handshakes_per_second: middle(|load| load.handshakes_per_second),
+            p50: middle(|load| load.p50 as f64) as u64,
+            p99: middle(|load| load.p99 as f64) as u64,
+            p999: middle(|load| load.p999 as f64) as u64,
+        }
+    }
+}
+
 impl Row {
     pub fn new(group: impl Into<String>, name: impl Into<String>) -> Self {
         Self { group: group.into(), name: name.into(), ..Self::default() }
@@ -121,6 +138,13 @@ mod tests {
         let merged = merge([timed("a", 1.0), timed("b", 2.0), counted, other.clone()]);
         let both = Row { instructions: Some(7.0), ..timed("a", 1.0) };
         assert_eq!(merged, [both, timed("b", 2.0), other]);
+    }
+
+    #[test]
+    fn a_median_is_taken_of_each_number() {
+        let load = |rate, p99| Load { handshakes_per_second: rate, p99, ..Load::default() };
+        let loads = [load(1.0, 30), load(3.0, 10), load(2.0, 20)];
+        assert_eq!(Load::median(&loads), load(2.0, 20));
     }
 
     #[test]

@@ -83,8 +83,12 @@ fn a_soak_of_gateways_succeeds_and_its_json_has_exactly_its_keys() {
         "answers",
         "connections",
         "resumable",
+        "not_resumed",
+        "resumed_http3",
         "resumed",
         "resumed_elsewhere",
+        "http3_refused",
+        "http3_unanswered",
         "retried",
         "under_changed_policy",
         "events",
@@ -103,7 +107,7 @@ fn a_soak_of_gateways_succeeds_and_its_json_has_exactly_its_keys() {
     let outcomes = report["outcomes"].as_object().unwrap();
     let count = |ends: &Value| ends.as_object().unwrap().values().filter_map(Value::as_u64).sum();
     assert_eq!(outcomes.values().map(count).collect::<Vec<u64>>().iter().sum::<u64>(), 700);
-    for version in ["HTTP/1.1", "HTTP/2"] {
+    for version in ["HTTP/1.1", "HTTP/2", "HTTP/3"] {
         for action in ["GET", "POST", "dialogue", "slow reader", "aborted upload"] {
             assert!(outcomes.contains_key(&format!("{version} {action}")), "{version} {action}");
         }

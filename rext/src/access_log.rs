@@ -13,6 +13,7 @@ use command_line::Failure;
 use http::{HeaderMap, HeaderName, Request, header};
 use rustls_ext::http::server::ConnectionInfo;
 
+use crate::gateway::ClientAddress;
 use crate::observe::Upstream;
 
 mod combined;
@@ -86,6 +87,8 @@ pub(crate) struct Entry<'a> {
     /// `1.0`, `1.1`, `2` or `3`.
     pub(crate) protocol: &'static str,
     pub(crate) connection: &'a ConnectionInfo,
+    /// The client of a trusted proxy; `None` if the peer is the client.
+    pub(crate) client: Option<ClientAddress>,
     /// `None` if there was no response.
     pub(crate) status: Option<u16>,
     /// False if the response did not end as it should.

@@ -30,8 +30,10 @@
 
 use std::convert::Infallible;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -40,8 +42,7 @@ use command_line::Failure;
 use command_line::values::seconds;
 use http::{Request, Response, Uri};
 use rustls_ext::{Files, Live, LoadError, Policy};
-use tower::service_fn;
-use tower::util::BoxCloneService;
+use tower::Service;
 
 use crate::debug_info::DebugInfo;
 use crate::server::{self, App, Loaded, ServerArgs};
@@ -56,6 +57,7 @@ mod lengths;
 mod outbound;
 mod paths;
 mod pool;
+mod pools;
 mod rejection;
 mod relay;
 mod routes;
@@ -65,9 +67,11 @@ mod upgrade;
 mod upstream;
 
 use config::{GatewayConfig, MAX_CONNECTIONS, MAX_WAITING, TABLE};
+use fields::Peer;
 pub use fields::{ClientAddress, ClientField, FieldsConfig, FieldsError, REMOVED_BY_DEFAULT};
 use paths::parse_demand;
 pub use paths::{Ambiguous, PathDemand, PrefixError};
+use pools::Pools;
 use table::Table;
 pub use templates::Value;
 
@@ -135,6 +139,8 @@ struct Gateway(Arc<Proxy>);
 struct Proxy {
     args: GatewayArgs,
     idle_timeout: Duration,
+    /// The connections to the servers behind, across reloads.
+    pools: Pools,
     /// Set once everything is loaded.
     live: OnceLock<Live>,
     draining: AtomicBool,
@@ -145,6 +151,7 @@ impl Proxy {
         Self {
             args: args.clone(),
             idle_timeout: args.server.idle_timeout,
+            pools: Pools::default(),
             live: OnceLock::new(),
             draining: AtomicBool::new(false),
         }
@@ -159,13 +166,13 @@ impl Proxy {
         let args = &self.args;
         let Some(path) = policy_file else {
             let upstream = args.upstream.as_ref().ok_or("--upstream is missing")?;
-            return Ok(Loaded::data(table::from_options(args, upstream)?));
+            return Ok(Loaded::data(table::from_options(args, upstream, &self.pools)?));
         };
         let (policy, table) =
             files.policy_and_table::<GatewayConfig>(path, tls::provider(), TABLE)?;
         let table = match (&args.upstream, table) {
-            (Some(upstream), None) => table::from_options(args, upstream)?,
-            (None, Some(table)) => table::from_file(args, &table, &policy, files)?,
+            (Some(upstream), None) => table::from_options(args, upstream, &self.pools)?,
+            (None, Some(table)) => table::from_file(args, &table, &policy, files, &self.pools)?,
             (Some(_), Some(table)) => {
                 let problem = "the table [gateway] and the option --upstream exclude each other: \
                                remove one of them";
@@ -184,7 +191,7 @@ impl Proxy {
 }
 
 impl App for Gateway {
-    type Service = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
+    type Service = Responder;
 
     fn load(&self, files: &mut Files, policy_file: Option<&Path>) -> Result<Loaded, LoadError> {
         self.0.load(files, policy_file)
@@ -219,13 +226,28 @@ impl App for Gateway {
     }
 
     fn service(&self, info: &DebugInfo) -> Self::Service {
-        let peer = info.peer;
-        let proxy = self.0.clone();
-        let service = service_fn(move |request| {
-            let proxy = proxy.clone();
-            async move { Ok(proxy.respond(request, peer).await) }
-        });
-        BoxCloneService::new(service)
+        Responder { proxy: self.0.clone(), peer: Arc::new(Peer::new(info.peer)) }
+    }
+}
+
+/// Responds to the requests of one connection.
+#[derive(Clone)]
+struct Responder {
+    proxy: Arc<Proxy>,
+    peer: Arc<Peer>,
+}
+
+impl Service<Request<Body>> for Responder {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.proxy.clone().respond(request, self.peer.clone()))
     }
 }
 

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -155,16 +154,17 @@ impl Listener {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        // Not on the main thread, which is no worker of the runtime: each connection would have to
-        // wake it, and it would then have to wake a worker for the connection.
-        let accepting = tokio::spawn(self.accept_all(options, connection)).await;
-        // Only the end of the runtime cancels it.
-        if let Some(panic) = accepting.err().and_then(|err| err.try_into_panic().ok()) {
-            resume_unwind(panic);
+        // The caller's thread runs no tasks, so that it would have to wake another one for each
+        // connection.
+        let serving = tokio::spawn(self.accept_and_serve(options, connection));
+        if let Err(err) = serving.await {
+            if let Ok(panic) = err.try_into_panic() {
+                std::panic::resume_unwind(panic);
+            }
         }
     }
 
-    async fn accept_all<F>(
+    async fn accept_and_serve<F>(
         self,
         options: ServeOptions,
         connection: impl Fn(Client, PhaseReceiver) -> F + Send + Sync + 'static,

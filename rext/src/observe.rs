@@ -24,12 +24,12 @@ mod table;
 mod upstream;
 
 pub(crate) use counted::Tally;
-pub(crate) use exchange::{Connections, Observer, Refused};
+pub(crate) use exchange::{Connections, Observed, Observer, Refused};
 pub(crate) use open::{Open, connection_refused};
 #[doc(inline)]
 pub use process::METRICS as PROCESS_METRICS;
 pub use table::METRICS;
-pub(crate) use table::{LOG_LINES, ROUTED, ROUTED_BYTES};
+pub(crate) use table::{LOG_LINES, ROUTED, ROUTED_BYTES, TUNNEL_BYTES};
 pub(crate) use upstream::{Upstream, UpstreamRequest, retried};
 
 /// Where the metrics of a command are served.

@@ -33,6 +33,7 @@ mod framing;
 mod held;
 mod http3;
 mod limits;
+mod lingering;
 mod memory;
 mod paced;
 mod requests;

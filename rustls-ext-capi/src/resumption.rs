@@ -1,7 +1,7 @@
 //! Rules for resuming sessions, and the session records that they need.
 
 use rustls_ext_wire::resumption::{
-    DEFAULT_MAX_AGE_SECONDS, Demand, Record, Resumption, check, is_recent,
+    DEFAULT_MAX_AGE_SECONDS, Demand, Record, Resumption, Voucher, check, is_recent,
 };
 
 use crate::bytes::rext_bytes;
@@ -34,7 +34,8 @@ pub const REXT_RESUMPTION_IF_VERIFIED: rext_resumption = 2;
 /// The maximum length of a session record, in bytes.
 pub const REXT_SESSION_LONGEST: usize = 270;
 
-const _: () = assert!(REXT_SESSION_LONGEST == Record::LONGEST);
+// Vouchers are the patched rustls' own: no function here encodes one.
+const _: () = assert!(REXT_SESSION_LONGEST + Voucher::LEN == Record::LONGEST);
 
 /// The data about its client that a stored session, or a ticket, records (RES-1).
 #[repr(C)]
@@ -60,7 +61,9 @@ impl rext_session {
             ([], false) => Ok(Record::NotAsked),
             ([], true) => Err(Misuse::Value("a session: it is authenticated, but has no scope")),
             (scope, false) => Ok(Record::Declined { scope }),
-            (scope, true) => Ok(Record::Authenticated { scope, at: self.authenticated_at }),
+            (scope, true) => {
+                Ok(Record::Authenticated { scope, at: self.authenticated_at, voucher: None })
+            }
         }
     }
 
@@ -68,7 +71,7 @@ impl rext_session {
         let (scope, at, authenticated) = match record {
             Record::NotAsked => (rext_bytes::NONE, 0, 0),
             Record::Declined { scope } => (scope.into(), 0, 0),
-            Record::Authenticated { scope, at } => (scope.into(), at, 1),
+            Record::Authenticated { scope, at, .. } => (scope.into(), at, 1),
         };
         Self { scope, authenticated_at: at, authenticated }
     }

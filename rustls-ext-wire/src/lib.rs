@@ -70,7 +70,11 @@
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
-#![warn(clippy::cast_possible_truncation, clippy::expect_used, clippy::unwrap_used)]
+#![warn(clippy::cast_lossless, clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
+#![warn(clippy::cast_sign_loss, clippy::expect_used, clippy::unwrap_used)]
+
+/// A [`Scanner`] counts the bytes of a stream: up to 393,234, if each byte has a record of its own.
+const _: () = assert!(usize::BITS >= 32, "rustls-ext-wire needs a usize of at least 32 bits");
 
 mod alert;
 pub mod authenticator;

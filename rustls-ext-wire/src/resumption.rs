@@ -1,8 +1,10 @@
 //! Rules for resuming sessions, given the certificate that is requested or required.
 
 mod record;
+mod voucher;
 
 pub use record::{Record, RecordError};
+pub use voucher::Voucher;
 
 /// The certificate that a server requires of a client, if any, and its scope.
 ///
@@ -33,7 +35,8 @@ pub struct Session<'a> {
 pub enum Resumption {
     /// It may.
     Allowed,
-    /// It may if its certificate chain still verifies (RES-5).
+    /// It may if its certificate chain still verifies, or if a valid [`Voucher`] shows that nothing
+    /// has changed since it last did (RES-5).
     IfVerified,
     /// It may not: do a full handshake without an error, and refuse 0-RTT data (RES-2, RES-6).
     Refused,

@@ -171,9 +171,13 @@ impl Scan {
         let (&[22, 3, _, r, s, 1, m, n, o], rest) = bytes.split_first_chunk()? else {
             return None;
         };
-        let fragment = usize::from(u16::from_be_bytes([r, s]));
-        let length = u32::from_be_bytes([0, m, n, o]) as usize;
-        let fits = fragment == 4 + length && fragment <= LONGEST_FRAGMENT;
+        // The length of the message is compared before it becomes a `usize`.
+        let fragment = u16::from_be_bytes([r, s]);
+        if u32::from(fragment) != 4 + u32::from_be_bytes([0, m, n, o]) {
+            return None;
+        }
+        let length = usize::from(fragment).checked_sub(4)?;
+        let fits = length <= LONGEST_FRAGMENT - 4;
         if !fits || length > self.longest || length < hello::SHORTEST {
             return None;
         }

@@ -13,8 +13,10 @@ mod authority;
 mod names;
 mod problem;
 mod revocation;
+mod signs;
 mod usage;
 mod verifier;
+mod voucher;
 mod warning;
 mod x509;
 
@@ -24,6 +26,7 @@ pub use problem::CertificateProblem;
 pub use revocation::{CrlError, CrlExpiry, RevocationList};
 pub use usage::{BadUsage, Usage};
 use verifier::Verifier;
+use voucher::VoucherKey;
 pub use warning::{Warning, WarningKind};
 pub(crate) use x509::{rfc3339, unsupported_key_of};
 
@@ -239,14 +242,15 @@ impl Anchors {
         if authorities.is_empty() && self.pinned.is_empty() {
             return Err(PolicyError::NoAnchors { scope: scope.into() });
         }
-        let algorithms = provider()?.signature_verification_algorithms;
-        let mut verifier = Verifier::new(authorities, algorithms);
+        let provider = provider()?;
+        let mut verifier = Verifier::new(authorities, provider.signature_verification_algorithms);
         verifier.pinned = self.pinned;
         verifier.lists = self.lists;
         verifier.crl_expiry = self.crl_expiry;
         verifier.usage = self.usage;
         verifier.hints = hints;
         verifier.prepare_lists();
+        verifier.voucher_key = VoucherKey::of(&verifier, scope, &provider);
         let verifier = Arc::new(verifier);
         Ok(Built { verifier: verifier.clone(), checked: Some(verifier), bytes })
     }

@@ -117,7 +117,7 @@ const ATTEMPTS: usize = 5;
 ///
 /// Sessions remain usable after a reload if the new config has the session storage and the ticketer
 /// of the old one, as a clone of it has. The new policy decides about them, and their certificates
-/// are verified again against the new anchors and revocation lists (RES-5).
+/// are verified again if anchors or revocation lists have changed (RES-5).
 ///
 /// ```
 /// # use std::sync::Arc;

@@ -419,7 +419,7 @@ fn old_form(record: Record<'_>, _: &[u8]) -> Vec<u8> {
     let (scope, at) = match record {
         Record::NotAsked => panic!("it has a record"),
         Record::Declined { scope } => (scope, 0),
-        Record::Authenticated { scope, at } => (scope, at),
+        Record::Authenticated { scope, at, .. } => (scope, at),
     };
     [&[u8::try_from(scope.len()).unwrap()], scope, &u64::to_be_bytes(at)].concat()
 }

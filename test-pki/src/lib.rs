@@ -6,9 +6,11 @@
 #![warn(unreachable_pub)]
 
 use std::fmt;
+use std::ops::Range;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use pki_types::CertificateDer;
 pub use rcgen;
@@ -41,10 +43,22 @@ impl Authority {
     /// # Errors
     /// No known case.
     pub fn with_key(common_name: &str, key: KeyPair) -> Result<Self, Error> {
-        let mut params = named(common_name, vec![])?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let params = authority(common_name, vec![])?;
         CertifiedIssuer::self_signed(params, key).map(Self).map_err(failed)
+    }
+
+    /// An authority below this one, whose certificate has these alternative names.
+    ///
+    /// # Errors
+    /// If the parameters cannot be encoded.
+    pub fn subordinate(
+        &self,
+        common_name: &str,
+        alternatives: Vec<String>,
+        key: KeyPair,
+    ) -> Result<Self, Error> {
+        let params = authority(common_name, alternatives)?;
+        CertifiedIssuer::signed_by(params, key, &self.0).map(Self).map_err(failed)
     }
 
     /// A certificate for a server of these DNS names.
@@ -93,16 +107,31 @@ impl Authority {
         &self,
         serial_numbers: impl IntoIterator<Item = SerialNumber>,
     ) -> Result<CertificateRevocationList, Error> {
-        let (past, future) = (date_time_ymd(2024, 1, 1), date_time_ymd(4000, 1, 1));
+        let seconds = |year| u64::try_from(date_time_ymd(year, 1, 1).unix_timestamp()).unwrap_or(0);
+        self.revoke_between(serial_numbers, seconds(2024)..seconds(4000))
+    }
+
+    /// The same, issued at the start of `validity`, and with the next one due at its end, in seconds
+    /// since the Unix epoch.
+    ///
+    /// # Errors
+    /// No known case.
+    pub fn revoke_between(
+        &self,
+        serial_numbers: impl IntoIterator<Item = SerialNumber>,
+        validity: Range<u64>,
+    ) -> Result<CertificateRevocationList, Error> {
+        let time = |seconds| date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+        let this_update = time(validity.start);
         let revoked = |serial_number| RevokedCertParams {
             serial_number,
-            revocation_time: past,
+            revocation_time: this_update,
             reason_code: None,
             invalidity_date: None,
         };
         let list = CertificateRevocationListParams {
-            this_update: past,
-            next_update: future,
+            this_update,
+            next_update: time(validity.end),
             crl_number: SerialNumber::from(1u64),
             issuing_distribution_point: None,
             revoked_certs: serial_numbers.into_iter().map(revoked).collect(),
@@ -211,6 +240,13 @@ impl IssuedCertificate {
     pub fn for_raw(&self) -> raw_peer::ChainAndKey {
         raw_peer::ChainAndKey { chain: vec![self.der.to_vec()], key: self.key_der() }
     }
+}
+
+fn authority(common_name: &str, alternatives: Vec<String>) -> Result<CertificateParams, Error> {
+    let mut params = named(common_name, alternatives)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
 }
 
 fn named(

@@ -10,6 +10,9 @@ use command_line::Progress;
 
 use crate::{Result, run as done};
 
+mod against;
+pub use against::against;
+
 /// The choice of measurements.
 #[derive(Clone, Copy, Debug)]
 pub struct What {
@@ -17,6 +20,8 @@ pub struct What {
     pub quick: bool,
     /// Also other libraries.
     pub peers: bool,
+    /// Also `rext serve` beside other servers.
+    pub servers: bool,
     /// Write the result to README.md and benches/README.md.
     pub readme: bool,
 }
@@ -26,9 +31,7 @@ pub struct What {
 /// # Errors
 /// If a measurement fails, valgrind is missing, or a count is above its limit.
 pub fn run(repository: &Path, what: What) -> Result<()> {
-    if Command::new("valgrind").arg("--version").output().is_err() {
-        return Err("valgrind is not installed (on Debian: apt-get install valgrind)".into());
-    }
+    check_valgrind()?;
     let target = target(repository);
     let (folder, parts) = (target.join("bench"), target.join("bench/parts"));
     // Remove the results of earlier runs.
@@ -49,7 +52,8 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     };
     let features: &[&[&str]] =
         if what.peers { &[&["--features", "openssl"], &["--features", "peers"]] } else { &[&[]] };
-    let steps = 7 + 3 * features.len() + if what.quick { 0 } else { 2 };
+    let steps =
+        7 + 3 * features.len() + if what.quick { 0 } else { 2 } + if what.servers { 2 } else { 0 };
     let progress = Progress::new("steps", steps);
     let step = |name: &str, command: &mut Command| measure(&progress, name, command);
     let program = |name: &str, features: &[&str], args: &[&Path]| {
@@ -68,6 +72,14 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     let (server, seconds) = (target.join("release/rext"), if what.quick { "2" } else { "10" });
     program("served", first, &[&server, &parts.join("served.json")])?;
     program("load", first, &[&server, Path::new(seconds), &parts.join("load.json")])?;
+    if what.servers {
+        let build = ["build", "--quiet", "--release", "-p", "benches", "--bin", "clients"];
+        step("build of clients", cargo(&build).args(first))?;
+        let mut compare = Command::new("python3");
+        compare.current_dir(repository).arg("benches/proxies/servers.py").arg("--built");
+        compare.arg(target.join("release")).arg("--rows").arg(parts.join("servers.json"));
+        step("other servers", &mut compare)?;
+    }
     for (number, features) in features.iter().enumerate() {
         let home = target.join("gungraun").join(number.to_string());
         let mut count = cargo(&["bench", "--quiet", "-p", "benches", "--bench", "instructions"]);
@@ -103,6 +115,13 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
         Ok(())
     } else {
         Err(String::from_utf8_lossy(&report.stderr).trim().into())
+    }
+}
+
+fn check_valgrind() -> Result<()> {
+    match Command::new("valgrind").arg("--version").output() {
+        Ok(_) => Ok(()),
+        Err(_) => Err("valgrind is not installed (on Debian: apt-get install valgrind)".into()),
     }
 }
 

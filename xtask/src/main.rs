@@ -33,6 +33,9 @@ enum XtaskCommand {
         /// Also measure other libraries. On Debian, this needs cmake, clang, libclang-dev and libssl-dev.
         #[arg(long)]
         peers: bool,
+        /// Also measure `rext serve` beside other servers. Needs python3, Debian's nginx and haproxy, and Go.
+        #[arg(long)]
+        servers: bool,
         /// Write the result to README.md and benches/README.md.
         #[arg(long)]
         readme: bool,
@@ -110,6 +113,14 @@ enum XtaskCommand {
 enum Bench {
     /// Print the differences between two files report.json.
     Compare { before: PathBuf, after: PathBuf },
+    /// Count the instructions of this work tree and of another commit, one after the other.
+    ///
+    /// Fails if one of the rows with a limit takes more than 1.005 times the instructions that it takes at that
+    /// commit. Only TLS 1.3 with ring; takes some minutes.
+    Against {
+        /// The other commit; by default, the one that benches/README.md names.
+        commit: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -158,8 +169,11 @@ fn main() -> ExitCode {
         XtaskCommand::Bench { instead: Some(Bench::Compare { before, after }), .. } => {
             bench::compare(&repository, &before, &after)
         }
-        XtaskCommand::Bench { quick, peers, readme, instead: None } => {
-            bench::run(&repository, bench::What { quick, peers, readme })
+        XtaskCommand::Bench { instead: Some(Bench::Against { commit }), .. } => {
+            bench::against(&repository, commit.as_deref())
+        }
+        XtaskCommand::Bench { quick, peers, servers, readme, instead: None } => {
+            bench::run(&repository, bench::What { quick, peers, servers, readme })
         }
         XtaskCommand::Rustls(Rustls::Edit { force }) => rustls::edit(&repository, force),
         XtaskCommand::Rustls(Rustls::Save) => rustls::save(&repository),

@@ -65,7 +65,7 @@ impl Authentication {
             (None, _) => (Record::NotAsked, &[][..]),
             (Some(scope), None) => (Record::Declined { scope }, &[][..]),
             (Some(scope), Some(proof)) => {
-                (Record::Authenticated { scope, at: proof.at }, &proof.chain[..])
+                (Record::Authenticated { scope, at: proof.at, voucher: None }, &proof.chain[..])
             }
         };
         let mut buffer = [0; Record::LONGEST];

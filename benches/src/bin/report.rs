@@ -1,13 +1,14 @@
 //! Puts what was measured together, or compares two reports: for `cargo xtask bench`.
 //!
-//! Arguments: the target folder of cargo; or `compare`, and two files.
+//! Arguments: the target folder of cargo; or `compare`, and two reports; or `change`, and two files of rows.
 
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, io};
 
-use benches::report::BenchReport;
+use benches::report::{BenchReport, Change};
+use benches::row::{self, Row};
 
 fn main() -> ExitCode {
     match run() {
@@ -27,6 +28,12 @@ fn run() -> Result<(), Box<dyn Error>> {
             print!("{}", read(from)?.moved(&read(to)?));
             Ok(())
         }
+        ["change", before, after] => {
+            let (before, after) = (rows(before)?, rows(after)?);
+            let change = Change::new(&before, &after);
+            print!("{change}");
+            Ok(change.check()?)
+        }
         [target] => {
             let report = BenchReport::collect(Path::new(target))?;
             report.write(&Path::new(target).join("bench"))?;
@@ -42,11 +49,18 @@ fn run() -> Result<(), Box<dyn Error>> {
                 None => Ok(()),
             }
         }
-        _ => Err("usage: report TARGET, or report compare BEFORE AFTER".into()),
+        _ => Err("usage: report TARGET, or report (compare|change) BEFORE AFTER".into()),
     }
 }
 
 fn read(path: &str) -> io::Result<BenchReport> {
-    BenchReport::read(Path::new(path))
-        .map_err(|err| io::Error::new(err.kind(), format!("{path}: {err}")))
+    BenchReport::read(Path::new(path)).map_err(|err| named(path, &err))
+}
+
+fn rows(path: &str) -> io::Result<Vec<Row>> {
+    row::read(Path::new(path)).map_err(|err| named(path, &err))
+}
+
+fn named(path: &str, err: &io::Error) -> io::Error {
+    io::Error::new(err.kind(), format!("{path}: {err}"))
 }

@@ -34,7 +34,7 @@ pub(crate) fn policy(rules: u32, case: Case, pki: &Pki) -> Policy {
         })
         .rule(rule(SERVER_NAME))
         .provider(provider(case))
-        .scope("agents", Anchors::from_roots(roots(pki)))
+        .scope("agents", Anchors::from_roots(roots(case.authorities(pki))))
         .otherwise(Verdict::None)
         .build()
         .expect("a policy")

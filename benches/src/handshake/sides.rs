@@ -49,16 +49,17 @@ macro_rules! sides {
             Arc::new(provider)
         }
 
-        fn roots(pki: &Pki) -> Arc<RootCertStore> {
+        fn roots(authorities: Vec<Vec<u8>>) -> Arc<RootCertStore> {
             let mut roots = RootCertStore::empty();
-            roots.add(pki.authority.clone().into()).expect("an authority");
+            for authority in authorities {
+                roots.add(authority.into()).expect("an authority");
+            }
             roots.into()
         }
 
-        fn identity(
-            of: &CertifiedKeyDer,
-        ) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-            (vec![of.certificate.clone().into()], PrivatePkcs8KeyDer::from(of.key.clone()).into())
+        fn identity(of: CertifiedKeyDer) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+            let chain = [of.certificate].into_iter().chain(of.intermediates);
+            (chain.map(CertificateDer::from).collect(), PrivatePkcs8KeyDer::from(of.key).into())
         }
 
         /// The verifier of pristine rustls.
@@ -70,13 +71,13 @@ macro_rules! sides {
             let client = ClientConfig::builder_with_provider(provider(case))
                 .with_protocol_versions(versions)
                 .expect("a version")
-                .with_root_certificates(roots(pki));
+                .with_root_certificates(roots(vec![pki.authority.clone()]));
             let mut client = match case.scenario {
                 Scenario::Unused | Scenario::Ignored | Scenario::Resumed => {
                     client.with_no_client_auth()
                 }
                 _ => {
-                    let (chain, key) = identity(pki.client(case.key));
+                    let (chain, key) = identity(case.client(pki));
                     client.with_client_auth_cert(chain, key).expect("an identity")
                 }
             };
@@ -85,17 +86,21 @@ macro_rules! sides {
                 .expect("a version");
             let server = match case.scenario {
                 Scenario::Mutual | Scenario::ResumedMutual => {
+                    let roots = roots(case.authorities(pki));
                     let verifier =
-                        WebPkiClientVerifier::builder_with_provider(roots(pki), provider(case));
+                        WebPkiClientVerifier::builder_with_provider(roots, provider(case));
                     server.with_client_cert_verifier(verifier.build().expect("a verifier"))
                 }
                 _ => server.with_no_client_auth(),
             };
-            let (chain, key) = identity(&pki.server);
+            let (chain, key) = identity(case.server(pki));
             let mut server = server.with_single_cert(chain, key).expect("an identity");
             if !case.resumes() {
                 client.resumption = Resumption::disabled();
                 server.session_storage = Arc::new(NoServerSessionStorage {});
+            }
+            if case.keeps_sessions_in_tickets() {
+                server.ticketer = $rustls::crypto::ring::Ticketer::new().expect("randomness");
             }
             (client, server)
         }

@@ -1,7 +1,7 @@
 //! The methods by which a server gets a verified client certificate: on an offer, after the handshake, or
 //! of every client.
 
-use super::{Case, Crate, Ends, Key, Pki, Provider, Scenario, Version};
+use super::{Case, Crate, Ends, Pki, Provider, Scenario};
 
 /// The group of the methods.
 pub const WAYS: &str = "handshake with a verified client certificate";
@@ -19,13 +19,7 @@ pub struct Way {
 /// All methods of this build, ours first.
 pub fn ways(pki: &Pki) -> Vec<Way> {
     let ours = [Provider::Ring, Provider::AwsLcRs].map(|provider| {
-        let case = Case {
-            which: Crate::Patched,
-            provider,
-            version: Version::Tls13,
-            key: Key::P256,
-            scenario: Scenario::Accepted(1),
-        };
+        let case = Case { provider, ..Case::quick(Crate::Patched, Scenario::Accepted(1)) };
         Way { name: format!("offered and accepted, {provider}"), ends: case.ends(pki) }
     });
     ours.into_iter().chain(others(pki)).collect()
@@ -33,13 +27,7 @@ pub fn ways(pki: &Pki) -> Vec<Way> {
 
 /// An authenticator on a connection that is open already, and a new connection with mutual TLS.
 pub fn open_or_new(pki: &Pki) -> [Way; 2] {
-    let case = Case {
-        which: Crate::Patched,
-        provider: Provider::Ring,
-        version: Version::Tls13,
-        key: Key::P256,
-        scenario: Scenario::Mutual,
-    };
+    let case = Case::quick(Crate::Patched, Scenario::Mutual);
     [
         Way { name: "authenticator, ring".into(), ends: super::patched::open(case, pki) },
         Way { name: "new connection, ring".into(), ends: case.ends(pki) },

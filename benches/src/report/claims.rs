@@ -1,5 +1,6 @@
 //! The limits of the project's cost, and their measurements.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::instructions::side;
 use super::served;
 use crate::contenders::{ONE_BY_ONE, PARSE};
-use crate::handshake::{Case, Crate, Key, OPEN_OR_NEW, Provider, Scenario, Version, WAYS};
+use crate::handshake::{Case, Crate, Large, OPEN_OR_NEW, Scenario, WAYS};
 use crate::row::Row;
 use crate::secondary::{CLIENTS, DOWNLOAD, DOWNLOAD_CPU, DOWNLOADS, IDLE, idle_name};
 
@@ -51,23 +52,33 @@ impl fmt::Display for Claim {
 }
 
 /// The measured rows.
-struct Rows<'a>(&'a [Row]);
+struct Rows<'a> {
+    rows: &'a [Row],
+    /// Those with a limit.
+    limited: RefCell<Vec<&'a Row>>,
+}
 
-impl Rows<'_> {
-    fn row(&self, group: &str, name: &str) -> Option<&Row> {
-        self.0.iter().find(|row| row.group == group && row.name == name)
+impl<'a> Rows<'a> {
+    fn row(&self, group: &str, name: &str) -> Option<&'a Row> {
+        self.rows.iter().find(|row| row.group == group && row.name == name)
     }
 
-    /// A row, and another one of the group to compare it with.
-    fn pair(&self, group: &str, [name, base]: [&str; 2]) -> Option<Pair<'_>> {
-        Some(Pair(self.row(group, name)?, self.row(group, base)?))
+    /// A row with a limit.
+    fn limited(&self, group: &str, name: &str) -> Option<&'a Row> {
+        let row = self.row(group, name)?;
+        self.limited.borrow_mut().push(row);
+        Some(row)
+    }
+
+    /// A row with a limit, and another one of the group to compare it with.
+    fn pair(&self, group: &str, [name, base]: [&str; 2]) -> Option<Pair<'a>> {
+        Some(Pair(self.limited(group, name)?, self.row(group, base)?))
     }
 
     /// The ratio of the instructions of two cases, on this side of the handshake.
     fn ratio(&self, name: Case, base: Case, at: &str) -> Option<f64> {
         let group = side(name, at);
-        let (row, base) = (self.row(&group, &name.name())?, self.row(&group, &base.name())?);
-        Some(row.instructions? / base.instructions?)
+        self.pair(&group, [&name.name(), &base.name()])?.instructions()
     }
 }
 
@@ -85,20 +96,27 @@ impl Pair<'_> {
     }
 }
 
+/// The rows whose instructions a claim limits.
+pub fn limited(rows: &[Row]) -> Vec<&Row> {
+    let mut limited = evaluate(rows).1;
+    limited.retain(|row| row.instructions.is_some());
+    limited.sort_by_key(|row| (&row.group, &row.name));
+    limited.dedup();
+    limited
+}
+
 /// The claims that these rows allow to check.
 pub fn claims(rows: &[Row]) -> Vec<Claim> {
-    let rows = Rows(rows);
-    let case = |which, scenario| Case {
-        which,
-        provider: Provider::Ring,
-        version: Version::Tls13,
-        key: Key::P256,
-        scenario,
-    };
+    evaluate(rows).0
+}
+
+/// The claims, and the rows that they limit.
+fn evaluate(rows: &[Row]) -> (Vec<Claim>, Vec<&Row>) {
+    let rows = Rows { rows, limited: RefCell::default() };
     let unused = Scenario::Unused;
     let (one, many) = (Scenario::Accepted(1), Scenario::Accepted(100_000));
-    let pristine = |scenario| case(Crate::Pristine, scenario);
-    let patched = |scenario| case(Crate::Patched, scenario);
+    let pristine = |scenario| Case::quick(Crate::Pristine, scenario);
+    let patched = |scenario| Case::quick(Crate::Patched, scenario);
 
     let mut claims = Vec::new();
     let mut claim = |what: String, limit: f64, measured: Option<f64>, unit: Unit| {
@@ -115,11 +133,28 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
         );
         claim(what, 1.01, times, Unit::Times);
     }
+    let (accepted, mutual) = (Scenario::ResumedAccepted, Scenario::ResumedMutual);
+    let times = rows.ratio(patched(accepted), pristine(mutual), "server");
+    let what = "the same, resumed, server, instructions";
+    claim(what.into(), 1.03, times, Unit::Times);
+    for (large, side) in Large::ALL.into_iter().flat_map(|it| [(it, "client"), (it, "server")]) {
+        let [base, mutual, offered] = large
+            .scenarios()
+            .map(|(which, scenario)| Case { large: Some(large), ..Case::quick(which, scenario) });
+        // A resumed session of a policy is another promise.
+        let ours = if large == Large::Tickets { mutual } else { offered };
+        let times = rows.ratio(ours, base, side);
+        let what = format!(
+            "{}, with {large}, relative to mutual TLS of pristine rustls, {side}, instructions",
+            if large == Large::Tickets { "mutual TLS, resumed" } else { "accepted offer" },
+        );
+        claim(what, 1.01, times, Unit::Times);
+    }
     let times = rows.ratio(patched(many), patched(one), "server");
     let what = "policy of 100,000 rules, relative to one rule, server, instructions";
     claim(what.into(), 1.05, times, Unit::Times);
 
-    let ours = rows.row(WAYS, "offered and accepted, ring");
+    let ours = rows.limited(WAYS, "offered and accepted, ring");
     let others = [
         ("OpenSSL, renegotiation of TLS 1.2", 1.0 / 3.0, 1.0 / 3.0),
         ("OpenSSL, post-handshake authentication", 0.5, 0.6),
@@ -145,7 +180,8 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
         let what = format!("ClientHello scan, relative to {what}, time");
         claim(what, limit, over(name), Unit::Times);
     }
-    let counts = rows.0.iter().filter(|row| row.group == ONE_BY_ONE);
+    let counts = rows.rows.iter().filter(|row| row.group == ONE_BY_ONE);
+    rows.limited.borrow_mut().extend(counts.clone());
     let most = counts.filter_map(|row| row.instructions).max_by(f64::total_cmp);
     let what = "ClientHello scan of the largest message, instructions";
     claim(what.into(), 1100.0, most, Unit::Instructions);
@@ -178,8 +214,9 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
         let what = format!("memory of an idle HTTP/2 connection, filter minus none, {client}");
         claim(what, 256.0, more, Unit::Bytes);
     }
-    claims.extend(served::claims(rows.0));
-    claims
+    claims.extend(served::claims(rows.rows));
+    rows.limited.borrow_mut().extend(served::limited(rows.rows));
+    (claims, rows.limited.into_inner())
 }
 
 #[cfg(test)]
@@ -199,5 +236,25 @@ mod tests {
         let [claim] = &claims(&rows(1_002_001.0))[..] else { panic!("one claim") };
         assert!(!claim.holds() && claim.to_string().ends_with("| missed |"), "{claim}");
         assert_eq!(claims(&[]), []);
+    }
+
+    #[test]
+    fn rows_with_a_limit_are_ours_and_counted() {
+        let row =
+            |group: &str, name: &str| Row { instructions: Some(1.0), ..Row::new(group, name) };
+        let server = "TLS 1.3 ring P-256, server";
+        let mut rows = vec![
+            row(server, "pristine, unused"),
+            row(server, "patched, unused"),
+            row(server, "patched, offered and ignored"), // without a limit
+            row(ONE_BY_ONE, "scan of a"),
+            row(ONE_BY_ONE, "scan of b"),
+        ];
+        rows.extend(["scan", "BoringSSL"].map(|name| Row {
+            median: Some(1.0),
+            ..Row::new(PARSE, name) // a limit of time
+        }));
+        let names: Vec<_> = limited(&rows).into_iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["patched, unused", "scan of a", "scan of b"]);
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::figure::figure;
+use super::story::{self, Chapter};
 use super::summary::BenchReport;
 use super::svg::{self, escape};
 use crate::handshake::Case;
@@ -35,6 +36,11 @@ pub(super) fn page(report: &BenchReport) -> String {
         }
         groups += "</table>\n";
     }
+    let mut story = String::new();
+    for Chapter { title, sentence, plot } in story::chapters(report) {
+        let (title, sentence) = (escape(title), escape(&sentence));
+        let _ = write!(story, "<h2>{title}</h2>\n<p>{sentence}</p>\n{plot}");
+    }
     let (headline, rules, load) = (svg::headline(report), svg::rules(report), svg::load(report));
     format!(
         r#"<!doctype html>
@@ -49,9 +55,11 @@ th, td {{ text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #888
 </style>
 <h1>Measurements of rustls-ext</h1>
 <p>{date}, {machine}</p>
+{story}
 <h2>Limits</h2>
 <table><tr><th>measurement<th>at most<th>measured<th></tr>
 {claims}</table>
+<h2>More plots</h2>
 {headline}
 {rules}
 {load}

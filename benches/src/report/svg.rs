@@ -52,8 +52,9 @@ pub fn bars(charts: &[(String, Vec<Bar>)]) -> String {
         }
         y += 8.0;
     }
+    let titles = charts.iter().filter(|(_, bars)| !bars.is_empty()).map(|(title, _)| &**title);
     format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" aria-label="{label}">
 <style>
 text {{ font: 13px system-ui, sans-serif; fill: #1f2328 }} .label {{ text-anchor: end }}
 .title {{ font-weight: 600; font-size: 14px }} .ours {{ fill: #0b6e4f }} .other {{ fill: #8c959f }}
@@ -61,7 +62,8 @@ text {{ font: 13px system-ui, sans-serif; fill: #1f2328 }} .label {{ text-anchor
 </style>
 {body}</svg>
 "#,
-        height = y + 8.0
+        height = y + 8.0,
+        label = escape(&titles.collect::<Vec<_>>().join(". ")),
     )
 }
 
@@ -73,26 +75,29 @@ fn bar(row: &Row, length: f64, figure: String) -> Bar {
     Bar { label: row.name.clone(), length, figure, ours: ours(&row.name) }
 }
 
-/// Bars of the time, or else of the instructions, of a group.
-fn times(report: &BenchReport, group: &str) -> Vec<Bar> {
-    let rows = report.rows.iter().filter(|row| row.group == group);
+/// Bars of the time of these rows.
+pub(super) fn times(rows: &[&Row]) -> Vec<Bar> {
     let time = |row: &Row| {
         let (median, micro) = (row.median?, row.median? / 1e3);
         let text = if micro < 10.0 { format!("{median:.0} ns") } else { format!("{micro:.0} µs") };
         let flights = row.flights.map(|n| format!(", {n} flights")).unwrap_or_default();
         Some(bar(row, median, text + &flights))
     };
-    rows.filter_map(time).collect()
+    rows.iter().copied().filter_map(time).collect()
 }
 
 /// The plot in the README.
 pub fn headline(report: &BenchReport) -> String {
+    let of = |group| {
+        let rows: Vec<_> = report.rows.iter().filter(|row| row.group == group).collect();
+        times(&rows)
+    };
     bars(&[
         (
             "Handshake with a verified client certificate: time of client and server".into(),
-            times(report, WAYS),
+            of(WAYS),
         ),
-        ("Parsing a ClientHello: time".into(), times(report, PARSE)),
+        ("Parsing a ClientHello: time".into(), of(PARSE)),
     ])
 }
 

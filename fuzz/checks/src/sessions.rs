@@ -1,5 +1,5 @@
-//! Modified sessions and tickets: they do not resume, or their chain is verified again; nothing
-//! panics (RES-5, RES-7).
+//! Modified sessions and tickets: they do not resume, or their chain is verified again, or it is the
+//! one that their voucher is for; nothing panics (RES-5, RES-7).
 
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -99,7 +99,7 @@ fn resume(u: &mut Unstructured<'_>) -> Result<(bool, bool)> {
 
     let identity = PeerIdentity::from_connection(&tls, SCOPE);
     if let Some(identity) = &identity {
-        // The chain was verified again for this resumption.
+        // The chain was verified again for this resumption, or has a voucher.
         assert!(identity.resumed);
         assert_eq!(identity.chain[0].as_ref(), PKI.client.chain[0]);
         assert_ne!(decides, Decides::Nothing);

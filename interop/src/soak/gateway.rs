@@ -26,6 +26,7 @@ pub mod body;
 pub mod check;
 pub mod client;
 pub mod events;
+pub mod link;
 pub mod outcome;
 pub mod pattern;
 pub mod plan;
@@ -33,15 +34,19 @@ pub mod process;
 pub mod report;
 pub mod request;
 pub mod site;
+pub mod state;
 pub mod world;
 
 use backend::{Backends, Records};
+use client::Unavailable;
 use events::Fleet;
+use link::Fallbacks;
 use plan::Plan;
 use process::Program;
 use report::GatewayReport;
 use site::Site;
-use world::{Counts, State, World};
+use state::State;
+use world::{Counts, World};
 
 /// Options of `interop soak --gateway`.
 #[derive(Clone, Debug, Args)]
@@ -96,17 +101,21 @@ async fn soak(args: &SoakArgs, seed: u64) -> Result<GatewayReport, Failure> {
     let mut fleet = Fleet::start(&rext, &site).await?;
     let world = Arc::new(World {
         nodes: fleet.addresses(),
+        logs: fleet.logs(),
         site,
         records,
         policy: State::default(),
         mortal: State::default(),
         keys: State::default(),
+        takeovers: Arc::default(),
+        fallbacks: Fallbacks::default(),
         counts: Counts::default(),
         broken_off: Default::default(),
     });
     let places = Arc::new(Semaphore::new(args.concurrency.into()));
     let mut report = GatewayReport {
         seed,
+        concurrency: args.concurrency,
         memory_ceiling_kib: args.memory_ceiling.saturating_mul(1024),
         ..GatewayReport::default()
     };
@@ -159,9 +168,20 @@ fn conclude(world: &World, report: &mut GatewayReport) {
     report.connections = count(&world.counts.connections);
     report.resumed = count(&world.counts.resumed);
     report.resumable = count(&world.counts.resumable);
+    let not_resumed = world.counts.not_resumed.lock().unwrap_or_else(PoisonError::into_inner);
+    report.not_resumed = not_resumed.len() as u64;
+    report.wrong.extend(not_resumed.iter().cloned());
+    report.resumed_http3 = count(&world.counts.resumed_http3);
     report.resumed_elsewhere = count(&world.counts.resumed_elsewhere);
     report.under_changed_policy = count(&world.counts.under_changed_policy);
+    report.http3_refused = world.fallbacks.count(Unavailable::Refused);
+    report.http3_unanswered = world.fallbacks.count(Unavailable::Unanswered);
     report.strays = world.records.strays();
+    for fallback in world.fallbacks.unexplained() {
+        report
+            .wrong
+            .push(format!("HTTP/3 was not available, and no takeover explains it: {fallback}"));
+    }
     let broken_off = world.broken_off.lock().unwrap_or_else(PoisonError::into_inner);
     for number in broken_off.iter() {
         let seen = world.records.of(*number);

@@ -1,20 +1,22 @@
 use std::fmt::Write;
 
 use super::{Entry, time};
+use crate::gateway::ClientAddress;
 
 /// Makes a line in the combined format:
 /// `address - subject [time] "method target protocol" status bytes "referer" "user agent"`.
 ///
 /// Status and bytes are as in the response; the status is 499 if the client went away before there
-/// was one, as nginx has it.
+/// was one, as nginx has it. If a trusted proxy sent the request, the address is that of its client.
 pub(super) fn line(entry: &Entry<'_>) -> Vec<u8> {
     /// The status for a client that went away before there was a response.
     const CLIENT_CLOSED_REQUEST: u16 = 499;
     let head = &entry.head;
     let mut line = String::with_capacity(256);
-    match entry.connection.peer() {
-        Some(peer) => {
-            let _ = write!(line, "{}", peer.ip().to_canonical());
+    let peer = entry.connection.peer().map(|peer| peer.ip().to_canonical());
+    match entry.client.map_or(peer, |ClientAddress(client)| client) {
+        Some(address) => {
+            let _ = write!(line, "{address}");
         }
         None => line.push('-'),
     }

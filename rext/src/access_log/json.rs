@@ -11,7 +11,12 @@ use super::{Entry, time};
 /// a value is left out.
 pub const FIELDS: &[(&str, &str)] = &[
     ("time", "when the head of the request arrived, in UTC (RFC 3339)"),
-    ("peer", "the client's address and port"),
+    ("peer", "the address and port of the connection's client"),
+    (
+        "client",
+        "the address of the proxy's client, if the peer is one of `trusted_proxies`; `unknown` if the proxies \
+         do not tell it",
+    ),
     ("method", "the method"),
     ("host", "the host of the request, as the client wrote it"),
     ("path", "the path of the target, without the query"),
@@ -47,6 +52,8 @@ struct Line<'a> {
     time: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
     method: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<Cow<'a, str>>,
@@ -99,6 +106,7 @@ pub(super) fn line(entry: &Entry<'_>) -> Vec<u8> {
     let line = Line {
         time: time::rfc3339(entry.time),
         peer: connection.peer().map(|peer| peer.to_string()),
+        client: entry.client.map(|client| client.to_string()),
         method: &head.method,
         host: lossy(&head.host),
         path: &head.path,

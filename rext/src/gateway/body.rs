@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
@@ -12,7 +12,7 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 use rustls_ext::{causes, with_causes};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::fields::Fields;
@@ -26,7 +26,7 @@ pub(super) enum Trailers {
     All,
     /// Only those that the field `Trailer` announces, as hyper writes them in HTTP/1.1. Others make
     /// the body fail, since they would be lost without notice.
-    Announced(Arc<HashSet<HeaderName>>),
+    Announced(Option<Arc<HashSet<HeaderName>>>),
     /// None: the client has not asked for them, so they may be dropped (RFC 9110 section 6.5.1).
     Dropped,
 }
@@ -34,15 +34,21 @@ pub(super) enum Trailers {
 impl Trailers {
     /// Those that a message with these fields announces (RFC 9110 section 6.6.2).
     pub(super) fn announced(fields: &HeaderMap) -> Self {
+        if !fields.contains_key(header::TRAILER) {
+            return Self::Announced(None);
+        }
         let names =
             fields.get_all(header::TRAILER).into_iter().filter_map(|line| line.to_str().ok());
         let names = names.flat_map(|line| line.split(','));
-        Self::Announced(Arc::new(names.filter_map(|name| name.trim().parse().ok()).collect()))
+        let names = names.filter_map(|name| name.trim().parse().ok()).collect();
+        Self::Announced(Some(Arc::new(names)))
     }
 
     fn check(&self, trailers: &HeaderMap) -> Result<(), UnannouncedTrailer> {
         let Self::Announced(names) = self else { return Ok(()) };
-        match trailers.keys().find(|name| !names.contains(*name)) {
+        let is_announced =
+            |name: &HeaderName| names.as_ref().is_some_and(|names| names.contains(name));
+        match trailers.keys().find(|name| !is_announced(name)) {
             Some(name) => Err(UnannouncedTrailer(name.clone())),
             None => Ok(()),
         }
@@ -72,19 +78,17 @@ pub(super) struct RequestBody {
 /// The body of a request, and how it is read.
 #[derive(Debug)]
 pub(super) struct Shared {
-    body: Mutex<Body>,
-    progress: Progress,
+    state: Mutex<State>,
+    /// Notified when a reader no longer waits.
+    no_longer_awaited: Notify,
     /// Why the client's body failed, and the status for the client.
     fault: OnceLock<(StatusCode, String)>,
     fields: Arc<Fields>,
 }
 
-/// The progress of a body.
 #[derive(Debug)]
-struct Progress(watch::Sender<State>);
-
-#[derive(Clone, Copy, Debug)]
 struct State {
+    body: Body,
     last: Instant,
     is_awaited: bool,
     has_begun: bool,
@@ -92,10 +96,9 @@ struct State {
 
 impl Shared {
     pub(super) fn new(body: Body, fields: Arc<Fields>) -> Arc<Self> {
-        let state = State { last: Instant::now(), is_awaited: false, has_begun: false };
-        let progress = Progress(watch::Sender::new(state));
-        let (body, fault) = (Mutex::new(body), OnceLock::new());
-        Arc::new(Self { body, progress, fault, fields })
+        let state = State { body, last: Instant::now(), is_awaited: false, has_begun: false };
+        let (no_longer_awaited, fault) = (Notify::new(), OnceLock::new());
+        Arc::new(Self { state: Mutex::new(state), no_longer_awaited, fault, fields })
     }
 
     /// Returns a body for a request. Only one may be read.
@@ -103,13 +106,13 @@ impl Shared {
         RequestBody { shared: self.clone(), trailers }
     }
 
-    fn body(&self) -> MutexGuard<'_, Body> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the body, if nothing is to be sent any more.
     pub(super) fn take(&self) -> Body {
-        std::mem::take(&mut *self.body())
+        std::mem::take(&mut self.state().body)
     }
 
     /// Returns why the client's body failed, if it did, and the status for the client. The error of
@@ -129,39 +132,45 @@ impl Shared {
 
     /// Returns true if the request has no body.
     pub(super) fn is_empty(&self) -> bool {
-        self.body().is_end_stream()
+        self.state().body.is_end_stream()
     }
 
     /// Returns true if some of the body has been read, so that it cannot be sent again.
     pub(super) fn has_begun(&self) -> bool {
-        self.progress.0.borrow().has_begun
+        self.state().has_begun
     }
 
     /// The time at which the last part of the body arrived.
     pub(super) fn last(&self) -> Instant {
-        self.progress.0.borrow().last
+        self.state().last
     }
 
     /// Returns true if a reader waits for the next part.
     pub(super) fn is_awaited(&self) -> bool {
-        self.progress.0.borrow().is_awaited
+        self.state().is_awaited
     }
 
     /// Returns when no reader waits any more.
     pub(super) async fn no_longer_awaited(&self) {
-        let _ = self.progress.0.subscribe().wait_for(|state| !state.is_awaited).await;
-    }
-}
-
-impl Progress {
-    fn set(&self, is_awaited: bool, has_begun: bool) {
-        self.0.send_modify(|state| {
-            state.is_awaited = is_awaited;
-            state.has_begun |= has_begun;
-            if !is_awaited {
-                state.last = Instant::now();
+        loop {
+            let mut notified = pin!(self.no_longer_awaited.notified());
+            // From here on, no notification is missed.
+            notified.as_mut().enable();
+            if !self.is_awaited() {
+                return;
             }
-        });
+            notified.await;
+        }
+    }
+
+    /// Records that a reader waits, or no longer does.
+    fn set_awaited(&self, state: &mut State, is_awaited: bool) {
+        if !is_awaited {
+            state.last = Instant::now();
+        }
+        if std::mem::replace(&mut state.is_awaited, is_awaited) && !is_awaited {
+            self.no_longer_awaited.notify_waiters();
+        }
     }
 }
 
@@ -173,8 +182,11 @@ impl HttpBody for RequestBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut frame = Pin::new(&mut *self.shared.body()).poll_frame(cx);
-        self.shared.progress.set(frame.is_pending(), matches!(frame, Poll::Ready(Some(_))));
+        let mut state = self.shared.state();
+        let mut frame = Pin::new(&mut state.body).poll_frame(cx);
+        state.has_begun |= matches!(frame, Poll::Ready(Some(_)));
+        self.shared.set_awaited(&mut state, frame.is_pending());
+        drop(state);
         if let Some(trailers) = trailers_of(&mut frame) {
             self.shared.fields.clean_trailers(trailers);
             if let Err(err) = self.trailers.check(trailers) {
@@ -189,17 +201,17 @@ impl HttpBody for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.shared.body().is_end_stream()
+        self.shared.state().body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.shared.body().size_hint()
+        self.shared.state().body.size_hint()
     }
 }
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        self.shared.progress.set(false, false);
+        self.shared.set_awaited(&mut self.shared.state(), false);
     }
 }
 

@@ -3,6 +3,7 @@
 //! Names are compared as a server behind may fold them: without regard to case, and with all
 //! characters that are neither letters nor digits treated as equal.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashSet};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
@@ -17,6 +18,7 @@ mod forwarded;
 mod patterns;
 
 pub use error::FieldsError;
+pub(super) use forwarded::Peer;
 pub use forwarded::{ClientAddress, ClientField};
 use patterns::{Names, Pattern};
 
@@ -193,16 +195,24 @@ fn patterns(texts: &[String]) -> Result<Vec<(&str, Pattern)>, FieldsError> {
 /// that `Connection` names.
 pub(super) fn remove_hop_by_hop(fields: &mut HeaderMap) {
     // `Connection` may contain many more names than there are fields.
-    let present: HashSet<String> =
-        fields.keys().map(|name| fold(name.as_str()).into_owned()).collect();
+    let present = LazyCell::new(|| {
+        let names = fields.keys().map(|name| fold(name.as_str()).into_owned());
+        names.collect::<HashSet<String>>()
+    });
     let named: HashSet<String> = fields
         .get_all(header::CONNECTION)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .filter_map(|name| std::str::from_utf8(name.trim_ascii()).ok())
-        .filter_map(|name| present.get(&*fold(name)).cloned())
+        .map(fold)
+        .filter(|name| !is_hop_by_hop(name))
+        .filter_map(|name| present.get(&*name).cloned())
         .collect();
-    remove_where(fields, |name| HOP_BY_HOP.contains(&name) || named.contains(name));
+    remove_where(fields, |name| is_hop_by_hop(name) || named.contains(name));
+}
+
+fn is_hop_by_hop(name: &str) -> bool {
+    HOP_BY_HOP.contains(&name)
 }
 
 /// Returns true if the sender accepts trailers in the response (RFC 9110 section 10.1.4).

@@ -63,9 +63,11 @@ impl Outbound {
     /// hyper sends no body of unknown length with GET and HEAD, and no trailers after a
     /// `Content-Length`, unless the field is there.
     fn set_framing(&self, headers: &mut HeaderMap) {
+        if self.body.is_empty() {
+            return;
+        }
         let has_trailers = headers.contains_key(header::TRAILER);
-        let has_length = headers.contains_key(header::CONTENT_LENGTH);
-        if !self.body.is_empty() && (has_trailers || !has_length) {
+        if has_trailers || !headers.contains_key(header::CONTENT_LENGTH) {
             headers.remove(header::CONTENT_LENGTH);
             headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }

@@ -125,7 +125,8 @@ impl Pool {
             return Ok(permit);
         }
         let _place = self.waiting.try_acquire().map_err(|_| NoConnection::Busy)?;
-        let permit = timeout(self.limits.wait, self.requests.clone().acquire_owned()).await;
+        let acquired = self.requests.clone().acquire_owned();
+        let permit = Box::pin(timeout(self.limits.wait, acquired)).await;
         permit.map_err(|_| NoConnection::Busy)?.map_err(|_| NoConnection::Busy)
     }
 
@@ -137,8 +138,13 @@ impl Pool {
         if let Some(sender) = self.take_idle() {
             return Ok(Checkout { sender: Sender::Http1(sender), lease });
         }
-        let sender = self.connector.connect().await.map_err(NoConnection::Failed)?;
+        let sender = self.connect().await?;
         Ok(Checkout { sender, lease })
+    }
+
+    async fn connect(&self) -> Result<Sender, NoConnection> {
+        // Boxed, since it is large, and few requests open a connection.
+        Box::pin(self.connector.connect()).await.map_err(NoConnection::Failed)
     }
 
     fn take_idle(&self) -> Option<Http1> {
@@ -168,8 +174,7 @@ impl Pool {
         if let Some(shared) = self.take_shared() {
             return Ok(checkout(shared));
         }
-        let Sender::Http2(sender) = self.connector.connect().await.map_err(NoConnection::Failed)?
-        else {
+        let Sender::Http2(sender) = self.connect().await? else {
             return Err(NoConnection::Failed(ConnectError::NoHttp2));
         };
         let last = Mutex::new(Instant::now());

@@ -1,12 +1,13 @@
 //! The way of a request through the gateway: checks, route, requirement, server behind, response.
 
-use std::net::SocketAddr;
+use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use rustls_ext::http::server::{Caller, read_unread};
 use rustls_ext::{metrics, with_causes};
 use tokio::time::{Instant, timeout_at};
@@ -14,6 +15,7 @@ use tracing::warn;
 
 use super::body::{ResponseBody, Shared, Trailers};
 use super::config::Protocol;
+use super::fields::Peer;
 use super::outbound::Outbound;
 use super::pool::Lease;
 use super::rejection::{Rejection, status_of};
@@ -22,27 +24,31 @@ use super::table::Table;
 use super::upgrade::{Upgrade, UpgradeError, UpgradeRequest};
 use super::upstream::{Answer, SendError};
 use super::{Proxy, fields, health, lengths};
-use crate::observe::Upstream;
+use crate::observe::{Observed, Upstream};
 
 /// What the response depends on, of a client's request.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
-    peer: SocketAddr,
+struct Asked<'a> {
+    peer: &'a Peer,
     version: Version,
     /// True if the client wants trailers, and hyper sends them to it.
     trailers: bool,
     /// True if the client waits before it sends the body.
     waits: bool,
+    /// True if metrics or the access log have the server behind.
+    is_observed: bool,
 }
 
-impl Asked {
-    fn of(request: &Parts, peer: SocketAddr) -> Self {
+impl<'a> Asked<'a> {
+    fn of(request: &Parts, peer: &'a Peer) -> Self {
         let Parts { version, headers: fields, .. } = request;
         let expectations = fields.get_all(header::EXPECT).into_iter();
         let mut waiting =
             expectations.filter(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         let waits = waiting.next().is_some();
-        Self { peer, version: *version, trailers: fields::accepts_trailers(fields), waits }
+        let trailers = fields::accepts_trailers(fields);
+        let is_observed = request.extensions.get::<Observed>().is_some();
+        Self { peer, version: *version, trailers, waits, is_observed }
     }
 
     /// Returns true if trailers reach the client even if they are not announced.
@@ -54,22 +60,33 @@ impl Asked {
 impl Proxy {
     /// Responds to a request. If a trusted proxy sent it, the extensions of the response contain the
     /// [`ClientAddress`](super::ClientAddress), for the access log.
-    pub(super) async fn respond(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
-        let client =
-            self.table().and_then(|table| table.fields.client_address(request.headers(), peer));
-        let mut response = self.response_to(request, peer).await;
+    pub(super) async fn respond(
+        self: Arc<Self>,
+        request: Request<Body>,
+        peer: Arc<Peer>,
+    ) -> Result<Response<Body>, Infallible> {
+        let table = self.table();
+        let client = table
+            .as_ref()
+            .and_then(|table| table.fields.client_address(request.headers(), peer.addr()));
+        let mut response = self.response_to(request, &peer, table).await;
         if let Some(client) = client {
             response.extensions_mut().insert(client);
         }
-        response
+        Ok(response)
     }
 
-    async fn response_to(&self, mut request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+    async fn response_to(
+        &self,
+        mut request: Request<Body>,
+        peer: &Peer,
+        table: Option<Arc<Table>>,
+    ) -> Response<Body> {
         let upgrade = UpgradeRequest::take(&mut request);
         let (parts, body) = request.into_parts();
         let asked = Asked::of(&parts, peer);
         let checked = match upgrade {
-            Ok(upgrade) => self.check(&parts).await.map(|checked| (checked, upgrade)),
+            Ok(upgrade) => self.check(&parts, table).await.map(|checked| (checked, upgrade)),
             Err(err) => Err(Rejection::Upgrade(err)),
         };
         match checked {
@@ -79,7 +96,7 @@ impl Proxy {
                 let answer = forwarding.await;
                 let mut response =
                     answer.unwrap_or_else(|rejection| rejection.into_response_to(asked.version));
-                if let Some(behind) = behind {
+                if let Some(behind) = behind.filter(|_| asked.is_observed) {
                     response.extensions_mut().insert(behind);
                 }
                 response
@@ -88,7 +105,7 @@ impl Proxy {
                 // Otherwise HTTP/1.1 clients that are still sending do not receive the response. A
                 // body in an unknown coding cannot be read.
                 if !matches!(rejection, Rejection::Coding) {
-                    read_unread(&parts.headers, body).await;
+                    Box::pin(read_unread(&parts.headers, body)).await;
                 }
                 rejection.into_response_to(asked.version)
             }
@@ -96,8 +113,12 @@ impl Proxy {
     }
 
     /// Checks that a request may be passed on, and finds its route.
-    async fn check(&self, request: &Parts) -> Result<Checked, Rejection> {
-        let mut table = self.table().ok_or(Rejection::NotReady)?;
+    async fn check(
+        &self,
+        request: &Parts,
+        table: Option<Arc<Table>>,
+    ) -> Result<Checked, Rejection> {
+        let mut table = table.ok_or(Rejection::NotReady)?;
         loop {
             if table.health.as_deref() == Some(request.uri.path()) {
                 let draining = self.draining.load(Ordering::Relaxed);
@@ -137,7 +158,8 @@ impl Proxy {
         if let Some(route) = checked.route() {
             // The first refusal is the response.
             for scope in route.demands.of(path).map_err(NoRoute::Ambiguous)? {
-                let asked = caller.ask(scope).await;
+                // Boxed, since it is large, and most requests need no scope.
+                let asked = Box::pin(caller.ask(scope)).await;
                 asked.inspect_err(|denied| metrics::denied(denied, Some(scope)))?;
             }
         }
@@ -151,10 +173,10 @@ impl Proxy {
         upgrade: Option<UpgradeRequest>,
         request: Parts,
         body: Body,
-        asked: Asked,
+        asked: Asked<'_>,
         behind: &mut Option<Upstream>,
     ) -> Result<Response<Body>, Rejection> {
-        let peer = asked.peer;
+        let peer = asked.peer.addr();
         let route = checked.route().ok_or(Rejection::NotReady)?;
         let upgrade = upgrade.map(|upgrade| upgrade.allowed_by(&route.upgrades)).transpose();
         let upgrade =
@@ -166,8 +188,8 @@ impl Proxy {
                 (_, Protocol::Http2) => None,
                 (upgrade, Protocol::Http1) => upgrade,
             };
-        let line = format!("{} {}", request.method, request.uri.path());
-        let mut parts = self.parts_for(&checked.table, route, request, peer)?;
+        let line = RequestLine(request.method.clone(), request.uri.clone());
+        let mut parts = parts_for(&checked.table, route, request, asked)?;
         if let Some(upgrade) = &upgrade {
             upgrade.set_fields(&mut parts.headers);
         }
@@ -179,11 +201,12 @@ impl Proxy {
             let sending = std::pin::pin!(route.upstreams.send(&mut request));
             self.in_time(sending, &body).await.map_err(|reason| {
                 let status = StatusCode::GATEWAY_TIMEOUT;
-                warn!(%peer, request = line, reason, status = status.as_u16(), "no response");
+                warn!(%peer, request = line.to_string(), reason, status = status.as_u16(), "no response");
                 Rejection::Failed(status)
             })?
         };
-        *behind = Some(upstream.clone());
+        let url = upstream.url.clone();
+        *behind = Some(upstream);
         let response = match sent {
             Ok(answer) => received(answer, upgrade, asked, &checked.table),
             Err(SendError::Busy) => Err((Rejection::Busy, SendError::Busy.to_string())),
@@ -196,9 +219,10 @@ impl Proxy {
             Ok(response) => Ok(response),
             Err((rejection, reason)) => {
                 let status = rejection.status().as_u16();
-                warn!(%peer, upstream = %upstream.url, request = line, reason, status, "no response");
+                warn!(%peer, upstream = %url, request = line.to_string(), reason, status,
+                    "no response");
                 if !body.has_begun() && !asked.waits {
-                    read_unread(&HeaderMap::new(), body.take()).await;
+                    Box::pin(read_unread(&HeaderMap::new(), body.take())).await;
                 }
                 Err(rejection)
             }
@@ -229,36 +253,43 @@ impl Proxy {
             }
         }
     }
+}
 
-    /// Makes the head of the request for the server behind.
-    fn parts_for(
-        &self,
-        table: &Table,
-        route: &Route,
-        mut parts: Parts,
-        peer: SocketAddr,
-    ) -> Result<Parts, Rejection> {
-        let host = host_of(&parts)?;
-        let accepts_trailers = fields::accepts_trailers(&parts.headers);
-        // Before the proxy sets its own fields, since a client may name those in `Connection`.
-        fields::remove_hop_by_hop(&mut parts.headers);
-        table.fields.set_forwarded(&mut parts.headers, peer, &host);
-        table.certificates.apply(&mut parts);
-        table.fields.set(&mut parts);
-        fields::add_via(&mut parts.headers, parts.version);
-        parts.headers.insert(header::HOST, host);
-        lengths::join_equal(&mut parts.headers);
-        if accepts_trailers {
-            parts.headers.insert(header::TE, HeaderValue::from_static("trailers"));
-            parts.headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
-        }
-        if route.upstreams.protocol() == Protocol::Http1 {
-            join_cookies(&mut parts.headers);
-        }
-        // The server behind cannot use them.
-        parts.extensions.clear();
-        Ok(parts)
+/// The method and the path of a request, for the log.
+struct RequestLine(Method, Uri);
+
+impl fmt::Display for RequestLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, self.1.path())
     }
+}
+
+/// Makes the head of the request for the server behind.
+fn parts_for(
+    table: &Table,
+    route: &Route,
+    mut parts: Parts,
+    asked: Asked<'_>,
+) -> Result<Parts, Rejection> {
+    let host = host_of(&parts)?;
+    // Before the proxy sets its own fields, since a client may name those in `Connection`.
+    fields::remove_hop_by_hop(&mut parts.headers);
+    table.fields.set_forwarded(&mut parts.headers, asked.peer, &host);
+    table.certificates.apply(&mut parts);
+    table.fields.set(&mut parts);
+    fields::add_via(&mut parts.headers, parts.version);
+    parts.headers.insert(header::HOST, host);
+    lengths::join_equal(&mut parts.headers);
+    if asked.trailers {
+        parts.headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        parts.headers.insert(header::CONNECTION, HeaderValue::from_static("te"));
+    }
+    if route.upstreams.protocol() == Protocol::Http1 {
+        join_cookies(&mut parts.headers);
+    }
+    // The server behind cannot use them.
+    parts.extensions.clear();
+    Ok(parts)
 }
 
 /// The host of a request, as its client wrote it.
@@ -278,8 +309,8 @@ fn host_of(parts: &Parts) -> Result<HeaderValue, Rejection> {
 /// Joins the lines of `Cookie`: HTTP/2 and HTTP/3 split them, HTTP/1.1 has one line (RFC 9113
 /// section 8.2.3).
 fn join_cookies(fields: &mut HeaderMap) {
-    let lines: Vec<&[u8]> =
-        fields.get_all(header::COOKIE).into_iter().map(HeaderValue::as_bytes).collect();
+    let lines = fields.get_all(header::COOKIE).into_iter();
+    let lines: Vec<&[u8]> = lines.map(HeaderValue::as_bytes).collect();
     if lines.len() < 2 {
         return;
     }
@@ -310,7 +341,7 @@ impl Checked {
 fn received(
     answer: Answer,
     upgrade: Option<Upgrade>,
-    asked: Asked,
+    asked: Asked<'_>,
     table: &Table,
 ) -> Result<Response<Body>, (Rejection, String)> {
     let Answer { response, connection, lease } = answer;
@@ -333,7 +364,11 @@ fn received(
 }
 
 /// Makes the response for the client, or returns why it cannot be passed on.
-fn incoming(answer: Answer, asked: Asked, table: &Table) -> Result<Response<Body>, &'static str> {
+fn incoming(
+    answer: Answer,
+    asked: Asked<'_>,
+    table: &Table,
+) -> Result<Response<Body>, &'static str> {
     let Answer { response, connection, lease } = answer;
     let (mut parts, body) = response.into_parts();
     if parts.status.is_informational() {

@@ -19,6 +19,7 @@ use super::connect::Connector;
 use super::fields::{Fields, FieldsConfig};
 use super::paths::Demands;
 use super::pool::Limits;
+use super::pools::{Certificates, PoolKey, Pools};
 use super::routes::{HostPattern, Prefix, Route, Routes, RoutesError};
 use super::upstream::{Upstream, Upstreams};
 use crate::tls;
@@ -35,12 +36,24 @@ pub(super) struct Table {
 }
 
 /// Makes the table of `--upstream`.
-pub(super) fn from_options(args: &GatewayArgs, upstream: &Uri) -> Result<Table, LoadError> {
+pub(super) fn from_options(
+    args: &GatewayArgs,
+    upstream: &Uri,
+    pools: &Pools,
+) -> Result<Table, LoadError> {
     let demands = args.require.iter().map(|demand| (&*demand.prefix, Some(&*demand.scope)));
     let demands = Demands::new(demands).map_err(|err| format!("--require: {err}"))?;
     let connector = connector(upstream, Protocol::Http1, None, None, args.connect_timeout)
         .map_err(Problem::into_load_error)?;
-    let upstream = Upstream::new(upstream.clone(), connector, limits(args, None, None));
+    let key = PoolKey {
+        route: (None, None),
+        server: (0, upstream.clone()),
+        protocol: Protocol::Http1,
+        server_name: None,
+        certificates: None,
+        limits: limits(args, None, None),
+    };
+    let upstream = Upstream::new(upstream.clone(), Protocol::Http1, pools.pool(key, connector));
     let route = Route {
         host: HostPattern::Any,
         path: Prefix::default(),
@@ -80,6 +93,7 @@ pub(super) fn from_file(
     file: &OwnTable<GatewayConfig>,
     policy: &Policy,
     files: &mut Files,
+    pools: &Pools,
 ) -> Result<Table, LoadError> {
     let config = &file.value;
     let known = |scope: &str, span: Range<usize>| match policy.challenge(scope) {
@@ -120,7 +134,7 @@ pub(super) fn from_file(
         if let Some(scope) = &entry.get_ref().require {
             known(scope, entry.span())?;
         }
-        let made = route(args, entry.get_ref(), folder, files);
+        let made = route(args, entry.get_ref(), folder, files, pools);
         routes.push(made.map_err(|err| match err {
             Problem::Entry(problem) => file.error(entry.span().start, problem).into(),
             Problem::Other(err) => err,
@@ -172,6 +186,7 @@ fn route(
     entry: &RouteConfig,
     folder: &Path,
     files: &mut Files,
+    pools: &Pools,
 ) -> Result<Route, Problem> {
     let host = entry.host.as_deref().map(HostPattern::parse).transpose().map_err(Problem::Entry)?;
     let path = entry.path.as_deref().map(Prefix::parse).transpose().map_err(Problem::Entry)?;
@@ -202,11 +217,19 @@ fn route(
     };
     let limits = limits(args, entry.max_connections, entry.max_waiting);
     let mut upstreams = Vec::new();
-    for url in urls {
-        let tls = config.clone().filter(|_| is_https(&url));
+    for (at, url) in urls.into_iter().enumerate() {
+        let (tls, certificates) = config.clone().filter(|_| is_https(&url)).unzip();
         let name = entry.server_name.as_deref();
         let connector = connector(&url, entry.protocol, tls, name, args.connect_timeout)?;
-        upstreams.push(Upstream::new(url, connector, limits));
+        let key = PoolKey {
+            route: (entry.host.clone(), entry.path.clone()),
+            server: (at, url.clone()),
+            protocol: entry.protocol,
+            server_name: entry.server_name.clone(),
+            certificates,
+            limits,
+        };
+        upstreams.push(Upstream::new(url, entry.protocol, pools.pool(key, connector)));
     }
     // The choice of the route is the choice of the paths that this is for.
     let demand = entry.require.iter().map(|scope| ("/", Some(scope.as_str())));
@@ -264,7 +287,7 @@ fn tls_config(
     entry: &RouteConfig,
     folder: &Path,
     files: &mut Files,
-) -> Result<Arc<ClientConfig>, Problem> {
+) -> Result<(Arc<ClientConfig>, Certificates), Problem> {
     let Some(ca) = &entry.ca else {
         let problem = "an https upstream needs ca, a file with the authorities that may issue its \
                        certificate";
@@ -272,8 +295,9 @@ fn tls_config(
     };
     let ca = folder.join(ca);
     let mut roots = RootCertStore::empty();
-    for certificate in files.certificates(&ca)? {
-        roots.add(certificate).map_err(|err| {
+    let authorities = files.certificates(&ca)?;
+    for certificate in &authorities {
+        roots.add(certificate.clone()).map_err(|err| {
             let problem = format!("{}: not a trust anchor: {}", ca.display(), with_causes(&err));
             Problem::Entry(problem)
         })?;
@@ -290,7 +314,9 @@ fn tls_config(
         Protocol::Http2 => tls::H2,
     };
     let offer = ClientAuthOffer::default();
-    Ok(Arc::new(tls::client_config(roots, identity, offer, DEFAULT_VERSIONS, &[alpn])?))
+    let own = identity.as_ref().map(|key| key.cert.clone()).unwrap_or_default();
+    let config = tls::client_config(roots, identity, offer, DEFAULT_VERSIONS, &[alpn])?;
+    Ok((Arc::new(config), Certificates { authorities, own }))
 }
 
 fn connector(

@@ -108,6 +108,9 @@ impl UpgradeRequest {
         request: &mut Request<B>,
     ) -> Result<Option<Self>, UpgradeError> {
         let is_connect = *request.method() == Method::CONNECT;
+        if !is_connect && request.version() != Version::HTTP_11 {
+            return Ok(None);
+        }
         let (protocols, key) = if is_connect {
             let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
             let websocket = protocol.filter(|name| *name == WEBSOCKET);
@@ -277,8 +280,8 @@ async fn relay(client: OnUpgrade, server: OnUpgrade, tunnel: Tunnel) {
         },
         end = traffic.must_end() => return debug!(?end, "no tunnel"),
     };
-    let mut client = Recorded::new(TokioIo::new(client), &traffic);
-    let mut server = Recorded::new(TokioIo::new(server), &traffic);
+    let mut client = Recorded::new(TokioIo::new(client), &traffic, "to_client");
+    let mut server = Recorded::new(TokioIo::new(server), &traffic, "to_backend");
     let copied = tokio::select! {
         copied = copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER, BUFFER) => Ok(copied),
         end = traffic.must_end() => Err(end),

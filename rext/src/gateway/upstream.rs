@@ -19,9 +19,9 @@ use tracing::warn;
 
 use super::body::RequestBody;
 use super::config::Protocol;
-use super::connect::{ConnectError, Connector, Sender};
+use super::connect::{ConnectError, Sender};
 use super::outbound::Outbound;
-use super::pool::{Lease, Limits, NoConnection, Pool};
+use super::pool::{Lease, NoConnection, Pool};
 use crate::observe::{self, UpstreamRequest};
 
 /// How long a server behind is avoided after no connection could be opened, if there are others.
@@ -40,6 +40,8 @@ pub(super) struct Upstreams {
 #[derive(Debug)]
 pub(super) struct Upstream {
     uri: Uri,
+    /// The same as text, for metrics and logs.
+    url: Arc<str>,
     protocol: Protocol,
     pool: Arc<Pool>,
     avoided_until: Mutex<Option<Instant>>,
@@ -131,8 +133,19 @@ impl Upstreams {
         request: &mut Outbound,
     ) -> (observe::Upstream, Result<Answer, SendError>) {
         let (mut part, mut result) = (observe::Upstream::default(), Err(SendError::Busy));
-        for upstream in self.in_turn() {
-            let observed = UpstreamRequest::begin(&upstream.uri);
+        let (first, all);
+        let in_turn = match &*self.all {
+            [only] => {
+                first = [only];
+                &first[..]
+            }
+            _ => {
+                all = self.in_turn();
+                &*all
+            }
+        };
+        for upstream in in_turn {
+            let observed = UpstreamRequest::begin(&upstream.url);
             result = upstream.send(request).await;
             part = match &result {
                 Ok(answer) => observed.responded(answer.response.status()),
@@ -142,7 +155,7 @@ impl Upstreams {
                 Err(SendError::Connect(err)) => {
                     upstream.avoid();
                     if self.all.len() > 1 {
-                        warn!(upstream = %upstream.uri, err = %rustls_ext::with_causes(err),
+                        warn!(upstream = %upstream.url, err = %rustls_ext::with_causes(err),
                             "no connection: another server behind is used for {AVOIDED:?}");
                     }
                 }
@@ -167,10 +180,9 @@ impl Upstreams {
 }
 
 impl Upstream {
-    pub(super) fn new(uri: Uri, connector: Connector, limits: Limits) -> Self {
-        let protocol = connector.protocol;
-        let pool = Pool::new(connector, limits);
-        Self { uri, protocol, pool, avoided_until: Mutex::default() }
+    pub(super) fn new(uri: Uri, protocol: Protocol, pool: Arc<Pool>) -> Self {
+        let url = uri.to_string().into();
+        Self { uri, url, protocol, pool, avoided_until: Mutex::default() }
     }
 
     fn avoid(&self) {
@@ -209,7 +221,7 @@ impl Upstream {
                 return Err(SendError::Exchange(err));
             }
             attempt += 1;
-            observe::retried(&self.uri);
+            observe::retried(&self.url);
         }
     }
 }

@@ -14,6 +14,7 @@ use super::counted::{Counted, Recorded, Tally};
 use super::table::{ABORTED, ERRORS, RECEIVED_BYTES, REQUEST_SECONDS, REQUESTS, SENT_BYTES, class};
 use super::{Open, Upstream};
 use crate::access_log::{AccessLog, Entry, Head};
+use crate::gateway::ClientAddress;
 
 /// Why a request was refused, if not by a [`Denied`]: in the extensions of its response, for the
 /// access log.
@@ -49,6 +50,10 @@ struct Connection {
     log: Option<AccessLog>,
 }
 
+/// Among the extensions of a request that is observed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observed;
+
 /// A request without a response.
 #[derive(Debug)]
 pub(crate) struct Exchange(Option<Box<Record>>);
@@ -71,6 +76,7 @@ pub(super) struct Record {
     length: Option<u64>,
     is_complete: bool,
     reason: Option<String>,
+    client: Option<ClientAddress>,
     upstream: Option<Upstream>,
 }
 
@@ -78,9 +84,12 @@ impl Observer {
     /// Begins to observe a request; with no observer, nothing is recorded.
     pub(crate) fn begin<B>(
         this: Option<&Self>,
-        request: Request<B>,
+        mut request: Request<B>,
     ) -> (Request<Counted<B>>, Exchange) {
         let record = this.map(|observer| Box::new(Record::new(&observer.0, &request)));
+        if record.is_some() {
+            request.extensions_mut().insert(Observed);
+        }
         let tally = record
             .as_ref()
             .map(|it| Tally::new(&RECEIVED_BYTES, "").with_total(it.received.clone()));
@@ -94,6 +103,7 @@ impl Exchange {
         let Some(mut record) = self.0 else { return response };
         let extensions = response.extensions_mut();
         record.upstream = extensions.remove();
+        record.client = extensions.remove();
         let refused = extensions.remove().map(|Refused(reason)| reason.into_owned());
         record.reason = extensions.get::<Denied>().map(Denied::to_string).or(refused);
         record.status = Some(response.status());
@@ -133,6 +143,7 @@ impl Record {
             length: None,
             is_complete: false,
             reason: None,
+            client: None,
             upstream: None,
         }
     }
@@ -167,6 +178,7 @@ impl Drop for Record {
             head,
             protocol: self.protocol,
             connection: &self.connection.info,
+            client: self.client,
             status: self.status.map(|status| status.as_u16()),
             is_complete,
             received: self.received.load(Ordering::Relaxed),

@@ -6,6 +6,7 @@ const TRANSPORT: Label = Label::one_of("transport", &["tcp", "quic"]);
 const PROTOCOL: Label = Label::one_of("protocol", &["1.0", "1.1", "2", "3", "other"]);
 const UPSTREAM: Label =
     Label::configured("upstream", "the URL of a server behind, from the options or the file");
+const DIRECTION: Label = Label::one_of("direction", &["to_backend", "to_client"]);
 const BACKEND: Label = Label::one_of("backend", &["offered", "default", "none"]);
 
 /// Buckets for durations of requests, in seconds.
@@ -89,6 +90,13 @@ pub(super) static SENT_BYTES: Metric = Metric::counter(
 )
 .with_unit(Unit::Bytes);
 
+pub(crate) static TUNNEL_BYTES: Metric = Metric::counter(
+    "rext_tunnel_bytes_total",
+    "Bytes that rext gateway has copied through WebSockets and other upgraded connections, by direction.",
+)
+.with_labels(&[DIRECTION])
+.with_unit(Unit::Bytes);
+
 pub(super) static UPSTREAM_REQUESTS: Metric = Metric::counter(
     "rext_upstream_requests_total",
     "Requests to servers behind, by outcome; busy: no connection was free, abandoned: the client went \
@@ -135,7 +143,7 @@ pub(crate) static ROUTED: Metric = Metric::counter(
 
 pub(crate) static ROUTED_BYTES: Metric =
     Metric::counter("rext_routed_bytes_total", "Bytes that rext route has copied, by direction.")
-        .with_labels(&[Label::one_of("direction", &["to_backend", "to_client"])])
+        .with_labels(&[DIRECTION])
         .with_unit(Unit::Bytes);
 
 pub(crate) static LOG_LINES: Metric =
@@ -155,6 +163,7 @@ pub static METRICS: &[&Metric] = &[
     &REQUEST_SECONDS,
     &RECEIVED_BYTES,
     &SENT_BYTES,
+    &TUNNEL_BYTES,
     &UPSTREAM_REQUESTS,
     &UPSTREAM_RESPONSES,
     &UPSTREAM_SECONDS,

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
@@ -11,7 +12,7 @@ use super::table::{
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Upstream {
     /// Its URL, from the configuration.
-    pub(crate) url: String,
+    pub(crate) url: Arc<str>,
     /// The status of its response; `None` if there was none.
     pub(crate) status: Option<u16>,
     /// How long it took to respond, or to fail.
@@ -22,15 +23,15 @@ pub(crate) struct Upstream {
 /// abandoned: the client went away, or the time limit was reached.
 #[derive(Debug)]
 pub(crate) struct UpstreamRequest {
-    url: String,
+    url: Arc<str>,
     began: Instant,
     is_open: bool,
 }
 
 impl UpstreamRequest {
     /// Records a request to the server behind with this URL, which is from the configuration.
-    pub(crate) fn begin(url: impl ToString) -> Self {
-        Self { url: url.to_string(), began: Instant::now(), is_open: true }
+    pub(crate) fn begin(url: &Arc<str>) -> Self {
+        Self { url: url.clone(), began: Instant::now(), is_open: true }
     }
 
     /// Records the head of the response.
@@ -49,7 +50,7 @@ impl UpstreamRequest {
     fn end(&mut self, outcome: &'static str, status: Option<u16>) -> Upstream {
         self.is_open = false;
         UPSTREAM_REQUESTS.add(1, &[&self.url, outcome]);
-        Upstream { url: std::mem::take(&mut self.url), status, took: self.began.elapsed() }
+        Upstream { url: self.url.clone(), status, took: self.began.elapsed() }
     }
 }
 
@@ -62,6 +63,6 @@ impl Drop for UpstreamRequest {
 }
 
 /// Records that a request is sent to the server behind with this URL once more.
-pub(crate) fn retried(url: impl ToString) {
-    UPSTREAM_RETRIES.add(1, &[&url.to_string()]);
+pub(crate) fn retried(url: &str) {
+    UPSTREAM_RETRIES.add(1, &[url]);
 }

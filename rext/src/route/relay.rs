@@ -10,7 +10,8 @@ use tokio::time::sleep;
 
 use crate::observe::{ROUTED_BYTES, Tally};
 
-/// How many bytes are copied at a time, in each direction.
+/// How many bytes are copied at a time, in each direction. With four times as many, there are fewer
+/// system calls, but a GiB takes more processor time: the data does not stay in the fastest cache.
 const CHUNK_SIZE: usize = 16 * 1024;
 
 /// Copies bytes between `client` and `server` until both have closed their side, one of them fails,
@@ -41,18 +42,17 @@ async fn copy(
     direction: &'static str,
 ) -> io::Result<()> {
     let mut tally = Tally::new(&ROUTED_BYTES, direction);
-    let mut chunk = vec![0; CHUNK_SIZE];
+    let mut chunk = Vec::with_capacity(CHUNK_SIZE);
     loop {
-        let read = from.read(&mut chunk).await?;
+        let read = from.read_buf(&mut chunk).await?;
         copied.fetch_add(1, Ordering::Relaxed);
-        match chunk.get(..read) {
-            Some([]) | None => return to.shutdown().await,
-            Some(bytes) => {
-                to.write_all(bytes).await?;
-                tally.add(read);
-            }
+        if read == 0 {
+            return to.shutdown().await;
         }
+        to.write_all(&chunk).await?;
+        tally.add(read);
         copied.fetch_add(1, Ordering::Relaxed);
+        chunk.clear();
     }
 }
 

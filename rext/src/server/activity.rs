@@ -1,8 +1,7 @@
-use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 /// How much of a body must be read or written before that is activity, in bytes, if there is more
@@ -13,18 +12,14 @@ pub(super) const PROGRESS: usize = 1024;
 /// in the attack "rapid reset" (CVE-2023-44487).
 const MAX_CANCELLED: usize = 500;
 
-/// The activity on a connection. Connections without activity are closed.
+/// The activity on a connection. Connections without activity are closed. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Activity(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    state: watch::Sender<State>,
     idle: Duration,
-    state: Mutex<State>,
-    /// Tells the task that waits for the time to close the connection that this comes earlier.
-    earlier: Notify,
-    /// Tells tasks that the first request has begun.
-    first: Notify,
 }
 
 #[derive(Debug)]
@@ -39,9 +34,8 @@ struct State {
     stopped: Option<Instant>,
     /// How many more requests were cancelled than finished.
     cancelled: usize,
-    /// Until when [`Activity::close_reason`] waits, and its time for the first request; `None` if it
-    /// is not waiting.
-    waiting: Option<(Instant, Duration)>,
+    /// The deadline that a task waits for, and the time limit for the first request.
+    awaited: Option<(Instant, Duration)>,
 }
 
 /// Why a connection should be closed.
@@ -69,39 +63,24 @@ impl Activity {
             last: Instant::now(),
             stopped: None,
             cancelled: 0,
-            waiting: None,
+            awaited: None,
         };
-        Self(Arc::new(Shared {
-            idle,
-            state: Mutex::new(state),
-            earlier: Notify::new(),
-            first: Notify::new(),
-        }))
+        Self(Arc::new(Shared { state: watch::Sender::new(state), idle }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing can panic while this is locked.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Changes the state. A task that waits for the time to close the connection is woken only if
-    /// that time comes earlier now: otherwise it checks again at the time until which it waits.
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.state();
-        let had_request = state.had_request;
-        let changed = change(&mut state);
-        let is_earlier = state.waiting.is_some_and(|(until, first_request)| {
-            state.deadline(first_request, self.0.idle).0 < until
+    /// Changes the state. Tasks are woken for the first request, and if the deadline is now before
+    /// the one that they wait for. Otherwise they look at the state again at that deadline, so that
+    /// a request wakes no task and sets no timer.
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let Shared { state, idle } = &*self.0;
+        state.send_if_modified(|state| {
+            let had_request = state.had_request;
+            change(state);
+            had_request != state.had_request
+                || state.awaited.is_some_and(|(awaited, first_request)| {
+                    state.deadline(first_request, *idle).0 < awaited
+                })
         });
-        let is_first = state.had_request != had_request;
-        drop(state);
-        if is_earlier {
-            self.0.earlier.notify_waiters();
-        }
-        if is_first {
-            self.0.first.notify_waiters();
-        }
-        changed
     }
 
     /// Records a request, which ends when the returned guard is dropped.
@@ -109,23 +88,18 @@ impl Activity {
     /// Returns `None`, and records nothing, if the client had time to learn that it should send no
     /// further request: otherwise it could keep the connection open with new ones.
     pub(super) fn begin(&self) -> Option<Underway> {
-        let begun = self.change(|state| {
+        let mut begun = false;
+        self.change(|state| {
             let now = Instant::now();
             if state.stopped.is_some_and(|stopped| now >= stopped + self.0.idle) {
-                return false;
+                return;
             }
             state.requests += 1;
             state.had_request = true;
             state.last = now;
-            true
+            begun = true;
         });
         begun.then(|| Underway { activity: self.clone(), responded: false })
-    }
-
-    /// Records that a response begins, which is unfinished until the returned guard is dropped.
-    pub(super) fn sending(&self) -> Underway {
-        self.change(|state| state.requests += 1);
-        Underway { activity: self.clone(), responded: true }
     }
 
     /// Records that the client was told to send no further request.
@@ -137,44 +111,49 @@ impl Activity {
 
     /// Waits until the first request has begun.
     pub(super) async fn first_request(&self) {
-        loop {
-            // It counts notifications from here on.
-            let begun = self.0.first.notified();
-            if self.state().had_request {
-                return;
-            }
-            begun.await;
-        }
+        // This is a sender itself.
+        let _ = self.0.state.subscribe().wait_for(|state| state.had_request).await;
     }
 
     /// Records that a part of a body was received or sent.
     pub(super) fn record_data(&self) {
-        // The connection may stay open longer, so no task needs to check.
-        self.state().last = Instant::now();
+        self.change(|state| state.last = Instant::now());
+    }
+
+    /// Returns the time of the last activity.
+    pub(super) fn last(&self) -> Instant {
+        self.0.state.borrow().last
     }
 
     /// Waits until the connection should be closed: no first request arrived within
-    /// `first_request`, or there was no activity for the idle time after it. Only one task of a
-    /// connection waits for it at a time.
+    /// `first_request`, or there was no activity for the idle time after it. Only one task waits.
     ///
     /// If a request is unfinished, it waits for twice that time, so that the reader of the request's
     /// body can report the timeout first.
     pub(super) async fn close_reason(&self, first_request: Duration) -> CloseReason {
+        let mut changes = self.0.state.subscribe();
         loop {
-            // It counts notifications from here on.
-            let earlier = pin!(self.0.earlier.notified());
-            let deadline = {
-                let mut state = self.state();
-                let (deadline, reason) = state.deadline(first_request, self.0.idle);
-                if deadline <= Instant::now() {
-                    return reason;
-                }
-                state.waiting = Some((deadline, first_request));
-                deadline
-            };
-            // Returns when the deadline comes earlier, or at the deadline.
-            let _ = timeout_at(deadline, earlier).await;
+            // Before the deadline is taken, so that no later change is missed.
+            changes.mark_unchanged();
+            let (deadline, reason) = self.deadline(first_request);
+            if deadline <= Instant::now() {
+                return reason;
+            }
+            // Returns when the deadline has become an earlier one, or at the deadline.
+            let _ = timeout_at(deadline, changes.changed()).await;
         }
+    }
+
+    /// Returns the deadline, and records that a task waits for it.
+    fn deadline(&self, first_request: Duration) -> (Instant, CloseReason) {
+        let mut next = (Instant::now(), CloseReason::Idle);
+        self.0.state.send_if_modified(|state| {
+            let (deadline, reason) = state.deadline(first_request, self.0.idle);
+            state.awaited = Some((deadline, first_request));
+            next = (deadline, reason);
+            false
+        });
+        next
     }
 }
 
@@ -198,6 +177,11 @@ pub(super) struct Underway {
 }
 
 impl Underway {
+    /// Returns the activity that the request is a part of.
+    pub(super) fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
     /// Records that the response begins. If it never does, the client has cancelled the request.
     pub(super) fn respond(&mut self) {
         self.responded = true;
@@ -224,84 +208,56 @@ impl Drop for Underway {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::{Context, Poll, Wake, Waker};
+    use tokio::task::yield_now;
 
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Counts how often a task is woken.
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
+    /// Waits for the reason to close a connection, and returns it with the time of the wait.
+    async fn close_reason(activity: Activity, first_request: Duration) -> (CloseReason, Duration) {
+        let start = Instant::now();
+        (activity.close_reason(first_request).await, start.elapsed())
+    }
 
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_becomes_earlier_wakes_the_task_that_waits() {
+        let activity = Activity::new(SECOND);
+        let waiting = tokio::spawn(close_reason(activity.clone(), 60 * SECOND));
+        yield_now().await;
+        drop(activity.begin().unwrap());
+        assert_eq!(waiting.await.unwrap(), (CloseReason::Idle, SECOND));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_becomes_later_is_seen_when_the_earlier_one_has_come() {
+        let activity = Activity::new(10 * SECOND);
+        let waiting = tokio::spawn(close_reason(activity.clone(), SECOND));
+        yield_now().await;
+        let underway = activity.begin().unwrap();
+        tokio::time::sleep(15 * SECOND).await;
+        activity.record_data();
+        tokio::time::sleep(15 * SECOND).await;
+        drop(underway);
+        assert_eq!(waiting.await.unwrap(), (CloseReason::Idle, 40 * SECOND));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_finished_request_makes_up_for_one_that_was_cancelled() {
+        let activity = Activity::new(SECOND);
+        let waiting = tokio::spawn(close_reason(activity.clone(), SECOND));
+        yield_now().await;
+        let _open = activity.begin().unwrap();
+        let mut finished = activity.begin().unwrap();
+        finished.respond();
+        for _ in 0..MAX_CANCELLED {
+            drop(activity.begin().unwrap());
         }
-    }
-
-    /// How often a task that waits for the time to close is woken by `change`.
-    fn wakes(activity: &Activity, first_request: Duration, change: impl FnOnce()) -> usize {
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(woken.clone());
-        let mut waiting = pin!(activity.close_reason(first_request));
-        assert_eq!(waiting.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Pending);
-        change();
-        woken.0.load(Ordering::Relaxed)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_task_that_waits_for_the_end_is_woken_only_if_it_comes_earlier() {
-        let activity = Activity::new(60 * SECOND);
-        let whole = || drop((activity.begin(), activity.sending()));
-        assert_eq!(wakes(&activity, 10 * SECOND, whole), 0);
-        // The end of the idle time stays.
-        assert_eq!(wakes(&activity, 10 * SECOND, || activity.record_data()), 0);
-        // A request may last twice as long as a pause; with its end, the shorter time counts.
-        let request = activity.begin();
-        assert_eq!(wakes(&activity, 10 * SECOND, || drop(request)), 1);
-
-        // The time of a request without data is shorter than that for the first one.
-        let activity = Activity::new(SECOND);
-        let mut request = None;
-        assert_eq!(wakes(&activity, 10 * SECOND, || request = activity.begin()), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_ends_at_the_time_that_its_last_change_leads_to() {
-        let activity = Activity::new(20 * SECOND);
-        let begin = Instant::now();
-        let later = activity.clone();
-        tokio::spawn(async move {
-            // After the time for the first request, which had no effect.
-            tokio::time::sleep(9 * SECOND).await;
-            let request = later.begin();
-            tokio::time::sleep(6 * SECOND).await;
-            drop(request);
-        });
-        assert_eq!(activity.close_reason(10 * SECOND).await, CloseReason::Idle);
-        assert_eq!(begin.elapsed(), 35 * SECOND);
-
-        let (activity, begin) = (Activity::new(3 * SECOND), Instant::now());
-        assert_eq!(activity.close_reason(10 * SECOND).await, CloseReason::NoRequest);
-        assert_eq!(begin.elapsed(), 10 * SECOND);
-        let _request = activity.begin();
-        assert_eq!(activity.close_reason(10 * SECOND).await, CloseReason::Stalled);
-        assert_eq!(begin.elapsed(), 16 * SECOND);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_first_request_is_noticed_before_and_after_it_begins() {
-        let activity = Activity::new(SECOND);
-        let waiting = tokio::spawn({
-            let activity = activity.clone();
-            async move { activity.first_request().await }
-        });
-        tokio::task::yield_now().await;
+        drop(finished);
+        drop(activity.begin().unwrap());
+        yield_now().await;
         assert!(!waiting.is_finished());
-        let _request = activity.begin();
-        waiting.await.unwrap();
-        activity.first_request().await;
+        drop(activity.begin().unwrap());
+        assert_eq!(waiting.await.unwrap(), (CloseReason::Cancelled, Duration::ZERO));
     }
 }

@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use axum::BoxError;
 use axum::body::Body;
-use http::header::UPGRADE;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -27,9 +26,10 @@ use super::framing::{Framing, LengthTwice};
 use super::held::HeldBody;
 use super::http3::AltSvc;
 use super::limits::{self, TimeLimits};
+use super::lingering::{Dropped, Lingering};
 use super::memory::Budget;
 use super::paced::Paced;
-use super::requests::{NotAdmitted, Requests};
+use super::requests::Requests;
 use super::serving::Serving;
 use super::tunnel::{EndTunnels, Tunnels};
 use crate::listener::PhaseReceiver;
@@ -44,6 +44,14 @@ pub(super) struct Connection<IO, S> {
     pub(super) requests: Requests<S>,
     pub(super) budget: Arc<Budget>,
     pub(super) alt_svc: AltSvc,
+}
+
+/// What the responses of a connection share.
+#[derive(Debug)]
+struct Shared {
+    budget: Arc<Budget>,
+    alt_svc: AltSvc,
+    phase: PhaseReceiver,
 }
 
 /// How a connection ended.
@@ -66,11 +74,14 @@ where
         + 'static,
 {
     /// Begins to serve the connection.
-    pub(super) fn begin(self, limits: TimeLimits, phase: PhaseReceiver) -> Begun {
-        let (peer, is_h2, activity) = (self.peer, self.is_h2, self.requests.activity().clone());
+    pub(super) fn begin(self, limits: TimeLimits, phase: PhaseReceiver) -> Begun<IO> {
+        let Self { io, is_h2, peer, requests, budget, alt_svc } = self;
+        let activity = requests.activity().clone();
+        let (io, dropped) = Lingering::new(io);
+        let connection = Connection { io, is_h2, peer, requests, budget, alt_svc };
         let tunnels = EndTunnels(Tunnels::new(&activity, limits.idle));
-        let served = self.http(limits, tunnels.0.clone(), phase.clone());
-        Begun { served, peer, is_h2, activity, tunnels, limits, phase }
+        let served = connection.http(limits, tunnels.0.clone(), phase.clone());
+        Begun { http: Http { peer, is_h2, activity, tunnels, limits, phase, served }, dropped }
     }
 
     /// Makes the HTTP server. The handshake has negotiated the protocol, so it need not be guessed.
@@ -83,24 +94,23 @@ where
         let Self { io, is_h2, requests, budget, alt_svc, .. } = self;
         let shares = budget.shares();
         let (io, heads) = Framing::new(io, !is_h2);
+        let shared = Arc::new(Shared { budget, alt_svc, phase });
         let service = service_fn(move |mut request: Request<Incoming>| {
-            // Only these can become tunnels.
-            if request.method() == Method::CONNECT || request.headers().contains_key(UPGRADE) {
+            if may_upgrade(&request) {
                 request.extensions_mut().insert(tunnels.clone());
             }
             if heads.next_is_ambiguous() {
                 request.extensions_mut().insert(LengthTwice);
             }
-            let (response, budget) = (requests.respond(request), budget.clone());
-            let (phase, alt_svc) = (phase.clone(), alt_svc.clone());
-            let activity = requests.activity().clone();
+            let (response, shared) = (requests.respond(request), shared.clone());
             async move {
-                let mut response = response.await?;
-                phase.mark_last(is_h2, &mut response);
-                alt_svc.set(response.headers_mut());
-                let counts = response.extensions().get::<NotAdmitted>().is_none();
-                let activity = counts.then_some(&activity);
-                Ok::<_, Infallible>(response.map(|body| HeldBody::new(body, budget, activity)))
+                let mut response = response.await;
+                shared.phase.mark_last(is_h2, &mut response);
+                shared.alt_svc.set(response.headers_mut());
+                Ok::<_, Infallible>(response.map(|mut body| {
+                    let underway = body.take_underway();
+                    HeldBody::new(body, shared.budget.clone(), underway)
+                }))
             }
         });
         let io = TokioIo::new(Paced::new(io, is_h2));
@@ -112,23 +122,43 @@ where
     }
 }
 
-/// A connection that is being served. It is no part of the future that waits for its end: that would be
-/// moved, and kept, with room for all of it.
-pub(super) struct Begun {
-    served: Pin<Box<dyn Serving + Send>>,
+/// A connection that is being served.
+pub(super) struct Begun<IO> {
+    http: Http,
+    dropped: Dropped<IO>,
+}
+
+impl<IO: AsyncRead + Unpin> Begun<IO> {
+    /// Serves the connection until it ends. When its phase ends it, and when `unverified` is ready, it ends as
+    /// soon as its requests are finished; its tunnels end at once when `unverified` is ready, and at
+    /// the maximum age.
+    pub(super) async fn serve(self, unverified: impl Future<Output = ()>) -> Ended {
+        let Self { http, dropped } = self;
+        let (is_h2, activity) = (http.is_h2, http.activity.clone());
+        let ended = http.serve(unverified).await;
+        if is_h2 && matches!(ended, Ended::Closed) {
+            // Boxed, so that the state of a connection has no room for it.
+            Box::pin(dropped.read_to_end(activity.last())).await;
+        }
+        ended
+    }
+}
+
+/// The HTTP of a connection. The connection itself is no part of the future that serves it: that would be
+/// moved with it, and have room for it several times.
+struct Http {
     peer: SocketAddr,
     is_h2: bool,
     activity: Activity,
     tunnels: EndTunnels,
     limits: TimeLimits,
     phase: PhaseReceiver,
+    served: Pin<Box<dyn Serving + Send>>,
 }
 
-impl Begun {
-    /// Serves the connection until it ends. When `phase` ends it, and when `unverified` is ready, it ends as
-    /// soon as its requests are finished; its tunnels end at once when `unverified` is ready, and at
-    /// the maximum age.
-    pub(super) async fn serve(self, unverified: impl Future<Output = ()>) -> Ended {
+impl Http {
+    /// Serves it, without waiting until the client has received everything.
+    async fn serve(self, unverified: impl Future<Output = ()>) -> Ended {
         let Self { peer, is_h2, activity, tunnels, limits, mut phase, mut served } = self;
         let (mut expired, mut unverified) = (pin!(expired(limits.max_age)), pin!(unverified));
         // An HTTP/1.1 connection may become a tunnel, which has its own idle timeout.
@@ -177,6 +207,11 @@ impl Begun {
             }
         }
     }
+}
+
+/// Returns true if a request may ask for an upgrade.
+fn may_upgrade<B>(request: &Request<B>) -> bool {
+    *request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE)
 }
 
 impl Ended {

@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use axum::body::Body;
-use hyper::body::{Body as HttpBody, Buf, Bytes, Frame, SizeHint};
+use axum::BoxError;
+use hyper::body::{Body, Buf, Bytes, Frame, SizeHint};
 
-use super::activity::{Activity, PROGRESS, Underway};
+use super::activity::{PROGRESS, Underway};
 use super::memory::Budget;
 
 /// A response body. It is read only if all of its data has been sent, or if the budget of its
 /// connection has space.
 #[derive(Debug)]
-pub(super) struct HeldBody {
-    body: Body,
+pub(super) struct HeldBody<B> {
+    body: B,
     unsent: Arc<Unsent>,
 }
 
@@ -25,8 +25,9 @@ struct Unsent {
     budget: Arc<Budget>,
     bytes: AtomicUsize,
     waiting: Mutex<Option<Waker>>,
-    /// `None` if the response is no activity.
-    activity: Option<(Activity, Underway)>,
+    /// The request, which is unfinished until all of its response has been sent. `None` if the
+    /// response is no activity.
+    underway: Option<Underway>,
 }
 
 impl Unsent {
@@ -44,16 +45,11 @@ impl Unsent {
     }
 }
 
-impl HeldBody {
-    /// If there is an activity, the response is unfinished until all of it has been sent.
-    pub(super) fn new(body: Body, budget: Arc<Budget>, activity: Option<&Activity>) -> Self {
-        let unsent = Unsent {
-            budget,
-            bytes: AtomicUsize::new(0),
-            waiting: Mutex::new(None),
-            activity: activity.map(|activity| (activity.clone(), activity.sending())),
-        };
-        Self { body, unsent: Arc::new(unsent) }
+impl<B> HeldBody<B> {
+    /// The request of `underway` is unfinished until all of the response has been sent.
+    pub(super) fn new(body: B, budget: Arc<Budget>, underway: Option<Underway>) -> Self {
+        let (bytes, waiting) = (AtomicUsize::new(0), Mutex::new(None));
+        Self { body, unsent: Arc::new(Unsent { budget, bytes, waiting, underway }) }
     }
 
     /// Returns true if the body may be read; otherwise the reader is woken later.
@@ -68,14 +64,14 @@ impl HeldBody {
     }
 }
 
-impl HttpBody for HeldBody {
+impl<B: Body<Data = Bytes, Error = BoxError> + Unpin> Body for HeldBody<B> {
     type Data = Held;
-    type Error = axum::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Held>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Held>, BoxError>>> {
         if !self.may_read(cx) {
             return Poll::Pending;
         }
@@ -118,8 +114,8 @@ impl Held {
         self.unrecorded += sent;
         if self.unrecorded >= PROGRESS {
             self.unrecorded = 0;
-            if let Some((activity, _)) = &self.unsent.activity {
-                activity.record_data();
+            if let Some(underway) = &self.unsent.underway {
+                underway.activity().record_data();
             }
         }
     }
@@ -158,22 +154,28 @@ mod tests {
     use std::convert::Infallible;
     use std::time::Duration;
 
+    use http_body_util::BodyExt;
     use http_body_util::channel::Channel;
+    use http_body_util::combinators::MapErr;
 
+    use super::super::activity::Activity;
     use super::super::memory::{Memory, Shares};
     use super::*;
 
     const MIB: usize = 1024 * 1024;
     const PART: usize = 16 * 1024;
 
+    type Parts = HeldBody<MapErr<Channel<Bytes, Infallible>, fn(Infallible) -> BoxError>>;
+
     /// A body of many parts, which have all arrived.
-    fn body(budget: &Arc<Budget>) -> HeldBody {
+    fn body(budget: &Arc<Budget>) -> Parts {
         let (mut sender, body) = Channel::<Bytes, Infallible>::new(100);
         while sender.try_send(Frame::data(Bytes::from(vec![b'x'; PART]))).is_ok() {}
-        HeldBody::new(Body::new(body), budget.clone(), Some(&Activity::new(Duration::from_secs(1))))
+        let body = body.map_err((|err| err.into()) as fn(Infallible) -> BoxError);
+        HeldBody::new(body, budget.clone(), Activity::new(Duration::from_secs(1)).begin())
     }
 
-    fn read(body: &mut HeldBody) -> Option<Held> {
+    fn read(body: &mut Parts) -> Option<Held> {
         let mut cx = Context::from_waker(Waker::noop());
         match Pin::new(body).poll_frame(&mut cx) {
             Poll::Ready(frame) => Some(frame.unwrap().unwrap().into_data().unwrap()),

@@ -20,8 +20,9 @@
 //! The limit of connections per client address, and PROXY protocol headers, are for TCP only.
 //!
 //! When a new process takes over (SIGUSR2), the old one keeps its UDP socket until its connections have
-//! ended, after `--drain-timeout` at most, and refuses new ones, whose clients use TCP. Then the new process
-//! opens its own, and offers HTTP/3 from then on. So no packet of a connection reaches the other process.
+//! ended, after `--drain-timeout` at most, and refuses new ones, whose clients use TCP. Handshakes that have
+//! begun are completed, and their requests are answered or rejected. Then the new process opens its own
+//! socket, and offers HTTP/3 from then on. So no packet of a connection reaches the other process.
 //!
 //! Early data (0-RTT) is not accepted (RES-6). If a request has a pseudo-header field twice, the last one
 //! counts, for the policy and for the server behind: h3 does not refuse it.
@@ -51,7 +52,7 @@ mod stream;
 mod transport;
 
 use super::{App, Server};
-use crate::listener::PhaseReceiver;
+use crate::listener::{Phase, PhaseReceiver};
 use crate::observe::connection_refused;
 pub(super) use alt_svc::AltSvc;
 use config::Configs;
@@ -128,28 +129,28 @@ impl<A: App> Http3<A> {
             .map_err(|err| Failure::Failed(format!("cannot serve HTTP/3: {err}")))?;
         alt_svc.start();
         // Each connection has a receiver, so that the channel is closed when all have ended.
-        let (stopping, stopped) = watch::channel(());
+        let (stopping, stopped) = PhaseReceiver::channel();
         let places = Arc::new(Semaphore::new(server.max_connections));
-        loop {
+        let next_phase = loop {
             tokio::select! {
                 incoming = endpoint.accept() => match incoming {
                     Some(incoming) => server.accept(incoming, &places, &stopped),
-                    None => break,
+                    None => break Phase::Stopping,
                 },
-                _ = phase.ended() => break,
+                ended = phase.ended() => break ended,
             }
-        }
+        };
         alt_svc.stop();
         drop(stopped);
         info!(connections = endpoint.open_connections(), "stopping HTTP/3");
-        stopping.send_replace(());
+        stopping.send_replace(next_phase);
         end(&endpoint, &stopping, drain).await;
         Ok(())
     }
 }
 
 /// Waits for the connections of an endpoint, and closes it.
-async fn end(endpoint: &Endpoint, stopping: &watch::Sender<()>, drain: Duration) {
+async fn end(endpoint: &Endpoint, stopping: &watch::Sender<Phase>, drain: Duration) {
     let drained = async {
         tokio::select! {
             () = stopping.closed() => {}
@@ -178,7 +179,7 @@ impl<A: App> Http3Server<A> {
         self: &Arc<Self>,
         incoming: quinn::Incoming,
         places: &Arc<Semaphore>,
-        stop: &watch::Receiver<()>,
+        stop: &PhaseReceiver,
     ) {
         let peer = incoming.remote_address();
         let unvalidated = Unvalidated::of(&incoming, &self.unvalidated);

@@ -24,9 +24,10 @@ const MAX_ERROR_RESETS: usize = 256;
 /// The time limits of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeLimits {
-    /// For the first request, and for each head over HTTP/1.1.
+    /// For the first request.
     pub(super) head: Duration,
-    /// For a connection without a request, and for a body without progress.
+    /// For a connection without a request, so also for the head of a further one, and for a body
+    /// without progress.
     pub(super) idle: Duration,
     /// For the whole connection, if it is limited.
     pub(super) max_age: Option<Duration>,
@@ -35,7 +36,11 @@ pub(super) struct TimeLimits {
 /// Makes the server of an HTTP/1.1 connection.
 pub(super) fn http1(time: TimeLimits) -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(time.head).max_buf_size(MAX_HEAD as usize);
+    http.timer(TokioTimer::new())
+        // It also runs while no request begins, so it must not be shorter than that may take. The
+        // first request has a limit of its own.
+        .header_read_timeout(time.head.max(time.idle))
+        .max_buf_size(MAX_HEAD as usize);
     http
 }
 

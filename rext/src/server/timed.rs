@@ -11,10 +11,10 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::{Activity, PROGRESS};
-use super::requests::Unfinished;
 
 /// A body that fails if a reader waits too long for its next part.
-struct Timed<B> {
+#[derive(Debug)]
+pub(super) struct Timed<B> {
     body: B,
     limit: Duration,
     timer: Option<Pin<Box<Sleep>>>,
@@ -22,25 +22,29 @@ struct Timed<B> {
     waiting: bool,
     /// How much has arrived, in bytes, since the last activity was recorded.
     unrecorded: usize,
-    activity: Activity,
-    _unfinished: Option<Unfinished>,
+    /// `None` if the body is no activity.
+    activity: Option<Activity>,
 }
 
-/// Wraps a body: the result fails if nothing arrives for `limit` while a reader waits. The request
-/// of `unfinished` ends when the body is dropped.
-pub(super) fn timed<B>(
-    body: B,
-    limit: Duration,
-    activity: &Activity,
-    unfinished: Option<Unfinished>,
-) -> Body
+impl<B> Timed<B> {
+    /// The result fails if nothing arrives for `limit` while a reader waits. What arrives is recorded.
+    pub(super) fn new(body: B, limit: Duration, activity: Option<Activity>) -> Self {
+        let (timer, waiting, unrecorded) = (None, true, 0);
+        Self { body, limit, timer, waiting, unrecorded, activity }
+    }
+}
+
+/// Wraps the body of a request, for an application.
+pub(super) fn timed<B>(body: B, limit: Duration, activity: &Activity) -> Body
 where
     B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
 {
-    let activity = activity.clone();
-    let (timer, waiting, unrecorded) = (None, true, 0);
-    Body::new(Timed { body, limit, timer, waiting, unrecorded, activity, _unfinished: unfinished })
+    if body.is_end_stream() {
+        // Most requests have none.
+        return Body::empty();
+    }
+    Body::new(Timed::new(body, limit, Some(activity.clone())))
 }
 
 impl<B> HttpBody for Timed<B>
@@ -62,7 +66,7 @@ where
             this.unrecorded += data.map_or(PROGRESS, Bytes::len);
             if waited || this.unrecorded >= PROGRESS {
                 this.unrecorded = 0;
-                this.activity.record_data();
+                this.activity.iter().for_each(Activity::record_data);
             }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }

@@ -13,6 +13,7 @@ mod memory;
 mod messages;
 mod paths;
 mod peers;
+mod pools;
 mod raw;
 mod recorder;
 mod responses;

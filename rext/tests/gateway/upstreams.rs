@@ -32,10 +32,10 @@ use crate::raw::{RawServer, read_head};
 use crate::upstream::{Upstream, lines};
 
 /// A server of HTTP/1.1 and HTTP/2 that answers with its requests.
-struct Behind {
-    addr: SocketAddr,
+pub struct Behind {
+    pub addr: SocketAddr,
     /// The subjects of clients' certificates, one for each connection.
-    subjects: UnboundedReceiver<String>,
+    pub subjects: UnboundedReceiver<String>,
 }
 
 async fn echo(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
@@ -82,7 +82,7 @@ impl Behind {
     }
 
     /// With the certificate of `files` for localhost. It requires a client certificate.
-    async fn with_tls(files: &Files, alpn: &[&[u8]]) -> Self {
+    pub async fn with_tls(files: &Files, alpn: &[&[u8]]) -> Self {
         let key = rext_cli::files::identity(&files.path("server.pem"), &files.path("server.key"))
             .unwrap();
         let mut roots = RootCertStore::empty();
@@ -100,7 +100,7 @@ impl Behind {
 }
 
 /// A gateway with these files and this table.
-async fn gateway(files: Files, table: &str) -> Site {
+pub async fn gateway(files: Files, table: &str) -> Site {
     files.write("policy.toml", format!("{POLICY}{table}"));
     let gateway = files.start("gateway", &["--policy-file", "policy.toml"], |command| {
         command.env_clear();

@@ -3,6 +3,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../observe/prometheus.rs"]
+#[allow(dead_code)] // As well.
+mod prometheus;
 #[path = "../gateway/client.rs"]
 #[allow(dead_code)] // As well.
 mod tcp;
@@ -14,5 +17,6 @@ mod bad_input;
 mod client;
 mod ends;
 mod limits;
+mod metrics;
 mod policy;
 mod requests;

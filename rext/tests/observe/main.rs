@@ -4,8 +4,10 @@
 mod common;
 
 mod access_log;
+mod clients;
 mod documents;
 mod metrics;
 mod prometheus;
 mod route;
 mod site;
+mod tunnels;

@@ -25,11 +25,16 @@ pub struct Site {
 impl Site {
     /// A gateway with `--metrics` and these arguments.
     pub fn start(args: &[&str]) -> Self {
+        Self::start_with("", args)
+    }
+
+    /// The same with these lines in the table [gateway].
+    pub fn start_with(table: &str, args: &[&str]) -> Self {
         let files = Files::new();
         let authority = Authority::new("Staff CA").unwrap();
         files.write("staff-ca.pem", authority.pem());
         let (upstream, down) = (upstream(), down());
-        files.write("policy.toml", policy(&upstream, &down));
+        files.write("policy.toml", policy(table, &upstream, &down));
         let usual = ["--policy-file", "policy.toml", "--metrics", "127.0.0.1:0"];
         let server = files.start("gateway", &[&usual, args].concat(), |command| {
             command.env_clear();
@@ -85,7 +90,7 @@ impl Site {
     }
 }
 
-fn policy(upstream: &str, down: &str) -> String {
+fn policy(table: &str, upstream: &str, down: &str) -> String {
     format!(
         "[scopes.clients]
         anchors = ['client-ca.pem']
@@ -100,6 +105,7 @@ fn policy(upstream: &str, down: &str) -> String {
         [otherwise]
         ask = 'nothing'
         [gateway]
+        {table}
         [[gateway.routes]]
         upstream = '{upstream}'
         [[gateway.routes]]
@@ -118,7 +124,7 @@ fn policy(upstream: &str, down: &str) -> String {
 }
 
 /// The URL of a server that responds to each request with `hello`, or to `/cut` with less than its
-/// Content-Length.
+/// Content-Length. It switches to WebSocket for `/switch`, sends 5 bytes, reads 7, and closes.
 fn upstream() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -145,6 +151,16 @@ fn serve(tcp: TcpStream) {
             line.clear();
         }
         std::io::copy(&mut (&mut from).take(length), &mut std::io::sink()).unwrap();
+        if first.starts_with("GET /switch") {
+            // For the key of RFC 6455 section 1.3.
+            write!(
+                to,
+                "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                 sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello"
+            )
+            .unwrap();
+            return from.read_exact(&mut [0; 7]).unwrap();
+        }
         let is_cut = first.starts_with("GET /cut");
         let length = if is_cut { 100 } else { 5 };
         if write!(to, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\nhello").is_err() || is_cut

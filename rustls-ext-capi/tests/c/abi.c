@@ -10,11 +10,16 @@ _Static_assert(sizeof(rext_error) == 256, "rext_error");
 _Static_assert(sizeof(rext_code_points) == 6, "rext_code_points");
 _Static_assert(sizeof(rext_bytes) == 2 * sizeof(void *), "rext_bytes");
 _Static_assert(sizeof(rext_extension) == sizeof(rext_bytes) + sizeof(void *), "rext_extension");
-_Static_assert(sizeof(rext_request_fields) == 2 * sizeof(rext_bytes) + 8, "rext_request_fields");
-_Static_assert(sizeof(rext_signed) == 3 * sizeof(rext_bytes) + 8, "rext_signed");
+/* A number of 16 or 32 bits at the end takes as much as a pointer. */
+_Static_assert(sizeof(rext_request_fields) == 2 * sizeof(rext_bytes) + sizeof(void *),
+               "rext_request_fields");
+_Static_assert(sizeof(rext_signed) == 3 * sizeof(rext_bytes) + sizeof(void *), "rext_signed");
 _Static_assert(sizeof(rext_connection) == 2 * sizeof(rext_bytes) + 5 * sizeof(void *),
                "rext_connection");
-_Static_assert(sizeof(rext_session) == sizeof(rext_bytes) + 16, "rext_session");
+/* Processors of 32 bits align numbers of 64 bits to 4 bytes or to 8. */
+_Static_assert(sizeof(rext_session) ==
+                   sizeof(rext_bytes) + sizeof(uint64_t) + _Alignof(uint64_t),
+               "rext_session");
 
 static void code_points(void) {
     rext_code_points numbers = {0, 0, 0};

@@ -25,16 +25,16 @@ impl<'a> Request<'a> {
         buffer: &'a mut [u8],
     ) -> Result<Self, WriteError> {
         check_context(context)?;
-        let list = schemes.len() * 2;
-        let others: usize = extensions.iter().map(|(_, body)| 4 + body.len()).sum();
-        let all = 4 + 2 + list + others;
+        let list = schemes.len().saturating_mul(2);
+        let others = sum(extensions.iter().map(|(_, body)| body.len()), 4);
+        let all = others.saturating_add(list).saturating_add(4 + 2);
         let mut writer = Writer::new(buffer);
         writer.push(&[handshake_type(by)]);
-        writer.length::<3>(1 + context.len() + 2 + all, Field::Request)?;
+        writer.length::<3>(all.saturating_add(1 + context.len() + 2), Field::Request)?;
         writer.vector::<1>(context, Field::Context)?;
         writer.length::<2>(all, Field::Extensions)?;
         writer.push(&SIGNATURE_ALGORITHMS.to_be_bytes());
-        writer.length::<2>(2 + list, Field::Extensions)?;
+        writer.length::<2>(list.saturating_add(2), Field::Extensions)?;
         writer.length::<2>(list, Field::Extensions)?;
         for scheme in schemes {
             writer.push(&scheme.to_be_bytes());
@@ -77,10 +77,11 @@ impl<'a> Request<'a> {
             return Err(WriteError::Scheme { scheme }.into());
         }
         let sender = self.by().peer();
-        let entries: usize = chain.iter().map(|certificate| 3 + certificate.len() + 2).sum();
+        let entries = sum(chain.iter().map(|certificate| certificate.len()), 3 + 2);
         let mut writer = Writer::new(buffer);
         writer.push(&[CERTIFICATE]);
-        writer.length::<3>(1 + self.context().len() + 3 + entries, Field::Certificate)?;
+        let all = entries.saturating_add(1 + self.context().len() + 3);
+        writer.length::<3>(all, Field::Certificate)?;
         writer.vector::<1>(self.context(), Field::Context)?;
         writer.length::<3>(entries, Field::CertificateList)?;
         for certificate in chain {
@@ -92,7 +93,7 @@ impl<'a> Request<'a> {
         let signature = sign(message.bytes()).map_err(MakeError::Sign)?;
         let signature = signature.as_ref();
         writer.push(&[CERTIFICATE_VERIFY]);
-        writer.length::<3>(2 + 2 + signature.len(), Field::CertificateVerify)?;
+        writer.length::<3>(signature.len().saturating_add(2 + 2), Field::CertificateVerify)?;
         writer.push(&scheme.to_be_bytes());
         writer.vector::<2>(signature, Field::CertificateVerify)?;
         let mac = mac(connection, sender, self.bytes(), writer.written()?);
@@ -117,6 +118,12 @@ impl<'a> Request<'a> {
         let mac = empty_mac(connection, self.by().peer(), self.bytes(), self.context());
         finish(Writer::new(buffer), mac)
     }
+}
+
+/// The sum of these lengths, with `more` for each. If `usize` cannot hold it, the largest number, which
+/// is too long for each field, too: the same bytes may be given many times, so memory is no limit.
+fn sum(lengths: impl Iterator<Item = usize>, more: usize) -> usize {
+    lengths.fold(0, |sum, length| sum.saturating_add(length).saturating_add(more))
 }
 
 /// Checks the length of a context that this side has chosen (EA-3).

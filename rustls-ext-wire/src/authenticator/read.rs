@@ -16,7 +16,9 @@ impl<'a> Reader<'a> {
     /// A number of `BYTES` bytes, at most 3.
     fn number<const BYTES: usize>(&mut self) -> Result<usize, Flaw> {
         let bytes = self.take(BYTES)?;
-        Ok(bytes.iter().fold(0, |number, byte| (number << 8) | usize::from(*byte)))
+        let number = bytes.iter().fold(0, |number, byte| (number << 8) | u32::from(*byte));
+        // No message in memory has a part that is longer than `usize` can count.
+        usize::try_from(number).map_err(|_| Flaw::Truncated)
     }
 
     pub(super) fn u16(&mut self) -> Result<u16, Flaw> {

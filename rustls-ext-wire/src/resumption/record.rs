@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::Session;
+use super::{Session, Voucher};
 
 /// The data about its client that a session records (RES-1), and its encoding.
 ///
@@ -13,20 +13,23 @@ use super::Session;
 /// ```text
 /// opaque mark[4] = "rext";
 /// uint8 version = 1;
-/// uint8 kind;                  // 0: not asked, 1: declined, 2: authenticated
-/// opaque scope<1..255>;        // with kinds 1 and 2
-/// uint64 authenticated_at;     // with kind 2: seconds since the Unix epoch, in network order
+/// uint8 kind;                  // 0: not asked, 1: declined, 2: authenticated, 3: with a voucher, too
+/// opaque scope<1..255>;        // with kinds 1 to 3
+/// uint64 authenticated_at;     // with kinds 2 and 3
+/// uint64 not_before;           // with kind 3
+/// uint64 not_after;            // with kind 3
+/// opaque tag[16];              // with kind 3
 /// ```
 ///
-/// Nothing may follow. [`decode`](Self::decode) refuses every other encoding, including those of
-/// later versions. A session whose record cannot be decoded does not resume: its client gets a full
-/// handshake (RES-7).
+/// Times are in seconds since the Unix epoch, in network order. Nothing may follow.
+/// [`decode`](Self::decode) refuses every other encoding, including those of later versions. A session
+/// whose record cannot be decoded does not resume: its client gets a full handshake (RES-7).
 ///
 /// ```
 /// use rustls_ext_wire::resumption::{Demand, Record, Resumption, check};
 ///
 /// let mut buffer = [0; Record::LONGEST];
-/// let agent = Record::Authenticated { scope: b"agents", at: 1_767_225_600 };
+/// let agent = Record::Authenticated { scope: b"agents", at: 1_767_225_600, voucher: None };
 /// let bytes = agent.encode(&mut buffer)?;
 ///
 /// let record = Record::decode(bytes).ok_or("a record of another version")?;
@@ -34,7 +37,7 @@ use super::Session;
 /// assert_eq!(resumption, Resumption::IfVerified);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-// Closed: another kind would be another version of the encoding.
+// Closed: a decoder of before refuses a new kind as it refuses a new version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Record<'a> {
     /// The client was not asked for a certificate.
@@ -51,6 +54,8 @@ pub enum Record<'a> {
         /// When it gave the proof, in seconds since the Unix epoch. A resumption does not change
         /// it.
         at: u64,
+        /// The verifier's voucher for the chain, if it gave one (RES-5).
+        voucher: Option<Voucher>,
     },
 }
 
@@ -60,21 +65,23 @@ const HEAD: [u8; 5] = *b"rext\x01";
 const NOT_ASKED: u8 = 0;
 const DECLINED: u8 = 1;
 const AUTHENTICATED: u8 = 2;
+const VOUCHED: u8 = 3;
 
 impl<'a> Record<'a> {
     /// The maximum length of a record, in bytes.
-    pub const LONGEST: usize = HEAD.len() + 1 + 1 + 255 + 8;
+    pub const LONGEST: usize = HEAD.len() + 1 + 1 + 255 + 8 + Voucher::LEN;
 
     /// Encodes the record at the front of `buffer`, and returns the encoded bytes.
     ///
     /// # Errors
     /// [`RecordError`] if a scope does not have 1 to 255 bytes, or if `buffer` is too short.
     pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], RecordError> {
-        let (kind, scope, at) = match *self {
-            Self::NotAsked => (NOT_ASKED, None, None),
-            Self::Declined { scope } => (DECLINED, Some(scope), None),
-            Self::Authenticated { scope, at } => {
-                (AUTHENTICATED, Some(scope), Some(at.to_be_bytes()))
+        let (kind, scope, at, voucher) = match *self {
+            Self::NotAsked => (NOT_ASKED, None, None, None),
+            Self::Declined { scope } => (DECLINED, Some(scope), None, None),
+            Self::Authenticated { scope, at, voucher } => {
+                let kind = if voucher.is_some() { VOUCHED } else { AUTHENTICATED };
+                (kind, Some(scope), Some(at.to_be_bytes()), voucher)
             }
         };
         let (scope, length) = match (scope, scope.map(|scope| u8::try_from(scope.len()))) {
@@ -82,12 +89,16 @@ impl<'a> Record<'a> {
             (Some(scope), Some(Ok(length @ 1..))) => (scope, Some([length])),
             _ => return Err(RecordError::Scope),
         };
-        let parts: [&[u8]; 5] = [
+        let span = voucher.map(|it| (it.not_before.to_be_bytes(), it.not_after.to_be_bytes()));
+        let parts: [&[u8]; 8] = [
             &HEAD,
             &[kind],
             length.as_ref().map_or(&[], |length| length),
             scope,
             at.as_ref().map_or(&[], |at| at),
+            span.as_ref().map_or(&[], |(not_before, _)| not_before),
+            span.as_ref().map_or(&[], |(_, not_after)| not_after),
+            voucher.as_ref().map_or(&[], |voucher| &voucher.tag),
         ];
         let needed = parts.iter().map(|part| part.len()).sum();
         let room = buffer.get_mut(..needed).ok_or(RecordError::NoRoom { needed })?;
@@ -110,9 +121,14 @@ impl<'a> Record<'a> {
         match kind {
             _ if scope.is_empty() => None,
             DECLINED => rest.is_empty().then_some(Self::Declined { scope }),
-            AUTHENTICATED => {
-                let at = u64::from_be_bytes(rest.try_into().ok()?);
-                Some(Self::Authenticated { scope, at })
+            AUTHENTICATED | VOUCHED => {
+                let (&at, rest) = rest.split_first_chunk()?;
+                let voucher = match kind {
+                    VOUCHED => Some(Voucher::decode(rest)?),
+                    _ if rest.is_empty() => None,
+                    _ => return None,
+                };
+                Some(Self::Authenticated { scope, at: u64::from_be_bytes(at), voucher })
             }
             _ => None,
         }

@@ -151,7 +151,7 @@ fn is_dtls(body: &[u8]) -> bool {
     match body {
         [0xfe, ..] => true,
         [_, _, 0, 0, 0, high, middle, low, 0xfe, ..] => {
-            u32::from_be_bytes([0, *high, *middle, *low]) as usize == body.len()
+            usize::try_from(u32::from_be_bytes([0, *high, *middle, *low])) == Ok(body.len())
         }
         _ => false,
     }

@@ -141,9 +141,9 @@ impl Stream {
 /// The header of a handshake message (RFC 8446 section 4), as far as it has arrived.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
-    bytes: u32,
-    /// The length of the body, as far as it is known.
-    length: usize,
+    bytes: u8,
+    /// The length of the body, as far as it is known: a number of 24 bits on the wire.
+    length: u32,
 }
 
 impl Head {
@@ -158,37 +158,38 @@ impl Head {
                 handshake_type => Err(ScanError::UnexpectedMessage { handshake_type }),
             };
         }
-        self.length = self.length << 8 | usize::from(byte);
-        if self.bounds().0 > longest {
-            return Err(ScanError::MessageTooLong { limit: longest });
+        self.length = self.length << 8 | u32::from(byte);
+        let (least, most) = self.bounds();
+        if usize::try_from(least).is_ok_and(|least| least <= longest) {
+            let short = usize::try_from(most).is_ok_and(|most| most < SHORTEST);
+            if short { Err(ScanError::MessageTooShort) } else { Ok(()) }
+        } else {
+            Err(ScanError::MessageTooLong { limit: longest })
         }
-        if self.bounds().1 < SHORTEST {
-            return Err(ScanError::MessageTooShort);
-        }
-        Ok(())
     }
 
     /// The minimum and the maximum that the length can still have.
-    const fn bounds(&self) -> (usize, usize) {
-        let open = 8 * self.missing();
+    const fn bounds(&self) -> (u32, u32) {
+        let open = 8 * (4 - self.bytes);
         (self.length << open, ((self.length + 1) << open) - 1)
     }
 
     /// How many of its bytes are missing.
-    pub(super) const fn missing(&self) -> usize {
-        4 - self.bytes as usize
+    pub(super) fn missing(&self) -> usize {
+        usize::from(4 - self.bytes)
     }
 
     /// The length of the body, once it is known.
-    pub(super) const fn length(&self) -> Option<usize> {
-        if self.bytes == 4 { Some(self.length) } else { None }
+    pub(super) fn length(&self) -> Option<usize> {
+        // It fits: `byte` has refused a length above the limit.
+        if self.bytes == 4 { usize::try_from(self.length).ok() } else { None }
     }
 
     /// The minimum length of the body.
     pub(super) fn least_length(&self) -> usize {
         match self.bytes {
             0 | 1 => SHORTEST,
-            _ => self.bounds().0.max(SHORTEST),
+            _ => usize::try_from(self.bounds().0).map_or(SHORTEST, |least| least.max(SHORTEST)),
         }
     }
 }

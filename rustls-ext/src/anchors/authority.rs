@@ -4,9 +4,10 @@ use std::fmt;
 
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
 use rustls::{CertificateError, DistinguishedName, RootCertStore};
-use x509_parser::prelude::{X509Certificate, X509Version};
+use x509_parser::prelude::X509Version;
 
-use super::x509::{self, Signs};
+use super::signs::Signs;
+use super::x509;
 use crate::explain::explain;
 
 /// Why a certificate cannot be used as a trust anchor, or cannot be pinned.
@@ -97,8 +98,7 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    fn of(certificate: &X509Certificate<'_>) -> Self {
-        let validity = certificate.validity();
+    pub(super) fn of(validity: &x509_parser::prelude::Validity) -> Self {
         Self {
             not_before: x509::unix(validity.not_before),
             not_after: x509::unix(validity.not_after),
@@ -137,11 +137,11 @@ impl Authority {
             Some(constraints) if constraints.value.ca => constraints.value.path_len_constraint,
             _ => return not(NotAuthority::NotCa),
         };
-        let signs = Signs::of(&certificate);
+        let signs = Signs::of(der);
         if !signs.certificates {
             return not(NotAuthority::NoKeyCertSign);
         }
-        let validity = Some(Validity::of(&certificate));
+        let validity = Some(Validity::of(certificate.validity()));
         Ok(Self { anchor, limits: Limits { path_length, signs, validity } })
     }
 
@@ -156,7 +156,7 @@ impl Authority {
 
 impl From<TrustAnchor<'static>> for Authority {
     fn from(anchor: TrustAnchor<'static>) -> Self {
-        let limits = Limits { path_length: None, signs: Signs::all(), validity: None };
+        let limits = Limits { path_length: None, signs: Signs::ALL, validity: None };
         Self { anchor, limits }
     }
 }
@@ -180,7 +180,7 @@ impl Pinned {
         webpki::RawPublicKeyEntity::try_from(&key).map_err(|_| malformed())?;
         let issuer = x509::content(certificate.issuer().as_raw()).ok_or_else(malformed)?.to_vec();
         let subject = x509::name_of(certificate.subject());
-        let validity = Validity::of(&certificate);
+        let validity = Validity::of(certificate.validity());
         Ok(Self { key, subject, issuer, validity, der })
     }
 

@@ -53,6 +53,15 @@ impl Usage {
         Ok(Self(Kind::OneOf(purposes)))
     }
 
+    /// The kind as a number, and its object identifiers.
+    pub(super) fn content(&self) -> (u8, &[Oid<'static>]) {
+        match &self.0 {
+            Kind::Client => (0, &[]),
+            Kind::Any => (1, &[]),
+            Kind::OneOf(purposes) => (2, purposes),
+        }
+    }
+
     /// Returns true if the client's certificate must have the extension.
     pub(super) fn needs_extension(&self) -> bool {
         matches!(self.0, Kind::OneOf(_))

@@ -8,6 +8,7 @@ use rustls::crypto::{
     WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
     verify_tls13_signature_with_raw_key,
 };
+use rustls::ext_wire::resumption::Voucher;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
@@ -20,8 +21,10 @@ use x509_parser::prelude::X509Certificate;
 use super::authority::{Authority, Limits, Pinned};
 use super::problem::CertificateProblem as Problem;
 use super::revocation::{Budget, CrlExpiry, RevocationList, newest};
+use super::signs::Signs;
 use super::usage::Usage;
-use super::x509::{self, Name, Signs};
+use super::voucher::{self, VoucherKey};
+use super::x509::{self, Name};
 
 /// Accepts pinned certificates, and chains below trust anchors.
 ///
@@ -39,6 +42,8 @@ pub(crate) struct Verifier {
     pub(super) crl_expiry: CrlExpiry,
     pub(super) usage: Usage,
     pub(super) hints: Vec<DistinguishedName>,
+    /// If absent, each chain is verified again when its session is resumed.
+    pub(super) voucher_key: Option<VoucherKey>,
 }
 
 /// An anchor under another encoding of its name, and its index.
@@ -57,10 +62,11 @@ impl Verifier {
             crl_expiry: CrlExpiry::default(),
             usage: Usage::default(),
             hints: Vec::new(),
+            voucher_key: None,
         }
     }
 
-    fn pinned(&self, certificate: &CertificateDer<'_>) -> Option<&Pinned> {
+    pub(super) fn pinned(&self, certificate: &CertificateDer<'_>) -> Option<&Pinned> {
         self.pinned.iter().find(|pinned| pinned.der == *certificate)
     }
 
@@ -176,7 +182,7 @@ impl Verifier {
         // The issuer of each certificate: the next one's name and key, and what it may sign.
         let mut issuers = Vec::with_capacity(intermediates.len() + 1);
         for intermediate in &intermediates {
-            let signs = Signs::of_der(&intermediate.der());
+            let signs = Signs::of(&intermediate.der());
             if !signs.certificates {
                 let authority = x509::name(intermediate.subject());
                 return Err(Problem::MayNotSignCertificates { authority }.error());
@@ -288,6 +294,24 @@ impl ClientCertVerifier for Verifier {
             None => self.verify_chain(end_entity, intermediates, now)?,
         }
         Ok(ClientCertVerified::assertion())
+    }
+
+    fn vouch(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Option<Voucher> {
+        self.voucher(voucher::Chain { end_entity, intermediates }, now)
+    }
+
+    fn honors(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        voucher: &Voucher,
+    ) -> bool {
+        self.is_own(voucher, voucher::Chain { end_entity, intermediates })
     }
 
     fn verify_tls12_signature(

@@ -5,13 +5,14 @@ use std::time::Duration;
 use rustls::DistinguishedName;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{AlgorithmIdentifier, CertificateDer, SubjectPublicKeyInfoDer, UnixTime};
-use x509_parser::asn1_rs::{Any, Oid, Tag};
+use x509_parser::asn1_rs::{Any, Class, Oid, Tag};
 use x509_parser::oid_registry::{OID_PKCS1_RSAENCRYPTION, OidRegistry};
 use x509_parser::prelude::{
     ASN1Time, FromDer, GeneralName, NameConstraints, ParsedExtension, X509Certificate, X509Name,
     oid2sn,
 };
 
+use super::authority::Validity;
 use crate::name::rfc4514;
 
 /// Parses a certificate; `der` must contain nothing else.
@@ -20,6 +21,20 @@ pub(super) fn certificate(der: &[u8]) -> Option<X509Certificate<'_>> {
         Ok(([], certificate)) => Some(certificate),
         _ => None,
     }
+}
+
+/// The content of a certificate's issuer name, and its validity period, read without the rest.
+pub(super) fn issuer_and_validity(der: &[u8]) -> Option<(&[u8], Validity)> {
+    let (_, certificate) = Any::from_der(der).ok()?;
+    let (_, content) = Any::from_der(certificate.data).ok()?;
+    let (mut rest, version_or_serial) = Any::from_der(content.data).ok()?;
+    if version_or_serial.class() == Class::ContextSpecific {
+        (rest, _) = Any::from_der(rest).ok()?;
+    }
+    let (rest, _algorithm) = Any::from_der(rest).ok()?;
+    let (rest, issuer) = Any::from_der(rest).ok()?;
+    let (_, validity) = x509_parser::prelude::Validity::from_der(rest).ok()?;
+    Some((issuer.data, Validity::of(&validity)))
 }
 
 /// Adds the tag and length of a SEQUENCE: webpki returns names and similar fields without them.
@@ -110,34 +125,6 @@ pub(crate) fn unsupported_key_of(
 ) -> Option<String> {
     let certificate = certificate(der)?;
     unsupported_key(&certificate.public_key().raw.into(), provider)
-}
-
-/// The signatures that a certificate's key usage allows (RFC 5280 section 4.2.1.3): all if the
-/// extension is absent, and none if it cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Signs {
-    pub(super) certificates: bool,
-    pub(super) lists: bool,
-}
-
-impl Signs {
-    pub(super) fn all() -> Self {
-        Self { certificates: true, lists: true }
-    }
-
-    pub(super) fn of(certificate: &X509Certificate<'_>) -> Self {
-        match certificate.key_usage() {
-            Ok(None) => Self::all(),
-            Ok(Some(usage)) => {
-                Self { certificates: usage.value.key_cert_sign(), lists: usage.value.crl_sign() }
-            }
-            Err(_) => Self { certificates: false, lists: false },
-        }
-    }
-
-    pub(super) fn of_der(der: &[u8]) -> Self {
-        certificate(der).map_or(Self { certificates: false, lists: false }, |it| Self::of(&it))
-    }
 }
 
 /// A name, which compares equal to itself in another encoding (RFC 5280 section 7.1): in

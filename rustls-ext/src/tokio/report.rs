@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::HandshakeSignatureValid;
+use rustls::ext_wire::resumption::Voucher;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy};
@@ -112,6 +113,24 @@ impl ClientCertVerifier for Observed {
     ) -> Result<ClientCertVerified, Error> {
         let outcome = self.verifier.verify_client_cert(end_entity, intermediates, now);
         self.saw(end_entity, false, outcome)
+    }
+
+    fn vouch(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Option<Voucher> {
+        self.verifier.vouch(end_entity, intermediates, now)
+    }
+
+    fn honors(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        voucher: &Voucher,
+    ) -> bool {
+        self.verifier.honors(end_entity, intermediates, voucher)
     }
 
     fn verify_tls12_signature(

@@ -1,6 +1,7 @@
 //! Code that the tests of this crate share: a small PKI, configs, and connections in memory.
 #![allow(dead_code)] // no test uses all of it
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -79,6 +80,16 @@ impl Authority {
     /// A list that revokes the certificates with these serial numbers.
     pub fn revoke(&self, serial_numbers: &[u64]) -> CertificateRevocationListDer<'static> {
         self.inner.revoke(serial_numbers.iter().map(|n| SerialNumber::from(*n))).unwrap().into()
+    }
+
+    /// The same, valid in this span of seconds since the Unix epoch.
+    pub fn revoke_between(
+        &self,
+        serial_numbers: &[u64],
+        validity: Range<u64>,
+    ) -> CertificateRevocationListDer<'static> {
+        let serial_numbers = serial_numbers.iter().map(|n| SerialNumber::from(*n));
+        self.inner.revoke_between(serial_numbers, validity).unwrap().into()
     }
 
     pub fn roots(&self) -> RootCertStore {

@@ -1,14 +1,13 @@
 //! Authorities, certificates, and the results of a verifier for them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SerialNumber, date_time_ymd};
 use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::CertificateDer;
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
+use rustls_ext::{Anchors, RevocationList};
 
 use crate::common::{Authority, CertAndKey, provider};
 use crate::steps::HOSTS;
@@ -16,7 +15,9 @@ use crate::steps::HOSTS;
 /// The start of each sequence, in seconds since the Unix epoch: 2030-01-01.
 pub const START: u64 = 1_893_456_000;
 /// Hours from then until the brief certificate has expired.
-pub const BRIEF: u64 = 24;
+pub const BRIEF: i64 = 24;
+/// Hours for which a revocation list is valid.
+pub const LIST: i64 = 40;
 const TRAITOR: u64 = 4711;
 
 /// A certificate of a client.
@@ -58,7 +59,8 @@ pub struct Cast {
     pub server: CertAndKey,
     pub server_verifier: Arc<WebPkiServerVerifier>,
     keys: [Arc<CertifiedKey>; Cert::ALL.len()],
-    verifiers: HashMap<(Trust, bool), Arc<dyn ClientCertVerifier>>,
+    authorities: [Authority; 2],
+    anchors: Mutex<HashMap<(Trust, bool, i64), Anchors>>,
 }
 
 impl Cast {
@@ -87,29 +89,6 @@ impl Cast {
             Arc::new(key.unwrap())
         });
 
-        let mut verifiers = HashMap::new();
-        for trust in Trust::ALL {
-            for revoked in [false, true] {
-                let roots = match trust {
-                    Trust::Agents => agents.roots(),
-                    Trust::Staff => staff.roots(),
-                    Trust::Both => {
-                        let mut roots = agents.roots();
-                        roots.extend(staff.roots().roots);
-                        roots
-                    }
-                };
-                let traitor: &[u64] = if revoked { &[TRAITOR] } else { &[] };
-                let lists = [agents.revoke(traitor), staff.revoke(&[])];
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
-                        .with_crls(lists)
-                        .build()
-                        .unwrap();
-                verifiers.insert((trust, revoked), verifier);
-            }
-        }
-
         let params = CertificateParams::new(HOSTS.map(str::to_owned)).unwrap();
         let roots = Arc::new(servers.roots());
         Self {
@@ -118,7 +97,8 @@ impl Cast {
                 .build()
                 .unwrap(),
             keys,
-            verifiers,
+            authorities: [agents, staff],
+            anchors: Mutex::default(),
         }
     }
 
@@ -131,7 +111,35 @@ impl Cast {
         Cert::ALL.into_iter().find(|cert| self.key(*cert).cert == chain)
     }
 
-    pub fn verifier(&self, trust: Trust, revoked: bool) -> Arc<dyn ClientCertVerifier> {
-        self.verifiers[&(trust, revoked)].clone()
+    /// The leaf certificates of all clients.
+    pub fn leaves(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
+        self.keys.iter().flat_map(|key| key.cert.first())
     }
+
+    /// The anchors of a scope, with lists that were issued at the hour `listed`.
+    pub fn anchors(&self, trust: Trust, revoked: bool, listed: i64) -> Anchors {
+        let make = || {
+            let [agents, staff] = &self.authorities;
+            let trusted = match trust {
+                Trust::Agents => vec![agents.der.clone()],
+                Trust::Staff => vec![staff.der.clone()],
+                Trust::Both => vec![agents.der.clone(), staff.der.clone()],
+            };
+            let validity = seconds(listed)..seconds(listed + LIST);
+            let traitor: &[u64] = if revoked { &[TRAITOR] } else { &[] };
+            let lists = [
+                agents.revoke_between(traitor, validity.clone()),
+                staff.revoke_between(&[], validity),
+            ];
+            let lists = lists.map(|list| RevocationList::from_der(list).unwrap());
+            Anchors::from_certificates(trusted).unwrap().with_crls(lists)
+        };
+        let mut known = self.anchors.lock().unwrap();
+        known.entry((trust, revoked, listed)).or_insert_with(make).clone()
+    }
+}
+
+/// An hour of a clock, in seconds since the Unix epoch.
+pub fn seconds(hour: i64) -> u64 {
+    START.checked_add_signed(hour * 3600).unwrap()
 }

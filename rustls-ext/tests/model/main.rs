@@ -3,7 +3,7 @@
 //!
 //! Clients connect, with or without an offer, with different certificates, and resume their
 //! sessions; operators change rules, anchors and revocation lists, also while the server loads
-//! them, and restart; time passes. After each connection, client and server must have exactly the results
+//! them, and restart; time passes, clocks are wrong, and stored sessions are altered. After each connection, client and server must have exactly the results
 //! of the [`model`], and the invariants must hold.
 //!
 //! The sequences are the same in each run: they are made from a fixed seed, with which every kind
@@ -13,6 +13,7 @@
 mod cast;
 #[path = "../common/mod.rs"]
 mod common;
+mod forger;
 mod model;
 mod steps;
 mod store;

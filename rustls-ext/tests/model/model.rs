@@ -4,24 +4,29 @@ use rustls::AlertDescription as Alert;
 use rustls::client::ClientAuthOfferStatus;
 use rustls_ext::wire::Offer;
 
-use crate::cast::{BRIEF, Cert, Trust};
-use crate::steps::{Ask, Connect, HOSTS, Keeps, Rule, Scope, Step, Version};
+use crate::cast::{BRIEF, Cert, LIST, Trust};
+use crate::steps::{Ask, Connect, Forge, HOSTS, Keeps, Rule, Scope, Step, Version};
 
 /// Hours for which clients keep sessions.
-const STORED_TLS13: u64 = 24;
-const TICKET: u64 = 12;
+const STORED_TLS13: i64 = 24;
+const TICKET: i64 = 12;
 /// Hours for which one proof of possession counts, through any chain of resumptions.
-pub const MAX_AGE: u64 = 20;
+pub const MAX_AGE: i64 = 20;
 
 /// The current state.
 #[derive(Clone, Debug)]
 pub struct State {
     /// Hours since the start.
-    pub now: u64,
+    pub now: i64,
+    /// How many hours the server's clock is ahead.
+    pub ahead: i64,
     pub rules: [Rule; HOSTS.len()],
     /// The anchors of each scope.
     pub trust: [Trust; Scope::ALL.len()],
     pub revoked: bool,
+    /// When the lists were issued, by the server's clock.
+    pub listed: i64,
+    pub forge: Forge,
     /// How many times the server lost its storage and keys.
     pub lives: usize,
 }
@@ -31,9 +36,12 @@ impl State {
         let nothing = Rule { ask: Ask::Nothing, scope: Scope::Agents, offered: false };
         Self {
             now: 0,
+            ahead: 0,
             rules: [nothing; HOSTS.len()],
             trust: [Trust::Agents, Trust::Staff],
             revoked: false,
+            listed: 0,
+            forge: Forge::Nothing,
             lives: 0,
         }
     }
@@ -43,12 +51,22 @@ impl State {
         match *step {
             Step::Rule(host, rule) => self.rules[host] = rule,
             Step::Trust(scope, trust) => self.trust[scope as usize] = trust,
-            Step::Revoke(revoked) => self.revoked = revoked,
+            Step::Revoke(revoked) => {
+                self.revoked = revoked;
+                self.listed = self.server_now();
+            }
             Step::Pass(hours) => self.now += hours,
+            Step::Clock(hours) => self.ahead = hours,
+            Step::Forge(forge) => self.forge = forge,
             Step::Torn(ref changes, _) => changes.iter().for_each(|change| self.apply(change)),
             Step::Forget => self.lives += 1,
             Step::Restart | Step::Connect(_) => {}
         }
+    }
+
+    /// The time of the server's clock.
+    pub fn server_now(&self) -> i64 {
+        self.now + self.ahead
     }
 
     /// Whether `cert` verifies in `scope` now; if not, the alert.
@@ -60,10 +78,13 @@ impl State {
             _ => trust != Trust::Staff,
         };
         match cert {
-            Cert::Brief if self.now > BRIEF => Err(Alert::CertificateExpired),
+            Cert::Brief if self.server_now() > BRIEF => Err(Alert::CertificateExpired),
             Cert::Misfit => Err(Alert::UnsupportedCertificate),
             _ if !trusted => Err(Alert::UnknownCA),
             Cert::Traitor if self.revoked => Err(Alert::CertificateRevoked),
+            _ if !(self.listed..self.listed + LIST).contains(&self.server_now()) => {
+                Err(Alert::CertificateUnknown)
+            }
             _ => Ok(()),
         }
     }
@@ -113,7 +134,7 @@ pub enum Server {
     Authenticated {
         scope: Scope,
         cert: Cert,
-        at: u64,
+        at: i64,
     },
     /// The handshake ended with this alert of the server.
     Ended(Alert),
@@ -122,12 +143,14 @@ pub enum Server {
 /// The contents of a session.
 #[derive(Clone, Debug)]
 struct Session {
-    made: u64,
+    made: i64,
+    /// The same by the server's clock.
+    made_at_server: i64,
     life: usize,
     /// Whether the client proved possession of a certificate, as far as the client knows.
     proved: bool,
     /// The scope in which the client was asked, and its proof with the time (RES-1).
-    record: Option<(Scope, Option<(Cert, u64)>)>,
+    record: Option<(Scope, Option<(Cert, i64)>)>,
 }
 
 /// All past events.
@@ -160,8 +183,13 @@ impl Model {
             Some(session) => (resumption(session), session.proved),
             None => self.full_handshake(connect, ask, scope),
         };
+        // The age that the client tells is right by the server's clock (RFC 8446 section 8.3).
+        let fresh = session.as_ref().is_some_and(|session| {
+            let age = self.state.server_now() - session.made_at_server;
+            age.max(0) == self.state.now - session.made
+        });
         let early = connect.early
-            && resumed
+            && fresh
             && connect.version == Version::Tls13
             && self.keeps == Keeps::Stored
             && !connect.retry;
@@ -185,7 +213,7 @@ impl Model {
         let lifetime = match (connect.version, self.keeps) {
             (_, Keeps::Tickets) => TICKET,
             (Version::Tls13, Keeps::Stored) => STORED_TLS13,
-            (Version::Tls12, Keeps::Stored) => u64::MAX,
+            (Version::Tls12, Keeps::Stored) => i64::MAX,
         };
         let fresh = self.state.now - session.made <= lifetime;
         // RES-8
@@ -205,7 +233,8 @@ impl Model {
                 }
                 (_, Some((cert, at))) => {
                     session.record.is_some_and(|(asked, _)| asked == scope)
-                        && self.state.now - at <= MAX_AGE
+                        && (0..=MAX_AGE).contains(&(self.state.server_now() - at))
+                        && self.state.forge != Forge::Chain
                         && self.state.verify(cert, scope).is_ok()
                 }
             }
@@ -223,7 +252,9 @@ impl Model {
             None if ask == Ask::Require => (Server::Ended(Alert::CertificateRequired), false),
             None => (Server::Declined, false),
             Some(cert) => match self.state.verify(cert, scope) {
-                Ok(()) => (Server::Authenticated { scope, cert, at: self.state.now }, true),
+                Ok(()) => {
+                    (Server::Authenticated { scope, cert, at: self.state.server_now() }, true)
+                }
                 Err(_) if ask == Ask::Lenient => (Server::Refused, true),
                 Err(alert) => (Server::Ended(alert), true),
             },
@@ -250,7 +281,13 @@ impl Model {
                 Server::NotAsked | Server::Refused | Server::Ended(_) => None,
             },
         };
-        Session { made: self.state.now, life: self.state.lives, proved, record: kept }
+        Session {
+            made: self.state.now,
+            made_at_server: self.state.server_now(),
+            life: self.state.lives,
+            proved,
+            record: kept,
+        }
     }
 
     fn client_status(&self, connect: &Connect, ask: Ask, resumed: bool) -> ClientAuthOfferStatus {

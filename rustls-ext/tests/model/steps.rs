@@ -28,17 +28,37 @@ pub enum Step {
     Rule(Host, Rule),
     /// The operator trusts other authorities in a scope, under the same name.
     Trust(Scope, Trust),
-    /// The operator installs a list that revokes the traitor's certificate, or one that does not.
+    /// The operator installs a new list that revokes the traitor's certificate, or one that does not.
     Revoke(bool),
     /// The operator replaces several files at once, while the server loads: these changes are in
     /// place before it reads the file with this number, of [`FILES`](crate::world::FILES).
     Torn(Vec<Step>, usize),
     /// Time passes, in hours.
-    Pass(u64),
+    Pass(i64),
+    /// The server's clock is set to so many hours before or after the right time.
+    Clock(i64),
+    /// From now on, all sessions that the server stored are altered before it reads them.
+    Forge(Forge),
     /// The server restarts as another process, with the storage and keys of the one before.
     Restart,
     /// The server loses its storage and keys.
     Forget,
+}
+
+/// What is altered in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forge {
+    Nothing,
+    /// The span of the voucher: it is valid for ever.
+    Span,
+    /// The tag of the voucher: it is another server's.
+    Tag,
+    /// The client's certificate, but not the voucher.
+    Chain,
+}
+
+impl Forge {
+    pub const ALL: [Self; 4] = [Self::Nothing, Self::Span, Self::Tag, Self::Chain];
 }
 
 /// Host names; a session is for one of them.
@@ -172,6 +192,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (proptest::collection::vec(change(), 2..5), 0..=FILES)
             .prop_map(|(changes, at)| Step::Torn(changes, at)),
         1 => select(&[1, 13, 25]).prop_map(Step::Pass),
+        1 => select(&[-30, -2, 0, 0, 30]).prop_map(Step::Clock),
+        1 => select(&Forge::ALL).prop_map(Step::Forge),
         1 => Just(Step::Restart),
         1 => proptest::bool::weighted(0.3)
             .prop_map(|all| if all { Step::Forget } else { Step::Restart }),

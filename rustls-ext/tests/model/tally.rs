@@ -8,13 +8,14 @@ use std::sync::Mutex;
 use rustls::AlertDescription as Alert;
 
 use crate::model::{ConnectResult, Server};
-use crate::steps::{Step, Version};
+use crate::steps::{Forge, Step, Version};
 
 /// The origin of the session that a connection presented.
 const SESSIONS: [&str; 3] = ["no session", "session refused", "session resumed"];
 
 /// The steps between connections.
-const STEPS: [&str; 7] = ["rule", "trust", "revoke", "torn", "pass", "restart", "forget"];
+const STEPS: [&str; 9] =
+    ["rule", "trust", "revoke", "torn", "pass", "clock", "forge", "restart", "forget"];
 
 /// How often each kind of step and of connection occurred.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ impl Tally {
             Step::Revoke(_) => "revoke",
             Step::Torn(..) => "torn",
             Step::Pass(_) => "pass",
+            Step::Clock(_) => "clock",
+            Step::Forge(_) => "forge",
             Step::Restart => "restart",
             Step::Forget => "forget",
             Step::Connect(_) => return, // counted by outcome
@@ -52,6 +55,11 @@ impl Tally {
         }
     }
 
+    /// Counts a session with a voucher whose altered form the server read.
+    pub fn forged(&self, forge: Forge) {
+        *self.0.lock().unwrap().entry(format!("voucher, forged: {forge:?}")).or_default() += 1;
+    }
+
     /// The kinds that must occur, but did not.
     pub fn unseen(&self) -> Vec<String> {
         let full = ["not asked", "declined", "refused", "authenticated"].map(str::to_owned);
@@ -59,12 +67,14 @@ impl Tally {
             Alert::CertificateRequired,
             Alert::UnknownCA,
             Alert::CertificateExpired,
+            Alert::CertificateUnknown,
             Alert::CertificateRevoked,
             Alert::UnsupportedCertificate,
         ];
         let endings: Vec<_> =
             full.into_iter().chain(alerts.map(|alert| format!("{alert:?}"))).collect();
         let mut wanted = STEPS.map(str::to_owned).to_vec();
+        wanted.extend(Forge::ALL.map(|forge| format!("voucher, forged: {forge:?}")));
         for version in [Version::Tls12, Version::Tls13] {
             for session in &SESSIONS[..2] {
                 wanted.extend(endings.iter().map(|end| format!("{version:?}, {session}, {end}")));

@@ -17,10 +17,11 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, ClientConnection, Error, HandshakeKind, ServerConfig, ServerConnection,
 };
-use rustls_ext::{Anchors, ClientAuthOffer, Live, PeerIdentity, Policy, Rule, Setup, Verdict};
+use rustls_ext::{ClientAuthOffer, Live, PeerIdentity, Policy, Rule, Setup, Verdict};
 
-use crate::cast::{Cast, START, Trust};
+use crate::cast::{Cast, START, Trust, seconds};
 use crate::common::{provider, pump};
+use crate::forger::Forger;
 use crate::model::{ConnectResult, MAX_AGE, Model, Server, State, offered};
 use crate::steps::{Ask, Connect, HOSTS, Keeps, Scope, Step, Version};
 use crate::store::{Store, Wallet};
@@ -41,9 +42,10 @@ pub fn play(cast: &Cast, tally: &Tally, keeps: Keeps, steps: &[Step]) -> Result<
             Step::Connect(connect) => world
                 .connect(connect, &mut model, tally)
                 .map_err(|difference| format!("step {number}: {difference}"))?,
-            Step::Pass(_) => world.clock.set(model.state.now),
+            Step::Pass(_) | Step::Clock(_) => world.set_clocks(&model.state),
+            Step::Forge(forge) => world.memory.forger.set(*forge),
             Step::Forget => {
-                world.memory = Memory::new(keeps);
+                world.memory = Memory::new(keeps, world.memory.forger.clone());
                 world.start(&model.state);
             }
             Step::Rule(..) | Step::Trust(..) | Step::Revoke(_) | Step::Restart => {
@@ -54,8 +56,8 @@ pub fn play(cast: &Cast, tally: &Tally, keeps: Keeps, steps: &[Step]) -> Result<
     Ok(())
 }
 
-/// How many files an operator has: a rule for each host, the anchors of each scope, and whether the
-/// traitor's certificate is revoked.
+/// How many files an operator has: a rule for each host, the anchors of each scope, and the
+/// revocation lists.
 pub const FILES: usize = HOSTS.len() + Scope::ALL.len() + 1;
 
 /// The content of the files.
@@ -63,12 +65,14 @@ fn files(state: &State) -> [Vec<u8>; FILES] {
     let [one, two] =
         state.rules.map(|rule| vec![rule.ask as u8, rule.scope as u8, u8::from(rule.offered)]);
     let [agents, staff] = state.trust.map(|trust| vec![trust as u8]);
-    [one, two, agents, staff, vec![u8::from(state.revoked)]]
+    let listed = state.listed.to_be_bytes();
+    let lists = [&[u8::from(state.revoked)][..], &listed].concat();
+    [one, two, agents, staff, lists]
 }
 
 /// The server's state after loading them, if nothing else has changed since `state`.
 fn read(files: &[Vec<u8>], state: &State) -> State {
-    let [one, two, agents, staff, revoked] = files else { panic!("{files:?}") };
+    let [one, two, agents, staff, lists] = files else { panic!("{files:?}") };
     let rule = |file: &[u8]| crate::steps::Rule {
         ask: Ask::ALL[usize::from(file[0])],
         scope: Scope::ALL[usize::from(file[1])],
@@ -78,7 +82,8 @@ fn read(files: &[Vec<u8>], state: &State) -> State {
     State {
         rules: [rule(one), rule(two)],
         trust: [trust(agents), trust(staff)],
-        revoked: revoked[0] == 1,
+        revoked: lists[0] == 1,
+        listed: i64::from_be_bytes(lists[1..].try_into().unwrap()),
         ..state.clone()
     }
 }
@@ -119,8 +124,8 @@ fn load_torn(before: &State, after: &State, at: usize, servers: &[Arc<ServerConf
 struct Clock(AtomicU64);
 
 impl Clock {
-    fn set(&self, hours: u64) {
-        self.0.store(START + hours * 3600, Ordering::Relaxed);
+    fn set(&self, hour: i64) {
+        self.0.store(seconds(hour), Ordering::Relaxed);
     }
 }
 
@@ -133,16 +138,19 @@ impl TimeProvider for Clock {
 
 /// The data that outlives a server's process.
 struct Memory {
+    forger: Forger,
     storage: Arc<dyn StoresServerSessions>,
     ticketer: Option<Arc<dyn ProducesTickets>>,
 }
 
 impl Memory {
-    fn new(keeps: Keeps) -> Self {
+    fn new(keeps: Keeps, forger: Forger) -> Self {
         let tickets = keeps == Keeps::Tickets;
+        let ticketer = || forger.tickets(rustls::crypto::ring::Ticketer::new().unwrap());
         Self {
-            storage: ServerSessionMemoryCache::new(256),
-            ticketer: tickets.then(|| rustls::crypto::ring::Ticketer::new().unwrap()),
+            storage: forger.storage(ServerSessionMemoryCache::new(256)),
+            ticketer: tickets.then(ticketer),
+            forger,
         }
     }
 }
@@ -150,6 +158,7 @@ impl Memory {
 struct World<'a> {
     cast: &'a Cast,
     clock: Arc<Clock>,
+    server_clock: Arc<Clock>,
     memory: Memory,
     /// The server, and one that cannot use the first key share of clients.
     servers: [Arc<ServerConfig>; 2],
@@ -160,15 +169,21 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(cast: &'a Cast, keeps: Keeps) -> Self {
-        let clock = Arc::new(Clock(AtomicU64::new(START)));
-        let memory = Memory::new(keeps);
-        let servers = servers(cast, &clock, &memory, &State::new());
-        Self { cast, clock, memory, servers, store: Arc::default(), wallet: Arc::default() }
+        let [clock, server_clock] = [(); 2].map(|()| Arc::new(Clock(AtomicU64::new(START))));
+        let memory = Memory::new(keeps, Forger::new(cast.leaves().cloned()));
+        let servers = servers(cast, &server_clock, &memory, &State::new());
+        let (store, wallet) = Default::default();
+        Self { cast, clock, server_clock, memory, servers, store, wallet }
+    }
+
+    fn set_clocks(&self, state: &State) {
+        self.clock.set(state.now);
+        self.server_clock.set(state.server_now());
     }
 
     /// Makes the server's configuration again from its files and its stored data only.
     fn start(&mut self, state: &State) {
-        self.servers = servers(self.cast, &self.clock, &self.memory, state);
+        self.servers = servers(self.cast, &self.server_clock, &self.memory, state);
     }
 
     fn connect(&self, connect: &Connect, model: &mut Model, tally: &Tally) -> Result<(), String> {
@@ -218,6 +233,7 @@ impl<'a> World<'a> {
         }
         let expected = model.connect(connect, picked);
         tally.connection(connect.version, picked.is_some(), &seen);
+        self.memory.forger.take_seen().into_iter().for_each(|forge| tally.forged(forge));
         if seen == expected {
             Ok(())
         } else {
@@ -270,7 +286,9 @@ impl<'a> World<'a> {
                     && resumed == (s.handshake_kind() == Some(HandshakeKind::Resumed)) =>
             {
                 let cert = self.cast.whose(identity.chain).ok_or("nobody's certificate")?;
-                Ok(Server::Authenticated { scope: *scope, cert, at: (at.as_secs() - START) / 3600 })
+                let at =
+                    (i64::try_from(at.as_secs()).unwrap() - i64::try_from(START).unwrap()) / 3600;
+                Ok(Server::Authenticated { scope: *scope, cert, at })
             }
             other => Err(format!("a contradiction: {other:?}")),
         }
@@ -334,12 +352,11 @@ fn servers(
 }
 
 fn policy(cast: &Cast, state: &State) -> Policy {
+    let max_age = Duration::from_secs(MAX_AGE.unsigned_abs() * 3600);
     let mut builder = Policy::builder();
     for scope in Scope::ALL {
-        let verifier = cast.verifier(state.trust[scope as usize], state.revoked);
-        let max_age = Duration::from_secs(MAX_AGE * 3600);
-        builder =
-            builder.scope(scope.name(), Anchors::from_verifier(verifier).with_max_age(max_age));
+        let anchors = cast.anchors(state.trust[scope as usize], state.revoked, state.listed);
+        builder = builder.scope(scope.name(), anchors.with_max_age(max_age));
     }
     for (host, rule) in HOSTS.into_iter().zip(state.rules) {
         let mut when = Rule::when().server_name(host);

@@ -2,8 +2,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use pki_types::UnixTime;
-use rustls_ext_wire::resumption::{self, Record, Resumption};
+use pki_types::{CertificateDer, UnixTime};
+use rustls_ext_wire::resumption::{self, Record, Resumption, Voucher};
 use rustls_ext_wire::{
     Asks, CodePoints, FlagSet, Message as WireMessage, Offer, ServerNegotiation,
 };
@@ -24,6 +24,7 @@ mod accepted;
 mod decision;
 mod retry;
 
+use decision::ChainCheck;
 pub use decision::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy};
 pub(super) use retry::{DECIDED_ON, decided_on, difference};
 
@@ -58,6 +59,8 @@ pub struct ClientAuth {
     status: ClientAuthStatus,
     negotiation: ServerNegotiation,
     refusal: Option<Error>,
+    /// The verifier's voucher for the chain of an authenticated client.
+    voucher: Option<Voucher>,
 }
 
 impl ClientAuth {
@@ -67,6 +70,7 @@ impl ClientAuth {
             status: ClientAuthStatus::NotAsked,
             negotiation,
             refusal: None,
+            voucher: None,
         })
     }
 
@@ -111,7 +115,7 @@ impl ClientAuth {
     }
 
     /// Whether `session` may be resumed instead of a full handshake (RES-2 to RES-5).
-    fn permits(&self, session: &ServerSessionValue, now: Result<UnixTime, Error>) -> bool {
+    fn permits(&mut self, session: &ServerSessionValue, now: Result<UnixTime, Error>) -> bool {
         let Some(record) = session.record() else {
             return false;
         };
@@ -126,12 +130,20 @@ impl ClientAuth {
         };
         match resumption::check(wanted, self.offered(), record.session()) {
             Resumption::Allowed => true,
-            Resumption::IfVerified => match (record, self.decision.demand(), now) {
-                (Record::Authenticated { at, .. }, Some(demand), Ok(now)) => {
-                    demand.accepts(session, at, now)
+            Resumption::IfVerified => {
+                let (Record::Authenticated { at, voucher, .. }, Some(demand), Ok(now)) =
+                    (record, self.decision.demand(), now)
+                else {
+                    return false;
+                };
+                match demand.check_again(session, at, voucher, now) {
+                    ChainCheck::Accepted(voucher) => {
+                        self.voucher = voucher;
+                        true
+                    }
+                    ChainCheck::Refused => false,
                 }
-                _ => false,
-            },
+            }
             Resumption::Refused => false,
         }
     }
@@ -147,6 +159,7 @@ impl ClientAuth {
             ClientAuthStatus::Authenticated { at, .. } => Some(Record::Authenticated {
                 scope,
                 at: at.as_secs(),
+                voucher: self.voucher,
             }),
             _ => None,
         }
@@ -233,11 +246,24 @@ impl ServerConnectionData {
         }
     }
 
-    pub(super) fn client_proved_possession(&mut self, config: &ServerConfig) -> Result<(), Error> {
-        self.client_auth_is(ClientAuthStatus::Authenticated {
-            resumed: false,
-            at: config.current_time()?,
-        });
+    pub(super) fn client_proved_possession(
+        &mut self,
+        chain: &[CertificateDer<'_>],
+        config: &ServerConfig,
+    ) -> Result<(), Error> {
+        let now = config.current_time()?;
+        if let Some(auth) = &mut self.client_auth {
+            auth.status = ClientAuthStatus::Authenticated {
+                resumed: false,
+                at: now,
+            };
+            auth.voucher = match (auth.decision.demand(), chain.split_first()) {
+                (Some(demand), Some((end_entity, intermediates))) => demand
+                    .verifier
+                    .vouch(end_entity, intermediates, now),
+                _ => None,
+            };
+        }
         Ok(())
     }
 
@@ -293,11 +319,11 @@ impl ServerConnectionData {
     }
 
     pub(super) fn permits_resumption(
-        &self,
+        &mut self,
         session: &ServerSessionValue,
         config: &ServerConfig,
     ) -> bool {
-        match &self.client_auth {
+        match &mut self.client_auth {
             None => {
                 let mandatory =
                     config.verifier.offer_client_auth() && config.verifier.client_auth_mandatory();

@@ -20,8 +20,9 @@ pub(in crate::handshake) fn open(case: Case, pki: &Pki) -> Box<dyn Ends> {
     let (client, server) = plain_configs(Case { scenario: Scenario::Unused, ..case }, pki);
     let (client, server) = connect(client.into(), server.into());
     let provider = provider(case);
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots(pki), provider.clone());
-    let (chain, key) = identity(pki.client(case.key));
+    let roots = roots(case.authorities(pki));
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
+    let (chain, key) = identity(case.client(pki));
     let key = CertifiedKey::from_der(chain, key, &provider).expect("an identity");
     let verifier = verifier.build().expect("a verifier");
     Box::new(Open { client, server, key, verifier, provider })

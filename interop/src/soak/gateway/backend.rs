@@ -7,12 +7,14 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use command_line::Failure;
 use rustls_ext::rustls::ServerConfig;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::pattern::Comparison;
@@ -58,6 +60,8 @@ pub struct Records {
     strays: Mutex<Vec<String>>,
     /// The requests that arrived on a connection after the server behind had closed it.
     cut_off: Mutex<HashSet<u32>>,
+    /// Notifies of each request that arrives.
+    arrived: Notify,
     /// The values of `Client-Cert` of the certificates that count.
     certificates: Vec<(String, Scope)>,
 }
@@ -68,6 +72,8 @@ pub const FORGED: &str = "Zm9yZ2VkIGZpZWxk";
 pub const TRAILER: (&str, &str) = ("x-end", "reached");
 /// The field of a response with the number of its request.
 pub const NUMBER: &str = "x-number";
+/// How long a request that the gateway has sent may take to arrive, while others are processed.
+const ARRIVAL: Duration = Duration::from_secs(10);
 /// The most strays that are kept.
 const MOST_STRAYS: usize = 100;
 
@@ -98,6 +104,7 @@ impl Records {
         let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let of_request = all.entry(number).or_default();
         of_request.push(seen);
+        self.arrived.notify_waiters();
         Place { number, at: of_request.len() - 1 }
     }
 
@@ -125,6 +132,21 @@ impl Records {
 
     fn cut_off(&self, number: u32) {
         self.cut_off.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+        self.arrived.notify_waiters();
+    }
+
+    /// Waits until the request arrives, in time or too late; for a limited time.
+    pub async fn arrival(&self, number: u32) {
+        let arrival = async {
+            loop {
+                let next = self.arrived.notified();
+                if self.was_cut_off(number) || !self.of(number).is_empty() {
+                    return;
+                }
+                next.await;
+            }
+        };
+        let _ = timeout(ARRIVAL, arrival).await;
     }
 
     /// Returns true if the request arrived on a connection after the server behind had closed it.

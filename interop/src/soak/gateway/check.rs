@@ -82,22 +82,8 @@ impl Circumstances {
         }
     }
 
-    /// The scope of the connection; `None` if its handshake is refused.
     fn scope(&self, is_changed: bool) -> Option<Option<Scope>> {
-        match (self.host, self.certificate) {
-            (Host::Login, Certificate::Staff) | (Host::Admin, Certificate::Staff) => {
-                Some(Some(Scope::Staff))
-            }
-            (Host::Login, _) => Some(None),
-            (Host::Admin, _) => None,
-            (Host::Switch, _) if !is_changed => Some(None),
-            (Host::App | Host::Switch, certificate) => match certificate {
-                _ if !self.offers => Some(None),
-                Certificate::None => Some(None),
-                Certificate::Agent => Some(Some(Scope::Agents)),
-                Certificate::Staff | Certificate::Stranger => None,
-            },
-        }
+        scope(self.host, self.certificate, self.offers, is_changed)
     }
 
     /// Returns true if another connection to this host may be authenticated in this scope.
@@ -171,6 +157,29 @@ impl Circumstances {
     }
 }
 
+/// The scope of a connection, under the first or the changed policy; `None` if its handshake is refused.
+pub fn scope(
+    host: Host,
+    certificate: Certificate,
+    offers: bool,
+    is_changed: bool,
+) -> Option<Option<Scope>> {
+    match (host, certificate) {
+        (Host::Login, Certificate::Staff) | (Host::Admin, Certificate::Staff) => {
+            Some(Some(Scope::Staff))
+        }
+        (Host::Login, _) => Some(None),
+        (Host::Admin, _) => None,
+        (Host::Switch, _) if !is_changed => Some(None),
+        (Host::App | Host::Switch, certificate) => match certificate {
+            _ if !offers => Some(None),
+            Certificate::None => Some(None),
+            Certificate::Agent => Some(Some(Scope::Agents)),
+            Certificate::Staff | Certificate::Stranger => None,
+        },
+    }
+}
+
 fn is_by_gateway(outcome: &Outcome, status: u16) -> bool {
     match outcome {
         Outcome::Response(received) => {
@@ -184,15 +193,16 @@ fn is_by_gateway(outcome: &Outcome, status: u16) -> bool {
 fn died_with_upstream(outcome: &Outcome, seen: &[Seen]) -> bool {
     let ended = match outcome {
         Outcome::Response(received) => received.end == BodyEnd::Broken || received.status == 502,
-        // Over HTTP/2, a reset may overtake the head of the response.
+        // Over HTTP/2 and HTTP/3, a reset may overtake the head of the response.
         Outcome::NoResponse(_) => true,
-        Outcome::Refused | Outcome::Hung => false,
+        Outcome::Refused | Outcome::Rejected(_) | Outcome::Hung => false,
     };
     ended && seen.len() <= 1 && seen.iter().all(|seen| seen.is_right)
 }
 
 fn broke_off(request: &Request, outcome: &Outcome) -> bool {
-    request.action == Action::AbortUpload && matches!(outcome, Outcome::NoResponse(_))
+    let is_without = matches!(outcome, Outcome::NoResponse(_) | Outcome::Rejected(_));
+    request.action == Action::AbortUpload && is_without
 }
 
 /// Returns true if what the client and the server behind do explains the outcome.
@@ -201,7 +211,7 @@ fn is_explained(request: &Request, outcome: &Outcome) -> bool {
         request.answer,
         Answer::Short | Answer::TruncatedChunks | Answer::BadChunk | Answer::StallInBody
     );
-    // Over HTTP/2, a reset may overtake what was to be sent before it.
+    // Over HTTP/2 and HTTP/3, a reset may overtake what was to be sent before it.
     if breaks && matches!(outcome, Outcome::NoResponse(_)) {
         return true;
     }

@@ -61,8 +61,19 @@ enum Sender {
 pub enum ConnectError {
     /// The gateway refused the client.
     Refused,
+    /// The gateway does not serve this version of HTTP now.
+    Unavailable(Unavailable),
     /// The connection failed.
     Failed(String),
+}
+
+/// Why a gateway does not serve HTTP/3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unavailable {
+    /// It refused the connection (`CONNECTION_REFUSED`), or ended it before there was a request.
+    Refused,
+    /// It sent nothing.
+    Unanswered,
 }
 
 /// The address of the client of a job.
@@ -76,20 +87,25 @@ pub fn address(job: &Job) -> IpAddr {
 /// If a certificate cannot be used.
 pub fn config(job: &Job, site: &Site) -> Result<ClientConfig, Failure> {
     let key = site.key(job.certificate).cloned();
-    let alpn = match job.protocol {
+    let none = ClientAuthOffer::default();
+    let alpn = [alpn(job.protocol)];
+    Ok(tls::client_config(site.roots.clone(), key, none, DEFAULT_VERSIONS, &alpn)?)
+}
+
+/// The protocol in ALPN of a version of HTTP.
+pub fn alpn(protocol: Protocol) -> &'static [u8] {
+    match protocol {
         Protocol::Http1 => tls::HTTP1,
         Protocol::Http2 => tls::H2,
         Protocol::Http3 => tls::H3,
-    };
-    let none = ClientAuthOffer::default();
-    Ok(tls::client_config(site.roots.clone(), key, none, DEFAULT_VERSIONS, &[alpn])?)
+    }
 }
 
 impl Connection {
     /// Connects from this address.
     ///
     /// # Errors
-    /// If the gateway refuses the client, or the connection fails.
+    /// If the gateway refuses the client or does not serve HTTP/3, or the connection fails.
     pub async fn open(
         config: ClientConfig,
         host: Host,

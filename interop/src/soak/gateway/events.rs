@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 
 use command_line::Failure;
+use tokio::task::JoinSet;
 
 use super::backend::Backends;
-use super::plan::{self, NODES};
-use super::process::{Gateway, Program};
+use super::plan::NODES;
+use super::process::{Gateway, Log, Program};
 use super::report::GatewayReport;
 use super::site::Site;
+use super::state::State;
 use super::world::World;
 
 /// The folder of the ticket keys.
@@ -52,6 +54,8 @@ pub struct Fleet {
     rext: Program,
     /// The peak memory of processes that were replaced, in KiB.
     replaced: Vec<(String, u64)>,
+    /// Wait until new processes serve HTTP/3.
+    takeovers: JoinSet<Result<(), Failure>>,
     /// How many events have happened.
     happened: usize,
 }
@@ -79,9 +83,9 @@ impl Fleet {
             "100",
             "--ticket-keys",
             TICKETS,
+            "--http3",
         ];
-        let http3 = plan::HTTP3.then_some("--http3");
-        let args: Vec<String> = args.into_iter().chain(http3).map(str::to_owned).collect();
+        let args = args.map(str::to_owned);
         ticket_keys(rext, site, &["init"]).await?;
         install(rext, site)?;
         let installed = Program { path: site.path().join(PROGRAM), ..rext.clone() };
@@ -89,13 +93,19 @@ impl Fleet {
         for _ in 0..NODES {
             gateways.push(Gateway::start(&installed, site.path(), &args).await?);
         }
-        Ok(Self { gateways, rext: rext.clone(), replaced: Vec::new(), happened: 0 })
+        let (replaced, takeovers) = (Vec::new(), JoinSet::new());
+        Ok(Self { gateways, rext: rext.clone(), replaced, takeovers, happened: 0 })
     }
 
     /// The addresses of the gateways.
     pub fn addresses(&self) -> [SocketAddr; NODES] {
         let unused = SocketAddr::from(([127, 0, 0, 1], 0));
         std::array::from_fn(|at| self.gateways.get(at).map_or(unused, |gateway| gateway.addr))
+    }
+
+    /// What the gateways log.
+    pub fn logs(&self) -> Vec<Log> {
+        self.gateways.iter().map(|gateway| gateway.log.clone()).collect()
     }
 
     /// Does what is due after this part of the requests. Returns false if nothing is.
@@ -140,7 +150,17 @@ impl Fleet {
         install(&self.rext, &world.site)?;
         if let Some(gateway) = self.gateways.get_mut(at) {
             self.replaced.push((format!("gateway {at}, first"), gateway.peak_memory()?));
+            let (log, states) = (gateway.log.clone(), world.takeovers.clone());
+            let from = log.len();
+            let advance = move || states.get(at).map_or((), State::advance);
+            advance();
             gateway.upgrade().await?;
+            self.takeovers.spawn(async move {
+                // When the old process has closed its UDP socket.
+                log.wait_for(from, "serving HTTP/3").await?;
+                advance();
+                Ok(())
+            });
         }
         Ok(())
     }
@@ -159,7 +179,10 @@ impl Fleet {
     ///
     /// # Errors
     /// If a gateway has ended before.
-    pub async fn stop(self, report: &mut GatewayReport) -> Result<(), Failure> {
+    pub async fn stop(mut self, report: &mut GatewayReport) -> Result<(), Failure> {
+        while let Some(served) = self.takeovers.join_next().await {
+            served.map_err(|err| Failure::Failed(format!("a task failed: {err}")))??;
+        }
         report.peak_memory_kib.extend(self.replaced);
         for (at, mut gateway) in self.gateways.into_iter().enumerate() {
             if gateway.is_replaced() {

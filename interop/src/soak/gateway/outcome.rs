@@ -9,6 +9,9 @@ pub enum Outcome {
     Refused,
     /// There was no response, for this reason.
     NoResponse(String),
+    /// The gateway did not process the request, and the client knows it, for this reason. So it may
+    /// send any request again.
+    Rejected(String),
     /// There was a response.
     Response(Received),
     /// There was neither a response nor an error until the time limit.
@@ -49,6 +52,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Refused => f.write_str("handshake refused"),
             Self::NoResponse(_) => f.write_str("no response"),
+            Self::Rejected(_) => f.write_str("rejected"),
             Self::Hung => f.write_str("no end"),
             Self::Response(received) => {
                 let by = if received.number.is_some() { "" } else { " by the gateway" };

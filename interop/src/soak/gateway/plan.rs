@@ -4,8 +4,6 @@ use fastrand::Rng;
 
 use super::request::{Action, Answer, Behind, Request, Scope};
 
-/// Whether clients use HTTP/3, too.
-pub const HTTP3: bool = false;
 /// How many gateways there are.
 pub const NODES: usize = 3;
 
@@ -77,7 +75,7 @@ impl Protocol {
 pub struct Job {
     /// The number of its first request.
     pub first: u32,
-    /// The version of HTTP.
+    /// The version of HTTP that the client prefers.
     pub protocol: Protocol,
     /// The server name.
     pub host: Host,
@@ -107,9 +105,8 @@ impl Job {
     fn draw(first: u32, left: u32, rng: &mut Rng) -> Self {
         let protocol = match rng.u8(..100) {
             0..35 => Protocol::Http1,
-            35..80 => Protocol::Http2,
-            _ if HTTP3 => Protocol::Http3,
-            _ => Protocol::Http2,
+            35..70 => Protocol::Http2,
+            _ => Protocol::Http3,
         };
         let host = match rng.u8(..100) {
             0..55 => Host::App,

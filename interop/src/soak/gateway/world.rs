@@ -1,7 +1,7 @@
 //! Runs the jobs of the plan.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use command_line::Failure;
@@ -10,13 +10,16 @@ use rustls_ext::rustls::ClientConfig;
 use tokio::task::JoinSet;
 
 use super::backend::Records;
-use super::check::{Circumstances, Expected};
-use super::client::{self, ConnectError, Connection};
+use super::check::{self, Circumstances, Expected};
+use super::client::{self, ConnectError};
+use super::link::{Fallbacks, Link};
 use super::outcome::Outcome;
-use super::plan::{Job, NODES, Protocol, Visit};
+use super::plan::{Host, Job, NODES, Protocol, Visit};
+use super::process::Log;
 use super::report::RequestResult;
 use super::request::{Action, Behind, Request};
 use super::site::Site;
+use super::state::State;
 
 /// What all jobs use.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub struct World {
     pub site: Site,
     /// The addresses of the gateways.
     pub nodes: [SocketAddr; NODES],
+    /// What the gateways log.
+    pub logs: Vec<Log>,
     /// What the server behind received.
     pub records: Arc<Records>,
     /// The state of the gateways' policy.
@@ -33,6 +38,11 @@ pub struct World {
     pub mortal: State,
     /// The state of the ticket keys.
     pub keys: State,
+    /// The states of the gateways' processes: being changed from SIGUSR2 until the new process serves
+    /// HTTP/3.
+    pub takeovers: Arc<[State; NODES]>,
+    /// The HTTP/3 connections that were not possible.
+    pub fallbacks: Fallbacks,
     /// Counts for the report.
     pub counts: Counts,
     /// The requests that their clients broke off.
@@ -50,46 +60,12 @@ pub struct Counts {
     pub resumed: AtomicU64,
     /// Those that resumed a session of another gateway.
     pub resumed_elsewhere: AtomicU64,
+    /// Those that had such a session, and did not resume it.
+    pub not_resumed: Mutex<Vec<String>>,
+    /// Those that resumed a session over HTTP/3.
+    pub resumed_http3: AtomicU64,
     /// Requests under the changed policy.
     pub under_changed_policy: AtomicU64,
-}
-
-/// Something that changes and is changed back: a number that grows. Odd numbers mean that it is being
-/// changed.
-#[derive(Debug, Default)]
-pub struct State(AtomicU8);
-
-impl State {
-    /// Begins or ends a change.
-    pub fn advance(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn now(&self) -> u8 {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    /// Whether it was changed since the number was `from`; both, if each was the case.
-    fn since(&self, from: u8) -> Vec<bool> {
-        let states = (from..=self.now()).flat_map(|state| match state % 4 {
-            0 => &[false][..],
-            2 => &[true],
-            _ => &[false, true],
-        });
-        let mut changed: Vec<bool> = states.copied().collect();
-        changed.sort_unstable();
-        changed.dedup();
-        changed
-    }
-}
-
-/// A connection, and the conditions of its handshake.
-#[derive(Clone, Debug)]
-struct Link {
-    connection: Result<Connection, ConnectError>,
-    policies: Vec<bool>,
-    /// True if no request has been sent on it.
-    is_fresh: bool,
 }
 
 /// One connection of a job.
@@ -120,18 +96,27 @@ impl World {
             let visitor = Arc::new(Visitor { world, job, visit, config });
             let keys = self.keys.now();
             let link = visitor.open().await;
-            self.count_resumption(&visitor.visit, &link, keys, before.as_ref());
+            self.count_resumption(&visitor.job, &visitor.visit, &link, keys, before.as_ref());
             let policies = link.policies.clone();
             let (node, offers) = (visitor.visit.node, visitor.visit.offers);
             let responded = visitor.run(link).await;
-            let was_served = responded.iter().any(|result| result.answer.is_some());
-            before = was_served.then_some(Before { node, offers, policies, keys });
+            let was_served = responded.iter().any(|result| result.has_response);
+            let was_retried = responded.iter().any(|result| result.retried.is_some());
+            before =
+                (was_served && !was_retried).then_some(Before { node, offers, policies, keys });
             results.extend(responded);
         }
         Ok(results)
     }
 
-    fn count_resumption(&self, visit: &Visit, link: &Link, keys: u8, before: Option<&Before>) {
+    fn count_resumption(
+        &self,
+        job: &Job,
+        visit: &Visit,
+        link: &Link,
+        keys: u8,
+        before: Option<&Before>,
+    ) {
         let (Ok(connection), Some(before)) = (&link.connection, before) else { return };
         let counts = &self.counts;
         if connection.resumed {
@@ -139,13 +124,22 @@ impl World {
             let count = if same { &counts.resumed } else { &counts.resumed_elsewhere };
             count.fetch_add(1, Ordering::Relaxed);
         }
-        if before.explains_resumption(visit, link, keys) {
+        if before.explains_resumption(job, visit, link, keys) {
             counts.resumable.fetch_add(1, Ordering::Relaxed);
+            if !connection.resumed {
+                let text = format!("the session of {:?} was not resumed by {visit:?}", before);
+                counts.not_resumed.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+            }
+        }
+        if connection.resumed && link.protocol == Protocol::Http3 {
+            counts.resumed_http3.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// The conditions of the connection before.
+/// The conditions of the connection before, if no request of its visit was sent again: that uses up
+/// tickets.
+#[derive(Debug)]
 struct Before {
     node: usize,
     offers: bool,
@@ -155,11 +149,19 @@ struct Before {
 
 impl Before {
     /// Returns true if a connection should resume the session of this one: neither the policy nor the
-    /// ticket keys were being changed, and the client offers as before.
-    fn explains_resumption(&self, visit: &Visit, link: &Link, keys: u8) -> bool {
-        self.offers == visit.offers
+    /// ticket keys were being changed, and the client offers as before. A client that offers does not
+    /// present a session without a certificate (RES-8), and one that does not offer presents one
+    /// where it is not requested to authenticate.
+    fn explains_resumption(&self, job: &Job, visit: &Visit, link: &Link, keys: u8) -> bool {
+        let &[policy] = link.policies.as_slice() else { return false };
+        let scope = check::scope(job.host, job.certificate, visit.offers, policy);
+        let is_authenticated = matches!(scope, Some(Some(_)));
+        let is_kept = is_authenticated || !visit.offers && job.host != Host::Login;
+        // An attempt over HTTP/3 uses up a ticket, too.
+        is_kept
+            && link.protocol == job.protocol
+            && self.offers == visit.offers
             && self.policies == link.policies
-            && link.policies.len() == 1
             && self.keys % 2 == 0
             && keys % 2 == 0
     }
@@ -167,13 +169,7 @@ impl Before {
 
 impl Visitor {
     async fn open(&self) -> Link {
-        let Self { world, job, visit, config } = self;
-        let from = world.policy.now();
-        let addr = world.nodes.get(visit.node).copied().unwrap_or(world.nodes[0]);
-        let address = client::address(job);
-        let connection = Connection::open(config.clone(), job.host, address, addr).await;
-        world.counts.connections.fetch_add(1, Ordering::Relaxed);
-        Link { connection, policies: world.policy.since(from), is_fresh: true }
+        Link::open(&self.world, &self.job, &self.visit, &self.config).await
     }
 
     /// Sends all requests: one after the other over HTTP/1.1; the first one, and then all others at the
@@ -184,7 +180,7 @@ impl Visitor {
         if let Some(first) = requests.next() {
             results.push(self.send(&first, &mut link).await);
         }
-        match self.job.protocol {
+        match link.protocol {
             Protocol::Http1 => {
                 for request in requests {
                     results.push(self.send(&request, &mut link).await);
@@ -201,8 +197,9 @@ impl Visitor {
                         kind: "failed task".into(),
                         answer: None,
                         outcome: "panic".into(),
+                        has_response: false,
                         wrong: Some(err.to_string()),
-                        retried: false,
+                        retried: None,
                     }));
                 }
             }
@@ -224,14 +221,23 @@ impl Visitor {
         let mut outcome = self.exchange(request, link).await;
         let was_fresh = std::mem::replace(&mut link.is_fresh, false);
         let aborts = request.action == Action::AbortUpload;
-        let retried = is_unprocessed(&outcome)
-            && !was_fresh
+        let retried = (is_unprocessed(&outcome) && !was_fresh || is_rejected(&outcome))
             && !aborts
             && world.records.of(request.number).is_empty();
+        let before = retried.then(|| outcome.to_string());
         if retried {
             *link = self.open().await;
             outcome = self.exchange(request, link).await;
             link.is_fresh = false;
+        }
+        if let Outcome::Rejected(reason) = &outcome {
+            // The connection was closed in order, and the gateway had accepted the request.
+            if !world.records.of(request.number).is_empty() {
+                outcome = Outcome::NoResponse(reason.clone());
+            }
+        }
+        if is_bad_gateway(&outcome) {
+            world.records.arrival(request.number).await;
         }
         let seen = if aborts {
             let mut broken_off = world.broken_off.lock().unwrap_or_else(PoisonError::into_inner);
@@ -246,7 +252,7 @@ impl Visitor {
             offers: visit.offers,
             address: client::address(job),
             handshake_policies: link.policies.clone(),
-            request_policies: world.policy.since(from),
+            request_policies: world.policy.since(link.policy_of_request(world, visit, from)),
             upstream_died: world.records.was_cut_off(request.number)
                 || request.behind == Behind::Mortal && world.mortal.since(mortal) == [false, true],
         };
@@ -254,22 +260,30 @@ impl Visitor {
             world.counts.under_changed_policy.fetch_add(1, Ordering::Relaxed);
         }
         let wrong = circumstances.check(request, &outcome, &seen).err().map(|text| {
+            let logged = self.logged(circumstances.address);
             format!(
                 "request {}: {text}; observed {outcome:?}; {request:?}; {:?}, {circumstances:?}, \
-                 gateway {}, fresh {was_fresh}, again {retried}",
-                request.number, job.protocol, visit.node
+                 gateway {}, fresh {was_fresh}, again {retried}; it logged {logged:?}",
+                request.number, link.protocol, visit.node
             )
         });
         let passed_on = circumstances.expected(request, false, false);
         let passed_on = matches!(passed_on, Expected::PassedOn(_)) || !seen.is_empty();
         RequestResult {
-            kind: format!("{} {}", job.protocol.name(), request.action.name()),
+            kind: format!("{} {}", link.protocol.name(), request.action.name()),
             answer: passed_on
                 .then(|| format!("{}: {}", request.behind.name(), request.answer.name())),
             outcome: outcome.to_string(),
+            has_response: matches!(outcome, Outcome::Response(_)),
             wrong,
-            retried,
+            retried: before,
         }
+    }
+
+    /// What the gateway has logged about this client, other than its connections.
+    fn logged(&self, address: IpAddr) -> Vec<String> {
+        let log = self.world.logs.get(self.visit.node);
+        log.map_or_else(Vec::new, |log| log.matching(0, &format!("{address}:")))
     }
 
     async fn exchange(&self, request: &Request, link: &Link) -> Outcome {
@@ -277,6 +291,7 @@ impl Visitor {
             Ok(connection) => connection.exchange(request, self.job.host).await,
             Err(ConnectError::Refused) => Outcome::Refused,
             Err(ConnectError::Failed(reason)) => Outcome::NoResponse(reason.clone()),
+            Err(ConnectError::Unavailable(reason)) => Outcome::NoResponse(format!("{reason:?}")),
         }
     }
 }
@@ -287,6 +302,17 @@ fn is_unprocessed(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::NoResponse(_) => true,
         Outcome::Response(received) => received.status == 503 && received.number.is_none(),
-        Outcome::Refused | Outcome::Hung => false,
+        Outcome::Rejected(_) | Outcome::Refused | Outcome::Hung => false,
     }
+}
+
+/// Returns true if the server behind did not respond, as far as the gateway knows. The server may read
+/// the request only after that.
+fn is_bad_gateway(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Response(received) if received.status == 502)
+}
+
+/// Returns true if the client knows that the gateway did not process the request.
+fn is_rejected(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Rejected(_))
 }

@@ -55,19 +55,49 @@ struct Hop {
     element: String,
 }
 
+/// The peer of a connection, in the forms in which the fields contain it.
+#[derive(Debug)]
+pub(in crate::gateway) struct Peer {
+    addr: SocketAddr,
+    /// Its parameter in `Forwarded`.
+    node: String,
+    /// Its element in `X-Forwarded-For`.
+    address: HeaderValue,
+}
+
+impl Peer {
+    pub(in crate::gateway) fn new(addr: SocketAddr) -> Self {
+        let (address, port) = (addr.ip().to_canonical(), addr.port());
+        let node = if address.is_ipv6() {
+            format!("for=\"[{address}]:{port}\"")
+        } else {
+            format!("for=\"{address}:{port}\"")
+        };
+        // An address is valid in a field.
+        let address = HeaderValue::try_from(address.to_string());
+        let address = address.unwrap_or(HeaderValue::from_static("unknown"));
+        Self { addr, node, address }
+    }
+
+    /// Returns its address.
+    pub(in crate::gateway) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+}
+
 impl Fields {
     /// Replaces all fields that only a gateway may set by `Forwarded` and `X-Forwarded-…` for this
     /// connection; extends them if the peer is a trusted proxy.
     pub(in crate::gateway) fn set_forwarded(
         &self,
         fields: &mut HeaderMap,
-        peer: SocketAddr,
+        peer: &Peer,
         host: &HeaderValue,
     ) {
-        let hops = self.hops(fields, peer);
-        let is_trusted = self.trusts(peer.ip());
+        let is_trusted = self.trusts(peer.addr.ip());
+        let hops = self.hops(fields, peer.addr);
         let kept = |name: HeaderName, is_valid: fn(&str) -> bool| {
-            let text = single(fields, &name).filter(|text| is_trusted && is_valid(text))?;
+            let text = is_trusted.then(|| single(fields, &name))?.filter(|text| is_valid(text))?;
             HeaderValue::from_str(text).ok()
         };
         let kept_host = kept(FORWARDED_HOST, is_host);
@@ -75,14 +105,18 @@ impl Fields {
         let port = kept(FORWARDED_PORT, |text| text.parse::<u16>().is_ok());
         self.remove(fields);
 
-        let elements = hops.iter().map(|hop| hop.element.clone()).chain([element(peer, host)]);
-        let addresses = hops
-            .iter()
-            .map(|hop| hop.node.to_string())
-            .chain([peer.ip().to_canonical().to_string()]);
+        let (elements, addresses) = if hops.is_empty() {
+            (element(peer, host), Some(peer.address.clone()))
+        } else {
+            let elements = hops.iter().map(|hop| hop.element.clone());
+            let addresses = hops.iter().map(|hop| hop.node.to_string());
+            let own = peer.address.to_str().map(str::to_owned).ok();
+            let addresses = join(addresses.chain(own));
+            (join(elements.chain([element(peer, host)])), HeaderValue::try_from(addresses).ok())
+        };
         let lines = [
-            (header::FORWARDED, HeaderValue::try_from(join(elements)).ok()),
-            (FORWARDED_FOR, HeaderValue::try_from(join(addresses)).ok()),
+            (header::FORWARDED, HeaderValue::try_from(elements).ok()),
+            (FORWARDED_FOR, addresses),
             (FORWARDED_HOST, kept_host.or_else(|| Some(host.clone()))),
             (FORWARDED_PROTO, proto.or(Some(HeaderValue::from_static("https")))),
             (FORWARDED_PORT, port),
@@ -302,17 +336,23 @@ fn single<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     }
 }
 
-/// The element of `Forwarded` for a connection.
-fn element(peer: SocketAddr, host: &HeaderValue) -> String {
-    let address = peer.ip().to_canonical();
-    let node = if address.is_ipv6() {
-        format!("\"[{address}]:{}\"", peer.port())
-    } else {
-        format!("\"{address}:{}\"", peer.port())
-    };
-    // A host needs no escaping: requests with other characters in it were refused.
-    let quoted = host.to_str().map(|host| format!(";host=\"{host}\"")).unwrap_or_default();
-    format!("for={node}{quoted};proto=https")
+/// The element of `Forwarded` for a request.
+fn element(peer: &Peer, host: &HeaderValue) -> String {
+    const HOST: &str = ";host=\"";
+    const PROTO: &str = ";proto=https";
+    let host = host.to_str().ok();
+    let quotes = HOST.len() + 1;
+    let length = peer.node.len() + host.map_or(0, |host| quotes + host.len()) + PROTO.len();
+    let mut element = String::with_capacity(length);
+    element.push_str(&peer.node);
+    if let Some(host) = host {
+        // It needs no escaping: requests with other characters in it were refused.
+        element.push_str(HOST);
+        element.push_str(host);
+        element.push('"');
+    }
+    element.push_str(PROTO);
+    element
 }
 
 fn join(elements: impl Iterator<Item = String>) -> String {

@@ -40,10 +40,13 @@ pub(super) struct Names {
     names: HashSet<String>,
     prefixes: Vec<String>,
     exceptions: HashSet<String>,
+    /// The first characters of all names and prefixes, as bits: most names are found in none of them.
+    firsts: u128,
 }
 
 impl Names {
     pub(super) fn insert(&mut self, pattern: &Pattern) {
+        self.firsts |= first_of(&pattern.text);
         if pattern.is_prefix {
             self.prefixes.push(pattern.text.clone());
         } else {
@@ -53,6 +56,7 @@ impl Names {
 
     /// Inserts a folded name, for which there is no exception.
     pub(super) fn insert_name(&mut self, name: &str) {
+        self.firsts |= first_of(name);
         self.exceptions.remove(name);
         self.names.insert(name.to_owned());
     }
@@ -65,8 +69,14 @@ impl Names {
 
     /// Returns true if the set contains this folded name.
     pub(super) fn contains(&self, name: &str) -> bool {
-        self.names.contains(name)
-            || (self.prefixes.iter().any(|prefix| name.starts_with(prefix))
-                && !self.exceptions.contains(name))
+        self.firsts & first_of(name) != 0
+            && (self.names.contains(name)
+                || (self.prefixes.iter().any(|prefix| name.starts_with(prefix))
+                    && !self.exceptions.contains(name)))
     }
+}
+
+/// The bit of the first character of a folded name, which is ASCII.
+fn first_of(name: &str) -> u128 {
+    name.bytes().next().and_then(|first| 1_u128.checked_shl(first.into())).unwrap_or(u128::MAX)
 }

@@ -1,4 +1,4 @@
-//! A stream whose traffic is recorded, for the limits of its tunnel.
+//! A stream whose traffic is recorded, for the limits of its tunnel and for the metrics.
 
 use std::io;
 use std::pin::Pin;
@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use crate::observe::{TUNNEL_BYTES, Tally};
 use crate::server::{Tunnel, TunnelEnd};
 
 /// The traffic of a tunnel.
@@ -39,11 +40,14 @@ impl Traffic {
 pub(super) struct Recorded<'a, S> {
     stream: S,
     traffic: &'a Traffic,
+    /// Counts what is written to the stream.
+    written: Tally,
 }
 
 impl<'a, S> Recorded<'a, S> {
-    pub(super) fn new(stream: S, traffic: &'a Traffic) -> Self {
-        Self { stream, traffic }
+    /// What is written to the stream is counted in this direction.
+    pub(super) fn new(stream: S, traffic: &'a Traffic, direction: &'static str) -> Self {
+        Self { stream, traffic, written: Tally::new(&TUNNEL_BYTES, direction) }
     }
 }
 
@@ -69,8 +73,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Recorded<'_, S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        if let Poll::Ready(Ok(1..)) = written {
+        if let Poll::Ready(Ok(bytes @ 1..)) = written {
             self.traffic.record();
+            self.written.add(bytes);
         }
         written
     }

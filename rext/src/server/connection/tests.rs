@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::future::{Ready, pending, ready};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::Method;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -17,6 +16,7 @@ use super::*;
 
 mod floods;
 mod idle;
+mod lingering;
 
 const HEAD: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(10);

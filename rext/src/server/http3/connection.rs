@@ -18,7 +18,6 @@ use rustls_ext::http::secondary::{
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo};
 use rustls_ext::quic::{HandshakeData, alert_received, alert_sent};
 use rustls_ext::{Live, LoadError, Setup, alert_name, explain, with_causes};
-use tokio::sync::watch as signal;
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep, timeout};
 use tower::{Layer, Service};
@@ -28,6 +27,7 @@ use super::exchange::{Exchanges, Unanswered};
 use super::transport::{Shared, Transport, varint};
 use super::{Http3Server, Layered};
 use crate::debug_info::DebugInfo;
+use crate::listener::PhaseReceiver;
 use crate::observe::{Open, connection_refused};
 use crate::server::activity::CloseReason;
 use crate::server::connection::{Ended, expired};
@@ -57,7 +57,7 @@ impl<A: App> Http3Server<A> {
         &self,
         incoming: quinn::Incoming,
         established: T,
-        mut stop: signal::Receiver<()>,
+        mut stop: PhaseReceiver,
     ) {
         let peer = incoming.remote_address();
         let _open = Open::connection("quic");
@@ -89,7 +89,7 @@ impl<A: App> Http3Server<A> {
                     return warn!(%peer, protocol = "HTTP/3", reason, "handshake failed");
                 }
             },
-            _ = stop.changed() => return,
+            () = stop.stopping() => return,
         };
         drop(established);
         let Some(handshake) = HandshakeData::from_quinn(connection.handshake_data()) else {
@@ -187,6 +187,8 @@ struct Serving<S> {
     open: JoinSet<Result<(), Unanswered>>,
     /// How many requests failed before they were passed to the application.
     failed: u32,
+    /// True if the response to the request that finished last was reset.
+    was_reset: bool,
     phase: Phase,
 }
 
@@ -213,23 +215,22 @@ where
 {
     fn new(h3: H3, exchanges: Exchanges<S>, limits: TimeLimits, budget: Arc<Budget>) -> Self {
         let unsent = Unsent { bytes: 0, budget };
-        let (open, failed, phase) = (JoinSet::new(), 0, Phase::Open);
-        Self { h3, exchanges, limits, unsent, open, failed, phase }
+        let (open, failed, was_reset, phase) = (JoinSet::new(), 0, false, Phase::Open);
+        Self { h3, exchanges, limits, unsent, open, failed, was_reset, phase }
     }
 
     /// Serves the connection until it ends. At `stop`, and when `unverified` is ready, it ends as
     /// soon as its requests are finished.
-    async fn run(
-        mut self,
-        mut stop: signal::Receiver<()>,
-        unverified: impl Future<Output = ()>,
-    ) -> Ended {
+    async fn run(mut self, mut stop: PhaseReceiver, unverified: impl Future<Output = ()>) -> Ended {
         let (peer, limits) = (self.exchanges.peer, self.limits);
         let activity = self.exchanges.requests.activity().clone();
         let (mut expired, mut unverified) = (pin!(expired(limits.max_age)), pin!(unverified));
         let mut verified = true;
         loop {
             if matches!(self.phase, Phase::Closed) && self.open.is_empty() {
+                if self.was_reset {
+                    sleep(self.round_trip()).await;
+                }
                 return Ended::Closed;
             }
             let is_open = matches!(self.phase, Phase::Open);
@@ -248,7 +249,7 @@ where
                     self.reject_further().await;
                     continue;
                 }
-                _ = stop.changed(), if is_open => {}
+                _ = stop.ended(), if is_open => {}
                 () = &mut expired, if is_open => debug!(%peer, "connection reached its maximum age"),
                 () = &mut unverified, if verified => verified = false,
                 reason = activity.close_reason(limits.head) => match reason {
@@ -294,6 +295,7 @@ where
         if self.open.is_empty() {
             self.unsent.release();
         }
+        self.was_reset = finished.is_err();
         if let Err(Unanswered::NoRequest) = finished {
             self.failed += 1;
         }
@@ -316,8 +318,14 @@ where
     async fn reject_further(&mut self) {
         self.phase = Phase::Closed;
         self.go_away(1).await;
-        // A connection without requests is closed next, and what is not sent then is lost.
-        sleep(self.exchanges.shared.connection.rtt().min(LONGEST)).await;
+        // A connection without requests is closed next.
+        sleep(self.round_trip()).await;
+    }
+
+    /// How long to wait before the connection is closed, since what is not sent then is lost: GOAWAY, and
+    /// the resets of streams.
+    fn round_trip(&self) -> Duration {
+        self.exchanges.shared.connection.rtt().min(LONGEST)
     }
 
     /// Sends GOAWAY, unless the client does not take it.

@@ -22,7 +22,7 @@ use super::body::RequestBody;
 use super::fate::Fate;
 use super::stream::{BidiStream, SendStream};
 use super::transport::Shared;
-use crate::server::requests::Requests;
+use crate::server::requests::{Requests, ServedBody};
 use rustls_ext::http::secondary::http3::Inbound;
 
 /// Fields that have no meaning in HTTP/3, and make a request malformed (RFC 9114 section 4.2).
@@ -77,10 +77,7 @@ where
             })?;
         let response = requests.respond(request);
         drop(requests);
-        let answered = async {
-            let Ok(response) = response.await;
-            send(stream, response, is_head).await
-        };
+        let answered = async { send(stream, response.await, is_head).await };
         let sent = tokio::select! {
             sent = answered => sent,
             () = fate.stopped() => Err("the client cancelled the request".into()),
@@ -150,7 +147,7 @@ fn check(request: &Request<()>) -> Result<Option<u64>, &'static str> {
 /// Sends a response, and waits until the client has received it.
 async fn send(
     mut stream: RequestStream<SendStream, Bytes>,
-    response: Response<Body>,
+    response: Response<ServedBody>,
     is_head: bool,
 ) -> Result<(), BoxError> {
     let (mut parts, body) = response.into_parts();
@@ -174,7 +171,7 @@ async fn send(
 }
 
 /// Removes the fields of other versions of HTTP, and adds those that are usually there.
-fn complete(fields: &mut HeaderMap, body: &Body, has_no_body: bool) {
+fn complete(fields: &mut HeaderMap, body: &ServedBody, has_no_body: bool) {
     for name in CONNECTION_FIELDS {
         fields.remove(name);
     }

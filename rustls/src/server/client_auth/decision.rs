@@ -3,7 +3,7 @@ use core::fmt::Debug;
 use core::time::Duration;
 
 use pki_types::UnixTime;
-use rustls_ext_wire::resumption;
+use rustls_ext_wire::resumption::{self, Voucher};
 
 use crate::error::Error;
 use crate::msgs::persist::ServerSessionValue;
@@ -110,9 +110,11 @@ impl ClientAuthDecision {
 /// When a session is resumed, the chain that it records is verified again, so that a certificate
 /// that is expired, revoked, or from an authority that is no longer trusted means a full handshake
 /// (RES-5).  The same holds for a proof of possession that is older than
-/// [`max_age()`](ClientAuthDemand::max_age).  The verification costs a signature for each
-/// certificate below the trust anchor; a full handshake costs the same, plus two signatures and a
-/// key exchange.
+/// [`max_age()`](ClientAuthDemand::max_age).
+///
+/// A verification costs a signature for each certificate below the trust anchor.  A verifier that
+/// gives vouchers ([`ClientCertVerifier::vouch()`]) avoids it as long as nothing has changed since
+/// the last one.
 #[derive(Clone, Debug)]
 pub struct ClientAuthDemand {
     pub(super) verifier: Arc<dyn ClientCertVerifier>,
@@ -212,21 +214,50 @@ impl ClientAuthDemand {
         &self.scope
     }
 
-    /// Returns true if `session`, whose client proved possession at the second `at`, is recent
-    /// enough at `now`, and its chain still meets this demand (RES-5).
-    pub(super) fn accepts(&self, session: &ServerSessionValue, at: u64, now: UnixTime) -> bool {
-        let is_recent = resumption::is_recent(at, now.as_secs(), self.max_age.as_secs());
-        let still_verifies = || {
-            session
-                .client_cert_chain
-                .as_deref()
-                .and_then(|chain| chain.split_first())
-                .is_some_and(|(end_entity, intermediates)| {
-                    self.verifier
-                        .verify_client_cert(end_entity, intermediates, now)
-                        .is_ok()
-                })
+    /// Decides whether the chain of a session, whose client proved possession at the second `at`,
+    /// meets this demand at `now` (RES-5).
+    pub(super) fn check_again(
+        &self,
+        session: &ServerSessionValue,
+        at: u64,
+        voucher: Option<Voucher>,
+        now: UnixTime,
+    ) -> ChainCheck {
+        let chain = session
+            .client_cert_chain
+            .as_deref()
+            .and_then(|chain| chain.split_first());
+        let Some((end_entity, intermediates)) = chain else {
+            return ChainCheck::Refused;
         };
-        is_recent && still_verifies()
+        if !resumption::is_recent(at, now.as_secs(), self.max_age.as_secs()) {
+            return ChainCheck::Refused;
+        }
+        let honored = voucher.filter(|voucher| {
+            voucher.covers(now.as_secs())
+                && self
+                    .verifier
+                    .honors(end_entity, intermediates, voucher)
+        });
+        if honored.is_some() {
+            return ChainCheck::Accepted(honored);
+        }
+        match self
+            .verifier
+            .verify_client_cert(end_entity, intermediates, now)
+        {
+            Ok(_) => ChainCheck::Accepted(
+                self.verifier
+                    .vouch(end_entity, intermediates, now),
+            ),
+            Err(_) => ChainCheck::Refused,
+        }
     }
+}
+
+/// Whether a session's chain is still accepted.
+pub(super) enum ChainCheck {
+    Refused,
+    /// With the voucher that sessions of the new connection record, if there is one.
+    Accepted(Option<Voucher>),
 }

@@ -76,7 +76,10 @@ fn a_request_that_is_passed_on_must_arrive_once_and_right() {
     ] {
         assert!(agent.check(&post, &Outcome::Response(wrong), &[seen()]).is_err());
     }
-    for wrong in [Outcome::Refused, Outcome::Hung, Outcome::NoResponse(String::new())] {
+    let text = String::new;
+    for wrong in
+        [Outcome::Refused, Outcome::Hung, Outcome::NoResponse(text()), Outcome::Rejected(text())]
+    {
         assert!(agent.check(&post, &wrong, &[seen()]).is_err());
     }
 }

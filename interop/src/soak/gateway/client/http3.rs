@@ -4,17 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use h3::error::Code;
+use h3::error::{Code, StreamError};
 use h3::quic::{RecvStream, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Request as HttpRequest, header};
 use hyper::body::{Buf, Bytes};
-use quinn::Endpoint;
+use quinn::{ConnectionError, Endpoint, TransportErrorCode};
 use rustls_ext::quic::{HandshakeData, QuicClientConfig, alert_received};
 use rustls_ext::rustls::{ClientConfig, HandshakeKind};
 use rustls_ext::with_causes;
 use tokio::time::{sleep, timeout};
 
-use super::{ConnectError, DIALOGUE_PART};
+use super::{ConnectError, DIALOGUE_PART, Unavailable};
 use crate::soak::gateway::backend::{NUMBER, TRAILER};
 use crate::soak::gateway::outcome::{BodyEnd, Outcome, Received};
 use crate::soak::gateway::pattern::{Comparison, Direction, Pattern};
@@ -23,8 +23,9 @@ use crate::soak::gateway::request::{Action, Request};
 
 /// The size of the parts of a body, in bytes.
 const PART: usize = 16 * 1024;
-/// How long the reason for the end of a connection may take.
-const REASON: Duration = Duration::from_secs(2);
+/// How long the client waits for a handshake before it uses TCP. The gateway of the run has as
+/// much time to close its UDP socket and to open it again.
+const UNANSWERED: Duration = Duration::from_secs(10);
 
 type Sending = h3::client::RequestStream<
     <h3_quinn::BidiStream<Bytes> as h3::quic::BidiStream<Bytes>>::SendStream,
@@ -64,18 +65,19 @@ impl Http3 {
         let endpoint = Endpoint::client(SocketAddr::from((from, 0))).map_err(|err| failed(&err))?;
         let connecting =
             endpoint.connect_with(config, to, host.name()).map_err(|err| failed(&err))?;
-        let connection = connecting.await.map_err(|err| match alert_received(&err) {
-            Some(_) => ConnectError::Refused,
-            None => failed(&with_causes(&err)),
-        })?;
+        let connected = timeout(UNANSWERED, connecting).await;
+        let connection =
+            connected.unwrap_or(Err(ConnectionError::TimedOut)).map_err(connect_error)?;
         let handshake = HandshakeData::from_quinn(connection.handshake_data());
         let resumed = handshake.is_some_and(|data| data.kind == Some(HandshakeKind::Resumed));
         let transport = h3_quinn::Connection::new(connection.clone());
         let made = h3::client::new(transport).await;
         let (mut driver, sender) = match made {
             Ok(made) => made,
-            Err(_) if was_refused(&connection).await => return Err(ConnectError::Refused),
-            Err(err) => return Err(failed(&with_causes(&err))),
+            Err(err) => {
+                let reason = connection.close_reason().map(connect_error);
+                return Err(reason.unwrap_or_else(|| failed(&with_causes(&err))));
+            }
         };
         tokio::spawn(async move { driver.wait_idle().await });
         Ok((Self { sender, connection, _endpoint: endpoint }, resumed))
@@ -90,16 +92,33 @@ impl Http3 {
     pub(super) async fn exchange(&self, message: HttpRequest<()>, request: &Request) -> Outcome {
         match self.try_exchange(message, request).await {
             Ok(received) => Outcome::Response(received),
-            Err(_) if was_refused(&self.connection).await => Outcome::Refused,
-            Err(reason) => Outcome::NoResponse(reason),
+            Err(err) => self.without_response(&err),
         }
+    }
+
+    /// The outcome of a request whose response did not begin.
+    fn without_response(&self, err: &StreamError) -> Outcome {
+        let reason = with_causes(err);
+        let is_rejected = match err {
+            StreamError::RemoteTerminate { code, .. } => *code == Code::H3_REQUEST_REJECTED,
+            // A connection that the gateway ends without an error has no request that it accepted.
+            StreamError::ConnectionError { 0: err, .. } => err.is_h3_no_error(),
+            // It was not sent, since there was GOAWAY.
+            StreamError::RemoteClosing { .. } => true,
+            _ => false,
+        };
+        let closed = self.connection.close_reason();
+        if closed.is_some_and(|closed| alert_received(&closed).is_some()) {
+            return Outcome::Refused;
+        }
+        if is_rejected { Outcome::Rejected(reason) } else { Outcome::NoResponse(reason) }
     }
 
     async fn try_exchange(
         &self,
         mut message: HttpRequest<()>,
         request: &Request,
-    ) -> Result<Received, String> {
+    ) -> Result<Received, StreamError> {
         let announces = match request.action {
             Action::Post => true,
             Action::AbortUpload => request.number % 2 == 0,
@@ -109,7 +128,7 @@ impl Http3 {
             message.headers_mut().insert(header::CONTENT_LENGTH, request.up.into());
         }
         let mut sender = self.sender.clone();
-        let stream = sender.send_request(message).await.map_err(|err| with_causes(&err))?;
+        let stream = sender.send_request(message).await?;
         let (mut sending, mut receiving) = stream.split();
         if request.action == Action::Dialogue {
             return talk(&mut sending, &mut receiving, request).await;
@@ -121,17 +140,27 @@ impl Http3 {
     }
 }
 
-/// Returns true if the gateway ended the connection with an alert.
-async fn was_refused(connection: &quinn::Connection) -> bool {
-    let ended = timeout(REASON, connection.closed()).await;
-    ended.is_ok_and(|reason| alert_received(&reason).is_some())
+/// Why there is no connection.
+fn connect_error(err: ConnectionError) -> ConnectError {
+    let (refused, no_error) = (TransportErrorCode::CONNECTION_REFUSED, Code::H3_NO_ERROR.value());
+    match &err {
+        _ if alert_received(&err).is_some() => ConnectError::Refused,
+        ConnectionError::ConnectionClosed(close) if close.error_code == refused => {
+            ConnectError::Unavailable(Unavailable::Refused)
+        }
+        ConnectionError::ApplicationClosed(close) if close.error_code.into_inner() == no_error => {
+            ConnectError::Unavailable(Unavailable::Refused)
+        }
+        ConnectionError::TimedOut => ConnectError::Unavailable(Unavailable::Unanswered),
+        _ => ConnectError::Failed(with_causes(&err)),
+    }
 }
 
 /// Sends a body as the plan says.
 async fn send<S>(
     stream: &mut h3::client::RequestStream<S, Bytes>,
     request: &Request,
-) -> Result<(), h3::error::StreamError>
+) -> Result<(), StreamError>
 where
     S: SendStream<Bytes>,
 {
@@ -166,11 +195,11 @@ impl Incoming {
     async fn head<S>(
         stream: &mut h3::client::RequestStream<S, Bytes>,
         request: &Request,
-    ) -> Result<Self, String>
+    ) -> Result<Self, StreamError>
     where
         S: RecvStream,
     {
-        let response = stream.recv_response().await.map_err(|err| with_causes(&err))?;
+        let response = stream.recv_response().await?;
         let number = response.headers().get(NUMBER);
         let number = number.and_then(|number| number.to_str().ok()?.parse().ok());
         let comparison = Comparison::new(request.number, Direction::Down);
@@ -199,7 +228,7 @@ impl Incoming {
 async fn receive<S>(
     stream: &mut h3::client::RequestStream<S, Bytes>,
     request: &Request,
-) -> Result<Received, String>
+) -> Result<Received, StreamError>
 where
     S: RecvStream,
 {
@@ -212,7 +241,7 @@ where
         }
         match request.action {
             Action::AbortDownload if incoming.comparison.bytes > request.down / 4 => {
-                stream.stop_sending(Code::H3_REQUEST_CANCELLED);
+                // The stream is dropped, which stops it: h3-quinn panics in `stop_sending()`.
                 return Ok(incoming.end(request, BodyEnd::Left, false));
             }
             Action::ReadSlowly => sleep(Duration::from_millis(5)).await,
@@ -235,7 +264,7 @@ async fn talk(
     sending: &mut Sending,
     receiving: &mut Receiving,
     request: &Request,
-) -> Result<Received, String> {
+) -> Result<Received, StreamError> {
     let pattern = Pattern::new(request.number, Direction::Up);
     let part = |at: usize| pattern.part(at, DIALOGUE_PART.min(request.up - at));
     let first = part(0);

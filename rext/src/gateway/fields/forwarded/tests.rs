@@ -27,7 +27,7 @@ fn sent(by: &Fields, peer: &str, lines: &[(&str, &str)]) -> (String, Vec<String>
     let peer = peer.parse().unwrap();
     let client = by.client_address(&fields, peer);
     let client = client.unwrap_or(ClientAddress(Some(peer.ip().to_canonical())));
-    by.set_forwarded(&mut fields, peer, &host);
+    by.set_forwarded(&mut fields, &Peer::new(peer), &host);
     let mut lines: Vec<_> =
         fields.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
     lines.sort_unstable();

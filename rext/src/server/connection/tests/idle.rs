@@ -61,8 +61,27 @@ async fn a_head_over_http_1_1_that_does_not_end_ends_the_connection() {
         }
         drip(&mut client, head().map(|byte| if byte == b'\n' { b'y' } else { byte })).await;
         let (ended, after) = client.ended().await;
-        assert!(after <= HEAD, "{ended:?} {after:?}");
+        let limit = if requests == 0 { HEAD } else { IDLE };
+        assert!(after <= limit, "{ended:?} {after:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_over_http_1_1_waits_the_idle_time_for_a_further_request() {
+    let mut client = Client::h1(responds(0));
+    for _ in 0..3 {
+        assert!(client.send(GET).await);
+        let mut response = [0; 15];
+        client.io.read_exact(&mut response).await.unwrap();
+        assert_eq!(&response, b"HTTP/1.1 200 OK");
+        // Longer than a first request may take.
+        sleep(IDLE - SECOND).await;
+        let mut rest = [0; 1024];
+        let _ = client.io.read(&mut rest).await.unwrap();
+    }
+    let (ended, after) = client.ended().await;
+    assert!(matches!(ended, Ended::Closed), "{ended:?}");
+    assert_eq!(after.as_secs(), (3 * (IDLE - SECOND) + SECOND).as_secs());
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,10 +5,12 @@
 
 use std::hint::black_box;
 
+use benches::accepting;
 use benches::contender::Contender;
 use benches::contenders;
 use benches::corpus::{self, Hello};
 use benches::handshake::{Case, Ends, Pki, Way, open_or_new, ways};
+use benches::requests;
 use benches::secondary::Download;
 use benches::small::{self, Small};
 use benches::{DOWNLOADED, HANDSHAKES, quick};
@@ -58,6 +60,27 @@ fn client(ends: Box<dyn Ends>) -> Box<dyn Ends> {
 #[benches::case(iter = Case::all(quick()), setup = ends)]
 fn server(ends: Box<dyn Ends>) -> Box<dyn Ends> {
     shake(ends)
+}
+
+fn number_of_servers() -> std::ops::Range<usize> {
+    0..accepting::all().len()
+}
+
+fn nth_server(number: usize) -> Box<dyn Ends> {
+    Box::new(accepting::all().swap_remove(number))
+}
+
+#[library_benchmark(config = only("benches::accepting::server_turn"))]
+#[benches::case(iter = number_of_servers(), setup = nth_server)]
+fn accept(ends: Box<dyn Ends>) -> Box<dyn Ends> {
+    shake(ends)
+}
+
+#[library_benchmark]
+#[benches::case(iter = 0..requests::count(), setup = requests::nth)]
+fn request(mut run: Box<dyn FnMut()>) -> Box<dyn FnMut()> {
+    run();
+    run // dropped without being counted
 }
 
 fn number_of_ways() -> std::ops::Range<usize> {
@@ -146,7 +169,8 @@ fn run(mut small: Small) -> Small {
 }
 
 library_benchmark_group!(name = handshake, benchmarks = [client, server]);
+library_benchmark_group!(name = servers, benchmarks = [accept, request]);
 library_benchmark_group!(name = others, benchmarks = [both, read]);
 library_benchmark_group!(name = parse, benchmarks = [scan, run]);
 library_benchmark_group!(name = secondary, benchmarks = [certificate, download]);
-main!(config = config(), library_benchmark_groups = [handshake, others, parse, secondary]);
+main!(config = config(), library_benchmark_groups = [handshake, others, parse, secondary, servers]);

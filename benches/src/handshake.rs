@@ -21,6 +21,7 @@ mod pristine;
 mod ways;
 
 pub use large::Large;
+pub(crate) use patched::{configs, policy};
 use pki::CertifiedKeyDer;
 pub use pki::Pki;
 pub use ways::{OPEN_OR_NEW, WAYS, Way, open_or_new, ways};

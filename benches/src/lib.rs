@@ -1,6 +1,7 @@
 //! Code that the benchmarks share: ClientHellos of real clients, parsers, and handshakes.
 #![deny(unsafe_code)]
 
+pub mod accepting;
 #[allow(unsafe_code)]
 pub mod bound;
 pub mod contender;
@@ -12,6 +13,7 @@ pub mod load;
 #[allow(unsafe_code)]
 pub mod peers;
 pub mod report;
+pub mod requests;
 pub mod row;
 pub mod secondary;
 pub mod small;

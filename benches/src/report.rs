@@ -9,6 +9,7 @@ mod criterion;
 mod figure;
 mod html;
 pub mod instructions;
+pub mod served;
 mod story;
 mod summary;
 pub mod svg;

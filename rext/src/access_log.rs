@@ -22,6 +22,7 @@ mod time;
 mod writer;
 
 pub use json::FIELDS;
+pub(crate) use time::Clock;
 use writer::Writer;
 
 /// Options of the access log.

@@ -137,6 +137,7 @@ pub fn block_on(
 ) -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_timer(access_log::Clock)
         .with_ansi(std::io::stderr().is_terminal())
         .with_max_level(level)
         .init();

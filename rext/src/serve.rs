@@ -2,9 +2,10 @@
 
 use clap::Args;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::body::Body;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, Version, header};
 use tower::service_fn;
 use tower::util::BoxCloneService;
 
@@ -48,7 +49,7 @@ impl App for Debug {
     type Service = BoxCloneService<Request<Body>, Response<Body>, Infallible>;
 
     fn service(&self, info: &DebugInfo) -> Self::Service {
-        let info = info.clone();
+        let info = Arc::new(info.clone());
         BoxCloneService::new(service_fn(move |request| {
             std::future::ready(Ok(respond(&info, &request)))
         }))
@@ -60,13 +61,18 @@ fn respond(info: &DebugInfo, request: &Request<Body>) -> Response<Body> {
         (&Method::GET | &Method::HEAD, "/") => (
             StatusCode::OK,
             "text/plain",
-            "GET /debug returns the properties of this connection\n".into(),
+            Body::from("GET /debug returns the properties of this connection\n"),
         ),
         (&Method::GET | &Method::HEAD, "/debug") => {
-            let info = DebugInfo { protocol: format!("{:?}", request.version()), ..info.clone() };
-            match serde_json::to_string(&info) {
-                Ok(json) => (StatusCode::OK, "application/json", json + "\n"),
-                Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", String::new()),
+            let info = DebugInfo { protocol: protocol(request.version()), ..info.clone() };
+            // Enough for most, so that it is allocated once.
+            let mut json = Vec::with_capacity(512);
+            match serde_json::to_writer(&mut json, &info) {
+                Ok(()) => {
+                    json.push(b'\n');
+                    (StatusCode::OK, "application/json", json.into())
+                }
+                Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "text/plain", Body::empty()),
             }
         }
         (_, "/" | "/debug") => {
@@ -74,8 +80,17 @@ fn respond(info: &DebugInfo, request: &Request<Body>) -> Response<Body> {
         }
         _ => (StatusCode::NOT_FOUND, "text/plain", "not found\n".into()),
     };
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     response
+}
+
+/// The version of a request, as the debug page has it.
+fn protocol(version: Version) -> String {
+    match version {
+        Version::HTTP_2 => "HTTP/2.0".into(),
+        Version::HTTP_11 => "HTTP/1.1".into(),
+        other => format!("{other:?}"),
+    }
 }

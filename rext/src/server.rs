@@ -1,6 +1,7 @@
 //! A server of HTTP/1.1, HTTP/2 and HTTP/3 under a policy, which `rext serve` and `rext gateway` share.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
@@ -138,7 +139,8 @@ pub async fn run(args: &ServerArgs, app: impl App) -> Result<(), Failure> {
     let connection = move |client: Client, phase| {
         let server = server.clone();
         let span = debug_span!("connection", peer = %client.peer, transport = "tcp");
-        async move { server.connection(client, phase).await }.instrument(span)
+        // A task is moved several times when it begins.
+        Box::pin(async move { server.connection(client, phase).await }.instrument(span))
     };
     let tcp = listener.serve(options, connection);
     let served = match http3 {
@@ -210,8 +212,11 @@ impl<A: App> Server<A> {
             }
         };
         let reloads = self.reloads.since_now();
+        // The state of a handshake is large. It is no part of the connection's task, which would be
+        // moved when it begins, and have room for it to its end.
+        let accepting = Box::pin(self.acceptor.accept_and_report(tcp, peer));
         let (stream, report) = tokio::select! {
-            accepted = self.acceptor.accept_and_report(tcp, peer) => match accepted {
+            accepted = accepting => match accepted {
                 (Ok(stream), report) => (stream, report),
                 (Err(err), report) => return log_refusal(peer, &err, &report),
             },
@@ -232,7 +237,8 @@ impl<A: App> Server<A> {
         let alt_svc = self.alt_svc.clone();
         let connection = Connection { io, is_h2, peer, requests, budget, alt_svc };
         let mut stopping = phase.clone();
-        let mut served = pin!(connection.serve(self.limits, phase, unverified));
+        let begun = connection.begin(self.limits, phase);
+        let mut served = pin!(begun.serve(unverified));
         let ended = tokio::select! {
             ended = served.as_mut() => ended,
             () = stopping.stopping() => {
@@ -259,12 +265,41 @@ fn mib(number: u32) -> usize {
 // forge a field or a line.
 
 fn log_connection(connection: &ServerConnection, info: &DebugInfo, report: &AcceptReport) {
-    let refusal = connection.client_auth().and_then(|auth| auth.refusal()).map(explain);
-    let (refused_subject, refused_sha256) = refused(report);
-    info!(peer = %info.peer, tls_version = %info.tls_version, resumed = info.resumed,
-        server_name = report.server_name, decision = info.decision, scope = report.scope,
-        status = info.status, verified_subject = info.verified_subject, refused_subject,
-        refused_sha256, reason = refusal, "connected");
+    let reason = connection.client_auth().and_then(|auth| auth.refusal()).map(explain);
+    info!("{}", Connected { info, report, reason });
+}
+
+/// The log line of a connection. It looks as if its values were fields of the event. Each connection has
+/// one, and the formatting of each field would cost as much as half of this line.
+struct Connected<'a> {
+    info: &'a DebugInfo,
+    report: &'a AcceptReport,
+    /// Why the certificate was refused.
+    reason: Option<String>,
+}
+
+impl fmt::Display for Connected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { info, report, reason } = self;
+        let DebugInfo { peer, tls_version, resumed, .. } = info;
+        write!(f, "connected peer={peer} tls_version={tls_version} resumed={resumed}")?;
+        // Quoted and escaped.
+        let mut field = |name: &str, value: Option<&str>| match value {
+            Some(value) => write!(f, " {name}={value:?}"),
+            None => Ok(()),
+        };
+        field("server_name", report.server_name.as_deref())?;
+        field("decision", Some(info.decision))?;
+        field("scope", report.scope.as_deref())?;
+        field("status", Some(info.status))?;
+        field("verified_subject", info.verified_subject.as_deref())?;
+        if report.refused.is_some() {
+            let (subject, sha256) = refused(report);
+            field("refused_subject", subject.as_deref())?;
+            field("refused_sha256", sha256.as_deref())?;
+        }
+        field("reason", reason.as_deref())
+    }
 }
 
 fn log_refusal(peer: SocketAddr, err: &AcceptError, report: &AcceptReport) {
@@ -325,6 +360,12 @@ mod tests {
 
     /// The log line for this refusal, without its time.
     fn line(err: &AcceptError, report: &AcceptReport) -> String {
+        let peer = "192.0.2.7:5".parse().unwrap();
+        logged(|| log_refusal(peer, err, report))
+    }
+
+    /// What is logged, without the time.
+    fn logged(log_it: impl FnOnce()) -> String {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -334,10 +375,44 @@ mod tests {
             .with_ansi(false)
             .without_time()
             .finish();
-        let peer = "192.0.2.7:5".parse().unwrap();
-        tracing::subscriber::with_default(subscriber, || log_refusal(peer, err, report));
+        tracing::subscriber::with_default(subscriber, log_it);
         let line = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         line.trim().to_owned()
+    }
+
+    #[test]
+    fn the_line_of_a_connection_looks_like_an_event_with_fields() {
+        let mut report = AcceptReport::default();
+        let mut info = DebugInfo {
+            protocol: String::new(),
+            tls_version: "TLSv1.3".into(),
+            resumed: true,
+            offered_by: "none",
+            flags_received: vec![],
+            decision: "none",
+            status: "not_asked",
+            verified_subject: None,
+            acknowledged: false,
+            scope: None,
+            peer: "192.0.2.7:5".parse().unwrap(),
+        };
+        for reason in [None, Some("it has \x1b[31mexpired\nINFO forged \"=\u{202e}".to_owned())] {
+            let (subject, sha256) = refused(&report);
+            let with_fields = logged(|| {
+                info!(peer = %info.peer, tls_version = %info.tls_version, resumed = info.resumed,
+                    server_name = report.server_name, decision = info.decision,
+                    scope = report.scope, status = info.status,
+                    verified_subject = info.verified_subject, refused_subject = subject,
+                    refused_sha256 = sha256, reason, "connected");
+            });
+            let ours = logged(|| info!("{}", Connected { info: &info, report: &report, reason }));
+            assert_eq!(ours, with_fields);
+            // All fields, with text that a peer can choose.
+            report.server_name = Some("www.example".into());
+            report.scope = Some("agents \"\n".into());
+            report.refused = Some(vec![0x30, 0].into());
+            info.verified_subject = Some("CN=\x1b]0;\u{7}\u{9b}x\\".into());
+        }
     }
 
     #[test]

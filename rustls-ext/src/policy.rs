@@ -114,7 +114,7 @@ impl Policy {
         // Each list gives its first match; the smallest number of these is the first match of all.
         self.rules_on(hello.server_name())
             .into_iter()
-            .filter_map(|rules| rules?.iter().copied().find(holds))
+            .filter_map(|rules| rules.iter().copied().find(holds))
             .min()
             .and_then(|rule| self.rules.get(rule))
             .map_or(&self.last, |(_, decision)| decision)
@@ -131,27 +131,39 @@ impl Policy {
         server_name: Option<&str>,
         client: &ClientFacts,
     ) -> Vec<ClientAuthDecision> {
-        let mut rules: Vec<usize> =
-            self.rules_on(server_name).into_iter().flatten().flatten().copied().collect();
-        rules.sort_unstable();
-        let mut possible = Vec::new();
-        for (conditions, decision) in rules.into_iter().filter_map(|rule| self.rules.get(rule)) {
-            match conditions.hold(client) {
-                Some(true) => {
-                    possible.push(decision.clone());
-                    return possible;
-                }
-                Some(false) => {}
-                None => possible.push(decision.clone()),
+        self.possible(server_name, client).cloned().collect()
+    }
+
+    /// The same without copies, in the order of the rules.
+    pub(crate) fn possible<'a>(
+        &'a self,
+        server_name: Option<&str>,
+        client: &'a ClientFacts,
+    ) -> impl Iterator<Item = &'a ClientAuthDecision> {
+        let mut rules = Merged(self.rules_on(server_name));
+        let mut is_certain = false;
+        std::iter::from_fn(move || {
+            if is_certain {
+                return None;
             }
-        }
-        possible.push(self.last.clone());
-        possible
+            for (conditions, decision) in rules.by_ref().filter_map(|rule| self.rules.get(rule)) {
+                match conditions.hold(client) {
+                    Some(false) => {}
+                    Some(true) => {
+                        is_certain = true;
+                        return Some(decision);
+                    }
+                    None => return Some(decision),
+                }
+            }
+            is_certain = true;
+            Some(&self.last)
+        })
     }
 
     /// The numbers of the rules that apply to connections to this server name, in three sorted
     /// lists.
-    fn rules_on(&self, server_name: Option<&str>) -> [Option<&Vec<usize>>; 3] {
+    fn rules_on(&self, server_name: Option<&str>) -> [&[usize]; 3] {
         let (exact, below) = match server_name.map(normalized) {
             None => (None, None),
             Some(name) => (
@@ -159,7 +171,8 @@ impl Policy {
                 name.split_once('.').and_then(|(_, parent)| self.below.get(parent)),
             ),
         };
-        [exact, below, Some(&self.any_name)]
+        let [exact, below] = [exact, below].map(|list| list.map(Vec::as_slice).unwrap_or_default());
+        [exact, below, &self.any_name]
     }
 
     /// The verifier of this scope.
@@ -300,6 +313,25 @@ impl Policy {
         } else {
             Ok(Arc::new(InConfig { policy, peer: None }))
         }
+    }
+}
+
+/// The numbers in three sorted lists that have none in common, in order.
+struct Merged<'a>([&'a [usize]; 3]);
+
+impl Iterator for Merged<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let next = self.0.iter().filter_map(|list| list.first()).min().copied()?;
+        for list in &mut self.0 {
+            if let Some((first, rest)) = list.split_first() {
+                if *first == next {
+                    *list = rest;
+                }
+            }
+        }
+        Some(next)
     }
 }
 

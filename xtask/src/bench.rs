@@ -53,7 +53,7 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     let features: &[&[&str]] =
         if what.peers { &[&["--features", "openssl"], &["--features", "peers"]] } else { &[&[]] };
     let steps =
-        6 + 3 * features.len() + if what.quick { 0 } else { 2 } + if what.servers { 2 } else { 0 };
+        7 + 3 * features.len() + if what.quick { 0 } else { 2 } + if what.servers { 2 } else { 0 };
     let progress = Progress::new("steps", steps);
     let step = |name: &str, command: &mut Command| measure(&progress, name, command);
     let program = |name: &str, features: &[&str], args: &[&Path]| {
@@ -70,6 +70,7 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
     program("download", first, &[&parts.join("download.json")])?;
     step("build of rext", &mut cargo(&["build", "--quiet", "--release", "-p", "rext"]))?;
     let (server, seconds) = (target.join("release/rext"), if what.quick { "2" } else { "10" });
+    program("served", first, &[&server, &parts.join("served.json")])?;
     program("load", first, &[&server, Path::new(seconds), &parts.join("load.json")])?;
     if what.servers {
         let build = ["build", "--quiet", "--release", "-p", "benches", "--bin", "clients"];

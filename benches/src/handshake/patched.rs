@@ -7,7 +7,7 @@ pub(super) use open::open;
 
 sides!(rustls);
 
-fn configs(case: Case, pki: &Pki) -> (ClientConfig, ServerConfig) {
+pub(crate) fn configs(case: Case, pki: &Pki) -> (ClientConfig, ServerConfig) {
     let (mut client, mut server) = plain_configs(case, pki);
     let rules = match case.scenario {
         Scenario::Ignored => 0,
@@ -26,7 +26,7 @@ fn configs(case: Case, pki: &Pki) -> (ClientConfig, ServerConfig) {
 }
 
 /// A policy with this many rules, one per host; the clients' host has the last rule.
-fn policy(rules: u32, case: Case, pki: &Pki) -> Policy {
+pub(crate) fn policy(rules: u32, case: Case, pki: &Pki) -> Policy {
     let rule = |name: &str| Rule::when().server_name(name).offered(true).require("agents");
     (1..rules)
         .fold(Policy::builder(), |policy, other| {

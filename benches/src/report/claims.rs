@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::instructions::side;
+use super::served;
 use crate::contenders::{ONE_BY_ONE, PARSE};
 use crate::handshake::{Case, Crate, Large, OPEN_OR_NEW, Scenario, WAYS};
 use crate::row::Row;
@@ -213,6 +214,8 @@ fn evaluate(rows: &[Row]) -> (Vec<Claim>, Vec<&Row>) {
         let what = format!("memory of an idle HTTP/2 connection, filter minus none, {client}");
         claim(what, 256.0, more, Unit::Bytes);
     }
+    claims.extend(served::claims(rows.rows));
+    rows.limited.borrow_mut().extend(served::limited(rows.rows));
     (claims, rows.limited.into_inner())
 }
 

@@ -5,8 +5,10 @@ use std::{fs, io};
 
 use serde_json::Value;
 
+use crate::accepting::{self, ACCEPT};
 use crate::corpus;
 use crate::handshake::{Case, OPEN_OR_NEW, Pki, WAYS, open_or_new, ways};
+use crate::requests::{self, REQUEST};
 use crate::row::Row;
 use crate::secondary::{DOWNLOAD, DOWNLOADS};
 use crate::{DOWNLOADED, HANDSHAKES, contenders, quick, small};
@@ -45,6 +47,18 @@ pub fn rows(home: &Path) -> io::Result<Vec<Row>> {
     for (number, way) in open_or_new(&Pki::new()).into_iter().enumerate() {
         let bench = format!("secondary/certificate.case_{number}");
         add(bench, OPEN_OR_NEW.into(), way.name, HANDSHAKES)?;
+    }
+    for (number, server) in accepting::all().into_iter().enumerate() {
+        add(
+            format!("servers/accept.case_{number}"),
+            ACCEPT.into(),
+            server.name.into(),
+            HANDSHAKES,
+        )?;
+    }
+    for number in 0..requests::count() {
+        let (bench, name) = (format!("servers/request.case_{number}"), requests::name(number));
+        add(bench, REQUEST.into(), name.into(), 1)?;
     }
     for (number, name) in DOWNLOADS.into_iter().enumerate() {
         let bench = format!("secondary/download.case_{number}");

@@ -1,6 +1,11 @@
 //! Times in the formats of log lines, in UTC.
 
+use std::cell::RefCell;
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 
 /// A date and a time of the Gregorian calendar, in UTC.
 struct Civil {
@@ -73,6 +78,42 @@ pub(super) fn common(time: SystemTime) -> String {
     format!("{day:02}/{month}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000")
 }
 
+/// The time of a log line: RFC 3339 with microseconds, as tracing-subscriber writes it by default.
+///
+/// The part up to the second is kept for the other lines of that second.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock;
+
+thread_local! {
+    static SECOND: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+}
+
+impl FormatTime for Clock {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        write_micros(SystemTime::now(), writer)
+    }
+}
+
+/// A time before 1970 is treated as the beginning of 1970.
+fn write_micros(time: SystemTime, writer: &mut impl fmt::Write) -> fmt::Result {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != since.as_secs() {
+            let Civil { year, month, day, hour, minute, second: s, .. } = Civil::of(time);
+            *text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{s:02}.");
+            *second = since.as_secs();
+        }
+        writer.write_str(text)
+    })?;
+    let mut micros = since.subsec_micros();
+    let mut digits = *b"000000Z";
+    for digit in digits.iter_mut().rev().skip(1) {
+        *digit += (micros % 10) as u8;
+        micros /= 10;
+    }
+    writer.write_str(std::str::from_utf8(&digits).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -92,5 +133,35 @@ mod tests {
             let time = UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_millis(7);
             assert_eq!((rfc3339(time).as_str(), common(time).as_str()), (expected, as_common));
         }
+    }
+    #[test]
+    fn log_lines_have_the_times_of_tracing_subscriber() {
+        let written = |time| {
+            let mut text = String::new();
+            write_micros(time, &mut text).unwrap();
+            text
+        };
+        let time = UNIX_EPOCH + Duration::from_secs(1_709_251_199);
+        for (micros, expected) in [
+            (0, "2024-02-29T23:59:59.000000Z"),
+            (70, "2024-02-29T23:59:59.000070Z"),
+            (999_999, "2024-02-29T23:59:59.999999Z"),
+            (1_000_001, "2024-03-01T00:00:00.000001Z"),
+            // Back again, as a clock may go.
+            (123_456, "2024-02-29T23:59:59.123456Z"),
+        ] {
+            assert_eq!(written(time + Duration::from_micros(micros)), expected);
+        }
+        // The default, before and after ours.
+        let default = || {
+            let mut text = String::new();
+            tracing_subscriber::fmt::time::SystemTime
+                .format_time(&mut Writer::new(&mut text))
+                .unwrap();
+            text
+        };
+        let (before, ours, after) = (default(), written(SystemTime::now()), default());
+        assert!(before <= ours && ours <= after, "{before} {ours} {after}");
+        assert_eq!(ours.len(), before.len());
     }
 }

@@ -21,12 +21,12 @@ use tokio::time::sleep;
 use tower::Service;
 use tracing::{debug, warn};
 
-use super::activity::CloseReason;
+use super::activity::{Activity, CloseReason};
 use super::framing::{Framing, LengthTwice};
 use super::held::HeldBody;
 use super::http3::AltSvc;
 use super::limits::{self, TimeLimits};
-use super::lingering::Lingering;
+use super::lingering::{Dropped, Lingering};
 use super::memory::Budget;
 use super::paced::Paced;
 use super::requests::Requests;
@@ -73,37 +73,93 @@ where
         + Send
         + 'static,
 {
-    /// Serves the connection until it ends. When `phase` ends it, and when `unverified` is ready, it ends as
-    /// soon as its requests are finished; its tunnels end at once when `unverified` is ready, and at
-    /// the maximum age.
-    pub(super) async fn serve(
-        self,
-        limits: TimeLimits,
-        phase: PhaseReceiver,
-        unverified: impl Future<Output = ()>,
-    ) -> Ended {
+    /// Begins to serve the connection.
+    pub(super) fn begin(self, limits: TimeLimits, phase: PhaseReceiver) -> Begun<IO> {
         let Self { io, is_h2, peer, requests, budget, alt_svc } = self;
         let activity = requests.activity().clone();
         let (io, dropped) = Lingering::new(io);
         let connection = Connection { io, is_h2, peer, requests, budget, alt_svc };
-        let ended = connection.serve_http(limits, phase, unverified).await;
+        let tunnels = EndTunnels(Tunnels::new(&activity, limits.idle));
+        let served = connection.http(limits, tunnels.0.clone(), phase.clone());
+        Begun { http: Http { peer, is_h2, activity, tunnels, limits, phase, served }, dropped }
+    }
+
+    /// Makes the HTTP server. The handshake has negotiated the protocol, so it need not be guessed.
+    fn http(
+        self,
+        limits: TimeLimits,
+        tunnels: Tunnels,
+        phase: PhaseReceiver,
+    ) -> Pin<Box<dyn Serving + Send>> {
+        let Self { io, is_h2, requests, budget, alt_svc, .. } = self;
+        let shares = budget.shares();
+        let (io, heads) = Framing::new(io, !is_h2);
+        let shared = Arc::new(Shared { budget, alt_svc, phase });
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if may_upgrade(&request) {
+                request.extensions_mut().insert(tunnels.clone());
+            }
+            if heads.next_is_ambiguous() {
+                request.extensions_mut().insert(LengthTwice);
+            }
+            let (response, shared) = (requests.respond(request), shared.clone());
+            async move {
+                let mut response = response.await;
+                shared.phase.mark_last(is_h2, &mut response);
+                shared.alt_svc.set(response.headers_mut());
+                Ok::<_, Infallible>(response.map(|mut body| {
+                    let underway = body.take_underway();
+                    HeldBody::new(body, shared.budget.clone(), underway)
+                }))
+            }
+        });
+        let io = TokioIo::new(Paced::new(io, is_h2));
+        if is_h2 {
+            Box::pin(limits::http2(limits, shares).serve_connection(io, service))
+        } else {
+            Box::pin(limits::http1(limits).serve_connection(io, service).with_upgrades())
+        }
+    }
+}
+
+/// A connection that is being served.
+pub(super) struct Begun<IO> {
+    http: Http,
+    dropped: Dropped<IO>,
+}
+
+impl<IO: AsyncRead + Unpin> Begun<IO> {
+    /// Serves the connection until it ends. When its phase ends it, and when `unverified` is ready, it ends as
+    /// soon as its requests are finished; its tunnels end at once when `unverified` is ready, and at
+    /// the maximum age.
+    pub(super) async fn serve(self, unverified: impl Future<Output = ()>) -> Ended {
+        let Self { http, dropped } = self;
+        let (is_h2, activity) = (http.is_h2, http.activity.clone());
+        let ended = http.serve(unverified).await;
         if is_h2 && matches!(ended, Ended::Closed) {
-            dropped.read_to_end(activity.last()).await;
+            // Boxed, so that the state of a connection has no room for it.
+            Box::pin(dropped.read_to_end(activity.last())).await;
         }
         ended
     }
+}
 
-    /// The same, without waiting until the client has received everything.
-    async fn serve_http(
-        self,
-        limits: TimeLimits,
-        mut phase: PhaseReceiver,
-        unverified: impl Future<Output = ()>,
-    ) -> Ended {
-        let (peer, activity) = (self.peer, self.requests.activity().clone());
-        let tunnels = EndTunnels(Tunnels::new(&activity, limits.idle));
-        let is_h2 = self.is_h2;
-        let mut served = self.http(limits, tunnels.0.clone(), phase.clone());
+/// The HTTP of a connection. The connection itself is no part of the future that serves it: that would be
+/// moved with it, and have room for it several times.
+struct Http {
+    peer: SocketAddr,
+    is_h2: bool,
+    activity: Activity,
+    tunnels: EndTunnels,
+    limits: TimeLimits,
+    phase: PhaseReceiver,
+    served: Pin<Box<dyn Serving + Send>>,
+}
+
+impl Http {
+    /// Serves it, without waiting until the client has received everything.
+    async fn serve(self, unverified: impl Future<Output = ()>) -> Ended {
+        let Self { peer, is_h2, activity, tunnels, limits, mut phase, mut served } = self;
         let (mut expired, mut unverified) = (pin!(expired(limits.max_age)), pin!(unverified));
         // An HTTP/1.1 connection may become a tunnel, which has its own idle timeout.
         let (mut is_http, mut stopping, mut verified) = (true, false, true);
@@ -149,43 +205,6 @@ where
                     served.as_mut().shut_down();
                 }
             }
-        }
-    }
-
-    /// Makes the HTTP server. The handshake has negotiated the protocol, so it need not be guessed.
-    fn http(
-        self,
-        limits: TimeLimits,
-        tunnels: Tunnels,
-        phase: PhaseReceiver,
-    ) -> Pin<Box<dyn Serving + Send>> {
-        let Self { io, is_h2, requests, budget, alt_svc, .. } = self;
-        let shares = budget.shares();
-        let (io, heads) = Framing::new(io, !is_h2);
-        let shared = Arc::new(Shared { budget, alt_svc, phase });
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            if may_upgrade(&request) {
-                request.extensions_mut().insert(tunnels.clone());
-            }
-            if heads.next_is_ambiguous() {
-                request.extensions_mut().insert(LengthTwice);
-            }
-            let (response, shared) = (requests.respond(request), shared.clone());
-            async move {
-                let mut response = response.await;
-                shared.phase.mark_last(is_h2, &mut response);
-                shared.alt_svc.set(response.headers_mut());
-                Ok::<_, Infallible>(response.map(|mut body| {
-                    let underway = body.take_underway();
-                    HeldBody::new(body, shared.budget.clone(), underway)
-                }))
-            }
-        });
-        let io = TokioIo::new(Paced::new(io, is_h2));
-        if is_h2 {
-            Box::pin(limits::http2(limits, shares).serve_connection(io, service))
-        } else {
-            Box::pin(limits::http1(limits).serve_connection(io, service).with_upgrades())
         }
     }
 }

@@ -38,7 +38,11 @@ impl Tunnels {
 
     /// Makes all tunnels end, now and in the future.
     pub(super) fn end(&self) {
-        self.state.send_modify(|state| state.must_end = true);
+        self.state.send_if_modified(|state| {
+            state.must_end = true;
+            // Most connections have no tunnel to tell. One that begins now will see it.
+            self.state.receiver_count() > 0
+        });
     }
 
     /// Waits until no tunnel is open.

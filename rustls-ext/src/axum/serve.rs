@@ -59,6 +59,18 @@ impl<P: AsyncPolicy> HostPolicy for Hosts<P> {
         self.read(|hosts| hosts.possible_decisions(server_name, client))
     }
 
+    fn all_possible_decisions(
+        &self,
+        server_name: Option<&str>,
+        client: &ClientFacts,
+        accepts: &mut dyn FnMut(&ClientAuthDecision) -> bool,
+    ) -> bool {
+        // As if there were no possible decision.
+        let setup = self.0.current();
+        let hosts = setup.policy().host_policy();
+        hosts.is_none_or(|hosts| hosts.all_possible_decisions(server_name, client, accepts))
+    }
+
     fn challenge(&self, scope: &str) -> Option<Challenge> {
         self.read(|hosts| hosts.challenge(scope))
     }

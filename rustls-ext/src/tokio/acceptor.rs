@@ -1,14 +1,16 @@
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use rustls::{HandshakeKind, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
@@ -99,11 +101,11 @@ impl<P: AsyncPolicy> Acceptor<P> {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let (mut report, observer) = (AcceptReport::default(), Observer::default());
+        let (mut report, mut observer) = (AcceptReport::default(), Observer::default());
         let mut handshake = Handshake::over_tcp();
         let peer = peer.into();
         let span = HandshakeSpan::new(peer);
-        let accepting = self.accept_observed(io, peer, &mut report, &observer);
+        let accepting = self.accept_observed(io, peer, &mut report, &mut observer);
         let accepted = span.around(accepting).await;
         span.ended(accepted.as_ref().err(), &report);
         let refusal = match &accepted {
@@ -128,85 +130,107 @@ impl<P: AsyncPolicy> Acceptor<P> {
         io: IO,
         peer: Option<SocketAddr>,
         report: &mut AcceptReport,
-        observer: &Observer,
+        observer: &mut Observer,
     ) -> Result<TlsStream<IO>, AcceptError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let deadline = Deadline::after(self.handshake_timeout);
-        let late = |_| AcceptError::Timeout(self.handshake_timeout);
+        // One timer for all steps: most of them have to wait.
+        let mut timeout = pin!(timer(self.handshake_timeout));
+        let late = |Late| AcceptError::Timeout(self.handshake_timeout);
 
         let setup = self.live.current();
+        // In blocks, so that the state of one step needs no memory in the next one.
+        let (mut accept, failure) = {
+            let mut start = hello(io, timeout.as_mut()).await.map_err(late)??;
 
-        let acceptor = rustls::server::Acceptor::default();
-        let mut lazy = LazyConfigAcceptor::new(acceptor, Beginning::of(io));
-        let mut start = match deadline.limit(&mut lazy).await.map_err(late)? {
-            Ok(start) => StartHandshake::from_parts(start.accepted, start.io.into_inner()),
-            Err(err) => {
-                let mut err = err.into();
-                if let Some(io) = lazy.take_io() {
-                    err = io.explain(err);
-                    linger(io).await;
+            // The version comes first: it decides whether flags count at all (FLAGS-9).
+            start.accepted.with_config(setup.config());
+            let decided = {
+                let hello = start.client_hello();
+                report.server_name = hello.server_name().map(str::to_owned);
+                limit(timeout.as_mut(), pin!(setup.policy().decide(&hello, peer))).await
+            };
+            let decided = match decided {
+                Ok(decided) => decided,
+                Err(Late) => Err(PolicyTimeout(self.handshake_timeout).into()),
+            };
+            // If the policy fails, the failure goes through rustls, so that the client gets an alert.
+            let (decision, failure) = match decided {
+                Ok(decision) => {
+                    report.scope = decision.demand().map(|demand| demand.scope().to_owned());
+                    (Ok(observer.observe(decision)), None)
                 }
-                return Err(err);
-            }
+                Err(err) => {
+                    let error = rustls::Error::General("the policy failed".into());
+                    (Err(error), Some(err))
+                }
+            };
+            start.accepted.decide(decision);
+            (start.into_stream(setup.config().clone()).into_fallible(), failure)
         };
-
-        // The version comes first: it decides whether flags count at all (FLAGS-9).
-        start.accepted.with_config(setup.config());
-        let hello = start.client_hello();
-        report.server_name = hello.server_name().map(str::to_owned);
-        let decided = match deadline.limit(setup.policy().decide(&hello, peer)).await {
-            Ok(decided) => decided,
-            Err(_) => Err(PolicyTimeout(self.handshake_timeout).into()),
-        };
-        // If the policy fails, the failure goes through rustls, so that the client gets an alert.
-        let (decision, failure) = match decided {
-            Ok(decision) => {
-                report.scope = decision.demand().map(|demand| demand.scope().to_owned());
-                (Ok(observer.observe(decision)), None)
-            }
-            Err(err) => {
-                let error = rustls::Error::General("the policy failed".into());
-                (Err(error), Some(err))
-            }
-        };
-        start.accepted.decide(decision);
-
-        let accept = start.into_stream(setup.config().clone()).into_fallible();
         // The remaining time may be too short for the alert.
-        let deadline = match failure {
-            Some(_) => Deadline::after(LINGER),
-            None => deadline,
-        };
-        match (deadline.limit(accept).await.map_err(late), failure) {
-            (Ok(Ok(stream)), None) => Ok(stream),
-            (Ok(Err((err, io))), failure) => {
-                linger(io).await;
-                Err(failure.map_or_else(|| err.into(), AcceptError::Policy))
-            }
-            // A connection is never accepted without a decision.
-            (Ok(Ok(_)) | Err(_), Some(failure)) => Err(AcceptError::Policy(failure)),
-            (Err(late), None) => Err(late),
+        if failure.is_some() {
+            timeout.set(timer(LINGER));
         }
+        // Not in one match: what is matched on would be kept while the connection lingers.
+        let (err, io) = match limit(timeout, Pin::new(&mut accept)).await {
+            Ok(Err(failed)) => failed,
+            // A connection is never accepted without a decision.
+            Ok(Ok(stream)) => return failure.map_or(Ok(stream), |it| Err(AcceptError::Policy(it))),
+            Err(over) => return Err(failure.map_or_else(|| late(over), AcceptError::Policy)),
+        };
+        linger(io).await;
+        Err(failure.map_or_else(|| err.into(), AcceptError::Policy))
     }
 }
 
-/// A deadline; none if it is later than the clock can represent.
-#[derive(Clone, Copy, Debug)]
-struct Deadline(Option<Instant>);
-
-impl Deadline {
-    fn after(time: Duration) -> Self {
-        Self(Instant::now().checked_add(time))
-    }
-
-    async fn limit<F: Future>(self, future: F) -> Result<F::Output, Elapsed> {
-        match self.0 {
-            Some(deadline) => timeout_at(deadline, future).await,
-            None => Ok(future.await),
+/// Reads the ClientHello.
+async fn hello<IO>(
+    io: IO,
+    timeout: Pin<&mut Option<Sleep>>,
+) -> Result<Result<StartHandshake<IO>, AcceptError>, Late>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let acceptor = rustls::server::Acceptor::default();
+    let mut lazy = LazyConfigAcceptor::new(acceptor, Beginning::of(io));
+    let err = match limit(timeout, Pin::new(&mut lazy)).await? {
+        Ok(start) => {
+            let io = start.io.into_inner();
+            return Ok(Ok(StartHandshake::from_parts(start.accepted, io)));
         }
+        Err(err) => err,
+    };
+    let mut err = err.into();
+    if let Some(io) = lazy.take_io() {
+        err = io.explain(err);
+        linger(io).await;
     }
+    Ok(Err(err))
+}
+
+/// The deadline has passed.
+struct Late;
+
+/// A timer that several futures use in turn; none if it would end later than the clock can represent.
+fn timer(time: Duration) -> Option<Sleep> {
+    Instant::now().checked_add(time).map(sleep_until)
+}
+
+/// Waits for `future`, which takes precedence if it is ready when the time is over.
+fn limit<F: Future>(
+    mut timer: Pin<&mut Option<Sleep>>,
+    mut future: Pin<&mut F>,
+) -> impl Future<Output = Result<F::Output, Late>> {
+    poll_fn(move |cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        let Some(timer) = timer.as_mut().as_pin_mut() else { return Poll::Pending };
+        // A future that has used up the task's budget does not stop the timer.
+        pin!(unconstrained(timer)).poll(cx).map(|()| Err(Late))
+    })
 }
 
 /// The policy took longer than the limit for the whole handshake.
@@ -236,4 +260,24 @@ pub async fn linger<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO) {
         tokio::io::copy(&mut io.take(LIMIT), &mut tokio::io::sink()).await
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    fn size_of_future<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_state_of_a_handshake_is_not_kept_for_several_steps_at_once() {
+        let size = size_of_future(|(acceptor, io): (&'static Acceptor, TcpStream)| {
+            acceptor.accept_and_report(io, None)
+        });
+        let connection = size_of::<TlsStream<TcpStream>>();
+        assert!(size < 4 * connection, "{size} bytes, for a connection of {connection}");
+    }
 }

@@ -7,19 +7,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::error::AcceptError;
 use super::other_protocol::OtherProtocol;
 
+/// Enough bytes to distinguish protocols.
+const LENGTH: usize = 12;
+
 /// A connection, and the first bytes that its client sent.
 #[derive(Debug)]
 pub(super) struct Beginning<IO> {
     io: IO,
-    first: Vec<u8>,
+    first: [u8; LENGTH],
+    /// How many of these have arrived.
+    have: usize,
 }
 
 impl<IO> Beginning<IO> {
-    /// Enough bytes to distinguish protocols.
-    const LENGTH: usize = 12;
-
     pub(super) fn of(io: IO) -> Self {
-        Self { io, first: Vec::new() }
+        Self { io, first: [0; LENGTH], have: 0 }
     }
 
     pub(super) fn into_inner(self) -> IO {
@@ -29,11 +31,13 @@ impl<IO> Beginning<IO> {
     /// Replaces the error for a client that sent no ClientHello by a more precise one.
     pub(super) fn explain(&self, error: AcceptError) -> AcceptError {
         match error {
-            AcceptError::Io(_) if self.first.is_empty() => AcceptError::Closed,
-            AcceptError::Tls(error) => match OtherProtocol::of(&self.first) {
-                Some(protocol) => AcceptError::OtherProtocol(protocol, error),
-                None => AcceptError::Tls(error),
-            },
+            AcceptError::Io(_) if self.have == 0 => AcceptError::Closed,
+            AcceptError::Tls(error) => {
+                match OtherProtocol::of(self.first.get(..self.have).unwrap_or_default()) {
+                    Some(protocol) => AcceptError::OtherProtocol(protocol, error),
+                    None => AcceptError::Tls(error),
+                }
+            }
             other => other,
         }
     }
@@ -47,9 +51,12 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Beginning<IO> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let outcome = Pin::new(&mut self.io).poll_read(cx, buf);
-        let new = buf.filled().iter().skip(before);
-        let missing = Self::LENGTH.saturating_sub(self.first.len());
-        self.first.extend(new.take(missing));
+        let new = buf.filled().get(before..).unwrap_or_default();
+        let this = &mut *self;
+        for (to, from) in this.first.iter_mut().skip(this.have).zip(new) {
+            *to = *from;
+            this.have += 1;
+        }
         outcome
     }
 }

@@ -12,8 +12,8 @@ impl HandshakeSpan {
         Self
     }
 
-    pub(super) async fn around<F: Future>(&self, future: F) -> F::Output {
-        future.await
+    pub(super) fn around<F: Future>(&self, future: F) -> F {
+        future
     }
 
     pub(super) fn ended(&self, _: Option<&AcceptError>, _: &AcceptReport) {}

@@ -26,9 +26,9 @@ pub struct AcceptReport {
     pub refused: Option<CertificateDer<'static>>,
 }
 
-/// The certificate that a verifier checked last.
+/// Observes which certificate a verifier refuses.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Observer(Arc<Mutex<Option<Seen>>>);
+pub(super) struct Observer(Option<Arc<Observed>>);
 
 #[derive(Clone, Debug)]
 struct Seen {
@@ -40,10 +40,12 @@ struct Seen {
 
 impl Observer {
     /// Returns the same decision, with a verifier that is observed.
-    pub(super) fn observe(&self, decision: ClientAuthDecision) -> ClientAuthDecision {
-        let observed = |demand: ClientAuthDemand| {
-            let verifier = Observed { verifier: demand.verifier().clone(), by: self.clone() };
-            demand.with_verifier(Arc::new(verifier))
+    pub(super) fn observe(&mut self, decision: ClientAuthDecision) -> ClientAuthDecision {
+        let mut observed = |demand: ClientAuthDemand| {
+            let verifier = demand.verifier().clone();
+            let observed = Arc::new(Observed { verifier, seen: Mutex::default() });
+            self.0 = Some(observed.clone());
+            demand.with_verifier(observed)
         };
         match decision {
             ClientAuthDecision::Request(demand) => ClientAuthDecision::Request(observed(demand)),
@@ -54,7 +56,8 @@ impl Observer {
 
     /// Returns the client's certificate, if this error is its refusal.
     pub(super) fn refused(&self, error: &Error) -> Option<CertificateDer<'static>> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let seen = &self.0.as_ref()?.seen;
+        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let is_about_certificate = match error {
             Error::InvalidCertificate(_) => true,
             Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => {
@@ -64,7 +67,17 @@ impl Observer {
         };
         is_about_certificate.then_some(seen.certificate)
     }
+}
 
+/// A verifier that decides as another one does, and records the certificate that it refused.
+#[derive(Debug)]
+struct Observed {
+    verifier: Arc<dyn ClientCertVerifier>,
+    /// The certificate that it refused last.
+    seen: Mutex<Option<Seen>>,
+}
+
+impl Observed {
     fn saw<T>(
         &self,
         certificate: &CertificateDer<'_>,
@@ -73,17 +86,10 @@ impl Observer {
     ) -> Result<T, Error> {
         if outcome.is_err() {
             let seen = Seen { certificate: certificate.clone().into_owned(), signed };
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         }
         outcome
     }
-}
-
-/// A verifier that decides as another one does, and records the certificate that it refused.
-#[derive(Debug)]
-struct Observed {
-    verifier: Arc<dyn ClientCertVerifier>,
-    by: Observer,
 }
 
 impl ClientCertVerifier for Observed {
@@ -106,7 +112,7 @@ impl ClientCertVerifier for Observed {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let outcome = self.verifier.verify_client_cert(end_entity, intermediates, now);
-        self.by.saw(end_entity, false, outcome)
+        self.saw(end_entity, false, outcome)
     }
 
     fn vouch(
@@ -133,7 +139,7 @@ impl ClientCertVerifier for Observed {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by.saw(cert, true, self.verifier.verify_tls12_signature(message, cert, dss))
+        self.saw(cert, true, self.verifier.verify_tls12_signature(message, cert, dss))
     }
 
     fn verify_tls13_signature(
@@ -142,7 +148,7 @@ impl ClientCertVerifier for Observed {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.by.saw(cert, true, self.verifier.verify_tls13_signature(message, cert, dss))
+        self.saw(cert, true, self.verifier.verify_tls13_signature(message, cert, dss))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

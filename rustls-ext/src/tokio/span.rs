@@ -18,8 +18,8 @@ impl HandshakeSpan {
     }
 
     /// Runs `future` within the span.
-    pub(super) async fn around<F: Future>(&self, future: F) -> F::Output {
-        future.instrument(self.0.clone()).await
+    pub(super) fn around<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        future.instrument(self.0.clone())
     }
 
     /// Records the outcome. Text of the peer is recorded as a string, which subscribers escape.

@@ -79,7 +79,7 @@ impl Client {
         let connection = Connection { io: server, is_h2, peer, requests, budget, alt_svc };
         let ended = tokio::spawn(async move {
             let (_phases, begin) = (phases, Instant::now());
-            (connection.serve(limits, phase, pending()).await, begin.elapsed())
+            (connection.begin(limits, phase).serve(pending()).await, begin.elapsed())
         });
         Self { io, ended }
     }

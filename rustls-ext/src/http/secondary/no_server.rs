@@ -11,6 +11,10 @@ impl ServerExchange {
         match *self {}
     }
 
+    pub(in crate::http) fn has_proof(&self, _: &str) -> bool {
+        match *self {}
+    }
+
     pub(in crate::http) fn identity(
         &self,
         _: &PostHandshakeDemand,

@@ -243,6 +243,12 @@ impl ServerExchange {
         self.lock().asking.as_ref().map_or(0, |asking| asking.proofs.latest())
     }
 
+    /// Returns true if the client has proved possession of a certificate for this scope, whether it
+    /// counts or not.
+    pub(in crate::http) fn has_proof(&self, scope: &str) -> bool {
+        self.proved(scope).is_some()
+    }
+
     /// Returns the client, if it has proved possession of a certificate that meets the demand now,
     /// and if `sees` accepts the number of the proof.
     pub(in crate::http) fn identity(

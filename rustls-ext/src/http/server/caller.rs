@@ -55,7 +55,7 @@ impl Caller {
     /// Returns the host name that the request is for, in lower case and without a final dot; `None`
     /// if it is for an address.
     pub fn host(&self) -> Option<&str> {
-        self.host.name()
+        self.host.name(self.connection.server_name())
     }
 
     /// Returns the client, if it is authenticated in `scope` now.
@@ -66,8 +66,9 @@ impl Caller {
     pub fn identity(&self, scope: &str) -> Option<Identity> {
         self.connection.of_handshake(scope).or_else(|| {
             let sees = self.sees.as_deref()?;
+            let exchange = self.connection.exchange().filter(|it| it.has_proof(scope))?;
             let sees = |proof| proof <= sees.admitted || sees.own().contains(&proof);
-            self.connection.exchange()?.identity(&self.demand(scope)?, sees)
+            exchange.identity(&self.demand(scope)?, sees)
         })
     }
 

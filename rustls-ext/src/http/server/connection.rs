@@ -40,10 +40,10 @@ impl WeakConnectionInfo {
 struct ConnectionData {
     peer: Option<SocketAddr>,
     server_name: Option<String>,
-    protocol: Option<Vec<u8>>,
     tls_version: ProtocolVersion,
     resumed: bool,
-    offer: Offer,
+    /// The facts about the client that the policy may have used.
+    client: ClientFacts,
     acknowledged: bool,
     certificate_request: Option<CertificateRequest>,
     outcome: ClientAuthOutcome,
@@ -92,9 +92,12 @@ impl ConnectionInfo {
             identity,
             ConnectionData {
                 server_name: connection.server_name().map(str::to_owned),
-                protocol: connection.alpn_protocol().map(<[u8]>::to_vec),
                 resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
-                ..ConnectionData::new(peer.into(), connection.protocol_version())
+                ..ConnectionData::new(
+                    peer.into(),
+                    connection.protocol_version(),
+                    connection.alpn_protocol().map(<[u8]>::to_vec),
+                )
             },
         )
     }
@@ -111,9 +114,12 @@ impl ConnectionInfo {
             identity,
             ConnectionData {
                 server_name: handshake.server_name.clone(),
-                protocol: handshake.protocol.clone(),
                 resumed: handshake.kind == Some(HandshakeKind::Resumed),
-                ..ConnectionData::new(Some(peer), Some(ProtocolVersion::TLSv1_3))
+                ..ConnectionData::new(
+                    Some(peer),
+                    Some(ProtocolVersion::TLSv1_3),
+                    handshake.protocol.clone(),
+                )
             },
         )
     }
@@ -131,7 +137,7 @@ impl ConnectionInfo {
             _ => ClientAuthOutcome::Declined,
         };
         Self(Arc::new(ConnectionData {
-            offer: auth.offer(),
+            client: ClientFacts { offer: auth.offer(), ..data.client },
             acknowledged: auth.acknowledged(),
             certificate_request,
             outcome,
@@ -263,7 +269,7 @@ impl ConnectionInfo {
 
     /// Returns the ways in which the client offered to authenticate.
     pub fn offer(&self) -> Offer {
-        self.0.offer
+        self.0.client.offer
     }
 
     /// Returns true if the server acknowledged the offer, so that the client knows it was asked
@@ -285,7 +291,7 @@ impl ConnectionInfo {
 
     /// Returns the negotiated application protocol (RFC 7301).
     pub fn protocol(&self) -> Option<&[u8]> {
-        self.0.protocol.as_deref()
+        self.0.client.protocol.as_deref()
     }
 
     /// Returns the TLS version.
@@ -312,36 +318,38 @@ impl ConnectionInfo {
 
     /// Returns true if the client is authenticated in the scope of this demand.
     fn proves(&self, demand: &ClientAuthDemand) -> bool {
-        let demand = PostHandshakeDemand::when_needed(demand.clone());
-        self.of_handshake(demand.scope()).is_some()
-            || self
-                .exchange()
-                .is_some_and(|exchange| exchange.identity(&demand, |_| true).is_some())
+        let by_answer = || {
+            let exchange = self.exchange().filter(|it| it.has_proof(demand.scope()))?;
+            exchange.identity(&PostHandshakeDemand::when_needed(demand.clone()), |_| true)
+        };
+        self.handshake_identity().is_some_and(|identity| identity.scope() == demand.scope())
+            || by_answer().is_some()
     }
 
-    /// The facts about this client that the policy may have used, or may use when the client opens
-    /// another connection with one of `offers`.
-    pub(super) fn client(&self, offers: &[Offer]) -> Vec<ClientFacts> {
-        offers
-            .iter()
-            .map(|offer| ClientFacts {
-                protocol: self.0.protocol.clone(),
-                offer: *offer,
-                peer: self.0.peer.map(|peer| peer.ip()),
-            })
-            .collect()
+    /// The facts about this client that the policy may have used.
+    pub(super) fn client(&self) -> &ClientFacts {
+        &self.0.client
+    }
+
+    /// The facts that it may use when the client opens another connection with this offer.
+    pub(super) fn client_with(&self, offer: Offer) -> ClientFacts {
+        ClientFacts { offer, ..self.0.client.clone() }
     }
 }
 
 impl ConnectionData {
-    fn new(peer: Option<SocketAddr>, tls_version: Option<ProtocolVersion>) -> Self {
+    fn new(
+        peer: Option<SocketAddr>,
+        tls_version: Option<ProtocolVersion>,
+        protocol: Option<Vec<u8>>,
+    ) -> Self {
+        let ip = peer.map(|peer| peer.ip());
         Self {
             peer,
             server_name: None,
-            protocol: None,
             tls_version: tls_version.unwrap_or(ProtocolVersion::Unknown(0)),
             resumed: false,
-            offer: Offer::NONE,
+            client: ClientFacts { protocol, offer: Offer::NONE, peer: ip },
             acknowledged: false,
             certificate_request: None,
             outcome: ClientAuthOutcome::NotAsked,

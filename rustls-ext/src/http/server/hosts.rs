@@ -27,6 +27,20 @@ pub trait HostPolicy: Debug + Send + Sync {
         client: &ClientFacts,
     ) -> Vec<ClientAuthDecision>;
 
+    /// Returns true if `accepts` returns true for each of the
+    /// [`possible_decisions()`](Self::possible_decisions).
+    ///
+    /// The default calls that method. An implementation that has the decisions need not copy them:
+    /// this is called for each request whose host is not the server name of its connection.
+    fn all_possible_decisions(
+        &self,
+        server_name: Option<&str>,
+        client: &ClientFacts,
+        accepts: &mut dyn FnMut(&ClientAuthDecision) -> bool,
+    ) -> bool {
+        self.possible_decisions(server_name, client).iter().all(accepts)
+    }
+
     /// Returns a challenge that accepts the certificates of this scope; `None` if there is no such
     /// scope, which is then answered with 500.
     fn challenge(&self, scope: &str) -> Option<Challenge>;
@@ -63,6 +77,15 @@ impl HostPolicy for Policy {
         Policy::possible_decisions(self, server_name, client)
     }
 
+    fn all_possible_decisions(
+        &self,
+        server_name: Option<&str>,
+        client: &ClientFacts,
+        accepts: &mut dyn FnMut(&ClientAuthDecision) -> bool,
+    ) -> bool {
+        self.possible(server_name, client).all(accepts)
+    }
+
     fn challenge(&self, scope: &str) -> Option<Challenge> {
         Policy::challenge(self, scope)
     }
@@ -87,6 +110,15 @@ impl<P: HostPolicy + ?Sized> HostPolicy for Arc<P> {
         client: &ClientFacts,
     ) -> Vec<ClientAuthDecision> {
         P::possible_decisions(self, server_name, client)
+    }
+
+    fn all_possible_decisions(
+        &self,
+        server_name: Option<&str>,
+        client: &ClientFacts,
+        accepts: &mut dyn FnMut(&ClientAuthDecision) -> bool,
+    ) -> bool {
+        P::all_possible_decisions(self, server_name, client, accepts)
     }
 
     fn challenge(&self, scope: &str) -> Option<Challenge> {
@@ -124,6 +156,15 @@ impl<P: HostPolicy> HostPolicy for Live<P> {
         self.shared().possible_decisions(server_name, client)
     }
 
+    fn all_possible_decisions(
+        &self,
+        server_name: Option<&str>,
+        client: &ClientFacts,
+        accepts: &mut dyn FnMut(&ClientAuthDecision) -> bool,
+    ) -> bool {
+        self.shared().all_possible_decisions(server_name, client, accepts)
+    }
+
     fn challenge(&self, scope: &str) -> Option<Challenge> {
         self.shared().challenge(scope)
     }
@@ -148,6 +189,15 @@ impl<P: HostPolicy> HostPolicy for Shared<P> {
         client: &ClientFacts,
     ) -> Vec<ClientAuthDecision> {
         self.current().policy().possible_decisions(server_name, client)
+    }
+
+    fn all_possible_decisions(
+        &self,
+        server_name: Option<&str>,
+        client: &ClientFacts,
+        accepts: &mut dyn FnMut(&ClientAuthDecision) -> bool,
+    ) -> bool {
+        self.current().policy().all_possible_decisions(server_name, client, accepts)
     }
 
     fn challenge(&self, scope: &str) -> Option<Challenge> {
@@ -180,21 +230,20 @@ pub(super) fn serves(
     if connection.lacks_required() {
         return false;
     }
-    if connection.server_name() == host.name() {
+    let name = host.name(connection.server_name());
+    if name == connection.server_name() {
         return true;
     }
-    let offer = connection.offer();
-    let offers = match connection.tls_version() {
-        ProtocolVersion::TLSv1_3 => vec![offer],
-        // Under TLS 1.2 a flag does not count and is not kept. But a policy that decided before the
-        // version was chosen has seen it.
-        _ => vec![offer, Offer::new(true, offer.has_care())],
+    let meets = |client: &ClientFacts| {
+        hosts.all_possible_decisions(name, client, &mut |decision| connection.meets(decision))
     };
-    connection
-        .client(&offers)
-        .iter()
-        .flat_map(|client| hosts.possible_decisions(host.name(), client))
-        .all(|decision| connection.meets(&decision))
+    if !meets(connection.client()) {
+        return false;
+    }
+    // Under TLS 1.2 a flag does not count and is not kept. But a policy that decided before the
+    // version was chosen has seen it.
+    connection.tls_version() == ProtocolVersion::TLSv1_3
+        || meets(&connection.client_with(Offer::new(true, connection.offer().has_care())))
 }
 
 /// Returns the demand of this scope, if a certificate that meets it may be requested from the client
@@ -210,9 +259,9 @@ pub(super) fn would_ask(
         // There are no flags under TLS 1.2 (FLAGS-9).
         _ => &[Offer::NONE, Offer::CARE],
     };
-    connection
-        .client(offers)
+    let name = host.name(connection.server_name());
+    offers
         .iter()
-        .flat_map(|client| hosts.possible_decisions(host.name(), client))
+        .flat_map(|offer| hosts.possible_decisions(name, &connection.client_with(*offer)))
         .find_map(|decision| decision.demand().filter(|demand| demand.scope() == scope).cloned())
 }

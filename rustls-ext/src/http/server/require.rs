@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use http::Response;
 use http::request::Parts;
 use tower_layer::Layer;
@@ -44,13 +46,15 @@ pub struct RequireScope<D = EmptyBody> {
 /// The scope that callers need.
 #[derive(Clone, Debug)]
 pub struct NeededScope {
-    scope: String,
-    realm: Option<String>,
+    // Servers clone their services for each request.
+    scope: Arc<str>,
+    realm: Option<Arc<str>>,
 }
 
 impl RequireScope {
     /// Requires that callers are authenticated in the scope of this name.
     pub fn new(scope: impl Into<String>) -> Self {
+        let scope: String = scope.into();
         Self { needed: NeededScope { scope: scope.into(), realm: None }, denied: EmptyBody }
     }
 
@@ -65,6 +69,7 @@ impl<D> RequireScope<D> {
     /// space, whose resources need the same certificate (RFC 9110 section 11.5). A realm that a
     /// challenge cannot contain is left out.
     pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
+        let realm: String = realm.into();
         self.needed.realm = Some(realm.into());
         self
     }

@@ -135,7 +135,7 @@ fn evaluate(rows: &[Row]) -> (Vec<Claim>, Vec<&Row>) {
     }
     let (accepted, mutual) = (Scenario::ResumedAccepted, Scenario::ResumedMutual);
     let times = rows.ratio(patched(accepted), pristine(mutual), "server");
-    let what = "the same, resumed, server, instructions";
+    let what = "accepted offer, resumed, relative to a resumed one of pristine rustls, server, instructions";
     claim(what.into(), 1.03, times, Unit::Times);
     for (large, side) in Large::ALL.into_iter().flat_map(|it| [(it, "client"), (it, "server")]) {
         let [base, mutual, offered] = large

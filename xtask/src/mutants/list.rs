@@ -63,9 +63,9 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "RES-5: a proof of possession lasts for ever",
         file: "src/server/client_auth/decision.rs",
-        item: "ClientAuthDemand::accepts",
-        from: "is_recent && still_verifies()",
-        to: "(true || is_recent) && still_verifies()",
+        item: "ClientAuthDemand::check_again",
+        from: "!resumption::is_recent(at, now.as_secs(), self.max_age.as_secs())",
+        to: "false && !resumption::is_recent(at, now.as_secs(), self.max_age.as_secs())",
     },
     Mutant {
         name: "RES-5: a proof in the future counts",

@@ -280,7 +280,10 @@ async fn a_connection_that_reaches_its_maximum_age_ends_in_each_state() {
     client.read_until(GOAWAY).await;
     let (_, _, _, ping) = client.read_until(PING).await;
     client.send(&frame(PING, 1, 0, &ping)).await;
-    assert_eq!(goaways(&mut client.io).await, [NO_ERROR]);
-    let (ended, after) = client.ended().await;
+    let Client { mut io, ended } = client;
+    assert_eq!(goaways(&mut io).await, [NO_ERROR]);
+    // The server waits for this, so that the client can read everything.
+    drop(io);
+    let (ended, after) = ended.await.unwrap();
     assert!(matches!(ended, Ended::Closed) && after <= 2 * SECOND, "{ended:?} {after:?}");
 }

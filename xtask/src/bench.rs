@@ -182,13 +182,17 @@ fn with_table(page: &str, table: &str) -> Option<String> {
 }
 
 /// The beginnings of the rows that README.md shows.
-const HEADLINE: [&str; 6] = [
+const HEADLINE: [&str; 10] = [
     "no offer and no policy, relative to pristine rustls, server",
     "accepted offer, relative to mutual TLS of pristine rustls, server",
+    "accepted offer, resumed",
     "policy of 100,000 rules",
     "accepted offer, relative to OpenSSL, renegotiation",
     "accepted offer, relative to OpenSSL, post-handshake",
     "ClientHello scan, relative to BoringSSL",
+    "acceptor with an async policy, accepted offer",
+    "connection of rext serve with a request",
+    "request through CallerLayer and RequireScope",
 ];
 
 /// The table with the rows of [`HEADLINE`] only.

@@ -353,7 +353,7 @@ fn servers(
 
 fn policy(cast: &Cast, state: &State) -> Policy {
     let max_age = Duration::from_secs(MAX_AGE.unsigned_abs() * 3600);
-    let mut builder = Policy::builder();
+    let mut builder = Policy::builder().provider(provider());
     for scope in Scope::ALL {
         let anchors = cast.anchors(state.trust[scope as usize], state.revoked, state.listed);
         builder = builder.scope(scope.name(), anchors.with_max_age(max_age));

@@ -5,6 +5,7 @@ mod common;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::{Clock, Pki, Switch, When, connect, pump};
 use rustls::client::danger::HandshakeSignatureValid;
@@ -20,6 +21,8 @@ use rustls_ext::ClientAuthOffer;
 use rustls_ext::wire::resumption::Voucher;
 
 const HOUR: u64 = 60 * 60;
+/// For how long one proof of possession counts.
+const MAX_AGE: u64 = 5 * HOUR;
 
 /// A verifier that does as told, and counts.
 #[derive(Debug)]
@@ -124,6 +127,7 @@ impl Site {
             verified: AtomicU64::new(0),
         });
         let demand = ClientAuthDemand::new(verifier.clone(), "agents").unwrap();
+        let demand = demand.with_max_age(Duration::from_secs(MAX_AGE));
         let policy = Switch::new(When::Always, ClientAuthDecision::Require(demand));
         let mut server = pki.server_with(&policy, &[version]);
         server.time_provider = clock.clone();
@@ -179,6 +183,20 @@ fn res_5_a_chain_is_verified_again_before_and_after_the_span_of_its_voucher() {
         assert_eq!(refused.error, CertificateError::Revoked.into());
         // At resumption, and then in the full handshake.
         assert_eq!(site.verifier.verified(), 2);
+    }
+}
+
+#[test]
+fn res_5_a_voucher_does_not_extend_a_proof_of_possession() {
+    for site in Site::all() {
+        let voucher = site.voucher(1);
+        site.verifier.gives(Voucher { not_after: voucher.not_before + 10 * MAX_AGE, ..voucher });
+        assert_eq!(site.visit(), (false, 1));
+        site.clock.advance(MAX_AGE);
+        assert_eq!(site.visit(), (true, 0));
+        site.clock.advance(1);
+        // The client proves possession again.
+        assert_eq!(site.visit(), (false, 1));
     }
 }
 

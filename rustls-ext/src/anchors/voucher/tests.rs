@@ -82,6 +82,12 @@ fn res_5_only_a_verifier_of_the_same_content_honors_a_voucher() {
     let mut provider = ring::default_provider();
     let algorithms = &mut provider.signature_verification_algorithms;
     algorithms.all = algorithms.all.split_last().unwrap().1;
+    // As many as usual, one of them twice.
+    let mut repeated = ring::default_provider();
+    let algorithms = &mut repeated.signature_verification_algorithms;
+    let mut all = algorithms.all.to_vec();
+    all[0] = all[1];
+    algorithms.all = all.leak();
     let mut limited = crate::anchors::Authority::of(a.der()).unwrap();
     limited.limits.path_length = Some(7);
     let mut signing = crate::anchors::Authority::of(a.der()).unwrap();
@@ -101,6 +107,7 @@ fn res_5_only_a_verifier_of_the_same_content_honors_a_voucher() {
         ("a certificate is pinned", build(usual().with_pinned([other]).unwrap())),
         ("the scope", build_with(usual(), "staff", ring::default_provider())),
         ("fewer algorithms", build_with(usual(), SCOPE, provider)),
+        ("other algorithms", build_with(usual(), SCOPE, repeated)),
     ] {
         assert!(!verifier.honors(&leaf, &[], &voucher), "{what}");
     }

@@ -9,8 +9,7 @@ use crate::{Result, git, run as done};
 /// The beginning of the line in benches/README.md that names the commit to compare with.
 const BASE: &str = "<!-- base: ";
 
-/// Counts the instructions of both in one run, with the same dependencies where they have the same versions, and
-/// compares the rows with a limit.
+/// Counts the instructions of both in one run, and compares the rows with a limit.
 ///
 /// # Errors
 /// If one of them takes more instructions than allowed, the commit does not exist or cannot be built, or valgrind
@@ -29,9 +28,12 @@ pub fn against(repository: &Path, commit: Option<&str>) -> Result<()> {
     check_out(repository, commit.trim(), &before)?;
 
     println!("-- instructions of commit {named}");
-    let before = count(&before, &target, &folder.join("before.json"))?;
+    // Cargo does not distinguish crates at the same place of two work trees, and would use those that were built first.
+    let own = folder.join("target");
+    let runner = runner(repository, &target)?;
+    let before = count(&before, &runner, &own, &folder.join("before.json"))?;
     println!("-- instructions of this work tree");
-    let after = count(repository, &target, &folder.join("after.json"))?;
+    let after = count(repository, &runner, &target, &folder.join("after.json"))?;
     let mut report = crate::cargo();
     report.current_dir(repository).args(["run", "--quiet", "--release", "-p", "benches"]);
     done(report.args(["--bin", "report", "--", "change"]).args([before, after]))
@@ -66,8 +68,7 @@ fn check_out(repository: &Path, commit: &str, folder: &Path) -> Result<()> {
 }
 
 /// Counts the instructions of a work tree, and writes its rows to a file.
-fn count(tree: &Path, target: &Path, rows: &Path) -> Result<PathBuf> {
-    let runner = runner(tree, target)?;
+fn count(tree: &Path, runner: &Path, target: &Path, rows: &Path) -> Result<PathBuf> {
     let home = rows.with_extension("counts");
     if home.exists() {
         fs::remove_dir_all(&home)?;
@@ -75,7 +76,7 @@ fn count(tree: &Path, target: &Path, rows: &Path) -> Result<PathBuf> {
     let cargo = |args: &[&str]| {
         let mut cargo = crate::cargo();
         cargo.current_dir(tree).args(args).env("CARGO_TARGET_DIR", target);
-        cargo.env("GUNGRAUN_RUNNER", &runner).env("GUNGRAUN_HOME", &home);
+        cargo.env("GUNGRAUN_RUNNER", runner).env("GUNGRAUN_HOME", &home);
         cargo.env("GUNGRAUN_SAVE_SUMMARY", "json").env("BENCH_QUICK", "1");
         cargo
     };

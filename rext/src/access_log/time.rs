@@ -134,6 +134,7 @@ mod tests {
             assert_eq!((rfc3339(time).as_str(), common(time).as_str()), (expected, as_common));
         }
     }
+
     #[test]
     fn log_lines_have_the_times_of_tracing_subscriber() {
         let written = |time| {

@@ -167,7 +167,7 @@ impl ClientCertVerifier for Observed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Policy, Verdict};
+    use crate::{Anchors, Policy, Verdict};
 
     #[test]
     fn an_observed_verifier_carries_the_policy_of_the_one_that_it_observes() {
@@ -176,5 +176,24 @@ mod tests {
         let observed = Observer::default().observe(ClientAuthDecision::Require(demand));
         let verifier = observed.demand().unwrap().verifier();
         assert!(verifier.client_auth_policy().is_some());
+    }
+
+    #[test]
+    fn res_5_an_observed_verifier_gives_and_honors_the_vouchers_of_the_one_that_it_observes() {
+        let authority = test_pki::Authority::new("agents").unwrap();
+        let client = authority.client("agent").unwrap();
+        let provider = || Ok(Arc::new(rustls::crypto::ring::default_provider()));
+        let anchors = Anchors::from_certificates([authority.der().clone()]).unwrap();
+        let inner = anchors.build("agents", &provider).unwrap().verifier;
+        let demand = ClientAuthDemand::new(inner.clone(), "agents").unwrap();
+        let observed = Observer::default().observe(ClientAuthDecision::Require(demand));
+        let verifier = observed.demand().unwrap().verifier();
+
+        let now = UnixTime::now();
+        let voucher = verifier.vouch(client.der(), &[], now).unwrap();
+        assert_eq!(inner.vouch(client.der(), &[], now), Some(voucher));
+        assert!(verifier.honors(client.der(), &[], &voucher));
+        let forged = Voucher { not_after: u64::MAX, ..voucher };
+        assert!(!verifier.honors(client.der(), &[], &forged));
     }
 }

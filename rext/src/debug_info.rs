@@ -1,13 +1,15 @@
 //! The properties of a server's connection, as JSON and for the log.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rustls_ext::quic::HandshakeData;
 use rustls_ext::rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthStatus};
 use rustls_ext::rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use rustls_ext::wire::Offer;
 use rustls_ext::{PeerIdentity, subject_of};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::tls;
 
@@ -15,9 +17,9 @@ use crate::tls;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DebugInfo {
     /// `HTTP/3.0`, `HTTP/2.0` or `HTTP/1.1`.
-    pub protocol: String,
+    pub protocol: Cow<'static, str>,
     /// `TLSv1.3` or `TLSv1.2`.
-    pub tls_version: String,
+    pub tls_version: Cow<'static, str>,
     /// True if the session was resumed.
     pub resumed: bool,
     /// The extensions by which the client offered to authenticate: `none`, `flag`, `care` or `both`.
@@ -36,7 +38,11 @@ pub struct DebugInfo {
     /// The scope in which the client's certificate was verified, if it was.
     pub scope: Option<String>,
     /// The client's address.
+    #[serde(skip)]
     pub peer: SocketAddr,
+    /// The same as text, which is made once for the log and the responses.
+    #[serde(rename = "peer", serialize_with = "text")]
+    pub peer_text: Arc<str>,
 }
 
 impl DebugInfo {
@@ -67,7 +73,7 @@ impl DebugInfo {
             None => (None, None),
         };
         Self {
-            protocol: String::new(),
+            protocol: Cow::Borrowed(""),
             // The version of QUIC (RFC 9001 section 4.2).
             tls_version: tls::version_name(Some(ProtocolVersion::TLSv1_3)),
             resumed,
@@ -82,8 +88,13 @@ impl DebugInfo {
             acknowledged: auth.is_some_and(|auth| auth.acknowledged()),
             scope,
             peer,
+            peer_text: peer.to_string().into(),
         }
     }
+}
+
+fn text<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }
 
 /// A verified client: the subject of its certificate, and the scope.

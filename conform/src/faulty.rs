@@ -110,7 +110,11 @@ struct Found {
 
 impl Found {
     fn received(&self) -> rustls_ext_wire::Received<'_> {
-        rustls_ext_wire::Received { tls_flags: self.flags.as_deref(), care: self.care.as_deref() }
+        rustls_ext_wire::Received {
+            tls_flags: self.flags.as_deref(),
+            care: self.care.as_deref(),
+            origin_hint: None,
+        }
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) unsafe fn received<'a>(
     let tls_flags = unsafe { borrow_if(tls_flags) }?.map(body).transpose()?;
     // SAFETY: likewise.
     let care = unsafe { borrow_if(care) }?.map(body).transpose()?;
-    Ok(Received { tls_flags, care })
+    Ok(Received { tls_flags, care, origin_hint: None })
 }
 
 /// Makes a client with this offer; nothing is sent yet.

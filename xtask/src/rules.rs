@@ -78,7 +78,7 @@ const MESSAGES: &str = "
 
 *If answered* means: only if the message that this one answers had it. *Any flag* is what holds for every flag, known or
 not; the columns of single flags hold besides. CARE is `client_authentication_request`, which a server echoes if the
-ClientHello had it.
+ClientHello had it. Origins are in `workload_identifier_origin_hint`.
 
 ";
 
@@ -110,7 +110,7 @@ fn section(page: &mut String, family: &Family) {
 fn table() -> String {
     let mut table = String::from(
         "| message | answers | any flag | `request_client_auth` | `resumption_across_names` | \
-         CARE, TLS 1.3 | CARE, TLS 1.2 |\n|---|---|---|---|---|---|---|\n",
+         CARE, TLS 1.3 | CARE, TLS 1.2 | origins |\n|---|---|---|---|---|---|---|---|\n",
     );
     for row in TABLE {
         let answers = row.answers.map_or("", |answered| answered.name());
@@ -121,6 +121,7 @@ fn table() -> String {
         for version in [Version::Tls13, Version::Tls12] {
             let _ = write!(table, " {} |", words(care(row, version), rules::CARE_3.id));
         }
+        let _ = write!(table, " {} |", words(row.origin_hint.permission, row.origin_hint.rule));
         table += "\n";
     }
     table

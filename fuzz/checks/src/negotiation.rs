@@ -52,7 +52,7 @@ fn body<'a>(u: &mut Unstructured<'a>) -> Result<Option<&'a [u8]>> {
 }
 
 fn received<'a>(u: &mut Unstructured<'a>) -> Result<Received<'a>> {
-    Ok(Received { tls_flags: body(u)?, care: body(u)? })
+    Ok(Received { tls_flags: body(u)?, care: body(u)?, origin_hint: body(u)? })
 }
 
 fn client(u: &mut Unstructured<'_>) -> Result<()> {

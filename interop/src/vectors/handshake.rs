@@ -64,6 +64,7 @@ impl Offered {
         Received {
             tls_flags: offer.has_flag().then_some(OFFER),
             care: offer.has_care().then_some(&[]),
+            origin_hint: None,
         }
     }
 }
@@ -113,6 +114,7 @@ pub(super) fn message(case: Map<String, Value>) -> Result<Outcome, String> {
     let received = Received {
         tls_flags: tls_flags.as_ref().map(|body| &body.0[..]),
         care: care.as_ref().map(|body| &body.0[..]),
+        origin_hint: None,
     };
     let version = version.version();
     let points = CodePoints::default();

@@ -28,6 +28,7 @@ fn answers() -> Vec<Value> {
                 let received = Received {
                     tls_flags: offer.has_flag().then_some(OFFER),
                     care: offer.has_care().then_some(&[]),
+                    origin_hint: None,
                 };
                 server.on_client_hello(version, received).unwrap();
                 server.asks(asks);

@@ -46,7 +46,7 @@ pub fn all() -> Vec<Value> {
 
 fn case(version: Version, message: Message, offer: Offer, content: Content) -> Option<Value> {
     let (name, tls_flags, care) = content;
-    let received = Received { tls_flags, care };
+    let received = Received { tls_flags, care, origin_hint: None };
     let points = CodePoints::default();
     // The other messages of TLS 1.2 have no extensions.
     let has_extensions = matches!(message, Message::ClientHello | Message::ServerHello);
@@ -73,7 +73,11 @@ fn case(version: Version, message: Message, offer: Offer, content: Content) -> O
 }
 
 fn hello(offer: Offer) -> Received<'static> {
-    Received { tls_flags: offer.has_flag().then_some(OFFER), care: offer.has_care().then_some(&[]) }
+    Received {
+        tls_flags: offer.has_flag().then_some(OFFER),
+        care: offer.has_care().then_some(&[]),
+        origin_hint: None,
+    }
 }
 
 fn value(

@@ -109,6 +109,7 @@ impl ClientExtensions<'_> {
                 .as_ref()
                 .map(Configured::body),
             care: self.care.as_ref().map(Configured::body),
+            origin_hint: None,
         }
     }
 
@@ -130,6 +131,7 @@ impl ServerExtensions<'_> {
         Received {
             tls_flags: None, // refused when it was read
             care: self.care.as_ref().map(Configured::body),
+            origin_hint: None,
         }
     }
 
@@ -173,6 +175,7 @@ pub(crate) fn of_flags(tls_flags: &Option<TlsFlags>) -> Received<'_> {
     Received {
         tls_flags: tls_flags.as_ref().map(Configured::body),
         care: None,
+        origin_hint: None,
     }
 }
 

@@ -22,11 +22,14 @@ pub struct DebugInfo {
     pub tls_version: Cow<'static, str>,
     /// True if the session was resumed.
     pub resumed: bool,
-    /// The extensions by which the client offered to authenticate: `none`, `flag`, `care` or `both`.
+    /// The extensions by which the client offered to authenticate: see [`Offer::name`].
     pub offered_by: &'static str,
+    /// The origins at which the client hinted, such as `spiffe://example.org`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
     /// The numbers of the TLS flags in the ClientHello.
     pub flags_received: Vec<u16>,
-    /// The policy's decision: `none`, `request` or `require`.
+    /// The policy's decision: `none`, `request` or `require`; a client that is refused has no connection.
     pub decision: &'static str,
     /// The outcome: `not_asked`, `asked`, `declined`, `refused` or `authenticated`.
     pub status: &'static str,
@@ -77,7 +80,11 @@ impl DebugInfo {
             // The version of QUIC (RFC 9001 section 4.2).
             tls_version: tls::version_name(Some(ProtocolVersion::TLSv1_3)),
             resumed,
-            offered_by: auth.map_or("none", |auth| offer_name(auth.offer())),
+            offered_by: auth.map_or(Offer::NONE, |auth| auth.offer()).name(),
+            origins: auth
+                .and_then(|auth| auth.origins())
+                .map(|origins| origins.iter().map(|origin| origin.to_string()).collect())
+                .unwrap_or_default(),
             flags_received: auth
                 .and_then(|auth| auth.flags())
                 .map(|flags| flags.iter().map(u16::from).collect())
@@ -129,20 +136,12 @@ impl Verified {
     }
 }
 
-fn offer_name(offer: Offer) -> &'static str {
-    match (offer.has_flag(), offer.has_care()) {
-        (false, false) => "none",
-        (true, false) => "flag",
-        (false, true) => "care",
-        (true, true) => "both",
-    }
-}
-
 fn decision_name(decision: &ClientAuthDecision) -> &'static str {
     match decision {
         ClientAuthDecision::None => "none",
         ClientAuthDecision::Request(_) => "request",
         ClientAuthDecision::Require(_) => "require",
+        ClientAuthDecision::Refuse => "refuse",
         _ => "unknown",
     }
 }

@@ -93,6 +93,9 @@ struct Line {
     flags: Option<Vec<u16>>,
     /// `none`, `flag`, `care` or `both`.
     offer: Option<String>,
+    /// The origins at which the client hints, if it does; those that cannot be read are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origins: Option<Vec<String>>,
     /// True if this is the outer ClientHello of Encrypted Client Hello, or looks like one (GREASE).
     ech: Option<bool>,
     /// True if the client offers to resume a session of TLS 1.3 (extension `pre_shared_key`).
@@ -146,6 +149,9 @@ impl Line {
             Ok(()) => {
                 self.flags = Some(server.flags().iter().map(u16::from).collect());
                 self.offer = Some(Offer::to_string(&server.offer()));
+                if let (true, Ok(Some(origins))) = (server.offer().has_origins(), hello.origins()) {
+                    self.origins = Some(origins.iter().map(|origin| origin.to_string()).collect());
+                }
             }
             Err(fault) => self.error = Some(fault.into()),
         }

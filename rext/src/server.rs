@@ -390,6 +390,7 @@ mod tests {
             tls_version: "TLSv1.3".into(),
             resumed: true,
             offered_by: "none",
+            origins: vec![],
             flags_received: vec![],
             decision: "none",
             status: "not_asked",

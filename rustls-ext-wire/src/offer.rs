@@ -79,16 +79,11 @@ impl Offer {
         (self.flag || !other.flag) && (self.care || !other.care) && (self.origins || !other.origins)
     }
 
-    /// Returns true if there is no offer.
+    /// Returns the ways as one word: `none`, `flag`, `care` or `both`; or with origins `origins`,
+    /// `flag+origins`, `care+origins` or `both+origins`.
     #[must_use]
-    pub const fn is_none(self) -> bool {
-        !self.flag && !self.care && !self.origins
-    }
-}
-
-impl fmt::Display for Offer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.flag, self.care, self.origins) {
+    pub const fn name(self) -> &'static str {
+        match (self.flag, self.care, self.origins) {
             (false, false, false) => "none",
             (true, false, false) => "flag",
             (false, true, false) => "care",
@@ -97,7 +92,20 @@ impl fmt::Display for Offer {
             (true, false, true) => "flag+origins",
             (false, true, true) => "care+origins",
             (true, true, true) => "both+origins",
-        })
+        }
+    }
+
+    /// Returns true if there is no offer.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        !self.flag && !self.care && !self.origins
+    }
+}
+
+impl fmt::Display for Offer {
+    /// Writes [`name`](Self::name).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -7,7 +7,15 @@ use serde_json::{Value, json};
 use super::hex;
 
 const OFFER: &[u8] = &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-const OFFERS: [Offer; 4] = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH];
+const ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.org";
+const OFFERS: [Offer; 6] = [
+    Offer::NONE,
+    Offer::FLAG,
+    Offer::CARE,
+    Offer::BOTH,
+    Offer::ORIGINS,
+    Offer::FLAG.with_origins(true),
+];
 
 pub fn all() -> Vec<Value> {
     let mut cases = answers();
@@ -28,7 +36,7 @@ fn answers() -> Vec<Value> {
                 let received = Received {
                     tls_flags: offer.has_flag().then_some(OFFER),
                     care: offer.has_care().then_some(&[]),
-                    origin_hint: None,
+                    origin_hint: offer.has_origins().then_some(ORIGINS),
                 };
                 server.on_client_hello(version, received).unwrap();
                 server.asks(asks);

@@ -11,6 +11,7 @@ mod bodies;
 mod decisions;
 mod hellos;
 mod messages;
+mod origins;
 mod schema;
 
 use std::fs;
@@ -36,10 +37,11 @@ fn fault(rule: &str, alert: Alert) -> Value {
     json!({ "rule": rule, "alert": alert.code(), "alert_name": alert.name() })
 }
 
-fn all() -> [(&'static str, &'static str, Vec<Value>); 5] {
+fn all() -> [(&'static str, &'static str, Vec<Value>); 6] {
     [
         ("bodies", "bodies of tls_flags", bodies::all()),
-        ("messages", "both extensions in each message", messages::all()),
+        ("origins", "bodies of workload_identifier_origin_hint", origins::all()),
+        ("messages", "the extensions in each message", messages::all()),
         ("hellos", "ClientHello messages", hellos::all()),
         (
             "decisions",
@@ -89,6 +91,9 @@ fn there_are_valid_cases_and_a_fault_for_each_rule_of_the_codec() {
         "RCA-5",
         "CARE-1",
         "CARE-3",
+        "WIO-1",
+        "WIO-2",
+        "WIO-7",
     ] {
         assert!(text.contains(&format!("\"rule\":\"{rule}\"")), "{rule}");
     }

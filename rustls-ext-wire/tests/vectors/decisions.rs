@@ -1,21 +1,10 @@
 //! A server's answers to offers, and the sessions that it resumes.
 
 use rustls_ext_wire::resumption::{Demand, Resumption, Session, check};
-use rustls_ext_wire::{Asks, CodePoints, Message, Offer, Received, ServerNegotiation, Version};
+use rustls_ext_wire::{Asks, CodePoints, Message, Received, ServerNegotiation, Version};
 use serde_json::{Value, json};
 
-use super::hex;
-
-const OFFER: &[u8] = &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-const ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.org";
-const OFFERS: [Offer; 6] = [
-    Offer::NONE,
-    Offer::FLAG,
-    Offer::CARE,
-    Offer::BOTH,
-    Offer::ORIGINS,
-    Offer::FLAG.with_origins(true),
-];
+use super::{OFFER, OFFERS, ORIGINS, hex};
 
 pub fn all() -> Vec<Value> {
     let mut cases = answers();

@@ -8,9 +8,7 @@ use rustls_ext_wire::{Answer, Origins, Scan};
 use serde_json::{Value, json};
 
 use super::origins::list;
-use super::{fault, hex, numbers};
-
-const OFFER: &[u8] = &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+use super::{OFFER, fault, hex, numbers};
 
 pub fn all() -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");

@@ -17,8 +17,22 @@ mod schema;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustls_ext_wire::{Alert, FlagSet};
+use rustls_ext_wire::{Alert, FlagSet, Offer};
 use serde_json::{Value, json};
+
+/// The body of `tls_flags` with the flag of an offer.
+const OFFER: &[u8] = &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+/// The body of `workload_identifier_origin_hint` with the origin `spiffe://example.org`.
+const ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.org";
+/// The offers of the cases.
+const OFFERS: [Offer; 6] = [
+    Offer::NONE,
+    Offer::FLAG,
+    Offer::CARE,
+    Offer::BOTH,
+    Offer::ORIGINS,
+    Offer::FLAG.with_origins(true),
+];
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(name)

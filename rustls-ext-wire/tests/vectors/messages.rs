@@ -6,25 +6,14 @@ use rustls_ext_wire::{
 };
 use serde_json::{Value, json};
 
-use super::{fault, hex};
+use super::{OFFER, OFFERS, ORIGINS, fault, hex};
 
-const OFFER: &[u8] = &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const OTHER: &[u8] = &[1, 2];
 const BOTH: &[u8] = &[11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const ACROSS_NAMES: &[u8] = &[2, 0, 1];
 const MALFORMED: &[u8] = &[2, 2, 0];
-const ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.org";
 const OTHER_ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.com";
 const MALFORMED_ORIGINS: &[u8] = b"\0\x02\0\0";
-
-const OFFERS: [Offer; 6] = [
-    Offer::NONE,
-    Offer::FLAG,
-    Offer::CARE,
-    Offer::BOTH,
-    Offer::ORIGINS,
-    Offer::FLAG.with_origins(true),
-];
 
 /// The content of a message: a name for it, the bodies of `tls_flags`, of CARE and of the origin hint.
 type Content = (&'static str, Option<&'static [u8]>, Option<&'static [u8]>, Option<&'static [u8]>);

@@ -87,6 +87,7 @@ mod code_points;
 mod fault;
 mod flag;
 mod flag_set;
+mod known_flags;
 mod offer;
 mod origin;
 pub mod resumption;
@@ -103,6 +104,7 @@ pub use code_points::{CodePointError, CodePoints};
 pub use fault::Fault;
 pub use flag::{Flag, FlagOutOfRange};
 pub use flag_set::{FlagSet, FlagsError, Iter};
+pub use known_flags::{KNOWN_FLAGS, KnownFlag};
 pub use offer::{Offer, Received, Version};
 pub use origin::{
     MAX_ORIGIN_BYTES, MAX_ORIGINS, Origin, OriginError, OriginHintError, OriginIter, Origins,

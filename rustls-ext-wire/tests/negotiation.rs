@@ -6,18 +6,14 @@ use rustls_ext_wire::{
     OriginHintError, Received, ServerNegotiation, Version,
 };
 
-const OFFERS: [Offer; 8] = [
-    Offer::NONE,
-    Offer::FLAG,
-    Offer::CARE,
-    Offer::BOTH,
-    Offer::ORIGINS,
-    Offer::FLAG.with_origins(true),
-    Offer::CARE.with_origins(true),
-    Offer::BOTH.with_origins(true),
-];
 const VERSIONS: [Version; 2] = [Version::Tls12, Version::Tls13];
 const ASKS: [Asks; 3] = [Asks::No, Asks::BecauseOffered, Asks::ForAnotherReason];
+
+/// Every offer.
+fn offers() -> impl Iterator<Item = Offer> {
+    let alone = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH];
+    alone.into_iter().flat_map(|offer| [offer, offer.with_origins(true)])
+}
 
 fn code_points() -> CodePoints {
     let experiment = CodePoints::new(0xfe01, Flag::new(9).unwrap()).unwrap();
@@ -56,7 +52,7 @@ fn nothing() -> Received<'static> {
 #[test]
 fn client_and_server_agree_for_every_offer_and_decision() {
     for code_points in [CodePoints::default(), code_points()] {
-        for offer in OFFERS {
+        for offer in offers() {
             for highest in VERSIONS {
                 for version in VERSIONS.into_iter().filter(|version| *version <= highest) {
                     for asks in ASKS {

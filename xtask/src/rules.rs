@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use rustls_ext_wire::rules::{self, FAMILIES, Family};
-use rustls_ext_wire::{Permission, Row, TABLE, Version, check_care};
+use rustls_ext_wire::{KNOWN_FLAGS, KnownFlag, Permission, Row, TABLE, Version, check_care};
 
 use crate::Result;
 
@@ -50,6 +50,9 @@ fn page() -> String {
     FAMILIES.iter().for_each(|family| section(&mut page, family));
     let table = table();
     let _ = writeln!(page, "{MESSAGES}{table}");
+    page += KNOWN;
+    KNOWN_FLAGS.iter().for_each(|known| known_flag(&mut page, known));
+    page += "\n";
     for rule in rules::all().filter(|rule| table.contains(&format!("([{}])", rule.id))) {
         let _ = writeln!(page, "[{}]: #{}", rule.id, anchor(rule.id));
     }
@@ -81,6 +84,24 @@ not; the columns of single flags hold besides. CARE is `client_authentication_re
 ClientHello had it. Origins are in `workload_identifier_origin_hint`.
 
 ";
+
+const KNOWN: &str = "\
+<a id=\"flags-of-documents\"></a>
+### The flags of all documents
+
+For a flag without a number, nothing is checked: it is treated as unknown. [ADDING_A_FLAG.md](ADDING_A_FLAG.md) describes how
+to add a flag.
+
+| flag | number | messages | document |
+|---|---|---|---|
+";
+
+fn known_flag(page: &mut String, known: &KnownFlag) {
+    let KnownFlag { name, number, messages, source, .. } = known;
+    let number = number.map_or_else(|| "none yet".to_owned(), |number| number.to_string());
+    let messages = Vec::from_iter(messages.iter().map(|message| message.name())).join(", ");
+    let _ = writeln!(page, "| `{name}` | {number} | {messages} | {source} |");
+}
 
 /// The anchor of a rule or of a family.
 fn anchor(id: &str) -> String {

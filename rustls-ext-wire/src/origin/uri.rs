@@ -117,6 +117,7 @@ impl Eq for Origin<'_> {}
 impl Hash for Origin<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.normal().for_each(|character| character.hash(state));
+        state.write_u8(0xff); // the end, so that no origin is the beginning of another
     }
 }
 

@@ -78,7 +78,7 @@ fn wio_3_strings_that_are_no_origins_are_ignored() {
 }
 
 #[test]
-fn wio_4_an_origin_is_found_as_it_may_be_written() {
+fn wio_6_an_origin_is_found_however_it_is_written() {
     let body = body(&["?", "Spiffe://EXAMPLE.org"]);
     let origins = Origins::decode(&body).unwrap();
     assert!(origins.contains(Origin::parse("spiffe://example.org").unwrap()));

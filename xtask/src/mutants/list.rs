@@ -3,8 +3,8 @@
 /// A way to break the patched rustls, or our code.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
-    /// The rule that it breaks, and how. Those of authenticators (`EA-`) and secondary certificates
-    /// (`SCC-`) are detected by other tests than the rest.
+    /// The rule that it breaks, and how. Those of authenticators (`EA-`), secondary certificates
+    /// (`SCC-`) and origins (`WIO-`) are detected by other tests than the rest.
     pub name: &'static str,
     /// A file of the patched source, or of this repository.
     pub file: &'static str,
@@ -1032,5 +1032,124 @@ pub const MUTANTS: &[Mutant] = &[
         item: "Rotation::plan",
         from: "key.encrypts_from > now.as_secs()",
         to: "false",
+    },
+    Mutant {
+        name: "WIO-1: a client accepts an origin hint in an answer",
+        file: "rustls-ext-wire/src/client.rs",
+        item: "ClientNegotiation::on",
+        from: "check_origin_hint(message, version, body)?;",
+        to: "let _ = check_origin_hint(message, version, body);",
+    },
+    Mutant {
+        name: "WIO-1: a server accepts an origin hint in the client's Certificate",
+        file: "rustls-ext-wire/src/server.rs",
+        item: "ServerNegotiation::on_client_certificate",
+        from: "check_origin_hint(CERTIFICATE, Version::Tls13, body)?;",
+        to: "let _ = check_origin_hint(CERTIFICATE, Version::Tls13, body);",
+    },
+    Mutant {
+        name: "WIO-2: the lengths of a list are not checked",
+        file: "rustls-ext-wire/src/origin.rs",
+        item: "Origins::decode",
+        from: "Err(flaw) => Err(OriginHintError::Malformed { flaw })",
+        to: "Err(_) => Ok(Self { body })",
+    },
+    Mutant {
+        name: "WIO-2: a malformed list ends a handshake of TLS 1.2",
+        file: "rustls-ext-wire/src/server.rs",
+        item: "ServerNegotiation::on_client_hello",
+        from: "(Some(body), Version::Tls13) = (received.origin_hint, version)",
+        to: "(Some(body), _) = (received.origin_hint, version)",
+    },
+    Mutant {
+        name: "WIO-3: an origin may have a path",
+        file: "rustls-ext-wire/src/origin/uri.rs",
+        item: "Origin::parse",
+        from: "Some(_) => Err(OriginError::Path)",
+        to: "Some(_) => Ok(origin)",
+    },
+    Mutant {
+        name: "WIO-3: an origin may have a port",
+        file: "rustls-ext-wire/src/origin/uri.rs",
+        item: "check_trust_domain",
+        from: "Some(b':') => Err(OriginError::Port)",
+        to: "Some(b':') => Ok(())",
+    },
+    Mutant {
+        name: "WIO-3: a trust domain may have any characters",
+        file: "rustls-ext-wire/src/origin/uri.rs",
+        item: "check_trust_domain",
+        from: "None if is_host => Ok(())",
+        to: "None => Ok(())",
+    },
+    Mutant {
+        name: "WIO-5: origins alone are no offer",
+        file: "rustls-ext-wire/src/offer.rs",
+        item: "Offer::is_none",
+        from: "!self.flag && !self.care && !self.origins",
+        to: "!self.flag && !self.care",
+    },
+    Mutant {
+        name: "WIO-6: the case of an origin matters",
+        file: "rustls-ext-wire/src/origin/uri.rs",
+        item: "Origin::normal",
+        from: "return Some(Character::Plain(byte.to_ascii_lowercase()));",
+        to: "return Some(Character::Plain(byte));",
+    },
+    Mutant {
+        name: "WIO-6: encoded characters are not compared with plain ones",
+        file: "rustls-ext-wire/src/origin/uri.rs",
+        item: "Origin::normal",
+        from: "byte if is_unreserved(byte) =>",
+        to: "byte if is_unreserved(byte) && false =>",
+    },
+    Mutant {
+        name: "WIO-6: an identifier may have a query",
+        file: "rustls-ext-wire/src/origin/uri.rs",
+        item: "Origin::of_uri",
+        from: "are_allowed(path, b\":@/\")",
+        to: "are_allowed(path, b\":@/?\")",
+    },
+    Mutant {
+        name: "WIO-7: the second ClientHello may have another list",
+        file: "rustls-ext-wire/src/server.rs",
+        item: "ServerNegotiation::on_client_hello",
+        from: "Err(OriginHintError::Changed.into())",
+        to: "Ok(())",
+    },
+    Mutant {
+        name: "WIO-7: only the lengths of two lists are compared",
+        file: "rustls-ext-wire/src/server.rs",
+        item: "ListDigest::of",
+        from: "body.iter().fold(0xcbf2_9ce4_8422_2325, step)",
+        to: "body.iter().take(0).fold(0xcbf2_9ce4_8422_2325, step)",
+    },
+    Mutant {
+        name: "WIO-7: origins are sent without TLS 1.3",
+        file: "rustls-ext-wire/src/client.rs",
+        item: "ClientNegotiation::hello",
+        from: "self.wants.has_origins() && tls13",
+        to: "self.wants.has_origins()",
+    },
+    Mutant {
+        name: "WIO-8: all strings are read",
+        file: "rustls-ext-wire/src/origin.rs",
+        item: "Origins::iter",
+        from: ".take(MAX_ORIGINS)",
+        to: ".take(usize::MAX)",
+    },
+    Mutant {
+        name: "WIO-8: all bytes are read",
+        file: "rustls-ext-wire/src/origin.rs",
+        item: "Origins::iter",
+        from: "self.body.get(..MAX_ORIGIN_BYTES).unwrap_or(self.body)",
+        to: "self.body",
+    },
+    Mutant {
+        name: "WIO-8: a client sends more origins than servers read",
+        file: "rustls-ext-wire/src/origin/write.rs",
+        item: "write_origin_hint",
+        from: "index == MAX_ORIGINS",
+        to: "index == usize::MAX",
     },
 ];

@@ -194,7 +194,9 @@ fn main() -> ExitCode {
         XtaskCommand::Rustls(Rustls::Edit { force, next }) => {
             rustls::edit(&Series::new(&repository, next), force)
         }
-        XtaskCommand::Rustls(Rustls::Save { next }) => rustls::save(&Series::new(&repository, next)),
+        XtaskCommand::Rustls(Rustls::Save { next }) => {
+            rustls::save(&Series::new(&repository, next))
+        }
         XtaskCommand::Rustls(Rustls::Check { next: false }) => {
             rustls::check(&Series::new(&repository, false))
         }

@@ -20,5 +20,13 @@ pub fn check(repository: &Path) -> Result<()> {
         run(&mut cargo)
     };
     in_workspace(&["test", "--quiet", "--locked", "--workspace"])?;
-    in_workspace(&["run", "--quiet", "--locked", "--package", "rustls-next-tokio", "--example", "demo"])
+    in_workspace(&[
+        "run",
+        "--quiet",
+        "--locked",
+        "--package",
+        "rustls-next-tokio",
+        "--example",
+        "demo",
+    ])
 }

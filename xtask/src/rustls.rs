@@ -96,9 +96,10 @@ pub fn save(series: &Series) -> Result<()> {
     let tree = &series.work_tree;
     if !tree.exists() {
         let option = series.option();
-        return Err(
-            format!("there is no work tree: make one with `cargo xtask rustls edit{option}`").into()
-        );
+        return Err(format!(
+            "there is no work tree: make one with `cargo xtask rustls edit{option}`"
+        )
+        .into());
     }
     if tree.is_dirty()? {
         return Err(format!("{} has changes that are not committed", tree.0.display()).into());

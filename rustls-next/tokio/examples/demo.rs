@@ -60,7 +60,12 @@ async fn demo() -> Result<bool> {
     let cases = [
         ("offers", &agent, AGENTS, full("flag", true, true, Some(AGENTS))),
         ("connects again", &agent, AGENTS, full("flag", false, false, Some(AGENTS)).resumed()),
-        ("presents that session in another scope", &agent, ADMINS, full("flag", true, true, Some(ADMINS))),
+        (
+            "presents that session in another scope",
+            &agent,
+            ADMINS,
+            full("flag", true, true, Some(ADMINS)),
+        ),
         ("offers in both ways", &both, AGENTS, full("both", true, true, Some(AGENTS))),
         ("offers by CARE", &care, AGENTS, full("care", true, false, Some(AGENTS))),
         ("has a certificate, does not offer", &silent, AGENTS, full("none", false, false, None)),
@@ -69,10 +74,14 @@ async fn demo() -> Result<bool> {
         ("offers without a certificate", &without, AGENTS, full("flag", true, true, None)),
     ];
 
-    println!("{:40} {:8} {:6} {:13} {:8} authenticated in", "client", "offer", "asked", "acknowledged", "resumed");
+    println!(
+        "{:40} {:8} {:6} {:13} {:8} authenticated in",
+        "client", "offer", "asked", "acknowledged", "resumed"
+    );
     let mut as_expected = true;
     for (what, client, protocol, expected) in cases {
-        let (row, ()) = tokio::try_join!(site.serve(&listener), visit(client, addr, protocol, expected))?;
+        let (row, ()) =
+            tokio::try_join!(site.serve(&listener), visit(client, addr, protocol, expected))?;
         let mark = if row == expected { "" } else { "  NOT AS EXPECTED" };
         as_expected &= row == expected;
         println!(
@@ -110,7 +119,13 @@ impl Row {
     /// As the server sees it.
     fn of(side: &ServerSide) -> Self {
         let Some(auth) = side.client_auth() else {
-            return Self { offered: "?", asked: false, acknowledged: false, resumed: false, scope: None };
+            return Self {
+                offered: "?",
+                asked: false,
+                acknowledged: false,
+                resumed: false,
+                scope: None,
+            };
         };
         let offered = match (auth.offer().has_flag(), auth.offer().has_care()) {
             (false, false) => "none",
@@ -123,7 +138,8 @@ impl Row {
             Some(ADMINS) => Some(ADMINS),
             _ => None,
         };
-        let resumed = matches!(auth.status(), ClientAuthStatus::Authenticated { resumed: true, .. });
+        let resumed =
+            matches!(auth.status(), ClientAuthStatus::Authenticated { resumed: true, .. });
         let asked = auth.status() != ClientAuthStatus::NotAsked && !resumed;
         Self { offered, asked, acknowledged: asked && auth.acknowledged(), resumed, scope }
     }
@@ -143,9 +159,11 @@ impl Site {
         let servers = Authority::new("Server CA")?;
         let clients = Authority::new("Client CA")?;
         let (server, agent) = (servers.server(&["localhost"])?, clients.client("agent-1")?);
-        let mut config =
-            ServerConfig::builder(provider()).with_no_client_auth().with_single_cert(identity(&server)?, key(&server))?;
-        config.alpn_protocols = [AGENTS, ADMINS].map(|it| ApplicationProtocol::from(it.as_bytes())).into();
+        let mut config = ServerConfig::builder(provider())
+            .with_no_client_auth()
+            .with_single_cert(identity(&server)?, key(&server))?;
+        config.alpn_protocols =
+            [AGENTS, ADMINS].map(|it| ApplicationProtocol::from(it.as_bytes())).into();
         let verifier = WebPkiClientVerifier::builder(roots(&clients)?, &provider()).build()?;
         let verifier = Arc::new(verifier);
         Ok(Self {
@@ -172,7 +190,8 @@ impl Site {
     /// Accepts one connection, and answers one request.
     async fn serve(&self, listener: &TcpListener) -> Result<Row> {
         let (tcp, _) = listener.accept().await?;
-        let choose = async |hello: &ClientHello<'_>| Ok(Arc::new(self.config.decided(self.decide(hello))));
+        let choose =
+            async |hello: &ClientHello<'_>| Ok(Arc::new(self.config.decided(self.decide(hello))));
         let mut stream: Stream<_, ServerSide> = accept(tcp, choose).await?;
         let request = stream.read().await?;
         if request.as_deref() != Some(b"ping") {
@@ -186,7 +205,8 @@ impl Site {
     }
 
     fn client(&self, with_certificate: bool, offer: ClientAuthOffer) -> Result<Arc<ClientConfig>> {
-        let builder = ClientConfig::builder(provider()).with_root_certificates(roots(&self.servers)?);
+        let builder =
+            ClientConfig::builder(provider()).with_root_certificates(roots(&self.servers)?);
         let mut config = if with_certificate {
             builder.with_client_auth_cert(identity(&self.agent)?, key(&self.agent))?
         } else {
@@ -198,7 +218,12 @@ impl Site {
 }
 
 /// Connects, sends a request, and compares what the client learns with the row.
-async fn visit(config: &Arc<ClientConfig>, addr: SocketAddr, protocol: &str, row: Row) -> Result<()> {
+async fn visit(
+    config: &Arc<ClientConfig>,
+    addr: SocketAddr,
+    protocol: &str,
+    row: Row,
+) -> Result<()> {
     let mut config = ClientConfig::clone(config);
     config.alpn_protocols = vec![ApplicationProtocol::from(protocol.as_bytes()).to_owned()];
     let tcp = TcpStream::connect(addr).await?;

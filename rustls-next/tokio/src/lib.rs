@@ -8,12 +8,7 @@
 #![warn(unreachable_pub)]
 #![cfg_attr(
     not(test),
-    deny(
-        clippy::indexing_slicing,
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic
-    )
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
 use std::sync::Arc;
@@ -96,9 +91,7 @@ pub async fn connect<Io: AsyncRead + AsyncWrite + Unpin>(
     loop {
         let processed = matches!(handshake, ClientHandshake::NeedsInput(_));
         let next = match handshake {
-            ClientHandshake::NeedsInput(state) => {
-                state.process(&mut pipe.input, &mut pipe.output)
-            }
+            ClientHandshake::NeedsInput(state) => state.process(&mut pipe.input, &mut pipe.output),
             ClientHandshake::VerifyServerIdentity(state) => state.with_config(&mut pipe.output),
             ClientHandshake::Complete(connection) => return Ok(Stream::new(pipe, connection)),
             _ => Err(unknown_state()),
@@ -126,9 +119,7 @@ pub async fn accept<Io: AsyncRead + AsyncWrite + Unpin>(
     loop {
         let processed = matches!(handshake, ServerHandshake::NeedsInput(_));
         let next = match handshake {
-            ServerHandshake::NeedsInput(state) => {
-                state.process(&mut pipe.input, &mut pipe.output)
-            }
+            ServerHandshake::NeedsInput(state) => state.process(&mut pipe.input, &mut pipe.output),
             ServerHandshake::Accepted(accepted) => match choose.take() {
                 Some(choose) => {
                     let config = choose(&accepted.client_hello()).await?;

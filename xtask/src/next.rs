@@ -1,5 +1,6 @@
 //! The preview for the next rustls: its series, its tests, and its demo.
 
+use std::env;
 use std::path::Path;
 
 use rustls_source::NEXT;
@@ -13,20 +14,16 @@ use crate::{Result, cargo, run};
 /// If one of these fails.
 pub fn check(repository: &Path) -> Result<()> {
     rustls::check(&Series::new(repository, true))?;
-    // A workspace of its own, since every crate of the other one is built with another rustls.
-    let in_workspace = |args: &[&str]| {
+    let package = ["--package", "rustls-next-tokio"];
+    for (command, more) in [("test", &[][..]), ("run", &["--example", "demo"])] {
+        // A workspace of its own, since every crate of the other one is built with another rustls.
         let mut cargo = cargo();
-        cargo.current_dir(repository.join(NEXT.folder)).args(args);
-        run(&mut cargo)
-    };
-    in_workspace(&["test", "--quiet", "--locked", "--workspace"])?;
-    in_workspace(&[
-        "run",
-        "--quiet",
-        "--locked",
-        "--package",
-        "rustls-next-tokio",
-        "--example",
-        "demo",
-    ])
+        cargo.current_dir(repository.join(NEXT.folder));
+        cargo.args([command, "--quiet", "--locked"]).args(package).args(more);
+        if env::var_os("CARGO_TARGET_DIR").is_none() {
+            cargo.env("CARGO_TARGET_DIR", repository.join("target/rustls-next"));
+        }
+        run(&mut cargo)?;
+    }
+    Ok(())
 }

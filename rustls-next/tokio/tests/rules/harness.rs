@@ -301,6 +301,15 @@ pub fn raw_client(
     server: &ServerConfig,
     config: raw_peer::ClientConfig,
 ) -> (Peer, End<ServerSide>) {
+    raw_client_in(server, config, usize::MAX)
+}
+
+/// The same; the client's bytes arrive in portions of at most `most` bytes.
+pub fn raw_client_in(
+    server: &ServerConfig,
+    config: raw_peer::ClientConfig,
+    most: usize,
+) -> (Peer, End<ServerSide>) {
     let (mut peer, mut server) = (Peer::client(config).unwrap(), End::server(server));
     let (mut asked, mut answered) = (false, false);
     loop {
@@ -316,7 +325,7 @@ pub fn raw_client(
         if up.is_empty() && down.is_empty() {
             return (peer, server);
         }
-        server.read(&up);
+        up.chunks(most).for_each(|bytes| server.read(bytes));
         // The peer's own error is in its events.
         let _ = peer.read(&down);
     }

@@ -218,13 +218,17 @@ fn res_6_early_data_are_refused_with_the_resumption() {
     assert!(peer.early_data_accepted());
     assert_eq!(end.early_data, b"early");
 
-    // The demand refuses this session, and its early data, in whatever portions these arrive.
-    let visitor = ticket(&server, site.silent());
-    now.set(site.require("agents"));
-    for config in [site.offering(FLAG), retrying(site.offering(FLAG))] {
-        let (peer, end) = served(&server, early(visitor.clone(), config));
-        assert!(!peer.is_resumed() && !peer.early_data_accepted());
-        assert_eq!((end.early_data.as_slice(), end.scope()), (&[][..], Some("agents")));
+    // The demand refuses such a session, and its early data, in whatever portions these arrive.
+    for most in [usize::MAX, 1] {
+        for config in [site.offering(FLAG), retrying(site.offering(FLAG))] {
+            now.set(ClientAuthDecision::None);
+            let visitor = ticket(&server, site.silent());
+            now.set(site.require("agents"));
+            let (peer, end) = raw_client_in(&server, early(visitor, config), most);
+            assert_eq!((&end.error, peer.received_data().as_slice()), (&None, &b"pong"[..]));
+            assert!(!peer.is_resumed() && !peer.early_data_accepted());
+            assert_eq!((end.early_data.as_slice(), end.scope()), (&[][..], Some("agents")));
+        }
     }
 
     let agent = ticket(&server, site.offering(FLAG));

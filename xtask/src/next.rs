@@ -14,16 +14,18 @@ use crate::{Result, cargo, run};
 /// If one of these fails.
 pub fn check(repository: &Path) -> Result<()> {
     rustls::check(&Series::new(repository, true))?;
-    let package = ["--package", "rustls-next-tokio"];
-    for (command, more) in [("test", &[][..]), ("run", &["--example", "demo"])] {
-        // A workspace of its own, since every crate of the other one is built with another rustls.
+    let preview = repository.join(NEXT.folder);
+    let in_workspace = |folder: &Path, args: &[&str]| {
         let mut cargo = cargo();
-        cargo.current_dir(repository.join(NEXT.folder));
-        cargo.args([command, "--quiet", "--locked"]).args(package).args(more);
+        cargo.current_dir(folder).args(args).args(["--quiet", "--locked"]);
         if env::var_os("CARGO_TARGET_DIR").is_none() {
             cargo.env("CARGO_TARGET_DIR", repository.join("target/rustls-next"));
         }
-        run(&mut cargo)?;
-    }
-    Ok(())
+        run(&mut cargo)
+    };
+    // Workspaces of their own, since every crate of each is built with another rustls.
+    let package = "--package=rustls-next-tokio";
+    in_workspace(&preview, &["test", package])?;
+    in_workspace(&preview.join("transcript"), &["test"])?;
+    in_workspace(&preview, &["run", package, "--example", "demo"])
 }

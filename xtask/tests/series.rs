@@ -32,7 +32,10 @@ fn editing_and_saving_the_preview_changes_nothing() {
     repository.replace(&patch, "From: rustls-ext <rustls-ext@localhost>", "From: S <s@localhost>");
     let output = repository.xtask(&["check", "--next"]).output().unwrap();
     let said = stderr(&output);
-    assert!(said.contains(&format!("{patch} is not as `cargo xtask rustls save --next`")), "{said}");
+    assert!(
+        said.contains(&format!("{patch} is not as `cargo xtask rustls save --next`")),
+        "{said}"
+    );
 }
 
 #[test]

@@ -13,10 +13,14 @@ use diffy::{Hunk, Line};
 
 mod files;
 mod pristine;
+mod release;
 mod root;
 
 pub use files::{Tree, digest, read_tree, write_tree};
-pub use pristine::{PRISTINE_VARIABLE, VERSION, pristine_files, pristine_root, pristine_tree};
+pub use pristine::{
+    PRISTINE_VARIABLE, VERSION, pristine_files, pristine_root, pristine_tree, published_root,
+};
+pub use release::{NEXT, Release};
 pub use root::{ROOT, Root};
 
 /// An error, with the text of what to do.
@@ -85,14 +89,18 @@ fn write_source(mut tree: Tree, out: &Path) -> Result<(), Problem> {
 /// # Errors
 /// If the published crate is not available, if a patch does not apply, or if a file cannot be read.
 pub fn patched_tree(rustls: &Path) -> Result<Tree, Problem> {
-    let mut tree = pristine_tree()?;
+    patched(pristine_tree()?, rustls, ADVICE)
+}
+
+fn patched(mut tree: Tree, rustls: &Path, advice: &str) -> Result<Tree, Problem> {
     for (name, text) in series(&rustls.join("patches"))? {
-        apply(&mut tree, &name, &text)?;
+        apply_or(advice, &mut tree, &name, &text)?;
     }
     for (name, text) in own_files(rustls)? {
         if tree.insert(name.clone(), text).is_some() {
             return problem(format!(
-                "rustls/{name} is one of our own files, and one of upstream's: rename it",
+                "{} is one of our own files, and one of upstream's: rename it",
+                rustls.join(name).display()
             ));
         }
     }
@@ -136,8 +144,13 @@ pub fn series(patches: &Path) -> Result<Vec<(String, Vec<u8>)>, Problem> {
 /// # Errors
 /// If it does not apply at exactly its place, or does more than change files.
 pub fn apply(tree: &mut Tree, name: &str, text: &[u8]) -> Result<(), Problem> {
-    let advice = "The patches fit each other and rustls 0.23.46 only: restore them with \
-                  `git checkout rustls/patches`, or change them with `cargo xtask rustls edit`.";
+    apply_or(ADVICE, tree, name, text)
+}
+
+const ADVICE: &str = "The patches fit each other and rustls 0.23.46 only: restore them with \
+                      `git checkout rustls/patches`, or change them with `cargo xtask rustls edit`.";
+
+fn apply_or(advice: &str, tree: &mut Tree, name: &str, text: &[u8]) -> Result<(), Problem> {
     let text =
         std::str::from_utf8(text).map_err(|_| Problem(format!("{name} is not text. {advice}")))?;
     let mut files = 0;

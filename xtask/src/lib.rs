@@ -13,6 +13,7 @@ pub mod export;
 pub mod fuzz;
 pub mod header;
 pub mod mutants;
+pub mod next;
 pub mod pictures;
 pub mod rules;
 pub mod rustls;

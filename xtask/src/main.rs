@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::rustls::Series;
 use xtask::{
-    Result, bench, capi, docs, export, fuzz, header, mutants, pictures, rules, rustls, unit,
+    Result, bench, capi, docs, export, fuzz, header, mutants, next, pictures, rules, rustls, unit,
 };
 
 #[derive(Parser)]
@@ -130,11 +131,22 @@ enum Rustls {
         /// Discard a work tree even if it has unsaved changes.
         #[arg(long)]
         force: bool,
+        /// Of the preview for rustls 0.24, in rustls-next.
+        #[arg(long)]
+        next: bool,
     },
     /// Write the commits of that work tree to the patch series.
-    Save,
+    Save {
+        /// Of the preview for rustls 0.24, in rustls-next.
+        #[arg(long)]
+        next: bool,
+    },
     /// Check that the series applies, that it is as `save` writes it, and that it is small.
-    Check,
+    Check {
+        /// Check the preview for rustls 0.24, in rustls-next: also build and test it, and run its demo.
+        #[arg(long)]
+        next: bool,
+    },
     /// Run rustls' own unit tests on the patched source.
     Test {
         /// The folder with the files that these tests read.
@@ -153,7 +165,11 @@ enum Rustls {
         folder: PathBuf,
     },
     /// Print the digest of the published source, to pin another version.
-    Pin,
+    Pin {
+        /// Of the preview for rustls 0.24.
+        #[arg(long)]
+        next: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -175,9 +191,16 @@ fn main() -> ExitCode {
         XtaskCommand::Bench { quick, peers, servers, readme, instead: None } => {
             bench::run(&repository, bench::What { quick, peers, servers, readme })
         }
-        XtaskCommand::Rustls(Rustls::Edit { force }) => rustls::edit(&repository, force),
-        XtaskCommand::Rustls(Rustls::Save) => rustls::save(&repository),
-        XtaskCommand::Rustls(Rustls::Check) => rustls::check(&repository),
+        XtaskCommand::Rustls(Rustls::Edit { force, next }) => {
+            rustls::edit(&Series::new(&repository, next), force)
+        }
+        XtaskCommand::Rustls(Rustls::Save { next }) => {
+            rustls::save(&Series::new(&repository, next))
+        }
+        XtaskCommand::Rustls(Rustls::Check { next: false }) => {
+            rustls::check(&Series::new(&repository, false))
+        }
+        XtaskCommand::Rustls(Rustls::Check { next: true }) => next::check(&repository),
         XtaskCommand::Rustls(Rustls::Export { folder }) => export::export(&repository, &folder),
         XtaskCommand::Rustls(Rustls::Test { data, args }) => unit::test(&repository, data, &args),
         XtaskCommand::Capi(Capi::Install(to)) => capi::install(&repository, &to),
@@ -195,7 +218,7 @@ fn main() -> ExitCode {
         XtaskCommand::Fuzz { seconds, target, peers } => {
             fuzz::run(&repository, seconds, &target, peers)
         }
-        XtaskCommand::Rustls(Rustls::Pin) => rustls::pin(),
+        XtaskCommand::Rustls(Rustls::Pin { next }) => rustls::pin(next),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

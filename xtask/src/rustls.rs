@@ -2,27 +2,67 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustls_source::{ROOT, Root, Tree, write_tree};
+use rustls_source::{NEXT, ROOT, Root, Tree, write_tree};
 
 use crate::Result;
 use crate::work_tree::{WorkTree, difference};
 
-/// The maximum number of lines that the patches may add to upstream's files.
-const MOST_ADDED: usize = 700;
+/// One of the two series.
+pub struct Series {
+    /// The folder that has it.
+    folder: PathBuf,
+    work_tree: WorkTree,
+    /// The folders beside it of the crates with upstream's root.
+    roots: &'static [&'static str],
+    /// The maximum number of lines that its patches may add to upstream's files.
+    most_added: usize,
+    next: bool,
+}
 
-fn work_tree(repository: &Path) -> WorkTree {
-    WorkTree(repository.join("target/rustls-edit"))
+impl Series {
+    /// The series for the release that everything else here uses, or, if `next`, that of the preview.
+    pub fn new(repository: &Path, next: bool) -> Self {
+        let (name, roots, most_added): (_, &[&str], _) = match next {
+            true => (NEXT.folder, &[NEXT.folder], 400),
+            false => ("rustls", &["rustls", "rustls-pristine"], 700),
+        };
+        let work_tree = WorkTree(repository.join(format!("target/{name}-edit")));
+        Self { folder: repository.join(name), work_tree, roots, most_added, next }
+    }
+
+    fn pristine_tree(&self) -> Result<Tree> {
+        Ok(if self.next { NEXT.pristine_tree()? } else { rustls_source::pristine_tree()? })
+    }
+
+    fn patched_tree(&self) -> Result<Tree> {
+        let folder = &self.folder;
+        Ok(if self.next {
+            NEXT.patched_tree(folder)?
+        } else {
+            rustls_source::patched_tree(folder)?
+        })
+    }
+
+    /// The name of its folder.
+    fn name(&self) -> String {
+        self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The argument that selects it.
+    fn option(&self) -> &'static str {
+        if self.next { " --next" } else { "" }
+    }
 }
 
 /// Makes the work tree: the pristine source, our own files on it, and a commit for each patch.
 ///
 /// # Errors
 /// If there is unsaved work, unless `force`; if the series does not apply; if git fails.
-pub fn edit(repository: &Path, force: bool) -> Result<()> {
-    let tree = work_tree(repository);
-    let folder = tree.0.display();
+pub fn edit(series: &Series, force: bool) -> Result<()> {
+    let tree = &series.work_tree;
+    let (folder, option) = (tree.0.display(), series.option());
     if tree.exists() && !force {
         let what = match (tree.is_dirty()?, tree.is_unsaved()?) {
             (true, _) => Some("changes that are not committed"),
@@ -31,17 +71,18 @@ pub fn edit(repository: &Path, force: bool) -> Result<()> {
         };
         if let Some(what) = what {
             return Err(format!(
-                "{folder} has {what}: save it with `cargo xtask rustls save`, or throw it away with \
+                "{folder} has {what}: save it with `cargo xtask rustls save{option}`, or throw it away with \
                  --force"
             )
             .into());
         }
     }
-    tree.make(&repository.join("rustls"))?;
+    tree.make(&series.pristine_tree()?, &series.folder)?;
     println!(
         "The patched source is in {folder}, with a commit for each patch.\n\
-         Change it, commit (or rebase) with messages that say why, and run `cargo xtask rustls save`.\n\
-         Files that upstream does not have are saved whole, in rustls/src."
+         Change it, commit (or rebase) with messages that say why, and run `cargo xtask rustls save{option}`.\n\
+         Files that upstream does not have are saved whole, in {}/src.",
+        series.name()
     );
     Ok(())
 }
@@ -51,23 +92,28 @@ pub fn edit(repository: &Path, force: bool) -> Result<()> {
 /// # Errors
 /// If something is not committed, if a commit removes or renames one of upstream's files, or if
 /// the series would not make exactly the source of the work tree.
-pub fn save(repository: &Path) -> Result<()> {
-    let tree = work_tree(repository);
+pub fn save(series: &Series) -> Result<()> {
+    let tree = &series.work_tree;
     if !tree.exists() {
-        return Err("there is no work tree: make one with `cargo xtask rustls edit`".into());
+        let option = series.option();
+        return Err(format!(
+            "there is no work tree: make one with `cargo xtask rustls edit{option}`"
+        )
+        .into());
     }
     if tree.is_dirty()? {
         return Err(format!("{} has changes that are not committed", tree.0.display()).into());
     }
     // The series is checked before any file is overwritten.
-    let (series, own) = tree.series()?;
+    let (patches, own) = tree.series(&series.pristine_tree()?)?;
     let named = |(name, text)| (format!("patches/{name}"), text);
-    let rustls = repository.join("rustls");
-    let mut old = rustls_source::own_files(&rustls)?;
+    let rustls = &series.folder;
+    let mut old = rustls_source::own_files(rustls)?;
     old.extend(rustls_source::read_tree(&rustls.join("patches"))?.into_iter().map(named));
-    let changed = replace(&rustls, &old, &series.into_iter().map(named).chain(own).collect())?;
+    let changed = replace(rustls, &old, &patches.into_iter().map(named).chain(own).collect())?;
     tree.mark_saved()?;
-    println!("{} files of rustls/patches and rustls/src changed", changed.len());
+    let name = series.name();
+    println!("{} files of {name}/patches and {name}/src changed", changed.len());
     for line in changed {
         println!("{line}");
     }
@@ -98,27 +144,29 @@ fn replace(folder: &Path, old: &Tree, new: &Tree) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// If one of these does not hold.
-pub fn check(repository: &Path) -> Result<()> {
-    let rustls = repository.join("rustls");
-    let source = rustls_source::patched_tree(&rustls)?;
-    for package in ["rustls", "rustls-pristine"] {
-        check_root(&Root::of(&source)?, &repository.join(package).join(ROOT))?;
+pub fn check(series: &Series) -> Result<()> {
+    let rustls = &series.folder;
+    let source = series.patched_tree()?;
+    for package in series.roots {
+        check_root(&Root::of(&source)?, &rustls.with_file_name(package).join(ROOT))?;
     }
-    check_form(&rustls)?;
-    let reasons = fs::read_to_string(repository.join("rustls/README.md"))?;
-    let added = added(&rustls)?;
+    check_form(series)?;
+    let reasons = fs::read_to_string(rustls.join("README.md"))?;
+    let added = added(rustls)?;
+    let most_added = series.most_added;
     for (name, lines) in &added {
         println!("{lines:4} lines added to {name}");
         if !reasons.contains(&format!("`{name}`")) {
-            return Err(format!("rustls/README.md has no reason for the change of {name}").into());
+            let series = series.name();
+            return Err(format!("{series}/README.md has no reason for the change of {name}").into());
         }
     }
     let total: usize = added.values().sum();
     println!(
-        "{total:4} lines in all, of {MOST_ADDED} at most, in {} of upstream's files",
+        "{total:4} lines in all, of {most_added} at most, in {} of upstream's files",
         added.len()
     );
-    if total > MOST_ADDED { Err("the patches add too many lines".into()) } else { Ok(()) }
+    if total > most_added { Err("the patches add too many lines".into()) } else { Ok(()) }
 }
 
 /// Checks that the root of our crate has upstream's attributes, lints excepted.
@@ -136,15 +184,19 @@ fn check_root(upstream: &Root, ours: &Path) -> Result<()> {
 
 /// Checks that editing and saving would change nothing: git applies the series with the same result,
 /// and no patch was edited by hand.
-fn check_form(rustls: &Path) -> Result<()> {
+fn check_form(series: &Series) -> Result<()> {
+    let rustls = &series.folder;
     let aside = tempfile::tempdir()?;
     let tree = WorkTree(aside.path().join("rustls"));
-    tree.make(rustls)?;
-    let (series, _) = tree.series()?;
-    match difference(&series, &rustls_source::read_tree(&rustls.join("patches"))?) {
+    let pristine = series.pristine_tree()?;
+    tree.make(&pristine, rustls)?;
+    let (patches, _) = tree.series(&pristine)?;
+    match difference(&patches, &rustls_source::read_tree(&rustls.join("patches"))?) {
         Some(name) => Err(format!(
-            "rustls/patches/{name} is not as `cargo xtask rustls save` writes it: run `edit` and \
-             `save`"
+            "{}/patches/{name} is not as `cargo xtask rustls save{}` writes it: run `edit` and \
+             `save`",
+            series.name(),
+            series.option()
         )
         .into()),
         None => Ok(()),
@@ -171,8 +223,8 @@ fn added(rustls: &Path) -> Result<BTreeMap<String, usize>> {
 ///
 /// # Errors
 /// If cargo does not have it.
-pub fn pin() -> Result<()> {
-    let root = rustls_source::pristine_root()?;
+pub fn pin(next: bool) -> Result<()> {
+    let root = if next { NEXT.root()? } else { rustls_source::pristine_root()? };
     println!("{}", rustls_source::digest(&rustls_source::pristine_files(&root)?));
     Ok(())
 }

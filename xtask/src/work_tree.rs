@@ -19,25 +19,25 @@ const SAVED: &str = "saved";
 pub struct WorkTree(pub PathBuf);
 
 impl WorkTree {
-    /// Makes the work tree from the series, and replaces the contents of its folder.
+    /// Makes the work tree from `pristine` and the series, and replaces the contents of its folder.
     ///
     /// # Errors
     /// If the series does not apply, or git fails.
-    pub fn make(&self, rustls: &Path) -> Result<()> {
-        let made = self.fill(rustls);
+    pub fn make(&self, pristine: &Tree, rustls: &Path) -> Result<()> {
+        let made = self.fill(pristine, rustls);
         if made.is_err() {
             let _ = fs::remove_dir_all(&self.0);
         }
         made
     }
 
-    fn fill(&self, rustls: &Path) -> Result<()> {
+    fn fill(&self, pristine: &Tree, rustls: &Path) -> Result<()> {
         let patches = rustls.join("patches").canonicalize()?;
         if self.0.exists() {
             fs::remove_dir_all(&self.0)?;
         }
         fs::create_dir_all(&self.0)?;
-        write_tree(&rustls_source::pristine_tree()?, &self.0)?;
+        write_tree(pristine, &self.0)?;
         self.git(["init", "--quiet", "--template=", "--initial-branch=patched"])?;
         // Hunk headers without the line of upstream's source that git would quote.
         self.git(["config", "diff.plain.xfuncname", "^-- never --$"])?;
@@ -85,14 +85,14 @@ impl WorkTree {
         Ok(at("HEAD")? != at(SAVED).unwrap_or_default())
     }
 
-    /// The commits as a series of patches, and the files that upstream does not have.
+    /// The commits as a series of patches of `pristine`, and the files that upstream does not have.
     ///
     /// Every commit and every patch gets the same author and date, so that the result does not depend
     /// on the user and the time.
     ///
     /// # Errors
     /// If a commit cannot be a patch, or if the series would not make exactly this source.
-    pub fn series(&self) -> Result<(Tree, Tree)> {
+    pub fn series(&self, pristine: &Tree) -> Result<(Tree, Tree)> {
         let names = |what: &str| -> Result<BTreeSet<String>> {
             let names = self.git(["ls-tree", "-r", "-z", "--name-only", what])?;
             Ok(names.split_terminator('\0').map(str::to_owned).collect())
@@ -130,7 +130,7 @@ impl WorkTree {
             .map(|name| Ok((name.clone(), fs::read(self.0.join(name))?)))
             .collect::<Result<_>>()?;
 
-        let mut made = rustls_source::pristine_tree()?;
+        let mut made = pristine.clone();
         for (name, text) in &series {
             rustls_source::apply(&mut made, name, text)?;
         }

@@ -19,6 +19,26 @@ fn editing_and_saving_nothing_changes_nothing() {
 }
 
 #[test]
+fn editing_and_saving_the_preview_changes_nothing() {
+    let repository = Repository::new();
+    let before = read_tree(&repository.path("rustls-next")).unwrap();
+    succeeds(repository.xtask(&["edit", "--next"]));
+    let said = succeeds(repository.xtask(&["save", "--next"]));
+    assert!(said.starts_with("0 files of rustls-next/patches"), "{said}");
+    assert!(read_tree(&repository.path("rustls-next")).unwrap() == before);
+
+    let patch = &series(&repository.path("rustls-next/patches")).unwrap()[0].0;
+    let patch = format!("rustls-next/patches/{patch}");
+    repository.replace(&patch, "From: rustls-ext <rustls-ext@localhost>", "From: S <s@localhost>");
+    let output = repository.xtask(&["check", "--next"]).output().unwrap();
+    let said = stderr(&output);
+    assert!(
+        said.contains(&format!("{patch} is not as `cargo xtask rustls save --next`")),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_result_does_not_depend_on_the_user_or_the_configuration() {
     let repository = Repository::new();
     let before = read_tree(&repository.path("rustls")).unwrap();

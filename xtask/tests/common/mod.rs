@@ -14,7 +14,7 @@ impl Repository {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let real = xtask::repository();
-        for package in ["rustls", "rustls-ext-wire"] {
+        for package in ["rustls", "rustls-ext-wire", "rustls-next/patches", "rustls-next/src"] {
             write_tree(&read_tree(&real.join(package)).unwrap(), &folder.path().join(package))
                 .unwrap();
         }

@@ -1,0 +1,16 @@
+//! Makes the source of the patched crate, in the folder that cargo gives for that.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use rustls_source::NEXT;
+
+fn main() -> ExitCode {
+    for path in ["build.rs", "patches", "src"] {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    println!("cargo::rerun-if-env-changed={}", NEXT.variable);
+    let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    rustls_source::build(|| NEXT.patched_tree(&here))
+}

@@ -37,7 +37,7 @@ const AUTHENTICATOR_TESTS: Tests = [
         "secondary_http2",
     ],
 ];
-/// The tests that must detect mutants of origins.
+/// The tests that must detect mutants of origins in our own crates.
 const ORIGIN_TESTS: Tests = [
     &["-p", "rustls-ext-wire", "--test", "negotiation", "--test", "offers", "--test", "origins"],
     &["-p", "rustls-ext", "--tests"],
@@ -127,7 +127,7 @@ impl Mutant {
         let has_prefix = |prefix| self.name.starts_with(prefix);
         if ["EA-", "SCC-"].into_iter().any(has_prefix) {
             AUTHENTICATOR_TESTS
-        } else if has_prefix("WIO-") {
+        } else if has_prefix("WIO-") && FOLDERS.iter().any(|folder| self.file.starts_with(folder)) {
             ORIGIN_TESTS
         } else {
             HANDSHAKE_TESTS

@@ -109,6 +109,7 @@ pub(crate) static DENIED: Metric = Metric::counter(
             "other_scope",
             "refused",
             "never_asked",
+            "no_spiffe_id",
             "no_layer",
             "unknown_scope",
             "other",

@@ -28,6 +28,7 @@ use crate::quic::ConfigError;
 use crate::tickets::TicketKeyError;
 use crate::tickets::redis::KeyStoreError;
 use crate::tokio::{AcceptError, LikelyRefusal, OtherProtocol, Refusal};
+use crate::wire::OriginError;
 use crate::wire::authenticator::WriteError;
 use crate::wire::secondary::RequestsError;
 use crate::{
@@ -162,6 +163,8 @@ fn rule_problems() -> Vec<RuleProblem> {
         P::UnknownScope { .. } => P::UnknownScope { scope: name() },
         P::BadServerName { .. } => P::BadServerName { name: name() },
         P::BadProtocol { .. } => P::BadProtocol { protocol: vec![0; 256] },
+        P::BadOrigin { .. } => P::BadOrigin { origin: name(), error: OriginError::NoScheme },
+        P::OtherTrustDomain { .. } => P::OtherTrustDomain { scope: name(), origin: name() },
         P::HostBits { .. } => P::HostBits { network: "10.0.0.1/8".parse().unwrap() },
         P::Contradiction => P::Contradiction,
         P::Unreachable { .. } => P::Unreachable { by: vec![1, 2] },
@@ -178,6 +181,7 @@ fn policy_errors() -> Vec<PolicyError> {
         P::NoAnchors { .. } => P::NoAnchors { scope: name() },
         P::TooManyNames { .. } => P::TooManyNames { scope: name(), bytes: 70_000 },
         P::OwnVerifier { .. } => P::OwnVerifier { scope: name() },
+        P::NoKnownOrigins => P::NoKnownOrigins,
         P::NoLastVerdict => P::NoLastVerdict,
         P::Provider(_) => P::Provider(crate::ProviderError),
         P::BadScopeName { .. } => P::BadScopeName { scope: name() },

@@ -15,8 +15,10 @@ mod files;
 mod pristine;
 mod root;
 
-pub use files::{Tree, digest, read_tree, write_tree};
-pub use pristine::{PRISTINE_VARIABLE, VERSION, pristine_files, pristine_root, pristine_tree};
+pub use files::{Tree, digest, read_tree, sha256, write_tree};
+pub use pristine::{
+    PRISTINE_VARIABLE, VERSION, pristine_files, pristine_root, pristine_tree, published_root,
+};
 pub use root::{ROOT, Root};
 
 /// An error, with the text of what to do.

@@ -65,35 +65,48 @@ pub fn pristine_root() -> Result<PathBuf, Problem> {
             ))
         };
     }
+    find(VERSION).or_else(|said| {
+        problem(format!(
+            "rustls {VERSION}, which the patches are for, is not in {}, and cargo could not download it. \
+             Where there is a network, run\n    cargo info --registry crates-io rustls@{VERSION}\nonce, in a \
+             folder where cargo's configuration does not replace crates.io, and build again. Or set \
+             {PRISTINE_VARIABLE} to the absolute path of a folder with the unpacked crate.\ncargo said: {said}",
+            cargo_home().join("registry/src").display()
+        ))
+    })
+}
+
+/// The folder of any published version, in cargo's home. If it is not there, cargo is asked to download it,
+/// unless it was told to be offline.
+///
+/// # Errors
+/// If cargo cannot download it.
+pub fn published_root(version: &str) -> Result<PathBuf, Problem> {
+    find(version)
+        .or_else(|said| problem(format!("cargo could not download rustls {version}: {said}")))
+}
+
+/// The folder of a version in cargo's home, or what cargo said.
+fn find(version: &str) -> Result<PathBuf, String> {
     let home = cargo_home();
     // Offline, cargo unpacks what it has as an archive only.
-    if let Some(root) = unpacked(&home).or_else(|| {
-        let _ = ask_cargo(true);
-        unpacked(&home)
+    if let Some(root) = unpacked(&home, version).or_else(|| {
+        let _ = ask_cargo(version, true);
+        unpacked(&home, version)
     }) {
         return Ok(root);
     }
-    let said = if told_to_be_offline() {
-        "(it was not asked, since this build is offline)".into()
-    } else {
-        match ask_cargo(false) {
-            Ok(()) => match unpacked(&home) {
-                Some(root) => {
-                    notice(&format!("cargo has downloaded rustls {VERSION}, for the patches"));
-                    return Ok(root);
-                }
-                None => "(no error, but the crate is not there)".into(),
-            },
-            Err(said) => said,
+    if told_to_be_offline() {
+        return Err("(it was not asked, since this build is offline)".into());
+    }
+    ask_cargo(version, false)?;
+    match unpacked(&home, version) {
+        Some(root) => {
+            notice(&format!("cargo has downloaded rustls {version}, for the patches"));
+            Ok(root)
         }
-    };
-    problem(format!(
-        "rustls {VERSION}, which the patches are for, is not in {}, and cargo could not download it. \
-         Where there is a network, run\n    cargo info --registry crates-io rustls@{VERSION}\nonce, in a \
-         folder where cargo's configuration does not replace crates.io, and build again. Or set \
-         {PRISTINE_VARIABLE} to the absolute path of a folder with the unpacked crate.\ncargo said: {said}",
-        home.join("registry/src").display()
-    ))
+        None => Err("(no error, but the crate is not there)".into()),
+    }
 }
 
 fn cargo_home() -> PathBuf {
@@ -104,20 +117,20 @@ fn cargo_home() -> PathBuf {
 }
 
 /// The crate as cargo has unpacked it, from crates.io or its replacement.
-fn unpacked(home: &Path) -> Option<PathBuf> {
+fn unpacked(home: &Path, version: &str) -> Option<PathBuf> {
     fs::read_dir(home.join("registry/src"))
         .ok()?
         .flatten()
-        .map(|registry| registry.path().join(format!("rustls-{VERSION}")))
+        .map(|registry| registry.path().join(format!("rustls-{version}")))
         // Cargo writes this file last.
         .find(|root| root.join(".cargo-ok").is_file())
 }
 
 /// Has cargo download and unpack the crate. Of cargo's commands, `info` alone does that for a single
 /// crate, and pays no attention to a `[patch]`.
-fn ask_cargo(offline: bool) -> Result<(), String> {
+fn ask_cargo(version: &str, offline: bool) -> Result<(), String> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["info", "--quiet", "--registry", "crates-io", &format!("rustls@{VERSION}")]);
+    cargo.args(["info", "--quiet", "--registry", "crates-io", &format!("rustls@{version}")]);
     cargo.args(offline.then_some("--offline"));
     // In the folder of a build script's package, cargo would not find the configuration of a project
     // that takes the package by git.

@@ -4,9 +4,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 pub mod bench;
+pub mod bump;
 pub mod capi;
 pub mod docs;
 pub mod export;
@@ -32,6 +33,16 @@ pub fn repository() -> PathBuf {
 /// # Errors
 /// If git fails; the text is its standard error.
 pub fn git(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String> {
+    let said = git_output(folder, args)?;
+    if said.status.success() {
+        Ok(String::from_utf8(said.stdout)?)
+    } else {
+        Err(String::from_utf8_lossy(&said.stderr).trim().into())
+    }
+}
+
+/// Runs git as [`git`] does, for commands whose exit code has a meaning.
+fn git_output(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Output> {
     let mut git = Command::new("git");
     git.arg("-C").arg(folder);
     // Ignore the user's configuration, and the repository whose hook may have started this.
@@ -48,12 +59,7 @@ pub fn git(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> 
         git.env(format!("GIT_{role}_EMAIL"), "rustls-ext@localhost");
         git.env(format!("GIT_{role}_DATE"), "2026-01-01T00:00:00Z");
     }
-    let said = git.args(args).output().map_err(|err| format!("cannot run git: {err}"))?;
-    if said.status.success() {
-        Ok(String::from_utf8(said.stdout)?)
-    } else {
-        Err(String::from_utf8_lossy(&said.stderr).trim().into())
-    }
+    Ok(git.args(args).output().map_err(|err| format!("cannot run git: {err}"))?)
 }
 
 /// A command for the cargo that runs this, or the installed one.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    Result, bench, capi, docs, export, fuzz, header, mutants, pictures, rules, rustls, unit,
+    Result, bench, bump, capi, docs, export, fuzz, header, mutants, pictures, rules, rustls, unit,
 };
 
 #[derive(Parser)]
@@ -154,6 +154,38 @@ enum Rustls {
     },
     /// Print the digest of the published source, to pin another version.
     Pin,
+    /// Take another release of rustls: carry the patches to it, update every place that names it, and test.
+    ///
+    /// Stops at a conflict, names the patch and the hunk, and goes on with --continue. Resolutions are recorded
+    /// in rustls/resolutions, and used again.
+    Bump(BumpArgs),
+}
+
+#[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("step").required(true))]
+struct BumpArgs {
+    /// The release, such as 0.23.46.
+    #[arg(group = "step")]
+    version: Option<String>,
+    /// Go on, after a conflict was resolved in target/rustls-bump.
+    #[arg(long = "continue", group = "step")]
+    proceed: bool,
+    /// Discard target/rustls-bump.
+    #[arg(long, group = "step")]
+    abort: bool,
+    /// Only check, in a copy of the repository, that the recorded resolutions carry the patches to another
+    /// release and back without a difference.
+    #[arg(long, group = "step")]
+    check: bool,
+    /// With --check, also compile the patched source of the other release.
+    #[arg(long, requires = "check")]
+    compile: bool,
+    /// Do not compile and test.
+    #[arg(long)]
+    no_test: bool,
+    /// The folder of the unpacked release; by default, cargo downloads it.
+    #[arg(long, value_name = "FOLDER", requires = "version")]
+    source: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -196,6 +228,14 @@ fn main() -> ExitCode {
             fuzz::run(&repository, seconds, &target, peers)
         }
         XtaskCommand::Rustls(Rustls::Pin) => rustls::pin(),
+        XtaskCommand::Rustls(Rustls::Bump(args)) => match args.version {
+            Some(version) => {
+                bump::start(&repository, &version, args.source.as_deref(), !args.no_test)
+            }
+            None if args.proceed => bump::proceed(&repository, !args.no_test),
+            None if args.abort => bump::abort(&repository),
+            None => bump::check(&repository, args.compile),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -37,7 +37,7 @@ pub fn edit(repository: &Path, force: bool) -> Result<()> {
             .into());
         }
     }
-    tree.make(&repository.join("rustls"))?;
+    tree.make(&rustls_source::pristine_tree()?, &repository.join("rustls"))?;
     println!(
         "The patched source is in {folder}, with a commit for each patch.\n\
          Change it, commit (or rebase) with messages that say why, and run `cargo xtask rustls save`.\n\
@@ -60,18 +60,29 @@ pub fn save(repository: &Path) -> Result<()> {
         return Err(format!("{} has changes that are not committed", tree.0.display()).into());
     }
     // The series is checked before any file is overwritten.
-    let (series, own) = tree.series()?;
+    let (series, own) = tree.series(&rustls_source::pristine_tree()?)?;
+    write(repository, series, own)?;
+    tree.mark_saved()
+}
+
+/// Writes a series and files that are wholly ours to the repository, and prints what changed.
+pub(crate) fn write(repository: &Path, series: Tree, own: Tree) -> Result<()> {
     let named = |(name, text)| (format!("patches/{name}"), text);
     let rustls = repository.join("rustls");
     let mut old = rustls_source::own_files(&rustls)?;
     old.extend(rustls_source::read_tree(&rustls.join("patches"))?.into_iter().map(named));
     let changed = replace(&rustls, &old, &series.into_iter().map(named).chain(own).collect())?;
-    tree.mark_saved()?;
     println!("{} files of rustls/patches and rustls/src changed", changed.len());
     for line in changed {
         println!("{line}");
     }
     Ok(())
+}
+
+/// Whether the work tree of `edit` has something that `save` has not written.
+pub(crate) fn is_unsaved(repository: &Path) -> Result<bool> {
+    let tree = work_tree(repository);
+    Ok(tree.exists() && (tree.is_dirty()? || tree.is_unsaved()?))
 }
 
 /// Replaces the files `old` of a folder by `new`, and returns a list of the changes.
@@ -124,8 +135,6 @@ pub fn check(repository: &Path) -> Result<()> {
 /// Checks that the root of our crate has upstream's attributes, lints excepted.
 fn check_root(upstream: &Root, ours: &Path) -> Result<()> {
     let text: String = fs::read_to_string(ours)?.split_whitespace().collect();
-    let is_lint =
-        |attribute: &str| ["warn", "allow"].iter().any(|it| attribute[3..].starts_with(it));
     match upstream.attributes.iter().find(|it| !is_lint(it) && !text.contains(*it)) {
         Some(attribute) => {
             Err(format!("{} lacks upstream's attribute {attribute}", ours.display()).into())
@@ -134,13 +143,19 @@ fn check_root(upstream: &Root, ours: &Path) -> Result<()> {
     }
 }
 
+/// Whether an attribute of a root, without white space, sets lints.
+pub(crate) fn is_lint(attribute: &str) -> bool {
+    ["#![warn(", "#![allow("].iter().any(|it| attribute.starts_with(it))
+}
+
 /// Checks that editing and saving would change nothing: git applies the series with the same result,
 /// and no patch was edited by hand.
 fn check_form(rustls: &Path) -> Result<()> {
     let aside = tempfile::tempdir()?;
     let tree = WorkTree(aside.path().join("rustls"));
-    tree.make(rustls)?;
-    let (series, _) = tree.series()?;
+    let pristine = rustls_source::pristine_tree()?;
+    tree.make(&pristine, rustls)?;
+    let (series, _) = tree.series(&pristine)?;
     match difference(&series, &rustls_source::read_tree(&rustls.join("patches"))?) {
         Some(name) => Err(format!(
             "rustls/patches/{name} is not as `cargo xtask rustls save` writes it: run `edit` and \

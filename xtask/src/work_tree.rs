@@ -12,40 +12,55 @@ use crate::{Result, git};
 const PRISTINE: &str = "pristine";
 /// The tag of the commit on which the patches stand.
 const BASE: &str = "base";
+/// The branch with the patches of the release before, and the tag of the commit on which they stand.
+const OLD: &str = "old";
+const OLD_BASE: &str = "old-base";
 /// The tag of the last saved or loaded commit.
 const SAVED: &str = "saved";
 
 /// A git work tree: the pristine source, our own files on it, and a commit for each patch.
 pub struct WorkTree(pub PathBuf);
 
+/// A commit of a [`WorkTree`].
+pub struct Commit {
+    /// Its name in git.
+    pub id: String,
+    /// Its message.
+    pub message: String,
+}
+
+impl Commit {
+    /// The first line of the message.
+    pub fn subject(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
+}
+
 impl WorkTree {
-    /// Makes the work tree from the series, and replaces the contents of its folder.
+    /// Makes the work tree from `pristine` and the series, and replaces the contents of its folder.
     ///
     /// # Errors
     /// If the series does not apply, or git fails.
-    pub fn make(&self, rustls: &Path) -> Result<()> {
-        let made = self.fill(rustls);
+    pub fn make(&self, pristine: &Tree, rustls: &Path) -> Result<()> {
+        let made = self.fill(pristine, rustls);
         if made.is_err() {
             let _ = fs::remove_dir_all(&self.0);
         }
         made
     }
 
-    fn fill(&self, rustls: &Path) -> Result<()> {
+    fn fill(&self, pristine: &Tree, rustls: &Path) -> Result<()> {
         let patches = rustls.join("patches").canonicalize()?;
         if self.0.exists() {
             fs::remove_dir_all(&self.0)?;
         }
         fs::create_dir_all(&self.0)?;
-        write_tree(&rustls_source::pristine_tree()?, &self.0)?;
         self.git(["init", "--quiet", "--template=", "--initial-branch=patched"])?;
         // Hunk headers without the line of upstream's source that git would quote.
         self.git(["config", "diff.plain.xfuncname", "^-- never --$"])?;
         fs::create_dir_all(self.0.join(".git/info"))?;
         fs::write(self.0.join(".git/info/attributes"), "* -text\n*.rs diff=plain\n")?;
-        self.commit("rustls as published", PRISTINE)?;
-        write_tree(&rustls_source::own_files(rustls)?, &self.0)?;
-        self.commit("Files that are wholly ours (rustls/src)", BASE)?;
+        self.begin(pristine, &rustls_source::own_files(rustls)?)?;
         for (name, _) in rustls_source::series(&patches)? {
             let patch = patches.join(&name);
             self.git(["am", "--quiet", "--keep-non-patch", "-C1", &patch.display().to_string()])
@@ -55,11 +70,72 @@ impl WorkTree {
         Ok(())
     }
 
-    fn commit(&self, message: &str, tag: &str) -> Result<()> {
-        self.git(["add", "--all", "--force"])?;
-        self.git(["commit", "--quiet", "--allow-empty", "--message", message])?;
-        self.git(["tag", tag])?;
+    /// The commits on which the patches stand.
+    fn begin(&self, pristine: &Tree, own: &Tree) -> Result<()> {
+        for (files, message, tag) in [
+            (pristine, "rustls as published", PRISTINE),
+            (own, "Files that are wholly ours (rustls/src)", BASE),
+        ] {
+            write_tree(files, &self.0)?;
+            self.commit(message)?;
+            self.git(["tag", "--force", tag])?;
+        }
         Ok(())
+    }
+
+    /// Keeps the patches as the branch [`OLD`], and begins the branch for patches anew on another release.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn begin_again(&self, pristine: &Tree, own: &Tree) -> Result<()> {
+        self.git(["branch", "--move", OLD])?;
+        self.git(["tag", OLD_BASE, BASE])?;
+        self.git(["checkout", "--quiet", "--orphan", "patched"])?;
+        self.git(["rm", "-r", "--force", "--quiet", "."])?;
+        self.begin(pristine, own)
+    }
+
+    /// The commits of the patches, and those of the branch [`OLD`].
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn commits(&self) -> Result<[Vec<Commit>; 2]> {
+        let list = |range: &str| -> Result<Vec<Commit>> {
+            let ids = self.git(["rev-list", "--reverse", range])?;
+            let commit = |id: &str| {
+                let message = self.git(["log", "-1", "--format=%B", id])?;
+                Ok(Commit { id: id.into(), message: message.trim_end().into() })
+            };
+            ids.lines().map(commit).collect()
+        };
+        Ok([list(&format!("{BASE}..HEAD"))?, list(&format!("{OLD_BASE}..{OLD}"))?])
+    }
+
+    /// Commits all files as they are.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn commit(&self, message: &str) -> Result<()> {
+        self.git(["add", "--all", "--force"])?;
+        self.git([
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "--cleanup=verbatim",
+            "--message",
+            message,
+        ])?;
+        Ok(())
+    }
+
+    /// All files, without those of git.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn files(&self) -> Result<Tree> {
+        let mut files = rustls_source::read_tree(&self.0)?;
+        files.retain(|name, _| !name.starts_with(".git/"));
+        Ok(files)
     }
 
     /// Whether the work tree exists.
@@ -85,14 +161,14 @@ impl WorkTree {
         Ok(at("HEAD")? != at(SAVED).unwrap_or_default())
     }
 
-    /// The commits as a series of patches, and the files that upstream does not have.
+    /// The commits as a series of patches of `pristine`, and the files that upstream does not have.
     ///
     /// Every commit and every patch gets the same author and date, so that the result does not depend
     /// on the user and the time.
     ///
     /// # Errors
     /// If a commit cannot be a patch, or if the series would not make exactly this source.
-    pub fn series(&self) -> Result<(Tree, Tree)> {
+    pub fn series(&self, pristine: &Tree) -> Result<(Tree, Tree)> {
         let names = |what: &str| -> Result<BTreeSet<String>> {
             let names = self.git(["ls-tree", "-r", "-z", "--name-only", what])?;
             Ok(names.split_terminator('\0').map(str::to_owned).collect())
@@ -130,14 +206,12 @@ impl WorkTree {
             .map(|name| Ok((name.clone(), fs::read(self.0.join(name))?)))
             .collect::<Result<_>>()?;
 
-        let mut made = rustls_source::pristine_tree()?;
+        let mut made = pristine.clone();
         for (name, text) in &series {
             rustls_source::apply(&mut made, name, text)?;
         }
         made.extend(own.clone());
-        let mut there = rustls_source::read_tree(&self.0)?;
-        there.retain(|name, _| !name.starts_with(".git/"));
-        match difference(&made, &there) {
+        match difference(&made, &self.files()?) {
             Some(name) => Err(format!("the series would not make {name} as it is here").into()),
             None => Ok((series, own)),
         }
@@ -174,7 +248,14 @@ impl WorkTree {
         Ok(())
     }
 
-    fn git(&self, args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> Result<String> {
+    /// Runs git there.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn git(
+        &self,
+        args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>,
+    ) -> Result<String> {
         git(&self.0, args)
     }
 }

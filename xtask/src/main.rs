@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::{
-    Result, bench, bump, capi, docs, export, fuzz, header, mutants, pictures, rules, rustls, unit,
+    Result, bench, bump, capi, deny, docs, export, fuzz, header, mutants, pictures, release, rules,
+    rustls, sbom, unit,
 };
 
 #[derive(Parser)]
@@ -58,6 +59,18 @@ enum XtaskCommand {
         /// Only pages whose path contains this text.
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
+    },
+    /// Check the dependencies of all workspaces with cargo-deny: licences, bans, sources, and advisories if the
+    /// database can be reached.
+    Deny,
+    /// Write a software bill of materials for each released crate to target/sbom, in CycloneDX' format.
+    Sbom,
+    /// Build the packages of the crates that can be published, and check that nothing is missing.
+    Release {
+        /// Instead, compare their API with the last release, by cargo-semver-checks. Without a tag v…, there is
+        /// nothing to compare with.
+        #[arg(long)]
+        semver: bool,
     },
     /// Generate the header of the C library from its source.
     Header {
@@ -215,6 +228,10 @@ fn main() -> ExitCode {
         XtaskCommand::Capi(Capi::Install(to)) => capi::install(&repository, &to),
         XtaskCommand::Docs { check: true, .. } => docs::check(&repository).map(drop),
         XtaskCommand::Docs { check: false, only } => docs::test(&repository, only.as_deref()),
+        XtaskCommand::Deny => deny::check(&repository),
+        XtaskCommand::Sbom => sbom::write(&repository),
+        XtaskCommand::Release { semver: true } => release::semver(&repository),
+        XtaskCommand::Release { semver: false } => release::package(&repository),
         XtaskCommand::Header { check: true } => header::check(&repository),
         XtaskCommand::Header { check: false } => header::write(&repository),
         XtaskCommand::Pictures { check: true, .. } => pictures::check(&repository),

@@ -8,7 +8,7 @@ use rustls_source::{ROOT, Root, Tree, pristine_files, write_tree};
 use toml_edit::{DocumentMut, Item};
 
 use super::manifest;
-use crate::{Result, git};
+use crate::{Result, tracked_names};
 
 /// Where the version and the digest are pinned.
 const PINS: &str = "rustls-source/src/pristine.rs";
@@ -110,13 +110,11 @@ pub fn write(repository: &Path, from: &Release, to: &Release) -> Result<Vec<Stri
 
 /// The files that name the release that is used: all of the repository's, without those that tell what was.
 fn named_files(repository: &Path) -> Result<Vec<String>> {
-    let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-    let files = git(repository, args)?;
     let is_history = |name: &str| {
         name == "CHANGELOG.md"
             || ["rustls/patches/", "rustls/resolutions/"].iter().any(|it| name.starts_with(it))
     };
-    Ok(files.split_terminator('\0').filter(|name| !is_history(name)).map(str::to_owned).collect())
+    Ok(tracked_names(repository)?.into_iter().filter(|name| !is_history(name)).collect())
 }
 
 /// Replaces a version where it is not part of a longer one.

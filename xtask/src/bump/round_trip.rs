@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use rustls_source::{Tree, write_tree};
+use rustls_source::write_tree;
 
 use super::resolutions::Resolutions;
 use super::{pins, start};
 use crate::work_tree::difference;
-use crate::{Result, git, unit};
+use crate::{Result, git, tracked_files, unit};
 
 /// Carries the series to each release for which there are resolutions, and back. With `compile`, the source
 /// there must compile, too.
@@ -28,7 +28,7 @@ pub fn check(repository: &Path, compile: bool) -> Result<()> {
     }
     let copy = repository.join("target/rustls-bump-check");
     for other in others {
-        let before = files(repository)?;
+        let before = tracked_files(repository)?;
         let _ = fs::remove_dir_all(&copy);
         write_tree(&before, &copy)?;
         // The files of the copy are listed by git, too.
@@ -40,7 +40,7 @@ pub fn check(repository: &Path, compile: bool) -> Result<()> {
         }
         println!("-- {other} to {pinned}");
         start(&copy, &pinned, None, false).map_err(|err| advice(&err, &pinned, &other))?;
-        if let Some(name) = difference(&before, &files(&copy)?) {
+        if let Some(name) = difference(&before, &tracked_files(&copy)?) {
             return Err(format!(
                 "after {pinned}, {other} and {pinned}, {name} differs: compare target/rustls-bump-check/{name}"
             )
@@ -74,19 +74,4 @@ fn compile_at(repository: &Path, copy: &Path, version: &str) -> Result<()> {
     unit::compile(repository, &source, &root)?;
     println!("the patched rustls {version} compiles");
     Ok(())
-}
-
-/// The files of the repository, as far as git does not ignore them.
-fn files(repository: &Path) -> Result<Tree> {
-    let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-    let names = git(repository, args)?;
-    let mut files = Tree::new();
-    for name in names.split_terminator('\0') {
-        let path = repository.join(name);
-        // A link's target is in the list by its own name, and a removed file may still be in git's index.
-        if path.is_file() && !path.is_symlink() {
-            files.insert(name.into(), fs::read(path)?);
-        }
-    }
-    Ok(files)
 }

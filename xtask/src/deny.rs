@@ -41,7 +41,7 @@ pub fn check(repository: &Path) -> Result<()> {
         all.args(["licenses", "bans", "sources"]);
         run(&mut all)?;
         if has_advisories {
-            run(deny(manifest).args(["check", "--disable-fetch", "advisories"]))?;
+            run(deny(manifest).args(["check", "advisories"]))?;
         }
     }
     if !has_advisories {

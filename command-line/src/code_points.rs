@@ -25,6 +25,10 @@ pub struct CodePointArgs {
         value_parser = number
     )]
     care_code_point: u16,
+    /// The number of the TLS extension workload_identifier_origin_hint, which has none yet, decimal
+    /// or 0x…
+    #[arg(long, value_name = "N", default_value = "0xffcb", value_parser = number)]
+    origin_hint_code_point: u16,
 }
 
 impl CodePointArgs {
@@ -40,6 +44,11 @@ impl CodePointArgs {
             .map_err(|err| Failure::option("--code-point", self.code_point, err))?;
         CodePoints::new(self.code_point, flag)
             .map_err(|err| Failure::option("--flag", self.flag, err))?
+            .without_care()
+            .with_origin_hint(self.origin_hint_code_point)
+            .map_err(|err| {
+                Failure::option("--origin-hint-code-point", self.origin_hint_code_point, err)
+            })?
             .with_care(self.care_code_point)
             .map_err(|err| Failure::option("--care-code-point", self.care_code_point, err))
     }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::faulty::FaultyArgs;
+use super::origins::ORIGIN;
 use super::server::Implements;
 use command_line::CodePointArgs;
 use command_line::values::seconds;
 
-/// Test which rules of the flags, of CARE, of resumption and of secondary certificates another TLS stack
-/// keeps.
+/// Test which rules of the flags, of CARE, of origin hints, of resumption and of secondary certificates
+/// another TLS stack keeps.
 ///
 /// Connects to it with a peer that breaks rules on purpose, one in each case, and grades the
 /// reaction: passed, tolerated, failed, or skipped. Exits with 1 if a case fails.
@@ -64,6 +65,9 @@ pub struct ServerArgs {
     /// The key of that certificate, in PEM, not encrypted, for ECDSA with P-256
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub key: Option<PathBuf>,
+    /// The origin to hint at: one for which the server requests a certificate
+    #[arg(long, value_name = "URI", default_value = ORIGIN)]
+    pub origin: String,
     /// Also test certificates on an open HTTP/2 connection, with a page of this path, which needs one
     #[arg(long, value_name = "PATH")]
     pub secondary_path: Option<String>,

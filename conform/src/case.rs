@@ -56,6 +56,8 @@ pub enum Group {
     Ticket,
     /// client_authentication_request.
     Care,
+    /// workload_identifier_origin_hint.
+    Origin,
     /// Sessions that are resumed.
     Resumption,
     /// What differs under TLS 1.2.
@@ -66,7 +68,7 @@ pub enum Group {
 
 impl Group {
     /// Every group.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Hello,
         Self::Body,
         Self::Retry,
@@ -75,6 +77,7 @@ impl Group {
         Self::Certificate,
         Self::Ticket,
         Self::Care,
+        Self::Origin,
         Self::Resumption,
         Self::Tls12,
         Self::Secondary,
@@ -91,6 +94,7 @@ impl Group {
             Self::Certificate => "certificate",
             Self::Ticket => "ticket",
             Self::Care => "care",
+            Self::Origin => "origin",
             Self::Resumption => "resumption",
             Self::Tls12 => "tls12",
             Self::Secondary => "secondary",

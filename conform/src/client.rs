@@ -22,6 +22,7 @@ mod answer;
 mod care;
 mod features;
 mod hello;
+mod origin;
 mod request;
 mod resumption;
 mod secondary;
@@ -46,6 +47,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(request::cases());
     cases.extend(ticket::cases());
     cases.extend(care::cases());
+    cases.extend(origin::cases());
     cases.extend(resumption::cases());
     cases.extend(tls12::cases());
     cases.extend(secondary::cases());
@@ -116,6 +118,11 @@ impl Lab {
     /// client_authentication_request with this body.
     fn care(&self, body: impl Into<Vec<u8>>) -> Edit {
         Edit::add(self.points.care().unwrap_or_default(), body)
+    }
+
+    /// workload_identifier_origin_hint with this body.
+    fn hint(&self, body: impl Into<Vec<u8>>) -> Edit {
+        Edit::add(self.points.origin_hint().unwrap_or_default(), body)
     }
 
     /// Runs the client, and returns its first connection.

@@ -12,7 +12,7 @@ use rustls_ext_wire::CodePoints;
 
 use command_line::CodePointArgs;
 use command_line::Failure;
-use raw_peer::{Handshake, Message, ext};
+use raw_peer::{Extension, Handshake, Message, ext};
 
 mod client;
 mod secondary;
@@ -101,20 +101,35 @@ pub fn run(args: &FaultyArgs) -> Result<(), Failure> {
     }
 }
 
-/// Flags and CARE in one extension block of a message.
+/// Flags, CARE and origins in one extension block of a message.
 #[derive(Debug, Default)]
 struct Found {
     flags: Option<Vec<u8>>,
     care: Option<Vec<u8>>,
+    origins: Option<Vec<u8>>,
 }
 
 impl Found {
+    /// The first of each in an extension block.
+    fn first(block: &[Extension], points: &CodePoints) -> Self {
+        let body = |number| ext::find(block, number).map(<[u8]>::to_vec);
+        Self {
+            flags: body(points.tls_flags()),
+            care: points.care().and_then(body),
+            origins: points.origin_hint().and_then(body),
+        }
+    }
+
     fn received(&self) -> rustls_ext_wire::Received<'_> {
-        rustls_ext_wire::Received { tls_flags: self.flags.as_deref(), care: self.care.as_deref() }
+        rustls_ext_wire::Received {
+            tls_flags: self.flags.as_deref(),
+            care: self.care.as_deref(),
+            origin_hint: self.origins.as_deref(),
+        }
     }
 }
 
-/// Flags and CARE in each extension block of a message.
+/// Flags, CARE and origins in each extension block of a message.
 ///
 /// # Errors
 /// illegal_parameter, if a block has one of them twice.
@@ -125,13 +140,9 @@ fn find(message: &Message, points: &CodePoints) -> Result<Vec<Found>, u8> {
         .into_iter()
         .map(|block| {
             let count = |number| block.iter().filter(|e| e.typ == number).count();
-            let body = |number| ext::find(block, number).map(<[u8]>::to_vec);
-            let care = points.care().unwrap_or_default();
-            if count(points.tls_flags()) > 1 || count(care) > 1 {
-                Err(47)
-            } else {
-                Ok(Found { flags: body(points.tls_flags()), care: body(care) })
-            }
+            let numbers = [Some(points.tls_flags()), points.care(), points.origin_hint()];
+            let twice = numbers.into_iter().flatten().any(|number| count(number) > 1);
+            if twice { Err(47) } else { Ok(Found::first(block, points)) }
         })
         .collect()
 }

@@ -11,6 +11,8 @@ pub const ILLEGAL_PARAMETER: u8 = 47;
 pub const DECODE_ERROR: u8 = 50;
 /// unsupported_extension.
 pub const UNSUPPORTED_EXTENSION: u8 = 110;
+/// handshake_failure.
+pub const HANDSHAKE_FAILURE: u8 = 40;
 /// unexpected_message.
 pub const UNEXPECTED_MESSAGE: u8 = 10;
 

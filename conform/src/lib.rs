@@ -1,5 +1,5 @@
-//! Tests which rules of flags, CARE, resumption and secondary certificates another TLS stack keeps: the
-//! binary `rext-conform`.
+//! Tests which rules of flags, CARE, origin hints, resumption and secondary certificates another TLS
+//! stack keeps: the binary `rext-conform`.
 //!
 //! A [`Case`] is an experiment with the [raw peer](raw_peer), which sees every message and can
 //! break every rule; the reaction of the peer under test gets a [`Grade`]. The tester does not use
@@ -14,6 +14,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_ext_wire::Origin;
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 use self::allow::Allowed;
@@ -36,6 +37,7 @@ pub mod faulty;
 pub mod files;
 pub mod grade;
 pub mod http2;
+pub mod origins;
 pub mod pcapng;
 pub mod report;
 pub mod run;
@@ -243,10 +245,12 @@ fn server_lab(args: &ServerArgs) -> Result<Known<Lab>, Failure> {
     let points = args.common.code_points.get()?;
     let patience = args.common.timeout;
     let trusted = args.ca.as_ref().map(|ca| files::certificates("--ca", ca)).transpose()?;
+    Origin::parse(&args.origin).map_err(|err| Failure::option("--origin", &args.origin, err))?;
     let target_of = Target {
         addr,
         name: name.clone(),
         identity,
+        origin: args.origin.clone(),
         secondary_path: args.secondary_path.clone(),
         points,
         patience,

@@ -9,6 +9,7 @@ use rustls_ext_wire::CodePoints;
 use super::bodies::body;
 use super::case::CaseResult;
 use super::grade::{DECODE_ERROR, Grade, ILLEGAL_PARAMETER, accepted, refused};
+use super::origins::list;
 use super::run::Bench;
 use super::talk::{self, Talk, Verdict};
 use raw_peer::{
@@ -21,6 +22,7 @@ mod care;
 mod certificate;
 mod features;
 mod hello;
+mod origin;
 mod request;
 mod resumption;
 mod retry;
@@ -49,6 +51,7 @@ pub fn cases() -> Vec<Case> {
     cases.extend(request::cases());
     cases.extend(certificate::cases());
     cases.extend(care::cases());
+    cases.extend(origin::cases());
     cases.extend(resumption::cases());
     for case in &mut cases {
         case.needs.insert(0, Need::Tls13);
@@ -67,6 +70,8 @@ pub struct Target {
     pub name: Option<String>,
     /// A certificate that the server accepts.
     pub identity: Option<ChainAndKey>,
+    /// The origin to hint at.
+    pub origin: String,
     /// A path that needs a certificate on the open connection.
     pub secondary_path: Option<String>,
     /// The code points.
@@ -131,6 +136,16 @@ impl Lab {
     /// client_authentication_request with this body, if there is a number for it.
     fn care(&self, body: impl Into<Vec<u8>>) -> Option<Edit> {
         Some(Edit::add(self.target.points.care()?, body))
+    }
+
+    /// workload_identifier_origin_hint with this body, if there is a number for it.
+    fn hint(&self, body: impl Into<Vec<u8>>) -> Option<Edit> {
+        Some(Edit::add(self.target.points.origin_hint()?, body))
+    }
+
+    /// The client that keeps all rules, with a hint at these origins and no other offer.
+    fn hinting<S: AsRef<[u8]>>(&self, origins: impl IntoIterator<Item = S>) -> ClientConfig {
+        self.hello(self.hint(list(origins)))
     }
 
     /// The body with the offer and these flags.

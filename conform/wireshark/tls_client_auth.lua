@@ -1,5 +1,5 @@
--- Shows tls_flags, client_authentication_request (CARE) and the acknowledgement of an offer in what
--- Wireshark has decrypted of TLS.
+-- Shows tls_flags, client_authentication_request (CARE), workload_identifier_origin_hint and the
+-- acknowledgement of an offer in what Wireshark has decrypted of TLS.
 --
 --   wireshark -X lua_script:conform/wireshark/tls_client_auth.lua FILE
 --
@@ -12,6 +12,7 @@ local proto = Proto("tls_client_auth", "TLS client authentication by offer")
 proto.prefs.extension = Pref.uint("tls_flags", 62, "Number of the extension tls_flags")
 proto.prefs.flag = Pref.uint("request_client_auth", 80, "Number of the flag request_client_auth")
 proto.prefs.care = Pref.uint("CARE", 65482, "Number of client_authentication_request")
+proto.prefs.hint = Pref.uint("Origin hint", 65483, "Number of workload_identifier_origin_hint")
 
 local fields = proto.fields
 fields.message = ProtoField.string("tls_client_auth.message", "Message")
@@ -20,6 +21,7 @@ fields.flag = ProtoField.uint16("tls_client_auth.flag", "Flag")
 fields.offer = ProtoField.bool("tls_client_auth.offer", "Offer to authenticate")
 fields.acknowledgement = ProtoField.bool("tls_client_auth.acknowledgement", "Acknowledgement")
 fields.care = ProtoField.bool("tls_client_auth.care", "client_authentication_request")
+fields.origin = ProtoField.string("tls_client_auth.origin", "Origin")
 fields.malformed = ProtoField.string("tls_client_auth.malformed", "Malformed")
 
 -- Asking for them has Wireshark make them.
@@ -107,6 +109,50 @@ local function add_care(tree, message, typ, length)
     end
 end
 
+-- The strings of a list of origins, or what is wrong with it.
+local function decode_origins(body)
+    local function number(at)
+        return body:get_index(at) * 256 + body:get_index(at + 1)
+    end
+    local length = body and body:len() or 0
+    if length < 2 or number(0) ~= length - 2 then
+        return nil, "the length of the list does not fit (WIO-2)"
+    elseif length == 2 then
+        return nil, "an empty list (WIO-2)"
+    end
+    local origins, at = {}, 2
+    while at < length do
+        local size = at + 2 <= length and number(at) or 0
+        if size == 0 or at + 2 + size > length then
+            return nil, "a string that is empty or does not fit (WIO-2)"
+        end
+        origins[#origins + 1] = body:subset(at + 2, size):raw()
+        at = at + 2 + size
+    end
+    return origins
+end
+
+local function add_hint(tree, message, typ, body)
+    local origins, wrong = decode_origins(body)
+    local item = tree:add(proto, nil, "workload_identifier_origin_hint in " .. message)
+    item:add(fields.message, message)
+    if wrong then
+        item:add(fields.malformed, wrong)
+        item:append_text(": malformed")
+        return
+    end
+    for _, origin in ipairs(origins) do
+        item:add(fields.origin, origin)
+    end
+    if typ == CLIENT_HELLO then
+        item:add(fields.offer, true)
+        item:append_text(": offers to authenticate")
+    else
+        item:add(fields.malformed, "not allowed in this message (WIO-1)")
+        item:append_text(": not allowed")
+    end
+end
+
 function proto.dissector(_, _, tree)
     local typ, message, extension
     local function flush()
@@ -115,6 +161,8 @@ function proto.dissector(_, _, tree)
                 add_flags(tree, message, typ, extension.body)
             elseif extension.number == proto.prefs.care then
                 add_care(tree, message, typ, extension.length)
+            elseif extension.number == proto.prefs.hint then
+                add_hint(tree, message, typ, extension.body)
             end
         end
         extension = nil

@@ -4,6 +4,8 @@
 //!
 //! | condition | the server |
 //! |---|---|
+//! | a hint at `spiffe://example.org` | requires a certificate of the scope "example.org", which is that trust domain |
+//! | a hint at `spiffe://example.com` | the same for the scope "example.com" |
 //! | name `admin.localhost` | requires a certificate of the scope "staff" |
 //! | name `login.localhost` | requests one of the scope "staff", leniently |
 //! | name `agents.localhost`, and an offer | requires one of the scope "agents" |
@@ -44,10 +46,12 @@ pub mod recorded;
 pub mod round_trips;
 pub mod row;
 pub mod server;
+pub mod workloads;
 
 use client_view::ClientView;
 use recorded::HandshakeReport;
 use row::Row;
+use workloads::Workloads;
 
 /// Options of `interop demo`.
 #[derive(Clone, Debug, Args)]
@@ -73,6 +77,11 @@ pub const GREETED: &str = "greeted.localhost";
 pub const AGAIN: &str = "again.localhost";
 /// The same, by requests that name no authorities.
 pub const PARTNER: &str = "partners.localhost";
+
+/// The origin of the trust domain of the scope "example.org".
+pub const ORG: &str = "spiffe://example.org";
+/// The origin of the trust domain of the scope "example.com".
+pub const COM: &str = "spiffe://example.com";
 
 /// The host names of the first server.
 const HOSTS: [&str; 4] = [PUBLIC, ADMIN, LOGIN, AGENTS];
@@ -100,6 +109,8 @@ pub struct DemoPki {
     pub admin: IssuedCertificate,
     /// A certificate of an authority that the server does not trust.
     pub stranger: IssuedCertificate,
+    /// The workloads of two trust domains.
+    pub workloads: Workloads,
 }
 
 impl DemoPki {
@@ -120,6 +131,7 @@ impl DemoPki {
             admin: staff.client("alice")?,
             staff,
             stranger: foreign.client("stranger")?,
+            workloads: Workloads::new()?,
         })
     }
 }

@@ -73,7 +73,7 @@ impl ConnectionSummary {
             _ => offer.has_care(),
         };
         Self {
-            tls_version: tls::version_name(connection.protocol_version()),
+            tls_version: tls::version_name(connection.protocol_version()).into_owned(),
             resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
             care_echoed: connection.client_auth_echoed(),
             ..Self::from_status(connection.client_auth_status(), offered, protocol)
@@ -83,7 +83,7 @@ impl ConnectionSummary {
     /// Returns the properties of a client's QUIC connection; `None` while its handshake is incomplete.
     pub fn over_quic(handshake: &HandshakeData, offer: Offer) -> Option<Self> {
         Some(Self {
-            tls_version: tls::version_name(Some(ProtocolVersion::TLSv1_3)),
+            tls_version: tls::version_name(Some(ProtocolVersion::TLSv1_3)).into_owned(),
             resumed: handshake.kind == Some(HandshakeKind::Resumed),
             care_echoed: handshake.client_auth_echoed(),
             ..Self::from_status(handshake.client_auth_status()?, !offer.is_none(), "HTTP/3.0")

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use http::Uri;
 use hyper::body::Bytes;
-use rustls_ext::ClientAuthOffer;
 use rustls_ext::rustls::pki_types::ServerName;
 use rustls_ext::rustls::version::TLS12;
 use rustls_ext::rustls::{ClientConfig, DEFAULT_VERSIONS};
 use rustls_ext::wire::Offer;
+use rustls_ext::{ClientAuthOffer, with_causes};
 use serde::Serialize;
 
 use crate::client::{self, Target};
@@ -65,6 +65,11 @@ pub struct ConnectArgs {
     /// --offer is given. Requests share connections
     #[arg(long, requires = "cert")]
     pub follow_challenge: bool,
+
+    /// Hint at the trust domain of the certificate, such as spiffe://example.org, in TLS 1.3; may be
+    /// given several times. Any observer can read it
+    #[arg(long, value_name = "ORIGIN", requires = "cert", conflicts_with = "tls12")]
+    pub origin: Vec<String>,
 
     /// Let the server request the certificate on the open connection, over HTTP/2 and TLS 1.3. A
     /// challenge is answered as by --follow-challenge. Requests share connections
@@ -239,9 +244,14 @@ fn config(args: &ConnectArgs) -> Result<ClientConfig, Failure> {
 
 /// Makes an offer by these extensions, with the settings of the options.
 fn offer(args: &ConnectArgs, by: Offer) -> Result<ClientAuthOffer, Failure> {
-    let offer = ClientAuthOffer::new(by)
+    let mut offer = ClientAuthOffer::new(by)
         .with_code_points(args.code_points.get()?)
         .with_certificate_under_tls12(args.certificate_in_clear);
+    if !args.origin.is_empty() {
+        offer = offer
+            .with_origins(&args.origin)
+            .map_err(|err| Failure::Usage(format!("--origin: {}", with_causes(&err))))?;
+    }
     Ok(if args.prefer_resumption { offer.prefer_resumption() } else { offer })
 }
 

@@ -1,13 +1,15 @@
 //! The properties of a server's connection, as JSON and for the log.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rustls_ext::quic::HandshakeData;
 use rustls_ext::rustls::server::{ClientAuth, ClientAuthDecision, ClientAuthStatus};
 use rustls_ext::rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
 use rustls_ext::wire::Offer;
 use rustls_ext::{PeerIdentity, subject_of};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::tls;
 
@@ -15,16 +17,19 @@ use crate::tls;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DebugInfo {
     /// `HTTP/3.0`, `HTTP/2.0` or `HTTP/1.1`.
-    pub protocol: String,
+    pub protocol: Cow<'static, str>,
     /// `TLSv1.3` or `TLSv1.2`.
-    pub tls_version: String,
+    pub tls_version: Cow<'static, str>,
     /// True if the session was resumed.
     pub resumed: bool,
-    /// The extensions by which the client offered to authenticate: `none`, `flag`, `care` or `both`.
+    /// The extensions by which the client offered to authenticate: see [`Offer::name`].
     pub offered_by: &'static str,
+    /// The origins at which the client hinted, such as `spiffe://example.org`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
     /// The numbers of the TLS flags in the ClientHello.
     pub flags_received: Vec<u16>,
-    /// The policy's decision: `none`, `request` or `require`.
+    /// The policy's decision: `none`, `request` or `require`; a client that is refused has no connection.
     pub decision: &'static str,
     /// The outcome: `not_asked`, `asked`, `declined`, `refused` or `authenticated`.
     pub status: &'static str,
@@ -36,7 +41,11 @@ pub struct DebugInfo {
     /// The scope in which the client's certificate was verified, if it was.
     pub scope: Option<String>,
     /// The client's address.
+    #[serde(skip)]
     pub peer: SocketAddr,
+    /// The same as text, which is made once for the log and the responses.
+    #[serde(rename = "peer", serialize_with = "text")]
+    pub peer_text: Arc<str>,
 }
 
 impl DebugInfo {
@@ -67,11 +76,15 @@ impl DebugInfo {
             None => (None, None),
         };
         Self {
-            protocol: String::new(),
+            protocol: Cow::Borrowed(""),
             // The version of QUIC (RFC 9001 section 4.2).
             tls_version: tls::version_name(Some(ProtocolVersion::TLSv1_3)),
             resumed,
-            offered_by: auth.map_or("none", |auth| offer_name(auth.offer())),
+            offered_by: auth.map_or(Offer::NONE, |auth| auth.offer()).name(),
+            origins: auth
+                .and_then(|auth| auth.origins())
+                .map(|origins| origins.iter().map(|origin| origin.to_string()).collect())
+                .unwrap_or_default(),
             flags_received: auth
                 .and_then(|auth| auth.flags())
                 .map(|flags| flags.iter().map(u16::from).collect())
@@ -82,8 +95,13 @@ impl DebugInfo {
             acknowledged: auth.is_some_and(|auth| auth.acknowledged()),
             scope,
             peer,
+            peer_text: peer.to_string().into(),
         }
     }
+}
+
+fn text<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }
 
 /// A verified client: the subject of its certificate, and the scope.
@@ -118,20 +136,12 @@ impl Verified {
     }
 }
 
-fn offer_name(offer: Offer) -> &'static str {
-    match (offer.has_flag(), offer.has_care()) {
-        (false, false) => "none",
-        (true, false) => "flag",
-        (false, true) => "care",
-        (true, true) => "both",
-    }
-}
-
 fn decision_name(decision: &ClientAuthDecision) -> &'static str {
     match decision {
         ClientAuthDecision::None => "none",
         ClientAuthDecision::Request(_) => "request",
         ClientAuthDecision::Require(_) => "require",
+        ClientAuthDecision::Refuse => "refuse",
         _ => "unknown",
     }
 }

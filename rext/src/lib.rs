@@ -32,6 +32,7 @@ pub mod doctor;
 pub mod files;
 pub mod gateway;
 pub mod listener;
+mod log;
 pub mod observe;
 pub mod peek;
 pub mod route;
@@ -138,6 +139,7 @@ pub fn block_on(
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_timer(access_log::Clock)
+        .fmt_fields(log::Fields::default())
         .with_ansi(std::io::stderr().is_terminal())
         .with_max_level(level)
         .init();

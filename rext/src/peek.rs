@@ -7,7 +7,9 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::path::PathBuf;
 
-use rustls_ext::wire::{Answer, ClientHello, CodePoints, Fault, Offer, Scan, ScanError, Version};
+use rustls_ext::wire::{
+    Answer, ClientHello, CodePoints, Fault, KnownFlag, Offer, Scan, ScanError, Version,
+};
 use serde::Serialize;
 
 use command_line::{Failure, emit};
@@ -91,8 +93,12 @@ struct Line {
     versions: Option<Vec<String>>,
     /// The numbers of the TLS flags.
     flags: Option<Vec<u16>>,
-    /// `none`, `flag`, `care` or `both`.
+    /// The names of those flags that a document defines.
+    flag_names: Option<Vec<&'static str>>,
+    /// `none`, `flag`, `care`, `both` or `origins`, or with origins `flag+origins`, and so on.
     offer: Option<String>,
+    /// The origins in `workload_identifier_origin_hint`, as sent; `None` without the extension.
+    origins: Option<Vec<String>>,
     /// True if this is the outer ClientHello of Encrypted Client Hello, or looks like one (GREASE).
     ech: Option<bool>,
     /// True if the client offers to resume a session of TLS 1.3 (extension `pre_shared_key`).
@@ -145,6 +151,13 @@ impl Line {
         match server.on_client_hello(version, hello.received()) {
             Ok(()) => {
                 self.flags = Some(server.flags().iter().map(u16::from).collect());
+                let known = |flag| KnownFlag::with_number(flag, code_points);
+                let names = server.flags().iter().filter_map(known).map(|known| known.name);
+                self.flag_names = Some(names.collect());
+                let origins = hello.origins().ok().flatten();
+                self.origins = origins.filter(|_| server.offer().has_origins()).map(|origins| {
+                    origins.iter().map(|origin| origin.as_str().to_owned()).collect()
+                });
                 self.offer = Some(Offer::to_string(&server.offer()));
             }
             Err(fault) => self.error = Some(fault.into()),

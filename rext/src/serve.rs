@@ -1,6 +1,7 @@
 //! `rext serve`: an HTTP server under a policy.
 
 use clap::Args;
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -87,10 +88,10 @@ fn respond(info: &DebugInfo, request: &Request<Body>) -> Response<Body> {
 }
 
 /// The version of a request, as the debug page has it.
-fn protocol(version: Version) -> String {
+fn protocol(version: Version) -> Cow<'static, str> {
     match version {
         Version::HTTP_2 => "HTTP/2.0".into(),
         Version::HTTP_11 => "HTTP/1.1".into(),
-        other => format!("{other:?}"),
+        other => format!("{other:?}").into(),
     }
 }

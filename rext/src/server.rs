@@ -1,7 +1,6 @@
 //! A server of HTTP/1.1, HTTP/2 and HTTP/3 under a policy, which `rext serve` and `rext gateway` share.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
@@ -21,6 +20,7 @@ use tracing::{Instrument, debug, debug_span, info, warn};
 use crate::access_log::AccessLog;
 use crate::debug_info::DebugInfo;
 use crate::listener::{Client, PhaseReceiver, descriptors, proxy_protocol};
+use crate::log::push_field;
 use crate::observe::{self, Connections, Open, connection_refused};
 use crate::ticket_keys::TicketSource;
 use crate::{alerts, tls};
@@ -266,40 +266,42 @@ fn mib(number: u32) -> usize {
 
 fn log_connection(connection: &ServerConnection, info: &DebugInfo, report: &AcceptReport) {
     let reason = connection.client_auth().and_then(|auth| auth.refusal()).map(explain);
-    info!("{}", Connected { info, report, reason });
+    info!("{}", connected(info, report, reason.as_deref()));
 }
 
 /// The log line of a connection. It looks as if its values were fields of the event. Each connection has
-/// one, and the formatting of each field would cost as much as half of this line.
-struct Connected<'a> {
-    info: &'a DebugInfo,
-    report: &'a AcceptReport,
-    /// Why the certificate was refused.
-    reason: Option<String>,
-}
-
-impl fmt::Display for Connected<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { info, report, reason } = self;
-        let DebugInfo { peer, tls_version, resumed, .. } = info;
-        write!(f, "connected peer={peer} tls_version={tls_version} resumed={resumed}")?;
-        // Quoted and escaped.
-        let mut field = |name: &str, value: Option<&str>| match value {
-            Some(value) => write!(f, " {name}={value:?}"),
-            None => Ok(()),
-        };
-        field("server_name", report.server_name.as_deref())?;
-        field("decision", Some(info.decision))?;
-        field("scope", report.scope.as_deref())?;
-        field("status", Some(info.status))?;
-        field("verified_subject", info.verified_subject.as_deref())?;
-        if report.refused.is_some() {
-            let (subject, sha256) = refused(report);
-            field("refused_subject", subject.as_deref())?;
-            field("refused_sha256", sha256.as_deref())?;
-        }
-        field("reason", reason.as_deref())
+/// one, and the formatting of each field would cost as much as half of this line. `reason` is why the
+/// certificate was refused.
+fn connected(info: &DebugInfo, report: &AcceptReport, reason: Option<&str>) -> String {
+    // Enough for most, so that it is allocated once.
+    let mut line = String::with_capacity(256);
+    let resumed = if info.resumed { "true" } else { "false" };
+    for part in [
+        "connected peer=",
+        &info.peer_text,
+        " tls_version=",
+        &info.tls_version,
+        " resumed=",
+        resumed,
+    ] {
+        line.push_str(part);
     }
+    let (subject, sha256) = refused(report);
+    for (name, value) in [
+        ("server_name", report.server_name.as_deref()),
+        ("decision", Some(info.decision)),
+        ("scope", report.scope.as_deref()),
+        ("status", Some(info.status)),
+        ("verified_subject", info.verified_subject.as_deref()),
+        ("refused_subject", subject.as_deref()),
+        ("refused_sha256", sha256.as_deref()),
+        ("reason", reason),
+    ] {
+        if let Some(value) = value {
+            push_field(&mut line, name, value);
+        }
+    }
+    line
 }
 
 fn log_refusal(peer: SocketAddr, err: &AcceptError, report: &AcceptReport) {
@@ -384,10 +386,11 @@ mod tests {
     fn the_line_of_a_connection_looks_like_an_event_with_fields() {
         let mut report = AcceptReport::default();
         let mut info = DebugInfo {
-            protocol: String::new(),
+            protocol: "".into(),
             tls_version: "TLSv1.3".into(),
             resumed: true,
             offered_by: "none",
+            origins: vec![],
             flags_received: vec![],
             decision: "none",
             status: "not_asked",
@@ -395,6 +398,7 @@ mod tests {
             acknowledged: false,
             scope: None,
             peer: "192.0.2.7:5".parse().unwrap(),
+            peer_text: "192.0.2.7:5".into(),
         };
         for reason in [None, Some("it has \x1b[31mexpired\nINFO forged \"=\u{202e}".to_owned())] {
             let (subject, sha256) = refused(&report);
@@ -405,7 +409,7 @@ mod tests {
                     verified_subject = info.verified_subject, refused_subject = subject,
                     refused_sha256 = sha256, reason, "connected");
             });
-            let ours = logged(|| info!("{}", Connected { info: &info, report: &report, reason }));
+            let ours = logged(|| info!("{}", connected(&info, &report, reason.as_deref())));
             assert_eq!(ours, with_fields);
             // All fields, with text that a peer can choose.
             report.server_name = Some("www.example".into());

@@ -187,7 +187,7 @@ async fn member<S: Scope>(
 }
 
 async fn debug(info: Extension<Arc<DebugInfo>>, request: Request) -> Json<DebugInfo> {
-    let protocol = format!("{:?}", request.version());
+    let protocol = format!("{:?}", request.version()).into();
     Json(DebugInfo { protocol, ..DebugInfo::clone(&info) })
 }
 

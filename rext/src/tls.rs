@@ -1,5 +1,6 @@
 //! The TLS configs of the commands.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rustls_ext::ClientAuthOffer;
@@ -91,11 +92,11 @@ pub fn server_config_with(
 }
 
 /// The protocol version as it is usually written: `TLSv1.3`.
-pub fn version_name(version: Option<ProtocolVersion>) -> String {
+pub fn version_name(version: Option<ProtocolVersion>) -> Cow<'static, str> {
     match version {
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3".into(),
         Some(ProtocolVersion::TLSv1_2) => "TLSv1.2".into(),
-        Some(other) => format!("0x{:04x}", u16::from(other)),
+        Some(other) => format!("0x{:04x}", u16::from(other)).into(),
         None => "none".into(),
     }
 }

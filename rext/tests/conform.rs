@@ -87,6 +87,53 @@ fn our_server_keeps_every_rule_whatever_its_policy() {
     }
 }
 
+/// A rule for an origin, and none for others.
+const ORIGINS: &str = "
+    [scopes.example]
+    anchors = ['client-ca.pem']
+    trust_domain = 'spiffe://example.org'
+    [scopes.users]
+    anchors = ['client-ca.pem']
+    [[rules]]
+    origin = 'spiffe://example.org'
+    request = 'example'
+    [[rules]]
+    offered = 'flag'
+    request = 'users'
+    [otherwise]
+    ask = 'nothing'
+";
+
+#[test]
+fn our_server_keeps_every_rule_of_the_origin_hint() {
+    let files = Files::new();
+    files.write("origins.toml", ORIGINS);
+    let workload = files.clients.workload("client", "spiffe://example.org/client").unwrap();
+    files.write("workload.pem", workload.cert_pem());
+    files.write("workload.key", workload.key_pem());
+    let it = files.serve_without_ca(&["--policy-file", "origins.toml"], |_| {});
+    let target = format!("localhost:{}", it.port);
+    let args = ["server", &target, "--ca", "server-ca.pem", "--timeout", "30"];
+    let more = ["--cert", "workload.pem", "--key", "workload.key", "--case", "server.origin.*"];
+    let report = assert_no_failure(test(&files, &[&args[..], &more].concat()));
+    assert_eq!(graded(&report, "tolerated"), set(&[]));
+    // Our server does not read compressed certificates.
+    assert_eq!(graded(&report, "skipped"), set(&["origin.in-compressed-certificate"]));
+}
+
+#[test]
+fn our_client_keeps_every_rule_of_the_origin_hint() {
+    let files = Files::new();
+    let origins = ["--origin", "spiffe://example.org", "--origin", "spiffe://example.com"];
+    let command = [&client("flag")[..], &origins].concat();
+    let cases = ["--case", "client.origin.*", "--case", "client.retry.same-origins"];
+    let report = assert_no_failure(test_client(&files, &cases, &command));
+    assert_eq!(report["features"]["sends workload_identifier_origin_hint"], true);
+    let skipped = graded(&report, "skipped");
+    assert!(skipped.iter().all(|id| id.contains("unsent-in") || id.contains("compressed")));
+    assert!(graded(&report, "passed").contains("retry.same-origins"));
+}
+
 /// A policy for `--site localhost`, with requests on open connections.
 const OPEN: &str = "
     [scopes.users]

@@ -33,7 +33,7 @@ fn the_line_of_a_client_hello_has_its_keys_in_order() {
     let expected = format!(
         "{{\"file\":{file},\"complete\":true,\"server_name\":\"www.example.com\",\
          \"alpn\":[\"h2\",\"http/1.1\"],\"versions\":[\"TLSv1.3\",\"TLSv1.2\",\"TLSv1.1\",\"TLSv1.0\"],\"flags\":[80],\
-         \"offer\":\"flag\",\"ech\":false,\"psk\":false,\"error\":null}}\n"
+         \"flag_names\":[\"request_client_auth\"],\"offer\":\"flag\",\"origins\":null,\"ech\":false,\"psk\":false,\"error\":null}}\n"
     );
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
 }
@@ -98,6 +98,30 @@ fn malformed_and_incomplete_client_hellos_are_distinguished() {
     let (code, lines) = peek(&files, &["twice.bin"]);
     assert_eq!((code, &lines[0]["error"]["alert"]), (1, &json!("illegal_parameter")));
     assert_eq!(lines[0]["error"]["rule"], "RFC 8446 4.2");
+}
+
+#[test]
+fn wio_3_origins_are_shown_as_sent_and_other_strings_are_not() {
+    let files = Files::new();
+    let vectors = include_str!("../../rustls-ext-wire/vectors/hellos.json");
+    let vectors: Value = serde_json::from_str(vectors).unwrap();
+    let peek_at = |name: &str| {
+        let cases = vectors["cases"].as_array().unwrap();
+        let message = cases.iter().find(|case| case["name"] == name).unwrap()["message"].as_str();
+        let digits: Vec<_> = message.unwrap().chars().collect();
+        let byte = |pair: &[char]| u8::from_str_radix(&String::from_iter(pair), 16).unwrap();
+        files.write("hello.bin", digits.chunks(2).map(byte).collect::<Vec<_>>());
+        let (code, mut lines) = peek(&files, &["--wire", "handshake", "hello.bin"]);
+        (code, lines.remove(0))
+    };
+    let (code, line) = peek_at("an offer by all three");
+    assert_eq!((code, &line["offer"]), (0, &json!("both+origins")));
+    assert_eq!(line["origins"], json!(["spiffe://example.org"]));
+    let (_, line) = peek_at("origins without an origin");
+    assert_eq!((&line["offer"], &line["origins"]), (&json!("origins"), &json!([])));
+    let (code, line) = peek_at("malformed origins");
+    assert_eq!((code, &line["error"]["rule"]), (1, &json!("WIO-2")));
+    assert_eq!(line["error"]["alert"], "decode_error");
 }
 
 #[test]

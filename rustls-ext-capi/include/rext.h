@@ -1,6 +1,6 @@
 /*
  * librext: offers of TLS clients to authenticate with a certificate, for TLS stacks, proxies and
- * routers. It scans ClientHellos, encodes and decodes the TLS flags extension, negotiates for
+ * routers. It scans ClientHellos, encodes and decodes the TLS flags extension and origin hints, negotiates for
  * clients and servers, decides whether sessions may be resumed, and makes and validates exported
  * authenticators.
  *
@@ -12,7 +12,8 @@
  *
  * Rules are cited by number: FLAGS-n is draft-ietf-tls-tlsflags-16, RCA-n
  * draft-jhoyla-req-mtls-flag (June 2025), CARE-n draft-thomson-tls-care-00, RES-n RFC 8446 section
- * 4.6.1 and RFC 5077, EA-n RFC 9261, SCC-n draft-rosomakho-httpbis-secondary-client-certs.
+ * 4.6.1 and RFC 5077, EA-n RFC 9261, SCC-n draft-rosomakho-httpbis-secondary-client-certs, WIO-n
+ * draft-rosomakho-tls-wimse-cert-hint-02.
  *
  * Pointers. A parameter may be NULL only if its documentation says so; otherwise NULL is
  * REXT_ERR_NULL. Any other pointer must point to a valid value of its type, or to as many bytes as
@@ -47,6 +48,17 @@
  * The highest number of a flag: the last bit of 255 bytes.
  */
 #define REXT_FLAG_MAX 2039
+
+/**
+ * How many origins of an extension are read; further ones are ignored (WIO-8).
+ */
+#define REXT_MAX_ORIGINS 16
+
+/**
+ * How many bytes of the extension's body are read, with all lengths (WIO-8). A buffer of this size
+ * is long enough for rext_origins_write().
+ */
+#define REXT_MAX_ORIGIN_BYTES 4096
 
 /**
  * The minimum length in bytes of a context that this side chooses (EA-3).
@@ -318,6 +330,11 @@ typedef struct rext_code_points {
      * use (RFC 8447). 0 disables CARE: an extension with its number is then treated as unknown.
      */
     uint16_t care;
+    /**
+     * The extension workload_identifier_origin_hint; 0xffcb by default, which is for private use.
+     * 0 disables it: an extension with its number is then treated as unknown.
+     */
+    uint16_t origin_hint;
 } rext_code_points;
 
 /**
@@ -495,6 +512,11 @@ typedef int32_t rext_asks;
 #define REXT_OFFER_CARE 2
 
 /**
+ * Offer: by the extension workload_identifier_origin_hint, in TLS 1.3 (WIO-5).
+ */
+#define REXT_OFFER_ORIGINS 4
+
+/**
  * Client: the server received no offer, and did not request a certificate.
  */
 #define REXT_CLIENT_NOT_OFFERED 0
@@ -513,8 +535,8 @@ typedef int32_t rext_asks;
 
 /**
  * Client: the server requested a certificate without an acknowledgement: there was no offer, it
- * was made by CARE, which has no acknowledgement, the server has another reason (RCA-3), or the
- * server follows an older draft.
+ * was made by CARE or by origins, which have no acknowledgement, the server has another reason
+ * (RCA-3), or the server follows an older draft.
  */
 #define REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT 3
 
@@ -891,6 +913,21 @@ typedef int32_t rext_asks;
 #define REXT_ERR_SECOND_HELLO_DIFFERS -80
 
 /**
+ * The origin hint is in another message than ClientHello. WIO-1.
+ */
+#define REXT_ERR_ORIGINS_MISPLACED -90
+
+/**
+ * The origin hint is not a list of strings. WIO-2.
+ */
+#define REXT_ERR_ORIGINS_MALFORMED -91
+
+/**
+ * The second ClientHello does not repeat the origin hint of the first. WIO-7.
+ */
+#define REXT_ERR_ORIGINS_CHANGED -92
+
+/**
  * A fault of the peer that has no number in this version. The error has its rule, alert and
  * message.
  */
@@ -1099,7 +1136,8 @@ rext_proof rext_authenticator_validate(const struct rext_request *request,
 /**
  * Makes a client with this offer; nothing is sent yet.
  *
- * offer: REXT_OFFER_NONE, or the sum of others. CARE is not sent if it has no number.
+ * offer: REXT_OFFER_NONE, or the sum of others. CARE and origins are not sent if they have no
+ * number.
  * numbers: the code points; NULL for the default ones.
  * client: receives the client; not NULL. Free it with rext_client_free().
  * error: receives the error; may be NULL.
@@ -1133,11 +1171,14 @@ void rext_client_free(struct rext_client *client);
  *
  * client: not NULL.
  * highest: the highest version that the ClientHello offers, REXT_TLS12 or REXT_TLS13. With TLS 1.2
- * there is no flag (FLAGS-9).
+ * there is no flag (FLAGS-9) and there are no origins (WIO-7).
  * flags: receives the flags to send in tls_flags; not NULL. rext_flags_body() returns the body, or
  * REXT_NO if the extension is not sent.
  * care: receives the number of the extension client_authentication_request to send, with an empty
  * body (CARE-1), or 0 to send none; not NULL.
+ * origin_hint: receives the number of the extension workload_identifier_origin_hint to send, with
+ * the body of rext_origins_write(), the same in both ClientHellos (WIO-7), or 0 to send none. NULL
+ * if the client's offer has no origins.
  *
  * Returns: REXT_OK, or a mistake of the caller, which changes nothing.
  *
@@ -1146,7 +1187,8 @@ void rext_client_free(struct rext_client *client);
 rext_status rext_client_hello(struct rext_client *client,
                               rext_version_number highest,
                               struct rext_flags *flags,
-                              uint16_t *care);
+                              uint16_t *care,
+                              uint16_t *origin_hint);
 
 /**
  * Records that the server evaluates another ClientHello, with this offer: with Encrypted Client
@@ -1163,19 +1205,21 @@ rext_status rext_client_sent(struct rext_client *client,
                              rext_offer offer);
 
 /**
- * Checks and records the two extensions in a message of the server (FLAGS-2 to FLAGS-7, RCA-2 to
- * RCA-5, CARE-1, CARE-3). Call it for every message that may have extensions, whether or not it
- * contains one of the two.
+ * Checks and records the extensions in a message of the server (FLAGS-2 to FLAGS-7, RCA-2 to
+ * RCA-5, CARE-1, CARE-3, WIO-1). Call it for every message that may have extensions, whether or
+ * not it contains one of these.
  *
  * client: not NULL.
  * message: one of REXT_SERVER_HELLO to REXT_SERVER_CERTIFICATE, or REXT_NEW_SESSION_TICKET.
  * version: the version of the connection, REXT_TLS12 or REXT_TLS13.
  * tls_flags: the body of tls_flags; NULL if the message does not have it.
  * care: the body of CARE; NULL if the message does not have it.
+ * origin_hint: the body of workload_identifier_origin_hint; NULL if the message does not have it,
+ * or if the client did not send it: then it is an unknown extension.
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with
- * the alert that ends the connection; or a mistake of the caller.
+ * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED, REXT_ERR_CARE_... or
+ * REXT_ERR_ORIGINS_MISPLACED, with the alert that ends the connection; or a mistake of the caller.
  *
  * Threads: one at a time per client.
  */
@@ -1184,6 +1228,7 @@ rext_status rext_client_on(struct rext_client *client,
                            rext_version_number version,
                            const struct rext_bytes *tls_flags,
                            const struct rext_bytes *care,
+                           const struct rext_bytes *origin_hint,
                            struct rext_error *error);
 
 /**
@@ -1221,7 +1266,7 @@ rext_offer rext_client_offer(const struct rext_client *client);
 rext_status rext_client_echoed(const struct rext_client *client);
 
 /**
- * Fills in the default numbers: 62, 80 and 0xffca.
+ * Fills in the default numbers: 62, 80, 0xffca and 0xffcb.
  *
  * numbers: receives them; not NULL.
  *
@@ -1621,6 +1666,119 @@ rext_status rext_hello_extensions(const struct rext_hello *hello,
 rext_status rext_list_next(struct rext_list *list,
                            uint16_t *number,
                            struct rext_bytes *bytes);
+
+/**
+ * Returns the origins in which the client has an identity, such as "spiffe://example.org", from
+ * the extension workload_identifier_origin_hint, under its number in the code points of the scan.
+ * They are an offer, and never a proof: any client can send them (WIO-4, WIO-5).
+ *
+ * Strings that are not origins are left out (WIO-3), and so is what exceeds REXT_MAX_ORIGINS or
+ * REXT_MAX_ORIGIN_BYTES (WIO-8). A malformed list ends the connection only if the server
+ * negotiates TLS 1.3, so a scan does not check it.
+ *
+ * hello: not NULL.
+ * list: receives the origins, in the client's order; not NULL. Written only on REXT_YES and
+ * REXT_NO. Each item has bytes, as sent; its number is 0.
+ * ignored: receives how many strings were left out; may be NULL.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_YES, also if no string is an origin; REXT_NO, and an empty list, without the
+ * extension; REXT_ERR_ORIGINS_MALFORMED, with the alert decode_error (50); or a mistake of the
+ * caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_hello_origins(const struct rext_hello *hello,
+                               struct rext_list *list,
+                               size_t *ignored,
+                               struct rext_error *error);
+
+/**
+ * Decodes the body of an extension workload_identifier_origin_hint of a ClientHello.
+ *
+ * body, length: the body; NULL and 0 if it is empty.
+ * list: as for rext_hello_origins(). It points into body.
+ * ignored: as for rext_hello_origins().
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_YES; REXT_ERR_ORIGINS_MALFORMED, with the alert decode_error (50), if the body is
+ * not such a list (WIO-2); or a mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_origins_decode(const uint8_t *body,
+                                size_t length,
+                                struct rext_list *list,
+                                size_t *ignored,
+                                struct rext_error *error);
+
+/**
+ * Writes the body of the extension workload_identifier_origin_hint, for a client to send.
+ *
+ * origins, count: the origins, each a scheme and a trust domain such as "spiffe://example.org"; 1
+ * to REXT_MAX_ORIGINS; not NULL.
+ * buffer, length: receives the body. After an error, its content is undefined.
+ * written: receives the length of the body; not NULL. Written only on REXT_OK.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_OK; REXT_ERR_BUFFER if the buffer is too short; REXT_ERR_VALUE for an empty list,
+ * a string that is not an origin, or more origins or bytes than servers read (WIO-3, WIO-8);
+ * REXT_ERR_MEMORY; or another mistake of the caller.
+ *
+ * Threads: any, each with its own buffer.
+ */
+rext_status rext_origins_write(const struct rext_bytes *origins,
+                               size_t count,
+                               uint8_t *buffer,
+                               size_t length,
+                               size_t *written,
+                               struct rext_error *error);
+
+/**
+ * Returns REXT_YES if a URI has an origin: the URI in the subjectAltName of a certificate, such as
+ * "spiffe://example.org/agent/1", or another origin. Scheme and trust domain are compared by RFC
+ * 3986 section 6.2.2, so "SPIFFE://Example.org" is the same origin as "spiffe://example.org".
+ *
+ * A certificate that was requested because of an origin counts only if its URI has that origin
+ * (WIO-6).
+ *
+ * origin, origin_length: a scheme and a trust domain; not NULL unless origin_length is 0.
+ * uri, uri_length: a workload identifier; not NULL unless uri_length is 0.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_YES; REXT_NO, also if the URI is not a workload identifier; REXT_ERR_VALUE if
+ * origin is not an origin; or another mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_origin_includes(const uint8_t *origin,
+                                 size_t origin_length,
+                                 const uint8_t *uri,
+                                 size_t uri_length,
+                                 struct rext_error *error);
+
+/**
+ * Checks whether workload_identifier_origin_hint with this body is allowed in a message (WIO-1,
+ * WIO-2).
+ *
+ * rext_client and rext_server do this themselves.
+ *
+ * message: one of REXT_CLIENT_HELLO to REXT_NEW_SESSION_TICKET.
+ * version: the version of the connection, REXT_TLS12 or REXT_TLS13. Under TLS 1.2, the body in a
+ * ClientHello is ignored.
+ * body, length: the body of the extension; NULL and 0 if it is empty.
+ * error: receives the error; may be NULL.
+ *
+ * Returns: REXT_OK; REXT_ERR_ORIGINS_MISPLACED or REXT_ERR_ORIGINS_MALFORMED with its alert; or a
+ * mistake of the caller.
+ *
+ * Threads: any.
+ */
+rext_status rext_check_origin_hint(rext_message message,
+                                   rext_version_number version,
+                                   const uint8_t *body,
+                                   size_t length,
+                                   struct rext_error *error);
 
 /**
  * Writes an authenticator request: a CertificateRequest of TLS 1.3, or a client's
@@ -2158,18 +2316,19 @@ void rext_server_free(struct rext_server *server);
 
 /**
  * Checks and records the offer in a ClientHello. Call it for the first and the second one, once
- * the version is chosen. Flags are for TLS 1.3 only: under TLS 1.2 they are ignored, even if
- * malformed (FLAGS-9).
+ * the version is chosen. Flags and origins are for TLS 1.3 only: under TLS 1.2 they are ignored,
+ * even if malformed (FLAGS-9).
  *
  * server: not NULL.
  * version: the chosen version, REXT_TLS12 or REXT_TLS13.
  * tls_flags: the body of tls_flags; NULL if the message does not have it.
  * care: the body of CARE; NULL if the message does not have it.
+ * origin_hint: the body of workload_identifier_origin_hint; NULL if the message does not have it.
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED, REXT_ERR_CARE_NOT_EMPTY or
- * REXT_ERR_SECOND_HELLO_DIFFERS, with the alert that ends the connection; or a mistake of the
- * caller.
+ * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED, REXT_ERR_CARE_NOT_EMPTY,
+ * REXT_ERR_ORIGINS_MALFORMED, REXT_ERR_SECOND_HELLO_DIFFERS or REXT_ERR_ORIGINS_CHANGED (WIO-7),
+ * with the alert that ends the connection; or a mistake of the caller.
  *
  * Threads: one at a time per server.
  */
@@ -2177,6 +2336,7 @@ rext_status rext_server_on_client_hello(struct rext_server *server,
                                         rext_version_number version,
                                         const struct rext_bytes *tls_flags,
                                         const struct rext_bytes *care,
+                                        const struct rext_bytes *origin_hint,
                                         struct rext_error *error);
 
 /**
@@ -2268,22 +2428,24 @@ rext_status rext_server_acknowledgement(const struct rext_server *server,
                                         struct rext_flags *flags);
 
 /**
- * Checks the two extensions in an entry of the client's Certificate (TLS 1.3; FLAGS-5, RCA-5,
- * CARE-3).
+ * Checks the extensions in an entry of the client's Certificate (TLS 1.3; FLAGS-5, RCA-5, CARE-3,
+ * WIO-1).
  *
  * server: not NULL.
  * tls_flags: the body of tls_flags; NULL if the message does not have it.
  * care: the body of CARE; NULL if the message does not have it.
+ * origin_hint: the body of workload_identifier_origin_hint; NULL if the message does not have it.
  * error: receives the error; may be NULL.
  *
- * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with
- * the alert that ends the connection; or a mistake of the caller.
+ * Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED, REXT_ERR_CARE_... or
+ * REXT_ERR_ORIGINS_MISPLACED, with the alert that ends the connection; or a mistake of the caller.
  *
  * Threads: any, if none changes the server.
  */
 rext_status rext_server_on_client_certificate(const struct rext_server *server,
                                               const struct rext_bytes *tls_flags,
                                               const struct rext_bytes *care,
+                                              const struct rext_bytes *origin_hint,
                                               struct rext_error *error);
 
 /**

@@ -22,14 +22,23 @@ pub struct rext_code_points {
     /// The extension client_authentication_request (CARE); 0xffca by default, which is for private
     /// use (RFC 8447). 0 disables CARE: an extension with its number is then treated as unknown.
     pub care: u16,
+    /// The extension workload_identifier_origin_hint; 0xffcb by default, which is for private use.
+    /// 0 disables it: an extension with its number is then treated as unknown.
+    pub origin_hint: u16,
 }
 
 impl rext_code_points {
     fn parse(self) -> Result<CodePoints, Refusal> {
         let points = CodePoints::new(self.tls_flags, Flag::new(self.request_client_auth)?)?;
-        match self.care {
-            0 => Ok(points.without_care()),
-            care => Ok(points.with_care(care)?),
+        // Each may have the default number of the other.
+        let points = points.without_care().without_origin_hint();
+        let points = match self.care {
+            0 => points,
+            care => points.with_care(care)?,
+        };
+        match self.origin_hint {
+            0 => Ok(points),
+            number => Ok(points.with_origin_hint(number)?),
         }
     }
 }
@@ -44,7 +53,7 @@ pub(crate) unsafe fn code_points(from: *const rext_code_points) -> Result<CodePo
     points.map_or(Ok(CodePoints::DEFAULT), |points| points.parse())
 }
 
-/// Fills in the default numbers: 62, 80 and 0xffca.
+/// Fills in the default numbers: 62, 80, 0xffca and 0xffcb.
 ///
 /// numbers: receives them; not NULL.
 ///
@@ -61,6 +70,7 @@ pub unsafe extern "C" fn rext_code_points_default(numbers: *mut rext_code_points
             tls_flags: points.tls_flags(),
             request_client_auth: points.request_client_auth().get(),
             care: points.care().unwrap_or(0),
+            origin_hint: points.origin_hint().unwrap_or(0),
         });
         Ok(REXT_OK)
     })

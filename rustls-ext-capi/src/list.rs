@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 
 use rustls_ext_wire::authenticator::{Certificates, is_allowed_scheme};
 use rustls_ext_wire::secondary::Requests;
-use rustls_ext_wire::{Authorities, ClientHello, Extensions, Numbers, Protocols};
+use rustls_ext_wire::{Authorities, ClientHello, Extensions, Numbers, OriginIter, Protocols};
 
 use crate::bytes::rext_bytes;
 use crate::fence::{borrow_mut, fence, out, out_if};
@@ -41,6 +41,7 @@ pub(crate) enum Rest<'a> {
     Schemes(&'a [u8]),
     Requests(Requests<'a>),
     Certificates(Certificates<'a>),
+    Origins(Option<OriginIter<'a>>),
 }
 
 const MARK: u64 = u64::from_be_bytes(*b"rext\0ls\x01");
@@ -216,6 +217,10 @@ pub unsafe extern "C" fn rext_list_next(
             Rest::Schemes(rest) => scheme(rest).map(|scheme| (scheme, rext_bytes::NONE)),
             Rest::Requests(list) => list.next().map(|request| (0, request.bytes().into())),
             Rest::Certificates(list) => list.next().map(|(der, _)| (0, der.into())),
+            Rest::Origins(list) => list
+                .as_mut()
+                .and_then(Iterator::next)
+                .map(|origin| (0, origin.as_str().as_bytes().into())),
         };
         let Some(item) = item else {
             return Ok(REXT_NO);

@@ -8,8 +8,8 @@ use rustls_ext_wire::authenticator::{
 use rustls_ext_wire::resumption::RecordError;
 use rustls_ext_wire::secondary::RequestsError;
 use rustls_ext_wire::{
-    Alert, CareError, CodePointError, Fault, FlagOutOfRange, FlagsError, NotTls, ScanError,
-    Violation,
+    Alert, CareError, CodePointError, Fault, FlagOutOfRange, FlagsError, NotTls, OriginError,
+    OriginHintError, ScanError, Violation, WriteOriginsError,
 };
 
 use crate::status::*;
@@ -27,6 +27,8 @@ pub(crate) enum Refusal {
     /// The signature is the only fault that the codec does not find itself.
     Authenticator(ValidateError<()>),
     Context(ContextError),
+    Origin(OriginError),
+    Origins(WriteOriginsError),
 }
 
 /// A mistake of the caller, or an error of this library.
@@ -74,10 +76,18 @@ impl Refusal {
                 CareError::Misplaced { .. } => REXT_ERR_CARE_MISPLACED,
                 _ => REXT_ERR_OTHER,
             },
+            Self::Fault(Fault::OriginHint(error)) => match error {
+                OriginHintError::Misplaced { .. } => REXT_ERR_ORIGINS_MISPLACED,
+                OriginHintError::Malformed { .. } => REXT_ERR_ORIGINS_MALFORMED,
+                OriginHintError::Changed => REXT_ERR_ORIGINS_CHANGED,
+                _ => REXT_ERR_OTHER,
+            },
             Self::Fault(Fault::SecondHelloDiffers) => REXT_ERR_SECOND_HELLO_DIFFERS,
             Self::Fault(_) => REXT_ERR_OTHER,
             Self::Write(WriteError::NoRoom { .. }) => REXT_ERR_BUFFER,
             Self::Write(_) => REXT_ERR_VALUE,
+            Self::Origins(WriteOriginsError::NoRoom { .. }) => REXT_ERR_BUFFER,
+            Self::Origins(_) | Self::Origin(_) => REXT_ERR_VALUE,
             Self::Request(error) => request_status(error),
             Self::Requests(_) => REXT_ERR_REQUEST_LIST,
             Self::Authenticator(ValidateError::Authenticator(error)) => authenticator_status(error),
@@ -105,7 +115,9 @@ impl Refusal {
             | Self::Request(_)
             | Self::Requests(_)
             | Self::Authenticator(_)
-            | Self::Context(_) => None,
+            | Self::Context(_)
+            | Self::Origin(_)
+            | Self::Origins(_) => None,
         }
     }
 
@@ -118,7 +130,12 @@ impl Refusal {
             Self::Requests(error) => error.rule(),
             Self::Authenticator(error) => error.rule(),
             Self::Context(error) => error.rule(),
-            Self::Misuse(_) | Self::NotTls(_) | Self::CodePoint(_) | Self::Write(_) => "",
+            Self::Misuse(_)
+            | Self::NotTls(_)
+            | Self::CodePoint(_)
+            | Self::Write(_)
+            | Self::Origin(_)
+            | Self::Origins(_) => "",
         }
     }
 }
@@ -201,6 +218,11 @@ impl fmt::Display for Refusal {
             Self::Requests(error) => error.fmt(f),
             Self::Authenticator(error) => error.fmt(f),
             Self::Context(error) => error.fmt(f),
+            Self::Origin(error) => error.fmt(f),
+            Self::Origins(all @ WriteOriginsError::NotAnOrigin { error, .. }) => {
+                write!(f, "{all}: {error}")
+            }
+            Self::Origins(error) => error.fmt(f),
         }
     }
 }
@@ -311,6 +333,24 @@ impl From<FlagsError> for Refusal {
 impl From<Violation> for Refusal {
     fn from(violation: Violation) -> Self {
         Self::Fault(violation.into())
+    }
+}
+
+impl From<OriginHintError> for Refusal {
+    fn from(error: OriginHintError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl From<OriginError> for Refusal {
+    fn from(error: OriginError) -> Self {
+        Self::Origin(error)
+    }
+}
+
+impl From<WriteOriginsError> for Refusal {
+    fn from(error: WriteOriginsError) -> Self {
+        Self::Origins(error)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Checks in which messages flags and CARE are allowed.
+//! Checks in which messages flags and CARE are allowed; `origins.rs` has the check of origins.
 
 use rustls_ext_wire::{FlagSet, Message, Version, check, check_care, echo_in};
 

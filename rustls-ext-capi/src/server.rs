@@ -69,18 +69,19 @@ pub unsafe extern "C" fn rext_server_free(server: *mut rext_server) {
 }
 
 /// Checks and records the offer in a ClientHello. Call it for the first and the second one, once
-/// the version is chosen. Flags are for TLS 1.3 only: under TLS 1.2 they are ignored, even if
-/// malformed (FLAGS-9).
+/// the version is chosen. Flags and origins are for TLS 1.3 only: under TLS 1.2 they are ignored,
+/// even if malformed (FLAGS-9).
 ///
 /// server: not NULL.
 /// version: the chosen version, REXT_TLS12 or REXT_TLS13.
 /// tls_flags: the body of tls_flags; NULL if the message does not have it.
 /// care: the body of CARE; NULL if the message does not have it.
+/// origin_hint: the body of workload_identifier_origin_hint; NULL if the message does not have it.
 /// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED, REXT_ERR_CARE_NOT_EMPTY or
-/// REXT_ERR_SECOND_HELLO_DIFFERS, with the alert that ends the connection; or a mistake of the
-/// caller.
+/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED, REXT_ERR_CARE_NOT_EMPTY,
+/// REXT_ERR_ORIGINS_MALFORMED, REXT_ERR_SECOND_HELLO_DIFFERS or REXT_ERR_ORIGINS_CHANGED (WIO-7),
+/// with the alert that ends the connection; or a mistake of the caller.
 ///
 /// Threads: one at a time per server.
 #[unsafe(no_mangle)]
@@ -89,11 +90,12 @@ pub unsafe extern "C" fn rext_server_on_client_hello(
     version: rext_version_number,
     tls_flags: *const rext_bytes,
     care: *const rext_bytes,
+    origin_hint: *const rext_bytes,
     error: *mut rext_error,
 ) -> rext_status {
     fence!(error, {
         // SAFETY: C callers must meet the documented requirements.
-        let received = unsafe { received(tls_flags, care) }?;
+        let received = unsafe { received(tls_flags, care, origin_hint) }?;
         // SAFETY: likewise.
         unsafe { on_client_hello(server, version, received) }
     })
@@ -250,16 +252,17 @@ pub unsafe extern "C" fn rext_server_acknowledgement(
     })
 }
 
-/// Checks the two extensions in an entry of the client's Certificate (TLS 1.3; FLAGS-5, RCA-5,
-/// CARE-3).
+/// Checks the extensions in an entry of the client's Certificate (TLS 1.3; FLAGS-5, RCA-5, CARE-3,
+/// WIO-1).
 ///
 /// server: not NULL.
 /// tls_flags: the body of tls_flags; NULL if the message does not have it.
 /// care: the body of CARE; NULL if the message does not have it.
+/// origin_hint: the body of workload_identifier_origin_hint; NULL if the message does not have it.
 /// error: receives the error; may be NULL.
 ///
-/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED or REXT_ERR_CARE_..., with
-/// the alert that ends the connection; or a mistake of the caller.
+/// Returns: REXT_OK; one of REXT_ERR_FLAGS_..., REXT_ERR_FLAG_MISPLACED, REXT_ERR_CARE_... or
+/// REXT_ERR_ORIGINS_MISPLACED, with the alert that ends the connection; or a mistake of the caller.
 ///
 /// Threads: any, if none changes the server.
 #[unsafe(no_mangle)]
@@ -267,11 +270,12 @@ pub unsafe extern "C" fn rext_server_on_client_certificate(
     server: *const rext_server,
     tls_flags: *const rext_bytes,
     care: *const rext_bytes,
+    origin_hint: *const rext_bytes,
     error: *mut rext_error,
 ) -> rext_status {
     fence!(error, {
         // SAFETY: C callers must meet the documented requirements.
-        let received = unsafe { received(tls_flags, care) }?;
+        let received = unsafe { received(tls_flags, care, origin_hint) }?;
         // SAFETY: likewise.
         unsafe { borrow(server) }?.0.on_client_certificate(received)?;
         Ok(REXT_OK)

@@ -108,6 +108,13 @@ pub const REXT_ERR_CARE_MISPLACED: rext_status = -72;
 /// The second ClientHello does not repeat the offer of the first. FLAGS-12.
 pub const REXT_ERR_SECOND_HELLO_DIFFERS: rext_status = -80;
 
+/// The origin hint is in another message than ClientHello. WIO-1.
+pub const REXT_ERR_ORIGINS_MISPLACED: rext_status = -90;
+/// The origin hint is not a list of strings. WIO-2.
+pub const REXT_ERR_ORIGINS_MALFORMED: rext_status = -91;
+/// The second ClientHello does not repeat the origin hint of the first. WIO-7.
+pub const REXT_ERR_ORIGINS_CHANGED: rext_status = -92;
+
 /// A fault of the peer that has no number in this version. The error has its rule, alert and
 /// message.
 pub const REXT_ERR_OTHER: rext_status = -99;
@@ -208,6 +215,9 @@ const fn name(status: rext_status) -> &'static CStr {
         REXT_ERR_CARE_UNSOLICITED => c"care_unsolicited",
         REXT_ERR_CARE_MISPLACED => c"care_misplaced",
         REXT_ERR_SECOND_HELLO_DIFFERS => c"second_hello_differs",
+        REXT_ERR_ORIGINS_MISPLACED => c"origins_misplaced",
+        REXT_ERR_ORIGINS_MALFORMED => c"origins_malformed",
+        REXT_ERR_ORIGINS_CHANGED => c"origins_changed",
         REXT_ERR_OTHER => c"other",
         REXT_ERR_REQUEST_MALFORMED => c"request_malformed",
         REXT_ERR_REQUEST_NO_SCHEMES => c"request_no_schemes",

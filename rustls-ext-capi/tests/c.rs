@@ -31,7 +31,7 @@ fn the_c_tests_pass_with_the_static_library() {
         let output = run(Command::new(program(folder.path(), &[])).arg(corpus()));
         assert_eq!(
             output,
-            format!("12 tests passed, with librext {}\n", env!("CARGO_PKG_VERSION"))
+            format!("13 tests passed, with librext {}\n", env!("CARGO_PKG_VERSION"))
         );
     }
 }

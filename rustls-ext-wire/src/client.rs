@@ -5,6 +5,7 @@ use crate::code_points::CodePoints;
 use crate::fault::Fault;
 use crate::flag_set::FlagSet;
 use crate::offer::{Offer, Received, Version};
+use crate::origin::check_origin_hint;
 use crate::table::{Message, check};
 
 /// The outcome of a client's offer to authenticate.
@@ -21,7 +22,7 @@ pub enum ClientStatus {
     /// (RCA-2).
     Acknowledged,
     /// The server requested a certificate without an acknowledgement: there was no offer, it was
-    /// made by CARE, which has no acknowledgement, the server has another reason (RCA-3), or the
+    /// made by CARE or by origins, which have no acknowledgement, the server has another reason (RCA-3), or the
     /// server follows an older draft.
     AskedWithoutAcknowledgement,
 }
@@ -31,7 +32,7 @@ pub enum ClientStatus {
 ///
 /// The TLS stack calls [`hello`](Self::hello) for every ClientHello that the server will evaluate,
 /// then [`on`](Self::on) for every message of the server that may have extensions, whether or not
-/// it contains one of the two.
+/// it contains one of them.
 ///
 /// ```
 /// use rustls_ext_wire::{ClientNegotiation, ClientStatus, CodePoints, Message, Offer, Received, Version};
@@ -41,7 +42,7 @@ pub enum ClientStatus {
 /// let body = flags.body().expect("an extension to send");
 ///
 /// // The server requests a certificate, and acknowledges the offer.
-/// let request = Received { tls_flags: Some(body), care: None };
+/// let request = Received { tls_flags: Some(body), ..Received::default() };
 /// client.on(Message::CertificateRequest, Version::Tls13, request)?;
 /// assert_eq!(client.status(), ClientStatus::Acknowledged);
 /// # Ok::<(), rustls_ext_wire::Fault>(())
@@ -62,9 +63,10 @@ impl ClientNegotiation {
     pub const fn new(offer: Offer, code_points: CodePoints) -> Self {
         // Without a number, there is nothing to send.
         let care = offer.has_care() && code_points.care().is_some();
+        let origins = offer.has_origins() && code_points.origin_hint().is_some();
         Self {
             code_points,
-            wants: Offer::new(offer.has_flag(), care),
+            wants: Offer::new(offer.has_flag(), care).with_origins(origins),
             sent: Offer::NONE,
             echoed: false,
             status: ClientStatus::NotOffered,
@@ -77,9 +79,10 @@ impl ClientNegotiation {
     /// With Encrypted Client Hello, it goes only into the inner ClientHello, and no part of it into
     /// the outer one (FLAGS-13); see [`sent`](Self::sent).
     pub fn hello(&mut self, highest: Version) -> HelloOffer {
-        // FLAGS-9: only TLS 1.3 servers read the flag.
-        let flag = self.wants.has_flag() && highest == Version::Tls13;
-        self.sent(Offer::new(flag, self.wants.has_care()));
+        // FLAGS-9, WIO-7: only TLS 1.3 servers read the flag and the origins.
+        let tls13 = highest == Version::Tls13;
+        let offer = Offer::new(self.wants.has_flag() && tls13, self.wants.has_care());
+        self.sent(offer.with_origins(self.wants.has_origins() && tls13));
         HelloOffer { offer: self.sent, code_points: self.code_points }
     }
 
@@ -120,6 +123,9 @@ impl ClientNegotiation {
         if let Some(body) = received.care {
             check_care(message, version, body, self.sent.has_care())?;
             self.echoed = true;
+        }
+        if let Some(body) = received.origin_hint {
+            check_origin_hint(message, version, body)?;
         }
         if message == Message::CertificateRequest {
             self.status = if self.sent.has_flag() && sent.is_subset(&flags) {
@@ -179,5 +185,13 @@ impl HelloOffer {
     #[must_use]
     pub fn care(&self) -> Option<u16> {
         self.code_points.care().filter(|_| self.offer.has_care())
+    }
+
+    /// Returns the number of the extension `workload_identifier_origin_hint` to send, with the body
+    /// that [`write_origin_hint`](crate::write_origin_hint) has written, the same in both
+    /// ClientHellos (WIO-7); `None` to send none.
+    #[must_use]
+    pub fn origin_hint(&self) -> Option<u16> {
+        self.code_points.origin_hint().filter(|_| self.offer.has_origins())
     }
 }

@@ -8,9 +8,9 @@ use crate::flag::Flag;
 ///
 /// They are configurable because they are not final: the flag's draft has no number yet (TBD), the
 /// one public deployment sends extension 0xfe01 with flag 80, and `client_authentication_request`
-/// (CARE) was never assigned a number. Client and server of a connection must use the same numbers.
-/// The default is 62, IANA's `tls_flags`, and flag 80; and for CARE 0xffca, which is for private
-/// use.
+/// (CARE) was never assigned a number, and `workload_identifier_origin_hint` has none yet. Client
+/// and server of a connection must use the same numbers. The default is 62, IANA's `tls_flags`, and
+/// flag 80; and for CARE 0xffca and for the origin hint 0xffcb, which are for private use.
 ///
 /// ```
 /// use rustls_ext_wire::{CodePoints, Flag};
@@ -24,21 +24,28 @@ pub struct CodePoints {
     tls_flags: u16,
     request_client_auth: Flag,
     care: Option<u16>,
+    origin_hint: Option<u16>,
 }
 
 impl CodePoints {
-    /// `tls_flags` is 62, `request_client_auth` is flag 80, CARE is 0xffca.
-    pub const DEFAULT: Self =
-        Self { tls_flags: 62, request_client_auth: Flag::REQUEST_CLIENT_AUTH, care: Some(0xffca) };
+    /// `tls_flags` is 62, `request_client_auth` is flag 80, CARE is 0xffca, the origin hint is
+    /// 0xffcb.
+    pub const DEFAULT: Self = Self {
+        tls_flags: 62,
+        request_client_auth: Flag::REQUEST_CLIENT_AUTH,
+        care: Some(0xffca),
+        origin_hint: Some(0xffcb),
+    };
 
-    /// Sets the number of the `tls_flags` extension and of the `request_client_auth` flag; CARE has
-    /// its default number.
+    /// Sets the number of the `tls_flags` extension and of the `request_client_auth` flag; CARE and
+    /// the origin hint have their default numbers.
     ///
     /// # Errors
     /// [`CodePointError`] if another extension uses the first number, assigned by IANA, by GREASE
     /// (RFC 8701) or in practice, or another flag uses the second. A peer would confuse the two.
     pub fn new(tls_flags: u16, request_client_auth: Flag) -> Result<Self, CodePointError> {
-        if let Some(by) = extension_with(tls_flags, Self::DEFAULT.care, CARE) {
+        let others = [(Self::DEFAULT.care, CARE), (Self::DEFAULT.origin_hint, ORIGIN_HINT)];
+        if let Some(by) = extension_with(tls_flags, others) {
             return Err(CodePointError::ExtensionTaken { number: tls_flags, by });
         }
         if request_client_auth == Flag::RESUMPTION_ACROSS_NAMES {
@@ -51,9 +58,11 @@ impl CodePoints {
     /// Sets the number of the extension `client_authentication_request`.
     ///
     /// # Errors
-    /// [`CodePointError::ExtensionTaken`] if another extension uses it, including `tls_flags`.
+    /// [`CodePointError::ExtensionTaken`] if another extension uses it, including `tls_flags` and
+    /// the origin hint.
     pub fn with_care(self, care: u16) -> Result<Self, CodePointError> {
-        match extension_with(care, Some(self.tls_flags), "tls_flags") {
+        let others = [(Some(self.tls_flags), TLS_FLAGS), (self.origin_hint, ORIGIN_HINT)];
+        match extension_with(care, others) {
             Some(by) => Err(CodePointError::ExtensionTaken { number: care, by }),
             None => Ok(Self { care: Some(care), ..self }),
         }
@@ -63,6 +72,25 @@ impl CodePoints {
     #[must_use]
     pub const fn without_care(self) -> Self {
         Self { care: None, ..self }
+    }
+
+    /// Sets the number of the extension `workload_identifier_origin_hint`.
+    ///
+    /// # Errors
+    /// [`CodePointError::ExtensionTaken`] if another extension uses it, including `tls_flags` and
+    /// CARE.
+    pub fn with_origin_hint(self, origin_hint: u16) -> Result<Self, CodePointError> {
+        let others = [(Some(self.tls_flags), TLS_FLAGS), (self.care, CARE)];
+        match extension_with(origin_hint, others) {
+            Some(by) => Err(CodePointError::ExtensionTaken { number: origin_hint, by }),
+            None => Ok(Self { origin_hint: Some(origin_hint), ..self }),
+        }
+    }
+
+    /// Disables the origin hint: an extension with its number is treated as unknown.
+    #[must_use]
+    pub const fn without_origin_hint(self) -> Self {
+        Self { origin_hint: None, ..self }
     }
 
     /// Returns the number of the `tls_flags` extension.
@@ -76,6 +104,13 @@ impl CodePoints {
     #[must_use]
     pub const fn care(&self) -> Option<u16> {
         self.care
+    }
+
+    /// Returns the number of the extension `workload_identifier_origin_hint`; `None` if it is
+    /// disabled.
+    #[must_use]
+    pub const fn origin_hint(&self) -> Option<u16> {
+        self.origin_hint
     }
 
     /// Returns the number of the flag `request_client_auth`.
@@ -124,12 +159,14 @@ impl fmt::Display for CodePointError {
 
 impl core::error::Error for CodePointError {}
 
-/// The name of CARE's extension.
+const TLS_FLAGS: &str = "tls_flags";
 const CARE: &str = "client_authentication_request";
+const ORIGIN_HINT: &str = "workload_identifier_origin_hint";
 
-/// The extension that uses this number: a foreign one, or the other one of this project's two.
-fn extension_with(number: u16, other: Option<u16>, other_is: &'static str) -> Option<&'static str> {
-    if other == Some(number) { Some(other_is) } else { name_of(number) }
+/// The extension that uses this number: one of the two `others` of this project, or a foreign one.
+fn extension_with(number: u16, others: [(Option<u16>, &'static str); 2]) -> Option<&'static str> {
+    let other = others.into_iter().find(|(taken, _)| *taken == Some(number));
+    other.map(|(_, name)| name).or_else(|| name_of(number))
 }
 
 /// The name of a foreign extension.

@@ -5,6 +5,7 @@ use core::fmt;
 use crate::alert::Alert;
 use crate::care::CareError;
 use crate::flag_set::FlagsError;
+use crate::origin::OriginHintError;
 use crate::rules;
 use crate::table::Violation;
 
@@ -18,6 +19,8 @@ pub enum Fault {
     Flag(Violation),
     /// CARE is malformed, or is in a message where it is not allowed.
     Care(CareError),
+    /// The origin hint is malformed, in a message where it is not allowed, or changed.
+    OriginHint(OriginHintError),
     /// The second ClientHello differs from the first in its offer (FLAGS-12, and RFC 8446 section
     /// 4.1.2).
     SecondHelloDiffers,
@@ -31,6 +34,7 @@ impl Fault {
             Self::Flags(error) => error.rule(),
             Self::Flag(violation) => violation.rule(),
             Self::Care(error) => error.rule(),
+            Self::OriginHint(error) => error.rule(),
             Self::SecondHelloDiffers => rules::FLAGS_12.id,
         }
     }
@@ -42,6 +46,7 @@ impl Fault {
             Self::Flags(error) => error.alert(),
             Self::Flag(violation) => violation.alert(),
             Self::Care(error) => error.alert(),
+            Self::OriginHint(error) => error.alert(),
             Self::SecondHelloDiffers => Alert::ILLEGAL_PARAMETER,
         }
     }
@@ -65,12 +70,19 @@ impl From<CareError> for Fault {
     }
 }
 
+impl From<OriginHintError> for Fault {
+    fn from(error: OriginHintError) -> Self {
+        Self::OriginHint(error)
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flags(error) => error.fmt(f),
             Self::Flag(violation) => violation.fmt(f),
             Self::Care(error) => error.fmt(f),
+            Self::OriginHint(error) => error.fmt(f),
             Self::SecondHelloDiffers => f.write_str(
                 "the second ClientHello does not repeat the offer of the first (FLAGS-12)",
             ),

@@ -10,6 +10,9 @@
 //!   flags that a peer sent: [`check`];
 //! - the same for the older way to offer, the extension `client_authentication_request` (CARE):
 //!   [`check_care`];
+//! - the extension with which a client says in which trust domains it has an identity,
+//!   `workload_identifier_origin_hint`: [`Origins::decode`], [`write_origin_hint`] and
+//!   [`check_origin_hint`];
 //! - the negotiation of a whole connection, for TLS stacks to drive: [`ClientNegotiation`] and
 //!   [`ServerNegotiation`]; and the rules for resuming sessions: [`resumption`];
 //! - the numbers on the wire, which are configurable: [`CodePoints`];
@@ -84,7 +87,9 @@ mod code_points;
 mod fault;
 mod flag;
 mod flag_set;
+mod known_flags;
 mod offer;
+mod origin;
 pub mod resumption;
 pub mod rules;
 mod scan;
@@ -99,10 +104,15 @@ pub use code_points::{CodePointError, CodePoints};
 pub use fault::Fault;
 pub use flag::{Flag, FlagOutOfRange};
 pub use flag_set::{FlagSet, FlagsError, Iter};
+pub use known_flags::{KNOWN_FLAGS, KnownFlag};
 pub use offer::{Offer, Received, Version};
+pub use origin::{
+    MAX_ORIGIN_BYTES, MAX_ORIGINS, Origin, OriginError, OriginHintError, OriginIter, Origins,
+    WriteOriginsError, check_origin_hint, write_origin_hint,
+};
 pub use scan::{
-    Answer, Authorities, ClientHello, Ech, Extensions, Flaw, NotTls, Numbers, Part, Protocols,
-    Scan, ScanError, Scanner,
+    Answer, Authorities, ClientHello, Ech, Extensions, Flaw, NotTls, Numbers, OriginStrings, Part,
+    Protocols, Scan, ScanError, Scanner,
 };
 pub use server::{Asks, ServerNegotiation};
 pub use table::{Cell, Message, Permission, Row, TABLE, Violation, check};

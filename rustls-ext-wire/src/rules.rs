@@ -428,6 +428,39 @@ families! {
              connection whose server it has verified."
     }
     WIO "The extension `workload_identifier_origin_hint`",
-        "draft-rosomakho-tls-wimse-cert-hint-02 (March 2026), an individual draft"
-    {}
+        "draft-rosomakho-tls-wimse-cert-hint-02 (March 2026), an individual draft; -03 is published, \
+         and changes no rule"
+    {
+        WIO_1 "WIO-1" Must "draft-rosomakho-tls-wimse-cert-hint-02 section 3"
+            "The extension is allowed in ClientHello only: a client or a server refuses it in any \
+             other message with `illegal_parameter`."
+        WIO_2 "WIO-2" Choice "draft-rosomakho-tls-wimse-cert-hint-02 section 3"
+            "A server refuses a malformed list (a length that does not fit, an empty list, an \
+             empty string, bytes after the list) with `decode_error`."
+        WIO_3 "WIO-3" Should "draft-rosomakho-tls-wimse-cert-hint-02 sections 3 and 4.4"
+            "A server ignores a string that is not a URI of a scheme and a trust domain alone \
+             (without userinfo, port, path, query and fragment), and an origin that it does not \
+             know, unless it is configured to refuse ClientHellos without a known origin."
+        WIO_4 "WIO-4" MustNot "draft-rosomakho-tls-wimse-cert-hint-02 sections 3.1 and 4.2"
+            "A server does not treat an origin as a proof of identity: it may decide whether to \
+             request a certificate, which authorities to name and which anchors to use, or refuse \
+             the client with `handshake_failure`, but it authenticates nobody."
+        WIO_5 "WIO-5" Choice "draft-rosomakho-tls-wimse-cert-hint-02 section 3.1"
+            "Origins count as an offer to authenticate, which is not acknowledged; a flag that \
+             came with them is acknowledged by RCA-2."
+        WIO_6 "WIO-6" Choice "draft-rosomakho-tls-wimse-cert-hint-02 section 4.2"
+            "A certificate that was requested because of an origin counts only if a URI in its \
+             subjectAltName has that origin, compared by RFC 3986 section 6.2.2; another \
+             certificate is refused with `access_denied`, or leaves the client unauthenticated."
+        WIO_7 "WIO-7" Must "RFC 8446 section 4.1.2 and \
+             draft-rosomakho-tls-wimse-cert-hint-02 section 4.1"
+            "A client sends the same list in its second ClientHello, with Encrypted Client Hello \
+             only in the inner one, and never in a ClientHello that does not offer TLS 1.3."
+        WIO_8 "WIO-8" Choice "draft-rosomakho-tls-wimse-cert-hint-02 section 3"
+            "A server reads at most 16 origins and 4,096 bytes of the extension and ignores the \
+             rest, and a client does not send more."
+        WIO_9 "WIO-9" Choice "draft-rosomakho-tls-wimse-cert-hint-02 section 3.1"
+            "A session in which a certificate was requested because of an origin resumes only \
+             where the same demand applies: it records the scope of the origin's rule."
+    }
 }

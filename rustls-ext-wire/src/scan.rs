@@ -19,7 +19,7 @@ mod stream;
 pub use client_hello::{ClientHello, Ech};
 use error::Refusal;
 pub use error::{Flaw, NotTls, Part, ScanError};
-pub use lists::{Authorities, Extensions, Numbers, Protocols};
+pub use lists::{Authorities, Extensions, Numbers, OriginStrings, Protocols};
 pub use scanner::Scanner;
 
 /// A parser for ClientHellos with its limits. Proxies, routers and TLS stacks use it to read the
@@ -32,8 +32,8 @@ pub use scanner::Scanner;
 ///   not (RFC 8446 section 4.2); that none follows `pre_shared_key` (section 4.2.11).
 /// - The format of those extensions that [`ClientHello`] shows and that every server must refuse if
 ///   they are malformed: `server_name`, ALPN, `supported_versions`, `certificate_authorities`,
-///   `pre_shared_key`, and Encrypted Client Hello. Other extensions are opaque. `tls_flags` and
-///   CARE are checked by the methods that return them.
+///   `pre_shared_key`, and Encrypted Client Hello. Other extensions are opaque. `tls_flags`,
+///   CARE and the origin hint are checked by the methods that return them.
 ///
 /// The scan does not check whether a server supports the ClientHello: the server chooses from its
 /// versions, cipher suites and groups.

@@ -5,6 +5,7 @@ use crate::code_points::CodePoints;
 use crate::fault::Fault;
 use crate::flag_set::FlagSet;
 use crate::offer::{Offer, Received, Version};
+use crate::origin::{OriginHintError, Origins, check_origin_hint};
 use crate::table::{Message, check};
 
 /// Whether a server requests a certificate, and why.
@@ -32,7 +33,7 @@ pub enum Asks {
 ///
 /// let mut server = ServerNegotiation::new(CodePoints::default());
 /// let body = [11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-/// server.on_client_hello(Version::Tls13, Received { tls_flags: Some(&body), care: None })?;
+/// server.on_client_hello(Version::Tls13, Received { tls_flags: Some(&body), ..Received::default() })?;
 /// assert_eq!(server.offer(), Offer::FLAG);
 ///
 /// // The server requests a certificate because of that, and acknowledges the offer.
@@ -53,6 +54,7 @@ struct Hello {
     /// Empty if there are none.
     flags: FlagSet,
     care: bool,
+    origins: Option<ListDigest>,
 }
 
 impl ServerNegotiation {
@@ -65,11 +67,16 @@ impl ServerNegotiation {
     /// Checks and records the offer in a ClientHello; `version` is the chosen version.
     ///
     /// Flags are for TLS 1.3 only: under another version they are ignored, even if malformed
-    /// (FLAGS-9).
+    /// (FLAGS-9). So are origins.
+    ///
+    /// Of the origins, length and a digest are kept for the comparison with a second ClientHello
+    /// (WIO-7). A client that finds two lists of the same digest gains nothing: it could have sent
+    /// either of them at once, and neither proves anything (WIO-4). Decide by the list of the
+    /// ClientHello that you check.
     ///
     /// # Errors
     /// Any fault that ends the handshake, with its alert; for a second ClientHello also if it
-    /// differs from the first (FLAGS-12).
+    /// differs from the first (FLAGS-12, WIO-7).
     pub fn on_client_hello(
         &mut self,
         version: Version,
@@ -83,10 +90,18 @@ impl ServerNegotiation {
         if let Some(body) = received.care {
             check_care(Message::ClientHello, version, body, false)?;
         }
-        let hello = Hello { version, flags, care: received.care.is_some() };
+        let mut origins = None;
+        if let (Some(body), Version::Tls13) = (received.origin_hint, version) {
+            origins = Some(ListDigest::of(Origins::decode(body)?));
+        }
+        let hello = Hello { version, flags, care: received.care.is_some(), origins };
         match &self.hello {
-            Some(first) if *first != hello => Err(Fault::SecondHelloDiffers),
-            _ => {
+            Some(first) if *first == hello => Ok(()),
+            Some(first) if Hello { origins, ..first.clone() } == hello => {
+                Err(OriginHintError::Changed.into())
+            }
+            Some(_) => Err(Fault::SecondHelloDiffers),
+            None => {
                 self.hello = Some(hello);
                 Ok(())
             }
@@ -103,7 +118,8 @@ impl ServerNegotiation {
     #[must_use]
     pub fn offer(&self) -> Offer {
         self.hello.as_ref().map_or(Offer::NONE, |hello| {
-            Offer::new(hello.flags.contains(self.code_points.request_client_auth()), hello.care)
+            let flag = hello.flags.contains(self.code_points.request_client_auth());
+            Offer::new(flag, hello.care).with_origins(hello.origins.is_some())
         })
     }
 
@@ -155,6 +171,26 @@ impl ServerNegotiation {
         if let Some(body) = received.care {
             check_care(CERTIFICATE, Version::Tls13, body, false)?;
         }
+        if let Some(body) = received.origin_hint {
+            check_origin_hint(CERTIFICATE, Version::Tls13, body)?;
+        }
         Ok(())
+    }
+}
+
+/// Length and digest (64-bit FNV-1a) of a list of origins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ListDigest {
+    length: usize,
+    digest: u64,
+}
+
+impl ListDigest {
+    fn of(origins: Origins<'_>) -> Self {
+        let step = |digest: u64, byte: &u8| {
+            (digest ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        };
+        let body = origins.body();
+        Self { length: body.len(), digest: body.iter().fold(0xcbf2_9ce4_8422_2325, step) }
     }
 }

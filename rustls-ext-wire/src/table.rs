@@ -97,9 +97,9 @@ pub struct Cell {
     pub rule: &'static str,
 }
 
-/// The flags that are allowed in one message.
+/// The flags and the origin hint: whether they are allowed in one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive] // a further known flag adds a column
+#[non_exhaustive] // a further known flag or extension adds a column
 pub struct Row {
     /// The message.
     pub message: Message,
@@ -111,6 +111,8 @@ pub struct Row {
     pub request_client_auth: Cell,
     /// The additional condition for `resumption_across_names`.
     pub resumption_across_names: Cell,
+    /// The condition for the extension `workload_identifier_origin_hint`.
+    pub origin_hint: Cell,
 }
 
 impl Row {
@@ -129,13 +131,15 @@ impl Row {
 ///
 /// "If answered" means: only if the message that this one answers contained it. The columns of
 /// single flags apply in addition to the column for any flag. CARE is
-/// `client_authentication_request`, which [`check_care`](crate::check_care) checks.
+/// `client_authentication_request`, which [`check_care`](crate::check_care) checks; origins are in
+/// `workload_identifier_origin_hint`, which [`check_origin_hint`](crate::check_origin_hint) checks.
 ///
 /// [FLAGS-4]: crate::rules::FLAGS_4
 /// [FLAGS-5]: crate::rules::FLAGS_5
 /// [RCA-4]: crate::rules::RCA_4
 /// [RCA-5]: crate::rules::RCA_5
 /// [CARE-3]: crate::rules::CARE_3
+/// [WIO-1]: crate::rules::WIO_1
 pub static TABLE: &[Row] = &ROWS;
 
 /// The table with its length, so that compiling it checks that there is a row for each message.
@@ -146,6 +150,7 @@ static ROWS: [Row; Message::ALL.len()] = [
         any_flag: cell(May, rules::FLAGS_5),
         request_client_auth: cell(May, rules::RCA_5),
         resumption_across_names: cell(Never, rules::FLAGS_4),
+        origin_hint: cell(May, rules::WIO_1),
     },
     Row {
         message: Message::ServerHello,
@@ -153,6 +158,7 @@ static ROWS: [Row; Message::ALL.len()] = [
         any_flag: cell(IfAnswered, rules::FLAGS_5),
         request_client_auth: cell(Never, rules::RCA_5),
         resumption_across_names: cell(Never, rules::FLAGS_4),
+        origin_hint: cell(Never, rules::WIO_1),
     },
     Row {
         message: Message::HelloRetryRequest,
@@ -160,6 +166,7 @@ static ROWS: [Row; Message::ALL.len()] = [
         any_flag: cell(IfAnswered, rules::FLAGS_5),
         request_client_auth: cell(Never, rules::RCA_5),
         resumption_across_names: cell(Never, rules::FLAGS_4),
+        origin_hint: cell(Never, rules::WIO_1),
     },
     Row {
         message: Message::EncryptedExtensions,
@@ -167,6 +174,7 @@ static ROWS: [Row; Message::ALL.len()] = [
         any_flag: cell(IfAnswered, rules::FLAGS_5),
         request_client_auth: cell(Never, rules::RCA_5),
         resumption_across_names: cell(Never, rules::FLAGS_4),
+        origin_hint: cell(Never, rules::WIO_1),
     },
     Row {
         message: Message::CertificateRequest,
@@ -174,6 +182,7 @@ static ROWS: [Row; Message::ALL.len()] = [
         any_flag: cell(May, rules::FLAGS_5),
         request_client_auth: cell(IfAnswered, rules::RCA_4),
         resumption_across_names: cell(Never, rules::FLAGS_4),
+        origin_hint: cell(Never, rules::WIO_1),
     },
     Row {
         message: Message::ServerCertificate,
@@ -181,6 +190,7 @@ static ROWS: [Row; Message::ALL.len()] = [
         any_flag: cell(IfAnswered, rules::FLAGS_5),
         request_client_auth: cell(Never, rules::RCA_5),
         resumption_across_names: cell(Never, rules::FLAGS_4),
+        origin_hint: cell(Never, rules::WIO_1),
     },
     Row {
         message: Message::ClientCertificate,
@@ -188,6 +198,7 @@ static ROWS: [Row; Message::ALL.len()] = [
         any_flag: cell(IfAnswered, rules::FLAGS_5),
         request_client_auth: cell(Never, rules::RCA_5),
         resumption_across_names: cell(Never, rules::FLAGS_4),
+        origin_hint: cell(Never, rules::WIO_1),
     },
     Row {
         message: Message::NewSessionTicket,
@@ -195,6 +206,7 @@ static ROWS: [Row; Message::ALL.len()] = [
         any_flag: cell(May, rules::FLAGS_5),
         request_client_auth: cell(Never, rules::RCA_5),
         resumption_across_names: cell(May, rules::FLAGS_4),
+        origin_hint: cell(Never, rules::WIO_1),
     },
 ];
 

@@ -3,7 +3,7 @@
 use rustls_ext_wire::{CodePointError, CodePoints, Flag};
 
 /// Every number that must be refused, from the registries, apart from 0 to 61.
-const TAKEN: [u16; 32] = [
+const TAKEN: [u16; 33] = [
     // GREASE, RFC 8701
     0x0a0a, 0x1a1a, 0x2a2a, 0x3a3a, 0x4a4a, 0x5a5a, 0x6a6a, 0x7a7a, 0x8a8a, 0x9a9a, 0xaaaa, 0xbaba,
     0xcaca, 0xdada, 0xeaea, 0xfafa, //
@@ -11,8 +11,9 @@ const TAKEN: [u16; 32] = [
     4832, 13172, 17513, 17613, 30031, 30032, 0x8a3b, 0xca34, //
     // Encrypted Client Hello, renegotiation_info
     64768, 65037, 65281, //
-    // private use: delegated credentials, QUIC's parameters and ESNI of drafts, CARE; reserved
-    0xff02, 0xffa5, 0xffce, 0xffca, 0xffff,
+    // private use: delegated credentials, QUIC's parameters and ESNI of drafts, CARE, the origin
+    // hint; reserved
+    0xff02, 0xffa5, 0xffce, 0xffca, 0xffcb, 0xffff,
 ];
 
 #[test]
@@ -69,6 +70,54 @@ fn care_has_a_number_of_its_own_or_none() {
     let by = "client_authentication_request";
     assert_eq!(refused, CodePointError::ExtensionTaken { number: 0xffca, by });
     assert_eq!(code_points.without_care().care(), None);
+}
+
+#[test]
+fn the_origin_hint_has_a_number_of_its_own_or_none() {
+    let code_points = CodePoints::default();
+    assert_eq!(code_points.origin_hint(), Some(0xffcb));
+    for number in 0..=u16::MAX {
+        let is_free = number > 62 && (number == 0xffcb || !TAKEN.contains(&number));
+        match code_points.with_origin_hint(number) {
+            Ok(with) => {
+                assert!(is_free && with.origin_hint() == Some(number), "{number}");
+                assert_eq!((with.tls_flags(), with.care()), (62, Some(0xffca)));
+            }
+            Err(CodePointError::ExtensionTaken { number: refused, .. }) => {
+                assert!(!is_free && refused == number, "{number}");
+            }
+            Err(other) => panic!("{number}: {other}"),
+        }
+    }
+    let disabled = code_points.without_origin_hint();
+    assert_eq!((disabled.origin_hint(), disabled.care()), (None, Some(0xffca)));
+}
+
+#[test]
+fn two_of_our_extensions_do_not_share_a_number_in_any_order() {
+    let taken = |number, by| Err(CodePointError::ExtensionTaken { number, by });
+    let default = CodePoints::default();
+    let (flags, care, hint) =
+        ("tls_flags", "client_authentication_request", "workload_identifier_origin_hint");
+    assert_eq!(CodePoints::new(0xffcb, Flag::REQUEST_CLIENT_AUTH), taken(0xffcb, hint));
+    assert_eq!(default.with_care(0xffcb), taken(0xffcb, hint));
+    assert_eq!(default.with_origin_hint(62), taken(62, flags));
+    assert_eq!(default.with_origin_hint(0xffca), taken(0xffca, care));
+
+    let moved = default.with_care(0xff55).unwrap();
+    assert_eq!(moved.with_origin_hint(0xff55), taken(0xff55, care));
+    assert_eq!(moved.with_origin_hint(0xffca).unwrap().origin_hint(), Some(0xffca));
+    let moved = default.with_origin_hint(0xff55).unwrap();
+    assert_eq!(moved.with_care(0xff55), taken(0xff55, hint));
+    assert_eq!(moved.with_care(0xffcb).unwrap().care(), Some(0xffcb));
+
+    // A number that is disabled is free.
+    assert_eq!(default.without_care().with_origin_hint(0xffca).unwrap().care(), None);
+    let without = default.without_origin_hint().with_care(0xffcb).unwrap();
+    assert_eq!((without.care(), without.origin_hint()), (Some(0xffcb), None));
+    let moved = CodePoints::new(0xfe01, Flag::REQUEST_CLIENT_AUTH).unwrap();
+    assert_eq!(moved.with_origin_hint(0xfe01), taken(0xfe01, flags));
+    assert_eq!(moved.with_origin_hint(62).unwrap().origin_hint(), Some(62));
 }
 
 #[test]

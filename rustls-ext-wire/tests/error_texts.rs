@@ -1,8 +1,8 @@
 //! The exact texts of errors, as they appear in logs, each with its rule.
 
 use rustls_ext_wire::{
-    Alert, Answer, CareError, Fault, Flag, FlagSet, FlagsError, Flaw, Message, NotTls, Offer, Part,
-    Scan, ScanError, resumption::RecordError,
+    Alert, Answer, CareError, Fault, Flag, FlagSet, FlagsError, Flaw, Message, NotTls, Offer,
+    OriginHintError, Part, Scan, ScanError, resumption::RecordError,
 };
 
 /// Each fault of a ClientHello, with its alert and its text.
@@ -112,7 +112,7 @@ fn faults_that_end_a_negotiation() {
     let decode = |body| FlagSet::decode(body).unwrap_err();
     let misplaced = CareError::Misplaced { message: Message::CertificateRequest };
     let misplaced_flag = "TLS flag 8 is not allowed in this ClientHello (FLAGS-4)";
-    let faults: [(Fault, Alert, &str); 5] = [
+    let faults: [(Fault, Alert, &str); 8] = [
         (
             decode(&[1, 0]).into(),
             Alert::ILLEGAL_PARAMETER,
@@ -128,6 +128,22 @@ fn faults_that_end_a_negotiation() {
             misplaced.into(),
             Alert::ILLEGAL_PARAMETER,
             "client_authentication_request is not allowed in this CertificateRequest (CARE-3)",
+        ),
+        (
+            OriginHintError::Misplaced { message: Message::EncryptedExtensions }.into(),
+            Alert::ILLEGAL_PARAMETER,
+            "workload_identifier_origin_hint is not allowed in this EncryptedExtensions (WIO-1)",
+        ),
+        (
+            OriginHintError::Malformed { flaw: Flaw::TrailingBytes }.into(),
+            Alert::DECODE_ERROR,
+            "malformed workload_identifier_origin_hint: bytes follow its end (WIO-2)",
+        ),
+        (
+            OriginHintError::Changed.into(),
+            Alert::ILLEGAL_PARAMETER,
+            "the second ClientHello does not repeat the workload_identifier_origin_hint of the \
+             first (WIO-7)",
         ),
         (
             Fault::SecondHelloDiffers,
@@ -157,8 +173,11 @@ fn alerts_flags_and_offers() {
     assert_eq!(format!("{:?}", Alert::DECODE_ERROR), "decode_error(50)");
     assert_eq!(format!("{:?}", Flag::REQUEST_CLIENT_AUTH), "Flag(80)");
     assert_eq!(u16::from(Flag::REQUEST_CLIENT_AUTH), 80);
-    let text = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH].map(|it| it.to_string());
+    let offers = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH];
+    let text = offers.map(|it| it.to_string());
     assert_eq!(text, ["none", "flag", "care", "both"]);
+    let text = offers.map(|it| it.with_origins(true).to_string());
+    assert_eq!(text, ["origins", "flag+origins", "care+origins", "both+origins"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rustls_ext_wire::rules::{self, FAMILIES, Level, Rule};
-use rustls_ext_wire::{CareError, Fault, FlagsError, Message, TABLE};
+use rustls_ext_wire::{CareError, Fault, FlagsError, Flaw, Message, OriginHintError, TABLE};
 
 #[test]
 fn rules_are_numbered_within_their_families() {
@@ -17,9 +17,8 @@ fn rules_are_numbered_within_their_families() {
             ("RES", 8),
             ("CANT", 8),
             ("EA", 14),
-            // reserved families
             ("SCC", 15),
-            ("WIO", 0),
+            ("WIO", 9),
         ]
     );
     for family in FAMILIES {
@@ -72,12 +71,16 @@ fn errors_and_the_table_cite_rules() {
         (CareError::Unsolicited.into(), rules::CARE_3),
         (CareError::Misplaced { message: Message::NewSessionTicket }.into(), rules::CARE_3),
         (Fault::SecondHelloDiffers, rules::FLAGS_12),
+        (OriginHintError::Misplaced { message: Message::ServerHello }.into(), rules::WIO_1),
+        (OriginHintError::Malformed { flaw: Flaw::EmptyList }.into(), rules::WIO_2),
+        (OriginHintError::Changed.into(), rules::WIO_7),
     ];
     for (fault, rule) in faults {
         assert_eq!(rules::find(fault.rule()), Some(&rule), "{fault}");
     }
     for row in TABLE {
-        for cell in [row.any_flag, row.request_client_auth, row.resumption_across_names] {
+        let flags = [row.any_flag, row.request_client_auth, row.resumption_across_names];
+        for cell in flags.into_iter().chain([row.origin_hint]) {
             assert!(rules::find(cell.rule).is_some(), "{}", cell.rule);
         }
     }

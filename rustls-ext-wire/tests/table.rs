@@ -6,7 +6,8 @@ use proptest::collection::btree_set;
 use proptest::prelude::*;
 use rustls_ext_wire::Message::*;
 use rustls_ext_wire::{
-    Cell, CodePoints, Flag, FlagSet, Message, Permission, TABLE, Violation, check,
+    Cell, CodePoints, Flag, FlagSet, Message, OriginHintError, Permission, TABLE, Version,
+    Violation, check, check_origin_hint,
 };
 
 const NOT_UNSOLICITED: [Message; 5] =
@@ -94,6 +95,21 @@ fn flags_5_the_table_has_the_message_that_each_message_answers() {
             _ => Some(ClientHello),
         };
         assert_eq!(message.row().answers, answers, "{message}");
+    }
+}
+
+#[test]
+fn wio_1_the_table_allows_an_origin_hint_in_client_hello_only() {
+    let body = b"\0\x16\0\x14spiffe://example.org";
+    for row in TABLE {
+        assert_eq!(row.origin_hint.rule, "WIO-1");
+        let allowed = row.origin_hint.permission == Permission::May;
+        assert_eq!(allowed, row.message == ClientHello, "{}", row.message);
+        for version in [Version::Tls12, Version::Tls13] {
+            let checked = check_origin_hint(row.message, version, body);
+            let misplaced = OriginHintError::Misplaced { message: row.message };
+            assert_eq!(checked, if allowed { Ok(()) } else { Err(misplaced) });
+        }
     }
 }
 

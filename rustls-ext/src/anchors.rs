@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
+use rustls::ext_wire::{Origin, OriginError};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ClientAuthDemand;
 use rustls::server::danger::ClientCertVerifier;
@@ -53,6 +54,8 @@ pub struct Anchors {
     crl_expiry: CrlExpiry,
     usage: Usage,
     names: bool,
+    /// Its origin, in the normal form.
+    pub(crate) trust_domain: Option<String>,
     pub(crate) max_age: Duration,
 }
 
@@ -71,6 +74,7 @@ impl Anchors {
             crl_expiry: CrlExpiry::default(),
             usage: Usage::default(),
             names: true,
+            trust_domain: None,
             max_age: ClientAuthDemand::DEFAULT_MAX_AGE,
         }
     }
@@ -173,6 +177,20 @@ impl Anchors {
         self
     }
 
+    /// Accepts only certificates of this trust domain, given by its origin, such as
+    /// `spiffe://example.org`: with at least one URI as subject alternative name, each of which is a
+    /// workload identifier in this origin (WIO-6, draft-ietf-wimse-identifier section 4). Others are
+    /// refused with `access_denied`, also if they are pinned.
+    ///
+    /// A rule on an origin ([`Conditions::origin`](crate::Conditions::origin)) needs a scope with that trust domain.
+    ///
+    /// # Errors
+    /// If this is no origin.
+    pub fn with_trust_domain(mut self, origin: impl AsRef<str>) -> Result<Self, OriginError> {
+        self.trust_domain = Some(Origin::parse(origin.as_ref())?.to_string());
+        Ok(self)
+    }
+
     /// Limits how long sessions resume without a new proof of possession: see
     /// [`ClientAuthDemand::with_max_age`]. The unit is whole seconds, the default 7 days.
     pub fn with_max_age(mut self, max_age: Duration) -> Self {
@@ -232,6 +250,7 @@ impl Anchors {
                     && self.lists.is_empty()
                     && self.crl_expiry == CrlExpiry::default()
                     && self.usage == Usage::default()
+                    && self.trust_domain.is_none()
                     && self.names;
                 if !default {
                     return Err(PolicyError::OwnVerifier { scope: scope.into() });
@@ -248,6 +267,7 @@ impl Anchors {
         verifier.lists = self.lists;
         verifier.crl_expiry = self.crl_expiry;
         verifier.usage = self.usage;
+        verifier.trust_domain = self.trust_domain;
         verifier.hints = hints;
         verifier.prepare_lists();
         verifier.voucher_key = VoucherKey::of(&verifier, scope, &provider);

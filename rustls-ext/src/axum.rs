@@ -107,6 +107,54 @@ impl<S: Scope, T: Sync> OptionalFromRequestParts<T> for Identity<S> {
     }
 }
 
+/// The SPIFFE ID of a caller that is authenticated in this scope, such as `spiffe://example.org/agent/7`.
+///
+/// As an extractor, it refuses the callers that [`Identity`] refuses, and those whose certificate has
+/// no SPIFFE ID or several URIs, with 403. Which trust domains count is a matter of the scope:
+/// [`Anchors::with_trust_domain`](crate::Anchors::with_trust_domain).
+///
+/// ```
+/// use rustls_ext::axum::SpiffeId;
+/// use rustls_ext::http::server::Scope;
+///
+/// struct Workloads;
+/// impl Scope for Workloads {
+///     const NAME: &'static str = "workloads";
+/// }
+///
+/// async fn hello(id: SpiffeId<Workloads>) -> String {
+///     format!("hello, {}", id.as_str())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct SpiffeId<S> {
+    id: String,
+    identity: Identity<S>,
+}
+
+impl<S> SpiffeId<S> {
+    /// Returns the ID.
+    pub fn as_str(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the identity that has it.
+    pub fn identity(&self) -> &Identity<S> {
+        &self.identity
+    }
+}
+
+impl<S: Scope, T: Sync> FromRequestParts<T> for SpiffeId<S> {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Denied> {
+        let identity: Identity<S> = FromRequestParts::from_request_parts(parts, state).await?;
+        let id = identity.spiffe_id().map(str::to_owned).ok_or(Denied::NoSpiffeId);
+        let id = id.inspect_err(|denied| record::denied(denied, Some(S::NAME)))?;
+        Ok(Self { id, identity })
+    }
+}
+
 impl IntoResponse for Denied {
     /// A response whose body is one line of text.
     fn into_response(self) -> Response {

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use ipnet::IpNet;
+use rustls::ext_wire::OriginError;
 
 use crate::ProviderError;
 
@@ -64,6 +65,8 @@ pub enum PolicyError {
         /// What is wrong with it.
         problem: PostHandshakeProblem,
     },
+    /// Clients that hint only at unknown origins are to be refused, but no rule names an origin.
+    NoKnownOrigins,
     /// The policy has rules on the peer's address, which a `ServerConfig` does not know. Use the
     /// policy with `rustls_ext::tokio::Acceptor`, or over QUIC with `QuicServerConfig::for_peer`,
     /// or decide with [`Policy::decide`](crate::Policy::decide).
@@ -157,6 +160,21 @@ pub enum RuleProblem {
         /// The network of the rule. An IPv4-mapped IPv6 network is given as an IPv4 network.
         network: IpNet,
     },
+    /// This is no origin, such as `spiffe://example.org`, so that no client can hint at it.
+    BadOrigin {
+        /// The origin of the rule.
+        origin: String,
+        /// What is wrong with it.
+        error: OriginError,
+    },
+    /// The scope does not have the trust domain of the rule's origin, so that certificates of another
+    /// one could count.
+    OtherTrustDomain {
+        /// The scope that the rule names.
+        scope: String,
+        /// The origin of the rule, in its normal form.
+        origin: String,
+    },
     /// No client can meet all of the conditions: it would have to make an offer and not make one.
     Contradiction,
     /// The rule never decides, since earlier rules match every connection that it matches.
@@ -188,6 +206,12 @@ impl RuleProblem {
                  address",
                 network.trunc(),
                 network.addr()
+            ),
+            Self::BadOrigin { origin, error } => write!(f, "{origin:?} is {error}"),
+            Self::OtherTrustDomain { scope, origin } => write!(
+                f,
+                "scope {scope:?} must have the trust domain {origin} (trust_domain, \
+                 Anchors::with_trust_domain): otherwise a certificate of another one would count"
             ),
             Self::Contradiction => f.write_str(
                 "no client can meet these conditions: it would have to make an offer and not make one",
@@ -244,6 +268,10 @@ impl fmt::Display for PolicyError {
             Self::PostHandshake { entry, problem } => {
                 write!(f, "post_handshake entry {entry}: {problem}")
             }
+            Self::NoKnownOrigins => f.write_str(
+                "clients that hint at unknown origins are refused, but no rule names an origin: add such \
+                 a rule",
+            ),
             Self::NeedsPeerAddress => f.write_str(
                 "the policy has rules on the peer's address, which is not known in a ServerConfig: use \
                  it with tokio::Acceptor, or over QUIC with QuicServerConfig::for_peer",

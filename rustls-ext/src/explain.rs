@@ -60,6 +60,16 @@ pub fn explain(error: &Error) -> String {
              from what the client sent, or has its name in another encoding"
                 .into()
         }
+        CertificateError::OutsideTrustDomain { expected, presented } if presented.is_empty() => {
+            format!(
+                "the certificate has no URI as subject alternative name, and must have one in the trust \
+             domain {expected}"
+            )
+        }
+        CertificateError::OutsideTrustDomain { expected, presented } => format!(
+            "the certificate is for {}, which is not in the trust domain {expected}",
+            presented.join(" and ")
+        ),
         CertificateError::InvalidPurposeContext { required, presented } => {
             purpose(required, presented)
         }

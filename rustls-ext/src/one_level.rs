@@ -453,6 +453,7 @@ fn of_challenges_and_requests() {
         Denied::OtherScope => Denied::OtherScope,
         Denied::Refused => Denied::Refused,
         Denied::NeverAsked => Denied::NeverAsked,
+        Denied::NoSpiffeId => Denied::NoSpiffeId,
         Denied::NoCaller => Denied::NoCaller,
         Denied::NoConnection => Denied::NoConnection,
         Denied::UnknownScope { .. } => Denied::UnknownScope { scope: name() },

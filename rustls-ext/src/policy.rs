@@ -1,9 +1,10 @@
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
+use rustls::ext_wire::Offer;
 use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthPolicy, ClientHello};
@@ -12,7 +13,7 @@ use crate::anchors::Built;
 use crate::carried::PolicyVerifier;
 use crate::post_handshake::Entry;
 use crate::reach::Reach;
-use crate::rule::{Conditions, Pattern};
+use crate::rule::{Conditions, Connecting, Pattern};
 use crate::{
     Anchors, ClientFacts, PolicyError, PostHandshake, PostHandshakeDemand, PostHandshakeProblem,
     Rule, RuleProblem, Verdict, Warning, crypto_provider,
@@ -54,6 +55,9 @@ pub struct Policy {
     below: HashMap<String, Vec<usize>>,
     any_name: Vec<usize>,
     needs_peer: bool,
+    /// The origins that rules name, in their normal form, if a client that hints only at others is
+    /// refused.
+    known_origins: Option<HashSet<String>>,
     /// The scopes, by name.
     scopes: Vec<(String, Built, ClientAuthDemand)>,
     post_handshake: Vec<Entry>,
@@ -107,7 +111,10 @@ impl Policy {
         hello: &ClientHello<'_>,
         peer: Option<IpAddr>,
     ) -> ClientAuthDecision {
-        let client = (hello, peer);
+        let client = Connecting::new(hello, peer);
+        if self.refuses(hello.client_auth_offer(), || Some(client.origins())) {
+            return ClientAuthDecision::Refuse;
+        }
         let holds = |rule: &usize| {
             self.rules.get(*rule).is_some_and(|(when, _)| when.hold(&client) == Some(true))
         };
@@ -119,6 +126,14 @@ impl Policy {
             .and_then(|rule| self.rules.get(rule))
             .map_or(&self.last, |(_, decision)| decision)
             .clone()
+    }
+
+    /// Returns true if a client is refused since it hints at origins, none of which is known.
+    fn refuses<'a>(&self, offer: Offer, origins: impl FnOnce() -> Option<&'a [String]>) -> bool {
+        let Some(known) = self.known_origins.as_ref().filter(|_| offer.has_origins()) else {
+            return false;
+        };
+        origins().is_some_and(|origins| !origins.iter().any(|origin| known.contains(origin)))
     }
 
     /// Returns all decisions that are possible for a connection to `server_name`, given only these
@@ -142,7 +157,12 @@ impl Policy {
     ) -> impl Iterator<Item = &'a ClientAuthDecision> {
         let mut rules = Merged(self.rules_on(server_name));
         let mut is_certain = false;
+        let mut is_refused = self.refuses(client.offer, || client.origins.as_deref());
         std::iter::from_fn(move || {
+            if std::mem::take(&mut is_refused) {
+                is_certain = true;
+                return Some(&ClientAuthDecision::Refuse);
+            }
             if is_certain {
                 return None;
             }
@@ -371,6 +391,7 @@ pub struct PolicyBuilder {
     scopes: Vec<(String, Anchors)>,
     rules: Vec<Rule>,
     post_handshake: Vec<PostHandshake>,
+    refuse_unknown_origins: bool,
     last: Option<Verdict>,
 }
 
@@ -401,6 +422,16 @@ impl PolicyBuilder {
     /// ones. The first entry for a scope and a host decides.
     pub fn post_handshake(mut self, entry: PostHandshake) -> Self {
         self.post_handshake.push(entry);
+        self
+    }
+
+    /// Refuses clients that hint at origins of which no rule names even one, with the alert
+    /// `handshake_failure` (WIO-4). The default is to ignore unknown origins (WIO-3).
+    ///
+    /// It is decided before any rule. Clients without a hint are not affected, and a client can leave its
+    /// hint out: this tells a client early that it is wrong here, and protects nothing.
+    pub fn refuse_unknown_origins(mut self) -> Self {
+        self.refuse_unknown_origins = true;
         self
     }
 
@@ -436,9 +467,11 @@ impl PolicyBuilder {
             None => crypto_provider().map_err(PolicyError::Provider),
         };
         let mut demands = HashMap::new();
+        let mut domains = HashMap::new();
         let mut scopes = Vec::with_capacity(self.scopes.len());
         for (name, anchors) in self.scopes {
             let max_age = anchors.max_age;
+            domains.extend(anchors.trust_domain.clone().map(|domain| (name.clone(), domain)));
             let built = anchors.build(&name, &provider)?;
             let demand = ClientAuthDemand::new(built.verifier.clone(), name.as_str())
                 .map_err(|_| PolicyError::BadScopeName { scope: name.clone() })?
@@ -474,6 +507,7 @@ impl PolicyBuilder {
             below: HashMap::new(),
             any_name: Vec::new(),
             needs_peer: false,
+            known_origins: None,
             scopes,
             post_handshake: Vec::with_capacity(self.post_handshake.len()),
         };
@@ -484,9 +518,17 @@ impl PolicyBuilder {
             policy.post_handshake.push(entry);
         }
         let mut reach = Reach::default();
-        for (number, Rule { conditions, verdict }) in self.rules.into_iter().enumerate() {
+        let mut origins = HashSet::new();
+        for (number, Rule { mut conditions, verdict }) in self.rules.into_iter().enumerate() {
             let error = error(Some(number + 1));
             let name = conditions.check().map_err(&error)?;
+            if let (Some(origin), Some(scope)) = (&conditions.origin, verdict.scope()) {
+                if demands.contains_key(scope) && domains.get(scope) != Some(origin) {
+                    let (scope, origin) = (scope.to_owned(), origin.clone());
+                    return Err(error(RuleProblem::OtherTrustDomain { scope, origin }));
+                }
+            }
+            origins.extend(conditions.origin.clone());
             reach.add(number, name.as_ref(), &conditions).map_err(|earlier| {
                 let by = earlier.into_iter().map(|rule| rule + 1).collect();
                 error(RuleProblem::Unreachable { by })
@@ -499,6 +541,12 @@ impl PolicyBuilder {
             }
             policy.needs_peer |= conditions.needs_peer();
             policy.rules.push((conditions, decision));
+        }
+        if self.refuse_unknown_origins {
+            if origins.is_empty() {
+                return Err(PolicyError::NoKnownOrigins);
+            }
+            policy.known_origins = Some(origins);
         }
         Ok(policy)
     }

@@ -8,15 +8,23 @@
 //! [scopes.agents]
 //! anchors = ["agents-ca.pem"]
 //!
+//! [scopes.org]
+//! anchors = ["org-ca.pem"]
+//! trust_domain = "spiffe://example.org"
+//!
 //! [[rules]]                          # the first rule whose conditions all hold decides
 //! server_name = "admin.example.com"  # or "*.example.com"
 //! require = "staff"
 //!
 //! [[rules]]
-//! offered = true                     # or false, "flag", "care" or "both"
+//! offered = true                     # or false, "flag", "care", "both" or "origins"
 //! alpn = "h2"
 //! peer = "10.0.0.0/8"                # or one address, "10.0.0.1"
 //! request = "agents"                 # or request_lenient, require, or ask = "nothing"
+//!
+//! [[rules]]
+//! origin = "spiffe://example.org"    # the client hints at this trust domain
+//! require = "org"                    # whose trust_domain is the same
 //!
 //! [[post_handshake]]                 # may be requested on an open HTTP/2 or HTTP/3 connection
 //! scope = "staff"
@@ -36,7 +44,11 @@
 //! | `crl_expiry = "ignore"` | use a revocation list even if it has expired or is not valid yet; the default, `"enforce"`, refuses the certificates that it covers |
 //! | `usage = "any"` | accept any extended key usage; the default is `"client"`; or a list of accepted purposes, such as `["1.3.6.1.5.5.7.3.1"]` |
 //! | `names = false` | send no names of authorities in requests for a certificate |
+//! | `trust_domain = "spiffe://example.org"` | accept only certificates with a URI in this trust domain, and with no URI outside of it; needed for rules on an `origin` |
 //! | `max_age = 86400` | sessions resume for this many seconds after the client last proved that it has its key; the default is 604800, 7 days |
+//!
+//! `unknown_origins = "refuse"`, at the top of the file, ends the handshake of clients that hint only at origins
+//! which no rule names; the default is `"ignore"`.
 //!
 //! File names are relative to the folder of the policy file. Anything that is not understood is an
 //! error, and so is everything that [`PolicyBuilder::build`](crate::PolicyBuilder::build) refuses:
@@ -54,7 +66,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use rustls::crypto::CryptoProvider;
-use rustls::ext_wire::Offer;
+use rustls::ext_wire::{Offer, Origin, OriginError};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
@@ -184,6 +196,9 @@ impl Files {
         let otherwise = line_at(file.otherwise.span().start);
         let last = file.otherwise.into_inner().verdict();
         let last = last.ok_or_else(|| bad(PolicyFileError::Verdict(otherwise)))?;
+        if let UnknownOrigins::Refuse = file.unknown_origins {
+            builder = builder.refuse_unknown_origins();
+        }
         let places = Places { rules: lines, entries, otherwise };
         builder.otherwise(last).build().map_err(|error| bad(places.name(error)))
     }
@@ -289,7 +304,17 @@ struct PolicyFile {
     rules: Vec<Spanned<RuleFile>>,
     #[serde(default)]
     post_handshake: Vec<Spanned<EntryFile>>,
+    #[serde(default)]
+    unknown_origins: UnknownOrigins,
     otherwise: Spanned<VerdictFile>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum UnknownOrigins {
+    #[default]
+    Ignore,
+    Refuse,
 }
 
 #[derive(Deserialize)]
@@ -306,7 +331,22 @@ struct ScopeFile {
     #[serde(default)]
     usage: UsageFile,
     names: Option<bool>,
+    trust_domain: Option<Domain>,
     max_age: Option<u64>,
+}
+
+/// The origin of a trust domain.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Domain(String);
+
+impl TryFrom<String> for Domain {
+    type Error = OriginError;
+
+    fn try_from(origin: String) -> Result<Self, OriginError> {
+        Origin::parse(&origin)?;
+        Ok(Self(origin))
+    }
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -382,6 +422,10 @@ impl ScopeFile {
         if self.names == Some(false) {
             anchors = anchors.without_names();
         }
+        if let Some(Domain(origin)) = self.trust_domain {
+            // It was parsed with the file.
+            anchors.trust_domain = Origin::parse(&origin).ok().map(|origin| origin.to_string());
+        }
         if let Some(seconds) = self.max_age {
             anchors = anchors.with_max_age(Duration::from_secs(seconds));
         }
@@ -395,6 +439,7 @@ struct RuleFile {
     server_name: Option<String>,
     alpn: Option<String>,
     offered: Option<Offered>,
+    origin: Option<String>,
     peer: Option<Network>,
     // serde does not support `flatten` together with `deny_unknown_fields`.
     ask: Option<Nothing>,
@@ -464,7 +509,7 @@ struct VerdictFile {
 
 /// The condition on the offer: made or not, or made in which way.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected true, false, \"flag\", \"care\" or \"both\"")]
+#[serde(untagged, expecting = "expected true, false, \"flag\", \"care\", \"both\" or \"origins\"")]
 enum Offered {
     Any(bool),
     By(Way),
@@ -476,6 +521,7 @@ enum Way {
     Flag,
     Care,
     Both,
+    Origins,
 }
 
 /// A network, or one address.
@@ -517,8 +563,17 @@ enum Nothing {
 impl RuleFile {
     /// `None` if there is not exactly one verdict.
     fn rule(self) -> Option<Rule> {
-        let Self { server_name, alpn, offered, peer, ask, request, request_lenient, require } =
-            self;
+        let Self {
+            server_name,
+            alpn,
+            offered,
+            origin,
+            peer,
+            ask,
+            request,
+            request_lenient,
+            require,
+        } = self;
         let mut when = Rule::when();
         if let Some(name) = server_name {
             when = when.server_name(name);
@@ -526,11 +581,16 @@ impl RuleFile {
         if let Some(protocol) = alpn {
             when = when.alpn(protocol);
         }
+        // Before `offered`, so that `false` contradicts it.
+        if let Some(origin) = origin {
+            when = when.origin(origin);
+        }
         match offered {
             Some(Offered::Any(offered)) => when = when.offered(offered),
             Some(Offered::By(Way::Flag)) => when = when.offered_by(Offer::FLAG),
             Some(Offered::By(Way::Care)) => when = when.offered_by(Offer::CARE),
             Some(Offered::By(Way::Both)) => when = when.offered_by(Offer::BOTH),
+            Some(Offered::By(Way::Origins)) => when = when.offered_by(Offer::ORIGINS),
             None => {}
         }
         if let Some(Network(network)) = peer {

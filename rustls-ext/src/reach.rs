@@ -10,21 +10,22 @@ use crate::rule::{Conditions, OFFERS, Pattern};
 /// The rules of a policy that have been added so far.
 ///
 /// An earlier rule covers a later one if each of its conditions covers that of the later one. So
-/// the earlier rules are indexed by their conditions on name, protocol and network. For a new rule,
+/// the earlier rules are indexed by their conditions on name, protocol, origin and network. For a new rule,
 /// only a few combinations of these can cover its own, and they are looked up. The time per rule
 /// does not depend on the number of rules, only on the number of prefix lengths.
 #[derive(Default)]
 pub(crate) struct Reach {
     names: HashMap<Pattern, usize>,
     protocols: HashMap<Vec<u8>, usize>,
+    origins: HashMap<String, usize>,
     /// The prefix lengths in use, of IPv4 and of IPv6.
     prefixes: [BTreeSet<u8>; 2],
     /// For each combination, and each of [`OFFERS`], the first rule that matches.
     first: HashMap<Combination, [Option<usize>; OFFERS.len()]>,
 }
 
-/// Conditions on name, protocol and network, the first two by number; `None` for no condition.
-type Combination = (Option<usize>, Option<usize>, Option<IpNet>);
+/// Conditions on name, protocol, origin and network, the first three by number; `None` for no condition.
+type Combination = (Option<usize>, Option<usize>, Option<usize>, Option<IpNet>);
 
 impl Reach {
     /// Adds a rule, whose number must be higher than all earlier ones.
@@ -50,11 +51,12 @@ impl Reach {
 
         let name = name.map(|name| number_of(&mut self.names, name.clone()));
         let protocol = conditions.alpn.clone().map(|alpn| number_of(&mut self.protocols, alpn));
+        let origin = conditions.origin.clone().map(|it| number_of(&mut self.origins, it));
         let network = conditions.peer;
         if let Some(network) = network {
             self.prefixes_like(network).insert(network.prefix_len());
         }
-        let first = self.first.entry((name, protocol, network)).or_default();
+        let first = self.first.entry((name, protocol, origin, network)).or_default();
         for offer in conditions.offers() {
             if let Some(first) = first.get_mut(offer) {
                 first.get_or_insert(number);
@@ -78,6 +80,10 @@ impl Reach {
         if let Some(protocol) = &conditions.alpn {
             protocols.extend(self.protocols.get(protocol).copied().map(Some));
         }
+        let mut origins = vec![None];
+        if let Some(origin) = &conditions.origin {
+            origins.extend(self.origins.get(origin).copied().map(Some));
+        }
         let mut networks = vec![None];
         if let Some(network) = conditions.peer {
             let lengths = self.prefixes_like(network).range(..=network.prefix_len());
@@ -87,8 +93,10 @@ impl Reach {
         let mut found = Vec::new();
         for name in names {
             for protocol in &protocols {
-                for network in &networks {
-                    found.extend(self.first.get(&(name, *protocol, *network)));
+                for origin in &origins {
+                    for network in &networks {
+                        found.extend(self.first.get(&(name, *protocol, *origin, *network)));
+                    }
                 }
             }
         }

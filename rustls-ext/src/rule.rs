@@ -1,8 +1,9 @@
+use std::cell::OnceCell;
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
-use rustls::ext_wire::Offer;
+use rustls::ext_wire::{Offer, Origin, Origins};
 use rustls::pki_types::DnsName;
 use rustls::server::ClientHello;
 
@@ -78,6 +79,8 @@ pub struct Conditions {
     pub(crate) alpn: Option<Vec<u8>>,
     offered: Option<bool>,
     offered_by: Option<Offer>,
+    /// In its normal form once it is checked.
+    pub(crate) origin: Option<String>,
     pub(crate) peer: Option<IpNet>,
 }
 
@@ -99,7 +102,7 @@ impl Conditions {
         self
     }
 
-    /// Matches clients that offer to authenticate, by flag or CARE, or those that do not.
+    /// Matches clients that offer to authenticate, by flag, CARE or origin hint, or those that do not.
     ///
     /// With `true`, the offer is the reason for requesting a certificate, and is acknowledged
     /// (RCA-2). A rule without this condition requests for another reason, and the offer is not
@@ -112,9 +115,28 @@ impl Conditions {
     /// Matches clients that offer to authenticate in this way, or in both ways for [`Offer::BOTH`].
     /// A client that offers in both ways matches each of them.
     ///
-    /// Otherwise the same as [`offered(true)`](Self::offered). CARE alone cannot be acknowledged.
+    /// Otherwise the same as [`offered(true)`](Self::offered). CARE alone cannot be acknowledged, nor
+    /// can an origin hint alone.
     pub fn offered_by(mut self, offer: Offer) -> Self {
         self.offered_by = Some(offer);
+        self.offered(true)
+    }
+
+    /// Matches clients that hint at this origin, such as `spiffe://example.org`
+    /// (`workload_identifier_origin_hint`): the scheme and trust domain of an identity that they have.
+    ///
+    /// Otherwise the same as [`offered(true)`](Self::offered). If the rule requests a certificate, its
+    /// scope must have this trust domain ([`Anchors::with_trust_domain`](crate::Anchors::with_trust_domain)), so that a
+    /// certificate counts only if it is what the client hinted at (WIO-6). The hint itself proves nothing
+    /// (WIO-4).
+    ///
+    /// ```
+    /// use rustls_ext::Rule;
+    ///
+    /// let rule = Rule::when().origin("spiffe://example.org").require("org");
+    /// ```
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
         self.offered(true)
     }
 
@@ -166,6 +188,7 @@ impl Conditions {
     /// Returns true if an offer made in these ways, or no offer, meets the condition on it.
     fn offer_holds(&self, offer: Offer) -> bool {
         self.offered.is_none_or(|offered| offered != offer.is_none())
+            && (self.origin.is_none() || offer.has_origins())
             && self.offered_by.is_none_or(|ways| !ways.is_none() && offer.contains(ways))
     }
 
@@ -175,7 +198,15 @@ impl Conditions {
     }
 
     /// Returns the server name to match, if a client can meet the conditions.
-    pub(crate) fn check(&self) -> Result<Option<Pattern>, RuleProblem> {
+    pub(crate) fn check(&mut self) -> Result<Option<Pattern>, RuleProblem> {
+        if let Some(origin) = &mut self.origin {
+            match Origin::parse(origin).map(|origin| origin.to_string()) {
+                Ok(normal) => *origin = normal,
+                Err(error) => {
+                    return Err(RuleProblem::BadOrigin { origin: origin.clone(), error });
+                }
+            }
+        }
         let name = self.server_name.as_deref().map(Pattern::parse).transpose()?;
         if let Some(protocol) = self.alpn.clone().filter(|it| !(1..=255).contains(&it.len())) {
             return Err(RuleProblem::BadProtocol { protocol });
@@ -197,7 +228,11 @@ impl Conditions {
         let alpn = self.alpn.as_ref().map_or(Some(true), |wanted| client.lists(wanted));
         let peer = self.peer.map_or(Some(true), |network| client.is_in(network));
         let offered = self.offer_holds(client.offer());
-        match [alpn, peer, Some(offered)] {
+        let origin = match &self.origin {
+            Some(origin) if offered => client.hints_at(origin),
+            _ => Some(true),
+        };
+        match [alpn, peer, origin, Some(offered)] {
             all if all.contains(&Some(false)) => Some(false),
             all if all.contains(&None) => None,
             _ => Some(true),
@@ -206,7 +241,16 @@ impl Conditions {
 }
 
 /// Every way to make an offer, or not to make one.
-pub(crate) const OFFERS: [Offer; 4] = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH];
+pub(crate) const OFFERS: [Offer; 8] = [
+    Offer::NONE,
+    Offer::FLAG,
+    Offer::CARE,
+    Offer::BOTH,
+    Offer::ORIGINS,
+    Offer::FLAG.with_origins(true),
+    Offer::CARE.with_origins(true),
+    Offer::BOTH.with_origins(true),
+];
 
 /// An IPv4-mapped network as the IPv4 network that it stands for; addresses are treated in the same
 /// way.
@@ -228,22 +272,52 @@ pub(crate) trait RuleInput {
     fn lists(&self, protocol: &[u8]) -> Option<bool>;
     /// The ways in which the client offers to authenticate.
     fn offer(&self) -> Offer;
+    /// Returns true if the client hints at this origin, which is in its normal form.
+    fn hints_at(&self, origin: &str) -> Option<bool>;
     /// Returns true if the client's address is in this network.
     fn is_in(&self, network: IpNet) -> Option<bool>;
 }
 
 /// A client that has sent its ClientHello. Without an address, it is in no network.
-impl RuleInput for (&ClientHello<'_>, Option<IpAddr>) {
+pub(crate) struct Connecting<'a> {
+    hello: &'a ClientHello<'a>,
+    peer: Option<IpAddr>,
+    /// The normal forms of its origins, once a rule needs them.
+    origins: OnceCell<Vec<String>>,
+}
+
+impl<'a> Connecting<'a> {
+    pub(crate) fn new(hello: &'a ClientHello<'a>, peer: Option<IpAddr>) -> Self {
+        Self { hello, peer, origins: OnceCell::new() }
+    }
+
+    /// The normal forms of the origins at which the client hints; those that cannot be read are left
+    /// out (WIO-3, WIO-8).
+    pub(crate) fn origins(&self) -> &[String] {
+        self.origins.get_or_init(|| normal_forms(self.hello.client_auth_origins()))
+    }
+}
+
+/// The normal forms of these origins.
+pub(crate) fn normal_forms(origins: Option<Origins<'_>>) -> Vec<String> {
+    origins.iter().flatten().map(|origin| origin.to_string()).collect()
+}
+
+impl RuleInput for Connecting<'_> {
     fn lists(&self, protocol: &[u8]) -> Option<bool> {
-        Some(self.0.alpn().is_some_and(|mut list| list.any(|listed| listed == protocol)))
+        Some(self.hello.alpn().is_some_and(|mut list| list.any(|listed| listed == protocol)))
     }
 
     fn offer(&self) -> Offer {
-        self.0.client_auth_offer()
+        self.hello.client_auth_offer()
+    }
+
+    fn hints_at(&self, origin: &str) -> Option<bool> {
+        Some(self.origins().iter().any(|hinted| hinted == origin))
     }
 
     fn is_in(&self, network: IpNet) -> Option<bool> {
-        Some(self.1.is_some_and(|peer| network.contains(&peer.to_canonical())))
+        Some(self.peer.is_some_and(|peer| network.contains(&peer.to_canonical())))
     }
 }
 
@@ -265,6 +339,9 @@ pub struct ClientFacts {
     pub protocol: Option<Vec<u8>>,
     /// The ways in which the client offers to authenticate.
     pub offer: Offer,
+    /// The origins at which the client hints, each in its normal form ([`Origin`]'s `Display`); `None` if
+    /// they are unknown. They count only if `offer` includes origins.
+    pub origins: Option<Vec<String>>,
     /// The client's address, if it is known.
     pub peer: Option<IpAddr>,
 }
@@ -286,6 +363,13 @@ impl ClientFacts {
         Self { offer, ..self }
     }
 
+    /// Sets the origins at which the client hints, which makes them a part of its offer, unless there are
+    /// none.
+    pub fn with_origins<'a>(self, origins: impl IntoIterator<Item = Origin<'a>>) -> Self {
+        let origins: Vec<_> = origins.into_iter().map(|origin| origin.to_string()).collect();
+        Self { offer: self.offer.with_origins(!origins.is_empty()), origins: Some(origins), ..self }
+    }
+
     /// Sets the client's address.
     pub fn with_peer(self, peer: IpAddr) -> Self {
         Self { peer: Some(peer), ..self }
@@ -299,6 +383,10 @@ impl RuleInput for ClientFacts {
 
     fn offer(&self) -> Offer {
         self.offer
+    }
+
+    fn hints_at(&self, origin: &str) -> Option<bool> {
+        self.origins.as_ref().map(|origins| origins.iter().any(|hinted| hinted == origin))
     }
 
     fn is_in(&self, network: IpNet) -> Option<bool> {

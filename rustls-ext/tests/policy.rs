@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rustls::client::{ClientConfig, ClientConnection};
 use rustls::server::{Accepted, Acceptor, ClientAuthDecision};
 use rustls::{RootCertStore, version::TLS13};
-use rustls_ext::wire::Offer;
+use rustls_ext::wire::{Offer, Origin};
 use rustls_ext::{
     Anchors, ClientAuthOffer, ClientFacts, Policy, PolicyBuilder, PolicyError, PostHandshake, Rule,
     RuleProblem, Verdict,
@@ -22,6 +22,10 @@ fn hello(name: Option<&str>, alpn: &[&str], offer: bool) -> Accepted {
 }
 
 fn hello_by(name: Option<&str>, alpn: &[&str], offer: Offer) -> Accepted {
+    hello_with(name, alpn, ClientAuthOffer::new(offer))
+}
+
+fn hello_with(name: Option<&str>, alpn: &[&str], offer: ClientAuthOffer) -> Accepted {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .unwrap()
@@ -29,7 +33,7 @@ fn hello_by(name: Option<&str>, alpn: &[&str], offer: Offer) -> Accepted {
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     config.enable_sni = name.is_some();
-    config.client_auth_offer = ClientAuthOffer::new(offer);
+    config.client_auth_offer = offer;
     let name = name.unwrap_or("none.invalid").to_owned().try_into().unwrap();
     let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut bytes = Vec::new();
@@ -342,10 +346,11 @@ fn rules_that_together_hold_for_all_offers_hide_what_is_behind_them() {
     let ways = builder()
         .rule(when().offered_by(Offer::FLAG).ask_nothing())
         .rule(when().offered_by(Offer::CARE).ask_nothing())
+        .rule(when().offered_by(Offer::ORIGINS).ask_nothing())
         .rule(when().offered(true).require("staff"));
     assert_eq!(
         error(ways, Verdict::None),
-        "rule 3: this rule never decides, since rule 1 and rule 2 together match every \
+        "rule 4: this rule never decides, since rule 1 and rule 2 and rule 3 together match every \
          connection that it matches: remove it, or move it up"
     );
     // As documented: networks that are covered in pieces are not found.
@@ -386,6 +391,7 @@ struct Line {
     name: Option<&'static str>,
     alpn: Option<&'static str>,
     offer: Option<Wanted>,
+    origin: Option<&'static str>,
     peer: Option<&'static str>,
     verdict: u8,
 }
@@ -402,7 +408,9 @@ enum Wanted {
 struct Client {
     name: Option<&'static str>,
     alpn: &'static [&'static str],
+    /// With origins if there are some.
     offer: Offer,
+    origins: &'static [&'static str],
     peer: Option<&'static str>,
 }
 
@@ -424,6 +432,15 @@ const PEERS: [&str; 6] =
     ["10.9.9.9", "10.1.9.9", "10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1", "192.0.2.1"];
 const PROTOCOLS: [&[&str]; 4] = [&[], &["h2"], &["http/1.1"], &["http/1.1", "h2"]];
 const OFFERS: [Offer; 4] = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH];
+/// Those on which there are rules, each with its scope.
+const ORIGINS: [&str; 2] = ["spiffe://a.example", "spiffe://b.example"];
+const HINTS: [&[&str]; 5] = [
+    &[],
+    &["spiffe://a.example"],
+    &["spiffe://b.example"],
+    &["spiffe://c.example"],
+    &["spiffe://c.example", "spiffe://b.example", "SPIFFE://A.example"],
+];
 
 impl Line {
     fn rule(&self) -> Rule {
@@ -439,18 +456,31 @@ impl Line {
             Some(Wanted::By(offer)) => rule = rule.offered_by(offer),
             None => {}
         }
+        if let Some(origin) = self.origin {
+            // This sets the condition on the offer, too.
+            let offered = self.offer;
+            rule = rule.origin(origin);
+            rule = match offered {
+                Some(Wanted::Any(offered)) => rule.offered(offered),
+                _ => rule,
+            };
+        }
         if let Some(network) = self.peer {
             rule = rule.peer(net(network));
         }
         match self.verdict {
             0 => rule.ask_nothing(),
-            1 => rule.request("agents"),
-            _ => rule.require("staff"),
+            1 => rule.request(self.origin.unwrap_or("agents")),
+            _ => rule.require(self.origin.unwrap_or("staff")),
         }
     }
 
-    fn decision(&self) -> &'static str {
-        ["none", "request agents", "require staff"][usize::from(self.verdict)]
+    fn decision(&self) -> String {
+        match self.verdict {
+            0 => "none".to_owned(),
+            1 => format!("request {}", self.origin.unwrap_or("agents")),
+            _ => format!("require {}", self.origin.unwrap_or("staff")),
+        }
     }
 
     fn holds(&self, client: &Client) -> bool {
@@ -476,7 +506,10 @@ impl Line {
             (Some("::ffff:10.1.2.0/120"), Some(peer)) => peer.starts_with("10.1.2."),
             (Some(_), Some(peer)) => peer.starts_with("2001:db8:"),
         };
+        let hints =
+            |origin: &str| client.origins.iter().any(|hint| hint.eq_ignore_ascii_case(origin));
         name_holds
+            && self.origin.is_none_or(hints)
             && self.alpn.is_none_or(|alpn| client.alpn.contains(&alpn))
             && offer_holds
             && peer_holds
@@ -489,7 +522,12 @@ fn clients() -> Vec<Client> {
     for name in NAMES.map(Some).into_iter().chain([None]) {
         for peer in PEERS.map(Some).into_iter().chain([None]) {
             for alpn in PROTOCOLS {
-                clients.extend(OFFERS.map(|offer| Client { name, alpn, offer, peer }));
+                for origins in HINTS {
+                    clients.extend(OFFERS.map(|offer| {
+                        let offer = offer.with_origins(!origins.is_empty());
+                        Client { name, alpn, offer, origins, peer }
+                    }));
+                }
             }
         }
     }
@@ -500,18 +538,21 @@ fn line() -> impl Strategy<Value = Line> {
     let wanted = prop_oneof![
         any::<bool>().prop_map(Wanted::Any),
         proptest::sample::select(&OFFERS[1..]).prop_map(Wanted::By),
+        Just(Wanted::By(Offer::ORIGINS)),
     ];
     (
         proptest::option::of(proptest::sample::select(&PATTERNS[..])),
         proptest::option::weighted(0.3, proptest::sample::select(&["h2", "http/1.1"][..])),
         proptest::option::of(wanted),
+        proptest::option::weighted(0.3, proptest::sample::select(&ORIGINS[..])),
         proptest::option::weighted(0.3, proptest::sample::select(&NETWORKS[..])),
         0..3u8,
     )
-        .prop_map(|(name, alpn, offer, peer, verdict)| Line {
+        .prop_map(|(name, alpn, offer, origin, peer, verdict)| Line {
             name,
             alpn,
             offer,
+            origin,
             peer,
             verdict,
         })
@@ -523,7 +564,12 @@ fn client() -> impl Strategy<Value = Client> {
 
 fn policy(lines: &[Line]) -> Result<Policy, PolicyError> {
     let add = |builder: PolicyBuilder, line: &Line| builder.rule(line.rule());
-    lines.iter().fold(builder(), add).otherwise(Verdict::Request("staff".into())).build()
+    let scope = |builder: PolicyBuilder, origin: &str| {
+        let anchors = Anchors::from_roots(Authority::new("anchors").roots());
+        builder.scope(origin, anchors.with_trust_domain(origin).unwrap())
+    };
+    let builder = ORIGINS.into_iter().fold(builder(), scope);
+    lines.iter().fold(builder, add).otherwise(Verdict::Request("staff".into())).build()
 }
 
 proptest! {
@@ -548,6 +594,9 @@ proptest! {
                     PolicyError::Rule { rule, problem: RuleProblem::Unreachable { by } } => {
                         *rule == Some(number) && by.iter().all(|rule| *rule < number)
                     }
+                    PolicyError::Rule { rule, problem: RuleProblem::Contradiction } => {
+                        *rule == Some(number) && clients().iter().all(|client| !kept[number - 1].holds(client))
+                    }
                     _ => false,
                 };
                 prop_assert!(found, "{:?}: {}", kept, refused);
@@ -556,18 +605,23 @@ proptest! {
         }
         let policy = policy(&kept).unwrap();
 
-        let Client { name, alpn, offer, peer } = client;
-        let decided = decide(&policy, &hello_by(name, alpn, offer), peer);
+        let Client { name, alpn, offer, origins, peer } = client;
+        let mut sent = ClientAuthOffer::new(offer);
+        if !origins.is_empty() {
+            sent = sent.with_origins(origins).unwrap();
+        }
+        let decided = decide(&policy, &hello_with(name, alpn, sent), peer);
         let expected = kept
             .iter()
             .find(|line| line.holds(&client))
-            .map_or("request staff", Line::decision);
-        prop_assert_eq!(&decided, expected);
+            .map_or("request staff".to_owned(), Line::decision);
+        prop_assert_eq!(&decided, &expected);
 
         // The prediction for such a client contains the decision, and nothing else if all relevant
         // facts are known.
         let protocol = alpn.first().map(|alpn| alpn.as_bytes().to_vec());
-        let mut facts = ClientFacts::new().with_offer(offer);
+        let parsed = origins.iter().map(|origin| Origin::parse(origin).unwrap());
+        let mut facts = ClientFacts::new().with_offer(offer).with_origins(parsed);
         facts.protocol = protocol;
         facts.peer = peer.map(|peer| peer.parse().unwrap());
         let possible = possible(&policy, name, &facts);

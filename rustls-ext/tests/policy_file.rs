@@ -10,8 +10,8 @@ use common::{Pki, pem, provider};
 use rustls::server::{Acceptor, ClientAuthDecision};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ClientConnection};
-use rustls_ext::wire::Offer;
-use rustls_ext::{ClientAuthOffer, FileError, Files, Policy, with_causes};
+use rustls_ext::wire::{Offer, Origin};
+use rustls_ext::{ClientAuthOffer, ClientFacts, FileError, Files, Policy, with_causes};
 
 const FULL: &str = r#"
 [scopes.staff]
@@ -47,6 +47,8 @@ fn load(text: &str) -> Result<Policy, FileError> {
     let (folder, pki) = (tempfile::tempdir().unwrap(), Pki::new());
     let put = |name: &str, text: &[u8]| std::fs::write(folder.path().join(name), text).unwrap();
     put("agents.pem", pem("CERTIFICATE", &pki.agents.der).as_bytes());
+    put("org.pem", pem("CERTIFICATE", &pki.agents.der).as_bytes());
+    put("com.pem", pem("CERTIFICATE", &pki.staff.der).as_bytes());
     put("staff.pem", pem("CERTIFICATE", &pki.staff.der).as_bytes());
     put("staff.crl", &pki.staff.revoke(&[]));
     put("policy.toml", text.as_bytes());
@@ -115,6 +117,7 @@ fn an_offer_can_be_told_by_its_ways() {
         ("'flag'", [false, true, false, true]),
         ("'care'", [false, false, true, true]),
         ("'both'", [false, false, false, true]),
+        ("'origins'", [false; 4]),
     ] {
         let policy = load(&format!(
             "scopes.a.anchors = ['agents.pem']\notherwise.ask = 'nothing'\n\
@@ -128,11 +131,53 @@ fn an_offer_can_be_told_by_its_ways() {
 }
 
 #[test]
+fn a_rule_may_be_on_an_origin() {
+    let org = "scopes.org = { anchors = ['org.pem'], trust_domain = 'spiffe://Example.org' }\n";
+    let rule = "[[rules]]\norigin = 'SPIFFE://example.org'\nrequire = 'org'\n";
+    let nothing = "otherwise.ask = 'nothing'\n";
+    let policy = load(&format!("{org}unknown_origins = 'refuse'\n{nothing}{rule}")).unwrap();
+    let decision = |origin: &str| {
+        let facts = ClientFacts::new().with_origins([Origin::parse(origin).unwrap()]);
+        let [decision] = &policy.possible_decisions(None, &facts)[..] else { panic!("{origin}") };
+        decision.clone()
+    };
+    let decided = decision("spiffe://example.org");
+    assert!(matches!(&decided, ClientAuthDecision::Require(demand) if demand.scope() == "org"));
+    assert!(matches!(decision("spiffe://example.net"), ClientAuthDecision::Refuse));
+
+    for (text, said) in [
+        (
+            format!("scopes.org.anchors = ['org.pem']\n{nothing}{rule}"),
+            "line 3: scope \"org\" must have the trust domain spiffe://example.org",
+        ),
+        (
+            format!("{org}{nothing}{}", rule.replace(".org'", ".org/'")),
+            "line 3: \"SPIFFE://example.org/\" is not an origin such as spiffe://example.org: a path is not \
+             allowed, not even /",
+        ),
+        (
+            format!("{}{nothing}", org.replace("spiffe:", "")),
+            "line 1: not an origin such as spiffe://example.org: it does not begin with a scheme and ://",
+        ),
+        (
+            format!("{org}unknown_origins = 'refuse'\n{nothing}"),
+            "clients that hint at unknown origins are refused, but no rule names an origin",
+        ),
+        (format!("unknown_origins = 'drop'\n{nothing}"), "line 1: unknown variant `drop`"),
+        (format!("{org}{nothing}{rule}offered = false\n"), "line 3: no client can meet these"),
+    ] {
+        let error = load(&text).unwrap_err().to_string();
+        assert!(error.contains(said), "{text}\n{error}");
+    }
+}
+
+#[test]
 fn the_examples_in_the_documentation_are_policies() {
     let guide = include_str!("../../docs/guide/reload.md");
     let site = include_str!("../../docs/guide/operating.md").replace("users-ca.pem", "agents.pem");
     let module = include_str!("../src/policy_file.rs").replace("//! ", "").replace("//!", "");
-    for text in [guide, &site, &module] {
+    let origins = include_str!("../../docs/guide/origins.md");
+    for text in [guide, &site, &module, origins] {
         let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
         let example = blocks.into_iter().find(|block| block.contains("[otherwise]")).unwrap();
         load(&example.replace("-ca.pem", ".pem")).unwrap();

@@ -29,12 +29,13 @@ impl InvalidMessage {
     /// Returns the alert for this fault in a message that was compressed.
     ///
     /// RFC 8879 requires `bad_certificate` for every fault; the flags draft requires
-    /// `illegal_parameter` for flags in any message.
+    /// `illegal_parameter` for flags in any message, and WIO-1 for an origin hint.
     pub(crate) fn alert_if_compressed(self) -> AlertDescription {
         match self {
-            Self::IllegalTlsFlags(_) | Self::UnexpectedTlsFlags | Self::UnexpectedCare => {
-                self.into()
-            }
+            Self::IllegalTlsFlags(_)
+            | Self::UnexpectedTlsFlags
+            | Self::UnexpectedCare
+            | Self::UnexpectedOriginHint => self.into(),
             _ => AlertDescription::BadCertificate,
         }
     }
@@ -80,8 +81,9 @@ fn of_misbehaviour(reason: &PeerMisbehaved) -> Option<AlertDescription> {
         | Reason::UnsolicitedEchExtension
         | Reason::UnsolicitedEncryptedExtension
         | Reason::UnsolicitedServerHelloExtension => AlertDescription::UnsupportedExtension,
-        // The alert depends on the rule of CARE that was broken.
+        // The alert depends on the rule that was broken.
         Reason::IllegalClientAuthenticationRequest(error) => error.alert().code().into(),
+        Reason::IllegalOriginHint(error) => error.alert().code().into(),
         // This includes `ServerNameDifferedOnRetry`, though without a policy no alert is sent for
         // it.
         _ => AlertDescription::IllegalParameter,

@@ -17,7 +17,8 @@ pub use rcgen;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationList,
     CertificateRevocationListParams, CertifiedIssuer, DnType, DnValue, ExtendedKeyUsagePurpose,
-    IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+    IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber,
+    date_time_ymd,
 };
 #[cfg(feature = "rustls")]
 use rustls::{RootCertStore, crypto::ring, pki_types::PrivatePkcs8KeyDer, sign::CertifiedKey};
@@ -79,7 +80,21 @@ impl Authority {
         self.issue(named(common_name, vec![])?, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
-    /// The same, of a certificate that has expired.
+    /// A certificate for a workload of this identifier, a URI such as `spiffe://example.org/agent`.
+    ///
+    /// # Errors
+    /// If it is not ASCII, or the system has no randomness.
+    pub fn workload(
+        &self,
+        common_name: &str,
+        identifier: &str,
+    ) -> Result<IssuedCertificate, Error> {
+        let mut params = named(common_name, vec![])?;
+        params.subject_alt_names = vec![SanType::URI(identifier.try_into().map_err(failed)?)];
+        self.issue(params, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// The same as [`client`](Self::client), of a certificate that has expired.
     ///
     /// # Errors
     /// If the system has no randomness.

@@ -58,6 +58,7 @@ const fn with_peers(name: &'static str) -> Target {
 /// All targets.
 pub const TARGETS: &[Target] = &[
     target("flags", 264, Some("flags")),
+    target("origins", 600, Some("origins")),
     of_hellos("scan"),
     with_peers("scan_peers"),
     target("scan_pieces", 2300, Some("hello")),

@@ -37,6 +37,11 @@ const AUTHENTICATOR_TESTS: Tests = [
         "secondary_http2",
     ],
 ];
+/// The tests that must detect mutants of origins in our own crates.
+const ORIGIN_TESTS: Tests = [
+    &["-p", "rustls-ext-wire", "--test", "negotiation", "--test", "offers", "--test", "origins"],
+    &["-p", "rustls-ext", "--tests"],
+];
 /// The folders, besides that of the patched rustls, with code that mutants change.
 const FOLDERS: [&str; 2] = ["rustls-ext-wire/src/", "rustls-ext/src/"];
 /// The build script of the patched rustls whose source is in its folder.
@@ -71,7 +76,7 @@ pub fn run(repository: &Path, only: Option<&str>) -> Result<()> {
     }
     let copy = Copy::make(repository)?;
     let real = source(&copy.root)?;
-    for tests in [HANDSHAKE_TESTS, AUTHENTICATOR_TESTS] {
+    for tests in [HANDSHAKE_TESTS, AUTHENTICATOR_TESTS, ORIGIN_TESTS] {
         if chosen.iter().any(|mutant| mutant.tests() == tests) {
             let failing = copy.test(&real, tests)?;
             if !failing.is_empty() {
@@ -122,6 +127,8 @@ impl Mutant {
         let has_prefix = |prefix| self.name.starts_with(prefix);
         if ["EA-", "SCC-"].into_iter().any(has_prefix) {
             AUTHENTICATOR_TESTS
+        } else if has_prefix("WIO-") && FOLDERS.iter().any(|folder| self.file.starts_with(folder)) {
+            ORIGIN_TESTS
         } else {
             HANDSHAKE_TESTS
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use rustls_ext_wire::rules::{self, FAMILIES, Family};
-use rustls_ext_wire::{Permission, Row, TABLE, Version, check_care};
+use rustls_ext_wire::{KNOWN_FLAGS, KnownFlag, Permission, Row, TABLE, Version, check_care};
 
 use crate::Result;
 
@@ -50,6 +50,9 @@ fn page() -> String {
     FAMILIES.iter().for_each(|family| section(&mut page, family));
     let table = table();
     let _ = writeln!(page, "{MESSAGES}{table}");
+    page += KNOWN;
+    KNOWN_FLAGS.iter().for_each(|known| known_flag(&mut page, known));
+    page += "\n";
     for rule in rules::all().filter(|rule| table.contains(&format!("([{}])", rule.id))) {
         let _ = writeln!(page, "[{}]: #{}", rule.id, anchor(rule.id));
     }
@@ -78,9 +81,27 @@ const MESSAGES: &str = "
 
 *If answered* means: only if the message that this one answers had it. *Any flag* is what holds for every flag, known or
 not; the columns of single flags hold besides. CARE is `client_authentication_request`, which a server echoes if the
-ClientHello had it.
+ClientHello had it. Origins are in `workload_identifier_origin_hint`.
 
 ";
+
+const KNOWN: &str = "\
+<a id=\"flags-of-documents\"></a>
+### The flags of all documents
+
+For a flag without a number, nothing is checked: it is treated as unknown. [ADDING_A_FLAG.md](ADDING_A_FLAG.md) describes how
+to add a flag.
+
+| flag | number | messages | document |
+|---|---|---|---|
+";
+
+fn known_flag(page: &mut String, known: &KnownFlag) {
+    let KnownFlag { name, number, messages, source, .. } = known;
+    let number = number.map_or_else(|| "none yet".to_owned(), |number| number.to_string());
+    let messages = Vec::from_iter(messages.iter().map(|message| message.name())).join(", ");
+    let _ = writeln!(page, "| `{name}` | {number} | {messages} | {source} |");
+}
 
 /// The anchor of a rule or of a family.
 fn anchor(id: &str) -> String {
@@ -110,7 +131,7 @@ fn section(page: &mut String, family: &Family) {
 fn table() -> String {
     let mut table = String::from(
         "| message | answers | any flag | `request_client_auth` | `resumption_across_names` | \
-         CARE, TLS 1.3 | CARE, TLS 1.2 |\n|---|---|---|---|---|---|---|\n",
+         CARE, TLS 1.3 | CARE, TLS 1.2 | origins |\n|---|---|---|---|---|---|---|---|\n",
     );
     for row in TABLE {
         let answers = row.answers.map_or("", |answered| answered.name());
@@ -121,6 +142,7 @@ fn table() -> String {
         for version in [Version::Tls13, Version::Tls12] {
             let _ = write!(table, " {} |", words(care(row, version), rules::CARE_3.id));
         }
+        let _ = write!(table, " {} |", words(row.origin_hint.permission, row.origin_hint.rule));
         table += "\n";
     }
     table

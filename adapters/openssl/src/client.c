@@ -72,7 +72,7 @@ static client_state *state_for(SSL *ssl, const client_setup *setup) {
     /* As in a ClientHello without TLS 1.3; OpenSSL calls for the flags if it offers TLS 1.3. */
     state->wanted = offer_of(ssl, setup);
     if (rext_client_new(state->wanted, &setup->numbers, &state->negotiation, &error) != REXT_OK ||
-        rext_client_hello(state->negotiation, REXT_TLS12, &flags, &care) != REXT_OK) {
+        rext_client_hello(state->negotiation, REXT_TLS12, &flags, &care, NULL) != REXT_OK) {
         free_state(&state->place);
         return NULL;
     }
@@ -97,7 +97,7 @@ static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char
     rext_flags flags;
     rext_bytes body;
     uint16_t care;
-    if (rext_client_hello(state->negotiation, REXT_TLS13, &flags, &care) != REXT_OK)
+    if (rext_client_hello(state->negotiation, REXT_TLS13, &flags, &care, NULL) != REXT_OK)
         return -1;
     if (rext_flags_body(&flags, &body) != REXT_YES)
         return 0;
@@ -151,7 +151,7 @@ static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned ch
     rext_version_number version =
         (context & SSL_EXT_TLS1_2_SERVER_HELLO) != 0 ? REXT_TLS12 : REXT_TLS13;
     if (rext_client_on(state->negotiation, message, version, flags ? &body : NULL,
-                       flags ? NULL : &body, &error) != REXT_OK) {
+                       flags ? NULL : &body, NULL, &error) != REXT_OK) {
         *alert = raise_error(&error);
         return 0;
     }
@@ -185,7 +185,7 @@ static int on_certificate(SSL *ssl, void *argument) {
     rext_version_number version = SSL_version(ssl) == TLS1_3_VERSION ? REXT_TLS13 : REXT_TLS12;
     if (state == NULL || (!state->request_checked &&
                           rext_client_on(state->negotiation, REXT_CERTIFICATE_REQUEST, version,
-                                         NULL, NULL, NULL) != REXT_OK))
+                                         NULL, NULL, NULL, NULL) != REXT_OK))
         return raise_line("cannot record a CertificateRequest");
     state->request_checked = 1;
     if (version == REXT_TLS12 && state->wanted != REXT_OFFER_NONE &&

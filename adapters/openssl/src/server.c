@@ -243,7 +243,7 @@ static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned ch
         return 0;
     int flags = is_flags(argument, type);
     if (rext_server_on_client_certificate(state->negotiation, flags ? &body : NULL,
-                                          flags ? NULL : &body, &error) == REXT_OK)
+                                          flags ? NULL : &body, NULL, &error) == REXT_OK)
         return 1;
     *alert = raise_error(&error);
     return 0;

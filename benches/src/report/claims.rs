@@ -11,6 +11,7 @@ use crate::contenders::{ONE_BY_ONE, PARSE};
 use crate::handshake::{Case, Crate, Large, OPEN_OR_NEW, Scenario, WAYS};
 use crate::row::Row;
 use crate::secondary::{CLIENTS, DOWNLOAD, DOWNLOAD_CPU, DOWNLOADS, IDLE, idle_name};
+use crate::small::{FOUR_ORIGINS, NO_ORIGINS, ORIGINS};
 
 /// A limit, and its measurement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -190,6 +191,11 @@ fn evaluate(rows: &[Row]) -> (Vec<Claim>, Vec<&Row>) {
     let most = counts.filter_map(|row| row.instructions).max_by(f64::total_cmp);
     let what = "ClientHello scan of the largest message, instructions";
     claim(what.into(), 1100.0, most, Unit::Instructions);
+
+    let pair = rows.pair(ORIGINS, [FOUR_ORIGINS, NO_ORIGINS]);
+    let times = pair.and_then(Pair::instructions);
+    let what = "ClientHello scan with four origins, relative to the same one without, instructions";
+    claim(what.into(), 1.3, times, Unit::Times);
 
     let idle = |case: Case| rows.row("memory of an idle connection", &case.name())?.bytes;
     let more = idle(patched(unused)).zip(idle(pristine(unused)));

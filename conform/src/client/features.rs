@@ -21,6 +21,10 @@ pub enum Need {
     OffersCare,
     /// It does not offer by CARE.
     OffersNoCare,
+    /// It hints at origins.
+    OffersOrigins,
+    /// It does not hint at origins.
+    OffersNoOrigins,
     /// It offers in some way.
     Offers,
     /// It sends a certificate on request.
@@ -52,6 +56,8 @@ pub struct ClientFeatures {
     pub offers_flag: bool,
     /// It offers by CARE.
     pub offers_care: bool,
+    /// It hints at origins.
+    pub offers_origins: bool,
     /// It sends a certificate on request.
     pub identity: bool,
     /// It reads compressed certificates.
@@ -86,7 +92,16 @@ impl ClientFeatures {
             Need::OffersNoFlag => (!self.offers_flag, "the client offers by the flag"),
             Need::OffersCare => (self.offers_care, "the client does not offer by CARE"),
             Need::OffersNoCare => (!self.offers_care, "the client offers by CARE"),
-            Need::Offers => (self.offers_flag || self.offers_care, "the client does not offer"),
+            Need::OffersOrigins => {
+                (self.offers_origins, "the client does not send workload_identifier_origin_hint")
+            }
+            Need::OffersNoOrigins => {
+                (!self.offers_origins, "the client sends workload_identifier_origin_hint")
+            }
+            Need::Offers => (
+                self.offers_flag || self.offers_care || self.offers_origins,
+                "the client does not offer",
+            ),
             Need::Certificate => (self.identity, "the client sends no certificate on request"),
             Need::ReadsCompressed => {
                 (self.reads_compressed, "the client does not read certificates compressed by zlib")
@@ -129,6 +144,7 @@ impl ClientFeatures {
             ("reads CARE", self.care),
             ("offers by the flag", self.offers_flag),
             ("offers by CARE", self.offers_care),
+            ("sends workload_identifier_origin_hint", self.offers_origins),
             ("sends a certificate on request", self.identity),
             ("reads compressed certificates", self.reads_compressed),
             ("compresses its certificate", self.sends_compressed),
@@ -167,6 +183,8 @@ impl Lab {
                 .is_ok_and(|flags| flags.contains(self.points.request_client_auth()))
         });
         self.features.offers_care = self.points.care().is_some_and(|care| !has(care).is_empty());
+        self.features.offers_origins =
+            self.points.origin_hint().is_some_and(|hint| !has(hint).is_empty());
         let hello = talk.peer.received(HandshakeType::CLIENT_HELLO);
         let list = |typ| hello.and_then(|m| m.find_extension(typ)).unwrap_or_default();
         let names = |typ, wanted: u16| {

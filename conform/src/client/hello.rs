@@ -2,7 +2,7 @@
 
 use rustls_ext_wire::{Flag, FlagSet};
 
-use super::{Case, Lab, in_hellos};
+use super::{Case, Lab, Need, in_hellos};
 use crate::case::{About, Group, Role};
 use crate::grade::Grade;
 use raw_peer::HandshakeType;
@@ -61,7 +61,8 @@ pub(super) fn cases() -> Vec<Case> {
             [],
             |lab| {
                 let talk = lab.host(lab.honest())?;
-                let numbers = [Some(lab.points.tls_flags()), lab.points.care()];
+                let points = lab.points;
+                let numbers = [Some(points.tls_flags()), points.care(), points.origin_hint()];
                 let mut counts = numbers.into_iter().flatten().flat_map(|number| {
                     in_hellos(&talk, number).into_iter().map(|bodies| bodies.len())
                 });
@@ -96,6 +97,11 @@ pub(super) fn cases() -> Vec<Case> {
             about(Retry, "same-care", "FLAGS-12", "sends CARE in both ClientHellos, or in none"),
             [],
             |lab| same(lab, lab.points.care()),
+        ),
+        Case::new(
+            about(Retry, "same-origins", "WIO-7", "sends the same origins in both ClientHellos"),
+            [Need::OffersOrigins],
+            |lab| same(lab, lab.points.origin_hint()),
         ),
     ]
 }

@@ -8,9 +8,11 @@ use crate::case::{About, CaseResult, Group, Level, Role};
 use crate::grade::{
     DECODE_ERROR, Grade, ILLEGAL_PARAMETER, UNEXPECTED_MESSAGE, UNSUPPORTED_EXTENSION, refused,
 };
+use crate::origins::{ORIGIN, list};
 use crate::talk::{Talk, Verdict};
 use raw_peer::{
-    ChainAndKey, Extension, Handshake, HandshakeType, Peer, ServerConfig, ServerHello, ext, version,
+    ChainAndKey, Extension, Handshake, HandshakeType, Message, Peer, ServerConfig, ServerHello,
+    ext, version,
 };
 
 const SERVER_KEY_EXCHANGE: HandshakeType = HandshakeType(12);
@@ -92,12 +94,46 @@ pub(super) fn cases() -> Vec<Case> {
             },
         ),
         Case::new(
+            about("origin-hint-in-server-hello", "WIO-1", "refuses an origin hint in ServerHello"),
+            [Need::Tls12, Need::OffersOrigins],
+            |lab| {
+                let number = lab.points.origin_hint().unwrap_or_default();
+                let hint = Extension::new(number, list([ORIGIN]));
+                let says = Says { hello: vec![hint], ..Says::default() };
+                let verdict = speak(lab, says)?.verdict();
+                let tolerated = [UNSUPPORTED_EXTENSION, DECODE_ERROR, UNEXPECTED_MESSAGE];
+                Ok(refused(&verdict, ILLEGAL_PARAMETER, &tolerated))
+            },
+        ),
+        Case::new(
+            about("no-origin-hint", "WIO-7", "hints only in a ClientHello that offers TLS 1.3"),
+            [Need::Tls12, Need::OffersOrigins],
+            hints_with_tls13,
+        ),
+        Case::new(
             about("request", "CARE-5", "does not send its certificate unencrypted"),
             [Need::Tls12, Need::Certificate],
             clear,
         )
         .level(Level::Should),
     ]
+}
+
+/// No ClientHello has an origin hint without TLS 1.3, also not of a client that has found out that the
+/// server chooses TLS 1.2.
+fn hints_with_tls13(lab: &mut Lab) -> CaseResult {
+    speak_well(lab, Says::default())?;
+    let number = lab.points.origin_hint().unwrap_or_default();
+    let messages = lab.talks.iter().flat_map(|talk| talk.peer.messages());
+    let mut hellos = messages.filter(|message| message.typ == HandshakeType::CLIENT_HELLO);
+    let hints = |hello: &Message| hello.find_extension(number).is_some();
+    let offers_tls13 = |hello: &Message| {
+        let versions = hello.find_extension(ext::SUPPORTED_VERSIONS).unwrap_or_default();
+        let mut versions = versions.get(1..).unwrap_or_default().chunks(2);
+        versions.any(|each| each == version::TLS13.to_be_bytes())
+    };
+    let wrong = hellos.any(|hello| hints(hello) && !offers_tls13(hello));
+    Ok(Grade::from(!wrong, "hints at origins in a ClientHello without TLS 1.3"))
 }
 
 /// A request under TLS 1.2: who shows a certificate there should have been told to.

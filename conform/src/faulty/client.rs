@@ -8,6 +8,8 @@ use rustls_ext_wire::{ClientNegotiation, CodePoints, FlagSet, Message as In, Off
 
 use super::{FaultyClientArgs, Found, find, lists};
 use crate::files;
+use crate::grade::UNSUPPORTED_EXTENSION;
+use crate::origins::{ORIGIN, list};
 use crate::talk::{Line, Talk, Verdict};
 use command_line::Failure;
 use raw_peer::{
@@ -49,17 +51,32 @@ pub enum Fault {
     ForgetsInResumption,
     /// Ignores extensions of a TLS 1.2 ServerHello
     LaxTls12,
+    /// Sends an origin hint with an empty string
+    MalformedHint,
+    /// Hints at a URI with a path
+    HintsAtPath,
+    /// Hints at 17 origins, in more than 4,096 bytes
+    LongHint,
+    /// Sends the origin hint in its Certificate
+    HintInCertificate,
+    /// Ignores an origin hint of the server
+    LaxHints,
+    /// Also hints in a ClientHello that offers only TLS 1.2, after a server that chose it
+    HintsWithoutTls13,
+    /// Sends no origin hint, but accepts an answer to it, and ends with unsupported_extension elsewhere
+    AcceptsUnsentHints,
 }
 
 pub(super) fn run(args: &FaultyClientArgs) -> Result<(), Failure> {
     let identity = files::identity(&args.cert, &args.key)?;
-    let mut ticket = None;
+    let (mut ticket, mut old) = (None, false);
     for _ in 0..2 {
-        let talk = connect(args, &identity, ticket.take())?;
+        let talk = connect(args, &identity, ticket.take(), old)?;
         let unanswered = talk.is_complete() && talk.peer.received_data().is_empty();
         if talk.verdict() != Verdict::Accepted || talk.peer.error().is_some() || unanswered {
             return Err(Failure::Failed(talk.verdict().to_string()));
         }
+        old = talk.has_watched_all();
         let asked = talk.peer.received(HandshakeType::CERTIFICATE_REQUEST).is_some();
         // RES-8: only sessions with a certificate.
         ticket = talk.peer.tickets().last().cloned().filter(|_| asked || talk.peer.is_resumed());
@@ -71,15 +88,20 @@ fn connect(
     args: &FaultyClientArgs,
     identity: &ChainAndKey,
     ticket: Option<Ticket>,
+    old: bool,
 ) -> Result<Talk, Failure> {
     let points = args.code_points.get()?;
+    let hints = args.fault != Some(Fault::AcceptsUnsentHints);
     let mut mind = Mind {
         fault: args.fault,
         points,
-        negotiation: ClientNegotiation::new(Offer::BOTH, points),
+        negotiation: ClientNegotiation::new(Offer::BOTH.with_origins(hints), points),
         version: Version::Tls13,
     };
-    let config = mind.config(identity, ticket);
+    let mut config = mind.config(identity, ticket);
+    if old && mind.is(Fault::HintsWithoutTls13) {
+        config.versions = vec![version::TLS12];
+    }
     let peer = Peer::client(config)?;
     let peer = peer.checked_by(move |message, control| match control {
         Control::Client(config) => mind.on(message, config),
@@ -163,8 +185,14 @@ impl Mind {
         }
         let body: &[u8] = if self.is(Fault::CareWithBody) { &[0] } else { &[] };
         plan.client_hello.push(Edit::add(care, body));
+        let hint = offer.origin_hint();
+        plan.client_hello.extend(hint.map(|number| Edit::add(number, self.hint())));
         if self.is(Fault::ForgetsInRetry) {
-            plan.second_client_hello.push(Edit::remove(number));
+            let forgotten = [Some(number), hint].into_iter().flatten();
+            plan.second_client_hello.extend(forgotten.map(Edit::remove));
+        }
+        if self.is(Fault::HintInCertificate) {
+            plan.certificate.extend(hint.map(|number| Edit::add(number, self.hint())));
         }
         if self.is(Fault::FlagsInCertificate) {
             let flags = offer.flags();
@@ -172,6 +200,16 @@ impl Mind {
         }
         config.ticket = ticket;
         config
+    }
+
+    /// The body of the origin hint.
+    fn hint(&self) -> Vec<u8> {
+        match self.fault {
+            Some(Fault::MalformedHint) => list([ORIGIN, ""]),
+            Some(Fault::HintsAtPath) => list([format!("{ORIGIN}/client")]),
+            Some(Fault::LongHint) => list((0..17).map(|n| format!("spiffe://{n:0>250}.example"))),
+            _ => list([ORIGIN, "spiffe://example.com"]),
+        }
     }
 
     fn on(&mut self, message: &Message, config: &mut ClientConfig) -> Result<(), u8> {
@@ -202,6 +240,7 @@ impl Mind {
             return Ok(());
         }
         for found in find(message, &self.points)? {
+            self.refuse_unsent_hint(&found, place)?;
             let found = self.bent(found, place);
             let judged = self.negotiation.on(place, self.version, found.received());
             judged.map_err(|fault| fault.alert().code())?;
@@ -229,7 +268,19 @@ impl Mind {
         if self.is(Fault::LaxCare) {
             found.care = None;
         }
+        if self.is(Fault::LaxHints) || self.is(Fault::AcceptsUnsentHints) {
+            found.origins = None;
+        }
         found
+    }
+
+    /// Refuses what should be ignored.
+    fn refuse_unsent_hint(&self, found: &Found, place: In) -> Result<(), u8> {
+        let ignored = matches!(place, In::CertificateRequest | In::NewSessionTicket);
+        if ignored && found.origins.is_some() && self.is(Fault::AcceptsUnsentHints) {
+            return Err(UNSUPPORTED_EXTENSION);
+        }
+        Ok(())
     }
 
     /// RFC 5246 section 7.4.4: a CertificateRequest ends with the authorities.

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use rustls_ext_wire::resumption::{Demand, Resumption, Session, check};
-use rustls_ext_wire::{Asks, CodePoints, FlagSet, Message as In, ServerNegotiation, Version};
+use rustls_ext_wire::{
+    Asks, CodePoints, FlagSet, Message as In, Origin, Origins, ServerNegotiation, Version,
+};
 
 use super::{FaultyServerArgs, Found, find, lists};
 use crate::client::tls12::{Says, flight};
 use crate::files;
+use crate::origins::{ORIGIN, list};
 use crate::talk;
 use command_line::{Failure, emit};
 use raw_peer::{
@@ -53,8 +56,24 @@ pub enum Fault {
     ResumesAnything,
     /// Refuses an unknown ticket with an alert
     RefusesTickets,
-    /// Evaluates flags under TLS 1.2
+    /// Evaluates flags and origins under TLS 1.2
     ReadsFlagsInTls12,
+    /// Treats a malformed origin hint as none
+    LaxHints,
+    /// Refuses all clients that hint
+    RefusesHints,
+    /// Refuses clients that hint at anything but origins that it knows
+    RefusesOrigins,
+    /// Reads the first string only, and treats a URI that begins with an origin as that origin
+    TakesLongerUris,
+    /// Reads all origins, without a limit
+    ReadsAllOrigins,
+    /// Decides without the origins of a second ClientHello
+    ForgetsHintsInRetry,
+    /// Acknowledges a hint as if it were the flag
+    AcknowledgesHints,
+    /// Sends the origin hint back
+    EchoesHints,
 }
 
 /// A session, and its record.
@@ -103,6 +122,7 @@ pub(super) fn run(args: &FaultyServerArgs) -> Result<(), Failure> {
             points,
             negotiation: ServerNegotiation::new(points),
             hellos: 0,
+            knows_origin: false,
             sessions: sessions.clone(),
             now: now.clone(),
         };
@@ -134,6 +154,8 @@ struct Mind {
     points: CodePoints,
     negotiation: ServerNegotiation,
     hellos: usize,
+    /// Whether the client hinted at an origin that the server knows.
+    knows_origin: bool,
     sessions: Vec<Known>,
     now: Arc<Mutex<Now>>,
 }
@@ -181,13 +203,7 @@ impl Mind {
             return Err(47);
         }
         let found = match find(message, &self.points) {
-            Err(_) if self.is(Fault::TakesTwice) => Found {
-                flags: ext::find(&hello.extensions, self.points.tls_flags()).map(<[u8]>::to_vec),
-                care: self
-                    .points
-                    .care()
-                    .and_then(|care| ext::find(&hello.extensions, care).map(<[u8]>::to_vec)),
-            },
+            Err(_) if self.is(Fault::TakesTwice) => Found::first(&hello.extensions, &self.points),
             found => found?.into_iter().next().unwrap_or_default(),
         };
         let found = self.bent(found);
@@ -203,6 +219,10 @@ impl Mind {
         if !(self.is(Fault::FirstHello) && self.hellos > 1) {
             let judged = self.negotiation.on_client_hello(version, found.received());
             judged.map_err(|fault| fault.alert().code())?;
+            self.knows_origin = match found.origins.as_deref().map(Origins::decode) {
+                Some(Ok(origins)) if counts_as_tls13 => self.evaluate(origins)?,
+                _ => false,
+            };
         }
         if !is_tls13 {
             return self.speak_tls12(config);
@@ -221,7 +241,32 @@ impl Mind {
         if self.is(Fault::LaxCare) && found.care.is_some() {
             found.care = Some(Vec::new());
         }
+        if self.is(Fault::LaxHints) {
+            found.origins = found.origins.filter(|body| Origins::decode(body).is_ok());
+        }
         found
+    }
+
+    /// Whether the server knows one of the origins; the error is an alert.
+    fn evaluate(&self, origins: Origins<'_>) -> Result<bool, u8> {
+        let known = Origin::parse(ORIGIN).map_err(|_| 80)?;
+        let strings = || origins.strings().filter_map(|string| std::str::from_utf8(string).ok());
+        let is_known = |text: &str| Origin::parse(text).is_ok_and(|origin| origin == known);
+        match self.fault {
+            Some(Fault::RefusesHints) => Err(47),
+            Some(Fault::RefusesOrigins)
+                if strings().count() < origins.strings().count() || !strings().all(is_known) =>
+            {
+                Err(47)
+            }
+            Some(Fault::TakesLongerUris) => {
+                let first = origins.strings().next();
+                Ok(first.is_some_and(|string| string.starts_with(ORIGIN.as_bytes())))
+            }
+            Some(Fault::ForgetsHintsInRetry) if self.hellos > 1 => Ok(false),
+            Some(Fault::ReadsAllOrigins) => Ok(strings().any(is_known)),
+            _ => Ok(origins.contains(known)),
+        }
     }
 
     fn speak_tls12(&self, config: &mut ServerConfig) -> Result<(), u8> {
@@ -253,13 +298,14 @@ impl Mind {
     fn decide(&mut self, extensions: &[Extension], config: &mut ServerConfig) {
         let offer = self.negotiation.offer();
         let anybody = self.is(Fault::AcknowledgesAnybody);
-        let asks = !offer.is_none() || anybody;
+        let offers = offer.has_flag() || offer.has_care() || self.knows_origin;
+        let asks = offers || anybody;
         self.negotiation.asks(if asks { Asks::BecauseOffered } else { Asks::No });
         let demand = if asks { Demand::Request(SCOPE) } else { Demand::None };
         let is_allowed = |known: &Known| {
             let scope = known.asked.then_some(SCOPE);
             let session = Session { scope, authenticated: known.authenticated };
-            check(demand, !offer.is_none(), session) != Resumption::Refused
+            check(demand, offers, session) != Resumption::Refused
         };
         let all = self.is(Fault::ResumesAnything);
         let psk = ext::find(extensions, ext::PRE_SHARED_KEY).unwrap_or_default();
@@ -292,11 +338,17 @@ impl Mind {
         if let (Some(care), true) = (self.points.care(), echoes || self.is(Fault::EchoesUnasked)) {
             plan.encrypted_extensions.push(Edit::add(care, []));
         }
-        if offer.has_flag() || anybody {
+        let acknowledges_hint = offer.has_origins() && self.is(Fault::AcknowledgesHints);
+        if offer.has_flag() || anybody || acknowledges_hint {
             plan.certificate_request.push(Edit::add(number, self.acknowledgement()));
         }
         if offer.has_flag() && self.is(Fault::AnswersInEncryptedExtensions) {
             plan.encrypted_extensions.push(Edit::add(number, self.acknowledgement()));
+        }
+        if let (Some(number), true, true) =
+            (self.points.origin_hint(), offer.has_origins(), self.is(Fault::EchoesHints))
+        {
+            plan.encrypted_extensions.push(Edit::add(number, list([ORIGIN])));
         }
         if self.is(Fault::AnswersInTickets) {
             plan.new_session_ticket.push(Edit::add(number, self.acknowledgement()));

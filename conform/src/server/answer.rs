@@ -94,7 +94,7 @@ pub(super) fn check_flags(
     client.hello(Version::Tls13);
     let bodies = received(talk, typ, lab.points().tls_flags());
     for body in &bodies {
-        let tls_flags = Received { tls_flags: Some(body), care: None };
+        let tls_flags = Received { tls_flags: Some(body), ..Received::default() };
         if let Err(fault) = client.on(message, Version::Tls13, tls_flags) {
             return Grade::Failed(format!("{fault}: {body:02x?}"));
         }

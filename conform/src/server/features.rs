@@ -1,8 +1,12 @@
 //! The features of a server, and which cases need them.
 
+use std::rc::Rc;
+
 use clap::ValueEnum;
 
 use super::{Lab, Target, asks, body, received};
+use crate::grade::HANDSHAKE_FAILURE;
+use crate::origins::UNKNOWN;
 use crate::talk::{Talk, Verdict};
 use command_line::Failure;
 use raw_peer::{CertificateAnswer, ClientConfig, HandshakeType, ext, version};
@@ -21,6 +25,8 @@ pub enum Implements {
     Care,
     /// Both
     Both,
+    /// Both and the origin hint
+    All,
 }
 
 impl Implements {
@@ -31,7 +37,16 @@ impl Implements {
             Self::Nothing => (false, false),
             Self::Flags => (true, false),
             Self::Care => (false, true),
-            Self::Both => (true, true),
+            Self::Both | Self::All => (true, true),
+        }
+    }
+
+    /// Whether the peer should implement the origin hint; `shown` is what the tester detected.
+    pub fn or_hint(self, shown: bool) -> bool {
+        match self {
+            Self::Auto => shown,
+            Self::All => true,
+            Self::Nothing | Self::Flags | Self::Care | Self::Both => false,
         }
     }
 }
@@ -43,10 +58,18 @@ pub enum Need {
     Flags,
     /// It reads CARE.
     Care,
+    /// It reads workload_identifier_origin_hint.
+    Hints,
+    /// It does not refuse clients that hint at the origin of `--origin`.
+    Origin,
     /// It requests a certificate exactly of clients that offer by the flag.
     AsksForFlag,
     /// It requests a certificate exactly of clients that offer by CARE.
     AsksForCare,
+    /// It requests a certificate of clients that hint at the origin of `--origin`, and not of every client.
+    AsksForOrigin,
+    /// The same, and not of clients that hint at another origin.
+    AsksByOrigin,
     /// It requests a certificate of every client.
     AsksAnyway,
     /// It requests a certificate, at least of clients that offer by the flag.
@@ -89,12 +112,20 @@ pub struct ServerFeatures {
     pub flags: bool,
     /// It reads CARE.
     pub care: bool,
+    /// It reads workload_identifier_origin_hint.
+    pub hints: bool,
+    /// It refuses clients that hint at the origin of `--origin`, since it does not know it.
+    pub refuses_origin: bool,
     /// It requests a certificate of clients that do not offer.
     pub asks_anyway: bool,
     /// It requests a certificate of clients that offer by the flag.
     pub asks_for_flag: bool,
     /// It requests a certificate of clients that offer by CARE.
     pub asks_for_care: bool,
+    /// It requests a certificate of clients that hint at the origin of `--origin`.
+    pub asks_for_origin: bool,
+    /// It requests a certificate of clients that hint at an origin that it does not know.
+    pub asks_for_unknown: bool,
     /// It accepts the certificate.
     pub identity: bool,
     /// It reads compressed certificates.
@@ -131,9 +162,13 @@ impl ServerFeatures {
             refusing_status: None,
             flags: false,
             care: false,
+            hints: false,
+            refuses_origin: false,
             asks_anyway: false,
             asks_for_flag: false,
             asks_for_care: false,
+            asks_for_origin: false,
+            asks_for_unknown: false,
             identity: false,
             reads_compressed: false,
             sends_compressed: false,
@@ -182,6 +217,23 @@ impl ServerFeatures {
             ),
             Need::Flags => (self.flags, "the server does not show that it reads tls_flags"),
             Need::Care => (self.care, "the server does not show that it reads CARE"),
+            Need::Hints => (
+                self.hints,
+                "the server does not show that it reads workload_identifier_origin_hint",
+            ),
+            Need::Origin => (
+                !self.refuses_origin,
+                "the server refuses the origin of --origin with handshake_failure, which WIO-3 allows",
+            ),
+            Need::AsksForOrigin => (
+                self.asks_for_origin && !self.asks_anyway,
+                "the server does not request a certificate exactly of clients that hint at the origin \
+                 of --origin",
+            ),
+            Need::AsksByOrigin => (
+                self.asks_for_origin && !self.asks_for_unknown,
+                "the server does not request a certificate because of the origin of --origin alone",
+            ),
             Need::AsksForFlag => (
                 self.asks_for_flag && !self.asks_anyway,
                 "the server does not request a certificate exactly of clients that offer by the flag",
@@ -222,9 +274,11 @@ impl ServerFeatures {
         let mut words = vec![
             ("reads tls_flags", self.flags),
             ("reads CARE", self.care),
+            ("reads workload_identifier_origin_hint", self.hints),
             ("requests a certificate without an offer", self.asks_anyway),
             ("requests a certificate after an offer by the flag", self.asks_for_flag),
             ("requests a certificate after an offer by CARE", self.asks_for_care),
+            ("requests a certificate after a hint at --origin", self.asks_for_origin),
             ("accepts the certificate", self.identity),
             ("reads compressed certificates", self.reads_compressed),
             ("compresses its certificate", self.sends_compressed),
@@ -327,15 +381,18 @@ impl Lab {
         let request = HandshakeType::CERTIFICATE_REQUEST;
         let acknowledged = received(&offering, request, lab.points().tls_flags());
         lab.features.asks_for_flag = asks(&offering);
-        let verdict = offering.verdict();
-        if has_identity && asks(&offering) {
-            let accepted = lab.accepts(&offering);
+        let hinting = lab.look_at_hints(implements);
+        // A policy of origins alone does not request a certificate because of the flag.
+        let shown = if asks(&offering) { offering } else { hinting };
+        let verdict = shown.verdict();
+        if has_identity && asks(&shown) {
+            let accepted = lab.accepts(&shown);
             if verdict == Verdict::Accepted && !accepted {
-                lab.features.refusing_status = offering.status();
+                lab.features.refusing_status = shown.status();
             }
-            lab.features.identity = accepted || lab.features.may_go_on(&offering, &verdict);
+            lab.features.identity = accepted || lab.features.may_go_on(&shown, &verdict);
         }
-        let request = offering.peer.received(request);
+        let request = shown.peer.received(request);
         let algorithms = request.and_then(|m| m.find_extension(ext::COMPRESS_CERTIFICATE));
         lab.features.reads_compressed = algorithms.is_some_and(|body| {
             body.get(1..).unwrap_or_default().chunks(2).any(|algorithm| algorithm == [0, 1])
@@ -373,6 +430,22 @@ impl Lab {
             lab.features.resumes = lab.visit(again).peer.is_resumed();
         }
         Ok(())
+    }
+
+    /// Detects what the server does with origins. Returns the connection with a hint at the origin of
+    /// `--origin`.
+    fn look_at_hints(&mut self, implements: Implements) -> Rc<Talk> {
+        let hinting = self.visit(self.hinting([&self.target.origin]));
+        let unknown = self.visit(self.hinting([UNKNOWN]));
+        let malformed = self.visit(self.hello(self.hint([])));
+        let features = &mut self.features;
+        features.refuses_origin = hinting.verdict() == Verdict::Alert(HANDSHAKE_FAILURE);
+        features.asks_for_origin = asks(&hinting);
+        features.asks_for_unknown = asks(&unknown);
+        let reads =
+            features.asks_for_origin != features.asks_anyway || !reached_finished(&malformed);
+        features.hints = implements.or_hint(reads);
+        hinting
     }
 }
 

@@ -105,7 +105,7 @@ fn changed(lab: &mut Lab, config: ClientConfig) -> CaseResult {
 }
 
 /// The connection, if there was a retry.
-fn retried(talk: &Talk) -> Result<&Talk, Grade> {
+pub(super) fn retried(talk: &Talk) -> Result<&Talk, Grade> {
     match talk.peer.received(HandshakeType::HELLO_RETRY_REQUEST) {
         Some(_) => Ok(talk),
         None => Err(Grade::Skipped("the server sent no HelloRetryRequest".into())),

@@ -1,14 +1,18 @@
-//! What differs where TLS 1.2 is chosen: flags count for nothing, CARE is echoed in ServerHello.
+//! What differs where TLS 1.2 is chosen: flags and origins count for nothing, CARE is echoed in ServerHello.
 //! What a server says up to ServerHelloDone is in the clear, and shows all of it.
 
 use super::features::{either, unknown};
-use super::{Body, Case, Lab, Need, asks, received};
+use super::{Case, Lab, Need, asks, received};
 use crate::bodies::MALFORMED;
 use crate::case::{About, Group, Role};
 use crate::grade::Grade;
+use crate::origins::list;
 use raw_peer::{ClientConfig, Edit, HandshakeType, version};
 
 const TLS12: [Need; 1] = [Need::Tls12];
+
+/// An extension of a ClientHello.
+type Sent = fn(&Lab) -> Option<Edit>;
 
 fn about(name: &str, rule: &'static str, expects: &str) -> About {
     About::new(Role::Server, Group::Tls12, name, rule, expects)
@@ -48,28 +52,36 @@ const VERSIONS: [Versions; 2] = [
     },
 ];
 
-/// Flags, which count for nothing where TLS 1.2 is chosen.
+/// Flags and origins, which count for nothing where TLS 1.2 is chosen.
 fn ignored() -> Vec<Case> {
-    let bodies: [(&str, &str, Body); 2] = [
-        ("offer", "an offer", |lab| lab.body([])),
-        ("unknown-flags", "unknown flags", |_| unknown()),
+    let sent: [(&str, &'static str, &str, Sent); 3] = [
+        ("offer", "FLAGS-9", "an offer", |lab| Some(lab.offer())),
+        ("unknown-flags", "FLAGS-9", "unknown flags", |lab| Some(lab.flags(unknown()))),
+        ("origin-hint", "WIO-7", "a hint at an origin", |lab| lab.hint(list([&lab.target.origin]))),
     ];
     let mut cases = Vec::new();
     for Versions { suffix, words, need, client } in VERSIONS {
-        for (name, what, body) in bodies {
+        for (name, rule, what, extension) in sent {
             let expects = format!("ignores {what} {words}, and does not answer");
-            let about = about(&format!("{name}{suffix}"), "FLAGS-9", &expects);
+            let about = about(&format!("{name}{suffix}"), rule, &expects);
             cases.push(Case::new(about, [need], move |lab: &mut Lab| {
                 let plain = asks(&*lab.visit_well(client(lab, None))?);
-                let talk = lab.visit_well(client(lab, Some(lab.flags(body(lab)))))?;
-                let number = lab.points().tls_flags();
-                let answers = received(&talk, HandshakeType::SERVER_HELLO, number);
+                let talk = lab.visit_well(client(lab, extension(lab)))?;
+                let numbers = [Some(lab.points().tls_flags()), lab.points().origin_hint()];
+                let answers = numbers.into_iter().flatten();
+                let answers = answers.flat_map(|n| received(&talk, HandshakeType::SERVER_HELLO, n));
+                let answers: Vec<_> = answers.collect();
                 if !answers.is_empty() {
                     return Ok(Grade::Failed(format!("answers {answers:02x?} in ServerHello")));
                 }
-                Ok(Grade::from(asks(&talk) == plain, "requests a certificate because of a flag"))
+                Ok(Grade::from(asks(&talk) == plain, "requests a certificate because of it"))
             }));
         }
+        let expects = format!("ignores a malformed hint at an origin {words}");
+        let about_hint = about(&format!("malformed-origin-hint{suffix}"), "WIO-7", &expects);
+        cases.push(Case::new(about_hint, [need], move |lab: &mut Lab| {
+            lab.visit_well(client(lab, lab.hint([]))).map(|_| Grade::Passed)
+        }));
         for malformed in MALFORMED.iter().filter(|m| ["zero-byte", "no-bytes"].contains(&m.name)) {
             let expects = format!("ignores {} {words}", malformed.what);
             let about = about(&format!("{}{suffix}", malformed.name), "FLAGS-9", &expects);

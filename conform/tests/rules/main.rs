@@ -147,6 +147,19 @@ fn every_fault_is_in_the_tables_and_every_group_has_one() {
 }
 
 #[test]
+fn every_case_about_the_origin_hint_is_failed_by_a_fault() {
+    let found =
+        SERVER.iter().map(|it| ("server", it)).chain(CLIENT.iter().map(|it| ("client", it)));
+    let found: BTreeSet<_> = found
+        .flat_map(|(role, (_, ids))| ids.iter().map(move |id| format!("{role}.{id}")))
+        .collect();
+    let cases = all().into_iter().filter(|about| about.rule.starts_with("WIO-"));
+    let cases: BTreeSet<_> = cases.map(|about| about.id).collect();
+    assert_eq!(cases.difference(&found).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert_eq!(cases.len(), 63);
+}
+
+#[test]
 fn there_are_enough_cases_each_with_a_name_of_its_own_and_a_rule() {
     let all = all();
     assert!(all.len() >= 80, "{}", all.len());
@@ -156,11 +169,15 @@ fn there_are_enough_cases_each_with_a_name_of_its_own_and_a_rule() {
     assert_eq!(groups, Group::ALL.into_iter().collect());
 
     // What never shows, or needs Encrypted Client Hello with a key of the other end's. EA-1 shows only
-    // in the MAC of EA-9, and EA-12 needs a whole handshake with TLS 1.2.
-    let unseen = ["FLAGS-13", "RES-1", "RCA-7", "RES-5", "EA-1", "EA-12", "SCC-11", "SCC-15"];
+    // in the MAC of EA-9, and EA-12 needs a whole handshake with TLS 1.2. WIO-4, WIO-6 and WIO-9 are
+    // about what a server makes of a certificate, and need one inside and one outside of the origin.
+    let unseen = [
+        "FLAGS-13", "RES-1", "RCA-7", "RES-5", "EA-1", "EA-12", "SCC-11", "SCC-15", "WIO-4",
+        "WIO-6", "WIO-9",
+    ];
     let rules: BTreeSet<_> = all.iter().map(|about| about.rule).collect();
     for (page, last) in
-        [("FLAGS", 13), ("RCA", 9), ("CARE", 5), ("RES", 8), ("EA", 14), ("SCC", 15)]
+        [("FLAGS", 13), ("RCA", 9), ("CARE", 5), ("RES", 8), ("EA", 14), ("SCC", 15), ("WIO", 9)]
     {
         for rule in (1..=last).map(|number| format!("{page}-{number}")) {
             assert_eq!(rules.contains(rule.as_str()), !unseen.contains(&&*rule), "{rule}");
@@ -234,6 +251,11 @@ fn an_unusable_option_or_file_is_an_error_in_one_line() {
         (&["server", target, "--insecure", "--allow", "no-case"], 2, "there is no case"),
         (&["server", target, "--insecure", "--care", "43"], 2, "--care-code-point 43"),
         (&["server", target, "--insecure", "--care-code-point", "43"], 2, "--care-code-point 43"),
+        (
+            &["server", target, "--insecure", "--origin", "spiffe://example.org/path"],
+            2,
+            "--origin spiffe://example.org/path: not an origin",
+        ),
         // The files of --cert and --key.
         (
             &[&insecure[..], &["--cert", "none.pem", "--key", "client.key"]].concat(),
@@ -460,7 +482,8 @@ fn flags_9_a_server_of_tls12_alone_is_tested_also_with_hellos_that_offer_tls13()
     let report = assert_no_failure(&test_server(&files, &honest.1, &["--format", "json"]));
     assert_eq!(report["features"]["supports TLS 1.3"], false);
     assert_eq!(report["features"]["supports TLS 1.2"], true);
-    let ignored = ["offer", "unknown-flags", "zero-byte", "no-bytes"];
+    let ignored =
+        ["offer", "unknown-flags", "zero-byte", "no-bytes", "origin-hint", "malformed-origin-hint"];
     let both: BTreeSet<String> = ["", "-beside-tls13"]
         .iter()
         .flat_map(|suffix| ignored.iter().map(move |name| format!("tls12.{name}{suffix}")))
@@ -479,6 +502,26 @@ fn flags_9_a_server_of_tls12_alone_is_tested_also_with_hellos_that_offer_tls13()
     let args = ["server", &honest.1, "--ca", "client-ca.pem"];
     let said = files.conform(&args).output().unwrap();
     assert!(String::from_utf8(said.stderr).unwrap().contains("is not valid for localhost"));
+}
+
+#[test]
+fn the_origin_hint_is_looked_for_under_the_number_of_the_option_and_with_the_origin() {
+    let files = Files::new();
+    let number = ["--origin-hint-code-point", "0xff5b"];
+    let other = faulty_server_with(&files, None, &number);
+    let features = |options: &[&str]| {
+        let args = [options, &["--case", "server.origin.known", "--format", "json"]].concat();
+        let report = json(&test_server(&files, &other.1, &args));
+        let has = |word: &str| report["features"][word] == true;
+        let reads = has("reads workload_identifier_origin_hint");
+        (reads, has("requests a certificate after a hint at --origin"))
+    };
+    assert_eq!(features(&[]), (false, false));
+    assert_eq!(features(&number), (true, true));
+    let same = [&number[..], &["--origin", "SPIFFE://Example.ORG"]].concat();
+    assert_eq!(features(&same), (true, true));
+    let another = [&number[..], &["--origin", "spiffe://example.com"]].concat();
+    assert_eq!(features(&another), (true, false));
 }
 
 #[test]

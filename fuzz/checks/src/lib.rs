@@ -14,6 +14,7 @@ pub mod challenge;
 pub mod flags;
 pub mod handshake;
 pub mod negotiation;
+pub mod origins;
 pub mod scan;
 #[cfg(feature = "peers")]
 pub mod scan_peers;
@@ -54,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     target("handshake_server", handshake::check_server),
     target("handshake_tls12", handshake::check_tls12),
     target("negotiation", negotiation::check),
+    target("origins", origins::check),
     hello_target("scan", scan::check),
     #[cfg(feature = "peers")]
     target("scan_peers", scan_peers::check),

@@ -23,15 +23,21 @@ fn code_points(u: &mut Unstructured<'_>) -> Result<CodePoints> {
     }
     let Ok(flag) = Flag::new(u16::arbitrary(u)? % 2040) else { return Ok(default) };
     let points = CodePoints::new(u16::arbitrary(u)?, flag).unwrap_or(default);
-    Ok(if u.ratio(1, 4)? {
+    let points = if u.ratio(1, 4)? {
         points.without_care()
     } else {
         points.with_care(u16::arbitrary(u)?).unwrap_or(points)
+    };
+    Ok(if u.ratio(1, 4)? {
+        points.without_origin_hint()
+    } else {
+        points.with_origin_hint(u16::arbitrary(u)?).unwrap_or(points)
     })
 }
 
 fn offer(u: &mut Unstructured<'_>) -> Result<Offer> {
-    Ok(Offer::new(bool::arbitrary(u)?, bool::arbitrary(u)?))
+    let offer = Offer::new(bool::arbitrary(u)?, bool::arbitrary(u)?);
+    Ok(offer.with_origins(bool::arbitrary(u)?))
 }
 
 fn version(u: &mut Unstructured<'_>) -> Result<Version> {
@@ -40,10 +46,11 @@ fn version(u: &mut Unstructured<'_>) -> Result<Version> {
 
 /// The body of an extension, often a valid one; `None` without the extension.
 fn body<'a>(u: &mut Unstructured<'a>) -> Result<Option<&'a [u8]>> {
-    Ok(match u.int_in_range(0..=3)? {
+    Ok(match u.int_in_range(0..=4)? {
         0 => None,
         1 => Some(&[]),
         2 => Some(&[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
+        3 => Some(b"\0\x16\0\x14spiffe://example.org"),
         _ => {
             let length = u.int_in_range(0..=16)?;
             Some(u.bytes(length)?)
@@ -52,7 +59,7 @@ fn body<'a>(u: &mut Unstructured<'a>) -> Result<Option<&'a [u8]>> {
 }
 
 fn received<'a>(u: &mut Unstructured<'a>) -> Result<Received<'a>> {
-    Ok(Received { tls_flags: body(u)?, care: body(u)? })
+    Ok(Received { tls_flags: body(u)?, care: body(u)?, origin_hint: body(u)? })
 }
 
 fn client(u: &mut Unstructured<'_>) -> Result<()> {
@@ -68,6 +75,9 @@ fn client(u: &mut Unstructured<'_>) -> Result<()> {
                 let flag = points.request_client_auth();
                 assert_eq!(hello.flags().contains(flag), client.offer().has_flag());
                 assert_eq!(hello.care().is_some(), client.offer().has_care());
+                assert_eq!(hello.origin_hint().is_some(), client.offer().has_origins());
+                // WIO-7
+                assert!(!client.offer().has_origins() || highest == Version::Tls13);
                 assert!(wants.contains(client.offer()));
                 acknowledged = false;
             }
@@ -82,7 +92,8 @@ fn client(u: &mut Unstructured<'_>) -> Result<()> {
                 match client.on(message, version, received) {
                     Err(fault) => {
                         assert!(
-                            !fault.rule().is_empty() && [47, 110].contains(&fault.alert().code())
+                            !fault.rule().is_empty()
+                                && [47, 50, 110].contains(&fault.alert().code())
                         );
                         // The connection ends, and the status does not change.
                         assert_eq!(client.status(), before.status());
@@ -93,6 +104,8 @@ fn client(u: &mut Unstructured<'_>) -> Result<()> {
                             acknowledged = received.tls_flags.is_some();
                         }
                         assert!(received.care.is_none_or(|body| body.is_empty()));
+                        // WIO-1; the library never passes a ClientHello
+                        assert!(received.origin_hint.is_none() || message == Message::ClientHello);
                     }
                 }
             }
@@ -114,7 +127,8 @@ fn server(u: &mut Unstructured<'_>) -> Result<()> {
                 let before = server.clone();
                 match server.on_client_hello(version, received) {
                     Err(fault) => {
-                        assert_eq!(fault.alert().code(), 47);
+                        let code = if fault.rule() == "WIO-2" { 50 } else { 47 };
+                        assert_eq!(fault.alert().code(), code);
                         assert_eq!(server, before);
                     }
                     Ok(()) => {
@@ -122,6 +136,10 @@ fn server(u: &mut Unstructured<'_>) -> Result<()> {
                         let flags = version == Version::Tls13 && received.tls_flags.is_some();
                         assert_eq!(!server.flags().is_empty(), flags);
                         assert_eq!(server.offer().has_care(), received.care.is_some());
+                        // WIO-5, WIO-7: under TLS 1.2, origins do not count.
+                        let origins = received.origin_hint.filter(|_| version == Version::Tls13);
+                        assert_eq!(server.offer().has_origins(), origins.is_some());
+                        assert!(origins.is_none_or(crate::origins::well_formed));
                     }
                 }
             }
@@ -131,8 +149,8 @@ fn server(u: &mut Unstructured<'_>) -> Result<()> {
             _ => {
                 let received = received(u)?;
                 let refused = server.on_client_certificate(received).is_err();
-                // No flag answers the acknowledgement there, and CARE is never allowed.
-                let present = received.tls_flags.is_some() || received.care.is_some();
+                // No flag answers the acknowledgement there, and the others are never allowed.
+                let present = received != Received::default();
                 assert_eq!(refused, present);
             }
         }

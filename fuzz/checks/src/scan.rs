@@ -87,6 +87,16 @@ fn assert_consistent(hello: &ClientHello<'_>) {
     assert_eq!(hello.tls_flags(), hello.extension(62));
     let received = hello.received();
     assert_eq!((received.tls_flags, received.care), (hello.extension(62), hello.extension(0xffca)));
+    assert_eq!(received.origin_hint, hello.extension(0xffcb));
+    let origins = hello.origins();
+    assert_eq!(
+        origins.is_err(),
+        hello.origin_hint().is_some_and(|it| !crate::origins::well_formed(it))
+    );
+    if let Ok(Some(origins)) = origins {
+        origins.strings().for_each(inside);
+        origins.iter().for_each(|origin| inside(origin.as_str().as_bytes()));
+    }
     assert_eq!(hello.flags().is_err(), hello.tls_flags().is_some_and(|it| !well_formed(it)));
     assert_eq!(
         hello.care().ok(),

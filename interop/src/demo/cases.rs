@@ -49,6 +49,8 @@ pub enum Kind {
         /// The certificate that it has.
         certificate: Certificate,
     },
+    /// Hints at a trust domain, and has a certificate for each of two.
+    Workload(Workload),
     /// reqwest with a TLS config that offers; it does not report the state of its connection.
     Reqwest {
         /// The certificate that it has.
@@ -56,6 +58,18 @@ pub enum Kind {
     },
     /// The installed curl, which never offers.
     Curl,
+}
+
+/// A workload, with a certificate for each of two trust domains.
+#[derive(Clone, Copy, Debug)]
+pub enum Workload {
+    /// It hints at `spiffe://example.org`.
+    Org,
+    /// It hints at `spiffe://example.com`.
+    Com,
+    /// It hints at `spiffe://example.org`, and has a certificate of that domain's authority for the
+    /// other domain.
+    Liar,
 }
 
 /// A certificate that a client may have.
@@ -110,6 +124,10 @@ const STAFF: Expected = Expected {
     scope: Some("staff"),
     ..AGENT
 };
+
+/// The outcome of a workload that hints at its trust domain, and authenticates.
+const WORKLOAD: Expected =
+    Expected { acknowledged: false, handshake_bytes: Some(1450..=1700), ..AGENT };
 
 /// Without a client certificate. Signatures and names differ in length, by far less than a
 /// request adds.
@@ -295,6 +313,32 @@ pub fn all() -> Vec<Case> {
                 Expected { http_status: Some(421), ..AGENT },
             )
         },
+        // Two trust domains on one listener: each client is asked with its domain's authority alone (WIO-4),
+        // and a hint has no acknowledgement (WIO-5).
+        case(
+            "hint at example.org, certificates for both domains",
+            PUBLIC,
+            Kind::Workload(Workload::Org),
+            Expected { authenticated: Some("CN=org-7"), scope: Some("example.org"), ..WORKLOAD },
+        ),
+        case(
+            "hint at example.com, certificates for both domains",
+            PUBLIC,
+            Kind::Workload(Workload::Com),
+            Expected { authenticated: Some("CN=com-7"), scope: Some("example.com"), ..WORKLOAD },
+        ),
+        // The certificate is for another domain than the hint (WIO-6).
+        case(
+            "hint at example.org, certificate for example.com",
+            PUBLIC,
+            Kind::Workload(Workload::Liar),
+            Expected {
+                acknowledged: false,
+                refused: Some("access_denied from server"),
+                handshake_bytes: WORKLOAD.handshake_bytes,
+                ..REFUSED
+            },
+        ),
         case(
             "reqwest, offer, agent's certificate",
             PUBLIC,

@@ -27,7 +27,7 @@ use super::cases::{Case, Certificate, Kind};
 use super::client_view::{ClientView, failed};
 use super::recorded::REPORTS;
 use super::server::Server;
-use super::{DemoPki, http3};
+use super::{DemoPki, http3, workloads};
 use command_line::Failure;
 use rext_cli::client::{self, Target};
 use rext_cli::tls;
@@ -70,6 +70,9 @@ pub async fn send(
         Kind::Challenged { certificate } => {
             let reports = format!("https://{authority}:{}{REPORTS}", addr.port());
             return challenged(pki, certificate, &reports, addr).await.map(Some);
+        }
+        Kind::Workload(workload) => {
+            own(workloads::config(pki, workload)?, case.host, &url, addr).await?
         }
         Kind::Reqwest { certificate } => {
             let config = config(pki, flag, Some(certificate), tls::H2)?;

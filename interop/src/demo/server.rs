@@ -25,7 +25,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::counted::{CountedConnection, CountedConnections};
 use super::recorded::{HandshakeReport, RecordingPolicy, answer};
-use super::{ADMIN, AGAIN, AGENTS, APP, DemoPki, GREETED, LOGIN, PARTNER, http3};
+use super::{ADMIN, AGAIN, AGENTS, APP, COM, DemoPki, GREETED, LOGIN, ORG, PARTNER, http3};
 use crate::count_io::CountIo;
 use command_line::Failure;
 use rext_cli::debug_info::Verified;
@@ -114,11 +114,16 @@ pub async fn start(pki: &DemoPki) -> Result<Server, Failure> {
 }
 
 fn policy(pki: &DemoPki) -> Result<Policy, Box<dyn std::error::Error>> {
+    let workloads = &pki.workloads;
     Ok(Policy::builder()
         .provider(tls::provider())
         .scope("staff", Anchors::from_roots(pki.staff.roots()?))
         .scope("agents", Anchors::from_roots(pki.agents.roots()?))
         .scope("partners", Anchors::from_roots(pki.agents.roots()?).without_names())
+        .scope("example.org", Anchors::from_roots(workloads.org.roots()?).with_trust_domain(ORG)?)
+        .scope("example.com", Anchors::from_roots(workloads.com.roots()?).with_trust_domain(COM)?)
+        .rule(Rule::when().origin(ORG).require("example.org"))
+        .rule(Rule::when().origin(COM).require("example.com"))
         .rule(Rule::when().server_name(ADMIN).require("staff"))
         .rule(Rule::when().server_name(LOGIN).request_lenient("staff"))
         .rule(Rule::when().server_name(AGENTS).offered(true).require("agents"))

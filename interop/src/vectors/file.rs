@@ -53,6 +53,7 @@ pub fn check(text: &[u8]) -> Result<Report, String> {
     let File { kind, cases, .. } = serde_json::from_slice(text).map_err(|err| err.to_string())?;
     let run = match kind.as_str() {
         "bodies" => handshake::body,
+        "origins" => handshake::origins,
         "messages" => handshake::message,
         "hellos" => handshake::hello,
         "decisions" => handshake::decision,

@@ -2,8 +2,8 @@
 
 use rustls_ext::wire::resumption::{Demand, Resumption, Session, check};
 use rustls_ext::wire::{
-    Alert, Answer, Asks, ClientNegotiation, CodePoints, Fault, Flag, FlagSet, Message, Offer,
-    Received, Scan, ServerNegotiation, Version,
+    Alert, Answer, Asks, ClientNegotiation, CodePoints, Fault, Flag, FlagSet, MAX_ORIGIN_BYTES,
+    Message, Offer, Origins, Received, Scan, ServerNegotiation, Version, write_origin_hint,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -12,6 +12,9 @@ use super::file::{Hex, Outcome, hex, split};
 
 /// An offer by the flag, which a ClientHello with such an offer has.
 const OFFER: &[u8] = &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+
+/// An offer by the origin `spiffe://example.org`.
+const ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.org";
 
 /// A fault that ends the handshake.
 fn fault(rule: &str, alert: Alert) -> Value {
@@ -46,6 +49,9 @@ enum Offered {
     Flag,
     Care,
     Both,
+    Origins,
+    #[serde(rename = "flag+origins")]
+    FlagAndOrigins,
 }
 
 impl Offered {
@@ -55,6 +61,8 @@ impl Offered {
             Self::Flag => Offer::FLAG,
             Self::Care => Offer::CARE,
             Self::Both => Offer::BOTH,
+            Self::Origins => Offer::ORIGINS,
+            Self::FlagAndOrigins => Offer::FLAG.with_origins(true),
         }
     }
 
@@ -64,6 +72,7 @@ impl Offered {
         Received {
             tls_flags: offer.has_flag().then_some(OFFER),
             care: offer.has_care().then_some(&[]),
+            origin_hint: offer.has_origins().then_some(ORIGINS),
         }
     }
 }
@@ -95,6 +104,37 @@ pub(super) fn body(case: Map<String, Value>) -> Result<Outcome, String> {
     Ok(Outcome { expected, found })
 }
 
+pub(super) fn origins(case: Map<String, Value>) -> Result<Outcome, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inputs {
+        body: Hex,
+    }
+    let results = ["origins", "normal_forms", "ignored", "fault"];
+    let (Inputs { body }, mut expected) = split(case, &results)?;
+    let mut found = match Origins::decode(&body.0) {
+        Ok(origins) => json!({
+            "origins": as_sent(&origins),
+            "normal_forms": origins.iter().map(|origin| origin.to_string()).collect::<Vec<_>>(),
+            "ignored": origins.ignored(),
+        }),
+        Err(error) => fault(error.rule(), error.alert()),
+    };
+    // Encoding, where nothing was ignored.
+    if let (Some(list), Some(0)) = (found["origins"].as_array(), found["ignored"].as_u64()) {
+        let list: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+        let mut buffer = [0; MAX_ORIGIN_BYTES];
+        let written = write_origin_hint(list, &mut buffer).map(hex);
+        found["body"] = written.unwrap_or_else(|error| error.to_string()).into();
+        expected["body"] = hex(&body.0).into();
+    }
+    Ok(Outcome { expected, found })
+}
+
+fn as_sent(origins: &Origins<'_>) -> Vec<String> {
+    origins.iter().map(|origin| origin.as_str().to_owned()).collect()
+}
+
 pub(super) fn message(case: Map<String, Value>) -> Result<Outcome, String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -104,15 +144,17 @@ pub(super) fn message(case: Map<String, Value>) -> Result<Outcome, String> {
         offer: Offered,
         tls_flags: Option<Hex>,
         care: Option<Hex>,
+        origin_hint: Option<Hex>,
     }
     /// How the format names a second ClientHello.
     const SECOND_HELLO: &str = "second ClientHello";
 
     let (inputs, expected) = split::<Inputs>(case, &["fault"])?;
-    let Inputs { version, message, offer, tls_flags, care } = inputs;
+    let Inputs { version, message, offer, tls_flags, care, origin_hint } = inputs;
     let received = Received {
         tls_flags: tls_flags.as_ref().map(|body| &body.0[..]),
         care: care.as_ref().map(|body| &body.0[..]),
+        origin_hint: origin_hint.as_ref().map(|body| &body.0[..]),
     };
     let version = version.version();
     let points = CodePoints::default();
@@ -159,17 +201,19 @@ pub(super) fn hello(case: Map<String, Value>) -> Result<Outcome, String> {
     struct Inputs {
         message: Hex,
     }
-    let results = ["server_name", "tls13", "flags", "care", "fault"];
+    let results = ["server_name", "tls13", "flags", "care", "origins", "fault"];
     let (Inputs { message }, expected) = split(case, &results)?;
     let found = match Scan::default().handshake(&message.0) {
-        Answer::Hello { hello, .. } => match (hello.flags(), hello.care()) {
-            (Err(error), _) => fault(error.rule(), error.alert()),
-            (_, Err(error)) => fault(error.rule(), error.alert()),
-            (Ok(flags), Ok(care)) => json!({
+        Answer::Hello { hello, .. } => match (hello.flags(), hello.care(), hello.origins()) {
+            (Err(error), ..) => fault(error.rule(), error.alert()),
+            (_, Err(error), _) => fault(error.rule(), error.alert()),
+            (.., Err(error)) => fault(error.rule(), error.alert()),
+            (Ok(flags), Ok(care), Ok(origins)) => json!({
                 "server_name": hello.server_name().map(String::from_utf8_lossy),
                 "tls13": hello.offers_tls13(),
                 "flags": flags.map(|flags| numbers(&flags)),
                 "care": care,
+                "origins": origins.map(|origins| as_sent(&origins)),
             }),
         },
         Answer::Malformed(error) => fault(error.rule(), error.alert()),

@@ -1,5 +1,5 @@
 //! Encrypted ClientHello, with a different HPKE implementation at client and server: the offer is only in
-//! the inner ClientHello (FLAGS-13), checked on the bytes that an observer sees.
+//! the inner ClientHello (FLAGS-13, and WIO-7 for its origins), checked on the bytes that an observer sees.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::harness::{Pair, encrypted_alert};
 use crate::pki::Pki;
 
 #[test]
-fn flags_13_an_accepted_offer_is_in_the_inner_hello_only() {
+fn flags_13_and_wio_7_an_accepted_offer_is_in_the_inner_hello_only() {
     let pki = Pki::new();
     let key = EchKey::generate(7, PUBLIC).unwrap();
     for points in code_points() {

@@ -16,6 +16,8 @@ use crate::pki::{Pki, for_rustls};
 
 pub const PUBLIC: &str = "public.example";
 pub const SECRET: &[u8] = b"localhost";
+/// The origin at which the clients hint.
+const ORIGIN: &str = "spiffe://secret.example";
 const HPKE: &dyn Hpke = DH_KEM_X25519_HKDF_SHA256_AES_128;
 
 /// The drafts' numbers, the experiment's extension with the drafts' flag, and all others.
@@ -34,7 +36,7 @@ fn body(points: CodePoints) -> Vec<u8> {
     flags.body().unwrap().to_vec()
 }
 
-/// A client with a certificate that offers by flag and CARE. Its TLS is that of its HPKE.
+/// A client with a certificate that offers by flag and CARE, and hints at its origin. Its TLS is that of its HPKE.
 pub fn client(pki: &Pki, mode: impl Into<EchMode>, points: CodePoints) -> rustls::ClientConfig {
     client_with(pki, mode, points, aws_lc_rs::default_provider())
 }
@@ -52,7 +54,8 @@ pub fn client_with(
         .with_root_certificates(Arc::clone(&pki.roots))
         .with_client_auth_cert(chain, key)
         .unwrap();
-    config.client_auth_offer = ClientAuthOffer::flag_and_care().with_code_points(points);
+    let offer = ClientAuthOffer::flag_and_care().with_origins([ORIGIN]).unwrap();
+    config.client_auth_offer = offer.with_code_points(points);
     config
 }
 
@@ -108,7 +111,7 @@ pub fn count(bytes: &[u8], needle: &[u8]) -> usize {
     bytes.windows(needle.len()).filter(|window| *window == needle).count()
 }
 
-/// How often a hello offers, by flag and by CARE. Reading it and searching it agree on that: where
+/// How often a hello offers, by flag, by CARE and by a hint. Reading it and searching it agree on that: where
 /// it does not, there is nothing like the extensions under any number that they could have, and no
 /// bytes of the flag.
 #[track_caller]
@@ -133,6 +136,9 @@ pub fn offers(hello: &Message, points: CodePoints) -> usize {
         })
         .sum();
     assert_eq!(by_care, found);
+    let hint = points.origin_hint().and_then(|typ| hello.find_extension(typ));
+    assert_eq!(usize::from(hint.is_some()), found);
+    assert_eq!(count(&hello.bytes, ORIGIN.as_bytes()), found);
     found
 }
 

@@ -169,7 +169,7 @@ impl RequestSummary {
                 }
                 _ => "unknown",
             },
-            tls_version: tls::version_name(report.tls_version),
+            tls_version: tls::version_name(report.tls_version).into_owned(),
             unanswered: report.unanswered.as_ref().map(ToString::to_string),
             same_connection: same_connection.then(|| SameConnection::new(&report)),
         }

@@ -77,7 +77,7 @@ where
     pub(super) fn begin(self, limits: TimeLimits, phase: PhaseReceiver) -> Begun<IO> {
         let Self { io, is_h2, peer, requests, budget, alt_svc } = self;
         let activity = requests.activity().clone();
-        let (io, dropped) = Lingering::new(io);
+        let (io, dropped) = Lingering::new(io, is_h2);
         let connection = Connection { io, is_h2, peer, requests, budget, alt_svc };
         let tunnels = EndTunnels(Tunnels::new(&activity, limits.idle));
         let served = connection.http(limits, tunnels.0.clone(), phase.clone());

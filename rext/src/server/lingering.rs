@@ -30,12 +30,13 @@ pub(super) struct Lingering<IO> {
 
 /// The receiver of a stream that the HTTP library has dropped.
 #[derive(Debug)]
-pub(super) struct Dropped<IO>(oneshot::Receiver<IO>);
+pub(super) struct Dropped<IO>(Option<oneshot::Receiver<IO>>);
 
 impl<IO> Lingering<IO> {
-    pub(super) fn new(io: IO) -> (Self, Dropped<IO>) {
-        let (to, from) = oneshot::channel();
-        (Self { io: Some(io), to: Some(to) }, Dropped(from))
+    /// Without `lingers`, the stream is closed when it is dropped.
+    pub(super) fn new(io: IO, lingers: bool) -> (Self, Dropped<IO>) {
+        let (to, from) = lingers.then(oneshot::channel).unzip();
+        (Self { io: Some(io), to }, Dropped(from))
     }
 
     fn io(&mut self) -> io::Result<&mut IO> {
@@ -55,8 +56,8 @@ impl<IO> Drop for Lingering<IO> {
 impl<IO: AsyncRead + Unpin> Dropped<IO> {
     /// Reads until the client ends its direction, or has received everything as far as can be known.
     /// `last` is the time of the last data of a response.
-    pub(super) async fn read_to_end(mut self, last: Instant) {
-        let Ok(mut io) = self.0.try_recv() else { return };
+    pub(super) async fn read_to_end(self, last: Instant) {
+        let Some(Ok(mut io)) = self.0.map(|mut from| from.try_recv()) else { return };
         let end = Instant::now() + LONGEST;
         let (mut deadline, mut unwanted) = (last + QUIET, [0; 1024]);
         while let Ok(Ok(1..)) = timeout_at(deadline.min(end), io.read(&mut unwanted)).await {

@@ -46,13 +46,14 @@ fn protocol(version: Version) -> &'static str {
     }
 }
 
-fn offer(offer: Offer) -> &'static str {
-    match (offer.has_flag(), offer.has_care()) {
-        (false, false) => "no",
-        (true, false) => "yes, by the TLS flag",
-        (false, true) => "yes, by the extension CARE",
-        (true, true) => "yes, by the TLS flag and by the extension CARE",
-    }
+fn offer(offer: Offer) -> String {
+    let ways = [
+        (offer.has_flag(), "the TLS flag"),
+        (offer.has_care(), "the extension CARE"),
+        (offer.has_origins(), "the origins of its identities"),
+    ];
+    let ways: Vec<_> = ways.into_iter().filter_map(|(made, way)| made.then_some(way)).collect();
+    if ways.is_empty() { "no".to_owned() } else { format!("yes, by {}", ways.join(" and by ")) }
 }
 
 pub(super) fn outcome(outcome: &ClientAuthOutcome) -> String {

@@ -4,6 +4,7 @@ mod agrees;
 mod authenticators;
 mod objects;
 mod statuses;
+mod vectors;
 
 use std::ffi::{CStr, c_char};
 use std::mem::MaybeUninit;

@@ -56,19 +56,25 @@ fn client_and_server_negotiate_an_accepted_offer() {
         let server = made(|server| rext_server_new(null(), server, null_mut()));
 
         let (mut flags, mut care) = (rext_flags { body: [0; 256] }, 0);
-        assert_eq!(rext_client_hello(client, REXT_TLS13, &mut flags, &mut care), REXT_OK);
+        assert_eq!(
+            rext_client_hello(client, REXT_TLS13, &mut flags, &mut care, null_mut()),
+            REXT_OK
+        );
         let mut body = rext_bytes { data: null(), length: 0 };
         assert_eq!(rext_flags_body(&flags, &mut body), REXT_YES);
         let empty = rext_bytes { data: null(), length: 0 };
         let tls13 = REXT_TLS13;
-        let status = rext_server_on_client_hello(server, tls13, &body, &empty, null_mut());
+        let status = rext_server_on_client_hello(server, tls13, &body, &empty, null(), null_mut());
         assert_eq!((status, rext_server_offer(server)), (REXT_OK, offer));
 
         assert_eq!(rext_server_asks(server, REXT_ASKS_BECAUSE_OFFERED), REXT_OK);
         assert_eq!(rext_server_acknowledgement(server, &mut flags), REXT_OK);
         assert_eq!(rext_flags_body(&flags, &mut body), REXT_YES);
         let asked = REXT_CERTIFICATE_REQUEST;
-        assert_eq!(rext_client_on(client, asked, tls13, &body, null(), null_mut()), REXT_OK);
+        assert_eq!(
+            rext_client_on(client, asked, tls13, &body, null(), null(), null_mut()),
+            REXT_OK
+        );
         assert_eq!(rext_client_status_of(client), REXT_CLIENT_ACKNOWLEDGED);
         rext_client_free(client);
         rext_server_free(server);

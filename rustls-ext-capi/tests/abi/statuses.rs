@@ -3,7 +3,7 @@
 use std::ptr::{null, null_mut};
 
 use rext::*;
-use rustls_ext_wire::{CareError, FlagsError, NotTls, ScanError};
+use rustls_ext_wire::{CareError, FlagsError, Flaw, NotTls, OriginHintError, ScanError};
 
 use crate::{Error, call, no_hello};
 
@@ -160,6 +160,42 @@ fn each_error_of_care_has_its_status() {
         (care(REXT_CLIENT_HELLO, 3, 0), CareError::NotEmpty { length: 3 }, REXT_ERR_CARE_NOT_EMPTY),
         (care(REXT_SERVER_HELLO, 0, 0), CareError::Unsolicited, REXT_ERR_CARE_UNSOLICITED),
         (care(REXT_SERVER_HELLO, 0, 1), misplaced, REXT_ERR_CARE_MISPLACED),
+    ] {
+        assert_eq!((error.status, error.alert), (status, fault.alert().code()));
+        assert_eq!((error.rule, error.message), (fault.rule().to_owned(), fault.to_string()));
+    }
+}
+
+#[test]
+fn each_error_of_an_origin_hint_has_its_status() {
+    const BODY: &[u8] = b"\0\x03\0\x01a";
+    let hint = rext_bytes { data: BODY.as_ptr(), length: BODY.len() };
+    let check = |message| {
+        // SAFETY: all pointers are valid.
+        call(|error| unsafe { rext_check_origin_hint(message, REXT_TLS13, null(), 0, error) })
+            .1
+            .unwrap()
+    };
+    let changed = || {
+        let mut server = null_mut();
+        // SAFETY: likewise; the server is made, and then freed.
+        unsafe {
+            assert_eq!(rext_server_new(null(), &mut server, null_mut()), REXT_OK);
+            let on = |hint, error| {
+                rext_server_on_client_hello(server, REXT_TLS13, null(), null(), hint, error)
+            };
+            assert_eq!(on(&hint, null_mut()), REXT_OK);
+            let (_, error) = call(|error| on(null(), error));
+            rext_server_free(server);
+            error.unwrap()
+        }
+    };
+    let misplaced = OriginHintError::Misplaced { message: rustls_ext_wire::Message::ServerHello };
+    let malformed = OriginHintError::Malformed { flaw: Flaw::Truncated };
+    for (error, fault, status) in [
+        (check(REXT_SERVER_HELLO), misplaced, REXT_ERR_ORIGINS_MISPLACED),
+        (check(REXT_CLIENT_HELLO), malformed, REXT_ERR_ORIGINS_MALFORMED),
+        (changed(), OriginHintError::Changed, REXT_ERR_ORIGINS_CHANGED),
     ] {
         assert_eq!((error.status, error.alert), (status, fault.alert().code()));
         assert_eq!((error.rule, error.message), (fault.rule().to_owned(), fault.to_string()));

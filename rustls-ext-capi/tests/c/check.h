@@ -46,6 +46,7 @@ void test_rules(void);
 void test_scan(void);
 void test_scanner(void);
 void test_hello(void);
+void test_origins(void);
 void test_client(void);
 void test_server(void);
 void test_resumption(void);

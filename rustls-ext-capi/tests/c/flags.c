@@ -82,7 +82,7 @@ void test_rules(void) {
              REXT_ERR_FLAG_MISPLACED);
     CHECK(strcmp(error.rule, "RCA-5") == 0);
     /* If request_client_auth has another number, this flag is a flag like any other. */
-    rext_code_points numbers = {62, 81, 0};
+    rext_code_points numbers = {62, 81, 0, 0};
     CHECK_IS(rext_check_flags(REXT_CERTIFICATE_REQUEST, &offer, NULL, &numbers, &error), REXT_OK);
 
     static const uint8_t x[] = {'x'};

@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
         {"abi", test_abi},         {"flags", test_flags},           {"rules", test_rules},
         {"scan", test_scan},       {"scanner", test_scanner},       {"hello", test_hello},
         {"client", test_client},   {"server", test_server},         {"resumption", test_resumption},
-        {"authenticator", test_authenticator},
+        {"authenticator", test_authenticator}, {"origins", test_origins},
         {"misuse", test_misuse},   {"threads", test_threads},
     };
     CHECK(argc >= 2);

@@ -64,23 +64,33 @@ static void null_pointers(void) {
     CHECK_IS(rext_hello_extensions(NULL, &list), REXT_ERR_NULL);
     CHECK_IS(rext_list_next(NULL, &number, &bytes), REXT_ERR_NULL);
 
+    CHECK_IS(rext_hello_origins(NULL, &list, &count, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_origins_decode(NULL, 1, &list, &count, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_origins_decode((const uint8_t *)"\0\3\0\1a", 5, NULL, NULL, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_origins_write(NULL, 1, &byte, 1, &count, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_origins_write(NULL, 0, &byte, 1, NULL, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_origins_write(NULL, 0, NULL, 1, &count, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_origin_includes(NULL, 1, &byte, 1, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_origin_includes(&byte, 1, NULL, 1, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_check_origin_hint(REXT_CLIENT_HELLO, REXT_TLS13, NULL, 1, NULL), REXT_ERR_NULL);
+
     CHECK_IS(rext_client_new(REXT_OFFER_FLAG, NULL, NULL, NULL), REXT_ERR_NULL);
-    CHECK_IS(rext_client_hello(NULL, REXT_TLS13, &flags, &number), REXT_ERR_NULL);
+    CHECK_IS(rext_client_hello(NULL, REXT_TLS13, &flags, &number, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_client_sent(NULL, REXT_OFFER_NONE), REXT_ERR_NULL);
-    CHECK_IS(rext_client_on(NULL, REXT_SERVER_HELLO, REXT_TLS13, NULL, NULL, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_client_on(NULL, REXT_SERVER_HELLO, REXT_TLS13, NULL, NULL, NULL, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_client_status_of(NULL), REXT_ERR_NULL);
     CHECK_IS(rext_client_offer(NULL), REXT_ERR_NULL);
     CHECK_IS(rext_client_echoed(NULL), REXT_ERR_NULL);
 
     CHECK_IS(rext_server_new(NULL, NULL, NULL), REXT_ERR_NULL);
-    CHECK_IS(rext_server_on_client_hello(NULL, REXT_TLS13, NULL, NULL, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_server_on_client_hello(NULL, REXT_TLS13, NULL, NULL, NULL, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_server_on_hello(NULL, REXT_TLS13, NULL, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_server_offer(NULL), REXT_ERR_NULL);
     CHECK_IS(rext_server_flags(NULL, &flags), REXT_ERR_NULL);
     CHECK_IS(rext_server_asks(NULL, REXT_ASKS_NOT), REXT_ERR_NULL);
     CHECK_IS(rext_server_echoes_care(NULL, REXT_SERVER_HELLO), REXT_ERR_NULL);
     CHECK_IS(rext_server_acknowledgement(NULL, &flags), REXT_ERR_NULL);
-    CHECK_IS(rext_server_on_client_certificate(NULL, NULL, NULL, NULL), REXT_ERR_NULL);
+    CHECK_IS(rext_server_on_client_certificate(NULL, NULL, NULL, NULL, NULL), REXT_ERR_NULL);
 
     CHECK_IS(rext_resumption_check(REXT_DEMAND_NONE, NULL, 0, NULL), REXT_ERR_NULL);
     CHECK_IS(rext_session_encode(NULL, &byte, 1, &count), REXT_ERR_NULL);
@@ -97,7 +107,7 @@ static void wrong_numbers(void) {
     static const int32_t messages[] = {0, 9, -1, INT32_MAX, INT32_MIN};
     static const uint16_t versions[] = {0, 0x0302, 0x0305, 0xfefd, 0xffff};
 
-    CHECK_IS(rext_client_new(4, NULL, &client, &error), REXT_ERR_VALUE);
+    CHECK_IS(rext_client_new(8, NULL, &client, &error), REXT_ERR_VALUE);
     CHECK(client == NULL && error.alert == 0);
     CHECK_IS(rext_client_new(-1, NULL, &client, NULL), REXT_ERR_VALUE);
     CHECK_IS(rext_client_new(REXT_OFFER_FLAG, NULL, &client, NULL), REXT_OK);
@@ -105,14 +115,17 @@ static void wrong_numbers(void) {
     for (size_t i = 0; i < 5; i++) {
         CHECK_IS(rext_check_flags(messages[i], &flags, NULL, NULL, &error), REXT_ERR_VALUE);
         CHECK_IS(rext_check_care(messages[i], REXT_TLS13, NULL, 0, 0, NULL), REXT_ERR_VALUE);
-        CHECK_IS(rext_client_on(client, messages[i], REXT_TLS13, NULL, NULL, NULL), REXT_ERR_VALUE);
+        CHECK_IS(rext_check_origin_hint(messages[i], REXT_TLS13, NULL, 0, NULL), REXT_ERR_VALUE);
+        CHECK_IS(rext_check_origin_hint(REXT_CLIENT_HELLO, versions[i], NULL, 0, NULL),
+                 REXT_ERR_VALUE);
+        CHECK_IS(rext_client_on(client, messages[i], REXT_TLS13, NULL, NULL, NULL, NULL), REXT_ERR_VALUE);
         CHECK_IS(rext_server_echoes_care(server, messages[i]), REXT_ERR_VALUE);
         CHECK_IS(rext_check_care(REXT_CLIENT_HELLO, versions[i], NULL, 0, 0, NULL), REXT_ERR_VALUE);
         CHECK_IS(rext_care_echo_in(versions[i]), REXT_ERR_VALUE);
-        CHECK_IS(rext_client_hello(client, versions[i], &flags, &care), REXT_ERR_VALUE);
-        CHECK_IS(rext_client_on(client, REXT_SERVER_HELLO, versions[i], NULL, NULL, NULL),
+        CHECK_IS(rext_client_hello(client, versions[i], &flags, &care, NULL), REXT_ERR_VALUE);
+        CHECK_IS(rext_client_on(client, REXT_SERVER_HELLO, versions[i], NULL, NULL, NULL, NULL),
                  REXT_ERR_VALUE);
-        CHECK_IS(rext_server_on_client_hello(server, versions[i], NULL, NULL, NULL),
+        CHECK_IS(rext_server_on_client_hello(server, versions[i], NULL, NULL, NULL, NULL),
                  REXT_ERR_VALUE);
         CHECK_IS(rext_server_asks(server, messages[i] ? messages[i] : 3), REXT_ERR_VALUE);
     }
@@ -123,7 +136,7 @@ static void wrong_numbers(void) {
     CHECK_IS(rext_flags_contains(&flags, 2040), REXT_ERR_VALUE);
     CHECK_IS(rext_flags_next(&flags, 0, &care), REXT_NO);
 
-    rext_code_points taken = {0, 80, 0};
+    rext_code_points taken = {0, 80, 0, 0};
     CHECK_IS(rext_check_flags(REXT_CLIENT_HELLO, &flags, NULL, &taken, NULL), REXT_ERR_TAKEN);
     rext_client *other = client;
     CHECK_IS(rext_client_new(REXT_OFFER_FLAG, &taken, &other, NULL), REXT_ERR_TAKEN);
@@ -149,6 +162,7 @@ static void unset_structs(void) {
         CHECK_IS(rext_server_on_hello(server, REXT_TLS13, &hello, NULL), REXT_ERR_UNSET);
         CHECK_IS(rext_list_next(&list, NULL, NULL), REXT_ERR_UNSET);
         CHECK_IS(rext_hello_alpn(&hello, &list), REXT_ERR_UNSET);
+        CHECK_IS(rext_hello_origins(&hello, &list, NULL, NULL), REXT_ERR_UNSET);
     }
     rext_server_free(server);
 
@@ -171,7 +185,7 @@ static void bad_lengths(void) {
     rext_bytes bytes = {&byte, SIZE_MAX};
     rext_server *server;
     CHECK_IS(rext_server_new(NULL, &server, NULL), REXT_OK);
-    CHECK_IS(rext_server_on_client_hello(server, REXT_TLS13, &bytes, NULL, NULL), REXT_ERR_LENGTH);
+    CHECK_IS(rext_server_on_client_hello(server, REXT_TLS13, &bytes, NULL, NULL, NULL), REXT_ERR_LENGTH);
     rext_server_free(server);
 }
 

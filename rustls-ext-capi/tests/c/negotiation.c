@@ -20,7 +20,7 @@ static void sends(rext_client *client, rext_version_number highest, int flag, ui
     rext_flags flags;
     rext_bytes body;
     uint16_t number = 1;
-    CHECK_IS(rext_client_hello(client, highest, &flags, &number), REXT_OK);
+    CHECK_IS(rext_client_hello(client, highest, &flags, &number, NULL), REXT_OK);
     CHECK_IS(rext_flags_body(&flags, &body), flag);
     if (flag)
         CHECK(body.length == sizeof FLAG_80 && memcmp(body.data, FLAG_80, body.length) == 0);
@@ -33,11 +33,11 @@ static void acknowledged(void) {
     sends(c, REXT_TLS13, 1, 0xffca); /* the same in the second ClientHello (FLAGS-12) */
     CHECK_IS(rext_client_offer(c), REXT_OFFER_FLAG | REXT_OFFER_CARE);
     CHECK_IS(rext_client_status_of(c), REXT_CLIENT_OFFERED);
-    CHECK_IS(rext_client_on(c, REXT_SERVER_HELLO, REXT_TLS13, NULL, NULL, NULL), REXT_OK);
+    CHECK_IS(rext_client_on(c, REXT_SERVER_HELLO, REXT_TLS13, NULL, NULL, NULL, NULL), REXT_OK);
     CHECK_IS(rext_client_echoed(c), REXT_NO);
-    CHECK_IS(rext_client_on(c, REXT_ENCRYPTED_EXTENSIONS, REXT_TLS13, NULL, &EMPTY, NULL), REXT_OK);
+    CHECK_IS(rext_client_on(c, REXT_ENCRYPTED_EXTENSIONS, REXT_TLS13, NULL, &EMPTY, NULL, NULL), REXT_OK);
     CHECK_IS(rext_client_echoed(c), REXT_YES);
-    CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, &OFFER, NULL, NULL), REXT_OK);
+    CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, &OFFER, NULL, NULL, NULL), REXT_OK);
     CHECK_IS(rext_client_status_of(c), REXT_CLIENT_ACKNOWLEDGED);
     rext_client_free(c);
 }
@@ -45,7 +45,7 @@ static void acknowledged(void) {
 static void asked(void) {
     rext_client *c = client(REXT_OFFER_FLAG);
     sends(c, REXT_TLS13, 1, 0);
-    CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, NULL, NULL, NULL), REXT_OK);
+    CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, NULL, NULL, NULL, NULL), REXT_OK);
     CHECK_IS(rext_client_status_of(c), REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT);
     rext_client_free(c);
 
@@ -58,7 +58,7 @@ static void asked(void) {
     sends(c, REXT_TLS13, 1, 0);
     CHECK_IS(rext_client_sent(c, REXT_OFFER_NONE), REXT_OK);
     CHECK_IS(rext_client_status_of(c), REXT_CLIENT_NOT_OFFERED);
-    CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, &OFFER, NULL, NULL),
+    CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, &OFFER, NULL, NULL, NULL),
              REXT_ERR_FLAG_MISPLACED);
     rext_client_free(c);
 }
@@ -67,19 +67,19 @@ static void refused(void) {
     rext_client *c = client(REXT_OFFER_NONE);
     rext_error error;
     sends(c, REXT_TLS13, 0, 0);
-    CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, &OFFER, NULL, &error),
+    CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, &OFFER, NULL, NULL, &error),
              REXT_ERR_FLAG_MISPLACED);
     CHECK(error.alert == 47 && strcmp(error.rule, "RCA-4") == 0);
     CHECK(strcmp(error.message, "TLS flag 80 is not allowed in this CertificateRequest (RCA-4)") == 0);
-    CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, &BAD, NULL, &error),
+    CHECK_IS(rext_client_on(c, REXT_CERTIFICATE_REQUEST, REXT_TLS13, &BAD, NULL, NULL, &error),
              REXT_ERR_FLAGS_NONE_SET);
-    CHECK_IS(rext_client_on(c, REXT_ENCRYPTED_EXTENSIONS, REXT_TLS13, NULL, &EMPTY, &error),
+    CHECK_IS(rext_client_on(c, REXT_ENCRYPTED_EXTENSIONS, REXT_TLS13, NULL, &EMPTY, NULL, &error),
              REXT_ERR_CARE_UNSOLICITED);
     CHECK(error.alert == 110 && strcmp(error.rule, "CARE-3") == 0);
     CHECK_IS(rext_client_status_of(c), REXT_CLIENT_NOT_OFFERED);
-    CHECK_IS(rext_client_on(c, REXT_CLIENT_CERTIFICATE, REXT_TLS13, NULL, NULL, NULL),
+    CHECK_IS(rext_client_on(c, REXT_CLIENT_CERTIFICATE, REXT_TLS13, NULL, NULL, NULL, NULL),
              REXT_ERR_VALUE);
-    CHECK_IS(rext_client_on(c, REXT_CLIENT_HELLO, REXT_TLS13, NULL, NULL, NULL), REXT_ERR_VALUE);
+    CHECK_IS(rext_client_on(c, REXT_CLIENT_HELLO, REXT_TLS13, NULL, NULL, NULL, NULL), REXT_ERR_VALUE);
     rext_client_free(c);
     rext_client_free(NULL);
 }
@@ -89,12 +89,12 @@ void test_client(void) {
     asked();
     refused();
 
-    rext_code_points numbers = {0xfe01, 5, 0};
+    rext_code_points numbers = {0xfe01, 5, 0, 0};
     rext_client *c;
     rext_flags flags;
     uint16_t care;
     CHECK_IS(rext_client_new(REXT_OFFER_FLAG | REXT_OFFER_CARE, &numbers, &c, NULL), REXT_OK);
-    CHECK_IS(rext_client_hello(c, REXT_TLS13, &flags, &care), REXT_OK);
+    CHECK_IS(rext_client_hello(c, REXT_TLS13, &flags, &care, NULL), REXT_OK);
     CHECK(care == 0); /* CARE has no number */
     CHECK_IS(rext_flags_contains(&flags, 5), REXT_YES);
     CHECK_IS(rext_client_offer(c), REXT_OFFER_FLAG);
@@ -114,8 +114,8 @@ void test_server(void) {
     rext_flags flags;
     CHECK_IS(rext_server_new(NULL, &s, NULL), REXT_OK);
     CHECK_IS(rext_server_offer(s), REXT_OFFER_NONE);
-    CHECK_IS(rext_server_on_client_hello(s, REXT_TLS13, &OFFER, NULL, NULL), REXT_OK);
-    CHECK_IS(rext_server_on_client_hello(s, REXT_TLS13, &OFFER, NULL, NULL), REXT_OK);
+    CHECK_IS(rext_server_on_client_hello(s, REXT_TLS13, &OFFER, NULL, NULL, NULL), REXT_OK);
+    CHECK_IS(rext_server_on_client_hello(s, REXT_TLS13, &OFFER, NULL, NULL, NULL), REXT_OK);
     CHECK_IS(rext_server_offer(s), REXT_OFFER_FLAG);
     CHECK_IS(rext_server_flags(s, &flags), REXT_OK);
     CHECK_IS(rext_flags_contains(&flags, 80), REXT_YES);
@@ -124,26 +124,26 @@ void test_server(void) {
     acknowledges(s, REXT_ASKS_BECAUSE_OFFERED, 1);    /* RCA-2 */
     CHECK_IS(rext_server_echoes_care(s, REXT_ENCRYPTED_EXTENSIONS), REXT_NO);
 
-    CHECK_IS(rext_server_on_client_certificate(s, NULL, NULL, &error), REXT_OK);
-    CHECK_IS(rext_server_on_client_certificate(s, &OFFER, NULL, &error), REXT_ERR_FLAG_MISPLACED);
+    CHECK_IS(rext_server_on_client_certificate(s, NULL, NULL, NULL, &error), REXT_OK);
+    CHECK_IS(rext_server_on_client_certificate(s, &OFFER, NULL, NULL, &error), REXT_ERR_FLAG_MISPLACED);
     CHECK(error.alert == 47 && strcmp(error.rule, "RCA-5") == 0);
-    CHECK_IS(rext_server_on_client_certificate(s, NULL, &EMPTY, &error), REXT_ERR_CARE_MISPLACED);
+    CHECK_IS(rext_server_on_client_certificate(s, NULL, &EMPTY, NULL, &error), REXT_ERR_CARE_MISPLACED);
 
-    CHECK_IS(rext_server_on_client_hello(s, REXT_TLS13, NULL, NULL, &error),
+    CHECK_IS(rext_server_on_client_hello(s, REXT_TLS13, NULL, NULL, NULL, &error),
              REXT_ERR_SECOND_HELLO_DIFFERS);
     CHECK(error.alert == 47 && strcmp(error.rule, "FLAGS-12") == 0);
     rext_server_free(s);
 
     /* CARE in both versions, and malformed flags, which are ignored under TLS 1.2 (FLAGS-9). */
     CHECK_IS(rext_server_new(NULL, &s, NULL), REXT_OK);
-    CHECK_IS(rext_server_on_client_hello(s, REXT_TLS12, &BAD, &EMPTY, NULL), REXT_OK);
+    CHECK_IS(rext_server_on_client_hello(s, REXT_TLS12, &BAD, &EMPTY, NULL, NULL), REXT_OK);
     CHECK_IS(rext_server_offer(s), REXT_OFFER_CARE);
     CHECK_IS(rext_server_echoes_care(s, REXT_SERVER_HELLO), REXT_YES);
     CHECK_IS(rext_server_echoes_care(s, REXT_ENCRYPTED_EXTENSIONS), REXT_NO);
     acknowledges(s, REXT_ASKS_BECAUSE_OFFERED, 0);
     rext_server_free(s);
     CHECK_IS(rext_server_new(NULL, &s, NULL), REXT_OK);
-    CHECK_IS(rext_server_on_client_hello(s, REXT_TLS13, &BAD, &EMPTY, &error),
+    CHECK_IS(rext_server_on_client_hello(s, REXT_TLS13, &BAD, &EMPTY, NULL, &error),
              REXT_ERR_FLAGS_NONE_SET);
     rext_server_free(s);
 

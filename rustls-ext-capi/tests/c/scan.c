@@ -111,7 +111,7 @@ static void configured(void) {
     rext_scan_free(scan);
 
     /* If tls_flags has another number, 62 is an extension like any other. */
-    rext_code_points numbers = {0xfe01, 80, 0};
+    rext_code_points numbers = {0xfe01, 80, 0, 0};
     CHECK_IS(rext_scan_new(&numbers, 0, &scan, NULL), REXT_OK);
     CHECK_IS(rext_scan_records(scan, bytes, length, NULL, 0, &hello, NULL, NULL), REXT_OK);
     CHECK(!is_flagged(&hello));

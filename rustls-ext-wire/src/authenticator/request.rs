@@ -177,7 +177,7 @@ fn check(by: Endpoint, mut list: &[u8]) -> Result<(), RequestError> {
             return Err(RequestError::ForbiddenExtension { extension: number });
         }
         match number {
-            CERTIFICATE_AUTHORITIES => bodies::certificate_authorities(body),
+            CERTIFICATE_AUTHORITIES => bodies::items16(body),
             SIGNATURE_ALGORITHMS_CERT => bodies::list16(body).and_then(bodies::numbers),
             _ => Ok(()),
         }

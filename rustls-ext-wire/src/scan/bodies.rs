@@ -40,10 +40,11 @@ pub(super) fn supported_versions(body: &[u8]) -> Result<(), Flaw> {
     numbers(list)
 }
 
-/// The list of names, each after its length (RFC 8446 section 4.2.4).
+/// The list of strings, each after its 16-bit length.
 ///
-/// Not checked to be DER: programs that only pass the names on do not need that.
-pub(crate) fn certificate_authorities(body: &[u8]) -> Result<(), Flaw> {
+/// Such are the names in `certificate_authorities` (RFC 8446 section 4.2.4), which are not checked
+/// to be DER: programs that only pass the names on do not need that.
+pub(crate) fn items16(body: &[u8]) -> Result<(), Flaw> {
     let mut rest = list16(body)?;
     while !rest.is_empty() {
         (_, rest) = item16(rest)?;

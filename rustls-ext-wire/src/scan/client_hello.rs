@@ -9,6 +9,7 @@ use crate::care::{CareError, check_care};
 use crate::flag_set::FlagSet;
 use crate::flag_set::FlagsError;
 use crate::offer::{Received, Version};
+use crate::origin::{OriginHintError, Origins};
 use crate::table::Message;
 
 /// A ClientHello whose structure was checked, borrowed from its bytes (RFC 8446 section 4.1.2, RFC
@@ -106,7 +107,11 @@ impl<'a> ClientHello<'a> {
     /// Returns the extensions that a [`ServerNegotiation`](crate::ServerNegotiation) needs.
     #[must_use]
     pub fn received(&self) -> Received<'a> {
-        Received { tls_flags: self.tls_flags(), care: self.known(Known::Care) }
+        Received {
+            tls_flags: self.tls_flags(),
+            care: self.known(Known::Care),
+            origin_hint: self.origin_hint(),
+        }
     }
 
     /// Returns true if the extension `client_authentication_request` (CARE) is present.
@@ -119,6 +124,23 @@ impl<'a> ClientHello<'a> {
         };
         // In a ClientHello the version does not matter, and CARE does not answer anything.
         check_care(Message::ClientHello, Version::Tls13, body, false).map(|()| true)
+    }
+
+    /// Returns the origins in the extension `workload_identifier_origin_hint`; `None` without it.
+    ///
+    /// # Errors
+    /// [`OriginHintError`] if the structure of the list is wrong (WIO-2). Only a server that
+    /// negotiates TLS 1.3 ends the connection because of it, so the scan does not check it.
+    pub fn origins(&self) -> Result<Option<Origins<'a>>, OriginHintError> {
+        self.origin_hint().map(Origins::decode).transpose()
+    }
+
+    /// Returns the body of the extension `workload_identifier_origin_hint`, as sent; `None` without
+    /// it.
+    #[must_use]
+    #[inline]
+    pub fn origin_hint(&self) -> Option<&'a [u8]> {
+        self.known(Known::OriginHint)
     }
 
     /// Returns the distinguished names of the authorities that the client trusts (RFC 8446 section

@@ -50,22 +50,20 @@ fn read_with<'a>(
 
 /// Checks the format of an extension that a view shows.
 ///
-/// `tls_flags` and CARE are not checked here: their faults matter only under a version in which
-/// they are used, which is chosen later (FLAGS-9).
+/// `tls_flags`, CARE and the origin hint are not checked here: their faults matter only under a
+/// version in which they are used, which is chosen later (FLAGS-9).
 #[inline(always)]
 fn check(known: Known, body: &[u8], rest: &[u8]) -> Result<(), Refusal> {
     let (number, result) = match known {
         Known::ServerName => (known::SERVER_NAME, bodies::server_name(body)),
         Known::Alpn => (known::ALPN, bodies::alpn(body)),
         Known::SupportedVersions => (known::SUPPORTED_VERSIONS, bodies::supported_versions(body)),
-        Known::CertificateAuthorities => {
-            (known::CERTIFICATE_AUTHORITIES, bodies::certificate_authorities(body))
-        }
+        Known::CertificateAuthorities => (known::CERTIFICATE_AUTHORITIES, bodies::items16(body)),
         Known::EncryptedClientHello => {
             (known::ENCRYPTED_CLIENT_HELLO, bodies::encrypted_client_hello(body))
         }
         Known::PreSharedKey => return pre_shared_key(body, rest),
-        Known::TlsFlags | Known::Care | Known::No => return Ok(()),
+        Known::TlsFlags | Known::Care | Known::OriginHint | Known::No => return Ok(()),
     };
     result.map_err(|flaw| malformed(Part::Extension(number), flaw))
 }

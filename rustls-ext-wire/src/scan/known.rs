@@ -21,6 +21,7 @@ pub(crate) enum Known {
     EncryptedClientHello,
     TlsFlags,
     Care,
+    OriginHint,
     /// Any other.
     No,
 }
@@ -31,6 +32,7 @@ pub(crate) struct Types {
     low: [Known; 64],
     tls_flags: u16,
     care: Option<u16>,
+    origin_hint: Option<u16>,
 }
 
 impl Types {
@@ -42,13 +44,17 @@ impl Types {
         low[SUPPORTED_VERSIONS as usize] = Known::SupportedVersions;
         low[CERTIFICATE_AUTHORITIES as usize] = Known::CertificateAuthorities;
         let (tls_flags, care) = (code_points.tls_flags(), code_points.care());
+        let origin_hint = code_points.origin_hint();
         if tls_flags < 64 {
             low[tls_flags as usize] = Known::TlsFlags;
         }
         if let Some(care @ 0..64) = care {
             low[care as usize] = Known::Care;
         }
-        Self { low, tls_flags, care }
+        if let Some(hint @ 0..64) = origin_hint {
+            low[hint as usize] = Known::OriginHint;
+        }
+        Self { low, tls_flags, care, origin_hint }
     }
 
     #[inline(always)]
@@ -58,6 +64,7 @@ impl Types {
             None if number == ENCRYPTED_CLIENT_HELLO => Known::EncryptedClientHello,
             None if number == self.tls_flags => Known::TlsFlags,
             None if Some(number) == self.care => Known::Care,
+            None if Some(number) == self.origin_hint => Known::OriginHint,
             None => Known::No,
         }
     }
@@ -66,7 +73,7 @@ impl Types {
 /// The positions of the known extensions: how many bytes there are from each to the end of the list
 /// of extensions; 0 for one that is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Places([u16; 8]);
+pub(crate) struct Places([u16; 9]);
 
 impl Places {
     #[inline(always)]

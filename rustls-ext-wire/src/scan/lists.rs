@@ -49,6 +49,12 @@ list! {
 }
 
 list! {
+    /// Strings of `workload_identifier_origin_hint`; see
+    /// [`Origins::strings`](crate::Origins::strings).
+    OriginStrings: &'a [u8] = |list| bodies::item16(list).ok()
+}
+
+list! {
     /// Numbers of versions or cipher suites; see
     /// [`ClientHello::versions`](crate::ClientHello::versions).
     Numbers: u16 = |list| {

@@ -8,6 +8,7 @@ mod generated;
 mod limits;
 mod message;
 mod mutations;
+mod origins;
 mod pieces;
 mod records;
 mod reference;

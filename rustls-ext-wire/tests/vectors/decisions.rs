@@ -1,13 +1,10 @@
 //! A server's answers to offers, and the sessions that it resumes.
 
 use rustls_ext_wire::resumption::{Demand, Resumption, Session, check};
-use rustls_ext_wire::{Asks, CodePoints, Message, Offer, Received, ServerNegotiation, Version};
+use rustls_ext_wire::{Asks, CodePoints, Message, Received, ServerNegotiation, Version};
 use serde_json::{Value, json};
 
-use super::hex;
-
-const OFFER: &[u8] = &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-const OFFERS: [Offer; 4] = [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH];
+use super::{OFFER, OFFERS, ORIGINS, hex};
 
 pub fn all() -> Vec<Value> {
     let mut cases = answers();
@@ -28,6 +25,7 @@ fn answers() -> Vec<Value> {
                 let received = Received {
                     tls_flags: offer.has_flag().then_some(OFFER),
                     care: offer.has_care().then_some(&[]),
+                    origin_hint: offer.has_origins().then_some(ORIGINS),
                 };
                 server.on_client_hello(version, received).unwrap();
                 server.asks(asks);

@@ -4,12 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use rustls_ext_wire::{Answer, Scan};
+use rustls_ext_wire::{Answer, Origins, Scan};
 use serde_json::{Value, json};
 
-use super::{fault, hex, numbers};
-
-const OFFER: &[u8] = &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+use super::origins::list;
+use super::{OFFER, fault, hex, numbers};
 
 pub fn all() -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
@@ -25,7 +24,9 @@ pub fn all() -> Vec<Value> {
 
     let flags = |body: &[u8]| extension(62, body);
     let care = |body: &[u8]| extension(0xffca, body);
-    let made: [(&str, Vec<Vec<u8>>); 14] = [
+    let origins = |body: &[u8]| extension(0xffcb, body);
+    let two = list(&["spiffe://example.org", "spiffe://example.org/agent"]);
+    let made: [(&str, Vec<Vec<u8>>); 19] = [
         ("neither extension", vec![]),
         ("an offer by the flag", vec![flags(OFFER)]),
         ("an offer by CARE", vec![care(&[])]),
@@ -40,6 +41,11 @@ pub fn all() -> Vec<Value> {
         ("flags twice, with different bodies", vec![flags(OFFER), flags(&[1, 2])]),
         ("CARE with a body", vec![care(&[0])]),
         ("CARE twice", vec![care(&[]), care(&[])]),
+        ("an offer by origins", vec![origins(&two)]),
+        ("an offer by all three", vec![flags(OFFER), care(&[]), origins(&two)]),
+        ("origins without an origin", vec![origins(&list(&["?"]))]),
+        ("malformed origins", vec![origins(&two[1..])]),
+        ("origins twice", vec![origins(&two), origins(&two)]),
     ];
     cases.extend(made.into_iter().map(|(name, extensions)| case(name.into(), &hello(&extensions))));
     let psk = extension(
@@ -93,16 +99,21 @@ fn case(name: String, message: &[u8]) -> Value {
         Answer::Hello { hello, .. } => {
             let flags = hello.flags();
             let care = hello.care();
-            match (flags, care) {
-                (Err(err), _) => case["fault"] = fault(err.rule(), err.alert()),
-                (_, Err(err)) => case["fault"] = fault(err.rule(), err.alert()),
-                (Ok(flags), Ok(care)) => {
+            match (flags, care, hello.origins()) {
+                (Err(err), ..) => case["fault"] = fault(err.rule(), err.alert()),
+                (_, Err(err), _) => case["fault"] = fault(err.rule(), err.alert()),
+                (.., Err(err)) => case["fault"] = fault(err.rule(), err.alert()),
+                (Ok(flags), Ok(care), Ok(origins)) => {
                     let name = hello.server_name();
                     case["server_name"] =
                         json!(name.map(|name| String::from_utf8_lossy(name).into_owned()));
                     case["tls13"] = json!(hello.offers_tls13());
                     case["flags"] = json!(flags.map(|flags| numbers(&flags)));
                     case["care"] = json!(care);
+                    let texts = |origins: Origins<'_>| {
+                        origins.iter().map(|origin| origin.as_str().to_owned()).collect::<Vec<_>>()
+                    };
+                    case["origins"] = json!(origins.map(texts));
                 }
             }
         }

@@ -11,13 +11,28 @@ mod bodies;
 mod decisions;
 mod hellos;
 mod messages;
+mod origins;
 mod schema;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustls_ext_wire::{Alert, FlagSet};
+use rustls_ext_wire::{Alert, FlagSet, Offer};
 use serde_json::{Value, json};
+
+/// The body of `tls_flags` with the flag of an offer.
+const OFFER: &[u8] = &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+/// The body of `workload_identifier_origin_hint` with the origin `spiffe://example.org`.
+const ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.org";
+/// The offers of the cases.
+const OFFERS: [Offer; 6] = [
+    Offer::NONE,
+    Offer::FLAG,
+    Offer::CARE,
+    Offer::BOTH,
+    Offer::ORIGINS,
+    Offer::FLAG.with_origins(true),
+];
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors").join(name)
@@ -36,10 +51,11 @@ fn fault(rule: &str, alert: Alert) -> Value {
     json!({ "rule": rule, "alert": alert.code(), "alert_name": alert.name() })
 }
 
-fn all() -> [(&'static str, &'static str, Vec<Value>); 5] {
+fn all() -> [(&'static str, &'static str, Vec<Value>); 6] {
     [
         ("bodies", "bodies of tls_flags", bodies::all()),
-        ("messages", "both extensions in each message", messages::all()),
+        ("origins", "bodies of workload_identifier_origin_hint", origins::all()),
+        ("messages", "the extensions in each message", messages::all()),
         ("hellos", "ClientHello messages", hellos::all()),
         (
             "decisions",
@@ -89,6 +105,9 @@ fn there_are_valid_cases_and_a_fault_for_each_rule_of_the_codec() {
         "RCA-5",
         "CARE-1",
         "CARE-3",
+        "WIO-1",
+        "WIO-2",
+        "WIO-7",
     ] {
         assert!(text.contains(&format!("\"rule\":\"{rule}\"")), "{rule}");
     }

@@ -1,4 +1,4 @@
-//! Both extensions in each message, with the result of the receiver's check.
+//! The extensions in each message, with the result of the receiver's check.
 
 use rustls_ext_wire::{
     Asks, ClientNegotiation, CodePoints, Fault, Message, Offer, Received, ServerNegotiation,
@@ -6,34 +6,38 @@ use rustls_ext_wire::{
 };
 use serde_json::{Value, json};
 
-use super::{fault, hex};
+use super::{OFFER, OFFERS, ORIGINS, fault, hex};
 
-const OFFER: &[u8] = &[11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const OTHER: &[u8] = &[1, 2];
 const BOTH: &[u8] = &[11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const ACROSS_NAMES: &[u8] = &[2, 0, 1];
 const MALFORMED: &[u8] = &[2, 2, 0];
+const OTHER_ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.com";
+const MALFORMED_ORIGINS: &[u8] = b"\0\x02\0\0";
 
-/// The content of a message: a name for it, the bodies of `tls_flags` and of CARE.
-type Content = (&'static str, Option<&'static [u8]>, Option<&'static [u8]>);
+/// The content of a message: a name for it, the bodies of `tls_flags`, of CARE and of the origin hint.
+type Content = (&'static str, Option<&'static [u8]>, Option<&'static [u8]>, Option<&'static [u8]>);
 
-const CONTENTS: [Content; 9] = [
-    ("nothing", None, None),
-    ("the flag of the offer", Some(OFFER), None),
-    ("an unknown flag", Some(OTHER), None),
-    ("the flag of the offer and an unknown one", Some(BOTH), None),
-    ("flag 8", Some(ACROSS_NAMES), None),
-    ("malformed flags", Some(MALFORMED), None),
-    ("CARE", None, Some(&[])),
-    ("CARE with a body", None, Some(&[0])),
-    ("the flag of the offer and CARE", Some(OFFER), Some(&[])),
+const CONTENTS: [Content; 12] = [
+    ("nothing", None, None, None),
+    ("the flag of the offer", Some(OFFER), None, None),
+    ("an unknown flag", Some(OTHER), None, None),
+    ("the flag of the offer and an unknown one", Some(BOTH), None, None),
+    ("flag 8", Some(ACROSS_NAMES), None, None),
+    ("malformed flags", Some(MALFORMED), None, None),
+    ("CARE", None, Some(&[]), None),
+    ("CARE with a body", None, Some(&[0]), None),
+    ("the flag of the offer and CARE", Some(OFFER), Some(&[]), None),
+    ("origins", None, None, Some(ORIGINS)),
+    ("malformed origins", None, None, Some(MALFORMED_ORIGINS)),
+    ("the flag of the offer and origins", Some(OFFER), None, Some(ORIGINS)),
 ];
 
 pub fn all() -> Vec<Value> {
     let mut cases = Vec::new();
     for version in [Version::Tls13, Version::Tls12] {
         for &message in Message::ALL {
-            for offer in [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH] {
+            for offer in OFFERS {
                 for content in CONTENTS {
                     cases.extend(case(version, message, offer, content));
                 }
@@ -45,8 +49,8 @@ pub fn all() -> Vec<Value> {
 }
 
 fn case(version: Version, message: Message, offer: Offer, content: Content) -> Option<Value> {
-    let (name, tls_flags, care) = content;
-    let received = Received { tls_flags, care };
+    let (name, tls_flags, care, origin_hint) = content;
+    let received = Received { tls_flags, care, origin_hint };
     let points = CodePoints::default();
     // The other messages of TLS 1.2 have no extensions.
     let has_extensions = matches!(message, Message::ClientHello | Message::ServerHello);
@@ -73,7 +77,11 @@ fn case(version: Version, message: Message, offer: Offer, content: Content) -> O
 }
 
 fn hello(offer: Offer) -> Received<'static> {
-    Received { tls_flags: offer.has_flag().then_some(OFFER), care: offer.has_care().then_some(&[]) }
+    Received {
+        tls_flags: offer.has_flag().then_some(OFFER),
+        care: offer.has_care().then_some(&[]),
+        origin_hint: offer.has_origins().then_some(ORIGINS),
+    }
 }
 
 fn value(
@@ -92,6 +100,7 @@ fn value(
         "offer": offer.to_string(),
         "tls_flags": received.tls_flags.map(hex),
         "care": received.care.map(hex),
+        "origin_hint": received.origin_hint.map(hex),
     });
     if let Err(err) = result {
         case["fault"] = fault(err.rule(), err.alert());
@@ -105,14 +114,14 @@ const SECOND_HELLO: &str = "second ClientHello";
 /// A second ClientHello, where `offer` is that of the first.
 fn second_hellos() -> Vec<Value> {
     let mut cases = Vec::new();
-    for first in [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH] {
-        for second in [Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH] {
+    let other = Received { origin_hint: Some(OTHER_ORIGINS), ..Received::default() };
+    for first in OFFERS {
+        let offers = OFFERS.iter().map(|offer| (format!("offer {offer}"), hello(*offer)));
+        for (name, second) in offers.chain([("other origins".to_owned(), other)]) {
             let mut server = ServerNegotiation::new(CodePoints::default());
             server.on_client_hello(Version::Tls13, hello(first)).unwrap();
-            let result = server.on_client_hello(Version::Tls13, hello(second));
-            let name = format!("offer {second}");
-            let received = hello(second);
-            cases.push(value(&name, Version::Tls13, SECOND_HELLO, first, received, result));
+            let result = server.on_client_hello(Version::Tls13, second);
+            cases.push(value(&name, Version::Tls13, SECOND_HELLO, first, second, result));
         }
     }
     cases

@@ -8,6 +8,7 @@ use rustls::crypto::{
     WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
     verify_tls13_signature_with_raw_key,
 };
+use rustls::ext_wire::Origin;
 use rustls::ext_wire::resumption::Voucher;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -41,6 +42,8 @@ pub(crate) struct Verifier {
     pub(super) lists: Vec<RevocationList>,
     pub(super) crl_expiry: CrlExpiry,
     pub(super) usage: Usage,
+    /// The origin of the trust domain that certificates must be in, in its normal form.
+    pub(super) trust_domain: Option<String>,
     pub(super) hints: Vec<DistinguishedName>,
     /// If absent, each chain is verified again when its session is resumed.
     pub(super) voucher_key: Option<VoucherKey>,
@@ -61,6 +64,7 @@ impl Verifier {
             lists: Vec::new(),
             crl_expiry: CrlExpiry::default(),
             usage: Usage::default(),
+            trust_domain: None,
             hints: Vec::new(),
             voucher_key: None,
         }
@@ -255,6 +259,19 @@ impl Verifier {
         Ok(())
     }
 
+    /// Checks that a certificate has an identifier, and none outside of the trust domain (WIO-6).
+    fn check_trust_domain(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+        let Some(expected) = &self.trust_domain else { return Ok(()) };
+        let presented = x509::uris(certificate);
+        let is_inside =
+            |uri: &String| Origin::of_uri(uri).is_some_and(|it| it.to_string() == *expected);
+        if !presented.is_empty() && presented.iter().all(is_inside) {
+            return Ok(());
+        }
+        let expected = expected.clone();
+        Err(CertificateError::OutsideTrustDomain { expected, presented }.into())
+    }
+
     /// Verifies a signature of TLS 1.2 with a bare key.
     fn verify_tls12_signature_with_key(
         &self,
@@ -293,6 +310,7 @@ impl ClientCertVerifier for Verifier {
             Some(pinned) => pinned.validity.check(now)?,
             None => self.verify_chain(end_entity, intermediates, now)?,
         }
+        self.check_trust_domain(end_entity)?;
         Ok(ClientCertVerified::assertion())
     }
 

@@ -37,6 +37,7 @@ impl VoucherKey {
             lists,
             crl_expiry,
             usage,
+            trust_domain,
             hints: _,
             voucher_key: _,
         } = verifier;
@@ -63,6 +64,7 @@ impl VoucherKey {
         let (kind, purposes) = usage.content();
         input.part(&[kind]);
         input.parts(purposes, |input, purpose| input.part(purpose.as_bytes()));
+        input.parts(trust_domain, |input, origin| input.part(origin.as_bytes()));
         Some(Self(input.finish()))
     }
 

@@ -280,6 +280,19 @@ pub(super) fn names_of(certificate: &X509Certificate<'_>) -> Vec<&'static str> {
     kinds
 }
 
+/// The URIs among the subject alternative names of a certificate; empty if it cannot be read.
+pub(super) fn uris(der: &[u8]) -> Vec<String> {
+    let certificate = certificate(der);
+    let names = certificate.as_ref().and_then(|it| it.subject_alternative_name().ok().flatten());
+    let names = names.iter().flat_map(|names| &names.value.general_names);
+    names
+        .filter_map(|name| match name {
+            GeneralName::URI(uri) => Some((*uri).to_owned()),
+            _ => None,
+        })
+        .collect()
+}
+
 /// The critical extensions of a certificate that webpki does not know.
 pub(super) fn unknown_critical_extensions(certificate: &X509Certificate<'_>) -> Vec<String> {
     certificate

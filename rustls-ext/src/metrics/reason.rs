@@ -74,6 +74,7 @@ pub(crate) fn of_denied(denied: &crate::http::server::Denied) -> &'static str {
         Denied::OtherScope => "other_scope",
         Denied::Refused => "refused",
         Denied::NeverAsked => "never_asked",
+        Denied::NoSpiffeId => "no_spiffe_id",
         Denied::NoCaller | Denied::NoConnection => "no_layer",
         Denied::UnknownScope { .. } => "unknown_scope",
     }

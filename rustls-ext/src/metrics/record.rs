@@ -45,12 +45,7 @@ impl Handshake {
         let resumed = if resumed { "true" } else { "false" };
         table::SESSIONS.add(1, &[transport, version, resumed]);
         let offer = auth.map_or(Offer::NONE, |auth| auth.offer());
-        let offer = match (offer.has_flag(), offer.has_care()) {
-            (false, false) => "none",
-            (true, false) => "flag",
-            (false, true) => "care",
-            (true, true) => "both",
-        };
+        let offer = offer.name();
         table::OFFERS.add(1, &[transport, offer]);
         let Some(auth) = auth else { return };
         if auth.acknowledged() {

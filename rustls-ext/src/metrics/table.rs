@@ -54,7 +54,11 @@ pub(crate) static OFFERS: Metric = Metric::counter(
     "rustls_ext_offers_total",
     "Accepted handshakes by how the client offered to authenticate.",
 )
-.with_labels(&[TRANSPORT, Label::one_of("offer", &["none", "flag", "care", "both"])]);
+.with_labels(&[TRANSPORT, Label::one_of("offer", &OFFER_NAMES)]);
+
+/// [`Offer::name`](rustls::ext_wire::Offer::name) of each offer.
+const OFFER_NAMES: [&str; 8] =
+    ["none", "flag", "care", "both", "origins", "flag+origins", "care+origins", "both+origins"];
 
 pub(crate) static CLIENT_AUTH: Metric = Metric::counter(
     "rustls_ext_certificate_requests_total",
@@ -105,6 +109,7 @@ pub(crate) static DENIED: Metric = Metric::counter(
             "other_scope",
             "refused",
             "never_asked",
+            "no_spiffe_id",
             "no_layer",
             "unknown_scope",
             "other",

@@ -9,13 +9,15 @@ use axum::routing::get;
 use http::{Request, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Bytes;
+use rcgen::{CertificateParams, SanType};
+use rustls_ext::axum::SpiffeId;
 use rustls_ext::http::server::{CallerLayer, ConnectionInfo, Denied, RequireScope};
 use rustls_ext::tokio::Listener;
-use rustls_ext::{Live, Setup};
+use rustls_ext::{ClientAuthOffer, Live, Setup};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::common::Pki;
-use crate::site::{Log, Site, app, policy, server_config};
+use crate::site::{Agents, Log, Site, app, policy, server_config};
 
 fn page(denied: Denied) -> Response {
     let text = format!("<p>{}</p>", denied.status());
@@ -104,4 +106,33 @@ async fn a_denial_has_the_body_type_of_the_service() {
         assert_eq!(response.extensions().get(), Some(&reason));
         assert_eq!(response.body().0, made_by);
     }
+}
+
+#[tokio::test]
+async fn a_handler_gets_the_spiffe_id_and_a_caller_without_one_is_denied() {
+    async fn hello(id: SpiffeId<Agents>) -> String {
+        format!("{} in {}", id.as_str(), id.identity().scope())
+    }
+    let site = Site::with(policy, |_| Router::new().route("/", get(hello))).await;
+    let issue = |uris: &[&str]| {
+        let mut params = CertificateParams::new(vec!["agent".to_owned()]).unwrap();
+        let uris = uris.iter().map(|uri| SanType::URI((*uri).try_into().unwrap()));
+        params.subject_alt_names.extend(uris);
+        site.pki.agents.sign(params)
+    };
+    let id = "spiffe://example.org/agent/7";
+    let denied = (StatusCode::FORBIDDEN, "your certificate has no SPIFFE ID\n");
+    for (uris, expected) in [
+        (&[id][..], (StatusCode::OK, "spiffe://example.org/agent/7 in agents")),
+        (&[], denied),
+        (&["https://example.org/agent/7"], denied),
+        (&[id, "spiffe://example.org/agent/8"], denied),
+    ] {
+        let identity = issue(uris);
+        let client = site.client().with(&identity).offering(ClientAuthOffer::flag());
+        let answer = client.get("www.example", "/").await;
+        assert_eq!((answer.status, answer.text.as_str()), expected, "{uris:?}");
+    }
+    let answer = site.client().get("www.example", "/").await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
 }

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SerialNumber, date_time_ymd};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, SanType, SerialNumber, date_time_ymd};
 use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
 use rustls_ext::{Anchors, RevocationList};
 
 use crate::common::{Authority, CertAndKey, provider};
-use crate::steps::HOSTS;
+use crate::steps::{HOSTS, Scope};
 
 /// The start of each sequence, in seconds since the Unix epoch: 2030-01-01.
 pub const START: u64 = 1_893_456_000;
@@ -33,13 +33,30 @@ pub enum Cert {
     Misfit,
     /// Issued by the staff's authority.
     Boss,
+    /// Issued by the agents' authority, for the trust domain of the staff.
+    Liar,
     /// Issued by an authority that no scope trusts.
     Stranger,
 }
 
 impl Cert {
-    pub const ALL: [Self; 6] =
-        [Self::Agent, Self::Brief, Self::Traitor, Self::Misfit, Self::Boss, Self::Stranger];
+    pub const ALL: [Self; 7] = [
+        Self::Agent,
+        Self::Brief,
+        Self::Traitor,
+        Self::Misfit,
+        Self::Boss,
+        Self::Liar,
+        Self::Stranger,
+    ];
+
+    /// The scope whose trust domain its identifier is in.
+    pub fn domain(self) -> Scope {
+        match self {
+            Self::Boss | Self::Liar => Scope::Staff,
+            _ => Scope::Agents,
+        }
+    }
 }
 
 /// The authorities that a scope trusts.
@@ -67,12 +84,14 @@ impl Cast {
     pub fn new() -> Self {
         let [servers, agents, staff, foreign] =
             ["servers", "agents", "staff", "foreign"].map(Authority::new);
-        let sign = |authority: &Authority, change: fn(&mut CertificateParams)| {
-            let mut params = CertificateParams::new(vec!["client".to_owned()]).unwrap();
-            change(&mut params);
-            authority.sign(params)
-        };
         let keys = Cert::ALL.map(|cert| {
+            let sign = |authority: &Authority, change: fn(&mut CertificateParams)| {
+                let mut params = CertificateParams::new(vec!["client".to_owned()]).unwrap();
+                let identifier = format!("{}/client", cert.domain().origin());
+                params.subject_alt_names.push(SanType::URI(identifier.try_into().unwrap()));
+                change(&mut params);
+                authority.sign(params)
+            };
             let identity = match cert {
                 Cert::Agent => sign(&agents, |_| {}),
                 Cert::Brief => sign(&agents, |it| it.not_after = date_time_ymd(2030, 1, 2)),
@@ -83,6 +102,7 @@ impl Cast {
                     it.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
                 }),
                 Cert::Boss => sign(&staff, |_| {}),
+                Cert::Liar => sign(&agents, |_| {}),
                 Cert::Stranger => sign(&foreign, |_| {}),
             };
             let key = CertifiedKey::from_der(identity.chain.clone(), identity.key(), &provider());

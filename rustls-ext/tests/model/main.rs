@@ -1,7 +1,7 @@
 //! Random sequences of actions of clients and operators, against a small model of the expected
 //! results.
 //!
-//! Clients connect, with or without an offer, with different certificates, and resume their
+//! Clients connect, with or without an offer or a hint at their trust domain, with different certificates, and resume their
 //! sessions; operators change rules, anchors and revocation lists, also while the server loads
 //! them, and restart; time passes, clocks are wrong, and stored sessions are altered. After each connection, client and server must have exactly the results
 //! of the [`model`], and the invariants must hold.

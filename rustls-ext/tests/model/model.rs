@@ -5,7 +5,7 @@ use rustls::client::ClientAuthOfferStatus;
 use rustls_ext::wire::Offer;
 
 use crate::cast::{BRIEF, Cert, LIST, Trust};
-use crate::steps::{Ask, Connect, Forge, HOSTS, Keeps, Rule, Scope, Step, Version};
+use crate::steps::{Ask, Connect, Forge, HOSTS, Keeps, Of, Rule, Scope, Step, Version};
 
 /// Hours for which clients keep sessions.
 const STORED_TLS13: i64 = 24;
@@ -23,6 +23,8 @@ pub struct State {
     pub rules: [Rule; HOSTS.len()],
     /// The anchors of each scope.
     pub trust: [Trust; Scope::ALL.len()],
+    /// Whether the operator has bound each scope to its trust domain.
+    pub bound: [bool; Scope::ALL.len()],
     pub revoked: bool,
     /// When the lists were issued, by the server's clock.
     pub listed: i64,
@@ -33,12 +35,13 @@ pub struct State {
 
 impl State {
     pub fn new() -> Self {
-        let nothing = Rule { ask: Ask::Nothing, scope: Scope::Agents, offered: false };
+        let nothing = Rule { ask: Ask::Nothing, scope: Scope::Agents, of: Of::All };
         Self {
             now: 0,
             ahead: 0,
             rules: [nothing; HOSTS.len()],
             trust: [Trust::Agents, Trust::Staff],
+            bound: [false; Scope::ALL.len()],
             revoked: false,
             listed: 0,
             forge: Forge::Nothing,
@@ -51,6 +54,7 @@ impl State {
         match *step {
             Step::Rule(host, rule) => self.rules[host] = rule,
             Step::Trust(scope, trust) => self.trust[scope as usize] = trust,
+            Step::Bind(scope, bound) => self.bound[scope as usize] = bound,
             Step::Revoke(revoked) => {
                 self.revoked = revoked;
                 self.listed = self.server_now();
@@ -85,25 +89,39 @@ impl State {
             _ if !(self.listed..self.listed + LIST).contains(&self.server_now()) => {
                 Err(Alert::CertificateUnknown)
             }
+            // WIO-6
+            _ if self.is_bound(scope) && cert.domain() != scope => Err(Alert::AccessDenied),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a scope is bound to its trust domain.
+    pub fn is_bound(&self, scope: Scope) -> bool {
+        let hints = |rule: &Rule| rule.of == Of::Hinting && rule.scope == scope;
+        self.bound[scope as usize] || self.rules.iter().any(hints)
     }
 
     /// The policy's decision for `connect`.
     pub fn ask(&self, connect: &Connect) -> (Ask, Scope) {
         let rule = self.rules[connect.host];
-        if rule.offered && !offered(connect) {
-            (Ask::Nothing, rule.scope)
-        } else {
-            (rule.ask, rule.scope)
-        }
+        let applies = match rule.of {
+            Of::All => true,
+            Of::Offering => offered(connect),
+            Of::Hinting => hint(connect) == Some(rule.scope),
+        };
+        (if applies { rule.ask } else { Ask::Nothing }, rule.scope)
     }
 }
 
-/// The offer that the server sees: there are no flags in TLS 1.2 (FLAGS-9).
+/// The offer that the server sees: there are no flags (FLAGS-9) and no hints (WIO-7) in TLS 1.2.
 pub fn offer(connect: &Connect) -> Offer {
     let flag = connect.offer.has_flag() && connect.version == Version::Tls13;
-    Offer::new(flag, connect.offer.has_care())
+    Offer::new(flag, connect.offer.has_care()).with_origins(hint(connect).is_some())
+}
+
+/// The hint that the server sees.
+pub fn hint(connect: &Connect) -> Option<Scope> {
+    connect.hint.filter(|_| connect.version == Version::Tls13)
 }
 
 /// Whether the server sees an offer.
@@ -217,7 +235,8 @@ impl Model {
         };
         let fresh = self.state.now - session.made <= lifetime;
         // RES-8
-        fresh && (connect.offer.is_none() || connect.prefer_resumption || session.proved)
+        let offers = !connect.offer.is_none() || connect.hint.is_some();
+        fresh && (!offers || connect.prefer_resumption || session.proved)
     }
 
     /// RES-2 to RES-5.
@@ -291,7 +310,7 @@ impl Model {
     }
 
     fn client_status(&self, connect: &Connect, ask: Ask, resumed: bool) -> ClientAuthOfferStatus {
-        let because_offered = self.state.rules[connect.host].offered;
+        let because_offered = self.state.rules[connect.host].of != Of::All;
         match (offered(connect), ask != Ask::Nothing && !resumed) {
             // RCA-2, RCA-3; CARE has no acknowledgement
             (true, true) if because_offered && offer(connect).has_flag() => {

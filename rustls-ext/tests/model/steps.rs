@@ -28,6 +28,9 @@ pub enum Step {
     Rule(Host, Rule),
     /// The operator trusts other authorities in a scope, under the same name.
     Trust(Scope, Trust),
+    /// The operator binds a scope to its trust domain, or not. A scope that a rule on an origin names is
+    /// always bound.
+    Bind(Scope, bool),
     /// The operator installs a new list that revokes the traitor's certificate, or one that does not.
     Revoke(bool),
     /// The operator replaces several files at once, while the server loads: these changes are in
@@ -80,6 +83,14 @@ impl Scope {
             Self::Staff => "staff",
         }
     }
+
+    /// The origin of its trust domain.
+    pub fn origin(self) -> &'static str {
+        match self {
+            Self::Agents => "spiffe://agents.example",
+            Self::Staff => "spiffe://staff.example",
+        }
+    }
 }
 
 /// The operator's rule for the clients of a host.
@@ -87,8 +98,21 @@ impl Scope {
 pub struct Rule {
     pub ask: Ask,
     pub scope: Scope,
-    /// Only for clients that offer; others are not asked.
-    pub offered: bool,
+    pub of: Of,
+}
+
+/// The clients that a rule is for; others are not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    All,
+    /// Those that offer.
+    Offering,
+    /// Those that hint at the trust domain of the rule's scope.
+    Hinting,
+}
+
+impl Of {
+    pub const ALL: [Self; 3] = [Self::All, Self::Offering, Self::Hinting];
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +132,10 @@ impl Ask {
 pub struct Connect {
     pub host: Host,
     pub version: Version,
+    /// Without the hint.
     pub offer: Offer,
+    /// The scope at whose trust domain the client hints.
+    pub hint: Option<Scope>,
     /// Whether the client prefers resumption to a certificate request (RES-8).
     pub prefer_resumption: bool,
     /// Whether the certificate may be sent under TLS 1.2.
@@ -132,6 +159,7 @@ fn connect() -> impl Strategy<Value = Step> {
     let where_to = (0..HOSTS.len(), select(&[Version::Tls12, Version::Tls13]));
     let says = (
         select(&[Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH]),
+        proptest::option::weighted(0.4, select(&Scope::ALL)),
         proptest::bool::weighted(0.3),
         any::<bool>(),
         proptest::option::weighted(0.8, cert()),
@@ -143,12 +171,13 @@ fn connect() -> impl Strategy<Value = Step> {
     );
     (where_to, says, how).prop_map(|(where_to, says, how)| {
         let (host, version) = where_to;
-        let (offer, prefer_resumption, clear, certificate) = says;
+        let (offer, hint, prefer_resumption, clear, certificate) = says;
         let (resume, retry, early) = how;
         Step::Connect(Connect {
             host,
             version,
             offer,
+            hint,
             prefer_resumption,
             clear,
             certificate,
@@ -162,16 +191,16 @@ fn connect() -> impl Strategy<Value = Step> {
 fn cert() -> impl Strategy<Value = Cert> {
     // Mostly those that count in a scope.
     prop_oneof![
-        3 => select(&[Cert::Agent, Cert::Brief, Cert::Traitor, Cert::Boss]),
+        3 => select(&[Cert::Agent, Cert::Brief, Cert::Traitor, Cert::Boss, Cert::Liar]),
         1 => select(&Cert::ALL),
     ]
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
-    (select(&Ask::ALL), select(&Scope::ALL), any::<bool>()).prop_map(|(ask, scope, offered)| Rule {
+    (select(&Ask::ALL), select(&Scope::ALL), select(&Of::ALL)).prop_map(|(ask, scope, of)| Rule {
         ask,
         scope,
-        offered,
+        of,
     })
 }
 
@@ -181,6 +210,7 @@ fn change() -> impl Strategy<Value = Step> {
         3 => (0..HOSTS.len(), rule()).prop_map(|(host, rule)| Step::Rule(host, rule)),
         1 => (select(&Scope::ALL), select(&Trust::ALL))
             .prop_map(|(scope, trust)| Step::Trust(scope, trust)),
+        1 => (select(&Scope::ALL), any::<bool>()).prop_map(|(scope, bound)| Step::Bind(scope, bound)),
         1 => any::<bool>().prop_map(Step::Revoke),
     ]
 }

@@ -14,8 +14,8 @@ use crate::steps::{Forge, Step, Version};
 const SESSIONS: [&str; 3] = ["no session", "session refused", "session resumed"];
 
 /// The steps between connections.
-const STEPS: [&str; 9] =
-    ["rule", "trust", "revoke", "torn", "pass", "clock", "forge", "restart", "forget"];
+const STEPS: [&str; 10] =
+    ["rule", "trust", "bind", "revoke", "torn", "pass", "clock", "forge", "restart", "forget"];
 
 /// How often each kind of step and of connection occurred.
 #[derive(Debug, Default)]
@@ -26,6 +26,7 @@ impl Tally {
         let name = match step {
             Step::Rule(..) => "rule",
             Step::Trust(..) => "trust",
+            Step::Bind(..) => "bind",
             Step::Revoke(_) => "revoke",
             Step::Torn(..) => "torn",
             Step::Pass(_) => "pass",
@@ -70,6 +71,7 @@ impl Tally {
             Alert::CertificateUnknown,
             Alert::CertificateRevoked,
             Alert::UnsupportedCertificate,
+            Alert::AccessDenied,
         ];
         let endings: Vec<_> =
             full.into_iter().chain(alerts.map(|alert| format!("{alert:?}"))).collect();

@@ -22,8 +22,8 @@ use rustls_ext::{ClientAuthOffer, Live, PeerIdentity, Policy, Rule, Setup, Verdi
 use crate::cast::{Cast, START, Trust, seconds};
 use crate::common::{provider, pump};
 use crate::forger::Forger;
-use crate::model::{ConnectResult, MAX_AGE, Model, Server, State, offered};
-use crate::steps::{Ask, Connect, HOSTS, Keeps, Scope, Step, Version};
+use crate::model::{ConnectResult, MAX_AGE, Model, Server, State, hint, offered};
+use crate::steps::{Ask, Connect, HOSTS, Keeps, Of, Scope, Step, Version};
 use crate::store::{Store, Wallet};
 use crate::tally::Tally;
 
@@ -48,7 +48,7 @@ pub fn play(cast: &Cast, tally: &Tally, keeps: Keeps, steps: &[Step]) -> Result<
                 world.memory = Memory::new(keeps, world.memory.forger.clone());
                 world.start(&model.state);
             }
-            Step::Rule(..) | Step::Trust(..) | Step::Revoke(_) | Step::Restart => {
+            Step::Rule(..) | Step::Trust(..) | Step::Bind(..) | Step::Revoke(_) | Step::Restart => {
                 world.start(&model.state);
             }
         }
@@ -62,9 +62,10 @@ pub const FILES: usize = HOSTS.len() + Scope::ALL.len() + 1;
 
 /// The content of the files.
 fn files(state: &State) -> [Vec<u8>; FILES] {
-    let [one, two] =
-        state.rules.map(|rule| vec![rule.ask as u8, rule.scope as u8, u8::from(rule.offered)]);
-    let [agents, staff] = state.trust.map(|trust| vec![trust as u8]);
+    let [one, two] = state.rules.map(|rule| vec![rule.ask as u8, rule.scope as u8, rule.of as u8]);
+    let [agents, staff] = Scope::ALL.map(|scope| {
+        vec![state.trust[scope as usize] as u8, u8::from(state.bound[scope as usize])]
+    });
     let listed = state.listed.to_be_bytes();
     let lists = [&[u8::from(state.revoked)][..], &listed].concat();
     [one, two, agents, staff, lists]
@@ -76,12 +77,13 @@ fn read(files: &[Vec<u8>], state: &State) -> State {
     let rule = |file: &[u8]| crate::steps::Rule {
         ask: Ask::ALL[usize::from(file[0])],
         scope: Scope::ALL[usize::from(file[1])],
-        offered: file[2] == 1,
+        of: Of::ALL[usize::from(file[2])],
     };
     let trust = |file: &[u8]| Trust::ALL[usize::from(file[0])];
     State {
         rules: [rule(one), rule(two)],
         trust: [trust(agents), trust(staff)],
+        bound: [agents[1] == 1, staff[1] == 1],
         revoked: lists[0] == 1,
         listed: i64::from_be_bytes(lists[1..].try_into().unwrap()),
         ..state.clone()
@@ -259,8 +261,13 @@ impl<'a> World<'a> {
             _ => None,
         };
         let rule = state.rules[connect.host];
-        if rule.offered && !offered(connect) && asked(seen.client) {
-            return Err("asked without an offer".into());
+        let unasked = match rule.of {
+            Of::All => false,
+            Of::Offering => !offered(connect),
+            Of::Hinting => hint(connect) != Some(rule.scope),
+        };
+        if unasked && asked(seen.client) {
+            return Err("asked without an offer, or a hint".into());
         }
         let (ask, scope) = state.ask(connect);
         if ask == Ask::Require && authenticated != Some(scope) && data {
@@ -307,7 +314,11 @@ impl<'a> World<'a> {
         config.resumption = Resumption::store(self.store.clone());
         config.time_provider = self.clock.clone();
         config.enable_early_data = true;
-        let offer = ClientAuthOffer::new(connect.offer).with_certificate_under_tls12(connect.clear);
+        let mut offer =
+            ClientAuthOffer::new(connect.offer).with_certificate_under_tls12(connect.clear);
+        if let Some(scope) = connect.hint {
+            offer = offer.with_origins([scope.origin()]).unwrap();
+        }
         config.client_auth_offer =
             if connect.prefer_resumption { offer.prefer_resumption() } else { offer };
         Arc::new(config)
@@ -355,13 +366,18 @@ fn policy(cast: &Cast, state: &State) -> Policy {
     let max_age = Duration::from_secs(MAX_AGE.unsigned_abs() * 3600);
     let mut builder = Policy::builder().provider(provider());
     for scope in Scope::ALL {
-        let anchors = cast.anchors(state.trust[scope as usize], state.revoked, state.listed);
+        let mut anchors = cast.anchors(state.trust[scope as usize], state.revoked, state.listed);
+        if state.is_bound(scope) {
+            anchors = anchors.with_trust_domain(scope.origin()).unwrap();
+        }
         builder = builder.scope(scope.name(), anchors.with_max_age(max_age));
     }
     for (host, rule) in HOSTS.into_iter().zip(state.rules) {
         let mut when = Rule::when().server_name(host);
-        if rule.offered {
-            when = when.offered(true);
+        match rule.of {
+            Of::All => {}
+            Of::Offering => when = when.offered(true),
+            Of::Hinting => when = when.origin(rule.scope.origin()),
         }
         let scope = rule.scope.name();
         builder = builder.rule(match rule.ask {

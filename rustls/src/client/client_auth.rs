@@ -1,6 +1,9 @@
+use alloc::vec::Vec;
+
 pub use rustls_ext_wire::ClientStatus as ClientAuthOfferStatus;
 use rustls_ext_wire::{
-    ClientNegotiation, CodePoints, Fault, HelloOffer, Message, Offer, Received, Version,
+    ClientNegotiation, CodePoints, Fault, HelloOffer, MAX_ORIGIN_BYTES, Message, Offer, Received,
+    Version, WriteOriginsError, write_origin_hint,
 };
 
 use super::client_conn::{ClientConfig, ClientConnectionData, UnbufferedClientConnection};
@@ -18,6 +21,8 @@ use crate::msgs::handshake::NewSessionTicketPayloadTls13;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientAuthOffer {
     by: Offer,
+    /// The body of the extension with origins; empty without them.
+    origins: Vec<u8>,
     prefer_resumption: bool,
     tls12_certificate: Option<bool>,
     code_points: CodePoints,
@@ -25,9 +30,11 @@ pub struct ClientAuthOffer {
 
 impl ClientAuthOffer {
     /// Offers in these ways.
+    ///
+    /// Origins are set by [`with_origins()`](Self::with_origins) only: `offer` has no list.
     pub fn new(offer: Offer) -> Self {
         Self {
-            by: offer,
+            by: offer.with_origins(false),
             ..Self::default()
         }
     }
@@ -48,6 +55,28 @@ impl ClientAuthOffer {
     /// Offers in both ways.
     pub fn flag_and_care() -> Self {
         Self::new(Offer::BOTH)
+    }
+
+    /// Also hints at the origins in which this client has an identity, such as
+    /// `spiffe://example.org`, in TLS1.3 (draft-rosomakho-tls-wimse-cert-hint).
+    ///
+    /// A hint is an offer by itself: `ClientAuthOffer::default().with_origins(["spiffe://a.example"])?`
+    /// makes no other one (WIO-5).  It lets a server of several trust domains request the right
+    /// certificate.  Any observer can read it, unless Encrypted Client Hello is used.
+    ///
+    /// # Errors
+    /// [`WriteOriginsError`], for an empty list, for a string that is no origin, and for a list of
+    /// which a server would ignore a part: more than 16 origins or 4,096 bytes (WIO-8).
+    ///
+    /// [`WriteOriginsError`]: crate::ext_wire::WriteOriginsError
+    pub fn with_origins<S: AsRef<str>>(
+        mut self,
+        origins: impl IntoIterator<Item = S>,
+    ) -> Result<Self, WriteOriginsError> {
+        let mut buffer = [0; MAX_ORIGIN_BYTES];
+        self.origins = write_origin_hint(origins, &mut buffer)?.to_vec();
+        self.by = self.by.with_origins(true);
+        Ok(self)
     }
 
     /// Uses these code points, both in sent and in received messages.
@@ -98,14 +127,25 @@ impl ClientAuthOffer {
 
     /// The code points that a connection recognizes in messages.
     ///
-    /// CARE was never assigned a code point.  So a client that does not use CARE treats an
-    /// extension with that number as unknown, as upstream does.
+    /// CARE and the origin hint have no code points yet.  So a client that does not use one of them
+    /// treats an extension with its number as unknown, as upstream does.
     pub(super) fn code_points(&self) -> CodePoints {
-        if self.by.has_care() {
-            self.code_points
-        } else {
-            self.code_points.without_care()
+        let mut code_points = self.code_points;
+        if !self.by.has_care() {
+            code_points = code_points.without_care();
         }
+        if !self.by.has_origins() {
+            code_points = code_points.without_origin_hint();
+        }
+        code_points
+    }
+
+    /// The body of the extension with origins, if they are part of the offer.
+    pub(crate) fn origin_hint(&self) -> Option<&[u8]> {
+        self.by
+            .has_origins()
+            .then_some(&self.origins)
+            .map(Vec::as_slice)
     }
 
     /// Checks a ticket, which does not answer any message.
@@ -141,10 +181,13 @@ impl ClientConnectionData {
 
     /// Records the extensions of the ClientHello that the server evaluates.
     pub(super) fn hello_is_sent(&mut self, sent: &[ExtensionType]) {
-        self.client_auth.sent(Offer::new(
+        let offer = Offer::new(
             sent.contains(&ExtensionType::TlsFlags),
             sent.contains(&ExtensionType::ClientAuthenticationRequest),
-        ));
+        );
+        let origins = sent.contains(&ExtensionType::WorkloadIdentifierOriginHint);
+        self.client_auth
+            .sent(offer.with_origins(origins));
     }
 
     /// Checks and records the extensions of a server's message.

@@ -1,5 +1,6 @@
 //! Encodes and decodes the extensions with which clients offer to authenticate: `tls_flags`
-//! (draft-ietf-tls-tlsflags) and `client_authentication_request` (CARE, draft-thomson-tls-care).
+//! (draft-ietf-tls-tlsflags), `client_authentication_request` (CARE, draft-thomson-tls-care), and
+//! `workload_identifier_origin_hint` (draft-rosomakho-tls-wimse-cert-hint).
 //!
 //! `rustls-ext-wire` defines their content, and the messages in which they are allowed.
 
@@ -7,6 +8,7 @@ use alloc::vec::Vec;
 
 use rustls_ext_wire::{CodePoints, Fault, FlagSet, Received, Version};
 
+use crate::client::ClientAuthOffer;
 use crate::common_state::CommonState;
 use crate::enums::{AlertDescription, ProtocolVersion};
 use crate::error::{Error, InvalidMessage, PeerMisbehaved};
@@ -17,14 +19,22 @@ use crate::msgs::handshake::{CertificateRequestExtensions, ClientExtensions, Ser
 
 /// The body of `tls_flags`, not decoded yet: in a ClientHello it matters only after TLS1.3 is
 /// chosen (FLAGS-9).
-pub(crate) type TlsFlags = Configured<true>;
+pub(crate) type TlsFlags = Configured<FLAGS>;
 
 /// The body of `client_authentication_request`.
-pub(crate) type Care = Configured<false>;
+pub(crate) type Care = Configured<CARE>;
+
+/// The body of `workload_identifier_origin_hint`, not decoded yet: it matters only after TLS1.3 is
+/// chosen.
+pub(crate) type OriginHint = Configured<ORIGINS>;
+
+const FLAGS: u8 = 0;
+const CARE: u8 = 1;
+const ORIGINS: u8 = 2;
 
 /// The body of an extension whose code point is configurable.
 #[derive(Clone, Debug)]
-pub(crate) struct Configured<const FLAGS: bool> {
+pub(crate) struct Configured<const KIND: u8> {
     code_point: u16,
     body: Payload<'static>,
 }
@@ -49,7 +59,17 @@ impl Care {
     }
 }
 
-impl<const FLAGS: bool> Configured<FLAGS> {
+impl OriginHint {
+    /// `None` without a code point, or without origins.
+    pub(crate) fn new(code_point: Option<u16>, offer: &ClientAuthOffer) -> Option<Self> {
+        Some(Self {
+            code_point: code_point?,
+            body: Payload::new(offer.origin_hint()?),
+        })
+    }
+}
+
+impl<const KIND: u8> Configured<KIND> {
     pub(crate) fn body(&self) -> &[u8] {
         self.body.bytes()
     }
@@ -61,16 +81,16 @@ impl<const FLAGS: bool> Configured<FLAGS> {
     }
 }
 
-impl<const FLAGS: bool> Codec<'_> for Configured<FLAGS> {
+impl<const KIND: u8> Codec<'_> for Configured<KIND> {
     fn encode(&self, bytes: &mut Vec<u8>) {
         self.body.encode(bytes);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, InvalidMessage> {
-        let code_point = if FLAGS {
-            Some(r.code_points.tls_flags())
-        } else {
-            r.code_points.care()
+        let code_point = match KIND {
+            FLAGS => Some(r.code_points.tls_flags()),
+            CARE => r.code_points.care(),
+            _ => r.code_points.origin_hint(),
         };
         Ok(Self {
             // Without a code point, no extension would have been recognized as one of these.
@@ -87,6 +107,7 @@ impl ExtensionType {
         match u16::from(self) {
             typ if typ == code_points.tls_flags() => Self::TlsFlags,
             typ if Some(typ) == code_points.care() => Self::ClientAuthenticationRequest,
+            typ if Some(typ) == code_points.origin_hint() => Self::WorkloadIdentifierOriginHint,
             _ => self.or_unknown(),
         }
     }
@@ -95,7 +116,9 @@ impl ExtensionType {
     #[inline]
     pub(crate) fn or_unknown(self) -> Self {
         match self {
-            Self::TlsFlags | Self::ClientAuthenticationRequest => Self::Unknown(self.into()),
+            Self::TlsFlags
+            | Self::ClientAuthenticationRequest
+            | Self::WorkloadIdentifierOriginHint => Self::Unknown(self.into()),
             typ => typ,
         }
     }
@@ -109,16 +132,23 @@ impl ClientExtensions<'_> {
                 .as_ref()
                 .map(Configured::body),
             care: self.care.as_ref().map(Configured::body),
+            origin_hint: self
+                .origin_hint
+                .as_ref()
+                .map(Configured::body),
         }
     }
 
     /// Encodes one extension under its code point.
     #[inline]
     pub(crate) fn encode_any(&self, typ: ExtensionType, bytes: &mut Vec<u8>) {
-        match (typ, &self.tls_flags, &self.care) {
-            (ExtensionType::TlsFlags, Some(flags), _) => flags.encode_extension(bytes),
-            (ExtensionType::ClientAuthenticationRequest, _, Some(care)) => {
+        match (typ, &self.tls_flags, &self.care, &self.origin_hint) {
+            (ExtensionType::TlsFlags, Some(flags), ..) => flags.encode_extension(bytes),
+            (ExtensionType::ClientAuthenticationRequest, _, Some(care), _) => {
                 care.encode_extension(bytes)
+            }
+            (ExtensionType::WorkloadIdentifierOriginHint, _, _, Some(hint)) => {
+                hint.encode_extension(bytes)
             }
             _ => self.encode_one(typ, bytes),
         }
@@ -128,8 +158,8 @@ impl ClientExtensions<'_> {
 impl ServerExtensions<'_> {
     pub(crate) fn client_auth(&self) -> Received<'_> {
         Received {
-            tls_flags: None, // refused when it was read
             care: self.care.as_ref().map(Configured::body),
+            ..Received::default() // refused when it was read
         }
     }
 
@@ -168,11 +198,11 @@ pub(crate) fn wire_version(version: ProtocolVersion) -> Version {
     }
 }
 
-/// The extensions of a message without CARE, or in which CARE was refused when it was read.
+/// The extensions of a message without others, or in which others were refused when it was read.
 pub(crate) fn of_flags(tls_flags: &Option<TlsFlags>) -> Received<'_> {
     Received {
         tls_flags: tls_flags.as_ref().map(Configured::body),
-        care: None,
+        ..Received::default()
     }
 }
 
@@ -191,6 +221,7 @@ impl From<Fault> for Error {
             Fault::Flags(error) => InvalidMessage::IllegalTlsFlags(error).into(),
             Fault::Flag(violation) => PeerMisbehaved::IllegalTlsFlag(violation).into(),
             Fault::Care(error) => PeerMisbehaved::IllegalClientAuthenticationRequest(error).into(),
+            Fault::OriginHint(error) => PeerMisbehaved::IllegalOriginHint(error).into(),
             _ => PeerMisbehaved::ClientHelloDifferedOnRetry("tls_flags").into(),
         }
     }

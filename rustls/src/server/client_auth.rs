@@ -5,14 +5,15 @@ use core::time::Duration;
 use pki_types::{CertificateDer, UnixTime};
 use rustls_ext_wire::resumption::{self, Record, Resumption, Voucher};
 use rustls_ext_wire::{
-    Asks, CodePoints, FlagSet, Message as WireMessage, Offer, ServerNegotiation,
+    Asks, CodePoints, FlagSet, Message as WireMessage, Offer, Origins, Received,
+    ServerNegotiation,
 };
 
-use super::ServerConfig;
+use super::{ClientHello, ServerConfig};
 use super::server_conn::{ServerConnectionData, UnbufferedServerConnection};
 #[cfg(feature = "std")]
 use crate::conn::ConnectionCore;
-use crate::error::Error;
+use crate::error::{Error, PeerIncompatible};
 use crate::msgs::client_auth::{Care, TlsFlags};
 use crate::msgs::persist::ServerSessionValue;
 #[cfg(feature = "std")]
@@ -58,16 +59,26 @@ pub struct ClientAuth {
     decision: ClientAuthDecision,
     status: ClientAuthStatus,
     negotiation: ServerNegotiation,
+    /// The body of the extension with origins; empty without it.
+    origin_hint: Vec<u8>,
     refusal: Option<Error>,
     /// The verifier's voucher for the chain of an authenticated client.
     voucher: Option<Voucher>,
 }
 
 impl ClientAuth {
-    fn new(decision: ClientAuthDecision, negotiation: ServerNegotiation) -> Box<Self> {
+    fn new(
+        decision: ClientAuthDecision,
+        negotiation: ServerNegotiation,
+        origin_hint: Option<&[u8]>,
+    ) -> Box<Self> {
         Box::new(Self {
             decision,
             status: ClientAuthStatus::NotAsked,
+            origin_hint: origin_hint
+                .filter(|_| negotiation.offer().has_origins())
+                .map(<[u8]>::to_vec)
+                .unwrap_or_default(),
             negotiation,
             refusal: None,
             voucher: None,
@@ -100,6 +111,11 @@ impl ClientAuth {
         self.negotiation.offer()
     }
 
+    /// Returns the origins at which the client hinted.
+    pub fn origins(&self) -> Option<Origins<'_>> {
+        Origins::decode(&self.origin_hint).ok()
+    }
+
     /// Returns true if the client offered to authenticate in any way.
     pub fn offered(&self) -> bool {
         !self.offer().is_none()
@@ -120,6 +136,8 @@ impl ClientAuth {
             return false;
         };
         let wanted = match &self.decision {
+            // Nothing resumes for a client that is refused.
+            ClientAuthDecision::Refuse => return false,
             ClientAuthDecision::None => resumption::Demand::None,
             ClientAuthDecision::Request(demand) => {
                 resumption::Demand::Request(demand.scope.as_bytes())
@@ -181,6 +199,20 @@ impl ServerSessionValue {
     }
 }
 
+impl<'a> ClientHello<'a> {
+    /// Get the origins at which the client hints (`workload_identifier_origin_hint`).
+    ///
+    /// Returns `None` if the client did not send this extension, if it is malformed, or if it is
+    /// known that TLS1.3 was not negotiated.
+    ///
+    /// This is a hint, not a credential: any client can send it (WIO-4).
+    pub fn client_auth_origins(&self) -> Option<Origins<'a>> {
+        self.origin_hint
+            .filter(|_| self.client_auth_offer().has_origins())
+            .and_then(|body| Origins::decode(body).ok())
+    }
+}
+
 /// If there is no [`ClientAuth`], the verifier of the config decides, as in upstream.
 impl ServerConnectionData {
     /// The policy of this connection: its own, or else its config's, or else its verifier's.
@@ -196,21 +228,34 @@ impl ServerConnectionData {
 
     /// The code points that this connection recognizes in messages.
     ///
-    /// CARE was never assigned a code point.  So a server without a policy treats an extension with
-    /// that number as unknown, as upstream does.
+    /// CARE and the origin hint have no code points yet.  So a server without a policy treats an
+    /// extension with one of these numbers as unknown, as upstream does.
     pub(super) fn code_points_in_use(&self, config: &ServerConfig) -> CodePoints {
         match self.policy(config) {
             Some(_) => config.client_auth_code_points,
             None => config
                 .client_auth_code_points
-                .without_care(),
+                .without_care()
+                .without_origin_hint(),
         }
     }
 
     /// Keeps a decision, which is final, but not the policy that made it.
-    pub(super) fn decided(&mut self, decision: ClientAuthDecision, offer: ServerNegotiation) {
-        self.client_auth = Some(ClientAuth::new(decision, offer));
+    ///
+    /// # Errors
+    /// If the decision is to refuse the client, which ends the handshake.
+    pub(super) fn decided(
+        &mut self,
+        decision: ClientAuthDecision,
+        offer: ServerNegotiation,
+        received: Received<'_>,
+    ) -> Result<(), Error> {
         self.client_auth_policy = None;
+        if let ClientAuthDecision::Refuse = decision {
+            return Err(PeerIncompatible::RefusedByPolicy.into());
+        }
+        self.client_auth = Some(ClientAuth::new(decision, offer, received.origin_hint));
+        Ok(())
     }
 
     pub(super) fn client_cert_verifier<'a>(

@@ -3,7 +3,12 @@
 use super::*;
 
 fn numbers(u: &mut Unstructured<'_>) -> Result<Option<rext_code_points>> {
-    let default = rext_code_points { tls_flags: 62, request_client_auth: 80, care: 0xffca };
+    let default = rext_code_points {
+        tls_flags: 62,
+        request_client_auth: 80,
+        care: 0xffca,
+        origin_hint: 0xffcb,
+    };
     Ok(match u.int_in_range(0..=3)? {
         0 | 1 => None,
         2 => Some(default),
@@ -11,6 +16,7 @@ fn numbers(u: &mut Unstructured<'_>) -> Result<Option<rext_code_points>> {
             tls_flags: u16::arbitrary(u)?,
             request_client_auth: u16::arbitrary(u)? % 2100,
             care: u16::arbitrary(u)?,
+            origin_hint: u16::arbitrary(u)?,
         }),
     })
 }
@@ -50,7 +56,7 @@ impl World {
                 self.peeked = peeks.then(Vec::new);
             }
             2 => {
-                let (offer, mut new) = (u.int_in_range(-1..=4)?, null_mut());
+                let (offer, mut new) = (u.int_in_range(-1..=8)?, null_mut());
                 let status = call(u, |e| unsafe { rext_client_new(offer, points, &mut new, e) })?;
                 unsafe { rext_client_free(self.client) };
                 self.client = made(status, new);
@@ -112,25 +118,27 @@ impl World {
             return Ok(());
         }
         let client = self.client;
-        let (flags, care) = (self.body(u)?, self.body(u)?);
+        let (flags, care, hint) = (self.body(u)?, self.body(u)?, self.body(u)?);
         let (message, version, offer) =
-            (u.int_in_range(0..=9)?, version(u)?, u.int_in_range(0..=3)?);
-        let (mut set, mut number) = (self.flags, 0);
+            (u.int_in_range(0..=9)?, version(u)?, u.int_in_range(0..=7)?);
+        let (mut set, mut number, mut hinted) = (self.flags, 0, 0);
         // SAFETY: the client is not freed yet; all other pointers are to locals or to `self`.
         unsafe {
             if bool::arbitrary(u)? {
-                checked(rext_client_hello(client, version, &mut set, &mut number));
+                checked(rext_client_hello(client, version, &mut set, &mut number, &mut hinted));
             }
             if u.ratio(1, 4)? {
                 checked(rext_client_sent(client, offer));
             }
             let (flags, care) = (pointer(flags.as_ref()), pointer(care.as_ref()));
-            call(u, |e| rext_client_on(client, message, version, flags, care, e))?;
+            let hint = pointer(hint.as_ref());
+            call(u, |e| rext_client_on(client, message, version, flags, care, hint, e))?;
             let status = rext_client_status_of(client);
             let asked = REXT_CLIENT_ASKED_WITHOUT_ACKNOWLEDGEMENT;
             assert!((REXT_CLIENT_NOT_OFFERED..=asked).contains(&status));
             let offer = rext_client_offer(client);
-            assert!((0..=REXT_OFFER_FLAG + REXT_OFFER_CARE).contains(&offer));
+            let all = REXT_OFFER_FLAG + REXT_OFFER_CARE + REXT_OFFER_ORIGINS;
+            assert!((0..=all).contains(&offer));
             assert!(status != REXT_CLIENT_ACKNOWLEDGED || offer & REXT_OFFER_FLAG != 0);
             checked(rext_client_echoed(client));
         }
@@ -142,7 +150,7 @@ impl World {
             return Ok(());
         }
         let (server, hello) = (self.server, self.hello);
-        let (flags, care) = (self.body(u)?, self.body(u)?);
+        let (flags, care, hint) = (self.body(u)?, self.body(u)?, self.body(u)?);
         let (version, asks) = (version(u)?, u.int_in_range(-1..=3)?);
         let from_view = bool::arbitrary(u)?;
         let mut set = self.flags;
@@ -150,11 +158,12 @@ impl World {
         // pointers are to locals or to `self`.
         unsafe {
             let (flags, care) = (pointer(flags.as_ref()), pointer(care.as_ref()));
+            let hint = pointer(hint.as_ref());
             call(u, |e| {
                 if from_view {
                     rext_server_on_hello(server, version, &hello, e)
                 } else {
-                    rext_server_on_client_hello(server, version, flags, care, e)
+                    rext_server_on_client_hello(server, version, flags, care, hint, e)
                 }
             })?;
             checked(rext_server_asks(server, asks));
@@ -166,7 +175,7 @@ impl World {
             for message in REXT_CLIENT_HELLO..=REXT_NEW_SESSION_TICKET {
                 checked(rext_server_echoes_care(server, message));
             }
-            call(u, |e| rext_server_on_client_certificate(server, flags, care, e))?;
+            call(u, |e| rext_server_on_client_certificate(server, flags, care, hint, e))?;
         }
         Ok(())
     }

@@ -122,6 +122,13 @@ impl World {
         // SAFETY: as above.
         call(u, |error| unsafe { rext_hello_has_care(&hello, error) })?;
         self.flags = flags;
+        let mut ignored = 0;
+        // SAFETY: as above.
+        call(u, |error| unsafe {
+            rext_hello_origins(&hello, &mut self.list, &mut ignored, error)
+        })?;
+        // SAFETY: the bytes are in `self`.
+        call(u, |error| unsafe { rext_origin_includes(name, size, name, size, error) })?;
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use super::{HostPolicy, Identity, NoLongerVerified};
 #[cfg(feature = "tokio")]
 use crate::http::secondary::ConnectionError;
 use crate::http::secondary::server::ServerExchange;
+use crate::rule::normal_forms;
 use crate::wire::Offer;
 use crate::{ClientFacts, PeerIdentity, PostHandshakeDemand};
 
@@ -137,7 +138,11 @@ impl ConnectionInfo {
             _ => ClientAuthOutcome::Declined,
         };
         Self(Arc::new(ConnectionData {
-            client: ClientFacts { offer: auth.offer(), ..data.client },
+            client: ClientFacts {
+                offer: auth.offer(),
+                origins: Some(normal_forms(auth.origins())),
+                ..data.client
+            },
             acknowledged: auth.acknowledged(),
             certificate_request,
             outcome,
@@ -331,9 +336,10 @@ impl ConnectionInfo {
         &self.0.client
     }
 
-    /// The facts that it may use when the client opens another connection with this offer.
+    /// The facts that it may use when the client opens another connection with this offer, and with any
+    /// origins.
     pub(super) fn client_with(&self, offer: Offer) -> ClientFacts {
-        ClientFacts { offer, ..self.0.client.clone() }
+        ClientFacts { offer, origins: None, ..self.0.client.clone() }
     }
 }
 
@@ -349,7 +355,7 @@ impl ConnectionData {
             server_name: None,
             tls_version: tls_version.unwrap_or(ProtocolVersion::Unknown(0)),
             resumed: false,
-            client: ClientFacts { protocol, offer: Offer::NONE, peer: ip },
+            client: ClientFacts { protocol, peer: ip, ..ClientFacts::default() },
             acknowledged: false,
             certificate_request: None,
             outcome: ClientAuthOutcome::NotAsked,

@@ -33,6 +33,9 @@ pub enum Denied {
     /// The client is not authenticated, and the policy never requests a certificate of this scope
     /// from it on a connection to this host: 403.
     NeverAsked,
+    /// The client is authenticated in the scope, but its certificate has no SPIFFE ID, or several URIs:
+    /// 403.
+    NoSpiffeId,
     /// The request has not come through a [`CallerLayer`](super::CallerLayer): 500.
     ///
     /// In axum, call `.layer(CallerLayer::new(…))` after the routes that need it.
@@ -56,7 +59,9 @@ impl Denied {
             Self::Host(_) => StatusCode::BAD_REQUEST,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
-            Self::OtherScope | Self::Refused | Self::NeverAsked => StatusCode::FORBIDDEN,
+            Self::OtherScope | Self::Refused | Self::NeverAsked | Self::NoSpiffeId => {
+                StatusCode::FORBIDDEN
+            }
             Self::NoCaller | Self::NoConnection | Self::UnknownScope { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -105,6 +110,7 @@ impl fmt::Display for Denied {
             Self::NeverAsked => {
                 f.write_str("the policy never requests the required certificate for this host")
             }
+            Self::NoSpiffeId => f.write_str("your certificate has no SPIFFE ID"),
             Self::NoCaller => f.write_str(
                 "the server has no CallerLayer around this handler: add the layer after the routes",
             ),

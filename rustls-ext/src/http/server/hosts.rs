@@ -8,6 +8,7 @@ use super::ConnectionInfo;
 use super::host::Host;
 use crate::http::Challenge;
 use crate::live::Shared;
+use crate::rule::OFFERS;
 use crate::wire::Offer;
 use crate::{ClientFacts, Live, Policy, PostHandshakeDemand};
 
@@ -240,10 +241,14 @@ pub(super) fn serves(
     if !meets(connection.client()) {
         return false;
     }
-    // Under TLS 1.2 a flag does not count and is not kept. But a policy that decided before the
-    // version was chosen has seen it.
+    // Under TLS 1.2, a flag and origins do not count and are not kept. But a policy that decided before
+    // the version was chosen has seen them.
+    let flag = Offer::new(true, connection.offer().has_care());
     connection.tls_version() == ProtocolVersion::TLSv1_3
-        || meets(&connection.client_with(Offer::new(true, connection.offer().has_care())))
+        || [flag, flag.with_origins(true)]
+            .map(|offer| connection.client_with(offer))
+            .iter()
+            .all(meets)
 }
 
 /// Returns the demand of this scope, if a certificate that meets it may be requested from the client
@@ -255,8 +260,8 @@ pub(super) fn would_ask(
     scope: &str,
 ) -> Option<ClientAuthDemand> {
     let offers = match connection.tls_version() {
-        ProtocolVersion::TLSv1_3 => &[Offer::NONE, Offer::FLAG, Offer::CARE, Offer::BOTH][..],
-        // There are no flags under TLS 1.2 (FLAGS-9).
+        ProtocolVersion::TLSv1_3 => &OFFERS[..],
+        // There are no flags (FLAGS-9) and no origins (WIO-7) under TLS 1.2.
         _ => &[Offer::NONE, Offer::CARE],
     };
     let name = host.name(connection.server_name());

@@ -112,6 +112,16 @@ impl<S> Identity<S> {
         &self.data.certificate
     }
 
+    /// Returns the SPIFFE ID of the client: the only URI among the subject alternative names of its
+    /// certificate, if it is one. See [`CertificateInfo::spiffe_id`].
+    ///
+    /// Which trust domains count is a matter of the scope: [`Anchors::with_trust_domain`].
+    ///
+    /// [`Anchors::with_trust_domain`]: crate::Anchors::with_trust_domain
+    pub fn spiffe_id(&self) -> Option<&str> {
+        self.data.certificate.spiffe_id().ok()
+    }
+
     /// Returns the certificates as the client sent them, the end-entity certificate first; never
     /// empty.
     pub fn chain(&self) -> &[CertificateDer<'static>] {

@@ -58,17 +58,19 @@ impl Accepted {
         let _ = self.read_with(config.client_auth_code_points);
         let hello = Self::client_hello_payload(&self.message);
         self.version = config.version_for(hello);
-        let suites: Vec<_> = config
-            .provider
-            .cipher_suites
-            .iter()
-            .copied()
-            .filter(|suite| {
-                hello
-                    .cipher_suites
-                    .contains(&suite.suite())
-            })
-            .collect();
+        let enabled = &config.provider.cipher_suites;
+        // Collecting would allocate several times.
+        let mut suites = Vec::with_capacity(enabled.len());
+        suites.extend(
+            enabled
+                .iter()
+                .copied()
+                .filter(|suite| {
+                    hello
+                        .cipher_suites
+                        .contains(&suite.suite())
+                }),
+        );
         self.sig_schemes
             .retain(|scheme| compatible_sigscheme_for_suites(*scheme, &suites));
         match self.version {

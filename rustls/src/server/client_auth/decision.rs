@@ -35,6 +35,7 @@ use crate::verify::ClientCertVerifier;
 /// | [`cipher_suites()`] | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`tls_flags()`] (FLAGS-12) | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`client_auth_offer()`] by CARE | `illegal_parameter` | [`DifferedOnRetry`] |
+/// | [`client_auth_origins()`] (WIO-7) | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`certificate_authorities()`] | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`named_groups()`] | `illegal_parameter` | [`DifferedOnRetry`] |
 /// | [`client_cert_types()`] | `illegal_parameter` | [`DifferedOnRetry`] |
@@ -63,6 +64,7 @@ use crate::verify::ClientCertVerifier;
 /// [`cipher_suites()`]: ClientHello::cipher_suites
 /// [`tls_flags()`]: ClientHello::tls_flags
 /// [`client_auth_offer()`]: ClientHello::client_auth_offer
+/// [`client_auth_origins()`]: ClientHello::client_auth_origins
 /// [`certificate_authorities()`]: ClientHello::certificate_authorities
 /// [`named_groups()`]: ClientHello::named_groups
 /// [`client_cert_types()`]: ClientHello::client_cert_types
@@ -93,13 +95,16 @@ pub enum ClientAuthDecision {
     Request(ClientAuthDemand),
     /// Require a certificate: the handshake fails without one.
     Require(ClientAuthDemand),
+    /// End the handshake with `handshake_failure` and
+    /// [`PeerIncompatible::RefusedByPolicy`](crate::PeerIncompatible::RefusedByPolicy).
+    Refuse,
 }
 
 impl ClientAuthDecision {
     /// Returns the requirements for the certificate, if one is requested or required.
     pub fn demand(&self) -> Option<&ClientAuthDemand> {
         match self {
-            Self::None => None,
+            Self::None | Self::Refuse => None,
             Self::Request(demand) | Self::Require(demand) => Some(demand),
         }
     }

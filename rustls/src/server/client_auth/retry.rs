@@ -35,7 +35,7 @@ pub(in crate::server) fn difference(
         .map(|(name, _)| *name)
 }
 
-pub(in crate::server) const DECIDED_ON: [(&str, Option<ExtensionType>); 11] = [
+pub(in crate::server) const DECIDED_ON: [(&str, Option<ExtensionType>); 12] = [
     ("cipher_suites", None),
     ("server_name", Some(ExtensionType::ServerName)),
     (
@@ -47,6 +47,10 @@ pub(in crate::server) const DECIDED_ON: [(&str, Option<ExtensionType>); 11] = [
     (
         "client_authentication_request",
         Some(ExtensionType::ClientAuthenticationRequest),
+    ),
+    (
+        "workload_identifier_origin_hint",
+        Some(ExtensionType::WorkloadIdentifierOriginHint),
     ),
     (
         "certificate_authorities",
@@ -82,6 +86,7 @@ mod tests {
                 alpn: _,
                 version: _,
                 offer: _,
+                origin_hint: _,
                 certificate_authorities: _,
                 signature_schemes: _,
                 named_groups: _,
@@ -95,6 +100,7 @@ mod tests {
                 "supported_versions",
                 "tls_flags",
                 "client_authentication_request",
+                "workload_identifier_origin_hint",
                 "certificate_authorities",
                 "signature_algorithms",
                 "supported_groups",
@@ -112,6 +118,7 @@ mod tests {
             certificate_authorities: None,
             named_groups: None,
             offer: None,
+            origin_hint: None,
             version: None,
         };
         assert_eq!(covered(shown), DECIDED_ON.map(|(name, _)| name));

@@ -10,8 +10,14 @@ use crate::{Result, run};
 const CARGO_DENY: Tool<'_> = Tool { name: "cargo-deny", version: "0.20.2", debug: true };
 
 /// The workspaces. The first one is this repository's own; the others do not use all that `deny.toml` allows.
-const WORKSPACES: [&str; 4] =
-    ["Cargo.toml", "fuzz/Cargo.toml", "adapters/pingora/Cargo.toml", "adapters/rustls/Cargo.toml"];
+const WORKSPACES: [&str; 6] = [
+    "Cargo.toml",
+    "fuzz/Cargo.toml",
+    "adapters/pingora/Cargo.toml",
+    "adapters/rustls/Cargo.toml",
+    "rustls-next/Cargo.toml",
+    "rustls-next/transcript/Cargo.toml",
+];
 
 /// Checks licences, bans and sources, and advisories where the database can be reached.
 ///

@@ -105,7 +105,7 @@ impl Bump {
             cargo
         };
         // The lock files of the other workspaces follow their manifests.
-        for folder in ["fuzz", "adapters/pingora", "adapters/rustls"] {
+        for folder in ["fuzz", "adapters/pingora", "adapters/rustls", "rustls-next"] {
             let mut metadata = cargo();
             metadata.current_dir(self.repository.join(folder));
             metadata.args(["metadata", "--quiet", "--format-version", "1"]);

@@ -337,7 +337,7 @@ fn of_workloads() {
         S::UsageOfAuthority { .. } => S::UsageOfAuthority { usage: "cRLSign" },
     );
     for problem in problems {
-        try_one(&rustls::Error::from(problem.clone()));
+        try_one(&AcceptError::Tls(problem.clone().into()));
         try_one(&W::BadSvid(problem));
     }
     for error in anchor_errors() {

@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tonic::Status;
 use tonic::body::Body;
 use tonic::server::{Grpc, ServerStreamingService};
-use tonic::{Code, Status};
 use tonic_prost::ProstCodec;
 
 pub const METHOD: &str = "/SpiffeWorkloadAPI/FetchX509SVID";
@@ -51,8 +51,15 @@ pub struct X509Svid {
     pub hint: String,
 }
 
-/// What each stream sends first, and again when it changes; `None` denies the identity.
-type Message = Option<X509SvidResponse>;
+/// What each stream does first, and again when it changes.
+#[derive(Clone)]
+enum Message {
+    Send(X509SvidResponse),
+    /// Denies the identity.
+    Deny,
+    /// Ends the stream without an error.
+    End,
+}
 
 /// A Workload API that can be stopped and started again.
 pub struct Api {
@@ -66,7 +73,7 @@ impl Api {
     pub fn start(first: X509SvidResponse) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("agent.sock");
-        let message = watch::Sender::new(Some(first));
+        let message = watch::Sender::new(Message::Send(first));
         let mut api = Self { _directory: directory, path, message, serving: None };
         api.start_again();
         api
@@ -90,11 +97,15 @@ impl Api {
     }
 
     pub fn send(&self, response: X509SvidResponse) {
-        self.message.send_replace(Some(response));
+        self.message.send_replace(Message::Send(response));
     }
 
     pub fn deny(&self) {
-        self.message.send_replace(None);
+        self.message.send_replace(Message::Deny);
+    }
+
+    pub fn end(&self) {
+        self.message.send_replace(Message::End);
     }
 }
 
@@ -119,7 +130,6 @@ async fn respond(
     if request.uri().path() != METHOD {
         return Ok(Status::unimplemented("").into_http());
     }
-    // With the executor above, tasks of streams may outlive their connection; they send nothing.
     let codec = ProstCodec::<X509SvidResponse, X509SvidRequest>::default();
     Ok(Grpc::new(codec).server_streaming(FetchX509Svid(Arc::new(message)), request).await)
 }
@@ -143,10 +153,11 @@ impl ServerStreamingService<X509SvidRequest> for FetchX509Svid {
             let mut message = message?;
             message.changed().await.ok()?;
             let next = message.borrow_and_update().clone();
-            Some(match next {
-                Some(next) => (Ok(next), Some(message)),
-                None => (Err(Status::new(Code::PermissionDenied, "no identity issued")), None),
-            })
+            match next {
+                Message::Send(next) => Some((Ok(next), Some(message))),
+                Message::Deny => Some((Err(Status::permission_denied("no identity issued")), None)),
+                Message::End => None,
+            }
         });
         ready(Ok(tonic::Response::new(Box::pin(messages))))
     }

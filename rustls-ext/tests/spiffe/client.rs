@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::crypto::ring;
 use rustls::sign::SingleCertAndKey;
-use rustls::{AlertDescription as Alert, CertificateError, Error, ServerConfig};
+use rustls::{AlertDescription as Alert, CertificateError, Error, HandshakeKind, ServerConfig};
 use rustls_ext::spiffe::{SvidProblem, WorkloadError};
 use rustls_ext::{Live, Policy, Setup, Verdict};
 use test_pki::IssuedCertificate;
@@ -131,7 +131,12 @@ async fn a_client_uses_the_svid_and_the_bundles_of_the_current_update() {
     let connection = handshake(&setting.live, &config, "localhost").await;
     assert_eq!(presented(&connection), chain(&first));
     let theirs = server(&partner.svid("/database"));
-    handshake(&theirs, &config, "localhost").await.client.unwrap();
+    for _ in 0..2 {
+        let connection = handshake(&theirs, &config, "localhost").await;
+        // A resumed session would not be checked against the current bundles.
+        let kind = connection.client.unwrap().get_ref().1.handshake_kind();
+        assert_eq!(kind, Some(HandshakeKind::Full));
+    }
 
     let second = setting.own.svid("/client");
     renewals.send(&api, setting.own.message(&second, &[])).await;

@@ -221,6 +221,25 @@ async fn the_workload_connects_again_when_the_workload_api_is_back() {
 }
 
 #[tokio::test]
+async fn a_stream_that_ends_is_opened_again() {
+    let mut setting = Setting::new().await;
+    setting.api.end();
+    for _ in 0..2 {
+        let err = setting.renewals.next().await.unwrap_err();
+        assert!(matches!(err, WorkloadError::Ended), "{err:?}");
+    }
+    let rotated = setting.own.svid("/server");
+    setting.api.send(setting.own.message(&rotated, &[]));
+    let update = loop {
+        match setting.renewals.next().await {
+            Ok(update) => break update,
+            Err(err) => assert!(matches!(err, WorkloadError::Ended), "{err:?}"),
+        }
+    };
+    assert_eq!(update.svid().certified_key().cert, chain(&rotated));
+}
+
+#[tokio::test]
 async fn an_identity_that_is_denied_is_reported_until_it_is_granted_again() {
     let mut setting = Setting::new().await;
     let client = setting.client().await;

@@ -153,7 +153,7 @@ impl fmt::Display for WorkloadError {
             Self::NoServers => f.write_str(
                 "no server is expected: give at least one SPIFFE ID or trust domain of servers",
             ),
-            Self::Provider(_) => f.write_str("no cryptography provider"),
+            Self::Provider(_) => f.write_str("SVIDs cannot be verified"),
             Self::Config(_) => f.write_str("no TLS config can be made"),
             Self::Connection { reason } => write!(f, "no connection to the Workload API: {reason}"),
             Self::Ended => f.write_str("the Workload API ended the stream of updates"),

@@ -128,15 +128,15 @@ async fn a_client_uses_the_svid_and_the_bundles_of_the_current_update() {
         let tls = connection.server.as_ref().unwrap().get_ref().1;
         tls.peer_certificates().unwrap().to_vec()
     };
-    let connection = handshake(&setting.live, &config, "localhost").await;
-    assert_eq!(presented(&connection), chain(&first));
-    let theirs = server(&partner.svid("/database"));
     for _ in 0..2 {
-        let connection = handshake(&theirs, &config, "localhost").await;
+        let connection = handshake(&setting.live, &config, "localhost").await;
+        assert_eq!(presented(&connection), chain(&first));
         // A resumed session would not be checked against the current bundles.
         let kind = connection.client.unwrap().get_ref().1.handshake_kind();
         assert_eq!(kind, Some(HandshakeKind::Full));
     }
+    let theirs = server(&partner.svid("/database"));
+    handshake(&theirs, &config, "localhost").await.client.unwrap();
 
     let second = setting.own.svid("/client");
     renewals.send(&api, setting.own.message(&second, &[])).await;

@@ -53,12 +53,13 @@ impl Renewals {
 }
 
 /// Requires a certificate of the trust domain `partner.example` for the server name
-/// `partners.example.org`, and else one of `example.org`.
+/// `partners.example.org`, and else one of `example.org` from clients that offer.
 pub fn setup(update: &Update) -> Result<Setup, LoadError> {
     let policy = update
         .policy(["example.org", "spiffe://partner.example"])?
         .rule(Rule::when().server_name("partners.example.org").require("partner.example"))
-        .otherwise(Verdict::Require("example.org".into()))
+        .rule(Rule::when().offered(true).require("example.org"))
+        .otherwise(Verdict::None)
         .build()?;
     Ok(Setup::new(update.server_config()?, policy))
 }

@@ -29,6 +29,8 @@ pub use usage::{BadUsage, Usage};
 use verifier::Verifier;
 use voucher::VoucherKey;
 pub use warning::{Warning, WarningKind};
+#[cfg(feature = "spiffe")]
+pub(crate) use x509::unix;
 pub(crate) use x509::{rfc3339, unsupported_key_of};
 
 /// The client certificates that a scope accepts: trust anchors, pinned certificates and revocation

@@ -105,7 +105,8 @@ impl Update {
     fn anchors_of(&self, trust_domain: TrustDomain) -> Anchors {
         let chains = self.bundles.get(&trust_domain).map(|bundle| bundle.clients.clone());
         let algorithms = self.provider.signature_verification_algorithms;
-        Anchors::from_verifier(Arc::new(Members { trust_domain, chains, algorithms }))
+        let origin = trust_domain.id_string();
+        Anchors::of_trust_domain(Arc::new(Members { trust_domain, chains, algorithms }), origin)
     }
 
     /// Starts a policy that has a scope for each of these trust domains, and no rules. The name of a

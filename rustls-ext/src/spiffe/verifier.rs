@@ -42,10 +42,11 @@ impl ClientCertVerifier for Members {
         let verified = chains.verify_client_cert(end_entity, intermediates, now)?;
         let leaf = Leaf::of(end_entity)?;
         if *leaf.id.trust_domain() == self.trust_domain {
-            Ok(verified)
-        } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
+            return Ok(verified);
         }
+        // WIO-6
+        let (expected, presented) = (self.trust_domain.id_string(), vec![leaf.id.to_string()]);
+        Err(CertificateError::OutsideTrustDomain { expected, presented }.into())
     }
 
     fn verify_tls12_signature(

@@ -3,12 +3,12 @@
 use rustls::client::Resumption;
 use rustls::{AlertDescription as Alert, CertificateError, Error, HandshakeKind};
 use rustls_ext::spiffe::{SvidProblem, Workload, WorkloadError};
-use rustls_ext::{PeerIdentity, explain};
+use rustls_ext::{LoadError, PeerIdentity, Rule, Verdict, explain};
 use test_pki::rcgen::{KeyUsagePurpose, date_time_ymd};
 
 use crate::api::Api;
 use crate::domain::{Domain, chain};
-use crate::setting::{Connection, Setting, connect, handshake, workload, workload_api};
+use crate::setting::{Connection, Setting, connect, handshake, setup, workload, workload_api};
 
 const OWN: &str = "localhost";
 const PARTNERS: &str = "partners.example.org";
@@ -49,7 +49,10 @@ async fn an_id_of_another_trust_domain_than_its_authority_is_refused_with_access
     let lie = setting.own.issue(&["spiffe://partner.example/client"], |_| {});
     let client = setting.client_with(&lie).await;
     let refused = handshake(&setting.live, &client, OWN).await.refused_by_server();
-    let denied = CertificateError::ApplicationVerificationFailure;
+    let denied = CertificateError::OutsideTrustDomain {
+        expected: "spiffe://example.org".into(),
+        presented: vec!["spiffe://partner.example/client".into()],
+    };
     assert_eq!(refused, (denied.into(), Alert::AccessDenied));
     // Nor does it count in the scope of the trust domain that it names.
     let refused = handshake(&setting.live, &client, PARTNERS).await.refused_by_server();
@@ -222,4 +225,24 @@ async fn the_certificate_of_a_server_is_the_first_svid_or_the_chosen_one() {
         matches!(&err, WorkloadError::OtherSvids { id } if id == "spiffe://example.org/third"),
         "{err:?}"
     );
+}
+
+#[tokio::test]
+async fn wio_6_a_rule_may_be_on_the_origin_of_a_scope_and_on_no_other() {
+    let setting = Setting::new().await;
+    let mut workload = connect(&setting.api).await;
+    let checked = workload.live(|update| {
+        let policy = |origin: &str| {
+            let scopes = update.policy(["example.org", "partner.example"])?;
+            let rule = Rule::when().origin(origin).require("partner.example");
+            Ok::<_, LoadError>(scopes.rule(rule).otherwise(Verdict::None).build()?)
+        };
+        policy("spiffe://partner.example")?;
+        let refused = policy("spiffe://example.org").unwrap_err().to_string();
+        let said =
+            "rule 1: scope \"partner.example\" must have the trust domain spiffe://example.org";
+        assert!(refused.starts_with(said), "{refused}");
+        setup(update)
+    });
+    checked.unwrap();
 }

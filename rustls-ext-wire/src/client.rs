@@ -122,11 +122,11 @@ impl ClientNegotiation {
         };
         if let Some(body) = received.care {
             check_care(message, version, body, self.sent.has_care())?;
-            self.echoed = true;
         }
         if let Some(body) = received.origin_hint {
             check_origin_hint(message, version, body)?;
         }
+        self.echoed |= received.care.is_some();
         if message == Message::CertificateRequest {
             self.status = if self.sent.has_flag() && sent.is_subset(&flags) {
                 ClientStatus::Acknowledged

@@ -196,6 +196,17 @@ fn wio_1_a_client_refuses_an_origin_hint_in_every_message() {
 }
 
 #[test]
+fn wio_1_a_message_that_is_refused_changes_nothing() {
+    let mut client = ClientNegotiation::new(Offer::CARE, CodePoints::default());
+    client.hello(Version::Tls13);
+    let before = client;
+    let received = Received { care: Some(&[]), origin_hint: Some(ORIGINS), ..nothing() };
+    let fault = client.on(Message::EncryptedExtensions, Version::Tls13, received).unwrap_err();
+    assert_eq!((fault.rule(), client.echoed()), ("WIO-1", false));
+    assert_eq!(client, before);
+}
+
+#[test]
 fn wio_1_a_server_refuses_an_origin_hint_in_the_clients_certificate() {
     let received = Received { origin_hint: Some(ORIGINS), ..nothing() };
     let server = ServerNegotiation::new(CodePoints::default());

@@ -233,6 +233,9 @@ mod tests {
         assert!(has_peers(choose(&[], true).unwrap()));
         assert!(has_peers(choose(&["scan_peers".into()], false).unwrap()));
         let error = choose(&["scna".into()], false).unwrap_err().to_string();
-        assert!(error.starts_with("there is no target scna: there are flags, scan"), "{error}");
+        assert!(
+            error.starts_with("there is no target scna: there are flags, origins, scan"),
+            "{error}"
+        );
     }
 }

@@ -29,6 +29,8 @@ pub use usage::{BadUsage, Usage};
 use verifier::Verifier;
 use voucher::VoucherKey;
 pub use warning::{Warning, WarningKind};
+#[cfg(feature = "spiffe")]
+pub(crate) use x509::unix;
 pub(crate) use x509::{rfc3339, unsupported_key_of};
 
 /// The client certificates that a scope accepts: trust anchors, pinned certificates and revocation
@@ -56,6 +58,8 @@ pub struct Anchors {
     names: bool,
     /// Its origin, in the normal form.
     pub(crate) trust_domain: Option<String>,
+    /// True if the verifier, which is not ours, checks the trust domain itself.
+    checks_trust_domain: bool,
     pub(crate) max_age: Duration,
 }
 
@@ -75,6 +79,7 @@ impl Anchors {
             usage: Usage::default(),
             names: true,
             trust_domain: None,
+            checks_trust_domain: false,
             max_age: ClientAuthDemand::DEFAULT_MAX_AGE,
         }
     }
@@ -124,6 +129,13 @@ impl Anchors {
     /// building the policy then fails.
     pub fn from_verifier(verifier: Arc<dyn ClientCertVerifier>) -> Self {
         Self::new(Kind::Verifier(verifier))
+    }
+
+    /// The same for a verifier that accepts certificates of this trust domain only.
+    #[cfg(feature = "spiffe")]
+    pub(crate) fn of_trust_domain(verifier: Arc<dyn ClientCertVerifier>, origin: String) -> Self {
+        let checked = Self { trust_domain: Some(origin), ..Self::from_verifier(verifier) };
+        Self { checks_trust_domain: true, ..checked }
     }
 
     /// Also accepts exactly these client certificates, even if they are self-signed or if no anchor
@@ -188,6 +200,7 @@ impl Anchors {
     /// If this is no origin.
     pub fn with_trust_domain(mut self, origin: impl AsRef<str>) -> Result<Self, OriginError> {
         self.trust_domain = Some(Origin::parse(origin.as_ref())?.to_string());
+        self.checks_trust_domain = false;
         Ok(self)
     }
 
@@ -250,7 +263,7 @@ impl Anchors {
                     && self.lists.is_empty()
                     && self.crl_expiry == CrlExpiry::default()
                     && self.usage == Usage::default()
-                    && self.trust_domain.is_none()
+                    && (self.trust_domain.is_none() || self.checks_trust_domain)
                     && self.names;
                 if !default {
                     return Err(PolicyError::OwnVerifier { scope: scope.into() });

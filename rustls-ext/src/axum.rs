@@ -148,7 +148,8 @@ impl<S: Scope, T: Sync> FromRequestParts<T> for SpiffeId<S> {
     type Rejection = Denied;
 
     async fn from_request_parts(parts: &mut Parts, state: &T) -> Result<Self, Denied> {
-        let identity: Identity<S> = FromRequestParts::from_request_parts(parts, state).await?;
+        let identity =
+            <Identity<S> as FromRequestParts<T>>::from_request_parts(parts, state).await?;
         let id = identity.spiffe_id().map(str::to_owned).ok_or(Denied::NoSpiffeId);
         let id = id.inspect_err(|denied| record::denied(denied, Some(S::NAME)))?;
         Ok(Self { id, identity })

@@ -17,6 +17,7 @@
 //! | serve QUIC or HTTP/3 | [`quic`][quic] | `quic` and a provider |
 //! | change certificates and rules without a restart | [`Live`] | |
 //! | keep the rules in a file | [`policy_file`][policy_file] | `policy-file` |
+//! | use the SVIDs and trust bundles of a SPIFFE Workload API | [`spiffe`][spiffe] | `spiffe` |
 //! | resume sessions on any server of a fleet | [`tickets`] | `redis` for keys from Redis or Valkey |
 //! | use a server that accepts a `ServerConfig` | [`Policy::for_config`] | |
 //! | request certificates on open HTTP/2 and HTTP/3 connections | [`PostHandshake`] and [`http::secondary`][secondary] | `http`, `tokio`; `h3` |
@@ -60,6 +61,7 @@
 //! | `quic` | configs for quinn; needs `ring` or `aws-lc-rs`, too |
 //! | `policy-file` | policies in TOML files |
 //! | `redis` | session ticket keys from Redis or Valkey |
+//! | `spiffe` | X.509-SVIDs and trust bundles of a SPIFFE Workload API, for servers and clients |
 //! | `tracing` | events for connections that a listener refuses |
 //! | `metrics` | counters and histograms for any recorder of the crate metrics |
 //!
@@ -83,6 +85,8 @@
 #![cfg_attr(not(feature = "tokio"), doc = "[refusal]: #features")]
 #![cfg_attr(feature = "metrics", doc = "[metrics]: mod@metrics")]
 #![cfg_attr(not(feature = "metrics"), doc = "[metrics]: #features")]
+#![cfg_attr(feature = "spiffe", doc = "[spiffe]: mod@spiffe")]
+#![cfg_attr(not(feature = "spiffe"), doc = "[spiffe]: #features")]
 #![cfg_attr(feature = "tokio", doc = "[acceptor]: tokio::Acceptor")]
 #![cfg_attr(not(feature = "tokio"), doc = "[acceptor]: #features")]
 #![cfg_attr(feature = "tokio", doc = "[connector]: tokio::Connector")]
@@ -143,6 +147,7 @@ mod name;
     feature = "redis",
     feature = "reqwest",
     feature = "ring",
+    feature = "spiffe",
     feature = "tokio"
 ))]
 mod one_level;
@@ -159,6 +164,8 @@ mod reach;
 #[cfg_attr(not(feature = "metrics"), path = "metrics/no_record.rs")]
 mod record;
 mod rule;
+#[cfg(feature = "spiffe")]
+pub mod spiffe;
 pub mod tickets;
 #[cfg(feature = "tokio")]
 pub mod tokio;

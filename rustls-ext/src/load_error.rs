@@ -111,6 +111,8 @@ from! {
     crate::http::client::IdentityError,
     #[cfg(all(feature = "quic", any(feature = "ring", feature = "aws-lc-rs")))]
     crate::quic::ConfigError,
+    #[cfg(feature = "spiffe")]
+    crate::spiffe::WorkloadError,
     rustls::Error,
     rustls::server::VerifierBuilderError,
     rustls::pki_types::InvalidDnsNameError,

@@ -25,9 +25,11 @@ use crate::http::server::{CertificateError, Denied, HostProblem, NoLongerVerifie
 use crate::http::{Challenge, ChallengeError, ChallengeProblem, Place, hyper as over_hyper};
 use crate::policy_file::PolicyFileError;
 use crate::quic::ConfigError;
+use crate::spiffe::{SvidProblem, WorkloadError};
 use crate::tickets::TicketKeyError;
 use crate::tickets::redis::KeyStoreError;
 use crate::tokio::{AcceptError, LikelyRefusal, OtherProtocol, Refusal};
+use crate::wire::OriginError;
 use crate::wire::authenticator::WriteError;
 use crate::wire::secondary::RequestsError;
 use crate::{
@@ -37,7 +39,7 @@ use crate::{
 };
 
 /// The errors that are tested here, with the files that define them.
-const TRIED: [(&str, &str); 37] = [
+const TRIED: [(&str, &str); 39] = [
     ("anchors/authority.rs", "AnchorError"),
     ("anchors/problem.rs", "CertificateProblem"),
     ("anchors/revocation.rs", "CrlError"),
@@ -69,6 +71,8 @@ const TRIED: [(&str, &str); 37] = [
     ("pem.rs", "PemProblem"),
     ("provider.rs", "ProviderError"),
     ("quic/error.rs", "ConfigError"),
+    ("spiffe/error.rs", "WorkloadError"),
+    ("spiffe/svid.rs", "SvidProblem"),
     ("tickets/error.rs", "TicketKeyError"),
     ("tickets/redis/error.rs", "KeyStoreError"),
     // It is private, and has no source.
@@ -162,6 +166,8 @@ fn rule_problems() -> Vec<RuleProblem> {
         P::UnknownScope { .. } => P::UnknownScope { scope: name() },
         P::BadServerName { .. } => P::BadServerName { name: name() },
         P::BadProtocol { .. } => P::BadProtocol { protocol: vec![0; 256] },
+        P::BadOrigin { .. } => P::BadOrigin { origin: name(), error: OriginError::NoScheme },
+        P::OtherTrustDomain { .. } => P::OtherTrustDomain { scope: name(), origin: name() },
         P::HostBits { .. } => P::HostBits { network: "10.0.0.1/8".parse().unwrap() },
         P::Contradiction => P::Contradiction,
         P::Unreachable { .. } => P::Unreachable { by: vec![1, 2] },
@@ -178,6 +184,7 @@ fn policy_errors() -> Vec<PolicyError> {
         P::NoAnchors { .. } => P::NoAnchors { scope: name() },
         P::TooManyNames { .. } => P::TooManyNames { scope: name(), bytes: 70_000 },
         P::OwnVerifier { .. } => P::OwnVerifier { scope: name() },
+        P::NoKnownOrigins => P::NoKnownOrigins,
         P::NoLastVerdict => P::NoLastVerdict,
         P::Provider(_) => P::Provider(crate::ProviderError),
         P::BadScopeName { .. } => P::BadScopeName { scope: name() },
@@ -316,6 +323,53 @@ fn ticket_key_errors() -> Vec<TicketKeyError> {
         T::KeysExist => T::KeysExist,
         T::BadKeep => T::BadKeep,
     )
+}
+
+#[test]
+fn of_workloads() {
+    use {SvidProblem as S, WorkloadError as W};
+    let (id, uri, reason) = (name, name, || "a reason of another crate".to_owned());
+    let problems = samples!(S:
+        S::Unreadable => S::Unreadable,
+        S::NoUri => S::NoUri,
+        S::SeveralUris { .. } => S::SeveralUris { count: 2 },
+        S::BadId { .. } => S::BadId { uri: uri(), reason: reason() },
+        S::NoPath { .. } => S::NoPath { id: id() },
+        S::IsAuthority => S::IsAuthority,
+        S::NoKeyUsage => S::NoKeyUsage,
+        S::NoDigitalSignature => S::NoDigitalSignature,
+        S::UsageOfAuthority { .. } => S::UsageOfAuthority { usage: "cRLSign" },
+    );
+    for problem in problems {
+        try_one(&AcceptError::Tls(problem.clone().into()));
+        try_one(&W::BadSvid(problem));
+    }
+    for error in anchor_errors() {
+        try_one(&W::BadBundle { trust_domain: name(), error });
+    }
+    samples!(W:
+        W::NoEndpoint => W::NoEndpoint,
+        W::BadEndpoint { .. } => W::BadEndpoint { reason: reason() },
+        W::BadId { .. } => W::BadId { id: id(), reason: reason() },
+        W::NoServers => W::NoServers,
+        W::Provider(_) => W::Provider(crate::ProviderError),
+        W::Config(_) => W::Config(tls()),
+        W::Connection { .. } => W::Connection { reason: reason() },
+        W::Ended => W::Ended,
+        W::NoIdentity { .. } => W::NoIdentity { reason: reason() },
+        W::Unreadable { .. } => W::Unreadable { reason: reason() },
+        W::NoSvid => W::NoSvid,
+        W::OtherSvids { .. } => W::OtherSvids { id: id() },
+        W::BadSvid(_) => W::BadSvid(S::NoUri),
+        W::ExpiredSvid { .. } => W::ExpiredSvid { id: id(), not_after: UnixTime::now() },
+        W::BadKey { .. } => W::BadKey { id: id(), error: tls() },
+        W::EmptyBundle { .. } => W::EmptyBundle { trust_domain: name() },
+        W::BadBundle { .. } => {
+            W::BadBundle { trust_domain: name(), error: AnchorError::Malformed(tls()) }
+        },
+        W::UnusableBundle(_) => W::UnusableBundle(PolicyError::NoLastVerdict),
+        W::Setup(_) => W::Setup("a reason of the program".into()),
+    );
 }
 
 #[test]

@@ -16,7 +16,7 @@ mod pristine;
 mod release;
 mod root;
 
-pub use files::{Tree, digest, read_tree, write_tree};
+pub use files::{Tree, digest, read_tree, sha256, write_tree};
 pub use pristine::{
     PRISTINE_VARIABLE, VERSION, pristine_files, pristine_root, pristine_tree, published_root,
 };

@@ -1,13 +1,14 @@
 //! `cargo xtask bench`: runs all measurements of `benches`, and makes their report.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, fs};
 
 use toml_edit::DocumentMut;
 
 use command_line::Progress;
 
+use crate::tool::{Tool, target};
 use crate::{Result, run as done};
 
 mod against;
@@ -41,7 +42,7 @@ pub fn run(repository: &Path, what: What) -> Result<()> {
         }
     }
     fs::create_dir_all(&parts)?;
-    let runner = runner(repository, &target)?;
+    let runner = runner(repository)?;
     let cargo = |args: &[&str]| {
         let mut cargo = crate::cargo();
         cargo.current_dir(repository).args(args).env("GUNGRAUN_RUNNER", &runner);
@@ -148,26 +149,15 @@ pub fn compare(repository: &Path, from: &Path, to: &Path) -> Result<()> {
     done(cargo.args(["--bin", "report", "--", "compare"]).args([from, to]))
 }
 
-fn target(repository: &Path) -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or(repository.join("target"), |it| repository.join(it))
-}
-
 /// The runner of gungraun, in the version that the benches are linked with.
-fn runner(repository: &Path, target: &Path) -> Result<PathBuf> {
+fn runner(repository: &Path) -> Result<PathBuf> {
     let lock: DocumentMut = fs::read_to_string(repository.join("Cargo.lock"))?.parse()?;
     let packages = lock["package"].as_array_of_tables().into_iter().flatten();
     let mut versions = packages
         .filter(|package| package.get("name").and_then(|name| name.as_str()) == Some("gungraun"))
         .filter_map(|package| package.get("version")?.as_str());
     let version = versions.next().ok_or("Cargo.lock has no gungraun")?;
-    let root = target.join("tools").join(format!("gungraun-runner-{version}"));
-    let runner = root.join("bin/gungraun-runner");
-    if !runner.exists() {
-        let mut cargo = crate::cargo();
-        cargo.args(["install", "--quiet", "--locked", "gungraun-runner", "--version"]);
-        done(cargo.arg(format!("={version}")).arg("--root").arg(&root))?;
-    }
-    Ok(runner)
+    Tool { name: "gungraun-runner", version, debug: false }.program(repository)
 }
 
 /// The lines of a page before and after the table.

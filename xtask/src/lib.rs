@@ -4,10 +4,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
+
+use rustls_source::Tree;
 
 pub mod bench;
+pub mod bump;
 pub mod capi;
+pub mod deny;
 pub mod docs;
 pub mod export;
 pub mod fuzz;
@@ -15,8 +19,11 @@ pub mod header;
 pub mod mutants;
 pub mod next;
 pub mod pictures;
+pub mod release;
 pub mod rules;
 pub mod rustls;
+pub mod sbom;
+mod tool;
 pub mod unit;
 mod work_tree;
 
@@ -33,6 +40,16 @@ pub fn repository() -> PathBuf {
 /// # Errors
 /// If git fails; the text is its standard error.
 pub fn git(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String> {
+    let said = git_output(folder, args)?;
+    if said.status.success() {
+        Ok(String::from_utf8(said.stdout)?)
+    } else {
+        Err(String::from_utf8_lossy(&said.stderr).trim().into())
+    }
+}
+
+/// Runs git as [`git`] does, for commands whose exit code has a meaning.
+fn git_output(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<Output> {
     let mut git = Command::new("git");
     git.arg("-C").arg(folder);
     // Ignore the user's configuration, and the repository whose hook may have started this.
@@ -49,12 +66,26 @@ pub fn git(folder: &Path, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> 
         git.env(format!("GIT_{role}_EMAIL"), "rustls-ext@localhost");
         git.env(format!("GIT_{role}_DATE"), "2026-01-01T00:00:00Z");
     }
-    let said = git.args(args).output().map_err(|err| format!("cannot run git: {err}"))?;
-    if said.status.success() {
-        Ok(String::from_utf8(said.stdout)?)
-    } else {
-        Err(String::from_utf8_lossy(&said.stderr).trim().into())
+    Ok(git.args(args).output().map_err(|err| format!("cannot run git: {err}"))?)
+}
+
+/// The files of the repository that git does not ignore, without links.
+fn tracked_files(repository: &Path) -> Result<Tree> {
+    let mut files = Tree::new();
+    for name in tracked_names(repository)? {
+        let path = repository.join(&name);
+        // A link's target is in the list by its own name, and a removed file may still be in git's index.
+        if path.is_file() && !path.is_symlink() {
+            files.insert(name, std::fs::read(path)?);
+        }
     }
+    Ok(files)
+}
+
+/// The names of the files that git does not ignore.
+fn tracked_names(repository: &Path) -> Result<Vec<String>> {
+    let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+    Ok(git(repository, args)?.split_terminator('\0').map(str::to_owned).collect())
 }
 
 /// A command for the cargo that runs this, or the installed one.

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use xtask::rustls::Series;
 use xtask::{
-    Result, bench, capi, docs, export, fuzz, header, mutants, next, pictures, rules, rustls, unit,
+    Result, bench, bump, capi, deny, docs, export, fuzz, header, mutants, next, pictures, release,
+    rules, rustls, sbom, unit,
 };
 
 #[derive(Parser)]
@@ -59,6 +60,18 @@ enum XtaskCommand {
         /// Only pages whose path contains this text.
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
+    },
+    /// Check the dependencies of all workspaces with cargo-deny: licences, bans, sources, and advisories if the
+    /// database can be reached.
+    Deny,
+    /// Write a software bill of materials for each released crate to target/sbom, in CycloneDX' format.
+    Sbom,
+    /// Build the packages of the crates that can be published, and check that nothing is missing.
+    Release {
+        /// Instead, compare their API with the last release, by cargo-semver-checks. Without a tag v…, there is
+        /// nothing to compare with.
+        #[arg(long)]
+        semver: bool,
     },
     /// Generate the header of the C library from its source.
     Header {
@@ -170,6 +183,38 @@ enum Rustls {
         #[arg(long)]
         next: bool,
     },
+    /// Take another release of rustls: carry the patches to it, update every place that names it, and test.
+    ///
+    /// Stops at a conflict, names the patch and the hunk, and goes on with --continue. Resolutions are recorded
+    /// in rustls/resolutions, and used again.
+    Bump(BumpArgs),
+}
+
+#[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("step").required(true))]
+struct BumpArgs {
+    /// The release, such as 0.23.46.
+    #[arg(group = "step")]
+    version: Option<String>,
+    /// Go on, after a conflict was resolved in target/rustls-bump.
+    #[arg(long = "continue", group = "step")]
+    proceed: bool,
+    /// Discard target/rustls-bump.
+    #[arg(long, group = "step")]
+    abort: bool,
+    /// Only check, in a copy of the repository, that the recorded resolutions carry the patches to another
+    /// release and back without a difference.
+    #[arg(long, group = "step")]
+    check: bool,
+    /// With --check, also compile the patched source of the other release.
+    #[arg(long, requires = "check")]
+    compile: bool,
+    /// Do not compile and test.
+    #[arg(long)]
+    no_test: bool,
+    /// The folder of the unpacked release; by default, cargo downloads it.
+    #[arg(long, value_name = "FOLDER", requires = "version")]
+    source: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -206,6 +251,10 @@ fn main() -> ExitCode {
         XtaskCommand::Capi(Capi::Install(to)) => capi::install(&repository, &to),
         XtaskCommand::Docs { check: true, .. } => docs::check(&repository).map(drop),
         XtaskCommand::Docs { check: false, only } => docs::test(&repository, only.as_deref()),
+        XtaskCommand::Deny => deny::check(&repository),
+        XtaskCommand::Sbom => sbom::write(&repository),
+        XtaskCommand::Release { semver: true } => release::semver(&repository),
+        XtaskCommand::Release { semver: false } => release::package(&repository),
         XtaskCommand::Header { check: true } => header::check(&repository),
         XtaskCommand::Header { check: false } => header::write(&repository),
         XtaskCommand::Pictures { check: true, .. } => pictures::check(&repository),
@@ -219,6 +268,14 @@ fn main() -> ExitCode {
             fuzz::run(&repository, seconds, &target, peers)
         }
         XtaskCommand::Rustls(Rustls::Pin { next }) => rustls::pin(next),
+        XtaskCommand::Rustls(Rustls::Bump(args)) => match args.version {
+            Some(version) => {
+                bump::start(&repository, &version, args.source.as_deref(), !args.no_test)
+            }
+            None if args.proceed => bump::proceed(&repository, !args.no_test),
+            None if args.abort => bump::abort(&repository),
+            None => bump::check(&repository, args.compile),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

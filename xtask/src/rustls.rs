@@ -106,18 +106,29 @@ pub fn save(series: &Series) -> Result<()> {
     }
     // The series is checked before any file is overwritten.
     let (patches, own) = tree.series(&series.pristine_tree()?)?;
+    write(series, patches, own)?;
+    tree.mark_saved()
+}
+
+/// Writes patches and files that are wholly ours to the folder of a series, and prints what changed.
+pub(crate) fn write(series: &Series, patches: Tree, own: Tree) -> Result<()> {
     let named = |(name, text)| (format!("patches/{name}"), text);
     let rustls = &series.folder;
     let mut old = rustls_source::own_files(rustls)?;
     old.extend(rustls_source::read_tree(&rustls.join("patches"))?.into_iter().map(named));
     let changed = replace(rustls, &old, &patches.into_iter().map(named).chain(own).collect())?;
-    tree.mark_saved()?;
     let name = series.name();
     println!("{} files of {name}/patches and {name}/src changed", changed.len());
     for line in changed {
         println!("{line}");
     }
     Ok(())
+}
+
+/// Whether the work tree of `edit` has something that `save` has not written.
+pub(crate) fn is_unsaved(repository: &Path) -> Result<bool> {
+    let tree = Series::new(repository, false).work_tree;
+    Ok(tree.exists() && (tree.is_dirty()? || tree.is_unsaved()?))
 }
 
 /// Replaces the files `old` of a folder by `new`, and returns a list of the changes.
@@ -172,14 +183,17 @@ pub fn check(series: &Series) -> Result<()> {
 /// Checks that the root of our crate has upstream's attributes, lints excepted.
 fn check_root(upstream: &Root, ours: &Path) -> Result<()> {
     let text: String = fs::read_to_string(ours)?.split_whitespace().collect();
-    let is_lint =
-        |attribute: &str| ["warn", "allow"].iter().any(|it| attribute[3..].starts_with(it));
     match upstream.attributes.iter().find(|it| !is_lint(it) && !text.contains(*it)) {
         Some(attribute) => {
             Err(format!("{} lacks upstream's attribute {attribute}", ours.display()).into())
         }
         None => Ok(()),
     }
+}
+
+/// Whether an attribute of a root, without white space, sets lints.
+pub(crate) fn is_lint(attribute: &str) -> bool {
+    ["#![warn(", "#![allow("].iter().any(|it| attribute.starts_with(it))
 }
 
 /// Checks that editing and saving would change nothing: git applies the series with the same result,

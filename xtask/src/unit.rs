@@ -3,13 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rustls_source::{read_tree, write_tree};
+use rustls_source::{Tree, read_tree, write_tree};
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::Result;
 
-/// The features of these tests, as in upstream's own quick run.
-const FEATURES: &str = "ring,std,tls12,logging";
+/// The part that is built, with the features of upstream's own quick run.
+const PART: [&str; 4] = ["--lib", "--no-default-features", "--features", "ring,std,tls12,logging"];
+/// Where it is built.
+const BUILD: &str = "target/rustls-unit-build";
 
 /// Arranges the patched source as in upstream's repository, and runs its unit tests.
 ///
@@ -35,19 +37,13 @@ pub fn test(repository: &Path, data: Option<PathBuf>, args: &[String]) -> Result
     let _ = fs::remove_dir_all(&root);
     write_tree(&read_tree(&data)?, &root)?;
     let package = root.join("rustls");
-    write_tree(&source, &package)?;
-    let pristine = rustls_source::pristine_root()?;
-    let manifest = manifest(
-        &fs::read_to_string(pristine.join("Cargo.toml"))?,
-        &repository.join("rustls-ext-wire"),
-    )?;
-    fs::write(package.join("Cargo.toml"), manifest)?;
-    fs::copy(pristine.join("Cargo.lock"), package.join("Cargo.lock"))?;
+    arrange(repository, &source, &rustls_source::pristine_root()?, &package)?;
 
     let status = crate::cargo()
         .current_dir(&package)
-        .args(["test", "--lib", "--no-default-features", "--features", FEATURES])
-        .env("CARGO_TARGET_DIR", repository.join("target/rustls-unit-build"))
+        .arg("test")
+        .args(PART)
+        .env("CARGO_TARGET_DIR", repository.join(BUILD))
         .arg("--")
         .args(args)
         .status()?;
@@ -56,6 +52,28 @@ pub fn test(repository: &Path, data: Option<PathBuf>, args: &[String]) -> Result
     } else {
         Err("rustls' own unit tests fail on the patched source".into())
     }
+}
+
+/// Checks that a patched source compiles, with the manifest of the release at `release`.
+pub(crate) fn compile(repository: &Path, source: &Tree, release: &Path) -> Result<()> {
+    let package = repository.join("target/rustls-compile");
+    let _ = fs::remove_dir_all(&package);
+    arrange(repository, source, release, &package)?;
+    let mut cargo = crate::cargo();
+    cargo.current_dir(&package).env("CARGO_TARGET_DIR", repository.join(BUILD));
+    crate::run(cargo.args(["check", "--quiet"]).args(PART))
+}
+
+/// Writes a patched source as a package, with the manifest and the lock file of the release.
+fn arrange(repository: &Path, source: &Tree, release: &Path, package: &Path) -> Result<()> {
+    write_tree(source, package)?;
+    let manifest = manifest(
+        &fs::read_to_string(release.join("Cargo.toml"))?,
+        &repository.join("rustls-ext-wire"),
+    )?;
+    fs::write(package.join("Cargo.toml"), manifest)?;
+    fs::copy(release.join("Cargo.lock"), package.join("Cargo.lock"))?;
+    Ok(())
 }
 
 /// Upstream's manifest, with our codec, and without dependencies that its unit tests do not need.

@@ -12,11 +12,29 @@ use crate::{Result, git};
 const PRISTINE: &str = "pristine";
 /// The tag of the commit on which the patches stand.
 const BASE: &str = "base";
+/// The branch with the patches of the release before, and the tag of the commit on which they stand.
+const OLD: &str = "old";
+const OLD_BASE: &str = "old-base";
 /// The tag of the last saved or loaded commit.
 const SAVED: &str = "saved";
 
 /// A git work tree: the pristine source, our own files on it, and a commit for each patch.
 pub struct WorkTree(pub PathBuf);
+
+/// A commit of a [`WorkTree`].
+pub struct Commit {
+    /// Its name in git.
+    pub id: String,
+    /// Its message.
+    pub message: String,
+}
+
+impl Commit {
+    /// The first line of the message.
+    pub fn subject(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
+}
 
 impl WorkTree {
     /// Makes the work tree from `pristine` and the series, and replaces the contents of its folder.
@@ -37,15 +55,12 @@ impl WorkTree {
             fs::remove_dir_all(&self.0)?;
         }
         fs::create_dir_all(&self.0)?;
-        write_tree(pristine, &self.0)?;
         self.git(["init", "--quiet", "--template=", "--initial-branch=patched"])?;
         // Hunk headers without the line of upstream's source that git would quote.
         self.git(["config", "diff.plain.xfuncname", "^-- never --$"])?;
         fs::create_dir_all(self.0.join(".git/info"))?;
         fs::write(self.0.join(".git/info/attributes"), "* -text\n*.rs diff=plain\n")?;
-        self.commit("rustls as published", PRISTINE)?;
-        write_tree(&rustls_source::own_files(rustls)?, &self.0)?;
-        self.commit("Files that are wholly ours (rustls/src)", BASE)?;
+        self.begin(pristine, &rustls_source::own_files(rustls)?)?;
         for (name, _) in rustls_source::series(&patches)? {
             let patch = patches.join(&name);
             self.git(["am", "--quiet", "--keep-non-patch", "-C1", &patch.display().to_string()])
@@ -55,11 +70,72 @@ impl WorkTree {
         Ok(())
     }
 
-    fn commit(&self, message: &str, tag: &str) -> Result<()> {
-        self.git(["add", "--all", "--force"])?;
-        self.git(["commit", "--quiet", "--allow-empty", "--message", message])?;
-        self.git(["tag", tag])?;
+    /// The commits on which the patches stand.
+    fn begin(&self, pristine: &Tree, own: &Tree) -> Result<()> {
+        for (files, message, tag) in [
+            (pristine, "rustls as published", PRISTINE),
+            (own, "Files that are wholly ours (rustls/src)", BASE),
+        ] {
+            write_tree(files, &self.0)?;
+            self.commit(message)?;
+            self.git(["tag", "--force", tag])?;
+        }
         Ok(())
+    }
+
+    /// Keeps the patches as the branch [`OLD`], and begins the branch for patches anew on another release.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn begin_again(&self, pristine: &Tree, own: &Tree) -> Result<()> {
+        self.git(["branch", "--move", OLD])?;
+        self.git(["tag", OLD_BASE, BASE])?;
+        self.git(["checkout", "--quiet", "--orphan", "patched"])?;
+        self.git(["rm", "-r", "--force", "--quiet", "."])?;
+        self.begin(pristine, own)
+    }
+
+    /// The commits of the patches, and those of the branch [`OLD`].
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn commits(&self) -> Result<[Vec<Commit>; 2]> {
+        let list = |range: &str| -> Result<Vec<Commit>> {
+            let ids = self.git(["rev-list", "--reverse", range])?;
+            let commit = |id: &str| {
+                let message = self.git(["log", "-1", "--format=%B", id])?;
+                Ok(Commit { id: id.into(), message: message.trim_end().into() })
+            };
+            ids.lines().map(commit).collect()
+        };
+        Ok([list(&format!("{BASE}..HEAD"))?, list(&format!("{OLD_BASE}..{OLD}"))?])
+    }
+
+    /// Commits all files as they are.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn commit(&self, message: &str) -> Result<()> {
+        self.git(["add", "--all", "--force"])?;
+        self.git([
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "--cleanup=verbatim",
+            "--message",
+            message,
+        ])?;
+        Ok(())
+    }
+
+    /// All files, without those of git.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn files(&self) -> Result<Tree> {
+        let mut files = rustls_source::read_tree(&self.0)?;
+        files.retain(|name, _| !name.starts_with(".git/"));
+        Ok(files)
     }
 
     /// Whether the work tree exists.
@@ -135,9 +211,7 @@ impl WorkTree {
             rustls_source::apply(&mut made, name, text)?;
         }
         made.extend(own.clone());
-        let mut there = rustls_source::read_tree(&self.0)?;
-        there.retain(|name, _| !name.starts_with(".git/"));
-        match difference(&made, &there) {
+        match difference(&made, &self.files()?) {
             Some(name) => Err(format!("the series would not make {name} as it is here").into()),
             None => Ok((series, own)),
         }
@@ -174,7 +248,14 @@ impl WorkTree {
         Ok(())
     }
 
-    fn git(&self, args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> Result<String> {
+    /// Runs git there.
+    ///
+    /// # Errors
+    /// If git fails.
+    pub fn git(
+        &self,
+        args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>,
+    ) -> Result<String> {
         git(&self.0, args)
     }
 }

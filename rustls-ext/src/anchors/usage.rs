@@ -18,6 +18,8 @@ pub struct Usage(Kind);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Client,
+    #[cfg(feature = "spiffe")]
+    Server,
     Any,
     OneOf(Vec<Oid<'static>>),
 }
@@ -26,6 +28,13 @@ impl Usage {
     /// Client authentication. A certificate without the extension allows every purpose.
     pub fn client() -> Self {
         Self(Kind::Client)
+    }
+
+    /// Server authentication, for a verifier of servers. A certificate without the extension allows
+    /// every purpose.
+    #[cfg(feature = "spiffe")]
+    pub(crate) fn server() -> Self {
+        Self(Kind::Server)
     }
 
     /// Any purpose: the extended key usage is not checked.
@@ -59,6 +68,8 @@ impl Usage {
             Kind::Client => (0, &[]),
             Kind::Any => (1, &[]),
             Kind::OneOf(purposes) => (2, purposes),
+            #[cfg(feature = "spiffe")]
+            Kind::Server => (3, &[]),
         }
     }
 
@@ -71,6 +82,8 @@ impl Usage {
     pub(super) fn first(&self) -> Vec<usize> {
         match &self.0 {
             Kind::Client | Kind::Any => KeyUsage::CLIENT_AUTH_REPR.to_vec(),
+            #[cfg(feature = "spiffe")]
+            Kind::Server => KeyUsage::SERVER_AUTH_REPR.to_vec(),
             Kind::OneOf(purposes) => purposes
                 .first()
                 .map(|purpose| KeyPurposeId::new(purpose.as_bytes()).to_decoded_oid())
@@ -90,6 +103,8 @@ impl ExtendedKeyUsageValidator for Usage {
     fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
         let wanted = match &self.0 {
             Kind::Client => return KeyUsage::client_auth().validate(purposes),
+            #[cfg(feature = "spiffe")]
+            Kind::Server => return KeyUsage::server_auth().validate(purposes),
             Kind::Any => return Ok(()),
             Kind::OneOf(wanted) => wanted,
         };

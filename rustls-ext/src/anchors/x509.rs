@@ -58,7 +58,7 @@ fn written(name: &[u8]) -> String {
 }
 
 /// Converts a time; times before 1970 become 1970.
-pub(super) fn unix(time: ASN1Time) -> UnixTime {
+pub(crate) fn unix(time: ASN1Time) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(time.timestamp().try_into().unwrap_or(0)))
 }
 

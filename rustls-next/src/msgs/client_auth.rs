@@ -133,6 +133,7 @@ fn received<'a>(tls_flags: &'a Option<TlsFlags>, care: &'a Option<Care>) -> Rece
     Received {
         tls_flags: tls_flags.as_ref().map(Configured::body),
         care: care.as_ref().map(Configured::body),
+        ..Received::default() // an origin hint is an unknown extension
     }
 }
 

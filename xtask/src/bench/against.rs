@@ -30,7 +30,7 @@ pub fn against(repository: &Path, commit: Option<&str>) -> Result<()> {
     println!("-- instructions of commit {named}");
     // Cargo does not distinguish crates at the same place of two work trees, and would use those that were built first.
     let own = folder.join("target");
-    let runner = runner(repository, &target)?;
+    let runner = runner(repository)?;
     let before = count(&before, &runner, &own, &folder.join("before.json"))?;
     println!("-- instructions of this work tree");
     let after = count(repository, &runner, &target, &folder.join("after.json"))?;

@@ -253,6 +253,12 @@ fn received(talk: &Talk, typ: HandshakeType, number: u16) -> Vec<Vec<u8>> {
     extensions.filter(|e| e.typ == number).map(|e| e.body).collect()
 }
 
+/// The body of this extension in the last ClientHello, if it has it.
+fn last_sent(talk: &Talk, number: u16) -> Option<Vec<u8>> {
+    let hellos = talk.peer.messages().filter(|m| m.typ == HandshakeType::CLIENT_HELLO);
+    hellos.last().and_then(|hello| hello.find_extension(number))
+}
+
 /// Whether the server requested a certificate.
 fn asks(talk: &Talk) -> bool {
     talk.peer.received(HandshakeType::CERTIFICATE_REQUEST).is_some()

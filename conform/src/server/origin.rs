@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+use rustls_ext_wire::{MAX_ORIGIN_BYTES, MAX_ORIGINS};
+
 use super::retry::retried;
-use super::{Case, Client, Lab, Need, asks, received, second, without_share};
+use super::{Case, Client, Lab, Need, asks, last_sent, received, second, without_share};
 use crate::case::{About, CaseResult, Group, Level, Role};
 use crate::grade::{
     DECODE_ERROR, Grade, HANDSHAKE_FAILURE, ILLEGAL_PARAMETER, UNSUPPORTED_EXTENSION,
@@ -11,11 +13,6 @@ use crate::grade::{
 use crate::origins::{INVALID, MALFORMED, UNKNOWN, list};
 use crate::talk::{Talk, Verdict};
 use raw_peer::{ClientConfig, Direction, Edit, HandshakeType};
-
-/// How many origins a server reads (WIO-8).
-const MOST_ORIGINS: usize = 16;
-/// How many bytes of the extension a server reads (WIO-8).
-const MOST_BYTES: usize = 4096;
 
 fn about(name: &str, rule: &'static str, expects: &str) -> About {
     About::new(Role::Server, Group::Origin, name, rule, expects)
@@ -178,13 +175,13 @@ fn second_hellos() -> Vec<Case> {
 /// WIO-8.
 fn limits() -> Vec<Case> {
     let cases: [(&str, &str, bool, Client); 4] = [
-        ("sixteenth", "reads the sixteenth origin", true, |lab| behind(lab, MOST_ORIGINS - 1)),
-        ("seventeenth", "ignores the seventeenth origin", false, |lab| behind(lab, MOST_ORIGINS)),
+        ("sixteenth", "reads the sixteenth origin", true, |lab| behind(lab, MAX_ORIGINS - 1)),
+        ("seventeenth", "ignores the seventeenth origin", false, |lab| behind(lab, MAX_ORIGINS)),
         ("within-4096-bytes", "reads an origin that ends at byte 4,096", true, |lab| {
-            ending_at(lab, MOST_BYTES)
+            ending_at(lab, MAX_ORIGIN_BYTES)
         }),
         ("beyond-4096-bytes", "ignores an origin that ends at byte 4,097", false, |lab| {
-            ending_at(lab, MOST_BYTES + 1)
+            ending_at(lab, MAX_ORIGIN_BYTES + 1)
         }),
     ];
     let cases = cases.into_iter().map(|(name, expects, reads, client)| {
@@ -284,9 +281,7 @@ fn changed(lab: &mut Lab, config: ClientConfig) -> CaseResult {
     if talk.verdict() != Verdict::Accepted {
         return Ok(lab.refused(&talk, ILLEGAL_PARAMETER, &[]));
     }
-    let hellos = talk.peer.messages().filter(|m| m.typ == HandshakeType::CLIENT_HELLO);
-    let last = hellos.last().and_then(|hello| hello.find_extension(number(lab)));
-    let wanted = match last {
+    let wanted = match last_sent(&talk, number(lab)) {
         None => lab.features.asks_anyway,
         Some(body) if body == list([&lab.target.origin]) => lab.features.asks_for_origin,
         Some(_) => lab.features.asks_for_unknown,

@@ -1,7 +1,7 @@
 //! A client's second hello, after a HelloRetryRequest.
 
 use super::features::unknown;
-use super::{Case, Client, Lab, Need, asks, received, second, without_share};
+use super::{Case, Client, Lab, Need, asks, last_sent, received, second, without_share};
 use crate::bodies::MALFORMED;
 use crate::case::{About, CaseResult, Group, Level, Role};
 use crate::grade::{Grade, ILLEGAL_PARAMETER};
@@ -90,9 +90,8 @@ fn changed(lab: &mut Lab, config: ClientConfig) -> CaseResult {
     if talk.verdict() != Verdict::Accepted {
         return Ok(lab.refused(&talk, ILLEGAL_PARAMETER, &[]));
     }
-    let hellos = talk.peer.messages().filter(|m| m.typ == HandshakeType::CLIENT_HELLO);
     let number = lab.points().tls_flags();
-    let last = hellos.last().and_then(|hello| hello.find_extension(number)).unwrap_or_default();
+    let last = last_sent(&talk, number).unwrap_or_default();
     let offered = rustls_ext_wire::FlagSet::decode(&last)
         .is_ok_and(|flags| flags.contains(lab.points().request_client_auth()));
     let wanted = if offered { lab.features.asks_for_flag } else { lab.features.asks_anyway };

@@ -154,9 +154,11 @@ fn every_case_about_the_origin_hint_is_failed_by_a_fault() {
         .flat_map(|(role, (_, ids))| ids.iter().map(move |id| format!("{role}.{id}")))
         .collect();
     let cases = all().into_iter().filter(|about| about.rule.starts_with("WIO-"));
-    let cases: BTreeSet<_> = cases.map(|about| about.id).collect();
+    // Faulty servers of TLS 1.2 alone are in the test of FLAGS-9.
+    let cases: BTreeSet<_> =
+        cases.map(|about| about.id).filter(|id| !id.ends_with("-beside-tls13")).collect();
     assert_eq!(cases.difference(&found).collect::<Vec<_>>(), Vec::<&String>::new());
-    assert_eq!(cases.len(), 63);
+    assert_eq!(cases.len(), 61);
 }
 
 #[test]

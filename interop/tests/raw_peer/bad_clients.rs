@@ -1,14 +1,14 @@
 //! Clients that break a rule on purpose, and the expected alert of each.
 
 use raw_peer::{ClientConfig, Edit, Peer, Slot, version};
-use rustls::ext_wire::{CareError, CodePoints, Flag, FlagSet, FlagsError, Message, check};
+use rustls::ext_wire::{CareError, CodePoints, Flag, FlagSet, FlagsError, Message, Origins, check};
 use rustls::server::{ClientAuthDecision, ClientAuthStatus};
 use rustls::{Error, InvalidMessage, PeerMisbehaved};
 
 use crate::bad_flights;
 use crate::demand::{
-    ACROSS_NAMES, BOTH, CARE, EARLY, FLAGS, OFFER, OFFERS, OTHER, PLAIN, Site, Visit, requesting,
-    requiring,
+    ACROSS_NAMES, BOTH, BROKEN_ORIGINS, CARE, EARLY, FLAGS, HINT, OFFER, OFFERS, ORIGINS, OTHER,
+    PLAIN, Site, Visit, requesting, requiring,
 };
 
 /// The server's status of its client, without the time.
@@ -92,6 +92,7 @@ fn in_hellos(site: &Site) -> Vec<Case> {
         known: None,
     };
     let not_asked = Some(Known::NotAsked);
+    let broken = Origins::decode(BROKEN_ORIGINS).unwrap_err();
     vec![
         case(
             "FLAGS-2: only zeros",
@@ -139,6 +140,19 @@ fn in_hellos(site: &Site) -> Vec<Case> {
         Case {
             known: not_asked,
             ..case("FLAGS-11: others behind early data", early, differed("tls_flags"))
+        },
+        case(
+            "WIO-2: a string that ends early",
+            hello(vec![Edit::add(HINT, BROKEN_ORIGINS)]),
+            (50, PeerMisbehaved::IllegalOriginHint(broken).into()),
+        ),
+        Case {
+            known: not_asked,
+            ..case(
+                "WIO-7: a list that the first hello does not have",
+                second(Edit::add(HINT, ORIGINS)),
+                differed("workload_identifier_origin_hint"),
+            )
         },
         case(
             "CARE-1: a body",

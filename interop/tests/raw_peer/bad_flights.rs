@@ -1,14 +1,20 @@
 //! Clients that break a rule on purpose after their ClientHello.
 
+use std::sync::Arc;
+
 use raw_peer::{
     Certificate, CertificateAnswer, CertificateRequest, ChainAndKey, ClientConfig, Edit, Extension,
     Handshake, NewSessionTicket, Peer, Slot, ext,
 };
+use rustls::crypto::ring;
 use rustls::server::ClientAuthDecision;
 use rustls::{CertificateError, Error, InvalidMessage, PeerMisbehaved};
+use rustls_ext::{Anchors, Policy, Verdict};
 
 use crate::bad_clients::{Case, Known, in_slots};
-use crate::demand::{CARE, DECLINES, FLAGS, OFFER, OFFERS, OTHER, PLAIN, Site, Visit, requiring};
+use crate::demand::{
+    CARE, DECLINES, FLAGS, HINT, OFFER, OFFERS, ORIGINS, OTHER, PLAIN, Site, Visit, requiring,
+};
 use crate::harness::{and, unexpected};
 use crate::pki::Pki;
 
@@ -27,6 +33,19 @@ fn flagged_ticket() -> Handshake {
     let (nonce, ticket) = (vec![0], vec![7; 32]);
     let ticket = NewSessionTicket { lifetime: 7200, age_add: 0, nonce, ticket, extensions };
     Handshake::NewSessionTicket(ticket)
+}
+
+/// Requires a certificate of the trust domain `spiffe://example.org`.
+fn bound(pki: &Pki) -> ClientAuthDecision {
+    let anchors =
+        Anchors::from_roots((*pki.roots).clone()).with_trust_domain("spiffe://example.org");
+    let policy = Policy::builder()
+        .provider(Arc::new(ring::default_provider()))
+        .scope("clients", anchors.unwrap())
+        .otherwise(Verdict::None)
+        .build()
+        .unwrap();
+    ClientAuthDecision::Require(policy.demand("clients").unwrap().clone())
 }
 
 pub fn in_certificates(site: &Site) -> Vec<Case> {
@@ -63,6 +82,25 @@ pub fn in_certificates(site: &Site) -> Vec<Case> {
             47,
             InvalidMessage::UnexpectedCare.into(),
         ),
+        case(
+            "WIO-1: in a Certificate",
+            certificate(Edit::add(HINT, ORIGINS)),
+            47,
+            InvalidMessage::UnexpectedOriginHint.into(),
+        ),
+        Case {
+            decision: bound(&site.pki),
+            ..case(
+                "WIO-6: a certificate outside of the trust domain",
+                site.config(OFFERS),
+                49,
+                CertificateError::OutsideTrustDomain {
+                    expected: "spiffe://example.org".into(),
+                    presented: vec![],
+                }
+                .into(),
+            )
+        },
         case("FLAGS-5: a flag", certificate(Edit::add(FLAGS, OTHER)), 47, flags()),
         case("RCA-5: the flag", certificate(Edit::add(FLAGS, OFFER)), 47, flags()),
         case("RCA-5: compressed", compressed(certificate(Edit::add(FLAGS, OFFER))), 47, flags()),

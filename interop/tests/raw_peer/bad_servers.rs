@@ -8,7 +8,7 @@ use rustls::ext_wire::{CareError, CodePoints, Flag, FlagSet, FlagsError, Message
 use rustls::{CertificateError, Error, InvalidMessage, PeerMisbehaved};
 
 use crate::bad_requests;
-use crate::demand::{ACROSS_NAMES, BOTH, CARE, FLAGS, OFFER, OTHER};
+use crate::demand::{ACROSS_NAMES, BOTH, CARE, FLAGS, HINT, OFFER, ORIGINS, OTHER};
 use crate::pki::Pki;
 
 /// A server that breaks a rule.
@@ -49,7 +49,7 @@ pub fn case(
     Case { name, at: "localhost", config, then: None, ends, status }
 }
 
-/// Every one of them, against a client that offers by flag and CARE, or does not. `known` is a session of a raw
+/// Every one of them, against a client that offers by flag and CARE and hints at an origin, or does not. `known` is a session of a raw
 /// server's that the client has.
 pub fn all(pki: &Pki, offers: bool, known: &Ticket) -> Vec<Case> {
     let before =
@@ -165,6 +165,10 @@ fn with_care(pki: &Pki, offers: bool, before: ClientAuthOfferStatus) -> Vec<Case
     };
     let illegal = |error| (47, PeerMisbehaved::IllegalClientAuthenticationRequest(error).into());
     let out_of_place = || (47, InvalidMessage::UnexpectedCare.into());
+    let hint = |name, slot| {
+        let edit = Edit::add(HINT, ORIGINS);
+        self::case(pki, name, slot, edit, (47, InvalidMessage::UnexpectedOriginHint.into()), before)
+    };
     if offers {
         vec![
             case(
@@ -180,6 +184,8 @@ fn with_care(pki: &Pki, offers: bool, before: ClientAuthOfferStatus) -> Vec<Case
                 illegal(CareError::Misplaced { message: Message::ServerHello }),
             ),
             case("CARE-3: in a request", S::CertificateRequest, &[], out_of_place()),
+            hint("WIO-1: in EncryptedExtensions", S::EncryptedExtensions),
+            hint("WIO-1: in a request", S::CertificateRequest),
         ]
     } else {
         vec![

@@ -16,6 +16,7 @@ use crate::pki::Pki;
 pub const EARLY: &[u8] = b"let me in";
 pub const FLAGS: u16 = 62;
 pub const CARE: u16 = 0xffca;
+pub const HINT: u16 = 0xffcb;
 pub const ILLEGAL_PARAMETER: u8 = 47;
 
 /// request_client_auth alone.
@@ -26,6 +27,13 @@ pub const OTHER: [u8; 2] = [1, 2];
 pub const BOTH: [u8; 12] = [11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 /// resumption_across_names alone.
 pub const ACROSS_NAMES: [u8; 3] = [2, 0, 1];
+
+/// The body of a hint at `spiffe://example.org`.
+pub const ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.org";
+/// The same with one byte too few.
+pub const BROKEN_ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.or";
+/// Another one.
+pub const OTHER_ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.com";
 
 /// The alerts that the raw end received, whether or not they were encrypted.
 pub fn alerts(pair: &Pair) -> Vec<(u8, u8)> {

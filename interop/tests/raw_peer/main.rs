@@ -27,7 +27,7 @@
 //! | FLAGS-11 | client | flags_11_early_data_does_not_excuse_other_flags_in_a_second_hello |
 //! | FLAGS-12 | client | flags_12_a_second_hello_with_other_flags_is_illegal_parameter |
 //! | FLAGS-13 | server | flags_13_and_rca_4_the_public_name_cannot_acknowledge_anything |
-//! | FLAGS-13 | nobody | flags_13_an_accepted_offer_is_in_the_inner_hello_only |
+//! | FLAGS-13 | nobody | flags_13_and_wio_7_an_accepted_offer_is_in_the_inner_hello_only |
 //! | RCA-2 | nobody | rca_2_an_acknowledgement_of_an_offer_is_taken |
 //! | RCA-3 | nobody | rca_3_a_server_with_another_reason_asks_without_acknowledgement |
 //! | RCA-4 | server | rca_4_an_acknowledgement_without_an_offer_is_illegal_parameter |
@@ -55,6 +55,17 @@
 //! | CARE-3 | server | care_3_in_any_other_message_of_a_server_it_is_illegal_parameter |
 //! | CARE-4 | nobody | care_4_a_resumed_session_is_as_it_was |
 //! | CARE-5 | nobody | care_5_a_certificate_goes_over_tls12_only_if_allowed |
+//! | WIO-1 | client | wio_1_in_a_clients_certificate_it_is_illegal_parameter |
+//! | WIO-1 | server | wio_1_in_any_message_of_a_server_it_is_illegal_parameter |
+//! | WIO-2 | client | wio_2_a_malformed_list_is_decode_error |
+//! | WIO-3 | nobody | wio_3_a_string_that_is_no_origin_is_ignored |
+//! | WIO-4 | nobody | wio_4_nobody_else_is_asked_and_a_hint_authenticates_nobody |
+//! | WIO-5 | nobody | wio_5_a_hint_is_an_offer_and_only_a_flag_that_came_with_it_is_acknowledged |
+//! | WIO-6 | client | wio_6_a_client_that_hints_at_one_domain_and_comes_from_another_is_refused |
+//! | WIO-7 | client | wio_7_the_second_hello_has_the_same_list |
+//! | WIO-7 | nobody | flags_13_and_wio_7_an_accepted_offer_is_in_the_inner_hello_only |
+//! | WIO-8 | nobody | wio_8_a_sender_is_told_when_it_configures_more_than_is_looked_at |
+//! | WIO-9 | nobody | wio_9_a_session_resumes_only_in_the_scope_of_its_origin |
 
 mod bad_clients;
 mod bad_flights;
@@ -72,6 +83,7 @@ mod flags;
 mod harness;
 mod honest;
 mod misbehaviour;
+mod origins;
 mod pki;
 mod resumption;
 mod retry;

@@ -14,6 +14,10 @@ use crate::harness::Pair;
 use crate::honest::{ClientSessions, Honest, ServerSessions};
 use crate::pki::Pki;
 
+fn offer() -> ClientAuthOffer {
+    ClientAuthOffer::flag_and_care().with_origins(["spiffe://example.org"]).unwrap()
+}
+
 #[test]
 fn a_client_that_breaks_a_rule_gets_its_alert_and_does_no_harm() {
     let mut site = Site::new(false);
@@ -22,7 +26,7 @@ fn a_client_that_breaks_a_rule_gets_its_alert_and_does_no_harm() {
     let require = requiring(&site.pki, "clients");
     let honest = || {
         let mut config = site.pki.rustls_client(true);
-        config.client_auth_offer = ClientAuthOffer::flag_and_care();
+        config.client_auth_offer = offer();
         Arc::new(config)
     };
     let cases = bad_clients::all(&site);
@@ -87,7 +91,7 @@ fn a_server_that_breaks_a_rule_gets_its_alert_and_does_no_harm() {
             (ClientAuthOfferStatus::AskedWithoutAcknowledgement, ClientAuthOfferStatus::NotOffered)
         };
         if offers {
-            client.client_auth_offer = ClientAuthOffer::flag_and_care();
+            client.client_auth_offer = offer();
         }
         let client = Arc::new(client);
         let mut config = ServerConfig::new(pki.server.clone());

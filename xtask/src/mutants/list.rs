@@ -526,8 +526,15 @@ pub const MUTANTS: &[Mutant] = &[
         name: "off: a peer without CARE treats its number as CARE",
         file: "src/client/client_auth.rs",
         item: "ClientAuthOffer::code_points",
-        from: "self.code_points.without_care()",
-        to: "self.code_points",
+        from: "code_points = code_points.without_care();",
+        to: "",
+    },
+    Mutant {
+        name: "off: a client without a hint treats its number as one",
+        file: "src/client/client_auth.rs",
+        item: "ClientAuthOffer::code_points",
+        from: "code_points = code_points.without_origin_hint();",
+        to: "",
     },
     Mutant {
         name: "off: a server without a policy takes CARE's number for it",

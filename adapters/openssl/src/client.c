@@ -48,10 +48,6 @@ static int noted(SSL_SESSION *session) {
            rext_session_decode(data, length, &record) == REXT_OK && record.authenticated;
 }
 
-static int is_origins(const client_setup *setup, unsigned type) {
-    return setup->origins_length != 0 && type == setup->numbers.origin_hint;
-}
-
 /* What a connection offers. */
 static rext_offer offer_of(SSL *ssl, const client_setup *setup) {
     const rext_ossl_client_config *config = &setup->config;
@@ -107,7 +103,7 @@ static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char
     *alert = SSL_AD_INTERNAL_ERROR;
     if (state == NULL)
         return -1;
-    int origins = is_origins(setup, type);
+    int origins = type == setup->numbers.origin_hint;
     if (type != setup->numbers.tls_flags && !origins)
         return (rext_client_offer(state->negotiation) & REXT_OFFER_CARE) != 0;
     rext_flags flags;
@@ -157,7 +153,7 @@ static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned ch
     *alert = SSL_AD_INTERNAL_ERROR;
     if (state == NULL || !message_of(context, &message))
         return 0;
-    int flags = type == setup->numbers.tls_flags, origins = is_origins(setup, type);
+    int flags = type == setup->numbers.tls_flags, origins = type == setup->numbers.origin_hint;
     /* CARE and the origin hint have numbers for private use: without such an offer, the extension may
      * mean something else. */
     int offered = (state->wanted & (origins ? REXT_OFFER_ORIGINS : REXT_OFFER_CARE)) != 0;
@@ -290,7 +286,7 @@ static int set_up(SSL_CTX *ctx, const rext_ossl_client_config *config, int hoste
         (setup->numbers.care != 0 &&
          !SSL_CTX_add_custom_ext(ctx, setup->numbers.care, care, on_add, free_body, setup, on_parse,
                                  setup)) ||
-        (setup->origins_length != 0 &&
+        (setup->numbers.origin_hint != 0 &&
          !SSL_CTX_add_custom_ext(ctx, setup->numbers.origin_hint, origins, on_add, free_body, setup,
                                  on_parse, setup)))
         return raise_line("OpenSSL implements one of the extensions itself, or it was added before");

@@ -2,18 +2,18 @@
 
 use std::process::Command;
 
-use raw_peer::{CertificateAnswer, ClientConfig, Edit, HandshakeType, ServerConfig, Shares, Slot};
+use raw_peer::{ClientConfig, Edit, HandshakeType, ServerConfig, Shares, Slot};
 use serde_json::json;
 
-use crate::bad_clients::{FLAGS, OFFER};
+use crate::bad_clients::{self, FLAGS, ILLEGAL_PARAMETER, OFFER, assert_refused};
 use crate::programs::{Server, assert_fields, visit, with};
 use crate::raw::{Client, NO_ALERT, raw_server};
 use crate::site::Site;
 
 const ORIGIN_HINT: u16 = 0xffcb;
 const DECODE_ERROR: u8 = 50;
-const ILLEGAL_PARAMETER: u8 = 47;
 const HANDSHAKE_FAILURE: u8 = 40;
+const UNSUPPORTED_EXTENSION: u8 = 110;
 const HERE: &str = "spiffe://example.org";
 const ELSEWHERE: &str = "spiffe://example.com";
 
@@ -25,22 +25,9 @@ fn body(origins: &[&str]) -> Vec<u8> {
     vector(&origins.iter().flat_map(|origin| vector(origin.as_bytes())).collect::<Vec<_>>())
 }
 
-/// A raw client with a certificate, and this in its ClientHello.
+/// A raw client with a certificate, and this body in its ClientHello.
 fn client(site: &Site, body: &[u8]) -> ClientConfig {
-    let mut config = ClientConfig {
-        answer: CertificateAnswer::With(site.client.for_raw()),
-        ..ClientConfig::default()
-    };
-    config.plan.client_hello.push(Edit::add(ORIGIN_HINT, body));
-    config
-}
-
-#[track_caller]
-fn assert_refused(server: &mut Server, config: ClientConfig, alert: u8, rule: &str) {
-    let client = Client::new(server, config);
-    assert_eq!(client.alerts(), [alert], "{rule}: {}", client.server);
-    let error = client.server["error"].as_str().unwrap();
-    assert!(error.contains(rule), "{rule}: {error}");
+    bad_clients::client(site, [Edit::add(ORIGIN_HINT, body)])
 }
 
 /// A server that requests a certificate because of an origin only.
@@ -224,12 +211,13 @@ fn wio_1_a_server_that_answers_the_hint_is_refused() {
         S::Certificate,
         S::NewSessionTicket,
     ] {
-        for (sent, expected) in [(true, Some(ILLEGAL_PARAMETER)), (false, None)] {
-            // A client that sends none does not know the extension, and OpenSSL ignores it in some
-            // messages: only those where RFC 8446 asks for that are of interest.
-            if !sent && !matches!(slot, S::CertificateRequest | S::NewSessionTicket) {
-                continue;
-            }
+        // To a client that has sent none, an answer is unsolicited, and elsewhere it is an extension
+        // that nobody knows.
+        let unsent = match slot {
+            S::CertificateRequest | S::NewSessionTicket => None,
+            _ => Some(UNSUPPORTED_EXTENSION),
+        };
+        for (sent, expected) in [(true, Some(ILLEGAL_PARAMETER)), (false, unsent)] {
             let mut config = ServerConfig::new(site.server.for_raw());
             config.ask_certificate = true;
             config.hello_retry = slot == S::HelloRetryRequest;

@@ -238,7 +238,7 @@ fn wio_1_a_server_that_answers_the_hint_is_refused() {
 #[test]
 fn wio_3_wio_8_origins_that_servers_would_not_read_are_an_error_of_the_client() {
     let Some(site) = Site::new() else { return };
-    let many = vec!["--origin", HERE, "--origin", ELSEWHERE].repeat(8);
+    let many = ["--origin", HERE, "--origin", ELSEWHERE].repeat(8);
     let seventeen = [&many[..], &["--origin", "spiffe://a.example"]].concat();
     for (options, error) in [
         (vec!["--origin", "spiffe://example.org/path"], "a path is not allowed"),

@@ -407,9 +407,10 @@ static int may_carry(const server_config *target, const connection *it) {
 
 /* Sets the variables about the handshake. */
 static void set_variables(request_rec *r, const rext_ossl_server_outcome *outcome) {
-    static const char *const offers[] = {"none", "flag", "care", "both"};
+    static const char *const offers[] = {"none",    "flag",         "care",         "both",
+                                         "origins", "flag+origins", "care+origins", "both+origins"};
     apr_table_setn(r->subprocess_env, "SSL_CLIENT_AUTH_OFFER",
-                   offers[outcome->offer & (REXT_OFFER_FLAG | REXT_OFFER_CARE)]);
+                   offers[outcome->offer & (REXT_OFFER_FLAG | REXT_OFFER_CARE | REXT_OFFER_ORIGINS)]);
     apr_table_setn(r->subprocess_env, "SSL_CLIENT_AUTH_ACKNOWLEDGED",
                    outcome->acknowledged ? "1" : "0");
     if (outcome->scope != NULL)

@@ -202,10 +202,34 @@ static ngx_int_t set_text(ngx_http_variable_value_t *v, const char *text) {
 }
 
 static ngx_int_t offer_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data) {
-    static const char *const names[] = {"none", "flag", "care", "both"};
+    static const char *const names[] = {"none",    "flag",         "care",         "both",
+                                        "origins", "flag+origins", "care+origins", "both+origins"};
     rext_ossl_server_outcome outcome;
     (void)data;
-    return set_text(v, outcome_of(r, &outcome) && outcome.offer < 4 ? names[outcome.offer] : "");
+    return set_text(v, outcome_of(r, &outcome) && outcome.offer < 8 ? names[outcome.offer] : "");
+}
+
+/* The origins that the client hinted at, separated by ", ", as sent. No origin has a space. */
+static ngx_int_t origins_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+                                  uintptr_t data) {
+    rext_ossl_server_outcome outcome;
+    rext_list origins;
+    rext_bytes origin;
+    (void)data;
+    if (!outcome_of(r, &outcome) ||
+        !rext_ossl_server_origins_of(r->connection->ssl->connection, &origins))
+        return set_text(v, "");
+    u_char *text = ngx_pnalloc(r->pool, REXT_MAX_ORIGIN_BYTES + 2 * REXT_MAX_ORIGINS + 1);
+    if (text == NULL)
+        return NGX_ERROR;
+    u_char *to = text;
+    while (rext_list_next(&origins, NULL, &origin) == REXT_YES) {
+        if (to > text)
+            to = ngx_cpymem(to, ", ", 2);
+        to = ngx_cpymem(to, origin.data, origin.length);
+    }
+    *to = '\0';
+    return set_text(v, (const char *)text);
 }
 
 static ngx_int_t acknowledged_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
@@ -297,6 +321,7 @@ static ngx_int_t add_variables(ngx_conf_t *cf) {
         ngx_http_get_variable_pt get;
     } variables[] = {
         {ngx_string("client_auth_offer"), offer_variable},
+        {ngx_string("client_auth_origins"), origins_variable},
         {ngx_string("client_auth_acknowledged"), acknowledged_variable},
         {ngx_string("client_auth_scope"), scope_variable},
         {ngx_string("client_cert"), certificate_variable},

@@ -25,7 +25,7 @@ pub mod tap;
 pub use case::{Case, Serving};
 pub use pair::PairResult;
 pub use peer::{Can, Client, Peer, PeerView, Server, Step, Visit};
-pub use site::{CLIENT, Site};
+pub use site::{CLIENT, ORIGIN, Site};
 
 use pair::RunningServer;
 use report::{Cell, CellResult, Found, MatrixReport};

@@ -43,6 +43,7 @@ fn rustls_ext_with_itself_is_as_expected_in_all_cases() {
             ("offer-ignored", "nobody", false, false, false),
             ("resumption", "CN=client-1", false, false, true),
             ("hello-retry-request", "CN=client-1", true, true, false),
+            ("origin-hint", "CN=client-1", true, false, false),
             ("tls12", "nobody", false, false, false),
         ]
     );

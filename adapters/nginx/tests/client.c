@@ -37,7 +37,8 @@ enum { PLACES = 4096, CONTEXTS = 64, LONGEST = 65536 };
 
 /* What a connection is to be like. */
 struct wish {
-    const char *offer, *version, *name, *identity, *alpn, *groups;
+    const char *offer, *version, *name, *identity, *alpn, *groups, *origins[2];
+    size_t origin_count;
     int in_clear, unauthenticated;
 };
 
@@ -87,6 +88,8 @@ static rext_offer offer_of(const char *name) {
 static SSL_CTX *make_context(const struct wish *wish) {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     rext_ossl_client_config config = {.offer = offer_of(wish->offer),
+                                      .origins = wish->origins,
+                                      .origin_count = wish->origin_count,
                                       .certificate_under_tls12 = wish->in_clear,
                                       .resume_unauthenticated = wish->unauthenticated};
     int version = strcmp(wish->version, "1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
@@ -328,6 +331,8 @@ int main(int argc, char **argv) {
             brief = 1;
         else if (i++, strcmp(option, "--offer") == 0)
             wish.offer = value;
+        else if (strcmp(option, "--origin") == 0 && wish.origin_count < 2)
+            wish.origins[wish.origin_count++] = value;
         else if (strcmp(option, "--version") == 0)
             wish.version = value;
         else if (strcmp(option, "--name") == 0)

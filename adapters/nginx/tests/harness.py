@@ -36,7 +36,8 @@ PACKAGES = {
 PATIENCE = 60
 # The body of each response.
 VARIABLES = (
-    "offer=$client_auth_offer|acknowledged=$client_auth_acknowledged|scope=$client_auth_scope|"
+    "offer=$client_auth_offer|origins=$client_auth_origins|acknowledged=$client_auth_acknowledged|"
+    "scope=$client_auth_scope|"
     "verify=$ssl_client_verify|cert=$client_cert|chain=$client_cert_chain|reused=$ssl_session_reused|"
     "protocol=$ssl_protocol|http=$server_protocol"
 )

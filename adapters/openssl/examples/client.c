@@ -27,13 +27,14 @@ static const char HELP[] =
     "  --cert FILE         the client's certificate chain, in PEM, its own certificate first\n"
     "  --key FILE          the key of that certificate, in PEM\n"
     "  --offer flag|care|both|none   how to offer to authenticate; the default is none\n"
+    "  --origin URI        also hint at this origin of the certificate; may be given several times\n"
     "  --certificate-in-clear   send the certificate under TLS 1.2, too, even after an offer\n"
     "  --session FILE      resume the session in the file, if there is one, and store the new one\n"
     "  --resume-unauthenticated   also a session without a certificate, even after an offer\n"
     "  --path PATH         the path to request; the default is /\n" COMMON_HELP;
 
 enum {
-    CONNECT = OWN, NAME, CA, CERT, KEY, OFFER, IN_CLEAR, SESSION, UNAUTHENTICATED, PATH, HELP_ME
+    CONNECT = OWN, NAME, CA, CERT, KEY, OFFER, ORIGIN, IN_CLEAR, SESSION, UNAUTHENTICATED, PATH, HELP_ME
 };
 
 static SSL_SESSION *latest;
@@ -146,6 +147,7 @@ int main(int argc, char **argv) {
         {"cert", required_argument, NULL, CERT},
         {"key", required_argument, NULL, KEY},
         {"offer", required_argument, NULL, OFFER},
+        {"origin", required_argument, NULL, ORIGIN},
         {"certificate-in-clear", no_argument, NULL, IN_CLEAR},
         {"session", required_argument, NULL, SESSION},
         {"resume-unauthenticated", no_argument, NULL, UNAUTHENTICATED},
@@ -157,7 +159,9 @@ int main(int argc, char **argv) {
     const char *name = NULL, *authorities = NULL, *certificate = NULL, *key = NULL;
     const char *session_file = NULL, *path = "/";
     rext_code_points numbers;
-    rext_ossl_client_config config = {0};
+    /* One more than allowed, so that the adapter refuses it. */
+    const char *origins[REXT_MAX_ORIGINS + 1];
+    rext_ossl_client_config config = {.origins = origins};
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     int option;
     if (ctx == NULL || rext_code_points_default(&numbers) != REXT_OK)
@@ -170,6 +174,11 @@ int main(int argc, char **argv) {
         case CERT: certificate = optarg; break;
         case KEY: key = optarg; break;
         case OFFER: config.offer = offer_of(optarg); break;
+        case ORIGIN:
+            if (config.origin_count == sizeof origins / sizeof *origins)
+                fail("--origin", "too many");
+            origins[config.origin_count++] = optarg;
+            break;
         case IN_CLEAR: config.certificate_under_tls12 = 1; break;
         case SESSION: session_file = optarg; break;
         case UNAUTHENTICATED: config.resume_unauthenticated = 1; break;

@@ -70,6 +70,9 @@ int common_option(int option, const char *value, SSL_CTX *ctx, rext_code_points 
     case CARE:
         numbers->care = (uint16_t)number("--care", value, 65535);
         return 1;
+    case ORIGIN_HINT:
+        numbers->origin_hint = (uint16_t)number("--origin-hint", value, 65535);
+        return 1;
     default:
         return 0;
     }
@@ -119,8 +122,7 @@ static void put_name(struct line *line, const char *name) {
     put(line, "\":");
 }
 
-void put_bytes(struct line *line, const char *name, const uint8_t *value, size_t length) {
-    put_name(line, name);
+static void put_string(struct line *line, const uint8_t *value, size_t length) {
     put(line, "\"");
     for (size_t i = 0; i < length && i < 300; i++) {
         char octet[8];
@@ -129,6 +131,22 @@ void put_bytes(struct line *line, const char *name, const uint8_t *value, size_t
         put(line, octet);
     }
     put(line, "\"");
+}
+
+void put_bytes(struct line *line, const char *name, const uint8_t *value, size_t length) {
+    put_name(line, name);
+    put_string(line, value, length);
+}
+
+void put_list(struct line *line, const char *name, rext_list *list) {
+    rext_bytes item;
+    put_name(line, name);
+    put(line, "[");
+    for (const char *before = ""; rext_list_next(list, NULL, &item) == REXT_YES; before = ",") {
+        put(line, before);
+        put_string(line, item.data, item.length);
+    }
+    put(line, "]");
 }
 
 void put_text(struct line *line, const char *name, const char *value) {
@@ -169,8 +187,9 @@ void put_end(struct line *line, const struct watch *watch, const char *error, FI
 }
 
 const char *offer_name(rext_offer offer) {
-    static const char *const names[] = {"none", "flag", "care", "both"};
-    return offer >= 0 && offer < 4 ? names[offer] : "none";
+    static const char *const names[] = {"none",    "flag",         "care",         "both",
+                                        "origins", "flag+origins", "care+origins", "both+origins"};
+    return offer >= 0 && offer < 8 ? names[offer] : "none";
 }
 
 void close_gently(int socket) {

@@ -8,18 +8,20 @@
 void fail(const char *what, const char *detail);
 
 /* Options that both have; they begin the list of each. */
-enum { MIN_VERSION = 256, MAX_VERSION, GROUPS, TLS_FLAGS, FLAG, CARE, OWN };
+enum { MIN_VERSION = 256, MAX_VERSION, GROUPS, TLS_FLAGS, FLAG, CARE, ORIGIN_HINT, OWN };
 #define COMMON_OPTIONS                                    \
     {"min-version", required_argument, NULL, MIN_VERSION}, \
     {"max-version", required_argument, NULL, MAX_VERSION}, \
     {"groups", required_argument, NULL, GROUPS},           \
     {"tls-flags", required_argument, NULL, TLS_FLAGS},     \
     {"flag", required_argument, NULL, FLAG},               \
-    {"care", required_argument, NULL, CARE}
+    {"care", required_argument, NULL, CARE},               \
+    {"origin-hint", required_argument, NULL, ORIGIN_HINT}
 #define COMMON_HELP                                                              \
     "  --min-version 1.2|1.3, --max-version 1.2|1.3   the TLS versions\n"        \
     "  --groups LIST       groups for the key exchange, such as X25519:P-256\n"       \
-    "  --tls-flags N, --flag N, --care N   code points; the defaults are 62, 80 and 65482\n"
+    "  --tls-flags N, --flag N, --care N, --origin-hint N   code points; the defaults are 62, 80,\n" \
+    "                      65482 and 65483\n"
 
 /* Takes such an option; 0 if it is another. */
 int common_option(int option, const char *value, SSL_CTX *ctx, rext_code_points *numbers);
@@ -48,9 +50,9 @@ void watch_over(SSL *ssl, struct watch *watch);
 /* What went wrong first, as OpenSSL's queue has it, which is emptied; "" if nothing did. */
 void first_error(char *line, size_t size);
 
-/* A line of JSON, put together field by field. */
+/* A line of JSON, put together field by field. Origins may take 4,096 bytes, each written as six. */
 struct line {
-    char text[4096];
+    char text[32768];
     size_t length;
 };
 
@@ -58,6 +60,7 @@ void put_text(struct line *line, const char *name, const char *value); /* NULL i
 void put_bytes(struct line *line, const char *name, const uint8_t *value, size_t length);
 void put_number(struct line *line, const char *name, long long value);
 void put_flag(struct line *line, const char *name, int value);
+void put_list(struct line *line, const char *name, rext_list *list);
 void put_end(struct line *line, const struct watch *watch, const char *error, FILE *to);
 
 const char *offer_name(rext_offer offer);

@@ -19,6 +19,11 @@ static struct {
     rext_ossl_scope *scope;
 } scopes[MOST];
 static size_t scope_count;
+static struct {
+    const char *scope_name, *origin;
+    const rext_ossl_scope *scope;
+} origins[MOST];
+static size_t origin_count;
 
 /* The rule for a server name, or else the one for all others; NULL if there is neither. */
 static const struct rule *rule_for(const char *name, size_t length) {
@@ -39,6 +44,20 @@ const rext_ossl_scope *scope_for(const char *name, size_t length) {
     return rule != NULL && rule->demand != REXT_DEMAND_NONE ? rule->scope : NULL;
 }
 
+/* The scope for the first of the client's origins that has one; NULL if none has. */
+static const rext_ossl_scope *scope_for_origins(const rext_hello *hello) {
+    rext_list list;
+    rext_bytes item;
+    if (rext_hello_origins(hello, &list, NULL, NULL) != REXT_YES)
+        return NULL;
+    while (rext_list_next(&list, NULL, &item) == REXT_YES)
+        for (size_t i = 0; i < origin_count; i++)
+            if (rext_origin_includes((const uint8_t *)origins[i].origin, strlen(origins[i].origin),
+                                     item.data, item.length, NULL) == REXT_YES)
+                return origins[i].scope;
+    return NULL;
+}
+
 int policy(const rext_ossl_question *question, rext_ossl_decision *decision, void *argument) {
     const rext_bytes *name = &question->server_name;
     struct watch *watch = SSL_get_app_data(question->ssl);
@@ -47,6 +66,13 @@ int policy(const rext_ossl_question *question, rext_ossl_decision *decision, voi
     if (name->length > 0 && name->length <= sizeof watch->name) {
         memcpy(watch->name, name->data, name->length);
         watch->name_length = name->length;
+    }
+    /* Without the offer, the list is of no effect: TLS 1.2 (WIO-7). */
+    if ((question->offer & REXT_OFFER_ORIGINS) != 0 &&
+        (decision->scope = scope_for_origins(question->hello)) != NULL) {
+        decision->demand = REXT_DEMAND_REQUEST;
+        decision->asks = REXT_ASKS_BECAUSE_OFFERED;
+        return 1;
     }
     if (found == NULL || (found->if_offered && question->offer == REXT_OFFER_NONE))
         return 1;
@@ -112,6 +138,34 @@ void add_rule(char *text) {
     fail("--demand: there is no such demand", what);
 }
 
+void add_origin(char *text) {
+    char *equals = strchr(text, '=');
+    if (origin_count == MOST)
+        fail("--origin", "too many");
+    if (equals != NULL)
+        *equals = '\0';
+    origins[origin_count].scope_name = equals != NULL ? text : "clients";
+    origins[origin_count++].origin = equals != NULL ? equals + 1 : text;
+}
+
+/* Gives each origin its scope, which then accepts certificates of that trust domain only. */
+static void find_origins(void) {
+    for (size_t i = 0; i < origin_count; i++) {
+        for (size_t j = 0; j < scope_count && origins[i].scope == NULL; j++) {
+            if (strcmp(origins[i].scope_name, scopes[j].name) != 0)
+                continue;
+            if (!rext_ossl_scope_set_trust_domain(scopes[j].scope, origins[i].origin))
+                fail("--origin", origins[i].origin);
+            origins[i].scope = scopes[j].scope;
+        }
+        if (origins[i].scope == NULL)
+            fail("--origin: no --ca has this scope", origins[i].scope_name);
+        for (size_t j = 0; j < i; j++)
+            if (origins[j].scope == origins[i].scope)
+                fail("--origin: a scope twice", origins[i].scope_name);
+    }
+}
+
 void find_scopes(make_scope *make) {
     const struct rule *others = rule_for("", 0);
     for (size_t i = 0; i < scope_count; i++) {
@@ -130,6 +184,7 @@ void find_scopes(make_scope *make) {
         if (rule->demand != REXT_DEMAND_NONE && rule->scope == NULL)
             fail("--demand", "needs a --ca");
     }
+    find_origins();
 }
 
 void free_scopes(void) {

@@ -1,4 +1,4 @@
-/* What the server demands of whom: its options --ca and --demand. */
+/* What the server demands of whom: its options --ca, --origin and --demand. */
 #ifndef RULES_H
 #define RULES_H
 
@@ -9,6 +9,9 @@ void add_scope(char *text);
 
 /* [NAME=]WHAT[:SCOPE], taken apart in place, which the rule then points into. */
 void add_rule(char *text);
+
+/* [SCOPE=]URI, taken apart in place, which the scope then points into. */
+void add_origin(char *text);
 
 /* Makes a scope of a name and a file of authorities, or ends the program. `is_default` is true for the
  * scope of connections whose server name has no rule of its own. */

@@ -33,13 +33,16 @@ static const char HELP[] =
     "                        require            require one from every client\n"
     "                        if-offered         request one from clients that offer\n"
     "                        require-if-offered require one from clients that offer\n"
+    "  --origin [SCOPE=]URI   request a certificate in this scope from clients that hint at this\n"
+    "                      origin, before --demand applies; certificates of the scope count only if\n"
+    "                      they have it; may be given for several scopes; not with --hosted\n"
     "  --ticket-key FILE   80 bytes of key for tickets, to share them among servers\n"
     "  --hosted            as a module of a program that has an SSL_CTX for each scope, a server\n"
     "                      name callback that chooses one, and a store for sessions of its own\n"
     "  --no-tickets        sessions resume from the store of --hosted only\n"
     "  --count N           end after so many connections\n" COMMON_HELP;
 
-enum { LISTEN = OWN, CERT, KEY, CA, DEMAND, TICKET_KEY, HOSTED, NO_TICKETS, COUNT, HELP_ME };
+enum { LISTEN = OWN, CERT, KEY, CA, DEMAND, ORIGIN, TICKET_KEY, HOSTED, NO_TICKETS, COUNT, HELP_ME };
 
 static void load_ticket_key(SSL_CTX *ctx, const char *path) {
     unsigned char key[80];
@@ -74,6 +77,7 @@ static int answer(SSL *ssl, const char *who) {
 static void report(SSL *ssl, const struct watch *watch, const char *subject, const char *error) {
     static const char *const demands[] = {"none", "request", "require"};
     rext_ossl_server_outcome outcome;
+    rext_list origins;
     struct line line = {.length = 0};
     rext_ossl_server_outcome_of(ssl, &outcome);
     put_text(&line, "version", SSL_get_version(ssl));
@@ -82,6 +86,10 @@ static void report(SSL *ssl, const struct watch *watch, const char *subject, con
     else
         put_text(&line, "server_name", NULL);
     put_text(&line, "offer", offer_name(outcome.offer));
+    if (rext_ossl_server_origins_of(ssl, &origins))
+        put_list(&line, "origins", &origins);
+    else
+        put_text(&line, "origins", NULL);
     put_text(&line, "demand", demands[outcome.demand]);
     put_text(&line, "scope", outcome.scope != NULL ? rext_ossl_scope_name(outcome.scope) : NULL);
     put_flag(&line, "acknowledged", outcome.acknowledged);
@@ -165,6 +173,7 @@ int main(int argc, char **argv) {
         {"key", required_argument, NULL, KEY},
         {"ca", required_argument, NULL, CA},
         {"demand", required_argument, NULL, DEMAND},
+        {"origin", required_argument, NULL, ORIGIN},
         {"ticket-key", required_argument, NULL, TICKET_KEY},
         {"hosted", no_argument, NULL, HOSTED},
         {"no-tickets", no_argument, NULL, NO_TICKETS},
@@ -188,6 +197,7 @@ int main(int argc, char **argv) {
         case KEY: key = optarg; break;
         case CA: add_scope(optarg); break;
         case DEMAND: add_rule(optarg); break;
+        case ORIGIN: add_origin(optarg); break;
         case TICKET_KEY: load_ticket_key(ctx, optarg); break;
         case HOSTED: hosted = 1; break;
         case NO_TICKETS: SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); break;

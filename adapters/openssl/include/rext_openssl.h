@@ -5,7 +5,7 @@
  * Licensed under Apache-2.0 or MIT, at your option.
  *
  * It uses OpenSSL's public API and librext (rext.h), with the types and numbers of that header. Rules
- * are cited as there: FLAGS-n, RCA-n, CARE-n, RES-n, EA-n.
+ * are cited as there: FLAGS-n, RCA-n, CARE-n, WIO-n, RES-n, EA-n.
  *
  * Errors. Functions that return int return 1 on success and 0 on failure, and then put one line into
  * OpenSSL's error queue (ERR_get_error_all(), library ERR_LIB_USER). A peer that breaks a rule ends its
@@ -80,6 +80,21 @@ X509_STORE *rext_ossl_scope_store(const rext_ossl_scope *scope);
  */
 void rext_ossl_scope_set_max_age(rext_ossl_scope *scope, uint64_t seconds);
 
+/*
+ * Limits a scope to one trust domain: a certificate counts only if its subjectAltName has a URI, and each
+ * URI there has this origin (WIO-6). Another one is refused with handshake_failure, since OpenSSL has no
+ * verification error with the alert access_denied; where a certificate is only requested, a verification
+ * callback can accept it, and the client stays unauthenticated. A policy that requests a certificate
+ * because of an origin must return a scope with that trust domain.
+ *
+ * scope: from rext_ossl_scope_new(). With rext_ossl_scope_of() it is an error: the host verifies, and
+ * checks the identity, by rext_origin_includes().
+ * origin: a scheme and a trust domain, such as "spiffe://example.org".
+ *
+ * Returns 1 or 0. Threads: setup.
+ */
+int rext_ossl_scope_set_trust_domain(rext_ossl_scope *scope, const char *origin);
+
 /* The name of a scope. The scope owns it. Threads: any. */
 const char *rext_ossl_scope_name(const rext_ossl_scope *scope);
 
@@ -92,7 +107,8 @@ typedef struct rext_ossl_question {
     SSL *ssl;
     /* The server name as the client sent it; { NULL, 0 } without one. */
     rext_bytes server_name;
-    /* The ways in which the client offers to authenticate. An offer is never a credential. */
+    /* The ways in which the client offers to authenticate. An offer is never a credential. With
+     * REXT_OFFER_ORIGINS, rext_hello_origins() of `hello` returns the origins. */
     rext_offer offer;
     /* The version that the connection will have. */
     rext_version_number version;
@@ -215,11 +231,29 @@ typedef struct rext_ossl_server_outcome {
  */
 int rext_ossl_server_outcome_of(SSL *ssl, rext_ossl_server_outcome *outcome);
 
+/*
+ * Gets the origins that a server's client hinted at, such as "spiffe://example.org". They are no proof of
+ * anything (WIO-4). A policy uses rext_hello_origins() instead: here, they are set after its decision.
+ *
+ * origins: receives the list, in the client's order, for rext_list_next(). Valid as long as the
+ * connection. Strings that are no origins are left out, so it may be empty (WIO-3).
+ *
+ * Returns 1; or 0, without an error in the queue, if there is no origin hint, the version is TLS 1.2, or
+ * the connection's SSL_CTX has no adapter for servers.
+ * Threads: connection.
+ */
+int rext_ossl_server_origins_of(SSL *ssl, rext_list *origins);
+
 /* How clients offer. Set it to zero, and fill in what differs from that. */
 typedef struct rext_ossl_client_config {
     /* REXT_OFFER_NONE, or the sum of others. Offer only if a certificate is available without asking
      * a person (RCA-1). */
     rext_offer offer;
+    /* NULL and 0, or the origins in which the client has an identity, such as "spiffe://example.org";
+     * at most REXT_MAX_ORIGINS. They add REXT_OFFER_ORIGINS to the offer, and are sent under TLS 1.3
+     * only, unencrypted (WIO-7). */
+    const char *const *origins;
+    size_t origin_count;
     /* NULL for the default ones. */
     const rext_code_points *numbers;
     /* Not 0 to send the certificate under TLS 1.2, too, which does not encrypt it (CARE-5). Ignored
@@ -247,7 +281,7 @@ typedef struct rext_ossl_client_config {
  * renegotiation is disabled.
  *
  * ctx: for clients; it must not be used for servers, too.
- * config: copied, including the numbers.
+ * config: copied, including the origins and the numbers.
  *
  * Returns 1 or 0. Threads: setup, and once.
  */

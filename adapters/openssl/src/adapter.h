@@ -11,6 +11,8 @@ struct rext_ossl_scope {
     X509_VERIFY_PARAM *parameters;
     X509_STORE *store;
     STACK_OF(X509_NAME) *names;
+    /* The origin of the certificates that count; NULL for all. */
+    char *trust_domain;
     /* Seconds for which one proof of possession may last. */
     uint64_t max_age;
 };
@@ -145,6 +147,9 @@ int verify_in(const rext_ossl_scope *scope, SSL *ssl, X509 *certificate, STACK_O
  * extensions need some hundred. Under TLS 1.2 the names alone may have that size.
  */
 #define REXT_OSSL_NAMES_MAX (65535 - 1024)
+
+/* Whether the identities of a certificate are in the scope's trust domain, if it has one (WIO-6). */
+int scope_includes(const rext_ossl_scope *scope, X509 *certificate);
 
 /* Whether all parts of a store's verification are OpenSSL's own. */
 int store_is_whole(const X509_STORE *store);

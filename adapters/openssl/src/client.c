@@ -10,6 +10,9 @@ typedef struct client_setup {
     struct place place;
     rext_ossl_client_config config;
     rext_code_points numbers;
+    /* The body of the origin hint. */
+    uint8_t origins[REXT_MAX_ORIGIN_BYTES];
+    size_t origins_length;
     /* True if the SSL_CTX belongs to a host program: rext_ossl_client_hosted(). */
     int hosted;
 } client_setup;
@@ -63,23 +66,31 @@ static client_state *state_for(SSL *ssl, const client_setup *setup) {
     client_state *state = state_of(ssl, CLIENT);
     rext_error error;
     rext_flags flags;
-    uint16_t care;
+    uint16_t care, origin_hint;
     if (state != NULL)
         return state;
     state = new_place(sizeof *state, CLIENT, free_state);
     if (state == NULL)
         return NULL;
-    /* As in a ClientHello without TLS 1.3; OpenSSL calls for the flags if it offers TLS 1.3. */
+    /* As in a ClientHello without TLS 1.3; OpenSSL calls for flags and origins if it offers TLS 1.3. */
     state->wanted = offer_of(ssl, setup);
     if (rext_client_new(state->wanted, &setup->numbers, &state->negotiation, &error) != REXT_OK ||
-        rext_client_hello(state->negotiation, REXT_TLS12, &flags, &care, NULL) != REXT_OK) {
+        rext_client_hello(state->negotiation, REXT_TLS12, &flags, &care, &origin_hint) != REXT_OK) {
         free_state(&state->place);
         return NULL;
     }
     return state_keep(ssl, &state->place) ? state : NULL;
 }
 
-/* OpenSSL makes a message. For flags, it calls this in a ClientHello that offers TLS 1.3 only. */
+/* Gives OpenSSL a copy of the body of an extension. */
+static int add(const uint8_t *data, size_t size, const unsigned char **out, size_t *length) {
+    *out = OPENSSL_memdup(data, size);
+    *length = size;
+    return *out != NULL ? 1 : -1;
+}
+
+/* OpenSSL makes a message. For flags and origins, it calls this in a ClientHello that offers TLS 1.3
+ * only (FLAGS-9, WIO-7). */
 static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
                   size_t *length, X509 *certificate, size_t index, int *alert, void *argument) {
     const client_setup *setup = argument;
@@ -92,18 +103,17 @@ static int on_add(SSL *ssl, unsigned type, unsigned context, const unsigned char
     *alert = SSL_AD_INTERNAL_ERROR;
     if (state == NULL)
         return -1;
-    if (type != setup->numbers.tls_flags)
+    int origins = type == setup->numbers.origin_hint;
+    if (type != setup->numbers.tls_flags && !origins)
         return (rext_client_offer(state->negotiation) & REXT_OFFER_CARE) != 0;
     rext_flags flags;
     rext_bytes body;
-    uint16_t care;
-    if (rext_client_hello(state->negotiation, REXT_TLS13, &flags, &care, NULL) != REXT_OK)
+    uint16_t care, origin_hint;
+    if (rext_client_hello(state->negotiation, REXT_TLS13, &flags, &care, &origin_hint) != REXT_OK)
         return -1;
-    if (rext_flags_body(&flags, &body) != REXT_YES)
-        return 0;
-    *out = OPENSSL_memdup(body.data, body.length);
-    *length = body.length;
-    return *out != NULL ? 1 : -1;
+    if (origins)
+        return origin_hint == 0 ? 0 : add(setup->origins, setup->origins_length, out, length);
+    return rext_flags_body(&flags, &body) == REXT_YES ? add(body.data, body.length, out, length) : 0;
 }
 
 static int message_of(unsigned context, rext_message *message) {
@@ -143,15 +153,22 @@ static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned ch
     *alert = SSL_AD_INTERNAL_ERROR;
     if (state == NULL || !message_of(context, &message))
         return 0;
-    int flags = type == setup->numbers.tls_flags;
-    /* CARE has a number for private use: without an offer by CARE, it may mean something else. */
-    if (!flags && (state->wanted & REXT_OFFER_CARE) == 0 &&
+    int flags = type == setup->numbers.tls_flags, origins = type == setup->numbers.origin_hint;
+    /* CARE and the origin hint have numbers for private use: without such an offer, the extension may
+     * mean something else. */
+    int offered = (state->wanted & (origins ? REXT_OFFER_ORIGINS : REXT_OFFER_CARE)) != 0;
+    if (!flags && !offered &&
         (message == REXT_CERTIFICATE_REQUEST || message == REXT_NEW_SESSION_TICKET))
         return 1;
+    if (origins && !offered) {
+        *alert = SSL_AD_UNSUPPORTED_EXTENSION;
+        return raise_line("the server answers an origin hint that was not sent");
+    }
     rext_version_number version =
         (context & SSL_EXT_TLS1_2_SERVER_HELLO) != 0 ? REXT_TLS12 : REXT_TLS13;
     if (rext_client_on(state->negotiation, message, version, flags ? &body : NULL,
-                       flags ? NULL : &body, NULL, &error) != REXT_OK) {
+                       flags || origins ? NULL : &body, origins ? &body : NULL,
+                       &error) != REXT_OK) {
         *alert = raise_error(&error);
         return 0;
     }
@@ -201,6 +218,32 @@ static int on_certificate(SSL *ssl, void *argument) {
            note(SSL_get_session(ssl), 1);
 }
 
+/* Writes the body of the origin hint. */
+static int write_origins(client_setup *setup) {
+    rext_ossl_client_config *config = &setup->config;
+    rext_bytes origins[REXT_MAX_ORIGINS];
+    rext_error error;
+    if (config->origin_count == 0)
+        return (config->offer & REXT_OFFER_ORIGINS) == 0 ||
+               raise_line("REXT_OFFER_ORIGINS needs origins");
+    if (config->origin_count > REXT_MAX_ORIGINS)
+        return raise_line("servers read no more than 16 origins (WIO-8)");
+    if (setup->numbers.origin_hint == 0)
+        return raise_line("there are origins, but the code point of the origin hint is 0");
+    for (size_t i = 0; i < config->origin_count; i++) {
+        origins[i].data = (const uint8_t *)config->origins[i];
+        origins[i].length = strlen(config->origins[i]);
+    }
+    if (rext_origins_write(origins, config->origin_count, setup->origins, sizeof setup->origins,
+                           &setup->origins_length, &error) != REXT_OK) {
+        raise_error(&error);
+        return 0;
+    }
+    config->offer |= REXT_OFFER_ORIGINS;
+    config->origins = NULL;
+    return 1;
+}
+
 static int set_up(SSL_CTX *ctx, const rext_ossl_client_config *config, int hosted) {
     rext_error error;
     rext_client *probe;
@@ -214,7 +257,11 @@ static int set_up(SSL_CTX *ctx, const rext_ossl_client_config *config, int hoste
         setup->numbers = *config->numbers;
     setup->config.numbers = NULL;
     /* Report unusable settings now, and not for each connection. */
-    if (rext_client_new(config->offer, &setup->numbers, &probe, &error) != REXT_OK) {
+    if (!write_origins(setup)) {
+        free_setup(&setup->place);
+        return 0;
+    }
+    if (rext_client_new(setup->config.offer, &setup->numbers, &probe, &error) != REXT_OK) {
         raise_error(&error);
         free_setup(&setup->place);
         return 0;
@@ -224,7 +271,7 @@ static int set_up(SSL_CTX *ctx, const rext_ossl_client_config *config, int hoste
         return 0;
     /*
      * ServerHello and EncryptedExtensions must not have flags: OpenSSL refuses the extension there
-     * with illegal_parameter. CARE is checked in each message, since the alert differs.
+     * with illegal_parameter. CARE and origins are checked in each message, since the alert differs.
      */
     const unsigned others = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST |
                             SSL_EXT_TLS1_3_CERTIFICATE_REQUEST | SSL_EXT_TLS1_3_CERTIFICATE |
@@ -232,11 +279,16 @@ static int set_up(SSL_CTX *ctx, const rext_ossl_client_config *config, int hoste
     const unsigned care = others | SSL_EXT_TLS1_2_SERVER_HELLO | SSL_EXT_TLS1_3_SERVER_HELLO |
                           SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS;
     const unsigned flags = others | SSL_EXT_TLS1_3_ONLY;
+    const unsigned origins =
+        flags | SSL_EXT_TLS1_3_SERVER_HELLO | SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS;
     if (!SSL_CTX_add_custom_ext(ctx, setup->numbers.tls_flags, flags, on_add, free_body, setup,
                                 on_parse, setup) ||
         (setup->numbers.care != 0 &&
          !SSL_CTX_add_custom_ext(ctx, setup->numbers.care, care, on_add, free_body, setup, on_parse,
-                                 setup)))
+                                 setup)) ||
+        (setup->numbers.origin_hint != 0 &&
+         !SSL_CTX_add_custom_ext(ctx, setup->numbers.origin_hint, origins, on_add, free_body, setup,
+                                 on_parse, setup)))
         return raise_line("OpenSSL implements one of the extensions itself, or it was added before");
     if (!hosted)
         SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);

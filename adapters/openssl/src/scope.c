@@ -89,6 +89,45 @@ void rext_ossl_scope_set_max_age(rext_ossl_scope *scope, uint64_t seconds) {
     scope->max_age = seconds;
 }
 
+int rext_ossl_scope_set_trust_domain(rext_ossl_scope *scope, const char *origin) {
+    rext_error error;
+    if (scope->ctx != NULL)
+        return raise_line("the host verifies the certificates of this scope, so it must check their "
+                          "trust domain");
+    /* It checks the origin, too. */
+    if (rext_origin_includes((const uint8_t *)origin, strlen(origin), NULL, 0, &error) < 0) {
+        raise_error(&error);
+        return 0;
+    }
+    char *copy = OPENSSL_strdup(origin);
+    if (copy == NULL)
+        return 0;
+    OPENSSL_free(scope->trust_domain);
+    scope->trust_domain = copy;
+    return 1;
+}
+
+int scope_includes(const rext_ossl_scope *scope, X509 *certificate) {
+    const char *origin = scope->trust_domain;
+    int found = 0, outside = 0;
+    if (origin == NULL)
+        return 1;
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        if (name->type != GEN_URI)
+            continue;
+        const ASN1_IA5STRING *uri = name->d.uniformResourceIdentifier;
+        int within = rext_origin_includes(
+            (const uint8_t *)origin, strlen(origin), ASN1_STRING_get0_data(uri),
+            (size_t)ASN1_STRING_length(uri), NULL) == REXT_YES;
+        found |= within;
+        outside |= !within;
+    }
+    GENERAL_NAMES_free(names);
+    return found && !outside;
+}
+
 const char *rext_ossl_scope_name(const rext_ossl_scope *scope) {
     return scope->name;
 }
@@ -97,6 +136,7 @@ void rext_ossl_scope_free(rext_ossl_scope *scope) {
     if (scope == NULL)
         return;
     OPENSSL_free(scope->name);
+    OPENSSL_free(scope->trust_domain);
     X509_STORE_free(scope->store);
     X509_VERIFY_PARAM_free(scope->parameters);
     sk_X509_NAME_pop_free(scope->names, X509_NAME_free);

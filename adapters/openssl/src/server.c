@@ -241,9 +241,10 @@ static int on_parse(SSL *ssl, unsigned type, unsigned context, const unsigned ch
     *alert = SSL_AD_INTERNAL_ERROR;
     if (state == NULL)
         return 0;
-    int flags = is_flags(argument, type);
+    int flags = is_flags(setup, type), origins = !flags && type == setup->numbers.origin_hint;
     if (rext_server_on_client_certificate(state->negotiation, flags ? &body : NULL,
-                                          flags ? NULL : &body, NULL, &error) == REXT_OK)
+                                          flags || origins ? NULL : &body, origins ? &body : NULL,
+                                          &error) == REXT_OK)
         return 1;
     *alert = raise_error(&error);
     return 0;
@@ -271,16 +272,21 @@ static int set_up(SSL_CTX *ctx, const rext_code_points *numbers, rext_ossl_polic
     if (!hosted && SSL_CTX_get_min_proto_version(ctx) < TLS1_2_VERSION &&
         !SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION))
         return 0;
-    /* In messages that must not have flags, OpenSSL refuses them itself: illegal_parameter. */
+    /* In messages that must not have flags or origins, OpenSSL refuses them itself:
+     * illegal_parameter. Origins have no answer (WIO-5). */
     const unsigned flags = SSL_EXT_TLS1_3_ONLY | SSL_EXT_CLIENT_HELLO |
                            SSL_EXT_TLS1_3_CERTIFICATE | SSL_EXT_TLS1_3_CERTIFICATE_REQUEST;
     const unsigned care = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO |
                           SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS | SSL_EXT_TLS1_3_CERTIFICATE;
+    const unsigned origins = SSL_EXT_TLS1_3_ONLY | SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_CERTIFICATE;
     if (!SSL_CTX_add_custom_ext(ctx, setup->numbers.tls_flags, flags, on_add, free_body, setup,
                                 on_parse, setup) ||
         (setup->numbers.care != 0 &&
          !SSL_CTX_add_custom_ext(ctx, setup->numbers.care, care, on_add, free_body, setup, on_parse,
-                                 setup)))
+                                 setup)) ||
+        (setup->numbers.origin_hint != 0 &&
+         !SSL_CTX_add_custom_ext(ctx, setup->numbers.origin_hint, origins, on_add, free_body, setup,
+                                 on_parse, setup)))
         return raise_line("OpenSSL implements one of the extensions itself, or it was added before");
     if (hosted) {
         hosted_setup(ctx, setup);
@@ -324,4 +330,10 @@ int rext_ossl_server_outcome_of(SSL *ssl, rext_ossl_server_outcome *outcome) {
     if (outcome->authenticated)
         outcome->certificate = SSL_get0_peer_certificate(ssl);
     return 1;
+}
+
+int rext_ossl_server_origins_of(SSL *ssl, rext_list *origins) {
+    const server_state *state = state_of(ssl, SERVER);
+    return state != NULL && (rext_server_offer(state->negotiation) & REXT_OFFER_ORIGINS) != 0 &&
+           rext_hello_origins(&state->first.view, origins, NULL, NULL) == REXT_YES;
 }

@@ -33,10 +33,8 @@ static int ask_host_to_refuse(int good, X509_STORE_CTX *context) {
     return 0;
 }
 
-int on_verify(int good, X509_STORE_CTX *context) {
-    server_state *state = state_in(context);
-    if (state == NULL)
-        return 0;
+/* Whether the handshake goes on after what was found of a certificate. */
+static int on_verify_found(const server_state *state, int good, X509_STORE_CTX *context) {
     if (state->decision.demand != REXT_DEMAND_REQUIRE)
         return ask_host(state, good, context);
     if (X509_STORE_CTX_get0_store(context) != state->decision.scope->store) {
@@ -45,6 +43,24 @@ int on_verify(int good, X509_STORE_CTX *context) {
                           "adapter to verify one");
     }
     return ask_host_to_refuse(good, context);
+}
+
+int on_verify(int good, X509_STORE_CTX *context) {
+    server_state *state = state_in(context);
+    if (state == NULL)
+        return 0;
+    /* The chain verifies; but does the identity have the origin that the scope is for? */
+    const rext_ossl_scope *scope = state->decision.scope;
+    int outside = good && X509_STORE_CTX_get_error_depth(context) == 0 && scope != NULL &&
+                  !scope_includes(scope, X509_STORE_CTX_get0_cert(context));
+    if (outside) {
+        X509_STORE_CTX_set_error(context, X509_V_ERR_APPLICATION_VERIFICATION);
+        good = 0;
+    }
+    int answer = on_verify_found(state, good, context);
+    if (outside && !answer)
+        raise_line("the certificate is not in the trust domain of the scope (WIO-6)");
+    return answer;
 }
 
 int verify_as_found(int good, X509_STORE_CTX *context) {
@@ -75,7 +91,8 @@ int verify_in(const rext_ossl_scope *scope, SSL *ssl, X509 *certificate, STACK_O
         X509_STORE_CTX_set_verify_cb(context, consult ? ask_host_to_refuse : verify_as_found);
         good = X509_VERIFY_PARAM_set1(parameters, scope->parameters != NULL ? scope->parameters
                                                                             : SSL_get0_param(ssl)) &&
-               X509_verify_cert(context) == 1 && X509_STORE_CTX_get_error(context) == X509_V_OK;
+               X509_verify_cert(context) == 1 &&
+               X509_STORE_CTX_get_error(context) == X509_V_OK && scope_includes(scope, certificate);
     }
     ERR_pop_to_mark();
     X509_STORE_CTX_free(context);

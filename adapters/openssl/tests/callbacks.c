@@ -375,6 +375,40 @@ static void external_psks_authenticate_nobody(enum tickets tickets, rext_demand 
     SSL_CTX_free(other);
 }
 
+/* WIO-6: a certificate outside of the scope's trust domain does not count, whatever a callback says, in
+ * a handshake or in a session in which it counted before the scope had that limit. */
+static void outside_of_the_trust_domain(enum way way, int version) {
+    const enum tickets tickets = TICKETS;
+    SSL_CTX *other = context(TLS_server_method(), files[0], files[1]);
+    rext_ossl_scope *unlimited = scope;
+    for (int required = 0; required < 2; required++) {
+        scope = rext_ossl_scope_new("clients", files[2]);
+        CHECK(scope != NULL);
+        SSL_CTX *servers = servers_by(way, tickets, other);
+        SSL_CTX *clients = clients_with(files[3], files[4], version, tickets);
+        demand = REXT_DEMAND_REQUEST;
+        struct visit got = visit(servers, clients, NULL);
+        HOLDS(got.authenticated && last != NULL && SSL_SESSION_up_ref(last));
+        SSL_SESSION *session = last;
+
+        demand = required ? REXT_DEMAND_REQUIRE : REXT_DEMAND_REQUEST;
+        CHECK(rext_ossl_scope_set_trust_domain(scope, "spiffe://example.org"));
+        for (int with_session = 0; with_session < 2; with_session++) {
+            got = visit(servers, clients, with_session ? session : NULL);
+            HOLDS(!got.authenticated && !got.resumed);
+            HOLDS(!required || (!got.reads && !got.writes));
+            HOLDS(way != AS_IT_IS || got.alert == SSL_AD_HANDSHAKE_FAILURE);
+            HOLDS(way != CALLBACK_PASSES_WITHOUT_ERROR || got.complete == !required);
+        }
+        SSL_SESSION_free(session);
+        SSL_CTX_free(clients);
+        SSL_CTX_free(servers);
+        rext_ossl_scope_free(scope);
+        scope = unlimited;
+    }
+    SSL_CTX_free(other);
+}
+
 int main(int argc, char **argv) {
     CHECK(argc == 8);
     files = argv + 1;
@@ -387,6 +421,9 @@ int main(int argc, char **argv) {
                 where_a_certificate_is_requested(way, tickets, version);
             }
         proof_is_old(version);
+        for (int way = AS_IT_IS; way <= VERIFIES_NOTHING; way++)
+            if (way != CALLBACK_REFUSES)
+                outside_of_the_trust_domain(way, version);
         revoked(AS_IT_IS, version);
         revoked(CALLBACK_PASSES, version);
         revoked(CALLBACK_PASSES_WITHOUT_ERROR, version);

@@ -101,7 +101,7 @@ static void contexts_are_for_one_role_and_once(SSL_CTX *clients) {
 
 static void numbers_are_checked(void) {
     rext_code_points numbers;
-    rext_ossl_client_config config = {.offer = 4};
+    rext_ossl_client_config config = {.offer = 8};
     SSL_CTX *ctx = SSL_CTX_new(TLS_method());
     CHECK(rext_code_points_default(&numbers) == REXT_OK);
     numbers.tls_flags = 43; /* supported_versions */
@@ -109,6 +109,9 @@ static void numbers_are_checked(void) {
     check_said("supported_versions");
     CHECK(!rext_ossl_client(ctx, &config));
     check_said("is not an offer");
+    config.offer = REXT_OFFER_ORIGINS;
+    CHECK(!rext_ossl_client(ctx, &config));
+    check_said("REXT_OFFER_ORIGINS needs origins");
     SSL_CTX_free(ctx);
 }
 

@@ -13,7 +13,7 @@ use super::tap::WireView;
 pub struct Expected {
     /// `TLSv1.3` or `TLSv1.2`.
     pub tls_version: &'static str,
-    /// The offer in the ClientHello: `none`, `flag` or `care`.
+    /// The offer in the ClientHello: `none`, `flag`, `care` or `origins`.
     pub offer: String,
     /// Whether the server sends a HelloRetryRequest.
     pub retried: bool,
@@ -88,6 +88,10 @@ pub fn expected(
     let offer = match (case, client.offers) {
         (Case::NoOffer, _) => Offer::NONE,
         (Case::OfferAccepted | Case::OfferIgnored, Err(why)) => return Err(why),
+        (Case::OriginHint, _) => {
+            client.hints?;
+            server.requests_on_origin.map(|()| Offer::ORIGINS)?
+        }
         (Case::OfferAccepted, Ok(offer)) => server.requests_on_offer.map(|()| offer)?,
         // Only in this case, an ignored offer matters: it keeps some clients from resuming (RES-8).
         (Case::Resumption, Ok(offer)) if server.requests_on_offer.is_ok() => offer,
@@ -99,7 +103,12 @@ pub fn expected(
     }
     // FLAGS-9: flags have no effect in TLS 1.2.
     let counts = if case == Case::Tls12 { offer.has_care() } else { !offer.is_none() };
-    let known_client = counts && server.requests_on_offer.is_ok() && case != Case::OfferIgnored;
+    let requests = match case {
+        Case::OfferIgnored => false,
+        Case::OriginHint => server.requests_on_origin.is_ok(),
+        _ => server.requests_on_offer.is_ok(),
+    };
+    let known_client = counts && requests;
     let not_resumed = if known_client { server.resumes_authenticated.err() } else { None };
     let resumed = case == Case::Resumption && not_resumed.is_none();
     if case == Case::Resumption {
@@ -181,9 +190,8 @@ impl Expected {
 mod tests {
     use super::*;
 
-    const ABLE: Server =
-        Server { requests_on_offer: Ok(()), acknowledges: Ok(()), resumes_authenticated: Ok(()) };
-    const BY_FLAG: Client = Client { offers: Ok(Offer::FLAG), resumes: Ok(()) };
+    const ABLE: Server = Server::FULL;
+    const BY_FLAG: Client = Client { offers: Ok(Offer::FLAG), hints: Ok(()), resumes: Ok(()) };
 
     fn told() -> Expected {
         expected(("c", &BY_FLAG), ("s", &ABLE), Case::OfferAccepted).unwrap().0
@@ -243,12 +251,14 @@ mod tests {
 
     #[test]
     fn a_missing_feature_has_a_reason() {
-        let mute = Client { offers: Err("mute"), resumes: Err("forgets") };
+        let mute = Client::plain("mute", Err("forgets"));
         let deaf = Server::plain("deaf");
         let by = |client, server, case| expected(("c", client), ("s", server), case);
         assert_eq!(by(&mute, &ABLE, Case::OfferAccepted), Err("mute"));
         assert_eq!(by(&mute, &ABLE, Case::OfferIgnored), Err("mute"));
         assert_eq!(by(&mute, &ABLE, Case::Resumption), Err("forgets"));
+        assert_eq!(by(&mute, &ABLE, Case::OriginHint), Err("mute"));
+        assert_eq!(by(&BY_FLAG, &deaf, Case::OriginHint), Err("deaf"));
         assert_eq!(by(&BY_FLAG, &deaf, Case::OfferAccepted), Err("deaf"));
 
         let silent = Server { acknowledges: Err("silent"), ..ABLE };
@@ -268,10 +278,17 @@ mod tests {
     #[test]
     fn flags_9_in_tls12_an_offer_by_care_has_effect_and_one_by_the_flag_has_none() {
         let by = |offer| {
-            let client = Client { offers: Ok(offer), resumes: Ok(()) };
+            let client = Client { offers: Ok(offer), ..BY_FLAG };
             expected(("c", &client), ("s", &ABLE), Case::Tls12).unwrap().0.words()
         };
         assert_eq!(by(Offer::FLAG), "not requested");
         assert_eq!(by(Offer::CARE), "authenticated");
+    }
+
+    #[test]
+    fn wio_5_an_origin_hint_has_effect_and_no_acknowledgement() {
+        let (told, remarks) = expected(("c", &BY_FLAG), ("s", &ABLE), Case::OriginHint).unwrap();
+        assert_eq!((told.offer.as_str(), told.asked, told.acknowledged), ("origins", true, false));
+        assert_eq!((told.words().as_str(), remarks), ("authenticated", vec![]));
     }
 }

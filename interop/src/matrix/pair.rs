@@ -88,7 +88,8 @@ impl<'a> RunningServer<'a> {
         self.tap.take();
         let visit = Visit {
             port: self.tap.port,
-            offer: expected.offer != "none",
+            offer: case != Case::OriginHint && expected.offer != "none",
+            hint: case == Case::OriginHint,
             connections: if case == Case::Resumption { 2 } else { 1 },
         };
         let mut outputs = Vec::new();

@@ -76,8 +76,17 @@ pub trait Peer: Sync {
 pub struct Client {
     /// Its offer, or the reason why it cannot offer.
     pub offers: Result<Offer, &'static str>,
+    /// Whether it can send an origin hint instead of its offer.
+    pub hints: Can,
     /// Whether it can resume a session on a second connection.
     pub resumes: Can,
+}
+
+impl Client {
+    /// A client that does not offer, for this reason.
+    pub const fn plain(why: &'static str, resumes: Can) -> Self {
+        Self { offers: Err(why), hints: Err(why), resumes }
+    }
 }
 
 /// The features of a peer as a server.
@@ -87,16 +96,27 @@ pub struct Server {
     pub requests_on_offer: Can,
     /// Whether it can acknowledge the offer in CertificateRequest.
     pub acknowledges: Can,
+    /// Whether it can request a certificate of a trust domain because of an origin hint.
+    pub requests_on_origin: Can,
     /// Whether it resumes sessions of authenticated clients.
     pub resumes_authenticated: Can,
 }
 
 impl Server {
+    /// A server with all of these features.
+    pub const FULL: Self = Self {
+        requests_on_offer: Ok(()),
+        acknowledges: Ok(()),
+        requests_on_origin: Ok(()),
+        resumes_authenticated: Ok(()),
+    };
+
     /// A server without any of these features, for this reason.
     pub const fn plain(why: &'static str) -> Self {
         Self {
             requests_on_offer: Err(why),
             acknowledges: Err(why),
+            requests_on_origin: Err(why),
             resumes_authenticated: Err(why),
         }
     }
@@ -109,6 +129,8 @@ pub struct Visit {
     pub port: u16,
     /// Whether the client offers.
     pub offer: bool,
+    /// Whether it hints at [`ORIGIN`](super::ORIGIN), and makes no other offer.
+    pub hint: bool,
     /// How many connections it makes, each with the sessions of earlier ones.
     pub connections: u32,
 }

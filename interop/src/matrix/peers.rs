@@ -59,6 +59,10 @@ const NO_EXTENSION: &str =
 const DECIDES_FOR_ALL: &str =
     "this server does not recognise offers: it requests a certificate of all clients or of none";
 
+/// The reason of a server that can only treat an origin hint as an offer like others.
+const NO_TRUST_DOMAIN: &str =
+    "this server has no rules and scopes of trust domains: an origin hint is an offer like others";
+
 /// The reason of a server that does not resume authenticated sessions.
 const FULL_HANDSHAKE: &str = "a session does not record the scope of its request, so every request for a certificate \
      takes a full handshake";

@@ -12,6 +12,23 @@ use test_pki::{Authority, IssuedCertificate};
 /// The subject of the client's certificate.
 pub const CLIENT: &str = "CN=client-1";
 
+/// The origin of the URI in the client's certificate.
+pub const ORIGIN: &str = "spiffe://example.org";
+
+/// The policy file of servers that request a certificate because of [`ORIGIN`].
+const ORIGIN_POLICY: &str = r#"
+[scopes.workloads]
+anchors = ["client-ca.pem"]
+trust_domain = "spiffe://example.org"
+
+[[rules]]
+origin = "spiffe://example.org"
+request = "workloads"
+
+[otherwise]
+ask = "nothing"
+"#;
+
 /// Certificates in files, and the project's folders.
 #[derive(Debug)]
 pub struct Site {
@@ -50,7 +67,8 @@ impl Site {
         site.write("server-ca.pem", &servers.pem())?;
         site.write("client-ca.pem", &clients.pem())?;
         site.identity("server", &servers.server(&["localhost"])?)?;
-        site.identity("client", &clients.client("client-1")?)?;
+        site.identity("client", &clients.workload("client-1", &format!("{ORIGIN}/client-1"))?)?;
+        site.write("origin-policy.toml", ORIGIN_POLICY)?;
         Ok(site)
     }
 
@@ -64,7 +82,7 @@ impl Site {
             .map_err(|err| Failure::Failed(format!("cannot write {name}: {err}")))
     }
 
-    /// The path of a certificate file: `server-ca.pem`, `client-ca.pem`, and `.pem` and `.key` of `server` and
+    /// The path of `origin-policy.toml`, or of a certificate file: `server-ca.pem`, `client-ca.pem`, and `.pem` and `.key` of `server` and
     /// `client`. A peer may add its own files.
     pub fn file(&self, name: &str) -> PathBuf {
         self.files.path().join(name)

@@ -20,10 +20,10 @@ pub const BOTH: [u8; 12] = [11, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 /// resumption_across_names alone.
 pub const ACROSS_NAMES: [u8; 3] = [2, 0, 1];
 
-const ILLEGAL_PARAMETER: u8 = 47;
+pub const ILLEGAL_PARAMETER: u8 = 47;
 
 /// A client with a certificate, and this in its first hello and so in the second.
-fn client(site: &Site, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
+pub fn client(site: &Site, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
     let mut config = ClientConfig {
         answer: CertificateAnswer::With(site.client.for_raw()),
         ..ClientConfig::default()
@@ -33,7 +33,7 @@ fn client(site: &Site, edits: impl IntoIterator<Item = Edit>) -> ClientConfig {
 }
 
 #[track_caller]
-fn assert_refused(server: &mut Server, config: ClientConfig, alert: u8, rule: &str) {
+pub fn assert_refused(server: &mut Server, config: ClientConfig, alert: u8, rule: &str) {
     let client = Client::new(server, config);
     assert_eq!(client.alerts(), [alert], "{rule}: {}", client.server);
     assert_eq!(client.server["alert_sent"], alert, "{rule}");

@@ -38,7 +38,7 @@ fn the_readme_s_examples_compile() {
     }
     let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
     let blocks: Vec<_> = readme.split("\n```c\n").skip(1).collect();
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
     for block in blocks {
         let code = block.split_once("```").unwrap().0;
         let file = tempfile::Builder::new().suffix(".c").tempfile().unwrap();

@@ -169,7 +169,8 @@ fn rca_8_each_server_name_has_its_own_scope() {
 #[test]
 fn other_numbers_work_when_both_ends_have_them() {
     let Some(site) = Site::new() else { return };
-    let numbers = ["--tls-flags", "0xfe01", "--flag", "7", "--care", "0xffcb"];
+    let numbers =
+        ["--tls-flags", "0xfe01", "--flag", "7", "--care", "0xffcb", "--origin-hint", "0xffcc"];
     let options = [&["--ca", "clients.pem", "--demand", "if-offered"][..], &numbers].concat();
     let mut server = Server::start(&site, &options);
     let options = with("agent", &[&["--offer", "both"][..], &numbers].concat());

@@ -7,6 +7,7 @@ mod bad_servers;
 mod build;
 mod checkers;
 mod each_other;
+mod origins;
 mod programs;
 mod raw;
 mod resumption;

@@ -98,6 +98,8 @@ pub fn with<'a>(identity: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let files = match identity {
         "agent" => ["--cert", "agent.crt", "--key", "agent.key"],
         "staff-1" => ["--cert", "staff-1.crt", "--key", "staff-1.key"],
+        "workload" => ["--cert", "workload.crt", "--key", "workload.key"],
+        "elsewhere" => ["--cert", "elsewhere.crt", "--key", "elsewhere.key"],
         "chained" => ["--cert", "chained.crt", "--key", "chained.key"],
         other => panic!("{other}"),
     };

@@ -74,6 +74,12 @@ impl Site {
         site.write("staff.pem", &site.staff.pem());
         site.write_identity("server", &site.server);
         site.write_identity("agent", &site.client);
+        // One identity in the trust domain of the tests, and one of another, of the same authority.
+        for (name, identifier) in
+            [("workload", "spiffe://example.org/a"), ("elsewhere", "spiffe://example.com/a")]
+        {
+            site.write_identity(name, &site.clients.workload(name, identifier).unwrap());
+        }
         site.write_identity("staff-1", &site.staff.client("staff-1").unwrap());
         site
     }

@@ -2,7 +2,7 @@
 
 use tokio::process::Command;
 
-use super::{FULL_HANDSHAKE, NO_EXTENSION, built};
+use super::{FULL_HANDSHAKE, NO_EXTENSION, NO_TRUST_DOMAIN, built};
 use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
 
 const SERVER: &str = "boring-server";
@@ -16,18 +16,16 @@ impl Peer for Boring {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client {
-            offers: Err(NO_EXTENSION),
-            resumes: Err(
-                "resumption is `unsafe` in the crate boring, and this client has no unsafe code",
-            ),
-        })
+        let resumes =
+            Err("resumption is `unsafe` in the crate boring, and this client has no unsafe code");
+        Some(Client::plain(NO_EXTENSION, resumes))
     }
 
     fn server(&self) -> Option<Server> {
         Some(Server {
             requests_on_offer: Ok(()),
             acknowledges: Err("BoringSSL has no way to put an extension into CertificateRequest"),
+            requests_on_origin: Err(NO_TRUST_DOMAIN),
             resumes_authenticated: Err(FULL_HANDSHAKE),
         })
     }

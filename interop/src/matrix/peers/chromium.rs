@@ -13,10 +13,8 @@ impl Peer for Chromium {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client {
-            offers: Err(NO_EXTENSION),
-            resumes: Err("a headless browser makes any number of connections for one page"),
-        })
+        let resumes = Err("a headless browser makes any number of connections for one page");
+        Some(Client::plain(NO_EXTENSION, resumes))
     }
 
     fn find(&self, site: &Site) -> Result<String, String> {

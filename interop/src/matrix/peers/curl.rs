@@ -6,7 +6,7 @@ use std::process::Output;
 use rustls_ext::wire::Offer;
 
 use super::NO_EXTENSION;
-use super::openssl_conf::{self, OFFER};
+use super::openssl_conf::{self, NO_KEY, OFFER};
 use crate::matrix::peer::text;
 use crate::matrix::{Client, Peer, PeerView, Site, Step, Visit};
 
@@ -18,7 +18,7 @@ impl Peer for Curl {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client { offers: Err(NO_EXTENSION), resumes: Ok(()) })
+        Some(Client::plain(NO_EXTENSION, Ok(())))
     }
 
     fn find(&self, site: &Site) -> Result<String, String> {
@@ -63,7 +63,7 @@ impl Peer for Configured {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client { offers: Ok(Offer::FLAG), resumes: Ok(()) })
+        Some(Client { offers: Ok(Offer::FLAG), hints: Err(NO_KEY), resumes: Ok(()) })
     }
 
     fn find(&self, site: &Site) -> Result<String, String> {

@@ -14,7 +14,7 @@ impl Peer for GnuTls {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client { offers: Err(NO_EXTENSION), resumes: Ok(()) })
+        Some(Client::plain(NO_EXTENSION, Ok(())))
     }
 
     fn find(&self, site: &Site) -> Result<String, String> {

@@ -2,7 +2,7 @@
 
 use tokio::process::Command;
 
-use super::FULL_HANDSHAKE;
+use super::{FULL_HANDSHAKE, NO_TRUST_DOMAIN};
 use crate::matrix::{Peer, Server, Serving, Site};
 
 pub(super) struct GnuTlsAdapter;
@@ -16,6 +16,7 @@ impl Peer for GnuTlsAdapter {
         Some(Server {
             requests_on_offer: Ok(()),
             acknowledges: Err("GnuTLS has no way to put an extension into CertificateRequest"),
+            requests_on_origin: Err(NO_TRUST_DOMAIN),
             resumes_authenticated: Err(FULL_HANDSHAKE),
         })
     }

@@ -13,7 +13,7 @@ impl Peer for Go {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client { offers: Err(NO_EXTENSION), resumes: Ok(()) })
+        Some(Client::plain(NO_EXTENSION, Ok(())))
     }
 
     /// crypto/tls shows a server the types of the extensions, not their bodies. So the server recognises
@@ -22,6 +22,9 @@ impl Peer for Go {
         Some(Server {
             requests_on_offer: Ok(()),
             acknowledges: Err("crypto/tls has no way to put an extension into CertificateRequest"),
+            requests_on_origin: Err(
+                "crypto/tls shows a server no bodies of extensions, so no origins",
+            ),
             resumes_authenticated: Err(FULL_HANDSHAKE),
         })
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::{or_error, with_processes};
+use super::{NO_TRUST_DOMAIN, or_error, with_processes};
 use crate::matrix::{Peer, PeerView, Server, Serving, Site};
 
 const PROGRAM: &str = "/usr/sbin/apache2";
@@ -22,8 +22,7 @@ impl Peer for Httpd {
     }
 
     fn server(&self) -> Option<Server> {
-        let all = Ok(());
-        Some(Server { requests_on_offer: all, acknowledges: all, resumes_authenticated: all })
+        Some(Server { requests_on_origin: Err(NO_TRUST_DOMAIN), ..Server::FULL })
     }
 
     fn find(&self, site: &Site) -> Result<String, String> {

@@ -13,7 +13,7 @@ impl Peer for Java {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client { offers: Err(NO_EXTENSION), resumes: Ok(()) })
+        Some(Client::plain(NO_EXTENSION, Ok(())))
     }
 
     fn server(&self) -> Option<Server> {

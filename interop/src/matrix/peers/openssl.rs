@@ -18,7 +18,8 @@ impl Peer for OpenSsl {
 
     fn client(&self) -> Option<Client> {
         // `-serverinfo` sends any extension with an empty body, such as CARE.
-        Some(Client { offers: Ok(Offer::CARE), resumes: Ok(()) })
+        let hints = Err("`s_client -serverinfo` sends extensions with an empty body only");
+        Some(Client { offers: Ok(Offer::CARE), hints, resumes: Ok(()) })
     }
 
     fn server(&self) -> Option<Server> {

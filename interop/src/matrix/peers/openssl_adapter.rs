@@ -3,7 +3,7 @@
 use rustls_ext::wire::Offer;
 use tokio::process::Command;
 
-use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
+use crate::matrix::{Client, ORIGIN, Peer, Server, Serving, Site, Step, Visit};
 
 pub(super) struct OpenSslAdapter;
 
@@ -13,12 +13,11 @@ impl Peer for OpenSslAdapter {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client { offers: Ok(Offer::FLAG), resumes: Ok(()) })
+        Some(Client { offers: Ok(Offer::FLAG), hints: Ok(()), resumes: Ok(()) })
     }
 
     fn server(&self) -> Option<Server> {
-        let all = Ok(());
-        Some(Server { requests_on_offer: all, acknowledges: all, resumes_authenticated: all })
+        Some(Server::FULL)
     }
 
     fn find(&self, site: &Site) -> Result<String, String> {
@@ -34,6 +33,9 @@ impl Peer for OpenSslAdapter {
         let mut command = site.command(site.file("rext-openssl-server"));
         command.args(["--cert", "server.pem", "--key", "server.key", "--ca", "client-ca.pem"]);
         command.args(["--demand", if serving.requests_on_offer { "if-offered" } else { "none" }]);
+        if serving.requests_on_origin {
+            command.args(["--origin", ORIGIN]);
+        }
         if serving.retry {
             command.args(["--groups", "P-384"]);
         }
@@ -49,6 +51,9 @@ impl Peer for OpenSslAdapter {
         command.args(["--name", "localhost", "--ca", "server-ca.pem", "--path", "/debug"]);
         command.args(["--cert", "client.pem", "--key", "client.key"]);
         command.args(["--offer", if visit.offer { "flag" } else { "none" }]);
+        if visit.hint {
+            command.args(["--origin", ORIGIN]);
+        }
         if visit.connections > 1 {
             let session = format!("openssl-adapter-{}.session", visit.port);
             command.arg("--session").arg(site.file(&session));

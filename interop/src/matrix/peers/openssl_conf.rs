@@ -9,6 +9,9 @@ pub(super) const OFFER: &str = "rext_offer";
 /// The module of servers.
 pub(super) const ASK: &str = "rext_ask";
 
+/// The reason why clients with the module send no origin hint.
+pub(super) const NO_KEY: &str = "the module for OpenSSL's configuration has no key for origins";
+
 /// Builds the modules, and writes a configuration for each.
 ///
 /// # Errors

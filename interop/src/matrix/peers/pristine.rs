@@ -15,7 +15,7 @@ impl Peer for Pristine {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client { offers: Err(NO_EXTENSION), resumes: Ok(()) })
+        Some(Client::plain(NO_EXTENSION, Ok(())))
     }
 
     fn server(&self) -> Option<Server> {

@@ -3,8 +3,8 @@
 use rustls_ext::wire::Offer;
 use tokio::process::Command;
 
-use super::openssl_conf::{self, ASK, OFFER};
-use super::{connect_args, serve_args};
+use super::openssl_conf::{self, ASK, NO_KEY, OFFER};
+use super::{NO_TRUST_DOMAIN, connect_args, serve_args};
 use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
 
 /// Debian's, which uses the OpenSSL of the system.
@@ -18,12 +18,11 @@ impl Peer for Python {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client { offers: Ok(Offer::FLAG), resumes: Ok(()) })
+        Some(Client { offers: Ok(Offer::FLAG), hints: Err(NO_KEY), resumes: Ok(()) })
     }
 
     fn server(&self) -> Option<Server> {
-        let all = Ok(());
-        Some(Server { requests_on_offer: all, acknowledges: all, resumes_authenticated: all })
+        Some(Server { requests_on_origin: Err(NO_TRUST_DOMAIN), ..Server::FULL })
     }
 
     fn find(&self, site: &Site) -> Result<String, String> {

@@ -2,6 +2,7 @@
 
 use tokio::process::Command;
 
+use super::NO_TRUST_DOMAIN;
 use crate::matrix::{Peer, Server, Serving, Site};
 
 const PROGRAM: &str = "examples/rustls-server";
@@ -17,6 +18,7 @@ impl Peer for RustlsAdapter {
         Some(Server {
             requests_on_offer: Ok(()),
             acknowledges: Err("rustls has no way to put an extension into CertificateRequest"),
+            requests_on_origin: Err(NO_TRUST_DOMAIN),
             resumes_authenticated: Ok(()),
         })
     }

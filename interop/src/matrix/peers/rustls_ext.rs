@@ -3,7 +3,7 @@
 use rustls_ext::wire::Offer;
 use tokio::process::Command;
 
-use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
+use crate::matrix::{Client, ORIGIN, Peer, Server, Serving, Site, Step, Visit};
 
 pub(super) struct RustlsExt;
 
@@ -13,12 +13,11 @@ impl Peer for RustlsExt {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client { offers: Ok(Offer::FLAG), resumes: Ok(()) })
+        Some(Client { offers: Ok(Offer::FLAG), hints: Ok(()), resumes: Ok(()) })
     }
 
     fn server(&self) -> Option<Server> {
-        let all = Ok(());
-        Some(Server { requests_on_offer: all, acknowledges: all, resumes_authenticated: all })
+        Some(Server::FULL)
     }
 
     fn find(&self, _: &Site) -> Result<String, String> {
@@ -27,9 +26,14 @@ impl Peer for RustlsExt {
 
     fn serve(&self, site: &Site, serving: &Serving) -> Command {
         let mut command = this(site);
-        command.args(["rext", "serve", "--listen", "127.0.0.1:0", "--client-ca", "client-ca.pem"]);
+        command.args(["rext", "serve", "--listen", "127.0.0.1:0"]);
         command.args(["--cert", "server.pem", "--key", "server.key"]);
-        command.args(["--policy", if serving.requests_on_offer { "offered" } else { "never" }]);
+        if serving.requests_on_origin {
+            command.args(["--policy-file", "origin-policy.toml"]);
+        } else {
+            command.args(["--client-ca", "client-ca.pem"]);
+            command.args(["--policy", if serving.requests_on_offer { "offered" } else { "never" }]);
+        }
         if serving.retry {
             command.args(["--group", "secp384r1"]);
         }
@@ -45,6 +49,9 @@ impl Peer for RustlsExt {
         command.args(["--resolve", &format!("localhost:{}:127.0.0.1", visit.port)]);
         command.args(["--ca", "server-ca.pem", "--cert", "client.pem", "--key", "client.key"]);
         command.args(["--offer", if visit.offer { "flag" } else { "none" }]);
+        if visit.hint {
+            command.args(["--origin", ORIGIN]);
+        }
         command.args(["--count", &visit.connections.to_string()]);
         Step::only(number, command)
     }

@@ -2,7 +2,7 @@
 
 use tokio::process::Command;
 
-use super::{FULL_HANDSHAKE, NO_EXTENSION, built};
+use super::{FULL_HANDSHAKE, NO_EXTENSION, NO_TRUST_DOMAIN, built};
 use crate::matrix::{Client, Peer, Server, Serving, Site, Step, Visit};
 
 const SERVER: &str = "s2n-server";
@@ -16,13 +16,14 @@ impl Peer for S2n {
     }
 
     fn client(&self) -> Option<Client> {
-        Some(Client { offers: Err(NO_EXTENSION), resumes: Ok(()) })
+        Some(Client::plain(NO_EXTENSION, Ok(())))
     }
 
     fn server(&self) -> Option<Server> {
         Some(Server {
             requests_on_offer: Ok(()),
             acknowledges: Err("s2n-tls has no way to put an extension into CertificateRequest"),
+            requests_on_origin: Err(NO_TRUST_DOMAIN),
             resumes_authenticated: Err(FULL_HANDSHAKE),
         })
     }

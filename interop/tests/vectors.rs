@@ -75,8 +75,8 @@ fn a_changed_byte_of_each_kind_fails_with_what_was_expected_and_found() {
             "an offer by CARE",
             "6578616d706c65",
             "6578616d706c66",
-            r#"{"care":true,"flags":null,"server_name":"example.com","tls13":true}"#,
-            r#"{"care":true,"flags":null,"server_name":"examplf.com","tls13":true}"#,
+            r#"{"care":true,"flags":null,"origins":null,"server_name":"example.com","tls13":true}"#,
+            r#"{"care":true,"flags":null,"origins":null,"server_name":"examplf.com","tls13":true}"#,
         ),
         (
             "decisions",

@@ -307,7 +307,7 @@ fn care_5_in_tls_1_2_a_certificate_is_sent_unencrypted_only_if_allowed() {
 #[test]
 fn care_works_with_another_code_point_if_client_and_server_use_it() {
     let files = Files::new();
-    let number = &["--care-code-point", "0xffcb"][..];
+    let number = &["--care-code-point", "0xff55"][..];
     let it = files.serve(&[&["--policy", "offered"], number].concat());
     for (args, offered_by, decision, status) in
         [(number, "care", "request", "authenticated"), (&[], "none", "none", "not_asked")]

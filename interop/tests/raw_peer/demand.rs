@@ -32,8 +32,6 @@ pub const ACROSS_NAMES: [u8; 3] = [2, 0, 1];
 pub const ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.org";
 /// The same with one byte too few.
 pub const BROKEN_ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.or";
-/// Another one.
-pub const OTHER_ORIGINS: &[u8] = b"\0\x16\0\x14spiffe://example.com";
 
 /// The alerts that the raw end received, whether or not they were encrypted.
 pub fn alerts(pair: &Pair) -> Vec<(u8, u8)> {

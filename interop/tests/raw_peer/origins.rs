@@ -52,8 +52,7 @@ fn a_client_that_does_not_hint_does_not_know_the_extension() {
     let pair = server(&pki, ClientAuthOffer::flag(), Slot::EncryptedExtensions, ORIGINS, false);
     assert_alert(&pair, UNSUPPORTED_EXTENSION);
     for slot in [Slot::CertificateRequest, Slot::NewSessionTicket] {
-        let mut pair = server(&pki, ClientAuthOffer::flag(), slot, ORIGINS, false);
-        pair.assert_complete();
+        server(&pki, ClientAuthOffer::flag(), slot, ORIGINS, false).assert_complete();
     }
 }
 

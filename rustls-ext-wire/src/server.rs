@@ -82,6 +82,14 @@ impl ServerNegotiation {
         version: Version,
         received: Received<'_>,
     ) -> Result<(), Fault> {
+        // Most clients send none of these, and a set of flags is large to copy.
+        if let (None, Received { tls_flags: None, care: None, origin_hint: None }) =
+            (&self.hello, received)
+        {
+            let (flags, care, origins) = (FlagSet::EMPTY, false, None);
+            self.hello = Some(Hello { version, flags, care, origins });
+            return Ok(());
+        }
         let mut flags = FlagSet::EMPTY;
         if let (Some(body), Version::Tls13) = (received.tls_flags, version) {
             flags = FlagSet::decode(body)?;

@@ -104,6 +104,14 @@ impl ExtensionType {
     /// The meaning of this received type for a connection with these `code_points`.
     #[inline]
     pub(crate) fn received(self, code_points: CodePoints) -> Self {
+        // No code point is the number of an extension that has another name.
+        match self {
+            Self::Unknown(_)
+            | Self::TlsFlags
+            | Self::ClientAuthenticationRequest
+            | Self::WorkloadIdentifierOriginHint => {}
+            known => return known,
+        }
         match u16::from(self) {
             typ if typ == code_points.tls_flags() => Self::TlsFlags,
             typ if Some(typ) == code_points.care() => Self::ClientAuthenticationRequest,

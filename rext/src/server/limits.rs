@@ -37,9 +37,10 @@ pub(super) struct TimeLimits {
 pub(super) fn http1(time: TimeLimits) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        // It also runs while no request begins, so it must not be shorter than that may take. The
-        // first request has a limit of its own.
-        .header_read_timeout(time.head.max(time.idle))
+        // It also runs while no request begins, so it must not be shorter than that may take, nor end at
+        // the same time: it is an error, and the end of an idle connection is none. The first request
+        // has a limit of its own.
+        .header_read_timeout(time.head.max(time.idle) + Duration::from_millis(2))
         .max_buf_size(MAX_HEAD as usize);
     http
 }

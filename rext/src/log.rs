@@ -74,16 +74,17 @@ pub(crate) fn push_field(line: &mut String, name: &str, value: &str) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
     use tracing::info;
+    use tracing::level_filters::LevelFilter;
 
     use super::*;
 
     /// What is logged in the default format, or in ours, without the time.
-    fn logged(ours: bool, log_it: impl FnOnce()) -> String {
+    pub(crate) fn logged(ours: bool, log_it: impl FnOnce()) -> String {
         #[derive(Clone, Default)]
         struct Log(Arc<Mutex<Vec<u8>>>);
         impl io::Write for Log {
@@ -98,6 +99,8 @@ mod tests {
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || writer.clone())
+            .with_max_level(LevelFilter::DEBUG)
+            .with_target(false)
             .with_ansi(false)
             .without_time();
         if ours {

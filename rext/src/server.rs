@@ -337,28 +337,13 @@ fn refused(report: &AcceptReport) -> (Option<String>, Option<String>) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::Mutex;
+    use std::io;
     use std::time::Duration;
 
     use rustls_ext::rustls::Error;
     use rustls_ext::tokio::OtherProtocol;
-    use tracing::level_filters::LevelFilter;
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     /// The log line for this refusal, without its time.
     fn line(err: &AcceptError, report: &AcceptReport) -> String {
@@ -366,20 +351,9 @@ mod tests {
         logged(|| log_refusal(peer, err, report))
     }
 
-    /// What is logged, without the time.
+    /// What is logged, without the time and the end of the line.
     fn logged(log_it: impl FnOnce()) -> String {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
-            .with_max_level(LevelFilter::DEBUG)
-            .with_target(false)
-            .with_ansi(false)
-            .without_time()
-            .finish();
-        tracing::subscriber::with_default(subscriber, log_it);
-        let line = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        line.trim().to_owned()
+        crate::log::tests::logged(true, log_it).trim().to_owned()
     }
 
     #[test]

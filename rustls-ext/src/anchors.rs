@@ -58,7 +58,7 @@ pub struct Anchors {
     names: bool,
     /// Its origin, in the normal form.
     pub(crate) trust_domain: Option<String>,
-    /// True if the verifier, which is not ours, checks the trust domain itself.
+    /// True if a verifier that was passed in checks the trust domain itself.
     checks_trust_domain: bool,
     pub(crate) max_age: Duration,
 }
@@ -134,8 +134,8 @@ impl Anchors {
     /// The same for a verifier that accepts certificates of this trust domain only.
     #[cfg(feature = "spiffe")]
     pub(crate) fn of_trust_domain(verifier: Arc<dyn ClientCertVerifier>, origin: String) -> Self {
-        let checked = Self { trust_domain: Some(origin), ..Self::from_verifier(verifier) };
-        Self { checks_trust_domain: true, ..checked }
+        let anchors = Self::from_verifier(verifier);
+        Self { trust_domain: Some(origin), checks_trust_domain: true, ..anchors }
     }
 
     /// Also accepts exactly these client certificates, even if they are self-signed or if no anchor

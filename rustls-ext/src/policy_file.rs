@@ -335,7 +335,7 @@ struct ScopeFile {
     max_age: Option<u64>,
 }
 
-/// The origin of a trust domain.
+/// The origin of a trust domain, in its normal form.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 struct Domain(String);
@@ -344,8 +344,7 @@ impl TryFrom<String> for Domain {
     type Error = OriginError;
 
     fn try_from(origin: String) -> Result<Self, OriginError> {
-        Origin::parse(&origin)?;
-        Ok(Self(origin))
+        Ok(Self(Origin::parse(&origin)?.to_string()))
     }
 }
 
@@ -422,10 +421,7 @@ impl ScopeFile {
         if self.names == Some(false) {
             anchors = anchors.without_names();
         }
-        if let Some(Domain(origin)) = self.trust_domain {
-            // It was parsed with the file.
-            anchors.trust_domain = Origin::parse(&origin).ok().map(|origin| origin.to_string());
-        }
+        anchors.trust_domain = self.trust_domain.map(|Domain(origin)| origin);
         if let Some(seconds) = self.max_age {
             anchors = anchors.with_max_age(Duration::from_secs(seconds));
         }

@@ -194,7 +194,7 @@ fn care_4_a_resumed_session_is_as_it_was() {
 }
 
 /// A raw server that has this in one message, against a client of ours.
-fn server(pki: &Pki, offer: ClientAuthOffer, slot: Slot, edit: Edit, compressed: bool) -> Pair {
+pub fn server(pki: &Pki, offer: ClientAuthOffer, slot: Slot, edit: Edit, compressed: bool) -> Pair {
     let mut client = pki.rustls_client(true);
     client.client_auth_offer = offer;
     let mut config = ServerConfig::new(pki.server.clone());

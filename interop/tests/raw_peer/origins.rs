@@ -1,9 +1,10 @@
 //! The origin hint in messages that may not have it.
 
-use raw_peer::{CertificateAnswer, ClientConfig, Edit, Plan, ServerConfig, Slot};
+use raw_peer::{CertificateAnswer, ClientConfig, Edit, Plan, Slot};
 use rustls::InvalidMessage;
 use rustls::client::ClientAuthOffer;
 
+use crate::care::server;
 use crate::demand::{HINT, ILLEGAL_PARAMETER, ORIGINS, assert_alert, deciding, requesting};
 use crate::harness::Pair;
 use crate::pki::Pki;
@@ -11,18 +12,8 @@ use crate::pki::Pki;
 const UNSUPPORTED_EXTENSION: u8 = 110;
 
 /// A raw server that has it in this message.
-fn server(pki: &Pki, offer: ClientAuthOffer, slot: Slot, body: &[u8], compressed: bool) -> Pair {
-    let mut client = pki.rustls_client(true);
-    client.client_auth_offer = offer;
-    let mut config = ServerConfig::new(pki.server.clone());
-    config.ask_certificate = slot == Slot::CertificateRequest;
-    config.hello_retry = slot == Slot::HelloRetryRequest;
-    config.compress_certificate = compressed;
-    config.tickets = usize::from(slot == Slot::NewSessionTicket);
-    config.plan = Plan::one(slot, Edit::add(HINT, body));
-    let mut pair = Pair::server(config, client);
-    pair.run();
-    pair
+fn hinting(pki: &Pki, offer: ClientAuthOffer, slot: Slot, body: &[u8], compressed: bool) -> Pair {
+    server(pki, offer, slot, Edit::add(HINT, body), compressed)
 }
 
 #[test]
@@ -39,7 +30,7 @@ fn wio_1_in_any_message_of_a_server_it_is_illegal_parameter() {
         (Slot::NewSessionTicket, false),
     ] {
         for body in [ORIGINS, &[]] {
-            let pair = server(&pki, hint.clone(), slot, body, compressed);
+            let pair = hinting(&pki, hint.clone(), slot, body, compressed);
             assert_alert(&pair, ILLEGAL_PARAMETER);
             assert_eq!(pair.theirs, Err(InvalidMessage::UnexpectedOriginHint.into()), "{slot:?}");
         }
@@ -49,10 +40,10 @@ fn wio_1_in_any_message_of_a_server_it_is_illegal_parameter() {
 #[test]
 fn a_client_that_does_not_hint_does_not_know_the_extension() {
     let pki = Pki::new();
-    let pair = server(&pki, ClientAuthOffer::flag(), Slot::EncryptedExtensions, ORIGINS, false);
+    let pair = hinting(&pki, ClientAuthOffer::flag(), Slot::EncryptedExtensions, ORIGINS, false);
     assert_alert(&pair, UNSUPPORTED_EXTENSION);
     for slot in [Slot::CertificateRequest, Slot::NewSessionTicket] {
-        server(&pki, ClientAuthOffer::flag(), slot, ORIGINS, false).assert_complete();
+        hinting(&pki, ClientAuthOffer::flag(), slot, ORIGINS, false).assert_complete();
     }
 }
 

@@ -280,7 +280,8 @@ pub(super) fn names_of(certificate: &X509Certificate<'_>) -> Vec<&'static str> {
     kinds
 }
 
-/// The URIs among the subject alternative names of a certificate; empty if it cannot be read.
+/// The URIs among the subject alternative names of a certificate, also those that are not ASCII; empty if
+/// it cannot be read.
 pub(super) fn uris(der: &[u8]) -> Vec<String> {
     let certificate = certificate(der);
     let names = certificate.as_ref().and_then(|it| it.subject_alternative_name().ok().flatten());
@@ -288,6 +289,9 @@ pub(super) fn uris(der: &[u8]) -> Vec<String> {
     names
         .filter_map(|name| match name {
             GeneralName::URI(uri) => Some((*uri).to_owned()),
+            GeneralName::Invalid(Tag(6), bytes) => {
+                Some(String::from_utf8_lossy(bytes).into_owned())
+            }
             _ => None,
         })
         .collect()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rcgen::{CertificateParams, CustomExtension};
 use rustls::client::ClientAuthOfferStatus as Client;
 use rustls::server::{ClientAuthDecision, ClientAuthStatus as Server};
 use rustls::{
@@ -176,6 +177,28 @@ fn wio_6_a_client_that_hints_at_one_domain_and_comes_from_another_is_refused() {
     let foreign = issue(&world.com, &["spiffe://example.org/agent"]);
     let failure = refused(&world.client(&foreign, &[ORG]), &server);
     assert_eq!(failure.alert(), Some(AlertDescription::UnknownCA));
+}
+
+#[test]
+fn wio_6_a_uri_that_cannot_be_read_is_outside_of_every_trust_domain() {
+    let world = World::new();
+    let server = world.server(world.rules());
+    let uri = |bytes: &[u8]| [&[0x86, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+    for second in [&b"spiffe://example.org/agent/2"[..], b"\xff"] {
+        let names = [uri(b"spiffe://example.org/agent/1"), uri(second)].concat();
+        let mut params = CertificateParams::new(vec![]).unwrap();
+        let names = [&[0x30, u8::try_from(names.len()).unwrap()], &names[..]].concat();
+        let names = CustomExtension::from_oid_content(&[2, 5, 29, 17], names);
+        params.custom_extensions.push(names);
+        let client = world.client(&world.org.sign(params), &[ORG]);
+        if second.is_ascii() {
+            let (_, s) = handshake(&client, &server);
+            assert!(PeerIdentity::from_connection(&s, "org").is_some());
+        } else {
+            let failure = refused(&client, &server);
+            assert_eq!(failure.alert(), Some(AlertDescription::AccessDenied));
+        }
+    }
 }
 
 #[test]

@@ -162,6 +162,14 @@ fn a_spiffe_id_is_the_only_uri() {
         sans(vec![uri("https://a/b"), uri("spiffe://a/c")]).spiffe_id(),
         Err(&CertificateError::Ambiguous("URI"))
     );
+    // Also if one of them cannot be read.
+    let id = [&[0x86, 12][..], b"spiffe://a/b"].concat();
+    for second in [&[0x86, 1, b' '][..], &[0x86, 1, 0xff]] {
+        for (first, second) in [(&id[..], second), (second, &id[..])] {
+            let names = [&[0x30, 17][..], first, second].concat();
+            assert_eq!(raw_sans(&names).spiffe_id(), Err(&CertificateError::Ambiguous("URI")));
+        }
+    }
 }
 
 #[test]

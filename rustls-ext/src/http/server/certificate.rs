@@ -109,11 +109,13 @@ impl CertificateInfo {
     /// If it has none, or an additional URI.
     pub fn spiffe_id(&self) -> Result<&str, &CertificateError> {
         let mut uris = self.alternative_names()?.iter().filter_map(|name| match name {
-            AlternativeName::Uri(uri) => Some(uri.as_str()),
+            AlternativeName::Uri(uri) => Some(Some(uri.as_str())),
+            // One that cannot be read is still an additional one.
+            AlternativeName::Other(URI) => Some(None),
             _ => None,
         });
         match (uris.next(), uris.next()) {
-            (Some(uri), None) if uri.starts_with("spiffe://") => Ok(uri),
+            (Some(Some(uri)), None) if uri.starts_with("spiffe://") => Ok(uri),
             (Some(_), Some(_)) => Err(&CertificateError::Ambiguous("URI")),
             _ => Err(&CertificateError::Missing("SPIFFE ID")),
         }
@@ -123,6 +125,9 @@ impl CertificateInfo {
         self.read.as_ref()
     }
 }
+
+/// The tag of a URI in a subjectAltName (RFC 5280 section 4.2.1.6).
+const URI: u32 = 6;
 
 impl Names {
     fn of(certificate: &X509Certificate<'_>) -> Self {
@@ -169,7 +174,7 @@ impl AlternativeName {
             GeneralName::X400Address(_) => (3, None),
             GeneralName::DirectoryName(name) => (4, Some(Self::Directory(rfc4514(name.as_raw())))),
             GeneralName::EDIPartyName(_) => (5, None),
-            GeneralName::URI(name) => (6, text(name).map(Self::Uri)),
+            GeneralName::URI(name) => (URI, text(name).map(Self::Uri)),
             GeneralName::IPAddress(bytes) => (7, address(bytes).map(Self::Address)),
             GeneralName::RegisteredID(_) => (8, None),
             GeneralName::Invalid(tag, _) => (tag.0, None),

@@ -100,21 +100,22 @@ fn wio_4_a_decision_to_refuse_is_predicted() {
 #[test]
 fn wio_5_a_hint_is_an_offer_and_only_a_flag_that_came_with_it_is_acknowledged() {
     let world = World::new();
-    let server = world.server(
-        world.scopes().rule(Rule::when().offered(true).require("org")).otherwise(Verdict::None),
-    );
     let identity = issue(&world.org, &["spiffe://example.org/agent"]);
-    let flag = ClientAuthOffer::flag().with_origins([ORG]).unwrap();
-    for (offer, acknowledged, status) in [
-        (hint(&[ORG]), false, Client::AskedWithoutAcknowledgement),
-        (flag, true, Client::Acknowledged),
-    ] {
-        let (c, s) = handshake(&Arc::new(world.client_config(&identity, offer)), &server);
-        assert_eq!(c.client_auth_status(), status);
-        let auth = s.client_auth().unwrap();
-        assert!(auth.offered());
-        assert_eq!(auth.acknowledged(), acknowledged);
-        assert!(PeerIdentity::from_connection(&s, "org").is_some());
+    for conditions in [Rule::when().offered(true), Rule::when().origin(ORG)] {
+        let rules = world.scopes().rule(conditions.require("org"));
+        let server = world.server(rules.otherwise(Verdict::None));
+        let flag = ClientAuthOffer::flag().with_origins([ORG]).unwrap();
+        for (offer, acknowledged, status) in [
+            (hint(&[ORG]), false, Client::AskedWithoutAcknowledgement),
+            (flag, true, Client::Acknowledged),
+        ] {
+            let (c, s) = handshake(&Arc::new(world.client_config(&identity, offer)), &server);
+            assert_eq!(c.client_auth_status(), status);
+            let auth = s.client_auth().unwrap();
+            assert!(auth.offered());
+            assert_eq!(auth.acknowledged(), acknowledged);
+            assert!(PeerIdentity::from_connection(&s, "org").is_some());
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 use crate::client::Site;
+use crate::python;
 use crate::recorder::{Record, Recorder};
 use crate::upstream::Upstream;
 
@@ -113,16 +114,14 @@ async fn nghttp_sends_trailers_continuations_and_priorities() {
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gateway/peers/h2_client.py");
 
 /// Runs a case of the client by Python's h2, and returns what it prints.
-async fn python(site: &Site, case: &str) -> Value {
+async fn h2_client(python: &str, site: &Site, case: &str) -> Value {
     let port = site.gateway.port.to_string();
-    serde_json::from_str(&run(site, "python3", &[CLIENT, &port, case]).await).unwrap()
+    serde_json::from_str(&run(site, python, &[CLIENT, &port, case]).await).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pythons_h2_sends_cookies_bodies_trailers_and_windows() {
-    if !have("python3", &["-c", "import h2"]) {
-        return;
-    }
+    let Some(python) = python::with_h2() else { return };
     let (site, recorder) = site().await;
     let ok = json!({"status": "200", "body": "ok", "end": "whole"});
     for (case, expected) in [
@@ -143,7 +142,7 @@ async fn pythons_h2_sends_cookies_bodies_trailers_and_windows() {
         ("settings", "GET /settings; host: localhost; \"\""),
         ("padded", "POST /padded; content-length: 4; host: localhost; \"body\""),
     ] {
-        assert_eq!(python(&site, case).await, ok, "{case}");
+        assert_eq!(h2_client(python, &site, case).await, ok, "{case}");
         let texts: Vec<_> = recorder.of(&format!("/{case}")).iter().map(Record::text).collect();
         assert_eq!(texts, [expected], "{case}");
     }
@@ -153,27 +152,23 @@ async fn pythons_h2_sends_cookies_bodies_trailers_and_windows() {
 /// CVE-2023-44487
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_resets_request_after_request_is_disconnected() {
-    if !have("python3", &["-c", "import h2"]) {
-        return;
-    }
+    let Some(python) = python::with_h2() else { return };
     const NO_ERROR: u32 = 0;
     const ENHANCE_YOUR_CALM: u32 = 11;
     let (site, recorder) = site().await;
-    let ended = python(&site, "rapid_reset").await;
+    let ended = h2_client(python, &site, "rapid_reset").await;
     // The library's limit or the gateway's own may be reached first.
     let limits = [json!({"goaway": [ENHANCE_YOUR_CALM]}), json!({"goaway": [NO_ERROR]})];
     assert!(limits.contains(&ended), "{ended}");
     let passed_on = recorder.of("/rapid_reset").len();
     assert!(passed_on <= 300, "{passed_on} of 3000 requests were passed on");
     // Other clients are served.
-    assert_eq!(python(&site, "cookies").await["status"], "200");
+    assert_eq!(h2_client(python, &site, "cookies").await["status"], "200");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn windows_and_settings_out_of_range_end_the_connection() {
-    if !have("python3", &["-c", "import h2"]) {
-        return;
-    }
+    let Some(python) = python::with_h2() else { return };
     let (site, _) = site().await;
     const PROTOCOL_ERROR: u32 = 1;
     const FLOW_CONTROL_ERROR: u32 = 3;
@@ -181,7 +176,7 @@ async fn windows_and_settings_out_of_range_end_the_connection() {
     for (case, code) in
         [("window_overflow", FLOW_CONTROL_ERROR), ("initial_window", PROTOCOL_ERROR)]
     {
-        assert_eq!(python(&site, case).await, json!({"goaway": [code]}), "{case}");
+        assert_eq!(h2_client(python, &site, case).await, json!({"goaway": [code]}), "{case}");
     }
-    assert_eq!(python(&site, "cookies").await["status"], "200");
+    assert_eq!(h2_client(python, &site, "cookies").await["status"], "200");
 }

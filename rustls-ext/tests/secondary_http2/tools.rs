@@ -15,6 +15,7 @@ use rustls_ext::http::secondary::{Exchange, Frame, Http2Filter, HttpCodePoints, 
 use rustls_ext::wire::authenticator::Endpoint;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::python;
 use crate::recorder::{Event, Recorder};
 
 /// Returns true if a tool is available. If not, it prints that the test is skipped, or panics if
@@ -148,9 +149,9 @@ const H2_CLIENT: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/secondary_http2/peers/h2_client.py");
 
 /// The events of Python's h2, sorted, since streams may end in another order.
-fn h2_events(recorder: Option<Arc<Recorder>>, announces: bool) -> Vec<String> {
+fn h2_events(python: &str, recorder: Option<Arc<Recorder>>, announces: bool) -> Vec<String> {
     let args: &[&str] = if announces { &["announces"] } else { &[] };
-    let output = run("python3", &[&[H2_CLIENT, "PORT"], args].concat(), serve(recorder));
+    let output = run(python, &[&[H2_CLIENT, "PORT"], args].concat(), serve(recorder));
     let mut events = output.lines().map(str::to_owned).collect::<Vec<_>>();
     events.sort();
     events
@@ -158,11 +159,9 @@ fn h2_events(recorder: Option<Arc<Recorder>>, announces: bool) -> Vec<String> {
 
 #[test]
 fn pythons_h2_sees_the_same_events() {
-    if !have("python3", &["-c", "import h2"]) {
-        return;
-    }
+    let Some(python) = python::with_h2() else { return };
     let settings = "RemoteSettingsChanged [(3, 200), (4, 1048576), (5, 16384), (6, 16384)";
-    let mut expected = h2_events(None, false);
+    let mut expected = h2_events(python, None, false);
     let at = expected.iter().position(|line| *line == format!("{settings}]")).unwrap();
     for number in [1, 3, 5] {
         assert!(expected.contains(&format!("StreamEnded {number} True")), "{expected:?}");
@@ -172,11 +171,11 @@ fn pythons_h2_sees_the_same_events() {
     expected.push("UnknownFrameReceived 240 0 7265717565737473".to_owned());
 
     let recorder = Recorder::new();
-    assert_eq!(h2_events(Some(recorder.clone()), false), expected);
+    assert_eq!(h2_events(python, Some(recorder.clone()), false), expected);
     assert_eq!(recorder.events().first(), Some(&Event::Setting(None)));
     // A frame among its own.
     let recorder = Recorder::new();
-    assert_eq!(h2_events(Some(recorder.clone()), true), expected);
+    assert_eq!(h2_events(python, Some(recorder.clone()), true), expected);
     let payload = b"certificate".to_vec();
     let head = Event::Head { frame: Frame::Certificate, on_control: true, length: 11 };
     let events = [Event::Setting(Some(1)), head, Event::Frame(Frame::Certificate, payload)];

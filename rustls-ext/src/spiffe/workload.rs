@@ -60,8 +60,10 @@ impl Workload {
         let sessions = ServerSessionMemoryCache::new(SESSIONS);
         let reader = Reader { provider, sessions, chosen: api.svid.clone() };
         let mut connection = Connection::make(api).await?;
-        let update = reader.read(&connection.next().await?, UnixTime::now())?;
-        let current = Arc::new(Current(RwLock::new(Arc::new(update))));
+        let message = connection.next().await;
+        let update = message.and_then(|context| reader.read(&context, UnixTime::now()));
+        count(&update);
+        let current = Arc::new(Current(RwLock::new(Arc::new(update?))));
         Ok(Self { connection, reader, current, setups: Vec::new() })
     }
 
@@ -135,25 +137,31 @@ impl Workload {
     pub async fn renew(mut self, mut report: impl FnMut(Result<Arc<Update>, WorkloadError>)) {
         loop {
             let message = self.connection.next().await;
-            report(message.and_then(|context| self.put_in_use(&context)));
+            let renewed = message.and_then(|context| self.put_in_use(&context));
+            count(&renewed);
+            report(renewed);
         }
     }
 
     fn put_in_use(&mut self, context: &X509Context) -> Result<Arc<Update>, WorkloadError> {
-        let update = self.reader.read(context, UnixTime::now()).map(Arc::new);
+        let update = self.reader.read(context, UnixTime::now()).map(Arc::new)?;
         // All setups are made before the first one is put in use.
-        let made = update.and_then(|update| {
-            let made = self.setups.iter_mut().map(|make| make(&update));
-            let made = made.collect::<Result<Vec<_>, _>>().map_err(WorkloadError::Setup)?;
-            Ok((update, made))
-        });
-        record::loaded(made.is_ok());
-        let (update, made) = made?;
+        let made = self.setups.iter_mut().map(|make| make(&update));
+        let made = made.collect::<Result<Vec<_>, _>>().map_err(WorkloadError::Setup)?;
         self.current.replace(update.clone());
         for put_in_use in made {
             put_in_use();
         }
         Ok(update)
+    }
+}
+
+/// Counts an update as a load. If the connection ends, nothing was loaded.
+fn count<T>(update: &Result<T, WorkloadError>) {
+    match update {
+        Ok(_) => record::loaded(true),
+        Err(err) if err.is_about_update() => record::loaded(false),
+        Err(_) => {}
     }
 }
 

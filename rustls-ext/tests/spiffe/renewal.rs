@@ -194,6 +194,40 @@ async fn an_update_replaces_all_setups_or_none() {
     }
 }
 
+#[cfg(feature = "metrics")]
+#[tokio::test]
+async fn each_update_is_counted_as_a_load_and_the_end_of_a_connection_is_not() {
+    rustls_ext::metrics::enable();
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _on_this_thread = metrics::set_default_local_recorder(&recorder);
+    let loads = || {
+        let text = recorder.handle().render();
+        ["success", "failure"].map(|outcome| {
+            let name = format!("rustls_ext_loads_total{{outcome=\"{outcome}\"}} ");
+            let line = text.lines().find_map(|line| line.strip_prefix(&name));
+            line.map_or(0, |number| number.parse::<usize>().unwrap())
+        })
+    };
+    let mut setting = Setting::new().await;
+    assert_eq!(loads(), [1, 0]);
+    let bad = bad_messages(&setting.own);
+    let count = bad.len();
+    for (_, message, _) in bad {
+        setting.api.send(message);
+        setting.renewals.next().await.unwrap_err();
+    }
+    assert_eq!(loads(), [1, count]);
+    setting.api.deny();
+    setting.renewals.next().await.unwrap_err();
+    setting.api.stop().await;
+    setting.renewals.next().await.unwrap_err();
+    assert_eq!(loads(), [1, count]);
+    setting.api.send(setting.own.message(&setting.svid, &[]));
+    setting.api.start_again();
+    while setting.renewals.next().await.is_err() {}
+    assert_eq!(loads(), [2, count]);
+}
+
 #[tokio::test]
 async fn the_workload_connects_again_when_the_workload_api_is_back() {
     let mut setting = Setting::new().await;

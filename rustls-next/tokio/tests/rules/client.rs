@@ -149,6 +149,20 @@ fn care_3_an_echo_is_reported_and_one_that_was_not_asked_for_is_unsupported_exte
 }
 
 #[test]
+fn care_3_a_client_that_does_not_use_care_treats_its_number_as_unknown() {
+    let site = Site::new();
+    for slot in [Slot::CertificateRequest, Slot::NewSessionTicket] {
+        let server = || site.raw_server(slot, Edit::add(CARE, [0]));
+        for offer in offers() {
+            let (client, peer) = raw_server(&site.client(offer), server());
+            assert_eq!((client.error, alerts(&peer)), (None, vec![]), "{slot:?}");
+        }
+        let expected = Error::from(InvalidMessage::MisplacedExtension(CARE));
+        assert_eq!(refused(&site.client(ClientAuthOffer::care()), server(), 47), expected);
+    }
+}
+
+#[test]
 fn care_1_and_care_3_an_echo_with_a_body_or_in_another_message_is_illegal_parameter() {
     let site = Site::new();
     let client = site.client(ClientAuthOffer::care());

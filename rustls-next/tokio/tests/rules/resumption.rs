@@ -129,6 +129,34 @@ fn res_2_a_config_without_a_policy_keeps_its_own_rules() {
         // Its own sessions resume, as in upstream.
         let (server, _) = both(&mandatory, &client);
         assert!(server.is_resumed());
+        // They name no scope in which their certificate counts, so they resume under no decision.
+        for (decision, scope) in
+            [(ClientAuthDecision::None, None), (site.request("agents"), Some("agents"))]
+        {
+            let client = self::client(&site);
+            let (server, _) = both(&mandatory, &client);
+            assert_eq!((&server.error, server.is_resumed()), (&None, false));
+            let deciding = with(&base, &Now::new(decision));
+            assert_eq!(visit(&deciding, &client), (false, scope.map(str::to_owned)));
+        }
+    }
+}
+
+#[test]
+fn care_4_a_resumed_connection_has_neither_an_echo_nor_an_acknowledgement() {
+    let site = Site::new();
+    for base in bases(&site) {
+        let server = with(&base, &Now::new(site.request("agents")));
+        let offer = ClientAuthOffer::flag_and_care().with_certificate_under_tls12(true);
+        let client = site.client(offer);
+        let is_tls_13 = base.provider().tls12_cipher_suites.is_empty();
+        for resumed in [false, true] {
+            let (server, client) = both(&server, &client);
+            assert_eq!((&server.error, &client.error), (&None, &None));
+            assert_eq!((server.is_resumed(), server.scope()), (resumed, Some("agents")));
+            assert_eq!(client.connection.side().client_auth_echoed(), !resumed);
+            assert_eq!(server.client_auth().acknowledged(), is_tls_13 && !resumed);
+        }
     }
 }
 

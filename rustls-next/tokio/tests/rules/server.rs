@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use raw_peer::{CertificateAnswer, ClientConfig, Edit, HandshakeType, Peer, ext, version};
 use rustls::Error;
+use rustls::client::ClientAuthOffer;
 use rustls::error::{CertificateError, InvalidMessage, PeerMisbehaved};
 use rustls::ext_wire::{CareError, CodePoints, Fault, Flag, FlagsError, Offer};
 use rustls::server::{ClientAuthDecision, ClientAuthDemand, ClientAuthStatus, ServerHandshake};
@@ -76,6 +77,22 @@ fn flags_9_a_server_of_tls_1_2_ignores_malformed_flags() {
     assert!(peer.received(HandshakeType::SERVER_HELLO).is_some());
     assert_eq!(alerts(&peer), []);
     assert_eq!(server.client_auth().offer(), Offer::NONE);
+}
+
+#[test]
+fn flags_9_a_policy_does_not_see_the_flag_of_a_connection_of_tls_1_2() {
+    let site = Site::new();
+    let mut server = site.plain(Arc::new(rustls_ring::DEFAULT_TLS12_PROVIDER));
+    server.client_auth_policy = site.by_offer().client_auth_policy;
+    for (offer, scope) in
+        [(ClientAuthOffer::flag(), None), (ClientAuthOffer::flag_and_care(), Some("agents"))]
+    {
+        let client = site.client(offer.with_certificate_under_tls12(true));
+        let (server, client) = both(&server, &client);
+        assert_eq!((&server.error, &client.error), (&None, &None));
+        assert_eq!(server.scope(), scope);
+        assert_eq!(server.client_auth().decision().demand().is_some(), scope.is_some());
+    }
 }
 
 #[test]

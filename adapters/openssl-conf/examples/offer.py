@@ -31,6 +31,8 @@ class _Config(ctypes.Structure):
 
     _fields_ = [
         ("offer", ctypes.c_int32),
+        ("origins", ctypes.c_void_p),
+        ("origin_count", ctypes.c_size_t),
         ("numbers", ctypes.c_void_p),
         ("certificate_under_tls12", ctypes.c_int),
         ("resume_unauthenticated", ctypes.c_int),

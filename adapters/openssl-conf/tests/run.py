@@ -555,7 +555,30 @@ field.value = kept
 """
 
 
+# Prints the size of the struct and the offset of each field that offer.py repeats.
+LAYOUT = """
+import ctypes, sys
+sys.path.insert(0, sys.argv[1])
+from offer import _Config
+print(ctypes.sizeof(_Config), *("%s=%d" % (name, getattr(_Config, name).offset) for name, _ in _Config._fields_))
+"""
+
+
+def layout():
+    """No compiler compares the struct of offer.py with that of the header."""
+    seen = must(PYTHON, "-B", "-c", LAYOUT, FOLDER / "examples")
+    names = [field.split("=")[0] for field in seen.split()[1:]]
+    printed = "".join('printf(" %s=%%zu", offsetof(rext_ossl_client_config, %s));' % (name, name) for name in names)
+    pathlib.Path("layout.c").write_text(
+        "#include <stddef.h>\n#include <stdio.h>\n#include <rext_openssl.h>\n"
+        'int main(void) { printf("%zu", sizeof(rext_ossl_client_config)); ' + printed + ' puts(""); return 0; }\n')
+    must("cc", "-I%s" % (FOLDER.parent / "openssl/include"), "-I%s" % (REPOSITORY / "rustls-ext-capi/include"),
+         "-o", "layout", "layout.c")
+    check("offer.py has the struct of the header", seen, must("./layout"))
+
+
 def examples(out):
+    layout()
     library = out / "adapter/librext_openssl.so"
     with rext_serve() as port:
         url = "https://localhost:%d/debug" % port

@@ -2,8 +2,6 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../../../rustls-ext/tests/common/python.rs"]
-mod python;
 
 mod bodies;
 mod certificates;

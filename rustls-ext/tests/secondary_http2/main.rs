@@ -7,8 +7,6 @@ mod errors;
 mod frames;
 mod incoming;
 mod outgoing;
-#[path = "../common/python.rs"]
-mod python;
 mod recorder;
 mod script;
 mod tools;
